@@ -1,0 +1,42 @@
+# The commands of the project: `make demo` and `make test` are all that a newcomer needs.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# uv comes first, checked by its hash like everything after it.
+.venv/ready: requirements.lock pyproject.toml
+	@echo "Making the environment in .venv (once) ..." >&2
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with make PYTHON=python3.13")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: .venv/ready ## start the laptop cloud, deploy, send orders, account for every one
+	@$(BIN)/orders demo
+
+test: lint types .venv/ready ## every test, lint and type check
+	@$(BIN)/pytest -n 2 --dist worksteal
+
+lint: .venv/ready
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/ready
+	@$(BIN)/mypy
+
+lock: ## choose versions anew and write both lock files
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--extra dev pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-c requirements.lock requirements-function.in -o requirements-function.lock
+
+clean: ## remove the environment and everything that was built
+	rm -rf .venv build .orderstream .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What shops import to send orders."""

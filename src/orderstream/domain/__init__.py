@@ -1,0 +1,1 @@
+"""What an order is: pure values and rules, no input or output."""

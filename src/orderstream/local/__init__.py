@@ -1,0 +1,1 @@
+"""The laptop cloud: AWS on one port of this machine. Never ships to AWS."""

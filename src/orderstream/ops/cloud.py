@@ -1,0 +1,117 @@
+"""Where AWS is, real or laptop: typed clients, and its errors as ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
+
+from orderstream.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+# botocore's defaults for retries have changed between releases: say what is meant. The read timeout
+# is longer than the longest invocation (15 minutes), which a client waits for.
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5},
+    connect_timeout=5,
+    read_timeout=930,
+    max_pool_connections=64,
+)
+
+_CREDENTIALS_HINT = (
+    'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
+)
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use.
+
+    What is None is taken from the environment and AWS's own configuration files.
+    """
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+
+    @cached_property
+    def _session(self) -> boto3.Session:
+        return boto3.Session(
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name=self.region,
+            profile_name=self.profile,
+        )
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        return self._session.client("cloudformation", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        return self._session.client("cloudwatch", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        return self._session.client("dynamodb", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    @cached_property
+    def kinesis(self) -> KinesisClient:
+        return self._session.client("kinesis", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    @cached_property
+    def lambda_(self) -> LambdaClient:
+        # An invocation must not be repeated by the SDK: whoever invokes decides about retries.
+        once = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+        return self._session.client("lambda", endpoint_url=self.endpoint_url, config=once)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        return self._session.client("s3", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        return self._session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+
+
+@contextmanager
+def cloud_errors(doing: str) -> Iterator[None]:
+    """Turn any error of the SDK inside the block into a CloudError that says what could not be done."""
+    try:
+        yield
+    except (NoCredentialsError, NoRegionError, ProfileNotFound) as error:
+        raise CloudError(f"{doing}: {error}", hint=_CREDENTIALS_HINT) from error
+    except EndpointConnectionError as error:
+        raise CloudError(
+            f"{doing}: {error}",
+            hint='is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders env)")?',
+        ) from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        expired = code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
+        raise CloudError(f"{doing}: {error}", hint=_CREDENTIALS_HINT if expired else "") from error
+    except BotoCoreError as error:
+        raise CloudError(f"{doing}: {error}") from error

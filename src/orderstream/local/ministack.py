@@ -92,7 +92,7 @@ class MiniStack:
         while not self._is_healthy():
             if not self.is_running() or time.monotonic() > deadline:
                 raise CloudError(
-                    f"MiniStack did not start on port {self.port}; the end of its log:\n{self._log_tail()}",
+                    f"MiniStack did not start on port {self.port}; the end of its log:\n{self.log_tail()}",
                     hint="try another port: orders up --port 4567",
                 )
             time.sleep(0.05)
@@ -113,6 +113,11 @@ class MiniStack:
     def is_running(self) -> bool:
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
+
+    def log_tail(self) -> str:
+        """The last lines of its log."""
+        lines = self.log_file.read_text(errors="replace").splitlines()
+        return "\n".join(lines[-15:]) or "(empty)"
 
     def __enter__(self) -> Self:
         self.start()
@@ -149,7 +154,3 @@ class MiniStack:
                 return bool(json.load(answer)["edition"] == self._name)
         except (urllib.error.URLError, OSError, ValueError, KeyError):
             return False
-
-    def _log_tail(self) -> str:
-        lines = self.log_file.read_text(errors="replace").splitlines()
-        return "\n".join(lines[-15:]) or "(empty)"

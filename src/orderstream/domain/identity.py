@@ -1,0 +1,53 @@
+"""Who is who: ids of events and orders, fingerprints of content, keys of objects."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from orderstream.domain.order import Order
+
+_CANONICAL = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+
+
+def event_id(shard_id: str, sequence_number: str) -> str:
+    """The id of a record: where it lies in the stream. The same at every delivery of it."""
+    return f"{shard_id}:{sequence_number}"
+
+
+def order_id_of(order: Order, event: str) -> str:
+    """The order's own id, or the id of its event, so that a redelivery is the same order (G2)."""
+    return order.order_id or event
+
+
+def fingerprint(document: dict[str, Any], order: Order) -> str:
+    """A hash (32 hex digits) of what an order says, however it is spelt (G3).
+
+    250, 250.00 and "250.00" are one amount, a date is one instant in any zone, and the order of keys
+    does not count. Fields that the model does not know do count: "never silently different" is about
+    all that a shop sent. Defaults do not count, for they are not the shop's; nor does the order_id,
+    under which the comparison is made.
+    """
+    known = msgspec.structs.asdict(order)
+    said = {name: value for name, value in document.items() if name not in known}
+    said |= {name: value for name, value in known.items() if value is not None and name != "order_id"}
+    if order.items is not None:
+        said["items"] = [
+            raw | msgspec.structs.asdict(item)
+            for raw, item in zip(document["items"], order.items, strict=True)
+        ]
+    return hashlib.blake2b(_CANONICAL.encode(said), digest_size=16).hexdigest()
+
+
+def hour_of(moment: datetime) -> datetime:
+    """The full hour, UTC, that `moment` (aware) lies in."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def batch_key(prefix: str, hour: datetime, shard_id: str, first: str, last: str) -> str:
+    """The key of the object with a batch's records of one hour, from sequence number first to last."""
+    return f"{prefix}/{hour:year=%Y/month=%m/day=%d/hour=%H}/{shard_id}-{first}-{last}.ndjson.gz"

@@ -1,0 +1,160 @@
+"""Single values out of JSON, checked and normalised: exact numbers, labels, dates, currencies."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, Inexact, Rounded
+from typing import Any
+
+import msgspec
+
+# ISO 4217, list one (current currencies and funds), as of 2026-01-01.
+CURRENCIES = frozenset(
+    """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
+    CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP
+    GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR
+    KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN
+    MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD
+    SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX
+    USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD
+    XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG
+    """.split()
+)
+
+# DynamoDB's numbers: 38 significant digits, magnitudes from 1E-130 to 9.99…E+125. Whatever does not
+# fit without a loss is an error here, never a rounding.
+MAX_DIGITS = 38
+_EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125)
+for _signal in _EXACT.traps:
+    _EXACT.traps[_signal] = True
+_ANY_SIZE = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, Rounded])
+_PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+class Refused(Exception):
+    """A value that breaks a rule: a stable `code` for programs, a `message` for people."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def exact_number(value: Any) -> Decimal:
+    """A JSON number, or a string that is a plain decimal, as a Decimal without trailing zeros.
+
+    Raises Refused for anything else, and for a number that DynamoDB cannot hold exactly.
+    """
+    if isinstance(value, str):
+        if not _PLAIN_DECIMAL.fullmatch(value):
+            raise Refused("not_a_number", 'must be a number or a plain decimal such as "250.00"')
+        number = Decimal(value)
+    elif isinstance(value, Decimal | int) and not isinstance(value, bool):
+        number = Decimal(value)
+    else:
+        raise Refused("not_a_number", f"must be a number, not {kind(value)}")
+    if not number.is_finite():
+        raise Refused("not_finite", "must be a finite number")
+    try:
+        return _EXACT.create_decimal(number.normalize(_ANY_SIZE)) if number else Decimal(0)
+    except DecimalException:
+        raise Refused(
+            "number_out_of_range", f"must have at most {MAX_DIGITS} significant digits, below 1E+126"
+        ) from None
+
+
+def exact_sum_of_products(factors: Iterable[tuple[Decimal | int, Decimal | int]]) -> Decimal:
+    """The sum of a × b over all (a, b), with every digit kept, without trailing zeros."""
+    total = Decimal(0)
+    for one, other in factors:
+        total = _ANY_SIZE.add(total, _ANY_SIZE.multiply(one, other))
+    return total.normalize(_ANY_SIZE)
+
+
+def positive(value: Any) -> Decimal:
+    """An `exact_number` above zero."""
+    number = exact_number(value)
+    if number <= 0:
+        raise Refused("not_positive", "must be greater than zero")
+    return number
+
+
+def not_negative(value: Any) -> Decimal:
+    """An `exact_number` of zero or more."""
+    number = exact_number(value)
+    if number < 0:
+        raise Refused("negative", "must not be negative")
+    return number
+
+
+def positive_integer(value: Any) -> int:
+    """A whole number above zero."""
+    number = positive(value)
+    if number != number.to_integral_value(context=_ANY_SIZE):
+        raise Refused("not_an_integer", "must be a whole number")
+    return int(number)
+
+
+def label(value: Any, *, longest: int) -> str:
+    """An id or a name: a string of 1 to `longest` printable characters, not only blanks."""
+    if not isinstance(value, str):
+        raise Refused("not_a_string", f"must be a string, not {kind(value)}")
+    if not value.strip():
+        raise Refused("empty", "must not be empty")
+    if len(value) > longest:
+        raise Refused("too_long", f"must have at most {longest} characters, has {len(value)}")
+    if not value.isprintable():
+        raise Refused("not_printable", "must not contain control or other invisible characters")
+    return value
+
+
+def ascii_label(value: Any, *, longest: int) -> str:
+    """A `label` of ASCII characters: safe in URLs, file names and object keys."""
+    text = label(value, longest=longest)
+    if not text.isascii():
+        raise Refused("not_ascii", "must be made of ASCII characters")
+    return text
+
+
+def currency(value: Any) -> str:
+    """A current ISO 4217 code, in capitals."""
+    if not isinstance(value, str):
+        raise Refused("not_a_string", f"must be a string, not {kind(value)}")
+    if value not in CURRENCIES:
+        raise Refused("unknown_currency", 'must be an ISO 4217 code in capitals, such as "EUR"')
+    return value
+
+
+def instant(value: Any) -> datetime:
+    """An RFC 3339 date and time with its zone, as aware UTC."""
+    if not isinstance(value, str):
+        raise Refused("not_a_string", f"must be a string, not {kind(value)}")
+    try:
+        moment = msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        raise Refused("not_a_date", 'must be RFC 3339, such as "2026-11-22T18:00:00Z"') from None
+    if moment.tzinfo is None:
+        raise Refused("no_time_zone", 'must say its time zone, such as "Z" or "+02:00"')
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise Refused("not_a_date", "must lie between the years 1 and 9999 in UTC") from None
+
+
+def utc_text(moment: datetime) -> str:
+    """`moment` (aware) as UTC text of fixed width, which sorts as text in the order of time."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def kind(value: Any) -> str:
+    """What a decoded JSON value is, in JSON's own words."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, str):
+        return "a string"
+    if isinstance(value, int | float | Decimal):
+        return "a number"
+    return "an array" if isinstance(value, list) else "an object"

@@ -1,0 +1,99 @@
+"""Orders as they lie in the table and the archive: one, a customer's, the bytes as sent."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from orderstream.domain.values import utc_text
+from orderstream.errors import CloudError, NotFoundError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import raw_of, read_line
+from orderstream.pipeline.table import attribute_value, plain_value
+
+Item = dict[str, Any]
+
+
+def get_order(cloud: Cloud, stack: Stack, order_id: str) -> Item:
+    """The item of an order: text, Decimal, lists and dicts. Raises NotFoundError where there is none."""
+    with cloud_errors(f"cannot read order {order_id}"):
+        answer = cloud.dynamodb.get_item(
+            TableName=stack.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
+        )
+    if "Item" not in answer:
+        raise NotFoundError(
+            f"there is no order {order_id}",
+            hint="it may be on its way or in quarantine; an order sent without an id is called by its event",
+        )
+    return _plain(answer["Item"])
+
+
+def list_orders(
+    cloud: Cloud,
+    stack: Stack,
+    customer_id: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+) -> Iterator[Item]:
+    """A customer's orders, newest first, from `since` (included) to `until` (not), at most `limit`."""
+    if stack.customer_index is None:
+        raise CloudError(
+            f"the table of stack {stack.name} has no index by customer",
+            hint="deploy with the parameter CustomerIndex=true",
+        )
+    # OrderDate has a fixed width, so text sorts as time does, and BETWEEN of the earliest and the
+    # latest text stands for "no bound".
+    first = utc_text(since) if since else "0"
+    last = utc_text(until) if until else "9"
+    found = 0
+    request: dict[str, Any] = {
+        "TableName": stack.table,
+        "IndexName": stack.customer_index,
+        "KeyConditionExpression": "CustomerID = :customer AND OrderDate BETWEEN :first AND :last",
+        "ExpressionAttributeValues": {
+            ":customer": attribute_value(customer_id),
+            ":first": attribute_value(first),
+            ":last": attribute_value(last),
+        },
+        "ScanIndexForward": False,
+    }
+    while True:
+        with cloud_errors(f"cannot list the orders of customer {customer_id}"):
+            page = cloud.dynamodb.query(**request, Limit=min(limit - found + 1, 1000))
+        for attributes in page["Items"]:
+            item = _plain(attributes)
+            if until and item["OrderDate"] == last:
+                continue
+            if found == limit:
+                return
+            found += 1
+            yield item
+        if "LastEvaluatedKey" not in page or found == limit:
+            return
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:
+    """The bytes of an order, exactly as they were sent.
+
+    Raises NotFoundError where there is no such order, CloudError where the archive lacks its bytes.
+    """
+    item = get_order(cloud, stack, order_id)
+    key, event = item["ArchiveKey"], item["EventID"]
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
+        body = cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read()
+    text = gzip.decompress(body) if key.endswith(".gz") else body
+    # An object of one order holds the first record of it, whichever event the item came from.
+    for line in map(read_line, text.splitlines()):
+        if line.event_id == event or not key.endswith(".gz"):
+            return raw_of(line)
+    raise CloudError(f"s3://{stack.bucket}/{key} does not hold event {event}, which the item names")
+
+
+def _plain(attributes: Any) -> Item:
+    return {name: plain_value(value) for name, value in attributes.items()}

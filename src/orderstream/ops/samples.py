@@ -1,0 +1,105 @@
+"""Orders of an invented shop, the same for the same seed: good, repeated, conflicting and bad ones."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["order", "duplicate", "conflict", "bad"]
+
+_CUSTOMERS = 500
+_PRODUCTS = 200
+_REMEMBERED = 200
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A record to send, and what it is meant to be."""
+
+    kind: Kind
+    data: bytes
+    partition_key: str
+
+
+def samples(
+    seed: int, *, bad_share: float = 0.0, duplicate_share: float = 0.0, conflict_share: float = 0.0
+) -> Iterator[Sample]:
+    """An endless stream of samples; shares are fractions of all records (0.02 is one in fifty).
+
+    A duplicate is an earlier order sent again, a conflict is an earlier order_id with other content.
+    """
+    dice = random.Random(seed)
+    earlier: deque[dict[str, object]] = deque(maxlen=_REMEMBERED)
+    while True:
+        draw = dice.random()
+        if draw < bad_share:
+            bad = dice.choice(BAD)
+            yield Sample("bad", bad, f"C{dice.randrange(_CUSTOMERS):05d}")
+            continue
+        if earlier and draw < bad_share + duplicate_share:
+            yield _sample("duplicate", dice.choice(earlier))
+            continue
+        if earlier and draw < bad_share + duplicate_share + conflict_share:
+            order = dice.choice(earlier)
+            yield _sample("conflict", {**order, "note": f"changed {dice.getrandbits(64):x}"})
+            continue
+        order = _order(dice)
+        earlier.append(order)
+        yield _sample("order", order)
+
+
+def _order(dice: random.Random) -> dict[str, object]:
+    # Few customers buy much and most buy little, as in life: so partition keys are uneven too.
+    customer = int(_CUSTOMERS * dice.random() ** 2)
+    items = []
+    for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5))):
+        product = dice.randrange(_PRODUCTS)
+        price = Decimal(199 + product * 137 % 9800) / 100
+        items.append({"sku": f"SKU-{product:04d}", "quantity": dice.randint(1, 4), "unit_price": price})
+    amount = sum((item["quantity"] * item["unit_price"] for item in items), Decimal(0))  # type: ignore[operator]
+    return {
+        "order_id": f"{dice.getrandbits(128):032x}",
+        "customer_id": f"C{customer:05d}",
+        "amount": amount,
+        "currency": dice.choice(("EUR", "EUR", "EUR", "USD", "GBP")),
+        "items": items,
+    }
+
+
+def _sample(kind: Kind, order: dict[str, object]) -> Sample:
+    return Sample(kind, _ENCODER.encode(order), str(order["customer_id"]))
+
+
+# One of each way in which a record can be no order.
+BAD: tuple[bytes, ...] = (
+    b"not JSON at all",
+    b'{"customer_id": "\xff\xfe", "amount": 1}',
+    b'[{"customer_id": "12345", "amount": 250.00}]',
+    b'{"amount": 250.00}',
+    b'{"customer_id": "", "amount": 250.00}',
+    b'{"customer_id": "12345"}',
+    b'{"customer_id": "12345", "amount": -1}',
+    b'{"customer_id": "12345", "amount": 0}',
+    b'{"customer_id": "12345", "amount": NaN}',
+    b'{"customer_id": "12345", "amount": Infinity}',
+    b'{"customer_id": "12345", "amount": 1e400}',
+    b'{"customer_id": "12345", "amount": 0.' + b"1" * 39 + b"}",
+    b'{"customer_id": "12345", "amount": "12,50"}',
+    b'{"customer_id": "12345", "amount": "1e3"}',
+    b'{"customer_id": "12345", "amount": " 1 "}',
+    b'{"customer_id": "12345", "amount": 1, "order_date": "2026-11-22T18:00:00"}',
+    b'{"customer_id": "12345", "amount": 1, "order_date": "20266-11-22T18:00:00Z"}',
+    b'{"customer_id": "12345", "amount": 3, "items": [{"sku": "A", "quantity": 1, "unit_price": 2}]}',
+    b'{"customer_id": "12345", "amount": 1, "order_id": "a\\u0007b"}',
+    b'{"customer_id": "12345", "amount": 1, "order_id": "' + b"x" * 300 + b'"}',
+    b'{"customer_id": "12345", "amount": 1, "padding": "' + b"x" * (500 * 1024) + b'"}',
+    b"[" * 100_000,
+    b"",
+)

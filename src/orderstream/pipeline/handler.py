@@ -1,0 +1,44 @@
+"""The Lambda function: one Kinesis batch in, the sequence numbers that are not done out."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from orderstream.pipeline import telemetry
+from orderstream.pipeline.process import Invocation, process
+from orderstream.pipeline.records import from_event
+from orderstream.pipeline.services import services
+
+# Left of the invocation's time for the quarantine, the report and the log line.
+MARGIN_SECONDS = 3.0
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Process a batch. Returns AWS's partial batch response; raises when the whole batch failed."""
+    cold = services.cache_info().currsize == 0
+    use = services()
+    records = from_event(event)
+    invocation = Invocation(
+        request_id=context.aws_request_id,
+        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS,
+        now=lambda: datetime.now(UTC),
+    )
+    report = process(
+        records,
+        archive=use.archive,
+        table=use.table,
+        quarantine=use.quarantine,
+        currency=use.settings.currency,
+        invocation=invocation,
+    )
+    print(
+        telemetry.line(
+            report,
+            records,
+            stack=use.settings.stack,
+            request_id=context.aws_request_id,
+            cold=cold,
+            now=invocation.now(),
+        ),
+        flush=True,
+    )
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in report.undone]}

@@ -1,0 +1,85 @@
+"""The lines of archive and quarantine objects: metadata about a record, and its exact bytes.
+
+A record that is one line of valid JSON stands in its line as JSON, so that SQL engines can read it
+in place; any other stands as text or, if it is not UTF-8, as base64. `raw_of` gives back the bytes
+of all three, exactly as sent.
+"""
+
+import base64
+import gzip
+from collections.abc import Iterable, Iterator
+from typing import IO, Any
+
+import msgspec
+
+from orderstream.domain.values import utc_text
+from orderstream.pipeline.records import Record
+
+_BLANKS = b" \t\r\n"
+_ENCODER = msgspec.json.Encoder()
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line as read back. Exactly one of `raw`, `raw_text`, `raw_base64` is there.
+
+    `reasons` and `attempt` are those of a quarantined record; `stored` is what a conflict met.
+    """
+
+    event_id: str
+    partition_key: str
+    arrived_at: str
+    order_id: str | None = None
+    reasons: list[dict[str, str]] = []
+    attempt: dict[str, str] = {}
+    stored: dict[str, Any] | None = None
+    raw: msgspec.Raw = msgspec.Raw()
+    raw_text: str | None = None
+    raw_base64: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(Line)
+
+
+def line_of(record: Record, *, is_json: bool, **more: Any) -> bytes:
+    """The line (with its line feed) of `record`; `more` are further fields of Line."""
+    head = {
+        "event_id": record.event_id,
+        "partition_key": record.partition_key,
+        "arrived_at": utc_text(record.arrived_at),
+        **more,
+    }
+    data = record.data
+    # Blanks around a value do not come back from a JSON reader, and a line feed would end the line.
+    if is_json and data[0] not in _BLANKS and data[-1] not in _BLANKS and b"\n" not in data:
+        return _ENCODER.encode(head)[:-1] + b',"raw":' + data + b"}\n"
+    try:
+        head["raw_text"] = data.decode()
+    except UnicodeDecodeError:
+        head["raw_base64"] = base64.b64encode(data).decode()
+    return _ENCODER.encode(head) + b"\n"
+
+
+def raw_of(line: Line) -> bytes:
+    """The record's bytes, exactly as sent."""
+    if line.raw:
+        return bytes(line.raw)
+    if line.raw_base64 is not None:
+        return base64.b64decode(line.raw_base64)
+    return (line.raw_text or "").encode()
+
+
+def read_line(data: bytes) -> Line:
+    """A line as written by `line_of`. Raises msgspec.DecodeError for anything else."""
+    return _DECODER.decode(data)
+
+
+def pack(lines: Iterable[bytes]) -> bytes:
+    """A gzip file of the lines; the same lines give the same bytes."""
+    return gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
+
+
+def read_lines(body: IO[bytes]) -> Iterator[Line]:
+    """The lines of a gzip file, one at a time."""
+    with gzip.open(body, "rb") as lines:
+        for line in lines:
+            yield read_line(line)

@@ -1,0 +1,47 @@
+"""The quarantine in S3: records that can never become an item, with the reasons and the bytes (G5)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from orderstream.domain.checks import Reason
+from orderstream.pipeline.archive import ObjectStore, group_by_hour, object_key
+from orderstream.pipeline.lines import line_of, pack
+from orderstream.pipeline.records import Record
+
+
+class Bad(msgspec.Struct, frozen=True):
+    """A record with every reason against it; `stored` is the item that a conflict met."""
+
+    record: Record
+    reasons: tuple[Reason, ...]
+    order_id: str | None
+    is_json: bool
+    stored: dict[str, Any] | None = None
+
+
+class Quarantine:
+    """Writes bad records, one object for each batch and hour of arrival, as the archive does."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
+        """Write the entries, in the order of the shard; `attempt` says which invocation saw them."""
+        by_event = {entry.record.event_id: entry for entry in entries}
+        for group in group_by_hour(entry.record for entry in entries):
+            lines = (_line(by_event[record.event_id], attempt) for record in group)
+            self._store.put(object_key("quarantine", group), pack(lines))
+
+
+def _line(entry: Bad, attempt: dict[str, str]) -> bytes:
+    more = {"stored": entry.stored} if entry.stored else {}
+    return line_of(
+        entry.record,
+        is_json=entry.is_json,
+        order_id=entry.order_id,
+        reasons=[msgspec.structs.asdict(reason) for reason in entry.reasons],
+        attempt=attempt,
+        **more,
+    )

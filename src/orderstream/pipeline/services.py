@@ -1,0 +1,78 @@
+"""The composition root: clients and stores, made once for each process, from the settings."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+import botocore.session
+import msgspec
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orderstream.errors import CloudError
+from orderstream.pipeline.archive import BatchArchive, OrderArchive
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.settings import Settings, from_environment
+from orderstream.pipeline.table import OrderTable
+
+# Said in full, because botocore's defaults change: a call that hangs must fail while the invocation
+# has time to report it, and the SDK's own retries must not eat that time either.
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    tcp_keepalive=True,
+)
+
+
+class Services(msgspec.Struct, frozen=True):
+    """Everything the handler needs."""
+
+    settings: Settings
+    archive: BatchArchive | OrderArchive
+    table: OrderTable
+    quarantine: Quarantine
+
+
+class S3Store:
+    """A bucket as an ObjectStore; its errors as CloudError."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object, whatever was there."""
+        self._call("put_object", Key=key, Body=body)
+
+    def put_new(self, key: str, body: bytes) -> bytes | None:
+        """Write an object unless the key is taken; then return what is there."""
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "PreconditionFailed":
+                there: bytes = self._call("get_object", Key=key)["Body"].read()
+                return there
+            raise CloudError(f"bucket {self._bucket}: {error}") from error
+        except BotoCoreError as error:
+            raise CloudError(f"bucket {self._bucket}: {error}") from error
+        return None
+
+    def _call(self, operation: str, **parameters: Any) -> Any:
+        try:
+            return getattr(self._client, operation)(Bucket=self._bucket, **parameters)
+        except (ClientError, BotoCoreError) as error:
+            raise CloudError(f"bucket {self._bucket}: {error}") from error
+
+
+@cache
+def services() -> Services:
+    """The services of this process, from its environment. Raises InputError for wrong settings."""
+    settings = from_environment(os.environ)
+    session = botocore.session.get_session()
+    store = S3Store(session.create_client("s3", config=_CONFIG), settings.bucket)
+    table = OrderTable(session.create_client("dynamodb", config=_CONFIG), settings.table)
+    archive = OrderArchive(store) if settings.layout == "order" else BatchArchive(store)
+    return Services(settings, archive, table, Quarantine(store))

@@ -1,0 +1,41 @@
+"""What the function is told by its environment, read once for each process."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from orderstream.domain.values import Refused, currency
+from orderstream.errors import InputError
+
+LAYOUTS = ("batch", "order")
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """The function's settings; `stack` is the one dimension of its metrics."""
+
+    table: str
+    bucket: str
+    stack: str
+    layout: str = "batch"
+    currency: str = "EUR"
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Settings out of the variables that template.yaml sets. Raises InputError that names a wrong one."""
+    missing = [name for name in ("TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME") if not environ.get(name)]
+    if missing:
+        raise InputError(f"environment variables are not set: {', '.join(missing)}")
+    layout = environ.get("ARCHIVE_LAYOUT", "batch")
+    if layout not in LAYOUTS:
+        raise InputError(f"ARCHIVE_LAYOUT must be one of {', '.join(LAYOUTS)}, not {layout!r}")
+    try:
+        default = currency(environ.get("DEFAULT_CURRENCY", "EUR"))
+    except Refused as refused:
+        raise InputError(f"DEFAULT_CURRENCY {refused.message}") from None
+    return Settings(
+        table=environ["TABLE_NAME"],
+        bucket=environ["ARCHIVE_BUCKET"],
+        stack=environ["STACK_NAME"],
+        layout=layout,
+        currency=default,
+    )

@@ -1,0 +1,62 @@
+"""One line of JSON for each invocation: what happened, and metrics in CloudWatch's embedded format.
+
+No payload and no customer id is ever in it (G8).
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from orderstream.pipeline.process import Report
+from orderstream.pipeline.records import Record
+
+NAMESPACE = "Orderstream"
+LATENCY = "ArrivalToStored"
+# CloudWatch takes at most 100 values for a metric in a line.
+MAX_VALUES = 100
+
+_COUNTS = ("Received", "Stored", "Duplicates", "Conflicts", "Quarantined", "Undone")
+
+
+def line(
+    report: Report, records: Sequence[Record], *, stack: str, request_id: str, cold: bool, now: datetime
+) -> str:
+    """The log line of an invocation; CloudWatch reads its metrics out of the log (EMF)."""
+    first, last = (records[0], records[-1]) if records else (None, None)
+    metrics = [{"Name": name, "Unit": "Count"} for name in _COUNTS]
+    fields: dict[str, Any] = {
+        "Stack": stack,
+        "Received": report.received,
+        "Stored": report.stored,
+        "Duplicates": report.duplicates,
+        "Conflicts": report.conflicts,
+        "Quarantined": report.invalid + report.conflicts,
+        "Undone": len(report.undone),
+    }
+    if report.latencies:
+        metrics.append({"Name": LATENCY, "Unit": "Milliseconds"})
+        fields[LATENCY] = sample(report.latencies)
+    fields |= {
+        "request_id": request_id,
+        "shard_id": first.shard_id if first else None,
+        "first_sequence_number": first.sequence_number if first else None,
+        "last_sequence_number": last.sequence_number if last else None,
+        "cold_start": cold,
+        "_aws": {
+            "Timestamp": int(now.timestamp() * 1000),
+            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": metrics}],
+        },
+    }
+    return msgspec.json.encode(fields).decode()
+
+
+def sample(values: Sequence[int]) -> list[int]:
+    """At most MAX_VALUES values with the same distribution: all of them, or evenly spaced quantiles."""
+    ordered = sorted(values)
+    if len(ordered) <= MAX_VALUES:
+        return ordered
+    step = len(ordered) / MAX_VALUES
+    # The last one is the largest: the worst order of a batch must not vanish from the maximum.
+    return [ordered[int((number + 0.5) * step)] for number in range(MAX_VALUES - 1)] + [ordered[-1]]

@@ -1,0 +1,252 @@
+"""A batch: every record ends in the table or in quarantine, or is reported; nothing else is touched."""
+
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from orderstream.errors import CloudError
+from orderstream.pipeline.archive import BatchArchive, OrderArchive
+from orderstream.pipeline.lines import Line, raw_of, read_line, read_lines
+from orderstream.pipeline.process import Invocation, Report, process
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.table import OrderTable
+from tests.fakes import FakeDynamo, FakeStore
+
+ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+NOW = ARRIVAL + timedelta(seconds=2)
+
+
+def record(number: int, data: bytes | str, arrived_at: datetime = ARRIVAL) -> Record:
+    body = data if isinstance(data, bytes) else data.encode()
+    return Record(f"shard-1:{number}", "shard-1", str(number), "key", arrived_at, body)
+
+
+def order(order_id: str | None, amount: int = 1) -> str:
+    named = f'"order_id": "{order_id}", ' if order_id else ""
+    return f'{{{named}"customer_id": "c", "amount": {amount}}}'
+
+
+class Pipeline:
+    """The real pipeline on fakes of DynamoDB and S3."""
+
+    def __init__(self, layout: str = "batch") -> None:
+        self.dynamo = FakeDynamo()
+        self.store = FakeStore()
+        self.layout = layout
+        self.seconds_left = 50.0
+
+    def run(self, *records: Record) -> Report:
+        archive = OrderArchive(self.store) if self.layout == "order" else BatchArchive(self.store)
+        return process(
+            records,
+            archive=archive,
+            table=OrderTable(self.dynamo, "Orders", sleep=self.sleep),
+            quarantine=Quarantine(self.store),
+            currency="EUR",
+            invocation=Invocation("request-1", lambda: self.seconds_left, lambda: NOW),
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds_left -= seconds
+
+    def lines(self, prefix: str) -> dict[str, Line]:
+        return {
+            line.event_id: line
+            for key, body in self.store.objects.items()
+            if key.startswith(prefix)
+            for line in read_lines(BytesIO(body))
+        }
+
+    def codes(self) -> dict[str, list[str]]:
+        return {
+            event: [reason["code"] for reason in line.reasons]
+            for event, line in self.lines("quarantine").items()
+        }
+
+    def attribute(self, order_id: str, name: str) -> Any:
+        ((_, value),) = self.dynamo.items[order_id][name].items()
+        return value
+
+
+def test_an_order_becomes_an_item_with_the_names_that_users_rely_on() -> None:
+    pipeline = Pipeline()
+    data = """{"order_id": "A", "customer_id": "12345", "amount": "250.00", "currency": "USD",
+               "order_date": "2026-11-22T10:00:00+02:00", "gift": true,
+               "items": [{"sku": "S", "quantity": 2, "unit_price": 125}]}"""
+    report = pipeline.run(record(7, data))
+    assert (report.received, report.stored, report.undone, report.latencies) == (1, 1, [], [2000])
+    item = pipeline.dynamo.items["A"]
+    fingerprint = item.pop("Fingerprint")
+    assert len(fingerprint["S"]) == 32
+    assert item == {
+        "OrderID": {"S": "A"},
+        "CustomerID": {"S": "12345"},
+        "OrderAmount": {"N": "250"},
+        "OrderDate": {"S": "2026-11-22T08:00:00.000000Z"},
+        "Currency": {"S": "USD"},
+        "Status": {"S": "RECEIVED"},
+        "Items": {"L": [{"M": {"sku": {"S": "S"}, "quantity": {"N": "2"}, "unit_price": {"N": "125"}}}]},
+        "EventID": {"S": "shard-1:7"},
+        "ReceivedAt": {"S": "2026-11-22T18:30:00.000000Z"},
+        "ArchiveKey": {"S": "orders/year=2026/month=11/day=22/hour=18/shard-1-7-7.ndjson.gz"},
+    }
+
+
+def test_what_an_order_leaves_out_comes_from_its_place_in_the_stream_and_the_settings() -> None:
+    pipeline = Pipeline()
+    pipeline.run(record(7, order(None)))
+    assert list(pipeline.dynamo.items) == ["shard-1:7"]
+    assert pipeline.attribute("shard-1:7", "OrderDate") == "2026-11-22T18:30:00.000000Z"
+    assert pipeline.attribute("shard-1:7", "Currency") == "EUR"
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_g2_a_redelivery_changes_nothing(layout: str) -> None:
+    pipeline = Pipeline(layout)
+    batch = [record(1, order("A")), record(2, order(None)), record(3, "bad")]
+    pipeline.run(*batch)
+    items, objects = dict(pipeline.dynamo.items), dict(pipeline.store.objects)
+    report = pipeline.run(*batch)
+    assert (report.stored, report.duplicates, report.invalid, report.undone) == (0, 2, 1, [])
+    assert (pipeline.dynamo.items, pipeline.store.objects) == (items, objects)
+
+
+def test_g2_the_same_order_twice_in_a_batch_is_one_item() -> None:
+    pipeline = Pipeline()
+    report = pipeline.run(record(1, order("A")), record(2, order("A")), record(3, order("B")))
+    assert (report.stored, report.duplicates, report.conflicts) == (2, 1, 0)
+    assert pipeline.attribute("A", "EventID") == "shard-1:1"
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+@pytest.mark.parametrize("together", [True, False])
+def test_g3_other_content_under_the_same_id_is_quarantined_and_shows_both(
+    layout: str, together: bool
+) -> None:
+    pipeline = Pipeline(layout)
+    batch = [record(1, order("A", 1)), record(2, order("A", 2))]
+    reports = [pipeline.run(*batch)] if together else [pipeline.run(one) for one in batch]
+    assert sum(report.conflicts for report in reports) == 1
+    assert pipeline.attribute("A", "OrderAmount") == "1"
+    conflict = pipeline.lines("quarantine")["shard-1:2"]
+    assert raw_of(conflict) == order("A", 2).encode()
+    assert conflict.order_id == "A"
+    assert [reason["code"] for reason in conflict.reasons] == ["conflict"]
+    assert conflict.stored is not None
+    first = pipeline.store.objects[conflict.stored["ArchiveKey"]]
+    lines = [read_line(first)] if layout == "order" else list(read_lines(BytesIO(first)))
+    assert raw_of(lines[0]) == order("A", 1).encode()
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_g4_every_item_names_an_object_with_its_exact_bytes(layout: str) -> None:
+    pipeline = Pipeline(layout)
+    sent = {number: f'{{"customer_id": "c",  "amount": {number}.00}}' for number in range(1, 40)}
+    pipeline.run(*(record(number, data) for number, data in sent.items()))
+    for item in pipeline.dynamo.items.values():
+        body = pipeline.store.objects[item["ArchiveKey"]["S"]]
+        lines = [read_line(body)] if layout == "order" else read_lines(BytesIO(body))
+        (found,) = [line for line in lines if line.event_id == item["EventID"]["S"]]
+        assert raw_of(found).decode() == sent[int(found.event_id.split(":")[1])]
+
+
+def test_g4_nothing_is_inserted_when_the_archive_fails() -> None:
+    class Broken(FakeStore):
+        def put(self, key: str, body: bytes) -> None:
+            raise CloudError("S3 is down")
+
+    pipeline = Pipeline()
+    pipeline.store = Broken()
+    with pytest.raises(CloudError):
+        pipeline.run(record(1, order("A")))
+    assert pipeline.dynamo.items == {}
+
+
+def test_the_archive_holds_every_record_by_the_hour_of_its_arrival() -> None:
+    pipeline = Pipeline()
+    later = ARRIVAL + timedelta(hours=1)
+    pipeline.run(
+        record(1, order("A")), record(2, "bad"), record(3, order("C"), later), record(4, b"\xff", later)
+    )
+    keys = [key for key in pipeline.store.objects if key.startswith("orders/")]
+    assert keys == [
+        "orders/year=2026/month=11/day=22/hour=18/shard-1-1-2.ndjson.gz",
+        "orders/year=2026/month=11/day=22/hour=19/shard-1-3-4.ndjson.gz",
+    ]
+    lines = pipeline.lines("orders/")
+    assert [(line.order_id, raw_of(line)) for line in lines.values()] == [
+        ("A", order("A").encode()),
+        (None, b"bad"),
+        ("C", order("C").encode()),
+        (None, b"\xff"),
+    ]
+
+
+def test_with_one_object_an_order_an_order_lies_under_its_id() -> None:
+    pipeline = Pipeline("order")
+    pipeline.run(record(1, order("A/1 #2")))
+    assert list(pipeline.store.objects) == ["orders/A%2F1%20%232.json"]
+
+
+def test_g5_a_bad_record_stops_nothing_but_itself() -> None:
+    pipeline = Pipeline()
+    report = pipeline.run(
+        record(1, order("A")), record(2, "bad"), record(3, '{"amount": -1}'), record(4, order("B"))
+    )
+    assert (report.stored, report.invalid, report.undone) == (2, 2, [])
+    assert pipeline.codes() == {"shard-1:2": ["not_json"], "shard-1:3": ["missing", "not_positive"]}
+    (key,) = (key for key in pipeline.store.objects if key.startswith("quarantine"))
+    assert key == "quarantine/year=2026/month=11/day=22/hour=18/shard-1-2-3.ndjson.gz"
+    bad = pipeline.lines("quarantine")["shard-1:3"]
+    assert bad.reasons[0] == {"path": "$.customer_id", "code": "missing", "message": "is required"}
+    assert bad.attempt == {"request_id": "request-1", "at": "2026-11-22T18:30:02.000000Z"}
+
+
+def test_g5_an_order_that_dynamodb_refuses_is_quarantined_alone() -> None:
+    pipeline = Pipeline()
+    pipeline.dynamo.fault = lambda order_id: "ValidationError" if order_id == "B" else None
+    report = pipeline.run(record(1, order("A")), record(2, order("B")), record(3, order("C")))
+    assert (report.stored, report.invalid, report.undone) == (2, 1, [])
+    assert pipeline.codes() == {"shard-1:2": ["refused_by_table"]}
+
+
+def test_a_refused_order_does_not_take_its_namesake_with_it() -> None:
+    pipeline = Pipeline()
+    answers = iter(["ValidationError", None])
+    pipeline.dynamo.fault = lambda order_id: next(answers)
+    report = pipeline.run(record(1, order("A", 1)), record(2, order("A", 2)))
+    assert (report.stored, report.invalid, report.conflicts) == (1, 1, 0)
+    assert pipeline.attribute("A", "OrderAmount") == "2"
+
+
+def test_a_batch_of_nothing_but_bad_records_succeeds() -> None:
+    assert Pipeline().run(*(record(number, "bad") for number in range(5))).undone == []
+
+
+def test_what_is_not_done_is_reported_lowest_sequence_number_first() -> None:
+    pipeline = Pipeline()
+    pipeline.dynamo.fault = lambda order_id: "ThrottlingError" if order_id in "BD" else None
+    names = {9: "A", 10: "D", 11: "C", 100: "B", 101: "B"}
+    report = pipeline.run(*(record(number, order(name)) for number, name in names.items()))
+    assert report.undone == ["10", "100", "101"]
+    assert set(pipeline.dynamo.items) == {"A", "C"}
+    assert pipeline.codes() == {}
+
+
+def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:
+    class NoQuarantine(FakeStore):
+        def put(self, key: str, body: bytes) -> None:
+            if key.startswith("quarantine"):
+                raise CloudError("S3 is down")
+
+    pipeline = Pipeline()
+    pipeline.store = NoQuarantine()
+    with pytest.raises(CloudError):
+        pipeline.run(record(1, "bad"))
+
+
+def test_an_empty_batch_is_done() -> None:
+    assert Pipeline().run() == Report()

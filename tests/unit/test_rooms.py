@@ -1,0 +1,85 @@
+"""The house rules that no reviewer should have to check: imports, sizes, lock files."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+PACKAGE = PROJECT / "src" / "orderstream"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# From the ground up; a room may import from itself and from the rooms before it.
+ROOMS = ["errors", "domain", "pipeline", "client", "ops", "local", "show", "cli"]
+# What domain and pipeline may import beside the standard library: all that ships to Lambda.
+SHIPPED = {"msgspec", "botocore", "orderstream"}
+
+
+def room_of(module: Path) -> str:
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(module: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module.name} imports relatively"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_imports_go_down_only(module: Path) -> None:
+    room = room_of(module)
+    if room == "__init__":
+        return
+    for name in imports_of(module):
+        if name.startswith("orderstream."):
+            imported = name.split(".")[1]
+            below = ROOMS[: ROOMS.index(room) + 1]
+            assert imported in below or imported == "__version__", f"{room} imports {name}"
+
+
+@pytest.mark.parametrize(
+    "module",
+    [module for module in MODULES if room_of(module) in ("domain", "pipeline")],
+    ids=lambda module: str(module.relative_to(PACKAGE)),
+)
+def test_what_ships_to_lambda_imports_only_what_ships_to_lambda(module: Path) -> None:
+    import sys
+
+    foreign = {name.split(".")[0] for name in imports_of(module)} - set(sys.stdlib_module_names)
+    assert foreign <= SHIPPED
+
+
+def test_the_domain_does_no_input_or_output() -> None:
+    outside = {"os", "io", "pathlib", "socket", "subprocess", "logging", "time", "random", "botocore"}
+    for module in MODULES:
+        if room_of(module) == "domain":
+            assert not {name.split(".")[0] for name in imports_of(module)} & outside, module
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_a_module_says_its_job_and_is_short(module: Path) -> None:
+    text = module.read_text()
+    assert text.startswith('"""'), "no first line about its job"
+    assert len(text.splitlines()) <= 300
+
+
+@pytest.mark.parametrize("lock", sorted(PROJECT.glob("requirements*.lock")), ids=lambda lock: lock.name)
+def test_a_lock_file_has_hashes_and_names_no_index(lock: Path) -> None:
+    text = lock.read_text()
+    assert "://" not in text
+    packages = re.findall(r"^[a-z0-9][^\s=]*==", text, re.MULTILINE)
+    assert packages
+    assert len(re.findall(r"^[a-z0-9].*\\\n    --hash=sha256:", text, re.MULTILINE)) == len(packages)
+
+
+def test_the_function_ships_the_versions_that_were_tested() -> None:
+    def pins(name: str) -> set[str]:
+        return set(re.findall(r"^(\S+==\S+)", (PROJECT / name).read_text(), re.MULTILINE))
+
+    assert pins("requirements-function.lock") <= pins("requirements.lock")

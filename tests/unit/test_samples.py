@@ -1,0 +1,40 @@
+"""Sample traffic is what it says it is: its good orders are good, and its bad ones bad."""
+
+from collections import Counter
+from itertools import islice
+
+import pytest
+
+from orderstream.domain.decode import decode
+from orderstream.ops.samples import BAD, samples
+
+
+def test_the_same_seed_gives_the_same_traffic() -> None:
+    def first(seed: int) -> list[bytes]:
+        return [sample.data for sample in islice(samples(seed, bad_share=0.1, duplicate_share=0.1), 50)]
+
+    assert first(1) == first(1) != first(2)
+
+
+@pytest.mark.parametrize("data", BAD, ids=lambda data: data[:40])
+def test_every_bad_sample_is_refused(data: bytes) -> None:
+    assert decode(data).order is None
+
+
+def test_traffic_is_what_it_is_meant_to_be() -> None:
+    seen: dict[str, str] = {}
+    kinds: Counter[str] = Counter()
+    for sample in islice(samples(3, bad_share=0.1, duplicate_share=0.2, conflict_share=0.1), 2000):
+        kinds[sample.kind] += 1
+        found = decode(sample.data)
+        assert (found.order is None) == (sample.kind == "bad")
+        if found.order is None:
+            continue
+        assert sample.partition_key == found.order.customer_id, "an order and its repeats keep their order"
+        order_id = found.order.order_id or ""
+        if sample.kind == "order":
+            assert order_id not in seen
+            seen[order_id] = found.fingerprint
+        else:
+            assert (seen[order_id] == found.fingerprint) == (sample.kind == "duplicate")
+    assert 140 < kinds["bad"] < 260 and 340 < kinds["duplicate"] < 460 and 140 < kinds["conflict"] < 260

@@ -1,0 +1,136 @@
+"""Every answer of a batch is taken by its index: stored, there before, refused, or to be tried again."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderstream.errors import CloudError
+from orderstream.pipeline.table import OrderTable, Outcome, Result, attribute_value, plain_value
+from tests.fakes import FakeDynamo
+
+
+class Clock:
+    """Time that passes only while something sleeps."""
+
+    def __init__(self, seconds: float = 60) -> None:
+        self.left = seconds
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.left -= seconds
+
+    def seconds_left(self) -> float:
+        return self.left
+
+
+def order(order_id: str, fingerprint: str = "f") -> dict[str, Any]:
+    return {"OrderID": order_id, "OrderAmount": Decimal("1.10"), "Fingerprint": fingerprint}
+
+
+def insert(dynamo: FakeDynamo, orders: list[dict[str, Any]], clock: Clock | None = None) -> list[Outcome]:
+    clock = clock or Clock()
+    table = OrderTable(dynamo, "Orders", sleep=clock.sleep, jitter=lambda: 1.0)
+    return table.insert(orders, clock.seconds_left)
+
+
+def results(outcomes: list[Outcome]) -> list[Result]:
+    return [outcome.result for outcome in outcomes]
+
+
+def test_new_orders_are_stored_in_calls_of_25() -> None:
+    dynamo = FakeDynamo()
+    assert results(insert(dynamo, [order(str(n)) for n in range(60)])) == [Result.STORED] * 60
+    assert [len(call) for call in dynamo.statements] == [25, 25, 10]
+    assert dynamo.items["7"]["OrderAmount"] == {"N": "1.10"}
+
+
+def test_an_order_that_is_there_is_compared_by_its_fingerprint() -> None:
+    dynamo = FakeDynamo()
+    insert(dynamo, [order("same"), order("other")])
+    same, other, new = insert(dynamo, [order("same"), order("other", "g"), order("new")])
+    assert (same.result, other.result, new.result) == (Result.DUPLICATE, Result.CONFLICT, Result.STORED)
+    assert other.stored["Fingerprint"] == "f"
+    assert dynamo.items["other"]["Fingerprint"] == {"S": "f"}, "the first stays"
+
+
+def test_many_orders_that_are_there_are_read_though_dynamodb_answers_in_parts() -> None:
+    dynamo = FakeDynamo()
+    dynamo.keys_per_answer = 30
+    orders = [order(str(n)) for n in range(250)]
+    insert(dynamo, orders)
+    assert results(insert(dynamo, orders)) == [Result.DUPLICATE] * 250
+
+
+def test_only_what_was_throttled_is_sent_again() -> None:
+    refusals = {"3": 2, "30": 1}
+
+    def fault(order_id: str) -> str | None:
+        if refusals.get(order_id, 0):
+            refusals[order_id] -= 1
+            return "ThrottlingError"
+        return None
+
+    dynamo, clock = FakeDynamo(fault), Clock()
+    assert results(insert(dynamo, [order(str(n)) for n in range(40)], clock)) == [Result.STORED] * 40
+    assert dynamo.statements[2:] == [["3", "30"], ["3"]]
+    assert clock.pauses == [0.05, 0.1], "pauses grow"
+
+
+def test_what_stays_throttled_is_undone_when_the_time_is_over() -> None:
+    clock = Clock(seconds=2)
+    dynamo = FakeDynamo(lambda order_id: "InternalServerError" if order_id == "b" else None)
+    outcomes = insert(dynamo, [order("a"), order("b"), order("c")], clock)
+    assert results(outcomes) == [Result.STORED, Result.UNDONE, Result.STORED]
+    assert clock.left > 0
+
+
+def test_calls_stop_when_the_time_is_over() -> None:
+    clock = Clock()
+    dynamo = FakeDynamo()
+
+    def spend(order_id: str) -> None:
+        clock.left -= 1
+
+    dynamo.fault = spend
+    outcomes = insert(dynamo, [order(str(n)) for n in range(100)], clock)
+    assert results(outcomes) == [Result.STORED] * 75 + [Result.UNDONE] * 25
+
+
+def test_an_item_that_dynamodb_never_takes_is_refused_alone() -> None:
+    dynamo = FakeDynamo(lambda order_id: "ValidationError" if order_id == "b" else None)
+    outcomes = insert(dynamo, [order("a"), order("b"), order("c")])
+    assert results(outcomes) == [Result.STORED, Result.REFUSED, Result.STORED]
+    assert outcomes[1].message == "ValidationError!"
+
+
+def test_an_order_that_vanishes_before_it_is_compared_is_undone() -> None:
+    dynamo = FakeDynamo(lambda order_id: "DuplicateItem")
+    assert results(insert(dynamo, [order("a")])) == [Result.UNDONE]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ResourceNotFound", "SomethingNew"])
+def test_a_table_that_cannot_be_used_is_an_error_at_once(code: str) -> None:
+    with pytest.raises(CloudError, match=code):
+        insert(FakeDynamo(lambda order_id: code), [order("a")])
+
+
+def test_a_refused_call_is_an_error_at_once() -> None:
+    dynamo = FakeDynamo()
+    dynamo.down = True
+    with pytest.raises(CloudError, match="AccessDenied"):
+        insert(dynamo, [order("a")])
+
+
+VALUES = st.recursive(
+    st.text() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=2),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(VALUES)
+def test_values_come_back_from_dynamodbs_json_unchanged(value: Any) -> None:
+    assert plain_value(attribute_value(value)) == value

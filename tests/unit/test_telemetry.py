@@ -1,0 +1,61 @@
+"""The function's line is one that CloudWatch reads metrics from, and tells nothing about people (G8)."""
+
+import json
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderstream.pipeline.process import Report
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, line, sample
+
+NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
+SECRET = "Erika Mustermann"
+
+
+def a_line(latencies: list[int]) -> str:
+    record = Record("shard-1:5", "shard-1", "5", SECRET, NOW, SECRET.encode())
+    report = Report(received=9, stored=4, duplicates=2, conflicts=1, invalid=1, undone=["5"])
+    report.latencies = latencies
+    return line(report, [record], stack="orderstream", request_id="r-1", cold=True, now=NOW)
+
+
+def test_every_metric_has_its_value_in_the_line() -> None:
+    written = json.loads(a_line([5, 7]))
+    (directive,) = written["_aws"]["CloudWatchMetrics"]
+    values = {metric["Name"]: written[metric["Name"]] for metric in directive["Metrics"]}
+    assert values == {
+        "Received": 9,
+        "Stored": 4,
+        "Duplicates": 2,
+        "Conflicts": 1,
+        "Quarantined": 2,
+        "Undone": 1,
+        LATENCY: [5, 7],
+    }
+    assert directive["Dimensions"] == [["Stack"]]
+    assert written["Stack"] == "orderstream"
+    assert written["_aws"]["Timestamp"] == 1795370400000
+
+
+def test_g8_no_payload_and_no_partition_key_is_in_the_line() -> None:
+    assert SECRET not in a_line([1])
+
+
+def test_the_line_fits_in_the_log_tail_of_an_invocation() -> None:
+    assert len(a_line([43_200_000 + number for number in range(10_000)])) < 4096
+
+
+@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=2000))
+def test_a_sample_keeps_the_distribution_and_the_worst(values: list[int]) -> None:
+    chosen = sample(values)
+    assert len(chosen) == min(len(values), MAX_VALUES)
+    assert chosen[-1] == max(values)
+    ordered = sorted(values)
+    middle = chosen[len(chosen) // 2]
+    assert (
+        ordered[int(len(ordered) * 0.49)]
+        <= middle
+        <= ordered[min(len(ordered) - 1, int(len(ordered) * 0.51) + 1)]
+    )

@@ -1,0 +1,1 @@
+"""The parts of the laptop's event source mapping: its rules as pure functions, and their small shells."""

@@ -1,0 +1,58 @@
+"""The file that says how far each shard of each mapping is done, so that a new start goes on from there."""
+
+import json
+import os
+import threading
+from pathlib import Path
+
+import msgspec
+
+from orderstream.errors import CloudError
+
+# The whole file is read and replaced to change one mapping's part of it.
+_one_at_a_time = threading.Lock()
+
+# By shard id: the sequence number up to which every record is done, or where reading starts (a
+# `Position` as text) while there is none.
+Checkpoints = dict[str, str]
+
+
+class CheckpointFile:
+    """One mapping's part of the JSON file at `path`: `{mapping id: {shard id: position}}`.
+
+    The file comes to be at the first `save`, and is replaced as a whole: a crash leaves the old or the
+    new one.
+    """
+
+    def __init__(self, path: Path, mapping_id: str) -> None:
+        self._path = path
+        self._mapping_id = mapping_id
+
+    def load(self) -> Checkpoints | None:
+        """The checkpoints last saved, None if there are none; raises CloudError if they are unreadable."""
+        return self._read().get(self._mapping_id)
+
+    def save(self, checkpoints: Checkpoints) -> None:
+        """Replace this mapping's checkpoints; raises CloudError if the file is unreadable, or OSError."""
+        with _one_at_a_time:
+            whole = self._read() | {self._mapping_id: checkpoints}
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            new = self._path.with_name(self._path.name + ".new")
+            with new.open("w") as file:
+                json.dump(whole, file, indent=1, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+
+    def _read(self) -> dict[str, Checkpoints]:
+        try:
+            text = self._path.read_text()
+        except FileNotFoundError:
+            return {}
+        try:
+            return msgspec.json.decode(text, type=dict[str, Checkpoints])
+        except msgspec.DecodeError as error:
+            raise CloudError(
+                f"{self._path} holds no checkpoints: {error}",
+                hint="delete it: the stream is read again from its start, and orders stay single",
+            ) from error

@@ -1,0 +1,96 @@
+"""Hands what is given up to the on-failure destination: an S3 bucket or an SQS queue."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orderstream.local.esm.failures import (
+    Invocation,
+    Source,
+    failure_record,
+    message_body,
+    object_body,
+    object_key,
+)
+from orderstream.local.esm.lanes import Discarded, delay
+from orderstream.ops.cloud import Cloud
+
+# AWS loses the batch when the SDK's own retries are over. A laptop's destination is away for as long
+# as somebody restarts it: wait that long.
+PATIENCE_SECONDS = 30
+
+
+class Destination:
+    """The destination with the ARN `arn`; "" drops everything, as AWS does without a destination.
+
+    `wait` waits some seconds and says whether to stop; `on_lost` hears of each delivery that failed for
+    good.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        arn: str,
+        *,
+        wait: Callable[[float], bool],
+        on_problem: Callable[[str], None],
+        on_lost: Callable[[], None],
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._cloud = cloud
+        self._arn = arn
+        self._wait = wait
+        self._on_problem = on_problem
+        self._on_lost = on_lost
+        self._patience = patience
+
+    def take(self, discarded: Discarded, source: Source, invocation: Invocation | None) -> bool:
+        """Deliver it, or lose it at the end of the patience; False if told to stop before either.
+
+        `invocation` is the last one with these records, None if there was none.
+        """
+        what = f"{len(discarded.records)} record(s) of {source.shard_id} ({discarded.condition})"
+        if not self._arn:
+            self._on_problem(f"{what} dropped: the mapping has no on-failure destination")
+            return True
+        # Made once: an attempt that worked and did not say so is overwritten, not repeated.
+        now, unique = time.time(), str(uuid.uuid4())
+        record = failure_record(discarded, source, invocation or Invocation(unique, 0, ""), now)
+        deadline = time.monotonic() + self._patience
+        attempts = 0
+        while True:
+            try:
+                self._send(record, discarded, object_key(source, now, unique))
+                return True
+            except (BotoCoreError, ClientError) as error:
+                attempts += 1
+                if attempts == 1:
+                    self._on_problem(f"{what} cannot be handed to {self._arn} yet: {error}")
+                if time.monotonic() > deadline:
+                    self._on_problem(f"LOST: {what}, from {_range(discarded)}: {self._arn} fails: {error}")
+                    self._on_lost()
+                    return True
+            if self._wait(delay(attempts, random.random())):
+                return False
+
+    def _send(self, record: dict[str, object], discarded: Discarded, key: str) -> None:
+        service, account, name = self._arn.split(":")[2], *self._arn.split(":")[4:6]
+        if service == "s3":
+            self._cloud.s3.put_object(
+                Bucket=name,
+                Key=key,
+                Body=object_body(record, discarded),
+                ContentType="application/json",
+            )
+            return
+        queue = self._cloud.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        self._cloud.sqs.send_message(QueueUrl=queue["QueueUrl"], MessageBody=message_body(record))
+
+
+def _range(discarded: Discarded) -> str:
+    return f"{discarded.records[0].sequence_number} to {discarded.records[-1].sequence_number}"

@@ -1,0 +1,88 @@
+"""The objects and messages that AWS leaves at the on-failure destination of a mapping."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orderstream.local.esm.kinesis_event import event_of
+from orderstream.local.esm.lanes import Discarded
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the failure record says of the last invocation."""
+
+    request_id: str
+    status_code: int
+    executed_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose records were given up."""
+
+    mapping_id: str
+    function_arn: str
+    stream_arn: str
+    shard_id: str
+
+
+def failure_record(
+    discarded: Discarded, source: Source, invocation: Invocation, now: float
+) -> dict[str, object]:
+    """The metadata document, which is all that SQS gets. `now` is in seconds since the epoch.
+
+    For records that were too old before they were ever sent, `invocation` has a request id of its own.
+    """
+    first, last = discarded.records[0], discarded.records[-1]
+    record: dict[str, object] = {
+        "requestContext": {
+            "requestId": invocation.request_id,
+            "functionArn": source.function_arn,
+            "condition": discarded.condition,
+            "approximateInvokeCount": discarded.invocations,
+        }
+    }
+    if discarded.condition != "RecordAgeExceeded":
+        record["responseContext"] = {
+            "statusCode": invocation.status_code,
+            "executedVersion": invocation.executed_version,
+            "functionError": discarded.function_error,
+        }
+    return record | {
+        "version": "1.0",
+        "timestamp": _iso(now),
+        "KinesisBatchInfo": {
+            "shardId": source.shard_id,
+            "startSequenceNumber": first.sequence_number,
+            "endSequenceNumber": last.sequence_number,
+            "approximateArrivalOfFirstRecord": _iso(first.arrived_at),
+            "approximateArrivalOfLastRecord": _iso(last.arrived_at),
+            "batchSize": len(discarded.records),
+            "streamArn": source.stream_arn,
+        },
+    }
+
+
+def message_body(record: dict[str, object]) -> str:
+    """The body of the SQS message."""
+    return json.dumps(record, separators=(",", ":"))
+
+
+def object_body(record: dict[str, object], discarded: Discarded) -> bytes:
+    """The body of the S3 object: the metadata and the whole event, as a string of JSON."""
+    whole = record | {"payload": event_of(discarded.records).decode()}
+    return json.dumps(whole, separators=(",", ":")).encode()
+
+
+def object_key(source: Source, now: float, unique: str) -> str:
+    """The key of the S3 object; `unique` is a UUID, `now` is in seconds since the epoch."""
+    at = datetime.fromtimestamp(now, UTC)
+    folder = f"aws/lambda/{source.mapping_id}/{source.shard_id}/{at:%Y/%m/%d}"
+    return f"{folder}/{at:%Y-%m-%dT%H.%M.%S}-{unique}"
+
+
+def _iso(seconds: float) -> str:
+    # Rounded first: isoformat cuts off, and a binary fraction may lie just below its millisecond.
+    at = datetime.fromtimestamp(round(seconds, 3), UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

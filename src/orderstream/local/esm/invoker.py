@@ -1,0 +1,66 @@
+"""Invokes the function with a batch, and says what came of it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from orderstream.local.esm.failures import Invocation
+from orderstream.local.esm.faults import error_code, is_throttle
+from orderstream.local.esm.kinesis_event import Record, event_of
+from orderstream.local.esm.outcomes import Failed, Outcome, Refused, read_answer
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome, and what there is beside it: the invocation unless refused, the end of its log.
+
+    `fault` says what stood in the way of a refused one; it is "" for a throttle, which is routine.
+    """
+
+    outcome: Outcome
+    invocation: Invocation | None = None
+    log_tail: bytes = b""
+    fault: str = ""
+
+
+def invoke(
+    client: LambdaClient, function_arn: str, batch: Sequence[Record], *, reports_failures: bool
+) -> Answer:
+    """Run the function once with `batch` and wait for it; its own errors are an outcome."""
+    try:
+        response = client.invoke(
+            FunctionName=function_arn,
+            InvocationType="RequestResponse",
+            LogType="Tail",
+            Payload=event_of(batch),
+        )
+        payload = response["Payload"].read()
+    # A connection that breaks may have broken before or after the function ran. To send the batch
+    # again without using up a retry is what loses nothing in both cases.
+    except (ClientError, ConnectionError, HTTPClientError) as error:
+        return _refused(error)
+    invocation = Invocation(
+        request_id=response["ResponseMetadata"]["RequestId"],
+        status_code=response["StatusCode"],
+        executed_version=response.get("ExecutedVersion", "$LATEST"),
+    )
+    outcome: Outcome = Failed()
+    if not response.get("FunctionError"):
+        outcome = read_answer(batch, payload, reports_failures=reports_failures)
+    return Answer(outcome, invocation, base64.b64decode(response.get("LogResult", "")))
+
+
+def _refused(error: Exception) -> Answer:
+    if isinstance(error, ClientError) and error_code(error) == "RequestTooLargeException":
+        # It will never be smaller: only a split, or the end of the retries, gets the lane past it.
+        metadata = error.response["ResponseMetadata"]
+        return Answer(Failed(), Invocation(metadata["RequestId"], metadata["HTTPStatusCode"], "$LATEST"))
+    return Answer(Refused(), fault="" if is_throttle(error) else str(error))

@@ -1,0 +1,218 @@
+"""What happens to the records of a lane: batches, retries, splits, ages and the checkpoint, as AWS has it.
+
+A lane is an ordered queue with at most one invocation under way; a shard has as many of them as the
+mapping's ParallelizationFactor. Everything here is a value or a function of values: no clock, no call.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from orderstream.local.esm.kinesis_event import Record, event_size
+from orderstream.local.esm.outcomes import Delivered, Failed, Outcome, Refused
+
+MAX_EVENT_BYTES = 6 * 1024 * 1024
+READ_AHEAD_BATCHES = 2
+
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 5.0
+
+Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings of a mapping that decide about records, with AWS's defaults. -1 is "for ever"."""
+
+    batch_size: int = 100
+    window_seconds: float = 0
+    parallelization_factor: int = 1
+    max_retries: int = -1
+    max_age_seconds: float = -1
+    bisect: bool = False
+    reports_failures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records of one invocation, in the order of their shard.
+
+    `failures` counts the invocations that failed with the same first record and used up a retry,
+    `invocations` all that ran with it, `refusals` those in a row that never reached the function.
+    """
+
+    records: tuple[Record, ...]
+    failures: int = 0
+    invocations: int = 0
+    refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Batches to be sent, the first one next, and the records behind them that are in no batch yet."""
+
+    batches: tuple[Batch, ...] = ()
+    waiting: tuple[Record, ...] = ()
+
+    @property
+    def first(self) -> Record | None:
+        """The earliest record that is not done."""
+        if self.batches:
+            return self.batches[0].records[0]
+        return self.waiting[0] if self.waiting else None
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """Records that are not delivered any more and go to the on-failure destination."""
+
+    records: tuple[Record, ...]
+    condition: Condition
+    invocations: int
+    function_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What becomes of a batch: what is sent again in its place, what is given up, the rest is done.
+
+    `pause` is how many times in a row it went wrong, for `delay`; 0 is "go on at once".
+    """
+
+    again: tuple[Batch, ...] = ()
+    discarded: Discarded | None = None
+    pause: int = 0
+
+
+def lane_of(partition_key: str, lanes: int) -> int:
+    """The number of the lane, from 0, that takes all records of `partition_key`."""
+    digest = hashlib.md5(partition_key.encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest, "big") % lanes
+
+
+def with_records(lane: Lane, records: Iterable[Record]) -> Lane:
+    """`lane` with `records`, which come after all it has, at its end."""
+    return replace(lane, waiting=(*lane.waiting, *records))
+
+
+def form_batch(lane: Lane, rules: Rules, now: float) -> Lane:
+    """`lane` with a batch to send if one is ready at `now` (monotonic seconds), else as it was."""
+    if lane.batches or not lane.waiting:
+        return lane
+    count = _fitting(lane.waiting, rules)
+    full = count == rules.batch_size or count < len(lane.waiting)
+    if not full and now < window_end(lane, rules):
+        return lane
+    return Lane((Batch(lane.waiting[:count]),), lane.waiting[count:])
+
+
+def window_end(lane: Lane, rules: Rules) -> float:
+    """When (monotonic seconds) a batch is ready even if no further record comes; needs a waiting record."""
+    return lane.waiting[0].read_at + rules.window_seconds
+
+
+def _fitting(waiting: Sequence[Record], rules: Rules) -> int:
+    entry_bytes = 0
+    for count, record in enumerate(waiting[: rules.batch_size]):
+        entry_bytes += len(record.json)
+        # A record that is too large by itself is sent all the same: Lambda's refusal settles it.
+        if count and event_size(count + 1, entry_bytes) > MAX_EVENT_BYTES:
+            return count
+    return min(len(waiting), rules.batch_size)
+
+
+def room(lanes: Sequence[Lane], rules: Rules) -> int:
+    """How many more records may be read into the lanes of a shard: two batches a lane wait at most."""
+    batches = READ_AHEAD_BATCHES * rules.parallelization_factor
+    if sum(len(record.json) for lane in lanes for record in lane.waiting) >= batches * MAX_EVENT_BYTES:
+        return 0
+    return max(0, batches * rules.batch_size - sum(len(lane.waiting) for lane in lanes))
+
+
+def proceed(lane: Lane, again: tuple[Batch, ...]) -> Lane:
+    """`lane` with `again` in place of its first batch."""
+    return replace(lane, batches=(*again, *lane.batches[1:]))
+
+
+def expire(batch: Batch, rules: Rules, now: float) -> Settled | None:
+    """What becomes of `batch` if records in it are too old at `now` (seconds since the epoch), else None."""
+    if rules.max_age_seconds < 0:
+        return None
+    old = tuple(r for r in batch.records if now - r.arrived_at > rules.max_age_seconds)
+    if not old:
+        return None
+    young = tuple(r for r in batch.records if now - r.arrived_at <= rules.max_age_seconds)
+    same_first = bool(young) and young[0] is batch.records[0]
+    rest = replace(batch, records=young, failures=batch.failures if same_first else 0)
+    return Settled(
+        again=(rest,) if young else (),
+        discarded=Discarded(old, "RecordAgeExceeded", batch.invocations),
+    )
+
+
+def settle(batch: Batch, outcome: Outcome, rules: Rules) -> Settled:
+    """What becomes of `batch`, the first of its lane, after an invocation with `outcome`."""
+    if isinstance(outcome, Delivered):
+        return Settled()
+    if isinstance(outcome, Refused):
+        refused = replace(batch, refusals=batch.refusals + 1)
+        return Settled(again=(refused,), pause=refused.refusals)
+    ran = replace(batch, invocations=batch.invocations + 1, refusals=0)
+    if isinstance(outcome, Failed):
+        if rules.bisect and len(ran.records) > 1:
+            return Settled(again=_halves(ran))
+        return _use_retry(ran, rules, function_error="Unhandled")
+    if outcome.index > 0:
+        # AWS does not say whether progress gives the retries back. It does here: each record that
+        # comes to be the first has all of them, and as the first one moves on, that ends.
+        ran = replace(ran, records=ran.records[outcome.index :], failures=0)
+        if rules.bisect:
+            # This is the split, at the returned number.
+            return Settled(again=(ran,))
+    return _use_retry(ran, rules, function_error=None)
+
+
+def _halves(batch: Batch) -> tuple[Batch, Batch]:
+    middle = len(batch.records) // 2
+    return (
+        replace(batch, records=batch.records[:middle]),
+        replace(batch, records=batch.records[middle:], failures=0),
+    )
+
+
+def _use_retry(batch: Batch, rules: Rules, function_error: str | None) -> Settled:
+    batch = replace(batch, failures=batch.failures + 1)
+    if not 0 <= rules.max_retries < batch.failures:
+        return Settled(again=(batch,), pause=batch.failures)
+    # AWS discards "the batch". With bisect on, which is there to set a bad record apart, we give up
+    # the one record that the function reported, and its neighbours go on with fresh retries: fewer
+    # records need bringing back. (A batch that failed as a whole was split down to one record before.)
+    count = 1 if rules.bisect else len(batch.records)
+    rest = replace(batch, records=batch.records[count:], failures=0)
+    return Settled(
+        again=(rest,) if rest.records else (),
+        discarded=Discarded(
+            batch.records[:count], "RetryAttemptsExhausted", batch.invocations, function_error
+        ),
+    )
+
+
+def delay(pause: int, chance: float) -> float:
+    """Seconds to wait after the `pause`-th failure in a row; `chance` (0 to 1) spreads them out."""
+    if pause == 0:
+        return 0
+    longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(pause - 1, 16))
+    return longest * (1 + chance) / 2
+
+
+def checkpoint(lanes: Iterable[Lane], last_read: str | None) -> str | None:
+    """The highest sequence number of a shard up to which every record is done; None if there is none.
+
+    `lanes` are all of the shard's, `last_read` is the last sequence number read into them (at the
+    start: the checkpoint to go on from).
+    """
+    undone = [lane.first for lane in lanes if lane.first]
+    if not undone:
+        return last_read
+    return min(undone, key=lambda record: int(record.sequence_number)).before

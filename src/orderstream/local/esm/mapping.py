@@ -1,0 +1,92 @@
+"""The deployed event source mapping: what it says, read once when the event source starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orderstream.errors import CloudError
+from orderstream.local.esm.lanes import Rules
+from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
+from orderstream.ops.cloud import Cloud
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef as Deployed
+
+_STARTING = {str(start): start for start in (TRIM_HORIZON, LATEST)}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """The settings of one mapping. `destination` is the ARN of the on-failure destination or ""."""
+
+    id: str
+    stream_arn: str
+    function_arn: str
+    role_arn: str
+    destination: str
+    starting: Position
+    rules: Rules
+
+    @property
+    def function_name(self) -> str:
+        """The bare name of the function."""
+        return self.function_arn.split(":")[6]
+
+
+def read_mapping(cloud: Cloud, mapping_id: str) -> Mapping:
+    """The mapping with that UUID.
+
+    Raises CloudError if it is enabled or asks for what the event source does not do; errors of the SDK
+    come through.
+    """
+    deployed = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)
+    _refuse_what_would_differ(deployed)
+    function_arn = deployed["FunctionArn"]
+    function = cloud.lambda_.get_function_configuration(FunctionName=function_arn)
+    return Mapping(
+        id=mapping_id,
+        stream_arn=deployed["EventSourceArn"],
+        function_arn=function_arn,
+        role_arn=function.get("Role", ""),
+        destination=deployed.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""),
+        starting=_STARTING[deployed["StartingPosition"]],
+        rules=_rules(deployed),
+    )
+
+
+def _rules(deployed: Deployed) -> Rules:
+    # MiniStack hands back what CloudFormation was given, and that may be "3" or "true".
+    return Rules(
+        batch_size=int(deployed.get("BatchSize", 100)),
+        window_seconds=int(deployed.get("MaximumBatchingWindowInSeconds", 0)),
+        parallelization_factor=int(deployed.get("ParallelizationFactor", 1)),
+        max_retries=int(deployed.get("MaximumRetryAttempts", -1)),
+        max_age_seconds=int(deployed.get("MaximumRecordAgeInSeconds", -1)),
+        bisect=str(deployed.get("BisectBatchOnFunctionError", False)).lower() == "true",
+        reports_failures="ReportBatchItemFailures" in deployed.get("FunctionResponseTypes", []),
+    )
+
+
+def _refuse_what_would_differ(deployed: Deployed) -> None:
+    name = f"event source mapping {deployed['UUID']}"
+    if deployed["State"] != "Disabled":
+        raise CloudError(
+            f"{name} is {deployed['State']}: every record would be delivered twice over",
+            hint="disable it: aws lambda update-event-source-mapping --no-enabled --uuid " + deployed["UUID"],
+        )
+    if deployed.get("FilterCriteria", {}).get("Filters"):
+        raise CloudError(f"{name} has FilterCriteria, which the laptop's event source does not know")
+    if int(deployed.get("TumblingWindowInSeconds", 0)):
+        raise CloudError(f"{name} has a tumbling window, which the laptop's event source does not know")
+    if deployed.get("StartingPosition") not in _STARTING:
+        raise CloudError(
+            f"{name} starts at {deployed.get('StartingPosition')}",
+            hint="the laptop's event source knows TRIM_HORIZON and LATEST",
+        )
+    destination = deployed.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+    if destination and destination.split(":")[2] not in {"s3", "sqs"}:
+        raise CloudError(
+            f"{name} has {destination} as its on-failure destination",
+            hint="the laptop's event source knows S3 buckets and SQS queues",
+        )

@@ -1,0 +1,118 @@
+"""Reads the records of one shard, page by page, from wherever it was left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from botocore.exceptions import ClientError
+
+from orderstream.local.esm.faults import error_code
+from orderstream.local.esm.kinesis_event import Origin, Record, entry
+from orderstream.local.esm.shards import Position
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import (
+        GetRecordsOutputTypeDef,
+        GetShardIteratorInputTypeDef,
+        RecordTypeDef,
+    )
+
+MOST_A_CALL = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one call brought. `closed`: no more will come; `vanished`: because MiniStack dropped the shard."""
+
+    records: tuple[Record, ...] = ()
+    closed: bool = False
+    vanished: bool = False
+
+
+class ShardReader:
+    """A place in a shard, moved on by `read`. `last_read` is the last sequence number, None before any."""
+
+    def __init__(self, kinesis: KinesisClient, origin: Origin, start: Position) -> None:
+        self.last_read = start.sequence_number
+        self._kinesis = kinesis
+        self._origin = origin
+        self._start = start
+        self._iterator: str | None = None
+
+    def renew(self) -> None:
+        """Find the place again, by the last sequence number read, at the next `read`."""
+        self._iterator = None
+
+    def read(self, limit: int, now: float, *, expiring: bool) -> Page:
+        """Up to `limit` further records, none if there are none yet.
+
+        `limit` is 10,000 at most, `now` is in seconds of the monotonic clock; `expiring` is for a stream
+        that is older than its retention. Errors of the SDK come through, and the next call goes on from
+        the same place.
+        """
+        fetch = self._fetch_overlapping if expiring and self.last_read else self._fetch
+        try:
+            answer = fetch(limit)
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return Page(closed=True, vanished=True)
+            if error_code(error) != "ExpiredIteratorException":
+                raise
+            self.renew()
+            answer = fetch(limit)
+        new = [record for record in answer["Records"] if record["SequenceNumber"] != self.last_read]
+        records = tuple(self._take(record, now) for record in new[:limit])
+        return Page(records, closed=not answer.get("NextShardIterator"))
+
+    def _fetch(self, limit: int) -> GetRecordsOutputTypeDef:
+        iterator = self._iterator or self._find_place("AFTER_SEQUENCE_NUMBER")
+        answer = self._kinesis.get_records(ShardIterator=iterator, Limit=limit)
+        self._iterator = answer.get("NextShardIterator")
+        return answer
+
+    def _fetch_overlapping(self, limit: int) -> GetRecordsOutputTypeDef:
+        # An iterator of MiniStack is an index into its list of records. While old ones expire from the
+        # head of the list, it points past as many new ones, and those would never be seen. So each
+        # call starts at the record read last: if that comes first, nothing was passed over. If it does
+        # not, it has expired itself, and then a second call begins with the same record as the first.
+        self.renew()
+        first = self.last_read
+        while True:
+            iterator = self._find_place("AT_SEQUENCE_NUMBER")
+            answer = self._kinesis.get_records(ShardIterator=iterator, Limit=min(limit + 1, MOST_A_CALL))
+            records = answer["Records"]
+            if not records or records[0]["SequenceNumber"] in (self.last_read, first):
+                return answer
+            first = records[0]["SequenceNumber"]
+
+    def _find_place(self, kind: Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]) -> str:
+        request: GetShardIteratorInputTypeDef = {
+            "StreamARN": self._origin.stream_arn,
+            "ShardId": self._origin.shard_id,
+            "ShardIteratorType": self._start.kind,
+        }
+        if self.last_read is not None:
+            request["ShardIteratorType"] = kind
+            request["StartingSequenceNumber"] = self.last_read
+        return self._kinesis.get_shard_iterator(**request)["ShardIterator"]
+
+    def _take(self, record: RecordTypeDef, now: float) -> Record:
+        arrived_at = record["ApproximateArrivalTimestamp"].timestamp()
+        taken = Record(
+            sequence_number=record["SequenceNumber"],
+            partition_key=record["PartitionKey"],
+            arrived_at=arrived_at,
+            read_at=now,
+            before=self.last_read,
+            json=entry(
+                self._origin,
+                sequence_number=record["SequenceNumber"],
+                partition_key=record["PartitionKey"],
+                data=record["Data"],
+                arrived_at=arrived_at,
+            ),
+        )
+        self.last_read = taken.sequence_number
+        return taken

@@ -1,0 +1,234 @@
+"""The threads of one shard: one reads it, one for each lane delivers."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orderstream.local.esm.destination import Destination
+from orderstream.local.esm.failures import Invocation, Source
+from orderstream.local.esm.faults import is_passing, is_throttle
+from orderstream.local.esm.invoker import invoke
+from orderstream.local.esm.kinesis_event import Origin, Record
+from orderstream.local.esm.lanes import (
+    Batch,
+    Lane,
+    checkpoint,
+    delay,
+    expire,
+    form_batch,
+    lane_of,
+    proceed,
+    room,
+    settle,
+    window_end,
+    with_records,
+)
+from orderstream.local.esm.mapping import Mapping
+from orderstream.local.esm.metrics import MetricSender, iterator_age, metrics_of_log
+from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, ShardReader
+from orderstream.local.esm.shards import Position, Shard
+from orderstream.ops.cloud import Cloud
+
+# Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request walks through
+# all of them: at 10 calls a second those are 3,000, and a request takes some 9 ms. So all shards
+# share that rate, and one that has nothing is asked less and less often, down to AWS's once a second.
+POLL_SECONDS = 0.1
+IDLE_POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all shards of an event source share. `on_problem` and `fail` are called from any thread.
+
+    From `records_expire_from` on, in seconds since the epoch, the stream may drop its oldest records.
+    """
+
+    cloud: Cloud
+    mapping: Mapping
+    records_expire_from: float
+    metrics: MetricSender
+    destination: Destination
+    stop: threading.Event
+    on_problem: Callable[[str], None]
+    on_drained: Callable[[], None]
+    fail: Callable[[BaseException], None]
+    shards_read: Callable[[], int]
+
+
+class ShardWorker:
+    """Reads `shard` from `start` on and delivers its records, until it is drained or told to stop."""
+
+    def __init__(self, shard: Shard, start: Position, around: Surroundings) -> None:
+        self.shard = shard
+        self._start = start
+        self._around = around
+        self._rules = around.mapping.rules
+        mapping = around.mapping
+        self._source = Source(mapping.id, mapping.function_arn, mapping.stream_arn, shard.id)
+        origin = Origin(mapping.stream_arn, shard.id, mapping.role_arn)
+        self._reader = ShardReader(around.cloud.kinesis, origin, start)
+        self._lanes = [Lane()] * self._rules.parallelization_factor
+        self._last_read = start.sequence_number
+        self._is_closed = False
+        # Guards the three above; whoever changes them notifies.
+        self._changed = threading.Condition()
+        self._replacement: Shard | None = None
+        self._threads = [self._thread(self._read, "reader")]
+        self._threads += [self._thread(self._deliver, f"lane {n}", n) for n in range(len(self._lanes))]
+
+    def _thread(self, work: Callable[..., None], name: str, *args: int) -> threading.Thread:
+        def run() -> None:
+            try:
+                work(*args)
+            except BaseException as error:
+                self._around.fail(error)
+
+        return threading.Thread(target=run, name=f"{self.shard.id} {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """Have every thread look at once whether it is to stop."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def join(self, deadline: float) -> bool:
+        """Wait for the threads until `deadline` (monotonic seconds); whether all have ended."""
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def replace_shard(self, shard: Shard) -> bool:
+        """Go on with `shard`, made under the same id in place of the one read so far; False if known."""
+        with self._changed:
+            if self._is_closed or shard in (self.shard, self._replacement):
+                return False
+            self._replacement = shard
+            return True
+
+    @property
+    def checkpoint(self) -> str:
+        """The sequence number up to which every record is done; before there is one, where reading began."""
+        with self._changed:
+            return checkpoint(self._lanes, self._last_read) or str(self._start)
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether the shard is closed and all its records are done."""
+        with self._changed:
+            return self._is_closed and not any(lane.first for lane in self._lanes)
+
+    def _read(self) -> None:
+        faults = 0
+        pause = 0.0
+        while limit := self._await_room():
+            if self._replacement:
+                self.shard, self._replacement = self._replacement, None
+                self._reader.renew()
+            try:
+                expiring = time.time() >= self._around.records_expire_from
+                page = self._reader.read(limit, time.monotonic(), expiring=expiring)
+            except (BotoCoreError, ClientError) as error:
+                if not is_passing(error):
+                    raise
+                faults += 1
+                if faults == 1 and not is_throttle(error):
+                    self._around.on_problem(f"cannot read {self.shard.id}, trying on: {error}")
+                self._around.stop.wait(delay(faults, random.random()))
+                continue
+            faults = 0
+            self._add(page)
+            if page.closed:
+                return
+            floor = POLL_SECONDS * self._around.shards_read()
+            if page.records:
+                pause = 0.0 if len(page.records) == limit else floor
+            else:
+                pause = max(floor, min(IDLE_POLL_SECONDS, 2 * pause))
+            self._around.stop.wait(pause)
+
+    def _await_room(self) -> int:
+        with self._changed:
+            while not self._around.stop.is_set():
+                if limit := min(room(self._lanes, self._rules), MOST_A_CALL):
+                    return limit
+                self._changed.wait()
+        return 0
+
+    def _add(self, page: Page) -> None:
+        if page.vanished:
+            self._around.on_problem(
+                f"{self.shard.id} is gone from the stream: MiniStack keeps no shard that was split, merged"
+                " or resized, nor the records that were not read from it by then"
+            )
+        of_lane: dict[int, list[Record]] = {}
+        for record in page.records:
+            of_lane.setdefault(lane_of(record.partition_key, len(self._lanes)), []).append(record)
+        with self._changed:
+            for number, records in of_lane.items():
+                self._lanes[number] = with_records(self._lanes[number], records)
+            if page.records:
+                self._last_read = page.records[-1].sequence_number
+            self._is_closed = page.closed
+            self._changed.notify_all()
+        if self.is_drained:
+            self._around.on_drained()
+
+    def _deliver(self, number: int) -> None:
+        last: Invocation | None = None
+        while batch := self._await_batch(number):
+            settled = expire(batch, self._rules, time.time())
+            if settled is None:
+                sent_at = time.time()
+                answer = invoke(
+                    self._around.cloud.lambda_,
+                    self._around.mapping.function_arn,
+                    batch.records,
+                    reports_failures=self._rules.reports_failures,
+                )
+                if answer.fault and not batch.refusals:
+                    self._around.on_problem(f"cannot invoke the function, trying on: {answer.fault}")
+                if answer.invocation:
+                    last = answer.invocation
+                    self._measure(batch, sent_at, answer.log_tail)
+                settled = settle(batch, answer.outcome, self._rules)
+            if settled.discarded:
+                about = last if settled.discarded.invocations else None
+                if not self._around.destination.take(settled.discarded, self._source, about):
+                    return
+            with self._changed:
+                self._lanes[number] = proceed(self._lanes[number], settled.again)
+                self._changed.notify_all()
+            self._around.stop.wait(delay(settled.pause, random.random()))
+
+    def _measure(self, batch: Batch, sent_at: float, log_tail: bytes) -> None:
+        name = self._around.mapping.function_name
+        age = iterator_age(name, batch.records[-1].arrived_at, sent_at)
+        self._around.metrics.add([age, *metrics_of_log(log_tail, sent_at)])
+
+    def _await_batch(self, number: int) -> Batch | None:
+        """The batch that the lane is to send next; None when there is nothing more to do."""
+        with self._changed:
+            while not self._around.stop.is_set():
+                now = time.monotonic()
+                lane = form_batch(self._lanes[number], self._rules, now)
+                self._lanes[number] = lane
+                if lane.batches:
+                    # There may be room to read on now.
+                    self._changed.notify_all()
+                    return lane.batches[0]
+                if self._is_closed and not lane.waiting:
+                    break
+                self._changed.wait(window_end(lane, self._rules) - now if lane.waiting else None)
+        if self.is_drained:
+            self._around.on_drained()
+        return None

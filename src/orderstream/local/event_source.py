@@ -1,0 +1,245 @@
+"""The laptop's event source mapping: polls the stream and invokes the function as AWS would.
+
+MiniStack's own mapping knows no partial failures, splits, retries, ages, parallel lanes or
+destinations; so it is deployed disabled, and this reads its settings and does its work. What AWS does
+is in the pure modules of `esm` (`lanes`, `outcomes`, `shards`, `failures`); here are the threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orderstream.errors import CloudError, OrderstreamError
+from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
+from orderstream.local.esm.destination import Destination
+from orderstream.local.esm.faults import is_passing
+from orderstream.local.esm.mapping import Mapping, read_mapping
+from orderstream.local.esm.metrics import MetricSender, delivery_failure
+from orderstream.local.esm.shard_worker import ShardWorker, Surroundings
+from orderstream.local.esm.shards import Position, Shard, readable, start_of
+from orderstream.ops.cloud import Cloud, cloud_errors
+
+SURVEY_SECONDS = 2.0
+HOUSEKEEPING_SECONDS = 1.0
+STOP_SECONDS = 30.0
+
+
+class EventSource:
+    """Delivers the records of a mapping's stream to its function, from `start` to `stop`.
+
+    `mapping_id` is the UUID of a disabled mapping, `checkpoints` the JSON file that tells the next
+    start where to go on. `on_problem` hears one line for each thing that went wrong and did not end
+    it, from any thread.
+    """
+
+    def __init__(
+        self, cloud: Cloud, mapping_id: str, *, checkpoints: Path, on_problem: Callable[[str], None]
+    ) -> None:
+        self._cloud = cloud
+        self._mapping_id = mapping_id
+        self._file = CheckpointFile(checkpoints, mapping_id)
+        self._on_problem = on_problem
+        self._metrics = MetricSender(cloud.cloudwatch, on_problem)
+        self._stop = threading.Event()
+        self._drained_some = threading.Event()
+        self._error: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+        self._workers: dict[str, ShardWorker] = {}
+        self._drained: set[Shard] = set()
+        self._done: Checkpoints = {}
+        # Guards the three above: the survey changes them, the saving reads them.
+        self._lock = threading.Lock()
+        self._saved: Checkpoints | None = None
+        self._around: Surroundings
+
+    def start(self) -> None:
+        """Read the mapping and begin; raises CloudError if it is enabled, unknown, or not of our kind."""
+        with cloud_errors(f"cannot read event source mapping {self._mapping_id}"):
+            mapping = read_mapping(self._cloud, self._mapping_id)
+        self._saved = self._file.load()
+        self._done = dict(self._saved or {})
+        with cloud_errors(f"cannot read {mapping.stream_arn}"):
+            self._around = self._surroundings(mapping)
+            self._survey(first_start=mapping.starting if self._saved is None else None)
+        self._threads = [
+            self._thread(self._keep_surveying, "survey"),
+            self._thread(self._keep_saving, "checkpoints"),
+            self._thread(self._keep_measuring, "metrics"),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let the invocations under way end, for 30 seconds at most, and save the checkpoints.
+
+        What is not done by then is delivered again after the next start. May be called again.
+        """
+        if not self._threads:
+            return
+        self._halt()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        with self._lock:
+            workers = list(self._workers.values())
+        late = [worker.shard.id for worker in workers if not worker.join(deadline)]
+        if late:
+            self._on_problem(f"invocations for {', '.join(late)} did not end; their records come again")
+        self._threads = []
+        self._save()
+        self._metrics.send()
+
+    def check(self) -> None:
+        """Raise CloudError if an unexpected error has ended it."""
+        if self._error is None:
+            return
+        if isinstance(self._error, OrderstreamError):
+            raise self._error
+        raise CloudError(f"the event source broke off: {self._error!r}") from self._error
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if error is None:
+            self.check()
+
+    def _surroundings(self, mapping: Mapping) -> Surroundings:
+        def lost() -> None:
+            self._metrics.add([delivery_failure(mapping.function_name, time.time())])
+
+        stream = self._cloud.kinesis.describe_stream_summary(StreamARN=mapping.stream_arn)
+        about = stream["StreamDescriptionSummary"]
+        retention = timedelta(hours=about["RetentionPeriodHours"])
+        # boto3 makes clients on first use, and that is not safe in several threads at once.
+        _ = self._cloud.s3, self._cloud.sqs
+        return Surroundings(
+            cloud=self._cloud,
+            mapping=mapping,
+            records_expire_from=(about["StreamCreationTimestamp"] + retention).timestamp(),
+            metrics=self._metrics,
+            destination=Destination(
+                self._cloud,
+                mapping.destination,
+                wait=self._stop.wait,
+                on_problem=self._on_problem,
+                on_lost=lost,
+            ),
+            stop=self._stop,
+            on_problem=self._on_problem,
+            on_drained=self._drained_some.set,
+            fail=self._fail,
+            shards_read=lambda: len(self._workers),
+        )
+
+    def _thread(self, work: Callable[[], None], name: str) -> threading.Thread:
+        def run() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self._fail(error)
+
+        return threading.Thread(target=run, name=f"event source {name}", daemon=True)
+
+    def _fail(self, error: BaseException) -> None:
+        # All of it ends with the first error: half an event source would look alive and lose ground.
+        if self._error is None:
+            self._error = error
+            self._on_problem(f"the event source stops: {error!r}")
+        self._halt()
+
+    def _halt(self) -> None:
+        self._stop.set()
+        self._drained_some.set()
+        for worker in list(self._workers.values()):
+            worker.wake()
+
+    def _keep_surveying(self) -> None:
+        failing = False
+        while True:
+            self._drained_some.wait(SURVEY_SECONDS)
+            self._drained_some.clear()
+            if self._stop.is_set():
+                return
+            try:
+                self._survey(first_start=None)
+                failing = False
+            except (BotoCoreError, ClientError) as error:
+                if not is_passing(error):
+                    raise
+                if not failing:
+                    self._on_problem(f"cannot list the shards, trying on: {error}")
+                failing = True
+
+    def _survey(self, first_start: Position | None) -> None:
+        listed = self._list_shards()
+        with self._lock:
+            self._put_away_drained(listed)
+            for shard in listed:
+                self._notice_made_anew(shard)
+            for shard in readable(listed, self._drained, self._workers.keys()):
+                worker = ShardWorker(shard, start_of(shard, self._done, first_start), self._around)
+                self._workers[shard.id] = worker
+                worker.start()
+
+    def _list_shards(self) -> list[Shard]:
+        pages = self._cloud.kinesis.get_paginator("list_shards").paginate(
+            StreamARN=self._around.mapping.stream_arn
+        )
+        return [
+            Shard(
+                shard["ShardId"],
+                shard["SequenceNumberRange"]["StartingSequenceNumber"],
+                tuple(
+                    parent
+                    for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
+                    if parent
+                ),
+            )
+            for page in pages
+            for shard in page["Shards"]
+        ]
+
+    def _put_away_drained(self, listed: list[Shard]) -> None:
+        for worker in [worker for worker in self._workers.values() if worker.is_drained]:
+            del self._workers[worker.shard.id]
+            self._drained.add(worker.shard)
+            self._done[worker.shard.id] = worker.checkpoint
+        self._drained.intersection_update(listed)
+        kept = {shard.id for shard in listed} | self._workers.keys()
+        self._done = {shard_id: done for shard_id, done in self._done.items() if shard_id in kept}
+
+    def _notice_made_anew(self, shard: Shard) -> None:
+        worker = self._workers.get(shard.id)
+        if worker and worker.replace_shard(shard):
+            self._on_problem(
+                f"{shard.id} was made anew: MiniStack's UpdateShardCount drops all records, those that"
+                " were not read by then too"
+            )
+
+    def _keep_saving(self) -> None:
+        while not self._stop.wait(HOUSEKEEPING_SECONDS):
+            self._save()
+
+    def _save(self) -> None:
+        with self._lock:
+            reached = self._done | {shard_id: worker.checkpoint for shard_id, worker in self._workers.items()}
+        if reached != self._saved:
+            self._file.save(reached)
+            self._saved = reached
+
+    def _keep_measuring(self) -> None:
+        while not self._stop.wait(HOUSEKEEPING_SECONDS):
+            self._metrics.send()

@@ -1,0 +1,433 @@
+"""The event source on a real MiniStack: records reach the function, or the destination, as on AWS."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import time
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orderstream.errors import CloudError
+from orderstream.local.esm.lanes import lane_of
+from orderstream.local.event_source import EventSource
+from orderstream.ops.cloud import Cloud
+
+# Writes down each batch it gets, then answers as `answer` says. `before` are the batches until then.
+_FUNCTION = """
+import base64, json, os, time
+
+def handler(event, context):
+    batch = [base64.b64decode(record["kinesis"]["data"]).decode() for record in event["Records"]]
+    ids = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
+    with open(os.environ["SEEN"], "a+") as seen:
+        seen.seek(0)
+        before = [json.loads(line)["batch"] for line in seen]
+        seen.write(json.dumps({{"batch": batch, "event": event, "at": time.time()}}) + "\\n")
+    return answer(batch, ids, before)
+
+def fail(sequence_number):
+    return {{"batchItemFailures": [{{"itemIdentifier": sequence_number}}]}}
+
+def answer(batch, ids, before):
+{answer}
+"""
+
+
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"in vain: {what}"
+        time.sleep(0.02)
+
+
+class Scene:
+    """A stream, a function and their disabled mapping; `running` is the event source between them."""
+
+    def __init__(self, cloud: Cloud, folder: Path) -> None:
+        self.cloud = cloud
+        self.problems: list[str] = []
+        self.checkpoints = folder / "checkpoints.json"
+        self.mapping_id = ""
+        # The names of buckets are shared by all accounts.
+        self.bucket = f"failures-{cloud.access_key}"
+        self._seen = folder / "seen.jsonl"
+
+    def build(self, answer: str = "return None", *, shards: int = 1, **settings: Any) -> None:
+        self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
+        stream = self.cloud.kinesis.describe_stream_summary(StreamName="orders")
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            lines = "\n".join("    " + line for line in answer.splitlines())
+            archive.writestr("function.py", _FUNCTION.format(answer=lines))
+        self.cloud.lambda_.create_function(
+            FunctionName="process",
+            Runtime="python3.13",
+            Role="arn:aws:iam::000000000001:role/process",
+            Handler="function.handler",
+            Code={"ZipFile": code.getvalue()},
+            Timeout=30,
+            Environment={"Variables": {"SEEN": str(self._seen)}},
+        )
+        mapping: dict[str, Any] = {
+            "EventSourceArn": stream["StreamDescriptionSummary"]["StreamARN"],
+            "FunctionName": "process",
+            "StartingPosition": "TRIM_HORIZON",
+            "BatchSize": 100,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            "Enabled": False,
+        }
+        created = self.cloud.lambda_.create_event_source_mapping(**mapping | settings)
+        self.mapping_id = created["UUID"]
+
+    def event_source(self) -> EventSource:
+        return EventSource(
+            self.cloud, self.mapping_id, checkpoints=self.checkpoints, on_problem=self.problems.append
+        )
+
+    def put(self, *texts: str) -> list[str]:
+        """Send texts like "key-1", all before the dash being the partition key; their sequence numbers."""
+        sent = self.cloud.kinesis.put_records(
+            StreamName="orders",
+            Records=[{"Data": text.encode(), "PartitionKey": text.split("-")[0]} for text in texts],
+        )
+        return [record["SequenceNumber"] for record in sent["Records"]]
+
+    @property
+    def invocations(self) -> list[dict[str, Any]]:
+        text = self._seen.read_text() if self._seen.exists() else ""
+        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+
+    @property
+    def batches(self) -> list[list[str]]:
+        return [invocation["batch"] for invocation in self.invocations]
+
+    @property
+    def delivered(self) -> list[str]:
+        return [text for batch in self.batches for text in batch]
+
+    def await_all(self, *texts: str) -> None:
+        eventually(lambda: set(texts) <= set(self.delivered), f"{texts} delivered")
+
+    @property
+    def saved(self) -> dict[str, str]:
+        if not self.checkpoints.exists():
+            return {}
+        whole: dict[str, dict[str, str]] = json.loads(self.checkpoints.read_text())
+        return whole[self.mapping_id]
+
+    @property
+    def failure_objects(self) -> dict[str, dict[str, Any]]:
+        listed = self.cloud.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
+        keys = [item["Key"] for item in listed]
+        bodies = [self.cloud.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys]
+        return dict(zip(keys, map(json.loads, bodies), strict=True))
+
+    @property
+    def to_bucket(self) -> dict[str, Any]:
+        """The mapping's DestinationConfig for a bucket, which `make_bucket` makes."""
+        return {"OnFailure": {"Destination": f"arn:aws:s3:::{self.bucket}"}}
+
+    def make_bucket(self) -> None:
+        self.cloud.s3.create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+        )
+
+
+@pytest.fixture
+def scene(cloud: Cloud, tmp_path: Path) -> Scene:
+    return Scene(cloud, tmp_path)
+
+
+def payload_of(failure: dict[str, Any]) -> list[str]:
+    records = json.loads(failure["payload"])["Records"]
+    return [base64.b64decode(record["kinesis"]["data"]).decode() for record in records]
+
+
+def test_each_partition_key_keeps_its_order_while_lanes_run_at_the_same_time(scene: Scene) -> None:
+    scene.build("time.sleep(0.15)", ParallelizationFactor=3, BatchSize=10)
+    keys = [f"customer{n}" for n in range(9)]
+    texts = [f"{key}-{n}" for n in range(20) for key in keys]
+    scene.put(*texts)
+    with scene.event_source():
+        scene.await_all(*texts)
+    for key in keys:
+        of_key = [text for text in scene.delivered if text.split("-")[0] == key]
+        assert of_key == [f"{key}-{n}" for n in range(20)]
+    assert max(map(len, scene.batches)) <= 10
+    starts = sorted(invocation["at"] for invocation in scene.invocations)
+    assert any(later - earlier < 0.15 for earlier, later in zip(starts, starts[1:], strict=False))
+    assert scene.problems == []
+
+
+def test_the_function_gets_the_event_that_aws_sends(scene: Scene) -> None:
+    scene.build()
+    (number,) = scene.put("a-1")
+    with scene.event_source():
+        scene.await_all("a-1")
+    (record,) = scene.invocations[0]["event"]["Records"]
+    stream = scene.cloud.kinesis.describe_stream_summary(StreamName="orders")["StreamDescriptionSummary"]
+    arrived = record["kinesis"].pop("approximateArrivalTimestamp")
+    assert isinstance(arrived, float) and time.time() - 60 < arrived < time.time()
+    assert record == {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": "a",
+            "sequenceNumber": number,
+            "data": base64.b64encode(b"a-1").decode(),
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"shardId-000000000000:{number}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": "arn:aws:iam::000000000001:role/process",
+        "awsRegion": "eu-west-1",
+        "eventSourceARN": stream["StreamARN"],
+    }
+
+
+def test_a_batching_window_gathers_what_comes_within_it(scene: Scene) -> None:
+    scene.build(MaximumBatchingWindowInSeconds=2)
+    with scene.event_source():
+        for text in ("a-1", "a-2", "a-3"):
+            scene.put(text)
+        scene.await_all("a-1", "a-2", "a-3")
+    assert scene.batches == [["a-1", "a-2", "a-3"]]
+
+
+@pytest.mark.parametrize("bisect", [False, True])
+def test_a_partial_failure_brings_the_reported_record_and_all_after_it_again(
+    scene: Scene, bisect: bool
+) -> None:
+    scene.build("return None if before else fail(ids[2])", BisectBatchOnFunctionError=bisect)
+    scene.put("a-1", "a-2", "a-3", "a-4", "a-5")
+    with scene.event_source():
+        eventually(lambda: len(scene.batches) == 2, "a second delivery")
+    assert scene.batches == [["a-1", "a-2", "a-3", "a-4", "a-5"], ["a-3", "a-4", "a-5"]]
+
+
+def test_a_poison_record_is_isolated_and_lands_in_s3_while_all_others_are_delivered(scene: Scene) -> None:
+    scene.make_bucket()
+    scene.build(
+        'if "a-poison" in batch: raise ValueError("poison")',
+        BisectBatchOnFunctionError=True,
+        MaximumRetryAttempts=1,
+        DestinationConfig=scene.to_bucket,
+    )
+    numbers = scene.put("a-1", "a-2", "a-3", "a-4", "a-5", "a-poison", "a-7", "a-8")
+    with scene.event_source():
+        eventually(lambda: scene.saved == {"shardId-000000000000": numbers[-1]}, "all done")
+    harmless = [batch for batch in scene.batches if "a-poison" not in batch]
+    assert [text for batch in harmless for text in batch] == ["a-1", "a-2", "a-3", "a-4", "a-5", "a-7", "a-8"]
+    ((key, failure),) = scene.failure_objects.items()
+    today = f"{datetime.now(UTC):%Y/%m/%d}"
+    assert key.startswith(f"aws/lambda/{scene.mapping_id}/shardId-000000000000/{today}/")
+    assert payload_of(failure) == ["a-poison"]
+    assert failure["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert failure["responseContext"]["functionError"] == "Unhandled"
+    assert failure["KinesisBatchInfo"]["startSequenceNumber"] == numbers[5]
+
+
+def test_a_queue_gets_the_metadata_of_a_persistent_partial_failure(scene: Scene) -> None:
+    url = scene.cloud.sqs.create_queue(QueueName="failures")["QueueUrl"]
+    queue = scene.cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    scene.build(
+        'return fail(ids[batch.index("a-2")]) if "a-2" in batch else None',
+        MaximumRetryAttempts=2,
+        DestinationConfig={"OnFailure": {"Destination": queue["QueueArn"]}},
+    )
+    numbers = scene.put("a-1", "a-2", "a-3")
+    with scene.event_source():
+        eventually(lambda: scene.saved == {"shardId-000000000000": numbers[-1]}, "all done")
+    (message,) = scene.cloud.sqs.receive_message(QueueUrl=url)["Messages"]
+    failure = json.loads(message["Body"])
+    assert failure["requestContext"]["approximateInvokeCount"] == 3 == len(scene.batches)
+    assert failure["responseContext"]["functionError"] is None
+    info = failure["KinesisBatchInfo"]
+    assert (info["startSequenceNumber"], info["endSequenceNumber"], info["batchSize"]) == (*numbers[1:], 2)
+    assert "payload" not in failure
+
+
+def test_a_lane_that_is_stuck_holds_up_its_own_records_only(scene: Scene) -> None:
+    scene.build('return fail(ids[batch.index("a-1")]) if "a-1" in batch else None', ParallelizationFactor=2)
+    other = next(key for key in "bcdefgh" if lane_of(key, 2) != lane_of("a", 2))
+    scene.put("a-1", "a-2", f"{other}-1")
+    with scene.event_source():
+        scene.await_all(f"{other}-1")
+        scene.put(f"{other}-2")
+        scene.await_all(f"{other}-2")
+        eventually(lambda: len(scene.batches) > 4, "the stuck batch again and again")
+    assert scene.saved == {"shardId-000000000000": "TRIM_HORIZON"}
+    assert scene.problems == []
+
+
+def test_throttles_use_up_no_retries(scene: Scene) -> None:
+    scene.build(MaximumRetryAttempts=0)
+    scene.cloud.lambda_.put_function_concurrency(FunctionName="process", ReservedConcurrentExecutions=0)
+    scene.put("a-1")
+    with scene.event_source():
+        eventually(lambda: throttles(scene.cloud) >= 3, "three throttles")
+        scene.cloud.lambda_.delete_function_concurrency(FunctionName="process")
+        scene.await_all("a-1")
+    assert scene.problems == []
+
+
+def test_records_that_are_too_old_go_to_the_destination(scene: Scene) -> None:
+    scene.make_bucket()
+    scene.build(MaximumRecordAgeInSeconds=1, DestinationConfig=scene.to_bucket)
+    scene.cloud.lambda_.put_function_concurrency(FunctionName="process", ReservedConcurrentExecutions=0)
+    scene.put("a-1", "a-2")
+    with scene.event_source():
+        eventually(lambda: bool(scene.failure_objects), "given up")
+        scene.cloud.lambda_.delete_function_concurrency(FunctionName="process")
+        scene.put("a-3")
+        scene.await_all("a-3")
+    assert scene.batches == [["a-3"]]
+    (failure,) = scene.failure_objects.values()
+    assert payload_of(failure) == ["a-1", "a-2"]
+    assert failure["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert "responseContext" not in failure
+
+
+def test_a_destination_that_comes_late_still_gets_everything(scene: Scene) -> None:
+    scene.build(
+        'return fail(ids[0]) if "a-1" in batch else None',
+        MaximumRetryAttempts=0,
+        BisectBatchOnFunctionError=True,
+        DestinationConfig=scene.to_bucket,
+    )
+    scene.put("a-1", "a-2")
+    with scene.event_source():
+        eventually(lambda: bool(scene.problems), "told that the bucket is missing")
+        assert scene.batches == [["a-1", "a-2"]], "the lane waits for the destination"
+        scene.make_bucket()
+        eventually(lambda: scene.batches == [["a-1", "a-2"], ["a-2"]], "going on")
+    (failure,) = scene.failure_objects.values()
+    assert payload_of(failure) == ["a-1"]
+
+
+def test_a_new_start_goes_on_after_the_checkpoint(scene: Scene) -> None:
+    scene.build()
+    numbers = scene.put("a-1", "a-2")
+    with scene.event_source():
+        scene.await_all("a-1", "a-2")
+    assert scene.saved == {"shardId-000000000000": numbers[-1]}
+    scene.put("a-3")
+    with scene.event_source():
+        scene.await_all("a-3")
+    assert scene.delivered == ["a-1", "a-2", "a-3"]
+
+
+def test_a_stop_finishes_the_batch_under_way_and_leaves_the_rest(scene: Scene) -> None:
+    scene.build("time.sleep(0.5)", BatchSize=1)
+    numbers = scene.put("a-1", "a-2", "a-3")
+    source = scene.event_source()
+    source.start()
+    eventually(lambda: len(scene.batches) == 1, "the first batch under way")
+    source.stop()
+    source.stop()
+    source.check()
+    assert scene.batches == [["a-1"]]
+    assert scene.saved == {"shardId-000000000000": numbers[0]}
+    with scene.event_source():
+        scene.await_all("a-2", "a-3")
+    assert scene.delivered == ["a-1", "a-2", "a-3"]
+
+
+def test_the_children_of_a_split_shard_are_read(scene: Scene) -> None:
+    scene.build()
+    scene.put("a-1", "b-1")
+    with scene.event_source():
+        scene.await_all("a-1", "b-1")
+        scene.cloud.kinesis.split_shard(
+            StreamName="orders", ShardToSplit="shardId-000000000000", NewStartingHashKey=str(2**127)
+        )
+        after = [f"{key}-2" for key in "abcdefgh"]
+        scene.put(*after)
+        scene.await_all(*after)
+    assert sorted(scene.delivered) == sorted(["a-1", "b-1", *after])
+    assert set(scene.saved) == {"shardId-000000000001", "shardId-000000000002"}
+    assert "shardId-000000000000 is gone" in "".join(scene.problems)
+
+
+def test_shards_made_anew_with_the_same_ids_are_read(scene: Scene) -> None:
+    scene.build()
+    scene.put("a-1", "b-1", "c-1")
+    with scene.event_source():
+        scene.await_all("a-1", "b-1", "c-1")
+        scene.cloud.kinesis.update_shard_count(
+            StreamName="orders", TargetShardCount=2, ScalingType="UNIFORM_SCALING"
+        )
+        eventually(lambda: bool(scene.problems), "the new shards noticed")
+        after = [f"{key}-2" for key in "abcdefgh"]
+        scene.put(*after)
+        scene.await_all(*after)
+    assert "shardId-000000000000 was made anew" in scene.problems[0]
+
+
+def test_metrics_of_the_function_and_the_iterator_age_arrive_in_cloudwatch(scene: Scene) -> None:
+    scene.build(
+        'print(json.dumps({"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": ['
+        '{"Namespace": "Orders", "Dimensions": [["Stack"]], "Metrics": [{"Name": "Latency"}]}]},'
+        ' "Stack": "test", "Latency": [5, 5, 20]}))'
+    )
+    scene.put("a-1")
+    with scene.event_source():
+        scene.await_all("a-1")
+        eventually(
+            lambda: statistics(scene.cloud, "Orders", "Latency", Stack="test") == (3, 30), "EMF metrics"
+        )
+    count, age = statistics(scene.cloud, "AWS/Lambda", "IteratorAge", FunctionName="process")
+    assert count == 1
+    assert 0 < age < 60_000
+    assert statistics(scene.cloud, "AWS/Lambda", "Invocations", FunctionName="process") == (1, 1)
+
+
+def test_an_enabled_mapping_is_refused(scene: Scene) -> None:
+    scene.build()
+    scene.cloud.lambda_.update_event_source_mapping(UUID=scene.mapping_id, Enabled=True)
+    with pytest.raises(CloudError, match="delivered twice over"):
+        scene.event_source().start()
+
+
+def test_an_unknown_mapping_is_an_error(scene: Scene) -> None:
+    scene.mapping_id = "00000000-0000-0000-0000-000000000000"
+    with pytest.raises(CloudError, match="cannot read event source mapping"):
+        scene.event_source().start()
+
+
+def test_check_raises_when_the_stream_is_gone(scene: Scene) -> None:
+    scene.build()
+    source = scene.event_source()
+    source.start()
+    source.check()
+    scene.cloud.kinesis.delete_stream(StreamName="orders")
+    eventually(lambda: any("event source stops" in problem for problem in scene.problems), "noticed")
+    with pytest.raises(CloudError, match="broke off"):
+        source.check()
+    source.stop()
+
+
+def statistics(cloud: Cloud, namespace: str, name: str, **dimensions: str) -> tuple[float, float]:
+    """How many samples there are of a metric, and their sum."""
+    now = datetime.now(UTC)
+    points = cloud.cloudwatch.get_metric_statistics(
+        Namespace=namespace,
+        MetricName=name,
+        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=3600,
+        Statistics=["SampleCount", "Sum"],
+    )["Datapoints"]
+    return sum(point["SampleCount"] for point in points), sum(point["Sum"] for point in points)
+
+
+def throttles(cloud: Cloud) -> float:
+    return statistics(cloud, "AWS/Lambda", "Throttles", FunctionName="process")[1]

@@ -1,0 +1,112 @@
+"""What is given up is delivered, or told as loudly as it is lost."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from botocore.exceptions import ClientError
+
+from orderstream.local.esm.destination import Destination
+from orderstream.local.esm.failures import Source
+from orderstream.local.esm.kinesis_event import Record
+from orderstream.local.esm.lanes import Discarded
+from orderstream.ops.cloud import Cloud
+
+BUCKET, QUEUE = "arn:aws:s3:::orders", "arn:aws:sqs:eu-west-1:000000000001:failed"
+SOURCE = Source("mapping", "function", "stream", "shard-0")
+DISCARDED = Discarded((Record("5", "k", 0, 0, None, b"{}"),), "RetryAttemptsExhausted", 3)
+
+
+class FakeCloud:
+    """S3 and SQS in one; refuses as many calls as it is told to."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.refusals = refusals
+        self.sent: list[dict[str, Any]] = []
+
+    @property
+    def s3(self) -> FakeCloud:
+        return self
+
+    @property
+    def sqs(self) -> FakeCloud:
+        return self
+
+    def get_queue_url(self, **request: str) -> dict[str, str]:
+        return {"QueueUrl": f"{request['QueueOwnerAWSAccountId']}/{request['QueueName']}"}
+
+    def put_object(self, **request: Any) -> None:
+        self.send_message(**request)
+
+    def send_message(self, **request: Any) -> None:
+        self.sent.append(request)
+        if self.refusals:
+            self.refusals -= 1
+            raise ClientError({"Error": {"Code": "NoSuchBucket", "Message": "no"}}, "PutObject")
+
+
+class Scene:
+    def __init__(self, arn: str, *, refusals: int = 0, patience: float = 1000, stops: bool = False) -> None:
+        self.cloud = FakeCloud(refusals)
+        self.problems: list[str] = []
+        self.lost = 0
+        self.destination = Destination(
+            cast(Cloud, self.cloud),
+            arn,
+            wait=lambda seconds: stops,
+            on_problem=self.problems.append,
+            on_lost=self.count,
+            patience=patience,
+        )
+
+    def count(self) -> None:
+        self.lost += 1
+
+    def take(self) -> bool:
+        return self.destination.take(DISCARDED, SOURCE, None)
+
+
+def test_a_bucket_gets_an_object_where_aws_puts_it() -> None:
+    scene = Scene(BUCKET)
+    assert scene.take()
+    (request,) = scene.cloud.sent
+    assert request["Bucket"] == "orders"
+    assert request["Key"].startswith("aws/lambda/mapping/shard-0/")
+    assert b'"payload":' in request["Body"]
+
+
+def test_a_queue_gets_metadata_only() -> None:
+    scene = Scene(QUEUE)
+    assert scene.take()
+    (request,) = scene.cloud.sent
+    assert request["QueueUrl"] == "000000000001/failed"
+    assert "payload" not in request["MessageBody"]
+
+
+def test_a_destination_that_is_away_for_a_while_loses_nothing() -> None:
+    scene = Scene(BUCKET, refusals=5)
+    assert scene.take()
+    assert len(scene.cloud.sent) == 6
+    assert len({request["Key"] for request in scene.cloud.sent}) == 1, "one failure, one object"
+    assert len(scene.problems) == 1 and "yet" in scene.problems[0]
+    assert scene.lost == 0
+
+
+def test_a_destination_that_stays_away_loses_the_records_and_says_so() -> None:
+    scene = Scene(BUCKET, refusals=10**9, patience=-1)
+    assert scene.take()
+    assert scene.lost == 1
+    assert scene.problems[-1].startswith("LOST: 1 record(s) of shard-0")
+
+
+def test_a_stop_leaves_the_records_to_the_next_start() -> None:
+    scene = Scene(BUCKET, refusals=10**9, stops=True)
+    assert not scene.take()
+    assert scene.lost == 0
+
+
+def test_without_a_destination_records_are_dropped_and_told() -> None:
+    scene = Scene("")
+    assert scene.take()
+    assert scene.cloud.sent == []
+    assert "no on-failure destination" in scene.problems[0]

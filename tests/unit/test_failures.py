@@ -1,0 +1,91 @@
+"""What goes to the on-failure destination is laid out as AWS does it."""
+
+import json
+
+from orderstream.local.esm.failures import (
+    Invocation,
+    Source,
+    failure_record,
+    message_body,
+    object_body,
+    object_key,
+)
+from orderstream.local.esm.kinesis_event import Record, event_of
+from orderstream.local.esm.lanes import Discarded
+
+FUNCTION = "arn:aws:lambda:us-east-2:123456789012:function:myfunction"
+STREAM = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"
+SOURCE = Source("0f4bc5b0-2b4a-4d6e-8a4e-1d0f3d5a9c11", FUNCTION, STREAM, "shardId-000000000001")
+INVOCATION = Invocation("c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5", 200, "$LATEST")
+NOW = 1573691886.021
+
+RECORDS = (
+    Record("4960", "a", 1573691884.835, 0, None, b'{"kinesis":{"data":"eA=="}}'),
+    Record("4971", "b", 1573691885.580, 0, "4960", b'{"kinesis":{"data":"eQ=="}}'),
+)
+EXHAUSTED = Discarded(RECORDS, "RetryAttemptsExhausted", 3, "Unhandled")
+
+
+def test_the_metadata_is_that_of_aws() -> None:
+    assert failure_record(EXHAUSTED, SOURCE, INVOCATION, NOW) == {
+        "requestContext": {
+            "requestId": "c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5",
+            "functionArn": FUNCTION,
+            "condition": "RetryAttemptsExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "version": "1.0",
+        "timestamp": "2019-11-14T00:38:06.021Z",
+        "KinesisBatchInfo": {
+            "shardId": "shardId-000000000001",
+            "startSequenceNumber": "4960",
+            "endSequenceNumber": "4971",
+            "approximateArrivalOfFirstRecord": "2019-11-14T00:38:04.835Z",
+            "approximateArrivalOfLastRecord": "2019-11-14T00:38:05.580Z",
+            "batchSize": 2,
+            "streamArn": STREAM,
+        },
+    }
+
+
+def test_an_exhausted_partial_failure_has_a_null_function_error() -> None:
+    partial = Discarded(RECORDS, "RetryAttemptsExhausted", 3, None)
+    body = json.loads(message_body(failure_record(partial, SOURCE, INVOCATION, NOW)))
+    assert body["responseContext"] == {
+        "statusCode": 200,
+        "executedVersion": "$LATEST",
+        "functionError": None,
+    }
+
+
+def test_records_that_were_too_old_have_no_response() -> None:
+    old = Discarded(RECORDS, "RecordAgeExceeded", 0)
+    record = failure_record(old, SOURCE, INVOCATION, NOW)
+    assert "responseContext" not in record
+    assert record["requestContext"] == {
+        "requestId": INVOCATION.request_id,
+        "functionArn": FUNCTION,
+        "condition": "RecordAgeExceeded",
+        "approximateInvokeCount": 0,
+    }
+
+
+def test_the_object_has_the_whole_event_as_a_string() -> None:
+    record = failure_record(EXHAUSTED, SOURCE, INVOCATION, NOW)
+    body = json.loads(object_body(record, EXHAUSTED))
+    assert body.pop("payload") == event_of(RECORDS).decode()
+    assert body == record
+
+
+def test_the_message_has_metadata_only() -> None:
+    record = failure_record(EXHAUSTED, SOURCE, INVOCATION, NOW)
+    assert json.loads(message_body(record)) == record
+    assert "payload" not in record
+
+
+def test_the_key_of_the_object_is_that_of_aws_in_utc() -> None:
+    assert object_key(SOURCE, NOW, "8d1e") == (
+        "aws/lambda/0f4bc5b0-2b4a-4d6e-8a4e-1d0f3d5a9c11/shardId-000000000001/2019/11/14/"
+        "2019-11-14T00.38.06-8d1e"
+    )

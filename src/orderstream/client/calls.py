@@ -1,0 +1,151 @@
+"""PutRecords: one call, what Kinesis says of each record, and what the errors of the SDK mean for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    ParamValidationError,
+)
+from botocore.parsers import ResponseParserError
+
+from orderstream.errors import InputError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef, PutRecordsResultEntryTypeDef
+
+MAX_RECORD_BYTES = 1024 * 1024
+MAX_PARTITION_KEY_CHARACTERS = 256
+
+# No retries by the SDK: it would send a whole call again, where the producer knows which records
+# failed, and it would not look at the time after which a record is given up on. For every client that
+# is handed to an OrderProducer.
+CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    tcp_keepalive=True,
+)
+
+_TRANSIENT_CODES = frozenset(
+    {
+        "InternalFailure",
+        "InternalFailureException",
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        # The stream is being made or changed.
+        "ResourceInUseException",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+_CREDENTIALS_HINT = (
+    'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
+)
+_HINTS = {
+    "ResourceNotFoundException": "check the name of the stream, the region, the account and AWS_ENDPOINT_URL",
+    "AccessDeniedException": "the sender needs kinesis:PutRecords on the stream",
+    "KMSAccessDeniedException": "the sender needs kms:GenerateDataKey on the key of the stream",
+    "ExpiredToken": _CREDENTIALS_HINT,
+    "ExpiredTokenException": _CREDENTIALS_HINT,
+    "InvalidClientTokenId": _CREDENTIALS_HINT,
+    "InvalidSignatureException": _CREDENTIALS_HINT,
+    "MissingAuthenticationTokenException": _CREDENTIALS_HINT,
+    "UnrecognizedClientException": _CREDENTIALS_HINT,
+}
+
+
+class Problem(NamedTuple):
+    """Why a record or a call failed, in one line; a transient one may be gone at the next attempt."""
+
+    reason: str
+    hint: str = ""
+    is_transient: bool = True
+
+
+def record_size(data: bytes, partition_key: str) -> int:
+    """The bytes of data and key. Raises InputError for a record that Kinesis would not take."""
+    if not 1 <= len(partition_key) <= MAX_PARTITION_KEY_CHARACTERS:
+        raise InputError(
+            f"a partition key has 1 to {MAX_PARTITION_KEY_CHARACTERS} characters, not {len(partition_key)}"
+        )
+    try:
+        key_size = len(partition_key) if partition_key.isascii() else len(partition_key.encode())
+    except UnicodeEncodeError as error:
+        raise InputError(f"the partition key is not Unicode text: {error.reason}") from error
+    size = len(data) + key_size
+    if size > MAX_RECORD_BYTES:
+        raise InputError(f"a record with its key has at most {MAX_RECORD_BYTES} bytes, this one has {size}")
+    return size
+
+
+class Stream:
+    """The stream to write to. Without a client it makes one from the environment at the first call."""
+
+    def __init__(self, name: str, client: KinesisClient | None) -> None:
+        self._name = name
+        self._client = client
+
+    def put(
+        self, records: Sequence[PutRecordsRequestEntryTypeDef]
+    ) -> list[PutRecordsResultEntryTypeDef] | Problem:
+        """One result for each record, in their order, or the problem of the whole call.
+
+        An error that is neither of AWS nor of the way to it is raised as it is.
+        """
+        try:
+            if self._client is None:
+                self._client = boto3.session.Session().client("kinesis", config=CONFIG)
+            answer = self._client.put_records(StreamName=self._name, Records=records)
+        except Exception as error:
+            return problem_of(error)
+        results = answer.get("Records", [])
+        if len(results) != len(records):
+            return Problem(f"Kinesis gave {len(results)} results for {len(records)} records")
+        return results
+
+
+def refusal(result: PutRecordsResultEntryTypeDef) -> Problem:
+    """Why Kinesis refused one record of a call: it documents transient causes only."""
+    return Problem(one_line(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"))
+
+
+def problem_of(error: Exception) -> Problem:
+    """What an error of the SDK means; any other is raised again."""
+    text = one_line(str(error))
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        is_transient = code in _TRANSIENT_CODES or status >= 500 or status == 429
+        return Problem(text, _HINTS.get(code, ""), is_transient)
+    if isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)):
+        return Problem(
+            text, 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
+        )
+    if isinstance(error, BotoCoreError):
+        # What is left is about credentials, profile or region, but for parameters that AWS forbids.
+        hint = "" if isinstance(error, ParamValidationError) else _CREDENTIALS_HINT
+        return Problem(text, hint, is_transient=False)
+    raise error
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space made one space."""
+    return " ".join(text.split())

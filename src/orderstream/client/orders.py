@@ -1,0 +1,165 @@
+"""An order before it is sent: its id, its partition key, its JSON, none of it ever rounded."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from orderstream.errors import InputError
+
+_MONEY = frozenset({"amount", "unit_price"})
+
+
+class _Head(msgspec.Struct):
+    """What the producer must know of an order; the rest is skipped."""
+
+    order_id: Any = msgspec.UNSET
+    customer_id: Any = None
+
+
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+_HEAD = msgspec.json.Decoder(_Head, float_hook=Decimal)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+# Ids made ahead: asking the kernel for each one would let go of the interpreter's lock every time, and
+# that costs ten times the id while another thread sends. A forked child must not make the same ones.
+_ids: list[str] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.clear)
+
+
+def new_order_id() -> str:
+    """128 random bits as 32 hex digits.
+
+    Random rather than sortable: nobody can guess the order after theirs or read from an id when the
+    order was made, and no two producers have to agree on a clock.
+    """
+    try:
+        return _ids.pop()
+    except IndexError:
+        first, *others = map(bytes.hex, _chunks(os.urandom(16 * 256)))
+        _ids.extend(others)
+        return first
+
+
+def _chunks(data: bytes) -> Iterator[bytes]:
+    return (data[start : start + 16] for start in range(0, len(data), 16))
+
+
+def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The order as JSON with an order_id, and that id: a new one where it has none. `order` is not changed.
+
+    A Decimal becomes a JSON number with exactly its digits, a datetime RFC 3339. Raises InputError for
+    a float as amount or unit_price, for a datetime without a time zone, for NaN and Infinity, and for
+    whatever JSON has no form for.
+    """
+    if not isinstance(order, Mapping):
+        raise InputError(f"an order is a mapping of names to values, not {type(order).__name__}")
+    order = {**order}
+    if order.get("order_id") is None:
+        order["order_id"] = new_order_id()
+    try:
+        _refuse_inexact(order, "")
+        return _ENCODER.encode(order), str(order["order_id"])
+    except RecursionError:
+        raise InputError("the order is nested too deeply, or holds itself") from None
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise InputError(f"the order cannot be written as JSON: {error}") from error
+
+
+def _refuse_inexact(fields: Mapping[Any, Any], path: str) -> None:
+    for name, value in fields.items():
+        kind = type(value)
+        # By far the most values are these: no path is made for them.
+        if not (kind is str or kind is int or (kind is Decimal and value.is_finite())):
+            _check(value, f"{path}{name}", is_money=name in _MONEY)
+
+
+def _check(value: Any, path: str, *, is_money: bool = False) -> None:
+    if isinstance(value, float):
+        if is_money:
+            raise InputError(
+                f"{path} is a float, which cannot hold most amounts exactly",
+                hint='use Decimal("19.99") or the text "19.99"',
+            )
+        if not math.isfinite(value):
+            raise InputError(f"{path} is {value}, which JSON has no form for")
+    elif isinstance(value, Decimal):
+        if not value.is_finite():
+            raise InputError(f"{path} is {value}, which JSON has no form for")
+    elif isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise InputError(f"{path} is a datetime without a time zone", hint="use datetime.now(UTC)")
+    elif isinstance(value, Mapping):
+        _refuse_inexact(value, f"{path}.")
+    elif isinstance(value, (list, tuple)):
+        for index, element in enumerate(value):
+            _check(element, f"{path}[{index}]")
+    elif not (value is None or isinstance(value, (str, int, date, UUID))):
+        raise InputError(f"{path} is a {type(value).__name__}, which JSON has no form for")
+
+
+def customer_key(customer_id: object) -> str:
+    """The partition key of a customer's orders, so that they stay in order. Raises InputError for no text."""
+    if isinstance(customer_id, str) and customer_id:
+        return customer_id
+    raise InputError(
+        "the order has no customer_id to take the partition key from: a text is needed",
+        hint="give a partition key",
+    )
+
+
+def identified(raw: bytes) -> tuple[bytes, str, object]:
+    """As `with_order_id`, and third the customer_id as decoded, None where there is none."""
+    try:
+        head = _HEAD.decode(raw)
+        if head.order_id is msgspec.UNSET:
+            order_id = new_order_id()
+            return _with_first(raw, order_id), order_id, head.customer_id
+        if head.order_id is None:
+            order_id = new_order_id()
+            return _with_replaced(raw, order_id), order_id, head.customer_id
+        return raw, _text(head.order_id), head.customer_id
+    except RecursionError:
+        raise InputError("the order is nested too deeply") from None
+    except (ArithmeticError, ValueError) as error:
+        raise InputError(f"the order is not a JSON object: {error}") from error
+
+
+def with_order_id(raw: bytes) -> tuple[bytes, str]:
+    """The JSON object `raw` with an order_id in it, and that id.
+
+    With an order_id of its own it comes back unchanged; without one a new one is written right after
+    the opening brace, and everything else stays byte for byte. `"order_id": null` counts as none: there
+    the values stay byte for byte, but not the space between them. Raises InputError for what is not a
+    JSON object.
+    """
+    data, order_id, _ = identified(raw)
+    return data, order_id
+
+
+def default_partition_key(raw: bytes) -> str:
+    """The customer_id of the JSON object `raw`. Raises InputError without a customer_id that is text."""
+    return customer_key(identified(raw)[2])
+
+
+def _with_first(raw: bytes, order_id: str) -> bytes:
+    brace, rest = raw[: raw.index(b"{") + 1], raw[raw.index(b"{") + 1 :]
+    comma = b"" if rest.lstrip().startswith(b"}") else b","
+    return b'%b"order_id":"%b"%b%b' % (brace, order_id.encode(), comma, rest)
+
+
+def _with_replaced(raw: bytes, order_id: str) -> bytes:
+    fields = _FIELDS.decode(raw)
+    fields["order_id"] = msgspec.Raw(_ENCODER.encode(order_id))
+    return _ENCODER.encode(fields)
+
+
+def _text(order_id: object) -> str:
+    return order_id if isinstance(order_id, str) else _ENCODER.encode(order_id).decode()

@@ -1,0 +1,300 @@
+"""OrderProducer: sends orders to a Kinesis stream from one background thread, each with exactly one fate."""
+
+from __future__ import annotations
+
+import atexit
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from orderstream.client.calls import (
+    MAX_RECORD_BYTES,
+    Problem,
+    Stream,
+    one_line,
+    record_size,
+    refusal,
+)
+from orderstream.client.fate import Fate, NotSentError, Receipt
+from orderstream.client.orders import customer_key, encode_order, identified
+from orderstream.client.queue import RECORD_OVERHEAD_BYTES, KeyOrderedQueue, Waiting
+from orderstream.errors import InputError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsResultEntryTypeDef
+
+
+class _Record(Waiting):
+    __slots__ = ("data", "order_id", "fate")
+
+    def __init__(self, data: bytes, partition_key: str, order_id: str | None, now: float) -> None:
+        super().__init__(partition_key, record_size(data, partition_key), now)
+        self.data = data
+        self.order_id = order_id
+        self.fate = Fate()
+
+
+class OrderProducer:
+    """Sends orders to the stream `stream_name`, those of one partition key in the order of `send`.
+
+    Without a client it makes one from the environment when the first record goes. A client of yours
+    should have the SDK's retries off: the producer itself tries again what failed, with growing pauses,
+    until `give_up_after_seconds` after the first attempt at a record. An order that is sent twice
+    because an answer was lost is still one order: its order_id stays.
+
+    `send` blocks while records of `max_buffered_bytes` wait (data, keys and what Python needs for each).
+    Every method may be called from any thread; only in a callback of a Future, which runs in the sender's
+    thread, those that would have to wait raise RuntimeError. Leaving the `with` block sends what was
+    accepted, after an exception or Ctrl-C too; a second Ctrl-C does not wait for that.
+
+    `clock` is in seconds; `sleep(condition, seconds)` waits until the condition is notified, at most that
+    long; `random` draws from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        stream_name: str,
+        kinesis: KinesisClient | None = None,
+        *,
+        max_buffered_bytes: int = 64 * 1024 * 1024,
+        give_up_after_seconds: float = 60,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[threading.Condition, float], object] = threading.Condition.wait,
+        random: Callable[[], float] = random.random,
+    ) -> None:
+        least = MAX_RECORD_BYTES + RECORD_OVERHEAD_BYTES
+        if max_buffered_bytes < least:
+            raise InputError(f"max_buffered_bytes is at least {least}: the largest record must fit")
+        if not give_up_after_seconds >= 0:
+            raise InputError("give_up_after_seconds is 0 or more")
+        self._stream = Stream(stream_name, kinesis)
+        self._give_up_after = give_up_after_seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._random = random
+        self._queue = KeyOrderedQueue[_Record](
+            max_bytes=max_buffered_bytes, give_up_after=give_up_after_seconds
+        )
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._progress = threading.Condition(self._lock)
+        self._thread: threading.Thread | None = None
+        self._is_idle = False
+        self._is_closed = False
+        self._crash: BaseException | None = None
+        self._down_since: float | None = None
+        self._sent = 0
+        self._failed = 0
+
+    @property
+    def sent(self) -> int:
+        """How many records Kinesis has acknowledged."""
+        return self._sent
+
+    @property
+    def failed(self) -> int:
+        """How many records ended with a NotSentError."""
+        return self._failed
+
+    def send(self, order: Mapping[str, Any], *, partition_key: str | None = None) -> Future[Receipt]:
+        """Send an order; its partition key is its customer_id unless one is given.
+
+        An order without an order_id gets one here, before the first attempt, so that no retry can make a
+        second order; `order` itself is not changed. Raises InputError for what cannot be sent (see
+        `encode_order`) and NotSentError when the producer is closed. Whether it is a valid order is
+        decided where it is processed.
+        """
+        data, order_id = encode_order(order)
+        if partition_key is None:
+            partition_key = customer_key(order.get("customer_id"))
+        return self._accept(data, partition_key, order_id)
+
+    def send_json(self, raw: bytes, *, partition_key: str | None = None) -> Future[Receipt]:
+        """As `send`, for an order that is JSON already: sent as it is but for a missing order_id."""
+        data, order_id, customer_id = identified(raw)
+        if partition_key is None:
+            partition_key = customer_key(customer_id)
+        return self._accept(data, partition_key, order_id)
+
+    def send_bytes(self, data: bytes, *, partition_key: str) -> Future[Receipt]:
+        """Send exactly these bytes. Raises InputError for a record or a key that Kinesis would not take."""
+        return self._accept(data, partition_key, None)
+
+    def flush(self) -> None:
+        """Return when every record accepted before this call has its fate."""
+        with self._lock:
+            self._refuse_to_wait_in_callback()
+            unsettled = deque(self._queue)
+            while unsettled:
+                if unsettled[0].is_done:
+                    unsettled.popleft()
+                else:
+                    self._progress.wait()
+
+    def close(self) -> None:
+        """Accept nothing more, wait until every record has its fate, and stop. May be called again.
+
+        Once Kinesis accepts nothing more this takes `give_up_after_seconds` at most, and its last call.
+        """
+        with self._lock:
+            self._refuse_to_wait_in_callback()
+            self._is_closed = True
+            self._work.notify()
+            self._progress.notify_all()
+        if self._thread is not None:
+            atexit.unregister(self.close)
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _accept(self, data: bytes, partition_key: str, order_id: str | None) -> Future[Receipt]:
+        record = _Record(data, partition_key, order_id, self._clock())
+        with self._lock:
+            self._refuse_when_stopped()
+            while not self._queue.has_room(record.size):
+                self._refuse_to_wait_in_callback()
+                self._progress.wait()
+                self._refuse_when_stopped()
+            if self._thread is None:
+                self._start()
+            self._queue.push(record)
+            if self._is_idle:
+                self._is_idle = False
+                self._work.notify()
+        return record.fate
+
+    def _refuse_when_stopped(self) -> None:
+        if self._crash is not None:
+            raise NotSentError(_crashed(self._crash), attempts=0) from self._crash
+        if self._is_closed:
+            raise NotSentError("the producer is closed", attempts=0)
+
+    def _refuse_to_wait_in_callback(self) -> None:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("this would wait for the thread that runs it: not in a callback of a Future")
+
+    def _start(self) -> None:
+        # A daemon, so that a producer that nobody closed does not keep the interpreter from ending; at
+        # the end it is closed, so that its records are not lost either.
+        thread = threading.Thread(target=self._run, name="order-producer", daemon=True)
+        thread.start()
+        self._thread = thread
+        atexit.register(self.close)
+
+    def _run(self) -> None:
+        try:
+            while self._send_batch():
+                pass
+        except BaseException as error:
+            self._fail_everything(error)
+
+    def _send_batch(self) -> bool:
+        """Wait for a batch and send it; False when the producer is closed and nothing is left."""
+        batch = self._next_batch()
+        if not batch:
+            return False
+        started = self._clock()
+        outcome = self._stream.put(
+            [{"Data": record.data, "PartitionKey": record.partition_key} for record in batch]
+        )
+        if isinstance(outcome, Problem):
+            self._call_failed(batch, outcome, started)
+        else:
+            self._call_answered(batch, outcome)
+        return True
+
+    def _next_batch(self) -> list[_Record]:
+        with self._lock:
+            while True:
+                now = self._clock()
+                batch = self._queue.take(now)
+                if batch or (self._is_closed and self._queue.is_empty):
+                    return batch
+                retry_at = self._queue.next_retry()
+                self._is_idle = True
+                if retry_at is None:
+                    self._work.wait()
+                else:
+                    self._sleep(self._work, retry_at - now)
+                self._is_idle = False
+
+    def _call_answered(self, batch: list[_Record], results: list[PutRecordsResultEntryTypeDef]) -> None:
+        self._down_since = None
+        accepted: list[_Record] = []
+        refused: list[tuple[_Record, Problem]] = []
+        for record, result in zip(batch, results, strict=True):
+            if "ErrorCode" in result:
+                refused.append((record, refusal(result)))
+                continue
+            accepted.append(record)
+            self._sent += 1
+            record.fate.decide(
+                Receipt(record.order_id, result["ShardId"], result["SequenceNumber"], record.attempts)
+            )
+        lost: list[tuple[_Record, Problem]] = []
+        if refused:
+            with self._lock:
+                now = self._clock()
+                for record, problem in refused:
+                    lost += [(late, problem) for late in self._queue.failed(record, now, self._random())]
+        self._settle(accepted, lost)
+
+    def _call_failed(self, batch: list[_Record], problem: Problem, started: float) -> None:
+        if not problem.is_transient:
+            self._settle([], [(record, problem) for record in batch])
+            return
+        if self._down_since is None:
+            self._down_since = started
+        with self._lock:
+            now = self._clock()
+            # One draw for the whole call: its records stay together for the next one.
+            draw = self._random()
+            lost = [late for record in batch for late in self._queue.failed(record, now, draw)]
+            if self._down_since + self._give_up_after <= now:
+                lost += self._queue.overdue(now)
+        self._settle([], [(record, problem) for record in lost])
+
+    def _settle(self, accepted: Iterable[_Record], lost: list[tuple[_Record, Problem]]) -> None:
+        for record, problem in lost:
+            self._failed += 1
+            record.fate.decide(
+                NotSentError(
+                    problem.reason, attempts=record.attempts, order_id=record.order_id, hint=problem.hint
+                )
+            )
+        # Only now, when all fates are decided: this is what `flush` waits for.
+        with self._lock:
+            for record in accepted:
+                self._queue.done(record)
+            for record, _ in lost:
+                self._queue.done(record)
+            self._progress.notify_all()
+
+    def _fail_everything(self, error: BaseException) -> None:
+        with self._lock:
+            self._crash = error
+            unsettled = [record for record in self._queue if not record.fate.done()]
+        for record in unsettled:
+            self._failed += 1
+            failure = NotSentError(_crashed(error), attempts=record.attempts, order_id=record.order_id)
+            failure.__cause__ = error
+            record.fate.decide(failure)
+        with self._lock:
+            self._queue.clear()
+            self._progress.notify_all()
+
+
+def _crashed(error: BaseException) -> str:
+    return one_line(f"the sender stopped: {type(error).__name__}: {error}")

@@ -1,14 +1,24 @@
 """One MiniStack for each test process, one account of it for each test."""
 
+from __future__ import annotations
+
 import itertools
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
+from orderstream.local.laptop import Laptop, laptop_environment
 from orderstream.local.ministack import MiniStack, free_port
 from orderstream.ops.cloud import Cloud
+
+T = TypeVar("T")
 
 _accounts = itertools.count(os.getpid() * 10_000 + 1)
 
@@ -29,3 +39,56 @@ def cloud(ministack: MiniStack) -> Cloud:
         access_key=f"{next(_accounts):012d}",
         secret_key="test",
     )
+
+
+@pytest.fixture(scope="session")
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """One laptop cloud for each test process, with the real stack; tests use customers of their own."""
+    problems: list[str] = []
+    with Laptop(port=free_port(), progress=lambda step: None, problem=problems.append) as running:
+        yield running
+        running.check()
+    assert problems == []
+
+
+@pytest.fixture
+def orders(laptop: Laptop) -> Orders:
+    """The command line, speaking to the laptop cloud as `eval "$(orders env)"` has it."""
+    return Orders(laptop_environment(laptop.endpoint_url))
+
+
+@dataclass
+class Orders:
+    """Runs `orders …` as a user does, in a process of its own."""
+
+    environment: dict[str, str]
+
+    def __call__(
+        self, *arguments: str, given: bytes = b"", status: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        done = subprocess.run(
+            [str(Path(sys.executable).with_name("orders")), *arguments],
+            input=given,
+            env=inherited | {"COLUMNS": "120"} | self.environment,
+            capture_output=True,
+            timeout=120,
+            check=False,
+        )
+        result = subprocess.CompletedProcess(
+            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+        )
+        assert result.returncode == status, result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        return result
+
+
+def awaited(wanted: Callable[[], T | None], seconds: float = 30) -> T:
+    """What `wanted` returns as soon as it is something; fails when it is nothing for so long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = wanted()
+        if found:
+            return found
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

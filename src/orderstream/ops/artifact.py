@@ -12,7 +12,7 @@ from orderstream.errors import OrderstreamError
 PROJECT = Path(__file__).resolve().parents[3]
 LOCK = PROJECT / "requirements-function.lock"
 TEMPLATE = PROJECT / "template.yaml"
-# Where template.yaml expects the artifact, from its own folder.
+# Where template.yaml expects the artifact, seen from its own folder.
 CODE_URI = Path("build/function")
 
 # What template.yaml names: Runtime python3.14 on Amazon Linux 2023, arm64.
@@ -58,3 +58,7 @@ def _install_libraries(target: Path, python: tuple[str, ...]) -> None:
         if model.is_dir() and model.name not in _SERVICES:
             shutil.rmtree(model)
     shutil.rmtree(target / "bin", ignore_errors=True)
+
+
+if __name__ == "__main__":
+    build(CODE_URI, LAMBDA_PLATFORM)

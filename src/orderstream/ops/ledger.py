@@ -41,7 +41,7 @@ class Ledger:
 
     def accounts(self) -> Accounts:
         """The state now. A record counts once, however often it was delivered."""
-        self._read_new_objects()
+        self.archived()
         event_of = {item["OrderID"]["S"]: item["EventID"]["S"] for item in self._items()}
         fates: Counter[str] = Counter()
         unaccounted: list[str] = []
@@ -61,14 +61,17 @@ class Ledger:
             unaccounted=tuple(unaccounted),
         )
 
-    def _read_new_objects(self) -> None:
+    def archived(self) -> int:
+        """How many distinct records the archive holds now; cheap, as the table is not read."""
         # Quarantine first: what is archived meanwhile is looked at in the next round.
-        for line in self._new_lines("quarantine/"):
+        for line in self.lines("quarantine/"):
             self._reason_of[line.event_id] = line.reasons[0]["code"]
-        for line in self._new_lines("orders/"):
+        for line in self.lines("orders/"):
             self._order_of[line.event_id] = line.order_id
+        return len(self._order_of)
 
-    def _new_lines(self, prefix: str) -> Iterator[Line]:
+    def lines(self, prefix: str) -> Iterator[Line]:
+        """The lines under "orders/" or "quarantine/" that were not read before."""
         with cloud_errors(f"cannot read the archive {self.stack.bucket}"):
             pages = self.cloud.s3.get_paginator("list_objects_v2").paginate(
                 Bucket=self.stack.bucket, Prefix=prefix

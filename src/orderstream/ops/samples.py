@@ -99,7 +99,7 @@ BAD: tuple[bytes, ...] = (
     b'{"customer_id": "12345", "amount": 3, "items": [{"sku": "A", "quantity": 1, "unit_price": 2}]}',
     b'{"customer_id": "12345", "amount": 1, "order_id": "a\\u0007b"}',
     b'{"customer_id": "12345", "amount": 1, "order_id": "' + b"x" * 300 + b'"}',
-    b'{"customer_id": "12345", "amount": 1, "padding": "' + b"x" * (500 * 1024) + b'"}',
+    b'{"customer_id": "12345", "amount": 1, "padding": "' + b"x" * (2**20 - 1024) + b'"}',
     b"[" * 100_000,
     b"",
 )

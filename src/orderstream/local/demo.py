@@ -1,0 +1,175 @@
+"""The demo: sample orders through the whole laptop cloud, and an account of every one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from orderstream.client import OrderProducer
+from orderstream.errors import OrderstreamError
+from orderstream.local.laptop import Laptop
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.ledger import Accounts, Ledger
+from orderstream.ops.query import Item, get_order, raw_order
+from orderstream.ops.samples import Kind, Sample, samples
+from orderstream.ops.send import Tally, simulate
+from orderstream.ops.stack import Stack
+from orderstream.pipeline import telemetry
+
+SEED = 20_261_122
+BAD_SHARE, DUPLICATE_SHARE, CONFLICT_SHARE = 0.02, 0.03, 0.01
+PATIENCE_SECONDS = 60
+WAKING = 40
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was sent and what became of it; latencies in milliseconds, from arrival to stored."""
+
+    sent: int
+    expected: Mapping[Kind, int]
+    accounts: Accounts
+    orders_per_second: float
+    latency_p50: float
+    latency_p99: float
+    order: Item
+    raw: bytes
+
+    @property
+    def agrees(self) -> bool:
+        """Whether every record is accounted for, and every count is what was sent on purpose."""
+        found = self.accounts
+        counts = (found.stored, found.duplicates, found.conflicts, found.invalid)
+        kinds: tuple[Kind, ...] = ("order", "duplicate", "conflict", "bad")
+        wanted = tuple(self.expected.get(kind, 0) for kind in kinds)
+        return counts == wanted and found.archived == self.sent and not found.unaccounted
+
+
+def sample_traffic(records: int) -> Iterator[Sample]:
+    """The demo's own traffic: the same at every run."""
+    endless = samples(
+        SEED, bad_share=BAD_SHARE, duplicate_share=DUPLICATE_SHARE, conflict_share=CONFLICT_SHARE
+    )
+    return islice(endless, records)
+
+
+def run_demo(
+    laptop: Laptop, traffic: Iterable[Sample], *, rate: float, progress: Callable[[int, int], None]
+) -> Outcome:
+    """Send the traffic at `rate` a second, and wait until each record is accounted for.
+
+    The first few records go ahead and wake the function up. `progress(archived, sent)` hears how far it
+    is. Raises OrderstreamError if there is no progress for a minute.
+    """
+    cloud, stack = laptop.cloud, laptop.stack
+    ledger = Ledger(cloud, stack)
+    started = datetime.now(UTC)
+    records = iter(traffic)
+    first = _send_and_follow(laptop, ledger, islice(records, WAKING), float("inf"), progress)
+    begin = time.monotonic()
+    rest = _send_and_follow(laptop, ledger, records, rate, progress)
+    accounts = _await_accounts(laptop, ledger)
+    seconds = time.monotonic() - begin
+    # Stopping it sends the metrics that it still holds.
+    laptop.event_source.stop()
+    p50, p99 = latency_percentiles(cloud, stack, since=started)
+    order = _some_order(cloud, stack)
+    return Outcome(
+        sent=first.read + rest.read,
+        expected=Counter(first.kinds) + Counter(rest.kinds),
+        accounts=accounts,
+        orders_per_second=rest.read / seconds,
+        latency_p50=p50,
+        latency_p99=p99,
+        order=order,
+        raw=raw_order(cloud, stack, order["OrderID"]),
+    )
+
+
+def _send_and_follow(
+    laptop: Laptop,
+    ledger: Ledger,
+    traffic: Iterable[Sample],
+    rate: float,
+    progress: Callable[[int, int], None],
+) -> Tally:
+    """Send, and return when the archive has all of it."""
+    stop = threading.Event()
+    before = ledger.archived()
+    seen = Tally()
+
+    def send() -> Tally:
+        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis) as producer:
+            return simulate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=seen)
+
+    with ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(send)
+        try:
+            for archived in _following(laptop, ledger):
+                progress(archived, before + seen.read)
+                if sending.done() and archived >= before + sending.result().sent:
+                    break
+        finally:
+            stop.set()
+    if seen.failed:
+        raise OrderstreamError(f"{seen.failed} of {seen.read} records could not be sent")
+    return seen
+
+
+def _following(laptop: Laptop, ledger: Ledger) -> Iterator[int]:
+    """How many records the archive has, again and again; raises when that stands still for a minute."""
+    latest, moved = -1, time.monotonic()
+    while True:
+        laptop.check()
+        archived = ledger.archived()
+        if archived > latest:
+            latest, moved = archived, time.monotonic()
+        if time.monotonic() - moved > PATIENCE_SECONDS:
+            raise OrderstreamError(
+                f"for {PATIENCE_SECONDS} s no further record came to the archive, which has {archived}",
+                hint=f"the log of MiniStack ends:\n{laptop.ministack.log_tail()}",
+            )
+        yield archived
+        time.sleep(0.2)
+
+
+def _await_accounts(laptop: Laptop, ledger: Ledger) -> Accounts:
+    # Archived is not yet inserted. The whole table is read here, and slows down what it looks at: so
+    # only at the end.
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (accounts := ledger.accounts()).unaccounted and time.monotonic() < deadline:
+        laptop.check()
+        time.sleep(0.2)
+    return accounts
+
+
+def latency_percentiles(cloud: Cloud, stack: Stack, *, since: datetime) -> tuple[float, float]:
+    """p50 and p99 of the milliseconds from arrival to stored, since then, as CloudWatch has them."""
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    with cloud_errors("cannot read the latency from CloudWatch"):
+        points = cloud.cloudwatch.get_metric_statistics(
+            Namespace=telemetry.NAMESPACE,
+            MetricName=telemetry.LATENCY,
+            Dimensions=[{"Name": "Stack", "Value": stack.name}],
+            StartTime=hour,
+            EndTime=hour + timedelta(hours=24),
+            Period=86_400,
+            ExtendedStatistics=["p50", "p99"],
+        )["Datapoints"]
+    if not points:
+        raise OrderstreamError("CloudWatch has no latency of this run")
+    statistics: dict[str, Any] = points[0]["ExtendedStatistics"]
+    return statistics["p50"], statistics["p99"]
+
+
+def _some_order(cloud: Cloud, stack: Stack) -> Item:
+    with cloud_errors(f"cannot read table {stack.table}"):
+        page = cloud.dynamodb.scan(TableName=stack.table, Limit=1, ProjectionExpression="OrderID")
+    return get_order(cloud, stack, page["Items"][0]["OrderID"]["S"])

@@ -1,0 +1,92 @@
+"""Which laptop clouds run on this machine: a note for each, so that `orders env` finds them."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from orderstream.errors import CloudError
+from orderstream.local.ministack import free_port, port_is_free
+
+
+@dataclass(frozen=True)
+class Running:
+    """A laptop cloud: where it answers, and the process that runs it."""
+
+    port: int
+    pid: int
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def notes_dir() -> Path:
+    """Where the notes lie: the user's folder for state (XDG_STATE_HOME)."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "orderstream"
+
+
+def running_clouds(notes: Path) -> list[Running]:
+    """The laptop clouds that answer now, by port; notes of dead ones are removed."""
+    found = []
+    for note in sorted(notes.glob("laptop-*.json")):
+        try:
+            cloud = Running(**json.loads(note.read_text()))
+        except (OSError, ValueError, TypeError):
+            continue
+        if _is_alive(cloud):
+            found.append(cloud)
+        else:
+            note.unlink(missing_ok=True)
+    return sorted(found, key=lambda cloud: cloud.port)
+
+
+def choose(clouds: list[Running], port: int | None) -> Running:
+    """The cloud on `port`, or the only one there is. Raises CloudError where that is not one."""
+    wanted = [cloud for cloud in clouds if port in (None, cloud.port)]
+    if not wanted:
+        where = "" if port is None else f" on port {port}"
+        raise CloudError(f"no laptop cloud runs{where}", hint="start one: orders up")
+    if len(wanted) > 1:
+        ports = ", ".join(str(cloud.port) for cloud in wanted)
+        raise CloudError(f"laptop clouds run on ports {ports}", hint=f"say which: --port {wanted[0].port}")
+    return wanted[0]
+
+
+def ensure_port(port: int, clouds: list[Running]) -> None:
+    """Raise CloudError, with what to do, unless `port` is free."""
+    if port_is_free(port):
+        return
+    another = f"orders up --port {free_port()}"
+    if any(cloud.port == port for cloud in clouds):
+        raise CloudError(
+            f"a laptop cloud runs on port {port} already",
+            hint=f'use it: eval "$(orders env --port {port})", or start another: {another}',
+        )
+    raise CloudError(f"port {port} is in use by another program", hint=f"take another: {another}")
+
+
+@contextmanager
+def noted(port: int, notes: Path) -> Iterator[None]:
+    """Keep a note about this process's laptop cloud on `port` while the block runs."""
+    notes.mkdir(parents=True, exist_ok=True)
+    note = notes / f"laptop-{port}.json"
+    note.write_text(json.dumps({"port": port, "pid": os.getpid()}))
+    try:
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+
+
+def _is_alive(cloud: Running) -> bool:
+    try:
+        os.kill(cloud.pid, 0)
+        with urllib.request.urlopen(f"{cloud.endpoint_url}/_ministack/health", timeout=2):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,115 @@
+"""Sending orders from a file, standard input or the command line; and sample traffic at a rate."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from orderstream.client import OrderProducer, Receipt
+from orderstream.domain.decode import decode
+from orderstream.errors import InputError, OrderstreamError
+from orderstream.ops.inputs import Fault, Line
+from orderstream.ops.samples import Kind, Sample
+
+
+@dataclass
+class Tally:
+    """How many lines were read, sent, and not sent; counted from several threads."""
+
+    read: int = 0
+    sent: int = 0
+    failed: int = 0
+    kinds: dict[Kind, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, *, sent: bool) -> None:
+        """Count one record's fate."""
+        with self._lock:
+            if sent:
+                self.sent += 1
+            else:
+                self.failed += 1
+
+
+def send_lines(
+    producer: OrderProducer,
+    lines: Iterable[Line | Fault],
+    *,
+    check: bool,
+    on_receipt: Callable[[Receipt], None],
+    on_fault: Callable[[str], None],
+) -> Tally:
+    """Send every good line; `on_fault` hears of each other one ("line 7: …"), and the rest goes on.
+
+    With `check`, an order that the pipeline would quarantine is a fault here and is not sent.
+    """
+    tally = Tally()
+    for line in lines:
+        tally.read += 1
+        try:
+            if isinstance(line, Fault):
+                raise InputError(line.text)
+            if check:
+                _refuse_invalid(line.raw)
+            fate = producer.send_json(line.raw)
+        except InputError as error:
+            tally.note(sent=False)
+            on_fault(f"{line.place}: {error.message}")
+            continue
+        fate.add_done_callback(_reporter(line.place, tally, on_receipt, on_fault))
+    producer.flush()
+    return tally
+
+
+def _refuse_invalid(data: bytes) -> None:
+    reasons = decode(data).reasons
+    if reasons:
+        raise InputError("; ".join(f"{reason.path} {reason.message}" for reason in reasons))
+
+
+def _reporter(
+    place: str, tally: Tally, on_receipt: Callable[[Receipt], None], on_fault: Callable[[str], None]
+) -> Callable[[Future[Receipt]], None]:
+    def report(fate: Future[Receipt]) -> None:
+        error = fate.exception()
+        tally.note(sent=error is None)
+        if error is None:
+            on_receipt(fate.result())
+        else:
+            on_fault(f"{place}: {error.message if isinstance(error, OrderstreamError) else error}")
+
+    return report
+
+
+def simulate(
+    producer: OrderProducer,
+    traffic: Iterable[Sample],
+    *,
+    rate: float,
+    seconds: float | None,
+    stop: threading.Event,
+    tally: Tally,
+) -> Tally:
+    """Send samples at `rate` a second (inf: as fast as it goes), until they, `seconds` or patience end.
+
+    `stop` is whoever's patience it is. `tally` counts as it goes, and comes back when each record that
+    was sent has its fate.
+    """
+    start = time.monotonic()
+    for sample in traffic:
+        # Poisson traffic: exponential gaps, as from many shops that know nothing of each other.
+        due = start + (tally.read + random.expovariate(1)) / rate
+        if seconds is not None and due > start + seconds:
+            break
+        if stop.wait(max(0.0, due - time.monotonic())):
+            break
+        tally.read += 1
+        tally.kinds[sample.kind] = tally.kinds.get(sample.kind, 0) + 1
+        fate = producer.send_bytes(sample.data, partition_key=sample.partition_key)
+        fate.add_done_callback(lambda done: tally.note(sent=done.exception() is None))
+    producer.flush()
+    return tally

@@ -1,0 +1,173 @@
+"""The verbs, as a user types them: data on stdout, the rest on stderr, statuses that scripts can use."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Orders, awaited
+
+VERBS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw"]
+
+
+def listed(orders: Orders, customer: str, *options: str) -> list[dict[str, object]]:
+    lines = orders("list", "--customer", customer, "--json", *options).stdout.splitlines()
+    return [json.loads(line, parse_float=Decimal) for line in lines]
+
+
+def ids_of(orders: Orders, customer: str, *options: str) -> list[object]:
+    return [item["OrderID"] for item in listed(orders, customer, *options)]
+
+
+def customer() -> str:
+    return f"cli-{uuid.uuid4().hex}"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_an_example(verb: str) -> None:
+    command = [str(Path(sys.executable).with_name("orders")), verb, "--help"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"COLUMNS": "100"}, check=True
+    )
+    assert f"orders {verb}" in done.stdout.split("Example:")[1]
+
+
+def test_an_order_is_sent_found_and_given_back_to_the_byte(orders: Orders) -> None:
+    order_id, who = uuid.uuid4().hex, customer()
+    data = f'{{"order_id":"{order_id}",  "customer_id": "{who}", "amount": 250.00}}'
+    assert order_id in orders("send", data).stderr
+    awaited(lambda: ids_of(orders, who))
+    item = json.loads(orders("get", order_id, "--json").stdout, parse_float=Decimal)
+    assert (item["CustomerID"], item["OrderAmount"]) == (who, 250)
+    assert order_id in orders("get", order_id).stdout
+    assert order_id in orders("list", "--customer", who).stdout
+    assert orders("raw", order_id).stdout == data
+
+
+def test_an_order_without_an_id_gets_one_before_it_is_sent(orders: Orders) -> None:
+    who = customer()
+    done = orders("send", "--json", f'{{"customer_id": "{who}", "amount": "1.00"}}')
+    receipt = json.loads(done.stdout)
+    assert awaited(lambda: ids_of(orders, who)) == [receipt["order_id"]]
+    assert receipt["shard_id"].startswith("shardId-")
+
+
+def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
+    orders: Orders, tmp_path: Path
+) -> None:
+    who = customer()
+    good = [f'{{"order_id": "{who}-{number}", "customer_id": "{who}", "amount": 1}}' for number in range(3)]
+    lines = [good[0], "not JSON", good[1], f'{{"customer_id": "{who}", "amount": -5}}', "", good[2]]
+    file = tmp_path / "orders.ndjson"
+    file.write_text("\n".join(lines))
+    done = orders("send", str(file), status=1)
+    assert "line 2" in done.stderr
+    assert "line 4: $.amount must be greater than zero" in done.stderr
+    assert "3 of 5 sent, 2 not sent" in done.stderr
+    assert done.stdout == ""
+    assert awaited(lambda: len(found) == 3 and found if (found := ids_of(orders, who)) else None)
+
+
+@pytest.mark.parametrize("form", ["array", "csv", "stdin"])
+def test_orders_come_in_every_form(orders: Orders, tmp_path: Path, form: str) -> None:
+    who = customer()
+    rows = [(f"{who}-{number}", who, f"{number}.50") for number in range(1, 4)]
+    source, given = "-", b""
+    if form == "array":
+        source = str(tmp_path / "orders.json")
+        Path(source).write_text(
+            json.dumps([dict(zip(("order_id", "customer_id", "amount"), row, strict=True)) for row in rows])
+        )
+    elif form == "csv":
+        source = str(tmp_path / "orders.csv")
+        text = ["order_id,customer_id,amount", *(",".join(row) for row in rows)]
+        Path(source).write_text("\n".join(text))
+    else:
+        given = "\n".join(
+            json.dumps(dict(zip(("order_id", "customer_id", "amount"), row, strict=True))) for row in rows
+        ).encode()
+    orders("send", source, given=given)
+    awaited(lambda: len(ids_of(orders, who)) == 3)
+    amounts = {str(item["OrderAmount"]) for item in listed(orders, who)}
+    assert amounts == {"1.5", "2.5", "3.5"}
+
+
+def test_a_list_is_newest_first_and_keeps_to_its_bounds(orders: Orders) -> None:
+    who = customer()
+    days = [f"2026-01-{day:02d}T12:00:00Z" for day in range(1, 8)]
+    lines = [
+        json.dumps({"order_id": f"{who}-{day}", "customer_id": who, "amount": 1, "order_date": day})
+        for day in days
+    ]
+    orders("send", "-", given="\n".join(lines).encode())
+    awaited(lambda: len(ids_of(orders, who)) == len(days))
+    newest_first = [f"{who}-{day}" for day in reversed(days)]
+    assert ids_of(orders, who) == newest_first
+    assert ids_of(orders, who, "--limit", "2") == newest_first[:2]
+    assert ids_of(orders, who, "--since", "2026-01-06") == newest_first[:2]
+    assert ids_of(orders, who, "--until", days[1]) == newest_first[-1:]
+    assert ids_of(orders, who, "--since", days[1], "--until", days[3]) == newest_first[4:6]
+    assert ids_of(orders, who, "--since", "2h") == []
+
+
+def test_simulate_sends_the_same_orders_for_the_same_seed(orders: Orders) -> None:
+    done = orders("simulate", "--rate", "40", "--duration", "2", "--seed", "5", "--bad-share", "0.1")
+    assert "sent" in done.stderr and "not sent" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_order_that_is_not_there_is_one_line_a_hint_and_status_1(orders: Orders) -> None:
+    done = orders("get", "no-such-order", status=1)
+    assert done.stdout == ""
+    first, second = done.stderr.splitlines()
+    assert first == "error: there is no order no-such-order"
+    assert second.startswith("hint:")
+    assert "no-such-order" in orders("raw", "no-such-order", status=1).stderr
+
+
+def test_a_file_that_cannot_be_read_is_one_line_a_hint_and_status_2(orders: Orders, tmp_path: Path) -> None:
+    for source in (tmp_path / "missing.ndjson", tmp_path):
+        error, hint = orders("send", str(source), status=2).stderr.splitlines()
+        assert error.startswith("error:") and str(source) in error
+        assert hint.startswith("hint:")
+
+
+def test_a_stack_that_does_not_exist_is_one_line_a_hint_and_status_3(orders: Orders) -> None:
+    error, hint = orders("get", "x", "--stack", "nowhere", status=3).stderr.splitlines()
+    assert error == "error: there is no stack nowhere here"
+    assert "orders up" in hint
+
+
+def test_no_credentials_is_one_line_a_hint_and_status_3(tmp_path: Path) -> None:
+    nobody = Orders(
+        {
+            "HOME": str(tmp_path),
+            "AWS_CONFIG_FILE": str(tmp_path / "none"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+        }
+    )
+    error, hint = nobody("get", "x", status=3).stderr.splitlines()
+    assert "credentials" in error
+    assert "orders env" in hint
+
+
+def test_no_cloud_at_the_endpoint_is_one_line_a_hint_and_status_3(orders: Orders) -> None:
+    nowhere = Orders({**orders.environment, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    error, hint = nowhere("get", "x", status=3).stderr.splitlines()
+    assert "127.0.0.1:9" in error
+    assert "orders up" in hint
+
+
+def test_a_wrong_point_in_time_is_status_2(orders: Orders) -> None:
+    assert "no point in time" in orders("list", "--customer", "c", "--since", "soon", status=2).stderr
+
+
+def test_an_unknown_option_is_status_2(orders: Orders) -> None:
+    orders("get", "x", "--nonsense", status=2)

@@ -1,0 +1,71 @@
+"""The two commands of the README do what it says."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from orderstream.ops.artifact import PROJECT
+from tests.integration.conftest import awaited
+from tests.integration.test_up import processes_of
+
+ORDERS = str(Path(sys.executable).with_name("orders"))
+
+
+def environment(mark: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | {
+        "ORDERS_TEST": mark
+    }
+
+
+def test_make_demo_accounts_for_every_record(tmp_path: Path) -> None:
+    mark = str(os.getpid())
+    done = subprocess.run(
+        ["make", "demo"], cwd=PROJECT, env=environment(mark), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Every record accounted for" in done.stdout
+    for row in (
+        "sent",
+        "stored",
+        "duplicates",
+        "conflicts",
+        "quarantined",
+        "archived",
+        "orders/s",
+        "latency p99",
+    ):
+        assert row in done.stdout
+    assert '"customer_id"' in done.stdout, "a sample order as sent"
+    assert not processes_of(int(mark))
+
+
+def test_tpch_orders_arrive_with_the_generators_own_totals() -> None:
+    mark = f"9{os.getpid()}"
+    done = subprocess.run(
+        [ORDERS, "demo", "--tpch", "0.01", "--json"], env=environment(mark), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    account = json.loads(done.stdout)
+    assert account["sent"] == account["stored"] == account["archived"] == 15_000
+    assert account["customers"] == account["customers whose totals agree"] > 900
+    assert account["duplicates"] == account["conflicts"] == account["quarantined"] == 0
+
+
+def test_ctrl_c_leaves_no_process_behind() -> None:
+    mark = f"8{os.getpid()}"
+    # As at a terminal, where Ctrl-C goes to the whole process group.
+    running = subprocess.Popen(
+        [ORDERS, "demo"], env=environment(mark), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert running.stderr is not None
+    with running.stderr:
+        for line in running.stderr:
+            if "event source" in line:
+                break
+        os.killpg(running.pid, signal.SIGINT)
+        running.stderr.read()
+    assert running.wait(40) == 130
+    awaited(lambda: not processes_of(int(mark)))

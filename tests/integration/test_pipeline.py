@@ -1,0 +1,160 @@
+"""Orders go from the stream to the table and the archive, on the real parts, deployed from template.yaml."""
+
+import uuid
+from typing import Any
+
+import boto3
+import pytest
+
+from orderstream.client import OrderProducer
+from orderstream.errors import NotFoundError
+from orderstream.local.laptop import ACCOUNT, REGION, SECRET, Laptop
+from orderstream.ops.ledger import Ledger
+from orderstream.ops.query import get_order, list_orders, raw_order
+from orderstream.ops.samples import BAD
+from orderstream.pipeline.lines import Line, raw_of
+from tests.integration.conftest import awaited
+
+
+def found_order(laptop: Laptop, order_id: str) -> dict[str, Any] | None:
+    try:
+        return get_order(laptop.cloud, laptop.stack, order_id)
+    except NotFoundError:
+        return None
+
+
+def quarantined(laptop: Laptop) -> dict[str, Line]:
+    return {line.event_id: line for line in Ledger(laptop.cloud, laptop.stack).lines("quarantine/")}
+
+
+def put(laptop: Laptop, data: bytes, key: str = "k") -> str:
+    """Put a record as anyone can; returns its event_id."""
+    answer = laptop.cloud.kinesis.put_record(StreamName="OrderStream", PartitionKey=key, Data=data)
+    return f"{answer['ShardId']}:{answer['SequenceNumber']}"
+
+
+def test_the_smallest_order_is_stored_and_archived_under_the_names_that_users_rely_on(laptop: Laptop) -> None:
+    data = b'{"customer_id": "12345", "amount": 250.00}'
+    event = put(laptop, data)
+    item = awaited(lambda: found_order(laptop, event))
+    assert (item["OrderID"], item["CustomerID"], str(item["OrderAmount"])) == (event, "12345", "250")
+    assert item["OrderDate"] == item["ReceivedAt"]
+    assert laptop.stack.bucket == "order-data-archive"
+    assert raw_order(laptop.cloud, laptop.stack, event) == data
+
+
+@pytest.mark.parametrize("layout", ["text", "compact"])
+def test_the_archive_gives_back_the_exact_bytes(laptop: Laptop, layout: str) -> None:
+    data = b'{"customer_id":"c","amount":1.10,"n":1e2}'
+    if layout == "text":
+        data = b'{\r\n  "customer_id": "c", "amount": 1.10, "name": "Zo\xc3\xab"\n}\n'
+    event = put(laptop, data)
+    awaited(lambda: found_order(laptop, event))
+    assert raw_order(laptop.cloud, laptop.stack, event) == data
+
+
+def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_stored(laptop: Laptop) -> None:
+    customer = f"g5-{uuid.uuid4().hex}"
+    # One partition key: all of these are in one batch, or few.
+    good = {f"{customer}-{number}" for number in range(len(BAD))}
+    bad: dict[str, bytes] = {}
+    for order_id, data in zip(sorted(good), BAD, strict=True):
+        bad[put(laptop, data, customer)] = data
+        put(
+            laptop,
+            f'{{"order_id": "{order_id}", "customer_id": "{customer}", "amount": 1}}'.encode(),
+            customer,
+        )
+
+    def all_done() -> dict[str, Line] | None:
+        stored = {item["OrderID"] for item in list_orders(laptop.cloud, laptop.stack, customer, limit=100)}
+        lines = quarantined(laptop)
+        return lines if stored == good and bad.keys() <= lines.keys() else None
+
+    lines = awaited(all_done)
+    for event, data in bad.items():
+        assert raw_of(lines[event]) == data
+        assert all(reason["path"].startswith("$") and reason["message"] for reason in lines[event].reasons)
+
+
+def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a_conflict(
+    laptop: Laptop,
+) -> None:
+    order_id = uuid.uuid4().hex
+    order = {"order_id": order_id, "customer_id": "c", "amount": "19.90"}
+    with OrderProducer("OrderStream", laptop.cloud.kinesis) as producer:
+        for _ in range(5):
+            producer.send(order)
+        other = producer.send({**order, "amount": "99.90"}).result()
+    event = f"{other.shard_id}:{other.sequence_number}"
+    line = awaited(lambda: quarantined(laptop).get(event))
+    assert [reason["code"] for reason in line.reasons] == ["conflict"]
+    item = get_order(laptop.cloud, laptop.stack, order_id)
+    assert str(item["OrderAmount"]) == "19.9"
+    assert line.stored is not None and line.stored["EventID"] == item["EventID"]
+    mine = [
+        entry for entry in Ledger(laptop.cloud, laptop.stack).lines("orders/") if entry.order_id == order_id
+    ]
+    assert len(mine) == 6, "every copy is in the archive"
+
+
+def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_to(laptop: Laptop) -> None:
+    function = laptop.stack.function
+    cloud = laptop.cloud
+    configured = cloud.lambda_.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
+    cloud.lambda_.update_function_configuration(
+        FunctionName=function, Environment={"Variables": {**configured, "ARCHIVE_LAYOUT": "order"}}
+    )
+    try:
+        order_id = f"layout/{uuid.uuid4().hex}"
+        first = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode()
+        put(laptop, first)
+        item = awaited(lambda: found_order(laptop, order_id))
+        assert item["ArchiveKey"] == f"orders/{order_id.replace('/', '%2F')}.json"
+        put(laptop, first)
+        event = put(laptop, first.replace(b"1}", b"2}"))
+        conflict = awaited(lambda: quarantined(laptop).get(event))
+        assert conflict.stored is not None and conflict.stored["ArchiveKey"] == item["ArchiveKey"]
+        assert raw_order(cloud, laptop.stack, order_id) == first
+    finally:
+        cloud.lambda_.update_function_configuration(
+            FunctionName=function, Environment={"Variables": configured}
+        )
+
+
+def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: Laptop) -> None:
+    person = f"erika-{uuid.uuid4().hex}"
+    order_id = uuid.uuid4().hex
+    order = f'{{"order_id": "{order_id}", "customer_id": "{person}", "amount": 1, "note": "{person}"}}'
+    put(laptop, order.encode(), person)
+    awaited(lambda: found_order(laptop, order_id))
+    put(laptop, order.replace("1,", "2,").encode(), person)
+    put(laptop, f'{{"customer_id": "{person}", "amount": "{person}"}}'.encode(), person)
+    event = put(laptop, f"{person} is not JSON".encode(), person)
+    awaited(lambda: quarantined(laptop).get(event))
+
+    logs = boto3.client(
+        "logs",
+        endpoint_url=laptop.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=ACCOUNT,
+        aws_secret_access_key=SECRET,
+    )
+    events = [
+        entry["message"]
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/ProcessOrders")
+        for entry in page["events"]
+    ]
+    assert any('"Received"' in message for message in events), "the log was looked at"
+    assert not [message for message in events if person in message]
+    assert person not in laptop.ministack.log_file.read_text()
+    metrics = laptop.cloud.cloudwatch.list_metrics()["Metrics"]
+    assert {metric["Namespace"] for metric in metrics} >= {"Orderstream", "AWS/Lambda"}
+    assert person not in str(metrics)
+
+
+def test_the_function_is_the_one_that_reads_the_stream(laptop: Laptop) -> None:
+    mapping = laptop.cloud.lambda_.get_event_source_mapping(UUID=laptop.stack.mapping_id)
+    assert mapping["State"] == "Disabled", "MiniStack's own event source would deliver everything again"
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == "arn:aws:s3:::order-data-archive"

@@ -1,0 +1,67 @@
+"""template.yaml is what its comments say, and lint has nothing to add."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from orderstream.ops.artifact import LAMBDA_PLATFORM, TEMPLATE
+
+RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]
+
+
+def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
+    sam = Path(sys.executable).with_name("sam")
+    done = subprocess.run(
+        [sam, "validate", "--lint", "--template-file", TEMPLATE],
+        env=os.environ
+        | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "eu-west-1", "__SAM_CLI_APP_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "is a valid SAM Template" in done.stdout
+
+
+def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
+    function = RESOURCES["ProcessOrders"]["Properties"]
+    assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
+    assert function["Architectures"] == ["arm64"]
+    assert function["CodeUri"] == "build/function"
+
+
+@pytest.mark.parametrize("name", ["Orders", "Archive"])
+def test_data_outlives_the_stack(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_function_may_do_what_is_written_out_and_no_more() -> None:
+    (policy,) = RESOURCES["ProcessOrdersRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    actions = [action for statement in statements for action in _list(statement["Action"])]
+    assert not [action for action in actions if "*" in action]
+    assert not [statement for statement in statements if "*" in _list(statement["Resource"])]
+    forbidden = ("Delete", "Update", "PutItem", "BatchWrite", "PutObjectAcl")
+    assert not [action for action in actions if any(word in action for word in forbidden)]
+
+
+def test_nothing_in_the_bucket_is_public_or_in_the_clear() -> None:
+    block = RESOURCES["Archive"]["Properties"]["PublicAccessBlockConfiguration"]
+    assert list(block.values()) == [True] * 4
+    (statement,) = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_every_parameter_says_what_it_is() -> None:
+    parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
+    assert all(parameter.get("Description") and "Default" in parameter for parameter in parameters.values())
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

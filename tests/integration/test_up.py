@@ -1,0 +1,160 @@
+"""`orders up` runs until it is told to stop, says what is in its way, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from orderstream.local.ministack import free_port, port_is_free
+from tests.integration.conftest import Orders, awaited
+
+ORDERS = str(Path(sys.executable).with_name("orders"))
+ORDER = '{"order_id": "A-1", "customer_id": "12345", "amount": 250.00}'
+
+
+def processes_of(session: int) -> list[str]:
+    """The command lines of all processes that `session` started, however deep."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            environment = (entry / "environ").read_bytes()
+            if f"ORDERS_TEST={session}\0".encode() in environment:
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+class Up:
+    """One `orders up` in a terminal of its own."""
+
+    def __init__(self, home: Path, *options: str) -> None:
+        self.port = free_port()
+        self.mark = self.port
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("AWS_")
+        } | {"XDG_STATE_HOME": str(home), "ORDERS_TEST": str(self.mark), "TMPDIR": str(home)}
+        self.log = home / f"up-{self.port}.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [ORDERS, "up", "--port", str(self.port), *options],
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def await_ready(self) -> Orders:
+        awaited(lambda: "ready" in self.log.read_text() or self.process.poll() is not None, 60)
+        assert self.process.poll() is None, self.log.read_text()
+        said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("env", "--json")
+        return Orders(json.loads(said.stdout) | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})
+
+    def stop(self, with_signal: int = signal.SIGINT) -> int:
+        self.process.send_signal(with_signal)
+        return self.process.wait(40)
+
+
+@contextmanager
+def up(home: Path, *options: str) -> Iterator[Up]:
+    running = Up(home, *options)
+    try:
+        yield running
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, -9)])
+def test_it_leaves_no_process_behind_however_it_ends(tmp_path: Path, how: int, status: int) -> None:
+    with up(tmp_path) as running:
+        orders = running.await_ready()
+        orders("send", ORDER)
+        awaited(lambda: "A-1" in orders("list", "--customer", "12345").stdout)
+        assert len(processes_of(running.mark)) > 1
+        assert running.stop(how) == status
+        awaited(lambda: not processes_of(running.mark))
+        assert port_is_free(running.port)
+        if how != signal.SIGKILL:
+            assert not list(tmp_path.glob("orderstream-*")), "temporary files are gone"
+        assert "no laptop cloud runs" in orders("env", status=3).stderr
+
+
+def test_it_goes_on_from_its_state_dir(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    with up(tmp_path, "--state-dir", state) as first:
+        orders = first.await_ready()
+        orders("send", ORDER)
+        awaited(lambda: "A-1" in orders("list", "--customer", "12345").stdout)
+        item = orders("get", "A-1", "--json").stdout
+        first.stop()
+    with up(tmp_path, "--state-dir", state) as second:
+        orders = second.await_ready()
+        assert orders("get", "A-1", "--json").stdout == item
+        assert orders("raw", "A-1").stdout == ORDER
+        orders("send", ORDER.replace("A-1", "A-2"))
+        awaited(lambda: "A-2" in orders("list", "--customer", "12345").stdout)
+        # What was delivered before the stop is not delivered again: its checkpoint is in the state.
+        assert orders("get", "A-1", "--json").stdout == item
+        second.stop()
+
+
+def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> None:
+    state = str(tmp_path / "state")
+    with up(tmp_path, "--state-dir", state) as first:
+        orders = first.await_ready()
+        error, hint = orders("up", "--port", str(first.port), status=3).stderr.splitlines()
+        assert error == f"error: a laptop cloud runs on port {first.port} already"
+        assert f"orders env --port {first.port}" in hint and "orders up --port" in hint
+        said = orders("up", "--port", str(free_port()), "--state-dir", state, status=3).stderr
+        assert "another laptop cloud uses" in said and "hint:" in said
+        assert orders("env").stdout.splitlines()[1:] == [
+            f"export AWS_ENDPOINT_URL=http://127.0.0.1:{first.port}",
+            "export AWS_ACCESS_KEY_ID=000000000001",
+            "export AWS_SECRET_ACCESS_KEY=laptop",
+            "export AWS_REGION=us-east-1",
+            "export AWS_DEFAULT_REGION=us-east-1",
+        ]
+        first.stop()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        error, hint = Orders({"XDG_STATE_HOME": str(tmp_path)})(
+            "up", "--port", port, status=3
+        ).stderr.splitlines()
+    assert error == f"error: port {port} is in use by another program"
+    assert "orders up --port" in hint
+
+
+def test_simulate_sends_orders_while_it_runs(tmp_path: Path) -> None:
+    with up(tmp_path, "--simulate", "20") as running:
+        orders = running.await_ready()
+        awaited(lambda: '"OrderID"' in orders("list", "--customer", "C00000", "--json").stdout)
+        assert running.stop() == 0
+
+
+def test_a_dead_ministack_ends_it_with_a_reason(tmp_path: Path) -> None:
+    with up(tmp_path) as running:
+        running.await_ready()
+        for entry in Path("/proc").iterdir():
+            try:
+                if (
+                    f"ORDERS_TEST={running.mark}\0".encode() in (entry / "environ").read_bytes()
+                    and b"from ministack.app import main" in (entry / "cmdline").read_bytes()
+                ):
+                    os.kill(int(entry.name), signal.SIGKILL)
+            except (OSError, ValueError):
+                continue
+        assert running.process.wait(60) == 3
+        assert "error: MiniStack stopped by itself" in running.log.read_text()
+        awaited(lambda: not processes_of(running.mark))

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types lock clean
+.PHONY: help demo tpch artifact test lint types lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,12 @@ help: ## this list
 
 demo: .venv/ready ## start the laptop cloud, deploy, send orders, account for every one
 	@$(BIN)/orders demo
+
+tpch: .venv/ready ## 15,000 orders of TPC-H, totals compared with the generator's own files
+	@$(BIN)/orders demo --tpch 0.01
+
+artifact: .venv/ready ## build the function for AWS in build/function, where template.yaml expects it
+	@$(BIN)/python -m orderstream.ops.artifact
 
 test: lint types .venv/ready ## every test, lint and type check
 	@$(BIN)/pytest -n 2 --dist worksteal

@@ -11,18 +11,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from orderstream import __version__, show
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
-from orderstream.local import demo as demonstration
-from orderstream.local.laptop import Laptop, laptop_environment
-from orderstream.local.ministack import free_port
-from orderstream.local.running import choose, ensure_port, noted, notes_dir, running_clouds
-from orderstream.ops import query, tpch
+from orderstream.ops import query
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.inputs import read_orders
 from orderstream.ops.samples import samples
@@ -31,6 +27,10 @@ from orderstream.ops.send import simulate as send_at_rate
 from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack
 from orderstream.ops.times import moment
 
+if TYPE_CHECKING:
+    from orderstream.local.laptop import Laptop
+
+# The verbs of the laptop cloud import its room when they run: the others need not wait for that.
 USUAL_PORT = 4566
 
 app = typer.Typer(
@@ -59,6 +59,9 @@ def up(
     simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
 ) -> None:
     """Run the laptop cloud until Ctrl-C: AWS on one port, the stack deployed, orders processed."""
+    from orderstream.local.laptop import Laptop
+    from orderstream.local.running import ensure_port, noted, notes_dir, running_clouds
+
     notes = notes_dir()
     ensure_port(port, running_clouds(notes))
     with suppress(KeyboardInterrupt), ExitStack() as stack:
@@ -98,6 +101,9 @@ def env(
     as_json: AsJson = False,
 ) -> None:
     """Print the exports that make every AWS tool, and every verb here, speak to the laptop cloud."""
+    from orderstream.local.laptop import laptop_environment
+    from orderstream.local.running import choose, notes_dir, running_clouds
+
     cloud = choose(running_clouds(notes_dir()), port)
     show.exports(laptop_environment(cloud.endpoint_url), as_json=as_json)
 
@@ -116,6 +122,11 @@ def demo(
 
     Ends with status 0 only if every record is accounted for as it should be.
     """
+    from orderstream.local import demo as demonstration
+    from orderstream.local.laptop import Laptop
+    from orderstream.local.ministack import free_port
+    from orderstream.ops import tpch
+
     with ExitStack() as stack:
         traffic = demonstration.sample_traffic(orders)
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tpch-")))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -25,12 +25,14 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from orderstream.client import Receipt
 from orderstream.errors import OrderstreamError
-from orderstream.local.demo import Outcome
-from orderstream.ops.query import Item
-from orderstream.ops.send import Tally
-from orderstream.ops.tpch import Totals
+
+if TYPE_CHECKING:
+    from orderstream.client import Receipt
+    from orderstream.local.demo import Outcome
+    from orderstream.ops.query import Item
+    from orderstream.ops.send import Tally
+    from orderstream.ops.tpch import Totals
 
 out = Console()
 err = Console(stderr=True, highlight=False)

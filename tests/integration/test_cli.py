@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.local.laptop import Laptop
+from orderstream.ops.query import list_orders
 from tests.integration.conftest import Orders, awaited
 
 VERBS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw"]
@@ -22,6 +24,11 @@ def listed(orders: Orders, customer: str, *options: str) -> list[dict[str, objec
 
 def ids_of(orders: Orders, customer: str, *options: str) -> list[object]:
     return [item["OrderID"] for item in listed(orders, customer, *options)]
+
+
+def await_orders(laptop: Laptop, who: str, count: int = 1) -> None:
+    """Wait until so many orders of a customer are stored, without a new process for each look."""
+    awaited(lambda: len(list(list_orders(laptop.cloud, laptop.stack, who, limit=99))) == count)
 
 
 def customer() -> str:
@@ -37,11 +44,11 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
     assert f"orders {verb}" in done.stdout.split("Example:")[1]
 
 
-def test_an_order_is_sent_found_and_given_back_to_the_byte(orders: Orders) -> None:
+def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: Laptop, orders: Orders) -> None:
     order_id, who = uuid.uuid4().hex, customer()
     data = f'{{"order_id":"{order_id}",  "customer_id": "{who}", "amount": 250.00}}'
     assert order_id in orders("send", data).stderr
-    awaited(lambda: ids_of(orders, who))
+    await_orders(laptop, who)
     item = json.loads(orders("get", order_id, "--json").stdout, parse_float=Decimal)
     assert (item["CustomerID"], item["OrderAmount"]) == (who, 250)
     assert order_id in orders("get", order_id).stdout
@@ -49,16 +56,17 @@ def test_an_order_is_sent_found_and_given_back_to_the_byte(orders: Orders) -> No
     assert orders("raw", order_id).stdout == data
 
 
-def test_an_order_without_an_id_gets_one_before_it_is_sent(orders: Orders) -> None:
+def test_an_order_without_an_id_gets_one_before_it_is_sent(laptop: Laptop, orders: Orders) -> None:
     who = customer()
     done = orders("send", "--json", f'{{"customer_id": "{who}", "amount": "1.00"}}')
     receipt = json.loads(done.stdout)
-    assert awaited(lambda: ids_of(orders, who)) == [receipt["order_id"]]
+    await_orders(laptop, who)
+    assert ids_of(orders, who) == [receipt["order_id"]]
     assert receipt["shard_id"].startswith("shardId-")
 
 
 def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
-    orders: Orders, tmp_path: Path
+    laptop: Laptop, orders: Orders, tmp_path: Path
 ) -> None:
     who = customer()
     good = [f'{{"order_id": "{who}-{number}", "customer_id": "{who}", "amount": 1}}' for number in range(3)]
@@ -70,11 +78,11 @@ def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
     assert "line 4: $.amount must be greater than zero" in done.stderr
     assert "3 of 5 sent, 2 not sent" in done.stderr
     assert done.stdout == ""
-    assert awaited(lambda: len(found) == 3 and found if (found := ids_of(orders, who)) else None)
+    await_orders(laptop, who, 3)
 
 
 @pytest.mark.parametrize("form", ["array", "csv", "stdin"])
-def test_orders_come_in_every_form(orders: Orders, tmp_path: Path, form: str) -> None:
+def test_orders_come_in_every_form(laptop: Laptop, orders: Orders, tmp_path: Path, form: str) -> None:
     who = customer()
     rows = [(f"{who}-{number}", who, f"{number}.50") for number in range(1, 4)]
     source, given = "-", b""
@@ -92,12 +100,12 @@ def test_orders_come_in_every_form(orders: Orders, tmp_path: Path, form: str) ->
             json.dumps(dict(zip(("order_id", "customer_id", "amount"), row, strict=True))) for row in rows
         ).encode()
     orders("send", source, given=given)
-    awaited(lambda: len(ids_of(orders, who)) == 3)
+    await_orders(laptop, who, 3)
     amounts = {str(item["OrderAmount"]) for item in listed(orders, who)}
     assert amounts == {"1.5", "2.5", "3.5"}
 
 
-def test_a_list_is_newest_first_and_keeps_to_its_bounds(orders: Orders) -> None:
+def test_a_list_is_newest_first_and_keeps_to_its_bounds(laptop: Laptop, orders: Orders) -> None:
     who = customer()
     days = [f"2026-01-{day:02d}T12:00:00Z" for day in range(1, 8)]
     lines = [
@@ -105,7 +113,7 @@ def test_a_list_is_newest_first_and_keeps_to_its_bounds(orders: Orders) -> None:
         for day in days
     ]
     orders("send", "-", given="\n".join(lines).encode())
-    awaited(lambda: len(ids_of(orders, who)) == len(days))
+    await_orders(laptop, who, len(days))
     newest_first = [f"{who}-{day}" for day in reversed(days)]
     assert ids_of(orders, who) == newest_first
     assert ids_of(orders, who, "--limit", "2") == newest_first[:2]

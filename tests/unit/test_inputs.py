@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderstream.errors import InputError
@@ -184,6 +184,7 @@ def test_a_line_without_end_is_a_fault_and_is_not_read_into_memory() -> None:
     assert read(long + b"\n{}") == [Fault("line 1", "is longer than 10485760 bytes"), Line("line 2", b"{}")]
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers()), min_size=1))
 def test_every_object_comes_back_whichever_way_it_is_written(objects: list[dict[str, object]]) -> None:
     def written(content: str) -> list[object]:

@@ -308,6 +308,7 @@ def test_an_id_is_written_after_the_brace_and_the_rest_stays_byte_for_byte(
     assert json.loads(data)["order_id"] == order_id
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text(max_size=5).filter("order_id".__ne__),
@@ -628,16 +629,19 @@ def test_send_blocks_while_the_buffer_is_full_and_goes_on_when_there_is_room() -
     kinesis = FakeKinesis()
     kinesis.open.clear()
     accepted: list[int] = []
+    two_accepted = threading.Event()
 
     def fill() -> None:
         for number in range(6):
             producer.send_bytes(b"x" * (MIB - 10), partition_key=f"{number}")
             accepted.append(number)
+            if number == 1:
+                two_accepted.set()
 
     with producer_of(kinesis, max_buffered_bytes=3 * MIB) as producer:
         filling = threading.Thread(target=fill)
         filling.start()
-        kinesis.called.wait()
+        assert two_accepted.wait(30)
         filling.join(0.05)
         assert filling.is_alive()
         assert len(accepted) == 2

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -112,7 +112,8 @@ class Stream:
         """
         try:
             if self._client is None:
-                self._client = boto3.session.Session().client("kinesis", config=CONFIG)
+                session = botocore.session.Session()
+                self._client = cast("KinesisClient", session.create_client("kinesis", config=CONFIG))
             answer = self._client.put_records(StreamName=self._name, Records=records)
         except Exception as error:
             return problem_of(error)

@@ -49,9 +49,9 @@ class OrderProducer:
     because an answer was lost is still one order: its order_id stays.
 
     `send` blocks while records of `max_buffered_bytes` wait (data, keys and what Python needs for each).
-    Every method may be called from any thread; only in a callback of a Future, which runs in the sender's
-    thread, those that would have to wait raise RuntimeError. Leaving the `with` block sends what was
-    accepted, after an exception or Ctrl-C too; a second Ctrl-C does not wait for that.
+    Any thread may call any method, but in a callback of a Future, which runs in the sender's thread,
+    those that would have to wait raise RuntimeError. Leaving the `with` block sends what was accepted,
+    after an exception or Ctrl-C too (see `close`); a second Ctrl-C does not wait for that.
 
     `clock` is in seconds; `sleep(condition, seconds)` waits until the condition is notified, at most that
     long; `random` draws from 0 to 1.
@@ -167,6 +167,7 @@ class OrderProducer:
                 self._refuse_to_wait_in_callback()
                 self._progress.wait()
                 self._refuse_when_stopped()
+                record.accepted_at = self._clock()
             if self._thread is None:
                 self._start()
             self._queue.push(record)
@@ -244,11 +245,10 @@ class OrderProducer:
                 Receipt(record.order_id, result["ShardId"], result["SequenceNumber"], record.attempts)
             )
         lost: list[tuple[_Record, Problem]] = []
-        if refused:
-            with self._lock:
-                now = self._clock()
-                for record, problem in refused:
-                    lost += [(late, problem) for late in self._queue.failed(record, now, self._random())]
+        with self._lock:
+            now = self._clock()
+            for record, problem in refused:
+                lost += [(late, problem) for late in self._queue.failed(record, now, self._random())]
         self._settle(accepted, lost)
 
     def _call_failed(self, batch: list[_Record], problem: Problem, started: float) -> None:

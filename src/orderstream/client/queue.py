@@ -156,9 +156,7 @@ class KeyOrderedQueue(Generic[R]):
             lost.append(follower)
             follower.following, follower = None, follower.following
         record.following = follower
-        if follower is None:
-            self._last[record.partition_key] = record
-        else:
+        if follower is not None:
             follower.trying_since = follower.accepted_at
         self._in_flight.update(lost)
         return lost

@@ -123,7 +123,7 @@ class EventSource:
         stream = self._cloud.kinesis.describe_stream_summary(StreamARN=mapping.stream_arn)
         about = stream["StreamDescriptionSummary"]
         retention = timedelta(hours=about["RetentionPeriodHours"])
-        # boto3 makes clients on first use, and that is not safe in several threads at once.
+        # Clients are made on first use, and that is not safe in several threads at once.
         _ = self._cloud.s3, self._cloud.sqs
         return Surroundings(
             cloud=self._cloud,

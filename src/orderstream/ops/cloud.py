@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 # botocore's defaults for retries have changed between releases: say what is meant. The read timeout
 # is longer than the longest invocation (15 minutes), which a client waits for.
 _CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 5},
+    retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=5,
     read_timeout=930,
     max_pool_connections=64,
@@ -58,43 +58,54 @@ class Cloud:
     secret_key: str | None = None
 
     @cached_property
-    def _session(self) -> boto3.Session:
-        return boto3.Session(
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name=self.region,
-            profile_name=self.profile,
+    def _session(self) -> Any:
+        # botocore's own session: importing boto3 would double the time in which a verb starts.
+        session = botocore.session.Session(profile=self.profile)
+        if self.access_key and self.secret_key:
+            session.set_credentials(self.access_key, self.secret_key)
+        return session
+
+    def _client(self, service: str, config: Config = _CONFIG) -> Any:
+        return self._session.create_client(
+            service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
         )
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
-        return self._session.client("cloudformation", endpoint_url=self.endpoint_url, config=_CONFIG)
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
 
     @cached_property
     def cloudwatch(self) -> CloudWatchClient:
-        return self._session.client("cloudwatch", endpoint_url=self.endpoint_url, config=_CONFIG)
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
 
     @cached_property
     def dynamodb(self) -> DynamoDBClient:
-        return self._session.client("dynamodb", endpoint_url=self.endpoint_url, config=_CONFIG)
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
 
     @cached_property
     def kinesis(self) -> KinesisClient:
-        return self._session.client("kinesis", endpoint_url=self.endpoint_url, config=_CONFIG)
+        client: KinesisClient = self._client("kinesis")
+        return client
 
     @cached_property
     def lambda_(self) -> LambdaClient:
         # An invocation must not be repeated by the SDK: whoever invokes decides about retries.
         once = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-        return self._session.client("lambda", endpoint_url=self.endpoint_url, config=once)
+        client: LambdaClient = self._client("lambda", once)
+        return client
 
     @cached_property
     def s3(self) -> S3Client:
-        return self._session.client("s3", endpoint_url=self.endpoint_url, config=_CONFIG)
+        client: S3Client = self._client("s3")
+        return client
 
     @cached_property
     def sqs(self) -> SQSClient:
-        return self._session.client("sqs", endpoint_url=self.endpoint_url, config=_CONFIG)
+        client: SQSClient = self._client("sqs")
+        return client
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,11 +19,11 @@ class FakeDynamo:
         self.items: dict[str, dict[str, Any]] = {}
         self.fault = fault
         self.statements: list[list[str]] = []
-        self.down = False
+        self.failing_calls: Iterator[Exception] = iter(())
         self.keys_per_answer = 100
 
     def batch_execute_statement(self, Statements: list[dict[str, Any]]) -> dict[str, Any]:
-        self._refuse_if_down("BatchExecuteStatement")
+        self._fail_if_told_to()
         assert 1 <= len(Statements) <= 25
         responses = []
         sent = []
@@ -42,7 +42,7 @@ class FakeDynamo:
         return {"Responses": responses}
 
     def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:
-        self._refuse_if_down("BatchGetItem")
+        self._fail_if_told_to()
         ((table, request),) = RequestItems.items()
         assert 1 <= len(request["Keys"]) <= 100
         assert request["ConsistentRead"]
@@ -54,9 +54,15 @@ class FakeDynamo:
             "UnprocessedKeys": {table: {**request, "Keys": later}} if later else {},
         }
 
-    def _refuse_if_down(self, operation: str) -> None:
-        if self.down:
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, operation)
+    def _fail_if_told_to(self) -> None:
+        for error in self.failing_calls:
+            raise error
+
+
+def client_error(code: str, status: int = 400) -> ClientError:
+    """An error answer to a whole call, as botocore raises it."""
+    answer = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "Call")  # type: ignore[arg-type]
 
 
 class FakeStore:

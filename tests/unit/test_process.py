@@ -232,6 +232,7 @@ def test_what_is_not_done_is_reported_lowest_sequence_number_first() -> None:
     names = {9: "A", 10: "D", 11: "C", 100: "B", 101: "B"}
     report = pipeline.run(*(record(number, order(name)) for number, name in names.items()))
     assert report.undone == ["10", "100", "101"]
+    assert report.problems == ["ThrottlingError"]
     assert set(pipeline.dynamo.items) == {"A", "C"}
     assert pipeline.codes() == {}
 
@@ -244,8 +245,12 @@ def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:
 
     pipeline = Pipeline()
     pipeline.store = NoQuarantine()
-    with pytest.raises(CloudError):
-        pipeline.run(record(1, "bad"))
+    report = pipeline.run(
+        record(1, order("A")), record(2, "bad"), record(3, order("A", 2)), record(4, order("B"))
+    )
+    assert (report.stored, report.undone) == (2, ["2", "3"])
+    assert (report.invalid, report.conflicts) == (0, 0), "they are counted when they are written"
+    assert report.problems == ["S3 is down"]
 
 
 def test_an_empty_batch_is_done() -> None:

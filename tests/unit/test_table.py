@@ -1,15 +1,17 @@
 """Every answer of a batch is taken by its index: stored, there before, refused, or to be tried again."""
 
 from decimal import Decimal
+from itertools import repeat
 from typing import Any
 
 import pytest
+from botocore.exceptions import ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.errors import CloudError
 from orderstream.pipeline.table import OrderTable, Outcome, Result, attribute_value, plain_value
-from tests.fakes import FakeDynamo
+from tests.fakes import FakeDynamo, client_error
 
 
 class Clock:
@@ -118,11 +120,53 @@ def test_a_table_that_cannot_be_used_is_an_error_at_once(code: str) -> None:
         insert(FakeDynamo(lambda order_id: code), [order("a")])
 
 
-def test_a_refused_call_is_an_error_at_once() -> None:
-    dynamo = FakeDynamo()
-    dynamo.down = True
-    with pytest.raises(CloudError, match="AccessDenied"):
-        insert(dynamo, [order("a")])
+@pytest.mark.parametrize(
+    "code", ["AccessDeniedException", "ExpiredTokenException", "ResourceNotFoundException"]
+)
+def test_a_call_that_is_refused_for_good_is_an_error_at_once(code: str) -> None:
+    dynamo, clock = FakeDynamo(), Clock()
+    dynamo.failing_calls = repeat(client_error(code))
+    with pytest.raises(CloudError, match=code):
+        insert(dynamo, [order("a")], clock)
+    assert clock.pauses == []
+
+
+@pytest.mark.parametrize("error", [client_error("ThrottlingException"), client_error("Odd", status=503)])
+def test_a_call_that_is_throttled_is_made_again_and_what_is_stored_stays_so(error: Exception) -> None:
+    dynamo, clock = FakeDynamo(), Clock()
+    orders = [order(str(n)) for n in range(60)]
+    insert(dynamo, orders[:25])
+    dynamo.failing_calls = iter([error, error])
+    assert results(insert(dynamo, orders, clock)) == [Result.DUPLICATE] * 25 + [Result.STORED] * 35
+    assert clock.pauses[:2] == [0.05, 0.1]
+
+
+def test_a_dynamodb_that_stays_down_is_left_after_three_calls_and_the_rest_is_undone() -> None:
+    dynamo, clock = FakeDynamo(), Clock()
+    orders = [order(str(n)) for n in range(100)]
+    dynamo.failing_calls = repeat(client_error("InternalServerError", status=500))
+    assert results(insert(dynamo, orders, clock)) == [Result.UNDONE] * 100
+    assert len(clock.pauses) == 2
+
+
+def test_a_dynamodb_that_cannot_be_reached_costs_one_call() -> None:
+    dynamo, clock = FakeDynamo(), Clock()
+    dynamo.failing_calls = repeat(ReadTimeoutError(endpoint_url="http://dynamodb"))
+    assert results(insert(dynamo, [order("a"), order("b")], clock)) == [Result.UNDONE] * 2
+    assert clock.pauses == []
+
+
+def test_an_item_that_cannot_be_read_to_compare_is_undone_and_nothing_else_is() -> None:
+    dynamo, clock = FakeDynamo(), Clock(seconds=3)
+    insert(dynamo, [order("a")])
+
+    def fail_reads(order_id: str) -> None:
+        dynamo.failing_calls = repeat(client_error("ThrottlingException"))
+
+    dynamo.fault = fail_reads
+    outcomes = insert(dynamo, [order("b"), order("a")], clock)
+    assert results(outcomes) == [Result.STORED, Result.UNDONE]
+    assert clock.left > 0
 
 
 VALUES = st.recursive(

@@ -13,6 +13,7 @@ from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.order import attributes
 from orderstream.domain.values import utc_text
+from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived
 from orderstream.pipeline.quarantine import Bad
 from orderstream.pipeline.records import Record
@@ -46,7 +47,10 @@ class Invocation(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct):
-    """What became of a batch: counts of records, and the milliseconds from arrival to stored."""
+    """What became of a batch: counts of records, and the milliseconds from arrival to stored.
+
+    `undone` has the sequence numbers of the records that must come again, `problems` says why.
+    """
 
     received: int = 0
     stored: int = 0
@@ -55,6 +59,7 @@ class Report(msgspec.Struct):
     invalid: int = 0
     undone: list[str] = []
     latencies: list[int] = []
+    problems: list[str] = []
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -72,10 +77,10 @@ def process(
     currency: str,
     invocation: Invocation,
 ) -> Report:
-    """Bring every record to the table or the quarantine; `undone` has the sequence numbers of the rest.
+    """Bring every record to the table or the quarantine, and report the rest.
 
-    Raises CloudError when archive, table or quarantine cannot be used: then nothing counts as done,
-    and Lambda delivers the batch again.
+    Raises CloudError when the archive cannot be written, or the table is not there or not ours to use:
+    then nothing counts as done, and Lambda delivers the batch again.
     """
     report = Report(received=len(records))
     if not records:
@@ -105,7 +110,13 @@ def process(
     if bad:
         bad.sort(key=lambda entry: int(entry.record.sequence_number))
         attempt = {"request_id": invocation.request_id, "at": utc_text(invocation.now())}
-        quarantine.keep(bad, attempt)
+        try:
+            quarantine.keep(bad, attempt)
+        except CloudError as error:
+            # What is stored stays done; only what should have been quarantined comes again.
+            report.undone += [entry.record.sequence_number for entry in bad]
+            report.invalid = report.conflicts = 0
+            report.problems.append(error.message)
     report.undone.sort(key=int)
     return report
 
@@ -130,6 +141,8 @@ def _insert_first_of_each(
         others = rivals[order_id][1:]
         if outcome.result is Result.UNDONE:
             report.undone += [candidate.record.sequence_number for candidate in (first, *others)]
+            if outcome.message not in report.problems:
+                report.problems.append(outcome.message)
             continue
         if outcome.result is Result.REFUSED:
             reason = Reason("$", "refused_by_table", outcome.message)

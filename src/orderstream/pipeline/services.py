@@ -21,7 +21,7 @@ from orderstream.pipeline.table import OrderTable
 # has time to report it, and the SDK's own retries must not eat that time either.
 _CONFIG = Config(
     connect_timeout=2,
-    read_timeout=10,
+    read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
 )

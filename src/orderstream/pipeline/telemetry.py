@@ -16,6 +16,7 @@ NAMESPACE = "Orderstream"
 LATENCY = "ArrivalToStored"
 # CloudWatch takes at most 100 values for a metric in a line.
 MAX_VALUES = 100
+MAX_PROBLEMS = 5
 
 _COUNTS = ("Received", "Stored", "Duplicates", "Conflicts", "Quarantined", "Undone")
 
@@ -44,6 +45,7 @@ def line(
         "first_sequence_number": first.sequence_number if first else None,
         "last_sequence_number": last.sequence_number if last else None,
         "cold_start": cold,
+        "problems": report.problems[:MAX_PROBLEMS],
         "_aws": {
             "Timestamp": int(now.timestamp() * 1000),
             "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": metrics}],

@@ -83,7 +83,7 @@ def _background_traffic(laptop: Laptop, rate: float) -> Iterator[None]:
     traffic = samples(time.time_ns(), bad_share=0.02, duplicate_share=0.03)
 
     def send() -> None:
-        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis) as producer:
+        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
             send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=Tally())
 
     thread = threading.Thread(target=send, name="simulate")
@@ -165,7 +165,10 @@ def send(
     """
     lines = read_orders(source, sys.stdin.buffer)
     cloud, found = _find(stack, region, profile)
-    with OrderProducer(found.stream, cloud.kinesis) as producer, show.sending(as_json=as_json) as hears:
+    with (
+        OrderProducer(found.stream, cloud.kinesis_once) as producer,
+        show.sending(as_json=as_json) as hears,
+    ):
         on_receipt, on_fault, latest = hears
         tally = send_lines(producer, lines, check=not unchecked, on_receipt=on_receipt, on_fault=on_fault)
     show.tally(tally, *latest)
@@ -193,7 +196,10 @@ def simulate(
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     tally = Tally()
-    with OrderProducer(found.stream, cloud.kinesis) as producer, show.simulating(tally, duration):
+    with (
+        OrderProducer(found.stream, cloud.kinesis_once) as producer,
+        show.simulating(tally, duration),
+    ):
         send_at_rate(producer, traffic, rate=rate, seconds=duration, stop=stop, tally=tally)
     show.tally(tally)
     raise typer.Exit(1 if tally.failed else 0)

@@ -19,6 +19,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_function_imports_from_the_artifact_alone(here: Path) -> None:
     program = (
         f"import sys; sys.path[:0] = [{str(here)!r}]\n"
+        "import aws_kinesis_agg.deaggregator\n"
         "import orderstream.pipeline.handler as handler; print(handler.__file__)"
     )
     done = subprocess.run(

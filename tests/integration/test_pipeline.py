@@ -1,10 +1,12 @@
 """Orders go from the stream to the table and the archive, on the real parts, deployed from template.yaml."""
 
+import gzip
 import uuid
 from typing import Any
 
 import boto3
 import pytest
+from aws_kinesis_agg import aggregator
 
 from orderstream.client import OrderProducer
 from orderstream.errors import NotFoundError
@@ -75,6 +77,30 @@ def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_sto
     for event, data in bad.items():
         assert raw_of(lines[event]) == data
         assert all(reason["path"].startswith("$") and reason["message"] for reason in lines[event].reasons)
+
+
+def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_exactly(
+    laptop: Laptop,
+) -> None:
+    who = uuid.uuid4().hex
+    orders = [
+        f'{{"order_id": "{who}-{number}", "customer_id": "{who}", "amount": 1}}'.encode()
+        for number in range(4)
+    ]
+    sent = [*orders[:2], gzip.compress(orders[2])]
+    maker = aggregator.RecordAggregator()
+    for data in (*sent, b"bad"):
+        maker.add_user_record(who, data)
+    event = put(laptop, maker.clear_and_get().get_contents()[2], who)
+    sent.append(gzip.compress(orders[3]))
+    put(laptop, sent[3], who)
+    last = awaited(lambda: found_order(laptop, f"{who}-3"))
+    assert last["OrderAmount"] == 1
+    for number, data in enumerate(sent):
+        item = get_order(laptop.cloud, laptop.stack, f"{who}-{number}")
+        assert raw_order(laptop.cloud, laptop.stack, f"{who}-{number}") == data
+        assert number == 3 or item["EventID"] == f"{event}:{number}"
+    assert raw_of(awaited(lambda: quarantined(laptop).get(f"{event}:3"))) == b"bad"
 
 
 def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a_conflict(

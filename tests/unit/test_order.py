@@ -1,11 +1,13 @@
 """What is an order and what is not: every rule, with the reason and path that a shop gets to see."""
 
+import gzip
+import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from orderstream.domain.decode import Decoded, decode
+from orderstream.domain.decode import AGGREGATE_MAGIC, Decoded, decode
 from orderstream.domain.order import MAX_BYTES, Item
 
 
@@ -122,6 +124,42 @@ def test_an_integer_too_long_for_the_parser_is_named_with_its_path() -> None:
 )
 def test_bytes_that_are_no_json_object_are_refused_whole(data: bytes, code: str) -> None:
     assert reasons(data) == [("$", code)]
+
+
+def test_a_compressed_order_is_an_order() -> None:
+    order = decode(gzip.compress(b'{"customer_id": "12345", "amount": 250.00}')).order
+    assert order is not None
+    assert order.amount == 250
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (gzip.compress(b""), "empty"),
+        (gzip.compress(b"not JSON"), "not_json"),
+        (gzip.compress(b"[1]"), "not_an_object"),
+        (gzip.compress(b"{}")[:-3], "bad_gzip"),
+        (gzip.compress(b"{}") + b"more", "bad_gzip"),
+        (gzip.compress(b"{}")[:-8] + b"\0" * 8, "bad_gzip"),
+        (b"\x1f\x8b", "bad_gzip"),
+        (b"\x1f\x8bnot gzip at all", "bad_gzip"),
+        (gzip.compress(b" " * 2**27), "too_large"),
+        (gzip.compress(gzip.compress(b"{}")), "not_utf8"),
+        (AGGREGATE_MAGIC + b"not an aggregate", "corrupt_aggregate"),
+        (gzip.compress(AGGREGATE_MAGIC), "corrupt_aggregate"),
+    ],
+)
+def test_what_cannot_be_taken_out_of_its_wrapping_is_refused_whole(data: bytes, code: str) -> None:
+    assert reasons(data) == [("$", code)]
+
+
+def test_a_decompression_bomb_is_not_let_off() -> None:
+    bomb = gzip.compress(b" " * 2**27)
+    tracemalloc.start()
+    decode(bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * MAX_BYTES, "of 128 MiB"
 
 
 def test_the_largest_order_is_taken() -> None:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
+import msgspec
 import pytest
 
 from orderstream.errors import CloudError
@@ -235,6 +236,14 @@ def test_what_is_not_done_is_reported_lowest_sequence_number_first() -> None:
     assert report.problems == ["ThrottlingError"]
     assert set(pipeline.dynamo.items) == {"A", "C"}
     assert pipeline.codes() == {}
+
+
+def test_the_orders_of_an_aggregate_that_are_not_done_are_reported_by_its_one_sequence_number() -> None:
+    pipeline = Pipeline()
+    pipeline.dynamo.fault = lambda order_id: "ThrottlingError" if order_id != "B" else None
+    inner = [msgspec.structs.replace(record(7, order(name)), event_id=f"shard-1:7:{name}") for name in "ABC"]
+    assert pipeline.run(*inner).undone == ["7"]
+    assert pipeline.attribute("B", "EventID") == "shard-1:7:B"
 
 
 def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:

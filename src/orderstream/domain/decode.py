@@ -1,6 +1,7 @@
 """From the bytes of a record to an order, or to all the reasons why it is none. Never raises."""
 
 import json
+import zlib
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,10 @@ from orderstream.domain.checks import Checks, Reason
 from orderstream.domain.identity import fingerprint
 from orderstream.domain.values import kind
 
+# How an aggregate of the Kinesis Producer Library begins, and a gzip file.
+AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
+GZIP_MAGIC = b"\x1f\x8b"
+
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # What the decoder raises for bytes that are not JSON, are not UTF-8, or nest deeper than the stack.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -19,36 +24,53 @@ _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 class Decoded(msgspec.Struct, frozen=True):
     """What a record turned out to be: an order, or nothing with the reasons.
 
-    `claimed_id` is the order_id as sent, if it is a valid one, also of a refused order; `is_json` says
-    whether the bytes are JSON at all; `fingerprint` is that of the content (empty when refused).
+    `claimed_id` is the order_id as sent, if it is a valid one, also of a refused order; `json` is the
+    JSON text, uncompressed, if the bytes hold any; `fingerprint` is that of the content (empty when
+    refused).
     """
 
     order: model.Order | None
     reasons: tuple[Reason, ...]
     claimed_id: str | None
     fingerprint: str
-    is_json: bool
+    json: bytes | None
 
 
 def decode(data: bytes) -> Decoded:
-    """Decode and validate one record."""
+    """Decode and validate one record: JSON, or JSON compressed with gzip."""
+    if data.startswith(GZIP_MAGIC):
+        try:
+            data = _uncompressed(data)
+        except zlib.error as error:
+            return _refused(Reason("$", "bad_gzip", f"is a damaged gzip file ({error})"))
+    if data.startswith(AGGREGATE_MAGIC):
+        return _refused(Reason("$", "corrupt_aggregate", "is a damaged aggregate of records"))
+    if len(data) > model.MAX_BYTES:
+        return _refused(Reason("$", "too_large", f"has more than the {model.MAX_BYTES} bytes of an order"))
     if not data.strip():
         return _refused(Reason("$", "empty", "is empty"))
-    if len(data) > model.MAX_BYTES:
-        message = f"has {len(data)} bytes, an order may have {model.MAX_BYTES}"
-        return _refused(Reason("$", "too_large", message))
     try:
         document = _DECODER.decode(data)
     except _MALFORMED as error:
         return _diagnose(data, error)
     if not isinstance(document, dict):
         reason = Reason("$", "not_an_object", f"must be a JSON object, not {kind(document)}")
-        return _refused(reason, is_json=True)
+        return _refused(reason, json=data)
     check = Checks()
     found = model.read_fields(document, check)
     if found is None:
-        return _refused(*check.reasons, claimed_id=_claimed_id(document), is_json=True)
-    return Decoded(found, (), found.order_id, fingerprint(document, found), True)
+        return _refused(*check.reasons, claimed_id=_claimed_id(document), json=data)
+    return Decoded(found, (), found.order_id, fingerprint(document, found), data)
+
+
+def _uncompressed(data: bytes) -> bytes:
+    """What a gzip file holds, but no more than one byte over the bound. Raises zlib.error."""
+    # A few bytes can expand to gigabytes: reading stops where no order can be any more.
+    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    text = reader.decompress(data, model.MAX_BYTES + 1)
+    if len(text) <= model.MAX_BYTES and (not reader.eof or reader.unused_data):
+        raise zlib.error("it is cut off" if not reader.eof else "something follows it")
+    return text
 
 
 def _diagnose(data: bytes, error: Exception) -> Decoded:
@@ -81,5 +103,5 @@ def _claimed_id(document: dict[str, Any]) -> str | None:
     return check.optional("$.order_id", document.get("order_id"), model.order_id_rule)
 
 
-def _refused(*reasons: Reason, claimed_id: str | None = None, is_json: bool = False) -> Decoded:
-    return Decoded(None, reasons, claimed_id, "", is_json)
+def _refused(*reasons: Reason, claimed_id: str | None = None, json: bytes | None = None) -> Decoded:
+    return Decoded(None, reasons, claimed_id, "", json)

@@ -106,7 +106,7 @@ def _send_and_follow(
     seen = Tally()
 
     def send() -> Tally:
-        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis) as producer:
+        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
             return simulate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=seen)
 
     with ThreadPoolExecutor(1) as threads:

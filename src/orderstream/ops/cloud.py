@@ -19,6 +19,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from orderstream.client.calls import CONFIG as PRODUCER_CONFIG
 from orderstream.errors import CloudError
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ class Cloud:
     @cached_property
     def kinesis(self) -> KinesisClient:
         client: KinesisClient = self._client("kinesis")
+        return client
+
+    @cached_property
+    def kinesis_once(self) -> KinesisClient:
+        """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
+        client: KinesisClient = self._client("kinesis", PRODUCER_CONFIG)
         return client
 
     @cached_property

@@ -92,4 +92,4 @@ class OrderArchive:
 
 def _line(record: Record, what: Decoded) -> bytes:
     order_id = order_id_of(what.order, record.event_id) if what.order else None
-    return line_of(record, is_json=what.is_json, order_id=order_id)
+    return line_of(record, json=what.json, order_id=order_id)

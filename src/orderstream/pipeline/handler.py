@@ -7,6 +7,7 @@ from orderstream.pipeline import telemetry
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.records import from_event
 from orderstream.pipeline.services import services
+from orderstream.pipeline.unpack import unpack
 
 # Left of the invocation's time for the quarantine, the report and the log line.
 MARGIN_SECONDS = 3.0
@@ -16,7 +17,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Process a batch. Returns AWS's partial batch response; raises when the whole batch failed."""
     cold = services.cache_info().currsize == 0
     use = services()
-    records = from_event(event)
+    records = [inner for record in from_event(event) for inner in unpack(record)]
     invocation = Invocation(
         request_id=context.aws_request_id,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS,

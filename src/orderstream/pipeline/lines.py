@@ -1,8 +1,8 @@
 """The lines of archive and quarantine objects: metadata about a record, and its exact bytes.
 
 A record that is one line of valid JSON stands in its line as JSON, so that SQL engines can read it
-in place; any other stands as text or, if it is not UTF-8, as base64. `raw_of` gives back the bytes
-of all three, exactly as sent.
+in place; any other stands as text or, if it is not UTF-8, as base64. A compressed one stands as JSON
+and, as it was sent, as base64. `raw_of` gives back the bytes of each, exactly as sent.
 """
 
 import base64
@@ -20,7 +20,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line as read back. Exactly one of `raw`, `raw_text`, `raw_base64` is there.
+    """One line as read back. One of `raw`, `raw_text`, `raw_base64` is there, or the first and the last.
 
     `reasons` and `attempt` are those of a quarantined record; `stored` is what a conflict met.
     """
@@ -40,32 +40,41 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 _DECODER = msgspec.json.Decoder(Line)
 
 
-def line_of(record: Record, *, is_json: bool, **more: Any) -> bytes:
-    """The line (with its line feed) of `record`; `more` are further fields of Line."""
+def line_of(record: Record, *, json: bytes | None, **more: Any) -> bytes:
+    """The line (with its line feed) of `record`.
+
+    `json` is the JSON text in it, if any, uncompressed; `more` are further fields of Line.
+    """
     head = {
         "event_id": record.event_id,
         "partition_key": record.partition_key,
         "arrived_at": utc_text(record.arrived_at),
         **more,
     }
-    data = record.data
+    if json is not None and not _fits_in_a_line(json):
+        json = None
+    if json != record.data:
+        try:
+            head["raw_text"] = record.data.decode()
+        except UnicodeDecodeError:
+            head["raw_base64"] = base64.b64encode(record.data).decode()
+    if json is None:
+        return _ENCODER.encode(head) + b"\n"
+    return b'%b,"raw":%b}\n' % (_ENCODER.encode(head)[:-1], json)
+
+
+def _fits_in_a_line(json: bytes) -> bool:
     # Blanks around a value do not come back from a JSON reader, and a line feed would end the line.
-    if is_json and data[0] not in _BLANKS and data[-1] not in _BLANKS and b"\n" not in data:
-        return _ENCODER.encode(head)[:-1] + b',"raw":' + data + b"}\n"
-    try:
-        head["raw_text"] = data.decode()
-    except UnicodeDecodeError:
-        head["raw_base64"] = base64.b64encode(data).decode()
-    return _ENCODER.encode(head) + b"\n"
+    return json[0] not in _BLANKS and json[-1] not in _BLANKS and b"\n" not in json
 
 
 def raw_of(line: Line) -> bytes:
     """The record's bytes, exactly as sent."""
-    if line.raw:
-        return bytes(line.raw)
     if line.raw_base64 is not None:
         return base64.b64decode(line.raw_base64)
-    return (line.raw_text or "").encode()
+    if line.raw_text is not None:
+        return line.raw_text.encode()
+    return bytes(line.raw)
 
 
 def read_line(data: bytes) -> Line:

@@ -92,7 +92,7 @@ def process(
     rivals: dict[str, list[_Candidate]] = {}
     for record, what in zip(records, decoded, strict=True):
         if what.order is None:
-            bad.append(Bad(record, what.reasons, what.claimed_id, what.is_json))
+            bad.append(Bad(record, what.reasons, what.claimed_id, what.json))
             report.invalid += 1
             continue
         order_id = order_id_of(what.order, record.event_id)
@@ -117,7 +117,8 @@ def process(
             report.undone += [entry.record.sequence_number for entry in bad]
             report.invalid = report.conflicts = 0
             report.problems.append(error.message)
-    report.undone.sort(key=int)
+    # The records of an aggregate share its sequence number.
+    report.undone = sorted(set(report.undone), key=int)
     return report
 
 
@@ -146,7 +147,7 @@ def _insert_first_of_each(
             continue
         if outcome.result is Result.REFUSED:
             reason = Reason("$", "refused_by_table", outcome.message)
-            bad.append(Bad(first.record, (reason,), order_id, first.what.is_json))
+            bad.append(Bad(first.record, (reason,), order_id, first.what.json))
             report.invalid += 1
             if others:
                 left[order_id] = others
@@ -192,4 +193,4 @@ def _conflict(record: Record, what: Decoded, order_id: str, stored: dict[str, An
         for name in ("CustomerID", "OrderAmount", "OrderDate", "EventID", "ArchiveKey")
         if name in stored
     }
-    return Bad(record, (reason,), order_id, what.is_json, shown)
+    return Bad(record, (reason,), order_id, what.json, shown)

@@ -17,7 +17,7 @@ class Bad(msgspec.Struct, frozen=True):
     record: Record
     reasons: tuple[Reason, ...]
     order_id: str | None
-    is_json: bool
+    json: bytes | None
     stored: dict[str, Any] | None = None
 
 
@@ -39,7 +39,7 @@ def _line(entry: Bad, attempt: dict[str, str]) -> bytes:
     more = {"stored": entry.stored} if entry.stored else {}
     return line_of(
         entry.record,
-        is_json=entry.is_json,
+        json=entry.json,
         order_id=entry.order_id,
         reasons=[msgspec.structs.asdict(reason) for reason in entry.reasons],
         attempt=attempt,

@@ -45,6 +45,7 @@ def test_any_json_comes_back_exactly_in_every_spelling(value: object) -> None:
     [
         (b'{"amount": 250.00, "a": 1e2}', "raw"),
         (b'{"amount":\n250.00}', "raw_text"),
+        (b'{"amount":\r250.00}', "raw_text"),
         (b'{"amount": 250.00} ', "raw_text"),
         (b"\t{}", "raw_text"),
         (b"", "raw_text"),
@@ -83,4 +84,7 @@ def test_a_line_says_where_and_when_the_record_came_from() -> None:
 def test_the_same_lines_make_the_same_object() -> None:
     lines = [line(b'{"a":1}'), line(b"x")]
     assert pack(lines) == pack(lines)
-    assert [raw_of(read) for read in read_lines(BytesIO(pack(lines)))] == [b'{"a":1}', b"x"]
+    assert [raw_of(read) for read in read_lines("orders.ndjson.gz", BytesIO(pack(lines)))] == [
+        b'{"a":1}',
+        b"x",
+    ]

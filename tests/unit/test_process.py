@@ -9,7 +9,7 @@ import pytest
 
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
-from orderstream.pipeline.lines import Line, raw_of, read_line, read_lines
+from orderstream.pipeline.lines import Line, raw_of, read_lines
 from orderstream.pipeline.process import Invocation, Report, process
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
@@ -58,7 +58,7 @@ class Pipeline:
             line.event_id: line
             for key, body in self.store.objects.items()
             if key.startswith(prefix)
-            for line in read_lines(BytesIO(body))
+            for line in read_lines(key, BytesIO(body))
         }
 
     def codes(self) -> dict[str, list[str]]:
@@ -137,9 +137,9 @@ def test_g3_other_content_under_the_same_id_is_quarantined_and_shows_both(
     assert conflict.order_id == "A"
     assert [reason["code"] for reason in conflict.reasons] == ["conflict"]
     assert conflict.stored is not None
-    first = pipeline.store.objects[conflict.stored["ArchiveKey"]]
-    lines = [read_line(first)] if layout == "order" else list(read_lines(BytesIO(first)))
-    assert raw_of(lines[0]) == order("A", 1).encode()
+    key = conflict.stored["ArchiveKey"]
+    first = next(read_lines(key, BytesIO(pipeline.store.objects[key])))
+    assert raw_of(first) == order("A", 1).encode()
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
@@ -148,8 +148,8 @@ def test_g4_every_item_names_an_object_with_its_exact_bytes(layout: str) -> None
     sent = {number: f'{{"customer_id": "c",  "amount": {number}.00}}' for number in range(1, 40)}
     pipeline.run(*(record(number, data) for number, data in sent.items()))
     for item in pipeline.dynamo.items.values():
-        body = pipeline.store.objects[item["ArchiveKey"]["S"]]
-        lines = [read_line(body)] if layout == "order" else read_lines(BytesIO(body))
+        key = item["ArchiveKey"]["S"]
+        lines = read_lines(key, BytesIO(pipeline.store.objects[key]))
         (found,) = [line for line in lines if line.event_id == item["EventID"]["S"]]
         assert raw_of(found).decode() == sent[int(found.event_id.split(":")[1])]
 

@@ -82,7 +82,7 @@ class Ledger:
                     if version not in self._seen:
                         self._seen.add(version)
                         body = self.cloud.s3.get_object(Bucket=self.stack.bucket, Key=entry["Key"])["Body"]
-                        yield from read_lines(BytesIO(body.read()))
+                        yield from read_lines(entry["Key"], BytesIO(body.read()))
 
     def _items(self) -> Iterator[Any]:
         with cloud_errors(f"cannot read table {self.stack.table}"):

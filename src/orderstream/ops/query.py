@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 from orderstream.domain.values import utc_text
 from orderstream.errors import CloudError, NotFoundError
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import raw_of, read_line
+from orderstream.pipeline.lines import raw_of, read_lines
 from orderstream.pipeline.table import attribute_value, plain_value
 
 Item = dict[str, Any]
@@ -86,10 +86,9 @@ def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:
     item = get_order(cloud, stack, order_id)
     key, event = item["ArchiveKey"], item["EventID"]
     with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
-        body = cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read()
-    text = gzip.decompress(body) if key.endswith(".gz") else body
-    # An object of one order holds the first record of it, whichever event the item came from.
-    for line in map(read_line, text.splitlines()):
+        body = BytesIO(cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read())
+    for line in read_lines(key, body):
+        # An object of one order holds the first record of it, whichever event the item came from.
         if line.event_id == event or not key.endswith(".gz"):
             return raw_of(line)
     raise CloudError(f"s3://{stack.bucket}/{key} does not hold event {event}, which the item names")

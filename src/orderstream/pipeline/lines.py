@@ -15,7 +15,7 @@ import msgspec
 from orderstream.domain.values import utc_text
 from orderstream.pipeline.records import Record
 
-_BLANKS = b" \t\r\n"
+_BLANKS = frozenset(b" \t\r\n")
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -64,8 +64,8 @@ def line_of(record: Record, *, json: bytes | None, **more: Any) -> bytes:
 
 
 def _fits_in_a_line(json: bytes) -> bool:
-    # Blanks around a value do not come back from a JSON reader, and a line feed would end the line.
-    return json[0] not in _BLANKS and json[-1] not in _BLANKS and b"\n" not in json
+    # Blanks around a value do not come back from a JSON reader, and a line end would end the line.
+    return not {json[0], json[-1]} & _BLANKS and b"\n" not in json and b"\r" not in json
 
 
 def raw_of(line: Line) -> bytes:
@@ -87,8 +87,8 @@ def pack(lines: Iterable[bytes]) -> bytes:
     return gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
 
 
-def read_lines(body: IO[bytes]) -> Iterator[Line]:
-    """The lines of a gzip file, one at a time."""
-    with gzip.open(body, "rb") as lines:
+def read_lines(key: str, body: IO[bytes]) -> Iterator[Line]:
+    """The lines of an object, one at a time: gzip where its key says so, else one plain line."""
+    with gzip.open(body, "rb") if key.endswith(".gz") else body as lines:
         for line in lines:
             yield read_line(line)

@@ -152,7 +152,8 @@ def send(
         typer.Argument(help="One order as JSON; a file of ndjson, JSON array or CSV; - for standard input."),
     ],
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="Send also what the pipeline will quarantine.")
+        bool,
+        typer.Option("--unchecked", help="Send orders that break a rule too; they land in quarantine."),
     ] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,

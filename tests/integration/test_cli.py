@@ -12,7 +12,9 @@ import pytest
 
 from orderstream.local.laptop import Laptop
 from orderstream.ops.query import list_orders
+from orderstream.pipeline.lines import raw_of
 from tests.integration.conftest import Orders, awaited
+from tests.integration.test_pipeline import quarantined
 
 VERBS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw"]
 
@@ -79,6 +81,17 @@ def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
     assert "3 of 5 sent, 2 not sent" in done.stderr
     assert done.stdout == ""
     await_orders(laptop, who, 3)
+
+
+def test_an_order_that_breaks_a_rule_is_sent_when_told_to_and_lands_in_quarantine(
+    laptop: Laptop, orders: Orders
+) -> None:
+    data = f'{{"order_id": "{customer()}", "customer_id": "c", "amount": -5}}'
+    assert "$.amount must be greater than zero" in orders("send", data, status=1).stderr
+    receipt = json.loads(orders("send", "--unchecked", "--json", data).stdout)
+    event = f"{receipt['shard_id']}:{receipt['sequence_number']}"
+    line = awaited(lambda: quarantined(laptop).get(event))
+    assert raw_of(line).decode() == data
 
 
 @pytest.mark.parametrize("form", ["array", "csv", "stdin"])

@@ -36,7 +36,7 @@ from hypothesis import strategies as st
 
 from orderstream.client import NotSentError, OrderProducer, Receipt
 from orderstream.client.fate import Fate
-from orderstream.client.orders import default_partition_key, with_order_id
+from orderstream.client.orders import customer_key, identified
 from orderstream.errors import CloudError, InputError
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ def test_a_record_that_kinesis_would_not_take_is_refused_before_it_goes(data: by
     ],
 )
 def test_json_with_an_id_goes_unchanged(raw: bytes, customer: str) -> None:
-    assert with_order_id(raw) == (raw, "mine")
+    assert identified(raw)[:2] == (raw, "mine")
     kinesis = FakeKinesis()
     with producer_of(kinesis) as producer:
         assert producer.send_json(raw).result().order_id == "mine"
@@ -303,7 +303,7 @@ def test_json_with_an_id_goes_unchanged(raw: bytes, customer: str) -> None:
 def test_an_id_is_written_after_the_brace_and_the_rest_stays_byte_for_byte(
     raw: bytes, before: bytes, after: bytes
 ) -> None:
-    data, order_id = with_order_id(raw)
+    data, order_id, _ = identified(raw)
     assert data == before + f'"order_id":"{order_id}"'.encode() + after
     assert json.loads(data)["order_id"] == order_id
 
@@ -327,12 +327,12 @@ def test_an_id_changes_no_other_value(fields: dict[str, Any], space: str | None,
     if null:
         fields = {**fields, "order_id": None}
     raw = json.dumps(fields, default=str, indent=space).encode()
-    data, order_id = with_order_id(raw)
+    data, order_id, _ = identified(raw)
     assert json.loads(data, parse_float=str) == json.loads(raw, parse_float=str) | {"order_id": order_id}
 
 
 def test_a_null_id_is_replaced_and_every_value_keeps_its_digits() -> None:
-    data, order_id = with_order_id(b'{"order_id" : null, "amount": 250.00, "items": [ {"n" :1e2} ]}')
+    data, order_id, _ = identified(b'{"order_id" : null, "amount": 250.00, "items": [ {"n" :1e2} ]}')
     assert data == f'{{"order_id":"{order_id}","amount":250.00,"items":[ {{"n" :1e2}} ]}}'.encode()
 
 
@@ -353,7 +353,7 @@ def test_a_null_id_is_replaced_and_every_value_keeps_its_digits() -> None:
 )
 def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
     with pytest.raises(InputError):
-        with_order_id(raw)
+        identified(raw)
     with producer_of(FakeKinesis()) as producer, pytest.raises(InputError):
         producer.send_json(raw, partition_key="k")
 
@@ -361,7 +361,7 @@ def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", [b"{}", b'{"customer_id":1}', b'{"customer_id":""}', b'{"customer_id":null}'])
 def test_json_without_a_customer_needs_a_partition_key(raw: bytes) -> None:
     with pytest.raises(InputError, match="customer_id"):
-        default_partition_key(raw)
+        customer_key(identified(raw)[2])
     kinesis = FakeKinesis()
     with producer_of(kinesis) as producer:
         with pytest.raises(InputError, match="customer_id"):
@@ -371,7 +371,7 @@ def test_json_without_a_customer_needs_a_partition_key(raw: bytes) -> None:
 
 
 def test_the_partition_key_of_json_is_its_customer() -> None:
-    assert default_partition_key(b'{"customer_id":"J\\u00fcrgen"}') == "Jürgen"
+    assert customer_key(identified(b'{"customer_id":"J\\u00fcrgen"}')[2]) == "Jürgen"
 
 
 # --- Fates ---

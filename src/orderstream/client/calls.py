@@ -56,19 +56,19 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 
-_CREDENTIALS_HINT = (
+CREDENTIALS_HINT = (
     'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
 )
 _HINTS = {
     "ResourceNotFoundException": "check the name of the stream, the region, the account and AWS_ENDPOINT_URL",
     "AccessDeniedException": "the sender needs kinesis:PutRecords on the stream",
     "KMSAccessDeniedException": "the sender needs kms:GenerateDataKey on the key of the stream",
-    "ExpiredToken": _CREDENTIALS_HINT,
-    "ExpiredTokenException": _CREDENTIALS_HINT,
-    "InvalidClientTokenId": _CREDENTIALS_HINT,
-    "InvalidSignatureException": _CREDENTIALS_HINT,
-    "MissingAuthenticationTokenException": _CREDENTIALS_HINT,
-    "UnrecognizedClientException": _CREDENTIALS_HINT,
+    "ExpiredToken": CREDENTIALS_HINT,
+    "ExpiredTokenException": CREDENTIALS_HINT,
+    "InvalidClientTokenId": CREDENTIALS_HINT,
+    "InvalidSignatureException": CREDENTIALS_HINT,
+    "MissingAuthenticationTokenException": CREDENTIALS_HINT,
+    "UnrecognizedClientException": CREDENTIALS_HINT,
 }
 
 
@@ -142,7 +142,7 @@ def problem_of(error: Exception) -> Problem:
         )
     if isinstance(error, BotoCoreError):
         # What is left is about credentials, profile or region, but for parameters that AWS forbids.
-        hint = "" if isinstance(error, ParamValidationError) else _CREDENTIALS_HINT
+        hint = "" if isinstance(error, ParamValidationError) else CREDENTIALS_HINT
         return Problem(text, hint, is_transient=False)
     raise error
 

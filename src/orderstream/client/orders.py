@@ -116,7 +116,13 @@ def customer_key(customer_id: object) -> str:
 
 
 def identified(raw: bytes) -> tuple[bytes, str, object]:
-    """As `with_order_id`, and third the customer_id as decoded, None where there is none."""
+    """The JSON object `raw` with an order_id in it, that id, and its customer_id as decoded or None.
+
+    With an order_id of its own it comes back unchanged; without one a new one is written right after
+    the opening brace, and everything else stays byte for byte. `"order_id": null` counts as none: there
+    the values stay byte for byte, but not the space between them. Raises InputError for what is not a
+    JSON object.
+    """
     try:
         head = _HEAD.decode(raw)
         if head.order_id is msgspec.UNSET:
@@ -130,23 +136,6 @@ def identified(raw: bytes) -> tuple[bytes, str, object]:
         raise InputError("the order is nested too deeply") from None
     except (ArithmeticError, ValueError) as error:
         raise InputError(f"the order is not a JSON object: {error}") from error
-
-
-def with_order_id(raw: bytes) -> tuple[bytes, str]:
-    """The JSON object `raw` with an order_id in it, and that id.
-
-    With an order_id of its own it comes back unchanged; without one a new one is written right after
-    the opening brace, and everything else stays byte for byte. `"order_id": null` counts as none: there
-    the values stay byte for byte, but not the space between them. Raises InputError for what is not a
-    JSON object.
-    """
-    data, order_id, _ = identified(raw)
-    return data, order_id
-
-
-def default_partition_key(raw: bytes) -> str:
-    """The customer_id of the JSON object `raw`. Raises InputError without a customer_id that is text."""
-    return customer_key(identified(raw)[2])
 
 
 def _with_first(raw: bytes, order_id: str) -> bytes:

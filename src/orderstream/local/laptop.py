@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,36 +30,36 @@ _PARAMETERS = {"ArchiveBucketName": "order-data-archive", "EventSource": "false"
 _CODE_BUCKET = "deployment-artifacts"
 
 
-def laptop_environment(endpoint_url: str, account: str = ACCOUNT) -> dict[str, str]:
+def laptop_environment(endpoint_url: str) -> dict[str, str]:
     """The variables that make every AWS tool speak to the laptop cloud."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         # MiniStack takes a 12-digit access key for an account of its own.
-        "AWS_ACCESS_KEY_ID": account,
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
     }
 
 
-def laptop_cloud(endpoint_url: str, account: str = ACCOUNT) -> Cloud:
+def laptop_cloud(endpoint_url: str) -> Cloud:
     """Clients for the laptop cloud at `endpoint_url`, whatever the environment says."""
-    return Cloud(endpoint_url, region=REGION, access_key=account, secret_key=SECRET)
+    return Cloud(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET)
 
 
-def deploy(endpoint_url: str, work_dir: Path, *, account: str = ACCOUNT, **parameters: str) -> Stack:
+def deploy(endpoint_url: str, work_dir: Path) -> Stack:
     """Build the artifact for this machine, deploy template.yaml as it is, switch the mapping off.
 
-    `parameters` override those of the template. Raises CloudError with the end of what SAM CLI said.
+    Raises CloudError with the end of what SAM CLI said.
     """
-    cloud = laptop_cloud(endpoint_url, account)
+    cloud = laptop_cloud(endpoint_url)
     # SAM CLI takes CodeUri from the template's own folder: so template and artifact lie side by side.
     shutil.copy2(artifact.TEMPLATE, work_dir / artifact.TEMPLATE.name)
     artifact.build(work_dir / artifact.CODE_URI)
     with cloud_errors("cannot prepare the deployment"):
         # In this region, making a bucket that one has already is no error.
         cloud.s3.create_bucket(Bucket=_CODE_BUCKET)
-    _sam_deploy(endpoint_url, work_dir, account, _PARAMETERS | parameters)
+    _sam_deploy(endpoint_url, work_dir)
     stack = find_stack(cloud, DEFAULT_STACK)
     _switch_off(cloud, stack.mapping_id)
     return stack
@@ -79,7 +79,6 @@ class Laptop:
         state_dir: Path | None = None,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
-        parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self.cloud = laptop_cloud(self.endpoint_url)
@@ -90,7 +89,6 @@ class Laptop:
         self._state_dir = state_dir
         self._progress = progress
         self._problem = problem
-        self._parameters = dict(parameters or {})
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -107,7 +105,7 @@ class Laptop:
                 )
             )
             self._progress("building the function and deploying template.yaml with SAM CLI")
-            self.stack = deploy(self.endpoint_url, work_dir, **self._parameters)
+            self.stack = deploy(self.endpoint_url, work_dir)
             self._progress("starting the event source")
             self.event_source = starting.enter_context(
                 EventSource(
@@ -147,18 +145,18 @@ def sole_user(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def _sam_deploy(endpoint_url: str, work_dir: Path, account: str, parameters: dict[str, str]) -> None:
+def _sam_deploy(endpoint_url: str, work_dir: Path) -> None:
     sam = Path(sys.executable).with_name("sam")
     command = [str(sam), "deploy", "--template-file", artifact.TEMPLATE.name, "--stack-name", DEFAULT_STACK]
     command += ["--s3-bucket", _CODE_BUCKET, "--capabilities", "CAPABILITY_IAM", "--no-progressbar"]
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--on-failure", "DELETE"]
-    command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
+    command += ["--parameter-overrides", *(f"{name}={value}" for name, value in _PARAMETERS.items())]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     telling = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1", "__SAM_CLI_APP_DIR": str(work_dir)}
     done = subprocess.run(
         command,
         cwd=work_dir,
-        env=inherited | telling | laptop_environment(endpoint_url, account),
+        env=inherited | telling | laptop_environment(endpoint_url),
         capture_output=True,
         text=True,
         check=False,

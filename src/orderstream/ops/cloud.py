@@ -20,6 +20,7 @@ from botocore.exceptions import (
 )
 
 from orderstream.client.calls import CONFIG as PRODUCER_CONFIG
+from orderstream.client.calls import CREDENTIALS_HINT
 from orderstream.errors import CloudError
 
 if TYPE_CHECKING:
@@ -38,10 +39,6 @@ _CONFIG = Config(
     connect_timeout=5,
     read_timeout=930,
     max_pool_connections=64,
-)
-
-_CREDENTIALS_HINT = (
-    'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
 )
 
 
@@ -121,7 +118,7 @@ def cloud_errors(doing: str) -> Iterator[None]:
     try:
         yield
     except (NoCredentialsError, NoRegionError, ProfileNotFound) as error:
-        raise CloudError(f"{doing}: {error}", hint=_CREDENTIALS_HINT) from error
+        raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT) from error
     except EndpointConnectionError as error:
         raise CloudError(
             f"{doing}: {error}",
@@ -130,6 +127,6 @@ def cloud_errors(doing: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         expired = code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
-        raise CloudError(f"{doing}: {error}", hint=_CREDENTIALS_HINT if expired else "") from error
+        raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT if expired else "") from error
     except BotoCoreError as error:
         raise CloudError(f"{doing}: {error}") from error

@@ -28,7 +28,8 @@ def get_order(cloud: Cloud, stack: Stack, order_id: str) -> Item:
             f"there is no order {order_id}",
             hint="it may be on its way or in quarantine; an order sent without an id is called by its event",
         )
-    return _plain(answer["Item"])
+    item: Item = plain_value({"M": answer["Item"]})
+    return item
 
 
 def list_orders(
@@ -66,7 +67,7 @@ def list_orders(
         with cloud_errors(f"cannot list the orders of customer {customer_id}"):
             page = cloud.dynamodb.query(**request, Limit=min(limit - found + 1, 1000))
         for attributes in page["Items"]:
-            item = _plain(attributes)
+            item: Item = plain_value({"M": attributes})
             if until and item["OrderDate"] == last:
                 continue
             if found == limit:
@@ -92,7 +93,3 @@ def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:
         if line.event_id == event or not key.endswith(".gz"):
             return raw_of(line)
     raise CloudError(f"s3://{stack.bucket}/{key} does not hold event {event}, which the item names")
-
-
-def _plain(attributes: Any) -> Item:
-    return {name: plain_value(value) for name, value in attributes.items()}

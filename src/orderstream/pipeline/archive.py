@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Protocol
 from urllib.parse import quote
 
 import msgspec
@@ -31,19 +32,23 @@ class Archived(msgspec.Struct, frozen=True):
     differs: bool = False
 
 
-def group_by_hour(records: Iterable[Record]) -> list[list[Record]]:
-    """The records by the hour of their arrival, each group in the order of the shard."""
-    hours: dict[Any, list[Record]] = {}
-    for record in records:
-        hours.setdefault(hour_of(record.arrived_at), []).append(record)
-    return list(hours.values())
+def put_by_hour(
+    store: ObjectStore, prefix: str, records: Iterable[Record], lines: Iterable[bytes]
+) -> dict[str, str]:
+    """Write each record's line, one object for each hour of arrival, in the order of the shard.
 
-
-def object_key(prefix: str, records: Sequence[Record]) -> str:
-    """The key of an object with these records of one shard and hour."""
-    first, last = records[0], records[-1]
-    hour = hour_of(first.arrived_at)
-    return batch_key(prefix, hour, first.shard_id, first.sequence_number, last.sequence_number)
+    `records` are of one shard. Returns the key of each one's object, by event_id.
+    """
+    hours: dict[datetime, list[tuple[Record, bytes]]] = {}
+    for record, line in zip(records, lines, strict=True):
+        hours.setdefault(hour_of(record.arrived_at), []).append((record, line))
+    keys: dict[str, str] = {}
+    for hour, entries in hours.items():
+        first, last = entries[0][0], entries[-1][0]
+        key = batch_key(prefix, hour, first.shard_id, first.sequence_number, last.sequence_number)
+        store.put(key, pack(line for _, line in entries))
+        keys |= {record.event_id: key for record, _ in entries}
+    return keys
 
 
 class BatchArchive:
@@ -58,13 +63,8 @@ class BatchArchive:
 
     def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the records; returns where each is, by event_id. The store's errors come through."""
-        found = {record.event_id: what for record, what in zip(records, decoded, strict=True)}
-        places: dict[str, Archived] = {}
-        for group in group_by_hour(records):
-            key = object_key("orders", group)
-            self._store.put(key, pack(_line(record, found[record.event_id]) for record in group))
-            places |= {record.event_id: Archived(key) for record in group}
-        return places
+        keys = put_by_hour(self._store, "orders", records, map(_line, records, decoded))
+        return {event_id: Archived(key) for event_id, key in keys.items()}
 
 
 class OrderArchive:

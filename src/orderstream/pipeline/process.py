@@ -98,7 +98,7 @@ def process(
         order_id = order_id_of(what.order, record.event_id)
         place = places[record.event_id]
         if place.differs:
-            bad.append(_conflict(record, what, order_id, {"OrderID": order_id, "ArchiveKey": place.key}))
+            bad.append(_conflict(record, what, order_id, {"ArchiveKey": place.key}))
             report.conflicts += 1
             continue
         item = _item(record, what, order_id, place.key, currency)

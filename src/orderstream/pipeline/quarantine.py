@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from orderstream.domain.checks import Reason
-from orderstream.pipeline.archive import ObjectStore, group_by_hour, object_key
-from orderstream.pipeline.lines import line_of, pack
+from orderstream.pipeline.archive import ObjectStore, put_by_hour
+from orderstream.pipeline.lines import line_of
 from orderstream.pipeline.records import Record
 
 
@@ -29,10 +29,8 @@ class Quarantine:
 
     def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
         """Write the entries, in the order of the shard; `attempt` says which invocation saw them."""
-        by_event = {entry.record.event_id: entry for entry in entries}
-        for group in group_by_hour(entry.record for entry in entries):
-            lines = (_line(by_event[record.event_id], attempt) for record in group)
-            self._store.put(object_key("quarantine", group), pack(lines))
+        records = [entry.record for entry in entries]
+        put_by_hour(self._store, "quarantine", records, (_line(entry, attempt) for entry in entries))
 
 
 def _line(entry: Bad, attempt: dict[str, str]) -> bytes:

@@ -206,7 +206,7 @@ class OrderTable:
                 later = answer.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
                 again = [key["OrderID"]["S"] for key in later]
             for item in items:
-                plain = {name: plain_value(value) for name, value in item.items()}
+                plain = plain_value({"M": item})
                 found[plain["OrderID"]] = plain
             # An answer in parts is nothing unusual; an answer with nothing is a throttled table.
             attempt = 0 if items or not again else attempt + 1

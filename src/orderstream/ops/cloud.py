@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -99,6 +100,11 @@ class Cloud:
         # An invocation must not be repeated by the SDK: whoever invokes decides about retries.
         once = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
         client: LambdaClient = self._client("lambda", once)
+        return client
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        client: CloudWatchLogsClient = self._client("logs")
         return client
 
     @cached_property

@@ -6,7 +6,7 @@ from typing import Any
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.records import from_event
-from orderstream.pipeline.services import services
+from orderstream.pipeline.services import Services, services
 from orderstream.pipeline.unpack import unpack
 
 # Left of the invocation's time for the quarantine, the report and the log line.
@@ -16,7 +16,11 @@ MARGIN_SECONDS = 3.0
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Process a batch. Returns AWS's partial batch response; raises when the whole batch failed."""
     cold = services.cache_info().currsize == 0
-    use = services()
+    return handle_with(services(), event, context, cold=cold)
+
+
+def handle_with(use: Services, event: dict[str, Any], context: Any, *, cold: bool) -> dict[str, Any]:
+    """Process a batch with the given services; `cold` is whether it is the first of this process."""
     records = [inner for record in from_event(event) for inner in unpack(record)]
     invocation = Invocation(
         request_id=context.aws_request_id,

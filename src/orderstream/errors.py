@@ -29,3 +29,7 @@ class CloudError(OrderstreamError):
     """The cloud cannot do it: no stack, no credentials, no answer, or it refused."""
 
     exit_code = 3
+
+
+class DamagedError(CloudError):
+    """An object in the bucket does not hold what was written there."""

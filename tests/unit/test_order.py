@@ -1,6 +1,7 @@
 """What is an order and what is not: every rule, with the reason and path that a shop gets to see."""
 
 import gzip
+import sys
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -100,6 +101,29 @@ def test_an_amount_that_is_no_exact_positive_number_is_refused(amount: str, code
 @pytest.mark.parametrize("amount", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_are_not_json_are_named_with_their_path(amount: str) -> None:
     assert reasons(with_amount(amount)) == [("$", "not_json"), ("$.amount", "not_finite")]
+
+
+@pytest.mark.parametrize(
+    "number", ["1e99999999999999999999", "-1E-99999999999999999999", "0e99999999999999999999"]
+)
+def test_a_number_that_no_decimal_can_hold_is_refused_wherever_it_stands(number: str) -> None:
+    assert reasons(with_amount(number)) == [("$", "number_out_of_range")]
+    assert reasons(with_field("unknown", f"[{number}]")) == [("$", "number_out_of_range")]
+    assert decode(with_field("unknown", f"[{number}, NaN]").encode()).json is None, "it is no JSON further on"
+    assert reasons(with_amount(f'NaN, "unknown": {number}')) == [("$", "not_json")]
+
+
+@pytest.mark.parametrize("name", ["customer_id", "order_id", "currency", "order_date", "unknown"])
+def test_half_a_surrogate_pair_is_no_json_wherever_it_stands(name: str) -> None:
+    assert reasons(f'{{"customer_id": "c", "amount": 1, "{name}": "\\ud800"}}')[0] == ("$", "not_json")
+
+
+def test_an_order_of_any_depth_is_taken_or_refused() -> None:
+    # Close to the interpreter's limit it can be read, but not be written for its fingerprint any more.
+    limit = sys.getrecursionlimit()
+    for depth in (1, *range(limit - 100, limit + 10)):
+        nested = '{"a":' * depth + "1" + "}" * depth
+        assert reasons(with_field("unknown", nested)) in ([], [("$", "too_deep")])
 
 
 def test_an_integer_too_long_for_the_parser_is_named_with_its_path() -> None:

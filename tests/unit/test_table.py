@@ -5,7 +5,7 @@ from itertools import repeat
 from typing import Any
 
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,9 +149,10 @@ def test_a_dynamodb_that_stays_down_is_left_after_three_calls_and_the_rest_is_un
     assert len(clock.pauses) == 2
 
 
-def test_a_dynamodb_that_cannot_be_reached_costs_one_call() -> None:
+@pytest.mark.parametrize("error", [ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError])
+def test_a_dynamodb_that_cannot_be_reached_costs_one_call(error: type[Exception]) -> None:
     dynamo, clock = FakeDynamo(), Clock()
-    dynamo.failing_calls = repeat(ReadTimeoutError(endpoint_url="http://dynamodb"))
+    dynamo.failing_calls = repeat(error(endpoint_url="http://dynamodb"))  # type: ignore[call-arg]
     assert results(insert(dynamo, [order("a"), order("b")], clock)) == [Result.UNDONE] * 2
     assert clock.pauses == []
 

@@ -71,6 +71,11 @@ def with_bad_index() -> bytes:
         aggregate([("key", b"{}")]).replace(b"{}", b"[]"),
         sealed(b"\xff\xff\xff"),
         with_bad_index(),
+        sealed(b""),
+        # A field that the message does not know, and no record.
+        sealed(b"\x7a\x03abc"),
+        # A record, but its key is no text.
+        sealed(b"\x0a\x02\xff\xfe" + b"\x1a\x06\x08\x00\x1a\x02{}"),
     ],
 )
 def test_a_damaged_aggregate_stays_whole_and_is_refused(

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -115,10 +115,10 @@ def customer_key(customer_id: object) -> str:
     )
 
 
-def identified(raw: bytes) -> tuple[bytes, str, object]:
+def identified(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tuple[bytes, str, object]:
     """The JSON object `raw` with an order_id in it, that id, and its customer_id as decoded or None.
 
-    With an order_id of its own it comes back unchanged; without one a new one is written right after
+    With an order_id of its own it comes back unchanged; without one that of `make_id` is written right after
     the opening brace, and everything else stays byte for byte. `"order_id": null` counts as none: there
     the values stay byte for byte, but not the space between them. Raises InputError for what is not a
     JSON object.
@@ -126,10 +126,10 @@ def identified(raw: bytes) -> tuple[bytes, str, object]:
     try:
         head = _HEAD.decode(raw)
         if head.order_id is msgspec.UNSET:
-            order_id = new_order_id()
+            order_id = make_id()
             return _with_first(raw, order_id), order_id, head.customer_id
         if head.order_id is None:
-            order_id = new_order_id()
+            order_id = make_id()
             return _with_replaced(raw, order_id), order_id, head.customer_id
         return raw, _text(head.order_id), head.customer_id
     except RecursionError:

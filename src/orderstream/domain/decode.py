@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -19,6 +19,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # What the decoder raises for bytes that are not JSON, are not UTF-8, or nest deeper than the stack.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_TOO_DEEP = Reason("$", "too_deep", "is nested too deeply")
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -53,6 +54,10 @@ def decode(data: bytes) -> Decoded:
         document = _DECODER.decode(data)
     except _MALFORMED as error:
         return _diagnose(data, error)
+    except InvalidOperation:
+        # An exponent of so many digits that not even Decimal has room for it. What comes behind it was
+        # not read, and so may be no JSON.
+        return _refused(Reason("$", "number_out_of_range", "has a number beyond all bounds"))
     if not isinstance(document, dict):
         reason = Reason("$", "not_an_object", f"must be a JSON object, not {kind(document)}")
         return _refused(reason, json=data)
@@ -60,7 +65,12 @@ def decode(data: bytes) -> Decoded:
     found = model.read_fields(document, check)
     if found is None:
         return _refused(*check.reasons, claimed_id=_claimed_id(document), json=data)
-    return Decoded(found, (), found.order_id, fingerprint(document, found), data)
+    try:
+        content = fingerprint(document, found)
+    except RecursionError:
+        # It is written from a little deeper in the stack than it was read.
+        return _refused(_TOO_DEEP)
+    return Decoded(found, (), found.order_id, content, data)
 
 
 def _uncompressed(data: bytes) -> bytes:
@@ -85,11 +95,11 @@ def _diagnose(data: bytes, error: Exception) -> Decoded:
         place = f"{not_text.reason} at byte {not_text.start}"
         return _refused(Reason("$", "not_utf8", f"is not UTF-8 ({place})"))
     if isinstance(error, RecursionError):
-        return _refused(Reason("$", "too_deep", "is nested too deeply"))
+        return _refused(_TOO_DEEP)
     not_json = Reason("$", "not_json", f"is not JSON ({error})")
     try:
         document = json.loads(data, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, InvalidOperation):
         return _refused(not_json)
     check = Checks()
     if isinstance(document, dict):

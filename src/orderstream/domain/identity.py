@@ -48,6 +48,17 @@ def hour_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def batch_key(prefix: str, hour: datetime, shard_id: str, first: str, last: str) -> str:
-    """The key of the object with a batch's records of one hour, from sequence number first to last."""
-    return f"{prefix}/{hour:year=%Y/month=%m/day=%d/hour=%H}/{shard_id}-{first}-{last}.ndjson.gz"
+def hour_prefix(prefix: str, moment: datetime) -> str:
+    """Where the objects of the hour of `moment` (aware) lie; text sorts as hours do."""
+    return f"{prefix}/{hour_of(moment):year=%Y/month=%m/day=%d/hour=%H}"
+
+
+def batch_key(prefix: str, hour: datetime, shard_id: str, sequence: list[str], event_ids: list[str]) -> str:
+    """The key of the object with records of one shard and hour: from where to where, and which of those.
+
+    Between the same first and last another batch can have other records (after a change of the lanes,
+    or when a few are brought back): it gets another key, so that no object takes the place of one with
+    more in it.
+    """
+    which = hashlib.blake2b("\n".join(event_ids).encode(), digest_size=4).hexdigest()
+    return f"{hour_prefix(prefix, hour)}/{shard_id}-{sequence[0]}-{sequence[-1]}-{which}.ndjson.gz"

@@ -133,7 +133,8 @@ def instant(value: Any) -> datetime:
         raise Refused("not_a_string", f"must be a string, not {kind(value)}")
     try:
         moment = msgspec.convert(value, datetime)
-    except msgspec.ValidationError:
+    # Half a surrogate pair gets this far when Python's parser has read what ours did not.
+    except (msgspec.ValidationError, UnicodeEncodeError):
         raise Refused("not_a_date", 'must be RFC 3339, such as "2026-11-22T18:00:00Z"') from None
     if moment.tzinfo is None:
         raise Refused("no_time_zone", 'must say its time zone, such as "Z" or "+02:00"')

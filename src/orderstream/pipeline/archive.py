@@ -44,8 +44,13 @@ def put_by_hour(
         hours.setdefault(hour_of(record.arrived_at), []).append((record, line))
     keys: dict[str, str] = {}
     for hour, entries in hours.items():
-        first, last = entries[0][0], entries[-1][0]
-        key = batch_key(prefix, hour, first.shard_id, first.sequence_number, last.sequence_number)
+        key = batch_key(
+            prefix,
+            hour,
+            entries[0][0].shard_id,
+            [record.sequence_number for record, _ in entries],
+            [record.event_id for record, _ in entries],
+        )
         store.put(key, pack(line for _, line in entries))
         keys |= {record.event_id: key for record, _ in entries}
     return keys

@@ -50,6 +50,7 @@ class Report(msgspec.Struct):
     """What became of a batch: counts of records, and the milliseconds from arrival to stored.
 
     `undone` has the sequence numbers of the records that must come again, `problems` says why.
+    `objects` are the keys under which the batch was archived (none with one object an order).
     """
 
     received: int = 0
@@ -60,6 +61,7 @@ class Report(msgspec.Struct):
     undone: list[str] = []
     latencies: list[int] = []
     problems: list[str] = []
+    objects: list[str] = []
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -87,6 +89,7 @@ def process(
         return report
     decoded = [decode(record.data) for record in records]
     places = archive.keep(records, decoded)
+    report.objects = sorted({place.key for place in places.values() if place.key.endswith(".gz")})
 
     bad: list[Bad] = []
     rivals: dict[str, list[_Candidate]] = {}

@@ -32,15 +32,18 @@ def from_event(event: dict[str, Any]) -> list[Record]:
 def _record(entry: dict[str, Any]) -> Record:
     kinesis = entry["kinesis"]
     shard_id = entry["eventID"].partition(":")[0]
-    # AWS sends seconds as a float with milliseconds; rounding to those undoes binary fractions.
-    milliseconds = round(kinesis["approximateArrivalTimestamp"] * 1000)
     return Record(
         event_id=event_id(shard_id, kinesis["sequenceNumber"]),
         shard_id=shard_id,
         sequence_number=kinesis["sequenceNumber"],
         partition_key=kinesis["partitionKey"],
-        arrived_at=datetime.fromtimestamp(milliseconds // 1000, UTC).replace(
-            microsecond=milliseconds % 1000 * 1000
-        ),
+        arrived_at=arrival(kinesis["approximateArrivalTimestamp"]),
         data=base64.b64decode(kinesis["data"]),
     )
+
+
+def arrival(seconds: float) -> datetime:
+    """When Kinesis took a record, from what AWS says: seconds since the epoch, with milliseconds."""
+    # Rounding to those undoes binary fractions.
+    milliseconds = round(seconds * 1000)
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)

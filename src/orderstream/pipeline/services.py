@@ -67,6 +67,11 @@ class S3Store:
             raise CloudError(f"bucket {self._bucket}: {error}") from error
 
 
+def archive_of(settings: Settings, store: S3Store) -> BatchArchive | OrderArchive:
+    """The archive in the layout that is set."""
+    return OrderArchive(store) if settings.layout == "order" else BatchArchive(store)
+
+
 @cache
 def services() -> Services:
     """The services of this process, from its environment. Raises InputError for wrong settings."""
@@ -74,5 +79,4 @@ def services() -> Services:
     session = botocore.session.get_session()
     store = S3Store(session.create_client("s3", config=_CONFIG), settings.bucket)
     table = OrderTable(session.create_client("dynamodb", config=_CONFIG), settings.table)
-    archive = OrderArchive(store) if settings.layout == "order" else BatchArchive(store)
-    return Services(settings, archive, table, Quarantine(store))
+    return Services(settings, archive_of(settings, store), table, Quarantine(store))

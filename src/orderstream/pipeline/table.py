@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from orderstream.errors import CloudError
 
@@ -46,6 +46,8 @@ TRANSIENT_CALLS = frozenset(
         "ThrottlingException",
     }
 )
+# No connection, or none that lasted until the answer; botocore has no common name for the two.
+UNREACHABLE = (ConnectionError, HTTPClientError)
 # After so many failed calls in a row DynamoDB is down, and waiting for it is Lambda's business.
 CALLS_IN_A_ROW = 3
 
@@ -76,7 +78,7 @@ class _CallFailedError(Exception):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(" ".join(str(error).split()))
-        self.unreachable = isinstance(error, HTTPClientError)
+        self.unreachable = isinstance(error, UNREACHABLE)
 
 
 class OrderTable:
@@ -169,7 +171,7 @@ class OrderTable:
     def _compare(
         self, indices: Sequence[int], items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]
     ) -> dict[int, Outcome]:
-        stored = self._read([items[index]["OrderID"] for index in indices], seconds_left)
+        stored = self.read([items[index]["OrderID"] for index in indices], seconds_left)
         outcomes: dict[int, Outcome] = {}
         for index in indices:
             item = items[index]
@@ -183,8 +185,8 @@ class OrderTable:
                 outcomes[index] = Outcome(Result.CONFLICT, before)
         return outcomes
 
-    def _read(self, order_ids: Sequence[str], seconds_left: Callable[[], float]) -> dict[str, dict[str, Any]]:
-        """The items that are there and could be read in the time left, by OrderID."""
+    def read(self, order_ids: Sequence[str], seconds_left: Callable[[], float]) -> dict[str, dict[str, Any]]:
+        """What is compared of the items that are there and could be read in the time left, by OrderID."""
         found: dict[str, dict[str, Any]] = {}
         unread = list(order_ids)
         attempt = 0
@@ -225,7 +227,7 @@ class OrderTable:
             if error.response["Error"]["Code"] in TRANSIENT_CALLS or status >= 500:
                 raise _CallFailedError(error) from error
             raise CloudError(f"table {self._name}: {error}") from error
-        except HTTPClientError as error:
+        except UNREACHABLE as error:
             raise _CallFailedError(error) from error
         except BotoCoreError as error:
             raise CloudError(f"table {self._name}: {error}") from error

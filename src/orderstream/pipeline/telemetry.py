@@ -44,6 +44,8 @@ def line(
         "shard_id": first.shard_id if first else None,
         "first_sequence_number": first.sequence_number if first else None,
         "last_sequence_number": last.sequence_number if last else None,
+        "objects": report.objects,
+        "undone_from": report.undone[0] if report.undone else None,
         "cold_start": cold,
         "problems": report.problems[:MAX_PROBLEMS],
         "_aws": {

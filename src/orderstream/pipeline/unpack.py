@@ -30,6 +30,10 @@ def unpack(record: Record) -> list[Record]:
         inner = [(keys[one.partition_key_index], one.data) for one in aggregate.records]
     except (deaggregator.google.protobuf.message.DecodeError, IndexError):
         return [record]
+    # Of an aggregate without records nothing would be left to account for. And a key that is not
+    # UTF-8, which makes a text of the message, is handed over as bytes.
+    if not inner or any(isinstance(key, bytes) for key, _ in inner):
+        return [record]
     return [
         Record(
             event_id=f"{event_id(record.shard_id, record.sequence_number)}:{number}",

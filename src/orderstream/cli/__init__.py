@@ -1,0 +1,53 @@
+"""The command line: one function a verb, no logic."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from orderstream import __version__
+from orderstream.cli import audit, failures, laptop, orders, quarantine
+from orderstream.errors import OrderstreamError
+from orderstream.show import console
+
+app = typer.Typer(
+    help="Real-time order processing on AWS, the same on a laptop.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.add_typer(laptop.verbs)
+app.add_typer(orders.verbs)
+app.add_typer(audit.verbs)
+app.add_typer(quarantine.verbs, name="quarantine")
+app.add_typer(failures.verbs, name="failures")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """Run a verb. An error is one line and a hint; the status says what kind it is (see errors.py)."""
+    # A polite kill is taken as Ctrl-C is: everything that was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app()
+    except OrderstreamError as error:
+        console.error(error)
+        sys.exit(error.exit_code)
+    sys.exit(0)

@@ -1,0 +1,61 @@
+"""The verbs that account for orders: verify, trace."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.ops import trace as tracing
+from orderstream.ops import verify as verifying
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.show import audit as show
+from orderstream.show import console
+
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="Example: orders verify --since 24h --repair")
+def verify(
+    since: Since = None,
+    until: Until = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Insert or quarantine what is missing; overwrites nothing.")
+    ] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Hold stream, archive, table and quarantine against each other, and name each discrepancy by its id.
+
+    Ends with status 1 if there is one. Records of the last minutes may be on their way.
+    """
+    cloud, found = find(stack, region, profile)
+    span = span_of(since, until)
+    repaired = None
+    with console.reading() as progress:
+        if repair:
+            repaired, report = verifying.verify_and_repair(cloud, found, span, progress=progress)
+        else:
+            report = verifying.verify(cloud, found, span, progress=progress)
+    show.verified(report, repaired, as_json=as_json)
+    raise typer.Exit(1 if report.discrepancies else 0)
+
+
+@verbs.command(epilog="Example: orders trace 9f86d081884c7d65")
+def trace(
+    order_id: str,
+    since: Since = None,
+    until: Until = None,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Tell one order's story: where it came from, where it is, and everything that happened on the way."""
+    cloud, found = find(stack, region, profile)
+    with console.reading() as progress:
+        story = tracing.trace(cloud, found, order_id, span_of(since, until), progress=progress)
+    show.story(story, as_json=as_json)

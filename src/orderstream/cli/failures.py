@@ -1,0 +1,49 @@
+"""The verbs about what AWS gave up delivering: failures list, redrive."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson, Profile, Region, StackName, find
+from orderstream.ops import failures
+from orderstream.ops import redrive as redriving
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.show import audit as show
+
+verbs = typer.Typer(
+    help="Batches that AWS gave up delivering: look at them, bring them back.", no_args_is_help=True
+)
+
+
+@verbs.command("list", epilog="Example: orders failures list --json")
+def list_(
+    everything: Annotated[bool, typer.Option("--all", help="Those that are done too.")] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """List the batches that AWS gave up and that are not done yet. With --json one a line."""
+    cloud, found = find(stack, region, profile)
+    show.failures(failures.looked_at(cloud, found, everything=everything), as_json=as_json)
+
+
+@verbs.command(epilog="Example: orders failures redrive --dry-run")
+def redrive(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is to do.")] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Bring every batch that AWS gave up through the function again.
+
+    One is done when each of its records is an item or in quarantine, which is looked up. Repeating it is
+    harmless. Ends with status 1 if any is left.
+    """
+    cloud, found = find(stack, region, profile)
+    results = redriving.redrive(cloud, found, failures.failures(cloud, found), dry_run=dry_run)
+    left = show.redriven(results, dry_run=dry_run, as_json=as_json)
+    raise typer.Exit(1 if left and not dry_run else 0)

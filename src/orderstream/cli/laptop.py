@@ -1,0 +1,124 @@
+"""The verbs of the laptop cloud: up, env, demo."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson
+from orderstream.client import OrderProducer
+from orderstream.errors import OrderstreamError
+from orderstream.ops.samples import samples
+from orderstream.ops.send import Tally
+from orderstream.ops.send import simulate as send_at_rate
+from orderstream.show import console
+from orderstream.show import laptop as show
+
+if TYPE_CHECKING:
+    from orderstream.local.laptop import Laptop
+
+# The verbs of the laptop cloud import its room when they run: the others need not wait for that.
+USUAL_PORT = 4566
+
+
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="Example: orders up --simulate 20")
+def up(
+    port: Annotated[int, typer.Option(help="Port of the laptop cloud.")] = USUAL_PORT,
+    state_dir: Annotated[Path | None, typer.Option(help="Keep all data here and go on from it.")] = None,
+    simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
+) -> None:
+    """Run the laptop cloud until Ctrl-C: AWS on one port, the stack deployed, orders processed."""
+    from orderstream.local.laptop import Laptop
+    from orderstream.local.running import ensure_port, noted, notes_dir, running_clouds
+
+    notes = notes_dir()
+    ensure_port(port, running_clouds(notes))
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        laptop = stack.enter_context(
+            Laptop(port=port, state_dir=state_dir, progress=console.step, problem=console.problem)
+        )
+        stack.enter_context(noted(port, notes))
+        if simulate:
+            stack.enter_context(_background_traffic(laptop, simulate))
+        show.ready(port, USUAL_PORT)
+        while True:
+            laptop.check()
+            time.sleep(0.5)
+
+
+@contextmanager
+def _background_traffic(laptop: Laptop, rate: float) -> Iterator[None]:
+    stop = threading.Event()
+    traffic = samples(time.time_ns(), bad_share=0.02, duplicate_share=0.03)
+
+    def send() -> None:
+        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+            send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=Tally())
+
+    thread = threading.Thread(target=send, name="simulate")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@verbs.command(epilog='Example: eval "$(orders env)"')
+def env(
+    port: Annotated[int | None, typer.Option(help="Which laptop cloud, if several run.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the exports that make every AWS tool, and every verb here, speak to the laptop cloud."""
+    from orderstream.local.laptop import laptop_environment
+    from orderstream.local.running import choose, notes_dir, running_clouds
+
+    cloud = choose(running_clouds(notes_dir()), port)
+    show.exports(laptop_environment(cloud.endpoint_url), as_json=as_json)
+
+
+@verbs.command(epilog="Example: orders demo --orders 5000")
+def demo(
+    orders: Annotated[int, typer.Option(help="How many records to send.", min=1)] = 3000,
+    rate: Annotated[float, typer.Option(help="Records a second.", min=1)] = 500,
+    tpch_scale: Annotated[
+        float | None,
+        typer.Option("--tpch", help="Send TPC-H's orders of this scale, all at once (0.01: 15,000)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a laptop cloud, send orders through it, account for every one, and stop it.
+
+    Ends with status 0 only if every record is accounted for as it should be.
+    """
+    from orderstream.local import demo as demonstration
+    from orderstream.local.laptop import Laptop
+    from orderstream.local.ministack import free_port
+    from orderstream.ops import tpch
+
+    with ExitStack() as stack:
+        traffic = demonstration.sample_traffic(orders)
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="tpch-")))
+        if tpch_scale is not None:
+            tpch.generate(tpch_scale, folder)
+            traffic, rate = tpch.traffic(folder), float("inf")
+        # Any free port: nobody else speaks to this cloud, and another one may have the usual port.
+        laptop = stack.enter_context(Laptop(port=free_port(), progress=console.step, problem=console.problem))
+        with console.counting("accounting for every record") as progress:
+            outcome = demonstration.run_demo(laptop, traffic, rate=rate, progress=progress)
+        totals = None
+        if tpch_scale is not None:
+            totals = (tpch.generator_totals(folder), tpch.table_totals(laptop.cloud, laptop.stack))
+    show.outcome(outcome, totals, as_json=as_json)
+    if not outcome.agrees or (totals and totals[0] != totals[1]):
+        raise OrderstreamError("the accounts do not agree", hint="please report the table above")

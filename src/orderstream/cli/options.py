@@ -1,0 +1,32 @@
+"""The options that many verbs share, and what they mean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from orderstream.ops.bucket import Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Stack, find_stack
+from orderstream.ops.times import moment
+
+StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="ORDERS_STACK")]
+Region = Annotated[str | None, typer.Option(help="AWS region, if not the configured one.")]
+Profile = Annotated[str | None, typer.Option(help="AWS profile, if not the configured one.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Since = Annotated[str | None, typer.Option(help="RFC 3339, a date, or a span back from now: 2h.")]
+Until = Annotated[str | None, typer.Option(help="The same; what is of this moment is left out.")]
+
+
+def span_of(since: str | None, until: str | None) -> Span:
+    """The span of time that the options mean. Raises InputError."""
+    now = datetime.now(UTC)
+    return Span(moment(since, now) if since else None, moment(until, now) if until else None)
+
+
+def find(stack: str, region: str | None, profile: str | None) -> tuple[Cloud, Stack]:
+    """The cloud that the options mean, and the stack there."""
+    cloud = Cloud(region=region, profile=profile)
+    return cloud, find_stack(cloud, stack)

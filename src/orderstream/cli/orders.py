@@ -1,0 +1,127 @@
+"""The verbs about orders: send, simulate, get, list, raw."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.client import OrderProducer
+from orderstream.errors import InputError
+from orderstream.ops import query
+from orderstream.ops.inputs import read_orders
+from orderstream.ops.samples import samples
+from orderstream.ops.send import Tally, send_lines
+from orderstream.ops.send import simulate as send_at_rate
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.show import orders as show
+
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="""Example: orders send '{"customer_id": "12345", "amount": 250.00}'""")
+def send(
+    source: Annotated[
+        str,
+        typer.Argument(help="One order as JSON; a file of ndjson, JSON array or CSV; - for standard input."),
+    ],
+    unchecked: Annotated[
+        bool,
+        typer.Option("--unchecked", help="Send orders that break a rule too; they land in quarantine."),
+    ] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Send orders. A bad one is reported with its line number; the others are sent.
+
+    Ends with status 1 if any order was not sent.
+    """
+    lines = read_orders(source, sys.stdin.buffer)
+    cloud, found = find(stack, region, profile)
+    with (
+        OrderProducer(found.stream, cloud.kinesis_once) as producer,
+        show.sending(as_json=as_json) as hears,
+    ):
+        on_receipt, on_fault, latest = hears
+        tally = send_lines(producer, lines, check=not unchecked, on_receipt=on_receipt, on_fault=on_fault)
+    show.tally(tally, *latest)
+    raise typer.Exit(1 if tally.failed else 0)
+
+
+@verbs.command(epilog="Example: orders simulate --rate 50 --duration 60 --bad-share 0.02")
+def simulate(
+    rate: Annotated[float, typer.Option(help="Orders a second.", min=0.01)] = 10,
+    duration: Annotated[float | None, typer.Option(help="Seconds; without it until Ctrl-C.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed sends the same orders.")] = None,
+    bad_share: Annotated[float, typer.Option(help="Share of bad records.", min=0, max=1)] = 0,
+    duplicate_share: Annotated[float, typer.Option(help="Share sent twice.", min=0, max=1)] = 0,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Send sample orders at a steady rate, until the duration is over or Ctrl-C."""
+    if bad_share + duplicate_share > 1:
+        raise InputError("--bad-share and --duplicate-share add up to more than 1")
+    cloud, found = find(stack, region, profile)
+    traffic = samples(
+        time.time_ns() if seed is None else seed, bad_share=bad_share, duplicate_share=duplicate_share
+    )
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stop.set())
+    tally = Tally()
+    with (
+        OrderProducer(found.stream, cloud.kinesis_once) as producer,
+        show.simulating(tally, duration),
+    ):
+        send_at_rate(producer, traffic, rate=rate, seconds=duration, stop=stop, tally=tally)
+    show.tally(tally)
+    raise typer.Exit(1 if tally.failed else 0)
+
+
+@verbs.command(epilog="Example: orders get 9f86d081884c7d65")
+def get(
+    order_id: str,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Show one order as it lies in the table. Ends with status 1 if there is none."""
+    show.order(query.get_order(*find(stack, region, profile), order_id), as_json=as_json)
+
+
+@verbs.command("list", epilog="Example: orders list --customer 12345 --since 2h")
+def list_(
+    customer: Annotated[str, typer.Option(help="Whose orders.")],
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 50,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """List a customer's orders, newest first. With --json one object a line."""
+    span = span_of(since, until)
+    orders = query.list_orders(
+        *find(stack, region, profile), customer, since=span.since, until=span.until, limit=limit
+    )
+    show.orders(orders, as_json=as_json)
+
+
+@verbs.command(epilog="Example: orders raw 9f86d081884c7d65 | jq .")
+def raw(
+    order_id: str,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Print the exact bytes of an order, as they were sent."""
+    sys.stdout.buffer.write(query.raw_order(*find(stack, region, profile), order_id))

@@ -1,0 +1,104 @@
+"""The verbs about bad records: quarantine list, show, resubmit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.errors import InputError
+from orderstream.ops import quarantine
+from orderstream.ops.mend import setting
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.show import audit as show
+
+verbs = typer.Typer(
+    help="Records that are no orders, and conflicts: look at them, mend them.", no_args_is_help=True
+)
+
+Reason = Annotated[str | None, typer.Option(help="Only those with this reason, such as not_positive.")]
+
+
+@verbs.command("list", epilog="Example: orders quarantine list --since 2h --reason not_positive")
+def list_(
+    since: Since = None,
+    until: Until = None,
+    reason: Reason = None,
+    everything: Annotated[bool, typer.Option("--all", help="Those resubmitted too.")] = False,
+    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """List the records in quarantine that were not resubmitted yet, oldest first. With --json one a line."""
+    found = quarantine.quarantined(*find(stack, region, profile), span_of(since, until), reason=reason)
+    wanted = (entry for entry in found if everything or not entry.notes)
+    show.quarantined(show.until_most(wanted, limit), as_json=as_json)
+
+
+@verbs.command("show", epilog="Example: orders quarantine show shardId-000000000000:4957…")
+def show_(
+    event_id: str,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Show one record: every reason with its path, where it came from, and its bytes as they were sent."""
+    entry = quarantine.find(*find(stack, region, profile), event_id)
+    show.one_quarantined(entry, as_json=as_json)
+
+
+@verbs.command(
+    epilog="Example: orders quarantine resubmit --all --reason unknown_currency --set currency=EUR"
+)
+def resubmit(
+    event_ids: Annotated[list[str] | None, typer.Argument(metavar="[EVENT_ID]...")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that were not resubmitted yet, as far as the filters go.")
+    ] = False,
+    edit: Annotated[
+        str | None, typer.Option(help="File with the whole mended order, or - for standard input.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="PATH=VALUE, as often as needed.", metavar="PATH=VALUE")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    reason: Reason = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be sent.")] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Put records back on the stream, mended, under the same identity: doing it twice is harmless.
+
+    One that would land in quarantine again is not sent, and said why. Ends with status 1 if there is any.
+    """
+    if bool(event_ids) == everything:
+        raise InputError("say which records: their event ids, or --all")
+    if edit is not None and (everything or len(event_ids or ()) != 1):
+        raise InputError("--edit gives one order, so it is for one event id")
+    settings = [setting(text) for text in set_ or ()]
+    edited = _read(edit) if edit is not None else None
+    cloud, found = find(stack, region, profile)
+    if event_ids:
+        entries = iter([quarantine.find(cloud, found, event_id) for event_id in event_ids])
+    else:
+        listed = quarantine.quarantined(cloud, found, span_of(since, until), reason=reason)
+        entries = (entry for entry in listed if not entry.notes)
+    results = quarantine.resubmit(cloud, found, entries, settings=settings, edited=edited, dry_run=dry_run)
+    failed = show.resubmitted(results, dry_run=dry_run, as_json=as_json)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _read(source: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {source}: {error.strerror}", hint="is the path right?") from None

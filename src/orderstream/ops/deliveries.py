@@ -1,0 +1,85 @@
+"""When a record was handed to the function, and what came of it, out of the function's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+
+# By the template's default AWS delivers a record for 12 hours, and then gives it up.
+HOURS = 13
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One invocation that had the record; `done` if it stored, recognised or quarantined it."""
+
+    at: datetime
+    request_id: str
+    done: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """A record's place in the stream, when it arrived, and the objects of the archive that hold it."""
+
+    shard_id: str
+    sequence_number: str
+    arrived_at: datetime
+    objects: frozenset[str]
+
+
+class _LogLine(msgspec.Struct):
+    """The line that the function logs for each invocation, as far as it is used here."""
+
+    request_id: str
+    shard_id: str | None
+    first_sequence_number: str | None
+    last_sequence_number: str | None
+    undone_from: str | None
+    objects: list[str]
+
+
+_DECODER = msgspec.json.Decoder(_LogLine)
+
+
+def deliveries(cloud: Cloud, stack: Stack, place: Place) -> Iterator[Delivery]:
+    """The invocations that had the record, earliest first, as long as the log is kept."""
+    since = place.arrived_at - timedelta(seconds=1)
+    until = min(datetime.now(UTC), since + timedelta(hours=HOURS))
+    found: list[Delivery] = []
+    with cloud_errors(f"cannot read the log of {stack.function}"):
+        pages = cloud.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{stack.function}",
+            startTime=int(since.timestamp() * 1000),
+            endTime=int(until.timestamp() * 1000) + 1,
+            filterPattern=f'"{place.shard_id}"',
+        )
+        for page in pages:
+            for event in page["events"]:
+                try:
+                    line = _DECODER.decode(event["message"])
+                except msgspec.MsgspecError:
+                    # Lambda's own lines, and whatever else is printed.
+                    continue
+                if _has(line, place):
+                    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
+                    found.append(Delivery(at, line.request_id, _is_done(line, place)))
+    return iter(sorted(found, key=lambda delivery: delivery.at))
+
+
+def _has(line: _LogLine, place: Place) -> bool:
+    if line.objects:
+        # The lanes of a shard interleave; which records a batch had, the name of its object tells.
+        return not place.objects.isdisjoint(line.objects)
+    if line.shard_id != place.shard_id or not line.first_sequence_number or not line.last_sequence_number:
+        return False
+    return int(line.first_sequence_number) <= int(place.sequence_number) <= int(line.last_sequence_number)
+
+
+def _is_done(line: _LogLine, place: Place) -> bool:
+    return line.undone_from is None or int(place.sequence_number) < int(line.undone_from)

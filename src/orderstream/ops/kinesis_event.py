@@ -1,0 +1,67 @@
+"""The event a function gets from a Kinesis stream, byte for byte as AWS's event source mapping makes it."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_HEAD, _TAIL = b'{"Records":[', b"]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as read from its shard, with what the event source must know of it.
+
+    `arrived_at` is in seconds since the epoch, `read_at` in seconds of the monotonic clock. `before` is
+    the sequence number of the record read just before it in its shard, None at the very first.
+    `json` is its entry in the event.
+    """
+
+    sequence_number: str
+    partition_key: str
+    arrived_at: float
+    read_at: float
+    before: str | None
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where records come from and who reads them; the same for all of a shard. `role_arn` may be ""."""
+
+    stream_arn: str
+    shard_id: str
+    role_arn: str
+
+
+def entry(
+    origin: Origin, *, sequence_number: str, partition_key: str, data: bytes, arrived_at: float
+) -> bytes:
+    """The JSON of one record in `Records` of the event."""
+    document = {
+        "kinesis": {
+            "kinesisSchemaVersion": "1.0",
+            "partitionKey": partition_key,
+            "sequenceNumber": sequence_number,
+            "data": base64.b64encode(data).decode(),
+            "approximateArrivalTimestamp": round(arrived_at, 3),
+        },
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"{origin.shard_id}:{sequence_number}",
+        "eventName": "aws:kinesis:record",
+        "invokeIdentityArn": origin.role_arn,
+        "awsRegion": origin.stream_arn.split(":")[3],
+        "eventSourceARN": origin.stream_arn,
+    }
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def event_of(records: Sequence[Record]) -> bytes:
+    """The whole event with `records`: the payload of one invocation."""
+    return _HEAD + b",".join(record.json for record in records) + _TAIL
+
+
+def event_size(entries: int, entry_bytes: int) -> int:
+    """How many bytes `event_of` makes of so many records whose entries have so many bytes together."""
+    return len(_HEAD) + entry_bytes + max(entries - 1, 0) + len(_TAIL)

@@ -1,0 +1,216 @@
+"""Trace: one order's story, from its arrival to where it is now, with everything that happened on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import quote
+
+import msgspec
+
+from orderstream.domain.decode import decode
+from orderstream.domain.identity import order_id_of
+from orderstream.domain.values import instant, utc_text
+from orderstream.errors import DamagedError, NotFoundError
+from orderstream.ops import bucket, stream
+from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.deliveries import Delivery, Place, deliveries
+from orderstream.ops.failures import DONE, PREFIX, Failure, done_marks, entries_of, failed_objects, records_in
+from orderstream.ops.notes import Note, notes_of_order
+from orderstream.ops.query import Item, get_order
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import Line, raw_of
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.unpack import unpack
+
+Progress = Callable[[str, int], None]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Something that happened: `at` (UTC text; None where nobody knows), `what`, to which event, where."""
+
+    at: str | None
+    what: str
+    event_id: str | None = None
+    where: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is known of an order; `item` is None where it is not in the table."""
+
+    order_id: str
+    item: Item | None
+    steps: tuple[Step, ...]
+
+
+@dataclass
+class _Event:
+    """One record of the order, with the places where it was found: (key, line number, written when)."""
+
+    id: str
+    arrived_at: str
+    partition_key: str = ""
+    fingerprint: str = ""
+    dated: datetime | None = None
+    archived: list[tuple[str, int, datetime]] = field(default_factory=list)
+    quarantined: tuple[str, int, Line] | None = None
+    given_up: list[Failure] = field(default_factory=list)
+
+
+def trace(
+    cloud: Cloud,
+    stack: Stack,
+    order_id: str,
+    span: Span = ALWAYS,
+    *,
+    progress: Progress = lambda what, done: None,
+) -> Story:
+    """The story of an order, as far as its records arrived in `span`.
+
+    Searches the quarantine, and the archive from the first arrival that is known of. Raises
+    NotFoundError where nothing is known of it, on the stream neither.
+    """
+    item = _item(cloud, stack, order_id)
+    events: dict[str, _Event] = {}
+    _search_quarantine(cloud, stack, order_id, span, events, progress)
+    notes = notes_of_order(cloud, stack, order_id, span)
+    known = [event.arrived_at for event in events.values()] + ([item["ReceivedAt"]] if item else [])
+    since = max(filter(None, (span.since, instant(min(known)) if known else None)), default=None)
+    _search_archive(cloud, stack, order_id, Span(since, span.until), events, progress)
+    _search_failures(cloud, stack, order_id, Span(since, span.until), events)
+    if not events:
+        _search_stream(cloud, stack, order_id, span, events, progress)
+    if not events and item is None:
+        raise NotFoundError(
+            f"nothing is known of order {order_id}",
+            hint="an order sent without an id is called by its event, shardId-…:number",
+        )
+    marks = {entry.key.removeprefix(DONE): entry.modified for entry in done_marks(cloud, stack)}
+    steps = [step for event in events.values() for step in _steps(cloud, stack, event, item, marks)]
+    steps += [_resubmitted(note) for note in notes]
+    return Story(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")))
+
+
+def _item(cloud: Cloud, stack: Stack, order_id: str) -> Item | None:
+    try:
+        return get_order(cloud, stack, order_id)
+    except NotFoundError:
+        return None
+
+
+def _search_quarantine(
+    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
+) -> None:
+    entries = bucket.hourly(cloud, stack, "quarantine", span)
+    for entry, number, line in bucket.lines_with(
+        cloud, stack, entries, order_id, progress=lambda done: progress("objects of the quarantine", done)
+    ):
+        if order_id in (line.order_id, line.event_id) and span.holds(line.arrived_at):
+            event = _noted(events, line)
+            event.quarantined = event.quarantined or (entry.key, number, line)
+
+
+def _search_archive(
+    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
+) -> None:
+    single = bucket.listed(cloud, stack, f"orders/{quote(order_id, safe='')}.json")
+    for entries in (bucket.hourly(cloud, stack, "orders", span), single):
+        for entry, number, line in bucket.lines_with(
+            cloud, stack, entries, order_id, progress=lambda done: progress("objects of the archive", done)
+        ):
+            if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.holds(
+                line.arrived_at
+            ):
+                _noted(events, line).archived.append((entry.key, number, entry.modified))
+
+
+def _search_failures(
+    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event]
+) -> None:
+    entries = (
+        entry
+        for entry in bucket.listed(cloud, stack, PREFIX)
+        if span.since is None or entry.modified >= span.since
+    )
+    for failure in failed_objects(cloud, stack, entries):
+        try:
+            records = records_in(failure, entries_of(failure))
+        except DamagedError:
+            # `failures redrive` and `verify` name it; this order's story goes on without it.
+            continue
+        for record in records:
+            if record.event_id in events or _is_of(record, order_id):
+                _noted_record(events, record).given_up.append(failure)
+
+
+def _search_stream(
+    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
+) -> None:
+    for read, record in enumerate(stream.records(cloud, stack, span)):
+        progress("records of the stream", read)
+        for inner in unpack(record):
+            if _is_of(inner, order_id):
+                _noted_record(events, inner)
+
+
+def _is_of(record: Record, order_id: str) -> bool:
+    order = decode(record.data).order
+    return order_id in (record.event_id, order_id_of(order, record.event_id) if order else None)
+
+
+def _noted(events: dict[str, _Event], line: Line) -> _Event:
+    event = events.setdefault(line.event_id, _Event(line.event_id, line.arrived_at, line.partition_key))
+    what = decode(raw_of(line))
+    event.fingerprint = what.fingerprint
+    event.dated = what.order.order_date if what.order else None
+    return event
+
+
+def _noted_record(events: dict[str, _Event], record: Record) -> _Event:
+    arrived_at = utc_text(record.arrived_at)
+    event = events.setdefault(record.event_id, _Event(record.event_id, arrived_at, record.partition_key))
+    event.fingerprint = event.fingerprint or decode(record.data).fingerprint
+    return event
+
+
+def _steps(
+    cloud: Cloud, stack: Stack, event: _Event, item: Item | None, marks: dict[str, datetime]
+) -> Iterator[Step]:
+    if event.dated:
+        yield Step(utc_text(event.dated), "dated by the shop", event.id)
+    shard_id, number = event.id.split(":")[:2]
+    yield Step(event.arrived_at, "arrived", event.id, shard_id, f"partition key {event.partition_key}")
+    for key, line, modified in event.archived:
+        # S3 keeps whole seconds, so that it may seem to come before the arrival.
+        yield Step(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
+    place = Place(shard_id, number, instant(event.arrived_at), frozenset(key for key, _, _ in event.archived))
+    delivered = list(deliveries(cloud, stack, place))
+    for delivery in delivered:
+        what = "delivered" if delivery.done else "delivered, and reported as not done"
+        yield Step(utc_text(delivery.at), what, event.id, "", f"request {delivery.request_id}")
+    for failure in event.given_up:
+        yield Step(utc_text(failure.at), "given up by AWS", event.id, failure.place, failure.condition)
+        if failure.place in marks:
+            yield Step(utc_text(marks[failure.place]), "redriven", event.id, DONE + failure.place)
+    yield _fate(event, item, delivered)
+
+
+def _fate(event: _Event, item: Item | None, delivered: list[Delivery]) -> Step:
+    done = next((utc_text(delivery.at) for delivery in delivered if delivery.done), None)
+    if item and item["EventID"] == event.id:
+        return Step(done, "stored", event.id, "", f"order {item['OrderID']}")
+    if item and event.fingerprint and item.get("Fingerprint") == event.fingerprint:
+        return Step(done, "recognised as a duplicate", event.id, "", f"of event {item['EventID']}")
+    if event.quarantined:
+        key, number, line = event.quarantined
+        why = "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
+        return Step(line.attempt.get("at"), "quarantined", event.id, f"{key} line {number}", why)
+    return Step(None, "not accounted for yet", event.id)
+
+
+def _resubmitted(note: Note) -> Step:
+    return Step(note.at, "resubmitted", note.event_id, "", f"as event {note.new_event_id}")

@@ -1,0 +1,217 @@
+"""Verify: stream, archive, table and quarantine held against each other, every discrepancy by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from orderstream.domain.values import utc_text
+from orderstream.errors import DamagedError
+from orderstream.ops import bucket, stream
+from orderstream.ops.books import Books, Discrepancy
+from orderstream.ops.bucket import ALWAYS, Entry, Span
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.failures import entries_of, records_in, waiting_objects
+from orderstream.ops.repair import Repaired, repair
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import Line
+from orderstream.pipeline.unpack import unpack
+
+T = TypeVar("T")
+
+# A record this young may be in the function's hands.
+GRACE = timedelta(minutes=5)
+_ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
+# Before and after every time as `utc_text` writes it.
+_EARLIEST, _LATEST = "", "~"
+
+Progress = Callable[[str, int], None]
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Distinct records by what became of them, and how many were seen where."""
+
+    streamed: int
+    archived: int
+    items: int
+    stored: int
+    duplicates: int
+    conflicts: int
+    invalid: int
+    given_up: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The reconciliation: `on_their_way` records are neither accounted for nor old enough to be missed."""
+
+    counts: Counts
+    on_their_way: int
+    discrepancies: tuple[Discrepancy, ...]
+
+
+def _silent(what: str, done: int) -> None:
+    pass
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def verify(
+    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent, clock: Clock = _now
+) -> Report:
+    """Reconcile what arrived in `span`. `progress` hears what is read and how much of it so far.
+
+    Reads the whole table, the objects of the span, and the stream as far as it is retained.
+    """
+    with Books() as books:
+        fill(books, cloud, stack, span, progress=progress)
+        return judge(books, span, settled(cloud, stack, clock()))
+
+
+def verify_and_repair(
+    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent, clock: Clock = _now
+) -> tuple[Repaired, Report]:
+    """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
+    with Books() as books:
+        fill(books, cloud, stack, span, progress=progress)
+        before = settled(cloud, stack, clock())
+        done = repair(books, cloud, stack, span, settled=before, progress=progress)
+    return done, verify(cloud, stack, span, progress=progress, clock=clock)
+
+
+def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Progress) -> None:
+    """Enter everything. What a record comes by first is read first, so that none can seem to jump ahead."""
+    records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
+    books.enter_streamed(_counted(records, "records of the stream", progress))
+    read_archive(books, cloud, stack, span, progress=progress)
+    books.enter_items(_counted(_items(cloud, stack), "items", progress))
+    read_quarantine(books, cloud, stack, span, progress=progress)
+    since = utc_text(span.since) if span.since else _EARLIEST
+    until = utc_text(span.until) if span.until else _LATEST
+    for key in books.unread(since, until):
+        # Written since the archive was read, by a batch of another time, or not there at all.
+        body = bucket.fetch(cloud, stack, key)
+        if body is not None:
+            books.enter_archived(key, _lines(books, stack, key, body, ALWAYS))
+            books.enter_object(key, "")
+    if books.fates().get("open"):
+        for failure in waiting_objects(cloud, stack):
+            try:
+                books.enter_given_up(failure.place, records_in(failure, entries_of(failure)))
+            except DamagedError as error:
+                books.enter_damaged(failure.place, error.message)
+
+
+def read_archive(
+    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress
+) -> None:
+    """Enter the objects of the archive that were not entered before."""
+    _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.enter_archived, span, progress)
+
+
+def read_quarantine(
+    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress
+) -> None:
+    """Enter the objects of the quarantine that were not entered before."""
+
+    def enter(key: str, lines: Iterable[Line]) -> None:
+        books.enter_quarantined(lines)
+
+    _read(books, cloud, stack, bucket.hourly(cloud, stack, "quarantine", span), enter, span, progress)
+
+
+def judge(books: Books, span: Span, settled: datetime) -> Report:
+    """What the books say; records that arrived since `settled` may still be on their way."""
+    since = utc_text(span.since) if span.since else _EARLIEST
+    until = utc_text(span.until) if span.until else _LATEST
+    found: list[Discrepancy] = []
+    on_their_way = 0
+    for record in books.open():
+        if record.arrived_at >= utc_text(settled):
+            on_their_way += 1
+        elif record.key is None:
+            found.append(Discrepancy("not_archived", record.event_id, "is in the stream and nowhere else"))
+        else:
+            of = f"order {record.order_id}" if record.order_id else "a record that is no order"
+            found.append(
+                Discrepancy("missing", record.event_id, f"{of}: is in {record.key} and nowhere else")
+            )
+    for event_id, key in books.given_up():
+        found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
+    found += books.discrepancies(since, until)
+    fates = books.fates()
+    counts = Counts(
+        streamed=books.streamed,
+        archived=books.archived,
+        items=books.items,
+        stored=fates.get("stored", 0),
+        duplicates=fates.get("duplicate", 0),
+        conflicts=fates.get("conflict", 0),
+        invalid=fates.get("invalid", 0),
+        given_up=fates.get("given_up", 0),
+    )
+    return Report(counts, on_their_way, tuple(found))
+
+
+def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:
+    """What arrived before this was in the function's hands for longer than it needs."""
+    with cloud_errors("cannot read the iterator age from CloudWatch"):
+        points = cloud.cloudwatch.get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="IteratorAge",
+            Dimensions=[{"Name": "FunctionName", "Value": stack.function}],
+            StartTime=now - GRACE,
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+    # The age of what it works on: behind an outage, everything younger waits for its turn.
+    age = max((point["Maximum"] for point in points), default=0.0)
+    return now - GRACE - timedelta(milliseconds=age)
+
+
+def _read(
+    books: Books,
+    cloud: Cloud,
+    stack: Stack,
+    entries: Iterable[Entry],
+    enter: Callable[[str, Iterable[Line]], None],
+    span: Span,
+    progress: Progress,
+) -> None:
+    new = (entry for entry in entries if not books.is_known(entry))
+    done = 0
+    for entry, body in bucket.bodies(cloud, stack, new):
+        enter(entry.key, _lines(books, stack, entry.key, body, span))
+        books.enter_object(entry.key, entry.etag)
+        done += 1
+        progress(f"objects of {entry.key.partition('/')[0]}/", done)
+
+
+def _lines(books: Books, stack: Stack, key: str, body: bytes, span: Span) -> Iterator[Line]:
+    for line in bucket.undamaged_lines(stack, key, body, books.enter_damaged):
+        if span.holds(line.arrived_at):
+            yield line
+
+
+def _items(cloud: Cloud, stack: Stack) -> Iterator[dict[str, str]]:
+    with cloud_errors(f"cannot read table {stack.table}"):
+        pages = cloud.dynamodb.get_paginator("scan").paginate(
+            TableName=stack.table, ProjectionExpression=", ".join(_ITEM), ConsistentRead=True
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield {name: value.get("S", "") for name, value in item.items()}
+
+
+def _counted(things: Iterable[T], what: str, progress: Progress) -> Iterator[T]:
+    for done, thing in enumerate(things, start=1):
+        if done % 1000 == 0:
+            progress(what, done)
+        yield thing

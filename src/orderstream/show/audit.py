@@ -1,0 +1,252 @@
+"""Quarantine, failures, verify and trace, as people and programs see them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.markup import escape
+from rich.table import Table
+
+from orderstream.pipeline.lines import raw_of
+from orderstream.show.console import err, out, print_json, text_of
+
+if TYPE_CHECKING:
+    from orderstream.ops.failures import Failure
+    from orderstream.ops.quarantine import Quarantined, Resubmission
+    from orderstream.ops.redrive import Redriven
+    from orderstream.ops.repair import Repaired
+    from orderstream.ops.trace import Story
+    from orderstream.ops.verify import Report
+
+MOST_ROWS = 100
+
+
+def quarantined(entries: Iterable[Quarantined], *, as_json: bool) -> None:
+    """Records in quarantine: a table, or one JSON object a line."""
+    if as_json:
+        for entry in entries:
+            print_json(_quarantined(entry))
+        return
+    table = Table("event", "arrived (UTC)", "order", "reasons", "resubmitted")
+    table.columns[0].no_wrap = True
+    for entry in entries:
+        line = entry.line
+        reasons = "\n".join(f"{reason['path']} {reason['code']}" for reason in line.reasons)
+        again = _moment(entry.notes[-1].at) if entry.notes else ""
+        table.add_row(line.event_id, _moment(line.arrived_at), line.order_id or "", escape(reasons), again)
+    _table(table, "nothing in quarantine")
+
+
+def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
+    """One record in quarantine: where it came from, every reason, and its bytes."""
+    if as_json:
+        print_json(_quarantined(entry) | _bytes(raw_of(entry.line)))
+        return
+    line = entry.line
+    table = Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    rows: list[tuple[str, str]] = [
+        ("event", line.event_id),
+        ("arrived", line.arrived_at),
+        ("partition key", line.partition_key),
+        ("order", line.order_id or f"{line.event_id} (it has no valid order_id)"),
+        ("found in", f"{entry.key} line {entry.number}"),
+        ("seen by", f"request {line.attempt.get('request_id')} at {line.attempt.get('at')}"),
+    ]
+    rows += [("reason", f"{one['path']} {one['message']} ({one['code']})") for one in line.reasons]
+    rows += [(f"stored {name}", text_of(value)) for name, value in (line.stored or {}).items()]
+    rows += [("resubmitted", f"{note.at} as event {note.new_event_id}") for note in entry.notes]
+    for name, value in rows:
+        table.add_row(name, escape(value))
+    out.print(table)
+    data = raw_of(line)
+    err.print(f"its {len(data):,} bytes:")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def resubmitted(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool) -> int:
+    """What became of each record, one line each; returns how many were not (or would not be) sent."""
+    sent = failed = 0
+    hints: set[str] = set()
+    for one in results:
+        hints |= {one.hint} - {""}
+        sent, failed = (sent + 1, failed) if one.sent else (sent, failed + 1)
+        if as_json:
+            fields = {name: value for name, value in asdict(one).items() if name != "data"}
+            print_json(fields | (_bytes(one.data) if dry_run and one.sent else {}))
+        elif not one.sent:
+            err.print(f"[red]not resubmitted:[/red] {one.event_id}: {escape(one.problem)}", soft_wrap=True)
+        elif dry_run:
+            out.print(f"{one.event_id} as order {escape(one.order_id)}:", soft_wrap=True)
+            out.print(one.data.decode(), markup=False, highlight=False, soft_wrap=True)
+        else:
+            out.print(f"{one.event_id} as order {escape(one.order_id)}", soft_wrap=True)
+    for hint in sorted(hints):
+        err.print(f"[cyan]hint:[/cyan] {escape(hint)}", soft_wrap=True)
+    what = "would be resubmitted" if dry_run else "resubmitted"
+    err.print(f"{sent:,} {what}" + (f", {failed:,} not" if failed else ""))
+    return failed
+
+
+def failures(found: Iterable[Failure], *, as_json: bool) -> None:
+    """Batches that AWS gave up: a table, or one JSON object a line."""
+    if as_json:
+        for failure in found:
+            print_json(_failure(failure))
+        return
+    table = Table("given up (UTC)", "condition", "shard", "records", "state", "place")
+    for column in table.columns[:-1]:
+        column.no_wrap = True
+    table.columns[-1].overflow = "fold"
+    for failure in found:
+        table.add_row(
+            f"{failure.at:%Y-%m-%d %H:%M:%S}",
+            failure.condition + (f" ({escape(failure.error)})" if failure.error else ""),
+            failure.shard_id,
+            f"{failure.records:,}",
+            "done" if failure.done else "open",
+            escape(failure.place),
+        )
+    _table(table, "no failures")
+
+
+def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> int:
+    """What became of each failure; returns how many are not done."""
+    done = left = 0
+    for one in results:
+        done, left = (done + 1, left) if one.done else (done, left + 1)
+        if as_json:
+            print_json(asdict(one))
+            continue
+        fates = ", ".join(f"{count:,} {fate.replace('_', ' ')}" for fate, count in one.fates.items())
+        state = "[green]done[/green]" if one.done else "open"
+        out.print(f"{state}: {escape(one.place)}: {one.records:,} records: {fates}", soft_wrap=True)
+        for problem in one.problems[:MOST_ROWS]:
+            err.print(f"[yellow]warning:[/yellow] {escape(problem)}", soft_wrap=True)
+    if not done and not left:
+        err.print("nothing to redrive")
+    else:
+        err.print(f"{left:,} to redrive" if dry_run else f"{done:,} done, {left:,} open")
+    return left
+
+
+def verified(report: Report, repaired: Repaired | None, *, as_json: bool) -> None:
+    """The reconciliation: what there is, and every discrepancy."""
+    counts = asdict(report.counts) | {"on_their_way": report.on_their_way}
+    if as_json:
+        found = [asdict(one) for one in report.discrepancies]
+        print_json(
+            {"counts": counts, "discrepancies": found} | ({"repaired": asdict(repaired)} if repaired else {})
+        )
+        return
+    if repaired:
+        out.print(
+            f"repaired: {repaired.stored:,} stored, {repaired.quarantined:,} quarantined,"
+            f" {repaired.duplicates:,} were there already, {repaired.undone:,} not done"
+        )
+        for problem in repaired.problems[:MOST_ROWS]:
+            err.print(f"[yellow]warning:[/yellow] {escape(problem)}", soft_wrap=True)
+    table = Table("record", "count")
+    table.columns[1].justify = "right"
+    for name, count in counts.items():
+        table.add_row(name.replace("_", " "), f"{count:,}")
+    out.print(table)
+    if not report.discrepancies:
+        out.print("[green]no discrepancies[/green]")
+        return
+    wrong = Table("discrepancy", "id", "detail")
+    for one in report.discrepancies[:MOST_ROWS]:
+        wrong.add_row(one.kind, escape(one.id), escape(one.detail))
+    out.print(wrong)
+    if len(report.discrepancies) > MOST_ROWS:
+        err.print(f"{len(report.discrepancies):,} discrepancies in all; --json has every one")
+
+
+def story(found: Story, *, as_json: bool) -> None:
+    """One order's story, in the order of time."""
+    if as_json:
+        steps = [msgspec.structs.asdict(step) for step in found.steps]
+        print_json({"order_id": found.order_id, "item": found.item, "steps": steps})
+        return
+    # Ids are long and few: each event gets a number, and its id stands below.
+    ids = dict.fromkeys(step.event_id for step in found.steps if step.event_id)
+    numbers = {event_id: str(number) for number, event_id in enumerate(ids, start=1)}
+    table = Table("when (UTC)", "what", "event", "where and why")
+    table.columns[0].no_wrap = True
+    table.columns[3].overflow = "fold"
+    for step in found.steps:
+        detail = "\n".join(filter(None, (step.where, step.detail)))
+        for event_id, number in numbers.items():
+            detail = detail.replace(f"event {event_id}", f"event {number}")
+        table.add_row(_moment(step.at), step.what, numbers.get(step.event_id or "", ""), escape(detail))
+    out.print(table)
+    for event_id, number in numbers.items():
+        out.print(f"event {number} is {event_id}", soft_wrap=True, highlight=False)
+    where = "in the table" if found.item else "not in the table"
+    out.print(f"order {escape(found.order_id)} is {where}", soft_wrap=True, highlight=False)
+
+
+def _moment(at: str | None) -> str:
+    return at.replace("T", " ")[:23] if at else "?"
+
+
+def _table(table: Table, nothing: str) -> None:
+    if table.row_count:
+        out.print(table)
+    else:
+        err.print(nothing)
+
+
+def _quarantined(entry: Quarantined) -> dict[str, Any]:
+    line = entry.line
+    return {
+        "event_id": line.event_id,
+        "arrived_at": line.arrived_at,
+        "order_id": line.order_id,
+        "partition_key": line.partition_key,
+        "reasons": line.reasons,
+        "attempt": line.attempt,
+        "stored": line.stored,
+        "object": entry.key,
+        "line": entry.number,
+        "resubmitted": [msgspec.structs.asdict(note) for note in entry.notes],
+    }
+
+
+def _bytes(data: bytes) -> dict[str, Any]:
+    """Bytes as text where they are text, else as base64."""
+    try:
+        return {"raw": data.decode()}
+    except UnicodeDecodeError:
+        return {"raw_base64": data}
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {
+        "place": failure.place,
+        "at": failure.at,
+        "condition": failure.condition,
+        "error": failure.error,
+        "invocations": failure.invocations,
+        "shard_id": failure.shard_id,
+        "first_sequence_number": failure.first,
+        "last_sequence_number": failure.last,
+        "records": failure.records,
+        "done": failure.done,
+    }
+
+
+def until_most(entries: Iterator[Any], most: int) -> Iterator[Any]:
+    """At most so many; says on standard error if there are more."""
+    for number, entry in enumerate(entries):
+        if number == most:
+            err.print(f"there are more than {most:,}: raise --limit, or narrow --since and --until")
+            return
+        yield entry

@@ -1,0 +1,110 @@
+"""What people and programs see: data on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from orderstream.errors import OrderstreamError
+
+if TYPE_CHECKING:
+    pass
+
+out = Console()
+err = Console(stderr=True, highlight=False)
+
+LOG_EVERY_SECONDS = 3.0
+
+_JSON = msgspec.json.Encoder(decimal_format="number")
+
+
+def print_json(value: Any) -> None:
+    """One value as one line of JSON on standard output; Decimals as exact numbers."""
+    sys.stdout.buffer.write(_JSON.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def step(text: str) -> None:
+    """A step of long work."""
+    err.print(f"[dim]•[/dim] {escape(text)}")
+
+
+def problem(text: str) -> None:
+    """Something went wrong, and the work goes on."""
+    err.print(f"[yellow]warning:[/yellow] {escape(text)}")
+
+
+def error(failure: OrderstreamError) -> None:
+    """Why a verb failed, and what to do."""
+    err.print(f"[red]error:[/red] {escape(failure.message)}", soft_wrap=True)
+    if failure.hint:
+        err.print(f"[cyan]hint:[/cyan] {escape(failure.hint)}", soft_wrap=True)
+
+
+def bar(*columns: ProgressColumn) -> Progress:
+    # A bar is for eyes; where there are none, it would only leave blank lines in a log.
+    return Progress(
+        SpinnerColumn(),
+        *columns,
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    )
+
+
+@contextmanager
+def counting(text: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar, or a line every few seconds in a log; the block calls what it gets with (done, of)."""
+    told = 0.0
+
+    def update(done: int, of: int) -> None:
+        nonlocal told
+        progress.update(task, completed=done, total=of)
+        if not err.is_terminal and time.monotonic() - told > LOG_EVERY_SECONDS:
+            step(f"{text}: {done:,} of {of:,}")
+            told = time.monotonic()
+
+    with bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
+        task = progress.add_task(text, total=None)
+        yield update
+
+
+def text_of(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value if isinstance(value, str) else _JSON.encode(value).decode()
+
+
+@contextmanager
+def reading() -> Iterator[Callable[[str, int], None]]:
+    """A running count of what is read; the block calls what it gets with (what, how many so far)."""
+    told = time.monotonic()
+
+    def update(what: str, done: int) -> None:
+        nonlocal told
+        progress.update(task, description=f"{what} read", completed=done)
+        if not err.is_terminal and time.monotonic() - told > LOG_EVERY_SECONDS:
+            step(f"{done:,} {what} read")
+            told = time.monotonic()
+
+    with bar(TextColumn("{task.completed:,.0f} {task.description}")) as progress:
+        task = progress.add_task("", total=None)
+        yield update

@@ -1,0 +1,147 @@
+"""The pipeline on MiniStack without its Lambda: a stack made by hand, and the function's work done here."""
+
+from __future__ import annotations
+
+import io
+import uuid
+import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from orderstream.local.esm.failures import Invocation as LastInvocation
+from orderstream.local.esm.failures import Source, failure_record, message_body, object_body, object_key
+from orderstream.local.esm.lanes import Discarded
+from orderstream.ops import stream
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.kinesis_event import Origin, entry
+from orderstream.ops.kinesis_event import Record as Delivered
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.process import Invocation, Report, process
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.settings import Settings
+from orderstream.pipeline.table import OrderTable
+from orderstream.pipeline.unpack import unpack
+
+
+class Pipe:
+    """Stream, table and bucket in an account of their own, and what the function does with them."""
+
+    def __init__(self, cloud: Cloud, *, layout: str = "batch") -> None:
+        self.cloud = cloud
+        # Bucket names are shared by all accounts.
+        bucket = f"archive-{uuid.uuid4().hex}"
+        self.stack = Stack("test", "S", "Orders", None, bucket, "F", "no-mapping")
+        self.settings = Settings("Orders", bucket, "test", layout)
+        cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
+        cloud.kinesis.get_waiter("stream_exists").wait(StreamName="S", WaiterConfig={"Delay": 1})
+        cloud.dynamodb.create_table(
+            TableName="Orders",
+            KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+    def put(self, *orders: str | bytes) -> list[str]:
+        """Put records on the stream; returns their event ids."""
+        events = []
+        for order in orders:
+            data = order if isinstance(order, bytes) else order.encode()
+            answer = self.cloud.kinesis.put_record(StreamName="S", PartitionKey="k", Data=data)
+            events.append(f"{answer['ShardId']}:{answer['SequenceNumber']}")
+        return events
+
+    def records(self) -> list[Record]:
+        """All records of the stream, aggregates taken apart."""
+        return [inner for record in stream.records(self.cloud, self.stack) for inner in unpack(record)]
+
+    def process(self, records: Iterable[Record] | None = None) -> Report:
+        """Do what the function does, with all records of the stream or those given."""
+        store = S3Store(self.cloud.s3, self.stack.bucket)
+        return process(
+            self.records() if records is None else list(records),
+            archive=archive_of(self.settings, store),
+            table=OrderTable(self.cloud.dynamodb, "Orders"),
+            quarantine=Quarantine(store),
+            currency=self.settings.currency,
+            invocation=Invocation("request-1", lambda: 50.0, lambda: datetime.now(UTC)),
+        )
+
+    def make_function(self) -> None:
+        """A function with the settings, which does nothing: `verify --repair` reads them from it."""
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("f.py", "def handle(event, context):\n    return None\n")
+        self.cloud.lambda_.create_function(
+            FunctionName="F",
+            Runtime="python3.12",
+            Role="arn:aws:iam::000000000000:role/none",
+            Handler="f.handle",
+            Code={"ZipFile": code.getvalue()},
+            Environment={
+                "Variables": {
+                    "TABLE_NAME": "Orders",
+                    "ARCHIVE_BUCKET": self.stack.bucket,
+                    "STACK_NAME": "test",
+                    "ARCHIVE_LAYOUT": self.settings.layout,
+                    "DEFAULT_CURRENCY": self.settings.currency,
+                }
+            },
+        )
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of the objects under `prefix`."""
+        found = self.cloud.s3.list_objects_v2(Bucket=self.stack.bucket, Prefix=prefix)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    def body(self, key: str) -> bytes:
+        """The bytes of an object."""
+        return self.cloud.s3.get_object(Bucket=self.stack.bucket, Key=key)["Body"].read()
+
+    def write(self, key: str, body: bytes) -> None:
+        """Write an object, as nobody should."""
+        self.cloud.s3.put_object(Bucket=self.stack.bucket, Key=key, Body=body)
+
+
+def give_up(cloud: Cloud, stack: Stack, records: list[Record]) -> str:
+    """Leave in the bucket what AWS leaves of a batch it gave up; returns the object's key."""
+    document, discarded, source = _discarded(records)
+    now = datetime.now(UTC).timestamp()
+    key = object_key(source, now, uuid.uuid4().hex)
+    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=object_body(document, discarded))
+    return key
+
+
+def message_about(records: list[Record], stream_arn: str) -> str:
+    """What AWS sends to an on-failure queue about a batch it gave up."""
+    return message_body(_discarded(records, stream_arn)[0])
+
+
+def _discarded(
+    records: list[Record], stream_arn: str = "arn:aws:kinesis:eu-west-1:000000000000:stream/S"
+) -> tuple[dict[str, object], Discarded, Source]:
+    origin = Origin(stream_arn, records[0].shard_id, "")
+    delivered = tuple(
+        Delivered(
+            record.sequence_number,
+            record.partition_key,
+            record.arrived_at.timestamp(),
+            0.0,
+            None,
+            entry(
+                origin,
+                sequence_number=record.sequence_number,
+                partition_key=record.partition_key,
+                data=record.data,
+                arrived_at=record.arrived_at.timestamp(),
+            ),
+        )
+        for record in records
+    )
+    source = Source("mapping", "arn:function", origin.stream_arn, origin.shard_id)
+    discarded = Discarded(delivered, "RetryAttemptsExhausted", 3)
+    now = datetime.now(UTC).timestamp()
+    document = failure_record(discarded, source, LastInvocation("request", 200, "$LATEST"), now)
+    return document, discarded, source

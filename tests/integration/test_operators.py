@@ -1,0 +1,306 @@
+"""What an operator does: look at bad records and mend them, bring back what AWS gave up, verify, trace."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orderstream.local.laptop import Laptop
+from orderstream.ops import stream
+from orderstream.ops.query import get_order
+from orderstream.ops.verify import GRACE, verify
+from orderstream.pipeline.records import Record
+from tests.integration.conftest import Orders, awaited
+from tests.integration.pipe import give_up, message_about
+from tests.integration.test_pipeline import found_order, put, quarantined
+
+
+def new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def await_quarantined(laptop: Laptop, event: str) -> None:
+    awaited(lambda: quarantined(laptop).get(event))
+
+
+def await_order(laptop: Laptop, order_id: str) -> dict[str, Any]:
+    return awaited(lambda: found_order(laptop, order_id))
+
+
+def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
+    laptop: Laptop, orders: Orders
+) -> None:
+    order_id = new_id()
+    data = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": -5, "note": "Zoë"}}'.encode()
+    event = put(laptop, data, "zoe")
+    await_quarantined(laptop, event)
+    listed = [json.loads(line) for line in orders("quarantine", "list", "--json").stdout.splitlines()]
+    (entry,) = (one for one in listed if one["event_id"] == event)
+    assert (entry["order_id"], entry["partition_key"]) == (order_id, "zoe")
+    assert entry["reasons"] == [
+        {"path": "$.amount", "code": "not_positive", "message": "must be greater than zero"}
+    ]
+    assert event in orders("quarantine", "list", "--reason", "not_positive", "--since", "5m").stdout
+    assert event not in orders("quarantine", "list", "--reason", "conflict").stdout
+    shown = orders("quarantine", "show", event).stdout
+    assert "$.amount must be greater than zero" in shown and data.decode() in shown
+    assert json.loads(orders("quarantine", "show", event, "--json").stdout)["raw"] == data.decode()
+
+    assert "must be greater than zero" in orders("quarantine", "resubmit", event, status=1).stderr
+    planned = orders("quarantine", "resubmit", event, "--set", "amount=5.50", "--dry-run")
+    assert '"amount":5.50' in planned.stdout and "1 would be resubmitted" in planned.stderr
+    assert event in orders("quarantine", "list").stdout, "a dry run changes nothing"
+    for _ in range(2):
+        orders("quarantine", "resubmit", event, "--set", "amount=5.50")
+    item = awaited(lambda: found_order(laptop, order_id))
+    assert str(item["OrderAmount"]) == "5.5"
+    assert event not in orders("quarantine", "list").stdout
+    all_listed = orders("quarantine", "list", "--all", "--json").stdout.splitlines()
+    (entry,) = (one for one in map(json.loads, all_listed) if one["event_id"] == event)
+    assert [note["order_id"] for note in entry["resubmitted"]] == [order_id, order_id]
+
+
+def test_a_record_without_an_id_is_resubmitted_under_the_id_that_it_would_have_had(
+    laptop: Laptop, orders: Orders, tmp_path: Any
+) -> None:
+    event = put(laptop, b"amount 5, please")
+    await_quarantined(laptop, event)
+    assert "--edit" in orders("quarantine", "resubmit", event, "--set", "amount=5", status=1).stderr
+    file = tmp_path / "order.json"
+    file.write_text('{"customer_id": "c", "amount": 5}')
+    orders("quarantine", "resubmit", event, "--edit", str(file))
+    assert awaited(lambda: found_order(laptop, event))["OrderAmount"] == 5
+
+
+def test_a_conflict_needs_an_id_of_its_own(laptop: Laptop, orders: Orders) -> None:
+    order_id = new_id()
+    put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode(), order_id)
+    event = put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 2}}'.encode(), order_id)
+    await_quarantined(laptop, event)
+    assert "is there with other content" in orders("quarantine", "resubmit", event, status=1).stderr
+    orders("quarantine", "resubmit", event, "--set", f"order_id={order_id}-2")
+    assert awaited(lambda: found_order(laptop, f"{order_id}-2"))["OrderAmount"] == 2
+    assert get_order(laptop.cloud, laptop.stack, order_id)["OrderAmount"] == 1
+
+
+def test_many_are_resubmitted_at_once_and_those_that_cannot_be_are_said(
+    laptop: Laptop, orders: Orders
+) -> None:
+    # Unlike the records of other tests, these have a currency that is none.
+    ids = [new_id() for _ in range(3)]
+    good = [f'{{"order_id": "{one}", "customer_id": "c", "amount": 1, "currency": "euro"}}' for one in ids]
+    events = [put(laptop, data.encode()) for data in good]
+    bad = put(laptop, b'{"customer_id": "", "amount": 1, "currency": "euro"}')
+    for event in (*events, bad):
+        await_quarantined(laptop, event)
+    arguments = ("quarantine", "resubmit", "--all", "--reason", "unknown_currency", "--set", "currency=EUR")
+    done = orders(*arguments, "--json", status=1)
+    results = {one["event_id"]: one for one in map(json.loads, done.stdout.splitlines())}
+    assert all(results[event]["sent"] for event in events)
+    assert "customer_id" in results[bad]["problem"]
+    for one in ids:
+        assert await_order(laptop, one)["Currency"] == "EUR"
+    again = orders(*arguments, "--json", status=1)
+    assert [json.loads(line)["event_id"] for line in again.stdout.splitlines()] == [bad]
+
+
+def test_what_to_resubmit_must_be_said(orders: Orders) -> None:
+    assert "event ids, or --all" in orders("quarantine", "resubmit", status=2).stderr
+    assert "event ids, or --all" in orders("quarantine", "resubmit", "a:1", "--all", status=2).stderr
+    assert "one event id" in orders("quarantine", "resubmit", "--all", "--edit", "x", status=2).stderr
+    assert "cannot read" in orders("quarantine", "resubmit", "a:1", "--edit", "/none", status=2).stderr
+    assert "no record a:1 in quarantine" in orders("quarantine", "show", "a:1", status=1).stderr
+
+
+def given_up(order_ids: list[str], *more: bytes) -> list[Record]:
+    """Records as if AWS had given them up before they were ever processed."""
+    number = uuid.uuid4().int % 10**20
+    orders = [f'{{"order_id": "{one}", "customer_id": "c", "amount": 1}}'.encode() for one in order_ids]
+    now = datetime.now(UTC).replace(microsecond=0)
+    shard_id = "shardId-000000000077"
+    return [
+        Record(f"{shard_id}:{number + place}", shard_id, str(number + place), "k", now, data)
+        for place, data in enumerate((*orders, *more))
+    ]
+
+
+def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]]:
+    found = map(json.loads, orders("failures", "list", "--json", *options).stdout.splitlines())
+    return {one["place"]: one for one in found}
+
+
+def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accounted_for(
+    laptop: Laptop, orders: Orders
+) -> None:
+    ids = [new_id(), new_id()]
+    records = given_up(ids, b"bad")
+    key = give_up(laptop.cloud, laptop.stack, records)
+    listed = failures_by_place(orders)[key]
+    assert (listed["records"], listed["condition"], listed["done"]) == (3, "RetryAttemptsExhausted", False)
+    assert "RetryAttemptsExhausted" in orders("failures", "list").stdout
+    assert f"open: {key}: 3 records: 3 open" in orders("failures", "redrive", "--dry-run").stdout
+    assert found_order(laptop, ids[0]) is None, "a dry run changes nothing"
+    assert f"done: {key}" in orders("failures", "redrive").stdout
+    for number, order_id in enumerate(ids):
+        assert get_order(laptop.cloud, laptop.stack, order_id)["EventID"] == records[number].event_id
+    assert records[2].event_id in quarantined(laptop)
+    assert key not in failures_by_place(orders)
+    assert failures_by_place(orders, "--all")[key]["done"]
+    assert "nothing to redrive" in orders("failures", "redrive").stderr
+
+
+def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
+    laptop: Laptop, orders: Orders
+) -> None:
+    strange = "aws/lambda/0/strange"
+    laptop.cloud.s3.put_object(Bucket=laptop.stack.bucket, Key=strange, Body=b"{}")
+    try:
+        order_id = new_id()
+        give_up(laptop.cloud, laptop.stack, given_up([order_id]))
+        done = orders("failures", "redrive", status=1)
+        assert strange in done.stdout and "is not what AWS writes" in done.stderr
+        assert found_order(laptop, order_id)
+    finally:
+        laptop.cloud.s3.delete_object(Bucket=laptop.stack.bucket, Key=strange)
+
+
+@contextmanager
+def queue_as_destination(laptop: Laptop) -> Iterator[str]:
+    """An SQS queue where the mapping's on-failure destination was a bucket; the event source knows it not."""
+    cloud, mapping = laptop.cloud, laptop.stack.mapping_id
+    url = cloud.sqs.create_queue(QueueName=f"failures-{new_id()}")["QueueUrl"]
+    attributes = cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    before = cloud.lambda_.get_event_source_mapping(UUID=mapping)["DestinationConfig"]
+    cloud.lambda_.update_event_source_mapping(
+        UUID=mapping, DestinationConfig={"OnFailure": {"Destination": attributes["QueueArn"]}}
+    )
+    try:
+        yield url
+    finally:
+        cloud.lambda_.update_event_source_mapping(UUID=mapping, DestinationConfig=before)
+        cloud.sqs.delete_queue(QueueUrl=url)
+
+
+def test_what_a_queue_tells_of_is_read_back_from_the_stream(laptop: Laptop, orders: Orders) -> None:
+    cloud, stack = laptop.cloud, laptop.stack
+    stream_arn = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)["StreamDescriptionSummary"][
+        "StreamARN"
+    ]
+    ids = [new_id(), new_id()]
+    events = [
+        put(laptop, f'{{"order_id": "{one}", "customer_id": "c", "amount": 1}}'.encode(), ids[0])
+        for one in ids
+    ]
+    for one in ids:
+        await_order(laptop, one)
+        cloud.dynamodb.delete_item(TableName=stack.table, Key={"OrderID": {"S": one}})
+    mine = [record for record in stream.records(cloud, stack) if record.event_id in events]
+    with queue_as_destination(laptop) as url:
+        cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(mine, stream_arn))
+        gone = given_up([new_id()])
+        cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(gone, stream_arn))
+        foreign = message_about(gone, stream_arn.replace(stack.stream, "another"))
+        cloud.sqs.send_message(QueueUrl=url, MessageBody=foreign)
+        listed = failures_by_place(orders)
+        assert sorted(one["records"] for one in listed.values()) == [1, 2], "those of our stream"
+        done = orders("failures", "redrive", status=1)
+        assert "1 done, 1 open" in done.stderr
+        assert "gone from the stream" in done.stderr
+        assert len(failures_by_place(orders)) == 1
+        for one in ids:
+            assert found_order(laptop, one)
+
+
+def test_a_stack_in_order_is_verified_and_an_order_that_is_there_twice_is_named(
+    laptop: Laptop, orders: Orders
+) -> None:
+    order_id = new_id()
+    event = put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode())
+    awaited(lambda: found_order(laptop, order_id))
+    told = orders("verify")
+    assert "no discrepancies" in told.stdout
+    answer = json.loads(orders("verify", "--json", "--repair").stdout)
+    assert answer["discrepancies"] == []
+    assert answer["counts"]["items"] == answer["counts"]["stored"] >= 1
+    assert answer["repaired"]["stored"] == 0
+
+    key = {"OrderID": {"S": order_id}}
+    item = laptop.cloud.dynamodb.get_item(TableName="Orders", Key=key)["Item"]
+    laptop.cloud.dynamodb.put_item(TableName="Orders", Item=item | {"OrderID": {"S": f"{order_id}-2"}})
+    try:
+        assert "twice" in orders("verify", status=1).stdout
+        (one,) = json.loads(orders("verify", "--json", status=1).stdout)["discrepancies"]
+        assert (one["kind"], one["id"]) == ("twice", event)
+    finally:
+        laptop.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": f"{order_id}-2"}})
+
+
+def steps_of(orders: Orders, order_id: str) -> list[dict[str, Any]]:
+    steps: list[dict[str, Any]] = json.loads(orders("trace", order_id, "--json").stdout)["steps"]
+    return steps
+
+
+def test_a_trace_tells_a_whole_story(laptop: Laptop, orders: Orders) -> None:
+    order_id = new_id()
+    dated = '"order_date": "2026-01-02T03:04:05Z"'
+    text = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": %s, {dated}}}'
+    bad = put(laptop, (text % "-1").encode(), order_id)
+    await_quarantined(laptop, bad)
+    orders("quarantine", "resubmit", bad, "--set", "amount=1")
+    item = awaited(lambda: found_order(laptop, order_id))
+    again = put(laptop, (text % "1.0").encode(), order_id)
+    conflict = put(laptop, (text % "2").encode(), order_id)
+    await_quarantined(laptop, conflict)
+
+    steps = steps_of(orders, order_id)
+    told = {
+        event: [one["what"] for one in steps if one["event_id"] == event] for event in (bad, again, conflict)
+    }
+    assert set(told[bad]) == {"arrived", "archived", "delivered", "quarantined", "resubmitted"}
+    assert set(told[again]) == {
+        "dated by the shop",
+        "arrived",
+        "archived",
+        "delivered",
+        "recognised as a duplicate",
+    }
+    assert set(told[conflict]) == {"dated by the shop", "arrived", "archived", "delivered", "quarantined"}
+    (stored,) = (one for one in steps if one["what"] == "stored")
+    assert stored["event_id"] == item["EventID"]
+    assert item["ReceivedAt"] < stored["at"] < steps[-1]["at"]
+    archived = [one for one in steps if one["what"] == "archived" and one["event_id"] == item["EventID"]]
+    assert archived[0]["where"] == item["ArchiveKey"] and archived[0]["detail"].startswith("line ")
+    assert steps == sorted(steps, key=lambda one: one["at"])
+    shown = orders("trace", order_id).stdout
+    assert "recognised as a duplicate" in shown and item["EventID"] in shown
+
+
+def test_a_trace_tells_of_giving_up_and_bringing_back(laptop: Laptop, orders: Orders) -> None:
+    order_id = new_id()
+    key = give_up(laptop.cloud, laptop.stack, given_up([order_id]))
+    steps = steps_of(orders, order_id)
+    assert [one["what"] for one in steps] == ["arrived", "given up by AWS", "not accounted for yet"]
+    orders("failures", "redrive")
+    steps = steps_of(orders, order_id)
+    assert {"given up by AWS", "redriven", "archived", "stored"} <= {one["what"] for one in steps}
+    assert key in {one["where"] for one in steps}
+
+
+def test_a_trace_of_nothing_is_one_line_and_a_hint(orders: Orders) -> None:
+    error, hint = orders("trace", "no-such-order", status=1).stderr.splitlines()[-2:]
+    assert error == "error: nothing is known of order no-such-order"
+    assert hint.startswith("hint:")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_amiss_after_all_that(laptop: Laptop) -> Iterator[None]:
+    yield
+    later = datetime.now(UTC) + GRACE + timedelta(minutes=1)
+    report = verify(laptop.cloud, laptop.stack, clock=lambda: later)
+    assert report.discrepancies == ()

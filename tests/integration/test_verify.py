@@ -1,0 +1,232 @@
+"""Verify names each thing that is not as it must be, and nothing else; repair mends what can be mended."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aws_kinesis_agg import aggregator
+
+from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.verify import GRACE, Report, verify, verify_and_repair
+from orderstream.pipeline.records import Record
+from tests.integration.pipe import Pipe, give_up
+
+
+def order(order_id: str, amount: str = "1", customer: str = "c") -> str:
+    return f'{{"order_id": "{order_id}", "customer_id": "{customer}", "amount": {amount}}}'
+
+
+def verified(pipe: Pipe, *, later: timedelta = timedelta(0), span: Span = ALWAYS) -> Report:
+    return verify(pipe.cloud, pipe.stack, span, clock=lambda: datetime.now(UTC) + later)
+
+
+def found(report: Report) -> set[tuple[str, str]]:
+    return {(one.kind, one.id) for one in report.discrepancies}
+
+
+def items(pipe: Pipe) -> dict[str, Any]:
+    scanned = pipe.cloud.dynamodb.scan(TableName="Orders")["Items"]
+    return {item["OrderID"]["S"]: item for item in scanned}
+
+
+LATER = GRACE + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_a_pipeline_that_worked_has_no_discrepancies_and_every_record_its_fate(
+    cloud: Cloud, layout: str
+) -> None:
+    pipe = Pipe(cloud, layout=layout)
+    maker = aggregator.RecordAggregator()
+    for data in (order("G"), order("H"), "bad"):
+        maker.add_user_record("k", data)
+    aggregate = maker.clear_and_get().get_contents()[2]
+    compressed = gzip.compress(order("Z").encode())
+    nameless = '{"customer_id": "c", "amount": 3}'
+    pipe.put(order("A"), order("A"), order("A", "2"), "bad", "", nameless, compressed, aggregate)
+    pipe.process()
+    report = verified(pipe, later=LATER)
+    assert report.discrepancies == ()
+    counts = report.counts
+    assert (counts.stored, counts.duplicates, counts.conflicts, counts.invalid) == (5, 1, 1, 3)
+    assert (counts.streamed, counts.items, report.on_their_way) == (10, 5, 0)
+    assert counts.archived == (10 if layout == "batch" else 5)
+
+
+def test_a_redelivery_in_other_batches_is_no_discrepancy(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(order("A"), order("B"), "bad", order("C"))
+    records = pipe.records()
+    pipe.process(records[:2])
+    pipe.process(records[1:])
+    pipe.process(records)
+    report = verified(pipe, later=LATER)
+    assert report.discrepancies == ()
+    assert (report.counts.archived, report.counts.stored, report.counts.duplicates) == (4, 3, 0)
+
+
+def test_a_record_that_is_in_the_archive_alone_is_missing_until_it_is_repaired(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    events = pipe.put(order("A"), order("B", "2.50"), "bad", order("A", "9"))
+    pipe.process()
+    before = items(pipe)
+    cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "B"}})
+    (quarantine,) = pipe.keys("quarantine/")
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=quarantine)
+    wrong = {("missing", event) for event in (events[1], events[2], events[3])}
+    assert found(verified(pipe, later=LATER)) == wrong
+
+    done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
+    assert (done.stored, done.quarantined, done.undone) == (1, 2, 0)
+    assert report.discrepancies == ()
+    assert items(pipe) == before, "mended to what it was"
+    assert (report.counts.conflicts, report.counts.invalid) == (1, 1)
+
+
+def test_a_repair_never_overwrites(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    pipe.put(order("A"))
+    pipe.process()
+    cloud.dynamodb.update_item(
+        TableName="Orders",
+        Key={"OrderID": {"S": "A"}},
+        UpdateExpression="SET Fingerprint = :other",
+        ExpressionAttributeValues={":other": {"S": "00" * 16}},
+    )
+    before = items(pipe)
+    _, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
+    assert items(pipe) == before
+    # The record is in quarantine now as the conflict that it is; what is wrong with the item stays.
+    assert found(report) == {("differs", "A")}
+    assert report.counts.conflicts == 1
+
+
+def test_a_record_that_nothing_was_done_with_is_on_its_way_and_then_not_archived(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    first, second = pipe.put(order("A"), order("B"))
+    pipe.process(pipe.records()[:1])
+    report = verified(pipe)
+    assert (report.on_their_way, report.discrepancies) == (1, ())
+    assert found(verified(pipe, later=LATER)) == {("not_archived", second)}
+    done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
+    assert (done.stored, report.discrepancies) == (1, ())
+    assert set(items(pipe)) == {"A", "B"}
+
+
+def test_behind_a_backlog_records_are_on_their_way_for_longer(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(order("A"))
+    now = datetime.now(UTC)
+    cloud.cloudwatch.put_metric_data(
+        Namespace="AWS/Lambda",
+        MetricData=[
+            {
+                "MetricName": "IteratorAge",
+                "Dimensions": [{"Name": "FunctionName", "Value": "F"}],
+                "Timestamp": now + LATER,
+                "Value": 600_000,
+            }
+        ],
+    )
+    report = verified(pipe, later=LATER + timedelta(seconds=1))
+    assert (report.on_their_way, report.discrepancies) == (1, ())
+
+
+def test_an_item_whose_object_is_gone_has_no_bytes(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(order("A"), order("B"))
+    pipe.process()
+    (key,) = pipe.keys("orders/")
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    assert found(verified(pipe, later=LATER)) == {("no_bytes", "A"), ("no_bytes", "B")}
+
+
+def test_bytes_that_were_changed_are_named_by_their_event_and_their_order(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    event, _ = pipe.put(order("A", "100"), order("B", "200"))
+    pipe.process()
+    (key,) = pipe.keys("orders/")
+    changed = gzip.decompress(pipe.body(key)).replace(b'"amount": 100', b'"amount": 999')
+    pipe.write(key, gzip.compress(changed))
+    assert {("altered", event), ("differs", "A")} <= found(verified(pipe, later=LATER))
+    assert "B" not in {one.id for one in verified(pipe, later=LATER).discrepancies}
+
+
+def test_two_objects_with_other_bytes_for_one_event_are_named(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(order("A", "100"))
+    (record,) = pipe.records()
+    pipe.process()
+    key = pipe.keys("orders/")[0]
+    changed = gzip.decompress(pipe.body(key)).replace(b": 100", b": 101")
+    pipe.write(key.replace("-", "_"), gzip.compress(changed))
+    assert ("altered", record.event_id) in found(verified(pipe, later=LATER))
+
+
+def test_an_object_that_is_cut_off_is_named_and_the_lines_before_the_cut_count(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(*(order(f"A{number}", customer=f"c{number * 7919}") for number in range(500)))
+    pipe.process()
+    (key,) = pipe.keys("orders/")
+    pipe.write(key, pipe.body(key)[:-2000])
+    report = verified(pipe, later=LATER)
+    assert ("damaged", key) in found(report)
+    assert 0 < len([one for one in report.discrepancies if one.kind == "no_bytes"]) < 500
+    pipe.write(key, b"nothing like it")
+    assert ("damaged", key) in found(verified(pipe, later=LATER))
+
+
+def test_one_event_that_became_two_items_is_named(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    (event,) = pipe.put(order("A"))
+    pipe.process()
+    cloud.dynamodb.put_item(TableName="Orders", Item=items(pipe)["A"] | {"OrderID": {"S": "A-again"}})
+    report = verified(pipe, later=LATER)
+    assert found(report) == {("twice", event)}
+    assert "A, A-again" in report.discrepancies[0].detail
+
+
+def test_an_item_that_nobody_sent_is_named(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(order("A"))
+    pipe.process()
+    cloud.dynamodb.put_item(TableName="Orders", Item={"OrderID": {"S": "forged"}, "OrderAmount": {"N": "1"}})
+    assert found(verified(pipe, later=LATER)) == {("no_bytes", "forged")}
+
+
+def test_what_aws_gave_up_is_told_from_what_is_missing(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    first, second = pipe.put(order("A"), order("B"))
+    key = give_up(cloud, pipe.stack, pipe.records()[1:])
+    report = verified(pipe, later=LATER)
+    assert found(report) == {("not_archived", first), ("given_up", second)}
+    assert key in next(one.detail for one in report.discrepancies if one.kind == "given_up")
+    assert report.counts.given_up == 1
+
+
+def test_only_what_arrived_in_the_span_is_looked_at(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    now = datetime.now(UTC).replace(microsecond=0)
+    old = [
+        Record(
+            f"shardId-old:{number}", "shardId-old", str(number), "k", now - timedelta(days=2), data.encode()
+        )
+        for number, data in enumerate((order("old"), "bad"), start=1)
+    ]
+    pipe.process(old)
+    pipe.put(order("new"))
+    pipe.process()
+    for order_id in ("old", "new"):
+        cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
+    recent, past = Span(since=now - timedelta(hours=3)), Span(until=now - timedelta(hours=3))
+    assert {one.kind for one in verified(pipe, later=LATER, span=recent).discrepancies} == {"missing"}
+    assert len(verified(pipe, later=LATER, span=recent).discrepancies) == 1
+    assert found(verified(pipe, later=LATER, span=past)) == {("missing", "shardId-old:1")}
+    assert len(verified(pipe, later=LATER).discrepancies) == 2

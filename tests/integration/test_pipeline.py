@@ -11,7 +11,7 @@ from aws_kinesis_agg import aggregator
 from orderstream.client import OrderProducer
 from orderstream.errors import NotFoundError
 from orderstream.local.laptop import ACCOUNT, REGION, SECRET, Laptop
-from orderstream.ops.ledger import Ledger
+from orderstream.ops import bucket
 from orderstream.ops.query import get_order, list_orders, raw_order
 from orderstream.ops.samples import BAD
 from orderstream.pipeline.lines import Line, raw_of
@@ -26,7 +26,8 @@ def found_order(laptop: Laptop, order_id: str) -> dict[str, Any] | None:
 
 
 def quarantined(laptop: Laptop) -> dict[str, Line]:
-    return {line.event_id: line for line in Ledger(laptop.cloud, laptop.stack).lines("quarantine/")}
+    entries = bucket.hourly(laptop.cloud, laptop.stack, "quarantine")
+    return {line.event_id: line for _, _, line in bucket.lines(laptop.cloud, laptop.stack, entries)}
 
 
 def put(laptop: Laptop, data: bytes, key: str = "k") -> str:
@@ -119,7 +120,9 @@ def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a
     assert str(item["OrderAmount"]) == "19.9"
     assert line.stored is not None and line.stored["EventID"] == item["EventID"]
     mine = [
-        entry for entry in Ledger(laptop.cloud, laptop.stack).lines("orders/") if entry.order_id == order_id
+        line
+        for _, _, line in bucket.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
+        if line.order_id == order_id
     ]
     assert len(mine) == 6, "every copy is in the archive"
 

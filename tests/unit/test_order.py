@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from orderstream.domain.checks import MAX_REASONS
 from orderstream.domain.decode import AGGREGATE_MAGIC, Decoded, decode
 from orderstream.domain.order import MAX_BYTES, Item
 
@@ -326,3 +327,10 @@ def test_a_refused_order_still_names_the_id_it_claims() -> None:
     assert decode(b'{"order_id": "A-1", "amount": 1}').claimed_id == "A-1"
     assert decode(b'{"order_id": "A-1", "customer_id": "c", "amount": NaN}').claimed_id == "A-1"
     assert decode(b'{"order_id": 7, "amount": 1}').claimed_id is None
+
+
+@pytest.mark.parametrize("line", ["{}", "0"])
+def test_reasons_that_nobody_can_read_are_not_listed(line: str) -> None:
+    found = reasons(with_field("items", f"[{','.join([line] * 10_000)}]"))
+    assert len(found) == MAX_REASONS + 1
+    assert found[-1] == ("$", "more_reasons")

@@ -1,8 +1,9 @@
 """Every answer of a batch is taken by its index: stored, there before, refused, or to be tried again."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from orderstream.errors import CloudError
 from orderstream.pipeline.table import OrderTable, Outcome, Result, attribute_value, plain_value
 from tests.fakes import FakeDynamo, client_error
+
+T = TypeVar("T")
 
 
 class Clock:
@@ -100,6 +103,19 @@ def test_calls_stop_when_the_time_is_over() -> None:
     dynamo.fault = spend
     outcomes = insert(dynamo, [order(str(n)) for n in range(100)], clock)
     assert results(outcomes) == [Result.STORED] * 75 + [Result.UNDONE] * 25
+
+
+def test_comparing_stops_when_the_time_is_over() -> None:
+    clock = Clock()
+
+    def slowly(call: str, effect: Callable[[], T]) -> T:
+        clock.left -= 25 if call == "batch_get_item" else 0
+        return effect()
+
+    dynamo = FakeDynamo(around=slowly)
+    orders = [order(str(n)) for n in range(350)]
+    insert(dynamo, orders, clock)
+    assert results(insert(dynamo, orders, clock)) == [Result.DUPLICATE] * 300 + [Result.UNDONE] * 50
 
 
 def test_an_item_that_dynamodb_never_takes_is_refused_alone() -> None:

@@ -9,6 +9,10 @@ from orderstream.domain.values import Refused, kind
 
 T = TypeVar("T")
 
+# More than anyone reads. A record of many tiny lines, each wrong in three ways, would otherwise leave
+# a hundred times its own size in the quarantine.
+MAX_REASONS = 100
+
 
 class Reason(msgspec.Struct, frozen=True):
     """One broken rule: the `path` of the value ("$.amount"), a stable `code`, a `message` for people."""
@@ -27,7 +31,7 @@ class Checks:
     def required(self, path: str, value: Any, rule: Callable[[Any], T]) -> T | None:
         """`rule(value)`, or None with a reason noted; absent and null are reasons."""
         if value is None:
-            self.reasons.append(Reason(path, "missing", "is required"))
+            self._note(Reason(path, "missing", "is required"))
             return None
         return self.optional(path, value, rule)
 
@@ -38,7 +42,7 @@ class Checks:
         try:
             return rule(value)
         except Refused as refused:
-            self.reasons.append(Reason(path, refused.code, refused.message))
+            self._note(Reason(path, refused.code, refused.message))
             return None
 
     def optional_list(
@@ -48,13 +52,15 @@ class Checks:
         if value is None:
             return None
         if not isinstance(value, list):
-            self.reasons.append(Reason(path, "not_an_array", f"must be an array, not {kind(value)}"))
+            self._note(Reason(path, "not_an_array", f"must be an array, not {kind(value)}"))
             return None
         elements: list[T] = []
         for number, entry in enumerate(value):
+            if len(self.reasons) > MAX_REASONS:
+                return None
             here = f"{path}[{number}]"
             if not isinstance(entry, dict):
-                self.reasons.append(Reason(here, "not_an_object", f"must be an object, not {kind(entry)}"))
+                self._note(Reason(here, "not_an_object", f"must be an object, not {kind(entry)}"))
                 continue
             element = read(here, entry, self)
             if element is not None:
@@ -64,4 +70,10 @@ class Checks:
     def that(self, path: str, holds: bool, code: str, message: str) -> None:
         """Note a reason unless `holds`."""
         if not holds:
-            self.reasons.append(Reason(path, code, message))
+            self._note(Reason(path, code, message))
+
+    def _note(self, reason: Reason) -> None:
+        if len(self.reasons) < MAX_REASONS:
+            self.reasons.append(reason)
+        elif len(self.reasons) == MAX_REASONS:
+            self.reasons.append(Reason("$", "more_reasons", f"has more than {MAX_REASONS} faults"))

@@ -15,12 +15,13 @@ from typing import Any
 from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
 from orderstream.local.laptop import Laptop
+from orderstream.ops.books import Books
 from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.ledger import Accounts, Ledger
 from orderstream.ops.query import Item, get_order, raw_order
 from orderstream.ops.samples import Kind, Sample, samples
 from orderstream.ops.send import Tally, simulate
 from orderstream.ops.stack import Stack
+from orderstream.ops.verify import Report, read_archive, read_items, read_quarantine, verify
 from orderstream.pipeline import telemetry
 
 SEED = 20_261_122
@@ -35,7 +36,7 @@ class Outcome:
 
     sent: int
     expected: Mapping[Kind, int]
-    accounts: Accounts
+    report: Report
     orders_per_second: float
     latency_p50: float
     latency_p99: float
@@ -45,11 +46,12 @@ class Outcome:
     @property
     def agrees(self) -> bool:
         """Whether every record is accounted for, and every count is what was sent on purpose."""
-        found = self.accounts
+        found = self.report.counts
         counts = (found.stored, found.duplicates, found.conflicts, found.invalid)
         kinds: tuple[Kind, ...] = ("order", "duplicate", "conflict", "bad")
         wanted = tuple(self.expected.get(kind, 0) for kind in kinds)
-        return counts == wanted and found.archived == self.sent and not found.unaccounted
+        everywhere = found.archived == found.streamed == self.sent
+        return counts == wanted and everywhere and not self.report.discrepancies
 
 
 def sample_traffic(records: int) -> Iterator[Sample]:
@@ -69,13 +71,13 @@ def run_demo(
     is. Raises OrderstreamError if there is no progress for a minute.
     """
     cloud, stack = laptop.cloud, laptop.stack
-    ledger = Ledger(cloud, stack)
     started = datetime.now(UTC)
     records = iter(traffic)
-    first = _send_and_follow(laptop, ledger, islice(records, WAKING), float("inf"), progress)
-    begin = time.monotonic()
-    rest = _send_and_follow(laptop, ledger, records, rate, progress)
-    accounts = _await_accounts(laptop, ledger)
+    with Books() as books:
+        first = _send_and_follow(laptop, books, islice(records, WAKING), float("inf"), progress)
+        begin = time.monotonic()
+        rest = _send_and_follow(laptop, books, records, rate, progress)
+        _await_fates(laptop, books)
     seconds = time.monotonic() - begin
     # Stopping it sends the metrics that it still holds.
     laptop.event_source.stop()
@@ -84,7 +86,7 @@ def run_demo(
     return Outcome(
         sent=first.read + rest.read,
         expected=Counter(first.kinds) + Counter(rest.kinds),
-        accounts=accounts,
+        report=verify(cloud, stack),
         orders_per_second=rest.read / seconds,
         latency_p50=p50,
         latency_p99=p99,
@@ -95,14 +97,14 @@ def run_demo(
 
 def _send_and_follow(
     laptop: Laptop,
-    ledger: Ledger,
+    books: Books,
     traffic: Iterable[Sample],
     rate: float,
     progress: Callable[[int, int], None],
 ) -> Tally:
     """Send, and return when the archive has all of it."""
     stop = threading.Event()
-    before = ledger.archived()
+    before = _archived(laptop, books)
     seen = Tally()
 
     def send() -> Tally:
@@ -112,7 +114,7 @@ def _send_and_follow(
     with ThreadPoolExecutor(1) as threads:
         sending = threads.submit(send)
         try:
-            for archived in _following(laptop, ledger):
+            for archived in _following(laptop, books):
                 progress(archived, before + seen.read)
                 if sending.done() and archived >= before + sending.result().sent:
                     break
@@ -123,12 +125,12 @@ def _send_and_follow(
     return seen
 
 
-def _following(laptop: Laptop, ledger: Ledger) -> Iterator[int]:
+def _following(laptop: Laptop, books: Books) -> Iterator[int]:
     """How many records the archive has, again and again; raises when that stands still for a minute."""
     latest, moved = -1, time.monotonic()
     while True:
         laptop.check()
-        archived = ledger.archived()
+        archived = _archived(laptop, books)
         if archived > latest:
             latest, moved = archived, time.monotonic()
         if time.monotonic() - moved > PATIENCE_SECONDS:
@@ -140,14 +142,22 @@ def _following(laptop: Laptop, ledger: Ledger) -> Iterator[int]:
         time.sleep(0.2)
 
 
-def _await_accounts(laptop: Laptop, ledger: Ledger) -> Accounts:
+def _archived(laptop: Laptop, books: Books) -> int:
+    read_archive(books, laptop.cloud, laptop.stack)
+    return books.archived
+
+
+def _await_fates(laptop: Laptop, books: Books) -> None:
     # Archived is not yet inserted. The whole table is read here, and slows down what it looks at: so
     # only at the end.
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while (accounts := ledger.accounts()).unaccounted and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
         laptop.check()
+        read_items(books, laptop.cloud, laptop.stack)
+        read_quarantine(books, laptop.cloud, laptop.stack)
+        if not books.fates().get("open"):
+            return
         time.sleep(0.2)
-    return accounts
 
 
 def latency_percentiles(cloud: Cloud, stack: Stack, *, since: datetime) -> tuple[float, float]:

@@ -65,8 +65,9 @@ CREATE VIEW fate AS
 # An item's bytes are in the object that it names: under its event or, where the object is one
 # order's, under the event that came first.
 _UNPROVED = """
-    FROM item JOIN object ON object.id = item.object LEFT JOIN archived AS line
-    ON line.object = item.object AND (line.event = item.event OR line.single)
+    FROM item JOIN object ON object.id = item.object
+    LEFT JOIN archived AS line ON line.event = item.event AND line.object = item.object
+    LEFT JOIN archived AS only ON only.single AND only.object = item.object
 """
 
 
@@ -235,14 +236,15 @@ class Books:
             (
                 "no_bytes",
                 "SELECT item.order_id, 'the item names event ' || item.event || ' in ' || key ||"
-                f" ', which is not there' {_UNPROVED} WHERE line.event IS NULL"
+                f" ', which is not there' {_UNPROVED} WHERE coalesce(line.event, only.event) IS NULL"
                 " AND item.arrived >= ? AND item.arrived < ?",
                 span,
             ),
             (
                 "differs",
                 "SELECT item.order_id, 'the bytes in ' || key || ' are not those that the item was made of'"
-                f" {_UNPROVED} WHERE line.fingerprint IS NOT item.fingerprint AND line.event IS NOT NULL"
+                f" {_UNPROVED} WHERE coalesce(line.fingerprint, only.fingerprint) IS NOT item.fingerprint"
+                " AND coalesce(line.event, only.event) IS NOT NULL"
                 " AND item.arrived >= ? AND item.arrived < ?",
                 span,
             ),
@@ -255,7 +257,7 @@ class Books:
             (
                 "altered",
                 "SELECT event, 'two objects of the archive have other bytes for it' FROM archived"
-                " GROUP BY event HAVING count(DISTINCT content) > 1",
+                " GROUP BY event HAVING min(content) != max(content)",
                 (),
             ),
             (

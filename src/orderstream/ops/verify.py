@@ -90,7 +90,7 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
     records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
     books.enter_streamed(_counted(records, "records of the stream", progress))
     read_archive(books, cloud, stack, span, progress=progress)
-    books.enter_items(_counted(_items(cloud, stack), "items", progress))
+    read_items(books, cloud, stack, progress=progress)
     read_quarantine(books, cloud, stack, span, progress=progress)
     since = utc_text(span.since) if span.since else _EARLIEST
     until = utc_text(span.until) if span.until else _LATEST
@@ -109,14 +109,19 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
 
 
 def read_archive(
-    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress
+    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
 ) -> None:
     """Enter the objects of the archive that were not entered before."""
     _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.enter_archived, span, progress)
 
 
+def read_items(books: Books, cloud: Cloud, stack: Stack, *, progress: Progress = _silent) -> None:
+    """Enter the items of the table, all of them."""
+    books.enter_items(_counted(_items(cloud, stack), "items", progress))
+
+
 def read_quarantine(
-    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress
+    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
 ) -> None:
     """Enter the objects of the quarantine that were not entered before."""
 

@@ -213,7 +213,7 @@ class OrderTable:
             # An answer in parts is nothing unusual; an answer with nothing is a throttled table.
             attempt = 0 if items or not again else attempt + 1
             pause = self._pause(attempt) if attempt else 0.0
-            if again and pause >= seconds_left():
+            if (again or unread) and pause >= seconds_left():
                 return found
             self._sleep(pause)
             unread = again + unread

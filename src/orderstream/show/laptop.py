@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.markup import escape
 from rich.table import Table
 
 from orderstream.show.console import err, out, print_json
@@ -12,6 +13,8 @@ from orderstream.show.orders import order
 if TYPE_CHECKING:
     from orderstream.local.demo import Outcome
     from orderstream.ops.tpch import Totals
+
+MOST_DISCREPANCIES = 20
 
 
 def ready(port: int, usual_port: int) -> None:
@@ -36,13 +39,13 @@ def exports(environment: dict[str, str], *, as_json: bool) -> None:
 
 def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: bool) -> None:
     """The demo's account."""
-    found = result.accounts
+    found = result.report.counts
     rows: dict[str, int | float] = {
         "sent": result.sent,
         "stored": found.stored,
         "duplicates": found.duplicates,
         "conflicts": found.conflicts,
-        "quarantined": found.quarantined,
+        "quarantined": found.conflicts + found.invalid,
         "archived": found.archived,
         "orders/s": round(result.orders_per_second),
         "latency p50 ms": round(result.latency_p50),
@@ -71,6 +74,8 @@ def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: b
         expected = wanted.get(name)
         table.add_row(name, f"{value:,}", "" if expected is None else f"{expected:,}")
     out.print(table)
+    for one in result.report.discrepancies[:MOST_DISCREPANCIES]:
+        err.print(f"[red]{one.kind}[/red] {one.id}: {escape(one.detail)}", soft_wrap=True)
     out.print("One of them, as stored:")
     order(result.order, as_json=False)
     out.print("and as sent:")

@@ -1,0 +1,196 @@
+"""Does verify's memory or its time for an order grow with the archive? Each size in a process of its own.
+
+`python -m bench.verify_growth` prints a table for 10,000, 100,000 and 1,000,000 orders. Objects, items
+and records are made as they are asked for, by the code that the function runs; everything else is what
+`orders verify` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from rich.console import Console
+from rich.table import Table
+
+from orderstream.domain.decode import decode
+from orderstream.domain.identity import batch_key, event_id, hour_of
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Stack
+from orderstream.ops.verify import verify
+from orderstream.pipeline.lines import line_of, pack
+from orderstream.pipeline.records import Record
+
+BATCH = 1000
+PAGE = 1000
+SHARD = "shardId-000000000000"
+START = datetime(2026, 11, 1, tzinfo=UTC)
+SIZES = (10_000, 100_000, 1_000_000)
+
+
+class Generated:
+    """An account of AWS in which so many orders were processed and one in a hundred was quarantined."""
+
+    def __init__(self, orders: int) -> None:
+        self.orders = orders
+        self.s3 = self.dynamodb = self.kinesis = self.cloudwatch = self
+        self.exceptions = self
+        self.NoSuchKey = KeyError
+
+    def record(self, number: int) -> Record:
+        """Record `number`: an order of some 300 bytes, or one with an amount that is none."""
+        amount = "-1" if self.is_bad(number) else f"{number % 9973 + 1}.25"
+        data = (
+            f'{{"order_id": "{number:032x}", "customer_id": "C{number % 5000:05d}", "amount": {amount},'
+            f' "currency": "EUR", "note": "{"x" * 180}"}}'
+        ).encode()
+        sequence_number = f"4957{number:052d}"
+        arrived_at = START + timedelta(seconds=number // 100)
+        return Record(event_id(SHARD, sequence_number), SHARD, sequence_number, "k", arrived_at, data)
+
+    def is_bad(self, number: int) -> bool:
+        return number % 100 == 99
+
+    def batch(self, start: int) -> list[Record]:
+        return [self.record(number) for number in range(start, min(start + BATCH, self.orders))]
+
+    def key(self, prefix: str, batch: list[Record]) -> str:
+        numbers = [record.sequence_number for record in batch]
+        hour = hour_of(batch[0].arrived_at)
+        return batch_key(prefix, hour, SHARD, numbers, [record.event_id for record in batch])
+
+    def get_paginator(self, operation: str) -> Any:
+        return {"list_objects_v2": Objects, "scan": Items, "list_shards": Shards}[operation](self)
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        prefix, start = Key.partition("/")[0], int(Key.split("-")[-3][4:]) // BATCH * BATCH
+        lines = []
+        for record in self.batch(start):
+            what = decode(record.data)
+            more: dict[str, Any] = {"order_id": what.claimed_id if what.order else None}
+            if prefix == "quarantine":
+                if what.order:
+                    continue
+                more |= {"reasons": [{"path": "$.amount", "code": "not_positive", "message": "no"}]}
+            lines.append(line_of(record, json=what.json, **more))
+        return {"Body": io.BytesIO(pack(lines))}
+
+    def get_shard_iterator(self, **request: Any) -> dict[str, Any]:
+        return {"ShardIterator": "0"}
+
+    def get_records(self, ShardIterator: str, Limit: int) -> dict[str, Any]:
+        """An empty stream: what it held is older than its retention."""
+        return {"Records": [], "MillisBehindLatest": 0, "NextShardIterator": "0"}
+
+    def get_metric_statistics(self, **request: Any) -> dict[str, Any]:
+        return {"Datapoints": []}
+
+
+class Shards:
+    def __init__(self, of: Generated) -> None:
+        pass
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        yield {"Shards": [{"ShardId": SHARD}]}
+
+
+class Objects:
+    """The pages of a listing."""
+
+    def __init__(self, of: Generated) -> None:
+        self.of = of
+
+    def paginate(self, Prefix: str, **request: Any) -> Iterator[dict[str, Any]]:
+        prefix = Prefix.partition("/")[0]
+        if not Prefix.endswith("/year="):
+            return
+        for start in range(0, self.of.orders, BATCH):
+            entry = {
+                "Key": self.of.key(prefix, self.of.batch(start)),
+                "ETag": str(start),
+                "Size": 0,
+                "LastModified": START,
+            }
+            yield {"Contents": [entry]}
+
+
+class Items:
+    """The pages of a scan: in the order of a hash, as a table's are."""
+
+    def __init__(self, of: Generated) -> None:
+        self.of = of
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        step = 7919
+        for first in range(step):
+            numbers = range(first, self.of.orders, step)
+            yield {"Items": [self._item(number) for number in numbers if not self.of.is_bad(number)]}
+
+    def _item(self, number: int) -> dict[str, Any]:
+        record = self.of.record(number)
+        fields = {
+            "OrderID": f"{number:032x}",
+            "EventID": record.event_id,
+            "ArchiveKey": self._key(number // BATCH * BATCH),
+            "Fingerprint": decode(record.data).fingerprint,
+            "ReceivedAt": "2026-11-01T00:00:00.000000Z",
+        }
+        return {name: {"S": value} for name, value in fields.items()}
+
+    def _key(self, start: int) -> str:
+        if start not in self._keys:
+            self._keys[start] = self.of.key("orders", self.of.batch(start))
+        return self._keys[start]
+
+    _keys: dict[int, str] = {}
+
+
+def measure(orders: int) -> dict[str, float]:
+    """Verify so many orders in this process: seconds, and the most memory it ever had (MB)."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.perf_counter()
+    stack = Stack("test", "S", "T", None, "bucket", "F", "mapping")
+    report = verify(cast(Cloud, Generated(orders)), stack)
+    seconds = time.perf_counter() - begin
+    assert report.discrepancies == (), report.discrepancies[:3]
+    assert report.counts.archived == orders
+    assert report.counts.stored + report.counts.invalid == orders
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"seconds": seconds, "peak_mb": peak / 1024, "start_mb": before / 1024}
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure(options.one)))
+        return
+    table = Table("orders", "seconds", "µs an order", "at the start MB", "at most MB", title="orders verify")
+    for column in table.columns:
+        column.justify = "right"
+    for orders in options.orders:
+        command = [sys.executable, "-m", "bench.verify_growth", "--one", str(orders)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        table.add_row(
+            f"{orders:,}",
+            f"{found['seconds']:.1f}",
+            f"{found['seconds'] / orders * 1e6:.0f}",
+            f"{found['start_mb']:.0f}",
+            f"{found['peak_mb']:.0f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

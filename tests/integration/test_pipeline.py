@@ -14,6 +14,7 @@ from orderstream.local.laptop import ACCOUNT, REGION, SECRET, Laptop
 from orderstream.ops import bucket
 from orderstream.ops.query import get_order, list_orders, raw_order
 from orderstream.ops.samples import BAD
+from orderstream.ops.trace import trace
 from orderstream.pipeline.lines import Line, raw_of
 from tests.integration.conftest import awaited
 
@@ -145,6 +146,8 @@ def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_
         conflict = awaited(lambda: quarantined(laptop).get(event))
         assert conflict.stored is not None and conflict.stored["ArchiveKey"] == item["ArchiveKey"]
         assert raw_order(cloud, laptop.stack, order_id) == first
+        told = [step.what for step in trace(cloud, laptop.stack, order_id).steps]
+        assert {"archived", "stored", "recognised as a duplicate", "quarantined"} < set(told)
     finally:
         cloud.lambda_.update_function_configuration(
             FunctionName=function, Environment={"Variables": configured}

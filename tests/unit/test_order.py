@@ -1,7 +1,6 @@
 """What is an order and what is not: every rule, with the reason and path that a shop gets to see."""
 
 import gzip
-import sys
 import tracemalloc
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -119,12 +118,19 @@ def test_half_a_surrogate_pair_is_no_json_wherever_it_stands(name: str) -> None:
     assert reasons(f'{{"customer_id": "c", "amount": 1, "{name}": "\\ud800"}}')[0] == ("$", "not_json")
 
 
-def test_an_order_of_any_depth_is_taken_or_refused() -> None:
-    # Close to the interpreter's limit it can be read, but not be written for its fingerprint any more.
-    limit = sys.getrecursionlimit()
-    for depth in (1, *range(limit - 100, limit + 10)):
-        nested = '{"a":' * depth + "1" + "}" * depth
-        assert reasons(with_field("unknown", nested)) in ([], [("$", "too_deep")])
+def test_an_order_nests_a_hundred_deep_at_most_whatever_the_stack_could_bear() -> None:
+    def nested(depth: int, opening: str, closing: str) -> str:
+        # The order itself is the first of them.
+        return with_field("unknown", opening * (depth - 1) + "1" + closing * (depth - 1))
+
+    for opening, closing in (('{"a":', "}"), ("[", "]")):
+        assert reasons(nested(100, opening, closing)) == []
+        for depth in (101, 500, *range(900, 1100), 60_000):
+            assert reasons(nested(depth, opening, closing)) == [("$", "too_deep")]
+
+
+def test_many_brackets_side_by_side_are_not_deep() -> None:
+    assert reasons(with_field("unknown", "[" + ",".join(["[{}]"] * 200) + "]")) == []
 
 
 def test_an_integer_too_long_for_the_parser_is_named_with_its_path() -> None:

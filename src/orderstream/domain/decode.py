@@ -16,6 +16,10 @@ from orderstream.domain.values import kind
 AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
 GZIP_MAGIC = b"\x1f\x8b"
 
+# Deeper than any order. The parser's own limit is that of the stack, which lies elsewhere in every program:
+# with it, one would take an order that another refuses.
+MAX_DEPTH = 100
+
 _DECODER = msgspec.json.Decoder(float_hook=Decimal)
 # What the decoder raises for bytes that are not JSON, are not UTF-8, or nest deeper than the stack.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -58,6 +62,9 @@ def decode(data: bytes) -> Decoded:
         # An exponent of so many digits that not even Decimal has room for it. What comes behind it was
         # not read, and so may be no JSON.
         return _refused(Reason("$", "number_out_of_range", "has a number beyond all bounds"))
+    # Most have few brackets: only where there are many, it takes a walk to know how deep they go.
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
+        return _refused(_TOO_DEEP)
     if not isinstance(document, dict):
         reason = Reason("$", "not_an_object", f"must be a JSON object, not {kind(document)}")
         return _refused(reason, json=data)
@@ -65,12 +72,7 @@ def decode(data: bytes) -> Decoded:
     found = model.read_fields(document, check)
     if found is None:
         return _refused(*check.reasons, claimed_id=_claimed_id(document), json=data)
-    try:
-        content = fingerprint(document, found)
-    except RecursionError:
-        # It is written from a little deeper in the stack than it was read.
-        return _refused(_TOO_DEEP)
-    return Decoded(found, (), found.order_id, content, data)
+    return Decoded(found, (), found.order_id, fingerprint(document, found), data)
 
 
 def _uncompressed(data: bytes) -> bytes:
@@ -81,6 +83,16 @@ def _uncompressed(data: bytes) -> bytes:
     if len(text) <= model.MAX_BYTES and (not reader.eof or reader.unused_data):
         raise zlib.error("it is cut off" if not reader.eof else "something follows it")
     return text
+
+
+def _depth(document: Any) -> int:
+    """How many arrays and objects are one inside the other."""
+    depth = 0
+    level = [document]
+    while level := [value for value in level if isinstance(value, dict | list)]:
+        depth += 1
+        level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
+    return depth
 
 
 def _diagnose(data: bytes, error: Exception) -> Decoded:

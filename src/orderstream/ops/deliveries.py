@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +12,7 @@ from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
 
 # By the template's default AWS delivers a record for 12 hours, and then gives it up.
-HOURS = 13
+DELIVERED_FOR = timedelta(hours=13)
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -47,17 +47,43 @@ class _LogLine(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_LogLine)
 
 
-def deliveries(cloud: Cloud, stack: Stack, place: Place) -> Iterator[Delivery]:
-    """The invocations that had the record, earliest first, as long as the log is kept."""
-    since = place.arrived_at - timedelta(seconds=1)
-    until = min(datetime.now(UTC), since + timedelta(hours=HOURS))
-    found: list[Delivery] = []
+def deliveries(cloud: Cloud, stack: Stack, places: Iterable[Place]) -> dict[Place, list[Delivery]]:
+    """The invocations that had each record, earliest first, as long as the log is kept."""
+    found: dict[Place, list[Delivery]] = {place: [] for place in places}
+    for shard_id, since, until, some in _windows(found):
+        for at, line in _log(cloud, stack, shard_id, since, until):
+            for place in some:
+                if _has(line, place):
+                    found[place].append(Delivery(at, line.request_id, _is_done(line, place)))
+    return {place: sorted(some, key=lambda delivery: delivery.at) for place, some in found.items()}
+
+
+def _windows(places: Iterable[Place]) -> Iterator[tuple[str, datetime, datetime, list[Place]]]:
+    """The times of the log to look at for the records of a shard: each once, however many records."""
+    waiting: list[Place] = []
+    for place in sorted(places, key=lambda place: (place.shard_id, place.arrived_at)):
+        last = waiting[-1] if waiting else place
+        if place.shard_id != last.shard_id or place.arrived_at > last.arrived_at + DELIVERED_FOR:
+            yield _window(waiting)
+            waiting = []
+        waiting.append(place)
+    if waiting:
+        yield _window(waiting)
+
+
+def _window(places: list[Place]) -> tuple[str, datetime, datetime, list[Place]]:
+    return places[0].shard_id, places[0].arrived_at, places[-1].arrived_at + DELIVERED_FOR, places
+
+
+def _log(
+    cloud: Cloud, stack: Stack, shard_id: str, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, _LogLine]]:
     with cloud_errors(f"cannot read the log of {stack.function}"):
         pages = cloud.logs.get_paginator("filter_log_events").paginate(
             logGroupName=f"/aws/lambda/{stack.function}",
             startTime=int(since.timestamp() * 1000),
-            endTime=int(until.timestamp() * 1000) + 1,
-            filterPattern=f'"{place.shard_id}"',
+            endTime=int(min(until, datetime.now(UTC)).timestamp() * 1000) + 1,
+            filterPattern=f'"{shard_id}"',
         )
         for page in pages:
             for event in page["events"]:
@@ -66,10 +92,7 @@ def deliveries(cloud: Cloud, stack: Stack, place: Place) -> Iterator[Delivery]:
                 except msgspec.MsgspecError:
                     # Lambda's own lines, and whatever else is printed.
                     continue
-                if _has(line, place):
-                    at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                    found.append(Delivery(at, line.request_id, _is_done(line, place)))
-    return iter(sorted(found, key=lambda delivery: delivery.at))
+                yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), line
 
 
 def _has(line: _LogLine, place: Place) -> bool:

@@ -82,15 +82,19 @@ def trace(
     since = max(filter(None, (span.since, instant(min(known)) if known else None)), default=None)
     _search_archive(cloud, stack, order_id, Span(since, span.until), events, progress)
     _search_failures(cloud, stack, order_id, Span(since, span.until), events)
-    if not events:
-        _search_stream(cloud, stack, order_id, span, events, progress)
+    if not events or any(key.endswith(".json") for one in events.values() for key, _, _ in one.archived):
+        # Nothing came to the archive yet or, with one object an order, the repeats never do.
+        _search_stream(cloud, stack, order_id, Span(since, span.until), events, progress)
     if not events and item is None:
         raise NotFoundError(
             f"nothing is known of order {order_id}",
             hint="an order sent without an id is called by its event, shardId-…:number",
         )
     marks = {entry.key.removeprefix(DONE): entry.modified for entry in done_marks(cloud, stack)}
-    steps = [step for event in events.values() for step in _steps(cloud, stack, event, item, marks)]
+    delivered = deliveries(cloud, stack, map(_place, events.values()))
+    steps = [
+        step for event in events.values() for step in _steps(event, item, delivered[_place(event)], marks)
+    ]
     steps += [_resubmitted(note) for note in notes]
     return Story(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")))
 
@@ -177,18 +181,22 @@ def _noted_record(events: dict[str, _Event], record: Record) -> _Event:
     return event
 
 
+def _place(event: _Event) -> Place:
+    shard_id, number = event.id.split(":")[:2]
+    objects = frozenset(key for key, _, _ in event.archived)
+    return Place(shard_id, number, instant(event.arrived_at), objects)
+
+
 def _steps(
-    cloud: Cloud, stack: Stack, event: _Event, item: Item | None, marks: dict[str, datetime]
+    event: _Event, item: Item | None, delivered: list[Delivery], marks: dict[str, datetime]
 ) -> Iterator[Step]:
     if event.dated:
         yield Step(utc_text(event.dated), "dated by the shop", event.id)
-    shard_id, number = event.id.split(":")[:2]
+    shard_id = event.id.partition(":")[0]
     yield Step(event.arrived_at, "arrived", event.id, shard_id, f"partition key {event.partition_key}")
     for key, line, modified in event.archived:
         # S3 keeps whole seconds, so that it may seem to come before the arrival.
         yield Step(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
-    place = Place(shard_id, number, instant(event.arrived_at), frozenset(key for key, _, _ in event.archived))
-    delivered = list(deliveries(cloud, stack, place))
     for delivery in delivered:
         what = "delivered" if delivery.done else "delivered, and reported as not done"
         yield Step(utc_text(delivery.at), what, event.id, "", f"request {delivery.request_id}")

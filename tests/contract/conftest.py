@@ -1,0 +1,56 @@
+"""What the contract is kept by: the fakes of the unit tests, and the real clients on MiniStack."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orderstream.local.ministack import MiniStack
+from orderstream.ops.cloud import Cloud
+from orderstream.pipeline.archive import ObjectStore
+from orderstream.pipeline.services import S3Store
+from tests.fakes import FakeDynamo, FakeStore
+from tests.integration.conftest import ministack
+
+__all__ = ["ministack"]
+
+TABLE = "Orders"
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def account(ministack: MiniStack) -> Cloud:
+    """One account for all of the contract: to make its clients takes longer than all that they do."""
+    return Cloud(ministack.endpoint_url, region="eu-west-1", access_key="000000000002", secret_key="test")
+
+
+@pytest.fixture(params=["fake", "ministack"])
+def store(request: pytest.FixtureRequest) -> ObjectStore:
+    """An empty bucket."""
+    if request.param == "fake":
+        return FakeStore()
+    real: Cloud = request.getfixturevalue("account")
+    bucket = f"contract-{next(_numbers)}"
+    real.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return S3Store(real.s3, bucket)
+
+
+@pytest.fixture(params=["fake", "ministack"])
+def dynamo(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A client of DynamoDB, with an empty table TABLE."""
+    if request.param == "fake":
+        yield FakeDynamo(table=TABLE)
+        return
+    real: Cloud = request.getfixturevalue("account")
+    real.dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield real.dynamodb
+    real.dynamodb.delete_table(TableName=TABLE)

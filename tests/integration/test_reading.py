@@ -1,0 +1,121 @@
+"""Reading what is kept: the stream as far as it is retained, and the bucket's objects of a span of time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from orderstream.errors import DamagedError
+from orderstream.ops import bucket, stream
+from orderstream.ops.bucket import Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.quarantine import find, quarantined
+from orderstream.pipeline.records import Record
+from tests.integration.pipe import Pipe
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def record(number: int, arrived_at: datetime, data: bytes = b"bad") -> Record:
+    return Record(f"shardId-1:{number}", "shardId-1", str(number), "k", arrived_at, data)
+
+
+def numbers(found: list[Record]) -> list[str]:
+    return [one.data.decode() for one in found]
+
+
+def test_the_stream_is_read_from_its_beginning_to_where_it_ended_at_the_call(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(*(str(number) for number in range(1234)))
+    assert numbers(list(stream.records(cloud, pipe.stack))) == [str(number) for number in range(1234)]
+
+
+def test_a_span_of_the_stream_is_from_since_to_before_until(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put("a", "b", "c")
+    first, second, third = pipe.records()
+    assert first.arrived_at < second.arrived_at < third.arrived_at
+
+    def read(since: datetime | None, until: datetime | None) -> list[str]:
+        return numbers(list(stream.records(cloud, pipe.stack, Span(since, until))))
+
+    assert read(second.arrived_at, None) == ["b", "c"]
+    assert read(None, third.arrived_at) == ["a", "b"]
+    assert read(second.arrived_at, third.arrived_at) == ["b"]
+    assert read(datetime.now(UTC) + timedelta(hours=1), None) == []
+
+
+def test_a_range_of_a_shard_is_read_with_both_its_ends(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put("a", "b", "c", "d")
+    places = [one.sequence_number for one in pipe.records()]
+    shard_id = pipe.records()[0].shard_id
+    found = stream.shard_records(cloud, pipe.stack, shard_id, places[1], places[2])
+    assert numbers(list(found)) == ["b", "c"]
+    assert list(stream.shard_records(cloud, pipe.stack, "shardId-000000000099", "1", "9")) == []
+
+
+def test_the_objects_of_a_span_are_those_of_its_hours(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    for hour in range(-2, 3):
+        pipe.process([record(10 + hour, NOON + timedelta(hours=hour, minutes=30))])
+
+    def hours(span: Span) -> list[int]:
+        entries = bucket.hourly(cloud, pipe.stack, "orders", span)
+        return [int(entry.key.partition("hour=")[2][:2]) for entry in entries]
+
+    assert hours(Span()) == [10, 11, 12, 13, 14]
+    assert hours(Span(since=NOON)) == [12, 13, 14]
+    assert hours(Span(until=NOON)) == [10, 11, 12], "an hour that began may hold something"
+    assert hours(Span(NOON + timedelta(minutes=59), NOON + timedelta(hours=1, minutes=1))) == [12, 13]
+
+
+def test_the_lines_of_a_span_are_exact_to_the_moment(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.process([record(number, NOON + timedelta(seconds=number)) for number in range(5)])
+    span = Span(NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
+    found = bucket.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "orders", span), span)
+    assert [(line.event_id, number) for _, number, line in found] == [("shardId-1:1", 2), ("shardId-1:2", 3)]
+
+
+def test_in_quarantine_a_record_is_there_once_however_often_it_was_delivered(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    records = [record(number, NOON) for number in range(1, 7)]
+    pipe.process(records)
+    pipe.process(records[2:])
+    pipe.process([records[0], records[5]])
+    assert len(pipe.keys("quarantine/")) == 3
+    found = [entry.line.event_id for entry in quarantined(cloud, pipe.stack)]
+    assert sorted(found) == [one.event_id for one in records]
+    for one in records:
+        assert find(cloud, pipe.stack, one.event_id).line.event_id == one.event_id
+
+
+def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.process([record(number, NOON, f"to find {number}".encode()) for number in range(20)])
+    entries = list(bucket.archive(cloud, pipe.stack))
+    found = list(bucket.lines_with(cloud, pipe.stack, entries, "to find 17"))
+    assert [(number, line.raw_text) for _, number, line in found] == [(18, "to find 17")]
+    assert list(bucket.lines_with(cloud, pipe.stack, entries, 'a "quote"')) == []
+
+
+def test_a_damaged_object_is_named(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.process([record(1, NOON)])
+    (key,) = pipe.keys("orders/")
+    pipe.write(key, pipe.body(key)[:-9])
+    entries = list(bucket.archive(cloud, pipe.stack))
+    with pytest.raises(DamagedError, match=key):
+        list(bucket.lines(cloud, pipe.stack, entries))
+    with pytest.raises(DamagedError, match=key):
+        list(bucket.lines_with(cloud, pipe.stack, entries, "x"))
+
+
+def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.process([record(1, NOON)])
+    entries = list(bucket.archive(cloud, pipe.stack))
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=entries[0].key)
+    assert list(bucket.lines(cloud, pipe.stack, entries)) == []

@@ -1,0 +1,206 @@
+"""Pipelines with one mistake each, of the kind that is easily made. The simulation must find every one."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from orderstream.domain.decode import Decoded
+from orderstream.errors import CloudError
+from orderstream.pipeline.archive import Archived, BatchArchive, OrderArchive
+from orderstream.pipeline.quarantine import Bad, Quarantine
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import Services
+from orderstream.pipeline.table import OrderTable, Outcome, Result, attribute_value
+from tests.fakes import FakeDynamo, FakeStore
+from tests.simulation.pipelines import Pipeline, Sleep, real_handle, real_services
+
+Seconds = Callable[[], float]
+Items = Sequence[dict[str, Any]]
+
+
+class PuttingTable(OrderTable):
+    """Writes whatever was there, as BatchWriteItem does."""
+
+    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+        for item in items:
+            self._client.items[item["OrderID"]] = {
+                name: attribute_value(value) for name, value in item.items()
+            }
+        return [Outcome(Result.STORED)] * len(items)
+
+
+class TrustingTable(OrderTable):
+    """Takes what is there for the same order, without a look at it."""
+
+    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+        return [
+            Outcome(Result.DUPLICATE, item) if outcome.result is Result.CONFLICT else outcome
+            for item, outcome in zip(items, super().insert(items, seconds_left), strict=True)
+        ]
+
+
+class RenamingTable(OrderTable):
+    """Gives an order without an id a new one at each attempt, as uuid4 would."""
+
+    _numbers = itertools.count()
+
+    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+        renamed = [
+            item | {"OrderID": f"new-{next(self._numbers)}"} if item["OrderID"] == item["EventID"] else item
+            for item in items
+        ]
+        return super().insert(renamed, seconds_left)
+
+
+class LateStore(FakeStore):
+    """Keeps what is put until `flush`."""
+
+    def __init__(self, store: FakeStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def flush(self) -> None:
+        for key, body in self.objects.items():
+            self._store.put(key, body)
+        self.objects.clear()
+
+
+class TableFirst(OrderTable):
+    """Has the archive written when the items are."""
+
+    late: LateStore
+
+    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+        outcomes = super().insert(items, seconds_left)
+        self.late.flush()
+        return outcomes
+
+
+class ReplacingStore(FakeStore):
+    """Takes a key that is taken."""
+
+    def __init__(self, store: FakeStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def put_new(self, key: str, body: bytes) -> bytes | None:
+        self._store.put(key, body)
+        return None
+
+
+class CarefreeQuarantine(Quarantine):
+    """Swallows errors."""
+
+    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
+        with contextlib.suppress(CloudError):
+            super().keep(entries, attempt)
+
+
+class ReasonlessQuarantine(Quarantine):
+    """Keeps the bytes, and not what was wrong with them."""
+
+    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
+        super().keep([msgspec.structs.replace(entry, reasons=()) for entry in entries], attempt)
+
+
+class ArchiveByRange(BatchArchive):
+    """Names an object by its first and last record, whichever others are in it."""
+
+    def __init__(self, store: FakeStore) -> None:
+        super().__init__(RenamingStore(store))
+
+    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
+        places = super().keep(records, decoded)
+        return {event: Archived(without_digest(place.key)) for event, place in places.items()}
+
+
+class RenamingStore(FakeStore):
+    def __init__(self, store: FakeStore) -> None:
+        super().__init__()
+        self._store = store
+
+    def put(self, key: str, body: bytes) -> None:
+        self._store.put(without_digest(key), body)
+
+
+def without_digest(key: str) -> str:
+    return re.sub(r"-[0-9a-f]+\.ndjson", ".ndjson", key)
+
+
+def with_table(kind: type[OrderTable]) -> Pipeline:
+    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
+        real = real_services(layout, dynamo, store, sleep)
+        table = kind(dynamo, "Orders", sleep=sleep, jitter=lambda: 1.0)
+        return msgspec.structs.replace(real, table=table)
+
+    return Pipeline(services)
+
+
+def with_quarantine(kind: type[Quarantine]) -> Pipeline:
+    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
+        return msgspec.structs.replace(real_services(layout, dynamo, store, sleep), quarantine=kind(store))
+
+    return Pipeline(services)
+
+
+def with_the_archive_last() -> Pipeline:
+    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
+        table = TableFirst(dynamo, "Orders", sleep=sleep)
+        table.late = LateStore(store)
+        real = real_services(layout, dynamo, store, sleep)
+        return msgspec.structs.replace(real, table=table, archive=BatchArchive(table.late))
+
+    return Pipeline(services)
+
+
+def with_objects_named_by_range() -> Pipeline:
+    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
+        real = real_services(layout, dynamo, store, sleep)
+        return msgspec.structs.replace(real, archive=ArchiveByRange(store))
+
+    return Pipeline(services)
+
+
+def with_a_replaced_archive() -> Pipeline:
+    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
+        real = real_services(layout, dynamo, store, sleep)
+        return msgspec.structs.replace(real, archive=OrderArchive(ReplacingStore(store)))
+
+    return Pipeline(services)
+
+
+def that_reports_nothing(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    real_handle(use, event, context)
+    return {"batchItemFailures": []}
+
+
+def that_reports_the_last(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    failures = real_handle(use, event, context)["batchItemFailures"]
+    return {"batchItemFailures": failures[-1:]}
+
+
+def that_logs_the_event(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    print(base64.b64decode(event["Records"][0]["kinesis"]["data"]))
+    return real_handle(use, event, context)
+
+
+# Each with the layout in which it shows, and the guarantee that it breaks.
+BROKEN: dict[str, tuple[str, Pipeline, str]] = {
+    "the table is written over": ("batch", with_table(PuttingTable), "G[13]"),
+    "what is there is taken for the same": ("batch", with_table(TrustingTable), "G1"),
+    "an order gets a new id at each attempt": ("batch", with_table(RenamingTable), "G2"),
+    "the archive is written last": ("batch", with_the_archive_last(), "G4"),
+    "the archive is written over": ("order", with_a_replaced_archive(), "G[34]"),
+    "errors of the quarantine are swallowed": ("batch", with_quarantine(CarefreeQuarantine), "G1"),
+    "the quarantine gives no reasons": ("batch", with_quarantine(ReasonlessQuarantine), "G5"),
+    "nothing is reported undone": ("batch", Pipeline(handle=that_reports_nothing), "G1"),
+    "only the last is reported undone": ("batch", Pipeline(handle=that_reports_the_last), "G1"),
+    "the event is logged": ("batch", Pipeline(handle=that_logs_the_event), "G8"),
+}

@@ -1,0 +1,43 @@
+"""The function that the simulation runs: the real one, and broken ones which it must find out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from orderstream.pipeline.archive import BatchArchive, OrderArchive
+from orderstream.pipeline.handler import handle_with
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.services import Services
+from orderstream.pipeline.settings import Settings
+from orderstream.pipeline.table import OrderTable
+from tests.fakes import FakeDynamo, FakeStore
+
+Sleep = Callable[[float], None]
+
+
+def real_services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
+    """As `orderstream.pipeline.services` puts them together, on fakes."""
+    return Services(
+        Settings(table="Orders", bucket="bucket", stack="orderstream", layout=layout),
+        OrderArchive(store) if layout == "order" else BatchArchive(store),
+        # Without chance: the same plan of faults must give the same run.
+        OrderTable(dynamo, "Orders", sleep=sleep, jitter=lambda: 1.0),
+        Quarantine(store),
+    )
+
+
+def real_handle(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return handle_with(use, event, context, cold=False)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A function: what it is made of, and how it is called."""
+
+    services: Callable[[str, FakeDynamo, FakeStore, Sleep], Services] = real_services
+    handle: Callable[[Services, dict[str, Any], Any], dict[str, Any]] = real_handle
+
+
+REAL = Pipeline()

@@ -1,0 +1,91 @@
+"""Each fault at each I/O step, one at a time: nothing is lost, and it is overcome when it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from orderstream.local.esm.lanes import Rules
+from tests.simulation.broken import with_objects_named_by_range
+from tests.simulation.faults import FAULTS, Fault
+from tests.simulation.guarantees import Broken
+from tests.simulation.pipelines import REAL, Pipeline
+from tests.simulation.traffic import Spec
+from tests.simulation.world import World
+
+RULES = Rules(batch_size=60, reports_failures=True)
+
+# More than one call of DynamoDB has room for, and something to compare in each of them.
+TRAFFIC = [
+    *(Spec("order", number) for number in range(4)),
+    *(Spec("anonymous", number) for number in range(30)),
+    *(Spec("order", number, variant=number % 2, spelling=1) for number in range(4)),
+    Spec("refused", 1),
+    Spec("bad", 2),
+    Spec("aggregate", 1, inner=(Spec("order", 7), Spec("bad", 3), Spec("order", 1, variant=2))),
+]
+
+
+def world(layout: str, happened: Counter[str], pipeline: Pipeline = REAL) -> World:
+    return World(layout=layout, shards=1, rules=RULES, pipeline=pipeline, happened=happened)
+
+
+def name_of(fault: Fault) -> str:
+    when = "every time" if fault.lasting else ("first time", "second time")[fault.nth]
+    return f"{fault}, {when}, {fault.size}"
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_a_fault_loses_nothing_and_is_overcome(layout: str, fault: Fault) -> None:
+    happened: Counter[str] = Counter()
+    here = world(layout, happened)
+    (shard,) = here.shards
+    # Half of it is there before.
+    here.send(shard, TRAFFIC[::2], lateness=0)
+    here.drain()
+    here.send(shard, TRAFFIC, lateness=0)
+    here.clock.now += 20
+    here.send(shard, TRAFFIC[::-1], lateness=0)
+    faults = [fault]
+    if fault.step == "compare" and fault.nth:
+        # Only an answer in parts makes it ask a second time.
+        faults.append(Fault("compare", "unprocessed", size=1))
+    for _ in range(2):
+        here.deliver(shard, 0, faults)
+        here.check()
+    assert happened[str(fault)], "it never struck"
+    here.drain()
+    here.check()
+    assert not any(what.startswith("discarded") for what in happened)
+
+
+def test_an_invocation_that_is_out_of_time_is_killed_and_its_batch_comes_again() -> None:
+    happened: Counter[str] = Counter()
+    here = world("batch", happened)
+    here.send(here.shards[0], TRAFFIC, lateness=0)
+    here.deliver(here.shards[0], 0, [Fault("insert", "slow", size=3, lasting=True)])
+    assert (happened["timeout"], here.shards[0].checkpoint) == (1, None)
+    here.drain()
+    here.check()
+
+
+def change_lanes(pipeline: Pipeline) -> None:
+    """Deliver, and deliver again in more lanes: a batch from the same record to the same has fewer in it."""
+    here = world("batch", Counter(), pipeline)
+    here.send(here.shards[0], [Spec("anonymous", number) for number in (0, 1, 2, 3, 4, 0)], lateness=0)
+    here.deliver(here.shards[0], 0)
+    here.restart(replace(RULES, parallelization_factor=3))
+    here.drain()
+    here.check()
+
+
+def test_g4_more_lanes_take_nothing_out_of_the_archive() -> None:
+    change_lanes(REAL)
+
+
+def test_the_simulation_finds_out_an_archive_named_by_its_first_and_last_record() -> None:
+    with pytest.raises(Broken, match="G4"):
+        change_lanes(with_objects_named_by_range())

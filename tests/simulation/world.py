@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 from orderstream.local.esm.failures import Invocation, Source, failure_record, object_body
-from orderstream.local.esm.kinesis_event import Origin, Record, entry, event_of
 from orderstream.local.esm.lanes import (
     Batch,
     Discarded,
@@ -29,6 +28,7 @@ from orderstream.local.esm.lanes import (
     with_records,
 )
 from orderstream.local.esm.outcomes import Failed, FailedFrom, Outcome, Refused, read_answer
+from orderstream.ops.kinesis_event import Origin, Record, entry, event_of
 from orderstream.pipeline.records import from_event
 from tests.fakes import FakeDynamo, FakeStore, Item
 from tests.simulation.faults import Clock, Crash, Fault, Run

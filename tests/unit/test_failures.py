@@ -10,8 +10,8 @@ from orderstream.local.esm.failures import (
     object_body,
     object_key,
 )
-from orderstream.local.esm.kinesis_event import Record, event_of
 from orderstream.local.esm.lanes import Discarded
+from orderstream.ops.kinesis_event import Record, event_of
 
 FUNCTION = "arn:aws:lambda:us-east-2:123456789012:function:myfunction"
 STREAM = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.local.esm.kinesis_event import Origin, Record, entry, event_of, event_size
+from orderstream.ops.kinesis_event import Origin, Record, entry, event_of, event_size
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/OrderStream"
 ROLE = "arn:aws:iam::000000000001:role/function"

@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_kinesis import KinesisClient
 
-from orderstream.local.esm.kinesis_event import Origin
 from orderstream.local.esm.shard_reader import ShardReader
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
+from orderstream.ops.kinesis_event import Origin
 
 ORIGIN = Origin("arn:aws:kinesis:eu-west-1:000000000001:stream/s", "shardId-000000000000", "")
 

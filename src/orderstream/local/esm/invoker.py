@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from orderstream.local.esm.failures import Invocation
 from orderstream.local.esm.faults import error_code, is_throttle
-from orderstream.local.esm.kinesis_event import Record, event_of
 from orderstream.local.esm.outcomes import Failed, Outcome, Refused, read_answer
+from orderstream.ops.kinesis_event import Record, event_of
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import ClientError
 
 from orderstream.local.esm.faults import error_code
-from orderstream.local.esm.kinesis_event import Origin, Record, entry
 from orderstream.local.esm.shards import Position
+from orderstream.ops.kinesis_event import Origin, Record, entry
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

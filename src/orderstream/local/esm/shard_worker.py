@@ -14,7 +14,6 @@ from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.failures import Invocation, Source
 from orderstream.local.esm.faults import is_passing, is_throttle
 from orderstream.local.esm.invoker import invoke
-from orderstream.local.esm.kinesis_event import Origin, Record
 from orderstream.local.esm.lanes import (
     Batch,
     Lane,
@@ -34,6 +33,7 @@ from orderstream.local.esm.metrics import MetricSender, iterator_age, metrics_of
 from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, ShardReader
 from orderstream.local.esm.shards import Position, Shard
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.kinesis_event import Origin, Record
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request walks through
 # all of them: at 10 calls a second those are 3,000, and a request takes some 9 ms. So all shards

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact test lint types lock clean
+.PHONY: help demo tpch artifact test lint types chaos fuzz growth lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,15 @@ artifact: .venv/ready ## build the function for AWS in build/function, where tem
 
 test: lint types .venv/ready ## every test, lint and type check
 	@$(BIN)/pytest -n 2 --dist worksteal
+
+chaos: .venv/ready ## faults in every call and killed processes while orders flow; one table of what came of it
+	@$(BIN)/python -m tests.chaos
+
+fuzz: .venv/ready ## a million generated records through decode and validate
+	@$(BIN)/python -m tests.fuzz --records 1000000
+
+growth: .venv/ready ## orders verify at 10,000, 100,000 and 1,000,000 orders: time and memory
+	@$(BIN)/python -m bench.verify_growth
 
 lint: .venv/ready
 	@$(BIN)/ruff check .

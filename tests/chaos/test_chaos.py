@@ -1,0 +1,34 @@
+"""Whatever goes wrong, every order that Kinesis acknowledged is one item, or in quarantine: G1, G2, G3.
+
+`python -m tests.chaos` plays all scenarios with thousands of orders; here are those that stand for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.chaos import crashes, wire_faults
+from tests.chaos.restart import play_restart
+from tests.chaos.scenarios import Scenario, play
+from tests.chaos.stage import Stage
+
+_REPRESENTATIVE = {
+    "answer-lost",
+    "everything",
+    "event-source-killed",
+    "function-killed",
+}
+SCENARIOS = [one for one in wire_faults.SCENARIOS + crashes.SCENARIOS if one.name in _REPRESENTATIVE]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_no_order_is_lost_or_doubled_under(scenario: Scenario, stage: Stage) -> None:
+    outcome = play(stage, replace(scenario, met=3), records=250, seconds=2)
+    assert outcome.faults == []
+    assert outcome.accounts.stored and outcome.accounts.quarantined
+
+
+def test_no_order_is_lost_or_doubled_when_the_laptop_cloud_is_restarted_amid_orders() -> None:
+    assert play_restart(records=250).faults == []

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from orderstream.cli import main
 from orderstream.local.laptop import Laptop, laptop_environment
 from orderstream.local.ministack import MiniStack, free_port
 from orderstream.ops.cloud import Cloud
@@ -54,7 +58,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 @pytest.fixture
 def orders(laptop: Laptop) -> Orders:
     """The command line, speaking to the laptop cloud as `eval "$(orders env)"` has it."""
-    return Orders(laptop_environment(laptop.endpoint_url))
+    return OrdersHere(laptop_environment(laptop.endpoint_url))
 
 
 @dataclass
@@ -80,6 +84,38 @@ class Orders:
         )
         assert result.returncode == status, result.stdout + result.stderr
         assert "Traceback" not in result.stderr
+        return result
+
+
+class OrdersHere(Orders):
+    """Runs the same in this process: a process of its own would spend most of its time on starting."""
+
+    def __call__(
+        self, *arguments: str, given: bytes = b"", status: int = 0
+    ) -> subprocess.CompletedProcess[str]:
+        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        before, stdin = os.environ.copy(), sys.stdin
+        out, err = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            del os.environ[name]
+        os.environ.update({"COLUMNS": "120"} | self.environment)
+        sys.stdin = io.TextIOWrapper(io.BytesIO(given))
+        try:
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main(arguments)
+        finally:
+            sys.stdin = stdin
+            os.environ.clear()
+            os.environ.update(before)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        texts = []
+        for stream in (out, err):
+            stream.seek(0)
+            texts.append(stream.read())
+        code = ended.value.code
+        result = subprocess.CompletedProcess(arguments, code if isinstance(code, int) else 0, *texts)
+        assert result.returncode == status, result.stdout + result.stderr
         return result
 
 

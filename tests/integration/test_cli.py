@@ -47,6 +47,8 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
 
 
 def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: Laptop, orders: Orders) -> None:
+    # A process of its own for each, as a user has it.
+    orders = Orders(orders.environment)
     order_id, who = uuid.uuid4().hex, customer()
     data = f'{{"order_id":"{order_id}",  "customer_id": "{who}", "amount": 250.00}}'
     assert order_id in orders("send", data).stderr

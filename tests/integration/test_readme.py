@@ -115,7 +115,9 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
     assert "250" in shell(reader, checkout, preamble + get).stdout
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/chaos.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/chaos.md"]
+)
 def test_every_file_that_a_document_names_is_there(name: str) -> None:
     text = (PROJECT / name).read_text()
     folder = (PROJECT / name).parent

@@ -89,25 +89,6 @@ def test_it_leaves_no_process_behind_however_it_ends(tmp_path: Path, how: int, s
         assert "no laptop cloud runs" in orders("env", status=3).stderr
 
 
-def test_it_goes_on_from_its_state_dir(tmp_path: Path) -> None:
-    state = str(tmp_path / "state")
-    with up(tmp_path, "--state-dir", state) as first:
-        orders = first.await_ready()
-        orders("send", ORDER)
-        awaited(lambda: "A-1" in orders("list", "--customer", "12345").stdout)
-        item = orders("get", "A-1", "--json").stdout
-        first.stop()
-    with up(tmp_path, "--state-dir", state) as second:
-        orders = second.await_ready()
-        assert orders("get", "A-1", "--json").stdout == item
-        assert orders("raw", "A-1").stdout == ORDER
-        orders("send", ORDER.replace("A-1", "A-2"))
-        awaited(lambda: "A-2" in orders("list", "--customer", "12345").stdout)
-        # What was delivered before the stop is not delivered again: its checkpoint is in the state.
-        assert orders("get", "A-1", "--json").stdout == item
-        second.stop()
-
-
 def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> None:
     state = str(tmp_path / "state")
     with up(tmp_path, "--state-dir", state) as first:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -41,12 +42,15 @@ def _options(
     pass
 
 
-def main() -> NoReturn:
-    """Run a verb. An error is one line and a hint; the status says what kind it is (see errors.py)."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the verb of `arguments` (by default the process has them), and exit with its status.
+
+    An error is one line and a hint; the status says what kind it is (see errors.py).
+    """
     # A polite kill is taken as Ctrl-C is: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        app(arguments)
     except OrderstreamError as error:
         console.error(error)
         sys.exit(error.exit_code)

@@ -147,7 +147,7 @@ def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_
         assert conflict.stored is not None and conflict.stored["ArchiveKey"] == item["ArchiveKey"]
         assert raw_order(cloud, laptop.stack, order_id) == first
         told = [step.what for step in trace(cloud, laptop.stack, order_id).steps]
-        assert {"archived", "stored", "recognised as a duplicate", "quarantined"} < set(told)
+        assert {"archived", "stored", "duplicate", "quarantined"} < set(told)
     finally:
         cloud.lambda_.update_function_configuration(
             FunctionName=function, Environment={"Variables": configured}

@@ -29,7 +29,11 @@ Progress = Callable[[str, int], None]
 
 
 class Step(msgspec.Struct, frozen=True):
-    """Something that happened: `at` (UTC text; None where nobody knows), `what`, to which event, where."""
+    """Something that happened: `at` (UTC text; None where nobody knows), `what`, to which event, where.
+
+    What: dated (by the shop), arrived, archived, delivered, undone (delivered, and reported as not done),
+    stored, duplicate, quarantined, resubmitted, given up (by AWS), redriven, open (none of these yet).
+    """
 
     at: str | None
     what: str
@@ -191,17 +195,17 @@ def _steps(
     event: _Event, item: Item | None, delivered: list[Delivery], marks: dict[str, datetime]
 ) -> Iterator[Step]:
     if event.dated:
-        yield Step(utc_text(event.dated), "dated by the shop", event.id)
+        yield Step(utc_text(event.dated), "dated", event.id)
     shard_id = event.id.partition(":")[0]
     yield Step(event.arrived_at, "arrived", event.id, shard_id, f"partition key {event.partition_key}")
     for key, line, modified in event.archived:
         # S3 keeps whole seconds, so that it may seem to come before the arrival.
         yield Step(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
     for delivery in delivered:
-        what = "delivered" if delivery.done else "delivered, and reported as not done"
+        what = "delivered" if delivery.done else "undone"
         yield Step(utc_text(delivery.at), what, event.id, "", f"request {delivery.request_id}")
     for failure in event.given_up:
-        yield Step(utc_text(failure.at), "given up by AWS", event.id, failure.place, failure.condition)
+        yield Step(utc_text(failure.at), "given up", event.id, failure.place, failure.condition)
         if failure.place in marks:
             yield Step(utc_text(marks[failure.place]), "redriven", event.id, DONE + failure.place)
     yield _fate(event, item, delivered)
@@ -212,12 +216,12 @@ def _fate(event: _Event, item: Item | None, delivered: list[Delivery]) -> Step:
     if item and item["EventID"] == event.id:
         return Step(done, "stored", event.id, "", f"order {item['OrderID']}")
     if item and event.fingerprint and item.get("Fingerprint") == event.fingerprint:
-        return Step(done, "recognised as a duplicate", event.id, "", f"of event {item['EventID']}")
+        return Step(done, "duplicate", event.id, "", f"of event {item['EventID']}")
     if event.quarantined:
         key, number, line = event.quarantined
         why = "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
         return Step(line.attempt.get("at"), "quarantined", event.id, f"{key} line {number}", why)
-    return Step(None, "not accounted for yet", event.id)
+    return Step(None, "open", event.id)
 
 
 def _resubmitted(note: Note) -> Step:

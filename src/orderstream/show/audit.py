@@ -23,22 +23,26 @@ if TYPE_CHECKING:
     from orderstream.ops.verify import Report
 
 MOST_ROWS = 100
+MOST_REASONS = 10
 
 
 def quarantined(entries: Iterable[Quarantined], *, as_json: bool) -> None:
-    """Records in quarantine: a table, or one JSON object a line."""
+    """Records in quarantine: a line each and one for each reason, or one JSON object a line."""
     if as_json:
         for entry in entries:
             print_json(_quarantined(entry))
         return
-    table = Table("event", "arrived (UTC)", "order", "reasons", "resubmitted")
-    table.columns[0].no_wrap = True
+    none = True
     for entry in entries:
+        none = False
         line = entry.line
-        reasons = "\n".join(f"{reason['path']} {reason['code']}" for reason in line.reasons)
-        again = _moment(entry.notes[-1].at) if entry.notes else ""
-        table.add_row(line.event_id, _moment(line.arrived_at), line.order_id or "", escape(reasons), again)
-    _table(table, "nothing in quarantine")
+        order = f"  order {line.order_id}" if line.order_id else ""
+        again = f"  resubmitted {_moment(entry.notes[-1].at)}" if entry.notes else ""
+        _say(f"{_moment(line.arrived_at)}  {line.event_id}{order}{again}")
+        for reason in line.reasons[:MOST_REASONS]:
+            _say(f"  {reason['path']} {reason['message']} ({reason['code']})")
+    if none:
+        err.print("nothing in quarantine")
 
 
 def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
@@ -96,25 +100,21 @@ def resubmitted(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool
 
 
 def failures(found: Iterable[Failure], *, as_json: bool) -> None:
-    """Batches that AWS gave up: a table, or one JSON object a line."""
+    """Batches that AWS gave up: two lines each, or one JSON object a line."""
     if as_json:
         for failure in found:
             print_json(_failure(failure))
         return
-    table = Table("given up (UTC)", "condition", "shard", "records", "state", "place")
-    for column in table.columns[:-1]:
-        column.no_wrap = True
-    table.columns[-1].overflow = "fold"
+    none = True
     for failure in found:
-        table.add_row(
-            f"{failure.at:%Y-%m-%d %H:%M:%S}",
-            failure.condition + (f" ({escape(failure.error)})" if failure.error else ""),
-            failure.shard_id,
-            f"{failure.records:,}",
-            "done" if failure.done else "open",
-            escape(failure.place),
-        )
-    _table(table, "no failures")
+        none = False
+        error = f" ({failure.error})" if failure.error else ""
+        state = "done" if failure.done else "open"
+        what = f"{failure.condition}{error}  {failure.records:,} records of {failure.shard_id}"
+        _say(f"{failure.at:%Y-%m-%d %H:%M:%S}  {state}  {what}")
+        _say(f"  {failure.place}")
+    if none:
+        err.print("no failures")
 
 
 def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> int:
@@ -179,7 +179,7 @@ def story(found: Story, *, as_json: bool) -> None:
     ids = dict.fromkeys(step.event_id for step in found.steps if step.event_id)
     numbers = {event_id: str(number) for number, event_id in enumerate(ids, start=1)}
     table = Table("when (UTC)", "what", "event", "where and why")
-    table.columns[0].no_wrap = True
+    table.columns[0].no_wrap = table.columns[1].no_wrap = True
     table.columns[3].overflow = "fold"
     for step in found.steps:
         detail = "\n".join(filter(None, (step.where, step.detail)))
@@ -197,11 +197,9 @@ def _moment(at: str | None) -> str:
     return at.replace("T", " ")[:23] if at else "?"
 
 
-def _table(table: Table, nothing: str) -> None:
-    if table.row_count:
-        out.print(table)
-    else:
-        err.print(nothing)
+def _say(text: str) -> None:
+    """A line that is not cut or wrapped: ids are for copying."""
+    out.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _quarantined(entry: Quarantined) -> dict[str, Any]:

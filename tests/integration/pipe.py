@@ -13,7 +13,7 @@ from orderstream.local.esm.failures import Source, failure_record, message_body,
 from orderstream.local.esm.lanes import Discarded
 from orderstream.ops import stream
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.kinesis_event import Origin, entry
+from orderstream.ops.kinesis_event import Origin, entry_of
 from orderstream.ops.kinesis_event import Record as Delivered
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.process import Invocation, Report, process
@@ -130,13 +130,7 @@ def _discarded(
             record.arrived_at.timestamp(),
             0.0,
             None,
-            entry(
-                origin,
-                sequence_number=record.sequence_number,
-                partition_key=record.partition_key,
-                data=record.data,
-                arrived_at=record.arrived_at.timestamp(),
-            ),
+            entry_of(origin, record),
         )
         for record in records
     )

@@ -52,7 +52,6 @@ class Entry:
 
     key: str
     etag: str
-    bytes: int
     modified: datetime
 
 
@@ -87,7 +86,7 @@ def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[
         for page in pages:
             for entry in page.get("Contents", []):
                 modified = entry["LastModified"].astimezone(UTC)
-                yield Entry(entry["Key"], entry["ETag"], entry["Size"], modified)
+                yield Entry(entry["Key"], entry["ETag"], modified)
 
 
 def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:

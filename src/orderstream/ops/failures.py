@@ -95,7 +95,9 @@ def failures(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
 
     Messages are held while they are looked at: give each back with `let_go`, or remove it.
     """
-    yield from failed_objects(cloud, stack, bucket.listed(cloud, stack, PREFIX))
+    done = _done(cloud, stack)
+    for failure in failed_objects(cloud, stack, bucket.listed(cloud, stack, PREFIX)):
+        yield replace(failure, done=failure.place in done)
     yield from _messages(cloud, stack)
 
 
@@ -115,21 +117,24 @@ def looked_at(cloud: Cloud, stack: Stack, *, everything: bool) -> Iterator[Failu
 
 def waiting_objects(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
     """The on-failure objects that are not done; the others are not even fetched."""
-    done = {entry.key.removeprefix(DONE) for entry in done_marks(cloud, stack)}
+    done = _done(cloud, stack)
     entries = (entry for entry in bucket.listed(cloud, stack, PREFIX) if entry.key not in done)
     return failed_objects(cloud, stack, entries)
 
 
 def failed_objects(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Failure]:
-    """What is in the on-failure objects `entries`."""
-    done = {entry.key.removeprefix(DONE) for entry in done_marks(cloud, stack)}
+    """What is in the on-failure objects `entries`, whether they are done or not."""
     for entry, body in bucket.bodies(cloud, stack, entries):
-        yield replace(_read(entry.key, body, entry.modified), done=entry.key in done)
+        yield _read(entry.key, body, entry.modified)
 
 
 def done_marks(cloud: Cloud, stack: Stack) -> Iterator[Entry]:
     """The marks of the objects that are done: DONE and the object's key."""
     return bucket.listed(cloud, stack, DONE + PREFIX)
+
+
+def _done(cloud: Cloud, stack: Stack) -> set[str]:
+    return {entry.key.removeprefix(DONE) for entry in done_marks(cloud, stack)}
 
 
 def entries_of(failure: Failure) -> list[dict[str, Any]]:

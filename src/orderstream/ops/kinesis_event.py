@@ -5,6 +5,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from orderstream.pipeline.records import Record as StreamRecord
+
 _HEAD, _TAIL = b'{"Records":[', b"]}"
 
 
@@ -55,6 +57,17 @@ def entry(
         "eventSourceARN": origin.stream_arn,
     }
     return json.dumps(document, separators=(",", ":")).encode()
+
+
+def entry_of(origin: Origin, record: StreamRecord) -> bytes:
+    """The JSON of a record as the pipeline knows it."""
+    return entry(
+        origin,
+        sequence_number=record.sequence_number,
+        partition_key=record.partition_key,
+        data=record.data,
+        arrived_at=record.arrived_at.timestamp(),
+    )
 
 
 def event_of(records: Sequence[Record]) -> bytes:

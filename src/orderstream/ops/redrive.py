@@ -19,7 +19,7 @@ from orderstream.ops.books import Books
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.failures import Failure, entries_of, let_go, mark_done, records_in
-from orderstream.ops.kinesis_event import Origin, entry
+from orderstream.ops.kinesis_event import Origin, entry_of
 from orderstream.ops.stack import Stack
 from orderstream.ops.stream import shard_records
 from orderstream.pipeline.lines import Line
@@ -104,15 +104,7 @@ def _entries(cloud: Cloud, stack: Stack, failure: Failure) -> list[dict[str, Any
         return entries_of(failure)
     origin = Origin(failure.stream_arn, failure.shard_id, "")
     return [
-        msgspec.json.decode(
-            entry(
-                origin,
-                sequence_number=record.sequence_number,
-                partition_key=record.partition_key,
-                data=record.data,
-                arrived_at=record.arrived_at.timestamp(),
-            )
-        )
+        msgspec.json.decode(entry_of(origin, record))
         for record in shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
     ]
 

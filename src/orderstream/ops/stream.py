@@ -121,5 +121,5 @@ def _record(shard_id: str, record: RecordTypeDef) -> Record:
     )
 
 
-def _code(error: Exception) -> str:
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])

@@ -92,9 +92,7 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
     read_archive(books, cloud, stack, span, progress=progress)
     read_items(books, cloud, stack, progress=progress)
     read_quarantine(books, cloud, stack, span, progress=progress)
-    since = utc_text(span.since) if span.since else _EARLIEST
-    until = utc_text(span.until) if span.until else _LATEST
-    for key in books.unread(since, until):
+    for key in books.unread(*_bounds(span)):
         # Written since the archive was read, by a batch of another time, or not there at all.
         body = bucket.fetch(cloud, stack, key)
         if body is not None:
@@ -133,8 +131,6 @@ def read_quarantine(
 
 def judge(books: Books, span: Span, settled: datetime) -> Report:
     """What the books say; records that arrived since `settled` may still be on their way."""
-    since = utc_text(span.since) if span.since else _EARLIEST
-    until = utc_text(span.until) if span.until else _LATEST
     found: list[Discrepancy] = []
     on_their_way = 0
     for record in books.open():
@@ -149,7 +145,7 @@ def judge(books: Books, span: Span, settled: datetime) -> Report:
             )
     for event_id, key in books.given_up():
         found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
-    found += books.discrepancies(since, until)
+    found += books.discrepancies(*_bounds(span))
     fates = books.fates()
     counts = Counts(
         streamed=books.streamed,
@@ -179,6 +175,13 @@ def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:
     # The age of what it works on: behind an outage, everything younger waits for its turn.
     age = max((point["Maximum"] for point in points), default=0.0)
     return now - GRACE - timedelta(milliseconds=age)
+
+
+def _bounds(span: Span) -> tuple[str, str]:
+    return (
+        utc_text(span.since) if span.since else _EARLIEST,
+        utc_text(span.until) if span.until else _LATEST,
+    )
 
 
 def _read(

@@ -1,13 +1,17 @@
-"""Collects every rule that a record breaks, each with the path of the value that breaks it."""
+"""Reads the fields of a model by its rules, and collects every rule that is broken, with the path.
+
+The fields of a model are annotated with the rule that reads them, `Annotated[Decimal, positive]`, or are
+a tuple of another model; one that may be absent is `| None`.
+"""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from orderstream.domain.values import Refused, kind
 
-T = TypeVar("T")
+M = TypeVar("M", bound=msgspec.Struct)
 
 # More than anyone reads. A record of many tiny lines, each wrong in three ways, would otherwise leave
 # a hundred times its own size in the quarantine.
@@ -23,57 +27,86 @@ class Reason(msgspec.Struct, frozen=True):
 
 
 class Checks:
-    """The reasons found so far in one record; a check returns the value or None, and goes on."""
+    """The reasons found so far in one record."""
 
     def __init__(self) -> None:
         self.reasons: list[Reason] = []
 
-    def required(self, path: str, value: Any, rule: Callable[[Any], T]) -> T | None:
-        """`rule(value)`, or None with a reason noted; absent and null are reasons."""
-        if value is None:
-            self._note(Reason(path, "missing", "is required"))
-            return None
-        return self.optional(path, value, rule)
-
-    def optional(self, path: str, value: Any, rule: Callable[[Any], T]) -> T | None:
-        """`rule(value)`, or None with a reason noted; absent and null are None without a reason."""
-        if value is None:
-            return None
-        try:
-            return rule(value)
-        except Refused as refused:
-            self._note(Reason(path, refused.code, refused.message))
-            return None
-
-    def optional_list(
-        self, path: str, value: Any, read: Callable[[str, dict[str, Any], "Checks"], T | None]
-    ) -> tuple[T, ...] | None:
-        """Every element of a list of objects through `read`; None where absent or any element is bad."""
-        if value is None:
-            return None
-        if not isinstance(value, list):
-            self._note(Reason(path, "not_an_array", f"must be an array, not {kind(value)}"))
-            return None
-        elements: list[T] = []
-        for number, entry in enumerate(value):
-            if len(self.reasons) > MAX_REASONS:
-                return None
-            here = f"{path}[{number}]"
-            if not isinstance(entry, dict):
-                self._note(Reason(here, "not_an_object", f"must be an object, not {kind(entry)}"))
-                continue
-            element = read(here, entry, self)
-            if element is not None:
-                elements.append(element)
-        return tuple(elements) if len(elements) == len(value) else None
-
     def that(self, path: str, holds: bool, code: str, message: str) -> None:
         """Note a reason unless `holds`."""
         if not holds:
-            self._note(Reason(path, code, message))
+            self.note(path, code, message)
 
-    def _note(self, reason: Reason) -> None:
+    def note(self, path: str, code: str, message: str) -> None:
+        """Note a reason; the first MAX_REASONS are kept."""
         if len(self.reasons) < MAX_REASONS:
-            self.reasons.append(reason)
+            self.reasons.append(Reason(path, code, message))
         elif len(self.reasons) == MAX_REASONS:
             self.reasons.append(Reason("$", "more_reasons", f"has more than {MAX_REASONS} faults"))
+
+
+class _Field(msgspec.Struct, frozen=True):
+    """How a field is read: by a rule, or as a list of another model."""
+
+    name: str
+    is_required: bool
+    rule: Callable[[Any], Any] | None = None
+    elements: "Reader[Any] | None" = None
+
+
+class Reader(Generic[M]):
+    """Reads a model out of decoded JSON objects. Raises TypeError for a model that is not annotated so."""
+
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+        hints = get_type_hints(model, include_extras=True)
+        fields = [_field(name, hints[name]) for name in model.__struct_fields__]
+        self._fields = [(one.name, one.is_required, one.rule, one.elements) for one in fields]
+
+    def read(self, fields: dict[str, Any], path: str, check: Checks) -> M:
+        """The model, with None for each field that is absent, null or, as `check` then knows, wrong."""
+        values: list[Any] = []
+        for name, is_required, rule, elements in self._fields:
+            value = fields.get(name)
+            if value is None:
+                if is_required:
+                    check.note(f"{path}.{name}", "missing", "is required")
+            elif rule is None:
+                value = elements and elements._read_list(value, f"{path}.{name}", check)
+            else:
+                try:
+                    value = rule(value)
+                except Refused as refused:
+                    check.note(f"{path}.{name}", refused.code, refused.message)
+                    value = None
+            values.append(value)
+        return self._model(*values)
+
+    def _read_list(self, value: Any, path: str, check: Checks) -> tuple[M, ...] | None:
+        """Every element of a list of objects; None where any of it is wrong."""
+        if not isinstance(value, list):
+            check.note(path, "not_an_array", f"must be an array, not {kind(value)}")
+            return None
+        before = len(check.reasons)
+        elements: list[M] = []
+        for number, fields in enumerate(value):
+            if len(check.reasons) > MAX_REASONS:
+                break
+            here = f"{path}[{number}]"
+            if isinstance(fields, dict):
+                elements.append(self.read(fields, here, check))
+            else:
+                check.note(here, "not_an_object", f"must be an object, not {kind(fields)}")
+        return tuple(elements) if len(check.reasons) == before else None
+
+
+def _field(name: str, hint: Any) -> _Field:
+    options = [option for option in get_args(hint) if option is not type(None)]
+    is_required = type(None) not in get_args(hint)
+    if not is_required:
+        (hint,) = options
+    if get_origin(hint) is tuple:
+        return _Field(name, is_required, elements=Reader(get_args(hint)[0]))
+    if get_origin(hint) is not Annotated:
+        raise TypeError(f"{name}: {hint} is neither annotated with its rule nor a tuple of a model")
+    return _Field(name, is_required, rule=get_args(hint)[1])

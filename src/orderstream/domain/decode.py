@@ -10,7 +10,7 @@ import msgspec
 from orderstream.domain import order as model
 from orderstream.domain.checks import Checks, Reason
 from orderstream.domain.identity import fingerprint
-from orderstream.domain.values import kind
+from orderstream.domain.values import Refused, kind
 
 # How an aggregate of the Kinesis Producer Library begins, and a gzip file.
 AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
@@ -121,8 +121,10 @@ def _diagnose(data: bytes, error: Exception) -> Decoded:
 
 
 def _claimed_id(document: dict[str, Any]) -> str | None:
-    check = Checks()
-    return check.optional("$.order_id", document.get("order_id"), model.order_id_rule)
+    try:
+        return model.order_id_rule(document.get("order_id"))
+    except Refused:
+        return None
 
 
 def _refused(*reasons: Reason, claimed_id: str | None = None, json: bytes | None = None) -> Decoded:

@@ -11,7 +11,7 @@ import msgspec
 if TYPE_CHECKING:
     from orderstream.domain.order import Order
 
-_CANONICAL = msgspec.json.Encoder(order="deterministic", decimal_format="number")
+_CANONICAL = msgspec.json.Encoder(order="sorted", decimal_format="number")
 
 
 def event_id(shard_id: str, sequence_number: str) -> str:
@@ -32,12 +32,17 @@ def fingerprint(document: dict[str, Any], order: Order) -> str:
     all that a shop sent. Defaults do not count, for they are not the shop's; nor does the order_id,
     under which the comparison is made.
     """
-    known = msgspec.structs.asdict(order)
-    said = {name: value for name, value in document.items() if name not in known}
-    said |= {name: value for name, value in known.items() if value is not None and name != "order_id"}
-    if order.items is not None:
+    said = document.copy()
+    for name in order.__struct_fields__:
+        value = getattr(order, name)
+        if value is not None and name != "order_id":
+            said[name] = value
+        else:
+            said.pop(name, None)
+    if order.items:
+        known = frozenset(order.items[0].__struct_fields__)
         said["items"] = [
-            raw | msgspec.structs.asdict(item)
+            item if known.issuperset(raw) else raw | msgspec.structs.asdict(item)
             for raw, item in zip(document["items"], order.items, strict=True)
         ]
     return hashlib.blake2b(_CANONICAL.encode(said), digest_size=16).hexdigest()

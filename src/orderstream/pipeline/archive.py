@@ -11,6 +11,7 @@ import msgspec
 
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.identity import batch_key, hour_of, order_id_of
+from orderstream.pipeline.concurrency import Each
 from orderstream.pipeline.lines import line_of, pack, raw_of, read_line
 from orderstream.pipeline.records import Record
 
@@ -79,16 +80,27 @@ class OrderArchive:
     reaches the table: the bytes an item points to are never replaced.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, each: Each = map) -> None:
         self._store = store
+        self._each = each
 
     def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the orders (no other records); returns where each is, by event_id."""
-        places: dict[str, Archived] = {}
+        rivals: dict[str, list[tuple[Record, Decoded]]] = {}
         for record, what in zip(records, decoded, strict=True):
-            if what.order is None:
-                continue
-            key = f"orders/{quote(order_id_of(what.order, record.event_id), safe='')}.json"
+            if what.order is not None:
+                key = f"orders/{quote(order_id_of(what.order, record.event_id), safe='')}.json"
+                rivals.setdefault(key, []).append((record, what))
+        places: dict[str, Archived] = {}
+        for found in self._each(self._put_in_order, rivals.items()):
+            places |= found
+        return places
+
+    def _put_in_order(self, rivals: tuple[str, list[tuple[Record, Decoded]]]) -> dict[str, Archived]:
+        """Write the orders of one key; the first has it."""
+        key, entries = rivals
+        places: dict[str, Archived] = {}
+        for record, what in entries:
             there = self._store.put_new(key, _line(record, what))
             differs = there is not None and decode(raw_of(read_line(there))).fingerprint != what.fingerprint
             places[record.event_id] = Archived(key, differs)

@@ -17,10 +17,11 @@ from orderstream.pipeline.records import Record
 
 _BLANKS = frozenset(b" \t\r\n")
 _ENCODER = msgspec.json.Encoder()
+_NO_RAW = msgspec.Raw()
 
 
 class Line(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line as read back. One of `raw`, `raw_text`, `raw_base64` is there, or the first and the last.
+    """One line. One of `raw`, `raw_text`, `raw_base64` is there, or the first and the last.
 
     `reasons` and `attempt` are those of a quarantined record; `stored` is what a conflict met.
     """
@@ -28,44 +29,39 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     event_id: str
     partition_key: str
     arrived_at: str
-    order_id: str | None = None
+    order_id: str | None
     reasons: list[dict[str, str]] = []
     attempt: dict[str, str] = {}
     stored: dict[str, Any] | None = None
-    raw: msgspec.Raw = msgspec.Raw()
     raw_text: str | None = None
     raw_base64: str | None = None
+    raw: msgspec.Raw = _NO_RAW
 
 
 _DECODER = msgspec.json.Decoder(Line)
 
 
-def line_of(record: Record, *, json: bytes | None, **more: Any) -> bytes:
+def line_of(record: Record, *, json: bytes | None, order_id: str | None, **more: Any) -> bytes:
     """The line (with its line feed) of `record`.
 
     `json` is the JSON text in it, if any, uncompressed; `more` are further fields of Line.
     """
-    head = {
-        "event_id": record.event_id,
-        "partition_key": record.partition_key,
-        "arrived_at": utc_text(record.arrived_at),
-        **more,
-    }
-    if json is not None and not _fits_in_a_line(json):
-        json = None
-    if json != record.data:
+    raw = _NO_RAW
+    if json is not None and _fits_in_a_line(json):
+        raw = msgspec.Raw(json)
+    if raw is _NO_RAW or json != record.data:
         try:
-            head["raw_text"] = record.data.decode()
+            more["raw_text"] = record.data.decode()
         except UnicodeDecodeError:
-            head["raw_base64"] = base64.b64encode(record.data).decode()
-    if json is None:
-        return _ENCODER.encode(head) + b"\n"
-    return b'%b,"raw":%b}\n' % (_ENCODER.encode(head)[:-1], json)
+            more["raw_base64"] = base64.b64encode(record.data).decode()
+    arrived_at = utc_text(record.arrived_at)
+    line = Line(record.event_id, record.partition_key, arrived_at, order_id, raw=raw, **more)
+    return _ENCODER.encode(line) + b"\n"
 
 
 def _fits_in_a_line(json: bytes) -> bool:
     # Blanks around a value do not come back from a JSON reader, and a line end would end the line.
-    return not {json[0], json[-1]} & _BLANKS and b"\n" not in json and b"\r" not in json
+    return json[0] not in _BLANKS and json[-1] not in _BLANKS and b"\n" not in json and b"\r" not in json
 
 
 def raw_of(line: Line) -> bytes:

@@ -1,12 +1,14 @@
 """Records as Lambda hands them over, and as this project uses them."""
 
-import base64
-from datetime import UTC, datetime
+from binascii import a2b_base64
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from orderstream.domain.identity import event_id
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -32,18 +34,18 @@ def from_event(event: dict[str, Any]) -> list[Record]:
 def _record(entry: dict[str, Any]) -> Record:
     kinesis = entry["kinesis"]
     shard_id = entry["eventID"].partition(":")[0]
+    number = kinesis["sequenceNumber"]
     return Record(
-        event_id=event_id(shard_id, kinesis["sequenceNumber"]),
-        shard_id=shard_id,
-        sequence_number=kinesis["sequenceNumber"],
-        partition_key=kinesis["partitionKey"],
-        arrived_at=arrival(kinesis["approximateArrivalTimestamp"]),
-        data=base64.b64decode(kinesis["data"]),
+        event_id(shard_id, number),
+        shard_id,
+        number,
+        kinesis["partitionKey"],
+        arrival(kinesis["approximateArrivalTimestamp"]),
+        a2b_base64(kinesis["data"]),
     )
 
 
 def arrival(seconds: float) -> datetime:
     """When Kinesis took a record, from what AWS says: seconds since the epoch, with milliseconds."""
     # Rounding to those undoes binary fractions.
-    milliseconds = round(seconds * 1000)
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).replace(microsecond=milliseconds % 1000 * 1000)
+    return _EPOCH + timedelta(milliseconds=round(seconds * 1000))

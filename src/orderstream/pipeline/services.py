@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -11,11 +12,14 @@ import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orderstream import __version__
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
+from orderstream.pipeline.concurrency import MOST_THREADS, Each, threads_for
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
+from orderstream.pipeline.wire import lighten
 
 # Said in full, because botocore's defaults change: a call that hangs must fail while the invocation
 # has time to report it, and the SDK's own retries must not eat that time either.
@@ -24,6 +28,11 @@ _CONFIG = Config(
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
+    max_pool_connections=MOST_THREADS,
+    # The calls are few and always the same, and tested; to check each value of each order takes a third of
+    # a call. So does it take a tenth to put the SDK's own name together for each.
+    parameter_validation=False,
+    user_agent=f"orderstream/{__version__} botocore/{botocore.__version__}",
 )
 
 
@@ -67,9 +76,9 @@ class S3Store:
             raise CloudError(f"bucket {self._bucket}: {error}") from error
 
 
-def archive_of(settings: Settings, store: S3Store) -> BatchArchive | OrderArchive:
+def archive_of(settings: Settings, store: S3Store, each: Each = map) -> BatchArchive | OrderArchive:
     """The archive in the layout that is set."""
-    return OrderArchive(store) if settings.layout == "order" else BatchArchive(store)
+    return OrderArchive(store, each) if settings.layout == "order" else BatchArchive(store)
 
 
 @cache
@@ -78,5 +87,8 @@ def services() -> Services:
     settings = from_environment(os.environ)
     session = botocore.session.get_session()
     store = S3Store(session.create_client("s3", config=_CONFIG), settings.bucket)
-    table = OrderTable(session.create_client("dynamodb", config=_CONFIG), settings.table)
-    return Services(settings, archive_of(settings, store), table, Quarantine(store))
+    dynamodb = session.create_client("dynamodb", config=_CONFIG)
+    lighten(dynamodb)
+    each = ThreadPoolExecutor(threads_for(settings.memory_mb), thread_name_prefix="calls").map
+    table = OrderTable(dynamodb, settings.table, each=each)
+    return Services(settings, archive_of(settings, store, each), table, Quarantine(store))

@@ -11,17 +11,18 @@ LAYOUTS = ("batch", "order")
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The function's settings; `stack` is the one dimension of its metrics."""
+    """The function's settings; `stack` is the one dimension of its metrics, `memory_mb` what Lambda gives."""
 
     table: str
     bucket: str
     stack: str
     layout: str = "batch"
     currency: str = "EUR"
+    memory_mb: int = 1024
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Settings out of the variables that template.yaml sets. Raises InputError that names a wrong one."""
+    """Settings out of the variables that template.yaml and Lambda set. Raises InputError that names a wrong one."""
     missing = [name for name in ("TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME") if not environ.get(name)]
     if missing:
         raise InputError(f"environment variables are not set: {', '.join(missing)}")
@@ -38,4 +39,5 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         stack=environ["STACK_NAME"],
         layout=layout,
         currency=default,
+        memory_mb=int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 1024)),
     )

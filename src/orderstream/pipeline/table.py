@@ -11,9 +11,10 @@ from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from orderstream.errors import CloudError
+from orderstream.pipeline.concurrency import Each
+from orderstream.pipeline.dynamo import CALLS_IN_A_ROW, PERMANENT, TRANSIENT, CallFailedError, call
 
 T = TypeVar("T")
 
@@ -21,35 +22,6 @@ STATEMENTS_PER_CALL = 25
 KEYS_PER_READ = 100
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_CAP_SECONDS = 5.0
-
-# Error codes of single statements (BatchStatementErrorCodeEnum in DynamoDB's API): these pass, ...
-TRANSIENT = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceeded",
-        "RequestLimitExceeded",
-        "ThrottlingError",
-        "TransactionConflict",
-    }
-)
-# ... these never will for this item, and any other is about the table as a whole.
-PERMANENT = frozenset({"ValidationError", "ItemCollectionSizeLimitExceeded"})
-
-# Error codes of whole calls that pass. The SDK has tried such a call three times already.
-TRANSIENT_CALLS = frozenset(
-    {
-        "InternalFailure",
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-    }
-)
-# No connection, or none that lasted until the answer; botocore has no common name for the two.
-UNREACHABLE = (ConnectionError, HTTPClientError)
-# After so many failed calls in a row DynamoDB is down, and waiting for it is Lambda's business.
-CALLS_IN_A_ROW = 3
 
 # What is read of an item that was there before: enough to compare, and to show in a conflict.
 _COMPARED = ("OrderID", "CustomerID", "OrderAmount", "OrderDate", "EventID", "ArchiveKey", "Fingerprint")
@@ -73,27 +45,29 @@ class Outcome(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-class _CallFailedError(Exception):
-    """A whole call failed and may succeed later; not soon, if DynamoDB was not even reached."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(" ".join(str(error).split()))
-        self.unreachable = isinstance(error, UNREACHABLE)
+# What came of a call: the error of each statement ({} for none), None if there was no time, or why it failed.
+_Answer = list[dict[str, Any]] | CloudError | CallFailedError | None
 
 
 class OrderTable:
-    """DynamoDB's table of orders. `client` is a botocore client; sleep and jitter can be given."""
+    """DynamoDB's table of orders.
+
+    `client` is a botocore client; `each` decides how many calls are made at a time. Sleep and jitter can
+    be given.
+    """
 
     def __init__(
         self,
         client: Any,
         name: str,
         *,
+        each: Each = map,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._client = client
         self._name = name
+        self._each = each
         self._sleep = sleep
         self._jitter = jitter
 
@@ -105,25 +79,20 @@ class OrderTable:
         that is left when DynamoDB is down. Raises CloudError when the table cannot be used at all.
         """
         outcomes: dict[int, Outcome] = {}
-        waiting = list(range(len(items)))
+        waiting: Sequence[int] = range(len(items))
         attempt = failed_calls = 0
         while waiting:
             again: list[int] = []
             there: list[int] = []
-            for number, chunk in enumerate(_chunks(waiting, STATEMENTS_PER_CALL)):
-                if (attempt or number) and seconds_left() <= 0:
-                    outcomes |= {index: Outcome(Result.UNDONE, message="out of time") for index in chunk}
+            chunks = list(_chunks(waiting, STATEMENTS_PER_CALL))
+            answers = self._insert_each(chunks, items, seconds_left, is_first=attempt == 0)
+            for chunk, answer in zip(chunks, answers, strict=True):
+                if not isinstance(answer, list):
+                    message = str(answer or "out of time")
+                    outcomes |= {index: Outcome(Result.UNDONE, message=message) for index in chunk}
+                    again += chunk if answer else ()
                     continue
-                try:
-                    errors = self._insert_once([items[index] for index in chunk])
-                except _CallFailedError as failure:
-                    left = waiting[number * STATEMENTS_PER_CALL :]
-                    outcomes |= {index: Outcome(Result.UNDONE, message=str(failure)) for index in left}
-                    failed_calls = CALLS_IN_A_ROW if failure.unreachable else failed_calls + 1
-                    again += left
-                    break
-                failed_calls = 0
-                for index, error in zip(chunk, errors, strict=True):
+                for index, error in zip(chunk, answer, strict=True):
                     outcome = self._outcome(error)
                     if outcome is None:
                         there.append(index)
@@ -132,6 +101,7 @@ class OrderTable:
                     if outcome.result is Result.UNDONE:
                         again.append(index)
             outcomes |= self._compare(there, items, seconds_left)
+            failed_calls = _failed_in_a_row(answers, failed_calls)
             pause = self._pause(attempt)
             if again and (failed_calls >= CALLS_IN_A_ROW or pause >= seconds_left()):
                 break
@@ -140,6 +110,36 @@ class OrderTable:
             waiting = again
             attempt += 1
         return [outcomes[index] for index in range(len(items))]
+
+    def _insert_each(
+        self,
+        chunks: Sequence[Sequence[int]],
+        items: Sequence[dict[str, Any]],
+        seconds_left: Callable[[], float],
+        *,
+        is_first: bool,
+    ) -> list[_Answer]:
+        """Send each chunk in a call of its own; after one that failed no other is begun."""
+        failures: list[CloudError | CallFailedError] = []
+
+        def send(numbered: tuple[int, Sequence[int]]) -> _Answer:
+            number, chunk = numbered
+            if failures:
+                return failures[0]
+            # The very first is always sent: something has to get done.
+            if seconds_left() <= 0 and not (is_first and number == 0):
+                return None
+            try:
+                return self._insert_once([items[index] for index in chunk])
+            except (CloudError, CallFailedError) as failure:
+                failures.append(failure)
+                return failure
+
+        answers = list(self._each(send, enumerate(chunks)))
+        for failure in failures:
+            if isinstance(failure, CloudError):
+                raise failure
+        return answers
 
     def _outcome(self, error: dict[str, Any]) -> Outcome | None:
         """What one statement's answer means; None where an item is there that must be compared."""
@@ -165,7 +165,7 @@ class OrderTable:
             }
             for item in items
         ]
-        answer = self._call("batch_execute_statement", Statements=statements)
+        answer = call(self._client, self._name, "batch_execute_statement", Statements=statements)
         return [response.get("Error", {}) for response in answer["Responses"]]
 
     def _compare(
@@ -198,8 +198,8 @@ class OrderTable:
                 "ProjectionExpression": ", ".join(_COMPARED),
             }
             try:
-                answer = self._call("batch_get_item", RequestItems={self._name: request})
-            except _CallFailedError as failure:
+                answer = call(self._client, self._name, "batch_get_item", RequestItems={self._name: request})
+            except CallFailedError as failure:
                 again, items = keys, []
                 if failure.unreachable or attempt + 1 >= CALLS_IN_A_ROW:
                     return found
@@ -219,18 +219,15 @@ class OrderTable:
             unread = again + unread
         return found
 
-    def _call(self, operation: str, **parameters: Any) -> Any:
-        try:
-            return getattr(self._client, operation)(**parameters)
-        except ClientError as error:
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if error.response["Error"]["Code"] in TRANSIENT_CALLS or status >= 500:
-                raise _CallFailedError(error) from error
-            raise CloudError(f"table {self._name}: {error}") from error
-        except UNREACHABLE as error:
-            raise _CallFailedError(error) from error
-        except BotoCoreError as error:
-            raise CloudError(f"table {self._name}: {error}") from error
+
+def _failed_in_a_row(answers: Sequence[_Answer], before: int) -> int:
+    """How many calls in a row have failed, when so many had `before`. Those of one round count once."""
+    failures = [answer for answer in answers if isinstance(answer, CallFailedError)]
+    if not failures:
+        return 0
+    if any(failure.unreachable for failure in failures):
+        return CALLS_IN_A_ROW
+    return 1 if any(isinstance(answer, list) for answer in answers) else before + 1
 
 
 @cache
@@ -241,13 +238,17 @@ def _statement(table: str, names: tuple[str, ...]) -> str:
 
 def attribute_value(value: Any) -> dict[str, Any]:
     """Text, Decimal, int, list or dict in DynamoDB's JSON."""
-    if isinstance(value, str):
-        return {"S": value}
-    if isinstance(value, Decimal | int):
-        return {"N": f"{value:f}" if isinstance(value, Decimal) else str(value)}
-    if isinstance(value, list):
-        return {"L": [attribute_value(element) for element in value]}
-    return {"M": {name: attribute_value(element) for name, element in value.items()}}
+    return _KINDS[type(value)](value)
+
+
+# By type, because it is asked for each value of each order.
+_KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    str: lambda text: {"S": text},
+    Decimal: lambda number: {"N": f"{number:f}"},
+    int: lambda number: {"N": str(number)},
+    list: lambda values: {"L": [attribute_value(value) for value in values]},
+    dict: lambda fields: {"M": {name: attribute_value(value) for name, value in fields.items()}},
+}
 
 
 def plain_value(value: dict[str, Any]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from urllib.parse import quote
 
@@ -14,6 +14,9 @@ from orderstream.domain.identity import batch_key, hour_of, order_id_of
 from orderstream.pipeline.concurrency import Each
 from orderstream.pipeline.lines import line_of, pack, raw_of, read_line
 from orderstream.pipeline.records import Record
+
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class ObjectStore(Protocol):
@@ -35,26 +38,32 @@ class Archived(msgspec.Struct, frozen=True):
 
 def put_by_hour(
     store: ObjectStore, prefix: str, records: Iterable[Record], lines: Iterable[bytes]
-) -> dict[str, str]:
+) -> list[tuple[str, list[Record]]]:
     """Write each record's line, one object for each hour of arrival, in the order of the shard.
 
-    `records` are of one shard. Returns the key of each one's object, by event_id.
+    `records` are of one shard. Returns the key of each object, with the records in it.
     """
     hours: dict[datetime, list[tuple[Record, bytes]]] = {}
+    hour = after = _NEVER
     for record, line in zip(records, lines, strict=True):
-        hours.setdefault(hour_of(record.arrived_at), []).append((record, line))
-    keys: dict[str, str] = {}
+        if not hour <= record.arrived_at < after:
+            hour = hour_of(record.arrived_at)
+            after = hour + timedelta(hours=1)
+            entries = hours.setdefault(hour, [])
+        entries.append((record, line))
+    objects = []
     for hour, entries in hours.items():
+        inside = [record for record, _ in entries]
         key = batch_key(
             prefix,
             hour,
-            entries[0][0].shard_id,
-            [record.sequence_number for record, _ in entries],
-            [record.event_id for record, _ in entries],
+            inside[0].shard_id,
+            [record.sequence_number for record in inside],
+            [record.event_id for record in inside],
         )
         store.put(key, pack(line for _, line in entries))
-        keys |= {record.event_id: key for record, _ in entries}
-    return keys
+        objects.append((key, inside))
+    return objects
 
 
 class BatchArchive:
@@ -69,8 +78,10 @@ class BatchArchive:
 
     def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the records; returns where each is, by event_id. The store's errors come through."""
-        keys = put_by_hour(self._store, "orders", records, map(_line, records, decoded))
-        return {event_id: Archived(key) for event_id, key in keys.items()}
+        places: dict[str, Archived] = {}
+        for key, inside in put_by_hour(self._store, "orders", records, map(_line, records, decoded)):
+            places |= dict.fromkeys([record.event_id for record in inside], Archived(key))
+        return places
 
 
 class OrderArchive:

@@ -80,7 +80,7 @@ def read_line(data: bytes) -> Line:
 
 def pack(lines: Iterable[bytes]) -> bytes:
     """A gzip file of the lines; the same lines give the same bytes."""
-    return gzip.compress(b"".join(lines), compresslevel=6, mtime=0)
+    return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
 
 
 def read_lines(key: str, body: IO[bytes]) -> Iterator[Line]:

@@ -181,12 +181,11 @@ def _item(record: Record, what: Decoded, order_id: str, key: str, currency: str)
         order_date=order.order_date or record.arrived_at,
         currency=order.currency or currency,
     )
-    return item | {
-        "EventID": record.event_id,
-        "ReceivedAt": utc_text(record.arrived_at),
-        "ArchiveKey": key,
-        "Fingerprint": what.fingerprint,
-    }
+    item["EventID"] = record.event_id
+    item["ReceivedAt"] = utc_text(record.arrived_at)
+    item["ArchiveKey"] = key
+    item["Fingerprint"] = what.fingerprint
+    return item
 
 
 def _conflict(record: Record, what: Decoded, order_id: str, stored: dict[str, Any]) -> Bad:

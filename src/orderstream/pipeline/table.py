@@ -45,6 +45,8 @@ class Outcome(msgspec.Struct, frozen=True):
     message: str = ""
 
 
+_STORED = Outcome(Result.STORED)
+
 # What came of a call: the error of each statement ({} for none), None if there was no time, or why it failed.
 _Answer = list[dict[str, Any]] | CloudError | CallFailedError | None
 
@@ -93,7 +95,7 @@ class OrderTable:
                     again += chunk if answer else ()
                     continue
                 for index, error in zip(chunk, answer, strict=True):
-                    outcome = self._outcome(error)
+                    outcome = self._outcome(error) if error else _STORED
                     if outcome is None:
                         there.append(index)
                         continue
@@ -144,8 +146,6 @@ class OrderTable:
     def _outcome(self, error: dict[str, Any]) -> Outcome | None:
         """What one statement's answer means; None where an item is there that must be compared."""
         code = error.get("Code", "")
-        if not code:
-            return Outcome(Result.STORED)
         if code == "DuplicateItem":
             return None
         if code in TRANSIENT:

@@ -1,4 +1,4 @@
-"""What was asked of the stub: counted, and checked to be signed and complete, so that doing less cannot win."""
+"""What was asked of the stub: counted, and checked to be signed and complete, so that less cannot win."""
 
 from __future__ import annotations
 

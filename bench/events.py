@@ -59,22 +59,21 @@ def _small(dice: random.Random, order_id: str) -> tuple[str, Decimal]:
 
 def _large(dice: random.Random, order_id: str) -> tuple[str, Decimal]:
     # As many lines as the samples of `orders simulate` have.
-    lines = [
-        {
-            "sku": f"SKU-{dice.randrange(20_000):05d}",
-            "quantity": dice.randint(1, 4),
-            "unit_price": dice.randint(99, 19999) / 100,
-        }
-        for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5)))
-    ]
-    amount = sum((Decimal(str(line["unit_price"])) * int(line["quantity"]) for line in lines), Decimal(0))
+    lines = []
+    amount = Decimal(0)
+    for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5))):
+        quantity, cents = dice.randint(1, 4), dice.randint(99, 19999)
+        amount += quantity * Decimal(cents) / 100
+        sku = f"SKU-{dice.randrange(20_000):05d}"
+        lines.append({"sku": sku, "quantity": quantity, "unit_price": cents / 100})
+    hour, minute, second = dice.randrange(24), dice.randrange(60), dice.randrange(60)
     first, last = dice.choice(_FIRST), dice.choice(_LAST)
     order = {
         "order_id": order_id,
         "customer_id": f"C{dice.randrange(99999):05d}",
         "amount": "AMOUNT",
         "currency": dice.choice(("EUR", "EUR", "EUR", "USD", "GBP")),
-        "order_date": f"2026-11-22T{dice.randrange(24):02d}:{dice.randrange(60):02d}:{dice.randrange(60):02d}Z",
+        "order_date": f"2026-11-22T{hour:02d}:{minute:02d}:{second:02d}Z",
         "items": lines,
         "ship_to": {
             "name": f"{first} {last}",
@@ -85,7 +84,7 @@ def _large(dice: random.Random, order_id: str) -> tuple[str, Decimal]:
         "email": f"{first}.{last}{dice.randrange(999)}@example.org".lower(),
         "note": "",
     }
-    words = []
+    words: list[str] = []
     text = json.dumps(order, ensure_ascii=False)
     while len(text.encode()) + len(" ".join(words)) < SIZES[1] - 4:
         words.append(dice.choice(_WORDS))

@@ -1,4 +1,4 @@
-"""Peer (c): boto3's batch_writer and one object a batch. Fast to write; an order that is sent again overwrites."""
+"""Peer (c): boto3's batch_writer and one object a batch; an order that is sent again overwrites."""
 
 import base64
 import json

@@ -8,6 +8,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from orderstream.errors import OrderstreamError
+from orderstream.ops.sdk_data import trim
 
 PROJECT = Path(__file__).resolve().parents[3]
 LOCK = PROJECT / "requirements-function.lock"
@@ -18,8 +19,8 @@ CODE_URI = Path("build/function")
 # What template.yaml names: Runtime python3.14 on Amazon Linux 2023, arm64.
 LAMBDA_PLATFORM = ("--python-version", "3.14", "--python-platform", "aarch64-manylinux_2_28")
 
-# botocore carries the models of every service of AWS; these are the ones the function calls.
-_SERVICES = ("dynamodb", "s3")
+# botocore carries the models of every service of AWS; these are the calls that the function makes.
+CALLS = {"dynamodb": ("BatchExecuteStatement", "BatchGetItem"), "s3": ("GetObject", "PutObject")}
 _SHIPPED = ("__init__.py", "errors.py", "domain", "pipeline")
 
 
@@ -54,9 +55,7 @@ def _install_libraries(target: Path, python: tuple[str, ...]) -> None:
             f"the function's libraries could not be installed: {done.stderr.strip()}",
             hint="is the package index reachable from here?",
         )
-    for model in (target / "botocore" / "data").iterdir():
-        if model.is_dir() and model.name not in _SERVICES:
-            shutil.rmtree(model)
+    trim(target / "botocore" / "data", CALLS)
     shutil.rmtree(target / "bin", ignore_errors=True)
 
 

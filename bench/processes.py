@@ -1,0 +1,122 @@
+"""The processes of a measurement: the stub on one processor, the handlers on another."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bench.asked import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, TABLE
+from orderstream.errors import OrderstreamError
+from orderstream.ops.artifact import PROJECT, TEMPLATE
+
+# The interpreter itself, without the environment that this runs in.
+PYTHON = str(getattr(sys, "_base_executable", sys.executable))
+
+
+def processors() -> tuple[int, int]:
+    """Two processors: for the handlers, and for the stub. Raises OrderstreamError where there is but one."""
+    free = sorted(os.sched_getaffinity(0))
+    if len(free) < 2:
+        raise OrderstreamError("the bench needs two processors: one for the handlers, one for the stub")
+    return free[0], free[1]
+
+
+def memory_mb() -> int:
+    """The memory that the template gives to the function, in MB."""
+    found = re.search(r"MemorySize: (\d+)", TEMPLATE.read_text())
+    assert found
+    return int(found[1])
+
+
+def environment(port: int) -> dict[str, str]:
+    """What a handler finds in its environment, with the stub as AWS."""
+    return {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb()),
+        "AWS_LAMBDA_FUNCTION_NAME": "ProcessOrders",
+        "TABLE_NAME": TABLE,
+        "ARCHIVE_BUCKET": BUCKET,
+        "STACK_NAME": "orderstream",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+class Stub:
+    """The stub as a child process, alone on its processor. Leaving the `with` block ends it."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "bench.stub", "--processor", str(processors()[1])]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
+        assert self._process.stdout
+        self.port = int(self._process.stdout.readline())
+
+    def begin(self, *, table_ms: float = 0, bucket_ms: float = 0) -> None:
+        """Forget what was asked; from now on answers take so long."""
+        self._ask("PUT", f"/_begin?table_ms={table_ms}&bucket_ms={bucket_ms}")
+
+    def asked(self) -> dict[str, Any]:
+        """What was asked since `begin`, as `bench.asked.judge` tells it."""
+        return self._ask("GET", "/_asked")
+
+    def _ask(self, method: str, path: str) -> dict[str, Any]:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
+        with urllib.request.urlopen(request) as answer:
+            told: dict[str, Any] = json.load(answer)
+            return told
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+
+class Worker:
+    """A handler in a process of its own (see `bench/worker.py`), ready for events when it is made."""
+
+    def __init__(self, artifact: Path, module: str, port: int) -> None:
+        script = Path(__file__).with_name("worker.py")
+        command = [PYTHON, "-S", "-E", "-B", str(script), str(artifact), module, str(processors()[0])]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(port)
+        )
+        self._read()
+
+    def handle(self, event: Path) -> dict[str, float]:
+        """What the event in this file costs: seconds `cpu`, `wall`, `parse`; `peak_mb`, `failed`."""
+        assert self._process.stdin
+        print(event, file=self._process.stdin, flush=True)
+        return self._read()
+
+    def _read(self) -> dict[str, float]:
+        assert self._process.stdout
+        line = self._process.stdout.readline()
+        if not line:
+            raise OrderstreamError("a handler failed; what it said is above")
+        told: dict[str, float] = json.loads(line)
+        return told
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()

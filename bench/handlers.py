@@ -66,7 +66,7 @@ def measure(
     progress: Progress,
     peers: Sequence[Peer] = ALL,
 ) -> dict[str, Any]:
-    """All handlers in all settings: `figures` (Figures as dicts), and by peer `peak_mb` of the largest event."""
+    """All handlers in all settings: `figures` (Figures as dicts), and `peak_mb` of the largest event."""
     settings = [Setting(batch, size) for batch in batches for size in SIZES]
     waiting = [Setting(target_batch, size, table_ms=5, bucket_ms=20) for size in SIZES]
     figures: list[Figures] = []

@@ -29,18 +29,26 @@ def trim(data: Path, calls: Mapping[str, Sequence[str]]) -> None:
         for file in newest.iterdir():
             if not file.name.startswith(_NEEDED):
                 file.unlink()
-        _replace(newest / "service-2.json.gz", lambda model: _with_operations(model, operations))
-        _replace(newest / "endpoint-rule-set-1.json.gz", lambda rules: rules)
-    _replace(data / "endpoints.json", lambda endpoints: _with_services(endpoints, calls))
+        model = newest / "service-2.json.gz"
+        _replace(model, _with_operations(_read(model), operations))
+        rules = newest / "endpoint-rule-set-1.json.gz"
+        _replace(rules, _read(rules))
+    endpoints = data / "endpoints.json"
+    _replace(endpoints, _with_services(_read(endpoints), calls))
 
 
-def _replace(file: Path, change: Any) -> None:
-    """Put a changed document in the place of one; uncompressed, for that is read faster."""
-    text = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+def _read(file: Path) -> dict[str, Any]:
+    data = file.read_bytes()
+    document: dict[str, Any] = json.loads(gzip.decompress(data) if file.suffix == ".gz" else data)
+    return document
+
+
+def _replace(file: Path, document: dict[str, Any]) -> None:
+    """Put a document in the place of another; uncompressed, for that is read faster."""
     # Taken away first: the file may be shared with other environments by a hard link.
     file.unlink()
-    changed = json.dumps(change(json.loads(text)), separators=(",", ":"))
-    file.with_name(file.name.removesuffix(".gz")).write_text(changed)
+    text = json.dumps(document, separators=(",", ":"))
+    file.with_name(file.name.removesuffix(".gz")).write_text(text)
 
 
 def _with_operations(model: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -52,7 +60,11 @@ def _with_operations(model: dict[str, Any], names: Sequence[str]) -> dict[str, A
         if name not in shapes:
             shapes[name] = model["shapes"][name]
             waiting += _shapes_in(shapes[name])
-    return {**model, "operations": _without_documentation(operations), "shapes": _without_documentation(shapes)}
+    return {
+        **model,
+        "operations": _without_documentation(operations),
+        "shapes": _without_documentation(shapes),
+    }
 
 
 def _shapes_in(value: Any) -> Iterator[str]:

@@ -15,7 +15,6 @@ from orderstream.pipeline.concurrency import Each
 from orderstream.pipeline.lines import line_of, pack, raw_of, read_line
 from orderstream.pipeline.records import Record
 
-
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 

@@ -11,7 +11,7 @@ import msgspec
 from orderstream.domain.checks import Reason
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.identity import order_id_of
-from orderstream.domain.order import attributes
+from orderstream.domain.order import Order, attributes
 from orderstream.domain.values import utc_text
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived
@@ -104,7 +104,7 @@ def process(
             bad.append(_conflict(record, what, order_id, {"ArchiveKey": place.key}))
             report.conflicts += 1
             continue
-        item = _item(record, what, order_id, place.key, currency)
+        item = item_of(record, what.order, order_id, place.key, what.fingerprint, currency)
         rivals.setdefault(order_id, []).append(_Candidate(record, what, item))
 
     while rivals:
@@ -171,9 +171,10 @@ def _insert_first_of_each(
     return left
 
 
-def _item(record: Record, what: Decoded, order_id: str, key: str, currency: str) -> dict[str, Any]:
-    assert what.order is not None
-    order = what.order
+def item_of(
+    record: Record, order: Order, order_id: str, key: str, fingerprint: str, currency: str
+) -> dict[str, Any]:
+    """The order as the attributes of its item; `key` names the object that has its bytes."""
     item = attributes(
         order,
         order_id=order_id,
@@ -184,7 +185,7 @@ def _item(record: Record, what: Decoded, order_id: str, key: str, currency: str)
     item["EventID"] = record.event_id
     item["ReceivedAt"] = utc_text(record.arrived_at)
     item["ArchiveKey"] = key
-    item["Fingerprint"] = what.fingerprint
+    item["Fingerprint"] = fingerprint
     return item
 
 

@@ -82,16 +82,21 @@ def archive_of(settings: Settings, store: S3Store, each: Each = map) -> BatchArc
     return OrderArchive(store, each) if settings.layout == "order" else BatchArchive(store)
 
 
+def dynamodb_client(session: Any) -> Any:
+    """A client of botocore for OrderTable, spared what `wire` does for it."""
+    client = session.create_client("dynamodb", config=_CONFIG)
+    lighten(client)
+    return client
+
+
 @cache
 def services() -> Services:
     """The services of this process, from its environment. Raises InputError for wrong settings."""
     settings = from_environment(os.environ)
     session = botocore.session.get_session()
     store = S3Store(session.create_client("s3", config=_CONFIG), settings.bucket)
-    dynamodb = session.create_client("dynamodb", config=_CONFIG)
-    lighten(dynamodb)
     each = ThreadPoolExecutor(threads_for(settings.memory_mb), thread_name_prefix="calls").map
-    table = OrderTable(dynamodb, settings.table, each=each)
+    table = OrderTable(dynamodb_client(session), settings.table, each=each)
     # All that is loaded by now stays: the collector need not look at it again and again, 20 ms each time.
     gc.freeze()
     return Services(settings, archive_of(settings, store, each), table, Quarantine(store))

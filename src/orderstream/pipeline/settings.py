@@ -22,7 +22,10 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Settings out of the variables that template.yaml and Lambda set. Raises InputError that names a wrong one."""
+    """Settings out of the variables that template.yaml and Lambda set.
+
+    Raises InputError that names a wrong one.
+    """
     missing = [name for name in ("TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME") if not environ.get(name)]
     if missing:
         raise InputError(f"environment variables are not set: {', '.join(missing)}")

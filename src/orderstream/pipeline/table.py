@@ -161,7 +161,7 @@ class OrderTable:
         statements = [
             {
                 "Statement": _statement(self._name, tuple(item)),
-                "Parameters": [attribute_value(value) for value in item.values()],
+                "Parameters": [_KINDS[type(value)](value) for value in item.values()],
             }
             for item in items
         ]
@@ -246,8 +246,8 @@ _KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     str: lambda text: {"S": text},
     Decimal: lambda number: {"N": f"{number:f}"},
     int: lambda number: {"N": str(number)},
-    list: lambda values: {"L": [attribute_value(value) for value in values]},
-    dict: lambda fields: {"M": {name: attribute_value(value) for name, value in fields.items()}},
+    list: lambda values: {"L": [_KINDS[type(value)](value) for value in values]},
+    dict: lambda fields: {"M": {name: _KINDS[type(value)](value) for name, value in fields.items()}},
 }
 
 

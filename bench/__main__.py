@@ -1,0 +1,88 @@
+"""`make bench`: measures everything in one run, prints the tables, writes the results and the picture.
+
+Nothing else should run on the machine meanwhile. Paths are those of docs/ unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench import artifacts, cold_start, handlers, picture, report
+from bench.events import SIZES
+from bench.processes import PYTHON, Stub, environment, processors
+from bench.targets import BATCH
+from orderstream.ops.artifact import PROJECT
+
+PARTS = ("handlers", "cold_starts")
+
+
+def machine() -> dict[str, Any]:
+    """What this runs on."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
+    return {
+        "processor": names[0] if names else platform.machine(),
+        "processors": len(processors()),
+        "python": platform.python_version(),
+    }
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part (may be repeated)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of a figure (default 5)")
+    parser.add_argument("--batches", type=int, nargs="+", default=(100, BATCH, 10_000))
+    parser.add_argument("--results", type=Path, default=PROJECT / "docs" / "performance.json")
+    parser.add_argument("--picture", type=Path, default=PROJECT / "docs" / "performance.png")
+    options = parser.parse_args()
+    parts = options.only or PARTS
+    console = Console(stderr=True)
+    with console.status("") as status:
+        results: dict[str, Any] = {
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "machine": machine(),
+            "versions": {name: version(name) for name in ("botocore", "msgspec", "ministack")},
+        }
+        for peer in artifacts.ALL:
+            status.update(f"building the artifact of {peer.label}")
+            artifacts.make(peer)
+        if "handlers" in parts:
+            results["handlers"] = handlers.measure(
+                rounds=options.rounds,
+                batches=options.batches,
+                target_batch=BATCH if BATCH in options.batches else options.batches[0],
+                progress=status.update,
+            )
+            results["floor"] = {str(size): _floor(size) for size in SIZES}
+        if "cold_starts" in parts:
+            results["cold_starts"] = cold_start.measure(rounds=3 * options.rounds, progress=status.update)
+    options.results.write_text(json.dumps(results, indent=1, default=str) + "\n")
+    picture.draw(results, options.picture)
+    report.show(results, Console())
+
+
+def _floor(size: int) -> dict[str, float]:
+    script = PROJECT / "bench" / "floor.py"
+    with Stub() as stub:
+        command = [PYTHON, "-S", "-E", "-B", str(script), str(PROJECT), str(artifacts.OURS.artifact)]
+        command += [str(processors()[0]), str(size)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment(stub.port))
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+if __name__ == "__main__":
+    main()

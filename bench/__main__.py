@@ -66,7 +66,7 @@ def main() -> None:
                 target_batch=BATCH if BATCH in options.batches else options.batches[0],
                 progress=status.update,
             )
-            results["floor"] = {str(size): _floor(size) for size in SIZES}
+            results["floor"] = {str(size): floor(size) for size in SIZES}
         if "cold_starts" in parts:
             results["cold_starts"] = cold_start.measure(rounds=3 * options.rounds, progress=status.update)
     options.results.write_text(json.dumps(results, indent=1, default=str) + "\n")
@@ -74,7 +74,8 @@ def main() -> None:
     report.show(results, Console())
 
 
-def _floor(size: int) -> dict[str, float]:
+def floor(size: int) -> dict[str, float]:
+    """What the parts of an order of `size` bytes cost, as `bench/floor.py` measures them."""
     script = PROJECT / "bench" / "floor.py"
     with Stub() as stub:
         command = [PYTHON, "-S", "-E", "-B", str(script), str(PROJECT), str(artifacts.OURS.artifact)]

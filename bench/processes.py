@@ -83,7 +83,8 @@ class Stub:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.terminate()
-        self._process.wait()
+        # Waits for the end, and closes the pipes.
+        self._process.communicate()
 
 
 class Worker:
@@ -117,6 +118,5 @@ class Worker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait()
+        # Ends the input and so the process, and closes the pipes.
+        self._process.communicate()

@@ -19,14 +19,14 @@ class Target:
     is_met: bool
 
 
-def targets(results: dict[str, Any]) -> list[Target]:
-    """All targets that the results have figures for."""
-    return list(_of_all(results))
+def targets(results: dict[str, Any], batch: int = BATCH) -> list[Target]:
+    """All targets that the results have figures for; handlers are compared at `batch` orders a batch."""
+    return list(_of_all(results, batch))
 
 
-def _of_all(results: dict[str, Any]) -> Iterator[Target]:
+def _of_all(results: dict[str, Any], batch: int) -> Iterator[Target]:
     if "handlers" in results:
-        yield from _of_handlers(results["handlers"])
+        yield from _of_handlers(results["handlers"], batch)
     if "cold_starts" in results:
         yield from _of_cold_starts(results["cold_starts"])
     if "producer" in results:
@@ -47,24 +47,20 @@ def figure(handlers: dict[str, Any], peer: str, *, batch: int, size: int, waits:
     return found
 
 
-def _beside_naive(handlers: dict[str, Any], size: int, *, waits: bool) -> list[dict[str, Any]]:
-    return [figure(handlers, peer, batch=BATCH, size=size, waits=waits) for peer in ("naive", "orderstream")]
+def _of_handlers(handlers: dict[str, Any], batch: int) -> Iterator[Target]:
+    def both(size: int, *, waits: bool) -> list[dict[str, Any]]:
+        peers = ("naive", "orderstream")
+        return [figure(handlers, peer, batch=batch, size=size, waits=waits) for peer in peers]
 
-
-def _of_handlers(handlers: dict[str, Any]) -> Iterator[Target]:
     for what, waits, bounds in (("cpu", False, {60: 50, 600: 40}), ("wall", True, {60: 250, 600: 100})):
         for size, bound in bounds.items():
-            naive, ours = (
-                figure(handlers, peer, batch=BATCH, size=size, waits=waits)
-                for peer in ("naive", "orderstream")
-            )
+            naive, ours = both(size, waits=waits)
             ratio = naive[f"{what}_us"] / ours[f"{what}_us"]
             where = "5/20 ms" if waits else "0 ms"
-            yield Target(
-                f"{what} of (a) / ours, {size} B, {where}", f"{ratio:.1f} ×", f"≥ {bound} ×", ratio >= bound
-            )
+            name = f"{what} of (a) / ours, {size} B, {where}"
+            yield Target(name, f"{ratio:.1f} ×", f"≥ {bound} ×", ratio >= bound)
     for size in (60, 600):
-        naive, ours = _beside_naive(handlers, size, waits=True)
+        naive, ours = both(size, waits=True)
         requests = ours["requests_per_1000"]
         yield Target(f"requests for 1,000 orders, {size} B", f"{requests:.0f}", "≤ 45", requests <= 45)
         ratio = float(naive["dollars_per_million"]) / float(ours["dollars_per_million"])

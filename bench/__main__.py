@@ -66,7 +66,9 @@ def main() -> None:
                 target_batch=BATCH if BATCH in options.batches else options.batches[0],
                 progress=status.update,
             )
-            results["floor"] = {str(size): floor(size) for size in SIZES}
+            for name in ("floor", "choices"):
+                status.update(f"{name} of the function")
+                results[name] = {str(size): by_part(f"{name}.py", size) for size in SIZES}
         if "cold_starts" in parts:
             results["cold_starts"] = cold_start.measure(rounds=3 * options.rounds, progress=status.update)
     options.results.write_text(json.dumps(results, indent=1, default=str) + "\n")
@@ -74,15 +76,13 @@ def main() -> None:
     report.show(results, Console())
 
 
-def floor(size: int) -> dict[str, float]:
-    """What the parts of an order of `size` bytes cost, as `bench/floor.py` measures them."""
-    script = PROJECT / "bench" / "floor.py"
+def by_part(script: str, size: int) -> Any:
+    """What `bench/floor.py` or `bench/choices.py` finds for orders of `size` bytes."""
     with Stub() as stub:
-        command = [PYTHON, "-S", "-E", "-B", str(script), str(PROJECT), str(artifacts.OURS.artifact)]
-        command += [str(processors()[0]), str(size)]
+        command = [PYTHON, "-S", "-E", "-B", str(PROJECT / "bench" / script), str(PROJECT)]
+        command += [str(artifacts.OURS.artifact), str(processors()[0]), str(size)]
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment(stub.port))
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 if __name__ == "__main__":

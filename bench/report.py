@@ -24,6 +24,7 @@ def show(results: dict[str, Any], console: Console) -> None:
     if "handlers" in results:
         _show_handlers(results["handlers"], console)
         _show_floor(results["floor"], console)
+        _show_choices(results["choices"], console)
     if "cold_starts" in results:
         _show_cold_starts(results["cold_starts"], console)
     _show_targets(results, console)
@@ -84,6 +85,15 @@ def _show_floor(floor: dict[str, dict[str, float]], console: Console) -> None:
         table.add_column(part, justify="right")
     for size, parts in floor.items():
         table.add_row(f"{size} B", *(f"{value:.1f}" for value in parts.values()))
+    console.print(table)
+
+
+def _show_choices(choices: dict[str, list[dict[str, Any]]], console: Console) -> None:
+    table = _table("What each choice bought, µs an order", "choice", "size", "of", "without", "with", "times")
+    for size, found in choices.items():
+        for one in found:
+            values = [f"{one['before']:.1f}", f"{one['after']:.1f}", f"{one['before'] / one['after']:.2f}"]
+            table.add_row(one["choice"], f"{size} B", one["what"], *values)
     console.print(table)
 
 

@@ -15,6 +15,10 @@ import msgspec
 from orderstream.domain.values import utc_text
 from orderstream.pipeline.records import Record
 
+# The fastest. The default takes three times as long for a quarter fewer bytes, of which a million orders have
+# some hundred megabytes: for a fraction of a cent a month, each order would wait longer.
+COMPRESS_LEVEL = 1
+
 _BLANKS = frozenset(b" \t\r\n")
 _ENCODER = msgspec.json.Encoder()
 _NO_RAW = msgspec.Raw()
@@ -80,7 +84,7 @@ def read_line(data: bytes) -> Line:
 
 def pack(lines: Iterable[bytes]) -> bytes:
     """A gzip file of the lines; the same lines give the same bytes."""
-    return gzip.compress(b"".join(lines), compresslevel=1, mtime=0)
+    return gzip.compress(b"".join(lines), compresslevel=COMPRESS_LEVEL, mtime=0)
 
 
 def read_lines(key: str, body: IO[bytes]) -> Iterator[Line]:

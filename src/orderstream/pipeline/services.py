@@ -24,7 +24,7 @@ from orderstream.pipeline.wire import lighten
 
 # Said in full, because botocore's defaults change: a call that hangs must fail while the invocation
 # has time to report it, and the SDK's own retries must not eat that time either.
-_CONFIG = Config(
+CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
@@ -84,7 +84,7 @@ def archive_of(settings: Settings, store: S3Store, each: Each = map) -> BatchArc
 
 def dynamodb_client(session: Any) -> Any:
     """A client of botocore for OrderTable, spared what `wire` does for it."""
-    client = session.create_client("dynamodb", config=_CONFIG)
+    client = session.create_client("dynamodb", config=CONFIG)
     lighten(client)
     return client
 
@@ -94,9 +94,9 @@ def services() -> Services:
     """The services of this process, from its environment. Raises InputError for wrong settings."""
     settings = from_environment(os.environ)
     session = botocore.session.get_session()
-    store = S3Store(session.create_client("s3", config=_CONFIG), settings.bucket)
+    store = S3Store(session.create_client("s3", config=CONFIG), settings.bucket)
     each = ThreadPoolExecutor(threads_for(settings.memory_mb), thread_name_prefix="calls").map
     table = OrderTable(dynamodb_client(session), settings.table, each=each)
-    # All that is loaded by now stays: the collector need not look at it again and again, 20 ms each time.
+    # All that is loaded by now stays: the collector need not walk through it in the middle of a batch.
     gc.freeze()
     return Services(settings, archive_of(settings, store, each), table, Quarantine(store))

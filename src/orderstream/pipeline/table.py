@@ -69,7 +69,7 @@ class OrderTable:
     ) -> None:
         self._client = client
         self._name = name
-        self._each = each
+        self.each = each
         self._sleep = sleep
         self._jitter = jitter
 
@@ -137,7 +137,7 @@ class OrderTable:
                 failures.append(failure)
                 return failure
 
-        answers = list(self._each(send, enumerate(chunks)))
+        answers = list(self.each(send, enumerate(chunks)))
         for failure in failures:
             if isinstance(failure, CloudError):
                 raise failure

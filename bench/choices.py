@@ -1,7 +1,7 @@
 """What each choice in the function's path bought: the same batch with the choice undone, and with it.
 
-Runs in the function's artifact, with the stub as AWS: `bench/choices.py PROJECT ARTIFACT PROCESSOR SIZE` prints
-choices with `before` and `after`, µs an order of `what` (cpu or wall), medians of paired rounds, as JSON.
+Runs in the function's artifact, with the stub as AWS: `bench/choices.py PROJECT ARTIFACT PROCESSOR SIZE`
+prints choices with `before` and `after`, µs an order of `what` (cpu or wall), medians of paired rounds, in JSON.
 """
 
 import json
@@ -66,6 +66,7 @@ Make = Callable[[], tuple[Any, Callable[[], object]]]
 def _choices() -> Iterator[tuple[str, str, Make, Make]]:
     import botocore.session
     from botocore.config import Config
+    from msgspec.structs import replace
 
     from orderstream.pipeline import lines, services, wire
     from orderstream.pipeline.table import OrderTable

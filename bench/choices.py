@@ -1,7 +1,7 @@
 """What each choice in the function's path bought: the same batch with the choice undone, and with it.
 
 Runs in the function's artifact, with the stub as AWS: `bench/choices.py PROJECT ARTIFACT PROCESSOR SIZE`
-prints choices with `before` and `after`, µs an order of `what` (cpu or wall), medians of paired rounds, in JSON.
+prints choices with `before` and `after`, µs an order of `what` (cpu or wall), medians of rounds, in JSON.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""`make bench`: measures everything in one run, prints the tables, writes the results and the picture.
+"""`make bench`: measures everything in one run, prints the tables, writes results, picture and page.
 
-Nothing else should run on the machine meanwhile. Paths are those of docs/ unless told otherwise.
+Nothing else should run on the machine meanwhile. What is written is in docs/ unless told otherwise.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of a figure (default 5)")
     parser.add_argument("--batches", type=int, nargs="+", default=(100, BATCH, 10_000))
     parser.add_argument("--results", type=Path, default=PROJECT / "docs" / "performance.json")
+    parser.add_argument("--page", type=Path, default=PROJECT / "docs" / "performance.md")
     parser.add_argument("--picture", type=Path, default=PROJECT / "docs" / "performance.png")
     options = parser.parse_args()
     parts = options.only or PARTS
@@ -73,7 +74,17 @@ def main() -> None:
             results["cold_starts"] = cold_start.measure(rounds=3 * options.rounds, progress=status.update)
     options.results.write_text(json.dumps(results, indent=1, default=str) + "\n")
     picture.draw(results, options.picture)
-    report.show(results, Console())
+    tables = Console(record=True, width=130)
+    report.show(results, tables)
+    write_page(options.page, tables.export_text())
+
+
+def write_page(page: Path, tables: str) -> None:
+    """Put the tables where the page has them."""
+    text = page.read_text()
+    before, after = text.split("<!-- measured -->")[0], text.split("<!-- /measured -->")[1]
+    lines = "\n".join(line.rstrip() for line in tables.splitlines())
+    page.write_text(f"{before}<!-- measured -->\n```text\n{lines}\n```\n<!-- /measured -->{after}")
 
 
 def by_part(script: str, size: int) -> Any:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsResultEntryTypeDef
 
 
-class _Record(Waiting, eq=False):
+class _Record(Waiting, eq=False, gc=False):
     data: bytes = b""
     order_id: str | None = None
     fate: Fate = msgspec.field(default_factory=Fate)

@@ -31,8 +31,11 @@ def backoff_seconds(attempts: int, draw: float) -> float:
     return draw * min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2.0 ** min(attempts - 1, 32))
 
 
-class Waiting(msgspec.Struct, eq=False):
+class Waiting(msgspec.Struct, eq=False, gc=False):
     """One record in the queue. `size` is what Kinesis counts: bytes of data and partition key."""
+
+    # Not for Python's collector: tens of thousands wait, each leaves the queue, and with that all
+    # references among them end.
 
     partition_key: str
     size: int

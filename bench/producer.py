@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from rich.console import Console
 from rich.table import Table
@@ -90,10 +90,10 @@ def measure(
     """
     with Stub() as stub:
         rates = [one for size in sizes for one in _rates(stub, size, records, rounds, progress)]
-        with _ministack() as port:
+        with _ministack() as emulator:
             few = max(500, int(records * MINISTACK_SHARE))
             for size in sizes:
-                rates += _rates(port, size, few, rounds, progress)
+                rates += _rates(emulator, size, few, rounds, progress)
         memory = [_memory(stub, count, progress) for count in counts]
         files = [one for kind in ("ndjson", "csv") for one in _files(stub, kind, counts, rounds, progress)]
     shares = [
@@ -104,23 +104,28 @@ def measure(
     return {"rates": rates, "shares": shares, "memory": memory, "files": files}
 
 
+class Emulator(NamedTuple):
+    """MiniStack: where it listens, and a client's view of it."""
+
+    port: int
+    cloud: Cloud
+
+
 @contextmanager
-def _ministack() -> Iterator[int]:
-    """A MiniStack with the stream; its port."""
+def _ministack() -> Iterator[Emulator]:
     with tempfile.TemporaryDirectory() as folder:
         with MiniStack(port=free_port(), work_dir=Path(folder)) as running:
             cloud = Cloud(running.endpoint_url, REGION, access_key=ACCESS_KEY, secret_key=SECRET_KEY)
-            cloud.kinesis.create_stream(StreamName=STREAM, ShardCount=1)
-            yield running.port
+            yield Emulator(running.port, cloud)
 
 
 def _rates(
-    endpoint: Stub | int, size: int, records: int, rounds: int, progress: Progress
+    endpoint: Stub | Emulator, size: int, records: int, rounds: int, progress: Progress
 ) -> list[dict[str, Any]]:
     """Each way in each round; the first round warms up and does not count."""
-    name, port = ("the stub", endpoint.port) if isinstance(endpoint, Stub) else ("MiniStack", endpoint)
+    name = "the stub" if isinstance(endpoint, Stub) else "MiniStack"
     costs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    with Sender(port) as sender:
+    with Sender(endpoint.port) as sender:
         for number in range(rounds + 1):
             for way in WAYS:
                 progress(f"{records:,} orders of {size} B to {name}: {way}, round {number}")
@@ -152,11 +157,13 @@ def _share(
 
 
 @contextmanager
-def counted(endpoint: Stub | int, records: int, *, keep: int) -> Iterator[None]:
+def counted(endpoint: Stub | Emulator, records: int, *, keep: int) -> Iterator[None]:
     """Raises OrderstreamError unless so many records came meanwhile, in calls that are signed."""
     if not isinstance(endpoint, Stub):
-        # The sender has looked at MiniStack's answers.
+        # The sender looks at the answers. A stream of its own each time: MiniStack slows down as it fills.
+        endpoint.cloud.kinesis.create_stream(StreamName=STREAM, ShardCount=1)
         yield
+        endpoint.cloud.kinesis.delete_stream(StreamName=STREAM)
         return
     endpoint.begin(keep=keep)
     yield
@@ -185,7 +192,8 @@ def _files(
 
         progress(f"orders send of a {kind} file: 1 line")
         _write(file, 1)
-        one = median(sent(1)["cpu"] for _ in range(rounds))
+        ones = [sent(1) for _ in range(rounds)]
+        one = median(cost["cpu"] for cost in ones)
         for lines in counts:
             progress(f"orders send of a {kind} file: {lines:,} lines")
             _write(file, lines)
@@ -195,6 +203,7 @@ def _files(
                 "kind": kind,
                 "lines": lines,
                 "start_ms": one * 1e3,
+                "start_mb": max(cost["peak_mb"] for cost in ones),
                 "us_a_line": (median(cost["cpu"] for cost in costs) - one) / lines * 1e6,
                 "per_second": lines / median(cost["wall"] for cost in costs),
                 "peak_mb": max(cost["peak_mb"] for cost in costs),
@@ -245,8 +254,11 @@ def show(results: dict[str, Any], console: Console) -> None:
         numbers = f"{one['us_a_line']:.1f}", f"{one['per_second']:,.0f}", f"{one['peak_mb']:.0f}"
         table.add_row(one["kind"], f"{one['lines']:,}", *numbers)
     console.print(table)
-    starts = ", ".join(f"{one['start_ms']:.0f} ms" for one in results["files"][:1])
-    console.print(f"A file of one line takes {starts} of CPU, which is not in the µs a line.")
+    first = results["files"][0]
+    console.print(
+        f"One line alone takes {first['start_ms']:.0f} ms of CPU, which is not in the µs a line, "
+        f"and {first['start_mb']:.0f} MB."
+    )
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -62,12 +62,12 @@ class Stub:
         assert self._process.stdout
         self.port = int(self._process.stdout.readline())
 
-    def begin(self, *, table_ms: float = 0, bucket_ms: float = 0) -> None:
-        """Forget what was asked; from now on answers take so long."""
-        self._ask("PUT", f"/_begin?table_ms={table_ms}&bucket_ms={bucket_ms}")
+    def begin(self, *, table_ms: float = 0, bucket_ms: float = 0, keep: int = 1) -> None:
+        """Forget what was asked; from now on answers take so long, and one request in `keep` is judged."""
+        self._ask("PUT", f"/_begin?table_ms={table_ms}&bucket_ms={bucket_ms}&keep={keep}")
 
     def asked(self) -> dict[str, Any]:
-        """What was asked since `begin`, as `bench.asked.judge` tells it."""
+        """What was asked since `begin`, as `bench.asked.judge` tells it, and the `records` of PutRecords."""
         return self._ask("GET", "/_asked")
 
     def _ask(self, method: str, path: str) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 `python -m bench.stub --port 0` prints its port. What was asked of it is judged only when the clock has
 stopped (`bench.asked`), so that nobody waits for that. PUT /_begin?table_ms=5&bucket_ms=20 forgets
-everything and sets how long answers take; GET /_asked tells what came since.
+everything and sets how long answers take; with keep=100 only one request in so many is kept for the judge.
+GET /_asked tells what came since; `records` are those of all PutRecords.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from bench.asked import Request, judge
+from bench.asked import BUCKET, TABLE, Request, judge
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _DATE = b"Date: Tue, 24 Nov 2026 12:00:00 GMT\r\n"
@@ -40,6 +41,15 @@ _S3_ANSWER = (
     b'ETag: "9b2cf535f27731c974343645a3985328"\r\nx-amz-checksum-type: FULL_OBJECT\r\n'
     b"Server: AmazonS3\r\nContent-Length: 0\r\n\r\n"
 )
+_STACK_HEAD = b"HTTP/1.1 200 OK\r\n" + _DATE + b"Content-Type: text/xml\r\nContent-Length: %d\r\n\r\n"
+_STACK = {
+    "StreamName": "OrderStream",
+    "TableName": TABLE,
+    "CustomerIndex": "none",
+    "ArchiveBucket": BUCKET,
+    "FunctionName": "ProcessOrders",
+    "EventSourceMapping": "mapping",
+}
 
 
 class _Batch(msgspec.Struct):
@@ -67,23 +77,45 @@ def _with_head(body: bytes) -> bytes:
     return _DYNAMO_HEAD % (len(body), zlib.crc32(body)) + body
 
 
+def _stack() -> bytes:
+    """What CloudFormation says of the one stack that there is."""
+    outputs = "".join(
+        f"<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>"
+        for key, value in _STACK.items()
+    )
+    body = (
+        "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
+        f"<StackStatus>CREATE_COMPLETE</StackStatus><Outputs>{outputs}</Outputs>"
+        "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
+    ).encode()
+    return _STACK_HEAD % len(body) + body
+
+
 class Endpoint:
     """What came since `begin`, and how long answers take."""
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.came = self.records = 0
+        self.keep = 1
         self.table_seconds = self.bucket_seconds = 0.0
 
     def answer(self, request: Request) -> tuple[bytes, float]:
         """The answer, and after how many seconds it goes."""
         if request.path.startswith("/_"):
             return self._told(request), 0.0
-        self.requests.append(request)
+        if request.body.startswith(b"Action=DescribeStacks"):
+            return _stack(), 0.0
+        if self.came % self.keep == 0:
+            self.requests.append(request)
+        self.came += 1
         target = request.target
         if target == "BatchExecuteStatement":
             return _with_head(_inserted(len(_BATCH.decode(request.body).Statements))), self.table_seconds
         if target == "PutRecords":
-            body = _taken(len(_BATCH.decode(request.body).Records))
+            records = len(_BATCH.decode(request.body).Records)
+            self.records += records
+            body = _taken(records)
             return _KINESIS_HEAD % len(body) + body, self.table_seconds
         if target:
             unprocessed = b'{"UnprocessedItems":{}}' if target == "BatchWriteItem" else b"{}"
@@ -94,12 +126,14 @@ class Endpoint:
         told = urlsplit(request.path)
         body = b"{}"
         if told.path == "/_begin":
-            options = {name: float(values[0]) / 1000 for name, values in parse_qs(told.query).items()}
-            self.table_seconds = options.get("table_ms", 0.0)
-            self.bucket_seconds = options.get("bucket_ms", 0.0)
+            options = {name: float(values[0]) for name, values in parse_qs(told.query).items()}
+            self.table_seconds = options.get("table_ms", 0.0) / 1000
+            self.bucket_seconds = options.get("bucket_ms", 0.0) / 1000
+            self.keep = int(options.get("keep", 1))
             self.requests = []
+            self.came = self.records = 0
         else:
-            body = json.dumps(judge(self.requests)).encode()
+            body = json.dumps({**judge(self.requests), "records": self.records}).encode()
         return _with_head(body)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import botocore.session
 from botocore.config import Config
@@ -17,7 +17,9 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
+from orderstream import __version__
 from orderstream.errors import InputError
+from orderstream.pipeline.wire import lighten
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -27,13 +29,16 @@ MAX_RECORD_BYTES = 1024 * 1024
 MAX_PARTITION_KEY_CHARACTERS = 256
 
 # No retries by the SDK: it would send a whole call again, where the producer knows which records
-# failed, and it would not look at the time after which a record is given up on. For every client that
-# is handed to an OrderProducer.
+# failed, and it would not look at the time after which a record is given up on. No checks by it either:
+# each record was checked when it was accepted.
 CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 1},
     tcp_keepalive=True,
+    parameter_validation=False,
+    # The SDK would put its own name together anew for each call: a seventh of one with a single record.
+    user_agent=f"orderstream/{__version__} botocore/{botocore.__version__}",
 )
 
 _TRANSIENT_CODES = frozenset(
@@ -80,8 +85,32 @@ class Problem(NamedTuple):
     is_transient: bool = True
 
 
+class _Result(TypedDict, total=False):
+    SequenceNumber: str
+    ShardId: str
+    ErrorCode: str
+    ErrorMessage: str
+
+
+class _Answer(TypedDict, total=False):
+    FailedRecordCount: int
+    Records: list[_Result]
+    EncryptionType: str
+
+
+def producer_client(session: Any, **where: str | None) -> KinesisClient:
+    """A Kinesis client of this session of botocore for an OrderProducer; `where` as for `create_client`."""
+    client: KinesisClient = session.create_client("kinesis", config=CONFIG, **where)
+    lighten(client, "kinesis.PutRecords", _Answer)
+    return client
+
+
 def record_size(data: bytes, partition_key: str) -> int:
     """The bytes of data and key. Raises InputError for a record that Kinesis would not take."""
+    if not isinstance(data, bytes):
+        raise InputError(f"a record is bytes, not {type(data).__name__}")
+    if not isinstance(partition_key, str):
+        raise InputError(f"a partition key is a text, not {type(partition_key).__name__}")
     if not 1 <= len(partition_key) <= MAX_PARTITION_KEY_CHARACTERS:
         raise InputError(
             f"a partition key has 1 to {MAX_PARTITION_KEY_CHARACTERS} characters, not {len(partition_key)}"
@@ -112,8 +141,7 @@ class Stream:
         """
         try:
             if self._client is None:
-                session = botocore.session.Session()
-                self._client = cast("KinesisClient", session.create_client("kinesis", config=CONFIG))
+                self._client = producer_client(botocore.session.Session())
             answer = self._client.put_records(StreamName=self._name, Records=records)
         except Exception as error:
             return problem_of(error)

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -65,7 +65,8 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
     if order.get("order_id") is None:
         order["order_id"] = new_order_id()
     try:
-        _refuse_inexact(order, "")
+        if not _is_plain(order.values()):
+            _refuse_inexact(order, "")
         return _ENCODER.encode(order), str(order["order_id"])
     except RecursionError:
         raise InputError("the order is nested too deeply, or holds itself") from None
@@ -73,12 +74,26 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
         raise InputError(f"the order cannot be written as JSON: {error}") from error
 
 
+def _is_plain(values: Iterable[Any]) -> bool:
+    """Whether none of them needs a closer look: so it is in most orders, and no path is made for them."""
+    for value in values:
+        kind = type(value)
+        if kind is str or kind is int:
+            continue
+        if kind is Decimal:
+            if not value.is_finite():
+                return False
+        elif kind is dict:
+            if not _is_plain(value.values()):
+                return False
+        elif not (kind is list and _is_plain(value)):
+            return False
+    return True
+
+
 def _refuse_inexact(fields: Mapping[Any, Any], path: str) -> None:
     for name, value in fields.items():
-        kind = type(value)
-        # By far the most values are these: no path is made for them.
-        if not (kind is str or kind is int or (kind is Decimal and value.is_finite())):
-            _check(value, f"{path}{name}", is_money=name in _MONEY)
+        _check(value, f"{path}{name}", is_money=name in _MONEY)
 
 
 def _check(value: Any, path: str, *, is_money: bool = False) -> None:

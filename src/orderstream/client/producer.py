@@ -12,6 +12,8 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import msgspec
+
 from orderstream.client.calls import (
     MAX_RECORD_BYTES,
     Problem,
@@ -30,14 +32,10 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsResultEntryTypeDef
 
 
-class _Record(Waiting):
-    __slots__ = ("data", "order_id", "fate")
-
-    def __init__(self, data: bytes, partition_key: str, order_id: str | None, now: float) -> None:
-        super().__init__(partition_key, record_size(data, partition_key), now)
-        self.data = data
-        self.order_id = order_id
-        self.fate = Fate()
+class _Record(Waiting, eq=False, gc=False):
+    data: bytes = b""
+    order_id: str | None = None
+    fate: Fate = msgspec.field(default_factory=Fate)
 
 
 class OrderProducer:
@@ -160,7 +158,8 @@ class OrderProducer:
         self.close()
 
     def _accept(self, data: bytes, partition_key: str, order_id: str | None) -> Future[Receipt]:
-        record = _Record(data, partition_key, order_id, self._clock())
+        size = record_size(data, partition_key)
+        record = _Record(partition_key, size, self._clock(), data=data, order_id=order_id)
         with self._lock:
             self._refuse_when_stopped()
             while not self._queue.has_room(record.size):

@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Generic, Self, TypeVar
 
+import msgspec
+
 # Kinesis takes 500 records and 10 MiB a call. It was 5 MiB for many years, and the laptop's cloud still
 # refuses more; so large a call gains nothing from being larger.
 MAX_BATCH_RECORDS = 500
@@ -29,20 +31,20 @@ def backoff_seconds(attempts: int, draw: float) -> float:
     return draw * min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2.0 ** min(attempts - 1, 32))
 
 
-class Waiting:
+class Waiting(msgspec.Struct, eq=False, gc=False):
     """One record in the queue. `size` is what Kinesis counts: bytes of data and partition key."""
 
-    __slots__ = ("partition_key", "size", "accepted_at", "attempts", "trying_since", "following", "is_done")
+    # Not for Python's collector: tens of thousands wait, each leaves the queue, and with that all
+    # references among them end.
 
-    def __init__(self, partition_key: str, size: int, accepted_at: float) -> None:
-        self.partition_key = partition_key
-        self.size = size
-        self.accepted_at = accepted_at
-        self.attempts = 0
-        # When the time after which it is given up on began to run.
-        self.trying_since: float | None = None
-        self.following: Self | None = None
-        self.is_done = False
+    partition_key: str
+    size: int
+    accepted_at: float
+    attempts: int = 0
+    # When the time after which it is given up on began to run.
+    trying_since: float | None = None
+    following: Self | None = None
+    is_done: bool = False
 
 
 R = TypeVar("R", bound=Waiting)

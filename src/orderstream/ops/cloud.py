@@ -19,8 +19,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from orderstream.client.calls import CONFIG as PRODUCER_CONFIG
-from orderstream.client.calls import CREDENTIALS_HINT
+from orderstream.client.calls import CREDENTIALS_HINT, producer_client
 from orderstream.errors import CloudError
 
 if TYPE_CHECKING:
@@ -64,10 +63,12 @@ class Cloud:
             session.set_credentials(self.access_key, self.secret_key)
         return session
 
+    @property
+    def _where(self) -> dict[str, str | None]:
+        return {"region_name": self.region, "endpoint_url": self.endpoint_url}
+
     def _client(self, service: str, config: Config = _CONFIG) -> Any:
-        return self._session.create_client(
-            service, region_name=self.region, endpoint_url=self.endpoint_url, config=config
-        )
+        return self._session.create_client(service, config=config, **self._where)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
@@ -92,8 +93,7 @@ class Cloud:
     @cached_property
     def kinesis_once(self) -> KinesisClient:
         """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
-        client: KinesisClient = self._client("kinesis", PRODUCER_CONFIG)
-        return client
+        return producer_client(self._session, **self._where)
 
     @cached_property
     def lambda_(self) -> LambdaClient:

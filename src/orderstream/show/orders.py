@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.progress import (
     ProgressColumn,
     Task,
-    TextColumn,
 )
 from rich.table import Table
 from rich.text import Text
@@ -30,37 +29,39 @@ def sending(*, as_json: bool) -> Iterator[tuple[Callable[[Receipt], None], Calla
     The list holds the id of the latest order.
     """
     latest: list[str] = []
-    with bar(TextColumn("{task.completed:,.0f} {task.description}")) as progress:
-        task = progress.add_task("orders sent", total=None)
+    count = 0
 
-        def receipt(sent: Receipt) -> None:
-            progress.advance(task)
-            latest[:] = [sent.order_id or ""]
-            if as_json:
-                print_json(sent)
+    def receipt(sent: Receipt) -> None:
+        nonlocal count
+        count += 1
+        latest[:] = [sent.order_id or ""]
+        if as_json:
+            print_json(sent)
 
-        def fault(text: str) -> None:
-            err.print(f"[red]not sent:[/red] {escape(text)}", soft_wrap=True)
+    def fault(text: str) -> None:
+        err.print(f"[red]not sent:[/red] {escape(text)}", soft_wrap=True)
 
+    with bar(_Sent(lambda: count)) as progress:
+        progress.add_task("orders sent", total=None)
         yield receipt, fault, latest
 
 
 class _Sent(ProgressColumn):
     """How many records went out so far, looked up whenever the bar is drawn."""
 
-    def __init__(self, counts: Tally) -> None:
+    def __init__(self, count: Callable[[], int]) -> None:
         super().__init__()
-        self._counts = counts
+        self._count = count
 
     def render(self, task: Task) -> Text:
-        return Text(f"{self._counts.read:,} {task.description}")
+        return Text(f"{self._count():,} {task.description}")
 
 
 @contextmanager
 def simulating(counts: Tally, seconds: float | None) -> Iterator[None]:
     """A running count of sample orders."""
     text = "orders sent; Ctrl-C ends it" if seconds is None else f"orders sent, for {seconds:g} s"
-    with bar(_Sent(counts)) as progress:
+    with bar(_Sent(lambda: counts.read)) as progress:
         progress.add_task(text, total=None)
         yield
 

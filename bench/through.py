@@ -51,10 +51,14 @@ class Run:
 
 
 class Through:
-    """A running laptop cloud to measure. Counts in `sent` what was sent to the stack's stream."""
+    """A running laptop cloud to measure. Counts in `sent` what was sent to the stack's stream.
 
-    def __init__(self, laptop: Laptop) -> None:
+    `buffer_bytes` is what a producer lets wait.
+    """
+
+    def __init__(self, laptop: Laptop, buffer_bytes: int = 64 * 1024 * 1024) -> None:
         self.laptop = laptop
+        self.buffer_bytes = buffer_bytes
         self.port = int(laptop.endpoint_url.rpartition(":")[2])
         self.sent = 0
         self._items: list[dict[str, Any]] = []
@@ -79,7 +83,9 @@ class Through:
         stack, cloud = self.laptop.stack, self.laptop.cloud
         before, used = self.stored(), processor_seconds(self.ministack)
         begin = time.time()
-        with OrderProducer(stack.stream, cloud.kinesis_once) as producer:
+        with OrderProducer(
+            stack.stream, cloud.kinesis_once, max_buffered_bytes=self.buffer_bytes
+        ) as producer:
             send(producer)
             producer.flush()
             if producer.failed or producer.sent != count:

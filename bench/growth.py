@@ -21,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import shop
+from bench.alone import INSERT, PUT, Alone
 from bench.generated import Archived, Generated
 from bench.laptop import started
 from bench.processes import children, peak_mb
@@ -31,8 +32,8 @@ from orderstream.ops.verify import verify
 
 LAPTOP_SIZES = (10_000, 100_000)
 STREAM_SIZES = (10_000, 100_000, 1_000_000)
-# Small sizes take seconds, and vary most: the median of so many, but no more than make a run of this many.
-ROUNDS, ORDERS_FOR_ROUNDS = 3, 300_000
+# Small sizes take seconds, and vary most: so many rounds, while they come to no more orders than this.
+ROUNDS, ORDERS_FOR_ROUNDS = 3, 100_000
 # Less than any of the sizes, so that what waits in the producer is the same for each.
 BUFFER_BYTES = 2 * 1024 * 1024
 
@@ -52,13 +53,16 @@ def laptop(orders: int) -> dict[str, float]:
             "function_mb": max(peak_mb(child) for child in children(through.ministack)),
             "ministack_mb": peak_mb(through.ministack),
         }
-        puts = through.records_alone(orders, "growth")
-        inserts = through.inserts_alone(orders, "growth")
+        costs = Alone(through.laptop).costs(orders, "growth")
         if through.counted() != through.sent:
             raise RuntimeError(f"{through.counted()} of {through.sent} orders are stored")
-    slower = min(puts, inserts)
+    puts, inserts = costs[PUT].per_second, costs[INSERT].per_second
     alone = {"put_records_us": 1e6 / puts, "insert_us": 1e6 / inserts}
-    return found | alone | {"share_of_slower": 1e6 / found["us"] / slower}
+    shares = {
+        "share_of_slower": 1e6 / found["us"] / min(puts, inserts),
+        "share_of_bound": sum(cost.us for cost in costs.values()) / found["us"],
+    }
+    return found | alone | shares
 
 
 def reader(orders: int) -> dict[str, float]:
@@ -146,12 +150,13 @@ _COLUMNS = {
     "put_records_us": "puts alone",
     "insert_us": "inserts alone",
     "share_of_slower": "share",
+    "share_of_bound": "of bound",
     "start_mb": "start MB",
     "peak_mb": "peak MB",
     "function_mb": "function",
     "ministack_mb": "MiniStack",
 }
-_FORMATS = {"us": "{:,.1f}", "share_of_slower": "{:.0%}"}
+_FORMATS = {"us": "{:,.1f}", "share_of_slower": "{:.0%}", "share_of_bound": "{:.0%}"}
 
 
 def show(found: Mapping[str, Any], console: Console) -> None:

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import shop
-from bench.parts import parts
+from bench.alone import INSERT, PUT, Alone
 from bench.through import Through
 from orderstream.client import OrderProducer
 from orderstream.local.laptop import Laptop
@@ -74,27 +74,29 @@ def measure(
 
 
 def _throughput(through: Through, orders: int, rounds: int, progress: Progress) -> dict[str, Any]:
-    puts, inserts, ends, used = [], [], [], []
+    alone = Alone(through.laptop)
+    runs, calls = [], []
     for number in range(rounds):
         progress(f"round {number + 1} of {rounds}: {orders:,} orders, then the same by MiniStack alone")
-        run = through.orders(shop.orders(orders, f"round{number}"), orders)
-        ends.append(orders / run.seconds)
-        used.append(run.ministack_seconds / orders * 1e6)
-        puts.append(through.records_alone(orders, f"round{number}"))
-        inserts.append(through.inserts_alone(orders, f"round{number}"))
-    progress("what each of MiniStack's calls costs")
-    costs = parts(through, orders, rounds)
-    end_to_end = statistics.median(ends)
+        runs.append(through.orders(shop.orders(orders, f"round{number}"), orders))
+        calls.append(alone.costs(orders, f"round{number}"))
+    rates = [orders / run.seconds for run in runs]
+    puts, inserts = ([costs[call].per_second for costs in calls] for call in (PUT, INSERT))
+    costs = {call: statistics.median(some[call].us for some in calls) for call in calls[0]}
+    end_to_end = statistics.median(rates)
     bound = 1e6 / sum(costs.values())
     return {
         "orders": orders,
         "rounds": rounds,
-        "end_to_end": _spread(ends),
+        "end_to_end": _spread(rates),
         "put_records": _spread(puts),
         "insert_orders": _spread(inserts),
         "share_of_slower": end_to_end / min(statistics.median(puts), statistics.median(inserts)),
         "ministack_us_by_call": costs,
-        "ministack_us": statistics.median(used),
+        "ministack_us": statistics.median(run.ministack / orders * 1e6 for run in runs),
+        "function_us": statistics.median(run.functions / orders * 1e6 for run in runs),
+        "ours_us": statistics.median(run.ours / orders * 1e6 for run in runs),
+        "processors_of_others": statistics.median(run.others / run.seconds for run in runs),
         "bound": bound,
         "share_of_bound": end_to_end / bound,
     }
@@ -138,14 +140,16 @@ def show(found: Mapping[str, Any], console: Console) -> None:
     ):
         rates.add_row(label, *(f"{found[name][key]:,.0f}" for key in ("median", "least", "most")))
     rates.add_row("share of the slower", f"{found['share_of_slower']:.0%}")
-    costs = Table("call", "µs an order", title="MiniStack's processor time")
+    costs = Table("", "µs an order", title="Processor time")
     for call, cost in found["ministack_us_by_call"].items():
-        costs.add_row(call, f"{cost:.1f}")
+        costs.add_row(f"MiniStack alone: {call}", f"{cost:.1f}")
     by_calls = sum(found["ministack_us_by_call"].values())
-    costs.add_row("all of them", f"{by_calls:.1f}", end_section=True)
-    costs.add_row("used while orders went through", f"{found['ministack_us']:.1f}")
-    costs.add_row("at most orders/s by the calls", f"{found['bound']:,.0f}")
-    costs.add_row("share of that", f"{found['share_of_bound']:.0%}")
+    costs.add_row("all of these", f"{by_calls:.1f}")
+    costs.add_row("so at most orders/s", f"{found['bound']:,.0f}")
+    costs.add_row("share of that", f"{found['share_of_bound']:.0%}", end_section=True)
+    costs.add_row("end to end: MiniStack", f"{found['ministack_us']:.1f}")
+    costs.add_row("end to end: function", f"{found['function_us']:.1f}")
+    costs.add_row("end to end: event source and producer", f"{found['ours_us']:.1f}")
     waits = Table("batch window s", "orders", "batches", "p50 ms", "p99 ms", title="From arrival to stored")
     for row in found["latency"]:
         waits.add_row(
@@ -156,6 +160,8 @@ def show(found: Mapping[str, Any], console: Console) -> None:
         for column in table.columns[1:]:
             column.justify = "right"
         console.print(table)
+    others = found["processors_of_others"]
+    console.print(f"Other programs kept {others:.2f} processors busy while orders went through.")
     console.print(f"{found['stored']:,} of {found['sent']:,} orders are stored.")
 
 

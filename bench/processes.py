@@ -15,6 +15,12 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def busy_seconds() -> float:
+    """Processor time that anything on this machine used since it started."""
+    user, nice, system, _, _, irq, softirq = Path("/proc/stat").read_text().split(None, 8)[1:8]
+    return sum(map(int, (user, nice, system, irq, softirq))) / _TICKS
+
+
 def peak_mb(pid: int) -> float:
     """The most memory that a process ever had."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())

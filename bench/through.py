@@ -1,28 +1,20 @@
-"""Orders through a laptop cloud, and the same work asked of its MiniStack alone."""
+"""Orders through a laptop cloud, from the producer until each is an item; and what they cost the machine."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
-from bench import raw, shop
-from bench.processes import processor_seconds
+from bench import shop
+from bench.processes import busy_seconds, children, processor_seconds
 from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
 from orderstream.local.laptop import Laptop
-from orderstream.ops.cloud import cloud_errors
 
-T = TypeVar("T")
-
-# The stream and the table that nobody reads from: laid out as those of the stack.
-ALONE = "Alone"
-RECORDS_A_CALL = 500
-STATEMENTS_A_CALL = 25
 PATIENCE_SECONDS = 60
 LOOK_SECONDS = 0.2
 
@@ -43,10 +35,17 @@ class LogLine(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Run:
-    """Orders that went through: the time until the last was an item, and MiniStack's processor time."""
+    """Orders that went through: the time until the last was an item, and what that took.
+
+    Processor seconds of MiniStack, of the functions, of this process (event source and producer), and of
+    all else on the machine meanwhile. `log` are the function's lines.
+    """
 
     seconds: float
-    ministack_seconds: float
+    ministack: float
+    functions: float
+    ours: float
+    others: float
     log: Sequence[LogLine]
 
 
@@ -59,9 +58,7 @@ class Through:
     def __init__(self, laptop: Laptop, buffer_bytes: int = 64 * 1024 * 1024) -> None:
         self.laptop = laptop
         self.buffer_bytes = buffer_bytes
-        self.port = int(laptop.endpoint_url.rpartition(":")[2])
         self.sent = 0
-        self._items: list[dict[str, Any]] = []
         pid = laptop.ministack.pid
         assert pid is not None
         self.ministack = pid
@@ -69,7 +66,6 @@ class Through:
         # may all have gone to one that was started for another.
         for name in ("wake", "woken"):
             self.orders(shop.orders(400, name), 400)
-        self._lay_out_alone()
 
     def orders(self, orders: Iterable[tuple[bytes, str]], count: int) -> Run:
         """Send `count` orders (data, partition key) at once, and wait until each is an item.
@@ -81,7 +77,7 @@ class Through:
     def through(self, send: Callable[[OrderProducer], object], count: int) -> Run:
         """The same, with `send` to send so many orders."""
         stack, cloud = self.laptop.stack, self.laptop.cloud
-        before, used = self.stored(), processor_seconds(self.ministack)
+        before, used = self.stored(), self._used()
         begin = time.time()
         with OrderProducer(
             stack.stream, cloud.kinesis_once, max_buffered_bytes=self.buffer_bytes
@@ -92,9 +88,17 @@ class Through:
                 raise OrderstreamError(f"{producer.sent} of {count} orders were sent")
         self.sent += count
         self._await(before + count)
-        used = processor_seconds(self.ministack) - used
+        ministack, functions, ours, all_of_them = (
+            after - first for first, after in zip(used, self._used(), strict=True)
+        )
         log = self._log(begin, count)
-        return Run(max(line.at for line in log) - begin, used, log)
+        others = max(0.0, all_of_them - ministack - functions - ours)
+        return Run(max(line.at for line in log) - begin, ministack, functions, ours, others, log)
+
+    def _used(self) -> tuple[float, float, float, float]:
+        """Processor seconds until now of MiniStack, the functions, this process, and the whole machine."""
+        functions = sum(processor_seconds(child) for child in children(self.ministack))
+        return processor_seconds(self.ministack), functions, time.process_time(), busy_seconds()
 
     def stored(self) -> int:
         """How many items the table says it has; MiniStack keeps count, so this costs next to nothing."""
@@ -107,23 +111,6 @@ class Through:
             TableName=self.laptop.stack.table, Select="COUNT"
         )
         return sum(page["Count"] for page in pages)
-
-    def records_alone(self, count: int, name: str) -> float:
-        """Records a second that MiniStack takes by PutRecords of 500, with nobody to read them."""
-        requests = [raw.put_records(ALONE, some) for some in chunks(shop.orders(count, name), RECORDS_A_CALL)]
-        return count / raw.send(self.port, requests)[0]
-
-    def inserts_alone(self, count: int, name: str) -> float:
-        """Orders a second that MiniStack inserts by BatchExecuteStatement of 25 of the function's items."""
-        return count / raw.send(self.port, list(self.inserts(count, name)))[0]
-
-    def inserts(self, count: int, name: str) -> Iterator[raw.Request]:
-        """The calls for that."""
-        items = (
-            self._items[number % len(self._items)] | {"OrderID": {"S": f"{name}-{number:07d}"}}
-            for number in range(count)
-        )
-        return (raw.insert(ALONE, some) for some in chunks(items, STATEMENTS_A_CALL))
 
     def _await(self, wanted: int) -> None:
         latest, moved = -1, time.monotonic()
@@ -156,32 +143,7 @@ class Through:
             for event in page["events"]:
                 yield msgspec.json.decode(event["message"], type=LogLine)
 
-    def _lay_out_alone(self) -> None:
-        cloud, stack = self.laptop.cloud, self.laptop.stack
-        with cloud_errors("cannot make a stream and a table like the stack's"):
-            shards = cloud.kinesis.list_shards(StreamName=stack.stream)["Shards"]
-            cloud.kinesis.create_stream(StreamName=ALONE, ShardCount=len(shards))
-            table = cloud.dynamodb.describe_table(TableName=stack.table)["Table"]
-            cloud.dynamodb.create_table(
-                TableName=ALONE,
-                KeySchema=table["KeySchema"],
-                AttributeDefinitions=table["AttributeDefinitions"],
-                BillingMode="PAY_PER_REQUEST",
-                GlobalSecondaryIndexes=[
-                    {name: index[name] for name in ("IndexName", "KeySchema", "Projection")}  # type: ignore[misc]
-                    for index in table.get("GlobalSecondaryIndexes", [])
-                ],
-            )
-            self._items = cloud.dynamodb.scan(TableName=stack.table, Limit=200)["Items"]
-
 
 def _send(producer: OrderProducer, orders: Iterable[tuple[bytes, str]]) -> None:
     for data, partition_key in orders:
         producer.send_bytes(data, partition_key=partition_key)
-
-
-def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The values, so many at a time."""
-    rest = iter(values)
-    while chunk := list(islice(rest, size)):
-        yield chunk

@@ -145,31 +145,31 @@ _TITLES = {
     "reader": "Reading the archive",
     "verify": "orders verify",
 }
-_COLUMNS = {
-    "us": "µs",
-    "put_records_us": "puts alone",
-    "insert_us": "inserts alone",
-    "share_of_slower": "share",
-    "share_of_bound": "of bound",
-    "start_mb": "start MB",
-    "peak_mb": "peak MB",
-    "function_mb": "function",
-    "ministack_mb": "MiniStack",
+# What a figure is called, and how it is printed.
+_FIGURES = {
+    "us": ("µs an order", "{:,.1f}"),
+    "put_records_us": ("MiniStack alone: PutRecords, µs", "{:,.1f}"),
+    "insert_us": ("MiniStack alone: inserts, µs", "{:,.1f}"),
+    "share_of_slower": ("share of the slower of the two", "{:.0%}"),
+    "share_of_bound": ("share of all that it must do for an order", "{:.0%}"),
+    "start_mb": ("our process at the start, MB", "{:,.0f}"),
+    "peak_mb": ("our process at most, MB", "{:,.0f}"),
+    "function_mb": ("the function at most, MB", "{:,.0f}"),
+    "ministack_mb": ("MiniStack at most, MB", "{:,.0f}"),
 }
-_FORMATS = {"us": "{:,.1f}", "share_of_slower": "{:.0%}", "share_of_bound": "{:.0%}"}
 
 
 def show(found: Mapping[str, Any], console: Console) -> None:
     """Print a table for each part."""
-    for part, rows in found.items():
-        names = [name for name in _COLUMNS if name in rows["growth"]]
-        table = Table("orders", *(_COLUMNS[name] for name in names), title=_TITLES[part])
-        for column in table.columns:
+    for part, measured in found.items():
+        sizes = [f"{row['orders']:,}" for row in measured["sizes"]]
+        table = Table("orders", *sizes, "last by first", title=_TITLES[part])
+        for column in table.columns[1:]:
             column.justify = "right"
-        for row in rows["sizes"]:
-            cells = (_FORMATS.get(name, "{:,.0f}").format(row[name]) for name in names)
-            table.add_row(f"{row['orders']:,}", *cells, end_section=row is rows["sizes"][-1])
-        table.add_row("last by first", *(f"{rows['growth'][name]:.2f}" for name in names))
+        for name, (label, form) in _FIGURES.items():
+            if name in measured["growth"]:
+                cells = (form.format(row[name]) for row in measured["sizes"])
+                table.add_row(label, *cells, f"{measured['growth'][name]:.2f}")
         console.print(table)
 
 

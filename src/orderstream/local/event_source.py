@@ -25,6 +25,7 @@ from orderstream.local.esm.mapping import Mapping, read_mapping
 from orderstream.local.esm.metrics import MetricSender, delivery_failure
 from orderstream.local.esm.shard_worker import ShardWorker, Surroundings
 from orderstream.local.esm.shards import Position, Shard, readable, start_of
+from orderstream.local.esm.wire import lighten
 from orderstream.ops.cloud import Cloud, cloud_errors
 
 SURVEY_SECONDS = 2.0
@@ -125,6 +126,7 @@ class EventSource:
         retention = timedelta(hours=about["RetentionPeriodHours"])
         # Clients are made on first use, and that is not safe in several threads at once.
         _ = self._cloud.s3, self._cloud.sqs
+        lighten(self._cloud.kinesis)
         return Surroundings(
             cloud=self._cloud,
             mapping=mapping,

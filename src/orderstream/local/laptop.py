@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +27,7 @@ SECRET = "laptop"
 
 # What differs from AWS: the short name of the bucket, and who reads the stream.
 _PARAMETERS = {"ArchiveBucketName": "order-data-archive", "EventSource": "false"}
+_AS_THEY_ARE: Mapping[str, str] = {}
 _CODE_BUCKET = "deployment-artifacts"
 
 
@@ -47,10 +48,11 @@ def laptop_cloud(endpoint_url: str) -> Cloud:
     return Cloud(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET)
 
 
-def deploy(endpoint_url: str, work_dir: Path) -> Stack:
+def deploy(endpoint_url: str, work_dir: Path, parameters: Mapping[str, str] = _AS_THEY_ARE) -> Stack:
     """Build the artifact for this machine, deploy template.yaml as it is, switch the mapping off.
 
-    Raises CloudError with the end of what SAM CLI said.
+    `parameters` are values for the template's parameters in place of its defaults. Raises CloudError with
+    the end of what SAM CLI said.
     """
     cloud = laptop_cloud(endpoint_url)
     # SAM CLI takes CodeUri from the template's own folder: so template and artifact lie side by side.
@@ -59,7 +61,7 @@ def deploy(endpoint_url: str, work_dir: Path) -> Stack:
     with cloud_errors("cannot prepare the deployment"):
         # In this region, making a bucket that one has already is no error.
         cloud.s3.create_bucket(Bucket=_CODE_BUCKET)
-    _sam_deploy(endpoint_url, work_dir)
+    _sam_deploy(endpoint_url, work_dir, {**parameters, **_PARAMETERS})
     stack = find_stack(cloud, DEFAULT_STACK)
     _switch_off(cloud, stack.mapping_id)
     return stack
@@ -68,7 +70,8 @@ def deploy(endpoint_url: str, work_dir: Path) -> Stack:
 class Laptop:
     """A running laptop cloud; leaving the `with` block stops all of it and leaves no process behind.
 
-    With `state_dir` it goes on where the last one with that folder stopped. `progress` hears one line
+    With `state_dir` it goes on where the last one with that folder stopped; `parameters` are values for
+    template.yaml's parameters. `progress` hears one line
     for each step, `problem` one for each thing that went wrong and did not stop it.
     """
 
@@ -77,6 +80,7 @@ class Laptop:
         *,
         port: int,
         state_dir: Path | None = None,
+        parameters: Mapping[str, str] = _AS_THEY_ARE,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
     ) -> None:
@@ -87,6 +91,7 @@ class Laptop:
         self.event_source: EventSource
         self._port = port
         self._state_dir = state_dir
+        self._parameters = parameters
         self._progress = progress
         self._problem = problem
         self._running = ExitStack()
@@ -105,7 +110,7 @@ class Laptop:
                 )
             )
             self._progress("building the function and deploying template.yaml with SAM CLI")
-            self.stack = deploy(self.endpoint_url, work_dir)
+            self.stack = deploy(self.endpoint_url, work_dir, self._parameters)
             self._progress("starting the event source")
             self.event_source = starting.enter_context(
                 EventSource(
@@ -145,12 +150,12 @@ def sole_user(state_dir: Path) -> Iterator[None]:
         yield
 
 
-def _sam_deploy(endpoint_url: str, work_dir: Path) -> None:
+def _sam_deploy(endpoint_url: str, work_dir: Path, parameters: Mapping[str, str]) -> None:
     sam = Path(sys.executable).with_name("sam")
     command = [str(sam), "deploy", "--template-file", artifact.TEMPLATE.name, "--stack-name", DEFAULT_STACK]
     command += ["--s3-bucket", _CODE_BUCKET, "--capabilities", "CAPABILITY_IAM", "--no-progressbar"]
     command += ["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--on-failure", "DELETE"]
-    command += ["--parameter-overrides", *(f"{name}={value}" for name, value in _PARAMETERS.items())]
+    command += ["--parameter-overrides", *(f"{name}={value}" for name, value in parameters.items())]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     telling = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1", "__SAM_CLI_APP_DIR": str(work_dir)}
     done = subprocess.run(

@@ -114,6 +114,11 @@ class MiniStack:
         """Whether the process is alive."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the process, None while there is none."""
+        return self._process.pid if self._process else None
+
     def log_tail(self) -> str:
         """The last lines of its log."""
         lines = self.log_file.read_text(errors="replace").splitlines()

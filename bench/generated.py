@@ -1,31 +1,17 @@
-"""Does verify's memory or its time for an order grow with the archive? Each size in a process of its own.
+"""An account of AWS in which any number of orders was processed: what it holds is made when asked for.
 
-`python -m bench.verify_growth` prints a table for 10,000, 100,000 and 1,000,000 orders. Objects, items
-and records are made as they are asked for, by the code that the function runs; everything else is what
-`orders verify` does.
+Objects, items and records are made by the code that the function runs.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import json
-import resource
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
-
-from rich.console import Console
-from rich.table import Table
+from typing import Any
 
 from orderstream.domain.decode import decode
-from orderstream.domain.identity import batch_key, event_id, hour_of
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
-from orderstream.ops.verify import verify
+from orderstream.domain.identity import batch_key, event_id, hour_of, hour_prefix
 from orderstream.pipeline.lines import line_of, pack
 from orderstream.pipeline.records import Record
 
@@ -33,11 +19,10 @@ BATCH = 1000
 PAGE = 1000
 SHARD = "shardId-000000000000"
 START = datetime(2026, 11, 1, tzinfo=UTC)
-SIZES = (10_000, 100_000, 1_000_000)
 
 
 class Generated:
-    """An account of AWS in which so many orders were processed and one in a hundred was quarantined."""
+    """The account, with so many orders, of which one in a hundred was quarantined; the stream is empty."""
 
     def __init__(self, orders: int) -> None:
         self.orders = orders
@@ -62,7 +47,9 @@ class Generated:
     def batch(self, start: int) -> list[Record]:
         return [self.record(number) for number in range(start, min(start + BATCH, self.orders))]
 
-    def key(self, prefix: str, batch: list[Record]) -> str:
+    def key(self, prefix: str, start: int) -> str:
+        """The key of the object with the batch that begins with record `start`."""
+        batch = self.batch(start)
         numbers = [record.sequence_number for record in batch]
         hour = hour_of(batch[0].arrived_at)
         return batch_key(prefix, hour, SHARD, numbers, [record.event_id for record in batch])
@@ -94,6 +81,21 @@ class Generated:
         return {"Datapoints": []}
 
 
+class Archived(Generated):
+    """The same with the same orders in every object, made beforehand: only reading takes time."""
+
+    def __init__(self, orders: int) -> None:
+        super().__init__(orders)
+        self._body = super().get_object("", self.key("orders", 0))["Body"].read()
+
+    def key(self, prefix: str, start: int) -> str:
+        first, last = f"4957{start:052d}", f"4957{start + BATCH - 1:052d}"
+        return f"{hour_prefix(prefix, START)}/{SHARD}-{first}-{last}-which.ndjson.gz"
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        return {"Body": io.BytesIO(self._body)}
+
+
 class Shards:
     def __init__(self, of: Generated) -> None:
         pass
@@ -114,7 +116,7 @@ class Objects:
             return
         for start in range(0, self.of.orders, BATCH):
             entry = {
-                "Key": self.of.key(prefix, self.of.batch(start)),
+                "Key": self.of.key(prefix, start),
                 "ETag": str(start),
                 "Size": 0,
                 "LastModified": START,
@@ -147,50 +149,7 @@ class Items:
 
     def _key(self, start: int) -> str:
         if start not in self._keys:
-            self._keys[start] = self.of.key("orders", self.of.batch(start))
+            self._keys[start] = self.of.key("orders", start)
         return self._keys[start]
 
     _keys: dict[int, str] = {}
-
-
-def measure(orders: int) -> dict[str, float]:
-    """Verify so many orders in this process: seconds, and the most memory it ever had (MB)."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    begin = time.perf_counter()
-    stack = Stack("test", "S", "T", None, "bucket", "F", "mapping")
-    report = verify(cast(Cloud, Generated(orders)), stack)
-    seconds = time.perf_counter() - begin
-    assert report.discrepancies == (), report.discrepancies[:3]
-    assert report.counts.archived == orders
-    assert report.counts.stored + report.counts.invalid == orders
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": seconds, "peak_mb": peak / 1024, "start_mb": before / 1024}
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--orders", type=int, nargs="*", default=SIZES)
-    parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measure(options.one)))
-        return
-    table = Table("orders", "seconds", "µs an order", "at the start MB", "at most MB", title="orders verify")
-    for column in table.columns:
-        column.justify = "right"
-    for orders in options.orders:
-        command = [sys.executable, "-m", "bench.verify_growth", "--one", str(orders)]
-        found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-        table.add_row(
-            f"{orders:,}",
-            f"{found['seconds']:.1f}",
-            f"{found['seconds'] / orders * 1e6:.0f}",
-            f"{found['start_mb']:.0f}",
-            f"{found['peak_mb']:.0f}",
-        )
-    Console().print(table)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,49 @@
+"""GetRecords read by msgspec is what botocore reads, and its errors stay those of the SDK."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orderstream.local.esm.wire import lighten
+from orderstream.ops.cloud import Cloud
+
+
+@pytest.fixture
+def both(cloud: Cloud) -> list[Any]:
+    """A client as it is, and one that is lightened; the stream `s` is there."""
+    light = replace(cloud).kinesis
+    lighten(light)
+    cloud.kinesis.create_stream(StreamName="s", ShardCount=1)
+    return [cloud.kinesis, light]
+
+
+def read(client: Any) -> dict[str, Any]:
+    iterator = client.get_shard_iterator(
+        StreamName="s", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    answer: dict[str, Any] = client.get_records(ShardIterator=iterator)
+    return answer
+
+
+def test_the_records_are_the_same(both: list[Any]) -> None:
+    sent = [(b"\xff\xfe", "ключ"), (b"", "k"), (b"x" * 100_000, "\u0007")]
+    both[0].put_records(StreamName="s", Records=[{"Data": data, "PartitionKey": key} for data, key in sent])
+    plain, light = (read(client) for client in both)
+    names = ("SequenceNumber", "PartitionKey", "Data", "ApproximateArrivalTimestamp")
+    assert light["Records"] == [{name: record[name] for name in names} for record in plain["Records"]]
+    assert len(light["Records"]) == 3
+    assert light["NextShardIterator"] and light["MillisBehindLatest"] == plain["MillisBehindLatest"]
+
+
+def test_an_empty_answer_is_the_same(both: list[Any]) -> None:
+    plain, light = (read(client) for client in both)
+    assert plain["Records"] == light["Records"] == []
+
+
+def test_an_error_is_the_sdks(both: list[Any]) -> None:
+    for client in both:
+        with pytest.raises(client.exceptions.ExpiredIteratorException):
+            client.get_records(ShardIterator="none")

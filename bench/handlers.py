@@ -7,12 +7,10 @@ the stub tells what was asked of it, and a handler that left anything out is an 
 from __future__ import annotations
 
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from importlib import resources
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +19,7 @@ from bench.artifacts import ALL, Peer
 from bench.events import SIZES, Traffic, traffic
 from bench.processes import Stub, Worker, memory_mb
 from orderstream.errors import OrderstreamError
+from orderstream.ops.prices import prices
 
 Progress = Callable[[str], None]
 
@@ -144,16 +143,14 @@ def _spread(values: list[float]) -> float:
 
 def _dollars(asked: dict[str, Any], orders: int, *, wall_seconds: float) -> Decimal:
     """Dollars for a million orders in such batches: table writes, object writes and Lambda's time."""
-    prices = tomllib.loads(
-        (resources.files("orderstream.ops") / "prices.toml").read_text(), parse_float=Decimal
-    )
+    list_price = prices()
     milliseconds = -(-wall_seconds * 1000 // 1)
     seconds = Decimal(milliseconds) / 1000
     batch: Decimal = (
-        asked["write_units"] * Decimal(prices["dynamodb"]["write_million"]) / 1_000_000
-        + asked["requests"].get("PutObject", 0) * Decimal(prices["s3"]["put_thousand"]) / 1000
-        + Decimal(prices["lambda"]["request_million"]) / 1_000_000
-        + seconds * memory_mb() / 1024 * Decimal(prices["lambda"]["gb_second"])
+        asked["write_units"] * list_price["dynamodb"]["write_million"] / 1_000_000
+        + asked["requests"].get("PutObject", 0) * list_price["s3"]["put_thousand"] / 1000
+        + list_price["lambda"]["request_million"] / 1_000_000
+        + seconds * memory_mb() / 1024 * list_price["lambda"]["gb_second"]
     )
     return Decimal(batch / orders * 1_000_000).quantize(Decimal("0.001"))
 

@@ -53,6 +53,7 @@ class Entry:
     key: str
     etag: str
     modified: datetime
+    size: int
 
 
 def hourly(cloud: Cloud, stack: Stack, prefix: str, span: Span = ALWAYS) -> Iterator[Entry]:
@@ -67,14 +68,16 @@ def hourly(cloud: Cloud, stack: Stack, prefix: str, span: Span = ALWAYS) -> Iter
 
 def archive(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
     """The objects of the archive that can hold lines of `span`, in either layout."""
-    # One object an order lies right under orders/, beside the years. It is written after the order
-    # arrived, so what was written before the span holds nothing of it.
-    single = (
-        entry
-        for entry in listed(cloud, stack, "orders/", Delimiter="/")
-        if span.since is None or entry.modified >= span.since
-    )
-    return chain(hourly(cloud, stack, "orders", span), single)
+    return chain(hourly(cloud, stack, "orders", span), single(cloud, stack, span))
+
+
+def single(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
+    """The objects of the archive that hold one order each, and can hold one of `span`."""
+    # They lie right under orders/, beside the years, and are written after the order arrived: so what
+    # was written before the span holds nothing of it.
+    for entry in listed(cloud, stack, "orders/", Delimiter="/"):
+        if span.since is None or entry.modified >= span.since:
+            yield entry
 
 
 def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[Entry]:
@@ -86,7 +89,7 @@ def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[
         for page in pages:
             for entry in page.get("Contents", []):
                 modified = entry["LastModified"].astimezone(UTC)
-                yield Entry(entry["Key"], entry["ETag"], modified)
+                yield Entry(entry["Key"], entry["ETag"], modified, entry["Size"])
 
 
 def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
@@ -98,15 +101,17 @@ def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
             return None
 
 
-def bodies(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[tuple[Entry, bytes]]:
-    """Each object with its bytes, in the order given, some of them fetched ahead.
+def bodies(
+    cloud: Cloud, stack: Stack, entries: Iterable[Entry], ahead: int = FETCHED_AHEAD
+) -> Iterator[tuple[Entry, bytes]]:
+    """Each object with its bytes, in the order given, `ahead` of them fetched at a time.
 
     An object that is gone since it was listed is left out.
     """
     # Made here, because clients are made on first use, and that is not safe in several threads at once.
     _ = cloud.s3
     waiting: deque[tuple[Entry, Future[bytes | None]]] = deque()
-    with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
+    with ThreadPoolExecutor(ahead) as threads:
 
         def first() -> Iterator[tuple[Entry, bytes]]:
             entry, body = waiting.popleft()
@@ -117,7 +122,7 @@ def bodies(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[tup
         try:
             for entry in entries:
                 waiting.append((entry, threads.submit(fetch, cloud, stack, entry.key)))
-                if len(waiting) == FETCHED_AHEAD:
+                if len(waiting) == ahead:
                     yield from first()
             while waiting:
                 yield from first()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -37,7 +37,9 @@ def records(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Record]
 
     Ends where the stream ended at the time of the call.
     """
-    until = min(span.until or datetime.max.replace(tzinfo=UTC), datetime.now(UTC))
+    # Times of arrival are rounded to milliseconds: what arrived just now may seem to have done so later.
+    now = datetime.now(UTC) + timedelta(milliseconds=1)
+    until = min(span.until or datetime.max.replace(tzinfo=UTC), now)
     with cloud_errors(f"cannot read stream {stack.stream}"):
         shards = [
             shard["ShardId"]

@@ -14,7 +14,8 @@ from orderstream.ops.books import Books, Discrepancy
 from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.failures import entries_of, records_in, waiting_objects
-from orderstream.ops.repair import Repaired, repair
+from orderstream.ops.processing import Done
+from orderstream.ops.repair import repair
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line
 from orderstream.pipeline.unpack import unpack
@@ -76,7 +77,7 @@ def verify(
 
 def verify_and_repair(
     cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent, clock: Clock = _now
-) -> tuple[Repaired, Report]:
+) -> tuple[Done, Report]:
     """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
     with Books() as books:
         fill(books, cloud, stack, span, progress=progress)

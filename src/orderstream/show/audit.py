@@ -16,9 +16,9 @@ from orderstream.show.console import err, out, print_json, text_of
 
 if TYPE_CHECKING:
     from orderstream.ops.failures import Failure
+    from orderstream.ops.processing import Done
     from orderstream.ops.quarantine import Quarantined, Resubmission
     from orderstream.ops.redrive import Redriven
-    from orderstream.ops.repair import Repaired
     from orderstream.ops.trace import Story
     from orderstream.ops.verify import Report
 
@@ -137,7 +137,7 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
     return left
 
 
-def verified(report: Report, repaired: Repaired | None, *, as_json: bool) -> None:
+def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
     """The reconciliation: what there is, and every discrepancy."""
     counts = asdict(report.counts) | {"on_their_way": report.on_their_way}
     if as_json:

@@ -1,0 +1,75 @@
+"""How far long work has come, in a file: after an interruption the same command goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from orderstream.errors import CloudError
+from orderstream.ops.bucket import Span
+
+
+class _State(msgspec.Struct):
+    """The span as it was when the work began, and the place before which all is done."""
+
+    since: datetime | None
+    until: datetime | None
+    after: str = ""
+
+
+class Journal:
+    """The journal of the work that `words` say all about.
+
+    `span` and `after` are those of the interrupted work, if there is any and `restart` does not say
+    otherwise: "2h" still means the two hours before it was first begun. `folder` is given in tests; else it
+    is the user's own place for such files.
+    """
+
+    def __init__(
+        self, words: Sequence[str], span: Span, *, restart: bool = False, folder: Path | None = None
+    ) -> None:
+        name = hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
+        self._file = (folder or _folder()) / f"{words[0]}-{name}.json"
+        self._state = _State(span.since, span.until)
+        self.is_resumed = False
+        if restart:
+            return
+        try:
+            self._state = msgspec.json.decode(self._file.read_bytes(), type=_State)
+            self.is_resumed = True
+        except FileNotFoundError:
+            pass
+        except (OSError, msgspec.MsgspecError) as error:
+            raise CloudError(f"cannot read {self._file}: {error}", hint="--restart begins anew") from None
+
+    @property
+    def span(self) -> Span:
+        """The span of the work."""
+        return Span(self._state.since, self._state.until)
+
+    @property
+    def after(self) -> str:
+        """The place before which all is done; empty at the beginning."""
+        return self._state.after
+
+    def note(self, place: str) -> None:
+        """All before `place` is done."""
+        self._state.after = place
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        new = self._file.with_suffix(".new")
+        new.write_bytes(msgspec.json.encode(self._state))
+        new.replace(self._file)
+
+    def forget(self) -> None:
+        """The work is done."""
+        self._file.unlink(missing_ok=True)
+
+
+def _folder() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "orderstream"

@@ -1,0 +1,124 @@
+"""What the function does, done here: by its own code and settings, with the caller's credentials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from orderstream.domain.decode import Decoded
+from orderstream.domain.values import instant
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.archive import Archived
+from orderstream.pipeline.concurrency import Each
+from orderstream.pipeline.lines import Line, raw_of
+from orderstream.pipeline.process import Archive, Invocation, QuarantineStore, Report, process
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.settings import from_environment
+from orderstream.pipeline.table import OrderTable
+
+RECORDS_A_BATCH = 500
+SECONDS_A_BATCH = 60.0
+
+
+@dataclass
+class Done:
+    """What became of records: counts, and `problems` that say why some are undone."""
+
+    stored: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    undone: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        """All of them."""
+        return self.stored + self.duplicates + self.quarantined + self.undone
+
+
+class There:
+    """Stands for the archive where the records already lie in it; `keys` has each one's object."""
+
+    def __init__(self, keys: Callable[[str], str]) -> None:
+        self._keys = keys
+
+    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
+        """Where each record is, by event_id."""
+        return {record.event_id: Archived(self._keys(record.event_id)) for record in records}
+
+
+class Processing:
+    """Processes records as the function does. `who` stands in the quarantine as the request."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack: Stack,
+        who: str,
+        *,
+        each: Each = map,
+        quarantine: QuarantineStore | None = None,
+    ) -> None:
+        with cloud_errors(f"cannot read the settings of {stack.function}"):
+            found = cloud.lambda_.get_function_configuration(FunctionName=stack.function)
+        self._settings = from_environment(found["Environment"]["Variables"])
+        store = S3Store(cloud.s3, stack.bucket)
+        self._table = OrderTable(cloud.dynamodb, stack.table, each=each)
+        self._quarantine = quarantine or Quarantine(store)
+        self._who = who
+        self.archive = archive_of(self._settings, store)
+        self.done = Done()
+
+    def run(self, records: Iterable[Record], archive: Archive) -> None:
+        """Process the records, in batches of one shard each, and add what became of them to `done`."""
+        for batch in _batches(records):
+            report = self._run(batch, archive)
+            self.done.stored += report.stored
+            self.done.duplicates += report.duplicates
+            self.done.quarantined += report.invalid + report.conflicts
+            self.done.undone += len(report.undone)
+            self.done.problems += report.problems
+
+    def _run(self, batch: Sequence[Record], archive: Archive) -> Report:
+        deadline = time.monotonic() + SECONDS_A_BATCH
+        return process(
+            batch,
+            archive=archive,
+            table=self._table,
+            quarantine=self._quarantine,
+            currency=self._settings.currency,
+            invocation=Invocation(
+                request_id=self._who,
+                seconds_left=lambda: deadline - time.monotonic(),
+                now=lambda: datetime.now(UTC),
+            ),
+        )
+
+
+def record_of(line: Line) -> Record:
+    """The record that a line of the archive was made of."""
+    shard_id, sequence_number = line.event_id.split(":")[:2]
+    return Record(
+        event_id=line.event_id,
+        shard_id=shard_id,
+        sequence_number=sequence_number,
+        partition_key=line.partition_key,
+        arrived_at=instant(line.arrived_at),
+        data=raw_of(line),
+    )
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in lists of one shard each."""
+    of_shard: dict[str, list[Record]] = {}
+    for record in records:
+        batch = of_shard.setdefault(record.shard_id, [])
+        batch.append(record)
+        if len(batch) == RECORDS_A_BATCH:
+            yield of_shard.pop(record.shard_id)
+    yield from of_shard.values()

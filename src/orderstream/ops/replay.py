@@ -1,0 +1,184 @@
+"""Replay: events of the archive go to the table again, or onto the stream. Harmless when repeated (G7)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
+from typing import Protocol
+
+from orderstream.domain.decode import decode
+from orderstream.ops import bucket
+from orderstream.ops.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import Line, raw_of
+
+EVENTS_AT_A_TIME = 500
+
+# Places of objects that hold one order each; as text they come after all hours.
+_SINGLE = "single "
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which events: those that arrived in `span`, of one customer or one order if given."""
+
+    span: Span = ALWAYS
+    customer_id: str | None = None
+    order_id: str | None = None
+
+    def holds(self, line: Line) -> bool:
+        """Whether the event in this line is one of them."""
+        if not self.span.holds(line.arrived_at):
+            return False
+        if self.order_id is not None and self.order_id not in (line.order_id, line.event_id):
+            return False
+        if self.customer_id is None:
+            return True
+        order = decode(raw_of(line)).order
+        return order is not None and order.customer_id == self.customer_id
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event of the archive: its line, and the object that has it."""
+
+    line: Line
+    key: str
+
+
+@dataclass
+class Replayed:
+    """What was done: events read, those that came `again` in another object, and what became of the others.
+
+    `refused` are no orders, or conflicts: they are in quarantine since they came first, and stay there.
+    `damaged` says which objects could not be read to their end.
+    """
+
+    read: int = 0
+    again: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    sent: int = 0
+    refused: int = 0
+    failed: int = 0
+    problems: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+
+
+class Target(Protocol):
+    """Where events go."""
+
+    def take(self, events: Sequence[Event], done: Replayed) -> None:
+        """Bring the events there, and count what became of them in `done`."""
+
+    def close(self) -> None:
+        """No more will come."""
+
+
+def replay(
+    cloud: Cloud,
+    stack: Stack,
+    selection: Selection,
+    target: Target,
+    *,
+    after: str = "",
+    rate: float | None = None,
+    checkpoint: Callable[[str], None] = lambda place: None,
+    progress: Callable[[Replayed], None] = lambda done: None,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Replayed:
+    """Replay every event of the selection once, at most `rate` a second.
+
+    `checkpoint` hears places before which all is done; with one of them as `after` it goes on from there.
+    """
+    done = Replayed()
+    begun = clock()
+    taken = 0
+    waiting: list[Event] = []
+    place = ""
+
+    def flush() -> None:
+        nonlocal taken
+        if waiting:
+            target.take(waiting, done)
+            taken += len(waiting)
+            waiting.clear()
+        if place:
+            checkpoint(place)
+        progress(done)
+
+    try:
+        for found in _events(cloud, stack, selection, after, done):
+            if isinstance(found, str):
+                place = found
+                continue
+            waiting.append(found)
+            if len(waiting) == EVENTS_AT_A_TIME:
+                flush()
+                if rate:
+                    sleep(max(0.0, begun + taken / rate - clock()))
+        flush()
+    finally:
+        target.close()
+    return done
+
+
+def _events(
+    cloud: Cloud, stack: Stack, selection: Selection, after: str, done: Replayed
+) -> Iterator[Event | str]:
+    """The events of the selection, each once; and places, when all events before them were given.
+
+    Hour for hour, and in an hour by arrival over all shards: so that of two records of one order the one
+    that came first comes first.
+    """
+    entries = bucket.hourly(cloud, stack, "orders", selection.span)
+    for hour, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
+        if hour > after:
+            yield from _once(_by_arrival(cloud, stack, list(of_hour), done), selection, done)
+            yield hour
+    singles = (entry for entry in bucket.single(cloud, stack, selection.span) if _SINGLE + entry.key > after)
+    for entry, body in bucket.bodies(cloud, stack, singles):
+        yield from _once(_lines(stack, entry, body, done), selection, done)
+        yield _SINGLE + entry.key
+
+
+def _once(events: Iterable[Event], selection: Selection, done: Replayed) -> Iterator[Event]:
+    # An event is in the same hour at every delivery: no longer memory is needed.
+    seen: set[str] = set()
+    for event in events:
+        if not selection.holds(event.line):
+            continue
+        done.read += 1
+        if event.line.event_id in seen:
+            done.again += 1
+            continue
+        seen.add(event.line.event_id)
+        yield event
+
+
+def _by_arrival(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -> Iterator[Event]:
+    """The events of an hour's objects: those of each shard in its order, and the shards merged by arrival."""
+    shards: dict[str, list[Entry]] = {}
+    for entry in entries:
+        shard_id = entry.key.rpartition("/")[2].rsplit("-", 3)[0]
+        shards.setdefault(shard_id, []).append(entry)
+    ahead = max(1, FETCHED_AHEAD // len(shards))
+
+    def of_shard(entries: list[Entry]) -> Iterator[Event]:
+        for entry, body in bucket.bodies(cloud, stack, entries, ahead):
+            yield from _lines(stack, entry, body, done)
+
+    return merge(*map(of_shard, shards.values()), key=lambda event: event.line.arrived_at)
+
+
+def _lines(stack: Stack, entry: Entry, body: bytes, done: Replayed) -> Iterator[Event]:
+    def note(key: str, what: str) -> None:
+        done.damaged.append(what)
+
+    for line in bucket.undamaged_lines(stack, entry.key, body, note):
+        yield Event(line, entry.key)

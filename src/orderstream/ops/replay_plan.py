@@ -1,0 +1,76 @@
+"""What a replay would do, take and cost, before anything is done."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+from typing import Literal
+
+from orderstream.ops import bucket
+from orderstream.ops.bucket import Entry
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.prices import prices
+from orderstream.ops.replay import Selection
+from orderstream.ops.stack import Stack
+
+Destination = Literal["table", "stream"]
+
+# So many objects are read to know how many events lie in so many bytes.
+SAMPLED = 5
+# A new on-demand table takes so many writes a second, a new on-demand stream as many records of 1 KB.
+EVENTS_PER_SECOND = 4000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Objects and bytes to read, and what that comes to: `events` is an estimate from a few objects.
+
+    `seconds` is the least it takes, `dollars` what AWS charges for it. Where only one customer or order is
+    wanted, all events are read, and few are written: both are upper bounds.
+    """
+
+    objects: int
+    bytes: int
+    events: int
+    seconds: float
+    dollars: Decimal
+
+
+def plan(cloud: Cloud, stack: Stack, selection: Selection, *, to: Destination, rate: float | None) -> Plan:
+    """Look at the objects of the selection, and into a few of them."""
+    objects = total = 0
+    sample: list[Entry] = []
+    dice = random.Random(0)
+    for entry in bucket.archive(cloud, stack, selection.span):
+        objects += 1
+        total += entry.size
+        # Each object is as likely to be in the sample as any other, however many there are.
+        if len(sample) < SAMPLED:
+            sample.append(entry)
+        elif (place := dice.randrange(objects)) < SAMPLED:
+            sample[place] = entry
+    events = 0
+    for entry, body in bucket.bodies(cloud, stack, sample):
+        lines = bucket.undamaged_lines(stack, entry.key, body, lambda key, what: None)
+        events += sum(selection.span.holds(line.arrived_at) for line in lines)
+    if sample:
+        events = round(events * total / sum(entry.size for entry in sample))
+    return Plan(
+        objects,
+        total,
+        events,
+        events / min(rate or EVENTS_PER_SECOND, EVENTS_PER_SECOND),
+        _dollars(objects, events, to, has_index=stack.customer_index is not None),
+    )
+
+
+def _dollars(objects: int, events: int, to: Destination, *, has_index: bool) -> Decimal:
+    price = prices()
+    reading = objects * price["s3"]["get_thousand"] / 1000
+    # An order that is there already is charged as one that is written. On the stream each record counts as
+    # 1 KB at the least, and the function then writes it to the table.
+    writing = events * price["dynamodb"]["write_million"] / 1_000_000 * (2 if has_index else 1)
+    if to == "stream":
+        writing += events * price["kinesis"]["ingested_gb"] / 1_000_000
+    return Decimal(reading + writing).quantize(Decimal("0.0001"), ROUND_UP)

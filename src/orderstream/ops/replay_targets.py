@@ -1,0 +1,79 @@
+"""Where replayed events go: straight to the table as items, or onto the stream as records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from orderstream.client import OrderProducer
+from orderstream.errors import InputError, OrderstreamError
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.mend import mended
+from orderstream.ops.processing import Processing, There, record_of
+from orderstream.ops.replay import Event, Replayed
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.concurrency import MOST_THREADS
+from orderstream.pipeline.lines import raw_of
+from orderstream.pipeline.quarantine import Bad
+
+MOST_PROBLEMS = 5
+
+
+class ToTable:
+    """Inserts the items as the function did: the same item, of the same object, unless there is one."""
+
+    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+        self._threads = ThreadPoolExecutor(MOST_THREADS)
+        self._processing = Processing(
+            cloud, stack, "orders replay", each=self._threads.map, quarantine=_InQuarantineAlready()
+        )
+
+    def take(self, events: Sequence[Event], done: Replayed) -> None:
+        """Insert what is an order."""
+        keys = {event.line.event_id: event.key for event in events}
+        self._processing.run((record_of(event.line) for event in events), There(keys.__getitem__))
+        so_far = self._processing.done
+        done.stored, done.duplicates = so_far.stored, so_far.duplicates
+        done.refused, done.failed = so_far.quarantined, so_far.undone
+        done.problems = so_far.problems[:MOST_PROBLEMS]
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+
+class _InQuarantineAlready:
+    """Takes what the function would quarantine: it did so when the record came first."""
+
+    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
+        """Nothing to do."""
+
+
+class ToStream:
+    """Puts orders on the stream again under the identity that they had; the function does the rest."""
+
+    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+        self._producer = OrderProducer(stack.stream, cloud.kinesis_once)
+
+    def take(self, events: Sequence[Event], done: Replayed) -> None:
+        """Send what is an order, and wait until each has its fate."""
+        fates = []
+        for event in events:
+            line = event.line
+            try:
+                data, _ = mended(raw_of(line), line.order_id or line.event_id)
+            except InputError:
+                done.refused += 1
+                continue
+            fates.append(self._producer.send_bytes(data, partition_key=line.partition_key))
+        self._producer.flush()
+        for fate in fates:
+            error = fate.exception()
+            done.sent += error is None
+            done.failed += error is not None
+            if error is not None and len(done.problems) < MOST_PROBLEMS:
+                done.problems.append(error.message if isinstance(error, OrderstreamError) else str(error))
+
+    def close(self) -> None:
+        """End the producer."""
+        self._producer.close()

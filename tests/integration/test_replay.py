@@ -1,0 +1,238 @@
+"""A table that is gone comes back from the archive; replaying again, or in parts, changes nothing (G7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orderstream.errors import CloudError
+from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.journal import Journal
+from orderstream.ops.replay import Event, Replayed, Selection, replay
+from orderstream.ops.replay_plan import plan
+from orderstream.ops.replay_targets import ToStream, ToTable
+from orderstream.pipeline.records import Record
+from tests.integration.conftest import Orders, awaited
+from tests.integration.pipe import Pipe
+from tests.integration.test_verify import items, order
+
+HOUR = timedelta(hours=1)
+EVERYTHING = Selection()
+
+
+def drop_table(pipe: Pipe) -> None:
+    for order_id in items(pipe):
+        pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
+    assert items(pipe) == {}
+
+
+def to_table(pipe: Pipe, selection: Selection = EVERYTHING, **options: Any) -> Replayed:
+    return replay(pipe.cloud, pipe.stack, selection, ToTable(pipe.cloud, pipe.stack), **options)
+
+
+def filled(cloud: Cloud, *, layout: str = "batch", orders: int = 30) -> Pipe:
+    """A pipe that took orders, a part of them twice, with a repeat, a conflict and a bad record."""
+    pipe = Pipe(cloud, layout=layout)
+    pipe.make_function()
+    texts = [order(f"A-{number}", f"{number + 1}.50", f"c{number % 3}") for number in range(orders)]
+    pipe.put(*texts, texts[3], order("A-4", "99"), "bad", '{"customer_id": "c1", "amount": 7}')
+    records = pipe.records()
+    pipe.process(records[:20])
+    pipe.process(records[10:20])
+    pipe.process(records[20:])
+    return pipe
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_a_table_that_is_gone_comes_back_item_for_item(cloud: Cloud, layout: str) -> None:
+    pipe = filled(cloud, layout=layout)
+    before = items(pipe)
+    quarantined = pipe.keys("quarantine/")
+    drop_table(pipe)
+    done = to_table(pipe)
+    assert items(pipe) == before
+    assert (done.stored, done.failed, done.problems, done.damaged) == (31, 0, [], [])
+    again = to_table(pipe)
+    assert (again.stored, again.failed) == (0, 0)
+    assert items(pipe) == before
+    assert pipe.keys("quarantine/") == quarantined, "what is in quarantine is not written there again"
+    if layout == "batch":
+        assert (done.read, done.again, done.duplicates, done.refused) == (44, 10, 1, 2)
+
+
+def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_shard_it_was_on(
+    cloud: Cloud,
+) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    at = datetime(2026, 11, 22, 18, tzinfo=UTC)
+    first = Record("shard-2:1", "shard-2", "1", "k", at, order("A", "1").encode())
+    second = Record("shard-1:1", "shard-1", "1", "k", at + timedelta(seconds=1), order("A", "2").encode())
+    pipe.process([first])
+    pipe.process([second])
+    before = items(pipe)
+    drop_table(pipe)
+    done = to_table(pipe)
+    assert items(pipe) == before
+    assert (done.stored, done.refused) == (1, 1)
+
+
+def test_only_what_is_selected_comes_back(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    drop_table(pipe)
+    assert to_table(pipe, Selection(order_id="A-7")).stored == 1
+    assert items(pipe).keys() == {"A-7"}
+    to_table(pipe, Selection(customer_id="c2"))
+    assert {item["CustomerID"]["S"] for item in items(pipe).values()} == {"c1", "c2"}
+    assert len(items(pipe)) == 11
+    now = datetime.now(UTC)
+    assert to_table(pipe, Selection(Span(until=now - HOUR))).read == 0
+    assert to_table(pipe, Selection(Span(now - HOUR, now + HOUR))).stored == 20
+
+
+class Stops(Exception):
+    pass
+
+
+class StoppingTarget:
+    """A table that is interrupted after some events."""
+
+    def __init__(self, target: ToTable, events: int) -> None:
+        self.target, self.left = target, events
+
+    def take(self, events: Sequence[Event], done: Replayed) -> None:
+        self.left -= len(events)
+        if self.left < 0:
+            raise Stops
+        self.target.take(events, done)
+
+    def close(self) -> None:
+        self.target.close()
+
+
+def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(cloud: Cloud, tmp_path: Path) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    start = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
+    for hour in range(6):
+        records = [
+            Record(
+                f"shard-1:{hour}{number:03d}",
+                "shard-1",
+                f"{hour}{number:03d}",
+                "k",
+                start + hour * HOUR,
+                order(f"{hour}-{number}").encode(),
+            )
+            for number in range(200)
+        ]
+        pipe.process(records)
+    before = items_of_all(pipe)
+    assert len(before) == 1200
+    for order_id in before:
+        cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
+    words = ["replay", pipe.stack.bucket]
+    journal = Journal(words, Span(start, None), folder=tmp_path)
+    selection = Selection(journal.span)
+    stopping = StoppingTarget(ToTable(cloud, pipe.stack), 700)
+    with pytest.raises(Stops):
+        replay(cloud, pipe.stack, selection, stopping, checkpoint=journal.note)
+    # "2h" would be another span by now: the journal has the one with which it was begun.
+    journal = Journal(words, Span(start + HOUR, None), folder=tmp_path)
+    assert journal.is_resumed and journal.span == Span(start, None)
+    done = to_table(pipe, Selection(journal.span), after=journal.after, checkpoint=journal.note)
+    assert 700 <= done.read < 1200, "what was done is not read again, but for the hour under way"
+    assert items_of_all(pipe) == before
+    journal.forget()
+    assert not Journal(words, ALWAYS, folder=tmp_path).is_resumed
+
+
+def items_of_all(pipe: Pipe) -> dict[str, Any]:
+    pages = pipe.cloud.dynamodb.get_paginator("scan").paginate(TableName="Orders")
+    return {item["OrderID"]["S"]: item for page in pages for item in page["Items"]}
+
+
+def test_a_journal_that_cannot_be_read_says_how_to_begin_anew(tmp_path: Path) -> None:
+    Journal(["replay"], ALWAYS, folder=tmp_path).note("orders/year=2026")
+    (file,) = tmp_path.iterdir()
+    file.write_text("{")
+    with pytest.raises(CloudError, match="cannot read"):
+        Journal(["replay"], ALWAYS, folder=tmp_path)
+    assert Journal(["replay"], ALWAYS, restart=True, folder=tmp_path).after == ""
+
+
+def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    pipe.put(order("A"), order("B"))
+    first, second = pipe.records()
+    pipe.process([first])
+    pipe.process([second])
+    damaged, _ = pipe.keys("orders/")
+    pipe.write(damaged, pipe.body(damaged)[:-9])
+    drop_table(pipe)
+    done = to_table(pipe)
+    assert len(done.damaged) == 1 and damaged in done.damaged[0]
+    assert "B" in items(pipe)
+
+
+def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    before = items(pipe)
+    target = ToStream(cloud, pipe.stack)
+    done = replay(cloud, pipe.stack, Selection(), target)
+    # A repeat and a conflict are orders too: the function judges them again.
+    assert (done.sent, done.refused, done.failed) == (33, 1, 0)
+    pipe.process(pipe.records()[34:])
+    assert items(pipe) == before
+    drop_table(pipe)
+    pipe.process(pipe.records()[34:])
+    assert items(pipe).keys() == before.keys()
+
+
+def test_not_more_events_a_second_go_than_were_allowed(cloud: Cloud) -> None:
+    pipe = filled(cloud, orders=1200)
+    now = 0.0
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        pauses.append(seconds)
+
+    to_table(pipe, rate=100, sleep=sleep, clock=lambda: now)
+    assert pauses == [5.0, 5.0]
+
+
+def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    before = pipe.keys("")
+    drop_table(pipe)
+    found = plan(cloud, pipe.stack, Selection(), to="table", rate=22)
+    assert (found.objects, found.events, found.seconds) == (3, 44, 2.0)
+    assert found.bytes == sum(len(pipe.body(key)) for key in pipe.keys("orders/"))
+    assert found.dollars == Decimal("0.0001"), "never less than it is"
+    assert pipe.keys("") == before and items(pipe) == {}
+    nothing = plan(
+        cloud, pipe.stack, Selection(Span(until=datetime(2020, 1, 1, tzinfo=UTC))), to="stream", rate=None
+    )
+    assert (nothing.objects, nothing.events) == (0, 0)
+
+
+def test_the_verb_shows_the_plan_replays_and_says_what_it_did(orders: Orders, tmp_path: Path) -> None:
+    orders.environment["XDG_STATE_HOME"] = str(tmp_path)
+    order_id = f"replay-{tmp_path.name}"
+    orders("send", order(order_id, "12.50", "replayed"))
+    awaited(lambda: order_id in orders("list", "--customer", "replayed", "--json").stdout)
+    planned = json.loads(orders("replay", "--since", "1h", "--dry-run", "--json").stdout)
+    assert planned["objects"] >= 1 and planned["to"] == "table"
+    done = orders("replay", "--since", "1h", "--order", order_id)
+    assert "costs at most" in done.stderr and "there already" in done.stdout
+    assert list((tmp_path / "orderstream").iterdir()) == []

@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact test lint types chaos fuzz growth lock clean
+.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # uv comes first, checked by its hash like everything after it.
 .venv/ready: requirements.lock pyproject.toml
@@ -37,8 +37,12 @@ chaos: .venv/ready ## faults in every call and killed processes while orders flo
 fuzz: .venv/ready ## a million generated records through decode and validate
 	@$(BIN)/python -m tests.fuzz --records 1000000
 
-growth: .venv/ready ## orders verify at 10,000, 100,000 and 1,000,000 orders: time and memory
-	@$(BIN)/python -m bench.verify_growth
+bench: .venv/ready ## the function beside its peers, the producer, the laptop cloud; writes docs/performance.*
+	@$(BIN)/python -m bench
+
+bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
+	@$(BIN)/python -m bench.growth
+	@$(BIN)/python -m bench.producer --rounds 3 --size
 
 lint: .venv/ready
 	@$(BIN)/ruff check .

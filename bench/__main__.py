@@ -16,13 +16,13 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import artifacts, cold_start, handlers, picture, report
+from bench import artifacts, cold_start, handlers, laptop, picture, producer, report
 from bench.events import SIZES
 from bench.processes import PYTHON, Stub, environment, processors
 from bench.targets import BATCH
 from orderstream.ops.artifact import PROJECT
 
-PARTS = ("handlers", "cold_starts")
+PARTS = ("handlers", "cold_starts", "producer", "laptop")
 
 
 def machine() -> dict[str, Any]:
@@ -72,6 +72,12 @@ def main() -> None:
                 results[name] = {str(size): by_part(f"{name}.py", size) for size in SIZES}
         if "cold_starts" in parts:
             results["cold_starts"] = cold_start.measure(rounds=3 * options.rounds, progress=status.update)
+        if "producer" in parts:
+            results["producer"] = producer.measure(
+                records=50_000, rounds=options.rounds, counts=(10_000, 100_000), progress=status.update
+            )
+        if "laptop" in parts:
+            results["laptop"] = laptop.measure(rounds=options.rounds, progress=status.update)
     options.results.write_text(json.dumps(results, indent=1, default=str) + "\n")
     picture.draw(results, options.picture)
     tables = Console(record=True, width=130)

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench import laptop, producer
 from bench.artifacts import ALL
 from bench.targets import targets
 
@@ -27,6 +28,10 @@ def show(results: dict[str, Any], console: Console) -> None:
         _show_choices(results["choices"], console)
     if "cold_starts" in results:
         _show_cold_starts(results["cold_starts"], console)
+    if "producer" in results:
+        producer.show(results["producer"], console)
+    if "laptop" in results:
+        laptop.show(results["laptop"], console)
     _show_targets(results, console)
 
 

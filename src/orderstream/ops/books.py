@@ -23,7 +23,7 @@ _SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA temp_store = FILE;
-PRAGMA cache_size = -65536;
+PRAGMA cache_size = -4096;
 CREATE TABLE object (id INTEGER PRIMARY KEY, key TEXT UNIQUE, etag TEXT);
 CREATE TABLE archived (
     event TEXT, object INTEGER, order_id TEXT, fingerprint BLOB, content BLOB, arrived TEXT, single INTEGER,

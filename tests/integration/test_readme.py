@@ -116,7 +116,8 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/chaos.md"]
+    "name",
+    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/chaos.md", "docs/performance.md"],
 )
 def test_every_file_that_a_document_names_is_there(name: str) -> None:
     text = (PROJECT / name).read_text()

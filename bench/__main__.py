@@ -42,7 +42,7 @@ def machine() -> dict[str, Any]:
 def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part (may be repeated)")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure only this part anew")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of a figure (default 5)")
     parser.add_argument("--batches", type=int, nargs="+", default=(100, BATCH, 10_000))
     parser.add_argument("--results", type=Path, default=PROJECT / "docs" / "performance.json")
@@ -52,14 +52,17 @@ def main() -> None:
     parts = options.only or PARTS
     console = Console(stderr=True)
     with console.status("") as status:
-        results: dict[str, Any] = {
+        # What is not measured now stays as it was.
+        results: dict[str, Any] = json.loads(options.results.read_text()) if options.only else {}
+        results |= {
             "date": f"{datetime.now(UTC):%Y-%m-%d}",
             "machine": machine(),
             "versions": {name: version(name) for name in ("botocore", "msgspec", "ministack")},
         }
-        for peer in artifacts.ALL:
-            status.update(f"building the artifact of {peer.label}")
-            artifacts.make(peer)
+        if {"handlers", "cold_starts"} & set(parts):
+            for peer in artifacts.ALL:
+                status.update(f"building the artifact of {peer.label}")
+                artifacts.make(peer)
         if "handlers" in parts:
             results["handlers"] = handlers.measure(
                 rounds=options.rounds,

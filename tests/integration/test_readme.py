@@ -117,7 +117,14 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/design.md", "docs/chaos.md", "docs/performance.md"],
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/chaos.md",
+        "docs/design.md",
+        "docs/performance.md",
+    ],
 )
 def test_every_file_that_a_document_names_is_there(name: str) -> None:
     text = (PROJECT / name).read_text()

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -87,28 +88,31 @@ class Stub:
         self._process.communicate()
 
 
-class Worker:
-    """A handler in a process of its own (see `bench/worker.py`), ready for events when it is made."""
+class Answering:
+    """A child process that answers each line with a line of JSON. Leaving the `with` block ends it."""
 
-    def __init__(self, artifact: Path, module: str, port: int) -> None:
-        script = Path(__file__).with_name("worker.py")
-        command = [PYTHON, "-S", "-E", "-B", str(script), str(artifact), module, str(processors()[0])]
+    def __init__(self, command: Sequence[str], port: int, cwd: Path | None = None) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(port)
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=cwd,
+            env=environment(port),
         )
-        self._read()
 
-    def handle(self, event: Path) -> dict[str, float]:
-        """What the event in this file costs: seconds `cpu`, `wall`, `parse`; `peak_mb`, `failed`."""
+    def ask(self, line: str) -> dict[str, float]:
+        """The answer to a line. Raises OrderstreamError when the process has ended instead."""
         assert self._process.stdin
-        print(event, file=self._process.stdin, flush=True)
-        return self._read()
+        print(line, file=self._process.stdin, flush=True)
+        return self.read()
 
-    def _read(self) -> dict[str, float]:
+    def read(self) -> dict[str, float]:
+        """The next answer."""
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise OrderstreamError("a handler failed; what it said is above")
+            raise OrderstreamError("a process of the bench failed; what it said is above")
         told: dict[str, float] = json.loads(line)
         return told
 
@@ -120,3 +124,17 @@ class Worker:
     ) -> None:
         # Ends the input and so the process, and closes the pipes.
         self._process.communicate()
+
+
+class Worker(Answering):
+    """A handler in a process of its own (see `bench/worker.py`), ready for events when it is made."""
+
+    def __init__(self, artifact: Path, module: str, port: int) -> None:
+        script = Path(__file__).with_name("worker.py")
+        command = [PYTHON, "-S", "-E", "-B", str(script), str(artifact), module, str(processors()[0])]
+        super().__init__(command, port)
+        self.read()
+
+    def handle(self, event: Path) -> dict[str, float]:
+        """What the event in this file costs: seconds `cpu`, `wall`, `parse`; `peak_mb`, `failed`."""
+        return self.ask(str(event))

@@ -10,22 +10,20 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
 from bench.asked import ACCESS_KEY, REGION, SECRET_KEY
 from bench.events import SIZES
-from bench.processes import Stub, environment, processors
+from bench.processes import Answering, Stub, processors
 from bench.sender import STREAM, orders
 from orderstream.errors import OrderstreamError
 from orderstream.local.ministack import MiniStack, free_port
@@ -42,37 +40,15 @@ KEPT = 100
 Progress = Callable[[str], None]
 
 
-class Sender:
-    """A process of `bench.sender`. Leaving the `with` block ends it."""
+class Sender(Answering):
+    """A process of `bench.sender`."""
 
     def __init__(self, port: int) -> None:
-        command = [sys.executable, "-m", "bench.sender", str(processors()[0])]
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=PROJECT,
-            env=environment(port),
-        )
+        super().__init__([sys.executable, "-m", "bench.sender", str(processors()[0])], port, PROJECT)
 
     def do(self, how: str, **job: Any) -> dict[str, float]:
         """What the job cost. Raises OrderstreamError when it was not done."""
-        assert self._process.stdin and self._process.stdout
-        print(json.dumps({"how": how, **job}), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise OrderstreamError("a sender failed; what it said is above")
-        told: dict[str, float] = json.loads(line)
-        return told
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate()
+        return self.ask(json.dumps({"how": how, **job}))
 
 
 def measure(

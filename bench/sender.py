@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from decimal import Decimal
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import botocore.session
 
 from bench.events import traffic
+from bench.kernel import peak_mb
 from orderstream.client import OrderProducer
 from orderstream.client.calls import producer_client
 
@@ -144,21 +144,16 @@ _HOW: dict[str, Callable[..., Work]] = {
 }
 
 
-def _peak_mb() -> float:
-    # Not ru_maxrss: that begins with what the parent had.
-    return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def _cost(work: Work) -> dict[str, float]:
     # What was prepared is not what is measured: the collector must not walk it for those who make objects.
     gc.collect()
     gc.freeze()
-    start = _peak_mb()
+    start = peak_mb(os.getpid())
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     gc.unfreeze()
-    return {"cpu": cpu, "wall": wall, "start_mb": start, "peak_mb": _peak_mb()}
+    return {"cpu": cpu, "wall": wall, "start_mb": start, "peak_mb": peak_mb(os.getpid())}
 
 
 def main() -> None:

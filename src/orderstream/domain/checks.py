@@ -32,11 +32,6 @@ class Checks:
     def __init__(self) -> None:
         self.reasons: list[Reason] = []
 
-    def that(self, path: str, holds: bool, code: str, message: str) -> None:
-        """Note a reason unless `holds`."""
-        if not holds:
-            self.note(path, code, message)
-
     def note(self, path: str, code: str, message: str) -> None:
         """Note a reason; the first MAX_REASONS are kept."""
         if len(self.reasons) < MAX_REASONS:

@@ -121,14 +121,14 @@ class FakeStore:
         self.objects: dict[str, bytes] = {}
         self._around = around
 
-    def put(self, key: str, body: bytes) -> None:
-        self._around(f"put {key}", lambda: self.objects.update({key: body}))
-
-    def put_new(self, key: str, body: bytes) -> bytes | None:
-        def put_if_free() -> bytes | None:
-            there = self.objects.get(key)
-            if there is None:
+    def put_new(self, key: str, body: bytes) -> bool:
+        def put_if_free() -> bool:
+            is_free = key not in self.objects
+            if is_free:
                 self.objects[key] = body
-            return there
+            return is_free
 
-        return self._around(f"put_new {key}", put_if_free)
+        return self._around(f"put {key}", put_if_free)
+
+    def get(self, key: str) -> bytes:
+        return self._around(f"get {key}", lambda: self.objects[key])

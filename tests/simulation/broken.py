@@ -68,7 +68,7 @@ class LateStore(FakeStore):
 
     def flush(self) -> None:
         for key, body in self.objects.items():
-            self._store.put(key, body)
+            self._store.put_new(key, body)
         self.objects.clear()
 
 
@@ -90,9 +90,9 @@ class ReplacingStore(FakeStore):
         super().__init__()
         self._store = store
 
-    def put_new(self, key: str, body: bytes) -> bytes | None:
-        self._store.put(key, body)
-        return None
+    def put_new(self, key: str, body: bytes) -> bool:
+        self._store.objects.pop(key, None)
+        return self._store.put_new(key, body)
 
 
 class CarefreeQuarantine(Quarantine):
@@ -126,8 +126,8 @@ class RenamingStore(FakeStore):
         super().__init__()
         self._store = store
 
-    def put(self, key: str, body: bytes) -> None:
-        self._store.put(without_digest(key), body)
+    def put_new(self, key: str, body: bytes) -> bool:
+        return self._store.put_new(without_digest(key), body)
 
 
 def without_digest(key: str) -> str:

@@ -56,7 +56,7 @@ _ERRORS = _PASSING | _DOUBTFUL | _DENIED
 STEPS = ("archive", "insert", "compare", "quarantine")
 _STEP_OF = {
     "put orders": "archive",
-    "put_new orders": "archive",
+    "get orders": "archive",
     "batch_execute_statement": "insert",
     "batch_get_item": "compare",
     "put quarantine": "quarantine",

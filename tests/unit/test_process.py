@@ -156,7 +156,7 @@ def test_g4_every_item_names_an_object_with_its_exact_bytes(layout: str) -> None
 
 def test_g4_nothing_is_inserted_when_the_archive_fails() -> None:
     class Broken(FakeStore):
-        def put(self, key: str, body: bytes) -> None:
+        def put_new(self, key: str, body: bytes) -> bool:
             raise CloudError("S3 is down")
 
     pipeline = Pipeline()
@@ -257,9 +257,10 @@ def test_the_orders_of_an_aggregate_that_are_not_done_are_reported_by_its_one_se
 
 def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:
     class NoQuarantine(FakeStore):
-        def put(self, key: str, body: bytes) -> None:
+        def put_new(self, key: str, body: bytes) -> bool:
             if key.startswith("quarantine"):
                 raise CloudError("S3 is down")
+            return True
 
     pipeline = Pipeline()
     pipeline.store = NoQuarantine()

@@ -19,13 +19,13 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class ObjectStore(Protocol):
-    """The part of S3 that the pipeline uses."""
+    """The part of S3 that the pipeline uses. What is written once is never replaced."""
 
-    def put(self, key: str, body: bytes) -> None:
-        """Write an object, whatever was there."""
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Write an object unless the key is taken; says whether it was written."""
 
-    def put_new(self, key: str, body: bytes) -> bytes | None:
-        """Write an object unless the key is taken; then return what is there."""
+    def get(self, key: str) -> bytes:
+        """What an object holds."""
 
 
 class Archived(msgspec.Struct, frozen=True):
@@ -40,7 +40,8 @@ def put_by_hour(
 ) -> list[tuple[str, list[Record]]]:
     """Write each record's line, one object for each hour of arrival, in the order of the shard.
 
-    `records` are of one shard. Returns the key of each object, with the records in it.
+    `records` are of one shard. Returns the key of each object, with the records in it. A key that is taken
+    is that of an earlier delivery of the same records, and stays as it is.
     """
     hours: dict[datetime, list[tuple[Record, bytes]]] = {}
     hour = after = _NEVER
@@ -60,7 +61,7 @@ def put_by_hour(
             [record.sequence_number for record in inside],
             [record.event_id for record in inside],
         )
-        store.put(key, pack(line for _, line in entries))
+        store.put_new(key, pack(line for _, line in entries))
         objects.append((key, inside))
     return objects
 
@@ -111,10 +112,13 @@ class OrderArchive:
         key, entries = rivals
         places: dict[str, Archived] = {}
         for record, what in entries:
-            there = self._store.put_new(key, _line(record, what))
-            differs = there is not None and decode(raw_of(read_line(there))).fingerprint != what.fingerprint
+            is_new = self._store.put_new(key, _line(record, what))
+            differs = not is_new and self._fingerprint(key) != what.fingerprint
             places[record.event_id] = Archived(key, differs)
         return places
+
+    def _fingerprint(self, key: str) -> str:
+        return decode(raw_of(read_line(self._store.get(key)))).fingerprint
 
 
 def _line(record: Record, what: Decoded) -> bytes:

@@ -37,6 +37,9 @@ CONFIG = Config(
 )
 
 
+_ATTEMPTS_TO_PUT = 5
+
+
 class Services(msgspec.Struct, frozen=True):
     """Everything the handler needs."""
 
@@ -53,28 +56,33 @@ class S3Store:
         self._client = client
         self._bucket = bucket
 
-    def put(self, key: str, body: bytes) -> None:
-        """Write an object, whatever was there."""
-        self._call("put_object", Key=key, Body=body)
+    def put_new(self, key: str, body: bytes) -> bool:
+        """Write an object unless the key is taken; says whether it was written."""
+        for _ in range(_ATTEMPTS_TO_PUT):
+            try:
+                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+                return True
+            except (ClientError, BotoCoreError) as error:
+                code = _code(error)
+                if code == "PreconditionFailed":
+                    return False
+                if code != "ConditionalRequestConflict":
+                    raise CloudError(f"bucket {self._bucket}: {error}") from error
+                # Another delivery writes the same key at this moment: who was first, the next attempt tells.
+                conflict = error
+        raise CloudError(f"bucket {self._bucket}: {conflict}") from conflict
 
-    def put_new(self, key: str, body: bytes) -> bytes | None:
-        """Write an object unless the key is taken; then return what is there."""
+    def get(self, key: str) -> bytes:
+        """What an object holds."""
         try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "PreconditionFailed":
-                there: bytes = self._call("get_object", Key=key)["Body"].read()
-                return there
-            raise CloudError(f"bucket {self._bucket}: {error}") from error
-        except BotoCoreError as error:
-            raise CloudError(f"bucket {self._bucket}: {error}") from error
-        return None
-
-    def _call(self, operation: str, **parameters: Any) -> Any:
-        try:
-            return getattr(self._client, operation)(Bucket=self._bucket, **parameters)
+            body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return body
         except (ClientError, BotoCoreError) as error:
             raise CloudError(f"bucket {self._bucket}: {error}") from error
+
+
+def _code(error: Exception) -> str:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
 
 
 def archive_of(settings: Settings, store: S3Store, each: Each = map) -> BatchArchive | OrderArchive:

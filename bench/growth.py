@@ -25,7 +25,7 @@ from bench.alone import INSERT, PUT, Alone
 from bench.generated import Archived, Generated
 from bench.kernel import children, peak_mb
 from bench.laptop import started
-from orderstream.ops import bucket
+from orderstream.ops import bucket, reading
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack
 from orderstream.ops.verify import verify
@@ -70,7 +70,7 @@ def reader(orders: int) -> dict[str, float]:
     cloud = cast(Cloud, Archived(orders))
 
     def read() -> None:
-        lines = sum(1 for _ in bucket.lines(cloud, _STACK, bucket.archive(cloud, _STACK)))
+        lines = sum(1 for _ in reading.lines(cloud, _STACK, bucket.archive(cloud, _STACK)))
         assert lines == orders
 
     return _timed(read, orders)

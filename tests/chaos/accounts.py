@@ -11,7 +11,7 @@ from typing import Any
 
 from orderstream.domain.decode import decode
 from orderstream.domain.values import utc_text
-from orderstream.ops import bucket
+from orderstream.ops import bucket, reading
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.samples import Sample
@@ -157,4 +157,4 @@ def _quarantined(cloud: Cloud, stack: Stack, since: datetime) -> set[str]:
         # S3 tells the second only.
         if entry.modified >= since.replace(microsecond=0)
     )
-    return {line.event_id for _, _, line in bucket.lines(cloud, stack, entries, span)}
+    return {one.line.event_id for one in reading.lines(cloud, stack, entries, span)}

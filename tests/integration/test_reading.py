@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orderstream.errors import DamagedError
-from orderstream.ops import bucket, stream
+from orderstream.ops import bucket, reading, stream
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.quarantine import find, quarantined
@@ -75,8 +75,8 @@ def test_the_lines_of_a_span_are_exact_to_the_moment(cloud: Cloud) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON + timedelta(seconds=number)) for number in range(5)])
     span = Span(NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
-    found = bucket.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "orders", span), span)
-    assert [(line.event_id, number) for _, number, line in found] == [("shardId-1:1", 2), ("shardId-1:2", 3)]
+    found = reading.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "orders", span), span)
+    assert [(one.line.event_id, one.number) for one in found] == [("shardId-1:1", 2), ("shardId-1:2", 3)]
 
 
 def test_in_quarantine_a_record_is_there_once_however_often_it_was_delivered(cloud: Cloud) -> None:
@@ -96,9 +96,9 @@ def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: Cloud) ->
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON, f"to find {number}".encode()) for number in range(20)])
     entries = list(bucket.archive(cloud, pipe.stack))
-    found = list(bucket.lines_with(cloud, pipe.stack, entries, "to find 17"))
-    assert [(number, line.raw_text) for _, number, line in found] == [(18, "to find 17")]
-    assert list(bucket.lines_with(cloud, pipe.stack, entries, 'a "quote"')) == []
+    found = list(reading.lines_with(cloud, pipe.stack, entries, "to find 17"))
+    assert [(one.number, one.line.raw_text) for one in found] == [(18, "to find 17")]
+    assert list(reading.lines_with(cloud, pipe.stack, entries, 'a "quote"')) == []
 
 
 def test_a_damaged_object_is_named(cloud: Cloud) -> None:
@@ -108,9 +108,9 @@ def test_a_damaged_object_is_named(cloud: Cloud) -> None:
     pipe.write(key, pipe.body(key)[:-9])
     entries = list(bucket.archive(cloud, pipe.stack))
     with pytest.raises(DamagedError, match=key):
-        list(bucket.lines(cloud, pipe.stack, entries))
+        list(reading.lines(cloud, pipe.stack, entries))
     with pytest.raises(DamagedError, match=key):
-        list(bucket.lines_with(cloud, pipe.stack, entries, "x"))
+        list(reading.lines_with(cloud, pipe.stack, entries, "x"))
 
 
 def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) -> None:
@@ -118,4 +118,4 @@ def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) 
     pipe.process([record(1, NOON)])
     entries = list(bucket.archive(cloud, pipe.stack))
     cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=entries[0].key)
-    assert list(bucket.lines(cloud, pipe.stack, entries)) == []
+    assert list(reading.lines(cloud, pipe.stack, entries)) == []

@@ -1,32 +1,27 @@
-"""The objects of the bucket, and the lines in them, for a span of arrival times."""
+"""The objects of the bucket: listed for a span of arrival times, and fetched."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from itertools import chain
+from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from orderstream.domain.identity import hour_prefix
 from orderstream.domain.values import utc_text
-from orderstream.errors import DamagedError
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import Line, read_line, read_lines
 
 # So many objects are fetched at a time, and lie in memory until they are read.
 FETCHED_AHEAD = 8
+_PIECE = 1024 * 1024
 
-# What a reader meets in an object that is no archive object, or no whole one.
-_DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, msgspec.MsgspecError, UnicodeDecodeError)
+# Where the lines of an hour's objects lie when they are compacted into one.
+COMPACTED = "compacted"
 
 
 @dataclass(frozen=True)
@@ -67,8 +62,10 @@ def hourly(cloud: Cloud, stack: Stack, prefix: str, span: Span = ALWAYS) -> Iter
 
 
 def archive(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
-    """The objects of the archive that can hold lines of `span`, in either layout."""
-    return chain(hourly(cloud, stack, "orders", span), single(cloud, stack, span))
+    """The objects of the archive that can hold lines of `span`, in either layout and compacted."""
+    # The compacted ones are listed when the others are read: what was compacted meanwhile is among them.
+    plain, compacted = (hourly(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
+    return chain(plain, single(cloud, stack, span), compacted)
 
 
 def single(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
@@ -106,7 +103,8 @@ def bodies(
 ) -> Iterator[tuple[Entry, bytes]]:
     """Each object with its bytes, in the order given, `ahead` of them fetched at a time.
 
-    An object that is gone since it was listed is left out.
+    An object that is gone since it was listed is left out. A compacted one, which may be large, has no bytes
+    here: `download` it.
     """
     # Made here, because clients are made on first use, and that is not safe in several threads at once.
     _ = cloud.s3
@@ -121,7 +119,8 @@ def bodies(
 
         try:
             for entry in entries:
-                waiting.append((entry, threads.submit(fetch, cloud, stack, entry.key)))
+                read = _nothing if is_compacted(entry.key) else fetch
+                waiting.append((entry, threads.submit(read, cloud, stack, entry.key)))
                 if len(waiting) == ahead:
                     yield from first()
             while waiting:
@@ -131,71 +130,33 @@ def bodies(
                 body.cancel()
 
 
-def lines_of(stack: Stack, key: str, body: bytes) -> Iterator[tuple[int, Line]]:
-    """The lines of an object with their numbers, from 1. Raises DamagedError where it is damaged."""
-    number = 0
-    try:
-        for number, line in enumerate(read_lines(key, BytesIO(body)), start=1):
-            yield number, line
-    except _DAMAGE as error:
-        raise DamagedError(
-            f"s3://{stack.bucket}/{key} is damaged after line {number}: {error}",
-            hint="orders verify tells what else is affected",
-        ) from error
-
-
-def undamaged_lines(stack: Stack, key: str, body: bytes, note: Callable[[str, str], None]) -> Iterator[Line]:
-    """The lines of an object; where it is damaged, those before the damage, and `note` hears (key, what)."""
-    try:
-        for _, line in lines_of(stack, key, body):
-            yield line
-    except DamagedError as error:
-        note(key, error.message)
-
-
-def lines_with(
-    cloud: Cloud,
-    stack: Stack,
-    entries: Iterable[Entry],
-    text: str,
-    *,
-    progress: Callable[[int], None] = lambda objects: None,
-) -> Iterator[tuple[Entry, int, Line]]:
-    """The lines in which `text` stands, each with its object and its number there.
-
-    Only those are decoded, so a year can be searched. `progress` hears how many objects were. Raises
-    DamagedError.
-    """
-    # As the lines were written, a quote in it is escaped.
-    wanted = msgspec.json.encode(text)[1:-1]
-    for done, (entry, body) in enumerate(bodies(cloud, stack, entries), start=1):
+def download(cloud: Cloud, stack: Stack, key: str, file: Path) -> bool:
+    """Write an object to `file`, piece by piece; False where there is none."""
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
         try:
-            plain = gzip.decompress(body) if entry.key.endswith(".gz") else body
-            if wanted in plain:
-                for number, line in enumerate(plain.split(b"\n"), start=1):
-                    if wanted in line:
-                        yield entry, number, read_line(line)
-        except _DAMAGE as error:
-            raise DamagedError(f"s3://{stack.bucket}/{entry.key} is damaged: {error}") from error
-        progress(done)
+            body = cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"]
+        except cloud.s3.exceptions.NoSuchKey:
+            return False
+        with file.open("wb") as out:
+            for piece in body.iter_chunks(_PIECE):
+                out.write(piece)
+    return True
 
 
-def lines(
-    cloud: Cloud,
-    stack: Stack,
-    entries: Iterable[Entry],
-    span: Span = ALWAYS,
-    *,
-    progress: Callable[[int], None] = lambda lines: None,
-) -> Iterator[tuple[Entry, int, Line]]:
-    """The lines of `span` in the objects, each with its object and its number there.
+def is_compacted(key: str) -> bool:
+    """Whether the object `key` has the lines of others in it."""
+    return key.startswith(f"{COMPACTED}/")
 
-    `progress` hears after each object how many lines were read so far.
-    """
-    read = 0
-    for entry, body in bodies(cloud, stack, entries):
-        for number, line in lines_of(stack, entry.key, body):
-            read += 1
-            if span.holds(line.arrived_at):
-                yield entry, number, line
-        progress(read)
+
+def lines_in(key: str) -> int:
+    """How many lines a compacted object has: its name LINES-WHICH.parquet says so."""
+    return int(key.rpartition("/")[2].partition("-")[0])
+
+
+def compacted_of(key: str) -> str:
+    """The prefix of the compacted objects for the hour that `key`, of an object under an hour, lies in."""
+    return f"{COMPACTED}/{key.partition('/')[2].rpartition('/')[0]}/"
+
+
+def _nothing(cloud: Cloud, stack: Stack, key: str) -> bytes:
+    return b""

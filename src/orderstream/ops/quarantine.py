@@ -13,7 +13,7 @@ from orderstream.client import OrderProducer, Receipt
 from orderstream.domain.decode import decode
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import InputError, NotFoundError, OrderstreamError
-from orderstream.ops import bucket
+from orderstream.ops import bucket, reading
 from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.mend import Setting, mended
@@ -62,23 +62,24 @@ def quarantined(
         # A record is in the same hour at every delivery: no longer memory is needed.
         seen: set[str] = set()
         notes: dict[str, list[Note]] | None = None
-        for entry, number, line in bucket.lines(cloud, stack, entries, span):
+        for one in reading.lines(cloud, stack, entries, span):
+            line = one.line
             if line.event_id in seen:
                 continue
             seen.add(line.event_id)
             if reason is None or any(one["code"] == reason for one in line.reasons):
                 if notes is None:
                     notes = notes_of_hour(cloud, stack, instant(line.arrived_at))
-                yield Quarantined(line, entry.key, number, tuple(notes.get(line.event_id, ())))
+                yield Quarantined(line, one.key, one.number, tuple(notes.get(line.event_id, ())))
 
 
 def find(cloud: Cloud, stack: Stack, event_id: str) -> Quarantined:
     """The record with this event_id. Raises NotFoundError where the quarantine has none."""
     entries = (entry for entry in bucket.hourly(cloud, stack, "quarantine") if _may_hold(entry.key, event_id))
-    for entry, number, line in bucket.lines(cloud, stack, entries):
-        if line.event_id == event_id:
-            notes = notes_of_hour(cloud, stack, instant(line.arrived_at))
-            return Quarantined(line, entry.key, number, tuple(notes.get(event_id, ())))
+    for one in reading.lines(cloud, stack, entries):
+        if one.line.event_id == event_id:
+            notes = notes_of_hour(cloud, stack, instant(one.line.arrived_at))
+            return Quarantined(one.line, one.key, one.number, tuple(notes.get(event_id, ())))
     raise NotFoundError(
         f"there is no record {event_id} in quarantine", hint="orders quarantine list shows what is there"
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
+from orderstream.domain.decode import decode
 from orderstream.domain.values import utc_text
 from orderstream.errors import CloudError, NotFoundError
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.reading import is_of_batch, lines_at
 from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import raw_of, read_lines
+from orderstream.pipeline.lines import raw_of
 from orderstream.pipeline.table import attribute_value, plain_value
 
 Item = dict[str, Any]
@@ -86,10 +87,10 @@ def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:
     """
     item = get_order(cloud, stack, order_id)
     key, event = item["ArchiveKey"], item["EventID"]
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
-        body = BytesIO(cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read())
-    for line in read_lines(key, body):
+    for line in lines_at(cloud, stack, key, item["ReceivedAt"]):
         # An object of one order holds the first record of it, whichever event the item came from.
-        if line.event_id == event or not key.endswith(".gz"):
+        if line.event_id == event or (
+            not is_of_batch(key) and decode(raw_of(line)).fingerprint == item["Fingerprint"]
+        ):
             return raw_of(line)
     raise CloudError(f"s3://{stack.bucket}/{key} does not hold event {event}, which the item names")

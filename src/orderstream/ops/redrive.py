@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.domain.values import utc_text
 from orderstream.errors import CloudError, DamagedError
-from orderstream.ops import bucket
+from orderstream.ops import bucket, reading
 from orderstream.ops.books import Books
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud, cloud_errors
@@ -184,5 +184,5 @@ def _quarantined(cloud: Cloud, stack: Stack, shard_id: str, span: Span) -> Itera
         for entry in bucket.hourly(cloud, stack, "quarantine", span)
         if entry.key.rpartition("/")[2].startswith(f"{shard_id}-")
     )
-    for _, _, line in bucket.lines(cloud, stack, entries, span):
-        yield line
+    for one in reading.lines(cloud, stack, entries, span):
+        yield one.line

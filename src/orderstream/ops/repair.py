@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from orderstream.domain.values import utc_text
-from orderstream.ops import bucket, stream
+from orderstream.domain.identity import hour_prefix
+from orderstream.domain.values import instant, utc_text
+from orderstream.ops import bucket, reading, stream
 from orderstream.ops.books import Books
-from orderstream.ops.bucket import Span
+from orderstream.ops.bucket import COMPACTED, Entry, Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.parquet import Placed
 from orderstream.ops.processing import Done, Processing, There, record_of
 from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import Line
 from orderstream.pipeline.unpack import unpack
 
 
@@ -34,18 +37,36 @@ def repair(
     processing = Processing(cloud, stack, "orders verify --repair")
     missing = (record for record in books.open() if record.arrived_at < utc_text(settled))
     unarchived: set[str] = set()
+    compacted: dict[str, dict[str, str]] = {}
     for key, group in groupby(missing, attrgetter("key")):
-        wanted = {record.event_id for record in group}
+        wanted = {record.event_id: record.arrived_at for record in group}
         if key is None:
-            unarchived |= wanted
+            unarchived |= wanted.keys()
             continue
-        body = bucket.fetch(cloud, stack, key) or b""
+        body = bucket.fetch(cloud, stack, key)
+        if body is None:
+            # An hour's objects are compacted together: they are read together.
+            for event_id, arrived_at in wanted.items():
+                hour = hour_prefix(COMPACTED, instant(arrived_at))
+                compacted.setdefault(hour, {})[event_id] = key
+            continue
         # Damage was noted when the books were filled, and what comes before it can be mended.
-        lines = bucket.undamaged_lines(stack, key, body, lambda key, what: None)
-        there = There({event_id: key for event_id in wanted}.__getitem__)
+        lines = _undamaged(reading.placed(stack, Entry(key, "", settled, len(body)), body), key)
+        there = There(dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
+        progress("missing records mended", processing.done.stored + processing.done.quarantined)
+    for hour, keys in compacted.items():
+        entries = list(bucket.listed(cloud, stack, hour + "/"))
+        for opened in reading.objects(cloud, stack, entries):
+            lines = _undamaged(opened.lines, opened.key)
+            mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)
+            processing.run(mine, There(keys.__getitem__))
         progress("missing records mended", processing.done.stored + processing.done.quarantined)
     if unarchived:
         records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
         processing.run((record for record in records if record.event_id in unarchived), processing.archive)
     return processing.done
+
+
+def _undamaged(lines: Iterator[Placed], key: str) -> Iterator[Line]:
+    return (one.line for one in reading.undamaged(lines, key, lambda key, what: None))

@@ -10,9 +10,10 @@ from itertools import groupby
 from typing import Protocol
 
 from orderstream.domain.decode import decode
-from orderstream.ops import bucket
-from orderstream.ops.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
+from orderstream.ops import bucket, parquet, reading
+from orderstream.ops.bucket import ALWAYS, COMPACTED, FETCHED_AHEAD, Entry, Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.parquet import Placed
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
 
@@ -136,15 +137,20 @@ def _events(
     Hour for hour, and in an hour by arrival over all shards: so that of two records of one order the one
     that came first comes first.
     """
-    entries = bucket.hourly(cloud, stack, "orders", selection.span)
-    for hour, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
+    prefixes = ("orders", COMPACTED)
+    entries = merge(*(bucket.hourly(cloud, stack, prefix, selection.span) for prefix in prefixes), key=_hour)
+    for hour, of_hour in groupby(entries, _hour):
         if hour > after:
-            yield from _once(_by_arrival(cloud, stack, list(of_hour), done), selection, done)
+            yield from _once(_of_hour(cloud, stack, list(of_hour), done), selection, done)
             yield hour
     singles = (entry for entry in bucket.single(cloud, stack, selection.span) if _SINGLE + entry.key > after)
-    for entry, body in bucket.bodies(cloud, stack, singles):
-        yield from _once(_lines(stack, entry, body, done), selection, done)
-        yield _SINGLE + entry.key
+    for opened in reading.objects(cloud, stack, singles):
+        yield from _once(_events_in(opened.lines, opened.key, done), selection, done)
+        yield _SINGLE + opened.key
+
+
+def _hour(entry: Entry) -> str:
+    return "orders/" + entry.key.partition("/")[2].rpartition("/")[0]
 
 
 def _once(events: Iterable[Event], selection: Selection, done: Replayed) -> Iterator[Event]:
@@ -161,24 +167,39 @@ def _once(events: Iterable[Event], selection: Selection, done: Replayed) -> Iter
         yield event
 
 
-def _by_arrival(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -> Iterator[Event]:
+def _of_hour(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -> Iterator[Event]:
     """The events of an hour's objects: those of each shard in its order, and the shards merged by arrival."""
     shards: dict[str, list[Entry]] = {}
+    compacted = []
     for entry in entries:
-        shard_id = entry.key.rpartition("/")[2].rsplit("-", 3)[0]
-        shards.setdefault(shard_id, []).append(entry)
-    ahead = max(1, FETCHED_AHEAD // len(shards))
+        if bucket.is_compacted(entry.key):
+            compacted.append(entry)
+        else:
+            shard_id = entry.key.rpartition("/")[2].rsplit("-", 3)[0]
+            shards.setdefault(shard_id, []).append(entry)
+    ahead = max(1, FETCHED_AHEAD // max(1, len(shards)))
 
     def of_shard(entries: list[Entry]) -> Iterator[Event]:
-        for entry, body in bucket.bodies(cloud, stack, entries, ahead):
-            yield from _lines(stack, entry, body, done)
+        for opened in reading.objects(cloud, stack, entries, ahead):
+            yield from _events_in(opened.lines, opened.key, done)
 
-    return merge(*map(of_shard, shards.values()), key=lambda event: event.line.arrived_at)
+    def of_compacted(entry: Entry) -> Iterator[Event]:
+        for found, file in reading.compacted(cloud, stack, entry):
+            lines = reading.guarded(stack, found.key, parquet.by_arrival(file))
+            yield from _events_in(lines, found.key, done)
+
+    streams = [*map(of_shard, shards.values()), *map(of_compacted, compacted)]
+    yield from merge(*streams, key=lambda event: event.line.arrived_at)
+    # What was compacted since it was listed is gone from its own object.
+    known = {entry.key for entry in compacted}
+    for entry in bucket.listed(cloud, stack, f"{COMPACTED}/{_hour(entries[0]).partition('/')[2]}/"):
+        if entry.key not in known:
+            yield from of_compacted(entry)
 
 
-def _lines(stack: Stack, entry: Entry, body: bytes, done: Replayed) -> Iterator[Event]:
+def _events_in(lines: Iterator[Placed], key: str, done: Replayed) -> Iterator[Event]:
     def note(key: str, what: str) -> None:
         done.damaged.append(what)
 
-    for line in bucket.undamaged_lines(stack, entry.key, body, note):
-        yield Event(line, entry.key)
+    for one in reading.undamaged(lines, key, note):
+        yield Event(one.line, one.key)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Literal
 
-from orderstream.ops import bucket
+from orderstream.ops import bucket, reading
 from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.prices import prices
@@ -39,23 +39,29 @@ class Plan:
 
 def plan(cloud: Cloud, stack: Stack, selection: Selection, *, to: Destination, rate: float | None) -> Plan:
     """Look at the objects of the selection, and into a few of them."""
-    objects = total = 0
+    objects = small = total = plain = compacted = 0
     sample: list[Entry] = []
     dice = random.Random(0)
     for entry in bucket.archive(cloud, stack, selection.span):
         objects += 1
         total += entry.size
+        if bucket.is_compacted(entry.key):
+            compacted += bucket.lines_in(entry.key)
+            continue
+        plain += entry.size
+        small += 1
         # Each object is as likely to be in the sample as any other, however many there are.
         if len(sample) < SAMPLED:
             sample.append(entry)
-        elif (place := dice.randrange(objects)) < SAMPLED:
+        elif (place := dice.randrange(small)) < SAMPLED:
             sample[place] = entry
     events = 0
-    for entry, body in bucket.bodies(cloud, stack, sample):
-        lines = bucket.undamaged_lines(stack, entry.key, body, lambda key, what: None)
-        events += sum(selection.span.holds(line.arrived_at) for line in lines)
+    for opened in reading.objects(cloud, stack, sample):
+        lines = reading.undamaged(opened.lines, opened.key, lambda key, what: None)
+        events += sum(selection.span.holds(one.line.arrived_at) for one in lines)
     if sample:
-        events = round(events * total / sum(entry.size for entry in sample))
+        events = round(events * plain / sum(entry.size for entry in sample))
+    events += compacted
     return Plan(
         objects,
         total,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from urllib.parse import quote
 
 import msgspec
@@ -13,8 +14,8 @@ from orderstream.domain.decode import decode
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import DamagedError, NotFoundError
-from orderstream.ops import bucket, stream
-from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops import bucket, reading, stream
+from orderstream.ops.bucket import ALWAYS, COMPACTED, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.deliveries import Delivery, Place, deliveries
 from orderstream.ops.failures import DONE, PREFIX, Failure, done_marks, entries_of, failed_objects, records_in
@@ -53,14 +54,14 @@ class Story:
 
 @dataclass
 class _Event:
-    """One record of the order, with the places where it was found: (key, line number, written when)."""
+    """One record of the order, with the places where it was found: (key, line number)."""
 
     id: str
     arrived_at: str
     partition_key: str = ""
     fingerprint: str = ""
     dated: datetime | None = None
-    archived: list[tuple[str, int, datetime]] = field(default_factory=list)
+    archived: dict[tuple[str, int], datetime] = field(default_factory=dict)
     quarantined: tuple[str, int, Line] | None = None
     given_up: list[Failure] = field(default_factory=list)
 
@@ -86,7 +87,7 @@ def trace(
     since = max(filter(None, (span.since, instant(min(known)) if known else None)), default=None)
     _search_archive(cloud, stack, order_id, Span(since, span.until), events, progress)
     _search_failures(cloud, stack, order_id, Span(since, span.until), events)
-    if not events or any(key.endswith(".json") for one in events.values() for key, _, _ in one.archived):
+    if not events or any(key.endswith(".json") for one in events.values() for key, _ in one.archived):
         # Nothing came to the archive yet or, with one object an order, the repeats never do.
         _search_stream(cloud, stack, order_id, Span(since, span.until), events, progress)
     if not events and item is None:
@@ -114,26 +115,33 @@ def _search_quarantine(
     cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
 ) -> None:
     entries = bucket.hourly(cloud, stack, "quarantine", span)
-    for entry, number, line in bucket.lines_with(
+    for one in reading.lines_with(
         cloud, stack, entries, order_id, progress=lambda done: progress("objects of the quarantine", done)
     ):
+        line = one.line
         if order_id in (line.order_id, line.event_id) and span.holds(line.arrived_at):
             event = _noted(events, line)
-            event.quarantined = event.quarantined or (entry.key, number, line)
+            event.quarantined = event.quarantined or (one.key, one.number, line)
 
 
 def _search_archive(
     cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
 ) -> None:
     single = bucket.listed(cloud, stack, f"orders/{quote(order_id, safe='')}.json")
-    for entries in (bucket.hourly(cloud, stack, "orders", span), single):
-        for entry, number, line in bucket.lines_with(
-            cloud, stack, entries, order_id, progress=lambda done: progress("objects of the archive", done)
+    hours = (bucket.hourly(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
+    for one in reading.lines_with(
+        cloud,
+        stack,
+        chain(single, *hours),
+        order_id,
+        progress=lambda done: progress("objects of the archive", done),
+    ):
+        line = one.line
+        if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.holds(
+            line.arrived_at
         ):
-            if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.holds(
-                line.arrived_at
-            ):
-                _noted(events, line).archived.append((entry.key, number, entry.modified))
+            # What is being compacted is in two places at once.
+            _noted(events, line).archived.setdefault((one.key, one.number), one.written)
 
 
 def _search_failures(
@@ -187,7 +195,7 @@ def _noted_record(events: dict[str, _Event], record: Record) -> _Event:
 
 def _place(event: _Event) -> Place:
     shard_id, number = event.id.split(":")[:2]
-    objects = frozenset(key for key, _, _ in event.archived)
+    objects = frozenset(key for key, _ in event.archived)
     return Place(shard_id, number, instant(event.arrived_at), objects)
 
 
@@ -198,7 +206,7 @@ def _steps(
         yield Step(utc_text(event.dated), "dated", event.id)
     shard_id = event.id.partition(":")[0]
     yield Step(event.arrived_at, "arrived", event.id, shard_id, f"partition key {event.partition_key}")
-    for key, line, modified in event.archived:
+    for (key, line), modified in event.archived.items():
         # S3 keeps whole seconds, so that it may seem to come before the arrival.
         yield Step(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
     for delivery in delivered:

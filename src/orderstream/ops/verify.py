@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from orderstream.domain.values import utc_text
 from orderstream.errors import DamagedError
-from orderstream.ops import bucket, stream
+from orderstream.ops import bucket, reading, stream
 from orderstream.ops.books import Books, Discrepancy
 from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.failures import entries_of, records_in, waiting_objects
 from orderstream.ops.processing import Done
+from orderstream.ops.reading import Opened
 from orderstream.ops.repair import repair
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line
@@ -93,12 +94,12 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
     read_archive(books, cloud, stack, span, progress=progress)
     read_items(books, cloud, stack, progress=progress)
     read_quarantine(books, cloud, stack, span, progress=progress)
-    for key in books.unread(*_bounds(span)):
+    for key, arrived_at in books.unread(*_bounds(span)):
         # Written since the archive was read, by a batch of another time, or not there at all.
-        body = bucket.fetch(cloud, stack, key)
-        if body is not None:
-            books.enter_archived(key, _lines(books, stack, key, body, ALWAYS))
-            books.enter_object(key, "")
+        try:
+            books.enter_archived(key, reading.lines_at(cloud, stack, key, arrived_at))
+        except DamagedError as error:
+            books.enter_damaged(key, error.message)
     if books.fates().get("open"):
         for failure in waiting_objects(cloud, stack):
             try:
@@ -196,17 +197,19 @@ def _read(
 ) -> None:
     new = (entry for entry in entries if not books.is_known(entry))
     done = 0
-    for entry, body in bucket.bodies(cloud, stack, new):
-        enter(entry.key, _lines(books, stack, entry.key, body, span))
+    for opened in reading.objects(cloud, stack, new):
+        entry = opened.entry
+        enter(opened.key, _lines(books, opened, span))
+        books.enter_object(opened.key, entry.etag if opened.key == entry.key else "")
         books.enter_object(entry.key, entry.etag)
         done += 1
-        progress(f"objects of {entry.key.partition('/')[0]}/", done)
+        progress(f"objects of {opened.key.partition('/')[0]}/", done)
 
 
-def _lines(books: Books, stack: Stack, key: str, body: bytes, span: Span) -> Iterator[Line]:
-    for line in bucket.undamaged_lines(stack, key, body, books.enter_damaged):
-        if span.holds(line.arrived_at):
-            yield line
+def _lines(books: Books, opened: Opened, span: Span) -> Iterator[Line]:
+    for one in reading.undamaged(opened.lines, opened.entry.key, books.enter_damaged):
+        if span.holds(one.line.arrived_at):
+            yield one.line
 
 
 def _items(cloud: Cloud, stack: Stack) -> Iterator[dict[str, str]]:

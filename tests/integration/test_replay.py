@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from orderstream.archive.journal import Journal
+from orderstream.archive.plan import plan
+from orderstream.archive.replay import Event, Replayed, Selection, replay
+from orderstream.archive.targets import ToStream, ToTable
 from orderstream.errors import CloudError
 from orderstream.ops.bucket import ALWAYS, Span
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.journal import Journal
-from orderstream.ops.replay import Event, Replayed, Selection, replay
-from orderstream.ops.replay_plan import plan
-from orderstream.ops.replay_targets import ToStream, ToTable
 from orderstream.pipeline.records import Record
 from tests.integration.conftest import Orders, awaited
 from tests.integration.pipe import Pipe

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
+from orderstream.archive.journal import Journal
+from orderstream.archive.plan import Destination, plan
+from orderstream.archive.replay import Selection
+from orderstream.archive.replay import replay as replaying
+from orderstream.archive.targets import ToStream, ToTable
 from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
-from orderstream.ops.journal import Journal
-from orderstream.ops.replay import Selection
-from orderstream.ops.replay import replay as replaying
-from orderstream.ops.replay_plan import Destination, plan
-from orderstream.ops.replay_targets import ToStream, ToTable
 from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import archive as show
 from orderstream.show import console

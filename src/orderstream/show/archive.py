@@ -13,8 +13,8 @@ from orderstream.domain.values import utc_text
 from orderstream.show.console import err, out, print_json, problem
 
 if TYPE_CHECKING:
-    from orderstream.ops.replay import Replayed, Selection
-    from orderstream.ops.replay_plan import Plan
+    from orderstream.archive.plan import Plan
+    from orderstream.archive.replay import Replayed, Selection
 
 
 def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from orderstream.archive.replay import Event, Replayed
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.mend import mended
 from orderstream.ops.processing import Processing, There, record_of
-from orderstream.ops.replay import Event, Replayed
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.concurrency import MOST_THREADS
 from orderstream.pipeline.lines import raw_of

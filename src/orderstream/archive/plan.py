@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Literal
 
+from orderstream.archive.replay import Selection
 from orderstream.ops import bucket, reading
 from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.prices import prices
-from orderstream.ops.replay import Selection
 from orderstream.ops.stack import Stack
 
 Destination = Literal["table", "stream"]

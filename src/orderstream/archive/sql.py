@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import msgspec
 
@@ -25,6 +27,8 @@ from orderstream.ops.stack import Stack
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+T = TypeVar("T")
 
 EXAMPLE = 'orders query "SELECT currency, sum(amount) FROM orders GROUP BY ALL" --since 24h'
 _ROWS_AT_A_TIME = 1000
@@ -46,7 +50,7 @@ class Answer:
     def rows(self) -> tuple[list[str], Iterator[Sequence[Any]]]:
         """The names of the columns, no two alike, and the rows. Raises InputError where the SQL is wrong."""
         with _errors():
-            self._sql.execute(self._query)
+            _interruptible(self._sql, lambda: self._sql.execute(self._query))
         return _distinct([column[0] for column in self._sql.description or ()]), self._rows()
 
     def parquet(self) -> Path:
@@ -55,12 +59,15 @@ class Answer:
             # The one folder where a locked database may write.
             [(folder,)] = self._sql.execute("SELECT current_setting('temp_directory')").fetchall()
             file = Path(folder) / "answer.parquet"
-            self._sql.sql(self._query).write_parquet(str(file), compression="zstd")
+            _interruptible(
+                self._sql,
+                lambda: self._sql.sql(self._query).write_parquet(str(file), compression="zstd"),
+            )
         return file
 
     def _rows(self) -> Iterator[Sequence[Any]]:
         with _errors():
-            while rows := self._sql.fetchmany(_ROWS_AT_A_TIME):
+            while rows := _interruptible(self._sql, lambda: self._sql.fetchmany(_ROWS_AT_A_TIME)):
                 yield from rows
 
 
@@ -126,9 +133,33 @@ def check(query: str) -> None:
         sql.sql(query)
 
 
+def _interruptible(sql: DuckDBPyConnection, work: Callable[[], T]) -> T:
+    """What `work` returns. In the main thread, DuckDB would hear of Ctrl-C only when it has found a row."""
+    busy, over = Lock(), Event()
+
+    def run() -> T:
+        with busy:
+            if over.is_set():
+                raise CancelledError
+            return work()
+
+    thread = ThreadPoolExecutor(1)
+    try:
+        return thread.submit(run).result()
+    finally:
+        over.set()
+        # To interrupt what has not quite begun has no effect.
+        while not busy.acquire(timeout=0.1):
+            sql.interrupt()
+        busy.release()
+        thread.shutdown()
+
+
 def _lock(sql: DuckDBPyConnection, files: Files) -> None:
     """From here on the database reads these files and no others, and writes none."""
     sql.execute(f"SET allowed_paths = [{', '.join(map(quoted, files.all))}]")
+    # Else a table that is not there would be looked for among this program's variables.
+    sql.execute("SET python_enable_replacements = false")
     sql.execute("SET enable_external_access = false")
     sql.execute("SET lock_configuration = true")
 
@@ -165,7 +196,10 @@ def _errors(kind: type[InputError | CloudError] = InputError, doing: str = "") -
 
     try:
         yield
-    except duckdb.InterruptException:
+    except RuntimeError as error:
+        # So Ctrl-C comes out of DuckDB.
+        if "interrupted" not in str(error):
+            raise
         raise KeyboardInterrupt from None
     except duckdb.OutOfMemoryException as error:
         raise CloudError(f"{doing}{_readable(error)}", hint="TMPDIR names a place with more room") from error

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -91,11 +92,21 @@ def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[
 
 def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
     """The bytes of an object; None where there is none."""
+    found = _fetched(cloud, stack, key)
+    return found and found[0]
+
+
+def _fetched(cloud: Cloud, stack: Stack, key: str) -> tuple[bytes, datetime] | None:
     with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
         try:
-            return cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read()
+            answer = cloud.s3.get_object(Bucket=stack.bucket, Key=key)
+            return answer["Body"].read(), answer["LastModified"].astimezone(UTC)
         except cloud.s3.exceptions.NoSuchKey:
             return None
+
+
+def _not_fetched(cloud: Cloud, stack: Stack, key: str) -> tuple[bytes, datetime] | None:
+    return b"", datetime.min.replace(tzinfo=UTC)
 
 
 def bodies(
@@ -103,23 +114,24 @@ def bodies(
 ) -> Iterator[tuple[Entry, bytes]]:
     """Each object with its bytes, in the order given, `ahead` of them fetched at a time.
 
-    An object that is gone since it was listed is left out. A compacted one, which may be large, has no bytes
-    here: `download` it.
+    An object that is not there is left out, one that was not `listed` gets its time and size from the answer.
+    A compacted one, which may be large, has no bytes here: `download` it.
     """
     # Made here, because clients are made on first use, and that is not safe in several threads at once.
     _ = cloud.s3
-    waiting: deque[tuple[Entry, Future[bytes | None]]] = deque()
+    waiting: deque[tuple[Entry, Future[tuple[bytes, datetime] | None]]] = deque()
     with ThreadPoolExecutor(ahead) as threads:
 
         def first() -> Iterator[tuple[Entry, bytes]]:
             entry, body = waiting.popleft()
             found = body.result()
             if found is not None:
-                yield entry, found
+                text, modified = found
+                yield entry if entry.etag else replace(entry, modified=modified, size=len(text)), text
 
         try:
             for entry in entries:
-                read = _nothing if is_compacted(entry.key) else fetch
+                read = _not_fetched if is_compacted(entry.key) else _fetched
                 waiting.append((entry, threads.submit(read, cloud, stack, entry.key)))
                 if len(waiting) == ahead:
                     yield from first()
@@ -128,6 +140,11 @@ def bodies(
         finally:
             for _, body in waiting:
                 body.cancel()
+
+
+def unlisted(key: str) -> Entry:
+    """An object that something else than a listing tells of."""
+    return Entry(key, "", datetime.min.replace(tzinfo=UTC), 0)
 
 
 def download(cloud: Cloud, stack: Stack, key: str, file: Path) -> bool:
@@ -143,6 +160,19 @@ def download(cloud: Cloud, stack: Stack, key: str, file: Path) -> bool:
     return True
 
 
+def digest(cloud: Cloud, stack: Stack, key: str) -> tuple[str, int]:
+    """The SHA-256 (hex) of an object's bytes, and how many they are. Of none, where there is none."""
+    found, size = hashlib.sha256(), 0
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
+        try:
+            for piece in cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].iter_chunks(_PIECE):
+                found.update(piece)
+                size += len(piece)
+        except cloud.s3.exceptions.NoSuchKey:
+            pass
+    return found.hexdigest(), size
+
+
 def is_compacted(key: str) -> bool:
     """Whether the object `key` has the lines of others in it."""
     return key.startswith(f"{COMPACTED}/")
@@ -156,7 +186,3 @@ def lines_in(key: str) -> int:
 def compacted_of(key: str) -> str:
     """The prefix of the compacted objects for the hour that `key`, of an object under an hour, lies in."""
     return f"{COMPACTED}/{key.partition('/')[2].rpartition('/')[0]}/"
-
-
-def _nothing(cloud: Cloud, stack: Stack, key: str) -> bytes:
-    return b""

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from orderstream.domain.values import utc_text
-from orderstream.errors import CloudError, DamagedError
+from orderstream.errors import CloudError, DamagedError, InputError
 from orderstream.ops import bucket
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud, cloud_errors
@@ -170,3 +170,13 @@ def hour_text(hour: datetime) -> str:
 def hour_of_text(text: str) -> datetime:
     """The hour that a manifest names, as aware UTC."""
     return datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+
+
+def head_of(text: str) -> Head:
+    """A head as it was printed, NUMBER:SHA256. Raises InputError for anything else."""
+    number, _, sha256 = text.partition(":")
+    if not number.isdecimal() or not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise InputError(
+            f"{text!r} is no head", hint="write NUMBER:SHA256, as orders archive audit prints it"
+        )
+    return Head(int(number), sha256)

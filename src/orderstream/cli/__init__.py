@@ -26,6 +26,7 @@ app.add_typer(laptop.verbs)
 app.add_typer(orders.verbs)
 app.add_typer(audit.verbs)
 app.add_typer(archive.verbs)
+app.add_typer(archive.archive_verbs, name="archive")
 app.add_typer(quarantine.verbs, name="quarantine")
 app.add_typer(failures.verbs, name="failures")
 

@@ -18,7 +18,7 @@ from orderstream.pipeline.process import Archive, Invocation, QuarantineStore, R
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import S3Store, archive_of
-from orderstream.pipeline.settings import from_environment
+from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
 
 RECORDS_A_BATCH = 500
@@ -64,9 +64,7 @@ class Processing:
         each: Each = map,
         quarantine: QuarantineStore | None = None,
     ) -> None:
-        with cloud_errors(f"cannot read the settings of {stack.function}"):
-            found = cloud.lambda_.get_function_configuration(FunctionName=stack.function)
-        self._settings = from_environment(found["Environment"]["Variables"])
+        self._settings = settings_of(cloud, stack)
         store = S3Store(cloud.s3, stack.bucket)
         self._table = OrderTable(cloud.dynamodb, stack.table, each=each)
         self._quarantine = quarantine or Quarantine(store)
@@ -98,6 +96,13 @@ class Processing:
                 now=lambda: datetime.now(UTC),
             ),
         )
+
+
+def settings_of(cloud: Cloud, stack: Stack) -> Settings:
+    """The settings of the deployed function."""
+    with cloud_errors(f"cannot read the settings of {stack.function}"):
+        found = cloud.lambda_.get_function_configuration(FunctionName=stack.function)
+    return from_environment(found["Environment"]["Variables"])
 
 
 def record_of(line: Line) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -10,11 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from orderstream.domain.values import utc_text
-from orderstream.show.console import err, out, print_json, problem
+from orderstream.show.console import err, out, print_json, problem, step
 
 if TYPE_CHECKING:
+    from orderstream.archive.audit import Audit
+    from orderstream.archive.manifests import Head
     from orderstream.archive.plan import Plan
     from orderstream.archive.replay import Replayed, Selection
+    from orderstream.archive.upkeep import Kept
 
 
 def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> None:
@@ -46,8 +50,7 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return
-    table = Table("event", "count")
-    table.columns[1].justify = "right"
+    table = _counted("event", "count")
     rows = {
         "read": done.read,
         "the same in another object": done.again,
@@ -61,3 +64,89 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
         if count or name == "read":
             table.add_row(name, f"{count:,}")
     out.print(table)
+
+
+def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
+    """The hours that would be compacted: objects and their bytes."""
+    if as_json:
+        print_json([{"hour": hour, "objects": objects, "bytes": size} for hour, objects, size in hours])
+        return
+    table = _counted("hour", "objects", "bytes")
+    for hour, objects, size in hours:
+        table.add_row(hour, f"{objects:,}", f"{size:,}")
+    table.add_section()
+    total = (sum(objects for _, objects, _ in hours), sum(size for _, _, size in hours))
+    table.add_row(f"{len(hours)} hours", *(f"{one:,}" for one in total))
+    out.print(table)
+
+
+def kept(done: Kept, *, as_json: bool) -> None:
+    """What was sealed and compacted."""
+    for key in done.late:
+        problem(f"{key} came after its hour was sealed, with records that nobody knows: it was not sealed")
+    for what in done.problems:
+        problem(what)
+    if as_json:
+        print_json(asdict(done) | {"head": _head(done.head)})
+        return
+    out.print(f"{len(done.sealed):,} hours sealed, {len(done.compacted):,} compacted")
+    if done.compacted:
+        table = _counted("hour", "lines", "objects", "bytes", "bytes after")
+        for one in done.compacted:
+            table.add_row(one.hour, *_numbers(one.lines, one.objects, one.bytes, one.bytes_after))
+        table.add_section()
+        names = ("lines", "objects", "bytes", "bytes_after")
+        table.add_row(
+            "all", *_numbers(*(sum(getattr(one, name) for one in done.compacted) for name in names))
+        )
+        out.print(table)
+    _print_head(done.head)
+
+
+def audited(done: Audit, *, as_json: bool) -> None:
+    """What was looked at, and what was found."""
+    if as_json:
+        print_json(asdict(done) | {"head": _head(done.head)})
+        return
+    table = _counted("what", "count")
+    rows = {
+        "manifests": done.manifests,
+        "hours sealed": done.hours,
+        "objects hashed": done.objects,
+        "bytes hashed": done.bytes,
+        "objects delivered again, with nothing new": done.repeated,
+        "objects of hours that are not sealed yet": done.unsealed,
+        "objects removed by the lifecycle rules": done.expired,
+        "findings": len(done.findings),
+    }
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    out.print(table)
+    if done.findings:
+        found = Table("kind", "object", "what is wrong")
+        for finding in done.findings:
+            found.add_row(finding.kind, escape(finding.key), escape(finding.detail))
+        out.print(found)
+    _print_head(done.head)
+
+
+def _counted(*columns: str) -> Table:
+    table = Table(*columns)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def _numbers(*numbers: int) -> list[str]:
+    return [f"{number:,}" for number in numbers]
+
+
+def _head(head: Head | None) -> str | None:
+    return f"{head.number}:{head.sha256}" if head and head.number else None
+
+
+def _print_head(head: Head | None) -> None:
+    if found := _head(head):
+        out.print(f"head {found}", soft_wrap=True, highlight=False)
+    else:
+        step("nothing is sealed yet: orders archive seal")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from orderstream.ops.cloud import Cloud
 from tests.integration.conftest import Orders, OrdersHere
 from tests.integration.pipe import Pipe
 from tests.integration.test_archive import filled
+from tests.integration.test_verify import items
 
 
 @pytest.fixture
@@ -53,3 +55,24 @@ def test_what_the_audit_finds_is_named_and_ends_with_status_1(pipe: Pipe, orders
 def test_a_head_that_is_none_is_refused(orders: Orders) -> None:
     done = orders("archive", "audit", "--head", "42", status=2)
     assert done.stderr.startswith("error: '42' is no head\nhint: ")
+
+
+def test_a_customer_is_erased_and_the_audit_takes_the_receipt(
+    pipe: Pipe, orders: Orders, tmp_path: Path
+) -> None:
+    orders("archive", "compact")
+    before = items(pipe)
+    planned = json.loads(orders("forget", "--customer", "c1", "--dry-run", "--json").stdout)
+    assert (planned["items"], items(pipe)) == (8, before)
+    done = orders("forget", "--customer", "c1", "--json", "--reason", "asked on 2026-11-20")
+    receipt = json.loads(done.stdout)
+    assert receipt["receipt"]["items"] == 8
+    assert receipt["receipt"]["reason"] == "asked on 2026-11-20"
+    assert not any(item["CustomerID"] == {"S": "c1"} for item in items(pipe).values())
+    file = tmp_path / "receipt.json"
+    file.write_text(done.stdout)
+    orders("archive", "audit", "--receipt", str(file))
+    file.write_text(done.stdout.replace("asked", "begged"))
+    assert "no_receipt" in orders("archive", "audit", "--receipt", str(file), status=1).stdout
+    assert "receipt" in orders("forget", "--customer", "c2").stdout
+    orders("forget", status=2)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from orderstream.archive.expected import Expected, expiry_days, touches
-from orderstream.archive.manifests import NOTHING, Chain, Head, digest, hour_text, links, parsed
+from orderstream.archive.manifests import NOTHING, Chain, Head, Manifest, digest, hour_text, links, parsed
+from orderstream.archive.receipt import Stamped
 from orderstream.archive.seal import begins_of, unknown
 from orderstream.domain.identity import hour_of
 from orderstream.domain.values import instant
@@ -27,7 +28,7 @@ _ATTEMPTS = 3
 class Finding:
     """Something that is not as it was sealed: its `kind`, the object or manifest, and what is wrong.
 
-    Kinds: altered, removed, inserted, broken_chain, damaged.
+    Kinds: altered, removed, inserted, broken_chain, no_receipt.
     """
 
     kind: str
@@ -61,24 +62,32 @@ def audit(
     span: Span = ALWAYS,
     *,
     noted: Head | None = None,
+    receipt: Stamped | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Audit:
     """Read the chain, and every object of the hours that `span` touches, and hash it.
 
-    `noted` is a head that was noted before: it must be in the chain. `progress` hears what is read and how
-    much of it so far.
+    `noted` is a head that was noted before, `receipt` that of an erasure: both must be in the chain.
+    `progress` hears what is read and how much of it so far.
     """
     for _ in range(_ATTEMPTS - 1):
-        found = _audit(cloud, stack, span, noted, progress)
+        found = _audit(cloud, stack, span, noted, receipt, progress)
         if not found.findings or (found.head or Head(0, NOTHING)) == Chain(cloud, stack).head:
             return found
-    return _audit(cloud, stack, span, noted, progress)
+    return _audit(cloud, stack, span, noted, receipt, progress)
 
 
-def _audit(cloud: Cloud, stack: Stack, span: Span, noted: Head | None, progress: Progress) -> Audit:
+def _audit(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span,
+    noted: Head | None,
+    receipt: Stamped | None,
+    progress: Progress,
+) -> Audit:
     found = Audit()
     with Expected() as expected:
-        _read_chain(cloud, stack, expected, noted, found, progress)
+        _read_chain(cloud, stack, expected, noted, receipt, found, progress)
         expected.restrict(span)
         found.hours = expected.hours
         late: dict[str, list[Entry]] = {}
@@ -109,11 +118,17 @@ def _audit(cloud: Cloud, stack: Stack, span: Span, noted: Head | None, progress:
 
 
 def _read_chain(
-    cloud: Cloud, stack: Stack, expected: Expected, noted: Head | None, found: Audit, progress: Progress
+    cloud: Cloud,
+    stack: Stack,
+    expected: Expected,
+    noted: Head | None,
+    receipt: Stamped | None,
+    found: Audit,
+    progress: Progress,
 ) -> None:
     """Follow the chain from its beginning; what its last manifests say is expected."""
     before = Head(0, NOTHING)
-    is_noted = noted is None
+    is_noted, is_stamped = noted is None, receipt is None
     entries = (bucket.unlisted(link.key) for link in links(cloud, stack))
     for entry, body in bucket.bodies(cloud, stack, entries):
         try:
@@ -129,6 +144,7 @@ def _read_chain(
             found.findings.append(Finding("broken_chain", entry.key, detail))
         before = Head(manifest.number, digest(body))
         is_noted = is_noted or before == noted
+        is_stamped = is_stamped or _is_stamp(manifest, before, receipt)
         expected.enter(manifest)
         found.manifests += 1
         progress("manifests", found.manifests)
@@ -136,6 +152,18 @@ def _read_chain(
     if noted and not is_noted:
         detail = f"the head {noted.number}:{noted.sha256} that was noted is not in the chain"
         found.findings.append(Finding("broken_chain", f"number {noted.number}", detail))
+    if receipt and not is_stamped:
+        detail = f"no manifest {receipt.manifest}:{receipt.sha256} has the hash of this receipt"
+        found.findings.append(Finding("no_receipt", receipt.receipt.id, detail))
+
+
+def _is_stamp(manifest: Manifest, place: Head, receipt: Stamped | None) -> bool:
+    """Whether this is the manifest that was made with the receipt."""
+    return (
+        receipt is not None
+        and place == Head(receipt.manifest, receipt.sha256)
+        and (manifest.act, manifest.note) == ("erasure", receipt.receipt.sha256)
+    )
 
 
 def _objects(cloud: Cloud, stack: Stack, span: Span) -> Iterator[tuple[Entry, str, str, int]]:

@@ -92,7 +92,7 @@ def compact(
 
 def written(cloud: Cloud, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int) -> Sealed:
     """The file as the compacted object of an hour. S3 takes it only with the SHA-256 that it has here."""
-    sha256 = file_digest(file)
+    sha256 = bucket.file_digest(file)
     size = file.stat().st_size
     key = f"{hour_prefix(COMPACTED, hour)}/{rows}-{sha256[:16]}.parquet"
     lease.check()
@@ -114,12 +114,6 @@ def delete(cloud: Cloud, stack: Stack, keys: Sequence[str]) -> None:
             raise DamagedError(f"cannot delete s3://{stack.bucket}/{error['Key']}: {error['Message']}")
 
 
-def file_digest(file: Path) -> str:
-    """The SHA-256 (hex) of a file."""
-    with file.open("rb") as body:
-        return hashlib.file_digest(body, "sha256").hexdigest()
-
-
 def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> Iterator[Placed]:
     """The lines of the objects, each in its place once."""
     files: dict[str, Path] = {}
@@ -127,7 +121,7 @@ def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> I
         file = folder / f"{number}.parquet"
         if not bucket.download(cloud, stack, one.key, file):
             raise _changed(stack, one, "is gone")
-        if file_digest(file) != one.sha256:
+        if bucket.file_digest(file) != one.sha256:
             raise _changed(stack, one, "was altered")
         for line in reading.guarded(stack, one.key, parquet.by_place(file)):
             files[line.key] = file
@@ -159,7 +153,7 @@ def _read_back(cloud: Cloud, stack: Stack, new: Sealed, file: Path, tally: _Tall
     """See that what was written is there, and all of it."""
     is_there = bucket.download(cloud, stack, new.key, file)
     found = _Tally()
-    if is_there and file_digest(file) == new.sha256:
+    if is_there and bucket.file_digest(file) == new.sha256:
         for _ in found.counted(reading.guarded(stack, new.key, parquet.by_place(file))):
             pass
     if found != tally:

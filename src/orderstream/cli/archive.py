@@ -1,15 +1,20 @@
-"""The verbs about the archive: replay, archive seal, archive compact, archive audit."""
+"""The verbs about the archive: replay, forget, archive seal, archive compact, archive audit."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orderstream.archive.audit import audit as auditing
+from orderstream.archive.forget import forget as erasing
+from orderstream.archive.forget import plan as plan_erasure
 from orderstream.archive.journal import Journal
 from orderstream.archive.manifests import head_of
 from orderstream.archive.plan import Destination, plan
+from orderstream.archive.receipt import stamped_in
 from orderstream.archive.replay import Selection
 from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import ToStream, ToTable
@@ -82,6 +87,40 @@ def replay(
     raise typer.Exit(1 if done.failed or done.damaged else 0)
 
 
+@verbs.command(epilog="Example: orders forget --customer 12345 --dry-run")
+def forget(
+    customer: Annotated[str, typer.Option(help="The customer, by the id that shops send.")],
+    reason: Annotated[
+        str, typer.Option(help="Why, for the record; do not name the person here.")
+    ] = "right to erasure",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Erase a customer: items, archive, quarantine, batches that AWS gave up, old versions, the local cache.
+
+    What belongs to others keeps every byte. Prints a receipt that says that something was erased and why, not
+    what; `orders archive audit --receipt FILE` proves it. Interrupted, the same command goes on. Ends with
+    status 1 if something is left: Object Lock keeps it, or it cannot be read.
+    """
+    where = find(stack, region, profile)
+    currency = settings_of(*where).currency
+    if dry_run or (sys.stdin.isatty() and not yes):
+        with console.reading() as progress:
+            planned = plan_erasure(*where, customer, currency=currency, progress=progress)
+        show.erasure_plan(planned, as_json=as_json and dry_run)
+        if dry_run:
+            return
+        typer.confirm("Erase all of this? It cannot be undone.", abort=True, err=True)
+    with console.reading() as progress:
+        stamped = erasing(*where, customer, reason=reason, currency=currency, progress=progress)
+    show.erased(stamped, as_json=as_json)
+    raise typer.Exit(0 if stamped.receipt.is_complete else 1)
+
+
 @archive_verbs.command(epilog="Example: orders archive seal")
 def seal(
     since: Since = None,
@@ -132,6 +171,9 @@ def audit(
     head: Annotated[
         str | None, typer.Option(help="NUMBER:SHA256 that an earlier audit printed: it must be there still.")
     ] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="The receipt of an erasure: it must be the one that was made.")
+    ] = None,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
@@ -143,9 +185,10 @@ def audit(
     can change it: whoever makes new manifests cannot make that one.
     """
     noted = head_of(head) if head else None
+    stamped = stamped_in(receipt) if receipt else None
     cloud, found = find(stack, region, profile)
     with console.reading() as progress:
-        done = auditing(cloud, found, span_of(since, until), noted=noted, progress=progress)
+        done = auditing(cloud, found, span_of(since, until), noted=noted, receipt=stamped, progress=progress)
     show.audited(done, as_json=as_json)
     raise typer.Exit(1 if done.findings else 0)
 

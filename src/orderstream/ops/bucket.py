@@ -173,6 +173,12 @@ def digest(cloud: Cloud, stack: Stack, key: str) -> tuple[str, int]:
     return found.hexdigest(), size
 
 
+def file_digest(file: Path) -> str:
+    """The SHA-256 (hex) of a file."""
+    with file.open("rb") as body:
+        return hashlib.file_digest(body, "sha256").hexdigest()
+
+
 def is_compacted(key: str) -> bool:
     """Whether the object `key` has the lines of others in it."""
     return key.startswith(f"{COMPACTED}/")

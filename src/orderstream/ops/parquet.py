@@ -130,6 +130,14 @@ def with_text(file: Path, text: str) -> Iterator[Placed]:
     )
 
 
+def of_customer(file: Path, customer_id: str) -> Iterator[Placed]:
+    """The lines that can be of a customer, each once: their orders, and all that are no order."""
+    return _read(
+        f"SELECT places[1], {_LINE} FROM read_parquet(?) WHERE customer_id = ? OR customer_id IS NULL",
+        [str(file), customer_id],
+    )
+
+
 def _read(query: str, values: Sequence[Any]) -> Iterator[Placed]:
     import duckdb
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.markup import escape
 from rich.table import Table
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from orderstream.archive.audit import Audit
     from orderstream.archive.manifests import Head
     from orderstream.archive.plan import Plan
+    from orderstream.archive.receipt import Receipt, Stamped
     from orderstream.archive.replay import Replayed, Selection
     from orderstream.archive.upkeep import Kept
 
@@ -128,6 +130,55 @@ def audited(done: Audit, *, as_json: bool) -> None:
             found.add_row(finding.kind, escape(finding.key), escape(finding.detail))
         out.print(found)
     _print_head(done.head)
+
+
+def erasure_plan(found: Receipt, *, as_json: bool) -> None:
+    """What there is of a customer."""
+    if as_json:
+        print_json(msgspec.structs.asdict(found))
+        return
+    err.print(_erasure(found))
+    _problems(found)
+
+
+def erased(stamped: Stamped, *, as_json: bool) -> None:
+    """The receipt of an erasure. As JSON it is what the audit takes."""
+    receipt = stamped.receipt
+    _problems(receipt)
+    if as_json:
+        print_json(stamped)
+        return
+    out.print(_erasure(receipt))
+    out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}", soft_wrap=True)
+    step(
+        f"the stream has the records until {receipt.on_stream_until}, backups of the table as long as they are kept"
+    )
+
+
+def _erasure(receipt: Receipt) -> Table:
+    table = _counted("of the customer", "count")
+    rows = {
+        "items of the table": receipt.items,
+        "records in archive and quarantine": receipt.records,
+        "objects with them": receipt.objects,
+        "records that AWS gave up": receipt.failed,
+        "notes about records put back": receipt.notes,
+        "old versions of objects": receipt.versions,
+        f"old versions locked until {receipt.locked_until}": receipt.locked,
+    }
+    for name, count in rows.items():
+        if count or "locked" not in name:
+            table.add_row(name, f"{count:,}")
+    return table
+
+
+def _problems(receipt: Receipt) -> None:
+    for what in receipt.problems:
+        problem(what)
+    if receipt.locked:
+        problem(
+            f"Object Lock keeps {receipt.locked} old versions until {receipt.locked_until}: erase again then"
+        )
 
 
 def _counted(*columns: str) -> Table:

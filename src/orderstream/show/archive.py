@@ -150,9 +150,7 @@ def erased(stamped: Stamped, *, as_json: bool) -> None:
         return
     out.print(_erasure(receipt))
     out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}", soft_wrap=True)
-    step(
-        f"the stream has the records until {receipt.on_stream_until}, backups of the table as long as they are kept"
-    )
+    step(f"the stream has the records until {receipt.on_stream_until}; backups of the table go by themselves")
 
 
 def _erasure(receipt: Receipt) -> Table:

@@ -25,7 +25,7 @@ demo: .venv/ready ## start the laptop cloud, deploy, send orders, account for ev
 tpch: .venv/ready ## 15,000 orders of TPC-H, totals compared with the generator's own files
 	@$(BIN)/orders demo --tpch 0.01
 
-artifact: .venv/ready ## build the function for AWS in build/function, where template.yaml expects it
+artifact: .venv/ready ## build the functions for AWS in build/, where template.yaml expects them
 	@$(BIN)/python -m orderstream.ops.artifact
 
 test: lint types .venv/ready ## every test, lint and type check
@@ -51,11 +51,13 @@ lint: .venv/ready
 types: .venv/ready
 	@$(BIN)/mypy
 
-lock: ## choose versions anew and write both lock files
+lock: ## choose versions anew and write the lock files
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c requirements.lock requirements-function.in -o requirements-function.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-c requirements.lock requirements-upkeep.in -o requirements-upkeep.lock
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv build .orderstream .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -264,12 +264,14 @@ def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cl
     pipe = Pipe(cloud)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
-    pipe.put(order("A"), her(1, "H-1"), f'{{"customer_id": "{HER}"}}')
-    pipe.process()
+    pipe.put(order("A"), her(1, "H-1"), f'{{"customer_id": "{HER}"}}', her(2, "H-given-up"))
+    *processed, given_up = pipe.records()
+    pipe.process(processed)
+    give_up(cloud, pipe.stack, [given_up])
     receipt = erase(pipe).receipt
     assert receipt.on_stream_until > utc_text(datetime.now(UTC) + timedelta(hours=23))
     done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
-    assert (done.records, report.discrepancies, report.counts.erased) == (0, (), 2)
+    assert (done.records, report.discrepancies, report.counts.erased) == (0, (), 3)
     assert list(items(pipe)) == ["A"]
     assert [step.what for step in trace(cloud, pipe.stack, "H-1").steps] == ["arrived", "erased"]
 

@@ -119,7 +119,7 @@ def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> I
     files: dict[str, Path] = {}
     for number, one in enumerate(one for one in old if bucket.is_compacted(one.key)):
         file = folder / f"{number}.parquet"
-        if not bucket.download(cloud, stack, one.key, file):
+        if not bucket.download(cloud, stack, bucket.unlisted(one.key), file):
             raise _changed(stack, one, "is gone")
         if bucket.file_digest(file) != one.sha256:
             raise _changed(stack, one, "was altered")
@@ -151,7 +151,7 @@ def _is_in(file: Path, stack: Stack, entry: Entry, body: bytes) -> bool:
 
 def _read_back(cloud: Cloud, stack: Stack, new: Sealed, file: Path, tally: _Tally) -> None:
     """See that what was written is there, and all of it."""
-    is_there = bucket.download(cloud, stack, new.key, file)
+    is_there = bucket.download(cloud, stack, bucket.unlisted(new.key), file)
     found = _Tally()
     if is_there and bucket.file_digest(file) == new.sha256:
         for _ in found.counted(reading.guarded(stack, new.key, parquet.by_place(file))):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ from orderstream.archive.person import Person
 from orderstream.archive.receipt import Receipt, Stamped
 from orderstream.archive.rewriting import Change, changes
 from orderstream.archive.versions import remove_old
+from orderstream.domain.identity import hour_of
 from orderstream.domain.values import utc_text
 from orderstream.ops import bucket
 from orderstream.ops.cloud import Cloud, cloud_errors
@@ -119,7 +121,8 @@ class _Erasure:
     def _apply(self, chain: Chain, lease: Lease, begins: datetime, found: list[Change]) -> None:
         """Replace the objects of an hour: the new ones first, a manifest that names them, then the old go."""
         events = sorted({event for change in found for event in change.events})
-        note_erased(self._cloud, self._stack, begins, self.receipt.id, events)
+        if events:
+            note_erased(self._cloud, self._stack, begins, self.receipt.id, events)
         new: dict[str, Sealed | None] = {}
         for change in found:
             new[change.key] = self._new(lease, begins, change)
@@ -162,17 +165,22 @@ class _Erasure:
         for done, (entry, body) in enumerate(bucket.bodies(self._cloud, self._stack, entries), start=1):
             self._progress("batches that AWS gave up", done)
             try:
-                left, events = self._person.without_records(body)
+                left, records = self._person.without_records(body)
             except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
                 if self._person.is_named_in(body):
                     self.receipt.problems.append(
                         f"{entry.key} names the customer and cannot be read: {error!r}"
                     )
                 continue
-            if events:
-                self.receipt.failed += len(events)
-                self._events.update(events)
-                self._replace(entry.key, left, dry_run=dry_run)
+            if not records:
+                continue
+            self.receipt.failed += len(records)
+            self._events.update(record.event_id for record in records)
+            if not dry_run:
+                for number, (hour, some) in enumerate(groupby(records, lambda one: hour_of(one.arrived_at))):
+                    erasure = f"{self.receipt.id}-{done}-{number}"
+                    note_erased(self._cloud, self._stack, hour, erasure, [one.event_id for one in some])
+            self._replace(entry.key, left, dry_run=dry_run)
 
     def _notes(self, *, dry_run: bool) -> None:
         entries = bucket.listed(self._cloud, self._stack, f"{NOTED}/")

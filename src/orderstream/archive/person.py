@@ -54,7 +54,7 @@ class Person:
             return msgspec.structs.replace(line, stored=None)
         return line
 
-    def without_records(self, body: bytes) -> tuple[bytes | None, list[str]]:
+    def without_records(self, body: bytes) -> tuple[bytes | None, list[Record]]:
         """An on-failure object without this customer's records, None if none are left; and which were theirs.
 
         Raises KeyError, TypeError, ValueError or DecodeError for what is none.
@@ -62,16 +62,16 @@ class Person:
         document = msgspec.json.decode(body)
         event = msgspec.json.decode(document["payload"])
         kept: list[dict[str, Any]] = []
-        erased: list[str] = []
+        erased: list[Record] = []
         for entry in event["Records"]:
             (record,) = from_event({"Records": [entry]})
             inner = unpack(record)
-            mine = [one.event_id for one in inner if self.sent(one.data, one.partition_key)]
+            mine = [one for one in inner if self.sent(one.data, one.partition_key)]
             erased += mine
             if not mine:
                 kept.append(entry)
             elif len(mine) < len(inner):
-                kept.append(_emptied(entry, record, set(mine)))
+                kept.append(_emptied(entry, record, {one.event_id for one in mine}))
         if not erased:
             return body, []
         if not kept:

@@ -113,12 +113,12 @@ def unknown(cloud: Cloud, stack: Stack, sealed: Iterable[str], new: Iterable[Ent
     damaged: set[str] = set()
     for opened in reading.objects(cloud, stack, new):
         for one in reading.undamaged(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
-            wanted.setdefault(_mark(one.line), set()).add(opened.entry.key)
+            wanted.setdefault(mark(one.line.event_id, raw_of(one.line)), set()).add(opened.entry.key)
     for line in _known(cloud, stack, sealed):
-        wanted.pop(_mark(line), None)
+        wanted.pop(mark(line.event_id, raw_of(line)), None)
     if wanted:
         for event_id, data in _given_up(cloud, stack):
-            wanted.pop(_mark_of(event_id, data), None)
+            wanted.pop(mark(event_id, data), None)
     return sorted(damaged.union(*wanted.values()))
 
 
@@ -139,11 +139,8 @@ def _given_up(cloud: Cloud, stack: Stack) -> Iterator[tuple[str, bytes]]:
             yield record.event_id, record.data
 
 
-def _mark(line: Line) -> bytes:
-    return _mark_of(line.event_id, raw_of(line))
-
-
-def _mark_of(event_id: str, data: bytes) -> bytes:
+def mark(event_id: str, data: bytes) -> bytes:
+    """A hash of a record: which it is, and its bytes."""
     return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
 
 

@@ -44,12 +44,13 @@ ALWAYS = Span()
 
 @dataclass(frozen=True)
 class Entry:
-    """An object as S3 lists it."""
+    """An object as S3 lists it; with `version`, one that is not the current one of its key."""
 
     key: str
     etag: str
     modified: datetime
     size: int
+    version: str = ""
 
 
 def hourly(cloud: Cloud, stack: Stack, prefix: str, span: Span = ALWAYS) -> Iterator[Entry]:
@@ -92,20 +93,25 @@ def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[
 
 def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
     """The bytes of an object; None where there is none."""
-    found = _fetched(cloud, stack, key)
+    found = _fetched(cloud, stack, unlisted(key))
     return found and found[0]
 
 
-def _fetched(cloud: Cloud, stack: Stack, key: str) -> tuple[bytes, datetime] | None:
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
+def _fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
         try:
-            answer = cloud.s3.get_object(Bucket=stack.bucket, Key=key)
+            answer = cloud.s3.get_object(**_where(stack, entry))
             return answer["Body"].read(), answer["LastModified"].astimezone(UTC)
         except cloud.s3.exceptions.NoSuchKey:
             return None
 
 
-def _not_fetched(cloud: Cloud, stack: Stack, key: str) -> tuple[bytes, datetime] | None:
+def _where(stack: Stack, entry: Entry) -> dict[str, Any]:
+    version = {"VersionId": entry.version} if entry.version else {}
+    return {"Bucket": stack.bucket, "Key": entry.key, **version}
+
+
+def _not_fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
     return b"", datetime.min.replace(tzinfo=UTC)
 
 
@@ -132,7 +138,7 @@ def bodies(
         try:
             for entry in entries:
                 read = _not_fetched if is_compacted(entry.key) else _fetched
-                waiting.append((entry, threads.submit(read, cloud, stack, entry.key)))
+                waiting.append((entry, threads.submit(read, cloud, stack, entry)))
                 if len(waiting) == ahead:
                     yield from first()
             while waiting:
@@ -147,11 +153,11 @@ def unlisted(key: str) -> Entry:
     return Entry(key, "", datetime.min.replace(tzinfo=UTC), 0)
 
 
-def download(cloud: Cloud, stack: Stack, key: str, file: Path) -> bool:
+def download(cloud: Cloud, stack: Stack, entry: Entry, file: Path) -> bool:
     """Write an object to `file`, piece by piece; False where there is none."""
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
         try:
-            body = cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"]
+            body = cloud.s3.get_object(**_where(stack, entry))["Body"]
         except cloud.s3.exceptions.NoSuchKey:
             return False
         with file.open("wb") as out:

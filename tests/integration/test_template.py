@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.ops.artifact import LAMBDA_PLATFORM, TEMPLATE
+from orderstream.ops.artifact import LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
 
 RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]
 
@@ -29,10 +29,11 @@ def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
 
 
 def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
-    function = RESOURCES["ProcessOrders"]["Properties"]
-    assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
-    assert function["Architectures"] == ["arm64"]
-    assert function["CodeUri"] == "build/function"
+    for name, artifact in (("ProcessOrders", PROCESS), ("KeepArchive", UPKEEP)):
+        function = RESOURCES[name]["Properties"]
+        assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
+        assert function["Architectures"] == ["arm64"]
+        assert function["CodeUri"] == str(artifact.code_uri)
 
 
 @pytest.mark.parametrize("name", ["Orders", "Archive"])
@@ -48,6 +49,19 @@ def test_the_function_may_do_what_is_written_out_and_no_more() -> None:
     assert not [statement for statement in statements if "*" in _list(statement["Resource"])]
     forbidden = ("Delete", "Update", "PutItem", "BatchWrite", "PutObjectAcl")
     assert not [action for action in actions if any(word in action for word in forbidden)]
+
+
+def test_the_upkeep_may_remove_current_objects_of_the_archive_and_no_version_and_no_manifest() -> None:
+    (policy,) = RESOURCES["KeepArchiveRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    actions = {action: statement for statement in statements for action in _list(statement["Action"])}
+    assert not [action for action in actions if "*" in action or "Version" in action or "dynamodb" in action]
+    removed = _list(actions["s3:DeleteObject"]["Resource"])
+    assert sorted(str(one).rpartition("}/")[2].partition("/")[0] for one in removed) == [
+        "compacted",
+        "locks",
+        "orders",
+    ]
 
 
 def test_nothing_in_the_bucket_is_public_or_in_the_clear() -> None:

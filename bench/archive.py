@@ -28,8 +28,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.laptop import started
 from orderstream.local.laptop import Laptop, laptop_environment
+from orderstream.local.ministack import free_port
 from orderstream.ops import bucket, tpch
 from orderstream.ops.artifact import PROJECT
 from orderstream.ops.samples import Sample
@@ -149,8 +149,11 @@ class Day:
 def measure(orders: int = ORDERS, objects: int = OBJECTS, progress: Callable[[str], None] = print) -> Found:
     """Everything, on a laptop cloud of its own. Raises RuntimeError where an answer is not as it must be."""
     found = Found()
-    with started(progress) as through, TemporaryDirectory(prefix="orderstream-bench-") as folder:
-        day = Day(through.laptop, Path(folder) / "cache")
+    with (
+        Laptop(port=free_port(), progress=progress, problem=progress) as laptop,
+        TemporaryDirectory(prefix="orderstream-bench-") as folder,
+    ):
+        day = Day(laptop, Path(folder) / "cache")
         progress(f"archiving {orders:,} orders of TPC-H in {objects:,} objects")
         tpch.generate(orders / _ORDERS_AT_SCALE_1, Path(folder))
         totals = tpch.generator_totals(Path(folder))

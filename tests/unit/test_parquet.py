@@ -76,6 +76,15 @@ def test_the_same_line_in_two_places_is_one_row_and_two_lines(tmp_path: Path) ->
     assert [one.line.event_id for one in parquet.by_arrival(file)] == ["shardId-1:1", "shardId-1:2"]
 
 
+@pytest.mark.parametrize("byte", [b"\1", b"\xff", b"x"])
+def test_the_largest_record_of_kinesis_fits(byte: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    large = byte * 10 * 1024 * 1024
+    lines = [placed(1, b"small"), placed(2, large), placed(3, large)]
+    assert parquet.write(file, lines, "EUR") == 3
+    assert sorted(map(about, parquet.by_place(file))) == sorted(map(about, lines))
+
+
 def test_two_bytes_of_one_event_stay_two(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     assert parquet.write(file, [placed(1, b"one"), placed(1, b"two", "orders/b.gz")], "EUR") == 2

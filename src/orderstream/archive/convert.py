@@ -1,0 +1,99 @@
+"""Archived lines, and compacted objects, as the Parquet files that the views read: each event once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from orderstream import domain
+from orderstream.archive.views import QUARANTINED, nothing, once, quoted
+from orderstream.domain.decode import decode
+from orderstream.ops import parquet, rows
+from orderstream.ops.parquet import PLACES, Placed, Unreadable
+from orderstream.ops.rows import bytes_of, columns
+from orderstream.pipeline.lines import Line, raw_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class Converter:
+    """Makes files in the folder `work`; `sql` is a database to check them with.
+
+    `currency` is that of orders that name none. `stamp` is a hash of all that a file depends on beside the
+    lines in it.
+    """
+
+    def __init__(self, sql: DuckDBPyConnection, work: Path, currency: str) -> None:
+        self._sql = sql
+        self._work = work
+        self._currency = currency
+        self._numbers = count()
+        # Whoever edits order.py asks for other columns, or the same by other rules.
+        code = sorted(Path(domain.__file__).parent.glob("*.py"))
+        sources = [file.read_bytes() for file in (*code, Path(rows.__file__), Path(__file__))]
+        self.stamp = hashlib.blake2b(b"\0".join([currency.encode(), *sources])).hexdigest()
+
+    def new(self) -> Path:
+        """A name in `work` that is free."""
+        return self._work / f"{next(self._numbers)}.parquet"
+
+    def records(self, lines: Iterable[Placed]) -> Path:
+        """A file of these lines of the archive."""
+        file = self.new()
+        parquet.write(file, lines, self._currency)
+        return self._once(file, columns(), by="customer_id, arrived_at")
+
+    def quarantine(self, lines: Iterable[Placed]) -> Path:
+        """A file of these lines of the quarantine."""
+        file = self.new()
+        parquet.write_rows(file, (_row(one.line) for one in lines), QUARANTINED, by="arrived_at, event_id")
+        return self._once(file, QUARANTINED, by="arrived_at, event_id")
+
+    def compacted(self, file: Path) -> Path:
+        """A file of the same records as the compacted object that `file` is. Raises parquet.Unreadable."""
+        import duckdb
+
+        try:
+            found = self._sql.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})").fetchall()
+            meant = self._sql.execute(f"DESCRIBE {nothing(columns() | PLACES)}").fetchall()
+            if [column[:2] for column in found] != [column[:2] for column in meant]:
+                # Compacted when an order had other fields.
+                return self.records(parquet.by_place(file))
+            return self._once(file, columns(), by="customer_id, arrived_at")
+        except duckdb.Error as error:
+            raise Unreadable(str(error)) from error
+
+    def _once(self, file: Path, types: dict[str, str], *, by: str) -> Path:
+        """The file if it has each event once, as nearly all have, else one that has."""
+        events = f"SELECT count(*) - count(DISTINCT event_id) FROM read_parquet({quoted(file)})"
+        (again,) = self._sql.execute(events).fetchone() or (0,)
+        if not again:
+            return file
+        new = self.new()
+        self._sql.execute(
+            f"COPY ({once(file, types)} ORDER BY {by}) TO {quoted(new)} (FORMAT parquet, COMPRESSION zstd)"
+        )
+        file.unlink()
+        return new
+
+
+def _row(line: Line) -> dict[str, Any]:
+    data = raw_of(line)
+    return {
+        "event_id": line.event_id,
+        "order_id": line.order_id,
+        "partition_key": line.partition_key,
+        "arrived_at": line.arrived_at,
+        "reasons": line.reasons,
+        "attempted_at": line.attempt.get("at"),
+        "request_id": line.attempt.get("request_id"),
+        # Its numbers are text in the line already, and so stay exact.
+        "stored": None if line.stored is None else msgspec.json.encode(line.stored).decode(),
+        **bytes_of(data, decode(data).json),
+    }

@@ -1,0 +1,198 @@
+"""Questions in SQL about the archive, asked in a database that knows the views and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+
+from orderstream.archive import cache, views
+from orderstream.archive.convert import Converter
+from orderstream.archive.sync import Progress, Sync, Synced
+from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
+from orderstream.domain.order import Order
+from orderstream.errors import CloudError, InputError
+from orderstream.ops import parquet
+from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.processing import settings_of
+from orderstream.ops.stack import Stack
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+EXAMPLE = 'orders query "SELECT currency, sum(amount) FROM orders GROUP BY ALL" --since 24h'
+_ROWS_AT_A_TIME = 1000
+_ANEW = "orders query --refresh fetches anew what is cached"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a question, which is computed when its rows are asked for.
+
+    `synced` says what was fetched for it, `unfit` how many orders have a value that does not fit its column.
+    """
+
+    synced: Synced
+    unfit: int
+    _sql: DuckDBPyConnection
+    _query: str
+
+    def rows(self) -> tuple[list[str], Iterator[Sequence[Any]]]:
+        """The names of the columns, no two alike, and the rows. Raises InputError where the SQL is wrong."""
+        with _errors():
+            self._sql.execute(self._query)
+        return _distinct([column[0] for column in self._sql.description or ()]), self._rows()
+
+    def parquet(self) -> Path:
+        """The answer as a Parquet file, which is there as long as the database. Raises InputError."""
+        with _errors():
+            # The one folder where a locked database may write.
+            ((folder,),) = self._sql.execute("SELECT current_setting('temp_directory')").fetchall()
+            file = Path(folder) / "answer.parquet"
+            self._sql.sql(self._query).write_parquet(str(file), compression="zstd")
+        return file
+
+    def _rows(self) -> Iterator[Sequence[Any]]:
+        with _errors():
+            while rows := self._sql.fetchmany(_ROWS_AT_A_TIME):
+                yield from rows
+
+
+@contextmanager
+def asked(
+    cloud: Cloud,
+    stack: Stack,
+    query: str,
+    span: Span = ALWAYS,
+    *,
+    refresh: bool = False,
+    progress: Progress = lambda done, of: None,
+) -> Iterator[Answer]:
+    """Ask `query`, one SELECT, about the records that arrived in `span`.
+
+    What it needs is fetched, `refresh` says everything anew. Raises InputError, before that, where the SQL
+    is wrong.
+    """
+    check(query)
+    words = set(re.findall(r"\w+", query.lower()))
+    is_about_columns = bool(re.match(r"\s*(DESC|DESCRIBE|SHOW)\b", query, re.IGNORECASE))
+    archive = not is_about_columns and not words.isdisjoint({"records", "orders"})
+    quarantine = not is_about_columns and not words.isdisjoint({"quarantine", "orders"})
+    currency = settings_of(cloud, stack).currency
+    if refresh:
+        cache.forget(cloud, stack)
+    with cache.opened(cloud, stack) as (cached, remove), parquet.database() as sql:
+        converter = Converter(sql, cached.work, currency)
+        sync = Sync(cloud, stack, cached, converter, span, progress)
+        with _errors(CloudError, "cannot prepare the archive's files: "):
+            files = sync.get(archive=archive, quarantine=quarantine)
+            views.define(sql, files, span)
+            unfit = _unfit(sql) if archive else 0
+        remove(sync.stale(archive=archive, quarantine=quarantine))
+        _lock(sql, files)
+        yield Answer(sync.done, unfit, sql, query)
+
+
+def check(query: str) -> None:
+    """Raises InputError where `query` is not one SELECT that the views can answer."""
+    import duckdb
+
+    with parquet.database() as sql, _errors():
+        views.define(sql, NO_FILES, ALWAYS)
+        _lock(sql, NO_FILES)
+        statements = sql.extract_statements(query)
+        if not statements:
+            raise InputError("there is no SQL", hint=f"for example: {EXAMPLE}")
+        if len(statements) > 1 or statements[0].type != duckdb.StatementType.SELECT:
+            raise InputError(
+                "the archive is only read, by one SELECT at a time",
+                hint="WITH names what would need a table of its own",
+            )
+        sql.sql(query)
+
+
+def _lock(sql: DuckDBPyConnection, files: Files) -> None:
+    """From here on the database reads these files and no others, and writes none."""
+    sql.execute(f"SET allowed_paths = [{', '.join(map(quoted, files.all))}]")
+    sql.execute("SET enable_external_access = false")
+    sql.execute("SET lock_configuration = true")
+
+
+def _unfit(sql: DuckDBPyConnection) -> int:
+    """How many orders lack a value that each order has: it has more digits than its column."""
+    lacking = " OR ".join(_lacking(Order))
+    query = f"SELECT count(*) FROM records WHERE order_id IS NOT NULL AND ({lacking})"
+    (count,) = sql.execute(query).fetchone() or (0,)
+    return int(count)
+
+
+def _lacking(model: type[msgspec.Struct], of: str = "") -> Iterator[str]:
+    """Conditions of which one holds where a value is lacking that the model requires."""
+    for field in msgspec.structs.fields(model):
+        if field.required:
+            yield f"{of}{field.name} IS NULL"
+        for inner in _structs(field.type):
+            lacking = " OR ".join(_lacking(inner, "one."))
+            yield f"list_bool_or(list_transform({of}{field.name}, lambda one: {lacking}))"
+
+
+def _structs(hint: Any) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for part in get_args(hint):
+        yield from _structs(part)
+
+
+@contextmanager
+def _errors(kind: type[InputError | CloudError] = InputError, doing: str = "") -> Iterator[None]:
+    """Turn an error of DuckDB inside the block into one of ours."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except duckdb.OutOfMemoryException as error:
+        raise CloudError(f"{doing}{_readable(error)}", hint="TMPDIR names a place with more room") from error
+    except (duckdb.IOException, duckdb.SerializationException) as error:
+        raise CloudError(f"{doing}{_readable(error)}", hint=_ANEW) from error
+    except duckdb.Error as error:
+        hint = _hint(error) if kind is InputError else _ANEW
+        raise kind(f"{doing}{_readable(error)}", hint=hint) from error
+
+
+def _readable(error: Exception) -> str:
+    """DuckDB's message in one line: what is wrong, what it might be instead, and where."""
+    what, _, place = str(error).partition("\nLINE ")
+    message = " ".join(what.split())
+    if not place:
+        return message
+    text, _, caret = place.partition("\n")
+    number, _, code = text.partition(": ")
+    at = code[max(0, caret.find("^") - len(f"LINE {number}: ")) :]
+    return f"{message} (line {number}, at {at[:40]!r})"
+
+
+def _hint(error: Exception) -> str:
+    if "Parser Error" in str(error):
+        return f"for example: {EXAMPLE}"
+    archive, quarantine = (", ".join(columns_of(view)) for view in ("orders", "quarantine"))
+    return f"records and orders have {archive}; quarantine has {quarantine}"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a number where one is taken, as DuckDB does it in files."""
+    taken: dict[str, None] = {}
+    for name in names:
+        number, free = 0, name
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        taken[free] = None
+    return list(taken)

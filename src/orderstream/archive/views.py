@@ -1,0 +1,135 @@
+"""What SQL sees of the archive: three views, their columns, and how they come from Parquet files.
+
+The views of Athena have these columns too: who changes one changes the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orderstream.domain.values import utc_text
+from orderstream.ops.bucket import Span
+from orderstream.ops.rows import columns
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# The columns of a quarantined record's row; `stored` is the item that a conflict met, as JSON.
+QUARANTINED = {
+    "event_id": "VARCHAR",
+    "order_id": "VARCHAR",
+    "partition_key": "VARCHAR",
+    "arrived_at": "TIMESTAMPTZ",
+    "reasons": "STRUCT(path VARCHAR, code VARCHAR, message VARCHAR)[]",
+    "attempted_at": "TIMESTAMPTZ",
+    "request_id": "VARCHAR",
+    "stored": "VARCHAR",
+    "raw": "VARCHAR",
+    "raw_base64": "VARCHAR",
+}
+
+# The hour of arrival in UTC, as it stands in the keys of objects.
+PARTITIONS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H"}
+_PARTITIONS = ", ".join(f"strftime(arrived_at, '{form}') AS {name}" for name, form in PARTITIONS.items())
+
+# `files` holds each record once, of the span alone.
+RECORDS = f"SELECT *, {_PARTITIONS} FROM files.records"
+QUARANTINE = f"SELECT *, {_PARTITIONS} FROM files.quarantine"
+# What is no conflict is the order, or the same order sent again: the first is the one that is stored.
+ORDERS = """
+    SELECT * FROM records WHERE event_id IN (
+        SELECT arg_min(event_id, (arrived_at, event_id))
+        FROM records ANTI JOIN quarantine USING (event_id)
+        WHERE order_id IS NOT NULL
+        GROUP BY order_id
+    )
+"""
+VIEWS = {"records": RECORDS, "quarantine": QUARANTINE, "orders": ORDERS}
+
+# Of several rows about one event (a delivery after the model was changed, a damaged object), whichever
+# files they lie in, always the same: compaction must not change an answer.
+_FIRST = "row_number() OVER (PARTITION BY event_id ORDER BY order_id NULLS LAST, raw, raw_base64) = 1"
+
+
+@dataclass(frozen=True)
+class Files:
+    """The Parquet files with the rows; in each, a record is there once.
+
+    `alone` are those of an hour that no other file has, `crowded` those that share their hour, and `single`
+    those of objects with one order each, which may be in the others too.
+    """
+
+    alone: Sequence[Path] = ()
+    crowded: Sequence[Path] = ()
+    single: Sequence[Path] = ()
+    quarantine: Sequence[Path] = ()
+
+    @property
+    def all(self) -> list[Path]:
+        """All of them."""
+        return [*self.alone, *self.crowded, *self.single, *self.quarantine]
+
+
+NO_FILES = Files()
+
+
+def columns_of(view: str) -> dict[str, str]:
+    """The columns of a view with DuckDB's types, in their order."""
+    own = QUARANTINED if view == "quarantine" else columns()
+    return own | dict.fromkeys(PARTITIONS, "VARCHAR")
+
+
+def define(sql: DuckDBPyConnection, files: Files, span: Span) -> None:
+    """Make the views over what the files hold of `span`."""
+    names = ", ".join(columns())
+    hourly = f"{_of(files.alone, columns())} UNION ALL {_once(_of(files.crowded, columns()))}"
+    parts = [hourly]
+    if files.single:
+        others = f"SELECT event_id FROM ({hourly})"
+        single = _once(_of(files.single, columns()))
+        parts.append(f"SELECT * FROM ({single}) WHERE event_id NOT IN ({others})")
+    sql.execute("CREATE SCHEMA files")
+    records = f"SELECT {names} FROM ({' UNION ALL '.join(parts)}) {_where(span)}"
+    sql.execute(f"CREATE VIEW files.records AS {records}")
+    sql.execute(
+        f"CREATE VIEW files.quarantine AS SELECT * FROM ({_of(files.quarantine, QUARANTINED)}) {_where(span)}"
+    )
+    for name, query in VIEWS.items():
+        sql.execute(f"CREATE VIEW {name} AS {query}")
+
+
+def once(file: Path, types: dict[str, str]) -> str:
+    """A query for the rows of a file, one for each event."""
+    return _once(_of([file], types))
+
+
+def nothing(types: dict[str, str]) -> str:
+    """A query for no rows with these columns."""
+    return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in types.items())} WHERE false"
+
+
+def quoted(text: str | Path) -> str:
+    """A string as SQL writes it."""
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def _of(files: Sequence[Path], types: dict[str, str]) -> str:
+    if not files:
+        return nothing(types)
+    return f"SELECT {', '.join(types)} FROM read_parquet([{', '.join(map(quoted, files))}])"
+
+
+def _once(query: str) -> str:
+    return f"(SELECT * FROM ({query}) QUALIFY {_FIRST})"
+
+
+def _where(span: Span) -> str:
+    bounds = [
+        f"arrived_at {sign} TIMESTAMPTZ '{utc_text(moment)}'"
+        for sign, moment in ((">=", span.since), ("<", span.until))
+        if moment is not None
+    ]
+    return f"WHERE {' AND '.join(bounds)}" if bounds else ""

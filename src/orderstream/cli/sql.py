@@ -1,0 +1,68 @@
+"""The verb for questions in SQL: query."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderstream.archive.sql import EXAMPLE, asked
+from orderstream.archive.views import columns_of
+from orderstream.cli.options import Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.errors import InputError
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.show import console
+from orderstream.show import sql as show
+from orderstream.show.sql import Format
+
+verbs = typer.Typer()
+
+_HELP = f"""Ask the archive in SQL (DuckDB's): one SELECT over three views.
+
+orders: each order once, without what came again and without conflicts. records: every record that arrived
+once, orders or not. Both have {", ".join(columns_of("orders"))}.
+
+quarantine: each quarantined record once, with {", ".join(columns_of("quarantine"))}.
+
+--since and --until are by arrival: only those hours are fetched, and kept in ~/.cache/orderstream for the
+next time. Without them it is the whole archive. Amounts are exact. A damaged object is named, what can be
+read of it is in the answer, and the status is 1.
+"""
+
+
+@verbs.command(help=_HELP, epilog=f"Example: {EXAMPLE}")
+def query(
+    sql: Annotated[str | None, typer.Argument(help="One SELECT; - for standard input.")] = None,
+    since: Since = None,
+    until: Until = None,
+    form: Annotated[
+        Format | None,
+        typer.Option(
+            "--format", help="json is one object a line. By default a table, or what FILE's name says."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file.", dir_okay=False)
+    ] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Remove what is cached of this bucket, and fetch it anew.")
+    ] = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    text = sys.stdin.read() if sql == "-" else sql
+    if not text or not text.strip():
+        raise InputError("there is no SQL", hint=f"for example: {EXAMPLE}")
+    chosen = show.format_of(form, output)
+    span = span_of(since, until)
+    cloud, found = find(stack, region, profile)
+    with ExitStack() as held:
+        with console.counting("objects fetched") as count:
+            question = asked(cloud, found, text, span, refresh=refresh, progress=count)
+            answer = held.enter_context(question)
+        show.answer(answer, chosen, output)
+    raise typer.Exit(1 if answer.synced.damaged else 0)

@@ -1,0 +1,209 @@
+"""The answers to questions in SQL: a table for people; CSV, JSON and Parquet for programs."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import msgspec
+from rich.console import Console
+from rich.filesize import decimal
+from rich.markup import escape
+from rich.table import Table
+
+from orderstream.domain.values import utc_text
+from orderstream.errors import InputError
+from orderstream.show.console import err, out, problem, step
+
+if TYPE_CHECKING:
+    from orderstream.archive.sql import Answer
+
+Format = Literal["table", "csv", "json", "parquet"]
+Row = Sequence[Any]
+
+# A table is for eyes, and is laid out in memory.
+ROWS_IN_A_TABLE = 1000
+# A column that is narrower cannot be read: then each row becomes a table of its own.
+_NARROWEST = 12
+_ROWS_A_WRITE = 1000
+
+_JSON = msgspec.json.Encoder(decimal_format="number")
+_ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".json": "json",
+    ".ndjson": "json",
+    ".jsonl": "json",
+    ".parquet": "parquet",
+}
+
+
+def format_of(wanted: Format | None, file: Path | None) -> Format:
+    """The format that is wanted, or that the name of the file says. Raises InputError."""
+    found = wanted or (_ENDINGS.get(file.suffix.lower()) if file else "table")
+    if found is None:
+        raise InputError(
+            f"the name of {file} does not say which format", hint="--format csv, json or parquet"
+        )
+    if found == "parquet" and file is None and sys.stdout.isatty():
+        raise InputError("Parquet is nothing for a terminal", hint="--output FILE, or > FILE")
+    return found
+
+
+def answer(found: Answer, form: Format, file: Path | None) -> None:
+    """What was fetched and what is wrong with it, and the answer: printed, or written to the file."""
+    synced = found.synced
+    if synced.fetched or synced.cached:
+        step(
+            f"{synced.fetched:,} objects of {decimal(synced.fetched_bytes)} fetched,"
+            f" {synced.cached:,} of {decimal(synced.cached_bytes)} cached"
+        )
+    for what in synced.damaged:
+        problem(what)
+    if found.unfit:
+        problem(
+            f"orders with a number that does not fit its column: {found.unfit:,}. It is NULL, and no sum has"
+            " it; the text is in raw"
+        )
+    with _opened(file) as to:
+        if form == "parquet":
+            with found.parquet().open("rb") as data:
+                shutil.copyfileobj(data, to)
+            told = ""
+        else:
+            told = _WRITERS[form](*found.rows(), to)
+    if file:
+        step(f"{told or 'the answer'} written to {file}")
+    elif form == "table":
+        err.print(told)
+
+
+@contextmanager
+def _opened(file: Path | None) -> Iterator[IO[bytes]]:
+    """Where to write: standard output or the file, which is there when all of it is, or a device."""
+    if file is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    is_plain = file.is_file() or not file.exists()
+    new = file.with_name(file.name + ".part") if is_plain else file
+    try:
+        with new.open("wb") as to:
+            yield to
+        if is_plain:
+            new.replace(file)
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror or error}", hint="--output FILE") from error
+    finally:
+        if is_plain:
+            new.unlink(missing_ok=True)
+
+
+def _table(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
+    shown = list(islice(rows, ROWS_IN_A_TABLE))
+    is_all = next(rows, None) is None
+    console = out
+    if to is not sys.stdout.buffer:
+        console = Console(file=io.TextIOWrapper(to, write_through=True), width=out.width)
+    if len(names) * _NARROWEST > console.width:
+        for number, row in enumerate(shown, start=1):
+            one = Table(title=f"row {number}", title_justify="left", show_header=False, box=None)
+            one.add_column(no_wrap=True)
+            one.add_column(overflow="fold")
+            for name, value in zip(names, row, strict=True):
+                one.add_row(escape(name), _cell(value))
+            console.print(one)
+    elif names:
+        table = Table()
+        for index, name in enumerate(names):
+            is_number = any(isinstance(row[index], int | float | Decimal) for row in shown)
+            table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
+        for row in shown:
+            table.add_row(*map(_cell, row))
+        console.print(table)
+    if not is_all:
+        return f"the first {len(shown):,} rows, and there are more: --format csv or json gives all"
+    return _rows(len(shown))
+
+
+def _csv(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
+    to.write(",".join(map(_csv_field, names)).encode() + b"\n")
+    return _written(rows, to, lambda row: ",".join(map(_csv_field, row)).encode())
+
+
+def _json(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
+    return _written(rows, to, lambda row: _JSON.encode(dict(zip(names, map(_plain, row), strict=True))))
+
+
+def _written(rows: Iterator[Row], to: IO[bytes], line_of: Callable[[Row], bytes]) -> str:
+    count = 0
+    while some := list(islice(rows, _ROWS_A_WRITE)):
+        to.write(b"".join(line_of(row) + b"\n" for row in some))
+        count += len(some)
+    return _rows(count)
+
+
+_WRITERS: dict[Format, Callable[[list[str], Iterator[Row], IO[bytes]], str]] = {
+    "table": _table,
+    "csv": _csv,
+    "json": _json,
+}
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def _plain(value: Any, least_places: int = 0) -> Any:
+    """The value as JSON can have it: numbers exact, without zeros at the end but for `least_places`."""
+    if isinstance(value, Decimal):
+        return Decimal(_digits(value, least_places))
+    if isinstance(value, datetime):
+        return utc_text(value) if value.tzinfo else value.isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {_text(name): _plain(one, least_places) for name, one in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [_plain(one, least_places) for one in value]
+    return value
+
+
+def _digits(value: Decimal, least_places: int) -> str:
+    text = f"{value:f}"
+    whole, dot, places = text.partition(".")
+    # A column without places counts something.
+    places = places.rstrip("0").ljust(min(least_places, len(places)), "0")
+    return f"{whole}.{places}" if places else whole
+
+
+def _text(value: Any, least_places: int = 0) -> str:
+    plain = _plain(value, least_places)
+    if isinstance(plain, Decimal | float):
+        return str(plain) if isinstance(plain, float) else f"{plain:f}"
+    return plain if isinstance(plain, str) else _JSON.encode(plain).decode().strip('"')
+
+
+def _csv_field(value: Any) -> str:
+    """The value between commas: nothing for NULL, and quotes for an empty text."""
+    if value is None:
+        return ""
+    text = _text(value)
+    if text and not any(sign in text for sign in ',"\r\n'):
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "[dim]NULL[/dim]"
+    # What a shop sent does not steer this terminal.
+    text = _text(value, least_places=2)
+    return escape("".join(one if one.isprintable() or one == "\n" else "�" for one in text))

@@ -67,9 +67,21 @@ def test_the_upkeep_may_remove_current_objects_of_the_archive_and_no_version_and
 def test_nothing_in_the_bucket_is_public_or_in_the_clear() -> None:
     block = RESOURCES["Archive"]["Properties"]["PublicAccessBlockConfiguration"]
     assert list(block.values()) == [True] * 4
-    (statement,) = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    policy = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (statement,) = (one for one in policy if one["Sid"] == "TlsOnly")
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_function_may_write_archive_and_quarantine_only_where_nothing_is() -> None:
+    policy = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (statement,) = (one for one in policy if one["Sid"] == "WriteOnce")
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:PutObject")
+    assert statement["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert statement["Principal"] == {"AWS": {"Fn::GetAtt": ["ProcessOrdersRole", "Arn"]}}
+    places = [place["Fn::Sub"] for place in statement["Resource"]]
+    # AWS itself writes batches that it gives up, with the function's role and without that condition.
+    assert places == ["${Archive.Arn}/orders/*", "${Archive.Arn}/quarantine/*"]
 
 
 def test_every_parameter_says_what_it_is() -> None:

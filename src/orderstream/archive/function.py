@@ -34,6 +34,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         Span(datetime.now(UTC) - LOOKS_BACK),
         compacting=act == "compact",
         currency=currency,
+        is_patient=True,
         has_time=lambda: context.get_remaining_time_in_millis() / 1000 > MARGIN_SECONDS,
     )
     print(line(kept, stack.name, context.aws_request_id), flush=True)

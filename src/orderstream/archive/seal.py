@@ -25,6 +25,7 @@ from orderstream.pipeline.lines import Line, raw_of
 
 _PREFIXES = ("orders", COMPACTED, "quarantine")
 _HOUR = timedelta(hours=1)
+_WEEK = timedelta(days=7)
 
 
 @dataclass
@@ -53,8 +54,13 @@ class Outcome:
     late: list[str] = field(default_factory=list)
 
 
-def hours(cloud: Cloud, stack: Stack, chain: Chain, span: Span) -> Iterator[Hour]:
+def hours(
+    cloud: Cloud, stack: Stack, chain: Chain, span: Span, *, is_patient: bool = False
+) -> Iterator[Hour]:
     """The hours of `span` that have objects, earliest first; one that only begins in it is left out.
+
+    With `is_patient` so is the last one for a week: while nobody reads the stream, nothing tells that more of
+    that hour waits there, and nothing of a later hour is archived.
 
     Objects of one order each are given with the hour in which it arrived, unless they were looked at when
     the hour in which they were written was sealed.
@@ -66,9 +72,15 @@ def hours(cloud: Cloud, stack: Stack, chain: Chain, span: Span) -> Iterator[Hour
     with _Singles() as singles:
         new = (one for one in bucket.single(cloud, stack, span) if not _was_looked_at(chain, one))
         singles.enter(cloud, stack, new)
+        waiting: Hour | None = None
         for begins, found in groupby(merge(*listings, singles, key=_first), _first):
+            if waiting:
+                yield waiting
+            waiting = None
             if span.until is None or begins + _HOUR <= span.until:
-                yield Hour(begins, [entry for _, entry in found])
+                waiting = Hour(begins, [entry for _, entry in found])
+        if waiting and (not is_patient or waiting.begins + _WEEK < datetime.now(UTC)):
+            yield waiting
 
 
 def seal(cloud: Cloud, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> Outcome:

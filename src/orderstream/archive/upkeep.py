@@ -42,21 +42,23 @@ def upkeep(
     compacting: bool,
     currency: str,
     accept: bool = False,
+    is_patient: bool = False,
     has_time: Callable[[], bool] = lambda: True,
     progress: Progress = lambda what, hour: None,
     now: datetime | None = None,
 ) -> Kept:
     """Seal the hours of `span` that are over and, with `compacting`, compact them.
 
-    Orders without a currency are in `currency`. Ends between two hours when `has_time` says no; what is left
-    is done the next time. Raises CloudError while somebody else is at it.
+    Orders without a currency are in `currency`; `is_patient` is as `hours` has it. Ends between two hours
+    when `has_time` says no; what is left is done the next time. Raises CloudError while somebody else is at
+    it.
     """
     kept = Kept()
     closed = over(cloud, stack, span, now or datetime.now(UTC))
     doing = "orders archive compact" if compacting else "orders archive seal"
     with Lease(cloud, stack, doing) as lease:
         chain = Chain(cloud, stack)
-        for hour in hours(cloud, stack, chain, closed):
+        for hour in hours(cloud, stack, chain, closed, is_patient=is_patient):
             if not has_time():
                 break
             lease.check()

@@ -85,7 +85,9 @@ def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
 def kept(done: Kept, *, as_json: bool) -> None:
     """What was sealed and compacted."""
     for key in done.late:
-        problem(f"{key} came after its hour was sealed, with records that nobody knows: it was not sealed")
+        problem(
+            f"{key} came after its hour or a later one was sealed, with unknown records: it is not sealed"
+        )
     for what in done.problems:
         problem(what)
     if as_json:

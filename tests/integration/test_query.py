@@ -1,270 +1,587 @@
-"""SQL over the archive: exact answers, the same however the records lie there, and nothing fetched twice."""
+"""SQL sees each record of the archive once and exactly, wherever it lies, and fetches nothing twice."""
 
 from __future__ import annotations
 
-import json
-import re
+import gzip
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orderstream.archive.cache import folder_of
-from orderstream.ops.artifact import PROJECT
+from orderstream.archive import cache
+from orderstream.archive.sql import asked, drop_gone
+from orderstream.archive.sync import Synced
+from orderstream.archive.views import VIEWS, columns_of
+from orderstream.domain.identity import hour_prefix
+from orderstream.errors import CloudError, InputError
+from orderstream.ops import bucket, parquet, reading
+from orderstream.ops.bucket import ALWAYS, COMPACTED, Span
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.rows import columns
-from tests.integration.conftest import OrdersHere
+from orderstream.pipeline.records import Record
 from tests.integration.pipe import Pipe
-from tests.integration.test_archive import HOUR, NOON, filled, keep, record
-from tests.integration.test_verify import items, order
+from tests.integration.test_verify import order
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+EVENTS = "SELECT event_id FROM records ORDER BY event_id"
+IDS = "SELECT order_id FROM orders ORDER BY order_id"
 
 
-class Asking:
-    """`orders query` on a pipe of its own, with a cache of its own."""
-
-    def __init__(self, pipe: Pipe, cache: Path) -> None:
-        pipe.deploy()
-        self.pipe = pipe
-        self.cache = cache
-        self.orders = OrdersHere(pipe.environment() | {"XDG_CACHE_HOME": str(cache)})
-        self.said = ""
-
-    def __call__(self, sql: str, *options: str, status: int = 0) -> list[dict[str, Any]]:
-        """The rows as JSON has them; what was told beside them is in `said`."""
-        done = self.orders("query", sql, "--format", "json", *options, status=status)
-        self.said = done.stderr
-        return [json.loads(line, parse_float=Decimal) for line in done.stdout.splitlines()]
-
-    @property
-    def fetched(self) -> int:
-        """How many objects were fetched for the last question."""
-        found = re.search(r"([0-9,]+) objects of .* fetched", self.said)
-        return int(found[1].replace(",", "")) if found else 0
+@pytest.fixture(autouse=True)
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's queries keep files."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "orderstream"
 
 
-@pytest.fixture
-def pipe(cloud: Cloud) -> Pipe:
-    return filled(cloud)
+def a_pipe(cloud: Cloud, *, layout: str = "batch") -> Pipe:
+    pipe = Pipe(cloud, layout=layout)
+    pipe.make_function()
+    return pipe
 
 
-@pytest.fixture
-def ask(pipe: Pipe, tmp_path: Path) -> Asking:
-    return Asking(pipe, tmp_path / "cache")
+def record(number: int, data: str | bytes, at: datetime = NOON) -> Record:
+    body = data if isinstance(data, bytes) else data.encode()
+    return Record(f"shardId-1:{number}", "shardId-1", str(number), "k", at, body)
 
 
-EVERYTHING = (
-    "SELECT * EXCLUDE (raw_base64), raw_base64 IS NULL AS whole FROM records ORDER BY event_id",
-    "SELECT * FROM orders ORDER BY order_id",
-    "SELECT event_id, reasons, stored, raw FROM quarantine ORDER BY event_id",
-)
+def ask(pipe: Pipe, query: str, span: Span = ALWAYS, **options: Any) -> list[tuple[Any, ...]]:
+    with asked(pipe.cloud, pipe.stack, query, span, **options) as answer:
+        return [tuple(row) for row in answer.rows()[1]]
+
+
+def column(pipe: Pipe, query: str, span: Span = ALWAYS) -> list[Any]:
+    return [value for (value,) in ask(pipe, query, span)]
+
+
+def synced(pipe: Pipe, query: str, span: Span = ALWAYS, **options: Any) -> Synced:
+    with asked(pipe.cloud, pipe.stack, query, span, **options) as answer:
+        return answer.synced
+
+
+def files_of(cached: Path) -> list[str]:
+    """The kind and hour of each file in the cache."""
+    (folder,) = cached.iterdir()
+    return sorted(file.name.rpartition("-")[0] for file in folder.iterdir())
+
+
+def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -> str:
+    """Put all that lies in an hour into one object, as compaction does; returns its key."""
+    prefix = hour_prefix("orders", hour) + "/"
+    compacted = hour_prefix(COMPACTED, hour) + "/"
+    listed = [
+        entry for of_one in (prefix, compacted) for entry in bucket.listed(pipe.cloud, pipe.stack, of_one)
+    ]
+    opened = reading.objects(pipe.cloud, pipe.stack, listed)
+    file = tmp_path / "compacted.parquet"
+    count = parquet.write(file, (line for one in opened for line in one.lines), pipe.settings.currency)
+    key = f"{compacted}{count}-{uuid.uuid4().hex[:16]}.parquet"
+    pipe.write(key, file.read_bytes())
+    for entry in listed:
+        if not keep:
+            pipe.cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=entry.key)
+    return key
+
+
+# What the rows say
+
+
+def test_the_columns_are_those_that_are_promised(cloud: Cloud) -> None:
+    pipe = a_pipe(cloud)
+    for view in VIEWS:
+        with asked(pipe.cloud, pipe.stack, f"SELECT * FROM {view}") as answer:
+            names, rows = answer.rows()
+            assert list(rows) == []
+        assert names == list(columns_of(view))
+        described = {row[0]: row[1] for row in ask(pipe, f"DESCRIBE {view}")}
+        promised = {
+            name: kind.replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
+            for name, kind in columns_of(view).items()
+        }
+        assert described == promised
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_the_orders_are_those_of_the_table_and_compaction_changes_no_answer(
-    cloud: Cloud, layout: str, tmp_path: Path
+def test_an_order_is_there_once_and_a_conflict_is_none(cloud: Cloud, layout: str) -> None:
+    pipe = a_pipe(cloud, layout=layout)
+    first = [record(1, order("A", "1")), record(2, order("B", "2")), record(3, "bad")]
+    again = [record(4, order("A", "1.00"), NOON + HOUR), record(5, order("B", "9"), NOON + HOUR)]
+    pipe.process(first)
+    pipe.process([*first[1:], *again])
+    pipe.process(again)
+    assert ask(pipe, "SELECT order_id, event_id, amount FROM orders ORDER BY 1") == [
+        ("A", "shardId-1:1", Decimal(1)),
+        ("B", "shardId-1:2", Decimal(2)),
+    ]
+    archived = [1, 2, 3, 4, 5] if layout == "batch" else [1, 2]
+    assert column(pipe, EVENTS) == [f"shardId-1:{number}" for number in archived]
+    found = ask(pipe, "SELECT event_id, reasons[1].code, stored->>'EventID' FROM quarantine ORDER BY 1")
+    conflict = "shardId-1:2" if layout == "batch" else None
+    assert found == [("shardId-1:3", "not_json", None), ("shardId-1:5", "conflict", conflict)]
+
+
+def test_of_records_with_one_id_the_first_to_arrive_is_the_order_whichever_was_archived_first(
+    cloud: Cloud,
 ) -> None:
-    pipe = filled(cloud, layout)
-    ask = Asking(pipe, tmp_path)
-    before = [ask(sql) for sql in EVERYTHING]
-    table = {
-        name: (item["CustomerID"]["S"], Decimal(item["OrderAmount"]["N"]), item["EventID"]["S"])
-        for name, item in items(pipe).items()
-    }
-    found = {row["order_id"]: (row["customer_id"], row["amount"], row["event_id"]) for row in before[1]}
-    assert found == table
-    parquet = pipe.keys("orders/"), keep(pipe).compacted
-    assert len(parquet[1]) == 2
-    assert [ask(sql) for sql in EVERYTHING] == before
-    # As it is in the middle of a compaction: the small objects and the large one at once.
-    for one in [
-        record(number, order(f"A-{number - 1}", f"{number}.50", f"c{(number - 1) % 3}")) for number in (1, 2)
-    ]:
-        pipe.process([one])
-    assert [ask(sql) for sql in EVERYTHING] == before
-
-
-def test_the_columns_are_those_that_are_promised(ask: Asking) -> None:
-    for view, first in (("orders", list(columns())), ("records", list(columns()))):
-        described = ask(f"DESCRIBE {view}")
-        assert [row["column_name"] for row in described] == [*first, "year", "month", "day", "hour"]
-    amount = next(row for row in ask("DESCRIBE orders") if row["column_name"] == "amount")
-    assert amount["column_type"] == "DECIMAL(38,10)"
-
-
-def test_what_was_fetched_is_not_fetched_again_until_it_changes(ask: Asking, pipe: Pipe) -> None:
-    sql = "SELECT count(*) AS n FROM records"
-    first = ask(sql)
-    objects = ask.fetched
-    assert objects == len(pipe.keys("orders/"))
-    assert (ask(sql), ask.fetched) == (first, 0)
-    pipe.process([record(90, order("new"), at=NOON + HOUR)])
-    assert ask(sql) == [{"n": first[0]["n"] + 1}]
-    assert 0 < ask.fetched < objects, "the other hour is as it was"
-    assert (ask(sql, "--refresh"), ask.fetched) == ([{"n": first[0]["n"] + 1}], objects + 1)
-
-
-def test_only_the_hours_of_the_span_are_fetched_and_only_its_records_are_there(ask: Asking) -> None:
-    span = ("--since", "2026-11-22T13:00:00Z", "--until", "2026-11-22T13:00:44Z")
-    found = ask("SELECT order_id FROM orders ORDER BY arrived_at", *span)
-    assert [row["order_id"] for row in found] == ["C-41", "C-42", "C-43"]
-    assert ask.fetched < 4
-    assert list(ask.cache.rglob("orders-2026112212-*")) == []
-
-
-def test_what_is_stale_or_erased_is_in_no_cache(ask: Asking, pipe: Pipe) -> None:
-    sql = "SELECT count(*) AS n FROM orders WHERE customer_id = 'c1'"
-    assert ask(sql)[0]["n"] > 0
-    kept = set(ask.cache.rglob("*.parquet"))
-    keep(pipe)
-    ask(sql)
-    left = {file.name.partition("-")[0] for file in ask.cache.rglob("*.parquet")}
-    assert left == {"compacted", "quarantine"}
-    assert kept
-    folder = folder_of(pipe.cloud, pipe.stack)
-    assert (ask.cache / "orderstream" / folder.name).stat().st_mode & 0o777 == 0o700
-    ask.orders("forget", "--customer", "c1")
-    assert list(ask.cache.rglob("*.parquet")) == []
-    assert ask(sql) == [{"n": 0}]
-
-
-def test_a_broken_file_of_the_cache_is_made_anew(ask: Asking) -> None:
-    sql = "SELECT count(*) AS n FROM records"
-    before = ask(sql)
-    for file in ask.cache.rglob("*.parquet"):
-        file.write_bytes(file.read_bytes()[:-10])
-    assert ask(sql) == before
-    assert ask.fetched > 0
-
-
-def test_a_damaged_object_is_named_and_the_rest_is_in_the_answer(ask: Asking, pipe: Pipe) -> None:
-    key, *_ = pipe.keys("orders/")
-    (before,) = ask("SELECT count(*) AS n FROM records")
-    pipe.write(key, pipe.body(key)[:40])
-    for _ in range(2):
-        (found,) = ask("SELECT count(*) AS n FROM records", status=1)
-        assert key in ask.said.replace("\n", "")
-        assert 0 < found["n"] <= before["n"]
-
-
-def test_amounts_are_exact_and_what_sql_cannot_hold_is_said(cloud: Cloud, tmp_path: Path) -> None:
-    pipe = Pipe(cloud)
-    pipe.make_function()
-    texts = ["0.1", "0.2", '"19.90"', "1e2", "1234567890123456789012345678", "0.00000000001", "1e100"]
-    pipe.process([record(n, f'{{"customer_id": "c", "amount": {text}}}') for n, text in enumerate(texts)])
-    ask = Asking(pipe, tmp_path)
-    assert ask("SELECT sum(amount) AS total FROM orders WHERE amount < 1000") == [{"total": Decimal("120.2")}]
-    assert "orders with a number that does not fit its column: 2" in " ".join(ask.said.split())
-    (large,) = ask("SELECT max(amount) AS most FROM orders")
-    assert large == {"most": 1234567890123456789012345678}
-    missing = ask("SELECT raw FROM orders WHERE amount IS NULL ORDER BY raw")
-    assert [json.loads(row["raw"])["amount"] for row in missing] == [1e-11, 1e100]
-
-
-def test_formats_hold_the_same_answer(ask: Asking, tmp_path: Path) -> None:
-    names = "order_id, amount, order_date, items, raw"
-    sql = f"SELECT {names} FROM orders WHERE order_id IN ('A-1', 'zip-1') ORDER BY 1"
-    (one, two) = ask(sql)
-    assert (one["order_id"], one["amount"], two["amount"]) == ("A-1", Decimal("2.5"), Decimal("1.2"))
-    assert one["order_date"].endswith("Z")
-    table = ask.orders("query", sql.replace(", raw", "")).stdout
-    assert "2.50" in table and "zip-1" in table
-    csv = ask.orders("query", sql, "--format", "csv").stdout.splitlines()
-    assert csv[0] == "order_id,amount,order_date,items,raw"
-    assert csv[1].startswith('A-1,2.5,2026-11-22T12:00:02.000000Z,,"{""order_id"": ""A-1""')
-    file = tmp_path / "answer.parquet"
-    ask.orders("query", sql, "--output", str(file))
-    import duckdb
-
-    with duckdb.connect() as db:
-        typed = db.execute(f"SELECT amount, typeof(amount), raw FROM '{file}'").fetchall()
-    assert typed[0][:2] == (Decimal("2.5000000000"), "DECIMAL(38,10)")
-    assert typed[0][2] == one["raw"]
-    ask.orders("query", sql, "--output", str(tmp_path / "a.csv"))
-    assert (tmp_path / "a.csv").read_text().splitlines() == csv
-
-
-def test_an_empty_archive_has_empty_views(cloud: Cloud, tmp_path: Path) -> None:
-    pipe = Pipe(cloud)
-    pipe.make_function()
-    ask = Asking(pipe, tmp_path)
-    assert ask("SELECT count(*) AS n, sum(amount) AS s FROM orders") == [{"n": 0, "s": None}]
-    assert ask("SELECT * FROM quarantine") == []
+    pipe = a_pipe(cloud)
+    pipe.process([record(7, order("A"), NOON + HOUR)])
+    pipe.process([record(3, order("A"))])
+    assert column(pipe, "SELECT event_id FROM orders") == ["shardId-1:3"]
+    assert column(pipe, "SELECT event_id FROM orders", Span(since=NOON + HOUR)) == ["shardId-1:7"]
 
 
 @pytest.mark.parametrize(
-    "sql",
+    ("amount", "exact"),
     [
-        "SELECT * FROM read_text('/etc/passwd')",
-        "SELECT * FROM '/etc/passwd'",
-        "COPY (SELECT 1) TO '/tmp/written'",
-        "ATTACH '/tmp/other.duckdb'",
-        "INSTALL httpfs",
-        "SET enable_external_access = true",
-        "CREATE TABLE x AS SELECT 1",
-        "SELECT 1; SELECT 2",
-        "SELECT no_such_column FROM orders",
-        "SELEC * FROM orders",
-        "",
+        ("0.1", "0.1"),
+        ('"250.00"', "250"),
+        ("1e2", "100"),
+        ("9999999999999999999999999999.9999999999", "9999999999999999999999999999.9999999999"),
+        ("0.0000000001", "0.0000000001"),
+        ("0.00000000001", None),
+        ("10000000000000000000000000000", None),
+        ("1e125", None),
     ],
 )
-def test_sql_reads_the_archive_and_nothing_else(ask: Asking, sql: str) -> None:
-    done = ask.orders("query", sql, status=2)
-    first, second, *_ = done.stderr.splitlines()
-    assert first.startswith("error: ") and second.startswith("hint: ")
-    assert "Traceback" not in done.stderr and "root:" not in done.stdout
+def test_an_amount_is_exact_or_it_is_null_and_that_is_told(
+    cloud: Cloud, amount: str, exact: str | None
+) -> None:
+    pipe = a_pipe(cloud)
+    pipe.process([record(1, order("A", amount)), record(2, order("B", "5"))])
+    with asked(cloud, pipe.stack, "SELECT amount, raw FROM orders ORDER BY order_id") as answer:
+        (found, raw), (five, _) = answer.rows()[1]
+    assert found == (None if exact is None else Decimal(exact))
+    assert (raw, five, answer.unfit) == (order("A", amount), 5, int(exact is None))
 
 
-def test_sql_comes_from_standard_input_too(ask: Asking) -> None:
-    done = ask.orders("query", "-", "--format", "csv", given=b"SELECT 1 AS one")
-    assert done.stdout == "one\n1\n"
+def test_a_price_that_does_not_fit_is_told_too(cloud: Cloud) -> None:
+    pipe = a_pipe(cloud)
+    item = '{"sku": "s", "quantity": 1000000000000, "unit_price": 0.000000000001}'
+    pipe.process([record(1, f'{{"customer_id": "c", "amount": 1, "items": [{item}]}}')])
+    with asked(cloud, pipe.stack, "SELECT items FROM orders") as answer:
+        rows = list(answer.rows()[1])
+    assert rows == [([{"sku": "s", "quantity": Decimal(10**12), "unit_price": None}],)]
+    assert answer.unfit == 1
 
 
-PAGE = (PROJECT / "docs" / "archive.md").read_text()
-RECIPES = re.findall(r"^\*\*([^*\n]+)\*\*\n\n```sql\n(.*?)```$", PAGE, re.MULTILINE | re.DOTALL)
-
-# What the recipes of docs/archive.md say of the archive of `test_every_recipe_answers_its_question`.
-ANSWERS: dict[str, list[dict[str, Any]]] = {
-    "Revenue by hour and currency": [
-        {"at": "2026-11-22T12:00:00.000000Z", "currency": "EUR", "orders": 3, "revenue": 60},
-        {"at": "2026-11-22T13:00:00.000000Z", "currency": "USD", "orders": 1, "revenue": 5},
-    ],
-    "The best customers": [
-        {"customer_id": "ann", "currency": "EUR", "orders": 2, "revenue": 40},
-        {"customer_id": "bob", "currency": "EUR", "orders": 1, "revenue": 20},
-        {"customer_id": "bob", "currency": "USD", "orders": 1, "revenue": 5},
-    ],
-    "What was quarantined, and why": [
-        {"code": "conflict", "records": 1, "example": "shardId-1:7"},
-        {"code": "missing", "records": 1, "example": "shardId-1:8"},
-        {"code": "not_json", "records": 1, "example": "shardId-1:9"},
-    ],
-    "What sold": [
-        {"sku": "book", "pieces": 3, "revenue": 30},
-        {"sku": "pen", "pieces": 10, "revenue": 10},
-    ],
-    "What shops sent more than once": [{"order_id": "A-1", "times": 2}],
-    "Orders that came late": [{"order_id": "A-3", "hours": 26}],
-    "Orders without an id of their own": [{"partition_key": "key-5", "orders": 1}],
-}
+def test_ten_times_a_tenth_is_one(cloud: Cloud) -> None:
+    pipe = a_pipe(cloud)
+    pipe.process([record(number, order(f"A-{number}", "0.1")) for number in range(10)])
+    assert column(pipe, "SELECT sum(amount) FROM orders") == [Decimal(1)]
 
 
-def test_every_recipe_answers_its_question(cloud: Cloud, tmp_path: Path) -> None:
-    items = (
-        '[{"sku": "book", "quantity": 2, "unit_price": 10}, {"sku": "pen", "quantity": 10, "unit_price": 1}]'
-    )
-    texts = [
-        f'{{"order_id": "A-1", "customer_id": "ann", "amount": 30, "items": {items}}}',
-        f'{{"order_id": "A-1", "customer_id": "ann", "amount": 30.00, "items": {items}}}',
-        order("A-2", "20", "bob"),
-        '{"order_id": "A-3", "customer_id": "ann", "amount": 10, "order_date": "2026-11-21T10:00:00Z",'
-        ' "items": [{"sku": "book", "quantity": 1, "unit_price": 10}]}',
+def test_every_kind_of_bytes_is_there_as_it_was_sent(cloud: Cloud) -> None:
+    pipe = a_pipe(cloud)
+    text = '{"order_id": "Z", "customer_id": "Žofie 🛒", "amount": 3, "note": "\\u0000\\ud83d\\ude00"}'
+    sent: list[str | bytes] = [text, gzip.compress(text.encode(), mtime=0), b"\xff\xfe", "a\0b", ""]
+    pipe.process([record(number, data) for number, data in enumerate(sent)])
+    query = "SELECT customer_id, raw, from_base64(raw_base64) FROM {} ORDER BY event_id"
+    zipped = sent[1]
+    rest = [(None, None, b"\xff\xfe"), (None, "a\0b", None), (None, "", None)]
+    assert ask(pipe, query.format("records")) == [
+        ("Žofie 🛒", text, None),
+        ("Žofie 🛒", text, zipped),
+        *rest,
     ]
-    pipe = Pipe(cloud)
-    pipe.make_function()
-    some = [record(number, text) for number, text in enumerate(texts, start=1)]
-    some.append(record(5, '{"customer_id": "bob", "amount": 5, "currency": "USD"}', at=NOON + HOUR))
-    bad = [record(7, order("A-2", "99", "bob")), record(8, '{"customer_id": "c"}'), record(9, "bad")]
-    pipe.process([*some, *bad])
-    ask = Asking(pipe, tmp_path)
-    assert {title: ask(sql) for title, sql in RECIPES} == ANSWERS
+    quarantined = ask(pipe, query.format("quarantine").replace("customer_id", "order_id"))
+    assert quarantined == rest
+
+
+def test_what_an_order_leaves_out_is_what_its_item_has(cloud: Cloud) -> None:
+    pipe = a_pipe(cloud)
+    dated = '{"customer_id": "c", "amount": 1, "currency": "USD", "order_date": "2026-11-22T01:00:00+02:00"}'
+    pipe.process([record(1, '{"customer_id": "c", "amount": 1}'), record(2, dated)])
+    found = ask(pipe, "SELECT order_id, currency, order_date, day, hour FROM orders ORDER BY 1")
+    assert found == [
+        ("shardId-1:1", "EUR", NOON, "22", "12"),
+        ("shardId-1:2", "USD", datetime(2026, 11, 21, 23, tzinfo=UTC), "22", "12"),
+    ]
+
+
+# What is fetched
+
+
+def hours(cloud: Cloud, count: int = 5) -> Pipe:
+    """A pipe with one order an hour, at half past, from noon on."""
+    pipe = a_pipe(cloud)
+    for hour in range(count):
+        pipe.process([record(hour, order(f"A-{hour}"), NOON + hour * HOUR + HOUR / 2)])
+    return pipe
+
+
+def test_of_a_span_only_its_hours_are_fetched_and_only_its_moments_seen(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud)
+    span = Span(NOON + HOUR, NOON + 3 * HOUR)
+    assert column(pipe, IDS, span) == ["A-1", "A-2"]
+    assert files_of(cached) == ["orders-2026112213", "orders-2026112214"]
+    half = Span(NOON + 1.5 * HOUR, NOON + 2.5 * HOUR)
+    assert column(pipe, IDS, half) == ["A-1"], "its beginning is in a span, and its end is not"
+    assert synced(pipe, IDS, half).fetched == 0
+    assert synced(pipe, IDS, Span(since=NOON + 4 * HOUR)).fetched == 1
+    assert column(pipe, IDS, Span(until=datetime.min.replace(tzinfo=UTC))) == []
+    assert len(files_of(cached)) == 3, "a look at other hours leaves these as they are"
+
+
+def test_what_was_fetched_once_is_not_fetched_again(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud)
+    first, second = synced(pipe, IDS), synced(pipe, IDS)
+    assert (first.fetched, first.cached, second.fetched, second.cached) == (5, 0, 0, 5)
+    assert (
+        first.fetched_bytes == second.cached_bytes == sum(len(pipe.body(key)) for key in pipe.keys("orders/"))
+    )
+    # One that is written later is fetched, with its hour alone.
+    pipe.process([record(10, order("B"), NOON)])
+    third = synced(pipe, IDS)
+    assert (third.fetched, third.cached) == (2, 4)
+    assert len(files_of(cached)) == 5, "the file that it was before is gone"
+    assert len(column(pipe, IDS)) == 6
+
+
+def test_only_the_views_that_are_asked_for_are_fetched(cloud: Cloud) -> None:
+    pipe = hours(cloud, 1)
+    pipe.process([record(9, "bad")])
+    assert synced(pipe, "SELECT 1").fetched == 0
+    assert synced(pipe, "DESCRIBE orders").fetched == 0
+    assert synced(pipe, "FROM quarantine").fetched == 1
+    assert synced(pipe, "FROM Records").fetched == 2
+    assert synced(pipe, "FROM orders").fetched == 0
+
+
+def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud)
+    ask(pipe, IDS)
+    gone, _, there = (pipe.keys("orders/")[number] for number in (0, 1, 4))
+    for key in (gone, there):
+        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    assert column(pipe, IDS, Span(NOON, NOON + 2 * HOUR)) == ["A-1"]
+    assert files_of(cached) == [f"orders-20261122{hour}" for hour in (13, 14, 15, 16)]
+    drop_gone(cloud, pipe.stack)
+    assert files_of(cached) == [f"orders-20261122{hour}" for hour in (13, 14, 15)]
+    assert synced(pipe, IDS).fetched == 0
+
+
+def test_forgetting_leaves_nothing_of_the_bucket_and_no_other_bucket_is_touched(
+    cloud: Cloud, cached: Path
+) -> None:
+    pipe = hours(cloud, 1)
+    ask(pipe, IDS)
+    (cached / "other").mkdir()
+    assert cache.forget(cloud, pipe.stack)
+    assert [folder.name for folder in cached.iterdir()] == ["other"]
+    assert not cache.forget(cloud, pipe.stack)
+    assert synced(pipe, IDS).fetched == 1
+    assert synced(pipe, IDS, refresh=True).fetched == 1
+
+
+def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud)
+
+    def forget(done: int, of: int) -> None:
+        if done == 1:
+            cache.forget(cloud, pipe.stack)
+
+    with pytest.raises(CloudError):
+        ask(pipe, IDS, progress=forget)
+    assert list(cached.iterdir()) == []
+
+
+def test_the_cache_is_its_owners_alone(cloud: Cloud, cached: Path) -> None:
+    ask(hours(cloud, 1), IDS)
+    (folder,) = cached.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o755)
+    (file,) = folder.iterdir()
+    assert file.suffix == ".parquet"
+
+
+def test_two_queries_at_once_do_not_disturb_each_other(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud, 1)
+    with asked(cloud, pipe.stack, IDS) as early:
+        pipe.process([record(10, order("B"), NOON)])
+        assert column(pipe, IDS) == ["A-0", "B"]
+        assert [id for (id,) in early.rows()[1]] == ["A-0"]
+    assert len(files_of(cached)) == 2, "the first has not seen that its file is stale"
+    assert synced(pipe, IDS).fetched == 0
+    assert len(files_of(cached)) == 1
+
+
+def test_what_a_killed_query_left_is_removed(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud, 1)
+    ask(pipe, IDS)
+    (folder,) = cached.iterdir()
+    (folder / "run-killed").mkdir()
+    (folder / "run-killed" / "0.ndjson").write_text("half")
+    ask(pipe, IDS)
+    assert files_of(cached) == ["orders-2026112212"]
+
+
+def test_a_cache_that_cannot_be_written_is_one_line_and_a_hint(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud, 1)
+    cached.parent.mkdir()
+    cached.write_text("a file in its place")
+    with pytest.raises(CloudError) as raised:
+        ask(pipe, IDS)
+    assert "XDG_CACHE_HOME" in raised.value.hint
+
+
+# Orders with an object each
+
+
+def test_objects_of_one_order_are_kept_by_the_hour_in_which_they_were_written(
+    cloud: Cloud, cached: Path
+) -> None:
+    pipe = a_pipe(cloud, layout="order")
+    at = [NOON, NOON + HOUR, NOON + 2 * HOUR]
+    pipe.process([record(number, order(f"A-{number}"), moment) for number, moment in enumerate(at)])
+    now = datetime.now(UTC)
+    assert column(pipe, IDS) == ["A-0", "A-1", "A-2"]
+    assert column(pipe, IDS, Span(NOON + HOUR, NOON + 2 * HOUR)) == ["A-1"]
+    assert synced(pipe, IDS).fetched == 0
+    # A span that begins after they were written needs none of them.
+    assert synced(pipe, IDS, Span(since=now + HOUR)).cached == 0
+    assert {name.partition("-")[0] for name in files_of(cached)} == {"single"}
+
+
+def test_a_record_that_lies_in_both_layouts_is_there_once(cloud: Cloud) -> None:
+    pipe = a_pipe(cloud)
+    records = [record(1, order("A")), record(2, order("B"))]
+    pipe.process(records)
+    pipe.settings = type(pipe.settings)("Orders", pipe.stack.bucket, "test", "order")
+    pipe.process([*records, record(3, order("C"))])
+    assert len(pipe.keys("orders/")) == 4
+    assert column(pipe, EVENTS) == ["shardId-1:1", "shardId-1:2", "shardId-1:3"]
+    assert column(pipe, IDS) == ["A", "B", "C"]
+
+
+# Compaction
+
+
+def several(cloud: Cloud, count: int = 20) -> Pipe:
+    """A pipe with that many objects in one hour, two records in each, one of them of the object before."""
+    pipe = a_pipe(cloud)
+    records = [record(number, order(f"A-{number:02d}", f"{number}.50")) for number in range(count + 1)]
+    for number in range(count):
+        pipe.process(records[number : number + 2])
+    return pipe
+
+
+EVERYTHING = "SELECT * FROM records ORDER BY event_id"
+
+
+def test_compaction_changes_no_answer_before_during_or_after(
+    cloud: Cloud, tmp_path: Path, cached: Path
+) -> None:
+    pipe = several(cloud)
+    before = ask(pipe, EVERYTHING)
+    assert len(before) == 21
+    compact(pipe, NOON, tmp_path, keep=True)
+    assert ask(pipe, EVERYTHING) == before
+    for key in pipe.keys("orders/")[:7]:
+        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    assert ask(pipe, EVERYTHING) == before
+    compact(pipe, NOON, tmp_path)
+    assert pipe.keys("orders/") == [] and len(pipe.keys("compacted/")) == 1
+    after = synced(pipe, EVERYTHING)
+    assert (after.fetched, after.cached) == (1, 0)
+    assert ask(pipe, EVERYTHING) == before
+    assert files_of(cached) == ["compacted-2026112212"]
+    # What comes late lies beside it.
+    pipe.process([record(99, order("late"))])
+    assert synced(pipe, EVERYTHING).fetched == 1
+    assert len(ask(pipe, EVERYTHING)) == 22
+
+
+def test_objects_that_are_compacted_while_they_are_read_are_not_missed(cloud: Cloud, tmp_path: Path) -> None:
+    pipe = several(cloud)
+
+    def meanwhile(done: int, of: int) -> None:
+        if done == 1:
+            compact(pipe, NOON, tmp_path)
+
+    found = ask(pipe, EVERYTHING, progress=meanwhile)
+    assert len(found) == 21
+    assert ask(pipe, EVERYTHING) == found
+
+
+def test_a_compacted_object_that_is_compacted_again_while_it_is_read_is_not_missed(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    pipe = hours(cloud, 12)
+    for hour in range(12):
+        compact(pipe, NOON + hour * HOUR, tmp_path)
+
+    def meanwhile(done: int, of: int) -> None:
+        if done == 1:
+            compact(pipe, NOON + 11 * HOUR, tmp_path)
+
+    assert len(ask(pipe, EVERYTHING, progress=meanwhile)) == 12
+
+
+def test_what_was_compacted_when_an_order_had_other_fields_has_the_fields_of_today(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    pipe = several(cloud)
+    before = ask(pipe, EVERYTHING)
+    key = compact(pipe, NOON, tmp_path)
+    old, file = tmp_path / "old.parquet", tmp_path / "new.parquet"
+    file.write_bytes(pipe.body(key))
+    with parquet.database() as sql:
+        sql.execute(
+            f"COPY (SELECT * EXCLUDE (currency, items), 'x' AS colour FROM '{file}')"
+            f" TO '{old}' (FORMAT parquet)"
+        )
+    pipe.write(key, old.read_bytes())
+    assert ask(pipe, EVERYTHING) == before
+
+
+def test_an_event_with_two_contents_is_there_once_and_compaction_does_not_change_which(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    pipe = a_pipe(cloud)
+    pipe.process([record(1, order("A", "1"))])
+    (key,) = pipe.keys("orders/")
+    pipe.process([record(1, order("A", "2")), record(2, order("B"))])
+    pipe.write(key.replace("shardId-1-1", "shardId-1-0"), pipe.body(key))
+    before = ask(pipe, EVERYTHING)
+    assert len(before) == 2
+    compact(pipe, NOON, tmp_path, keep=True)
+    assert ask(pipe, EVERYTHING) == before
+    compact(pipe, NOON, tmp_path)
+    assert ask(pipe, EVERYTHING) == before
+
+
+# Damage
+
+
+def test_a_damaged_object_is_named_each_time_and_the_others_are_there(cloud: Cloud) -> None:
+    pipe = hours(cloud)
+    damaged = pipe.keys("orders/")[1]
+    body = pipe.body(damaged)
+    pipe.write(damaged, body[:-9])
+    for _ in range(2):
+        with asked(cloud, pipe.stack, IDS) as answer:
+            assert len(list(answer.rows()[1])) >= 4
+        assert len(answer.synced.damaged) == 1 and damaged in answer.synced.damaged[0]
+    pipe.write(damaged, body)
+    assert synced(pipe, IDS).damaged == []
+    assert len(column(pipe, IDS)) == 5
+
+
+def test_a_damaged_compacted_object_is_named_each_time_and_the_others_are_there(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    pipe = hours(cloud)
+    key = compact(pipe, NOON, tmp_path)
+    body = pipe.body(key)
+    for wrong in (body[:-9], b"no parquet", b"PAR1" + bytes(len(body) - 8) + b"PAR1"):
+        pipe.write(key, wrong)
+        for _ in range(2):
+            with asked(cloud, pipe.stack, IDS) as answer:
+                assert len(list(answer.rows()[1])) == 4
+            assert len(answer.synced.damaged) == 1 and key in answer.synced.damaged[0]
+            assert "\n" not in answer.synced.damaged[0]
+
+
+@pytest.mark.parametrize("left", [0, 3, 100])
+def test_a_file_of_the_cache_that_is_not_whole_is_made_anew(cloud: Cloud, cached: Path, left: int) -> None:
+    pipe = hours(cloud, 1)
+    ask(pipe, IDS)
+    (file,) = cached.glob("*/*.parquet")
+    file.write_bytes(file.read_bytes()[:left])
+    assert synced(pipe, IDS).fetched == 1
+    assert column(pipe, IDS) == ["A-0"]
+
+
+def test_a_file_of_the_cache_that_is_damaged_inside_says_how_to_make_it_anew(
+    cloud: Cloud, cached: Path
+) -> None:
+    pipe = hours(cloud, 1)
+    ask(pipe, IDS)
+    (file,) = cached.glob("*/*.parquet")
+    size = file.stat().st_size
+    for wrong in (b"\xff", b"\0"):
+        file.write_bytes(b"PAR1" + wrong * (size - 8) + b"PAR1")
+        with pytest.raises(CloudError) as raised:
+            ask(pipe, IDS)
+        assert "--refresh" in raised.value.hint
+    assert len(ask(pipe, IDS, refresh=True)) == 1
+
+
+# What is not allowed
+
+
+FORBIDDEN = [
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM glob('/*')",
+    "SELECT * FROM read_parquet('s3://bucket/key')",
+    "SELECT * FROM query('COPY (SELECT 1) TO ''{target}''')",
+    "COPY (SELECT 1) TO '{target}'",
+    "COPY orders TO '{cached}' (USE_TMP_FILE false)",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '{target}'",
+    "EXPORT DATABASE '{target}'",
+    "ATTACH '{target}' AS other",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET enable_external_access = true",
+    "SET lock_configuration = false",
+    "CREATE TABLE mine AS SELECT 1",
+    "DROP VIEW orders",
+    "SELECT 1; SELECT 2",
+    "SELECT 1; DROP VIEW orders",
+    "SELECT * FROM enable_logging(storage = 'file', storage_path = '{target}')",
+]
+
+
+@pytest.mark.parametrize("query", FORBIDDEN)
+def test_a_query_reads_the_views_and_nothing_else_and_writes_nothing(
+    cloud: Cloud, tmp_path: Path, cached: Path, query: str
+) -> None:
+    pipe = hours(cloud, 1)
+    ask(pipe, IDS)
+    (file,) = cached.glob("*/*.parquet")
+    before = file.read_bytes()
+    target = tmp_path / "target"
+    text = query.format(target=target, cached=file)
+    with pytest.raises((InputError, CloudError)) as raised:
+        ask(pipe, text)
+    assert "\n" not in raised.value.message and raised.value.hint
+    assert not target.exists()
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("query", [query for query in FORBIDDEN if "target" in query or "passwd" in query])
+def test_the_database_with_the_files_would_not_do_it_either(cloud: Cloud, tmp_path: Path, query: str) -> None:
+    pipe = hours(cloud, 1)
+    target = tmp_path / "target"
+    with asked(cloud, pipe.stack, IDS) as answer:
+        unchecked = replace(answer, _query=query.format(target=target))
+        with pytest.raises((InputError, CloudError)):
+            list(unchecked.rows()[1])
+    assert not target.exists()
+
+
+def test_a_mistake_is_told_before_anything_is_fetched(cloud: Cloud, cached: Path) -> None:
+    pipe = hours(cloud, 1)
+    mistakes = {
+        "SELCT 1": "syntax error at or near \"SELCT\" (line 1, at 'SELCT 1')",
+        "SELECT nope\nFROM orders": '"nope" not found',
+        "SELECT 1\nFROM oders": 'Did you mean "orders"?',
+        "SELECT sum(raw) FROM orders": "No function matches",
+        "SELECT * FROM orders WHERE order_id = ?": "parameters",
+        "-- nothing": "no SQL",
+    }
+    for query, message in mistakes.items():
+        with pytest.raises(InputError) as raised:
+            ask(pipe, query)
+        assert message in raised.value.message and "\n" not in raised.value.message
+        assert raised.value.hint
+    assert not cached.exists()
+    with pytest.raises(InputError, match="(?i)convert") as raised:
+        ask(pipe, "SELECT raw::INTEGER FROM orders")
+    assert "customer_id" in raised.value.hint

@@ -42,7 +42,12 @@ class Up:
         self.mark = self.port
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("AWS_")
-        } | {"XDG_STATE_HOME": str(home), "ORDERS_TEST": str(self.mark), "TMPDIR": str(home)}
+        } | {
+            "XDG_STATE_HOME": str(home),
+            "XDG_CACHE_HOME": str(home),
+            "ORDERS_TEST": str(self.mark),
+            "TMPDIR": str(home),
+        }
         self.log = home / f"up-{self.port}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

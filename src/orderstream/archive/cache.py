@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -63,6 +64,7 @@ def opened(cloud: Cloud, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale]
     """
     folder = folder_of(cloud, stack)
     rules: list[Stale] = []
+    begun = time.time()
     with ExitStack() as held:
         with disk_errors(folder):
             # Customers' data is nobody else's business.
@@ -75,7 +77,7 @@ def opened(cloud: Cloud, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale]
         with work as own:
             yield Cache(folder, Path(own)), rules.append
         with disk_errors(folder):
-            _tidy(folder, descriptor, rules)
+            _tidy(folder, descriptor, rules, begun)
 
 
 def forget(cloud: Cloud, stack: Stack) -> bool:
@@ -99,7 +101,7 @@ def forget(cloud: Cloud, stack: Stack) -> bool:
     return found
 
 
-def _tidy(folder: Path, descriptor: int, rules: list[Stale]) -> None:
+def _tidy(folder: Path, descriptor: int, rules: list[Stale], begun: float) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -115,6 +117,9 @@ def _tidy(folder: Path, descriptor: int, rules: list[Stale]) -> None:
         if kind == "run":
             # Of a process that was killed: nobody else is here.
             shutil.rmtree(file, ignore_errors=True)
+        elif file.stat().st_mtime >= begun:
+            # Of this query, or of another one that listed the bucket later.
+            continue
         elif any(stale(kind, rest.partition("-")[0], file.stem) for stale in rules):
             file.unlink(missing_ok=True)
 

@@ -72,7 +72,7 @@ class Converter:
     def _once(self, file: Path, types: dict[str, str], *, by: str) -> Path:
         """The file if it has each event once, as nearly all have, else one that has."""
         events = f"SELECT count(*) - count(DISTINCT event_id) FROM read_parquet({quoted(file)})"
-        (again,) = self._sql.execute(events).fetchone() or (0,)
+        [(again,)] = self._sql.execute(events).fetchall()
         if not again:
             return file
         new = self.new()

@@ -53,7 +53,7 @@ class Answer:
         """The answer as a Parquet file, which is there as long as the database. Raises InputError."""
         with _errors():
             # The one folder where a locked database may write.
-            ((folder,),) = self._sql.execute("SELECT current_setting('temp_directory')").fetchall()
+            [(folder,)] = self._sql.execute("SELECT current_setting('temp_directory')").fetchall()
             file = Path(folder) / "answer.parquet"
             self._sql.sql(self._query).write_parquet(str(file), compression="zstd")
         return file
@@ -99,6 +99,15 @@ def asked(
         yield Answer(sync.done, unfit, sql, query)
 
 
+def drop_gone(cloud: Cloud, stack: Stack) -> None:
+    """Remove from the cache what is no longer in the bucket, unless somebody reads there just now."""
+    currency = settings_of(cloud, stack).currency
+    with cache.opened(cloud, stack) as (cached, remove), parquet.database() as sql:
+        sync = Sync(cloud, stack, cached, Converter(sql, cached.work, currency), ALWAYS)
+        sync.look()
+        remove(sync.stale(archive=True, quarantine=True))
+
+
 def check(query: str) -> None:
     """Raises InputError where `query` is not one SELECT that the views can answer."""
     import duckdb
@@ -128,7 +137,7 @@ def _unfit(sql: DuckDBPyConnection) -> int:
     """How many orders lack a value that each order has: it has more digits than its column."""
     lacking = " OR ".join(_lacking(Order))
     query = f"SELECT count(*) FROM records WHERE order_id IS NOT NULL AND ({lacking})"
-    (count,) = sql.execute(query).fetchone() or (0,)
+    [(count,)] = sql.execute(query).fetchall()
     return int(count)
 
 

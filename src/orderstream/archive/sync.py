@@ -107,6 +107,14 @@ class Sync:
             quarantine=[file for files in self._files["quarantine"].values() for file in files],
         )
 
+    def look(self) -> None:
+        """See what there is, and get nothing: for `stale` alone."""
+        compacted = bucket.hourly(self._cloud, self._stack, COMPACTED, self._span)
+        parts = chain(
+            self._hourly("orders"), self._single(), map(_alone, compacted), self._hourly("quarantine")
+        )
+        self._names |= {part.name(self._convert.stamp) for part in parts}
+
     def stale(self, *, archive: bool, quarantine: bool) -> Stale:
         """The rule by which files of what was listed are stale: those that the listing did not call for."""
         kinds = {"orders", "single", COMPACTED} if archive else set()
@@ -168,8 +176,7 @@ class Sync:
         known = {entry.key for entry in entries}
         while entries:
             gone = set()
-            parts = [Part(COMPACTED, _hour_in(entry.key), (entry,)) for entry in entries]
-            missing = [part for part in parts if not self._is_there(part)]
+            missing = [part for part in map(_alone, entries) if not self._is_there(part)]
             self._found += len(missing)
             for part, file in self._downloaded(missing):
                 (entry,) = part.entries
@@ -238,6 +245,10 @@ def whole_hours(span: Span) -> Span:
     # An hour that begins with the end of the span is not one of them.
     until = until and max(until, _EARLIEST + _A_MICROSECOND) - _A_MICROSECOND
     return Span(since and hour_of(since), until)
+
+
+def _alone(entry: Entry) -> Part:
+    return Part(COMPACTED, _hour_in(entry.key), (entry,))
 
 
 def _hour_in(key: str) -> str:

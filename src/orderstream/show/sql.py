@@ -35,7 +35,7 @@ ROWS_IN_A_TABLE = 1000
 _NARROWEST = 12
 _ROWS_A_WRITE = 1000
 
-_JSON = msgspec.json.Encoder(decimal_format="number")
+_JSON = msgspec.json.Encoder()
 _ENDINGS: dict[str, Format] = {
     ".csv": "csv",
     ".json": "json",
@@ -61,10 +61,8 @@ def answer(found: Answer, form: Format, file: Path | None) -> None:
     """What was fetched and what is wrong with it, and the answer: printed, or written to the file."""
     synced = found.synced
     if synced.fetched or synced.cached:
-        step(
-            f"{synced.fetched:,} objects of {decimal(synced.fetched_bytes)} fetched,"
-            f" {synced.cached:,} of {decimal(synced.cached_bytes)} cached"
-        )
+        fetched, cached = decimal(synced.fetched_bytes), decimal(synced.cached_bytes)
+        step(f"objects: {synced.fetched:,} fetched ({fetched}), {synced.cached:,} cached ({cached})")
     for what in synced.damaged:
         problem(what)
     if found.unfit:
@@ -109,28 +107,34 @@ def _opened(file: Path | None) -> Iterator[IO[bytes]]:
 def _table(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
     shown = list(islice(rows, ROWS_IN_A_TABLE))
     is_all = next(rows, None) is None
-    console = out
-    if to is not sys.stdout.buffer:
-        console = Console(file=io.TextIOWrapper(to, write_through=True), width=out.width)
-    if len(names) * _NARROWEST > console.width:
-        for number, row in enumerate(shown, start=1):
-            one = Table(title=f"row {number}", title_justify="left", show_header=False, box=None)
-            one.add_column(no_wrap=True)
-            one.add_column(overflow="fold")
-            for name, value in zip(names, row, strict=True):
-                one.add_row(escape(name), _cell(value))
-            console.print(one)
-    elif names:
-        table = Table()
-        for index, name in enumerate(names):
-            is_number = any(isinstance(row[index], int | float | Decimal) for row in shown)
-            table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
-        for row in shown:
-            table.add_row(*map(_cell, row))
-        console.print(table)
+    if to is sys.stdout.buffer:
+        _print(names, shown, out)
+    else:
+        text = io.StringIO()
+        _print(names, shown, Console(file=text, width=out.width))
+        to.write(text.getvalue().encode())
     if not is_all:
         return f"the first {len(shown):,} rows, and there are more: --format csv or json gives all"
     return _rows(len(shown))
+
+
+def _print(names: list[str], rows: list[Row], console: Console) -> None:
+    if len(names) * _NARROWEST <= console.width:
+        table = Table()
+        for index, name in enumerate(names):
+            is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
+            table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*map(_cell, row))
+        console.print(table)
+        return
+    for number, row in enumerate(rows, start=1):
+        table = Table(title=f"row {number}", title_justify="left", show_header=False, box=None)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for name, value in zip(names, row, strict=True):
+            table.add_row(escape(name), _cell(value))
+        console.print(table)
 
 
 def _csv(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
@@ -163,15 +167,17 @@ def _rows(count: int) -> str:
 
 def _plain(value: Any, least_places: int = 0) -> Any:
     """The value as JSON can have it: numbers exact, without zeros at the end but for `least_places`."""
+    if value is None or isinstance(value, str | bytes):
+        return value
     if isinstance(value, Decimal):
-        return Decimal(_digits(value, least_places))
+        return msgspec.Raw(_digits(value, least_places).encode())
     if isinstance(value, datetime):
         return utc_text(value) if value.tzinfo else value.isoformat()
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, dict):
         return {_text(name): _plain(one, least_places) for name, one in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+    if isinstance(value, Iterable):
         return [_plain(one, least_places) for one in value]
     return value
 
@@ -185,10 +191,12 @@ def _digits(value: Decimal, least_places: int) -> str:
 
 
 def _text(value: Any, least_places: int = 0) -> str:
+    if isinstance(value, Decimal):
+        return _digits(value, least_places)
     plain = _plain(value, least_places)
-    if isinstance(plain, Decimal | float):
-        return str(plain) if isinstance(plain, float) else f"{plain:f}"
-    return plain if isinstance(plain, str) else _JSON.encode(plain).decode().strip('"')
+    if isinstance(plain, str | float):
+        return str(plain)
+    return _JSON.encode(plain).decode().strip('"')
 
 
 def _csv_field(value: Any) -> str:

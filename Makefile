@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth lock clean
+.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth bench-archive lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench: .venv/ready ## the function beside its peers, the producer, the laptop cl
 bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
 	@$(BIN)/python -m bench.growth
 	@$(BIN)/python -m bench.producer --rounds 3 --size
+
+bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/archive.md
+	@$(BIN)/python -m bench.archive --write
 
 lint: .venv/ready
 	@$(BIN)/ruff check .

@@ -162,6 +162,8 @@ def test_an_order_has_its_fields_in_columns_and_its_defaults(tmp_path: Path) -> 
     assert (found["currency"], found["raw"], found["raw_base64"]) == ("EUR", text, None)
     assert found["order_date"] == datetime(2026, 11, 22, 11, 30, tzinfo=UTC)
     assert found["items"] == [{"sku": "a", "quantity": Decimal(3), "unit_price": Decimal(10)}]
+    many = b'{"customer_id": "1", "amount": 1e50, "items": [{"sku": "a", "quantity": 1e50, "unit_price": 1}]}'
+    assert row(many, tmp_path)["items"] == [{"sku": "a", "quantity": None, "unit_price": Decimal(1)}]
     plain = row(b'{"customer_id": "1", "amount": 1, "currency": "USD"}', tmp_path)
     assert (plain["currency"], plain["items"], plain["order_date"]) == (
         "USD",

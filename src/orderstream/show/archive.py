@@ -104,7 +104,7 @@ def kept(done: Kept, *, as_json: bool) -> None:
             "all", *_numbers(*(sum(getattr(one, name) for one in done.compacted) for name in names))
         )
         out.print(table)
-    _print_head(done.head)
+    _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
 
 
 def audited(done: Audit, *, as_json: bool) -> None:
@@ -131,7 +131,7 @@ def audited(done: Audit, *, as_json: bool) -> None:
         for finding in done.findings:
             found.add_row(finding.kind, escape(finding.key), escape(finding.detail))
         out.print(found)
-    _print_head(done.head)
+    _print_head(done.head, "nothing is sealed yet: orders archive seal")
 
 
 def erasure_plan(found: Receipt, *, as_json: bool) -> None:
@@ -196,8 +196,8 @@ def _head(head: Head | None) -> str | None:
     return f"{head.number}:{head.sha256}" if head and head.number else None
 
 
-def _print_head(head: Head | None) -> None:
+def _print_head(head: Head | None, otherwise: str) -> None:
     if found := _head(head):
         out.print(f"head {found}", soft_wrap=True, highlight=False)
     else:
-        step("nothing is sealed yet: orders archive seal")
+        step(otherwise)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -52,7 +52,6 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return
-    table = _counted("event", "count")
     rows = {
         "read": done.read,
         "the same in another object": done.again,
@@ -62,10 +61,7 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
         "no order or a conflict, in quarantine": done.refused,
         "failed": done.failed,
     }
-    for name, count in rows.items():
-        if count or name == "read":
-            table.add_row(name, f"{count:,}")
-    out.print(table)
+    out.print(_counts("event", {name: count for name, count in rows.items() if count or name == "read"}))
 
 
 def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
@@ -112,7 +108,6 @@ def audited(done: Audit, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done) | {"head": _head(done.head)})
         return
-    table = _counted("what", "count")
     rows = {
         "manifests": done.manifests,
         "hours sealed": done.hours,
@@ -123,9 +118,7 @@ def audited(done: Audit, *, as_json: bool) -> None:
         "objects removed by the lifecycle rules": done.expired,
         "findings": len(done.findings),
     }
-    for name, count in rows.items():
-        table.add_row(name, f"{count:,}")
-    out.print(table)
+    out.print(_counts("what", rows))
     if done.findings:
         found = Table("kind", "object", "what is wrong")
         for finding in done.findings:
@@ -156,7 +149,6 @@ def erased(stamped: Stamped, *, as_json: bool) -> None:
 
 
 def _erasure(receipt: Receipt) -> Table:
-    table = _counted("of the customer", "count")
     rows = {
         "items of the table": receipt.items,
         "records in archive and quarantine": receipt.records,
@@ -166,10 +158,8 @@ def _erasure(receipt: Receipt) -> Table:
         "old versions of objects": receipt.versions,
         f"old versions locked until {receipt.locked_until}": receipt.locked,
     }
-    for name, count in rows.items():
-        if count or "locked" not in name:
-            table.add_row(name, f"{count:,}")
-    return table
+    shown = {name: count for name, count in rows.items() if count or "locked" not in name}
+    return _counts("of the customer", shown)
 
 
 def _problems(receipt: Receipt) -> None:
@@ -185,6 +175,13 @@ def _counted(*columns: str) -> Table:
     table = Table(*columns)
     for column in table.columns[1:]:
         column.justify = "right"
+    return table
+
+
+def _counts(of: str, rows: Mapping[str, int]) -> Table:
+    table = _counted(of, "count")
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
     return table
 
 

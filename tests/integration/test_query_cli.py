@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,10 @@ from typing import Any
 import pytest
 
 from orderstream.archive.cache import folder_of
-from orderstream.ops.artifact import PROJECT
 from orderstream.ops.cloud import Cloud
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipe import Pipe
-from tests.integration.test_archive import HOUR, NOON, filled, keep, record
+from tests.integration.test_archive import filled, keep, record
 from tests.integration.test_verify import items, order
 
 
@@ -117,53 +115,3 @@ def test_formats_hold_the_same_answer(ask: Asking, tmp_path: Path) -> None:
 def test_sql_comes_from_standard_input_too(ask: Asking) -> None:
     done = ask.orders("query", "-", "--format", "csv", given=b"SELECT 1 AS one")
     assert done.stdout == "one\n1\n"
-
-
-PAGE = (PROJECT / "docs" / "archive.md").read_text()
-RECIPES = re.findall(r"^\*\*([^*\n]+)\*\*\n\n```sql\n(.*?)```$", PAGE, re.MULTILINE | re.DOTALL)
-
-# What the recipes of docs/archive.md say of the archive of `test_every_recipe_answers_its_question`.
-ANSWERS: dict[str, list[dict[str, Any]]] = {
-    "Revenue by hour and currency": [
-        {"at": "2026-11-22T12:00:00.000000Z", "currency": "EUR", "orders": 3, "revenue": 60},
-        {"at": "2026-11-22T13:00:00.000000Z", "currency": "USD", "orders": 1, "revenue": 5},
-    ],
-    "The best customers": [
-        {"customer_id": "ann", "currency": "EUR", "orders": 2, "revenue": 40},
-        {"customer_id": "bob", "currency": "EUR", "orders": 1, "revenue": 20},
-        {"customer_id": "bob", "currency": "USD", "orders": 1, "revenue": 5},
-    ],
-    "What was quarantined, and why": [
-        {"code": "conflict", "records": 1, "example": "shardId-1:7"},
-        {"code": "missing", "records": 1, "example": "shardId-1:8"},
-        {"code": "not_json", "records": 1, "example": "shardId-1:9"},
-    ],
-    "What sold": [
-        {"sku": "book", "pieces": 3, "revenue": 30},
-        {"sku": "pen", "pieces": 10, "revenue": 10},
-    ],
-    "What shops sent more than once": [{"order_id": "A-1", "times": 2}],
-    "Orders that came late": [{"order_id": "A-3", "hours": 26}],
-    "Orders without an id of their own": [{"partition_key": "key-5", "orders": 1}],
-}
-
-
-def test_every_recipe_answers_its_question(cloud: Cloud, tmp_path: Path) -> None:
-    items = (
-        '[{"sku": "book", "quantity": 2, "unit_price": 10}, {"sku": "pen", "quantity": 10, "unit_price": 1}]'
-    )
-    texts = [
-        f'{{"order_id": "A-1", "customer_id": "ann", "amount": 30, "items": {items}}}',
-        f'{{"order_id": "A-1", "customer_id": "ann", "amount": 30.00, "items": {items}}}',
-        order("A-2", "20", "bob"),
-        '{"order_id": "A-3", "customer_id": "ann", "amount": 10, "order_date": "2026-11-21T10:00:00Z",'
-        ' "items": [{"sku": "book", "quantity": 1, "unit_price": 10}]}',
-    ]
-    pipe = Pipe(cloud)
-    pipe.make_function()
-    some = [record(number, text) for number, text in enumerate(texts, start=1)]
-    some.append(record(5, '{"customer_id": "bob", "amount": 5, "currency": "USD"}', at=NOON + HOUR))
-    bad = [record(7, order("A-2", "99", "bob")), record(8, '{"customer_id": "c"}'), record(9, "bad")]
-    pipe.process([*some, *bad])
-    ask = Asking(pipe, tmp_path)
-    assert {title: ask(sql) for title, sql in RECIPES} == ANSWERS

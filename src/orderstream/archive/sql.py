@@ -129,6 +129,8 @@ def check(query: str) -> None:
 def _lock(sql: DuckDBPyConnection, files: Files) -> None:
     """From here on the database reads these files and no others, and writes none."""
     sql.execute(f"SET allowed_paths = [{', '.join(map(quoted, files.all))}]")
+    # Else a table that is not there would be looked for among this program's variables.
+    sql.execute("SET python_enable_replacements = false")
     sql.execute("SET enable_external_access = false")
     sql.execute("SET lock_configuration = true")
 

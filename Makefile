@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth lock clean
+.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth bench-archive lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ demo: .venv/ready ## start the laptop cloud, deploy, send orders, account for ev
 tpch: .venv/ready ## 15,000 orders of TPC-H, totals compared with the generator's own files
 	@$(BIN)/orders demo --tpch 0.01
 
-artifact: .venv/ready ## build the function for AWS in build/function, where template.yaml expects it
+artifact: .venv/ready ## build the functions for AWS in build/, where template.yaml expects them
 	@$(BIN)/python -m orderstream.ops.artifact
 
 test: lint types .venv/ready ## every test, lint and type check
@@ -44,6 +44,9 @@ bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
 	@$(BIN)/python -m bench.growth
 	@$(BIN)/python -m bench.producer --rounds 3 --size
 
+bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/archive.md
+	@$(BIN)/python -m bench.archive --write
+
 lint: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -51,11 +54,13 @@ lint: .venv/ready
 types: .venv/ready
 	@$(BIN)/mypy
 
-lock: ## choose versions anew and write both lock files
+lock: ## choose versions anew and write the lock files
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		--extra dev pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c requirements.lock requirements-function.in -o requirements-function.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-c requirements.lock requirements-upkeep.in -o requirements-upkeep.lock
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv build .orderstream .mypy_cache .pytest_cache .ruff_cache .hypothesis

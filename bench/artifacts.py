@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from orderstream.ops.artifact import PROJECT, build
+from orderstream.ops.artifact import PROCESS, PROJECT, build
 
 FOLDER = PROJECT / "build" / "bench"
 PEERS = Path(__file__).parent / "peers"
@@ -46,7 +46,7 @@ def make(peer: Peer) -> None:
     if peer.libraries:
         _make_peer(peer)
     else:
-        build(peer.artifact)
+        build(PROCESS, peer.artifact)
     shutil.rmtree(peer.without_pyc, ignore_errors=True)
     shutil.copytree(peer.artifact, peer.without_pyc, ignore=shutil.ignore_patterns("__pycache__"))
 

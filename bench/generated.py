@@ -68,7 +68,7 @@ class Generated:
                     continue
                 more |= {"reasons": [{"path": "$.amount", "code": "not_positive", "message": "no"}]}
             lines.append(line_of(record, json=what.json, **more))
-        return {"Body": io.BytesIO(pack(lines))}
+        return {"Body": io.BytesIO(pack(lines)), "LastModified": START}
 
     def get_shard_iterator(self, **request: Any) -> dict[str, Any]:
         return {"ShardIterator": "0"}
@@ -93,7 +93,7 @@ class Archived(Generated):
         return f"{hour_prefix(prefix, START)}/{SHARD}-{first}-{last}-which.ndjson.gz"
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        return {"Body": io.BytesIO(self._body)}
+        return {"Body": io.BytesIO(self._body), "LastModified": START}
 
 
 class Shards:
@@ -112,7 +112,7 @@ class Objects:
 
     def paginate(self, Prefix: str, **request: Any) -> Iterator[dict[str, Any]]:
         prefix = Prefix.partition("/")[0]
-        if not Prefix.endswith("/year="):
+        if prefix not in ("orders", "quarantine") or not Prefix.endswith("/year="):
             return
         for start in range(0, self.of.orders, BATCH):
             entry = {

@@ -1,8 +1,8 @@
 """Does an order's time or the memory grow with the number of orders? Each size in a process of its own.
 
 `python -m bench.growth` sends 10,000 and 100,000 orders through the laptop cloud, and takes up to 1,000,000
-through the archive reader and `orders verify`. MiniStack keeps and walks through all that it ever got, so
-what it takes alone is measured at each size too.
+through the archive reader, `orders verify` and the compaction of an hour. MiniStack keeps and walks through
+all that it ever got, so what it takes alone is measured at each size too.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from rich.console import Console
@@ -25,7 +27,7 @@ from bench.alone import INSERT, PUT, Alone
 from bench.generated import Archived, Generated
 from bench.kernel import children, peak_mb
 from bench.laptop import started
-from orderstream.ops import bucket, reading
+from orderstream.ops import bucket, parquet, reading
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack
 from orderstream.ops.verify import verify
@@ -88,6 +90,20 @@ def verifier(orders: int) -> dict[str, float]:
     return _timed(run, orders)
 
 
+def compactor(orders: int) -> dict[str, float]:
+    """The lines of so many orders, as if of one hour, into a Parquet file and out of it again."""
+    cloud = cast(Cloud, Generated(orders))
+
+    def compact() -> None:
+        with TemporaryDirectory(prefix="orderstream-bench-") as folder:
+            file = Path(folder) / "hour.parquet"
+            found = parquet.write(file, reading.lines(cloud, _STACK, bucket.archive(cloud, _STACK)), "EUR")
+            back = sum(1 for _ in parquet.by_place(file))
+            assert (found, back) == (orders, orders)
+
+    return _timed(compact, orders)
+
+
 def _timed(work: Callable[[], None], orders: int) -> dict[str, float]:
     before = peak_mb(os.getpid())
     begin = time.perf_counter()
@@ -100,6 +116,7 @@ PARTS: Mapping[str, Callable[[int], dict[str, float]]] = {
     "laptop": laptop,
     "reader": reader,
     "verify": verifier,
+    "compaction": compactor,
 }
 
 
@@ -144,6 +161,7 @@ _TITLES = {
     "laptop": "Orders through the laptop cloud",
     "reader": "Reading the archive",
     "verify": "orders verify",
+    "compaction": "Compacting one hour",
 }
 # What a figure is called, and how it is printed.
 _FIGURES = {

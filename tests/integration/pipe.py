@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import uuid
 import zipfile
 from collections.abc import Iterable
@@ -90,6 +91,35 @@ class Pipe:
                 }
             },
         )
+
+    def deploy(self) -> None:
+        """A CloudFormation stack that names what is here: so the command line finds it."""
+        outputs = {
+            "StreamName": self.stack.stream,
+            "TableName": self.stack.table,
+            "CustomerIndex": "none",
+            "ArchiveBucket": self.stack.bucket,
+            "FunctionName": self.stack.function,
+            "EventSourceMapping": self.stack.mapping_id,
+        }
+        template = {
+            "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        self.cloud.cloudformation.create_stack(StackName="orderstream", TemplateBody=json.dumps(template))
+        self.cloud.cloudformation.get_waiter("stack_create_complete").wait(
+            StackName="orderstream", WaiterConfig={"Delay": 1}
+        )
+
+    def environment(self) -> dict[str, str]:
+        """With which a command line speaks to this account."""
+        cloud = self.cloud
+        return {
+            "AWS_ENDPOINT_URL": cloud.endpoint_url or "",
+            "AWS_DEFAULT_REGION": cloud.region or "",
+            "AWS_ACCESS_KEY_ID": cloud.access_key or "",
+            "AWS_SECRET_ACCESS_KEY": cloud.secret_key or "",
+        }
 
     def keys(self, prefix: str) -> list[str]:
         """The keys of the objects under `prefix`."""

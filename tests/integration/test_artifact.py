@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.ops.artifact import LAMBDA_PLATFORM, build
+from orderstream.ops.artifact import LAMBDA_PLATFORM, PROCESS, UPKEEP, build
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("artifact") / "function"
-    build(folder)
+    build(PROCESS, folder)
     return folder
 
 
@@ -42,8 +42,35 @@ def test_importing_the_function_makes_no_client(here: Path) -> None:
 
 
 def test_the_artifact_for_lambda_is_for_its_platform_and_small(tmp_path: Path) -> None:
-    build(tmp_path / "function", LAMBDA_PLATFORM)
+    build(PROCESS, tmp_path / "function", LAMBDA_PLATFORM)
     libraries = [path.name for path in (tmp_path / "function" / "msgspec").glob("*.so")]
     assert libraries == ["_core.cpython-314-aarch64-linux-gnu.so"]
     size = sum(path.stat().st_size for path in (tmp_path / "function").rglob("*") if path.is_file())
     assert size < 20 * 2**20
+
+
+def test_the_upkeep_imports_from_its_artifact_alone_and_has_no_more_than_it_needs(tmp_path: Path) -> None:
+    build(UPKEEP, tmp_path)
+    program = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}]\n"
+        "import orderstream.archive.function as function\n"
+        "from orderstream.ops import parquet\n"
+        "with parquet.database() as sql:\n"
+        "    print(function.__file__, sql.execute('SELECT 1').fetchall())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert Path(done.stdout.split()[0]).is_relative_to(tmp_path)
+    shipped = {path.name for path in (tmp_path / "orderstream").iterdir()} - {"__pycache__"}
+    assert shipped == {"__init__.py", "errors.py", "domain", "pipeline", "client", "ops", "archive"}
+
+
+def test_the_upkeep_for_lambda_is_for_its_platform_and_within_aws_bounds(tmp_path: Path) -> None:
+    build(UPKEEP, tmp_path, LAMBDA_PLATFORM)
+    (library,) = tmp_path.glob("_duckdb*.so")
+    # The header of an ELF file says for which processor it is: 0xb7 is that of 64-bit ARM.
+    assert library.read_bytes()[18] == 0xB7
+    # Lambda takes 250 MB.
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert size < 120 * 2**20

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.ops.artifact import LAMBDA_PLATFORM, TEMPLATE
+from orderstream.ops.artifact import LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
 
 RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]
 
@@ -29,10 +29,11 @@ def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
 
 
 def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
-    function = RESOURCES["ProcessOrders"]["Properties"]
-    assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
-    assert function["Architectures"] == ["arm64"]
-    assert function["CodeUri"] == "build/function"
+    for name, artifact in (("ProcessOrders", PROCESS), ("KeepArchive", UPKEEP)):
+        function = RESOURCES[name]["Properties"]
+        assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
+        assert function["Architectures"] == ["arm64"]
+        assert function["CodeUri"] == str(artifact.code_uri)
 
 
 @pytest.mark.parametrize("name", ["Orders", "Archive"])
@@ -50,12 +51,37 @@ def test_the_function_may_do_what_is_written_out_and_no_more() -> None:
     assert not [action for action in actions if any(word in action for word in forbidden)]
 
 
+def test_the_upkeep_may_remove_current_objects_of_the_archive_and_no_version_and_no_manifest() -> None:
+    (policy,) = RESOURCES["KeepArchiveRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    actions = {action: statement for statement in statements for action in _list(statement["Action"])}
+    assert not [action for action in actions if "*" in action or "Version" in action or "dynamodb" in action]
+    removed = _list(actions["s3:DeleteObject"]["Resource"])
+    assert sorted(str(one).rpartition("}/")[2].partition("/")[0] for one in removed) == [
+        "compacted",
+        "locks",
+        "orders",
+    ]
+
+
 def test_nothing_in_the_bucket_is_public_or_in_the_clear() -> None:
     block = RESOURCES["Archive"]["Properties"]["PublicAccessBlockConfiguration"]
     assert list(block.values()) == [True] * 4
-    (statement,) = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    policy = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (statement,) = (one for one in policy if one["Sid"] == "TlsOnly")
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_the_function_may_write_archive_and_quarantine_only_where_nothing_is() -> None:
+    policy = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    (statement,) = (one for one in policy if one["Sid"] == "WriteOnce")
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "s3:PutObject")
+    assert statement["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert statement["Principal"] == {"AWS": {"Fn::GetAtt": ["ProcessOrdersRole", "Arn"]}}
+    places = [place["Fn::Sub"] for place in statement["Resource"]]
+    # AWS itself writes batches that it gives up, with the function's role and without that condition.
+    assert places == ["${Archive.Arn}/orders/*", "${Archive.Arn}/quarantine/*"]
 
 
 def test_every_parameter_says_what_it_is() -> None:

@@ -212,7 +212,7 @@ class Sync:
                     file.cancel()
 
     def _download(self, entry: Entry, file: Path) -> Path | None:
-        return file if bucket.download(self._cloud, self._stack, entry.key, file) else None
+        return file if bucket.download(self._cloud, self._stack, entry, file) else None
 
     def _is_there(self, part: Part) -> bool:
         name = part.name(self._convert.stamp)

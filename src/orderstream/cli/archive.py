@@ -1,22 +1,41 @@
-"""The verbs about the archive: replay."""
+"""The verbs about the archive: replay, forget, archive seal, archive compact, archive audit."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from orderstream.archive import cache
+from orderstream.archive.audit import audit as auditing
+from orderstream.archive.forget import forget as erasing
+from orderstream.archive.forget import plan as plan_erasure
 from orderstream.archive.journal import Journal
+from orderstream.archive.manifests import head_of
 from orderstream.archive.plan import Destination, plan
+from orderstream.archive.receipt import stamped_in
 from orderstream.archive.replay import Selection
 from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import ToStream, ToTable
+from orderstream.archive.upkeep import upkeep, waiting
 from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
-from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.ops.bucket import Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.processing import settings_of
+from orderstream.ops.stack import DEFAULT_STACK, Stack
 from orderstream.show import archive as show
 from orderstream.show import console
 
 verbs = typer.Typer()
+archive_verbs = typer.Typer(
+    help="Prove that nothing was altered, and keep the archive in few objects.", no_args_is_help=True
+)
+
+Before = Annotated[
+    str | None, typer.Option(help="Only hours that were over by then: RFC 3339, a date, or 2h ago.")
+]
 
 
 @verbs.command(epilog="Example: orders replay --since 2026-11-22 --until 2026-11-23 --dry-run")
@@ -67,3 +86,122 @@ def replay(
     journal.forget()
     show.replayed(done, as_json=as_json)
     raise typer.Exit(1 if done.failed or done.damaged else 0)
+
+
+@verbs.command(epilog="Example: orders forget --customer 12345 --dry-run")
+def forget(
+    customer: Annotated[str, typer.Option(help="The customer, by the id that shops send.")],
+    reason: Annotated[
+        str, typer.Option(help="Why, for the record; do not name the person here.")
+    ] = "right to erasure",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Erase a customer: items, archive, quarantine, batches that AWS gave up, old versions, the local cache.
+
+    What belongs to others keeps every byte. Prints a receipt that says that something was erased and why, not
+    what; `orders archive audit --receipt FILE` proves it. Interrupted, the same command goes on. Ends with
+    status 1 if something is left: Object Lock keeps it, or it cannot be read.
+    """
+    where = find(stack, region, profile)
+    currency = settings_of(*where).currency
+    if dry_run or (sys.stdin.isatty() and not yes):
+        with console.reading() as progress:
+            planned = plan_erasure(*where, customer, currency=currency, progress=progress)
+        show.erasure_plan(planned, as_json=as_json and dry_run)
+        if dry_run:
+            return
+        typer.confirm("Erase all of this? It cannot be undone.", abort=True, err=True)
+    with console.reading() as progress:
+        stamped = erasing(*where, customer, reason=reason, currency=currency, progress=progress)
+    cache.forget(*where)
+    show.erased(stamped, as_json=as_json)
+    raise typer.Exit(0 if stamped.receipt.is_complete else 1)
+
+
+@archive_verbs.command(epilog="Example: orders archive seal")
+def seal(
+    since: Since = None,
+    before: Before = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Seal also what came late and is known to nobody.")
+    ] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Write down what each hour that is over has in it, in manifests of which each has the hash of the last.
+
+    From then on `orders archive audit` names whatever is altered, removed or inserted. Ends with status 1 if
+    something came late with records that nobody knows: look at it, and then --accept it or remove it.
+    """
+    _keep(find(stack, region, profile), span_of(since, before), accept=accept, as_json=as_json)
+
+
+@archive_verbs.command(epilog="Example: orders archive compact --before 7d --dry-run")
+def compact(
+    since: Since = None,
+    before: Before = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be compacted.")] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Make one Parquet file of the many objects of each hour that is over, after sealing it.
+
+    No reader sees a difference. The file is written, read again and named by a manifest before the objects
+    go; interrupted, nothing is lost, and the same command goes on. Ends with status 1 if an hour was left as
+    it was.
+    """
+    where, span = find(stack, region, profile), span_of(since, before)
+    if dry_run:
+        show.waiting(waiting(*where, span), as_json=as_json)
+        return
+    _keep(where, span, compacting=True, as_json=as_json)
+
+
+@archive_verbs.command(epilog="Example: orders archive audit --head 42:9f86d081884c7d65…")
+def audit(
+    since: Since = None,
+    until: Until = None,
+    head: Annotated[
+        str | None, typer.Option(help="NUMBER:SHA256 that an earlier audit printed: it must be there still.")
+    ] = None,
+    receipt: Annotated[
+        Path | None, typer.Option(help="The receipt of an erasure: it must be the one that was made.")
+    ] = None,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Hash every object, hold it against the manifests, and name what was altered, removed or inserted.
+
+    Ends with status 1 if anything was. Note the head that is printed where nobody who can write to the bucket
+    can change it: whoever makes new manifests cannot make that one.
+    """
+    noted = head_of(head) if head else None
+    stamped = stamped_in(receipt) if receipt else None
+    cloud, found = find(stack, region, profile)
+    with console.reading() as progress:
+        done = auditing(cloud, found, span_of(since, until), noted=noted, receipt=stamped, progress=progress)
+    show.audited(done, as_json=as_json)
+    raise typer.Exit(1 if done.findings else 0)
+
+
+def _keep(
+    where: tuple[Cloud, Stack], span: Span, *, compacting: bool = False, accept: bool = False, as_json: bool
+) -> None:
+    currency = settings_of(*where).currency
+    with console.working() as progress:
+        kept = upkeep(
+            *where, span, compacting=compacting, currency=currency, accept=accept, progress=progress
+        )
+    show.kept(kept, as_json=as_json)
+    raise typer.Exit(1 if kept.late or kept.problems else 0)

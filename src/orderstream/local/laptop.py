@@ -57,7 +57,14 @@ def deploy(endpoint_url: str, work_dir: Path, parameters: Mapping[str, str] = _A
     cloud = laptop_cloud(endpoint_url)
     # SAM CLI takes CodeUri from the template's own folder: so template and artifact lie side by side.
     shutil.copy2(artifact.TEMPLATE, work_dir / artifact.TEMPLATE.name)
-    artifact.build(work_dir / artifact.CODE_URI)
+    artifact.build(artifact.PROCESS, work_dir / artifact.PROCESS.code_uri)
+    upkeep = work_dir / artifact.UPKEEP.code_uri
+    if parameters.get("ArchiveUpkeep", "none") != "none":
+        artifact.build(artifact.UPKEEP, upkeep)
+    else:
+        # Not deployed then; but SAM CLI packs whatever the template names, and DuckDB is large.
+        upkeep.mkdir(parents=True)
+        (upkeep / "README").write_text("Built and deployed only with ArchiveUpkeep=seal or compact.\n")
     with cloud_errors("cannot prepare the deployment"):
         # In this region, making a bucket that one has already is no error.
         cloud.s3.create_bucket(Bucket=_CODE_BUCKET)

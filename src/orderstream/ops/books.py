@@ -38,6 +38,7 @@ CREATE TABLE item (
 ) WITHOUT ROWID;
 CREATE TABLE quarantined (event TEXT PRIMARY KEY, conflict INTEGER, arrived TEXT) WITHOUT ROWID;
 CREATE TABLE given_up (event TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
+CREATE TABLE erased (event TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE damaged (key TEXT PRIMARY KEY, what TEXT) WITHOUT ROWID;
 -- Every record that is known of, once, however often it was delivered.
 CREATE VIEW record AS
@@ -56,10 +57,11 @@ CREATE VIEW fate AS
         WHEN quarantined.conflict THEN 'conflict'
         WHEN quarantined.event IS NOT NULL THEN 'invalid'
         WHEN given_up.event IS NOT NULL THEN 'given_up'
+        WHEN erased.event IS NOT NULL THEN 'erased'
         ELSE 'open'
     END AS fate
     FROM record LEFT JOIN quarantined USING (event) LEFT JOIN item USING (order_id)
-    LEFT JOIN given_up ON given_up.event = record.event;
+    LEFT JOIN given_up ON given_up.event = record.event LEFT JOIN erased ON erased.event = record.event;
 """
 
 # An item's bytes are in the object that it names: under its event or, where the object is one
@@ -177,6 +179,10 @@ class Books:
             "INSERT OR REPLACE INTO given_up VALUES (?, ?)", ((record.event_id, key) for record in records)
         )
 
+    def enter_erased(self, events: Iterable[str]) -> None:
+        """Enter events that were erased on purpose."""
+        self._file.executemany("INSERT OR IGNORE INTO erased VALUES (?)", ((event,) for event in events))
+
     def enter_damaged(self, key: str, what: str) -> None:
         """Note an object that cannot be read to its end."""
         self._file.execute("INSERT OR REPLACE INTO damaged VALUES (?, ?)", (key, what))
@@ -202,7 +208,7 @@ class Books:
         return [order_id for (order_id,) in rows]
 
     def fates(self) -> dict[str, int]:
-        """How many records are stored, duplicate, conflict, invalid, given_up or open, each counted once."""
+        """How many records are stored, duplicate, conflict, invalid, given_up, erased or open, each once."""
         return dict(self._file.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
 
     def open(self) -> Iterator[Open]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -43,12 +44,13 @@ ALWAYS = Span()
 
 @dataclass(frozen=True)
 class Entry:
-    """An object as S3 lists it."""
+    """An object as S3 lists it; with `version`, one that is not the current one of its key."""
 
     key: str
     etag: str
     modified: datetime
     size: int
+    version: str = ""
 
 
 def hourly(cloud: Cloud, stack: Stack, prefix: str, span: Span = ALWAYS) -> Iterator[Entry]:
@@ -91,11 +93,26 @@ def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[
 
 def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
     """The bytes of an object; None where there is none."""
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
+    found = _fetched(cloud, stack, unlisted(key))
+    return found and found[0]
+
+
+def _fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
         try:
-            return cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].read()
+            answer = cloud.s3.get_object(**_where(stack, entry))
+            return answer["Body"].read(), answer["LastModified"].astimezone(UTC)
         except cloud.s3.exceptions.NoSuchKey:
             return None
+
+
+def _where(stack: Stack, entry: Entry) -> dict[str, Any]:
+    version = {"VersionId": entry.version} if entry.version else {}
+    return {"Bucket": stack.bucket, "Key": entry.key, **version}
+
+
+def _not_fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+    return b"", datetime.min.replace(tzinfo=UTC)
 
 
 def bodies(
@@ -103,24 +120,25 @@ def bodies(
 ) -> Iterator[tuple[Entry, bytes]]:
     """Each object with its bytes, in the order given, `ahead` of them fetched at a time.
 
-    An object that is gone since it was listed is left out. A compacted one, which may be large, has no bytes
-    here: `download` it.
+    An object that is not there is left out, one that was not `listed` gets its time and size from the answer.
+    A compacted one, which may be large, has no bytes here: `download` it.
     """
     # Made here, because clients are made on first use, and that is not safe in several threads at once.
     _ = cloud.s3
-    waiting: deque[tuple[Entry, Future[bytes | None]]] = deque()
+    waiting: deque[tuple[Entry, Future[tuple[bytes, datetime] | None]]] = deque()
     with ThreadPoolExecutor(ahead) as threads:
 
         def first() -> Iterator[tuple[Entry, bytes]]:
             entry, body = waiting.popleft()
             found = body.result()
             if found is not None:
-                yield entry, found
+                text, modified = found
+                yield entry if entry.etag else replace(entry, modified=modified, size=len(text)), text
 
         try:
             for entry in entries:
-                read = _nothing if is_compacted(entry.key) else fetch
-                waiting.append((entry, threads.submit(read, cloud, stack, entry.key)))
+                read = _not_fetched if is_compacted(entry.key) else _fetched
+                waiting.append((entry, threads.submit(read, cloud, stack, entry)))
                 if len(waiting) == ahead:
                     yield from first()
             while waiting:
@@ -130,17 +148,41 @@ def bodies(
                 body.cancel()
 
 
-def download(cloud: Cloud, stack: Stack, key: str, file: Path) -> bool:
+def unlisted(key: str) -> Entry:
+    """An object that something else than a listing tells of."""
+    return Entry(key, "", datetime.min.replace(tzinfo=UTC), 0)
+
+
+def download(cloud: Cloud, stack: Stack, entry: Entry, file: Path) -> bool:
     """Write an object to `file`, piece by piece; False where there is none."""
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
         try:
-            body = cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"]
+            body = cloud.s3.get_object(**_where(stack, entry))["Body"]
         except cloud.s3.exceptions.NoSuchKey:
             return False
         with file.open("wb") as out:
             for piece in body.iter_chunks(_PIECE):
                 out.write(piece)
     return True
+
+
+def digest(cloud: Cloud, stack: Stack, key: str) -> tuple[str, int]:
+    """The SHA-256 (hex) of an object's bytes, and how many they are. Of none, where there is none."""
+    found, size = hashlib.sha256(), 0
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
+        try:
+            for piece in cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].iter_chunks(_PIECE):
+                found.update(piece)
+                size += len(piece)
+        except cloud.s3.exceptions.NoSuchKey:
+            pass
+    return found.hexdigest(), size
+
+
+def file_digest(file: Path) -> str:
+    """The SHA-256 (hex) of a file."""
+    with file.open("rb") as body:
+        return hashlib.file_digest(body, "sha256").hexdigest()
 
 
 def is_compacted(key: str) -> bool:
@@ -156,7 +198,3 @@ def lines_in(key: str) -> int:
 def compacted_of(key: str) -> str:
     """The prefix of the compacted objects for the hour that `key`, of an object under an hour, lies in."""
     return f"{COMPACTED}/{key.partition('/')[2].rpartition('/')[0]}/"
-
-
-def _nothing(cloud: Cloud, stack: Stack, key: str) -> bytes:
-    return b""

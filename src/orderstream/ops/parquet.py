@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 # Where a line lay before it came into a Parquet file: readers show that place, and items name it.
 PLACES = {"places": "STRUCT(key VARCHAR, line INTEGER, written TIMESTAMPTZ)[]"}
 
-# Between a record of one byte and one of Kinesis's largest, 10 MiB, which JSON makes longer.
-_LONGEST_LINE = 64 * 1024 * 1024
+# DuckDB keeps several buffers for JSON, each of twice the longest line that it is told of. Kinesis's largest
+# record, 10 MiB, can be a line of 60 MB: so it is told what there is, and given room for it.
+_MEMORY = 512 * 1024 * 1024
+_LONG_LINE = 16 * 1024 * 1024
+_BUFFERS = 16
 _ROWS_AT_A_TIME = 1000
 _ENCODER = msgspec.json.Encoder()
 
@@ -48,15 +51,18 @@ class Placed(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def database() -> Iterator[DuckDBPyConnection]:
-    """An empty DuckDB in UTC, that spills to disk what does not fit in half a gigabyte."""
+def database(longest_line: int = 0) -> Iterator[DuckDBPyConnection]:
+    """An empty DuckDB in UTC, that spills to disk what does not fit in half a gigabyte.
+
+    It gets more where JSON has a very long line (bytes).
+    """
     # Imported only now: it takes longer than all else that a verb such as `orders get` imports.
     import duckdb
 
     with TemporaryDirectory(prefix="orderstream-sql-") as folder:
         config: dict[str, Any] = {
             "temp_directory": folder,
-            "memory_limit": "512MB",
+            "memory_limit": f"{_MEMORY + _BUFFERS * max(0, longest_line - _LONG_LINE)}B",
             "threads": 2,
             # Extensions would be downloaded; all that is used here is built in.
             "autoinstall_known_extensions": False,
@@ -82,14 +88,15 @@ def write_rows(
             f" FROM ({read}) GROUP BY {others}"
         )
     lines = file.with_suffix(".ndjson")
+    longest = 0
     try:
         with lines.open("wb") as out:
             for row in rows:
-                out.write(_ENCODER.encode(row) + b"\n")
-        with database() as sql:
+                longest = max(longest, out.write(_ENCODER.encode(row) + b"\n"))
+        with database(longest) as sql:
             (count,) = sql.execute(
                 f"COPY ({read} ORDER BY {by}) TO '{_quoted(file)}' (FORMAT parquet, COMPRESSION zstd)",
-                [str(lines), types, _LONGEST_LINE],
+                [str(lines), types, max(longest, _LONG_LINE)],
             ).fetchone() or (0,)
     finally:
         lines.unlink(missing_ok=True)
@@ -127,6 +134,14 @@ def with_text(file: Path, text: str) -> Iterator[Placed]:
         f"SELECT place, {_LINE} FROM (SELECT *, unnest(places) AS place FROM read_parquet(?)"
         " WHERE order_id = ? OR event_id = ? OR contains(raw, ?)) ORDER BY place.key, place.line",
         [str(file), text, text, text],
+    )
+
+
+def of_customer(file: Path, customer_id: str) -> Iterator[Placed]:
+    """The lines that can be of a customer, each once: their orders, and all that are no order."""
+    return _read(
+        f"SELECT places[1], {_LINE} FROM read_parquet(?) WHERE customer_id = ? OR customer_id IS NULL",
+        [str(file), customer_id],
     )
 
 

@@ -99,7 +99,7 @@ class Processing:
 
 
 def settings_of(cloud: Cloud, stack: Stack) -> Settings:
-    """The settings of the stack's function, as it reads them itself. Raises CloudError."""
+    """The settings of the deployed function."""
     with cloud_errors(f"cannot read the settings of {stack.function}"):
         found = cloud.lambda_.get_function_configuration(FunctionName=stack.function)
     return from_environment(found["Environment"]["Variables"])

@@ -69,11 +69,11 @@ def compacted(cloud: Cloud, stack: Stack, entry: Entry) -> Iterator[tuple[Entry,
     """A compacted object as a file, which is there until the next step; if it is gone, its successors."""
     with TemporaryDirectory(prefix="orderstream-compacted-") as folder:
         file = Path(folder) / "lines.parquet"
-        if bucket.download(cloud, stack, entry.key, file):
+        if bucket.download(cloud, stack, entry, file):
             yield entry, file
             return
         for other in bucket.listed(cloud, stack, entry.key.rpartition("/")[0] + "/"):
-            if other.key != entry.key and bucket.download(cloud, stack, other.key, file):
+            if other.key != entry.key and bucket.download(cloud, stack, other, file):
                 yield other, file
 
 

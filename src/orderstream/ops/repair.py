@@ -11,7 +11,7 @@ from orderstream.domain.identity import hour_prefix
 from orderstream.domain.values import instant, utc_text
 from orderstream.ops import bucket, reading, stream
 from orderstream.ops.books import Books
-from orderstream.ops.bucket import COMPACTED, Entry, Span
+from orderstream.ops.bucket import COMPACTED, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.parquet import Placed
 from orderstream.ops.processing import Done, Processing, There, record_of
@@ -51,7 +51,7 @@ def repair(
                 compacted.setdefault(hour, {})[event_id] = key
             continue
         # Damage was noted when the books were filled, and what comes before it can be mended.
-        lines = _undamaged(reading.placed(stack, Entry(key, "", settled, len(body)), body), key)
+        lines = _undamaged(reading.placed(stack, bucket.unlisted(key), body), key)
         there = There(dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
         progress("missing records mended", processing.done.stored + processing.done.quarantined)

@@ -17,6 +17,7 @@ from orderstream.pipeline.lines import Line, raw_of
 # SQL's largest numbers are shorter than DynamoDB's: what does not fit without a loss is null, and in `raw`.
 SCALE = 10
 _WHOLE_DIGITS = 38 - SCALE
+_TOO_LARGE = 10**38
 
 _TYPES = {str: "VARCHAR", Decimal: f"DECIMAL(38,{SCALE})", int: "DECIMAL(38,0)", datetime: "TIMESTAMPTZ"}
 
@@ -88,7 +89,9 @@ def _plain(value: Any) -> Any:
         return f"{value:f}" if _fits(value) else None
     if isinstance(value, datetime):
         return utc_text(value)
-    return str(value) if isinstance(value, int) else value
+    if isinstance(value, int):
+        return str(value) if abs(value) < _TOO_LARGE else None
+    return value
 
 
 def _fits(number: Decimal) -> bool:

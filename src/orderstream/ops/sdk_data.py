@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# What a client is made of: its operations, and where its endpoints are.
-_NEEDED = ("service-2", "endpoint-rule-set-1")
+# What a client is made of: its operations, where its endpoints are, and how it turns pages.
+_NEEDED = ("service-2", "endpoint-rule-set-1", "paginators-1")
 
 
 def trim(data: Path, calls: Mapping[str, Sequence[str]]) -> None:

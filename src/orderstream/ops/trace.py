@@ -18,6 +18,7 @@ from orderstream.ops import bucket, reading, stream
 from orderstream.ops.bucket import ALWAYS, COMPACTED, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.deliveries import Delivery, Place, deliveries
+from orderstream.ops.erased import erased_in_hour
 from orderstream.ops.failures import DONE, PREFIX, Failure, done_marks, entries_of, failed_objects, records_in
 from orderstream.ops.notes import Note, notes_of_order
 from orderstream.ops.query import Item, get_order
@@ -33,7 +34,8 @@ class Step(msgspec.Struct, frozen=True):
     """Something that happened: `at` (UTC text; None where nobody knows), `what`, to which event, where.
 
     What: dated (by the shop), arrived, archived, delivered, undone (delivered, and reported as not done),
-    stored, duplicate, quarantined, resubmitted, given up (by AWS), redriven, open (none of these yet).
+    stored, duplicate, quarantined, resubmitted, given up (by AWS), redriven, erased (by `orders forget`) or
+    open (none of these yet).
     """
 
     at: str | None
@@ -98,7 +100,11 @@ def trace(
     marks = {entry.key.removeprefix(DONE): entry.modified for entry in done_marks(cloud, stack)}
     delivered = deliveries(cloud, stack, map(_place, events.values()))
     steps = [
-        step for event in events.values() for step in _steps(event, item, delivered[_place(event)], marks)
+        step
+        for event in events.values()
+        for step in _steps(
+            event, item, delivered[_place(event)], marks, is_erased=_is_erased(cloud, stack, event)
+        )
     ]
     steps += [_resubmitted(note) for note in notes]
     return Story(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")))
@@ -200,7 +206,12 @@ def _place(event: _Event) -> Place:
 
 
 def _steps(
-    event: _Event, item: Item | None, delivered: list[Delivery], marks: dict[str, datetime]
+    event: _Event,
+    item: Item | None,
+    delivered: list[Delivery],
+    marks: dict[str, datetime],
+    *,
+    is_erased: bool,
 ) -> Iterator[Step]:
     if event.dated:
         yield Step(utc_text(event.dated), "dated", event.id)
@@ -216,10 +227,15 @@ def _steps(
         yield Step(utc_text(failure.at), "given up", event.id, failure.place, failure.condition)
         if failure.place in marks:
             yield Step(utc_text(marks[failure.place]), "redriven", event.id, DONE + failure.place)
-    yield _fate(event, item, delivered)
+    yield _fate(event, item, delivered, is_erased=is_erased)
 
 
-def _fate(event: _Event, item: Item | None, delivered: list[Delivery]) -> Step:
+def _is_erased(cloud: Cloud, stack: Stack, event: _Event) -> bool:
+    """Whether it was erased on purpose: then only the stream has it, for as long as it keeps records."""
+    return not event.archived and event.id in erased_in_hour(cloud, stack, instant(event.arrived_at))
+
+
+def _fate(event: _Event, item: Item | None, delivered: list[Delivery], *, is_erased: bool) -> Step:
     done = next((utc_text(delivery.at) for delivery in delivered if delivery.done), None)
     if item and item["EventID"] == event.id:
         return Step(done, "stored", event.id, "", f"order {item['OrderID']}")
@@ -229,6 +245,8 @@ def _fate(event: _Event, item: Item | None, delivered: list[Delivery]) -> Step:
         key, number, line = event.quarantined
         why = "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
         return Step(line.attempt.get("at"), "quarantined", event.id, f"{key} line {number}", why)
+    if is_erased:
+        return Step(None, "erased", event.id)
     return Step(None, "open", event.id)
 
 

@@ -13,6 +13,7 @@ from orderstream.ops import bucket, reading, stream
 from orderstream.ops.books import Books, Discrepancy
 from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.erased import erased_events
 from orderstream.ops.failures import entries_of, records_in, waiting_objects
 from orderstream.ops.processing import Done
 from orderstream.ops.reading import Opened
@@ -45,6 +46,7 @@ class Counts:
     conflicts: int
     invalid: int
     given_up: int
+    erased: int
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
     read_archive(books, cloud, stack, span, progress=progress)
     read_items(books, cloud, stack, progress=progress)
     read_quarantine(books, cloud, stack, span, progress=progress)
+    books.enter_erased(erased_events(cloud, stack, span))
     for key, arrived_at in books.unread(*_bounds(span)):
         # Written since the archive was read, by a batch of another time, or not there at all.
         try:
@@ -158,6 +161,7 @@ def judge(books: Books, span: Span, settled: datetime) -> Report:
         conflicts=fates.get("conflict", 0),
         invalid=fates.get("invalid", 0),
         given_up=fates.get("given_up", 0),
+        erased=fates.get("erased", 0),
     )
     return Report(counts, on_their_way, tuple(found))
 

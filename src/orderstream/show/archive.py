@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.markup import escape
 from rich.table import Table
 
 from orderstream.domain.values import utc_text
-from orderstream.show.console import err, out, print_json, problem
+from orderstream.show.console import err, out, print_json, problem, step
 
 if TYPE_CHECKING:
+    from orderstream.archive.audit import Audit
+    from orderstream.archive.manifests import Head
     from orderstream.archive.plan import Plan
+    from orderstream.archive.receipt import Receipt, Stamped
     from orderstream.archive.replay import Replayed, Selection
+    from orderstream.archive.upkeep import Kept
 
 
 def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> None:
@@ -46,8 +52,6 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return
-    table = Table("event", "count")
-    table.columns[1].justify = "right"
     rows = {
         "read": done.read,
         "the same in another object": done.again,
@@ -57,7 +61,140 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
         "no order or a conflict, in quarantine": done.refused,
         "failed": done.failed,
     }
-    for name, count in rows.items():
-        if count or name == "read":
-            table.add_row(name, f"{count:,}")
+    out.print(_counts("event", {name: count for name, count in rows.items() if count or name == "read"}))
+
+
+def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
+    """The hours that would be compacted: objects and their bytes."""
+    if as_json:
+        print_json([{"hour": hour, "objects": objects, "bytes": size} for hour, objects, size in hours])
+        return
+    table = _counted("hour", "objects", "bytes")
+    for hour, objects, size in hours:
+        table.add_row(hour, f"{objects:,}", f"{size:,}")
+    table.add_section()
+    total = (sum(objects for _, objects, _ in hours), sum(size for _, _, size in hours))
+    table.add_row(f"{len(hours)} hours", *(f"{one:,}" for one in total))
     out.print(table)
+
+
+def kept(done: Kept, *, as_json: bool) -> None:
+    """What was sealed and compacted."""
+    for key in done.late:
+        problem(
+            f"{key} came after its hour or a later one was sealed, with unknown records: it is not sealed"
+        )
+    for what in done.problems:
+        problem(what)
+    if as_json:
+        print_json(asdict(done) | {"head": _head(done.head)})
+        return
+    out.print(f"{len(done.sealed):,} hours sealed, {len(done.compacted):,} compacted")
+    if done.compacted:
+        table = _counted("hour", "lines", "objects", "bytes", "bytes after")
+        for one in done.compacted:
+            table.add_row(one.hour, *_numbers(one.lines, one.objects, one.bytes, one.bytes_after))
+        table.add_section()
+        names = ("lines", "objects", "bytes", "bytes_after")
+        table.add_row(
+            "all", *_numbers(*(sum(getattr(one, name) for one in done.compacted) for name in names))
+        )
+        out.print(table)
+    _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
+
+
+def audited(done: Audit, *, as_json: bool) -> None:
+    """What was looked at, and what was found."""
+    if as_json:
+        print_json(asdict(done) | {"head": _head(done.head)})
+        return
+    rows = {
+        "manifests": done.manifests,
+        "hours sealed": done.hours,
+        "objects hashed": done.objects,
+        "bytes hashed": done.bytes,
+        "objects delivered again, with nothing new": done.repeated,
+        "objects of hours that are not sealed yet": done.unsealed,
+        "objects removed by the lifecycle rules": done.expired,
+        "findings": len(done.findings),
+    }
+    out.print(_counts("what", rows))
+    if done.findings:
+        found = Table("kind", "object", "what is wrong")
+        for finding in done.findings:
+            found.add_row(finding.kind, escape(finding.key), escape(finding.detail))
+        out.print(found)
+    _print_head(done.head, "nothing is sealed yet: orders archive seal")
+
+
+def erasure_plan(found: Receipt, *, as_json: bool) -> None:
+    """What there is of a customer."""
+    if as_json:
+        print_json(msgspec.structs.asdict(found))
+        return
+    err.print(_erasure(found))
+    _problems(found)
+
+
+def erased(stamped: Stamped, *, as_json: bool) -> None:
+    """The receipt of an erasure. As JSON it is what the audit takes."""
+    receipt = stamped.receipt
+    _problems(receipt)
+    if as_json:
+        print_json(stamped)
+        return
+    out.print(_erasure(receipt))
+    out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}", soft_wrap=True)
+    step(f"the stream has the records until {receipt.on_stream_until}; backups of the table go by themselves")
+
+
+def _erasure(receipt: Receipt) -> Table:
+    rows = {
+        "items of the table": receipt.items,
+        "records in archive and quarantine": receipt.records,
+        "objects with them": receipt.objects,
+        "records that AWS gave up": receipt.failed,
+        "notes about records put back": receipt.notes,
+        "old versions of objects": receipt.versions,
+        f"old versions locked until {receipt.locked_until}": receipt.locked,
+    }
+    shown = {name: count for name, count in rows.items() if count or "locked" not in name}
+    return _counts("of the customer", shown)
+
+
+def _problems(receipt: Receipt) -> None:
+    for what in receipt.problems:
+        problem(what)
+    if receipt.locked:
+        problem(
+            f"Object Lock keeps {receipt.locked} old versions until {receipt.locked_until}: erase again then"
+        )
+
+
+def _counted(*columns: str) -> Table:
+    table = Table(*columns)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def _counts(of: str, rows: Mapping[str, int]) -> Table:
+    table = _counted(of, "count")
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    return table
+
+
+def _numbers(*numbers: int) -> list[str]:
+    return [f"{number:,}" for number in numbers]
+
+
+def _head(head: Head | None) -> str | None:
+    return f"{head.number}:{head.sha256}" if head and head.number else None
+
+
+def _print_head(head: Head | None, otherwise: str) -> None:
+    if found := _head(head):
+        out.print(f"head {found}", soft_wrap=True, highlight=False)
+    else:
+        step(otherwise)

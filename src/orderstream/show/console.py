@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -23,9 +23,6 @@ from rich.progress import (
 )
 
 from orderstream.errors import OrderstreamError
-
-if TYPE_CHECKING:
-    pass
 
 out = Console()
 err = Console(stderr=True, highlight=False)
@@ -106,5 +103,22 @@ def reading() -> Iterator[Callable[[str, int], None]]:
             told = time.monotonic()
 
     with bar(TextColumn("{task.completed:,.0f} {task.description}")) as progress:
+        task = progress.add_task("", total=None)
+        yield update
+
+
+@contextmanager
+def working() -> Iterator[Callable[[str, str], None]]:
+    """A running line of what is done to what; the block calls what it gets with both."""
+    told = time.monotonic()
+
+    def update(doing: str, what: str) -> None:
+        nonlocal told
+        progress.update(task, description=f"{doing} {what}")
+        if not err.is_terminal and time.monotonic() - told > LOG_EVERY_SECONDS:
+            step(f"{doing} {what}")
+            told = time.monotonic()
+
+    with bar(TextColumn("{task.description}")) as progress:
         task = progress.add_task("", total=None)
         yield update

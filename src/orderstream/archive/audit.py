@@ -1,0 +1,185 @@
+"""Audit: the archive held against its manifests. What was altered, removed or inserted is named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from orderstream.archive.expected import Expected, expiry_days, touches
+from orderstream.archive.manifests import NOTHING, Chain, Head, Manifest, digest, hour_text, links, parsed
+from orderstream.archive.receipt import Stamped
+from orderstream.archive.seal import begins_of, unknown
+from orderstream.domain.identity import hour_of
+from orderstream.domain.values import instant
+from orderstream.errors import DamagedError
+from orderstream.ops import bucket, reading
+from orderstream.ops.bucket import ALWAYS, Entry, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Stack
+
+Progress = Callable[[str, int], None]
+
+# The archive may be compacted while it is looked at: then it is looked at again.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it was sealed: its `kind`, the object or manifest, and what is wrong.
+
+    Kinds: altered, removed, inserted, broken_chain, no_receipt.
+    """
+
+    kind: str
+    key: str
+    detail: str
+
+
+@dataclass
+class Audit:
+    """What was looked at, and what was found.
+
+    `repeated` objects came after their hour was sealed and hold nothing new; `unsealed` ones are of hours
+    that are not sealed yet; `expired` ones the bucket's lifecycle rules have removed. `head` is what to note
+    elsewhere: a later audit can be asked whether it is still there.
+    """
+
+    manifests: int = 0
+    hours: int = 0
+    objects: int = 0
+    bytes: int = 0
+    repeated: int = 0
+    unsealed: int = 0
+    expired: int = 0
+    head: Head | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+def audit(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span = ALWAYS,
+    *,
+    noted: Head | None = None,
+    receipt: Stamped | None = None,
+    progress: Progress = lambda what, done: None,
+) -> Audit:
+    """Read the chain, and every object of the hours that `span` touches, and hash it.
+
+    `noted` is a head that was noted before, `receipt` that of an erasure: both must be in the chain.
+    `progress` hears what is read and how much of it so far.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        found = _audit(cloud, stack, span, noted, receipt, progress)
+        if not found.findings or (found.head or Head(0, NOTHING)) == Chain(cloud, stack).head:
+            return found
+    return _audit(cloud, stack, span, noted, receipt, progress)
+
+
+def _audit(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span,
+    noted: Head | None,
+    receipt: Stamped | None,
+    progress: Progress,
+) -> Audit:
+    found = Audit()
+    with Expected() as expected:
+        _read_chain(cloud, stack, expected, noted, receipt, found, progress)
+        expected.restrict(span)
+        found.hours = expected.hours
+        late: dict[str, list[Entry]] = {}
+        for entry, hour, sha256, size in _objects(cloud, stack, span):
+            found.objects += 1
+            found.bytes += size
+            progress("objects", found.objects)
+            was = expected.take(entry.key)
+            if was is not None and was != sha256:
+                detail = f"its SHA-256 was {was} when it was sealed, and is {sha256}"
+                found.findings.append(Finding("altered", entry.key, detail))
+            elif was is None and hour <= expected.last_hour:
+                late.setdefault(hour, []).append(entry)
+            elif was is None:
+                found.unsealed += 1
+        for key, was_there in expected.left(expiry_days(cloud, stack)):
+            if was_there:
+                found.findings.append(Finding("removed", key, "was sealed, and is not there any more"))
+            else:
+                found.expired += 1
+        for hour, entries in late.items():
+            unexplained = unknown(cloud, stack, expected.of_hour(hour), entries)
+            found.repeated += len(entries) - len(unexplained)
+            for key in unexplained:
+                detail = f"is in no manifest, and its hour {hour} was sealed without it"
+                found.findings.append(Finding("inserted", key, detail))
+    return found
+
+
+def _read_chain(
+    cloud: Cloud,
+    stack: Stack,
+    expected: Expected,
+    noted: Head | None,
+    receipt: Stamped | None,
+    found: Audit,
+    progress: Progress,
+) -> None:
+    """Follow the chain from its beginning; what its last manifests say is expected."""
+    before = Head(0, NOTHING)
+    is_noted, is_stamped = noted is None, receipt is None
+    entries = (bucket.unlisted(link.key) for link in links(cloud, stack))
+    for entry, body in bucket.bodies(cloud, stack, entries):
+        try:
+            manifest = parsed(stack, entry.key, body)
+        except DamagedError as error:
+            found.findings.append(Finding("broken_chain", entry.key, error.message))
+            continue
+        if manifest.number != before.number + 1:
+            detail = f"follows number {before.number}: what was between is not there"
+            found.findings.append(Finding("broken_chain", entry.key, detail))
+        elif manifest.previous != before.sha256:
+            detail = f"was made after another manifest {before.number} than the one that is there"
+            found.findings.append(Finding("broken_chain", entry.key, detail))
+        before = Head(manifest.number, digest(body))
+        is_noted = is_noted or before == noted
+        is_stamped = is_stamped or _is_stamp(manifest, before, receipt)
+        expected.enter(manifest)
+        found.manifests += 1
+        progress("manifests", found.manifests)
+    found.head = before if before.number else None
+    if noted and not is_noted:
+        detail = f"the head {noted.number}:{noted.sha256} that was noted is not in the chain"
+        found.findings.append(Finding("broken_chain", f"number {noted.number}", detail))
+    if receipt and not is_stamped:
+        detail = f"no manifest {receipt.manifest}:{receipt.sha256} has the hash of this receipt"
+        found.findings.append(Finding("no_receipt", receipt.receipt.id, detail))
+
+
+def _is_stamp(manifest: Manifest, place: Head, receipt: Stamped | None) -> bool:
+    """Whether this is the manifest that was made with the receipt."""
+    return (
+        receipt is not None
+        and place == Head(receipt.manifest, receipt.sha256)
+        and (manifest.act, manifest.note) == ("erasure", receipt.receipt.sha256)
+    )
+
+
+def _objects(cloud: Cloud, stack: Stack, span: Span) -> Iterator[tuple[Entry, str, str, int]]:
+    """Every object of the hours of `span`, with its hour, SHA-256 and size."""
+    for prefix in ("orders", bucket.COMPACTED, "quarantine"):
+        for entry, body in bucket.bodies(cloud, stack, bucket.hourly(cloud, stack, prefix, span)):
+            hour = hour_text(begins_of(entry.key))
+            if bucket.is_compacted(entry.key):
+                yield entry, hour, *bucket.digest(cloud, stack, entry.key)
+            else:
+                yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)
+    for entry, body in bucket.bodies(cloud, stack, bucket.single(cloud, stack, span)):
+        try:
+            arrived_at = instant(next(reading.placed(stack, entry, body)).line.arrived_at)
+        except (DamagedError, StopIteration):
+            arrived_at = entry.modified
+        hour = hour_text(hour_of(arrived_at))
+        if touches(span, hour):
+            yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)

@@ -1,0 +1,170 @@
+"""Compaction: the many small objects of an hour become one Parquet file, and no reader sees a difference."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from orderstream.archive.lease import Lease
+from orderstream.archive.manifests import Chain, Manifest, Sealed, hour_of_text
+from orderstream.domain.identity import hour_prefix
+from orderstream.errors import DamagedError
+from orderstream.ops import bucket, parquet, reading
+from orderstream.ops.bucket import COMPACTED, Entry
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.parquet import Placed
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import raw_of
+
+_DELETED_AT_A_TIME = 1000
+_MODULUS = 1 << 128
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What became of an hour: so many objects of so many bytes, now one of so many."""
+
+    hour: str
+    objects: int
+    bytes: int
+    lines: int
+    key: str
+    bytes_after: int
+
+
+class _Tally:
+    """What lines there are and where they lie, however they are ordered: equal tallies are equal sets."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.sum = 0
+
+    def counted(self, lines: Iterator[Placed]) -> Iterator[Placed]:
+        """The lines, each counted as it goes by."""
+        for one in lines:
+            line = one.line
+            what = (one.key, str(one.number), line.event_id, line.partition_key, line.arrived_at)
+            text = "\n".join((*what, line.order_id or "")).encode()
+            mark = hashlib.blake2b(text + b"\n" + raw_of(line), digest_size=16).digest()
+            self.sum = (self.sum + int.from_bytes(mark)) % _MODULUS
+            self.lines += 1
+            yield one
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Tally) and (self.lines, self.sum) == (other.lines, other.sum)
+
+
+def sources(manifest: Manifest) -> list[Sealed]:
+    """The objects of a sealed hour that compaction would make one of; none where they are one already."""
+    found = [one for one in manifest.objects if not one.key.startswith("quarantine/")]
+    return found if len(found) > 1 else []
+
+
+def compact(
+    cloud: Cloud, stack: Stack, chain: Chain, lease: Lease, manifest: Manifest, *, currency: str
+) -> Compacted | None:
+    """Compact the hour of its last `manifest`; None where there is nothing to do.
+
+    The new object is written and read again, then a manifest names it, and only then the old ones go: so
+    broken off anywhere, it loses nothing and can be done again. Raises DamagedError, and leaves the hour
+    as it is, where an object is not what was sealed.
+    """
+    old = sources(manifest)
+    if not old:
+        return None
+    with TemporaryDirectory(prefix="orderstream-compact-") as folder:
+        file = Path(folder) / "new.parquet"
+        tally = _Tally()
+        rows = parquet.write(file, tally.counted(_lines(cloud, stack, old, Path(folder))), currency)
+        new = written(cloud, stack, lease, hour_of_text(manifest.hour), file, rows)
+        _read_back(cloud, stack, new, Path(folder) / "back.parquet", tally)
+    kept = [one for one in manifest.objects if one not in old]
+    chain.append(manifest.hour, "compacted", [*kept, new])
+    lease.check()
+    delete(cloud, stack, [one.key for one in old if one.key != new.key])
+    return Compacted(manifest.hour, len(old), sum(one.size for one in old), rows, new.key, new.size)
+
+
+def written(cloud: Cloud, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int) -> Sealed:
+    """The file as the compacted object of an hour. S3 takes it only with the SHA-256 that it has here."""
+    sha256 = bucket.file_digest(file)
+    size = file.stat().st_size
+    key = f"{hour_prefix(COMPACTED, hour)}/{rows}-{sha256[:16]}.parquet"
+    lease.check()
+    with cloud_errors(f"cannot write s3://{stack.bucket}/{key}"), file.open("rb") as body:
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, ChecksumSHA256=checksum)
+    return Sealed(key, sha256, size, rows)
+
+
+def delete(cloud: Cloud, stack: Stack, keys: Sequence[str]) -> None:
+    """Delete objects. Raises CloudError where S3 refuses one."""
+    for begin in range(0, len(keys), _DELETED_AT_A_TIME):
+        some = keys[begin : begin + _DELETED_AT_A_TIME]
+        with cloud_errors(f"cannot delete objects of s3://{stack.bucket}"):
+            answer = cloud.s3.delete_objects(
+                Bucket=stack.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+            )
+        for error in answer.get("Errors", []):
+            raise DamagedError(f"cannot delete s3://{stack.bucket}/{error['Key']}: {error['Message']}")
+
+
+def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> Iterator[Placed]:
+    """The lines of the objects, each in its place once."""
+    files: dict[str, Path] = {}
+    for number, one in enumerate(one for one in old if bucket.is_compacted(one.key)):
+        file = folder / f"{number}.parquet"
+        if not bucket.download(cloud, stack, bucket.unlisted(one.key), file):
+            raise _changed(stack, one, "is gone")
+        if bucket.file_digest(file) != one.sha256:
+            raise _changed(stack, one, "was altered")
+        for line in reading.guarded(stack, one.key, parquet.by_place(file)):
+            files[line.key] = file
+            yield line
+    plain = {one.key: one for one in old if not bucket.is_compacted(one.key)}
+    for entry, body in bucket.bodies(cloud, stack, map(bucket.unlisted, list(plain))):
+        one = plain.pop(entry.key)
+        if hashlib.sha256(body).hexdigest() != one.sha256:
+            raise _changed(stack, one, "was altered")
+        # One that a compaction which was broken off has left is in its Parquet file already.
+        if entry.key not in files or not _is_in(files[entry.key], stack, entry, body):
+            yield from reading.placed(stack, entry, body)
+    for one in plain.values():
+        raise _changed(stack, one, "is gone")
+
+
+def _is_in(file: Path, stack: Stack, entry: Entry, body: bytes) -> bool:
+    here, there = _Tally(), _Tally()
+    for tally, lines in (
+        (here, reading.placed(stack, entry, body)),
+        (there, parquet.by_place(file, key=entry.key)),
+    ):
+        for _ in tally.counted(lines):
+            pass
+    return here == there
+
+
+def _read_back(cloud: Cloud, stack: Stack, new: Sealed, file: Path, tally: _Tally) -> None:
+    """See that what was written is there, and all of it."""
+    is_there = bucket.download(cloud, stack, bucket.unlisted(new.key), file)
+    found = _Tally()
+    if is_there and bucket.file_digest(file) == new.sha256:
+        for _ in found.counted(reading.guarded(stack, new.key, parquet.by_place(file))):
+            pass
+    if found != tally:
+        raise DamagedError(
+            f"s3://{stack.bucket}/{new.key} has {found.lines} lines and should have {tally.lines}",
+            hint="nothing was removed; please report it",
+        )
+
+
+def _changed(stack: Stack, one: Sealed, what: str) -> DamagedError:
+    return DamagedError(
+        f"s3://{stack.bucket}/{one.key} {what} since it was sealed: its hour stays as it is",
+        hint="orders archive audit tells what else is not as it was",
+    )

@@ -1,0 +1,54 @@
+"""The items of one customer: found by the index or, where there is none, in the whole table; and deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.concurrency import MOST_THREADS
+
+
+def order_ids_of(cloud: Cloud, stack: Stack, customer_id: str) -> Iterator[str]:
+    """The ids of a customer's orders in the table."""
+    request: dict[str, Any] = {
+        "TableName": stack.table,
+        "ProjectionExpression": "OrderID",
+        "ExpressionAttributeValues": {":customer": {"S": customer_id}},
+    }
+    if stack.customer_index:
+        pages = cloud.dynamodb.get_paginator("query").paginate(
+            IndexName=stack.customer_index, KeyConditionExpression="CustomerID = :customer", **request
+        )
+    else:
+        pages = cloud.dynamodb.get_paginator("scan").paginate(
+            FilterExpression="CustomerID = :customer", ConsistentRead=True, **request
+        )
+    with cloud_errors(f"cannot read table {stack.table}"):
+        for page in pages:
+            for item in page["Items"]:
+                yield item["OrderID"]["S"]
+
+
+def delete_items(cloud: Cloud, stack: Stack, customer_id: str, order_ids: Iterable[str]) -> int:
+    """Delete the orders that are of this customer; returns how many were."""
+    # Made here, because clients are made on first use, and that is not safe in several threads at once.
+    client = cloud.dynamodb
+
+    def delete(order_id: str) -> bool:
+        with cloud_errors(f"cannot delete an order of table {stack.table}"):
+            try:
+                client.delete_item(
+                    TableName=stack.table,
+                    Key={"OrderID": {"S": order_id}},
+                    ConditionExpression="CustomerID = :customer",
+                    ExpressionAttributeValues={":customer": {"S": customer_id}},
+                )
+            except client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
+
+    with ThreadPoolExecutor(MOST_THREADS) as threads:
+        return sum(threads.map(delete, order_ids))

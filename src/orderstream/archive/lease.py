@@ -1,0 +1,112 @@
+"""The archive's lease: one at a time may compact, seal or erase, wherever it runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from orderstream.domain.values import instant, utc_text
+from orderstream.errors import CloudError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+
+KEY = "locks/archive.json"
+# Who was killed is waited for so long; who lives says so three times within it.
+VALID_FOR = timedelta(seconds=60)
+
+
+class _Holder(msgspec.Struct):
+    who: str
+    until: str
+
+
+class Lease:
+    """Held inside a `with` block; raises CloudError on the way in while another holds it.
+
+    `doing` says what for. Call `check` before what must not be done by two.
+    """
+
+    def __init__(self, cloud: Cloud, stack: Stack, doing: str, *, valid_for: timedelta = VALID_FOR) -> None:
+        self._cloud = cloud
+        self._where: dict[str, Any] = {"Bucket": stack.bucket, "Key": KEY}
+        self._who = f"{doing} ({socket.gethostname()}, process {os.getpid()})"
+        self._valid_for = valid_for
+        self._etag = ""
+        self._until = datetime.min.replace(tzinfo=UTC)
+        self._ended = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        with cloud_errors("cannot take the archive's lease"):
+            try:
+                self._put(IfNoneMatch="*")
+            except ClientError as error:
+                if not _is_taken(error):
+                    raise
+                self._take_over()
+        self._heart.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._heart.join()
+        if self.is_held:
+            with cloud_errors("cannot give the archive's lease back"):
+                self._cloud.s3.delete_object(**self._where)
+
+    def check(self) -> None:
+        """Raises CloudError when the lease was lost: then another may be at work."""
+        if not self.is_held:
+            raise CloudError(
+                "the archive's lease was lost: S3 could not be reached for too long",
+                hint="nothing is lost; run the command again",
+            )
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nobody else can have it yet."""
+        return datetime.now(UTC) < self._until
+
+    def _take_over(self) -> None:
+        try:
+            answer = self._cloud.s3.get_object(**self._where)
+            holder = msgspec.json.decode(answer["Body"].read(), type=_Holder)
+            if instant(holder.until) < datetime.now(UTC):
+                self._put(IfMatch=answer["ETag"])
+                return
+        except self._cloud.s3.exceptions.NoSuchKey:
+            raise CloudError("the archive's lease was given back just now", hint="run it again") from None
+        except ClientError as error:
+            if not _is_taken(error):
+                raise
+        raise CloudError(
+            f"the archive is in use: {holder.who}",
+            hint=f"wait until it is done; if it was killed, its lease ends at {holder.until}",
+        )
+
+    def _put(self, **condition: Any) -> None:
+        until = datetime.now(UTC) + self._valid_for
+        body = msgspec.json.encode(_Holder(self._who, utc_text(until)))
+        self._etag = self._cloud.s3.put_object(**self._where, Body=body, **condition)["ETag"]
+        self._until = until
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._valid_for.total_seconds() / 3):
+            try:
+                self._put(IfMatch=self._etag)
+            except (ClientError, BotoCoreError):
+                # It may succeed the next time; until then the lease is what `check` says.
+                continue
+
+
+def _is_taken(error: ClientError) -> bool:
+    return error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict")

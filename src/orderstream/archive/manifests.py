@@ -1,0 +1,182 @@
+"""Manifests: what lies in the archive for each hour, each with the hash of the one before it.
+
+Whoever alters, removes or adds an object of a sealed hour is found out by `audit`; whoever makes a manifest
+fit it breaks the chain from there on. The chain is as strong as the place where its head is noted, or as
+Object Lock on the bucket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from orderstream.domain.values import utc_text
+from orderstream.errors import CloudError, DamagedError, InputError
+from orderstream.ops import bucket
+from orderstream.ops.bucket import Span
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+
+PREFIX = "manifests"
+# Stands before the first manifest.
+NOTHING = "0" * 64
+
+Act = Literal["sealed", "accepted", "compacted", "erased", "erasure"]
+
+_DIGITS = 10
+_NAME = re.compile(rf"{PREFIX}/([0-9]{{{_DIGITS}}})-(?:([0-9-]{{10}}T[0-9]{{2}})-)?([a-z]+)\.json")
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    """An object as it was sealed: its bytes by SHA-256 (hex), how many they are, and how many lines."""
+
+    key: str
+    sha256: str
+    size: int
+    lines: int
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """All objects of an hour (`2026-11-24T18`, of arrival, UTC), after `act` was done to it at `at`.
+
+    `previous` is the SHA-256 of the manifest before it. One of an erasure as a whole has no hour and no
+    objects; `note` says why, in the words of who did it.
+    """
+
+    number: int
+    previous: str
+    hour: str
+    at: str
+    act: Act
+    objects: list[Sealed]
+    note: str = ""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The last manifest of a chain: who has noted it somewhere else knows that nothing before it changed."""
+
+    number: int
+    sha256: str
+
+
+class Link(msgspec.Struct, frozen=True):
+    """What the name of a manifest tells about it."""
+
+    key: str
+    written: datetime
+    number: int
+    hour: str
+    act: str
+
+
+class Chain:
+    """The chain of a bucket, as it is now. Append to it only while holding the archive's lease."""
+
+    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._hours: dict[str, Link] = {}
+        self._sealed_at: dict[str, datetime] = {}
+        self._last = 0
+        self._head = NOTHING
+        link = None
+        for link in links(cloud, stack):
+            self._hours[link.hour] = link
+            self._sealed_at.setdefault(link.hour, link.written)
+        if link:
+            self._last = link.number
+            self._head = digest(read(cloud, stack, link.key))
+
+    @property
+    def head(self) -> Head:
+        """Its last manifest."""
+        return Head(self._last, self._head)
+
+    @property
+    def last_hour(self) -> str:
+        """The latest hour that was sealed; empty where none was."""
+        return max(self._hours, default="")
+
+    def of_hour(self, hour: str) -> Manifest | None:
+        """The last manifest of an hour; None where it was never sealed."""
+        link = self._hours.get(hour)
+        return parsed(self._stack, link.key, read(self._cloud, self._stack, link.key)) if link else None
+
+    def not_compacted(self, span: Span) -> list[str]:
+        """The hours in `span` to which something was done since they were compacted, if they were."""
+        first = hour_text(span.since) if span.since else ""
+        last = hour_text(span.until) if span.until else "~"
+        waiting = (link.hour for link in self._hours.values() if link.act != "compacted")
+        return sorted(hour for hour in waiting if hour and first <= hour < last)
+
+    def sealed_at(self, hour: str) -> datetime | None:
+        """When an hour was sealed first; None where it was not before this chain was looked at."""
+        return self._sealed_at.get(hour)
+
+    def append(self, hour: str, act: Act, objects: Iterable[Sealed], note: str = "") -> Manifest:
+        """Write the next manifest."""
+        found = sorted(objects, key=lambda one: one.key)
+        now = utc_text(datetime.now(UTC))
+        manifest = Manifest(self._last + 1, self._head, hour, now, act, found, note)
+        body = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
+        key = f"{PREFIX}/{manifest.number:0{_DIGITS}}-{hour + '-' if hour else ''}{act}.json"
+        with cloud_errors(f"cannot write s3://{self._stack.bucket}/{key}"):
+            self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=key, Body=body, IfNoneMatch="*")
+        self._last, self._head = manifest.number, digest(body)
+        self._hours[hour] = Link(key, datetime.now(UTC), manifest.number, hour, act)
+        return manifest
+
+
+def links(cloud: Cloud, stack: Stack) -> Iterator[Link]:
+    """Every manifest, in the order of their numbers."""
+    for entry in bucket.listed(cloud, stack, f"{PREFIX}/"):
+        name = _NAME.fullmatch(entry.key)
+        if name is None:
+            raise DamagedError(f"s3://{stack.bucket}/{entry.key} is no manifest")
+        yield Link(entry.key, entry.modified, int(name[1]), name[2] or "", name[3])
+
+
+def read(cloud: Cloud, stack: Stack, key: str) -> bytes:
+    """The bytes of a manifest."""
+    body = bucket.fetch(cloud, stack, key)
+    if body is None:
+        raise CloudError(f"s3://{stack.bucket}/{key} is gone since it was listed")
+    return body
+
+
+def parsed(stack: Stack, key: str, body: bytes) -> Manifest:
+    """The manifest in those bytes. Raises DamagedError."""
+    try:
+        return msgspec.json.decode(body, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise DamagedError(f"s3://{stack.bucket}/{key} is no manifest: {error}") from error
+
+
+def digest(body: bytes) -> str:
+    """SHA-256, hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def hour_text(hour: datetime) -> str:
+    """An hour (aware UTC) as manifests name it."""
+    return f"{hour:%Y-%m-%dT%H}"
+
+
+def hour_of_text(text: str) -> datetime:
+    """The hour that a manifest names, as aware UTC."""
+    return datetime.strptime(text, "%Y-%m-%dT%H").replace(tzinfo=UTC)
+
+
+def head_of(text: str) -> Head:
+    """A head as it was printed, NUMBER:SHA256. Raises InputError for anything else."""
+    number, _, sha256 = text.partition(":")
+    if not number.isdecimal() or not re.fullmatch("[0-9a-f]{64}", sha256):
+        raise InputError(
+            f"{text!r} is no head", hint="write NUMBER:SHA256, as orders archive audit prints it"
+        )
+    return Head(int(number), sha256)

@@ -1,0 +1,205 @@
+"""Sealing: the objects of an hour that is over are written into a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from itertools import groupby
+from types import TracebackType
+from typing import Self
+
+from orderstream.archive.manifests import Act, Chain, Manifest, Sealed, hour_text
+from orderstream.domain.identity import hour_of
+from orderstream.domain.values import instant
+from orderstream.errors import DamagedError
+from orderstream.ops import bucket, reading
+from orderstream.ops.bucket import COMPACTED, Entry, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.failures import PREFIX, entries_of, failed_objects, records_in
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import Line, raw_of
+
+_PREFIXES = ("orders", COMPACTED, "quarantine")
+_HOUR = timedelta(hours=1)
+_WEEK = timedelta(days=7)
+
+
+@dataclass
+class Hour:
+    """An hour of arrival with its objects, as they are listed now."""
+
+    begins: datetime
+    entries: list[Entry]
+
+    @property
+    def name(self) -> str:
+        """As manifests name it."""
+        return hour_text(self.begins)
+
+
+@dataclass
+class Outcome:
+    """What sealing an hour did: the manifest that holds now, and the `late` objects that are not in it.
+
+    Late are objects that came after the hour was sealed, with records that nobody knows.
+    """
+
+    hour: Hour
+    manifest: Manifest | None
+    is_new: bool = False
+    late: list[str] = field(default_factory=list)
+
+
+def hours(
+    cloud: Cloud, stack: Stack, chain: Chain, span: Span, *, is_patient: bool = False
+) -> Iterator[Hour]:
+    """The hours of `span` that have objects, earliest first; one that only begins in it is left out.
+
+    With `is_patient` so is the last one for a week: while nobody reads the stream, nothing tells that more of
+    that hour waits there, and nothing of a later hour is archived.
+
+    Objects of one order each are given with the hour in which it arrived, unless they were looked at when
+    the hour in which they were written was sealed.
+    """
+    listings: list[Iterable[tuple[datetime, Entry]]] = [
+        ((begins_of(entry.key), entry) for entry in bucket.hourly(cloud, stack, prefix, span))
+        for prefix in _PREFIXES
+    ]
+    with _Singles() as singles:
+        new = (one for one in bucket.single(cloud, stack, span) if not _was_looked_at(chain, one))
+        singles.enter(cloud, stack, new)
+        waiting: Hour | None = None
+        for begins, found in groupby(merge(*listings, singles, key=_first), _first):
+            if waiting:
+                yield waiting
+            waiting = None
+            if span.until is None or begins + _HOUR <= span.until:
+                waiting = Hour(begins, [entry for _, entry in found])
+        if waiting and (not is_patient or waiting.begins + _WEEK < datetime.now(UTC)):
+            yield waiting
+
+
+def seal(cloud: Cloud, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> Outcome:
+    """Seal an hour, or what came to it since. What comes late must be known.
+
+    Late is what came to an hour that was sealed, or lies before one that was. It is known where the hour's
+    sealed objects, or batches that AWS gave up delivering, have the same records: it was delivered again.
+    With `accept` it is sealed all the same, and the manifest says so.
+    """
+    manifest = chain.of_hour(hour.name)
+    sealed = {one.key: one for one in manifest.objects} if manifest else {}
+    new = [entry for entry in hour.entries if entry.key not in sealed]
+    if not new:
+        return Outcome(hour, manifest)
+    is_late = manifest is not None or hour.name < chain.last_hour
+    late = unknown(cloud, stack, sealed, new) if is_late and not accept else []
+    known = [entry for entry in new if entry.key not in late]
+    if known:
+        act: Act = "accepted" if is_late and accept else "sealed"
+        objects = [*sealed.values(), *sealed_from(cloud, stack, known)]
+        manifest = chain.append(hour.name, act, objects)
+    return Outcome(hour, manifest, bool(known), late)
+
+
+def sealed_from(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Sealed]:
+    """The objects as they are now. Where lines cannot be read there are none."""
+    for entry, body in bucket.bodies(cloud, stack, entries):
+        if bucket.is_compacted(entry.key):
+            sha256, size = bucket.digest(cloud, stack, entry.key)
+            yield Sealed(entry.key, sha256, size, bucket.lines_in(entry.key))
+            continue
+        try:
+            lines = sum(1 for _ in reading.placed(stack, entry, body))
+        except DamagedError:
+            lines = 0
+        yield Sealed(entry.key, hashlib.sha256(body).hexdigest(), len(body), lines)
+
+
+def unknown(cloud: Cloud, stack: Stack, sealed: Iterable[str], new: Iterable[Entry]) -> list[str]:
+    """The keys of those `new` objects of an hour that have records which are nowhere in the `sealed` ones."""
+    wanted: dict[bytes, set[str]] = {}
+    damaged: set[str] = set()
+    for opened in reading.objects(cloud, stack, new):
+        for one in reading.undamaged(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
+            wanted.setdefault(mark(one.line.event_id, raw_of(one.line)), set()).add(opened.entry.key)
+    for line in _known(cloud, stack, sealed):
+        wanted.pop(mark(line.event_id, raw_of(line)), None)
+    if wanted:
+        for event_id, data in _given_up(cloud, stack):
+            wanted.pop(mark(event_id, data), None)
+    return sorted(damaged.union(*wanted.values()))
+
+
+def _known(cloud: Cloud, stack: Stack, keys: Iterable[str]) -> Iterator[Line]:
+    for opened in reading.objects(cloud, stack, map(bucket.unlisted, keys)):
+        for one in reading.undamaged(opened.lines, opened.key, lambda key, what: None):
+            yield one.line
+
+
+def _given_up(cloud: Cloud, stack: Stack) -> Iterator[tuple[str, bytes]]:
+    for failure in failed_objects(cloud, stack, bucket.listed(cloud, stack, PREFIX)):
+        try:
+            records = records_in(failure, entries_of(failure))
+        except DamagedError:
+            # `failures redrive` and `verify` name it.
+            continue
+        for record in records:
+            yield record.event_id, record.data
+
+
+def mark(event_id: str, data: bytes) -> bytes:
+    """A hash of a record: which it is, and its bytes."""
+    return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
+
+
+def begins_of(key: str) -> datetime:
+    """The hour that an object lies under."""
+    year, month, day, hour = (int(part.partition("=")[2]) for part in key.split("/")[1:5])
+    return datetime(year, month, day, hour, tzinfo=UTC)
+
+
+def _first(pair: tuple[datetime, Entry]) -> datetime:
+    return pair[0]
+
+
+def _was_looked_at(chain: Chain, entry: Entry) -> bool:
+    sealed_at = chain.sealed_at(hour_text(hour_of(entry.modified)))
+    return sealed_at is not None and entry.modified < sealed_at
+
+
+class _Singles:
+    """Objects of one order each, by the hour of its arrival, in a file: there can be very many."""
+
+    def __enter__(self) -> Self:
+        # SQLite's own temporary file.
+        self._file = sqlite3.connect("", isolation_level=None)
+        self._file.execute("CREATE TABLE single (hour, key, etag, modified, size)")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def enter(self, cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> None:
+        """Look into each for its hour."""
+        for entry, body in bucket.bodies(cloud, stack, entries):
+            try:
+                arrived_at = instant(next(reading.placed(stack, entry, body)).line.arrived_at)
+            except (DamagedError, StopIteration):
+                arrived_at = entry.modified
+            row = (hour_of(arrived_at), entry.key, entry.etag, entry.modified, entry.size)
+            self._file.execute("INSERT INTO single VALUES (?, ?, ?, ?, ?)", list(map(_text, row)))
+
+    def __iter__(self) -> Iterator[tuple[datetime, Entry]]:
+        for hour, key, etag, modified, size in self._file.execute("SELECT * FROM single ORDER BY hour, key"):
+            entry = Entry(key, etag, datetime.fromisoformat(modified), size)
+            yield datetime.fromisoformat(hour), entry
+
+
+def _text(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,173 @@
+"""Versions of objects in whose place others are by now: those that have something of one customer go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import msgspec
+
+from orderstream.archive.person import Person
+from orderstream.archive.rewriting import PREFIXES, cleaned, theirs_in
+from orderstream.archive.seal import mark
+from orderstream.ops import bucket, parquet, reading
+from orderstream.ops.bucket import Entry
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.failures import PREFIX as FAILED
+from orderstream.ops.notes import PREFIX as NOTED
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import Line, raw_of, read_line
+
+
+@dataclass
+class Removed:
+    """How many old versions went, which are locked until when, and what else was kept and why."""
+
+    versions: int = 0
+    locked: dict[str, datetime] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def remove_old(
+    cloud: Cloud,
+    stack: Stack,
+    person: Person,
+    events: set[str],
+    *,
+    dry_run: bool,
+    progress: Callable[[str, int], None],
+) -> Removed:
+    """Remove every old version with something of the customer, or of the `events` that are known as theirs.
+
+    One that has records of others which are nowhere else stays, and is a problem: somebody has removed them.
+    """
+    removal = _Removal(cloud, stack, person, dry_run=dry_run, progress=progress)
+    for prefix in PREFIXES:
+        versions = removal.old(f"{prefix}/")
+        for folder, of_hour in groupby(versions, lambda version: version[0].key.rpartition("/")[0]):
+            removal.of_hour(folder, of_hour)
+    for version, body in removal.old(FAILED):
+        if _is_theirs(person, body):
+            removal.remove(version)
+    for version, body in removal.old(f"{NOTED}/"):
+        if any(event_id.encode() in body for event_id in events):
+            removal.remove(version)
+    return removal.removed
+
+
+def old_versions(cloud: Cloud, stack: Stack, prefix: str) -> Iterator[Entry]:
+    """The versions under `prefix` that are not current."""
+    with cloud_errors(f"cannot list the versions of s3://{stack.bucket}/{prefix}"):
+        pages = cloud.s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket, Prefix=prefix)
+        for page in pages:
+            for one in page.get("Versions", []):
+                if not one["IsLatest"]:
+                    modified = one["LastModified"].astimezone(UTC)
+                    yield Entry(one["Key"], one["ETag"], modified, one["Size"], one["VersionId"])
+
+
+class _Removal:
+    """Looks at old versions, and removes those that it is told to."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack: Stack,
+        person: Person,
+        *,
+        dry_run: bool,
+        progress: Callable[[str, int], None],
+    ) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._person = person
+        self._dry_run = dry_run
+        self._progress = progress
+        self._looked_at = 0
+        self.removed = Removed()
+
+    def old(self, prefix: str) -> Iterator[tuple[Entry, bytes]]:
+        """The old versions under `prefix` with their bytes; of compacted objects without."""
+        versions = old_versions(self._cloud, self._stack, prefix)
+        for version, body in bucket.bodies(self._cloud, self._stack, versions):
+            self._looked_at += 1
+            self._progress("old versions", self._looked_at)
+            yield version, body
+
+    def of_hour(self, folder: str, versions: Iterable[tuple[Entry, bytes]]) -> None:
+        """Remove those of an hour that have something of the customer."""
+        theirs: list[Entry] = []
+        others: dict[bytes, set[Entry]] = {}
+        for version, body in versions:
+            try:
+                kept = self._kept(version, body)
+            except reading.DAMAGE as error:
+                self.removed.problems.append(
+                    f"version {version.version} of {version.key} is damaged: {error}"
+                )
+                continue
+            if kept is not None:
+                theirs.append(version)
+                for line in kept:
+                    others.setdefault(mark(line.event_id, raw_of(line)), set()).add(version)
+        if others:
+            for line in self._current(folder):
+                others.pop(mark(line.event_id, raw_of(line)), None)
+        only_copy = set().union(*others.values())
+        for version in theirs:
+            if version in only_copy:
+                self.removed.problems.append(
+                    f"version {version.version} of {version.key} has the only copy of other records:"
+                    " restore it first"
+                )
+            else:
+                self.remove(version)
+
+    def remove(self, version: Entry) -> None:
+        """Remove a version, unless Object Lock holds it or nothing is to be done."""
+        bucket_name, key = self._stack.bucket, version.key
+        with cloud_errors(f"cannot remove version {version.version} of s3://{bucket_name}/{key}"):
+            client = self._cloud.s3
+            found = client.head_object(Bucket=bucket_name, Key=key, VersionId=version.version)
+            until = found.get("ObjectLockRetainUntilDate")
+            if until is not None and until > datetime.now(UTC):
+                self.removed.locked[f"{key} ({version.version})"] = until
+                return
+            self.removed.versions += 1
+            if not self._dry_run:
+                client.delete_object(Bucket=bucket_name, Key=key, VersionId=version.version)
+
+    def _kept(self, version: Entry, body: bytes) -> Iterable[Line] | None:
+        """The lines of others in a version that has something of the customer; None if it has nothing."""
+        if not bucket.is_compacted(version.key):
+            found = cleaned(self._person, version.key, body)
+            return map(read_line, found.kept) if found.is_changed else None
+        with TemporaryDirectory(prefix="orderstream-version-") as folder:
+            file = Path(folder) / "old.parquet"
+            bucket.download(self._cloud, self._stack, version, file)
+            if not theirs_in(self._person, file):
+                return None
+            lines = (one.line for one in parquet.by_arrival(file))
+            return [line for line in lines if self._person.without(line) is not None]
+
+    def _current(self, folder: str) -> Iterator[Line]:
+        """The lines that are now in the archive for the hour of that folder, or in its quarantine."""
+        prefix, _, hour = folder.partition("/")
+        # An object of one order has no line of anybody else.
+        prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", bucket.COMPACTED] if hour else []
+        for one in prefixes:
+            entries = bucket.listed(self._cloud, self._stack, f"{one}/{hour}/")
+            for opened in reading.objects(self._cloud, self._stack, entries):
+                for placed in reading.undamaged(opened.lines, opened.key, lambda key, what: None):
+                    yield placed.line
+
+
+def _is_theirs(person: Person, body: bytes) -> bool:
+    try:
+        return bool(person.without_records(body)[1])
+    except (KeyError, TypeError, ValueError, msgspec.DecodeError):
+        return person.is_named_in(body)

@@ -1,0 +1,36 @@
+"""Which events were erased on purpose, so that nobody takes them for lost. Of whom they were is nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from orderstream.domain.identity import hour_prefix
+from orderstream.ops import bucket
+from orderstream.ops.bucket import ALWAYS, Entry, Span
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+
+PREFIX = "erasures"
+
+
+def note_erased(cloud: Cloud, stack: Stack, hour: datetime, erasure: str, events: list[str]) -> None:
+    """Note that these events, which arrived in `hour`, are gone by the erasure of that id."""
+    key = f"{hour_prefix(PREFIX, hour)}/{erasure}.txt"
+    with cloud_errors(f"cannot write s3://{stack.bucket}/{key}"):
+        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body="\n".join(events).encode())
+
+
+def erased_events(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[str]:
+    """The events of the hours of `span` that were erased."""
+    return _read(cloud, stack, bucket.hourly(cloud, stack, PREFIX, span))
+
+
+def erased_in_hour(cloud: Cloud, stack: Stack, arrived_at: datetime) -> set[str]:
+    """The events that arrived in the same hour and were erased."""
+    return set(_read(cloud, stack, bucket.listed(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")))
+
+
+def _read(cloud: Cloud, stack: Stack, entries: Iterator[Entry]) -> Iterator[str]:
+    for _, body in bucket.bodies(cloud, stack, entries):
+        yield from body.decode().splitlines()

@@ -1,0 +1,444 @@
+"""The archive is compacted without any reader's seeing a difference; what is tampered with is named."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import pytest
+
+from orderstream.archive.audit import Audit, audit
+from orderstream.archive.lease import KEY, Lease
+from orderstream.archive.manifests import Chain
+from orderstream.archive.replay import Event, Replayed, Selection, replay
+from orderstream.archive.upkeep import Kept, upkeep, waiting
+from orderstream.domain.decode import decode
+from orderstream.errors import CloudError
+from orderstream.ops import bucket, reading
+from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.query import raw_order
+from orderstream.ops.trace import Step, Story, trace
+from orderstream.ops.verify import verify
+from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.lines import raw_of
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import S3Store
+from tests.integration.conftest import awaited
+from tests.integration.pipe import Pipe, give_up
+from tests.integration.test_verify import items, order
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def record(number: int, text: str | bytes, *, at: datetime = NOON, shard: str = "shardId-1") -> Record:
+    data = text.encode() if isinstance(text, str) else text
+    arrived_at = at + timedelta(seconds=number)
+    return Record(f"{shard}:{number}", shard, str(number), f"key-{number}", arrived_at, data)
+
+
+def records() -> list[Record]:
+    """Two hours, two shards: orders with and without id, repeats, a conflict, bad and compressed records."""
+    texts: list[str | bytes] = [
+        order(f"A-{number}", f"{number + 1}.50", f"c{number % 3}") for number in range(20)
+    ]
+    texts += [
+        order("A-3", "4.50", "c0"),
+        order("A-4", "99"),
+        "bad",
+        b"\xff\xfe",
+        b"",
+        '{"customer_id": "c1", "amount": 7}',
+        gzip.compress(b'{"customer_id": "zip", "amount": 1.20, "order_id": "zip-1"}'),
+        '{"customer_id": "c\\u00e9", "amount": 1e2, "order_id": "many \\" quotes"}\n',
+    ]
+    some = [record(number, text) for number, text in enumerate(texts, start=1)]
+    some += [record(number, order(f"B-{number}"), shard="shardId-2") for number in range(1, 6)]
+    return some + [record(number, order(f"C-{number}"), at=NOON + HOUR) for number in range(41, 47)]
+
+
+def filled(cloud: Cloud, layout: str = "batch") -> Pipe:
+    """Batches of few records, some delivered twice, in other batches."""
+    pipe = Pipe(cloud, layout=layout)
+    pipe.make_function()
+    # Without a log nothing is known of deliveries.
+    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
+    every = records()
+    for shard in ("shardId-1", "shardId-2"):
+        mine = [one for one in every if one.shard_id == shard]
+        for begin in range(0, len(mine), 4):
+            pipe.process(mine[begin : begin + 4])
+        pipe.process(mine[2:9])
+    return pipe
+
+
+def keep(pipe: Pipe, *, compacting: bool = True, accept: bool = False, span: Span = ALWAYS) -> Kept:
+    return upkeep(pipe.cloud, pipe.stack, span, compacting=compacting, currency="EUR", accept=accept)
+
+
+def audited(pipe: Pipe, span: Span = ALWAYS) -> Audit:
+    return audit(pipe.cloud, pipe.stack, span)
+
+
+def kinds(pipe: Pipe) -> list[tuple[str, str]]:
+    return [(finding.kind, finding.key) for finding in audited(pipe).findings]
+
+
+@dataclass
+class Collected:
+    """A target of `replay` that remembers what it gets."""
+
+    events: list[tuple[str, bytes, str]]
+
+    def take(self, events: Sequence[Event], done: Replayed) -> None:
+        self.events += [(event.line.event_id, raw_of(event.line), event.key) for event in events]
+
+    def close(self) -> None:
+        pass
+
+
+def told(story: Story) -> list[Step]:
+    """The steps to the second: AWS lists no more of the time at which an object was written."""
+    steps = [
+        msgspec.structs.replace(step, at=step.at and step.at[:19] if step.what == "archived" else step.at)
+        for step in story.steps
+    ]
+    return sorted(steps, key=str)
+
+
+def seen(pipe: Pipe) -> dict[str, object]:
+    """All that the readers of the archive say of it."""
+    cloud, stack = pipe.cloud, pipe.stack
+    every = {
+        (
+            one.key,
+            one.number,
+            one.line.event_id,
+            one.line.partition_key,
+            one.line.arrived_at,
+            raw_of(one.line),
+        )
+        for one in reading.lines(cloud, stack, bucket.archive(cloud, stack))
+    }
+    target = Collected([])
+    replay(cloud, stack, Selection(), target)
+    an_hour = Collected([])
+    replay(cloud, stack, Selection(Span(NOON + timedelta(seconds=9), NOON + timedelta(seconds=13))), an_hour)
+    report = verify(cloud, stack)
+    return {
+        "lines": every,
+        "replay": sorted(target.events),
+        "a span": sorted(an_hour.events),
+        "verify": (report.counts, report.discrepancies),
+        "raw": {order_id: raw_order(cloud, stack, order_id) for order_id in items(pipe)},
+        "trace": [told(trace(cloud, stack, name)) for name in ("A-3", "A-4", "zip-1", "shardId-1:26")],
+    }
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_no_reader_sees_a_difference_after_compaction(cloud: Cloud, layout: str) -> None:
+    pipe = filled(cloud, layout)
+    before = seen(pipe)
+    kept = keep(pipe)
+    assert (kept.problems, kept.late) == ([], [])
+    assert [one.hour for one in kept.compacted] == ["2026-11-22T12", "2026-11-22T13"]
+    assert pipe.keys("orders/") == []
+    assert len(pipe.keys("compacted/")) == 2
+    assert seen(pipe) == before
+    assert keep(pipe).compacted == [], "there is nothing more to do"
+    assert audited(pipe).findings == []
+
+
+class Crash(BaseException):
+    """The process is gone."""
+
+
+class Crashing:
+    """S3, until the process ends in place of its n-th write; nothing comes through after that."""
+
+    def __init__(self, s3: Any, writes: int) -> None:
+        self._s3 = s3
+        self.left = writes
+
+    def __getattr__(self, name: str) -> Any:
+        if self.left < 0:
+            raise Crash
+        call = getattr(self._s3, name)
+        return self._counted(call) if name in ("put_object", "delete_object", "delete_objects") else call
+
+    def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(**parameters: Any) -> Any:
+            # Whose heart beats is no step of the work.
+            if parameters.get("Key") != KEY:
+                self.left -= 1
+                if self.left < 0:
+                    raise Crash
+            return call(**parameters)
+
+        return counted
+
+
+@dataclass(frozen=True)
+class CrashingCloud(Cloud):
+    """A cloud that a process uses for so many writes to S3, and then is no more."""
+
+    writes: int = 0
+
+    @cached_property
+    def s3(self) -> Any:
+        return Crashing(Cloud.s3.func(self), self.writes)  # type: ignore[attr-defined]
+
+
+def lines_of(pipe: Pipe) -> set[tuple[str, bytes]]:
+    cloud, stack = pipe.cloud, pipe.stack
+    found = reading.lines(cloud, stack, bucket.archive(cloud, stack))
+    return {(one.line.event_id, raw_of(one.line)) for one in found}
+
+
+# A manifest that seals the hour, the new object, a manifest that names it, the old ones gone.
+@pytest.mark.parametrize("writes", range(4))
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_wherever_compaction_is_broken_off_nothing_is_lost_and_it_is_done_the_next_time(
+    cloud: Cloud, layout: str, writes: int
+) -> None:
+    pipe = filled(cloud, layout)
+    before = lines_of(pipe)
+    report = verify(cloud, pipe.stack)
+    an_hour = Span(NOON, NOON + HOUR)
+    broken = CrashingCloud(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", writes)
+    with pytest.raises(Crash):
+        upkeep(broken, pipe.stack, an_hour, compacting=True, currency="EUR")
+    assert lines_of(pipe) == before
+    assert audited(pipe).findings == []
+    assert verify(cloud, pipe.stack) == report
+    # The lease of a dead process ends by itself; here at once.
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    kept = keep(pipe, span=an_hour)
+    assert (kept.problems, kept.late) == ([], [])
+    assert len(pipe.keys("compacted/")) == 1
+    assert all("hour=13" in key or key[7:8] == "C" for key in pipe.keys("orders/")), "the next hour's alone"
+    assert lines_of(pipe) == before
+    assert verify(cloud, pipe.stack) == report
+    assert audited(pipe).findings == []
+
+
+def test_an_hour_is_left_alone_until_it_is_over_and_nothing_is_on_its_way_to_it(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    now = datetime(2026, 11, 22, 13, 4, tzinfo=UTC)
+    pipe.process([record(1, order("A"))])
+    pipe.process([record(2, order("B"))])
+    assert upkeep(cloud, pipe.stack, ALWAYS, compacting=True, currency="EUR", now=now).sealed == []
+    later = now + timedelta(minutes=1)
+    kept = upkeep(cloud, pipe.stack, ALWAYS, compacting=True, currency="EUR", now=later)
+    assert (kept.sealed, len(kept.compacted)) == (["2026-11-22T12"], 1)
+
+
+def test_without_compaction_hours_are_sealed_and_objects_stay(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    objects = pipe.keys("orders/")
+    kept = keep(pipe, compacting=False)
+    assert (kept.sealed, kept.compacted) == (["2026-11-22T12", "2026-11-22T13"], [])
+    assert pipe.keys("orders/") == objects
+    found = audited(pipe)
+    assert (found.findings, found.hours, found.objects) == (
+        [],
+        2,
+        len(objects) + len(pipe.keys("quarantine/")),
+    )
+    assert keep(pipe, compacting=False).sealed == [], "they are sealed once"
+
+
+@pytest.mark.parametrize("compacting", [False, True])
+def test_an_object_that_is_altered_or_removed_or_inserted_is_named(cloud: Cloud, compacting: bool) -> None:
+    pipe = filled(cloud)
+    keep(pipe, compacting=compacting)
+    first, second, *_ = pipe.keys("compacted/" if compacting else "orders/")
+    body = pipe.body(first)
+    pipe.write(first, body[:-1] + bytes([body[-1] ^ 1]))
+    assert kinds(pipe) == [("altered", first)]
+    pipe.write(first, body)
+    assert kinds(pipe) == []
+
+    kept_back = pipe.body(second)
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=second)
+    assert kinds(pipe) == [("removed", second)]
+    pipe.write(second, kept_back)
+
+    quarantined, *_ = pipe.keys("quarantine/")
+    pipe.write(quarantined, pipe.body(quarantined) + b"\0")
+    assert kinds(pipe) == [("altered", quarantined)]
+    pipe.write(quarantined, pipe.body(quarantined)[:-1])
+
+    for at in (NOON, NOON - 5 * HOUR):
+        forged = BatchArchive(S3Store(cloud.s3, pipe.stack.bucket))
+        false = record(900, order("forged"), at=at)
+        key = forged.keep([false], [decode(false.data)])[false.event_id].key
+        assert kinds(pipe) == [("inserted", key)]
+        kept = keep(pipe, compacting=compacting)
+        assert kept.late == [key], "it is not sealed by itself"
+        assert kinds(pipe) == [("inserted", key)]
+        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    assert kinds(pipe) == []
+
+
+def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe, compacting=False)
+    key = next(key for key in pipe.keys("orders/") if "hour=12" in key)
+    pipe.write(key, gzip.compress(gzip.decompress(pipe.body(key)).replace(b"1.50", b"9.50")))
+    kept = keep(pipe)
+    assert [one.hour for one in kept.compacted] == ["2026-11-22T13"]
+    (problem,) = kept.problems
+    assert key in problem and "altered" in problem
+    assert key in pipe.keys("orders/")
+    assert kinds(pipe) == [("altered", key)]
+
+
+def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    again = [one for one in records() if one.shard_id == "shardId-1"][5:11]
+    pipe.process(again)
+    assert audited(pipe).repeated == 1
+    given_up = [record(60, order("late-1")), record(61, order("late-2"))]
+    give_up(cloud, pipe.stack, given_up)
+    pipe.process(given_up)
+    before = lines_of(pipe)
+    assert kinds(pipe) == [], "AWS left them in the bucket when it gave up"
+    kept = keep(pipe)
+    assert (kept.late, [one.hour for one in kept.compacted]) == ([], ["2026-11-22T12"])
+    assert pipe.keys("orders/") == []
+    assert lines_of(pipe) == before
+    assert raw_order(cloud, pipe.stack, "late-1") == given_up[0].data
+    assert audited(pipe).findings == []
+
+
+def test_what_is_accepted_is_sealed_and_the_manifest_says_so(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    pipe.process([record(70, order("found again"))])
+    assert len(keep(pipe).late) == 1
+    assert keep(pipe, accept=True, compacting=False).late == []
+    assert audited(pipe).findings == []
+    manifest = Chain(cloud, pipe.stack).of_hour("2026-11-22T12")
+    assert manifest and manifest.act == "accepted"
+
+
+def test_a_manifest_that_is_altered_or_removed_breaks_the_chain(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    noted = audited(pipe).head
+    assert noted and noted.number == 4
+    first, second, third, last = pipe.keys("manifests/")
+    body = pipe.body(second)
+    pipe.write(second, body.replace(b'"lines": ', b'"lines": 1'))
+    assert kinds(pipe) == [("broken_chain", third)]
+    pipe.write(second, body)
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=first)
+    assert ("broken_chain", second) in kinds(pipe)
+    pipe.write(first, b"{}")
+    assert ("broken_chain", first) in kinds(pipe)
+
+
+def test_a_head_that_was_noted_tells_that_the_end_of_the_chain_was_cut_off(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe, span=Span(until=NOON + HOUR))
+    noted = audited(pipe).head
+    keep(pipe)
+    assert audit(cloud, pipe.stack, noted=noted).findings == []
+    noted = audited(pipe).head
+    *_, last = pipe.keys("manifests/")
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=last)
+    found = audit(cloud, pipe.stack, noted=noted).findings
+    assert "broken_chain" in [finding.kind for finding in found]
+
+
+def test_a_span_is_audited_alone(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    first, second = pipe.keys("compacted/")
+    pipe.write(first, b"altered")
+    assert [finding.kind for finding in audited(pipe, Span(NOON + timedelta(minutes=59))).findings] == [
+        "altered"
+    ]
+    found = audited(pipe, Span(NOON + HOUR))
+    assert (found.findings, found.hours) == ([], 1)
+
+
+def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    for key in pipe.keys("compacted/"):
+        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    assert [kind for kind, _ in kinds(pipe)] == ["removed", "removed"]
+    rule = {
+        "ID": "expiry",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "compacted/"},
+        "Expiration": {"Days": 1},
+    }
+    cloud.s3.put_bucket_lifecycle_configuration(
+        Bucket=pipe.stack.bucket,
+        LifecycleConfiguration={"Rules": [rule]},  # type: ignore[list-item]
+    )
+    found = audited(pipe)
+    assert (found.findings, found.expired) == ([], 2)
+
+
+def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    with Lease(cloud, pipe.stack, "test") as lease:
+        lease.check()
+        with pytest.raises(CloudError, match="in use: test"):
+            keep(pipe)
+    assert pipe.keys(KEY) == []
+    dead = b'{"who": "dead", "until": "2026-11-22T12:00:00.000000Z"}'
+    pipe.write(KEY, dead)
+    assert len(keep(pipe).compacted) == 2
+    assert pipe.keys(KEY) == []
+
+
+def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    with Lease(cloud, pipe.stack, "long work", valid_for=timedelta(seconds=0.6)) as lease:
+        first = pipe.body(KEY)
+        awaited(lambda: pipe.body(KEY) != first)
+        lease.check()
+        pipe.write(KEY, b"somebody else's")
+        awaited(lambda: not lease.is_held)
+        with pytest.raises(CloudError, match="lost"):
+            lease.check()
+    assert pipe.keys(KEY) == [KEY], "it is not given back by who has it no more"
+
+
+def test_with_an_object_for_each_order_a_key_may_be_taken_again_after_compaction(cloud: Cloud) -> None:
+    pipe = filled(cloud, "order")
+    keep(pipe)
+    other = record(901, order("A-1", "777"), at=NOON + 5 * HOUR)
+    report = pipe.process([other])
+    assert report.conflicts == 1
+    assert pipe.keys("orders/") == ["orders/A-1.json"]
+    assert raw_order(cloud, pipe.stack, "A-1") == order("A-1", "2.50", "c1").encode()
+    assert verify(cloud, pipe.stack).discrepancies == ()
+    pipe.process([record(902, order("D"), at=NOON + 5 * HOUR)])
+    keep(pipe)
+    assert pipe.keys("orders/") == []
+    assert raw_order(cloud, pipe.stack, "A-1") == order("A-1", "2.50", "c1").encode()
+    assert verify(cloud, pipe.stack).discrepancies == ()
+
+
+def test_what_waits_for_compaction_is_told_without_doing_it(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    objects = pipe.keys("")
+    ((noon, count, size), (_, _, _)) = waiting(cloud, pipe.stack, ALWAYS)
+    assert (noon, count) == ("2026-11-22T12", sum("orders/" in key and "hour=12" in key for key in objects))
+    assert size > 0
+    assert pipe.keys("") == objects
+    keep(pipe)
+    assert waiting(cloud, pipe.stack, ALWAYS) == []

@@ -1,0 +1,78 @@
+"""The archive's verbs as a user has them: what they print, what they end with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orderstream.ops.cloud import Cloud
+from tests.integration.conftest import Orders, OrdersHere
+from tests.integration.pipe import Pipe
+from tests.integration.test_archive import filled
+from tests.integration.test_verify import items
+
+
+@pytest.fixture
+def pipe(cloud: Cloud) -> Pipe:
+    pipe = filled(cloud)
+    pipe.deploy()
+    return pipe
+
+
+@pytest.fixture
+def orders(pipe: Pipe) -> Orders:
+    return OrdersHere(pipe.environment())
+
+
+def test_the_archive_is_sealed_compacted_and_audited(pipe: Pipe, orders: Orders) -> None:
+    planned = json.loads(orders("archive", "compact", "--dry-run", "--json").stdout)
+    assert [hour["hour"] for hour in planned] == ["2026-11-22T12", "2026-11-22T13"]
+    assert "2 hours" in orders("archive", "compact", "--dry-run").stdout
+    done = orders("archive", "seal", "--before", "2026-11-22T13:00:00Z")
+    assert "1 hours sealed, 0 compacted" in done.stdout
+    head = done.stdout.split("head ")[1].strip()
+    compacted = json.loads(orders("archive", "compact", "--json").stdout)
+    assert [one["hour"] for one in compacted["compacted"]] == ["2026-11-22T12", "2026-11-22T13"]
+    done = orders("archive", "audit", "--head", head)
+    assert "findings" in done.stdout
+    found = json.loads(orders("archive", "audit", "--json").stdout)
+    assert (found["findings"], found["manifests"]) == ([], 4)
+
+
+def test_what_the_audit_finds_is_named_and_ends_with_status_1(pipe: Pipe, orders: Orders) -> None:
+    orders("archive", "seal")
+    key, *_ = pipe.keys("orders/")
+    pipe.write(key, b"something else")
+    (finding,) = json.loads(orders("archive", "audit", "--json", status=1).stdout)["findings"]
+    assert (finding["kind"], finding["key"]) == ("altered", key)
+    done = orders("archive", "compact", status=1)
+    assert key.rpartition("/")[2] in done.stderr.replace("\n", ""), "its hour is left as it is"
+    assert "altered" in orders("archive", "audit", status=1).stdout
+
+
+def test_a_head_that_is_none_is_refused(orders: Orders) -> None:
+    done = orders("archive", "audit", "--head", "42", status=2)
+    assert done.stderr.startswith("error: '42' is no head\nhint: ")
+
+
+def test_a_customer_is_erased_and_the_audit_takes_the_receipt(
+    pipe: Pipe, orders: Orders, tmp_path: Path
+) -> None:
+    orders("archive", "compact")
+    before = items(pipe)
+    planned = json.loads(orders("forget", "--customer", "c1", "--dry-run", "--json").stdout)
+    assert (planned["items"], items(pipe)) == (8, before)
+    done = orders("forget", "--customer", "c1", "--json", "--reason", "asked on 2026-11-20")
+    receipt = json.loads(done.stdout)
+    assert receipt["receipt"]["items"] == 8
+    assert receipt["receipt"]["reason"] == "asked on 2026-11-20"
+    assert not any(item["CustomerID"] == {"S": "c1"} for item in items(pipe).values())
+    file = tmp_path / "receipt.json"
+    file.write_text(done.stdout)
+    orders("archive", "audit", "--receipt", str(file))
+    file.write_text(done.stdout.replace("asked", "begged"))
+    assert "no_receipt" in orders("archive", "audit", "--receipt", str(file), status=1).stdout
+    assert "receipt" in orders("forget", "--customer", "c2").stdout
+    orders("forget", status=2)

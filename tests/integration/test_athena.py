@@ -1,0 +1,130 @@
+"""The tables and views that template.yaml has for Athena have the columns of the rest of the system."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from orderstream.local.laptop import Laptop
+from orderstream.ops.artifact import PROJECT
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.rows import columns
+from orderstream.pipeline.lines import pack
+from tests.integration.athena import (
+    HOURS,
+    PLACES,
+    VIEWS,
+    Athena,
+    Table,
+    client,
+    duckdb_type,
+    glue_tables,
+    view_of,
+)
+from tests.integration.conftest import awaited
+from tests.integration.deployed import deploy
+
+
+def as_athena(kinds: dict[str, str]) -> dict[str, str]:
+    """DuckDB's types as those in which Athena can have the same: Hive's times know no zone."""
+    return {name: kind.replace("TIMESTAMPTZ", "TIMESTAMP_MS") for name, kind in kinds.items()}
+
+
+def declared(table: Table) -> dict[str, str]:
+    listed = table["StorageDescriptor"]["Columns"] + table.get("PartitionKeys", [])
+    return {column["Name"]: duckdb_type(column["Type"], "hive") for column in listed}
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: Cloud, layout: str) -> None:
+    deploy(cloud, ArchiveLayout=layout)
+    tables = glue_tables(cloud)
+    by_layout = {"batch": "archive_lines", "order": "archive_objects"}[layout]
+    assert tables.keys() == {by_layout, "quarantine_lines", "compacted", *VIEWS}
+    record = as_athena(columns())
+    assert list(declared(tables["records"]).items()) == list((record | HOURS).items())
+    assert list(declared(tables["orders"]).items()) == list((record | HOURS).items())
+    assert declared(tables["compacted"]) == record | as_athena(PLACES) | HOURS
+    about = {name: record[name] for name in ("event_id", "order_id", "partition_key", "arrived_at")}
+    assert list(declared(tables["quarantine"]).items()) == list(
+        {
+            **about,
+            "reasons": "STRUCT(path VARCHAR, code VARCHAR, message VARCHAR)[]",
+            "attempted_at": "TIMESTAMP_MS",
+            "request_id": "VARCHAR",
+            "stored": "VARCHAR",
+            "raw": "VARCHAR",
+            "raw_base64": "VARCHAR",
+            **HOURS,
+        }.items()
+    )
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_a_view_is_declared_twice_as_what_its_sql_gives(cloud: Cloud, tmp_path: Path, layout: str) -> None:
+    stack = deploy(cloud, ArchiveLayout=layout)
+    athena = Athena(cloud, stack, tmp_path)
+    tables = glue_tables(cloud)
+    for name in VIEWS:
+        assert tables[name]["TableType"] == "VIRTUAL_VIEW"
+        assert tables[name]["Parameters"]["presto_view"] == "true"
+        assert tables[name]["ViewExpandedText"] == "/* Presto View */"
+        view = view_of(tables[name])
+        assert view.keys() == {"catalog", "schema", "columns", "originalSql"}
+        assert (view["catalog"], view["schema"]) == ("awsdatacatalog", "orderstream")
+        in_view = {column["name"]: duckdb_type(column["type"], "trino") for column in view["columns"]}
+        for listed in (declared(tables[name]), athena.columns(name)):
+            assert list(listed.items()) == list(in_view.items())
+
+
+def test_sam_deploys_them_as_they_are_here(laptop: Laptop, cloud: Cloud) -> None:
+    deploy(cloud)
+    by_sam, here = glue_tables(laptop.cloud), glue_tables(cloud)
+    assert by_sam.keys() == here.keys()
+    for name, table in by_sam.items():
+        assert declared(table) == declared(here[name])
+        assert name not in VIEWS or view_of(table) == view_of(here[name])
+    place = by_sam["archive_lines"]["Parameters"]["storage.location.template"]
+    assert place == "s3://order-data-archive/orders/year=${year}/month=${month}/day=${day}/hour=${hour}/"
+
+
+def asked(cloud: Cloud, bucket: str, query: str) -> list[list[str]]:
+    """The rows that MiniStack's Athena finds: it runs simple queries on tables, no views."""
+    athena = client(cloud, "athena")
+    name = athena.start_query_execution(
+        QueryString=query,
+        QueryExecutionContext={"Database": "orderstream"},
+        ResultConfiguration={"OutputLocation": f"s3://{bucket}/results/"},
+    )["QueryExecutionId"]
+
+    def ended() -> str | None:
+        state = athena.get_query_execution(QueryExecutionId=name)["QueryExecution"]["Status"]["State"]
+        return None if state in ("QUEUED", "RUNNING") else str(state)
+
+    assert awaited(ended) == "SUCCEEDED"
+    _, *rows = athena.get_query_results(QueryExecutionId=name)["ResultSet"]["Rows"]
+    return [[cell["VarCharValue"] for cell in row["Data"]] for row in rows]
+
+
+@pytest.mark.parametrize("prefix", ["orders", "quarantine"])
+def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: Cloud, prefix: str) -> None:
+    stack = deploy(cloud)
+    line = '{"event_id":"1","raw":{"a, b":"\\" \\u0001"}}'
+    key = f"{prefix}/year=2026/month=11/day=22/hour=08/a.ndjson.gz"
+    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=pack([line.encode() + b"\n"]))
+    table = {"orders": "archive_lines", "quarantine": "quarantine_lines"}[prefix]
+    rows = asked(cloud, stack.bucket, f"SELECT line, year, month, day, hour FROM {table}")
+    assert rows == [[line, "2026", "11", "22", "08"]]
+
+
+def test_the_queries_of_the_documentation_run(cloud: Cloud, tmp_path: Path) -> None:
+    (section,) = re.findall(
+        r"^## Athena\n(.*?)^## ", (PROJECT / "docs/archive.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    queries = [
+        one for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL) for one in block.split(";")
+    ]
+    athena = Athena(cloud, deploy(cloud), tmp_path)
+    assert [athena.rows(query) for query in queries if query.strip()] == [[]] * 3

@@ -1,0 +1,266 @@
+"""Athena's views say of the archive what the rest of the system says of it, and each thing once."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+import pytest
+
+from orderstream.domain.decode import decode
+from orderstream.domain.identity import hour_prefix
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.rows import columns, row_of
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import Line, raw_of, read_lines
+from orderstream.pipeline.process import Invocation, process
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.settings import Settings
+from orderstream.pipeline.table import OrderTable
+from tests.fuzz.records import records as fuzz_records
+from tests.integration.athena import HOURS, PLACES, Athena, Row
+from tests.integration.athena_cases import CASES, order
+from tests.integration.deployed import deploy
+
+HOUR = datetime(2026, 11, 22, 18, tzinfo=UTC)
+
+
+def of(number: int, data: bytes, arrived_at: datetime = HOUR, key: str = "k") -> Record:
+    return Record(f"shard:{number:04}", "shard", f"{number:04}", key, arrived_at, data)
+
+
+def settings_of(stack: Stack, layout: str = "batch", currency: str = "EUR") -> Settings:
+    return Settings(stack.table, stack.bucket, stack.name, layout, currency)
+
+
+def archive(cloud: Cloud, stack: Stack, records: Sequence[Record], layout: str = "batch") -> None:
+    """Archive records as the function does."""
+    store = S3Store(cloud.s3, stack.bucket)
+    archive_of(settings_of(stack, layout), store).keep(records, [decode(record.data) for record in records])
+
+
+def lines(cloud: Cloud, stack: Stack, prefix: str = "orders/") -> dict[str, Line]:
+    """The archived lines by their event."""
+    found: dict[str, Line] = {}
+    for entry in cloud.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", []):
+        body: Any = cloud.s3.get_object(Bucket=stack.bucket, Key=entry["Key"])["Body"]
+        found |= {line.event_id: line for line in read_lines(entry["Key"], body)}
+    return found
+
+
+def compact(cloud: Cloud, stack: Stack, folder: Path, compacted: Iterable[Line], hour: datetime) -> None:
+    """Write the rows of an hour as Parquet."""
+    place = {"key": "orders/x.ndjson.gz", "line": 1, "written": "2026-11-22T19:00:00Z"}
+    rows, file = folder / "rows.json", folder / "rows.parquet"
+    rows.write_bytes(
+        b"\n".join(msgspec.json.encode(row_of(line, "EUR") | {"places": [place]}) for line in compacted)
+    )
+    duckdb.connect().execute(
+        f"COPY (SELECT * FROM read_json('{rows}', format = 'nd', columns = {columns() | PLACES}))"
+        f" TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
+    )
+    key = f"{hour_prefix('compacted', hour)}/rows.parquet"
+    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=file.read_bytes())
+
+
+def expected(line: Line, currency: str = "EUR") -> Row:
+    """The row of a line, with its hour: numbers as decimals, times to the millisecond."""
+    row = row_of(line, currency)
+    for name in ("arrived_at", "order_date"):
+        row[name] = row[name] and _milliseconds(row[name])
+    row["amount"] = _decimal(row["amount"])
+    row["items"] = row["items"] and [
+        item | {name: _decimal(item[name]) for name in ("quantity", "unit_price")} for item in row["items"]
+    ]
+    arrived_at: datetime = row["arrived_at"]
+    hours = zip(HOURS, arrived_at.strftime("%Y %m %d %H").split(), strict=True)
+    return {name: row[name] for name in columns()} | dict(hours)
+
+
+def _milliseconds(text: str) -> datetime:
+    moment = datetime.fromisoformat(text).replace(tzinfo=None)
+    return moment - timedelta(microseconds=moment.microsecond % 1000)
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    # A quantity has no decimals, but may have more digits than any number of SQL.
+    return None if text is None or len(text) > 39 else Decimal(text)
+
+
+def test_every_record_reads_as_the_rest_of_the_system_reads_it(cloud: Cloud, tmp_path: Path) -> None:
+    stack = deploy(cloud)
+    archive(cloud, stack, [of(number, data, key=key) for number, (data, key) in enumerate(CASES)])
+    rows = {row["event_id"]: row for row in Athena(cloud, stack, tmp_path).rows("SELECT * FROM records")}
+    archived = lines(cloud, stack)
+    assert rows.keys() == archived.keys() and len(rows) == len(CASES)
+    assert sum(row["amount"] is not None for row in rows.values()) > 70
+    for event, line in archived.items():
+        assert rows[event] == expected(line), raw_of(line)
+
+
+def test_records_made_to_break_readers_read_as_the_rest_of_the_system_reads_them(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    stack = deploy(cloud)
+    generated = [data for _, data in fuzz_records("athena", 6000)]
+    archive(cloud, stack, [of(number, data) for number, data in enumerate(generated)])
+    rows = {row["event_id"]: row for row in Athena(cloud, stack, tmp_path).rows("SELECT * FROM records")}
+    assert len(rows) == len(generated)
+    compared = 0
+    for event, line in lines(cloud, stack).items():
+        if not says_a_key_twice(line) and not is_lost_to_sql(line):
+            assert rows[event] == expected(line), raw_of(line)
+            compared += line.order_id is not None
+    assert compared > 500
+
+
+def says_a_key_twice(line: Line) -> bool:
+    """Whether it does: the last one counts, to Trino's json_parse too, but to DuckDB it is the first."""
+    twice = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        twice.extend([1] * (len(pairs) - len(dict(pairs))))
+
+    document = decode(raw_of(line)).json
+    if document is not None and line.order_id is not None:
+        json.loads(document, object_pairs_hook=note, parse_int=str, parse_float=str)
+    return bool(twice)
+
+
+def is_lost_to_sql(line: Line) -> bool:
+    """Whether it is compressed JSON of several lines: its text stands nowhere, and SQL cannot uncompress."""
+    return line.raw_base64 is not None and not bytes(line.raw) and decode(raw_of(line)).json is not None
+
+
+def test_a_compressed_order_of_several_lines_has_no_fields_before_its_hour_is_compacted(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    stack = deploy(cloud)
+    archive(cloud, stack, [of(1, gzip.compress(b'{"customer_id":"c",\n"amount":1}'))])
+    (line,) = lines(cloud, stack).values()
+    (row,) = Athena(cloud, stack, tmp_path).rows("SELECT * FROM records")
+    full = expected(line)
+    kept = ("event_id", "order_id", "partition_key", "arrived_at", "raw_base64", *HOURS)
+    assert row == dict.fromkeys(full) | {name: full[name] for name in kept}
+    compact(cloud, stack, tmp_path, [line], HOUR)
+    assert Athena(cloud, stack, tmp_path).rows("SELECT * FROM records") == [full]
+
+
+def test_an_event_counts_once_however_many_objects_have_it_compacted_or_not(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    stack = deploy(cloud)
+    records = [
+        of(n, order(order_id=f"A-{n}", amount=n), HOUR + timedelta(minutes=20 * n)) for n in range(1, 7)
+    ]
+    archive(cloud, stack, records)
+    archive(cloud, stack, records[2:4])
+    archive(cloud, stack, records[1:2])
+    archived = lines(cloud, stack)
+    compact(cloud, stack, tmp_path, [archived["shard:0001"], archived["shard:0002"]], HOUR)
+    athena = Athena(cloud, stack, tmp_path)
+    assert len(athena.rows("SELECT * FROM lines")) == 9 and len(athena.rows("SELECT * FROM compacted")) == 2
+    assert athena.rows("SELECT * FROM records ORDER BY event_id") == [
+        expected(line) for _, line in sorted(archived.items())
+    ]
+    in_an_hour = "SELECT count(*) AS n FROM records WHERE year = '2026' AND month = '11' AND hour = '19'"
+    assert athena.rows(in_an_hour) == [{"n": 3}]
+
+
+def processed(cloud: Cloud, stack: Stack, records: Sequence[Record], request_id: str, at: datetime) -> None:
+    """Do with the records what the function does."""
+    store = S3Store(cloud.s3, stack.bucket)
+    process(
+        list(records),
+        archive=archive_of(settings_of(stack), store),
+        table=OrderTable(cloud.dynamodb, stack.table),
+        quarantine=Quarantine(store),
+        currency="EUR",
+        invocation=Invocation(request_id, lambda: 50.0, lambda: at),
+    )
+
+
+@pytest.fixture
+def conflicted(cloud: Cloud) -> Stack:
+    """A stack whose orders came again, in conflict, or were none, and whose batch was delivered again."""
+    stack = deploy(cloud)
+    first = [
+        of(1, order(order_id="A-1", amount=250)),
+        of(2, order(amount="19.90")),
+        of(3, order(order_id="A-3", amount=-1)),
+        of(4, order(order_id="A-1", amount="250.00")),
+        of(9, order(order_id="A-9", amount=5), HOUR + timedelta(minutes=30)),
+        of(5, order(order_id="A-1", amount=999, items=[{"sku": "s", "quantity": 1, "unit_price": 999}])),
+    ]
+    later = HOUR + timedelta(hours=1)
+    second = [
+        of(6, order(order_id="A-1", amount=1), later),
+        of(7, order(order_id="A-7"), later),
+        of(8, b"\xff", later),
+        # Of another shard, it seems: it arrived before number 9 and was processed after it.
+        of(10, order(order_id="A-9", amount=6), HOUR + timedelta(minutes=10)),
+    ]
+    processed(cloud, stack, first, "request-1", HOUR)
+    processed(cloud, stack, second, "request-2", later)
+    # The same events in other objects: delivered again after the first of them were done.
+    processed(cloud, stack, first[2:4], "request-3", later)
+    return stack
+
+
+def test_an_order_is_the_record_of_it_that_came_first_and_no_conflict(
+    cloud: Cloud, conflicted: Stack, tmp_path: Path
+) -> None:
+    athena = Athena(cloud, conflicted, tmp_path)
+    items = cloud.dynamodb.scan(TableName=conflicted.table)["Items"]
+    in_table = {item["OrderID"]["S"]: item["EventID"]["S"] for item in items}
+    assert sorted(in_table.values()) == ["shard:0001", "shard:0002", "shard:0007", "shard:0009"]
+    orders = athena.rows("SELECT * FROM orders")
+    assert {row["order_id"]: row["event_id"] for row in orders} == in_table and len(orders) == 4
+    archived = lines(cloud, conflicted)
+    assert all(row == expected(archived[row["event_id"]]) for row in orders)
+    assert len(athena.rows("SELECT * FROM records")) == 10
+
+
+def test_a_quarantined_record_is_there_once_with_its_reasons_and_what_it_met(
+    cloud: Cloud, conflicted: Stack, tmp_path: Path
+) -> None:
+    rows = Athena(cloud, conflicted, tmp_path).rows("SELECT * FROM quarantine ORDER BY event_id")
+    quarantined = lines(cloud, conflicted, "quarantine/")
+    assert [row["event_id"][-2:] for row in rows] == ["03", "05", "06", "08", "10"]
+    for row in rows:
+        line = quarantined[row["event_id"]]
+        full = expected(line)
+        shared = full.keys() & row.keys()
+        assert {name: row[name] for name in shared} == {name: full[name] for name in shared}
+        assert row["reasons"] == line.reasons and line.reasons
+        assert (json.loads(row["stored"]) if row["stored"] else None) == line.stored
+    refused, conflict, _, bytes_only, _ = rows
+    assert (refused["request_id"], refused["attempted_at"]) == ("request-1", HOUR.replace(tzinfo=None))
+    assert (refused["order_id"], refused["stored"]) == ("A-3", None)
+    assert json.loads(conflict["stored"])["EventID"] == "shard:0001"
+    assert (bytes_only["raw"], bytes_only["raw_base64"]) == (None, "/w==")
+
+
+def test_with_one_object_an_order_the_hours_come_from_the_arrival(cloud: Cloud, tmp_path: Path) -> None:
+    stack = deploy(cloud, ArchiveLayout="order", DefaultCurrency="CHF")
+    records = [
+        of(1, order(order_id="A/1 +", amount=2)),
+        of(2, order(amount="3.10", currency="EUR"), HOUR + timedelta(days=40, hours=7)),
+        of(3, b'{"customer_id": "c",\n "amount": 4}'),
+        of(4, b"no order, so nowhere in this layout"),
+    ]
+    archive(cloud, stack, records, "order")
+    archived = lines(cloud, stack)
+    assert len(archived) == 3
+    rows = Athena(cloud, stack, tmp_path).rows("SELECT * FROM records ORDER BY event_id")
+    assert rows == [expected(line, "CHF") for _, line in sorted(archived.items())]
+    assert [(row["currency"], row["hour"]) for row in rows] == [("CHF", "18"), ("EUR", "01"), ("CHF", "18")]

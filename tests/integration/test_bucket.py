@@ -1,0 +1,173 @@
+"""The archive's bucket moves, deletes, locks and keeps what its parameters say, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from orderstream.ops.cloud import Cloud
+from tests.integration.deployed import archive_properties, deploy
+
+KEPT_FOR_EVER = ("manifests/", "erasures/", "resubmitted/", "redriven/", "aws/lambda/")
+ALWAYS = {
+    "unfinished-uploads": {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+    # Renewed while somebody works on the archive.
+    "locks-noncurrent-expire": {
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+    },
+}
+
+
+def noncurrent(days: int) -> dict[str, dict[str, Any]]:
+    action = {
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": days},
+    }
+    return {f"{prefix}-noncurrent-expire": action for prefix in ("orders", "compacted", "quarantine")}
+
+
+def expire(days: int) -> dict[str, dict[str, Any]]:
+    return {
+        f"{prefix}-expire": {"Expiration": {"Days": days}} for prefix in ("orders", "compacted", "quarantine")
+    }
+
+
+def colder(*steps: tuple[str, int]) -> dict[str, dict[str, Any]]:
+    transitions = [{"StorageClass": name, "Days": days} for name, days in steps]
+    return {f"{prefix}-to-colder-storage": {"Transitions": transitions} for prefix in ("orders", "compacted")}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "rules"),
+    [
+        ({}, ALWAYS | noncurrent(30)),
+        ({"NoncurrentDays": "0"}, ALWAYS),
+        ({"InfrequentAccessDays": "30"}, ALWAYS | noncurrent(30) | colder(("STANDARD_IA", 30))),
+        ({"GlacierDays": "90"}, ALWAYS | noncurrent(30) | colder(("GLACIER_IR", 90))),
+        (
+            {
+                "InfrequentAccessDays": "60",
+                "GlacierDays": "180",
+                "ArchiveExpiryDays": "3650",
+                "NoncurrentDays": "7",
+            },
+            ALWAYS | noncurrent(7) | expire(3650) | colder(("STANDARD_IA", 60), ("GLACIER_IR", 180)),
+        ),
+    ],
+)
+def test_the_lifecycle_is_that_of_the_parameters_and_zero_days_are_never(
+    cloud: Cloud, parameters: dict[str, str], rules: dict[str, dict[str, Any]]
+) -> None:
+    stack = deploy(cloud, **parameters)
+    wanted = archive_properties(cloud)["LifecycleConfiguration"]["Rules"]
+    # What CloudFormation does on AWS. S3 has a say then, though MiniStack's knows not every rule about rules.
+    cloud.s3.put_bucket_lifecycle_configuration(
+        Bucket=stack.bucket, LifecycleConfiguration={"Rules": [as_s3_says(rule) for rule in wanted]}
+    )
+    found = cloud.s3.get_bucket_lifecycle_configuration(Bucket=stack.bucket)["Rules"]
+    assert {rule["ID"]: actions_of(rule) for rule in found} == rules and len(found) == len(rules)
+    for rule in found:
+        assert rule["Status"] == "Enabled"
+        if rule["ID"] != "unfinished-uploads":
+            where: Any = rule["Filter"].get("And", rule["Filter"])
+            assert where["Prefix"] == rule["ID"].split("-")[0] + "/"
+            assert not [key for key in KEPT_FOR_EVER if key.startswith(where["Prefix"])]
+            assert ("Transitions" in rule) == (where.get("ObjectSizeGreaterThan") == 131072)
+
+
+def as_s3_says(rule: dict[str, Any]) -> Any:
+    """A rule of CloudFormation's in the words of S3's API."""
+    said: dict[str, Any] = {"ID": rule["Id"], "Status": rule["Status"]}
+    said["Filter"] = {"Prefix": rule.get("Prefix", "")}
+    if "ObjectSizeGreaterThan" in rule:
+        larger = {"ObjectSizeGreaterThan": int(rule["ObjectSizeGreaterThan"])}
+        said["Filter"] = {"And": said["Filter"] | larger}
+    if "Transitions" in rule:
+        said["Transitions"] = [
+            {"StorageClass": step["StorageClass"], "Days": int(step["TransitionInDays"])}
+            for step in rule["Transitions"]
+        ]
+    if "ExpirationInDays" in rule:
+        said["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+    if "ExpiredObjectDeleteMarker" in rule:
+        said["Expiration"] = {"ExpiredObjectDeleteMarker": rule["ExpiredObjectDeleteMarker"]}
+    for name in ("NoncurrentVersionExpiration", "AbortIncompleteMultipartUpload"):
+        if name in rule:
+            said[name] = {key: int(value) for key, value in rule[name].items()}
+    return said
+
+
+def actions_of(rule: Any) -> dict[str, Any]:
+    return {name: value for name, value in rule.items() if name not in ("ID", "Status", "Filter")}
+
+
+@pytest.mark.parametrize("days", ["1", "29", "-1", "03", "month"])
+def test_infrequent_access_before_the_30_days_that_s3_asks_for_is_refused(cloud: Cloud, days: str) -> None:
+    with pytest.raises(ClientError, match="InfrequentAccessDays"):
+        deploy(cloud, InfrequentAccessDays=days)
+
+
+def test_what_was_replaced_or_deleted_is_still_there(cloud: Cloud) -> None:
+    bucket = deploy(cloud).bucket
+    cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"first")
+    cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"second")
+    cloud.s3.delete_object(Bucket=bucket, Key="orders/a")
+    found = cloud.s3.list_object_versions(Bucket=bucket, Prefix="orders/a")
+    bodies = {
+        cloud.s3.get_object(Bucket=bucket, Key="orders/a", VersionId=version["VersionId"])["Body"].read()
+        for version in found["Versions"]
+    }
+    assert bodies == {b"first", b"second"} and len(found["DeleteMarkers"]) == 1
+
+
+def test_without_days_nothing_is_locked(cloud: Cloud) -> None:
+    deploy(cloud)
+    assert not [name for name in archive_properties(cloud) if "Lock" in name]
+
+
+@pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
+def test_what_was_written_to_a_locked_bucket_can_be_covered_but_not_deleted(cloud: Cloud, mode: str) -> None:
+    deploy(cloud, ObjectLockDays="10", **({} if mode == "GOVERNANCE" else {"ObjectLockMode": mode}))
+    properties = archive_properties(cloud)
+    assert properties["ObjectLockEnabled"] is True
+    # MiniStack's CloudFormation makes no lock, its S3 does.
+    bucket = f"locked-{uuid.uuid4().hex}"
+    cloud.s3.create_bucket(
+        Bucket=bucket,
+        ObjectLockEnabledForBucket=properties["ObjectLockEnabled"],
+        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+    )
+    lock = properties["ObjectLockConfiguration"]
+    lock["Rule"]["DefaultRetention"]["Days"] = int(lock["Rule"]["DefaultRetention"]["Days"])
+    cloud.s3.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+    found = cloud.s3.get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
+    assert found == {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {"DefaultRetention": {"Mode": mode, "Days": 10}},
+    }
+    first = cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"first")["VersionId"]
+    cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"second")
+    assert cloud.s3.get_object(Bucket=bucket, Key="orders/a")["Body"].read() == b"second"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        cloud.s3.delete_object(Bucket=bucket, Key="orders/a", VersionId=first)
+
+
+def test_the_function_and_nobody_else_may_write_only_what_is_not_there(cloud: Cloud) -> None:
+    stack = deploy(cloud)
+    policy = json.loads(cloud.s3.get_bucket_policy(Bucket=stack.bucket)["Policy"])
+    (statement,) = (one for one in policy["Statement"] if one["Sid"] == "WriteOnce")
+    role = cloud.lambda_.get_function_configuration(FunctionName=stack.function)["Role"]
+    assert statement == {
+        "Sid": "WriteOnce",
+        "Effect": "Deny",
+        "Principal": {"AWS": role},
+        "Action": "s3:PutObject",
+        "Resource": [f"arn:aws:s3:::{stack.bucket}/{prefix}/*" for prefix in ("orders", "quarantine")],
+        # "Null" is true of a request that says nothing of it.
+        "Condition": {"Null": {"s3:if-none-match": "true"}},
+    }

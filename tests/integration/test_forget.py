@@ -1,0 +1,303 @@
+"""After an erasure no byte of the customer is left, those of all others are, and the audit is content."""
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
+
+from orderstream.archive.audit import audit
+from orderstream.archive.forget import forget, plan
+from orderstream.archive.lease import KEY
+from orderstream.archive.receipt import Stamped, stamped_in
+from orderstream.domain.values import utc_text
+from orderstream.errors import InputError
+from orderstream.ops import bucket, reading
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.failures import entries_of, records_in, waiting_objects
+from orderstream.ops.notes import Note, write_notes
+from orderstream.ops.trace import trace
+from orderstream.ops.verify import verify, verify_and_repair
+from orderstream.pipeline.lines import raw_of
+from orderstream.pipeline.records import Record
+from tests.integration.pipe import Pipe, give_up
+from tests.integration.test_archive import HOUR, NOON, Crash, CrashingCloud, keep, kinds, lines_of, record
+from tests.integration.test_verify import LATER, items, order
+
+HER = "her-id-7f3a"
+SECRET = "Planted Street 1"
+
+
+def her(number: int, order_id: str | None = None) -> str:
+    name = f'"order_id": "{order_id}", ' if order_id else ""
+    return f'{{{name}"customer_id": "{HER}", "amount": {number}, "address": "{SECRET}"}}'
+
+
+def records() -> list[Record]:
+    """Hers in every form, between those of others."""
+    texts: list[str | bytes] = [
+        order("A-1"),
+        her(1, "H-1"),
+        order("A-2"),
+        her(2),
+        # A conflict of hers, and one of somebody else with an order of hers.
+        her(3, "A-1"),
+        order("H-1", "99"),
+        f'{{"customer_id": "{HER}", "address": "{SECRET}"}}',
+        f'{{"customer_id": "{HER}", "amount": 12, "address": "{SECRET}',
+        "bad",
+        gzip.compress(her(4, "H-zip").encode()),
+        her(5, "H-5").replace(HER, "".join(f"\\u{ord(letter):04x}" for letter in HER)),
+        f'{{"customer_id": "other", "amount": 3, "note": "not {HER} herself"}}',
+    ]
+    some = [record(number, text) for number, text in enumerate(texts, start=1)]
+    return some + [record(40, her(6, "H-later"), at=NOON + HOUR), record(41, order("A-9"), at=NOON + HOUR)]
+
+
+def filled(cloud: Cloud, layout: str = "batch", *, versions: bool = False) -> Pipe:
+    pipe = Pipe(cloud, layout=layout)
+    pipe.make_function()
+    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
+    if versions:
+        cloud.s3.put_bucket_versioning(
+            Bucket=pipe.stack.bucket, VersioningConfiguration={"Status": "Enabled"}
+        )
+    every = records()
+    for begin in range(0, len(every), 4):
+        pipe.process(every[begin : begin + 4])
+    pipe.process(every[1:6])
+    return pipe
+
+
+def erase(pipe: Pipe, cloud: Cloud | None = None) -> Stamped:
+    return forget(
+        cloud or pipe.cloud, pipe.stack, HER, reason="asked for it", currency="EUR", progress=lambda *_: None
+    )
+
+
+def everything(pipe: Pipe) -> dict[str, bytes]:
+    """Every version of every object, uncompressed as far as that goes, and the items."""
+    client, name = pipe.cloud.s3, pipe.stack.bucket
+    found = {}
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
+        for one in page.get("Versions", []):
+            answer = client.get_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
+            body = answer["Body"].read()
+            found[f"{one['Key']} {one['VersionId']}"] = (
+                gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+            )
+    compacted = reading.lines(pipe.cloud, pipe.stack, bucket.hourly(pipe.cloud, pipe.stack, "compacted"))
+    found["compacted"] = b"\n".join(
+        b" ".join((one.line.partition_key.encode(), raw_of(one.line))) for one in compacted
+    )
+    return found | {"items": repr(items(pipe)).encode()}
+
+
+def traces(pipe: Pipe) -> list[str]:
+    """Where something of hers is left. (Somebody else's note that names her is that one's.)"""
+    left = []
+    for where, body in everything(pipe).items():
+        text = body.replace(f"not {HER} herself".encode(), b"")
+        if any(planted.encode() in text for planted in (HER, SECRET, "\\\\u0068", "\\u0068")):
+            left.append(where)
+    return left
+
+
+def others(pipe: Pipe) -> set[tuple[str, bytes]]:
+    hers = {f"shardId-1:{number}" for number in (2, 4, 5, 7, 8, 10, 11, 40)}
+    return {line for line in lines_of(pipe) if line[0] not in hers}
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_nothing_of_the_customer_is_left_and_all_of_the_others_is(
+    cloud: Cloud, layout: str, compacted: bool
+) -> None:
+    pipe = filled(cloud, layout, versions=True)
+    keep(pipe, compacting=compacted)
+    assert len(traces(pipe)) > 5
+    left = others(pipe)
+    their_items = {name: item for name, item in items(pipe).items() if item["CustomerID"] != {"S": HER}}
+    before = everything(pipe)
+    planned = plan(cloud, pipe.stack, HER, currency="EUR", progress=lambda *_: None)
+    assert everything(pipe) == before
+    stamped = erase(pipe)
+    receipt = stamped.receipt
+    assert traces(pipe) == []
+    assert lines_of(pipe) == left
+    assert items(pipe) == their_items
+    assert receipt.problems == [] and receipt.is_complete
+    assert (receipt.items, receipt.records) == (planned.items, planned.records)
+    assert receipt.records == 8
+    assert kinds(pipe) == []
+    assert audit(cloud, pipe.stack, receipt=stamped).findings == []
+    report = verify(cloud, pipe.stack)
+    assert report.discrepancies == ()
+    keep(pipe, compacting=True)
+    assert (lines_of(pipe), kinds(pipe), traces(pipe)) == (left, [], [])
+
+
+# The note of what is erased, the manifest, the objects; of a compacted one the new and the old.
+@pytest.mark.parametrize("writes", range(8))
+@pytest.mark.parametrize("compacted", [False, True])
+def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
+    cloud: Cloud, compacted: bool, writes: int
+) -> None:
+    pipe = filled(cloud, versions=True)
+    keep(pipe, compacting=compacted)
+    left = others(pipe)
+    broken = CrashingCloud(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", writes)
+    with pytest.raises(Crash):
+        erase(pipe, broken)
+    assert {line for line in lines_of(pipe) if line in left} == left
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    stamped = erase(pipe)
+    assert stamped.receipt.is_complete
+    assert (traces(pipe), lines_of(pipe)) == ([], left)
+    assert verify(cloud, pipe.stack).discrepancies == ()
+    keep(pipe)
+    assert (kinds(pipe), lines_of(pipe)) == ([], left)
+
+
+def test_somebody_elses_conflict_with_an_order_of_hers_stays_without_what_was_hers(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    erase(pipe)
+    quarantine = reading.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "quarantine"))
+    kept = {one.line.event_id: one.line for one in quarantine}
+    assert sorted(kept) == ["shardId-1:6", "shardId-1:9"]
+    assert raw_of(kept["shardId-1:6"]) == order("H-1", "99").encode()
+    assert kept["shardId-1:6"].stored is None
+
+
+def test_batches_that_aws_gave_up_go_on_without_her(cloud: Cloud) -> None:
+    pipe = filled(cloud, versions=True)
+    maker = RecordAggregator()
+    for data in (order("G-1"), her(1, "G-2"), order("G-3")):
+        maker.add_user_record(HER if HER in data else "k", data)
+    aggregate = maker.clear_and_get().get_contents()[2]
+    mixed = [record(50, order("F-1")), record(51, her(1, "F-2")), record(52, aggregate)]
+    key = give_up(cloud, pipe.stack, mixed)
+    alone = give_up(cloud, pipe.stack, [record(60, her(2)), record(61, her(3))])
+    receipt = erase(pipe).receipt
+    assert receipt.failed == 4
+    assert traces(pipe) == []
+    assert alone not in pipe.keys("aws/")
+    (failure,) = waiting_objects(cloud, pipe.stack)
+    assert (failure.place, failure.records) == (key, 2)
+    found = {one.event_id: one.data for one in records_in(failure, entries_of(failure))}
+    assert found == {
+        "shardId-1:50": order("F-1").encode(),
+        "shardId-1:52:0": order("G-1").encode(),
+        "shardId-1:52:1": b"",
+        "shardId-1:52:2": order("G-3").encode(),
+    }
+
+
+def test_what_cannot_be_read_and_names_her_is_told(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    pipe.write("aws/lambda/mapping/shard/broken", f'{{"payload": "{HER}'.encode())
+    pipe.write("aws/lambda/mapping/shard/named", f'{{"payload": "{HER}"}}'.encode())
+    pipe.write("aws/lambda/mapping/shard/other", b"{}")
+    (key, *_) = pipe.keys("orders/")
+    pipe.write(key, b"damaged")
+    receipt = erase(pipe).receipt
+    assert not receipt.is_complete
+    assert [key in problem or "named" in problem for problem in receipt.problems] == [True, True]
+
+
+def test_notes_about_what_she_had_put_back_go_too(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    notes = [
+        (NOON, Note("shardId-1:7", "H-mended", "2026-11-22T13:00:00.000000Z", "shardId-1:99")),
+        (NOON, Note("shardId-1:9", "kept", "2026-11-22T13:00:00.000000Z", "shardId-1:98")),
+    ]
+    write_notes(cloud, pipe.stack, notes)
+    assert erase(pipe).receipt.notes == 1
+    (key,) = pipe.keys("resubmitted/")
+    assert b"kept" in pipe.body(key) and b"H-mended" not in pipe.body(key)
+
+
+def test_a_version_with_the_only_copy_of_other_records_is_not_removed(cloud: Cloud) -> None:
+    pipe = filled(cloud, versions=True)
+    keep(pipe, compacting=False)
+    key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    receipt = erase(pipe).receipt
+    (problem,) = receipt.problems
+    assert key in problem and "only copy" in problem
+    assert kinds(pipe) == [("removed", key)], "an erasure hides nothing that was removed before"
+
+
+def test_an_altered_object_stays_one_that_was_altered(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe, compacting=False)
+    key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
+    pipe.write(key, gzip.compress(gzip.decompress(pipe.body(key)).replace(b"A-2", b"A-7")))
+    erase(pipe)
+    assert kinds(pipe) == [("altered", key)]
+
+
+def test_object_lock_is_said_to_keep_what_it_keeps(cloud: Cloud) -> None:
+    pipe = filled(cloud, versions=True)
+    cloud.s3.put_object_lock_configuration(
+        Bucket=pipe.stack.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+    )
+    left = others(pipe)
+    until = datetime.now(UTC) + timedelta(days=30)
+    key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
+    cloud.s3.put_object_retention(
+        Bucket=pipe.stack.bucket, Key=key, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+    )
+    receipt = erase(pipe).receipt
+    assert (receipt.locked, receipt.problems, receipt.is_complete) == (1, [], False)
+    assert receipt.locked_until and receipt.locked_until[:19] == utc_text(until)[:19]
+    (place,) = traces(pipe)
+    assert place.startswith(key)
+    assert lines_of(pipe) == left, "readers do not see it any more"
+
+
+def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
+    pipe.put(order("A"), her(1, "H-1"), f'{{"customer_id": "{HER}"}}', her(2, "H-given-up"))
+    *processed, given_up = pipe.records()
+    pipe.process(processed)
+    give_up(cloud, pipe.stack, [given_up])
+    receipt = erase(pipe).receipt
+    assert receipt.on_stream_until > utc_text(datetime.now(UTC) + timedelta(hours=23))
+    done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
+    assert (done.records, report.discrepancies, report.counts.erased) == (0, (), 3)
+    assert list(items(pipe)) == ["A"]
+    assert [step.what for step in trace(cloud, pipe.stack, "H-1").steps] == ["arrived", "erased"]
+
+
+def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: Cloud, tmp_path: Path) -> None:
+    pipe = filled(cloud)
+    stamped = erase(pipe)
+    changed = Stamped(msgspec.structs.replace(stamped.receipt, records=0), stamped.manifest, stamped.sha256)
+    for receipt in (changed, Stamped(stamped.receipt, 7, stamped.sha256)):
+        (finding,) = audit(cloud, pipe.stack, receipt=receipt).findings
+        assert finding.kind == "no_receipt"
+    printed = msgspec.json.encode(stamped)
+    assert HER.encode() not in printed
+    file = tmp_path / "receipt.json"
+    file.write_bytes(printed)
+    assert stamped_in(file) == stamped
+    file.write_bytes(b"{}")
+    for wrong in (file, tmp_path / "none"):
+        with pytest.raises(InputError, match="no receipt"):
+            stamped_in(wrong)
+
+
+def test_of_a_customer_whom_nobody_knows_nothing_is_erased(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    before = everything(pipe)
+    stamped = forget(cloud, pipe.stack, "nobody", reason="", currency="EUR", progress=lambda what, done: None)
+    assert (stamped.receipt.items, stamped.receipt.records, stamped.receipt.objects) == (0, 0, 0)
+    after = everything(pipe)
+    assert {name: body for name, body in after.items() if "manifests" not in name} == before

@@ -1,0 +1,119 @@
+"""The scheduled function, as it is deployed: it seals and compacts, and says nothing of people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from orderstream.archive.audit import audit
+from orderstream.archive.function import settings
+from orderstream.domain.decode import decode
+from orderstream.errors import InputError
+from orderstream.local.laptop import Laptop, laptop_environment
+from orderstream.local.ministack import free_port
+from orderstream.ops import bucket, reading
+from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.lines import raw_of
+from orderstream.pipeline.services import S3Store
+from tests.integration.test_archive import record
+from tests.integration.test_verify import order
+
+VARIABLES = {
+    "ARCHIVE_UPKEEP": "compact",
+    "ARCHIVE_BUCKET": "bucket",
+    "FUNCTION_NAME": "ProcessOrders",
+    "DEFAULT_CURRENCY": "EUR",
+    "STACK_NAME": "orderstream",
+}
+
+
+@pytest.fixture(scope="module")
+def kept() -> Iterator[Laptop]:
+    """A laptop cloud whose stack has the function, and an archive with two hours of yesterday."""
+    problems: list[str] = []
+    parameters = {"ArchiveUpkeep": "compact"}
+    with Laptop(
+        port=free_port(), parameters=parameters, progress=lambda step: None, problem=problems.append
+    ) as laptop:
+        store = BatchArchive(S3Store(laptop.cloud.s3, laptop.stack.bucket))
+        yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
+        for number in range(20):
+            one = record(number, order(f"A-{number}", customer="planted-customer"), at=yesterday)
+            store.keep([one], [decode(one.data)])
+        # What shows that the function has got further than yesterday's hour.
+        later = record(99, order("later"), at=yesterday + timedelta(hours=3))
+        store.keep([later], [decode(later.data)])
+        yield laptop
+    assert problems == []
+
+
+def invoked(laptop: Laptop) -> dict[str, Any]:
+    answer = laptop.cloud.lambda_.invoke(FunctionName="KeepArchive", Payload=b"{}", LogType="Tail")
+    payload = answer["Payload"].read()
+    assert "FunctionError" not in answer, payload
+    found: dict[str, Any] = json.loads(payload)
+    return found
+
+
+def lines(laptop: Laptop) -> set[bytes]:
+    found = reading.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
+    return {raw_of(one.line) for one in found}
+
+
+def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(kept: Laptop) -> None:
+    before = lines(kept)
+    assert len(before) == 21
+    first = invoked(kept)
+    assert (first["sealed"], first["compacted"], first["objects_before"]) == (1, 1, 20)
+    assert (first["late"], first["problems"]) == (0, 0), "the last hour waits for a later one"
+    objects = list(bucket.archive(kept.cloud, kept.stack))
+    assert [bucket.is_compacted(entry.key) for entry in objects] == [False, True]
+    assert lines(kept) == before
+    assert audit(kept.cloud, kept.stack).findings == []
+    assert invoked(kept) == first | {"sealed": 0, "compacted": 0, "objects_before": 0}
+
+
+def test_its_log_says_how_much_and_nothing_of_people(kept: Laptop) -> None:
+    invoked(kept)
+    pages = kept.cloud.logs.get_paginator("filter_log_events").paginate(
+        logGroupName="/aws/lambda/KeepArchive"
+    )
+    logged = "".join(event["message"] for page in pages for event in page["events"])
+    assert '"compacted":' in logged
+    assert "planted" not in logged
+
+
+def test_it_is_called_every_hour(kept: Laptop) -> None:
+    names = laptop_environment(kept.endpoint_url)
+    events: Any = boto3.client(
+        "events",
+        endpoint_url=kept.endpoint_url,
+        region_name=names["AWS_REGION"],
+        aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
+    )
+    (rule,) = events.list_rules()["Rules"]
+    assert (rule["ScheduleExpression"], rule["State"]) == ("cron(10 * * * ? *)", "ENABLED")
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    assert target["Arn"].endswith(":function:KeepArchive")
+
+
+def test_settings_come_from_the_variables_of_the_template() -> None:
+    act, stack, currency = settings(VARIABLES)
+    assert (act, stack.bucket, stack.function, currency) == ("compact", "bucket", "ProcessOrders", "EUR")
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_a_missing_variable_is_named(name: str) -> None:
+    with pytest.raises(InputError, match=name):
+        settings({other: value for other, value in VARIABLES.items() if other != name})
+
+
+def test_an_upkeep_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InputError, match="seal, compact"):
+        settings(VARIABLES | {"ARCHIVE_UPKEEP": "none"})

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from orderstream.archive.expected import Expected, expiry_days, touches
 from orderstream.archive.manifests import NOTHING, Chain, Head, Manifest, digest, hour_text, links, parsed
 from orderstream.archive.receipt import Stamped
-from orderstream.archive.seal import begins_of, unknown
-from orderstream.domain.identity import hour_of
-from orderstream.domain.values import instant
+from orderstream.archive.seal import PREFIXES, begins_of, hour_of_single, unknown
 from orderstream.errors import DamagedError
-from orderstream.ops import bucket, reading
+from orderstream.ops import bucket
 from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack
@@ -168,7 +166,7 @@ def _is_stamp(manifest: Manifest, place: Head, receipt: Stamped | None) -> bool:
 
 def _objects(cloud: Cloud, stack: Stack, span: Span) -> Iterator[tuple[Entry, str, str, int]]:
     """Every object of the hours of `span`, with its hour, SHA-256 and size."""
-    for prefix in ("orders", bucket.COMPACTED, "quarantine"):
+    for prefix in PREFIXES:
         for entry, body in bucket.bodies(cloud, stack, bucket.hourly(cloud, stack, prefix, span)):
             hour = hour_text(begins_of(entry.key))
             if bucket.is_compacted(entry.key):
@@ -176,10 +174,6 @@ def _objects(cloud: Cloud, stack: Stack, span: Span) -> Iterator[tuple[Entry, st
             else:
                 yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)
     for entry, body in bucket.bodies(cloud, stack, bucket.single(cloud, stack, span)):
-        try:
-            arrived_at = instant(next(reading.placed(stack, entry, body)).line.arrived_at)
-        except (DamagedError, StopIteration):
-            arrived_at = entry.modified
-        hour = hour_text(hour_of(arrived_at))
+        hour = hour_text(hour_of_single(stack, entry, body))
         if touches(span, hour):
             yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)

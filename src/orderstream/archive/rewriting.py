@@ -14,18 +14,16 @@ from pathlib import Path
 import msgspec
 
 from orderstream.archive.person import Person
-from orderstream.archive.seal import begins_of
+from orderstream.archive.seal import PREFIXES, begins_of
 from orderstream.domain.identity import hour_of
 from orderstream.domain.values import instant
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket, parquet, reading
-from orderstream.ops.bucket import COMPACTED, Entry
+from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.parquet import Placed
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, pack, read_line
-
-PREFIXES = ("orders", COMPACTED, "quarantine")
 
 _ENCODER = msgspec.json.Encoder()
 

@@ -23,7 +23,7 @@ from orderstream.ops.failures import PREFIX, entries_of, failed_objects, records
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
 
-_PREFIXES = ("orders", COMPACTED, "quarantine")
+PREFIXES = ("orders", COMPACTED, "quarantine")
 _HOUR = timedelta(hours=1)
 _WEEK = timedelta(days=7)
 
@@ -67,7 +67,7 @@ def hours(
     """
     listings: list[Iterable[tuple[datetime, Entry]]] = [
         ((begins_of(entry.key), entry) for entry in bucket.hourly(cloud, stack, prefix, span))
-        for prefix in _PREFIXES
+        for prefix in PREFIXES
     ]
     with _Singles() as singles:
         new = (one for one in bucket.single(cloud, stack, span) if not _was_looked_at(chain, one))
@@ -162,6 +162,14 @@ def begins_of(key: str) -> datetime:
     return datetime(year, month, day, hour, tzinfo=UTC)
 
 
+def hour_of_single(stack: Stack, entry: Entry, body: bytes) -> datetime:
+    """The hour in which the order of an object arrived; of a damaged one, in which it was written."""
+    try:
+        return hour_of(instant(next(reading.placed(stack, entry, body)).line.arrived_at))
+    except (DamagedError, StopIteration):
+        return hour_of(entry.modified)
+
+
 def _first(pair: tuple[datetime, Entry]) -> datetime:
     return pair[0]
 
@@ -188,11 +196,7 @@ class _Singles:
     def enter(self, cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> None:
         """Look into each for its hour."""
         for entry, body in bucket.bodies(cloud, stack, entries):
-            try:
-                arrived_at = instant(next(reading.placed(stack, entry, body)).line.arrived_at)
-            except (DamagedError, StopIteration):
-                arrived_at = entry.modified
-            row = (hour_of(arrived_at), entry.key, entry.etag, entry.modified, entry.size)
+            row = (hour_of_single(stack, entry, body), entry.key, entry.etag, entry.modified, entry.size)
             self._file.execute("INSERT INTO single VALUES (?, ?, ?, ?, ?)", list(map(_text, row)))
 
     def __iter__(self) -> Iterator[tuple[datetime, Entry]]:

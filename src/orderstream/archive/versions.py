@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from orderstream.archive.person import Person
-from orderstream.archive.rewriting import PREFIXES, cleaned, theirs_in
-from orderstream.archive.seal import mark
+from orderstream.archive.rewriting import cleaned, theirs_in
+from orderstream.archive.seal import PREFIXES, mark
 from orderstream.ops import bucket, parquet, reading
 from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors

@@ -12,6 +12,7 @@ from orderstream.domain.capacity.modes import Comparison, compare
 from orderstream.domain.capacity.quotas import Quota, quotas
 from orderstream.domain.capacity.recovery import CatchUp, catch_up
 from orderstream.domain.capacity.shape import Shape, shape
+from orderstream.domain.capacity.stream import shards_per_order
 
 # What template.yaml sets for MaximumRecordAgeSeconds: older orders go to the bucket, whole.
 MAXIMUM_RECORD_AGE_SECONDS = 43200
@@ -26,6 +27,19 @@ class Latency:
 
 
 @dataclass(frozen=True)
+class Customer:
+    """The most orders a second of one customer, what part of the peak that is, and what limits it.
+
+    A customer is one partition key: of the stream, so all go to one shard and one lane of it; and of the
+    index, where all go to one partition, which the order of time keeps together even when it is split.
+    """
+
+    orders_per_second: Decimal
+    share: Decimal
+    limited_by: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that `orders plan` says. `tutorial_ratio` is the tutorial's bill in parts of this one.
 
@@ -37,6 +51,7 @@ class Plan:
     shape: Shape
     comparison: Comparison
     latency: Latency
+    customer: Customer
     catch_up: CatchUp
     tutorial: Bill
     tutorial_ratio: Decimal
@@ -55,6 +70,7 @@ def plan(demand: Demand, choices: Choices, figures: Figures) -> Plan:
         shape=of,
         comparison=comparison,
         latency=_latency(of, choices, figures),
+        customer=_customer(of, demand, choices, figures),
         catch_up=catch_up(of.stream, of.function, of.table, demand, choices, figures),
         tutorial=by_tutorial,
         tutorial_ratio=by_tutorial.total / max(of.bill.total, Decimal("0.01")),
@@ -77,6 +93,19 @@ def parameters(of: Shape, choices: Choices) -> dict[str, str]:
         "ArchiveLayout": choices.layout,
         "CustomerIndex": "true" if choices.has_index else "false",
     }
+
+
+def _customer(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> Customer:
+    limits = {
+        "shard": 1 / shards_per_order(demand.size, figures),
+        "lane": of.function.lane_rate,
+    }
+    if choices.has_index:
+        written = Decimal(figures.limits.dynamodb.partition_writes)
+        limits["partition of the index"] = written / of.table.units_per_order
+    limited_by = min(limits, key=lambda name: limits[name])
+    most = limits[limited_by]
+    return Customer(most, min(Decimal(1), most / demand.peak), limited_by)
 
 
 def _latency(of: Shape, choices: Choices, figures: Figures) -> Latency:

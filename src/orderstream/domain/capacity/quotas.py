@@ -11,7 +11,7 @@ from orderstream.domain.capacity.figures import Figures
 from orderstream.domain.capacity.function import ceiling
 from orderstream.domain.capacity.shape import Shape, shape
 
-_TO_A_THOUSANDTH = Decimal("0.001")
+_CLOSELY = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def _rules(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> lis
                 Decimal(limit.kinesis.shards),
                 lambda one: Decimal(one.stream.shards),
                 lambda one: Decimal(one.stream.shards),
-                f"Service Quotas, Kinesis, Shards per Region; {limit.kinesis.shards_elsewhere:,} or 6,000 outside "
-                "us-east-1, us-west-2 and eu-west-1",
+                "Service Quotas, Kinesis, Shards per Region; outside us-east-1, us-west-2, eu-west-1 it is "
+                f"{limit.kinesis.shards_elsewhere:,} or 6,000",
             )
         )
     else:
@@ -149,11 +149,11 @@ def _quota(rule: _Rule, of: Shape, demand: Demand, choices: Choices, figures: Fi
 
 
 def _breaks_at(needed_at: Callable[[Decimal], Decimal], limit: Decimal, highest: Decimal) -> Decimal | None:
-    """The rate above which more than `limit` is needed, to a thousandth of it."""
+    """The rate above which more than `limit` is needed, to a millionth of it."""
     low, high = Decimal(0), highest
     if needed_at(high) <= limit:
         return None
-    while high - low > high * _TO_A_THOUSANDTH:
+    while high - low > high * _CLOSELY:
         middle = (low + high) / 2
         if needed_at(middle) <= limit:
             low = middle

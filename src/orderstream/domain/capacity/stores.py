@@ -16,9 +16,8 @@ class Table:
 
     `units_per_order` are those of the table alone; with the index, as many are written and billed again.
     `peak_units` a second are needed of the table, and of the index, each. Above `new_table_units` it must be
-    warmed first, to `warm_units` (0: it need not), which costs `warm_dollars` once. `customer_orders` is how
-    many orders a second of one customer the index takes, and `customer_share` what part of the peak that is
-    (None without an index). `stored_gb` is what a month's orders take, the index included.
+    warmed first, to `warm_units` (0: it need not), which costs `warm_dollars` once. `partitions` are needed for
+    the peak at least. `stored_gb` is what a month's orders take, the index included.
     """
 
     item_bytes: int
@@ -29,8 +28,6 @@ class Table:
     warm_units: int
     warm_dollars: Decimal
     partitions: int
-    customer_orders: Decimal | None
-    customer_share: Decimal | None
     stored_gb: Decimal
     recovery_gb: Decimal
 
@@ -64,7 +61,6 @@ def table(demand: Demand, choices: Choices, figures: Figures) -> Table:
     peak = demand.peak * units
     warm = 0 if peak <= limit.new_table_writes else ceiling(peak * (1 + choices.headroom))
     stored = demand.rate * SECONDS_A_MONTH * (size + figures.measured.bytes.item_stored) / GB
-    customer = Decimal(limit.partition_writes) / units if choices.has_index else None
     return Table(
         item_bytes=size,
         units_per_order=units,
@@ -74,8 +70,6 @@ def table(demand: Demand, choices: Choices, figures: Figures) -> Table:
         warm_units=warm,
         warm_dollars=max(0, warm - limit.new_table_writes) * copies * figures.prices.dynamodb.warm_write_unit,
         partitions=max(1, ceiling(peak / limit.partition_writes)),
-        customer_orders=customer,
-        customer_share=None if customer is None else min(Decimal(1), customer / demand.peak),
         stored_gb=stored * copies,
         recovery_gb=stored,
     )

@@ -22,14 +22,15 @@ _HINT = 'each line has a time (seconds, or RFC 3339) and orders a second: "3600,
 
 @dataclass(frozen=True)
 class Recorded:
-    """A curve, and the moment (UTC) at which it begins if its file says so."""
+    """A curve, and where it begins in its file: at a moment (UTC), or at a second."""
 
     curve: Curve
     begin: datetime | None
+    first: float
 
     def second_of(self, text: str) -> float:
         """The second that a time means, written as in the file. Raises InputError."""
-        second = _seconds(text, self.begin)
+        second = _seconds(text, self.begin) - self.first
         if not 0 <= second < self.curve.end:
             raise InputError(f"{text!r} is not within the traffic", hint="give a time as the file has them")
         return second
@@ -88,7 +89,7 @@ def curve_in(file: Path) -> Recorded:
     end = 2 * seconds[-1] - seconds[-2]
     if end > MOST_SECONDS:
         raise InputError(f"{file} covers {end / 86400:.0f} days", hint="31 days at most")
-    return Recorded(Curve(seconds, tuple(rate for _, rate in rows), end), begin)
+    return Recorded(Curve(seconds, tuple(rate for _, rate in rows), end), begin, first)
 
 
 def _is_number(text: str) -> bool:

@@ -16,8 +16,8 @@ class Table:
 
     `units_per_order` are those of the table alone; with the index, as many are written and billed again.
     `peak_units` a second are needed of the table, and of the index, each. Above `new_table_units` it must be
-    warmed first, to `warm_units` (0: it need not), which costs `warm_dollars` once. `partitions` are needed for
-    the peak at least. `stored_gb` is what a month's orders take, the index included.
+    warmed first, to `warm_units` (0: it need not), which costs `warm_dollars` once. The peak needs so many
+    `partitions` at least. `stored_gb` is what a month's orders take, the index included.
     """
 
     item_bytes: int

@@ -66,6 +66,7 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
         "tutorial_ratio",
         "quotas",
         "parameters",
+        "prices",
         "deploy",
         "simulation",
     }

@@ -121,6 +121,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "README.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "docs/capacity.md",
         "docs/chaos.md",
         "docs/design.md",
         "docs/performance.md",

@@ -150,4 +150,5 @@ def test_the_command_that_warms_a_table_is_one_that_aws_takes() -> None:
     }
     assert units == {"WriteUnitsPerSecond": 12_500}
     model = botocore.session.Session().get_service_model("dynamodb").operation_model("UpdateTable")
+    assert model.input_shape
     validate_parameters(asked, model.input_shape)

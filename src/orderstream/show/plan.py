@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from orderstream.ops.prices import figures
 from orderstream.show.console import out, print_json
 from orderstream.show.numbers import count, dollars, large, length, size
 from orderstream.show.simulated import simulated
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SECONDS_A_MONTH = 730 * 3600
 # No figure here is known better.
 _DIGITS = Context(prec=12)
+_ROUGHLY = Context(prec=4)
 
 
 def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json: bool) -> None:
@@ -57,6 +59,7 @@ def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json:
 def document(of: Plan, result: Simulated | None) -> dict[str, Any]:
     """All of a plan as JSON has it: numbers are exact or have twelve digits, money is US dollars a month."""
     plain: dict[str, Any] = _plain(asdict(of))
+    plain["prices"] = _prices()
     plain["deploy"] = commands(of)
     plain["simulation"] = None if result is None else asdict(result)
     return plain
@@ -223,13 +226,22 @@ def _bill(of: Plan) -> Table:
     table.add_section()
     table.add_row("in all", f"{here.total:,.2f}", f"{there.total:,.2f}")
     table.add_row("times this plan", "1", count(of.tutorial_ratio))
+    table.caption = _prices()
+    table.caption_justify = "left"
     return table
+
+
+def _prices() -> str:
+    found = figures()
+    return f"List prices of {found.region}, {found.prices.kinesis.date}, without free tiers and discounts."
 
 
 def _quotas(of: Plan) -> Table:
     table = _table("What breaks first", "quota", "default", "peak needs", "breaks at", "ask for")
     for one in of.quotas:
-        breaks = "never" if one.breaks_at is None else f"{count(one.breaks_at)} orders/s"
+        breaks = (
+            "never" if one.breaks_at is None else f"{count(_ROUGHLY.create_decimal(one.breaks_at))} orders/s"
+        )
         ask = f"{one.ask:,}" if one.ask else ("" if not one.is_exceeded else escape(one.remedy))
         needed = count(one.needed)
         table.add_row(

@@ -124,7 +124,6 @@ class LambdaLimits(_Table, frozen=True):
 
     payload_bytes: int
     concurrency: int
-    scaling_in_10_seconds: int
     poll_seconds: Decimal
     batch_size: int
     parallelization_factor: int

@@ -122,6 +122,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/archive.md",
+        "docs/capacity.md",
         "docs/chaos.md",
         "docs/design.md",
         "docs/performance.md",

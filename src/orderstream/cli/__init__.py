@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from orderstream import __version__
-from orderstream.cli import archive, audit, failures, laptop, orders, quarantine, sql
+from orderstream.cli import archive, audit, failures, laptop, orders, plan, quarantine, sql
 from orderstream.errors import OrderstreamError
 from orderstream.show import console
 
@@ -26,6 +26,7 @@ app.add_typer(laptop.verbs)
 app.add_typer(orders.verbs)
 app.add_typer(audit.verbs)
 app.add_typer(archive.verbs)
+app.add_typer(plan.verbs)
 app.add_typer(archive.archive_verbs, name="archive")
 app.add_typer(sql.verbs)
 app.add_typer(quarantine.verbs, name="quarantine")

@@ -1,4 +1,4 @@
-"""What AWS charges, from the one file with its date, region and sources."""
+"""What AWS charges and allows, from the one file with its dates, region and sources."""
 
 import tomllib
 from decimal import Decimal
@@ -6,13 +6,29 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+import msgspec
+
+from orderstream.domain.capacity.figures import Figures
+
 
 @cache
-def prices() -> dict[str, Any]:
-    """The prices of `prices.toml`: by service and name, US dollars as Decimal."""
-    text = (resources.files("orderstream.ops") / "prices.toml").read_text()
+def figures() -> Figures:
+    """Everything in `aws.toml`: prices in US dollars, limits, measurements."""
+    return msgspec.convert(_document(), Figures)
+
+
+@cache
+def prices() -> dict[str, dict[str, Decimal]]:
+    """The prices that are one number, by service and name: US dollars."""
     return {
-        service: {name: Decimal(price) for name, price in values.items()}
-        for service, values in tomllib.loads(text).items()
-        if isinstance(values, dict)
+        service: {
+            name: Decimal(price)
+            for name, price in values.items()
+            if isinstance(price, str) and name != "source"
+        }
+        for service, values in _document()["prices"].items()
     }
+
+
+def _document() -> dict[str, Any]:
+    return tomllib.loads((resources.files("orderstream.ops") / "aws.toml").read_text())

@@ -1,4 +1,4 @@
-"""Points in time as people type them: RFC 3339, a date, or a span back from now. Always UTC."""
+"""Points in time as people type them: RFC 3339, a date, or a span back from now, always UTC. And spans."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,3 +27,11 @@ def moment(text: str, now: datetime) -> datetime:
             f"{text!r} is no point in time",
             hint='write "2026-11-22T18:00:00Z", "2026-11-22", or a span back from now such as "2h"',
         ) from None
+
+
+def span(text: str) -> timedelta:
+    """A length of time as people type it: "90s", "5m", "1h", "2d", "1w". Raises InputError for others."""
+    found = _SPAN.fullmatch(text)
+    if not found:
+        raise InputError(f"{text!r} is no length of time", hint='write "30m", "1h" or "2d"')
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

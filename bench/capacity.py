@@ -1,0 +1,205 @@
+"""The bytes that a plan is computed from, measured; and docs/capacity.md's examples, by the command itself.
+
+`python -m bench.capacity` prints what an order takes in item, archive and log, to be held against
+`measured.bytes` of src/orderstream/ops/aws.toml. `--write` writes figures, examples and picture of
+docs/capacity.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.events import SIZES, traffic
+from orderstream.domain.decode import decode
+from orderstream.domain.identity import batch_key, hour_of, order_id_of
+from orderstream.ops import parquet
+from orderstream.ops.artifact import PROJECT
+from orderstream.ops.parquet import Placed
+from orderstream.ops.prices import figures
+from orderstream.pipeline import telemetry
+from orderstream.pipeline.lines import line_of, pack, read_line
+from orderstream.pipeline.process import Report, item_of
+from orderstream.pipeline.records import from_event
+
+PAGE = PROJECT / "docs" / "capacity.md"
+PICTURE = PROJECT / "docs" / "capacity.png"
+EXAMPLES = (
+    "plan --rate 100 --peak 5x --size 800",
+    "plan --rate 5000 --peak 5x --size 800",
+    "plan --rate 1000000 --peak 5x --size 800",
+)
+# A Friday: from midnight on, an hour each.
+DAY = (
+    20,
+    10,
+    5,
+    5,
+    10,
+    20,
+    60,
+    120,
+    200,
+    240,
+    260,
+    300,
+    320,
+    300,
+    260,
+    260,
+    300,
+    400,
+    700,
+    1000,
+    900,
+    500,
+    200,
+    60,
+)
+SIMULATION = "plan --size 800 --simulate traffic.csv --outage 2h --outage-at 64800 --picture capacity.png"
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Bytes an order: as sent, of its item, of its line in the archive, the same packed, and as Parquet.
+
+    `log` is the function's line about the batch.
+    """
+
+    size: float
+    item: float
+    line: float
+    packed: float
+    compacted: float
+    log: int
+
+
+def measure(size: int, batches: int = 10) -> Bytes:
+    """Batches of a thousand generated orders of about `size` bytes, through the function's own code."""
+    placed: list[Placed] = []
+    sent = items = plain = packed = 0
+    log = ""
+    for seed in range(batches):
+        records = from_event(json.loads(traffic(_BATCH, size, seed=seed).event))
+        decoded = [decode(record.data) for record in records]
+        pairs = list(zip(records, decoded, strict=True))
+        ids = {
+            record.event_id: order_id_of(what.order, record.event_id) for record, what in pairs if what.order
+        }
+        lines = [line_of(record, json=what.json, order_id=ids[record.event_id]) for record, what in pairs]
+        first = records[0]
+        numbers = [record.sequence_number for record in records]
+        key = batch_key("orders", hour_of(first.arrived_at), first.shard_id, numbers, list(ids))
+        for record, what in pairs:
+            assert what.order
+            item = item_of(record, what.order, ids[record.event_id], key, what.fingerprint, "EUR")
+            items += sum(len(name) + _stored(value) for name, value in item.items())
+        sent += sum(len(record.data) for record in records)
+        plain += sum(map(len, lines))
+        packed += len(pack(lines))
+        now = datetime.now(UTC)
+        placed += [Placed(key, number, now, read_line(line)) for number, line in enumerate(lines)]
+        count = len(records)
+        report = Report(
+            received=count, stored=count, latencies=list(range(1000, 1000 + count)), objects=[key]
+        )
+        log = telemetry.line(report, records, stack="orderstream", request_id="0" * 36, cold=False, now=now)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "compacted.parquet"
+        parquet.write(file, iter(placed), "EUR")
+        compacted = file.stat().st_size
+    orders = len(placed)
+    return Bytes(sent / orders, items / orders, plain / orders, packed / orders, compacted / orders, len(log))
+
+
+def _stored(value: Any) -> int:
+    """Bytes of an attribute as DynamoDB counts them: text as UTF-8, two digits of a number a byte."""
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, int | Decimal):
+        return len(str(value).strip("-").replace(".", "")) // 2 + 2
+    if isinstance(value, list):
+        return 3 + sum(1 + _stored(one) for one in value)
+    assert isinstance(value, dict)
+    return 3 + sum(1 + len(name) + _stored(one) for name, one in value.items())
+
+
+def output(words: str, folder: Path = PROJECT) -> str:
+    """What `orders …` prints, a hundred columns wide."""
+    environment = os.environ | {"COLUMNS": "100"}
+    command = [str(Path(sys.executable).with_name("orders")), *words.split()]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return "\n".join(line.rstrip() for line in done.stdout.splitlines())
+
+
+def examples() -> str:
+    """The examples as the page has them."""
+    return "".join(f"\n```text\n$ orders {words}\n{output(words)}\n```\n" for words in EXAMPLES)
+
+
+def simulated(picture: Path | None = None) -> str:
+    """The simulated day as the page has it, and its picture."""
+    with TemporaryDirectory() as folder:
+        rows = [f"{hour * 3600},{rate}" for hour, rate in enumerate(DAY)]
+        (Path(folder) / "traffic.csv").write_text("\n".join(["second,orders_per_second", *rows]))
+        found = output(SIMULATION, Path(folder))
+        if picture:
+            picture.write_bytes((Path(folder) / "capacity.png").read_bytes())
+    table = found[found.index("Simulated") : found.index("\n\nTo deploy")]
+    return f"\n```text\n$ orders {SIMULATION}\n…\n{table}\n```\n"
+
+
+def sources() -> str:
+    """Every figure with its source and date, as a table."""
+    lines = ["", "| What | Figures | Source |", "| --- | --- | --- |"]
+    found = figures()
+    for title, group in (("prices", found.prices), ("limits", found.limits), ("measured", found.measured)):
+        for field in group.__struct_fields__:
+            table = getattr(group, field)
+            names = [name for name in table.__struct_fields__ if name not in ("date", "source")]
+            values = ", ".join(f"`{name}` {_shown(getattr(table, name))}" for name in names)
+            name = f"{title}, {field.rstrip('_').replace('_', ' ')}"
+            lines.append(f"| {name} | {values} | {table.source}; {table.date} |")
+    return "\n".join([*lines, ""])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " ".join(f"{price} from {begin:,}" for begin, price in value)
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def page(text: str, picture: Path | None = None) -> str:
+    """The page with what is between its marks made anew."""
+    for name, made in (("figures", sources()), ("examples", examples()), ("simulated", simulated(picture))):
+        mark = f"<!-- {name} -->"
+        before, _, after = text.split(mark)
+        text = f"{before}{mark}{made}{mark}{after}"
+    return text
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--write", action="store_true", help="write docs/capacity.md and its picture")
+    if parser.parse_args().write:
+        PAGE.write_text(page(PAGE.read_text(), PICTURE))
+        return
+    for size in SIZES:
+        print(measure(size))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The verb of capacity: plan."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson
+from orderstream.domain.capacity.demand import Choices, Demand, Layout, Mode
+from orderstream.domain.capacity.plan import plan as planning
+from orderstream.domain.capacity.simulation import simulate as simulating
+from orderstream.domain.capacity.traffic import Outage, deployment
+from orderstream.errors import InputError
+from orderstream.ops.prices import figures
+from orderstream.ops.times import span
+from orderstream.ops.traffic import curve_in, orders_per_second, peak_of
+from orderstream.show import plan as show
+from orderstream.show.simulated import picture as draw
+
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="Example: orders plan --rate 2000 --peak 5x --size 800")
+def plan(
+    size: Annotated[int, typer.Option(help="Bytes of an order, as it is sent.")],
+    rate: Annotated[str | None, typer.Option(help="Orders a second, on average.")] = None,
+    peak: Annotated[str | None, typer.Option(help="At most: 5x the average, or orders a second.")] = None,
+    retention: Annotated[int, typer.Option(help="Hours for which the stream keeps an order.")] = 72,
+    index: Annotated[bool, typer.Option(help="Whether the table has the index by customer.")] = True,
+    layout: Annotated[Layout, typer.Option(help="An object a batch, or an order.")] = "batch",
+    window: Annotated[int, typer.Option(help="Seconds for which a batch is gathered.")] = 1,
+    fan_out: Annotated[bool, typer.Option("--fan-out", help="Reckon with enhanced fan-out.")] = False,
+    consumers: Annotated[int, typer.Option(help="Readers that share the stream, this one included.")] = 1,
+    mode: Annotated[Mode | None, typer.Option(help="Of the stream; without it the cheaper one.")] = None,
+    headroom: Annotated[int, typer.Option(help="Percent to spare above the peak.")] = 25,
+    item_size: Annotated[int | None, typer.Option(help="Bytes of an item, if known.")] = None,
+    months: Annotated[int, typer.Option(help="Months of orders in table and archive.")] = 1,
+    outage: Annotated[str, typer.Option(help="How long a stop to catch up with: 30m, 1h.")] = "1h",
+    simulate: Annotated[
+        Path | None, typer.Option(help="Simulate it on a CSV of traffic: time, orders a second.")
+    ] = None,
+    outage_at: Annotated[
+        str | None, typer.Option(help="Let the outage begin in the simulation, at a time as in the file.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(help="Write a PNG of the simulated backlog.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed simulates the same.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Plan a deployment for expected traffic: settings, quotas, a month's bill and the command to deploy it.
+
+    No AWS is asked: prices and limits are those of ops/aws.toml, with source and date. Without --rate and
+    --peak they are those of the traffic to be simulated. docs/capacity.md has the formulas.
+    """
+    traffic = curve_in(simulate) if simulate else None
+    if traffic is None and (picture or outage_at):
+        raise InputError("--picture and --outage-at are for a simulation", hint="add --simulate traffic.csv")
+    if rate is None and traffic is None:
+        raise InputError("how much traffic?", hint="give --rate 2000 --peak 5x, or --simulate traffic.csv")
+    if rate is None and traffic is not None:
+        average, highest = Decimal(str(traffic.curve.average)), Decimal(str(traffic.curve.peak))
+        demand = Demand(average, peak_of(peak, average) if peak else max(average, highest), size, item_size)
+    else:
+        average = orders_per_second(rate or "")
+        demand = Demand(average, peak_of(peak or "1x", average), size, item_size)
+    stopped = span(outage)
+    choices = Choices(
+        mode=mode,
+        retention_hours=retention,
+        layout=layout,
+        has_index=index,
+        window_seconds=window,
+        fan_out=fan_out,
+        consumers=consumers,
+        outage_hours=Decimal(int(stopped.total_seconds())) / 3600,
+        headroom=Decimal(headroom) / 100,
+        months=months,
+    )
+    planned = planning(demand, choices, figures())
+    result = begin = None
+    if traffic is not None:
+        begin = traffic.begin
+        outages = [Outage(traffic.second_of(outage_at), stopped.total_seconds())] if outage_at else []
+        result = simulating(
+            traffic.curve,
+            deployment(planned, demand, choices, figures()),
+            outages=outages,
+            chance=random.Random(seed).random,
+        )
+        if picture:
+            draw(result, begin, picture)
+    show.plan(planned, result, begin, as_json=as_json)

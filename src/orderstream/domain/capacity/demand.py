@@ -1,0 +1,96 @@
+"""What a plan is asked for: the traffic that is expected, and what is wished of the deployment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from orderstream.domain.order import MAX_BYTES
+from orderstream.errors import InputError
+
+Mode = Literal["shards", "on-demand"]
+Layout = Literal["batch", "order"]
+
+# Nobody's forecast goes further; above it some limit that is not written down anywhere is met first.
+MOST_ORDERS_A_SECOND = 100_000_000
+# What template.yaml allows.
+RETENTION_HOURS = range(24, 8760 + 1)
+WINDOW_SECONDS = range(300 + 1)
+# The shared readers of a shard that AWS advises at most.
+CONSUMERS = range(1, 5 + 1)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Traffic: `rate` orders a second on average, `peak` at most, `size` bytes an order as it is sent.
+
+    `item_size` is that of its item in bytes, where it is known; else it is estimated from `size`. Raises
+    InputError for what cannot be.
+    """
+
+    rate: Decimal
+    peak: Decimal
+    size: int
+    item_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.rate <= MOST_ORDERS_A_SECOND:
+            raise InputError(
+                f"a rate of {self.rate:f} orders a second cannot be planned",
+                hint=f"above 0 and at most {MOST_ORDERS_A_SECOND:,}",
+            )
+        if self.peak < self.rate:
+            raise InputError(
+                f"a peak of {self.peak:f} orders a second is below the average of {self.rate:f}",
+                hint='give it as a factor, "5x", or in orders a second; 1x is no peak',
+            )
+        if self.peak > MOST_ORDERS_A_SECOND:
+            raise InputError(
+                f"a peak of {self.peak:f} orders a second cannot be planned",
+                hint=f"at most {MOST_ORDERS_A_SECOND:,}",
+            )
+        for name, size in (("an order", self.size), ("an item", self.item_size)):
+            if size is not None and not 1 <= size <= MAX_BYTES:
+                raise InputError(
+                    f"{name} of {size:,} bytes cannot be stored",
+                    hint=f"1 to {MAX_BYTES:,} bytes: what DynamoDB lets an item hold",
+                )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is wished: `mode` of the stream (None is the cheaper), and settings of template.yaml.
+
+    `window_seconds` is the longest that an order waits for its batch, `outage_hours` the stop after which
+    catching up is reckoned, `consumers` how many readers share the stream, this function among them,
+    `headroom` the share by which everything is larger than the peak needs, `months` how many months of
+    orders lie in table and archive. Raises InputError for what cannot be.
+    """
+
+    mode: Mode | None = None
+    retention_hours: int = 72
+    layout: Layout = "batch"
+    has_index: bool = True
+    window_seconds: int = 1
+    fan_out: bool = False
+    consumers: int = 1
+    outage_hours: Decimal = Decimal(1)
+    headroom: Decimal = Decimal("0.25")
+    months: int = 1
+
+    def __post_init__(self) -> None:
+        for name, value, bounds in (
+            ("a retention", self.retention_hours, RETENTION_HOURS),
+            ("a batch window", self.window_seconds, WINDOW_SECONDS),
+            ("a number of consumers", self.consumers, CONSUMERS),
+            ("a number of months", self.months, range(1, 1200 + 1)),
+        ):
+            if value not in bounds:
+                raise InputError(
+                    f"{name} of {value} cannot be planned", hint=f"{bounds.start} to {bounds.stop - 1}"
+                )
+        if not 0 <= self.outage_hours <= RETENTION_HOURS.stop:
+            raise InputError(f"an outage of {self.outage_hours:f} hours cannot be planned", hint="0 or more")
+        if not 0 <= self.headroom <= 10:
+            raise InputError(f"a headroom of {self.headroom:%} cannot be planned", hint="0% to 1,000%")

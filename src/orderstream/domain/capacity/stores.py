@@ -1,0 +1,97 @@
+"""What is written: items in the table, objects in the archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orderstream.domain.capacity.demand import Choices, Demand, Layout
+from orderstream.domain.capacity.figures import GB, HOURS_A_MONTH, KB, SECONDS_A_MONTH, Figures
+from orderstream.domain.capacity.function import Function, ceiling
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of a plan, on demand. A write unit is a write of up to 1 KB.
+
+    `units_per_order` are those of the table alone; with the index, as many are written and billed again.
+    `peak_units` a second are needed of the table, and of the index, each. Above `new_table_units` it must be
+    warmed first, to `warm_units` (0: it need not), which costs `warm_dollars` once. The peak needs so many
+    `partitions` at least. `stored_gb` is what a month's orders take, the index included.
+    """
+
+    item_bytes: int
+    units_per_order: int
+    billed_units_per_order: int
+    peak_units: Decimal
+    new_table_units: int
+    warm_units: int
+    warm_dollars: Decimal
+    partitions: int
+    stored_gb: Decimal
+    recovery_gb: Decimal
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive of a plan: a month's objects, their GB, and the same as one Parquet file an hour."""
+
+    layout: Layout
+    objects: Decimal
+    object_bytes: Decimal
+    gb: Decimal
+    compacted_objects: int
+    compacted_gb: Decimal
+
+
+def item_bytes(demand: Demand, figures: Figures) -> int:
+    """Bytes of an order's item, as DynamoDB counts them: given, or estimated from the order's size."""
+    if demand.item_size is not None:
+        return demand.item_size
+    one = figures.measured.bytes
+    return ceiling(one.item + one.item_per_byte * demand.size)
+
+
+def table(demand: Demand, choices: Choices, figures: Figures) -> Table:
+    """The table for a demand. Its key is the order's id, which spreads; the index's is the customer."""
+    limit = figures.limits.dynamodb
+    size = item_bytes(demand, figures)
+    units = -(-size // KB)
+    copies = 2 if choices.has_index else 1
+    peak = demand.peak * units
+    warm = 0 if peak <= limit.new_table_writes else ceiling(peak * (1 + choices.headroom))
+    stored = demand.rate * SECONDS_A_MONTH * (size + figures.measured.bytes.item_stored) / GB
+    return Table(
+        item_bytes=size,
+        units_per_order=units,
+        billed_units_per_order=units * copies,
+        peak_units=peak,
+        new_table_units=limit.new_table_writes,
+        warm_units=warm,
+        warm_dollars=max(0, warm - limit.new_table_writes) * copies * figures.prices.dynamodb.warm_write_unit,
+        partitions=max(1, ceiling(peak / limit.partition_writes)),
+        stored_gb=stored * copies,
+        recovery_gb=stored,
+    )
+
+
+def archive(of: Function, demand: Demand, choices: Choices, figures: Figures) -> Archive:
+    """The archive for a demand. (A batch that spans a full hour makes two objects: not counted.)"""
+    one = figures.measured.bytes
+    orders = demand.rate * SECONDS_A_MONTH
+    if choices.layout == "order":
+        objects, size = orders, Decimal(one.line + demand.size)
+    else:
+        objects = orders / of.average.orders
+        size = one.archive_object + of.average.orders * (
+            one.archive_line + one.archive_per_byte * demand.size
+        )
+    compacted = orders * (one.compacted_line + one.compacted_per_byte * demand.size)
+    return Archive(
+        layout=choices.layout,
+        objects=objects,
+        object_bytes=size,
+        gb=objects * size / GB,
+        compacted_objects=HOURS_A_MONTH,
+        compacted_gb=compacted / GB,
+    )

@@ -1,0 +1,32 @@
+"""docs/capacity.md is what the command prints, and the bytes that plans rest on are what the code writes."""
+
+from decimal import Decimal
+
+import pytest
+from bench.capacity import EXAMPLES, PAGE, PICTURE, measure, page
+from bench.events import SIZES
+
+from orderstream.domain.capacity.demand import Demand
+from orderstream.domain.capacity.stores import item_bytes
+from orderstream.ops.prices import figures
+
+
+def test_the_page_has_what_the_command_prints() -> None:
+    text = PAGE.read_text()
+    # `python -m bench.capacity --write` makes it so.
+    assert page(text) == text
+    assert all(f"$ orders {words}\n" in text for words in EXAMPLES)
+    assert PICTURE.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_bytes_of_an_order_are_what_plans_reckon_to_a_twentieth(size: int) -> None:
+    found, one = measure(size), figures().measured.bytes
+    close = pytest.approx
+    demand = Demand(Decimal(1), Decimal(1), round(found.size))
+    assert item_bytes(demand, figures()) == close(found.item, rel=0.05)
+    assert one.line + found.size == close(found.line, rel=0.05)
+    packed = one.archive_object / 1000 + one.archive_line + float(one.archive_per_byte) * found.size
+    assert packed == close(found.packed, rel=0.05)
+    assert one.compacted_line + float(one.compacted_per_byte) * found.size == close(found.compacted, rel=0.1)
+    assert one.log == close(found.log, rel=0.05)

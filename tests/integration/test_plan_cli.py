@@ -1,0 +1,167 @@
+"""`orders plan`, as a user types it: no cloud is there, and none is asked."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Orders, OrdersHere
+
+PNG = b"\x89PNG\r\n\x1a\n"
+EXAMPLE = ("plan", "--rate", "2000", "--peak", "5x", "--size", "800")
+
+
+@pytest.fixture(scope="module")
+def nowhere() -> Orders:
+    """The command line with nothing that speaks for AWS: an endpoint where nobody listens."""
+    return OrdersHere({"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "COLUMNS": "120"})
+
+
+@pytest.fixture
+def traffic(tmp_path: Path) -> Path:
+    file = tmp_path / "traffic.csv"
+    lines = ["time,orders_per_second", "2026-11-27T18:00:00Z,200", "2026-11-27T18:20:00Z,900"]
+    file.write_text("\n".join([*lines, "2026-11-27T18:40:00Z,200"]))
+    return file
+
+
+def planned(orders: Orders, *arguments: str) -> dict[str, Any]:
+    lines = orders(*arguments, "--json").stdout.splitlines()
+    assert len(lines) == 1
+    found: dict[str, Any] = json.loads(lines[0])
+    return found
+
+
+def test_the_verb_has_help_with_an_example() -> None:
+    done = Orders({"COLUMNS": "100"})("plan", "--help")
+    assert "orders plan" in done.stdout.split("Example:")[1]
+    for option in ("--rate", "--peak", "--size", "--fan-out", "--simulate", "--picture", "--json"):
+        assert option in done.stdout
+
+
+def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Orders) -> None:
+    done = nowhere(*EXAMPLE)
+    assert done.stderr == ""
+    for part in ("13 shards", "Settings", "A month's bill", "What breaks first", "Shards or on demand"):
+        assert part in done.stdout
+    (command,) = [line for line in done.stdout.splitlines() if line.startswith("sam deploy")]
+    assert command.endswith(
+        "--parameter-overrides ShardCount=13 RetentionHours=72 BatchSize=1000 BatchWindowSeconds=1 "
+        "ParallelizationFactor=1 ArchiveLayout=batch CustomerIndex=true"
+    )
+
+
+def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
+    found = planned(nowhere, *EXAMPLE)
+    assert set(found) == {
+        "demand",
+        "choices",
+        "shape",
+        "comparison",
+        "latency",
+        "customer",
+        "catch_up",
+        "tutorial",
+        "tutorial_ratio",
+        "quotas",
+        "parameters",
+        "prices",
+        "deploy",
+        "simulation",
+    }
+    assert set(found["shape"]) == {"stream", "function", "table", "archive", "bill"}
+    assert found["demand"] == {"rate": 2000, "peak": 10_000, "size": 800, "item_size": None}
+    assert found["parameters"]["ShardCount"] == "13"
+    assert found["shape"]["bill"]["total"] == pytest.approx(
+        sum(entry["dollars"] for entry in found["shape"]["bill"]["entries"])
+    )
+    assert found["quotas"][0]["breaks_at"] == pytest.approx(8000, rel=0.001)
+    assert found["deploy"][0].startswith("sam deploy")
+    assert found["simulation"] is None
+
+
+def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
+    wishes = ("--retention", "168", "--no-index", "--layout", "order", "--window", "5", "--mode", "on-demand")
+    found = planned(nowhere, *EXAMPLE, *wishes, "--outage", "2h", "--months", "12", "--headroom", "50")
+    assert found["parameters"] == {
+        "ShardCount": "0",
+        "RetentionHours": "168",
+        "BatchSize": found["parameters"]["BatchSize"],
+        "BatchWindowSeconds": "5",
+        "ParallelizationFactor": found["parameters"]["ParallelizationFactor"],
+        "ArchiveLayout": "order",
+        "CustomerIndex": "false",
+    }
+    assert found["catch_up"]["outage_seconds"] == 7200
+    assert (found["choices"]["months"], found["choices"]["headroom"]) == (12, 0.5)
+
+
+def test_enhanced_fan_out_is_reckoned_in_and_said_to_be_off(nowhere: Orders) -> None:
+    plain, fanned = planned(nowhere, *EXAMPLE), planned(nowhere, *EXAMPLE, "--fan-out")
+    more = fanned["shape"]["stream"]["dollars"] - plain["shape"]["stream"]["dollars"]
+    assert more == pytest.approx(plain["shape"]["stream"]["fan_out_dollars"])
+    assert fanned["parameters"].keys() == plain["parameters"].keys()
+    assert "not switched on" in nowhere(*EXAMPLE, "--fan-out").stdout
+
+
+def test_a_simulation_is_told_in_the_files_own_times_and_drawn(
+    nowhere: Orders, traffic: Path, tmp_path: Path
+) -> None:
+    picture = tmp_path / "backlog.png"
+    words = ("--size", "800", "--simulate", str(traffic), "--outage", "10m")
+    at = ("--outage-at", "2026-11-27T18:10:00Z", "--picture", str(picture))
+    done = nowhere("plan", *words, *at)
+    # (200 × 1,200 + 900 × 1,200 + 200 × 1,200) / 3,600
+    assert done.stdout.startswith("433 orders/s on average, 900 at the peak")
+    assert "2026-11-27T18:20:" in done.stdout
+    assert "caught up" in done.stdout
+    assert picture.read_bytes().startswith(PNG)
+
+
+def test_the_same_seed_simulates_the_same(nowhere: Orders, traffic: Path) -> None:
+    words = ("plan", "--size", "800", "--simulate", str(traffic), "--json")
+    outputs = [nowhere(*words, "--seed", seed).stdout for seed in ("1", "1", "2")]
+    assert outputs[0] == outputs[1] != outputs[2]
+    simulation = json.loads(outputs[0])["simulation"]
+    assert {"most_backlog", "oldest_seconds", "caught_up_at", "to_spare_seconds", "points"} <= set(simulation)
+    assert simulation["lost"] == 0
+
+
+def test_a_plan_for_less_than_the_traffic_falls_behind_in_the_simulation(
+    nowhere: Orders, traffic: Path
+) -> None:
+    words = ("plan", "--rate", "200", "--size", "800", "--headroom", "0", "--simulate", str(traffic))
+    assert planned(nowhere, *words)["simulation"]["most_held"] == 0
+    # An order an object: one lane for 200 a second, where 900 come.
+    assert planned(nowhere, *words, "--layout", "order")["simulation"]["behind_from"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--rate", "0", "--size", "800"), "a rate of 0"),
+        (("--rate", "many", "--size", "800"), "'many' is no number"),
+        (("--rate", "10", "--size", "2000000"), "an order of 2,000,000 bytes"),
+        (("--rate", "10", "--peak", "0.5x", "--size", "800"), "below the average"),
+        (("--rate", "10", "--size", "800", "--retention", "1"), "a retention of 1"),
+        (("--rate", "10", "--size", "800", "--outage", "long"), "'long' is no length"),
+        (("--size", "800"), "how much traffic?"),
+        (("--rate", "10", "--size", "800", "--picture", "x.png"), "are for a simulation"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line_with_a_hint(
+    nowhere: Orders, arguments: tuple[str, ...], message: str
+) -> None:
+    done = nowhere("plan", *arguments, status=2)
+    assert done.stdout == ""
+    error, hint = done.stderr.splitlines()
+    assert error.startswith("error: ") and message in error
+    assert hint.startswith("hint: ")
+
+
+def test_traffic_that_cannot_be_read_is_an_error(nowhere: Orders, traffic: Path, tmp_path: Path) -> None:
+    nowhere("plan", "--size", "800", "--simulate", str(tmp_path / "none.csv"), status=1)
+    away = str(tmp_path / "none" / "backlog.png")
+    done = nowhere("plan", "--size", "800", "--simulate", str(traffic), "--picture", away, status=1)
+    assert "cannot write" in done.stderr

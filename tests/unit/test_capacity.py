@@ -1,0 +1,382 @@
+"""The formulas of a plan, against examples that were reckoned by hand; the arithmetic stands beside each."""
+
+from decimal import Decimal
+
+import msgspec
+import pytest
+
+from orderstream.domain.capacity.bill import Bill, Entry, bill_of
+from orderstream.domain.capacity.demand import Choices, Demand, Layout, Mode
+from orderstream.domain.capacity.figures import tiered
+from orderstream.domain.capacity.function import event_bytes, orders_that_fit, seconds_of
+from orderstream.domain.capacity.modes import cheaper, compare
+from orderstream.domain.capacity.plan import Plan, plan
+from orderstream.domain.capacity.shape import shape
+from orderstream.domain.capacity.stream import costs, shards_for
+from orderstream.errors import InputError
+from orderstream.ops.prices import figures, prices
+
+FIGURES = figures()
+CHOICES = Choices()
+
+
+def demand(rate: str, factor: str = "1", size: int = 800, item_size: int | None = None) -> Demand:
+    return Demand(Decimal(rate), Decimal(rate) * Decimal(factor), size, item_size)
+
+
+def planned(rate: str, factor: str = "1", size: int = 800, choices: Choices = CHOICES) -> Plan:
+    return plan(demand(rate, factor, size), choices, FIGURES)
+
+
+def paid(bill: Bill, service: str, what: str) -> Decimal:
+    (entry,) = [one for one in bill.entries if one.service == service and one.what.startswith(what)]
+    return entry.dollars
+
+
+def near(value: Decimal, expected: str, places: int = 4) -> bool:
+    return round(value, places) == round(Decimal(expected), places)
+
+
+@pytest.mark.parametrize(
+    ("rate", "factor", "size", "shards", "limited_by"),
+    [
+        # 2,000 × 5 × 1.25 / 1,000 = 12.5
+        ("2000", "5", 800, 13, "records"),
+        # 1 × 1.25 / 1,000: there is no half a shard.
+        ("1", "1", 800, 1, "records"),
+        # (3,000 + 16) × 1,000 × 1.25 / 1,000,000 = 3.77
+        ("1000", "1", 3000, 4, "bytes"),
+        # (984 + 16) bytes fill a shard by both: 1,000 × 1.25 / 1,000
+        ("800", "1", 984, 1, "records"),
+    ],
+)
+def test_shards_carry_the_peak_with_headroom_by_records_or_bytes(
+    rate: str, factor: str, size: int, shards: int, limited_by: str
+) -> None:
+    stream = shape("shards", demand(rate, factor, size), CHOICES, FIGURES).stream
+    assert (stream.shards, stream.limited_by) == (shards, limited_by)
+
+
+def test_on_demand_is_expected_to_have_twice_the_peak_and_four_shards_at_least() -> None:
+    # 10,000 records/s at the peak × 2 / 1,000; 10/s need one shard, a new stream has four.
+    assert shape("on-demand", demand("2000", "5"), CHOICES, FIGURES).stream.shards == 20
+    assert shape("on-demand", demand("10"), CHOICES, FIGURES).stream.shards == 4
+
+
+def test_shards_are_paid_by_the_hour_and_by_put_units() -> None:
+    # 13 × ($0.015 + $0.02 for more than a day) × 730 h = $332.15; 2,000/s × 2,628,000 s × $0.014 a million =
+    # $73.584
+    assert near(costs("shards", demand("2000"), CHOICES, FIGURES).at(Decimal(2000), 13), "405.734")
+    # A day is in the price: 13 × $0.015 × 730 = $142.35. An order of 30,000 bytes is two units of 25 KB.
+    day = Choices(retention_hours=24)
+    assert near(costs("shards", demand("2000", size=30_000), day, FIGURES).at(Decimal(2000), 13), "289.518")
+    # 30 days: 23 of them in long-term storage, 816 bytes × 2,000/s × 552 h × 3,600 s / 2^30 × $0.023 =
+    # $69.4691
+    month = Choices(retention_hours=720)
+    assert near(costs("shards", demand("2000"), month, FIGURES).at(Decimal(2000), 13), "475.2031", 2)
+
+
+def test_on_demand_is_paid_by_whole_kilobytes_in_and_bytes_out() -> None:
+    # $0.04 × 730 h = $29.20. 2,000/s × 2,628,000 s are 5.256e9 orders: in, of 1 KB, 5,012.512 GB × $0.08 =
+    # $401.001; out, of 816 bytes, 3,994.345 GB × $0.04 = $159.774. Two more days: 816 × 2,000 × 172,800 /
+    # 2^30 = 262.642 GB × $0.10 = $26.264.
+    stream = costs("on-demand", demand("2000"), CHOICES, FIGURES)
+    assert near(stream.at(Decimal(2000), 99), "616.2390", 2)
+
+
+@pytest.mark.parametrize(
+    ("mode", "more"),
+    [
+        # 13 × $0.015 × 730 h = $142.35, and 3,994.345 GB × $0.013 = $51.9265
+        ("shards", "194.2765"),
+        # $0.05 in place of $0.04 for 3,994.345 GB
+        ("on-demand", "39.9435"),
+    ],
+)
+def test_enhanced_fan_out_has_its_price_in_either_mode(mode: Mode, more: str) -> None:
+    stream = shape(mode, demand("2000", "5"), CHOICES, FIGURES).stream
+    assert near(stream.fan_out_dollars, more, 2)
+    fanned = shape(mode, demand("2000", "5"), Choices(fan_out=True), FIGURES).stream
+    assert fanned.dollars - stream.dollars == stream.fan_out_dollars == fanned.fan_out_dollars
+
+
+def test_an_event_holds_six_megabytes_with_base64_and_metadata() -> None:
+    # 574 bytes of metadata, a comma, and 267 × 4 of base64; (6 × 1,024² - 14) / 1,643 = 3,829.2
+    assert event_bytes(800, FIGURES) == 1643
+    assert orders_that_fit(800, FIGURES) == 3829
+    assert orders_that_fit(409_600, FIGURES) == 11
+
+
+@pytest.mark.parametrize(
+    ("layout", "seconds"),
+    [
+        # Processor: 4 + 1,000 × (46.7 + 0.066 × 800) µs = 103.5 ms, × 1,769 / 1,024 = 178.800; a PUT of 20
+        # ms; 40 calls, 5 at a time, are 8 × 5 ms.
+        ("batch", "0.2388003"),
+        # And 1,000 × 0.9 ms more: 1,003.5 × 1.727539 = 1,733.585; 200 × 20 ms of PUTs in 5 threads.
+        ("order", "5.7735854"),
+    ],
+)
+def test_a_batch_takes_its_processor_time_and_its_waits(layout: Layout, seconds: str) -> None:
+    assert near(seconds_of(Decimal(1000), 800, layout, FIGURES), seconds, 6)
+
+
+def test_a_batch_has_what_comes_within_the_window_and_half_a_poll() -> None:
+    # 2,000/s on 13 lanes are 153.846 a second: 1 + 153.846 × (1 + 0.5)
+    function = shape("shards", demand("2000", "5"), CHOICES, FIGURES).function
+    assert near(function.average.orders, "231.7692")
+    # 8.629 batches/s of 0.07672 s each
+    assert near(function.average.batches_per_second, "8.6293")
+    assert near(function.average.running, "0.6620", 3)
+    # Without a window it is what a poll brings: 1 + 153.846; at the peak no more than BatchSize.
+    at_once = shape("shards", demand("2000", "5"), Choices(window_seconds=0), FIGURES).function
+    assert near(at_once.average.orders, "154.8462")
+    assert function.peak.orders == function.batch_size == 1000
+
+
+def test_lanes_are_as_many_as_one_shard_needs() -> None:
+    # A lane does 1,000 / (0.2388 + 0.02) s = 3,864 orders/s, a shard takes in 1,000: one is enough.
+    assert shape("shards", demand("2000", "5"), CHOICES, FIGURES).function.parallelization_factor == 1
+    # With an object an order it does 1,000 / 5.7936 s = 172.6: six.
+    one_each = Choices(layout="order")
+    assert shape("shards", demand("2000", "5"), one_each, FIGURES).function.parallelization_factor == 6
+
+
+def test_where_ten_lanes_do_less_than_a_shard_takes_in_there_are_more_shards() -> None:
+    function = msgspec.structs.replace(FIGURES.measured.function, table_ms=Decimal(2000))
+    slow = msgspec.structs.replace(
+        FIGURES, measured=msgspec.structs.replace(FIGURES.measured, function=function)
+    )
+    stream = shape("shards", demand("2000", "5"), CHOICES, slow).stream
+    assert stream.limited_by == "lanes"
+    lanes = shape("shards", demand("2000", "5"), CHOICES, slow).function
+    assert lanes.lanes * lanes.lane_rate >= 10_000 * Decimal("1.25")
+
+
+def test_the_table_takes_a_unit_a_kilobyte_and_the_index_as_many() -> None:
+    # 465 + 0.18 × 800 = 609 bytes: one unit, two billed; 1,025 bytes: two and four.
+    table = shape("shards", demand("2000", "5"), CHOICES, FIGURES).table
+    assert (table.item_bytes, table.units_per_order, table.billed_units_per_order) == (609, 1, 2)
+    large = shape("shards", demand("2000", "5", item_size=1025), CHOICES, FIGURES).table
+    assert (large.units_per_order, large.billed_units_per_order) == (2, 4)
+    alone = shape("shards", demand("2000", "5"), Choices(has_index=False), FIGURES).table
+    assert alone.billed_units_per_order == 1
+
+
+def test_a_table_is_warmed_where_the_peak_is_more_than_a_new_one_takes() -> None:
+    # 10,000 units/s × 1.25; (12,500 - 4,000) × 2 × $0.00065
+    table = shape("shards", demand("2000", "5"), CHOICES, FIGURES).table
+    assert (table.warm_units, table.partitions) == (12_500, 10)
+    assert table.warm_dollars == Decimal("11.05")
+    assert shape("shards", demand("800", "5"), CHOICES, FIGURES).table.warm_units == 0
+
+
+def test_one_customer_has_what_a_shard_a_lane_and_a_partition_of_the_index_take() -> None:
+    # 1,000 records/s of a shard, 1,000 units/s of a partition; with items of two units 500.
+    assert planned("2000", "5").customer.share == Decimal("0.1")
+    two = plan(demand("2000", "5", item_size=1025), CHOICES, FIGURES).customer
+    assert (two.orders_per_second, two.limited_by) == (Decimal(500), "partition of the index")
+    # 1,000,000 / (100,000 + 16) bytes
+    large = plan(demand("10", "1", size=100_000), CHOICES, FIGURES).customer
+    assert (round(large.orders_per_second, 3), large.limited_by) == (Decimal("9.998"), "shard")
+
+
+def test_catching_up_takes_the_backlog_by_what_is_to_spare() -> None:
+    # 3,600 s × 2,000 = 7.2 million; 13 lanes do 50,232/s, 13 shards give 26,000/s, the table takes twice the
+    # peak: 7.2e6 / (20,000 - 2,000) = 400 s
+    after = planned("2000", "5").catch_up
+    assert (after.backlog, after.seconds) == (Decimal(7_200_000), Decimal(400))
+    assert after.limited_by == "table"
+    # One shard gives 2,000/s (its 2 MB/s would be 2,450): 360,000 / 1,900
+    small = planned("100", "5").catch_up
+    assert small.limited_by == "shard reads"
+    assert near(small.seconds or Decimal(0), "189.4737")
+
+
+def test_consumers_share_what_a_shard_gives_unless_with_fan_out() -> None:
+    # 2,000 / 4 = 500/s of one shard
+    assert planned("100", "5", choices=Choices(consumers=4)).catch_up.reads == 500
+    assert planned("100", "5", choices=Choices(consumers=4, fan_out=True)).catch_up.reads == 2000
+
+
+def test_what_is_slower_than_the_average_never_catches_up() -> None:
+    # Three shards give 2,000 records/s each to five readers: 400/s are less than 1,000.
+    starved = planned("1000", "2", choices=Choices(consumers=5, mode="shards")).catch_up
+    assert starved.reads == 1200
+    slower = planned("1000", "1", choices=Choices(consumers=5, mode="shards", headroom=Decimal(0))).catch_up
+    assert slower.seconds is None
+
+
+def test_the_archive_has_an_object_a_batch_or_an_order() -> None:
+    # 8.6293 batches/s × 2,628,000; of 400 + 231.769 × (17 + 0.236 × 800) bytes
+    archive = shape("shards", demand("2000", "5"), CHOICES, FIGURES).archive
+    assert near(archive.objects / 1_000_000, "22.6777", 2)
+    assert near(archive.object_bytes, "48098.1", 0)
+    one_each = shape("shards", demand("2000", "5"), Choices(layout="order"), FIGURES).archive
+    assert one_each.objects == 2000 * 2_628_000
+    assert one_each.object_bytes == 992
+
+
+def test_the_bill_has_every_service() -> None:
+    bill = shape("shards", demand("2000", "5"), CHOICES, FIGURES).bill
+    # 5.256e9 orders × 2 units × $0.625 a million
+    assert paid(bill, "DynamoDB", "writes") == Decimal("6570.00")
+    # (609 + 100) bytes × 5.256e9 / 2^30 = 3,470.577 GB; twice with the index × $0.25, once × $0.20
+    assert paid(bill, "DynamoDB", "storage") == Decimal("1735.29")
+    assert paid(bill, "DynamoDB", "point-in-time") == Decimal("694.12")
+    # 22,677,730 × $0.005 a thousand
+    assert abs(paid(bill, "S3", "PUT") - Decimal("113.39")) < Decimal("0.02")
+    # 22,677,730 × (1,524 + 400) bytes / 2^30 = 40.635 GB × ($0.50 + 0.15 × $0.03)
+    assert abs(paid(bill, "CloudWatch", "logs") - Decimal("20.50")) < Decimal("0.02")
+    assert paid(bill, "CloudWatch", "metrics") == Decimal("2.10")
+    # 0.6620 at a time × 2,628,000 s × 1 GB × $0.0000133334
+    assert abs(paid(bill, "Lambda", "duration") - Decimal("23.20")) < Decimal("0.03")
+    assert bill.total == sum(entry.dollars for entry in bill.entries) == sum(bill.services.values())
+
+
+def test_the_tutorials_way_pays_a_put_and_a_wait_for_every_order() -> None:
+    bill = planned("2000", "5").tutorial
+    # 5.256e9 × $0.005 a thousand
+    assert paid(bill, "S3", "PUT") == Decimal("26280.00")
+    # 5 + 20 + 3.9 × 1,769 / 1,024 = 31.7374 ms an order × 5.256e9 × 1 GB × $0.0000133334
+    assert abs(paid(bill, "Lambda", "duration") - Decimal("2224.17")) < Decimal("0.05")
+    # 100 / (3.17374 + 0.02) s = 31.311/s a lane, 12,500 / 313.11 = 39.92: forty shards instead of thirteen
+    # 40 × $0.035 × 730 + $73.584
+    assert paid(bill, "Kinesis", "stream") == Decimal("1095.58")
+    assert planned("2000", "5").tutorial_ratio > 4
+
+
+def test_large_amounts_cost_less_by_tier() -> None:
+    price = FIGURES.prices
+    # 7.5e9 × $0.0000133334 + 11.25e9 × $0.0000120001 + 1.25e9 × $0.0000106667
+    assert near(tiered(Decimal(20_000_000_000), price.lambda_.gb_second_tiers), "248335.0", 0)
+    # What Duckbill reckoned for 60 TB of Lambda's logs: $5,000 + $5,000 + $2,000 + $500, of thousands of GB
+    # each.
+    tiers = tuple((begin / 1024 * 1000, each) for begin, each in price.cloudwatch.log_gb_tiers)
+    assert tiered(Decimal(60_000), tiers) == 12_500
+    assert tiered(Decimal(0), tiers) == 0
+
+
+def test_a_bill_adds_up_to_the_cent_of_what_is_shown() -> None:
+    bill = bill_of([Entry("S3", "a", Decimal("0.005")), Entry("S3", "b", Decimal("0.005"))])
+    assert bill.total == bill.services["S3"] == Decimal("0.02")
+    assert not bill_of([Entry("S3", "nothing", Decimal(0))]).entries
+
+
+def test_months_that_are_kept_are_paid_again() -> None:
+    once, year = (shape("shards", demand("2000"), Choices(months=months), FIGURES).bill for months in (1, 12))
+    assert abs(paid(year, "DynamoDB", "storage") - 12 * paid(once, "DynamoDB", "storage")) < Decimal("0.1")
+    assert paid(year, "S3", "PUT") == paid(once, "S3", "PUT")
+
+
+def test_the_table_breaks_first_and_at_which_rate() -> None:
+    first = planned("2000", "5").quotas[0]
+    assert first.name.startswith("DynamoDB")
+    # 40,000 units/s / 5 times the average
+    assert near(first.breaks_at or Decimal(0), "8000", 1)
+    assert (first.is_exceeded, first.ask) == (False, 0)
+
+
+def test_a_million_orders_a_second_name_all_that_is_to_ask_for() -> None:
+    found = {one.name.split(":")[0]: one for one in planned("1000000", "5").quotas}
+    # 5,000,000 × 1.25 units/s; 5,000,000 × 1.25 / 1,000 shards with a lane each
+    assert found["DynamoDB"].ask == 6_250_000
+    assert found["Lambda"].ask == 6250
+    assert (found["Kinesis"].needed, found["Kinesis"].ask) == (Decimal(6250), 0)
+    # 6,250 lanes with a PUT in somewhat less than a second at the peak: no quota, so a remedy.
+    assert found["S3"].is_exceeded and not found["S3"].can_be_raised and found["S3"].ask == 0
+    assert "BatchWindowSeconds" in found["S3"].remedy
+
+
+def test_ten_gigabytes_a_second_are_planned_and_more_is_too_much_for_one_on_demand_stream() -> None:
+    # 99,000 orders/s of (100,000 + 16) bytes, and 101,000
+    for rate, is_exceeded in (("99000", False), ("101000", True)):
+        found = plan(demand(rate, "1", 100_000), Choices(mode="on-demand"), FIGURES)
+        (kinesis,) = [one for one in found.quotas if one.name.startswith("Kinesis")]
+        assert kinesis.is_exceeded == is_exceeded
+        assert not kinesis.can_be_raised
+    # 100,000 / s × 100,016 bytes × 1.25 / 1,000,000
+    assert planned("100000", "1", 100_000, Choices(mode="shards")).shape.stream.shards == 12_502
+
+
+@pytest.mark.parametrize("factor", ["5", "20", "100"])
+def test_the_crossover_is_where_the_cheaper_mode_changes(factor: str) -> None:
+    def mode_at(rate: Decimal) -> Mode:
+        return cheaper(Demand(rate, rate * Decimal(factor), 800), CHOICES, FIGURES)
+
+    found = compare(demand("2000", factor), CHOICES, FIGURES)
+    if found.first is None or found.last is None:
+        assert found.low == found.high
+        assert {mode_at(Decimal(rate)) for rate in (1, 10, 100, 5000, 100_000)} == {found.high}
+        return
+    assert mode_at(found.first * Decimal("0.9999")) == found.low != mode_at(found.first * Decimal("1.0001"))
+    assert mode_at(found.last * Decimal("0.9999")) != found.high == mode_at(found.last * Decimal("1.0001"))
+    assert {mode_at(found.last * times) for times in (2, 10, 1000)} == {found.high}
+    assert {mode_at(found.first / times) for times in (2, 10, 1000)} == {found.low}
+
+
+def test_the_peak_at_which_on_demand_becomes_cheaper_is_one() -> None:
+    factor = planned("2000", "5").comparison.peak_factor
+    assert factor is not None
+    for times, mode in (("0.999", "shards"), ("1.001", "on-demand")):
+        assert planned("2000", str(factor * Decimal(times))).shape.stream.mode == mode
+
+
+def test_a_mode_that_is_wished_is_what_is_planned() -> None:
+    for mode in ("shards", "on-demand"):
+        found = planned("2000", "5", choices=Choices(mode=mode))
+        assert found.shape.stream.mode == mode
+        assert found.parameters["ShardCount"] == ("13" if mode == "shards" else "0")
+
+
+@pytest.mark.parametrize(
+    ("rate", "peak", "size", "item_size"),
+    [
+        ("0", "1", 800, None),
+        ("-1", "1", 800, None),
+        ("100000001", "100000001", 800, None),
+        ("10", "9.99", 800, None),
+        ("10", "1e9", 800, None),
+        ("10", "10", 0, None),
+        ("10", "10", 1_048_577, None),
+        ("10", "10", 409_601, None),
+        ("10", "10", 800, 409_601),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_hint(
+    rate: str, peak: str, size: int, item_size: int | None
+) -> None:
+    with pytest.raises(InputError) as caught:
+        Demand(Decimal(rate), Decimal(peak), size, item_size)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "wished",
+    [
+        {"retention_hours": 23},
+        {"retention_hours": 8761},
+        {"window_seconds": 301},
+        {"window_seconds": -1},
+        {"consumers": 0},
+        {"months": 0},
+        {"outage_hours": Decimal(-1)},
+        {"headroom": Decimal("-0.01")},
+    ],
+)
+def test_what_cannot_be_wished_is_refused_with_a_hint(wished: dict[str, int]) -> None:
+    with pytest.raises(InputError) as caught:
+        Choices(**wished)  # type: ignore[arg-type]
+    assert caught.value.hint
+
+
+def test_shards_alone_are_whole_and_one_at_least() -> None:
+    assert [shards_for(Decimal(rate), 800, FIGURES) for rate in ("0.1", "1000", "1000.1")] == [1, 1, 2]
+
+
+def test_the_prices_that_others_use_are_still_there() -> None:
+    found = prices()
+    assert found["kinesis"]["ingested_gb"] == Decimal("0.08")
+    assert found["s3"]["put_thousand"] == Decimal("0.005")
+    assert found["lambda"]["gb_second"] == Decimal("0.0000133334")
+    assert all(isinstance(price, Decimal) for service in found.values() for price in service.values())

@@ -1,0 +1,154 @@
+"""What a plan rests on is true elsewhere in this project: in the template, the measurements, the pipeline."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import botocore.session
+import msgspec
+import pytest
+from botocore.validate import validate_parameters
+from samtranslator.yaml_helper import yaml_parse
+
+from orderstream.domain.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
+from orderstream.domain.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
+from orderstream.domain.capacity.plan import MAXIMUM_RECORD_AGE_SECONDS, plan
+from orderstream.local.esm import lanes
+from orderstream.ops.artifact import PROJECT, TEMPLATE
+from orderstream.ops.kinesis_event import Origin, entry
+from orderstream.ops.prices import figures
+from orderstream.pipeline.concurrency import MEGABYTES_PER_PROCESSOR, threads_for
+from orderstream.pipeline.table import STATEMENTS_PER_CALL
+from orderstream.show.plan import commands
+
+FIGURES = figures()
+DOCUMENT: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+PARAMETERS: dict[str, dict[str, Any]] = DOCUMENT["Parameters"]
+FUNCTION = DOCUMENT["Resources"]["ProcessOrders"]["Properties"]
+HANDLERS = json.loads((PROJECT / "docs" / "performance.json").read_text())["handlers"]["figures"]
+
+
+@pytest.mark.parametrize("mode", ["shards", "on-demand"])
+@pytest.mark.parametrize("layout", ["batch", "order"])
+@pytest.mark.parametrize(
+    ("rate", "size", "hours", "window", "has_index"),
+    [
+        (0.01, 1, 24, 0, False),
+        (2000, 800, 72, 1, True),
+        (1_000_000, 60, 8760, 300, True),
+        (9, 409_600, 168, 5, False),
+    ],
+)
+def test_what_is_to_be_deployed_is_what_the_template_takes(
+    mode: Mode, layout: Layout, rate: float, size: int, hours: int, window: int, has_index: bool
+) -> None:
+    choices = Choices(mode, hours, layout, has_index, window)
+    average = Decimal(str(rate))
+    found = plan(Demand(average, average * 5, size), choices, FIGURES).parameters
+    assert set(found) <= set(PARAMETERS)
+    for name, value in found.items():
+        bounds = PARAMETERS[name]
+        if bounds["Type"] == "Number":
+            assert bounds.get("MinValue", 0) <= int(value) <= bounds.get("MaxValue", 1e9), name
+        else:
+            assert value in bounds["AllowedValues"], name
+
+
+def test_enhanced_fan_out_is_a_parameter_as_soon_as_the_template_has_one_and_not_before() -> None:
+    found = plan(Demand(Decimal(100), Decimal(100), 800), Choices(fan_out=True), FIGURES).parameters
+    in_template = {name for name in PARAMETERS if "fanout" in name.lower()}
+    assert {name for name in found if "fanout" in name.lower()} == in_template
+
+
+def test_bounds_and_defaults_are_the_templates() -> None:
+    bounds = {name: (one.get("MinValue"), one.get("MaxValue")) for name, one in PARAMETERS.items()}
+    assert bounds["RetentionHours"] == (RETENTION_HOURS.start, RETENTION_HOURS.stop - 1)
+    assert bounds["BatchWindowSeconds"] == (WINDOW_SECONDS.start, WINDOW_SECONDS.stop - 1)
+    assert bounds["BatchSize"][1] == FIGURES.limits.lambda_.batch_size
+    assert bounds["ParallelizationFactor"][1] == FIGURES.limits.lambda_.parallelization_factor
+    defaults = {name: one["Default"] for name, one in PARAMETERS.items()}
+    assert defaults["BatchSize"] == DEFAULT_BATCH_SIZE
+    assert defaults["MaximumRecordAgeSeconds"] == MAXIMUM_RECORD_AGE_SECONDS
+    usual = Choices()
+    assert defaults["RetentionHours"] == usual.retention_hours
+    assert defaults["BatchWindowSeconds"] == usual.window_seconds
+    assert defaults["ArchiveLayout"] == usual.layout
+    assert defaults["CustomerIndex"] == str(usual.has_index).lower()
+
+
+def test_the_function_is_reckoned_as_it_is_deployed() -> None:
+    one = FIGURES.measured.function
+    assert (FUNCTION["MemorySize"], FUNCTION["Timeout"]) == (one.memory_mb, one.timeout_seconds)
+    assert FUNCTION["Architectures"] == ["arm64"]
+    assert threads_for(one.memory_mb) == one.threads
+    assert (MEGABYTES_PER_PROCESSOR, STATEMENTS_PER_CALL) == (one.mb_per_processor, one.orders_per_call)
+    assert lanes.MAX_EVENT_BYTES == FIGURES.limits.lambda_.payload_bytes
+
+
+@pytest.mark.parametrize("size", [60, 600])
+@pytest.mark.parametrize("batch", [100, 1000])
+def test_processor_time_is_what_was_measured_to_a_seventh(batch: int, size: int) -> None:
+    one = FIGURES.measured.function
+    for table_ms, bucket_ms in ((0, 0), (5, 20)):
+        setting = {"batch": batch, "size": size, "table_ms": table_ms, "bucket_ms": bucket_ms}
+        for figure in HANDLERS:
+            if figure["peer"] == "orderstream" and figure["setting"] == setting:
+                fitted = one.batch_ms * 1000 / batch + one.order_us + one.byte_us * size
+                measured = figure["cpu_us"] + figure["parse_us"]
+                # Calls in threads, as they are on AWS, cost more than those that are answered at once.
+                assert float(fitted) >= measured * 0.93
+                if table_ms:
+                    assert float(fitted) == pytest.approx(measured, rel=1 / 7)
+
+
+@pytest.mark.parametrize("size", [60, 600])
+def test_the_wait_of_a_batch_is_what_was_measured_to_a_seventh(size: int) -> None:
+    # Measured on a whole processor, with as many threads as that is good for.
+    one = msgspec.structs.replace(FIGURES.measured.function, memory_mb=1769, threads=threads_for(1769))
+    measured = msgspec.structs.replace(FIGURES.measured, function=one)
+    alike = msgspec.structs.replace(FIGURES, measured=measured)
+    setting = {"batch": 1000, "size": size, "table_ms": 5, "bucket_ms": 20}
+    (figure,) = [
+        figure for figure in HANDLERS if figure["peer"] == "orderstream" and figure["setting"] == setting
+    ]
+    wall = (figure["wall_us"] + figure["parse_us"]) * 1000 / 1e6
+    assert float(seconds_of(Decimal(1000), size, "batch", alike)) == pytest.approx(wall, rel=1 / 7)
+
+
+def test_the_tutorials_order_is_what_was_measured_to_a_tenth() -> None:
+    one = FIGURES.measured.function
+    for figure in HANDLERS:
+        if figure["peer"] == "naive" and figure["setting"]["table_ms"]:
+            wall = float(one.table_ms + one.bucket_ms + one.tutorial_order_ms)
+            assert figure["wall_us"] / 1000 == pytest.approx(wall, rel=0.1)
+
+
+def test_a_record_in_an_event_takes_what_the_plan_reckons() -> None:
+    one = FIGURES.measured.bytes
+    role = "arn:aws:iam::123456789012:role/orderstream-ProcessOrdersRole-ABCDEFGHIJKL"
+    origin = Origin("arn:aws:kinesis:us-east-1:123456789012:stream/OrderStream", "shardId-000000000006", role)
+    found = entry(origin, sequence_number="4" * 56, partition_key="C" * one.key, data=b"", arrived_at=1e9)
+    assert len(found) == pytest.approx(one.entry, rel=0.02)
+
+
+def test_every_figure_has_a_source_and_a_date() -> None:
+    for group in (FIGURES.prices, FIGURES.limits, FIGURES.measured):
+        for name in group.__struct_fields__:
+            table = getattr(group, name)
+            assert table.source and table.date.year >= 2026
+
+
+def test_the_command_that_warms_a_table_is_one_that_aws_takes() -> None:
+    found = plan(Demand(Decimal(2000), Decimal(10_000), 800), Choices(), FIGURES)
+    _, command = commands(found)
+    words = command.split(" --")
+    units = {"WriteUnitsPerSecond": int(words[2].rpartition("=")[2])}
+    asked = {
+        "TableName": words[1].partition(" ")[2],
+        "WarmThroughput": units,
+        "GlobalSecondaryIndexUpdates": json.loads(words[3].partition(" ")[2].strip("'")),
+    }
+    assert units == {"WriteUnitsPerSecond": 12_500}
+    model = botocore.session.Session().get_service_model("dynamodb").operation_model("UpdateTable")
+    assert model.input_shape
+    validate_parameters(asked, model.input_shape)

@@ -22,6 +22,7 @@ from orderstream.ops.verify import iterator_age
 # (what is read, how many so far)
 Progress = Callable[[str, int], None]
 
+BEHIND_SECONDS = 60
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 # Their logs may outlive the stack: Lambda makes a log group anew if something is logged when it has gone.
@@ -56,14 +57,19 @@ class Bucket:
 
 @dataclass(frozen=True)
 class Undrained:
-    """What has not come to rest: how far behind the function is (None if it had nothing to do of late),
-    whether it is delivered to, records in quarantine that were not resubmitted, batches that AWS gave up.
+    """What has not come to rest: how far behind the function was in the last minutes (None if it had nothing
+    to do), whether it is delivered to, records in quarantine that nobody resubmitted, batches given up.
     """
 
     age_seconds: float | None
     delivery: str
     quarantined: int
     given_up: int
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether orders were waiting for longer than it takes to gather a batch."""
+        return (self.age_seconds or 0) > BEHIND_SECONDS
 
 
 @dataclass(frozen=True)

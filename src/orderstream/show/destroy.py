@@ -59,8 +59,8 @@ def _undrained(found: Inventory) -> None:
     if not found.undrained:
         return
     about, lost = found.undrained, []
-    if about.age_seconds:
-        lost.append(f"orders on the stream, the oldest of them {about.age_seconds:,.0f} s behind")
+    if about.is_behind:
+        lost.append(f"the function was {about.age_seconds:,.0f} s behind the stream within the last minutes")
     if about.quarantined:
         lost.append(f"{about.quarantined:,} records in quarantine that were not resubmitted")
     if about.given_up:

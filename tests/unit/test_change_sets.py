@@ -7,9 +7,11 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.deploy.changes import Change, discard, make
+from orderstream.deploy.changes import Change, ChangeSet, discard, make
+from orderstream.deploy.deploy import doubts
 from orderstream.deploy.operation import REMOVING, Operation
 from orderstream.deploy.place import AWS, LAPTOP, Place, environment_for, place_of, values_for
+from orderstream.deploy.remains import Remains
 from orderstream.deploy.standing import IN_REVIEW, Standing, ensure_deployable
 from orderstream.errors import DeploymentError, InputError
 from orderstream.ops.cloud import Cloud
@@ -172,6 +174,34 @@ def test_what_takes_orders_away_is_dangerous(
     action: str, kind: str, replacement: str, recreating: tuple[str, ...], dangerous: bool
 ) -> None:
     assert Change(action, "X", kind, replacement, "x", recreating).endangers_orders is dangerous
+
+
+def test_only_what_a_stack_of_the_name_left_is_taken_over_unasked() -> None:
+    changes = tuple(
+        Change("Import", name, f"AWS::{kind}", "", name.lower())
+        for name, kind in (
+            ("Orders", "DynamoDB::Table"),
+            ("Archive", "S3::Bucket"),
+            ("Foreign", "S3::Bucket"),
+        )
+    )
+    (doubt,) = doubts(ChangeSet("id", STACK_ID, True, changes), Remains(("orders",), ("archive",)))
+    assert doubt == "Foreign (foreign) is there already, and was not left by a stack of this name"
+
+
+@pytest.mark.parametrize(
+    ("action", "replacement", "said"),
+    [
+        ("Remove", "", "would be removed from the stack"),
+        ("Modify", "True", "would be replaced by an empty one"),
+        ("Modify", "Conditional", "may be replaced by an empty one"),
+    ],
+)
+def test_what_takes_orders_away_has_to_be_confirmed(action: str, replacement: str, said: str) -> None:
+    change = Change(action, "Orders", "AWS::DynamoDB::Table", replacement, "Orders", ("KeySchema",))
+    assert doubts(ChangeSet("id", STACK_ID, False, (change,)), Remains((), ())) == (
+        f"Orders (Orders) {said}",
+    )
 
 
 @pytest.mark.parametrize(

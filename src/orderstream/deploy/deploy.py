@@ -74,7 +74,7 @@ def planned(
         adopt=bool(left.tables or left.buckets),
         place=place,
     )
-    plan = Plan(stack, artifacts, change_set, _doubts(change_set, left), found.outputs if found else {})
+    plan = Plan(stack, artifacts, change_set, doubts(change_set, left), found.outputs if found else {})
     try:
         yield plan
     finally:
@@ -111,7 +111,8 @@ def _naming(template: dict[str, Any], left: Remains, values: Mapping[str, str]) 
     return template
 
 
-def _doubts(change_set: ChangeSet | None, left: Remains) -> tuple[str, ...]:
+def doubts(change_set: ChangeSet | None, left: Remains) -> tuple[str, ...]:
+    """What about a change set somebody has to confirm; `left` is what an earlier stack of the name left."""
     found = []
     for change in change_set.changes if change_set else ():
         what = f"{change.logical_id} ({change.physical_id or change.type})"

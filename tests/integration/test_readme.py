@@ -74,6 +74,17 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path) -> None:
             assert '"amount": "19.90"' in done.stdout
 
 
+def test_a_stack_goes_and_comes_back_as_the_readme_says(reader: Up, checkout: Path) -> None:
+    preamble = SHELL[[text.startswith("export PATH") for text in SHELL].index(True)]
+    (end,) = (text for language, how, text in BLOCKS if (language, how) == ("sh", "end"))
+    done = shell(reader, checkout, preamble + end)
+    assert done.returncode == 0, done.stderr
+    assert "gone: stack orderstream" in done.stdout
+    assert "gone: nothing of orderstream is here any more" in done.stdout
+    # The other tests find it as it was.
+    assert shell(reader, checkout, f"{preamble}orders deploy").returncode == 0
+
+
 def patiently(text: str) -> str:
     """Between sending and looking, a person takes a moment: here, until the order is there."""
     waits = {
@@ -124,6 +135,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "docs/archive.md",
         "docs/capacity.md",
         "docs/chaos.md",
+        "docs/deploy.md",
         "docs/design.md",
         "docs/performance.md",
     ],

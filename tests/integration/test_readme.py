@@ -60,10 +60,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_command_runs_as_it_stands(reader: Up, checkout: Path) -> None:
+@pytest.mark.parametrize("chapter", ["before", "On AWS"])
+def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: str) -> None:
     preamble, *rest = [text for text in SHELL if text not in ELSEWHERE]
     assert "orders env" in preamble
-    for text in rest:
+    on_aws = README.partition("## On AWS\n")[2]
+    for text in [text for text in rest if (text in on_aws) == (chapter == "On AWS")]:
         # AWS stands for an empty account here, not for the one in which the laptop cloud runs already.
         elsewhere = "export AWS_ACCESS_KEY_ID=000000000002\n" if "sam deploy" in text else ""
         done = shell(reader, checkout, preamble + elsewhere + patiently(text))

@@ -117,7 +117,7 @@ def make_stream_consumers() -> None:
 
 
 def ask_for_partiql_permissions() -> None:
-    """AWS authorizes a PartiQL call by its statements (dynamodb:PartiQLInsert), not by the name of the call."""
+    """AWS authorizes a PartiQL call by its statements (dynamodb:PartiQLInsert), not by its name."""
     plain: Callable[..., str | None] = _must_have(iam_actions, "extract_iam_action")
 
     def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> str | None:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from orderstream.errors import CloudError
+from orderstream.local.alarms.watch import AlarmWatch
 from orderstream.local.event_source import EventSource
 from orderstream.local.ministack import MiniStack
 from orderstream.ops import artifact
@@ -127,6 +128,7 @@ class Laptop:
                     on_problem=self._problem,
                 )
             )
+            starting.enter_context(AlarmWatch(self.cloud, self._problem))
             self._running = starting.pop_all()
         return self
 

@@ -37,7 +37,11 @@ PROCESS = Artifact(
     Path("build/function"),
     PROJECT / "requirements-function.lock",
     ("domain", "pipeline"),
-    {"dynamodb": ("BatchExecuteStatement", "BatchGetItem"), "s3": ("GetObject", "PutObject")},
+    {
+        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem"),
+        "kinesis": ("PutRecord",),
+        "s3": ("GetObject", "PutObject"),
+    },
 )
 UPKEEP = Artifact(
     Path("build/upkeep"),

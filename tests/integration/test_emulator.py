@@ -108,3 +108,22 @@ def test_a_metric_of_other_dimensions_moves_no_alarm(cloud: Cloud) -> None:
     cloud.cloudwatch.put_metric_data(Namespace="N", MetricData=[{"MetricName": "M", "Value": 100}])
     (alarm,) = cloud.cloudwatch.describe_alarms()["MetricAlarms"]
     assert alarm["StateValue"] == "INSUFFICIENT_DATA"
+
+
+def test_a_mapping_keeps_the_metrics_that_it_is_to_have(cloud: Cloud) -> None:
+    stream = {"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "S", "ShardCount": 1}}
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": {"Fn::GetAtt": ["Stream", "Arn"]},
+            "FunctionName": "none",
+            "StartingPosition": "TRIM_HORIZON",
+        },
+    }
+    for metrics in (["EventCount"], []):
+        mapping["Properties"]["MetricsConfig"] = {"Metrics": metrics}  # type: ignore[index]
+        stacked(cloud, {"Stream": stream, "Mapping": mapping})
+        (found,) = cloud.lambda_.list_event_source_mappings()["EventSourceMappings"]
+        assert found["MetricsConfig"] == {"Metrics": metrics}
+    gone(cloud)
+    assert cloud.lambda_.list_event_source_mappings()["EventSourceMappings"] == []

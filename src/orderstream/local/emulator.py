@@ -12,7 +12,7 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions
-from ministack.services import cloudwatch, kinesis
+from ministack.services import cloudwatch, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 _PARTIQL = {
@@ -116,6 +116,38 @@ def make_stream_consumers() -> None:
     _register("AWS::Kinesis::StreamConsumer", create, update, delete)
 
 
+def keep_metrics_of_mappings() -> None:
+    """MetricsConfig of an event source mapping, out of a template and through the API."""
+    mappings = _must_have(lambda_svc, "_esms")
+    plain: Callable[..., tuple[int, Any, Any]] = _must_have(lambda_svc, "_create_esm")
+    handlers = _must_have(provisioners, "_RESOURCE_HANDLERS")["AWS::Lambda::EventSourceMapping"]
+
+    def create(given: dict[str, Any]) -> tuple[int, Any, Any]:
+        answer = plain(given)
+        if answer[0] < 300 and "MetricsConfig" in given:
+            made = json.loads(answer[2])
+            mappings[made["UUID"]]["MetricsConfig"] = made["MetricsConfig"] = given["MetricsConfig"]
+            return answer[0], answer[1], json.dumps(made).encode()
+        return answer
+
+    def keeping(handle: Callable[..., Attributes]) -> Callable[..., Attributes]:
+        # The properties are the last argument but one, of those that create and update.
+        def handled(*arguments: Any) -> Attributes:
+            made = handle(*arguments)
+            mappings[made[0]]["MetricsConfig"] = arguments[-2].get("MetricsConfig", {"Metrics": []})
+            return made
+
+        return handled
+
+    lambda_svc._create_esm = create
+    _register(
+        "AWS::Lambda::EventSourceMapping",
+        keeping(handlers["create"]),
+        keeping(handlers["update"]),
+        handlers["delete"],
+    )
+
+
 def ask_for_partiql_permissions() -> None:
     """AWS authorizes a PartiQL call by its statements (dynamodb:PartiQLInsert), not by its name."""
     plain: Callable[..., str | None] = _must_have(iam_actions, "extract_iam_action")
@@ -164,5 +196,6 @@ def main() -> None:
     make_alarms_on_expressions()
     make_composite_alarms()
     make_stream_consumers()
+    keep_metrics_of_mappings()
     ask_for_partiql_permissions()
     app.main()

@@ -18,7 +18,10 @@ _STARTING = {str(start): start for start in (TRIM_HORIZON, LATEST)}
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """The settings of one mapping. `destination` is the ARN of the on-failure destination or ""."""
+    """The settings of one mapping. `destination` is the ARN of the on-failure destination or "".
+
+    `counts_events` is whether it puts its own metrics into CloudWatch.
+    """
 
     id: str
     stream_arn: str
@@ -27,6 +30,12 @@ class Mapping:
     destination: str
     starting: Position
     rules: Rules
+    counts_events: bool
+
+    @property
+    def stream_name(self) -> str:
+        """The bare name of the stream."""
+        return self.stream_arn.rpartition("/")[2]
 
     @property
     def function_name(self) -> str:
@@ -52,6 +61,7 @@ def read_mapping(cloud: Cloud, mapping_id: str) -> Mapping:
         destination=deployed.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""),
         starting=_STARTING[deployed["StartingPosition"]],
         rules=_rules(deployed),
+        counts_events="EventCount" in deployed.get("MetricsConfig", {}).get("Metrics", []),
     )
 
 

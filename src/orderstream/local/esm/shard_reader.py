@@ -113,6 +113,7 @@ class ShardReader:
                 data=record["Data"],
                 arrived_at=arrived_at,
             ),
+            size=len(record["Data"]) + len(record["PartitionKey"].encode()),
         )
         self.last_read = taken.sequence_number
         return taken

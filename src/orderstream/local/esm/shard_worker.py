@@ -25,11 +25,12 @@ from orderstream.local.esm.lanes import (
     proceed,
     room,
     settle,
+    undone_of,
     window_end,
     with_records,
 )
 from orderstream.local.esm.mapping import Mapping
-from orderstream.local.esm.metrics import MetricSender, iterator_age, metrics_of_log
+from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, ShardReader
 from orderstream.local.esm.shards import Position, Shard
 from orderstream.ops.cloud import Cloud
@@ -52,7 +53,7 @@ class Surroundings:
     cloud: Cloud
     mapping: Mapping
     records_expire_from: float
-    metrics: MetricSender
+    measures: Measures
     destination: Destination
     stop: threading.Event
     on_problem: Callable[[str], None]
@@ -76,7 +77,9 @@ class ShardWorker:
         self._lanes = [Lane()] * self._rules.parallelization_factor
         self._last_read = start.sequence_number
         self._is_closed = False
-        # Guards the three above; whoever changes them notifies.
+        # Whether the last attempt to read brought an answer.
+        self._is_read = False
+        # Guards the four above; whoever changes them notifies.
         self._changed = threading.Condition()
         self._replacement: Shard | None = None
         self._threads = [self._thread(self._read, "reader")]
@@ -127,6 +130,17 @@ class ShardWorker:
         with self._changed:
             return self._is_closed and not any(lane.first for lane in self._lanes)
 
+    def age(self, now: float) -> float | None:
+        """Seconds since the oldest record arrived that was read and is not done, 0 if there is none.
+
+        None if the shard is not being read; `now` is in seconds since the epoch.
+        """
+        with self._changed:
+            undone = [lane.first.arrived_at for lane in self._lanes if lane.first]
+            if undone:
+                return max(0.0, now - min(undone))
+            return 0.0 if self._is_read and not self._is_closed else None
+
     def _read(self) -> None:
         faults = 0
         pause = 0.0
@@ -141,11 +155,13 @@ class ShardWorker:
                 if not is_passing(error):
                     raise
                 faults += 1
+                self._is_read = False
                 if faults == 1 and not is_throttle(error):
                     self._around.on_problem(f"cannot read {self.shard.id}, trying on: {error}")
                 self._around.stop.wait(delay(faults, random.random()))
                 continue
             faults = 0
+            self._around.measures.read(self.shard.id, page.records)
             self._add(page)
             if page.closed:
                 return
@@ -179,6 +195,7 @@ class ShardWorker:
             if page.records:
                 self._last_read = page.records[-1].sequence_number
             self._is_closed = page.closed
+            self._is_read = True
             self._changed.notify_all()
         if self.is_drained:
             self._around.on_drained()
@@ -199,7 +216,8 @@ class ShardWorker:
                     self._around.on_problem(f"cannot invoke the function, trying on: {answer.fault}")
                 if answer.invocation:
                     last = answer.invocation
-                    self._measure(batch, sent_at, answer.log_tail)
+                    self._around.measures.delivered(batch.records, sent_at, answer.log_tail)
+                self._around.measures.failed(undone_of(batch, answer.outcome))
                 settled = settle(batch, answer.outcome, self._rules)
             if settled.discarded:
                 about = last if settled.discarded.invocations else None
@@ -209,11 +227,6 @@ class ShardWorker:
                 self._lanes[number] = proceed(self._lanes[number], settled.again)
                 self._changed.notify_all()
             self._around.stop.wait(delay(settled.pause, random.random()))
-
-    def _measure(self, batch: Batch, sent_at: float, log_tail: bytes) -> None:
-        name = self._around.mapping.function_name
-        age = iterator_age(name, batch.records[-1].arrived_at, sent_at)
-        self._around.metrics.add([age, *metrics_of_log(log_tail, sent_at)])
 
     def _await_batch(self, number: int) -> Batch | None:
         """The batch that the lane is to send next; None when there is nothing more to do."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderstream.ops.cloud import Cloud
@@ -127,3 +129,27 @@ def test_a_mapping_keeps_the_metrics_that_it_is_to_have(cloud: Cloud) -> None:
         assert found["MetricsConfig"] == {"Metrics": metrics}
     gone(cloud)
     assert cloud.lambda_.list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_a_line_of_the_embedded_metric_format_becomes_a_metric(cloud: Cloud) -> None:
+    now = int(time.time() * 1000)
+    directive = {
+        "Namespace": "N",
+        "Dimensions": [["Stack"]],
+        "Metrics": [{"Name": "Stored", "Unit": "Count"}],
+    }
+    line = {"_aws": {"Timestamp": now, "CloudWatchMetrics": [directive]}, "Stack": "s", "Stored": [2, 2, 5]}
+    cloud.logs.create_log_group(logGroupName="g")
+    cloud.logs.create_log_stream(logGroupName="g", logStreamName="s")
+    events: Any = [{"timestamp": now, "message": text} for text in (json.dumps(line), "Stored: 7")]
+    cloud.logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+    (found,) = cloud.cloudwatch.get_metric_statistics(
+        Namespace="N",
+        MetricName="Stored",
+        Dimensions=[{"Name": "Stack", "Value": "s"}],
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(hours=1),
+        Period=7200,
+        Statistics=["Sum", "SampleCount", "Maximum"],
+    )["Datapoints"]
+    assert (found["Sum"], found["SampleCount"], found["Maximum"]) == (9, 3, 5)

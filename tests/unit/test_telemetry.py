@@ -58,7 +58,7 @@ def test_g8_no_payload_and_no_partition_key_is_in_the_line() -> None:
     assert SECRET not in a_line([1])
 
 
-def test_the_line_fits_in_the_log_tail_of_an_invocation() -> None:
+def test_the_line_stays_short_however_large_the_batch_is() -> None:
     assert len(a_line([43_200_000 + number for number in range(10_000)])) < 4096
 
 

@@ -12,8 +12,10 @@ from typing import Any
 
 from ministack import app
 from ministack.core import iam_actions
-from ministack.services import cloudwatch, kinesis, lambda_svc
+from ministack.services import cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
+
+from orderstream.local.embedded import metrics_of_line
 
 _PARTIQL = {
     "INSERT": "PartiQLInsert",
@@ -165,6 +167,22 @@ def ask_for_partiql_permissions() -> None:
     iam_actions.extract_iam_action = action
 
 
+def take_metrics_out_of_logs() -> None:
+    """The embedded metric format: CloudWatch Logs makes metrics of lines that are of it."""
+    plain: Callable[[Any, list[dict[str, Any]]], None] = _must_have(cloudwatch_logs, "_append_log_events")
+    store = _must_have(cloudwatch, "_store_datum")
+
+    def append(stream: Any, events: list[dict[str, Any]]) -> None:
+        plain(stream, events)
+        for event in events:
+            for found in metrics_of_line(event["message"], event["timestamp"] / 1000):
+                counts = [float(count) for count in found.values.values()]
+                where = (found.namespace, found.name, found.dimensions, found.at, found.unit)
+                store(*where, None, list(found.values), counts, None)
+
+    cloudwatch_logs._append_log_events = append
+
+
 def _register(
     kind: str,
     create: Callable[..., Attributes],
@@ -198,4 +216,5 @@ def main() -> None:
     make_stream_consumers()
     keep_metrics_of_mappings()
     ask_for_partiql_permissions()
+    take_metrics_out_of_logs()
     app.main()

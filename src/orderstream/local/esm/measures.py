@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 from orderstream.local.esm.destination import Ending
 from orderstream.local.esm.mapping import Mapping
-from orderstream.local.esm.metrics import MetricSender, delivery_failure, iterator_age, metrics_of_log
+from orderstream.local.esm.metrics import MetricSender, delivery_failure, iterator_age
 from orderstream.local.esm.tally import Series, Tally, minute_of
 from orderstream.ops.kinesis_event import Record
 
@@ -51,10 +51,9 @@ class Measures:
             # AWS counts none while there are none.
             self._count("PolledEventCount", 0)
 
-    def delivered(self, batch: Sequence[Record], sent_at: float, log_tail: bytes) -> None:
-        """The function ran with `batch`; `log_tail` is the end of its log."""
-        age = iterator_age(self._mapping.function_name, batch[-1].arrived_at, sent_at)
-        self._sender.add([age, *metrics_of_log(log_tail, sent_at)])
+    def delivered(self, batch: Sequence[Record], sent_at: float) -> None:
+        """The function ran with `batch`, which was sent at that time."""
+        self._sender.add([iterator_age(self._mapping.function_name, batch[-1].arrived_at, sent_at)])
         self._count("InvokedEventCount", len(batch))
 
     def failed(self, records: int) -> None:

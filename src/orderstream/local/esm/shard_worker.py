@@ -216,7 +216,7 @@ class ShardWorker:
                     self._around.on_problem(f"cannot invoke the function, trying on: {answer.fault}")
                 if answer.invocation:
                     last = answer.invocation
-                    self._around.measures.delivered(batch.records, sent_at, answer.log_tail)
+                    self._around.measures.delivered(batch.records, sent_at)
                 self._around.measures.failed(undone_of(batch, answer.outcome))
                 settled = settle(batch, answer.outcome, self._rules)
             if settled.discarded:

@@ -167,6 +167,20 @@ def ask_for_partiql_permissions() -> None:
     iam_actions.extract_iam_action = action
 
 
+def count_no_throttled_invocations() -> None:
+    """A throttled request is no invocation."""
+    plain: Callable[..., None] = _must_have(lambda_svc, "_emit_lambda_metrics")
+    record: Callable[..., None] = _must_have(cloudwatch, "record_metric")
+
+    def emit(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle:
+            record("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": name})
+        else:
+            plain(name, duration_ms, error, throttle)
+
+    lambda_svc._emit_lambda_metrics = emit
+
+
 def take_metrics_out_of_logs() -> None:
     """The embedded metric format: CloudWatch Logs makes metrics of lines that are of it."""
     plain: Callable[[Any, list[dict[str, Any]]], None] = _must_have(cloudwatch_logs, "_append_log_events")
@@ -216,5 +230,6 @@ def main() -> None:
     make_stream_consumers()
     keep_metrics_of_mappings()
     ask_for_partiql_permissions()
+    count_no_throttled_invocations()
     take_metrics_out_of_logs()
     app.main()

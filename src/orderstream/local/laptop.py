@@ -97,6 +97,7 @@ class Laptop:
         self.stack: Stack
         self.ministack: MiniStack
         self.event_source: EventSource
+        self.alarms: AlarmWatch
         self._port = port
         self._state_dir = state_dir
         self._parameters = parameters
@@ -128,7 +129,7 @@ class Laptop:
                     on_problem=self._problem,
                 )
             )
-            starting.enter_context(AlarmWatch(self.cloud, self._problem))
+            self.alarms = starting.enter_context(AlarmWatch(self.cloud, self._problem))
             self._running = starting.pop_all()
         return self
 

@@ -32,9 +32,11 @@ def deploy(cloud: Cloud, **parameters: str) -> Stack:
     body["Transform"] = ["AWS::LanguageExtensions", body["Transform"]]
     shown = {"Fn::ToJsonString": body["Resources"]["Archive"]["Properties"]}
     body["Outputs"]["ArchiveProperties"] = {"Value": shown}
+    # CloudFormation takes so large a template from a bucket only.
+    cloud.s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(body).encode())
     cloud.cloudformation.create_stack(
         StackName=DEFAULT_STACK,
-        TemplateBody=json.dumps(body),
+        TemplateURL=f"{cloud.endpoint_url}/{bucket}/template.json",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
             {"ParameterKey": name, "ParameterValue": value}

@@ -60,7 +60,8 @@ class Scene:
         self._seen = folder / "seen.jsonl"
 
     def build(self, answer: str = "return None", *, shards: int = 1, **settings: Any) -> None:
-        self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
+        if shards:
+            self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
         stream = self.cloud.kinesis.describe_stream_summary(StreamName="orders")
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:

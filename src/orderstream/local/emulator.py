@@ -117,6 +117,10 @@ def make_stream_consumers() -> None:
 
     _register("AWS::Kinesis::StreamConsumer", create, update, delete)
 
+    # A mapping may read by one. Out of a template it is taken as it is; the API wants the ARN of a stream.
+    plain: Callable[[str], Any] = _must_have(lambda_svc, "_validate_event_source_arn")
+    lambda_svc._validate_event_source_arn = lambda arn: plain(arn.partition("/consumer/")[0])
+
 
 def keep_metrics_of_mappings() -> None:
     """MetricsConfig of an event source mapping, out of a template and through the API."""

@@ -14,6 +14,7 @@ from orderstream.local.esm.mapping import Mapping
 from orderstream.local.esm.metrics import MetricSender, delivery_failure, iterator_age
 from orderstream.local.esm.tally import Series, Tally, minute_of
 from orderstream.ops.kinesis_event import Record
+from orderstream.ops.stack import consumer_of
 
 
 class Measures:
@@ -75,6 +76,9 @@ class Measures:
 
     @property
     def _age(self) -> Series:
+        if consumer := consumer_of(self._mapping.consumer_arn):
+            by = (self._stream, ("ConsumerName", consumer))
+            return Series("AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", by, "Milliseconds")
         return Series("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", (self._stream,), "Milliseconds")
 
     def _count(self, name: str, records: int) -> None:

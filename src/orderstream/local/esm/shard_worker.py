@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -33,14 +34,14 @@ from orderstream.local.esm.mapping import Mapping
 from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, ShardReader
 from orderstream.local.esm.shards import Position, Shard
+from orderstream.local.esm.subscription import Subscription
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.kinesis_event import Origin, Record
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request walks through
 # all of them: at 10 calls a second those are 3,000, and a request takes some 9 ms. So all shards
-# share that rate, and one that has nothing is asked less and less often, down to AWS's once a second.
+# share that rate.
 POLL_SECONDS = 0.1
-IDLE_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,22 @@ class Surroundings:
     shards_read: Callable[[], int]
 
 
+class Reader(Protocol):
+    """A place in a shard: asked for the next records (`ShardReader`), or sent them (`Subscription`)."""
+
+    def read(self, limit: int, now: float, *, expiring: bool) -> Page:
+        """Up to `limit` further records."""
+
+    def pause(self, page: Page, limit: int, before: float, floor: float) -> float:
+        """Seconds until the next call."""
+
+    def renew(self) -> None:
+        """The shard was made anew under its id."""
+
+    def close(self) -> None:
+        """No more will be read."""
+
+
 class ShardWorker:
     """Reads `shard` from `start` on and delivers its records, until it is drained or told to stop."""
 
@@ -73,7 +90,11 @@ class ShardWorker:
         mapping = around.mapping
         self._source = Source(mapping.id, mapping.function_arn, mapping.stream_arn, shard.id)
         origin = Origin(mapping.stream_arn, shard.id, mapping.role_arn)
-        self._reader = ShardReader(around.cloud.kinesis, origin, start)
+        self._reader: Reader
+        if mapping.consumer_arn:
+            self._reader = Subscription(around.cloud.kinesis, origin, mapping.consumer_arn, start)
+        else:
+            self._reader = ShardReader(around.cloud.kinesis, origin, start)
         self._lanes = [Lane()] * self._rules.parallelization_factor
         self._last_read = start.sequence_number
         self._is_closed = False
@@ -142,6 +163,12 @@ class ShardWorker:
             return 0.0 if self._is_read and not self._is_closed else None
 
     def _read(self) -> None:
+        try:
+            self._keep_reading()
+        finally:
+            self._reader.close()
+
+    def _keep_reading(self) -> None:
         faults = 0
         pause = 0.0
         while limit := self._await_room():
@@ -165,11 +192,7 @@ class ShardWorker:
             self._add(page)
             if page.closed:
                 return
-            floor = POLL_SECONDS * self._around.shards_read()
-            if page.records:
-                pause = 0.0 if len(page.records) == limit else floor
-            else:
-                pause = max(floor, min(IDLE_POLL_SECONDS, 2 * pause))
+            pause = self._reader.pause(page, limit, pause, POLL_SECONDS * self._around.shards_read())
             self._around.stop.wait(pause)
 
     def _await_room(self) -> int:

@@ -71,8 +71,8 @@ def test_a_dry_run_shows_the_change_set_and_leaves_nothing_behind(orders: Orders
     assert not there.cloudformation.describe_stacks()["Stacks"]
 
 
-def test_what_is_deployed_is_delivered_to_and_a_change_is_followed(
-    empty_up: Up, orders: Orders, there: Cloud
+def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
+    orders: Orders, there: Cloud, empty_up: Up
 ) -> None:
     done = orders("deploy", "--parameter", "BatchWindowSeconds=0")
     assert "OrderStream" in done.stdout
@@ -87,19 +87,13 @@ def test_what_is_deployed_is_delivered_to_and_a_change_is_followed(
     kept = parameters(there)
     assert (kept["BatchWindowSeconds"], kept["MaximumRetryAttempts"]) == ("0", "7")
     awaited(lambda: "stack orderstream has changed" in empty_up.log.read_text()[log:])
-    await_order(there, orders, f"two-{uuid.uuid4().hex}")
-
-
-def test_orders_outlive_their_stack_and_the_next_one_takes_them_over(
-    empty_up: Up, orders: Orders, there: Cloud
-) -> None:
     order_id = f"kept-{uuid.uuid4().hex}"
-    orders("deploy", "--parameter", "BatchWindowSeconds=0")
     await_order(there, orders, order_id)
+    # Orders outlive their stack.
     found = document(orders, "destroy", "--dry-run")
-    assert [(one["name"], one["items"]) for one in found["tables"]] == [("Orders", 1)]
+    assert [(one["name"], one["items"]) for one in found["tables"]] == [("Orders", 2)]
     (bucket,) = found["buckets"]
-    assert (bucket["objects"], bucket["versions"], bucket["markers"]) == (1, 1, 0)
+    assert (bucket["objects"], bucket["versions"], bucket["markers"]) == (2, 2, 0)
     assert (found["undrained"]["quarantined"], found["undrained"]["given_up"]) == (0, 0)
     refused = orders("destroy", given=b"yes\n", status=2)
     assert "orderstream was not typed" in refused.stderr and "hint: --force" in refused.stderr
@@ -111,7 +105,7 @@ def test_orders_outlive_their_stack_and_the_next_one_takes_them_over(
     assert "there is no stack" in orders("get", order_id, status=3).stderr
     # What it left is known by its tags, so it is found and could be deleted without its stack.
     left = document(orders, "destroy", "--dry-run")
-    assert (left["status"], left["tables"][0]["items"], left["buckets"][0]["objects"]) == (None, 1, 1)
+    assert (left["status"], left["tables"][0]["items"], left["buckets"][0]["objects"]) == (None, 2, 2)
     adopted = document(orders, "deploy")
     assert {one["resource"] for one in adopted["changes"] if one["action"] == "Import"} == {
         "Orders",
@@ -119,10 +113,10 @@ def test_orders_outlive_their_stack_and_the_next_one_takes_them_over(
     }
     assert order_id in orders("get", order_id).stdout
     assert orders("raw", order_id).stdout.startswith('{"order_id"')
-    done = document(orders, "destroy", "--delete-data", "--force")
-    assert done["left"] == []
-    assert {done["after"][kind] for kind in ("status", "code")} == {None}
-    assert not any(done["after"][kind] for kind in ("tables", "buckets", "resources", "logs"))
+    end = document(orders, "destroy", "--delete-data", "--force")
+    assert end["left"] == []
+    assert {end["after"][kind] for kind in ("status", "code")} == {None}
+    assert not any(end["after"][kind] for kind in ("tables", "buckets", "resources", "logs"))
     assert there.dynamodb.list_tables()["TableNames"] == there.kinesis.list_streams()["StreamNames"] == []
     assert "there is nothing" in orders("destroy").stdout
 

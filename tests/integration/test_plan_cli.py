@@ -55,6 +55,7 @@ def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Or
         "BatchSize": "1000",
         "BatchWindowSeconds": "1",
         "ParallelizationFactor": "1",
+        "EnhancedFanOut": "false",
         "ArchiveLayout": "batch",
         "CustomerIndex": "true",
     }
@@ -99,6 +100,7 @@ def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
         "BatchSize": found["parameters"]["BatchSize"],
         "BatchWindowSeconds": "5",
         "ParallelizationFactor": found["parameters"]["ParallelizationFactor"],
+        "EnhancedFanOut": "false",
         "ArchiveLayout": "order",
         "CustomerIndex": "false",
     }
@@ -106,12 +108,11 @@ def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
     assert (found["choices"]["months"], found["choices"]["headroom"]) == (12, 0.5)
 
 
-def test_enhanced_fan_out_is_reckoned_in_and_said_to_be_off(nowhere: Orders) -> None:
+def test_enhanced_fan_out_is_reckoned_in_and_switched_on(nowhere: Orders) -> None:
     plain, fanned = planned(nowhere, *EXAMPLE), planned(nowhere, *EXAMPLE, "--fan-out")
     more = fanned["shape"]["stream"]["dollars"] - plain["shape"]["stream"]["dollars"]
     assert more == pytest.approx(plain["shape"]["stream"]["fan_out_dollars"])
-    assert fanned["parameters"].keys() == plain["parameters"].keys()
-    assert "not switched on" in nowhere(*EXAMPLE, "--fan-out").stdout
+    assert [found["parameters"]["EnhancedFanOut"] for found in (plain, fanned)] == ["false", "true"]
 
 
 def test_a_simulation_is_told_in_the_files_own_times_and_drawn(

@@ -140,6 +140,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "docs/deploy.md",
         "docs/design.md",
         "docs/performance.md",
+        "docs/watching.md",
     ],
 )
 def test_every_file_that_a_document_names_is_there(name: str) -> None:

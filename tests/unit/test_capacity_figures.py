@@ -54,10 +54,11 @@ def test_what_is_to_be_deployed_is_what_the_template_takes(
             assert value in bounds["AllowedValues"], name
 
 
-def test_enhanced_fan_out_is_a_parameter_as_soon_as_the_template_has_one_and_not_before() -> None:
-    found = plan(Demand(Decimal(100), Decimal(100), 800), Choices(fan_out=True), FIGURES).parameters
-    in_template = {name for name in PARAMETERS if "fanout" in name.lower()}
-    assert {name for name in found if "fanout" in name.lower()} == in_template
+def test_enhanced_fan_out_is_deployed_where_it_is_reckoned_in() -> None:
+    for fan_out, said in ((True, "true"), (False, "false")):
+        choices = Choices(fan_out=fan_out)
+        found = plan(Demand(Decimal(100), Decimal(100), 800), choices, FIGURES).parameters
+        assert found["EnhancedFanOut"] == said
 
 
 def test_bounds_and_defaults_are_the_templates() -> None:

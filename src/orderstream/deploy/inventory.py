@@ -26,7 +26,7 @@ BEHIND_SECONDS = 60
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 # Their logs may outlive the stack: Lambda makes a log group anew if something is logged when it has gone.
-_FUNCTIONS = ("KeepArchive", "ProcessOrders")
+_FUNCTIONS = ("Canary", "KeepArchive", "ProcessOrders")
 
 
 @dataclass(frozen=True)
@@ -182,8 +182,9 @@ def _table(cloud: Cloud, name: str) -> Table | None:
 def _undrained(
     cloud: Cloud, name: str, has: tuple[Resource, ...], bucket_name: str, progress: Progress
 ) -> Undrained:
-    of_type = {one.type: one.physical_id for one in has}
-    function, mapping = of_type.get(_FUNCTION, ""), of_type.get(_MAPPING, "")
+    # There are other functions; what delivers orders is one.
+    function = next((one.physical_id for one in has if one.logical_id == "ProcessOrders"), "")
+    mapping = next((one.physical_id for one in has if one.type == _MAPPING), "")
     stack = Stack(name, "", "", None, bucket_name, function, mapping)
     waiting = 0
     for one in quarantined(cloud, stack):

@@ -14,6 +14,7 @@ from orderstream.local.event_source import EventSource
 from orderstream.ops.cloud import Cloud, cloud_errors
 
 LOOK_SECONDS = 0.5
+LOOKS_IN_VAIN = 5
 # What of a mapping changes by itself, or says only that it is not AWS who delivers.
 _VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
 
@@ -43,7 +44,7 @@ class Following:
         self._attached_to: Any = None
         self._said: list[str] = []
         self._error: BaseException | None = None
-        self._is_cut_off = False
+        self._in_vain = 0
         self._stop = threading.Event()
         # One look at a time, and none while delivery is ended.
         self._lock = threading.Lock()
@@ -95,12 +96,13 @@ class Following:
             found = standing(self._cloud, self._stack)
             marks = self._marks(found) if found and _is_settled(found) else None
         except CloudError as error:
-            # MiniStack may be busy; whether it has died is somebody else's question.
-            if not self._is_cut_off:
+            # A stack may go between two questions, and MiniStack be busy; whether it has died is somebody
+            # else's question.
+            self._in_vain += 1
+            if self._in_vain == LOOKS_IN_VAIN:
                 self._problem(f"cannot see how stack {self._stack} stands, trying on: {error.message}")
-            self._is_cut_off = True
             return
-        self._is_cut_off = False
+        self._in_vain = 0
         if found is None or found.is_new or found.status.startswith("DELETE"):
             self._detach()
             return

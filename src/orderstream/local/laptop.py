@@ -12,6 +12,7 @@ from typing import Self
 
 from orderstream.deploy.deploy import carry_out, planned
 from orderstream.errors import CloudError, DeploymentError
+from orderstream.local.alarms.watch import AlarmWatch
 from orderstream.local.following import Following, switch_off
 from orderstream.local.ministack import MiniStack
 from orderstream.ops.cloud import Cloud
@@ -89,6 +90,7 @@ class Laptop:
         self.stack: Stack
         self.ministack: MiniStack
         self.delivery: Following
+        self.alarms: AlarmWatch
         self._port = port
         self._state_dir = state_dir
         self._parameters = parameters
@@ -121,6 +123,7 @@ class Laptop:
                     problem=self._problem,
                 )
             )
+            self.alarms = starting.enter_context(AlarmWatch(self.cloud, self._problem))
             self._running = starting.pop_all()
         return self
 

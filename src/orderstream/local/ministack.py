@@ -28,7 +28,7 @@ def follow_parent():
     os.kill(os.getpid(), signal.SIGTERM)
 threading.Thread(target=follow_parent, daemon=True).start()
 sys.argv = ["ministack"]
-from ministack.app import main
+from orderstream.local.emulator import main
 main()
 """
 

@@ -26,13 +26,13 @@ LAMBDA_PLATFORM = ("--python-version", LAMBDA_PYTHON, "--python-platform", "aarc
 class Artifact:
     """What a function is made of.
 
-    `code_uri` is where template.yaml expects it, seen from its own folder; `entry` the module that Lambda
-    imports; `lock` has its libraries. botocore carries the models of every service of AWS: `calls` are the
-    operations of each that are called.
+    `code_uri` is where template.yaml expects it, seen from its own folder; `entries` the modules that
+    Lambda imports; `lock` has its libraries. botocore carries the models of every service of AWS: `calls`
+    are the operations of each that are called.
     """
 
     code_uri: Path
-    entry: str
+    entries: tuple[str, ...]
     lock: Path
     rooms: tuple[str, ...]
     calls: Mapping[str, tuple[str, ...]]
@@ -40,14 +40,18 @@ class Artifact:
 
 PROCESS = Artifact(
     Path("build/function"),
-    "orderstream.pipeline.handler",
+    ("orderstream.pipeline.handler", "orderstream.pipeline.canary"),
     PROJECT / "requirements-function.lock",
     ("domain", "pipeline"),
-    {"dynamodb": ("BatchExecuteStatement", "BatchGetItem"), "s3": ("GetObject", "PutObject")},
+    {
+        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem"),
+        "kinesis": ("PutRecord",),
+        "s3": ("GetObject", "PutObject"),
+    },
 )
 UPKEEP = Artifact(
     Path("build/upkeep"),
-    "orderstream.archive.function",
+    ("orderstream.archive.function",),
     PROJECT / "requirements-upkeep.lock",
     ("domain", "pipeline", "client", "ops", "archive"),
     {
@@ -93,7 +97,8 @@ def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> B
         no_bytecode = compile_for(LAMBDA_PYTHON, target)
     else:
         compile_all(target)
-    ensure_fit(target, artifact.entry, runs_here=not platform)
+    for entry in artifact.entries:
+        ensure_fit(target, entry, runs_here=not platform)
     return measured(artifact.code_uri.name, target, no_bytecode)
 
 

@@ -49,11 +49,6 @@ def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json:
     out.print("\nTo deploy it:", highlight=False)
     for command in commands(of):
         out.print(command, soft_wrap=True, highlight=False, markup=False)
-    if of.choices.fan_out:
-        out.print(
-            "Enhanced fan-out is reckoned in and not switched on: template.yaml has no parameter for it.",
-            highlight=False,
-        )
 
 
 def document(of: Plan, result: Simulated | None) -> dict[str, Any]:

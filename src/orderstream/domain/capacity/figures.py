@@ -89,6 +89,7 @@ class CloudWatchPrices(_Table, frozen=True):
     log_stored_gb_month: Decimal
     log_stored_share: Decimal
     metric_month: Decimal
+    metric_read_thousand: Decimal
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

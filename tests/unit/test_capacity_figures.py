@@ -25,6 +25,7 @@ FIGURES = figures()
 DOCUMENT: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 PARAMETERS: dict[str, dict[str, Any]] = DOCUMENT["Parameters"]
 FUNCTION = DOCUMENT["Resources"]["ProcessOrders"]["Properties"]
+KEEPER = DOCUMENT["Resources"]["KeepArchive"]["Properties"]
 HANDLERS = json.loads((PROJECT / "docs" / "performance.json").read_text())["handlers"]["figures"]
 
 
@@ -75,6 +76,10 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert defaults["BatchWindowSeconds"] == usual.window_seconds
     assert defaults["ArchiveLayout"] == usual.layout
     assert defaults["CustomerIndex"] == str(usual.has_index).lower()
+    assert defaults["EnhancedFanOut"] == str(usual.fan_out).lower()
+    assert defaults["ShardMetrics"] == str(usual.shard_metrics).lower()
+    assert defaults["ArchiveUpkeep"] == usual.upkeep
+    assert defaults["NoncurrentDays"] == FIGURES.measured.upkeep.noncurrent_days
 
 
 def test_the_function_is_reckoned_as_it_is_deployed() -> None:
@@ -83,6 +88,8 @@ def test_the_function_is_reckoned_as_it_is_deployed() -> None:
     assert FUNCTION["Architectures"] == ["arm64"]
     assert threads_for(one.memory_mb) == one.threads
     assert (MEGABYTES_PER_PROCESSOR, STATEMENTS_PER_CALL) == (one.mb_per_processor, one.orders_per_call)
+    upkeep = FIGURES.measured.upkeep
+    assert (KEEPER["MemorySize"], KEEPER["Timeout"]) == (upkeep.memory_mb, upkeep.timeout_seconds)
     assert lanes.MAX_EVENT_BYTES == FIGURES.limits.lambda_.payload_bytes
 
 

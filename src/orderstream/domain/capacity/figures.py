@@ -189,6 +189,20 @@ class ByteFigures(_Table, frozen=True):
     log: int
     log_of_lambda: int
     metrics: int
+    mapping_metrics: int
+    shard_metrics: int
+
+
+class UpkeepFigures(_Table, frozen=True):
+    """The archive's upkeep: its settings in template.yaml, and what an hour takes. Units are in the names."""
+
+    memory_mb: int
+    timeout_seconds: int
+    noncurrent_days: int
+    start_ms: Decimal
+    seal_object_ms: Decimal
+    compact_object_ms: Decimal
+    compact_order_us: Decimal
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,6 +210,7 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     function: FunctionFigures
     bytes: ByteFigures
+    upkeep: UpkeepFigures
 
 
 class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -40,7 +40,7 @@ def wrong(line: str) -> str:
         about = help_of(*words[:2])
         if not about:
             return f"there is no verb {' '.join(words[:2])}"
-    options = [word.split("=")[0] for word in words if word.startswith("--")]
+    options = re.findall(r"(?<!\S)--[a-z-]+", line.replace("[", " ").replace("]", " "))
     unknown = [option for option in options if not re.search(rf"{option}\b", about)]
     return f"it has no option {unknown[0]}" if unknown else ""
 

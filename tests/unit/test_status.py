@@ -163,6 +163,13 @@ def test_large_orders_fill_a_shard_by_their_bytes() -> None:
     assert found.hottest[0].full == pytest.approx(0.8)
 
 
+def test_shares_add_up_where_one_shard_has_many_orders_and_another_large_ones() -> None:
+    many, large = (steady(60 * 900), steady(60 * 9_000)), (steady(60 * 9), steady(60 * 500_000))
+    found = shards_of(["many", "large"], "PROVISIONED", {"many": many, "large": large}, NOON, LIMITS)
+    assert sum(load.share for load in found.hottest) == pytest.approx(1)
+    assert [round(load.full, 2) for load in found.hottest] == [0.9, 0.5]
+
+
 def test_of_many_shards_the_hottest_are_shown() -> None:
     found = spread(*range(100))
     assert (found.count, len(found.hottest)) == (100, MOST_SHOWN)

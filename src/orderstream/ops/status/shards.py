@@ -17,8 +17,8 @@ MOST_SHOWN = 5
 class Load:
     """A shard over the last five minutes: what came a second, and its share of the stream's traffic.
 
-    `share` and `full`, of its limit, are those of records or of bytes, of whichever it is fuller; 0 to 1, and
-    above when AWS let more pass.
+    `share` is that of what fills the hottest shard, records or bytes; `full` is how full it is, of its limit, by
+    whichever fills it more: 0 to 1, and above when AWS let more pass.
     """
 
     shard_id: str
@@ -56,10 +56,13 @@ def shards_of(
         if any(both)
     }
     sums = [sum(rate[kind] for rate in rates.values()) for kind in (0, 1)]
+    fullest = [max((rate[kind] for rate in rates.values()), default=0) / limits[kind] for kind in (0, 1)]
+    # One kind for all of them: so that shares add up.
+    kind = fullest.index(max(fullest))
     loads = []
     for shard_id, rate in rates.items():
-        full, kind = max((rate[kind] / limits[kind], kind) for kind in (0, 1))
         share = rate[kind] / sums[kind] if sums[kind] else 0.0
+        full = max(one / limit for one, limit in zip(rate, limits, strict=True))
         loads.append(Load(shard_id, rate[0], rate[1], share, full))
     hottest = tuple(sorted(loads, key=lambda load: (-load.full, load.shard_id))[:MOST_SHOWN])
     hot = next((load.shard_id for load in hottest if _is_hot(load, len(shard_ids))), None)

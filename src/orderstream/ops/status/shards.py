@@ -17,8 +17,8 @@ MOST_SHOWN = 5
 class Load:
     """A shard over the last five minutes: what came a second, and its share of the stream's traffic.
 
-    `share` is that of records or of bytes, of what fills the hottest shard; `full` is how full this one is, of
-    its limit, by whichever fills it more: 0 to 1, and above when AWS let more pass.
+    `share` is that of records or of bytes, of what fills the hottest shard; `full` is how full this one is,
+    by whichever fills it more: 0 to 1 of its limit, and above when AWS let more pass.
     """
 
     shard_id: str

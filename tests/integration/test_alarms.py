@@ -239,9 +239,9 @@ def a_stream_that_nobody_reads(station: Station) -> None:
         incoming = metric_of(station, "not-read", "incoming")
         awaited(lambda: station.value(incoming))
         # What was invoked before has nothing to do with the minutes that come.
-        station.put(incoming, 1, range(1, 6))
+        station.put(incoming, 1, range(1, 11))
         station.calm("not-read")
-        station.judge(5)
+        station.judge(10)
         station.notified("not-read", "ALARM")
 
 

@@ -79,12 +79,19 @@ def up(home: Path, *options: str) -> Iterator[Up]:
         running.process.wait()
 
 
-@pytest.mark.parametrize(("how", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 0), (signal.SIGKILL, -9)])
-def test_it_leaves_no_process_behind_however_it_ends(tmp_path: Path, how: int, status: int) -> None:
-    with up(tmp_path) as running:
+@pytest.mark.parametrize(
+    ("how", "status", "options"),
+    [(signal.SIGINT, 0, ["--empty"]), (signal.SIGTERM, 0, ["--empty"]), (signal.SIGKILL, -9, [])],
+)
+def test_it_leaves_no_process_behind_however_it_ends(
+    tmp_path: Path, how: int, status: int, options: list[str]
+) -> None:
+    with up(tmp_path, *options) as running:
         orders = running.await_ready()
-        orders("send", ORDER)
-        awaited(lambda: "A-1" in orders("list", "--customer", "12345").stdout)
+        if not options:
+            # The function has processes of its own.
+            orders("send", ORDER)
+            awaited(lambda: "A-1" in orders("list", "--customer", "12345").stdout)
         assert len(processes_of(running.mark)) > 1
         assert running.stop(how) == status
         awaited(lambda: not processes_of(running.mark))
@@ -96,7 +103,7 @@ def test_it_leaves_no_process_behind_however_it_ends(tmp_path: Path, how: int, s
 
 def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> None:
     state = str(tmp_path / "state")
-    with up(tmp_path, "--state-dir", state) as first:
+    with up(tmp_path, "--empty", "--state-dir", state) as first:
         orders = first.await_ready()
         error, hint = orders("up", "--port", str(first.port), status=3).stderr.splitlines()
         assert error == f"error: a laptop cloud runs on port {first.port} already"
@@ -130,7 +137,7 @@ def test_simulate_sends_orders_while_it_runs(tmp_path: Path) -> None:
 
 
 def test_a_dead_ministack_ends_it_with_a_reason(tmp_path: Path) -> None:
-    with up(tmp_path) as running:
+    with up(tmp_path, "--empty") as running:
         running.await_ready()
         for entry in Path("/proc").iterdir():
             try:

@@ -11,16 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_actions
 from ministack.services import cloudwatch, kinesis
 from ministack.services.cloudformation import provisioners
 
-_PARTIQL = {
-    "INSERT": "PartiQLInsert",
-    "SELECT": "PartiQLSelect",
-    "UPDATE": "PartiQLUpdate",
-    "DELETE": "PartiQLDelete",
-}
+from orderstream.local import permissions
+from orderstream.local.permissions import must_have as _must_have
 
 Attributes = tuple[str, dict[str, str]]
 
@@ -116,23 +111,6 @@ def make_stream_consumers() -> None:
     _register("AWS::Kinesis::StreamConsumer", create, update, delete)
 
 
-def ask_for_partiql_permissions() -> None:
-    """AWS authorizes a PartiQL call by its statements (dynamodb:PartiQLInsert), not by its name."""
-    plain: Callable[..., str | None] = _must_have(iam_actions, "extract_iam_action")
-
-    def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> str | None:
-        found = plain(service, method, path, headers, body, query)
-        if found not in {"dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement"}:
-            return found
-        document = json.loads(body)
-        statements = document.get("Statements") or [document]
-        # A batch reads or writes; and this project's batches are all of one kind.
-        verb = statements[0]["Statement"].split(None, 1)[0].upper()
-        return f"dynamodb:{_PARTIQL[verb]}"
-
-    iam_actions.extract_iam_action = action
-
-
 def _register(
     kind: str,
     create: Callable[..., Attributes],
@@ -141,12 +119,6 @@ def _register(
 ) -> None:
     handlers = _must_have(provisioners, "_RESOURCE_HANDLERS")
     handlers[kind] = {"create": create, "update": update, "delete": delete}
-
-
-def _must_have(module: Any, name: str) -> Any:
-    if not hasattr(module, name):
-        raise SystemExit(f"this release of MiniStack has no {module.__name__}.{name}")
-    return getattr(module, name)
 
 
 def _done(answer: tuple[int, Any, Any]) -> dict[str, Any]:
@@ -164,5 +136,5 @@ def main() -> None:
     make_alarms_on_expressions()
     make_composite_alarms()
     make_stream_consumers()
-    ask_for_partiql_permissions()
+    permissions.follow_aws()
     app.main()

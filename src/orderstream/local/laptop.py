@@ -78,8 +78,8 @@ class Laptop:
     """A running laptop cloud; leaving the `with` block stops all of it and leaves no process behind.
 
     With `state_dir` it goes on where the last one with that folder stopped; `parameters` are values for
-    template.yaml's parameters. `progress` hears one line
-    for each step, `problem` one for each thing that went wrong and did not stop it.
+    template.yaml's parameters; with `authorize` everybody may do what their policies say, and no more.
+    `progress` hears one line for each step, `problem` one for each thing that went wrong and did not stop it.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Laptop:
         port: int,
         state_dir: Path | None = None,
         parameters: Mapping[str, str] = _AS_THEY_ARE,
+        authorize: bool = False,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
     ) -> None:
@@ -99,6 +100,7 @@ class Laptop:
         self._port = port
         self._state_dir = state_dir
         self._parameters = parameters
+        self._authorize = authorize
         self._progress = progress
         self._problem = problem
         self._running = ExitStack()
@@ -114,6 +116,7 @@ class Laptop:
                     port=self._port,
                     work_dir=work_dir,
                     state_dir=self._state_dir / "ministack" if self._state_dir else None,
+                    authorize=self._authorize,
                 )
             )
             self._progress("building the function and deploying template.yaml with SAM CLI")

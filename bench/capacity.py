@@ -114,7 +114,15 @@ def measure(size: int, batches: int = 10) -> Bytes:
         report = Report(
             received=count, stored=count, latencies=list(range(1000, 1000 + count)), objects=[key]
         )
-        log = telemetry.line(report, records, stack="orderstream", request_id="0" * 36, cold=False, now=now)
+        log = telemetry.line(
+            report,
+            records,
+            stack="orderstream",
+            objective_seconds=30,
+            request_id="0" * 36,
+            cold=False,
+            now=now,
+        )
     with TemporaryDirectory() as folder:
         file = Path(folder) / "compacted.parquet"
         parquet.write(file, iter(placed), "EUR")

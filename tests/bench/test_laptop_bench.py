@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import growth, laptop, shop
+from bench import fan_out, growth, laptop, shop
 from orderstream.domain.decode import decode
 
 
@@ -56,3 +56,11 @@ def test_orders_of_the_shop_are_valid_and_are_the_same_again() -> None:
     assert some == list(shop.orders(200, "a"))
     assert all(not decode(data).reasons for data, _ in some)
     assert len({json.loads(data)["order_id"] for data, _ in some}) == 200
+
+
+def test_orders_reach_the_function_by_enhanced_fan_out_and_the_ratio_is_that_of_the_medians() -> None:
+    found = fan_out.measure(orders=4, rate=20, ways=["pushed"])
+    assert found["pushed"]["batches"] >= 1
+    assert 0 < found["pushed"]["p50_ms"] <= found["pushed"]["p99_ms"]
+    found["polled"] = {name: 3 * value for name, value in found["pushed"].items()}
+    assert "At the median 3.0 times less" in printed(fan_out.show, found)

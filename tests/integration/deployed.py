@@ -26,15 +26,17 @@ def deploy(cloud: Cloud, **parameters: str) -> Stack:
         archive.writestr("empty.py", "")
     cloud.s3.put_object(Bucket=bucket, Key="code.zip", Body=code.getvalue())
     body = json.loads(json.dumps(TEMPLATE_BODY))
-    for function in ("ProcessOrders", "KeepArchive"):
+    for function in ("ProcessOrders", "KeepArchive", "Canary"):
         body["Resources"][function]["Properties"]["CodeUri"] = f"s3://{bucket}/code.zip"
     # MiniStack makes the bucket without its lifecycle and its lock: so the stack says what they are to be.
     body["Transform"] = ["AWS::LanguageExtensions", body["Transform"]]
     shown = {"Fn::ToJsonString": body["Resources"]["Archive"]["Properties"]}
     body["Outputs"]["ArchiveProperties"] = {"Value": shown}
+    # CloudFormation takes so large a template from a bucket only.
+    cloud.s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(body).encode())
     cloud.cloudformation.create_stack(
         StackName=DEFAULT_STACK,
-        TemplateBody=json.dumps(body),
+        TemplateURL=f"{cloud.endpoint_url}/{bucket}/template.json",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
             {"ParameterKey": name, "ParameterValue": value}

@@ -17,6 +17,9 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 # Everything that a deployment can have.
 EVERYTHING = {
     "ArchiveUpkeep": "compact",
+    "CanaryMinutes": "5",
+    "EnhancedFanOut": "true",
+    "AlarmEmail": "somebody@example.com",
     "KmsKeyArn": KEY,
     "AccessLogBucket": "access-log",
     "Tracing": "Active",

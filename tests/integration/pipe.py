@@ -113,13 +113,7 @@ class Pipe:
 
     def environment(self) -> dict[str, str]:
         """With which a command line speaks to this account."""
-        cloud = self.cloud
-        return {
-            "AWS_ENDPOINT_URL": cloud.endpoint_url or "",
-            "AWS_DEFAULT_REGION": cloud.region or "",
-            "AWS_ACCESS_KEY_ID": cloud.access_key or "",
-            "AWS_SECRET_ACCESS_KEY": cloud.secret_key or "",
-        }
+        return environment_of(self.cloud)
 
     def keys(self, prefix: str) -> list[str]:
         """The keys of the objects under `prefix`."""
@@ -133,6 +127,16 @@ class Pipe:
     def write(self, key: str, body: bytes) -> None:
         """Write an object, as nobody should."""
         self.cloud.s3.put_object(Bucket=self.stack.bucket, Key=key, Body=body)
+
+
+def environment_of(cloud: Cloud) -> dict[str, str]:
+    """With which a command line speaks to an account."""
+    return {
+        "AWS_ENDPOINT_URL": cloud.endpoint_url or "",
+        "AWS_DEFAULT_REGION": cloud.region or "",
+        "AWS_ACCESS_KEY_ID": cloud.access_key or "",
+        "AWS_SECRET_ACCESS_KEY": cloud.secret_key or "",
+    }
 
 
 def give_up(cloud: Cloud, stack: Stack, records: list[Record]) -> str:

@@ -16,7 +16,7 @@ from orderstream.pipeline.lines import raw_of
 from tests.integration.conftest import Orders, awaited
 from tests.integration.test_pipeline import quarantined
 
-VERBS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw", "query"]
+VERBS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw", "query", "status"]
 
 
 def listed(orders: Orders, customer: str, *options: str) -> list[dict[str, object]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderstream.ops.cloud import Cloud
@@ -108,3 +110,46 @@ def test_a_metric_of_other_dimensions_moves_no_alarm(cloud: Cloud) -> None:
     cloud.cloudwatch.put_metric_data(Namespace="N", MetricData=[{"MetricName": "M", "Value": 100}])
     (alarm,) = cloud.cloudwatch.describe_alarms()["MetricAlarms"]
     assert alarm["StateValue"] == "INSUFFICIENT_DATA"
+
+
+def test_a_mapping_keeps_the_metrics_that_it_is_to_have(cloud: Cloud) -> None:
+    stream = {"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "S", "ShardCount": 1}}
+    mapping = {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        "Properties": {
+            "EventSourceArn": {"Fn::GetAtt": ["Stream", "Arn"]},
+            "FunctionName": "none",
+            "StartingPosition": "TRIM_HORIZON",
+        },
+    }
+    for metrics in (["EventCount"], []):
+        mapping["Properties"]["MetricsConfig"] = {"Metrics": metrics}  # type: ignore[index]
+        stacked(cloud, {"Stream": stream, "Mapping": mapping})
+        (found,) = cloud.lambda_.list_event_source_mappings()["EventSourceMappings"]
+        assert found["MetricsConfig"] == {"Metrics": metrics}
+    gone(cloud)
+    assert cloud.lambda_.list_event_source_mappings()["EventSourceMappings"] == []
+
+
+def test_a_line_of_the_embedded_metric_format_becomes_a_metric(cloud: Cloud) -> None:
+    now = int(time.time() * 1000)
+    directive = {
+        "Namespace": "N",
+        "Dimensions": [["Stack"]],
+        "Metrics": [{"Name": "Stored", "Unit": "Count"}],
+    }
+    line = {"_aws": {"Timestamp": now, "CloudWatchMetrics": [directive]}, "Stack": "s", "Stored": [2, 2, 5]}
+    cloud.logs.create_log_group(logGroupName="g")
+    cloud.logs.create_log_stream(logGroupName="g", logStreamName="s")
+    events: Any = [{"timestamp": now, "message": text} for text in (json.dumps(line), "Stored: 7")]
+    cloud.logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+    (found,) = cloud.cloudwatch.get_metric_statistics(
+        Namespace="N",
+        MetricName="Stored",
+        Dimensions=[{"Name": "Stack", "Value": "s"}],
+        StartTime=datetime.now(UTC) - timedelta(hours=1),
+        EndTime=datetime.now(UTC) + timedelta(hours=1),
+        Period=7200,
+        Statistics=["Sum", "SampleCount", "Maximum"],
+    )["Datapoints"]
+    assert (found["Sum"], found["SampleCount"], found["Maximum"]) == (9, 3, 5)

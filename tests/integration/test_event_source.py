@@ -60,7 +60,8 @@ class Scene:
         self._seen = folder / "seen.jsonl"
 
     def build(self, answer: str = "return None", *, shards: int = 1, **settings: Any) -> None:
-        self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
+        if shards:
+            self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
         stream = self.cloud.kinesis.describe_stream_summary(StreamName="orders")
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
@@ -389,6 +390,69 @@ def test_metrics_of_the_function_and_the_iterator_age_arrive_in_cloudwatch(scene
     assert statistics(scene.cloud, "AWS/Lambda", "Invocations", FunctionName="process") == (1, 1)
 
 
+def test_the_stream_is_counted_when_its_records_came_and_by_shard(scene: Scene) -> None:
+    scene.build(shards=2)
+    scene.put("a-1", "b-1", "bb-1")
+    with scene.event_source():
+        scene.await_all("a-1", "b-1", "bb-1")
+    assert statistics(scene.cloud, "AWS/Kinesis", "IncomingRecords", StreamName="orders")[1] == 3
+    # Data and partition keys: both count against the limit of a shard.
+    assert statistics(scene.cloud, "AWS/Kinesis", "IncomingBytes", StreamName="orders")[1] == 14
+    shards = ("shardId-000000000000", "shardId-000000000001")
+    by_shard = [
+        statistics(scene.cloud, "AWS/Kinesis", "IncomingRecords", StreamName="orders", ShardId=shard)[1]
+        for shard in shards
+    ]
+    assert sum(by_shard) == 3 and by_shard[0] in (1, 2)
+
+
+def test_an_idle_stream_that_is_read_has_an_iterator_age_of_zero(scene: Scene) -> None:
+    scene.build()
+    with scene.event_source():
+        eventually(lambda: iterator_ages(scene.cloud)[0] > 0, "an age")
+    count, total = iterator_ages(scene.cloud)
+    assert count > 0 and total == 0
+
+
+def test_the_iterator_age_grows_while_the_function_is_not_run(scene: Scene) -> None:
+    scene.build()
+    scene.cloud.lambda_.put_function_concurrency(FunctionName="process", ReservedConcurrentExecutions=0)
+    scene.put("a-1")
+    with scene.event_source():
+        eventually(lambda: iterator_ages(scene.cloud)[1] > 1000, "an age above a second")
+
+
+def test_a_mapping_counts_what_became_of_its_events(scene: Scene) -> None:
+    scene.make_bucket()
+    scene.build(
+        'return fail(ids[batch.index("a-2")]) if "a-2" in batch else None',
+        MaximumRetryAttempts=1,
+        DestinationConfig=scene.to_bucket,
+        MetricsConfig={"Metrics": ["EventCount"]},
+    )
+    numbers = scene.put("a-1", "a-2", "a-3")
+    with scene.event_source():
+        eventually(lambda: scene.saved == {"shardId-000000000000": numbers[-1]}, "all done")
+    counted = {
+        name: statistics(scene.cloud, "AWS/Lambda", name, EventSourceMappingUUID=scene.mapping_id)[1]
+        for name in (
+            "PolledEventCount",
+            "InvokedEventCount",
+            "FailedInvokeEventCount",
+            "DroppedEventCount",
+            "OnFailureDestinationDeliveredEventCount",
+        )
+    }
+    # Three at first, then twice the two that failed: a retry begins anew where the first record is another.
+    assert counted == {
+        "PolledEventCount": 3,
+        "InvokedEventCount": 3 + 2,
+        "FailedInvokeEventCount": 2 + 2,
+        "DroppedEventCount": 0,
+        "OnFailureDestinationDeliveredEventCount": 2,
+    }
+
+
 def test_an_enabled_mapping_is_refused(scene: Scene) -> None:
     scene.build()
     scene.cloud.lambda_.update_event_source_mapping(UUID=scene.mapping_id, Enabled=True)
@@ -427,6 +491,10 @@ def statistics(cloud: Cloud, namespace: str, name: str, **dimensions: str) -> tu
         Statistics=["SampleCount", "Sum"],
     )["Datapoints"]
     return sum(point["SampleCount"] for point in points), sum(point["Sum"] for point in points)
+
+
+def iterator_ages(cloud: Cloud) -> tuple[float, float]:
+    return statistics(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", StreamName="orders")
 
 
 def throttles(cloud: Cloud) -> float:

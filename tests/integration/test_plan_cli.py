@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from orderstream.deploy.parameters import declared, ensure_valid, given
+from orderstream.ops.artifact import TEMPLATE
 from tests.integration.conftest import Orders, OrdersHere
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,11 +47,21 @@ def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Or
     assert done.stderr == ""
     for part in ("13 shards", "Settings", "A month's bill", "What breaks first", "Shards or on demand"):
         assert part in done.stdout
-    (command,) = [line for line in done.stdout.splitlines() if line.startswith("sam deploy")]
-    assert command.endswith(
-        "--parameter-overrides ShardCount=13 RetentionHours=72 BatchSize=1000 BatchWindowSeconds=1 "
-        "ParallelizationFactor=1 ArchiveLayout=batch CustomerIndex=true"
-    )
+    (command,) = [line for line in done.stdout.splitlines() if line.startswith("orders deploy ")]
+    values = given(command.removeprefix("orders deploy --parameter ").split(" --parameter "))
+    assert values == {
+        "ShardCount": "13",
+        "RetentionHours": "72",
+        "BatchSize": "1000",
+        "BatchWindowSeconds": "1",
+        "ParallelizationFactor": "1",
+        "EnhancedFanOut": "false",
+        "ShardMetrics": "true",
+        "ArchiveLayout": "batch",
+        "ArchiveUpkeep": "none",
+        "CustomerIndex": "true",
+    }
+    ensure_valid(values, declared(TEMPLATE))
 
 
 def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
@@ -77,12 +89,13 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
         sum(entry["dollars"] for entry in found["shape"]["bill"]["entries"])
     )
     assert found["quotas"][0]["breaks_at"] == pytest.approx(8000, rel=0.001)
-    assert found["deploy"][0].startswith("sam deploy")
+    assert found["deploy"][0].startswith("orders deploy ")
     assert found["simulation"] is None
 
 
 def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
-    wishes = ("--retention", "168", "--no-index", "--layout", "order", "--window", "5", "--mode", "on-demand")
+    wishes = ["--retention", "168", "--no-index", "--layout", "order", "--window", "5", "--mode", "on-demand"]
+    wishes += ("--upkeep", "compact", "--no-shard-metrics")
     found = planned(nowhere, *EXAMPLE, *wishes, "--outage", "2h", "--months", "12", "--headroom", "50")
     assert found["parameters"] == {
         "ShardCount": "0",
@@ -90,19 +103,21 @@ def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
         "BatchSize": found["parameters"]["BatchSize"],
         "BatchWindowSeconds": "5",
         "ParallelizationFactor": found["parameters"]["ParallelizationFactor"],
+        "EnhancedFanOut": "false",
+        "ShardMetrics": "false",
         "ArchiveLayout": "order",
+        "ArchiveUpkeep": "compact",
         "CustomerIndex": "false",
     }
     assert found["catch_up"]["outage_seconds"] == 7200
     assert (found["choices"]["months"], found["choices"]["headroom"]) == (12, 0.5)
 
 
-def test_enhanced_fan_out_is_reckoned_in_and_said_to_be_off(nowhere: Orders) -> None:
+def test_enhanced_fan_out_is_reckoned_in_and_switched_on(nowhere: Orders) -> None:
     plain, fanned = planned(nowhere, *EXAMPLE), planned(nowhere, *EXAMPLE, "--fan-out")
     more = fanned["shape"]["stream"]["dollars"] - plain["shape"]["stream"]["dollars"]
     assert more == pytest.approx(plain["shape"]["stream"]["fan_out_dollars"])
-    assert fanned["parameters"].keys() == plain["parameters"].keys()
-    assert "not switched on" in nowhere(*EXAMPLE, "--fan-out").stdout
+    assert [found["parameters"]["EnhancedFanOut"] for found in (plain, fanned)] == ["false", "true"]
 
 
 def test_a_simulation_is_told_in_the_files_own_times_and_drawn(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +12,11 @@ import boto3
 import pytest
 
 from orderstream.archive.audit import audit
-from orderstream.archive.function import settings
+from orderstream.archive.function import line, settings
+from orderstream.archive.upkeep import Kept
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
+from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
 from orderstream.local.laptop import Laptop, laptop_environment
 from orderstream.local.ministack import free_port
 from orderstream.ops import bucket, reading
@@ -86,6 +89,36 @@ def test_its_log_says_how_much_and_nothing_of_people(kept: Laptop) -> None:
     logged = "".join(event["message"] for page in pages for event in page["events"])
     assert '"compacted":' in logged
     assert "planted" not in logged
+
+
+def test_a_round_that_fails_sets_its_alarm_off(kept: Laptop) -> None:
+    kept.alarms.stop()
+    client, names = kept.cloud.cloudwatch, ["orderstream-archive-upkeep"]
+
+    def state_in(minutes: int) -> str:
+        AlarmWatch(kept.cloud, pytest.fail).judge_all(time.time() + minutes * 60 + LAG_SECONDS)
+        return client.describe_alarms(AlarmNames=names)["MetricAlarms"][0]["StateValue"]
+
+    invoked(kept)
+    assert state_in(1) == "OK"
+    before = kept.cloud.lambda_.get_function_configuration(FunctionName="KeepArchive")
+    kept.cloud.lambda_.update_function_configuration(
+        FunctionName="KeepArchive", Environment={"Variables": {"ARCHIVE_UPKEEP": "none"}}
+    )
+    assert kept.cloud.lambda_.invoke(FunctionName="KeepArchive", Payload=b"{}").get("FunctionError")
+    assert state_in(1) == "ALARM"
+    kept.cloud.lambda_.update_function_configuration(
+        FunctionName="KeepArchive", Environment={"Variables": before["Environment"]["Variables"]}
+    )
+    assert state_in(62) == "OK"
+
+
+def test_what_somebody_must_look_at_is_a_metric() -> None:
+    kept = Kept(late=["orders/late"], problems=["orders/hour: why"])
+    written = json.loads(line(kept, "orderstream", "r-1", datetime.now(UTC)))
+    assert (written["UpkeepFindings"], written["Stack"]) == (2, "orderstream")
+    (directive,) = written["_aws"]["CloudWatchMetrics"]
+    assert directive["Metrics"] == [{"Name": "UpkeepFindings", "Unit": "Count"}]
 
 
 def test_it_is_called_every_hour(kept: Laptop) -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from orderstream.local.esm.destination import Destination
+from orderstream.local.esm.destination import Destination, Ending
 from orderstream.local.esm.failures import Source
 from orderstream.local.esm.lanes import Discarded
 from orderstream.ops.cloud import Cloud
@@ -49,18 +49,15 @@ class Scene:
     def __init__(self, arn: str, *, refusals: int = 0, patience: float = 1000, stops: bool = False) -> None:
         self.cloud = FakeCloud(refusals)
         self.problems: list[str] = []
-        self.lost = 0
+        self.endings: list[tuple[Ending, int]] = []
         self.destination = Destination(
             cast(Cloud, self.cloud),
             arn,
             wait=lambda seconds: stops,
             on_problem=self.problems.append,
-            on_lost=self.count,
+            on_end=lambda ending, records: self.endings.append((ending, records)),
             patience=patience,
         )
-
-    def count(self) -> None:
-        self.lost += 1
 
     def take(self) -> bool:
         return self.destination.take(DISCARDED, SOURCE, None)
@@ -89,24 +86,25 @@ def test_a_destination_that_is_away_for_a_while_loses_nothing() -> None:
     assert len(scene.cloud.sent) == 6
     assert len({request["Key"] for request in scene.cloud.sent}) == 1, "one failure, one object"
     assert len(scene.problems) == 1 and "yet" in scene.problems[0]
-    assert scene.lost == 0
+    assert scene.endings == [("delivered", 1)]
 
 
 def test_a_destination_that_stays_away_loses_the_records_and_says_so() -> None:
     scene = Scene(BUCKET, refusals=10**9, patience=-1)
     assert scene.take()
-    assert scene.lost == 1
+    assert scene.endings == [("lost", 1)]
     assert scene.problems[-1].startswith("LOST: 1 record(s) of shard-0")
 
 
 def test_a_stop_leaves_the_records_to_the_next_start() -> None:
     scene = Scene(BUCKET, refusals=10**9, stops=True)
     assert not scene.take()
-    assert scene.lost == 0
+    assert scene.endings == []
 
 
 def test_without_a_destination_records_are_dropped_and_told() -> None:
     scene = Scene("")
     assert scene.take()
     assert scene.cloud.sent == []
+    assert scene.endings == [("dropped", 1)]
     assert "no on-failure destination" in scene.problems[0]

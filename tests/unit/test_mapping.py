@@ -74,6 +74,12 @@ def test_every_setting_is_read_as_cloudformation_may_leave_it(as_text: bool) -> 
     assert rules == Rules(7, 5, 4, 3, 3600, bisect=True, reports_failures=True)
 
 
+def test_a_mapping_counts_its_events_when_it_is_told_to() -> None:
+    assert read(MetricsConfig={"Metrics": ["EventCount"]}).counts_events
+    assert not read(MetricsConfig={"Metrics": []}).counts_events
+    assert not read().counts_events
+
+
 def test_bisect_written_as_false_is_false() -> None:
     assert not read(BisectBatchOnFunctionError="false").rules.bisect
 

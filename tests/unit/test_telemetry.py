@@ -18,7 +18,16 @@ def a_line(latencies: list[int]) -> str:
     record = Record("shard-1:5", "shard-1", "5", SECRET, NOW, SECRET.encode())
     report = Report(received=9, stored=4, duplicates=2, conflicts=1, invalid=1, undone=["5"])
     report.latencies = latencies
-    return line(report, [record], stack="orderstream", request_id="r-1", cold=True, now=NOW)
+    report.archived_bytes = 321
+    return line(
+        report,
+        [record],
+        stack="orderstream",
+        objective_seconds=30,
+        request_id="r-1",
+        cold=True,
+        now=NOW,
+    )
 
 
 def test_every_metric_has_its_value_in_the_line() -> None:
@@ -28,10 +37,12 @@ def test_every_metric_has_its_value_in_the_line() -> None:
     assert values == {
         "Received": 9,
         "Stored": 4,
+        "Late": 0,
         "Duplicates": 2,
         "Conflicts": 1,
         "Quarantined": 2,
         "Undone": 1,
+        "ArchiveBytes": 321,
         LATENCY: [5, 7],
     }
     assert directive["Dimensions"] == [["Stack"]]
@@ -39,11 +50,15 @@ def test_every_metric_has_its_value_in_the_line() -> None:
     assert written["_aws"]["Timestamp"] == 1795370400000
 
 
+def test_late_is_what_took_longer_than_the_objective() -> None:
+    assert json.loads(a_line([29_999, 30_000, 30_001, 90_000]))["Late"] == 2
+
+
 def test_g8_no_payload_and_no_partition_key_is_in_the_line() -> None:
     assert SECRET not in a_line([1])
 
 
-def test_the_line_fits_in_the_log_tail_of_an_invocation() -> None:
+def test_the_line_stays_short_however_large_the_batch_is() -> None:
     assert len(a_line([43_200_000 + number for number in range(10_000)])) < 4096
 
 

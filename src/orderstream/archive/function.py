@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
-
 from orderstream.archive.upkeep import Kept, upkeep
 from orderstream.errors import InputError
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack
+from orderstream.pipeline import telemetry
 
 # AWS retries a record for seven days at most: what is older does not change any more. An archive that was
 # there before its upkeep is sealed by hand, once.
@@ -37,7 +36,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         is_patient=True,
         has_time=lambda: context.get_remaining_time_in_millis() / 1000 > MARGIN_SECONDS,
     )
-    print(line(kept, stack.name, context.aws_request_id), flush=True)
+    print(line(kept, stack.name, context.aws_request_id, datetime.now(UTC)), flush=True)
     return _counts(kept)
 
 
@@ -62,10 +61,11 @@ def settings(environ: Mapping[str, str]) -> tuple[str, Stack, str]:
     return act, stack, currency
 
 
-def line(kept: Kept, stack: str, request_id: str) -> str:
-    """The line of the log about one round."""
-    said = {"stack": stack, "request_id": request_id, **_counts(kept), "late_objects": kept.late[:10]}
-    return msgspec.json.encode(said | {"left_alone": kept.problems[:10]}).decode()
+def line(kept: Kept, stack: str, request_id: str, now: datetime) -> str:
+    """The log line of one round; how much somebody must look at is its metric."""
+    said = {"Stack": stack, "request_id": request_id, **_counts(kept), "late_objects": kept.late[:10]}
+    said |= {"left_alone": kept.problems[:10], "UpkeepFindings": len(kept.late) + len(kept.problems)}
+    return telemetry.embedded(said, {"UpkeepFindings": "Count"}, now)
 
 
 def _counts(kept: Kept) -> dict[str, Any]:

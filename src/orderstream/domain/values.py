@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-# ISO 4217, list one (current currencies and funds), as of 2026-01-01, without its two codes for
-# "no currency" and "test".
+# ISO 4217, list one (current currencies and funds), as of 2026-01-01, without its code for "no
+# currency". XTS is its code for tests.
 CURRENCIES = frozenset(
     """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
@@ -19,7 +19,7 @@ CURRENCIES = frozenset(
     MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD
     SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX
     USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD
-    XPF XPT XSU XUA YER ZAR ZMW ZWG
+    XPF XPT XSU XTS XUA YER ZAR ZMW ZWG
     """.split()
 )
 

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app
-from ministack.services import cloudwatch, kinesis
+from ministack.services import cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from orderstream.local import permissions
+from orderstream.local.embedded import metrics_of_line
 from orderstream.local.permissions import must_have as _must_have
 
 Attributes = tuple[str, dict[str, str]]
@@ -110,6 +111,72 @@ def make_stream_consumers() -> None:
 
     _register("AWS::Kinesis::StreamConsumer", create, update, delete)
 
+    # A mapping may read by one. Out of a template it is taken as it is; the API wants the ARN of a stream.
+    plain: Callable[[str], Any] = _must_have(lambda_svc, "_validate_event_source_arn")
+    lambda_svc._validate_event_source_arn = lambda arn: plain(arn.partition("/consumer/")[0])
+
+
+def keep_metrics_of_mappings() -> None:
+    """MetricsConfig of an event source mapping, out of a template and through the API."""
+    mappings = _must_have(lambda_svc, "_esms")
+    plain: Callable[..., tuple[int, Any, Any]] = _must_have(lambda_svc, "_create_esm")
+    handlers = _must_have(provisioners, "_RESOURCE_HANDLERS")["AWS::Lambda::EventSourceMapping"]
+
+    def create(given: dict[str, Any]) -> tuple[int, Any, Any]:
+        answer = plain(given)
+        if answer[0] < 300 and "MetricsConfig" in given:
+            made = json.loads(answer[2])
+            mappings[made["UUID"]]["MetricsConfig"] = made["MetricsConfig"] = given["MetricsConfig"]
+            return answer[0], answer[1], json.dumps(made).encode()
+        return answer
+
+    def keeping(handle: Callable[..., Attributes]) -> Callable[..., Attributes]:
+        # The properties are the last argument but one, of those that create and update.
+        def handled(*arguments: Any) -> Attributes:
+            made = handle(*arguments)
+            mappings[made[0]]["MetricsConfig"] = arguments[-2].get("MetricsConfig", {"Metrics": []})
+            return made
+
+        return handled
+
+    lambda_svc._create_esm = create
+    _register(
+        "AWS::Lambda::EventSourceMapping",
+        keeping(handlers["create"]),
+        keeping(handlers["update"]),
+        handlers["delete"],
+    )
+
+
+def count_no_throttled_invocations() -> None:
+    """A throttled request is no invocation."""
+    plain: Callable[..., None] = _must_have(lambda_svc, "_emit_lambda_metrics")
+    record: Callable[..., None] = _must_have(cloudwatch, "record_metric")
+
+    def emit(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle:
+            record("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": name})
+        else:
+            plain(name, duration_ms, error, throttle)
+
+    lambda_svc._emit_lambda_metrics = emit
+
+
+def take_metrics_out_of_logs() -> None:
+    """The embedded metric format: CloudWatch Logs makes metrics of lines that are of it."""
+    plain: Callable[[Any, list[dict[str, Any]]], None] = _must_have(cloudwatch_logs, "_append_log_events")
+    store = _must_have(cloudwatch, "_store_datum")
+
+    def append(stream: Any, events: list[dict[str, Any]]) -> None:
+        plain(stream, events)
+        for event in events:
+            for found in metrics_of_line(event["message"], event["timestamp"] / 1000):
+                counts = [float(count) for count in found.values.values()]
+                where = (found.namespace, found.name, found.dimensions, found.at, found.unit)
+                store(*where, None, list(found.values), counts, None)
+
+    cloudwatch_logs._append_log_events = append
+
 
 def _register(
     kind: str,
@@ -136,5 +203,8 @@ def main() -> None:
     make_alarms_on_expressions()
     make_composite_alarms()
     make_stream_consumers()
+    keep_metrics_of_mappings()
+    count_no_throttled_invocations()
+    take_metrics_out_of_logs()
     permissions.follow_aws()
     app.main()

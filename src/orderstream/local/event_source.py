@@ -22,7 +22,8 @@ from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.faults import is_passing
 from orderstream.local.esm.mapping import Mapping, read_mapping
-from orderstream.local.esm.metrics import MetricSender, delivery_failure
+from orderstream.local.esm.measures import Measures
+from orderstream.local.esm.metrics import MetricSender
 from orderstream.local.esm.shard_worker import ShardWorker, Surroundings
 from orderstream.local.esm.shards import Position, Shard, readable, start_of
 from orderstream.local.esm.wire import lighten
@@ -48,7 +49,6 @@ class EventSource:
         self._mapping_id = mapping_id
         self._file = CheckpointFile(checkpoints, mapping_id)
         self._on_problem = on_problem
-        self._metrics = MetricSender(cloud.cloudwatch, on_problem)
         self._stop = threading.Event()
         self._drained_some = threading.Event()
         self._error: BaseException | None = None
@@ -96,7 +96,7 @@ class EventSource:
             self._on_problem(f"invocations for {', '.join(late)} did not end; their records come again")
         self._threads = []
         self._save()
-        self._metrics.send()
+        self._around.measures.send(everything=True)
 
     def check(self) -> None:
         """Raise CloudError if an unexpected error has ended it."""
@@ -118,9 +118,7 @@ class EventSource:
             self.check()
 
     def _surroundings(self, mapping: Mapping) -> Surroundings:
-        def lost() -> None:
-            self._metrics.add([delivery_failure(mapping.function_name, time.time())])
-
+        measures = Measures(mapping, MetricSender(self._cloud.cloudwatch, self._on_problem))
         stream = self._cloud.kinesis.describe_stream_summary(StreamARN=mapping.stream_arn)
         about = stream["StreamDescriptionSummary"]
         retention = timedelta(hours=about["RetentionPeriodHours"])
@@ -131,13 +129,13 @@ class EventSource:
             cloud=self._cloud,
             mapping=mapping,
             records_expire_from=(about["StreamCreationTimestamp"] + retention).timestamp(),
-            metrics=self._metrics,
+            measures=measures,
             destination=Destination(
                 self._cloud,
                 mapping.destination,
                 wait=self._stop.wait,
                 on_problem=self._on_problem,
-                on_lost=lost,
+                on_end=measures.ended,
             ),
             stop=self._stop,
             on_problem=self._on_problem,
@@ -244,4 +242,7 @@ class EventSource:
 
     def _keep_measuring(self) -> None:
         while not self._stop.wait(HOUSEKEEPING_SECONDS):
-            self._metrics.send()
+            now = time.time()
+            ages = [worker.age(now) for worker in list(self._workers.values())]
+            self._around.measures.ages([age for age in ages if age is not None], now)
+            self._around.measures.send()

@@ -13,7 +13,7 @@ from orderstream.errors import DamagedError
 from orderstream.ops import bucket
 from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Stack
+from orderstream.ops.stack import Stack, stream_of
 from orderstream.pipeline.records import Record, from_event
 from orderstream.pipeline.unpack import unpack
 
@@ -191,7 +191,7 @@ def _messages(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
         while messages := _receive(cloud, queue_url):
             for body, message in messages:
                 found = replace(_read(message.id, body, datetime.now(UTC)), message=message)
-                if found.stream_arn == mapping["EventSourceArn"]:
+                if stream_of(found.stream_arn) == stream_of(mapping["EventSourceArn"]):
                     yield found
                 else:
                     # A queue may serve other streams too. Given back only at the end: it would come again.

@@ -16,7 +16,7 @@ class Record:
 
     `arrived_at` is in seconds since the epoch, `read_at` in seconds of the monotonic clock. `before` is
     the sequence number of the record read just before it in its shard, None at the very first.
-    `json` is its entry in the event.
+    `json` is its entry in the event, `size` what it takes of its shard: bytes of data and partition key.
     """
 
     sequence_number: str
@@ -25,6 +25,7 @@ class Record:
     read_at: float
     before: str | None
     json: bytes
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,17 @@ from orderstream.ops.cloud import Cloud, cloud_errors
 DEFAULT_STACK = "orderstream"
 
 
+def stream_of(event_source_arn: str) -> str:
+    """The ARN of the stream that a mapping reads, be it by a registered consumer."""
+    return event_source_arn.partition("/consumer/")[0]
+
+
+def consumer_of(event_source_arn: str) -> str:
+    """The name of the registered consumer by which a mapping reads its stream, "" if there is none."""
+    # …:stream/NAME/consumer/CONSUMER:SECONDS
+    return event_source_arn.partition("/consumer/")[2].partition(":")[0]
+
+
 @dataclass(frozen=True)
 class Stack:
     """The names of a stack's resources; `customer_index` is None where the table has none."""
@@ -38,7 +49,7 @@ def find_stack(cloud: Cloud, name: str) -> Stack:
         raise CloudError(
             f"there is no stack {name} here",
             hint='for the laptop: orders up, then eval "$(orders env)"; '
-            "for AWS: sam deploy, or name another with --stack",
+            "for AWS: orders deploy, or name another with --stack",
         )
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
     try:

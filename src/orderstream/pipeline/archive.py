@@ -29,19 +29,23 @@ class ObjectStore(Protocol):
 
 
 class Archived(msgspec.Struct, frozen=True):
-    """Where a record's bytes are; `differs` if the key was taken by an order with other content."""
+    """Where a record's bytes are; `differs` if the key was taken by an order with other content.
+
+    `written` is how many bytes the object has, 0 if it was there before.
+    """
 
     key: str
     differs: bool = False
+    written: int = 0
 
 
 def put_by_hour(
     store: ObjectStore, prefix: str, records: Iterable[Record], lines: Iterable[bytes]
-) -> list[tuple[str, list[Record]]]:
+) -> list[tuple[Archived, list[Record]]]:
     """Write each record's line, one object for each hour of arrival, in the order of the shard.
 
-    `records` are of one shard. Returns the key of each object, with the records in it. A key that is taken
-    is that of an earlier delivery of the same records, and stays as it is.
+    `records` are of one shard. Returns each object, with the records in it. A key that is taken is that of
+    an earlier delivery of the same records, and stays as it is.
     """
     hours: dict[datetime, list[tuple[Record, bytes]]] = {}
     hour = after = _NEVER
@@ -61,8 +65,9 @@ def put_by_hour(
             [record.sequence_number for record in inside],
             [record.event_id for record in inside],
         )
-        store.put_new(key, pack(line for _, line in entries))
-        objects.append((key, inside))
+        body = pack(line for _, line in entries)
+        is_new = store.put_new(key, body)
+        objects.append((Archived(key, written=len(body) if is_new else 0), inside))
     return objects
 
 
@@ -79,8 +84,8 @@ class BatchArchive:
     def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the records; returns where each is, by event_id. The store's errors come through."""
         places: dict[str, Archived] = {}
-        for key, inside in put_by_hour(self._store, "orders", records, map(_line, records, decoded)):
-            places |= dict.fromkeys([record.event_id for record in inside], Archived(key))
+        for place, inside in put_by_hour(self._store, "orders", records, map(_line, records, decoded)):
+            places |= dict.fromkeys([record.event_id for record in inside], place)
         return places
 
 
@@ -112,9 +117,10 @@ class OrderArchive:
         key, entries = rivals
         places: dict[str, Archived] = {}
         for record, what in entries:
-            is_new = self._store.put_new(key, _line(record, what))
+            line = _line(record, what)
+            is_new = self._store.put_new(key, line)
             differs = not is_new and self._fingerprint(key) != what.fingerprint
-            places[record.event_id] = Archived(key, differs)
+            places[record.event_id] = Archived(key, differs, len(line) if is_new else 0)
         return places
 
     def _fingerprint(self, key: str) -> str:

@@ -40,6 +40,7 @@ def handle_with(use: Services, event: dict[str, Any], context: Any, *, cold: boo
             report,
             records,
             stack=use.settings.stack,
+            objective_seconds=use.settings.objective_seconds,
             request_id=context.aws_request_id,
             cold=cold,
             now=invocation.now(),

@@ -50,7 +50,8 @@ class Report(msgspec.Struct):
     """What became of a batch: counts of records, and the milliseconds from arrival to stored.
 
     `undone` has the sequence numbers of the records that must come again, `problems` says why.
-    `objects` are the keys under which the batch was archived (none with one object an order).
+    `objects` are the keys under which the batch was archived (none with one object an order);
+    `archived_bytes` were written there.
     """
 
     received: int = 0
@@ -62,6 +63,7 @@ class Report(msgspec.Struct):
     latencies: list[int] = []
     problems: list[str] = []
     objects: list[str] = []
+    archived_bytes: int = 0
 
 
 class _Candidate(msgspec.Struct, frozen=True):
@@ -89,6 +91,7 @@ def process(
         return report
     decoded = [decode(record.data) for record in records]
     places = archive.keep(records, decoded)
+    report.archived_bytes = sum({place.key: place.written for place in places.values()}.values())
     report.objects = sorted({place.key for place in places.values() if place.key.endswith(".gz")})
 
     bad: list[Bad] = []

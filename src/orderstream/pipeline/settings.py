@@ -11,7 +11,10 @@ LAYOUTS = ("batch", "order")
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The function's settings; `stack` is the one dimension of its metrics, `memory_mb` what Lambda gives."""
+    """The function's settings; `stack` is the one dimension of its metrics, `memory_mb` what Lambda gives.
+
+    An order that is stored later than `objective_seconds` after its arrival counts as late.
+    """
 
     table: str
     bucket: str
@@ -19,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True):
     layout: str = "batch"
     currency: str = "EUR"
     memory_mb: int = 1024
+    objective_seconds: int = 30
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -43,4 +47,5 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         layout=layout,
         currency=default,
         memory_mb=int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 1024)),
+        objective_seconds=int(environ.get("LATENCY_OBJECTIVE_SECONDS", 30)),
     )

@@ -18,26 +18,39 @@ LATENCY = "ArrivalToStored"
 MAX_VALUES = 100
 MAX_PROBLEMS = 5
 
-_COUNTS = ("Received", "Stored", "Duplicates", "Conflicts", "Quarantined", "Undone")
+# A datum of each for every batch: so the average of Received is the size of a batch.
+_COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Quarantined", "Undone")
 
 
 def line(
-    report: Report, records: Sequence[Record], *, stack: str, request_id: str, cold: bool, now: datetime
+    report: Report,
+    records: Sequence[Record],
+    *,
+    stack: str,
+    objective_seconds: int,
+    request_id: str,
+    cold: bool,
+    now: datetime,
 ) -> str:
-    """The log line of an invocation; CloudWatch reads its metrics out of the log (EMF)."""
+    """The log line of an invocation; CloudWatch reads its metrics out of the log (EMF).
+
+    Late are the orders that took longer than `objective_seconds` from arrival to stored.
+    """
     first, last = (records[0], records[-1]) if records else (None, None)
-    metrics = [{"Name": name, "Unit": "Count"} for name in _COUNTS]
+    units = dict.fromkeys(_COUNTS, "Count") | {"ArchiveBytes": "Bytes"}
     fields: dict[str, Any] = {
         "Stack": stack,
         "Received": report.received,
         "Stored": report.stored,
+        "Late": sum(latency > objective_seconds * 1000 for latency in report.latencies),
         "Duplicates": report.duplicates,
         "Conflicts": report.conflicts,
         "Quarantined": report.invalid + report.conflicts,
         "Undone": len(report.undone),
+        "ArchiveBytes": report.archived_bytes,
     }
     if report.latencies:
-        metrics.append({"Name": LATENCY, "Unit": "Milliseconds"})
+        units[LATENCY] = "Milliseconds"
         fields[LATENCY] = sample(report.latencies)
     fields |= {
         "request_id": request_id,
@@ -48,12 +61,18 @@ def line(
         "undone_from": report.undone[0] if report.undone else None,
         "cold_start": cold,
         "problems": report.problems[:MAX_PROBLEMS],
-        "_aws": {
-            "Timestamp": int(now.timestamp() * 1000),
-            "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": metrics}],
-        },
     }
-    return msgspec.json.encode(fields).decode()
+    return embedded(fields, units, now)
+
+
+def embedded(fields: dict[str, Any], units: dict[str, str], now: datetime) -> str:
+    """A line of JSON with these fields; CloudWatch takes those in `units` for metrics of the Stack."""
+    metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
+    about = {
+        "Timestamp": int(now.timestamp() * 1000),
+        "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": metrics}],
+    }
+    return msgspec.json.encode(fields | {"_aws": about}).decode()
 
 
 def sample(values: Sequence[int]) -> list[int]:

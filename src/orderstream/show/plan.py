@@ -49,11 +49,6 @@ def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json:
     out.print("\nTo deploy it:", highlight=False)
     for command in commands(of):
         out.print(command, soft_wrap=True, highlight=False, markup=False)
-    if of.choices.fan_out:
-        out.print(
-            "Enhanced fan-out is reckoned in and not switched on: template.yaml has no parameter for it.",
-            highlight=False,
-        )
 
 
 def document(of: Plan, result: Simulated | None) -> dict[str, Any]:
@@ -75,11 +70,8 @@ def _plain(value: Any) -> Any:
 
 def commands(of: Plan) -> list[str]:
     """What to type: the deployment and, where the table must be warmed, that."""
-    values = " ".join(f"{name}={value}" for name, value in of.parameters.items())
-    found = [
-        "sam deploy --stack-name orderstream --capabilities CAPABILITY_IAM --resolve-s3 "
-        f"--parameter-overrides {values}"
-    ]
+    values = " ".join(f"--parameter {name}={value}" for name, value in of.parameters.items())
+    found = [f"orders deploy {values}"]
     table = of.shape.table
     if table.warm_units:
         warm = f"WriteUnitsPerSecond={table.warm_units}"

@@ -80,17 +80,17 @@ def plan(demand: Demand, choices: Choices, figures: Figures) -> Plan:
 
 
 def parameters(of: Shape, choices: Choices) -> dict[str, str]:
-    """What to deploy with: names and values of template.yaml's parameters.
-
-    Enhanced fan-out is not among them: the template has no parameter for it.
-    """
+    """What to deploy with: names and values of template.yaml's parameters."""
     return {
         "ShardCount": str(of.stream.shards if of.stream.mode == "shards" else 0),
         "RetentionHours": str(choices.retention_hours),
         "BatchSize": str(of.function.batch_size),
         "BatchWindowSeconds": str(choices.window_seconds),
         "ParallelizationFactor": str(of.function.parallelization_factor),
+        "EnhancedFanOut": "true" if choices.fan_out else "false",
+        "ShardMetrics": "true" if choices.shard_metrics else "false",
         "ArchiveLayout": choices.layout,
+        "ArchiveUpkeep": choices.upkeep,
         "CustomerIndex": "true" if choices.has_index else "false",
     }
 

@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -24,12 +25,14 @@ from orderstream.ops.cloud import Cloud
 # as somebody restarts it: wait that long.
 PATIENCE_SECONDS = 30
 
+# What became of records that were given up: nobody is there to take them, or they could not be handed over.
+Ending = Literal["delivered", "dropped", "lost"]
+
 
 class Destination:
     """The destination with the ARN `arn`; "" drops everything, as AWS does without a destination.
 
-    `wait` waits some seconds and says whether to stop; `on_lost` hears of each delivery that failed for
-    good.
+    `wait` waits some seconds and says whether to stop; `on_end` hears what became of how many records.
     """
 
     def __init__(
@@ -39,14 +42,14 @@ class Destination:
         *,
         wait: Callable[[float], bool],
         on_problem: Callable[[str], None],
-        on_lost: Callable[[], None],
+        on_end: Callable[[Ending, int], None],
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._cloud = cloud
         self._arn = arn
         self._wait = wait
         self._on_problem = on_problem
-        self._on_lost = on_lost
+        self._on_end = on_end
         self._patience = patience
 
     def take(self, discarded: Discarded, source: Source, invocation: Invocation | None) -> bool:
@@ -57,6 +60,7 @@ class Destination:
         what = f"{len(discarded.records)} record(s) of {source.shard_id} ({discarded.condition})"
         if not self._arn:
             self._on_problem(f"{what} dropped: the mapping has no on-failure destination")
+            self._on_end("dropped", len(discarded.records))
             return True
         # Made once: an attempt that worked and did not say so is overwritten, not repeated.
         now, unique = time.time(), str(uuid.uuid4())
@@ -66,6 +70,7 @@ class Destination:
         while True:
             try:
                 self._send(record, discarded, object_key(source, now, unique))
+                self._on_end("delivered", len(discarded.records))
                 return True
             except (BotoCoreError, ClientError) as error:
                 attempts += 1
@@ -73,7 +78,7 @@ class Destination:
                     self._on_problem(f"{what} cannot be handed to {self._arn} yet: {error}")
                 if time.monotonic() > deadline:
                     self._on_problem(f"LOST: {what}, from {_range(discarded)}: {self._arn} fails: {error}")
-                    self._on_lost()
+                    self._on_end("lost", len(discarded.records))
                     return True
             if self._wait(delay(attempts, random.random())):
                 return False

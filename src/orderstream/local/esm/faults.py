@@ -23,9 +23,12 @@ def is_throttle(error: Exception) -> bool:
 
 
 def is_passing(error: Exception) -> bool:
-    """Whether `error` is a throttle, a fault of the service or of the way to it."""
+    """Whether `error` is a throttle, a fault of the service or of the way to it, or a subscription in use."""
     return (
-        is_throttle(error) or _status(error) >= 500 or isinstance(error, (ConnectionError, HTTPClientError))
+        is_throttle(error)
+        or error_code(error) == "ResourceInUseException"
+        or _status(error) >= 500
+        or isinstance(error, (ConnectionError, HTTPClientError))
     )
 
 

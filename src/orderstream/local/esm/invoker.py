@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,14 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The outcome, and what there is beside it: the invocation unless refused, the end of its log.
+    """The outcome, and the invocation unless it was refused.
 
     `fault` says what stood in the way of a refused one; it is "" for a throttle, which is routine.
     """
 
     outcome: Outcome
     invocation: Invocation | None = None
-    log_tail: bytes = b""
     fault: str = ""
 
 
@@ -39,7 +37,6 @@ def invoke(
         response = client.invoke(
             FunctionName=function_arn,
             InvocationType="RequestResponse",
-            LogType="Tail",
             Payload=event_of(batch),
         )
         payload = response["Payload"].read()
@@ -55,7 +52,7 @@ def invoke(
     outcome: Outcome = Failed()
     if not response.get("FunctionError"):
         outcome = read_answer(batch, payload, reports_failures=reports_failures)
-    return Answer(outcome, invocation, base64.b64decode(response.get("LogResult", "")))
+    return Answer(outcome, invocation)
 
 
 def _refused(error: Exception) -> Answer:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from orderstream.local.esm.outcomes import Delivered, Failed, Outcome, Refused
+from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, Refused
 from orderstream.ops.kinesis_event import Record, event_size
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
@@ -171,6 +171,13 @@ def settle(batch: Batch, outcome: Outcome, rules: Rules) -> Settled:
             # This is the split, at the returned number.
             return Settled(again=(ran,))
     return _use_retry(ran, rules, function_error=None)
+
+
+def undone_of(batch: Batch, outcome: Outcome) -> int:
+    """How many records of `batch` an invocation with `outcome` left undone."""
+    if isinstance(outcome, Delivered):
+        return 0
+    return len(batch.records) - (outcome.index if isinstance(outcome, FailedFrom) else 0)
 
 
 def _halves(batch: Batch) -> tuple[Batch, Batch]:

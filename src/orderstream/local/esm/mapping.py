@@ -9,6 +9,7 @@ from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Rules
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import consumer_of, stream_of
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef as Deployed
@@ -18,15 +19,26 @@ _STARTING = {str(start): start for start in (TRIM_HORIZON, LATEST)}
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """The settings of one mapping. `destination` is the ARN of the on-failure destination or ""."""
+    """The settings of one mapping. `destination` is the ARN of the on-failure destination or "".
+
+    `consumer_arn` is that of the registered consumer by which the stream is read, "" if its shards are
+    polled; `counts_events` is whether the mapping has metrics of its own.
+    """
 
     id: str
     stream_arn: str
+    consumer_arn: str
     function_arn: str
     role_arn: str
     destination: str
     starting: Position
     rules: Rules
+    counts_events: bool
+
+    @property
+    def stream_name(self) -> str:
+        """The bare name of the stream."""
+        return self.stream_arn.rpartition("/")[2]
 
     @property
     def function_name(self) -> str:
@@ -42,16 +54,19 @@ def read_mapping(cloud: Cloud, mapping_id: str) -> Mapping:
     """
     deployed = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)
     _refuse_what_would_differ(deployed)
+    source = deployed["EventSourceArn"]
     function_arn = deployed["FunctionArn"]
     function = cloud.lambda_.get_function_configuration(FunctionName=function_arn)
     return Mapping(
         id=mapping_id,
-        stream_arn=deployed["EventSourceArn"],
+        stream_arn=stream_of(source),
+        consumer_arn=source if consumer_of(source) else "",
         function_arn=function_arn,
         role_arn=function.get("Role", ""),
         destination=deployed.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""),
         starting=_STARTING[deployed["StartingPosition"]],
         rules=_rules(deployed),
+        counts_events="EventCount" in deployed.get("MetricsConfig", {}).get("Metrics", []),
     )
 
 

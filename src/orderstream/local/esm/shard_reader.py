@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     )
 
 MOST_A_CALL = 10_000
+# A shard that has nothing is asked less and less often, down to AWS's once a second.
+IDLE_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,22 @@ class ShardReader:
             self.renew()
             answer = fetch(limit)
         new = [record for record in answer["Records"] if record["SequenceNumber"] != self.last_read]
-        records = tuple(self._take(record, now) for record in new[:limit])
+        records = tuple(taken(self._origin, new[:limit], self.last_read, now))
+        if records:
+            self.last_read = records[-1].sequence_number
         return Page(records, closed=not answer.get("NextShardIterator"))
+
+    def pause(self, page: Page, limit: int, before: float, floor: float) -> float:
+        """Seconds to wait after `page`, which was asked for with `limit`; `before` the last pause was.
+
+        `floor` is the least between two calls for a shard that has less than was asked for.
+        """
+        if page.records:
+            return 0.0 if len(page.records) == limit else floor
+        return max(floor, min(IDLE_POLL_SECONDS, 2 * before))
+
+    def close(self) -> None:
+        """Nothing is open between two calls."""
 
     def _fetch(self, limit: int) -> GetRecordsOutputTypeDef:
         iterator = self._iterator or self._find_place("AFTER_SEQUENCE_NUMBER")
@@ -98,21 +115,26 @@ class ShardReader:
             request["StartingSequenceNumber"] = self.last_read
         return self._kinesis.get_shard_iterator(**request)["ShardIterator"]
 
-    def _take(self, record: RecordTypeDef, now: float) -> Record:
+
+def taken(
+    origin: Origin, records: Iterable[RecordTypeDef], before: str | None, now: float
+) -> Iterator[Record]:
+    """The records as the lanes want them; `before` is the sequence number read before the first one."""
+    for record in records:
         arrived_at = record["ApproximateArrivalTimestamp"].timestamp()
-        taken = Record(
+        yield Record(
             sequence_number=record["SequenceNumber"],
             partition_key=record["PartitionKey"],
             arrived_at=arrived_at,
             read_at=now,
-            before=self.last_read,
+            before=before,
             json=entry(
-                self._origin,
+                origin,
                 sequence_number=record["SequenceNumber"],
                 partition_key=record["PartitionKey"],
                 data=record["Data"],
                 arrived_at=arrived_at,
             ),
+            size=len(record["Data"]) + len(record["PartitionKey"].encode()),
         )
-        self.last_read = taken.sequence_number
-        return taken
+        before = record["SequenceNumber"]

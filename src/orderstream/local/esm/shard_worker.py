@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,21 +26,22 @@ from orderstream.local.esm.lanes import (
     proceed,
     room,
     settle,
+    undone_of,
     window_end,
     with_records,
 )
 from orderstream.local.esm.mapping import Mapping
-from orderstream.local.esm.metrics import MetricSender, iterator_age, metrics_of_log
+from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, ShardReader
 from orderstream.local.esm.shards import Position, Shard
+from orderstream.local.esm.subscription import Subscription
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.kinesis_event import Origin, Record
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request walks through
 # all of them: at 10 calls a second those are 3,000, and a request takes some 9 ms. So all shards
-# share that rate, and one that has nothing is asked less and less often, down to AWS's once a second.
+# share that rate.
 POLL_SECONDS = 0.1
-IDLE_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,29 @@ class Surroundings:
     cloud: Cloud
     mapping: Mapping
     records_expire_from: float
-    metrics: MetricSender
+    measures: Measures
     destination: Destination
     stop: threading.Event
     on_problem: Callable[[str], None]
     on_drained: Callable[[], None]
     fail: Callable[[BaseException], None]
     shards_read: Callable[[], int]
+
+
+class Reader(Protocol):
+    """A place in a shard: asked for the next records (`ShardReader`), or sent them (`Subscription`)."""
+
+    def read(self, limit: int, now: float, *, expiring: bool) -> Page:
+        """Up to `limit` further records."""
+
+    def pause(self, page: Page, limit: int, before: float, floor: float) -> float:
+        """Seconds until the next call."""
+
+    def renew(self) -> None:
+        """The shard was made anew under its id."""
+
+    def close(self) -> None:
+        """No more will be read."""
 
 
 class ShardWorker:
@@ -72,11 +90,17 @@ class ShardWorker:
         mapping = around.mapping
         self._source = Source(mapping.id, mapping.function_arn, mapping.stream_arn, shard.id)
         origin = Origin(mapping.stream_arn, shard.id, mapping.role_arn)
-        self._reader = ShardReader(around.cloud.kinesis, origin, start)
+        self._reader: Reader
+        if mapping.consumer_arn:
+            self._reader = Subscription(around.cloud.kinesis, origin, mapping.consumer_arn, start)
+        else:
+            self._reader = ShardReader(around.cloud.kinesis, origin, start)
         self._lanes = [Lane()] * self._rules.parallelization_factor
         self._last_read = start.sequence_number
         self._is_closed = False
-        # Guards the three above; whoever changes them notifies.
+        # Whether the last attempt to read brought an answer.
+        self._is_read = False
+        # Guards the four above; whoever changes them notifies.
         self._changed = threading.Condition()
         self._replacement: Shard | None = None
         self._threads = [self._thread(self._read, "reader")]
@@ -127,7 +151,24 @@ class ShardWorker:
         with self._changed:
             return self._is_closed and not any(lane.first for lane in self._lanes)
 
+    def age(self, now: float) -> float | None:
+        """Seconds since the oldest record arrived that was read and is not done, 0 if there is none.
+
+        None if the shard is not being read; `now` is in seconds since the epoch.
+        """
+        with self._changed:
+            undone = [lane.first.arrived_at for lane in self._lanes if lane.first]
+            if undone:
+                return max(0.0, now - min(undone))
+            return 0.0 if self._is_read and not self._is_closed else None
+
     def _read(self) -> None:
+        try:
+            self._keep_reading()
+        finally:
+            self._reader.close()
+
+    def _keep_reading(self) -> None:
         faults = 0
         pause = 0.0
         while limit := self._await_room():
@@ -141,19 +182,17 @@ class ShardWorker:
                 if not is_passing(error):
                     raise
                 faults += 1
+                self._is_read = False
                 if faults == 1 and not is_throttle(error):
                     self._around.on_problem(f"cannot read {self.shard.id}, trying on: {error}")
                 self._around.stop.wait(delay(faults, random.random()))
                 continue
             faults = 0
+            self._around.measures.read(self.shard.id, page.records)
             self._add(page)
             if page.closed:
                 return
-            floor = POLL_SECONDS * self._around.shards_read()
-            if page.records:
-                pause = 0.0 if len(page.records) == limit else floor
-            else:
-                pause = max(floor, min(IDLE_POLL_SECONDS, 2 * pause))
+            pause = self._reader.pause(page, limit, pause, POLL_SECONDS * self._around.shards_read())
             self._around.stop.wait(pause)
 
     def _await_room(self) -> int:
@@ -179,6 +218,7 @@ class ShardWorker:
             if page.records:
                 self._last_read = page.records[-1].sequence_number
             self._is_closed = page.closed
+            self._is_read = True
             self._changed.notify_all()
         if self.is_drained:
             self._around.on_drained()
@@ -199,7 +239,8 @@ class ShardWorker:
                     self._around.on_problem(f"cannot invoke the function, trying on: {answer.fault}")
                 if answer.invocation:
                     last = answer.invocation
-                    self._measure(batch, sent_at, answer.log_tail)
+                    self._around.measures.delivered(batch.records, sent_at)
+                self._around.measures.failed(undone_of(batch, answer.outcome))
                 settled = settle(batch, answer.outcome, self._rules)
             if settled.discarded:
                 about = last if settled.discarded.invocations else None
@@ -209,11 +250,6 @@ class ShardWorker:
                 self._lanes[number] = proceed(self._lanes[number], settled.again)
                 self._changed.notify_all()
             self._around.stop.wait(delay(settled.pause, random.random()))
-
-    def _measure(self, batch: Batch, sent_at: float, log_tail: bytes) -> None:
-        name = self._around.mapping.function_name
-        age = iterator_age(name, batch.records[-1].arrived_at, sent_at)
-        self._around.metrics.add([age, *metrics_of_log(log_tail, sent_at)])
 
     def _await_batch(self, number: int) -> Batch | None:
         """The batch that the lane is to send next; None when there is nothing more to do."""

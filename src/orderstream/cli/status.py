@@ -1,0 +1,43 @@
+"""The verb of health: status."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson, Profile, Region, StackName, find
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.ops.status.look import Watch, looks
+from orderstream.show import console
+from orderstream.show import status as show
+
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="Example: orders status --watch")
+def status(
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")
+    ] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Show how the stack is: rates, what waits and how old it is, shards, latency, alarms.
+
+    Ends with status 1 if anything is in alarm. All figures are CloudWatch's, and as late as it is: on AWS,
+    those of Kinesis are a minute or two old. With --json, a document; with --watch too, one a line.
+    """
+    cloud, found = find(stack, region, profile)
+    watching = Watch(cloud, found)
+    if watch:
+        seen = looks(watching, on_problem=console.problem)
+        in_alarm = show.watched(seen, dollars_an_hour=watching.dollars_an_hour, as_json=as_json)
+    else:
+        looked = watching.look()
+        show.status(looked, as_json=as_json)
+        show.cost(watching.metrics_read, watching.dollars_so_far)
+        in_alarm = looked.in_alarm
+    raise typer.Exit(1 if in_alarm else 0)

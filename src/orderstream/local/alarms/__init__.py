@@ -1,0 +1,1 @@
+"""The laptop's alarms: what CloudWatch does with the alarms of a template, done by its rules."""

@@ -1,0 +1,126 @@
+"""CloudWatch's metric math, as much of it as template.yaml uses: series in, a series or a band out."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from orderstream.errors import CloudError
+
+# The beginning of a period, in seconds since the epoch, and the value of that period.
+Series = dict[int, float]
+Operand = Series | float
+
+# With fewer periods than this before those that are judged, nobody can say what is usual.
+LEAST_HISTORY = 10
+
+_OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.And: lambda left, right: bool(left) and bool(right),
+    ast.Or: lambda left, right: bool(left) or bool(right),
+}
+
+
+@dataclass(frozen=True)
+class Band:
+    """Between which values a metric usually is, for each period."""
+
+    lower: Series
+    upper: Series
+
+
+def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) -> Series | Band:
+    """The value of an expression over `periods`; `series` may go further back, which the band learns from.
+
+    As CloudWatch does: an operator gives a value only where both sides have one, and a division by zero gives
+    none. Raises CloudError for what is not known here.
+    """
+    try:
+        tree = ast.parse(text.replace("&&", " and ").replace("||", " or "), mode="eval").body
+    except SyntaxError as error:
+        raise _unknown(text) from error
+    if isinstance(tree, ast.Call) and _name(tree) == "ANOMALY_DETECTION_BAND":
+        metric, width = tree.args
+        return _band(
+            _series(_value(metric, series, periods), periods), float(ast.literal_eval(width)), periods
+        )
+    found = _series(_value(tree, series, periods), periods)
+    return {period: found[period] for period in periods if period in found}
+
+
+def _value(node: ast.expr, series: Mapping[str, Series], periods: Sequence[int]) -> Operand:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return float(number)
+        case ast.Name(id=name):
+            return series[name]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _apply(_OPERATORS[type(op)], _value(left, series, periods), _value(right, series, periods))
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            return _apply(_OPERATORS[type(op)], _value(left, series, periods), _value(right, series, periods))
+        case ast.BoolOp(op=op, values=[left, right]):
+            return _apply(_OPERATORS[type(op)], _value(left, series, periods), _value(right, series, periods))
+        case ast.Call(args=[filled, filling]) if _name(node) == "FILL":
+            given = _series(_value(filled, series, periods), periods)
+            instead = _series(_value(filling, series, periods), periods)
+            return instead | given
+        case ast.Call(args=[condition, then, otherwise]) if _name(node) == "IF":
+            chosen = _series(_value(condition, series, periods), periods)
+            yes = _series(_value(then, series, periods), periods)
+            no = _series(_value(otherwise, series, periods), periods)
+            picked = {period: (yes if chosen[period] else no).get(period) for period in chosen}
+            return {period: value for period, value in picked.items() if value is not None}
+    raise _unknown(ast.unparse(node))
+
+
+def _apply(of: Callable[[float, float], float], left: Operand, right: Operand) -> Operand:
+    if isinstance(left, float) and isinstance(right, float):
+        return float(of(left, right))
+    periods = left.keys() if isinstance(left, dict) else set(right)  # type: ignore[arg-type]
+    found: Series = {}
+    for period in periods:
+        one, other = _at(left, period), _at(right, period)
+        if one is not None and other is not None and not (of is operator.truediv and not other):
+            found[period] = float(of(one, other))
+    return found
+
+
+def _at(operand: Operand, period: int) -> float | None:
+    return operand.get(period) if isinstance(operand, dict) else operand
+
+
+def _series(operand: Operand, periods: Sequence[int]) -> Series:
+    return operand if isinstance(operand, dict) else dict.fromkeys(periods, operand)
+
+
+def _band(metric: Series, width: float, periods: Sequence[int]) -> Band:
+    """AWS learns from up to two weeks, and knows hours and days; here it is the periods before alone."""
+    history = [value for period, value in metric.items() if period < min(periods)]
+    if len(history) < LEAST_HISTORY:
+        return Band({}, {})
+    mean = statistics.fmean(history)
+    # Counts scatter by their root even where nothing is wrong.
+    deviation = max(statistics.pstdev(history), math.sqrt(abs(mean)), 1.0)
+    lower, upper = mean - width * deviation, mean + width * deviation
+    return Band(dict.fromkeys(periods, lower), dict.fromkeys(periods, upper))
+
+
+def _name(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _unknown(text: str) -> CloudError:
+    return CloudError(f"the laptop's alarms do not know the expression {text}")

@@ -1,0 +1,162 @@
+"""One alarm: what its definition says of the newest values of its metrics. No clock and no call."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from orderstream.errors import CloudError
+from orderstream.local.alarms.expression import Band, Series, evaluate
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef, MetricStatOutputTypeDef
+
+State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+
+# How the values of minutes come to that of a longer period. Of percentiles they do not.
+_COMBINED: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
+
+_COMPARED: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+
+# How many periods before those that are judged a band learns from.
+HISTORY = 36
+MINUTE = 60
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric and a statistic of it, over every `period` seconds."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+    period: int
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """The definition of an alarm: metrics by their ids, the expressions on them, and what is too much."""
+
+    name: str
+    state: State
+    metrics: Mapping[str, Metric]
+    expressions: Mapping[str, str]
+    judged: str
+    band: str | None
+    comparison: str
+    threshold: float
+    periods: int
+    to_alarm: int
+    missing: str
+
+    @property
+    def period(self) -> int:
+        """The seconds of one period: all metrics of an alarm have the same."""
+        return next(iter(self.metrics.values())).period
+
+    @property
+    def seconds(self) -> int:
+        """How far back its metrics are looked at."""
+        return self.period * (self.periods + (HISTORY if self.band else 0))
+
+
+def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
+    """An alarm as DescribeAlarms has it. Raises CloudError for what the laptop cannot judge."""
+    name = given["AlarmName"]
+    queries = given.get("Metrics") or []
+    metrics = {query["Id"]: _metric(query["MetricStat"]) for query in queries if "MetricStat" in query}
+    if not queries:
+        dimensions = tuple((each["Name"], each["Value"]) for each in given.get("Dimensions", []))
+        statistic = given.get("ExtendedStatistic") or given["Statistic"]
+        metrics["m"] = Metric(
+            given["Namespace"], given["MetricName"], dimensions, statistic, int(given["Period"])
+        )
+    for metric in metrics.values():
+        if metric.statistic not in _COMBINED or metric.period % MINUTE:
+            raise CloudError(
+                f"the laptop cannot judge {metric.statistic} of {metric.period} s, in alarm {name}"
+            )
+    expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
+    band = given.get("ThresholdMetricId")
+    returned = [query["Id"] for query in queries if query.get("ReturnData", True) and query["Id"] != band]
+    return Alarm(
+        name=name,
+        state=given["StateValue"],
+        metrics=metrics,
+        expressions=expressions,
+        judged=returned[0] if queries else "m",
+        band=band,
+        comparison=given["ComparisonOperator"],
+        threshold=float(given.get("Threshold", 0)),
+        periods=int(given["EvaluationPeriods"]),
+        to_alarm=int(given.get("DatapointsToAlarm") or given["EvaluationPeriods"]),
+        missing=given.get("TreatMissingData", "missing"),
+    )
+
+
+def _metric(given: MetricStatOutputTypeDef) -> Metric:
+    metric = given["Metric"]
+    dimensions = tuple((each["Name"], each["Value"]) for each in metric.get("Dimensions", []))
+    return Metric(metric["Namespace"], metric["MetricName"], dimensions, given["Stat"], int(given["Period"]))
+
+
+def judge(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[State, str] | None:
+    """The state of an alarm at `end`, the end of a minute, and why; None for: as it is.
+
+    `minutes` has the values of each metric by minute. The window slides: its last period ends at `end`.
+    What is missing counts as the alarm says; where all is missing and it says nothing, data is insufficient.
+    """
+    begins = [end - alarm.period * back for back in range(alarm.seconds // alarm.period, 0, -1)]
+    judged = begins[-alarm.periods :]
+    series = {
+        id: _of_periods(minutes.get(metric, {}), metric, begins) for id, metric in alarm.metrics.items()
+    }
+    band = Band({}, {})
+    for id, text in alarm.expressions.items():
+        found = evaluate(text, series, judged)
+        if isinstance(found, Band):
+            band = found
+        else:
+            series[id] = found
+    values = series[alarm.judged]
+    if alarm.band and not band.lower:
+        return ("OK", "too little is known yet of what is usual") if alarm.state != "OK" else None
+    breaching = [
+        (alarm.missing == "breaching")
+        if period not in values
+        else _breaches(alarm, values[period], period, band)
+        for period in judged
+    ]
+    known = [values[period] for period in judged if period in values]
+    if not known and alarm.missing in {"missing", "ignore"}:
+        return None if alarm.missing == "ignore" else ("INSUFFICIENT_DATA", "no data")
+    said = ", ".join(f"{value:g}" for value in known) or "no data"
+    many = (
+        f"{sum(breaching)} of {alarm.periods} periods of {alarm.period} s are beyond the threshold ({said})"
+    )
+    return ("ALARM" if sum(breaching) >= alarm.to_alarm else "OK", many)
+
+
+def _breaches(alarm: Alarm, value: float, period: int, band: Band) -> bool:
+    if alarm.band:
+        lower = "Lower" in alarm.comparison and value < band.lower[period]
+        return lower or ("Upper" in alarm.comparison and value > band.upper[period])
+    return _COMPARED[alarm.comparison](value, alarm.threshold)
+
+
+def _of_periods(minutes: Series, metric: Metric, begins: Sequence[int]) -> Series:
+    combined = _COMBINED[metric.statistic]
+    found: Series = {}
+    for begin in begins:
+        inside = [minutes[at] for at in range(begin, begin + metric.period, MINUTE) if at in minutes]
+        if inside:
+            found[begin] = combined(inside)
+    return found

@@ -1,0 +1,223 @@
+"""Asks CloudWatch and AWS how a stack is: one GetMetricData for all figures, and Describe calls."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from orderstream.errors import OrderstreamError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.prices import figures as known
+from orderstream.ops.stack import Stack, consumer_of
+from orderstream.ops.status import given_up
+from orderstream.ops.status.figures import (
+    MINUTE,
+    WINDOW,
+    Metric,
+    Minutes,
+    Names,
+    batches_of,
+    came,
+    metrics_of,
+    metrics_of_shard,
+)
+from orderstream.ops.status.health import (
+    Alarm,
+    Described,
+    GivenUp,
+    Status,
+    age_of,
+    alarm_of,
+    status_of,
+    until_of,
+)
+from orderstream.ops.status.shards import Shards, shards_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+
+# AWS takes so many metrics in a call.
+METRICS_A_CALL = 500
+# What changes slowly, or costs by the shard, is asked for again only after so long.
+SECONDS_KEPT = 60.0
+SECONDS_BETWEEN_LOOKS = 5.0
+
+
+@dataclass(frozen=True)
+class _Slow:
+    """What a look keeps for the next ones."""
+
+    at: float
+    retention_seconds: int
+    shards: Shards
+    given_up: GivenUp
+
+
+class Watch:
+    """Looks at a stack again and again; `metrics_read` counts what CloudWatch charges for."""
+
+    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._slow: _Slow | None = None
+        self.metrics_read = 0
+
+    def look(self, now: float | None = None) -> Status:
+        """The status at `now`, in seconds since the epoch. Raises CloudError."""
+        now = time.time() if now is None else now
+        with cloud_errors(f"cannot look at stack {self._stack.name}"):
+            return self._look(now)
+
+    @property
+    def dollars_so_far(self) -> Decimal:
+        """What CloudWatch charges for what was read until now."""
+        return _dollars(self.metrics_read)
+
+    @property
+    def dollars_an_hour(self) -> Decimal:
+        """What it charges for looking again and again, by what there is to look at now. Raises CloudError."""
+        with cloud_errors(f"cannot read stream {self._stack.stream}"):
+            shards = len(self._stream()[0])
+        every_look = len(metrics_of(Names("", "", "", "")))
+        return _dollars(every_look * 3600 / SECONDS_BETWEEN_LOOKS + 2 * shards * 3600 / SECONDS_KEPT)
+
+    def _look(self, now: float) -> Status:
+        mapping = self._cloud.lambda_.get_event_source_mapping(UUID=self._stack.mapping_id)
+        consumer = consumer_of(mapping.get("EventSourceArn", ""))
+        names = Names(
+            self._stack.name, self._stack.stream, self._stack.function, self._stack.mapping_id, consumer
+        )
+        figures, slow = self._figures(names, now)
+        described = Described(
+            stack=self._stack.name,
+            retention_seconds=slow.retention_seconds,
+            mapping_state=mapping.get("State", "unknown"),
+            mapping_reason=mapping.get("StateTransitionReason", ""),
+            consumer=consumer,
+            given_up=slow.given_up,
+            alarms=list(self._alarms()),
+        )
+        return status_of(described, figures, slow.shards, self._backlog(names, figures, now), now)
+
+    def _figures(self, names: Names, now: float) -> tuple[dict[str, Minutes], _Slow]:
+        """All figures by one question, those of the shards among them if it is time for them."""
+        wanted = metrics_of(names)
+        slow = self._slow
+        if slow and now - slow.at < SECONDS_KEPT:
+            found = self._read(list(wanted.values()), now)
+            return {name: found[metric] for name, metric in wanted.items()}, slow
+        shard_ids, retention, mode = self._stream()
+        by_shard = {shard_id: metrics_of_shard(names, shard_id) for shard_id in shard_ids}
+        found = self._read([*wanted.values(), *(one for both in by_shard.values() for one in both)], now)
+        figures = {name: found[metric] for name, metric in wanted.items()}
+        loads = {shard_id: (found[both[0]], found[both[1]]) for shard_id, both in by_shard.items()}
+        limit = known().limits.kinesis
+        limits = limit.shard_in_records, limit.shard_in_bytes
+        shards = shards_of(shard_ids, mode, loads, until_of(figures, now), limits)
+        self._slow = _Slow(now, retention, shards, given_up.left(self._cloud, self._stack))
+        return figures, self._slow
+
+    def _stream(self) -> tuple[list[str], int, str]:
+        """The shards that take records, the retention in seconds, and the mode."""
+        about = self._cloud.kinesis.describe_stream_summary(StreamName=self._stack.stream)
+        summary = about["StreamDescriptionSummary"]
+        pages = self._cloud.kinesis.get_paginator("list_shards").paginate(StreamName=self._stack.stream)
+        shard_ids = [
+            shard["ShardId"]
+            for page in pages
+            for shard in page["Shards"]
+            if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+        ]
+        mode = summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+        return shard_ids, summary["RetentionPeriodHours"] * 3600, mode
+
+    def _backlog(self, names: Names, figures: Mapping[str, Minutes], now: float) -> int | None:
+        until = until_of(figures, now)
+        age = age_of(figures, until)
+        if age is None:
+            return None
+        if age < 1:
+            return 0
+        since = until - age
+        if age <= WINDOW - MINUTE:
+            return math.ceil(came(figures["records"], since, until))
+        # Few periods that reach back so far; CloudWatch has shorter ones for fifteen days only.
+        period = next(one for one in (60, 300, 3600) if age / one <= 300 or one == 3600)
+        records = metrics_of(names)["records"]
+        long_ago = self._read([records], now, since - period, period)[records]
+        return math.ceil(came(long_ago, since, until, period))
+
+    def _alarms(self) -> Iterable[Alarm]:
+        pages = self._cloud.cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmNamePrefix=f"{self._stack.name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        for page in pages:
+            for alarm in [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]:
+                since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
+                yield alarm_of(
+                    self._stack.name,
+                    alarm["AlarmName"],
+                    alarm["StateValue"],
+                    since,
+                    alarm.get("AlarmDescription", ""),
+                )
+
+    def _read(
+        self, metrics: Sequence[Metric], now: float, since: float | None = None, period: int = MINUTE
+    ) -> dict[Metric, Minutes]:
+        """The periods of each metric, from `since` (a window back from now) on."""
+        found: dict[Metric, dict[int, float]] = {metric: {} for metric in metrics}
+        begin = int((now - WINDOW if since is None else since) // period) * period
+        for batch in batches_of(metrics, METRICS_A_CALL):
+            pages = self._cloud.cloudwatch.get_paginator("get_metric_data").paginate(
+                MetricDataQueries=[_query(number, metric, period) for number, metric in enumerate(batch)],
+                StartTime=datetime.fromtimestamp(begin, UTC),
+                EndTime=datetime.fromtimestamp(int(now // MINUTE + 1) * MINUTE, UTC),
+            )
+            self.metrics_read += len(batch)
+            for page in pages:
+                for result in page["MetricDataResults"]:
+                    values = found[batch[int(result["Id"].removeprefix("m"))]]
+                    for at, value in zip(result["Timestamps"], result["Values"], strict=True):
+                        values[int(at.timestamp())] = value
+        return dict(found)
+
+
+def looks(
+    watch: Watch,
+    *,
+    on_problem: Callable[[str], None],
+    wait: Callable[[float], object] = time.sleep,
+) -> Iterator[Status]:
+    """A status every few seconds, for ever. The first look must work; later ones that fail are only told."""
+    yield watch.look()
+    while True:
+        wait(SECONDS_BETWEEN_LOOKS)
+        try:
+            yield watch.look()
+        except OrderstreamError as error:
+            on_problem(error.message)
+
+
+def _dollars(metrics: float) -> Decimal:
+    return known().prices.cloudwatch.metric_read_thousand * Decimal(metrics) / 1000
+
+
+def _query(number: int, metric: Metric, period: int) -> MetricDataQueryTypeDef:
+    return {
+        "Id": f"m{number}",
+        "MetricStat": {
+            "Metric": {
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
+            },
+            "Period": period,
+            "Stat": metric.stat,
+        },
+    }

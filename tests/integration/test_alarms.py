@@ -1,0 +1,427 @@
+"""Each alarm goes off when its fault is caused, tells those who listen, and ends with the fault.
+
+A fault that has to last for minutes is caused once, for real; then its minute is repeated for as long, and
+the alarms are judged at the end of that time. Of AWS's own troubles the laptop cloud has none: their figures
+are put into CloudWatch here as AWS would.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orderstream.errors import CloudError
+from orderstream.local.alarms.judge import Metric, alarm_of
+from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
+from orderstream.local.laptop import Laptop
+from orderstream.local.ministack import free_port
+from tests.integration.conftest import awaited
+
+RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+PARAMETERS = {
+    "BatchWindowSeconds": "0",
+    "MaximumRetryAttempts": "1",
+    "RetentionHours": "24",
+    "IteratorAgeAlarmSeconds": "2",
+    "LatencyObjectiveSeconds": "2",
+    "CanaryMinutes": "5",
+    "ShardCount": "1",
+    "RunbookUrl": "https://runbook.example",
+}
+PLANTED = "planted-customer-17"
+
+
+class Station:
+    """A laptop cloud, and somebody who listens to its alarms."""
+
+    def __init__(self, laptop: Laptop) -> None:
+        self.laptop = laptop
+        self.cloud = laptop.cloud
+        # Here they are judged when a test says so.
+        laptop.alarms.stop()
+        (stack,) = self.cloud.cloudformation.describe_stacks(StackName=laptop.stack.name)["Stacks"]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        self.queue = self.cloud.sqs.create_queue(QueueName="listener")["QueueUrl"]
+        wanted: Any = ["QueueArn"]
+        attributes = self.cloud.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=wanted)
+        sns: Any = self.cloud._client("sns")
+        sns.subscribe(
+            TopicArn=outputs["AlarmTopic"], Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"]
+        )
+        self._sent = 0
+
+    def send(self, order: dict[str, Any] | bytes) -> None:
+        data = order if isinstance(order, bytes) else json.dumps(order).encode()
+        self.cloud.kinesis.put_record(StreamName="OrderStream", PartitionKey="k", Data=data)
+
+    def order(self, **fields: Any) -> dict[str, Any]:
+        self._sent += 1
+        return {"order_id": f"A-{time.time_ns()}-{self._sent}", "customer_id": PLANTED, "amount": 1} | fields
+
+    def alarm(self, name: str) -> Any:
+        found = self.cloud.cloudwatch.describe_alarms(
+            AlarmNames=[f"orderstream-{name}"], AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        alarms: list[Any] = [*found["MetricAlarms"], *found["CompositeAlarms"]]
+        (alarm,) = alarms
+        return alarm
+
+    def value(self, metric: Metric, seconds: float = 150) -> float | None:
+        """The newest minute of a metric that has one above 0."""
+        now = datetime.now(UTC)
+        points = self.cloud.cloudwatch.get_metric_statistics(
+            Namespace=metric.namespace,
+            MetricName=metric.name,
+            Dimensions=[{"Name": name, "Value": value} for name, value in metric.dimensions],
+            StartTime=now - timedelta(seconds=seconds),
+            EndTime=now + timedelta(seconds=60),
+            Period=60,
+            Statistics=["Sum", "Maximum"],
+        )["Datapoints"]
+        points.sort(key=lambda point: point["Timestamp"])
+        values = [point["Sum" if metric.statistic == "Sum" else "Maximum"] for point in points]
+        return next((value for value in reversed(values) if value > 0), None)
+
+    def put(self, metric: Metric, value: float, minutes: range) -> None:
+        """The value in each of these minutes, counted from the one that is now."""
+        now = datetime.now(UTC)
+        self.cloud.cloudwatch.put_metric_data(
+            Namespace=metric.namespace,
+            MetricData=[
+                {
+                    "MetricName": metric.name,
+                    "Dimensions": [{"Name": name, "Value": text} for name, text in metric.dimensions],
+                    "Timestamp": now + timedelta(minutes=minute),
+                    "Value": value,
+                }
+                for minute in minutes
+            ],
+        )
+
+    def judge(self, minutes: int) -> None:
+        """All alarms, as they are when so many minutes after this one are over."""
+        end = (int(time.time()) // 60 + 1 + minutes) * 60
+        AlarmWatch(self.cloud, pytest.fail).judge_all(end + LAG_SECONDS)
+
+    def notified(self, name: str, state: str) -> dict[str, Any]:
+        """The message that an alarm is in a state."""
+
+        def message() -> dict[str, Any] | None:
+            for got in self.cloud.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get(
+                "Messages", []
+            ):
+                told: dict[str, Any] = json.loads(json.loads(got["Body"])["Message"])
+                if (told["AlarmName"], told["NewStateValue"]) == (f"orderstream-{name}", state):
+                    return told
+            return None
+
+        return awaited(message)
+
+    def calm(self, *names: str) -> None:
+        """Nothing is wrong yet."""
+        for name in names:
+            self.cloud.cloudwatch.set_alarm_state(
+                AlarmName=f"orderstream-{name}", StateValue="OK", StateReason="a test begins"
+            )
+        self.cloud.sqs.purge_queue(QueueUrl=self.queue)
+
+    def goes_off(self, *names: str, told: str | None = None) -> None:
+        """The fault that is there now lasts for as long as the alarms look at; then `told` tells."""
+        self.calm(*names)
+        longest = 0
+        for name in names:
+            alarm = alarm_of(self.alarm(name))
+            longest = max(longest, alarm.period * alarm.periods // 60)
+            for metric in set(alarm.metrics.values()):
+                if value := self.value(metric):
+                    self.put(metric, value, range(1, longest + 1))
+        self.judge(longest)
+        for name in names:
+            assert self.alarm(name)["StateValue"] == "ALARM", name
+        about = self.notified(told or names[-1], "ALARM")
+        assert f"https://runbook.example#{told or names[-1]}" in about["AlarmDescription"]
+
+
+@pytest.fixture(scope="module")
+def station() -> Iterator[Station]:
+    problems: list[str] = []
+    with Laptop(
+        port=free_port(), parameters=PARAMETERS, progress=lambda step: None, problem=problems.append
+    ) as laptop:
+        yield Station(laptop)
+    # The faults are what the event source tells of.
+    assert all("invoke" in problem for problem in problems), problems
+
+
+def metric_of(station: Station, alarm: str, id: str = "m") -> Metric:
+    return alarm_of(station.alarm(alarm)).metrics[id]
+
+
+def seen(station: Station, alarm: str, id: str = "m", at_least: float = 0) -> Callable[[], bool]:
+    metric = metric_of(station, alarm, id)
+    return lambda: (station.value(metric) or 0) > at_least
+
+
+def bad_orders(station: Station) -> None:
+    for _ in range(6):
+        station.send(b"no order")
+    awaited(seen(station, "quarantine", "bad", 5))
+    station.goes_off("quarantine")
+
+
+def two_orders_under_one_id(station: Station) -> None:
+    order = station.order()
+    station.send(order)
+    station.send(order | {"amount": 2})
+    awaited(seen(station, "conflicts"))
+    station.goes_off("conflicts")
+
+
+@contextmanager
+def failing(station: Station) -> Iterator[None]:
+    """The function finds no table."""
+    client = station.cloud.lambda_
+    variables = client.get_function_configuration(FunctionName="ProcessOrders")["Environment"]["Variables"]
+    client.update_function_configuration(
+        FunctionName="ProcessOrders", Environment={"Variables": variables | {"TABLE_NAME": "Nowhere"}}
+    )
+    try:
+        yield
+    finally:
+        client.update_function_configuration(
+            FunctionName="ProcessOrders", Environment={"Variables": variables}
+        )
+
+
+@contextmanager
+def throttled(station: Station) -> Iterator[None]:
+    """The function gets no concurrency."""
+    client = station.cloud.lambda_
+    client.put_function_concurrency(FunctionName="ProcessOrders", ReservedConcurrentExecutions=0)
+    try:
+        yield
+    finally:
+        client.delete_function_concurrency(FunctionName="ProcessOrders")
+
+
+def a_function_that_fails(station: Station) -> None:
+    with failing(station):
+        station.send(station.order())
+        awaited(seen(station, "function-errors"))
+    station.goes_off("function-errors")
+
+
+def a_batch_that_is_given_up(station: Station) -> None:
+    with failing(station):
+        station.send(station.order())
+        awaited(seen(station, "given-up"))
+    station.goes_off("given-up")
+
+
+def a_function_that_is_throttled(station: Station) -> None:
+    with throttled(station):
+        station.send(station.order())
+        awaited(seen(station, "function-throttles"))
+    station.goes_off("function-throttles")
+
+
+def a_stream_that_nobody_reads(station: Station) -> None:
+    with throttled(station):
+        station.send(station.order())
+        incoming = metric_of(station, "not-read", "incoming")
+        awaited(lambda: station.value(incoming))
+        # What was invoked before has nothing to do with the minutes that come.
+        station.put(incoming, 1, range(1, 6))
+        station.calm("not-read")
+        station.judge(5)
+        station.notified("not-read", "ALARM")
+
+
+def delayed(station: Station) -> None:
+    """An order that had to wait for three seconds."""
+    with throttled(station):
+        station.send(station.order())
+        sent = time.monotonic()
+        awaited(lambda: time.monotonic() > sent + 3)
+    awaited(seen(station, "iterator-age", at_least=2000))
+
+
+def orders_that_wait(station: Station) -> None:
+    delayed(station)
+    station.goes_off("iterator-age")
+
+
+def orders_that_are_late(station: Station) -> None:
+    delayed(station)
+    awaited(seen(station, "latency-burn-fast-5m", "late"))
+    station.goes_off("latency-burn-fast-5m", "latency-burn-fast-1h", told="latency-burn-fast")
+    station.goes_off("latency-burn-slow-30m", "latency-burn-slow-6h", told="latency-burn-slow")
+
+
+def few_orders(station: Station) -> None:
+    """A hundred in five minutes are usual, and now there is one."""
+    rate = metric_of(station, "order-rate", "rate")
+    station.put(rate, 20, range(-240, 0))
+    station.send(station.order())
+    awaited(lambda: station.value(rate))
+    station.calm("order-rate")
+    station.put(rate, 1, range(1, 16))
+    station.judge(15)
+    station.notified("order-rate", "ALARM")
+
+
+def a_canary_that_does_not_come_through(station: Station) -> None:
+    client = station.cloud.lambda_
+    arrived = json.loads(client.invoke(FunctionName="Canary")["Payload"].read())
+    assert arrived["arrived"], "without a fault it does"
+    station.calm("canary")
+    with throttled(station):
+        arrived = json.loads(client.invoke(FunctionName="Canary")["Payload"].read())
+        assert not arrived["arrived"]
+    station.put(metric_of(station, "canary"), 0, range(1, 6))
+    station.judge(5)
+    station.notified("canary", "ALARM")
+
+
+def figures_of_aws(id: str, value: float) -> Callable[[Station, str], None]:
+    def put(station: Station, alarm: str) -> None:
+        about = alarm_of(station.alarm(alarm))
+        minutes = about.period * about.periods // 60
+        station.put(about.metrics[id], value, range(1, minutes + 1))
+        station.calm(alarm)
+        station.judge(minutes)
+        station.notified(alarm, "ALARM")
+
+    return put
+
+
+CAUSED: dict[str, Callable[[Station], None]] = {
+    "quarantine": bad_orders,
+    "conflicts": two_orders_under_one_id,
+    "function-errors": a_function_that_fails,
+    "given-up": a_batch_that_is_given_up,
+    "function-throttles": a_function_that_is_throttled,
+    "not-read": a_stream_that_nobody_reads,
+    "iterator-age": orders_that_wait,
+    "latency-burn": orders_that_are_late,
+    "order-rate": few_orders,
+    "canary": a_canary_that_does_not_come_through,
+}
+PUT_FOR_AWS: dict[str, Callable[[Station, str], None]] = {
+    # Three hours, of 24.
+    "data-loss": figures_of_aws("age", 3 * 3600 * 1000),
+    "delivery-failures": figures_of_aws("m", 1),
+    "dropped-records": figures_of_aws("m", 1),
+    "producer-throttled": figures_of_aws("m", 1),
+    "table-throttled": figures_of_aws("index", 1),
+    "table-errors": figures_of_aws("inserts", 1),
+}
+
+
+@pytest.mark.parametrize("alarm", CAUSED)
+def test_the_fault_is_caused_and_the_alarm_tells(station: Station, alarm: str) -> None:
+    CAUSED[alarm](station)
+
+
+@pytest.mark.parametrize("alarm", PUT_FOR_AWS)
+def test_the_figure_of_aws_sets_the_alarm_off(station: Station, alarm: str) -> None:
+    PUT_FOR_AWS[alarm](station, alarm)
+
+
+def test_an_alarm_ends_with_its_fault_and_tells_that_too(station: Station) -> None:
+    station.cloud.cloudwatch.set_alarm_state(
+        AlarmName="orderstream-producer-throttled", StateValue="ALARM", StateReason="a test begins"
+    )
+    station.judge(600)
+    assert station.notified("producer-throttled", "OK")["OldStateValue"] == "ALARM"
+
+
+def deployed(station: Station) -> list[Any]:
+    found = station.cloud.cloudwatch.describe_alarms(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+    return [*found["MetricAlarms"], *found["CompositeAlarms"]]
+
+
+def test_no_alarm_is_without_a_fault_here_and_a_page_in_the_runbook(station: Station) -> None:
+    pages = re.findall(r"^## ([a-z-]+)$", RUNBOOK.read_text(), re.MULTILINE)
+    links = set()
+    for alarm in deployed(station):
+        url, anchor = alarm["AlarmDescription"].split()[-1].split("#")
+        assert url == "https://runbook.example"
+        assert alarm["AlarmName"].startswith(f"orderstream-{anchor}")
+        # Those that only others look at tell nobody.
+        assert bool(alarm.get("AlarmActions")) == (alarm["AlarmName"] == f"orderstream-{anchor}")
+        links.add(anchor)
+    # The upkeep has a stack of its own: see test_upkeep.py.
+    assert sorted({*links, "archive-upkeep"}) == sorted(pages)
+    tried = {*CAUSED, *PUT_FOR_AWS, "latency-burn-fast", "latency-burn-slow"} - {"latency-burn"}
+    assert tried == links
+
+
+def test_g8_nothing_about_people_is_in_any_log_metric_alarm_or_message(station: Station) -> None:
+    cloud = station.cloud
+    for order in (station.order(), station.order(currency=PLANTED), station.order(amount=PLANTED)):
+        station.send(order)
+        station.send(order | {"amount": 7})
+    awaited(lambda: station.value(metric_of(station, "conflicts")))
+    written = []
+    for group in cloud.logs.describe_log_groups()["logGroups"]:
+        pages = cloud.logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+        events = [event["message"] for page in pages for event in page["events"]]
+        written += events
+    assert any('"Conflicts":1' in message for message in written), "the logs are what was looked into"
+    written += [str(page) for page in cloud.cloudwatch.get_paginator("list_metrics").paginate()]
+    written += [str(alarm) for alarm in deployed(station)]
+    written.append(station.laptop.ministack.log_file.read_text())
+    assert not [text for text in written if "planted" in text]
+
+
+def test_every_figure_of_the_dashboard_is_one_that_there_is(station: Station) -> None:
+    body = json.loads(station.cloud.cloudwatch.get_dashboard(DashboardName="orderstream")["DashboardBody"])
+    shown = set()
+    for widget in body["widgets"]:
+        for namespace, *rest in widget["properties"].get("metrics", []):
+            if isinstance(namespace, str):
+                shown.add((namespace, *rest[:3]))
+    listed = {
+        (metric["Namespace"], metric["MetricName"], dimension["Name"], dimension["Value"])
+        for page in station.cloud.cloudwatch.get_paginator("list_metrics").paginate()
+        for metric in page["Metrics"]
+        if len(metric["Dimensions"]) == 1
+        for dimension in metric["Dimensions"]
+    }
+    of_aws_alone = {"ConsumedWriteCapacityUnits", "ConcurrentExecutions", "WriteThrottleEvents"}
+    of_aws_alone |= {"WriteProvisionedThroughputExceeded", "DestinationDeliveryFailures", "DroppedEventCount"}
+    of_aws_alone |= {"OnFailureDestinationDeliveredEventCount"}
+    assert {figure for figure in shown - listed if figure[1] not in of_aws_alone} == set()
+
+
+def test_an_alarm_that_the_laptop_cannot_judge_is_told_once(station: Station) -> None:
+    station.cloud.cloudwatch.put_metric_alarm(
+        AlarmName="mine",
+        Namespace="N",
+        MetricName="M",
+        ExtendedStatistic="p99",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    try:
+        problems: list[str] = []
+        watch = AlarmWatch(station.cloud, problems.append)
+        for _ in range(2):
+            watch.judge_all(time.time())
+        (problem,) = problems
+        assert "p99" in problem and "mine" in problem
+        with pytest.raises(CloudError, match="p99"):
+            alarm_of(station.cloud.cloudwatch.describe_alarms(AlarmNames=["mine"])["MetricAlarms"][0])
+    finally:
+        station.cloud.cloudwatch.delete_alarms(AlarmNames=["mine"])

@@ -1,0 +1,195 @@
+"""`orders status` on a deployed stack: its figures are CloudWatch's, its status says whether to get up."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from mypy_boto3_cloudwatch.literals import StateValueType
+from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
+
+from orderstream.errors import CloudError
+from orderstream.local.laptop import Laptop
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.failures import DONE
+from orderstream.ops.stack import Stack
+from orderstream.ops.status import given_up
+from orderstream.ops.status.health import GivenUp, Status
+from orderstream.ops.status.look import SECONDS_KEPT, Watch, looks
+from tests.integration import deployed
+from tests.integration.conftest import Orders, OrdersHere, awaited
+from tests.integration.pipe import environment_of
+from tests.unit.test_partition_keys import shard_of
+
+# The middle of a minute that is over for long: what is put then is in the account like anything else.
+NOW = int(time.time() // 60) * 60 - 600 + 30
+
+
+@pytest.fixture
+def stack(cloud: Cloud) -> Stack:
+    return deployed.deploy(cloud, ShardCount="2")
+
+
+def put(cloud: Cloud, namespace: str, name: str, dimensions: Mapping[str, str], *values: float) -> None:
+    """The values, one for each minute, the last one for the minute before this one."""
+    data: list[MetricDatumTypeDef] = [
+        {
+            "MetricName": name,
+            "Dimensions": [{"Name": one, "Value": value} for one, value in dimensions.items()],
+            "Timestamp": datetime.fromtimestamp(NOW - 60 * number, UTC),
+            "Value": value,
+        }
+        for number, value in enumerate(reversed(values), start=1)
+    ]
+    cloud.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+
+
+def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stack: Stack) -> None:
+    stream = {"StreamName": stack.stream}
+    put(cloud, "AWS/Kinesis", "IncomingRecords", stream, *[6_000] * 6)
+    put(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, *[0] * 5, 30_000)
+    for shard, records in (("shardId-000000000000", 1_000), ("shardId-000000000001", 5_000)):
+        put(cloud, "AWS/Kinesis", "IncomingRecords", stream | {"ShardId": shard}, *[records] * 6)
+    put(cloud, "Orderstream", "Stored", {"Stack": stack.name}, *[5_400] * 6)
+    put(cloud, "Orderstream", "Quarantined", {"Stack": stack.name}, 0, 0, 0, 0, 0, 7)
+    put(cloud, "Orderstream", "ArrivalToStored", {"Stack": stack.name}, 150)
+    put(cloud, "AWS/Lambda", "Errors", {"FunctionName": stack.function}, 1, 0)
+    found = Watch(cloud, stack).look(NOW)
+    assert (found.records.last_minute, found.stored.five_minutes) == (100, 90)
+    assert found.counts["quarantined"].five_minutes == 7
+    assert (found.counts["errors"].last_minute, found.counts["errors"].five_minutes) == (0, 1)
+    assert found.latency and found.latency.p99 == 150
+    assert (found.iterator_age, found.backlog) == (30, 3_000)
+    assert found.until_data_loss == 72 * 3600 - 30
+    assert (found.shards.count, found.shards.mode) == (2, "PROVISIONED")
+    hottest = found.shards.hottest[0]
+    assert (hottest.shard_id, round(hottest.share, 2)) == ("shardId-000000000001", 0.83)
+
+
+def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: Cloud, stack: Stack) -> None:
+    stream = {"StreamName": stack.stream}
+    put(cloud, "AWS/Kinesis", "IncomingRecords", stream, *[100] * 90)
+    put(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, 3_600_000)
+    watch = Watch(cloud, stack)
+    assert watch.look(NOW).backlog == 6_000
+    read = watch.metrics_read
+    # The shards, two metrics each, are asked for again only after a while.
+    watch.look(NOW + 5)
+    assert watch.metrics_read == 2 * read - 4
+    watch.look(NOW + SECONDS_KEPT)
+    assert watch.metrics_read == 3 * read - 4
+
+
+def set_alarms(cloud: Cloud, state: StateValueType, *names: str) -> None:
+    for name in names:
+        cloud.cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="test")
+
+
+def test_the_status_is_one_while_anything_is_in_alarm(cloud: Cloud, stack: Stack) -> None:
+    orders = OrdersHere(environment_of(cloud))
+    calm = orders("status")
+    assert re.search(r"none of \d+ alarms", calm.stdout) and "no data" in calm.stdout
+    assert "nothing reads the stream" in calm.stdout
+    assert "$0.000" in calm.stderr
+    cloud.cloudwatch.put_metric_alarm(
+        AlarmName="others-alarm",
+        Namespace="N",
+        MetricName="M",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    set_alarms(cloud, "ALARM", "others-alarm", "orderstream-conflicts")
+    # A composite alarm goes off with both of its parts.
+    set_alarms(cloud, "ALARM", "orderstream-latency-burn-fast-1h")
+    document: dict[str, Any] = json.loads(orders("status", "--json", status=1).stdout)
+    assert document["alarms"][0]["name"] == "conflicts"
+    assert [one["name"] for one in document["alarms"] if one["state"] == "alarm"] == ["conflicts"]
+    set_alarms(cloud, "ALARM", "orderstream-latency-burn-fast-5m")
+    document = json.loads(orders("status", "--json", status=1).stdout)
+    first, second = [one for one in document["alarms"] if one["state"] == "alarm"]
+    assert (first["name"], second["name"]) == ("conflicts", "latency-burn-fast")
+    assert first["runbook"] == "docs/runbook.md#conflicts"
+    assert abs(datetime.fromisoformat(first["since"]).timestamp() - time.time()) < 60
+    loud = orders("status", status=1).stdout
+    assert "2 of 16 alarms" in loud and "Two different orders came under one id." in loud
+
+
+def test_given_up_batches_are_seen_without_listing_them_all(cloud: Cloud, stack: Stack) -> None:
+    keys = [f"aws/lambda/m/shardId-{number}/2026/11/22/2026-11-22T10.00.00-u" for number in range(4)]
+    assert given_up.left(cloud, stack) == GivenUp(0, None, False)
+    for key in keys:
+        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"{}")
+    cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + keys[1], Body=b"{}")
+    found = given_up.left(cloud, stack)
+    assert (found.batches, found.more) == (3, False)
+    assert found.since and abs(found.since.timestamp() - time.time()) < 60
+    assert given_up.left(cloud, stack, a_listing=2).batches == 1
+    assert given_up.left(cloud, stack, a_listing=2).more
+    for key in keys:
+        cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + key, Body=b"{}")
+    assert given_up.left(cloud, stack) == GivenUp(0, None, False)
+    assert given_up.left(cloud, stack, most=3) == GivenUp(0, None, True)
+
+
+def test_a_consumer_is_named_and_its_own_age_is_read(cloud: Cloud) -> None:
+    stack = deployed.deploy(cloud, EnhancedFanOut="true")
+    by = {"StreamName": stack.stream, "ConsumerName": "ProcessOrders"}
+    put(cloud, "AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", by, 5_000)
+    found = Watch(cloud, stack).look(NOW)
+    assert (found.reader.consumer, found.iterator_age) == ("ProcessOrders", 5)
+
+
+class Failing(Watch):
+    """A watch whose second look fails."""
+
+    number = 0
+
+    def look(self, now: float | None = None) -> Status:
+        self.number += 1
+        if self.number == 2:
+            raise CloudError("away for a moment")
+        return super().look(NOW)
+
+
+def test_a_watch_goes_on_after_a_look_that_failed(cloud: Cloud, stack: Stack) -> None:
+    problems: list[str] = []
+    waits: list[float] = []
+    seen = looks(Failing(cloud, stack), on_problem=problems.append, wait=waits.append)
+    next(seen), next(seen)
+    assert problems == ["away for a moment"]
+    assert len(waits) == 2
+
+
+def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: Laptop, orders: Orders) -> None:
+    orders("send", '{"customer_id": "status-1", "amount": 1}')
+
+    def stored() -> dict[str, Any] | None:
+        # Other tests' bad orders may set an alarm off.
+        document: dict[str, Any] = json.loads(orders("status", "--json", status=None).stdout)
+        return document if document["stored"]["five_minutes"] > 0 and document["shards"]["hottest"] else None
+
+    found = awaited(stored)
+    assert found["records"]["five_minutes"] > 0
+    assert found["shards"]["count"] == 4
+    assert found["reader"] == {
+        "state": "Disabled",
+        "reason": "USER_INITIATED",
+        "consumer": "",
+        "is_read": True,
+    }
+    assert "the laptop's event source reads by polling" in orders("status", status=None).stdout
+
+
+def test_keys_go_to_the_shard_that_has_their_range(cloud: Cloud) -> None:
+    cloud.kinesis.create_stream(StreamName="keys", ShardCount=4)
+    for number in range(20):
+        put_to = cloud.kinesis.put_record(StreamName="keys", PartitionKey=f"C{number}", Data=b"{}")["ShardId"]
+        assert put_to == f"shardId-{shard_of(f'C{number}', 4):012}"

@@ -1,0 +1,220 @@
+"""A status says what the figures say: up to when they reach, what waits, what is hot, what is in alarm."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from rich.console import Console
+
+from orderstream.ops.status.figures import (
+    Minutes,
+    Names,
+    Pair,
+    came,
+    counted,
+    metrics_of,
+    per_second,
+    settled,
+)
+from orderstream.ops.status.health import (
+    Alarm,
+    Described,
+    GivenUp,
+    Status,
+    age_of,
+    alarm_of,
+    status_of,
+)
+from orderstream.ops.status.shards import MOST_SHOWN, Shards, shards_of
+from orderstream.show import status as show
+
+NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
+LIMITS = (1_000, 1_000_000)
+RETENTION = 72 * 3600
+
+
+def steady(value: float, minutes: int = 10, until: int = NOON) -> dict[int, float]:
+    """The same value in each of the minutes before `until`."""
+    return {until - 60 * number: value for number in range(1, minutes + 1)}
+
+
+def described(*alarms: Alarm, state: str = "Enabled", consumer: str = "") -> Described:
+    return Described("orderstream", RETENTION, state, "", consumer, GivenUp(0, None, False), alarms)
+
+
+def alarm(name: str, state: str, says: str = "It is so. https://x.org/runbook.md#it") -> Alarm:
+    return alarm_of("orderstream", f"orderstream-{name}", state, datetime(2026, 11, 22, tzinfo=UTC), says)
+
+
+def status(
+    figures: Mapping[str, Minutes], *alarms: Alarm, now: float = NOON, backlog: int | None = 0
+) -> Status:
+    shards = Shards(1, "PROVISIONED", (), None)
+    return status_of(described(*alarms), figures, shards, backlog, now)
+
+
+def test_rates_are_of_minutes_that_cloudwatch_has() -> None:
+    # A minute and a half late, as Kinesis' metrics are.
+    late = steady(600, until=NOON - 60)
+    found = status({"records": late, "stored": steady(300)}, now=NOON + 30)
+    assert found.at == datetime.fromtimestamp(NOON - 60, UTC)
+    assert found.records == Pair(10, 10)
+
+
+def test_a_minute_under_way_counts_as_far_as_it_has_come() -> None:
+    figures = {"records": steady(600) | {NOON: 100}}
+    found = status(figures, now=NOON + 10)
+    assert found.at == datetime.fromtimestamp(NOON + 10, UTC)
+    assert found.records == Pair(10, 10)
+
+
+def test_where_nothing_comes_the_last_full_minute_is_the_newest() -> None:
+    assert settled(NOON + 30, steady(1, until=NOON - 600)) == NOON
+    assert settled(NOON + 30) == NOON
+
+
+def test_what_was_rare_is_not_rounded_away() -> None:
+    # A minute ago, of which half lies in the last one.
+    assert counted({NOON - 60: 1}, NOON + 30) == Pair(1, 1)
+    assert counted({}, NOON) == Pair(0, 0)
+
+
+def test_rates_are_over_their_own_span() -> None:
+    assert per_second(steady(60, 1) | {NOON - 300: 240}, NOON) == Pair(1, 1)
+
+
+def test_the_backlog_is_what_came_since_the_oldest_that_waits() -> None:
+    assert came(steady(600), NOON - 90, NOON) == 900
+    assert came({NOON: 50}, NOON + 5, NOON + 10) == 25
+    assert came({NOON - 3600: 7200}, NOON - 1800, NOON, 3600) == 3600
+
+
+def test_the_iterator_age_is_that_of_the_stream_or_of_what_fails_at_the_function() -> None:
+    read = {"age": steady(2_000)}
+    assert age_of(read, NOON) == 2
+    assert age_of(read | {"age_at_function": {NOON - 60: 90_000.0}}, NOON) == 90
+    assert age_of(read | {"age_at_function": {NOON - 600: 90_000.0}}, NOON) == 2
+
+
+def test_silence_means_that_nobody_reads() -> None:
+    figures = {"age": steady(0, until=NOON - 240), "records": steady(60)}
+    found = status(figures, backlog=None)
+    assert (found.iterator_age, found.until_data_loss, found.backlog) == (None, None, None)
+    assert not found.reader.is_read
+
+
+def test_time_until_data_loss_is_what_the_retention_leaves() -> None:
+    assert status({"age": steady(3_600_000)}).until_data_loss == RETENTION - 3600
+    assert status({"age": steady(1e12)}).until_data_loss == 0
+
+
+def test_latency_is_of_the_newest_minute_and_of_the_worst() -> None:
+    figures = {"latency_p50": steady(100) | {NOON - 120: 400}, "latency_p99": steady(200)}
+    latency = status(figures).latency
+    assert latency and asdict(latency) == {"p50": 100, "p99": 200, "p50_worst": 400, "p99_worst": 200}
+    assert status({}).latency is None
+
+
+def test_an_alarm_has_its_sentence_and_its_link_apart() -> None:
+    found = alarm_of("shop", "shop-iterator-age", "ALARM", None, "Orders wait. Look. https://x.org/r.md#age")
+    assert found == Alarm("iterator-age", "alarm", None, "Orders wait. Look.", "https://x.org/r.md#age")
+    assert alarm_of("shop", "shop-a", "OK", None, "No link.") == Alarm("a", "ok", None, "No link.", "")
+
+
+def test_what_has_no_data_is_no_failure() -> None:
+    quiet = status({}, alarm("a", "OK"), alarm("b", "INSUFFICIENT_DATA"))
+    assert not quiet.in_alarm
+    assert [one.state for one in quiet.alarms] == ["no data", "ok"]
+    loud = status({}, alarm("a", "OK"), alarm("c", "ALARM"))
+    assert loud.in_alarm and loud.alarms[0].name == "c"
+
+
+def spread(*rates: float, count: int = 0, mode: str = "PROVISIONED", size: float = 100) -> Shards:
+    """Shards with so many records a second each, of `size` bytes."""
+    ids = [f"shardId-{number:012}" for number in range(count or len(rates))]
+    by_shard = {
+        shard_id: (steady(60 * rate), steady(60 * rate * size))
+        for shard_id, rate in zip(ids, rates, strict=False)
+    }
+    return shards_of(ids, mode, by_shard, NOON, LIMITS)
+
+
+def test_a_shard_with_more_than_twice_its_share_and_half_full_is_hot() -> None:
+    found = spread(50, 600, 50, 50)
+    assert found.hot == "shardId-000000000001" == found.hottest[0].shard_id
+    assert (found.hottest[0].share, found.hottest[0].full) == (0.8, 0.6)
+    assert "docs/partition-keys.md" in found.advice
+
+
+@pytest.mark.parametrize("rates", [(900, 900), (30, 400, 30, 30), (900,), (0, 0), ()])
+def test_a_shard_is_not_hot_that_is_full_like_the_others_or_far_from_full(rates: tuple[float, ...]) -> None:
+    found = spread(*rates)
+    assert (found.hot, found.advice) == (None, "")
+
+
+def test_large_orders_fill_a_shard_by_their_bytes() -> None:
+    found = spread(10, 100, 10, 10, size=8_000)
+    assert found.hot == "shardId-000000000001"
+    assert found.hottest[0].full == pytest.approx(0.8)
+
+
+def test_of_many_shards_the_hottest_are_shown() -> None:
+    found = spread(*range(100))
+    assert (found.count, len(found.hottest)) == (100, MOST_SHOWN)
+    assert found.hottest[0].records == 99
+
+
+def test_a_fan_out_consumer_has_its_age_under_its_own_name() -> None:
+    names = Names("s", "stream", "f", "uuid", "ProcessOrders")
+    age = metrics_of(names)["age"]
+    assert age.name == "SubscribeToShardEvent.MillisBehindLatest"
+    assert age.dimensions == (("StreamName", "stream"), ("ConsumerName", "ProcessOrders"))
+    assert metrics_of(replace(names, consumer=""))["age"].name == "GetRecords.IteratorAgeMilliseconds"
+
+
+BUSY: dict[str, Minutes] = {"records": steady(600), "stored": steady(600), "age": steady(0)}
+
+
+def watched(*looks: Status, terminal: bool) -> tuple[bool, list[str]]:
+    """Whether the last look was in alarm, and what was printed until somebody pressed Ctrl-C."""
+
+    def until_interrupted() -> Iterator[Status]:
+        yield from looks
+        raise KeyboardInterrupt
+
+    file = io.StringIO()
+    on = Console(file=file, force_terminal=terminal, width=120, height=80, color_system=None)
+    ended = show.watched(until_interrupted(), dollars_an_hour=Decimal(0), as_json=False, on=on)
+    return ended, file.getvalue().splitlines()
+
+
+def test_a_watch_in_a_log_tells_what_changed_and_else_a_line_a_minute() -> None:
+    calm, loud = (status(BUSY, alarm("a", state)) for state in ("OK", "ALARM"))
+    later = replace(calm, at=calm.at + timedelta(seconds=60))
+    ended, lines = watched(calm, calm, later, later, loud, loud, terminal=False)
+    assert ended
+    assert [line.split("  ")[-1] for line in lines] == ["ok", "ok", "ALARM: a"]
+    assert "10/s in, 10/s stored, age 0 s" in lines[0]
+
+
+def test_a_watch_ends_as_its_last_look_was() -> None:
+    calm, loud = (status(BUSY, alarm("a", state)) for state in ("OK", "ALARM"))
+    assert not watched(loud, calm, terminal=False)[0]
+    assert not watched(terminal=False)[0]
+
+
+def test_a_watch_on_a_terminal_redraws_the_whole_picture() -> None:
+    _, lines = watched(status(BUSY, alarm("a", "ALARM")), terminal=True)
+    text = "\n".join(lines)
+    assert "1 of 1 alarms" in text and "https://x.org/runbook.md#it" in text
+
+
+def test_what_cannot_be_known_is_said() -> None:
+    _, lines = watched(status({"records": steady(60)}, backlog=None), terminal=True)
+    text = "\n".join(lines)
+    assert "nothing reads the stream" in text and "no alarms" in text and "ShardMetrics" in text

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth bench-archive lock clean
+.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth bench-archive lock audit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,12 @@ help: ## this list
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# checkov pins another botocore than MiniStack does.
+.venv/checkov/ready: requirements-checkov.lock .venv/ready
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/checkov
+	@$(BIN)/uv pip install --quiet --python .venv/checkov/bin/python --require-hashes -r requirements-checkov.lock
+	@touch $@
+
 demo: .venv/ready ## start the laptop cloud, deploy, send orders, account for every one
 	@$(BIN)/orders demo
 
@@ -28,7 +34,7 @@ tpch: .venv/ready ## 15,000 orders of TPC-H, totals compared with the generator'
 artifact: .venv/ready ## build the functions for AWS in build/, where template.yaml expects them
 	@$(BIN)/python -m orderstream.ops.artifact
 
-test: lint types .venv/ready ## every test, lint and type check
+test: lint types .venv/ready .venv/checkov/ready ## every test, lint and type check
 	@$(BIN)/pytest -n 2 --dist worksteal
 
 chaos: .venv/ready ## faults in every call and killed processes while orders flow; one table of what came of it
@@ -61,6 +67,12 @@ lock: ## choose versions anew and write the lock files
 		-c requirements.lock requirements-function.in -o requirements-function.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c requirements.lock requirements-upkeep.in -o requirements-upkeep.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		requirements-checkov.in -o requirements-checkov.lock
+
+audit: .venv/ready ## are there known faults in what is locked? (asks the network)
+	@for lock in requirements-function requirements-upkeep requirements; do \
+		$(BIN)/uvx --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes -r $$lock.lock || exit 1; done
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv build .orderstream .mypy_cache .pytest_cache .ruff_cache .hypothesis

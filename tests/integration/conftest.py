@@ -55,6 +55,22 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
     assert problems == []
 
 
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """A laptop cloud that checks signatures and evaluates policies, with all that the stack can have."""
+    problems: list[str] = []
+    with Laptop(
+        port=free_port(),
+        parameters={"ArchiveUpkeep": "compact", "CanaryMinutes": "5"},
+        authorize=True,
+        progress=lambda step: None,
+        problem=problems.append,
+    ) as running:
+        yield running
+        running.check()
+    assert problems == []
+
+
 @pytest.fixture
 def orders(laptop: Laptop) -> Orders:
     """The command line, speaking to the laptop cloud as `eval "$(orders env)"` has it."""

@@ -11,18 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_actions
 from ministack.services import cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from orderstream.local import permissions
 from orderstream.local.embedded import metrics_of_line
-
-_PARTIQL = {
-    "INSERT": "PartiQLInsert",
-    "SELECT": "PartiQLSelect",
-    "UPDATE": "PartiQLUpdate",
-    "DELETE": "PartiQLDelete",
-}
+from orderstream.local.permissions import must_have as _must_have
 
 Attributes = tuple[str, dict[str, str]]
 
@@ -154,23 +148,6 @@ def keep_metrics_of_mappings() -> None:
     )
 
 
-def ask_for_partiql_permissions() -> None:
-    """AWS authorizes a PartiQL call by its statements (dynamodb:PartiQLInsert), not by its name."""
-    plain: Callable[..., str | None] = _must_have(iam_actions, "extract_iam_action")
-
-    def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> str | None:
-        found = plain(service, method, path, headers, body, query)
-        if found not in {"dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement"}:
-            return found
-        document = json.loads(body)
-        statements = document.get("Statements") or [document]
-        # A batch reads or writes; and this project's batches are all of one kind.
-        verb = statements[0]["Statement"].split(None, 1)[0].upper()
-        return f"dynamodb:{_PARTIQL[verb]}"
-
-    iam_actions.extract_iam_action = action
-
-
 def count_no_throttled_invocations() -> None:
     """A throttled request is no invocation."""
     plain: Callable[..., None] = _must_have(lambda_svc, "_emit_lambda_metrics")
@@ -211,12 +188,6 @@ def _register(
     handlers[kind] = {"create": create, "update": update, "delete": delete}
 
 
-def _must_have(module: Any, name: str) -> Any:
-    if not hasattr(module, name):
-        raise SystemExit(f"this release of MiniStack has no {module.__name__}.{name}")
-    return getattr(module, name)
-
-
 def _done(answer: tuple[int, Any, Any]) -> dict[str, Any]:
     """What a handler of MiniStack answered; an error of it fails the resource, as on AWS."""
     status, _, body = answer
@@ -233,7 +204,7 @@ def main() -> None:
     make_composite_alarms()
     make_stream_consumers()
     keep_metrics_of_mappings()
-    ask_for_partiql_permissions()
     count_no_throttled_invocations()
     take_metrics_out_of_logs()
+    permissions.follow_aws()
     app.main()

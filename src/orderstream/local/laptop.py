@@ -70,9 +70,10 @@ class Laptop:
     """A running laptop cloud; leaving the `with` block stops all of it and leaves no process behind.
 
     With `state_dir` it goes on where the last one with that folder stopped; `parameters` are values for
-    template.yaml's parameters. With `empty` nothing is deployed. Whoever deploys the stack, changes it or
-    removes it, then or later: delivery follows. `progress` hears one line for each step, `problem` one for
-    each thing that went wrong and did not stop it.
+    template.yaml's parameters. With `empty` nothing is deployed; with `authorize` everybody may do what their
+    policies say, and no more. Whoever deploys the stack, changes it or removes it, then or later: delivery
+    follows. `progress` hears one line for each step, `problem` one for each thing that went wrong and did
+    not stop it.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Laptop:
         state_dir: Path | None = None,
         parameters: Mapping[str, str] = _AS_THEY_ARE,
         empty: bool = False,
+        authorize: bool = False,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
     ) -> None:
@@ -95,6 +97,7 @@ class Laptop:
         self._state_dir = state_dir
         self._parameters = parameters
         self._empty = empty
+        self._authorize = authorize
         self._progress = progress
         self._problem = problem
         self._running = ExitStack()
@@ -110,6 +113,7 @@ class Laptop:
                     port=self._port,
                     work_dir=work_dir,
                     state_dir=self._state_dir / "ministack" if self._state_dir else None,
+                    authorize=self._authorize,
                 )
             )
             if not self._empty:

@@ -55,15 +55,19 @@ class MiniStack:
     """One running MiniStack. Leaving the `with` block stops it and waits until it is gone.
 
     `work_dir` takes its log and temporary files; with `state_dir` its state is read from there at
-    the start and written back at an orderly stop.
+    the start and written back at an orderly stop. With `authorize` it checks signatures and evaluates
+    policies; without, everybody may do everything. A 12-digit access key is its account's root either way.
     """
 
-    def __init__(self, *, port: int, work_dir: Path, state_dir: Path | None = None) -> None:
+    def __init__(
+        self, *, port: int, work_dir: Path, state_dir: Path | None = None, authorize: bool = False
+    ) -> None:
         self.port = port
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self.log_file = work_dir / "ministack.log"
         self._temporary = work_dir / "tmp"
         self._state_dir = state_dir
+        self._authorize = authorize
         self._process: subprocess.Popen[bytes] | None = None
         # Comes back in the health answer: another MiniStack on the same port is not taken for this one.
         self._name = uuid.uuid4().hex
@@ -143,6 +147,7 @@ class MiniStack:
             "TMPDIR": str(self._temporary),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
+            "AUTH": str(self._authorize).lower(),
         }
         if self._state_dir:
             settings |= {

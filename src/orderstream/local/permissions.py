@@ -1,0 +1,118 @@
+"""MiniStack's evaluation of IAM policies (AUTH=true) brought to AWS's, where it has other names or none.
+
+Each function says what AWS does. docs/security.md has what is left of the differences.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ministack import app
+from ministack.core import iam_actions
+from ministack.services import kinesis
+
+_PARTIQL = {
+    "INSERT": "PartiQLInsert",
+    "SELECT": "PartiQLSelect",
+    "UPDATE": "PartiQLUpdate",
+    "DELETE": "PartiQLDelete",
+}
+_STATEMENT = re.compile(
+    r'\s*(?:(INSERT)\s+INTO|(UPDATE)|(DELETE)\s+FROM|(SELECT)\b.*?\bFROM)\s+"?([\w-]+)"?(?:\."?([\w-]+))?',
+    re.IGNORECASE | re.DOTALL,
+)
+_CALLS = {"dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement", "dynamodb:ExecuteTransaction"}
+
+Scope = dict[str, Any]
+Served = Callable[[Scope, Any, Any], Awaitable[None]]
+
+
+def ask_for_partiql_permissions() -> None:
+    """A PartiQL call is no action: each statement is one (dynamodb:PartiQLInsert), on its own table."""
+    plain = must_have(iam_actions, "dynamodb_transaction_checks")
+
+    def checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
+        if action not in _CALLS:
+            found: list[tuple[str, str]] = plain(action, body, region, account)
+            return found
+        document = json.loads(body)
+        statements = document.get("Statements") or document.get("TransactStatements") or [document]
+        return [asked_of(one["Statement"], region, account) for one in statements]
+
+    iam_actions.dynamodb_transaction_checks = checks
+
+
+def asked_of(statement: str, region: str, account: str) -> tuple[str, str]:
+    """The action and the resource of a PartiQL statement. What is none is an action that nobody has."""
+    found = _STATEMENT.match(statement)
+    if not found:
+        return "dynamodb:PartiQL", "*"
+    *verbs, table, index = found.groups()
+    verb = _PARTIQL["".join(verb or "" for verb in verbs).upper()]
+    place = f"table/{table}/index/{index}" if index else f"table/{table}"
+    return f"dynamodb:{verb}", f"arn:aws:dynamodb:{region}:{account}:{place}"
+
+
+def know_what_is_written_once() -> None:
+    """The condition key s3:if-none-match, which the bucket's policy asks of the function."""
+    plain = must_have(iam_actions, "s3_service_context")
+
+    def context(action: str, query: Any, path: str = "", headers: Any = None) -> dict[str, Any]:
+        found: dict[str, Any] = plain(action, query, path, headers)
+        if action == "s3:PutObject" and (headers or {}).get("if-none-match"):
+            found["s3:if-none-match"] = headers["if-none-match"]
+        return found
+
+    iam_actions.s3_service_context = context
+
+
+def name_resources_as_aws_does() -> None:
+    """What is asked for is the stream that an iterator came from, and the streams of a log group."""
+    plain = must_have(iam_actions, "extract_resource_arn")
+    iterators = must_have(kinesis, "_shard_iterators")
+
+    def arn(
+        service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
+    ) -> str:
+        found: str = plain(service, method, path, headers, body, query, region, account)
+        if service == "kinesis" and found == "*":
+            state = iterators.get(json.loads(body or b"{}").get("ShardIterator"))
+            return f"arn:aws:kinesis:{region}:{account}:stream/{state['stream']}" if state else found
+        if service == "logs" and ":log-group:" in found:
+            return f"{found}:log-stream:{json.loads(body).get('logStreamName', '')}"
+        return found
+
+    iam_actions.extract_resource_arn = arn
+
+
+def take_loopback_for_tls() -> None:
+    """Here nothing is TLS, on AWS everything: what comes in counts as TLS (aws:SecureTransport).
+
+    A request with the header `x-forwarded-proto: http` is one that is not.
+    """
+    plain: Served = must_have(app, "app")
+
+    async def served(scope: Scope, receive: Any, send: Any) -> None:
+        await plain({**scope, "scheme": "https"} if scope["type"] == "http" else scope, receive, send)
+
+    app.app = served
+
+
+def must_have(module: Any, name: str) -> Any:
+    """What MiniStack has under a name; ends the process where this release of it has moved it."""
+    if not hasattr(module, name):
+        raise SystemExit(f"this release of MiniStack has no {module.__name__}.{name}")
+    return getattr(module, name)
+
+
+def follow_aws() -> None:
+    """Make all of these, where MiniStack evaluates policies at all."""
+    if not app.AUTH:
+        return
+    ask_for_partiql_permissions()
+    know_what_is_written_once()
+    name_resources_as_aws_does()
+    take_loopback_for_tls()

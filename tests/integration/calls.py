@@ -1,0 +1,161 @@
+"""Calls of AWS that a role or a user may be asked to make; FOREIGN are those that no function needs."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.integration.probes import Call
+
+INSERT = """INSERT INTO "Orders" VALUE {'OrderID': 'probe', 'CustomerID': 'c', 'OrderDate': '2026'}"""
+
+
+def partiql(*statements: str) -> Call:
+    return "dynamodb", "BatchExecuteStatement", {"Statements": [{"Statement": one} for one in statements]}
+
+
+def s3(operation: str, key: str = "", **arguments: Any) -> Call:
+    place = {"Bucket": "order-data-archive"} | ({"Key": key} if key else {})
+    return "s3", operation, place | arguments
+
+
+def put(key: str, **arguments: Any) -> Call:
+    return s3("PutObject", key, Body="probe", **arguments)
+
+
+def fresh(prefix: str) -> str:
+    return f"{prefix}probe/{uuid.uuid4().hex}"
+
+
+def log_of(function: str) -> dict[str, Call]:
+    place = {"logGroupName": f"/aws/lambda/{function}", "logStreamName": f"probe-{uuid.uuid4().hex}"}
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    return {
+        "CreateLogStream": ("logs", "CreateLogStream", place),
+        "PutLogEvents": (
+            "logs",
+            "PutLogEvents",
+            place | {"logEvents": [{"timestamp": now, "message": "probe"}]},
+        ),
+    }
+
+
+METRIC: Call = (
+    "cloudwatch",
+    "GetMetricStatistics",
+    {
+        "Namespace": "AWS/Lambda",
+        "MetricName": "IteratorAge",
+        "StartTime": "2026-11-22T00:00:00Z",
+        "EndTime": "2026-11-22T01:00:00Z",
+        "Period": 3600,
+        "Statistics": ["Maximum"],
+    },
+)
+
+
+# What neither function has any business with.
+FOREIGN: dict[str, Call] = {
+    "PutRecord": ("kinesis", "PutRecord", {"StreamName": "OrderStream", "Data": "x", "PartitionKey": "k"}),
+    "DeleteStream": ("kinesis", "DeleteStream", {"StreamName": "OrderStream"}),
+    "another stream": ("kinesis", "DescribeStreamSummary", {"StreamName": "Another"}),
+    "Scan": ("dynamodb", "Scan", {"TableName": "Orders"}),
+    "Query": (
+        "dynamodb",
+        "Query",
+        {
+            "TableName": "Orders",
+            "IndexName": "ByCustomer",
+            "KeyConditionExpression": "CustomerID = :c",
+            "ExpressionAttributeValues": {":c": {"S": "c"}},
+        },
+    ),
+    "GetItem": ("dynamodb", "GetItem", {"TableName": "Orders", "Key": {"OrderID": {"S": "probe"}}}),
+    "PutItem": ("dynamodb", "PutItem", {"TableName": "Orders", "Item": {"OrderID": {"S": "probe"}}}),
+    "UpdateItem": (
+        "dynamodb",
+        "UpdateItem",
+        {
+            "TableName": "Orders",
+            "Key": {"OrderID": {"S": "probe"}},
+            "UpdateExpression": "SET #s = :s",
+            "ExpressionAttributeNames": {"#s": "Status"},
+            "ExpressionAttributeValues": {":s": {"S": "x"}},
+        },
+    ),
+    "DeleteItem": ("dynamodb", "DeleteItem", {"TableName": "Orders", "Key": {"OrderID": {"S": "probe"}}}),
+    "BatchWriteItem": (
+        "dynamodb",
+        "BatchWriteItem",
+        {"RequestItems": {"Orders": [{"DeleteRequest": {"Key": {"OrderID": {"S": "probe"}}}}]}},
+    ),
+    "TransactWriteItems": (
+        "dynamodb",
+        "TransactWriteItems",
+        {"TransactItems": [{"Delete": {"TableName": "Orders", "Key": {"OrderID": {"S": "probe"}}}}]},
+    ),
+    "DeleteTable": ("dynamodb", "DeleteTable", {"TableName": "Orders"}),
+    "PartiQL UPDATE": partiql("""UPDATE "Orders" SET Status = 'x from y' WHERE OrderID = 'probe'"""),
+    "PartiQL DELETE": partiql("""DELETE FROM "Orders" WHERE OrderID = 'probe'"""),
+    "PartiQL SELECT": partiql("""SELECT * FROM "Orders" WHERE OrderID = 'probe'"""),
+    "DELETE after INSERT": partiql(INSERT, """DELETE FROM "Orders" WHERE OrderID = 'probe'"""),
+    "INSERT elsewhere": partiql(INSERT.replace("Orders", "Others")),
+    "ExecuteStatement": (
+        "dynamodb",
+        "ExecuteStatement",
+        {"Statement": """DELETE FROM "Orders" WHERE OrderID = 'probe'"""},
+    ),
+    "another bucket": ("s3", "GetObject", {"Bucket": "somebody-elses", "Key": "orders/a"}),
+    "write to another bucket": (
+        "s3",
+        "PutObject",
+        {"Bucket": "somebody-elses", "Key": "orders/b", "Body": "x", "IfNoneMatch": "*"},
+    ),
+    "ListBuckets": ("s3", "ListBuckets", {}),
+    "write anywhere": put("probe", IfNoneMatch="*"),
+    "write erasures/": put("erasures/probe", IfNoneMatch="*"),
+    "read erasures/": s3("GetObject", "erasures/probe/there"),
+    "read resubmitted/": s3("GetObject", "resubmitted/probe/there"),
+    "DeleteObjectVersion": s3("DeleteObject", "orders/probe/there", VersionId="null"),
+    "read a version": s3("GetObject", "orders/probe/there", VersionId="null"),
+    "list versions": s3("ListObjectVersions"),
+    "PutBucketPolicy": s3("PutBucketPolicy", Policy="{}"),
+    "DeleteBucketPolicy": s3("DeleteBucketPolicy"),
+    "GetBucketPolicy": s3("GetBucketPolicy"),
+    "PutBucketVersioning": s3("PutBucketVersioning", VersioningConfiguration={"Status": "Suspended"}),
+    "DeletePublicAccessBlock": s3("DeletePublicAccessBlock"),
+    "DeleteBucketLifecycle": s3("DeleteBucketLifecycle"),
+    "DeleteBucket": s3("DeleteBucket"),
+    "PutObjectAcl": s3("PutObjectAcl", "orders/probe/there", ACL="public-read"),
+    "Invoke": ("lambda", "Invoke", {"FunctionName": "ProcessOrders"}),
+    "UpdateFunctionCode": (
+        "lambda",
+        "UpdateFunctionCode",
+        {"FunctionName": "ProcessOrders", "ZipFile": "x"},
+    ),
+    "GetFunction": ("lambda", "GetFunction", {"FunctionName": "ProcessOrders"}),
+    "ListRoles": ("iam", "ListRoles", {}),
+    "CreateUser": ("iam", "CreateUser", {"UserName": "probe"}),
+    "DescribeStacks": ("cloudformation", "DescribeStacks", {"StackName": "orderstream"}),
+    "DeleteStack": ("cloudformation", "DeleteStack", {"StackName": "orderstream"}),
+    "ListKeys": ("kms", "ListKeys", {}),
+    "ScheduleKeyDeletion": ("kms", "ScheduleKeyDeletion", {"KeyId": "probe"}),
+    "AssumeRole": (
+        "sts",
+        "AssumeRole",
+        {"RoleArn": "arn:aws:iam::000000000001:role/probe", "RoleSessionName": "probe"},
+    ),
+    "GetLogEvents": (
+        "logs",
+        "GetLogEvents",
+        {"logGroupName": "/aws/lambda/ProcessOrders", "logStreamName": "probe"},
+    ),
+    "DeleteLogGroup": ("logs", "DeleteLogGroup", {"logGroupName": "/aws/lambda/ProcessOrders"}),
+    "PutMetricData": (
+        "cloudwatch",
+        "PutMetricData",
+        {"Namespace": "Orderstream", "MetricData": [{"MetricName": "Stored", "Value": 1}]},
+    ),
+    "GetSecretValue": ("secretsmanager", "GetSecretValue", {"SecretId": "probe"}),
+}

@@ -1,0 +1,193 @@
+"""What the policies say, and what is encrypted, bounded and kept, in the template as AWS makes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.expanded import EVERYTHING, KEY, REGION, expanded, resources
+
+# These know no resources, says the service authorization reference.
+WITHOUT_RESOURCE = {
+    "cloudwatch:GetMetricStatistics": "how far behind the function is tells the upkeep which hours are over",
+    "xray:PutTelemetryRecords": "only with Tracing=Active",
+    "xray:PutTraceSegments": "only with Tracing=Active",
+}
+DEPLOYMENTS = pytest.mark.parametrize("given", [{}, EVERYTHING], ids=["by default", "with everything"])
+Given = dict[str, str]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(
+    given: Given, kind: str, document: str = "PolicyDocument"
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, properties in resources(kind, given).items():
+        found = properties[document]
+        for statement in listed(json.loads(found) if isinstance(found, str) else found)[0]["Statement"]:
+            yield name, statement
+
+
+def granted(given: Given) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The statements of the roles' own policies."""
+    for name, role in resources("AWS::IAM::Role", given).items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+@DEPLOYMENTS
+def test_identity_policies_are_in_the_roles_and_nowhere_else(given: Given) -> None:
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::Group"):
+        assert resources(kind, given) == {}
+    for role in resources("AWS::IAM::Role", given).values():
+        assert set(role) <= {"AssumeRolePolicyDocument", "Policies", "Tags"}, "no policy of AWS's"
+    functions = resources("AWS::Lambda::Function", given)
+    roles = [function["Role"] for function in functions.values()]
+    assert roles == [{"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in functions], "each has one of its own"
+
+
+@DEPLOYMENTS
+def test_a_role_is_taken_on_by_lambda_alone(given: Given) -> None:
+    for _, statement in statements(given, "AWS::IAM::Role", "AssumeRolePolicyDocument"):
+        assert statement == {
+            "Effect": "Allow",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+
+
+@DEPLOYMENTS
+def test_every_action_and_resource_is_named(given: Given) -> None:
+    seen = list(granted(given))
+    assert len(seen) > 5
+    for _, statement in seen:
+        assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}, statement
+        assert statement["Effect"] == "Allow"
+        actions = listed(statement["Action"])
+        assert not [action for action in actions if "*" in action]
+        if statement["Resource"] == "*":
+            assert set(actions) <= set(WITHOUT_RESOURCE)
+            continue
+        for resource in listed(statement["Resource"]):
+            assert is_ours(resource), resource
+
+
+def is_ours(resource: Any) -> bool:
+    """Whether it is a resource of the stack, a prefix in one, or the key that was given."""
+    match resource:
+        case {"Fn::GetAtt": [_, attribute]}:
+            return bool(attribute.endswith(("Arn", "ARN")))
+        case {"Fn::Sub": str(text)}:
+            bucket, _, prefix = text.partition("/")
+            return bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
+    return bool(resource == KEY)
+
+
+@DEPLOYMENTS
+def test_no_function_may_change_or_remove_an_order_or_a_version(given: Given) -> None:
+    actions = {action for _, statement in granted(given) for action in listed(statement["Action"])}
+    tables = {action for action in actions if action.startswith("dynamodb:")}
+    assert tables <= {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert"}
+    objects = {action for action in actions if action.startswith("s3:")}
+    assert objects <= {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
+    # The current object, which versioning keeps; and none that proves or quarantines.
+    removed = [one for name, one in granted(given) if "s3:DeleteObject" in listed(one["Action"])]
+    prefixes = [resource["Fn::Sub"].partition("/")[2] for one in removed for resource in one["Resource"]]
+    assert prefixes == (["orders/*", "compacted/*", "locks/*"] if given else [])
+
+
+@DEPLOYMENTS
+def test_nothing_is_open_to_everybody_and_services_come_from_this_stack_or_account(given: Given) -> None:
+    for kind in ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy"):
+        found = list(statements(given, kind))
+        assert found
+        for _, statement in found:
+            if statement["Effect"] == "Allow":
+                assert set(statement["Principal"]) == {"Service"}
+                assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]
+    for permission in resources("AWS::Lambda::Permission", given).values():
+        assert permission["Action"] == "lambda:InvokeFunction"
+        assert permission["Principal"] == "events.amazonaws.com" and "Fn::GetAtt" in permission["SourceArn"]
+    made = {resource["Type"] for resource in expanded(given)["Resources"].values()}
+    assert not made & {"AWS::Lambda::Url", "AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"}
+
+
+def test_a_key_of_ones_own_encrypts_all_that_is_at_rest() -> None:
+    (stream,) = resources("AWS::Kinesis::Stream", EVERYTHING).values()
+    assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
+    (table,) = resources("AWS::DynamoDB::Table", EVERYTHING).values()
+    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+    (bucket,) = resources("AWS::S3::Bucket", EVERYTHING).values()
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    wanted = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
+    assert (rule["ServerSideEncryptionByDefault"], rule["BucketKeyEnabled"]) == (wanted, True)
+    for kind, name in (
+        ("AWS::Logs::LogGroup", "KmsKeyId"),
+        ("AWS::Lambda::Function", "KmsKeyArn"),
+        ("AWS::SNS::Topic", "KmsMasterKeyId"),
+    ):
+        assert {properties.get(name) for properties in resources(kind, EVERYTHING).values()} == {KEY}, kind
+
+
+def test_without_one_everything_is_encrypted_by_the_keys_of_aws() -> None:
+    (stream,) = resources("AWS::Kinesis::Stream").values()
+    assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    # And by nobody else's.
+    assert rule["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
+    assert KEY not in json.dumps(expanded())
+
+
+def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
+    uses = {name: one for name, one in granted(EVERYTHING) if one["Sid"] == "UseTheKey"}
+    services = {
+        "ProcessOrdersRole": ["dynamodb", "kinesis", "lambda", "s3"],
+        "KeepArchiveRole": ["lambda", "s3"],
+        "CanaryRole": ["dynamodb", "kinesis", "lambda"],
+    }
+    assert set(uses) == set(services)
+    for name, statement in uses.items():
+        assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"] and statement["Resource"] == KEY
+        via = [f"{service}.{REGION}.amazonaws.com" for service in services[name]]
+        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": via}}
+    assert not [one for _, one in granted({}) if "kms:Decrypt" in listed(one["Action"])]
+
+
+def test_traces_are_sent_and_may_be_sent_when_asked_for() -> None:
+    for given, mode in (({}, "PassThrough"), (EVERYTHING, "Active")):
+        functions = resources("AWS::Lambda::Function", given)
+        assert {function["TracingConfig"]["Mode"] for function in functions.values()} == {mode}
+        may = {name for name, one in granted(given) if "xray:PutTraceSegments" in listed(one["Action"])}
+        assert may == ({f"{name}Role" for name in functions} if mode == "Active" else set())
+
+
+def test_concurrency_is_reserved_when_asked_for() -> None:
+    def reserved(given: Given) -> dict[str, Any]:
+        found = resources("AWS::Lambda::Function", given)
+        return {name: function.get("ReservedConcurrentExecutions") for name, function in found.items()}
+
+    assert reserved({}) == {"ProcessOrders": None}
+    assert reserved(EVERYTHING) == {"ProcessOrders": "10", "KeepArchive": 1, "Canary": None}
+
+
+@DEPLOYMENTS
+def test_every_function_logs_to_a_group_that_forgets(given: Given) -> None:
+    groups = resources("AWS::Logs::LogGroup", given)
+    for function in resources("AWS::Lambda::Function", given).values():
+        assert groups[function["LoggingConfig"]["LogGroup"]["Ref"]]["RetentionInDays"] == "30"
+
+
+@DEPLOYMENTS
+def test_the_bucket_keeps_versions_and_is_closed(given: Given) -> None:
+    (bucket,) = resources("AWS::S3::Bucket", given).values()
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}

@@ -280,12 +280,15 @@ def few_orders(station: Station) -> None:
 
 def a_canary_that_does_not_come_through(station: Station) -> None:
     client = station.cloud.lambda_
-    arrived = json.loads(client.invoke(FunctionName="Canary")["Payload"].read())
-    assert arrived["arrived"], "without a fault it does"
+
+    def arrives() -> bool:
+        return bool(json.loads(client.invoke(FunctionName="Canary")["Payload"].read())["arrived"])
+
+    # On a busy machine, not every one is in time.
+    awaited(arrives)
     station.calm("canary")
     with throttled(station):
-        arrived = json.loads(client.invoke(FunctionName="Canary")["Payload"].read())
-        assert not arrived["arrived"]
+        assert not arrives()
     station.put(metric_of(station, "canary"), 0, range(1, 6))
     station.judge(5)
     station.notified("canary", "ALARM")

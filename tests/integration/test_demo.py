@@ -45,12 +45,12 @@ def test_make_demo_accounts_for_every_record(tmp_path: Path) -> None:
 def test_tpch_orders_arrive_with_the_generators_own_totals() -> None:
     mark = f"9{os.getpid()}"
     done = subprocess.run(
-        [ORDERS, "demo", "--tpch", "0.002", "--json"], env=environment(mark), capture_output=True, check=False
+        [ORDERS, "demo", "--tpch", "0.001", "--json"], env=environment(mark), capture_output=True, check=False
     )
     assert done.returncode == 0, done.stderr.decode()
     account = json.loads(done.stdout)
-    assert account["sent"] == account["stored"] == account["archived"] == 3_000
-    assert account["customers"] == account["customers whose totals agree"] > 150
+    assert account["sent"] == account["stored"] == account["archived"] == 1_500
+    assert account["customers"] == account["customers whose totals agree"] > 80
     assert account["duplicates"] == account["conflicts"] == account["quarantined"] == 0
 
 

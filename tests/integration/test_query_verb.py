@@ -129,11 +129,15 @@ def test_ctrl_c_ends_it_and_leaves_nothing_half_done(
         text=True,
     ) as running:
         assert running.stderr is not None
-        # It says so when it begins to compute.
-        assert any("objects:" in line for line in running.stderr)
-        running.send_signal(signal.SIGINT)
-        said = running.stderr.read()
-        assert running.wait(30) not in (0, -signal.SIGKILL)
+        try:
+            # It says so when it begins to compute.
+            assert any("objects:" in line for line in running.stderr)
+            running.send_signal(signal.SIGINT)
+            said = running.stderr.read()
+            assert running.wait(30) not in (0, -signal.SIGKILL)
+        finally:
+            # It would go on for hours.
+            running.kill()
     assert "Traceback" not in said
     assert not file.exists() and list(tmp_path.glob("*.part")) == []
     assert list((tmp_path / "cache").rglob("run-*")) == []

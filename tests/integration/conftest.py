@@ -18,6 +18,7 @@ from typing import TypeVar
 import pytest
 
 from orderstream.cli import main
+from orderstream.local.demo import Outcome, run_demo, sample_traffic
 from orderstream.local.laptop import Laptop, laptop_environment
 from orderstream.local.ministack import MiniStack, free_port
 from orderstream.ops.cloud import Cloud
@@ -56,19 +57,33 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
 
 
 @pytest.fixture(scope="session")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    """A laptop cloud that checks signatures and evaluates policies, with all that the stack can have."""
+def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laptop, Outcome]]:
+    """A laptop cloud that checks signatures and evaluates policies, with every function that the stack can
+    have, and what became of a demo that was run there first. Nothing is delivered after it.
+    """
     problems: list[str] = []
+    # The canary is not to wait for what nobody delivers.
+    parameters = {"ArchiveUpkeep": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
     with Laptop(
         port=free_port(),
-        parameters={"ArchiveUpkeep": "compact", "CanaryMinutes": "5"},
+        parameters=parameters,
         authorize=True,
         progress=lambda step: None,
         problem=problems.append,
     ) as running:
-        yield running
+        outcome = run_demo(running, sample_traffic(300), rate=600, progress=lambda archived, sent: None)
+        # In which nobody of the stack has any business.
+        running.cloud.s3.create_bucket(Bucket="somebody-elses")
+        running.cloud.s3.put_object(Bucket="somebody-elses", Key="orders/a", Body=b"x")
+        yield running, outcome
         running.check()
     assert problems == []
+
+
+@pytest.fixture
+def guarded(demonstrated: tuple[Laptop, Outcome]) -> Laptop:
+    """That laptop cloud."""
+    return demonstrated[0]
 
 
 @pytest.fixture

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import json
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
 import pytest
 
-from orderstream.local.demo import run_demo, sample_traffic
+from orderstream.domain.decode import decode
+from orderstream.local.demo import Outcome
 from orderstream.local.laptop import Laptop
+from orderstream.ops import stream
+from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.services import S3Store
 from tests.integration.calls import FOREIGN, INSERT, METRIC, fresh, log_of, partiql, put, s3
 from tests.integration.probes import Call, administrator, by_role, make_probe
+from tests.integration.test_archive import record
+from tests.integration.test_verify import order
 
 
-@pytest.fixture(scope="module")
-def objects(guarded: Laptop) -> dict[str, str]:
-    """A key with an object under every prefix, and one in another bucket."""
+@pytest.fixture
+def objects(guarded: Laptop) -> Iterator[dict[str, str]]:
+    """A key with an object under every prefix. What was probed goes again."""
     client = administrator(guarded, "s3")
-    client.create_bucket(Bucket="somebody-elses")
-    client.put_object(Bucket="somebody-elses", Key="orders/a", Body=b"x")
     prefixes = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/", "erasures/")
     keys = {prefix: f"{prefix}probe/there" for prefix in (*prefixes, "resubmitted/", "redriven/", "else/")}
     for key in keys.values():
         client.put_object(Bucket=guarded.stack.bucket, Key=key, Body=b"there")
-    return keys
+    yield keys
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=guarded.stack.bucket):
+        for found in page["Contents"]:
+            if "probe/" in found["Key"]:
+                client.delete_object(Bucket=guarded.stack.bucket, Key=found["Key"])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def iterator(guarded: Laptop) -> str:
     """A place in the stream, to read from."""
     kinesis = guarded.cloud.kinesis
@@ -34,22 +48,24 @@ def iterator(guarded: Laptop) -> str:
     return found["ShardIterator"]
 
 
-def test_the_demo_accounts_for_every_record_under_the_deployed_policies(guarded: Laptop) -> None:
-    outcome = run_demo(guarded, sample_traffic(300), rate=600, progress=lambda archived, sent: None)
+def test_the_demo_accounts_for_every_record_under_the_deployed_policies(
+    demonstrated: tuple[Laptop, Outcome],
+) -> None:
+    _, outcome = demonstrated
     assert outcome.agrees, outcome.report
 
 
 def test_the_function_may_read_insert_compare_and_write_once(
     guarded: Laptop, objects: dict[str, str], iterator: str
 ) -> None:
-    stream = {"StreamName": "OrderStream"}
+    where = {"StreamName": "OrderStream"}
     shard = {"ShardId": "shardId-000000000000", "ShardIteratorType": "LATEST"}
     item = {"RequestItems": {"Orders": {"Keys": [{"OrderID": {"S": "probe"}}], "ConsistentRead": True}}}
     calls: dict[str, Call] = {
-        "DescribeStream": ("kinesis", "DescribeStream", stream),
-        "DescribeStreamSummary": ("kinesis", "DescribeStreamSummary", stream),
-        "ListShards": ("kinesis", "ListShards", stream),
-        "GetShardIterator": ("kinesis", "GetShardIterator", stream | shard),
+        "DescribeStream": ("kinesis", "DescribeStream", where),
+        "DescribeStreamSummary": ("kinesis", "DescribeStreamSummary", where),
+        "ListShards": ("kinesis", "ListShards", where),
+        "GetShardIterator": ("kinesis", "GetShardIterator", where | shard),
         "GetRecords": ("kinesis", "GetRecords", {"ShardIterator": iterator}),
         "INSERT": partiql(INSERT),
         "BatchGetItem": ("dynamodb", "BatchGetItem", item),
@@ -115,3 +131,52 @@ def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
     for prefix in ("quarantine/", "manifests/", "aws/lambda/", "erasures/"):
         refused[f"remove {prefix}"] = s3("DeleteObject", objects[prefix])
     assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
+
+
+def test_the_canary_may_send_its_order_look_for_it_and_nothing_else(
+    guarded: Laptop, objects: dict[str, str]
+) -> None:
+    calls: dict[str, Call] = {name: FOREIGN[name] for name in ("PutRecord", "GetItem")} | log_of("Canary")
+    probe = make_probe(guarded, "CanaryRole")
+    assert by_role(guarded, probe, calls) == dict.fromkeys(calls, "allowed")
+
+    refused: dict[str, Call] = {name: call for name, call in FOREIGN.items() if name not in calls}
+    refused |= {
+        "PutRecords": (
+            "kinesis",
+            "PutRecords",
+            {"StreamName": "OrderStream", "Records": [{"Data": "x", "PartitionKey": "k"}]},
+        ),
+        "DescribeStreamSummary": ("kinesis", "DescribeStreamSummary", {"StreamName": "OrderStream"}),
+        "INSERT": partiql(INSERT),
+        "write the archive": put(fresh("orders/"), IfNoneMatch="*"),
+        "read the archive": s3("GetObject", objects["orders/"]),
+        "list the archive": s3("ListObjectsV2"),
+        "GetMetricStatistics": METRIC,
+        "another function's log": log_of("ProcessOrders")["CreateLogStream"],
+    }
+    assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
+
+
+def invoked(laptop: Laptop, function: str) -> Any:
+    answer = laptop.cloud.lambda_.invoke(FunctionName=function, Payload=b"{}")
+    said = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, said
+    return said
+
+
+def test_the_upkeep_does_its_round_with_its_own_role(guarded: Laptop) -> None:
+    # The orders of the demo show that the function has got further than yesterday.
+    yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
+    store = BatchArchive(S3Store(guarded.cloud.s3, guarded.stack.bucket))
+    for number in range(2):
+        one = record(number, order(uuid.uuid4().hex), at=yesterday)
+        store.keep([one], [decode(one.data)])
+    said = invoked(guarded, "KeepArchive")
+    assert (said["sealed"], said["compacted"], said["objects_before"], said["problems"]) == (1, 1, 2, 0)
+
+
+def test_the_canary_flies_with_its_own_role(guarded: Laptop) -> None:
+    sent = invoked(guarded, "Canary")["order_id"]
+    streamed = [record.data for record in stream.records(guarded.cloud, guarded.stack)]
+    assert [data for data in streamed if sent.encode() in data]

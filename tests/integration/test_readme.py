@@ -141,6 +141,8 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "docs/design.md",
         "docs/partition-keys.md",
         "docs/performance.md",
+        "docs/runbook.md",
+        "docs/security.md",
         "docs/watching.md",
     ],
 )

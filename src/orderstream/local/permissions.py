@@ -88,6 +88,20 @@ def name_resources_as_aws_does() -> None:
     iam_actions.extract_resource_arn = arn
 
 
+def know_the_action_of_one_mapping() -> None:
+    """To look at one event source mapping is not to list them."""
+    plain = must_have(iam_actions, "extract_iam_action")
+
+    def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> str | None:
+        found: str | None = plain(service, method, path, headers, body, query)
+        is_one = re.search(r"/event-source-mappings/[^/]", path)
+        return (
+            "lambda:GetEventSourceMapping" if found == "lambda:ListEventSourceMappings" and is_one else found
+        )
+
+    iam_actions.extract_iam_action = action
+
+
 def take_loopback_for_tls() -> None:
     """Here nothing is TLS, on AWS everything: what comes in counts as TLS (aws:SecureTransport).
 
@@ -115,4 +129,5 @@ def follow_aws() -> None:
     ask_for_partiql_permissions()
     know_what_is_written_once()
     name_resources_as_aws_does()
+    know_the_action_of_one_mapping()
     take_loopback_for_tls()

@@ -1,0 +1,209 @@
+"""People do their work with the policies of docs/security.md and no more; nobody comes unsigned."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from orderstream.client import OrderProducer
+from orderstream.local.demo import Outcome
+from orderstream.local.laptop import ACCOUNT, REGION, Laptop, laptop_environment
+from orderstream.ops.artifact import PROJECT
+from orderstream.ops.cloud import Cloud
+from tests.integration.calls import FOREIGN, fresh, put, s3
+from tests.integration.conftest import OrdersHere
+from tests.integration.pipe import give_up
+from tests.integration.probes import Call, administrator, by_user, make_user
+from tests.integration.test_operators import given_up
+
+PAGE = (PROJECT / "docs" / "security.md").read_text()
+POLICIES = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+
+Keys = tuple[str, str]
+
+
+def user(laptop: Laptop, *kinds: str) -> Keys:
+    """The keys of somebody who may do what the page says that all of these need."""
+    statements = [one for kind in kinds for one in json.loads(POLICIES[kind])["Statement"]]
+    text = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    for word, name in (("REGION", REGION), ("ACCOUNT", ACCOUNT), ("BUCKET", laptop.stack.bucket)):
+        text = text.replace(word, name)
+    return make_user(laptop, f"{kinds[-1]}-{uuid.uuid4().hex[:8]}", text)
+
+
+class Person(OrdersHere):
+    """Runs `orders …` with keys of their own; what the verb makes of what it finds is another test's."""
+
+    def __init__(self, laptop: Laptop, keys: Keys, home: Path) -> None:
+        key, secret = keys
+        names = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
+        homes = {"XDG_STATE_HOME": str(home / "state"), "XDG_CACHE_HOME": str(home / "cache")}
+        super().__init__(laptop_environment(laptop.endpoint_url) | names | homes)
+
+    def may(self, *arguments: str) -> str:
+        """What is printed of a verb that nothing is refused."""
+        done = self(*arguments, status=None)
+        assert done.returncode in (0, 1) and "AccessDenied" not in done.stderr, done.stderr
+        return done.stdout
+
+    def may_not(self, *arguments: str) -> None:
+        """A verb that is refused something."""
+        done = self(*arguments, status=None)
+        assert done.returncode and "AccessDenied" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+def refusals(laptop: Laptop, keys: Keys, *but: str, **more: Call) -> None:
+    calls = {name: call for name, call in (FOREIGN | more).items() if name not in but}
+    outcomes = dict(zip(calls, by_user(laptop, keys, list(calls.values())), strict=True))
+    assert outcomes == dict.fromkeys(calls, "refused")
+
+
+def test_a_producer_puts_orders_and_does_nothing_else(guarded: Laptop) -> None:
+    key, secret = keys = user(guarded, "producer")
+    cloud = Cloud(guarded.endpoint_url, region=REGION, access_key=key, secret_key=secret)
+    with OrderProducer("OrderStream", cloud.kinesis_once) as producer:
+        sent = [producer.send({"customer_id": "c", "amount": number + 1}) for number in range(3)]
+    assert all(one.result().sequence_number for one in sent)
+    assert by_user(guarded, keys, [FOREIGN["PutRecord"]]) == ["allowed"]
+    elsewhere: Call = ("kinesis", "PutRecord", {"StreamName": "Another", "Data": "x", "PartitionKey": "k"})
+    shards: Call = ("kinesis", "ListShards", {"StreamName": "OrderStream"})
+    refusals(guarded, keys, "PutRecord", elsewhere=elsewhere, shards=shards)
+
+
+READING = {"GetItem", "Query", "Scan", "read erasures/", "read resubmitted/", "DescribeStacks"}
+
+
+def test_a_reader_sees_everything_and_changes_nothing(
+    demonstrated: tuple[Laptop, Outcome], tmp_path: Path
+) -> None:
+    laptop, outcome = demonstrated
+    keys = user(laptop, "reader")
+    orders = Person(laptop, keys, tmp_path)
+    order_id, customer = outcome.order["OrderID"], outcome.order["CustomerID"]
+    assert order_id in orders.may("get", order_id)
+    assert order_id in orders.may("list", "--customer", customer, "--json")
+    assert orders.may("raw", order_id).encode() == outcome.raw
+    assert "archived" in orders.may("trace", order_id)
+    assert "300" in orders.may("query", "SELECT 300 AS n, count(*) FROM orders")
+    assert json.loads(orders.may("status", "--json"))
+    assert orders.may("verify", "--json")
+    event = json.loads(orders.may("quarantine", "list", "--json").splitlines()[0])["event_id"]
+    assert event in orders.may("quarantine", "show", event)
+    orders.may("failures", "list")
+    orders.may("archive", "audit", "--json")
+    orders.may("replay", "--since", "2h", "--dry-run")
+    orders.may_not("send", '{"customer_id": "c", "amount": 1}')
+    orders.may_not("archive", "seal", "--json")
+    orders.may_not("forget", "--customer", customer, "--reason", "none", "--json")
+    changing = {"mark": put("redriven/x"), "write": put("orders/x"), "delete": s3("DeleteObject", "orders/x")}
+    refusals(laptop, keys, *READING, **changing)
+
+
+def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
+    demonstrated: tuple[Laptop, Outcome], tmp_path: Path
+) -> None:
+    laptop, outcome = demonstrated
+    keys = user(laptop, "reader", "operator")
+    orders = Person(laptop, keys, tmp_path)
+    listed = map(json.loads, orders.may("quarantine", "list", "--json").splitlines())
+    bad = next(one for one in listed if one["order_id"] is None)
+    mended = tmp_path / "mended.json"
+    mended.write_text('{"customer_id": "c", "amount": 5}')
+    orders("quarantine", "resubmit", bad["event_id"], "--edit", str(mended))
+    order_id = uuid.uuid4().hex
+    key = give_up(laptop.cloud, laptop.stack, given_up([order_id]))
+    assert f"done: {key}" in orders("failures", "redrive").stdout
+    assert order_id in orders("get", order_id).stdout
+    orders.may("verify", "--repair")
+    laptop.cloud.dynamodb.delete_item(
+        TableName=laptop.stack.table, Key={"OrderID": {"S": outcome.order["OrderID"]}}
+    )
+    orders.may("replay", "--since", "2h")
+    assert outcome.order["OrderID"] in orders("get", outcome.order["OrderID"]).stdout
+
+    once = [put(fresh("orders/"), IfNoneMatch="*"), put(fresh("quarantine/"), IfNoneMatch="*")]
+    assert by_user(laptop, keys, once) == ["allowed", "allowed"]
+    working = {*READING, "PutRecord", "Invoke"}
+    refusals(laptop, keys, *working, overwrite=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
+    orders.may_not("archive", "seal", "--json")
+
+
+def test_a_keeper_seals_compacts_and_forgets(demonstrated: tuple[Laptop, Outcome], tmp_path: Path) -> None:
+    laptop, outcome = demonstrated
+    keys = user(laptop, "reader", "keeper")
+    orders = Person(laptop, keys, tmp_path)
+    found = laptop.cloud.dynamodb.scan(TableName=laptop.stack.table, ProjectionExpression="CustomerID")
+    customers = {item["CustomerID"]["S"] for item in found["Items"]}
+    somebody = min(customers - {outcome.order["CustomerID"], "c"})
+    orders.may("archive", "seal", "--json")
+    orders.may("archive", "compact", "--json")
+    receipt = json.loads(orders.may("forget", "--customer", somebody, "--reason", "asked", "--json"))
+    assert receipt["receipt"]["items"] >= 1 and not orders.may("list", "--customer", somebody, "--json")
+    orders.may_not("send", '{"customer_id": "c", "amount": 1}')
+    working = {"DeleteItem", "write erasures/", "DeleteObjectVersion", "read a version", "list versions"}
+    # Those two delete items as well.
+    working |= {*READING, "BatchWriteItem", "TransactWriteItems"}
+    refusals(laptop, keys, *working, prove=s3("DeleteObject", "manifests/x"))
+
+
+def test_a_request_with_a_wrong_signature_or_none_is_refused(guarded: Laptop) -> None:
+    key, _ = user(guarded, "reader")
+    assert by_user(guarded, (key, "wrong"), [FOREIGN["GetItem"], s3("ListObjectsV2")]) == [
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+    ]
+    unknown = by_user(guarded, ("AKIAIOSFODNN7EXAMPLE", "x"), [FOREIGN["GetItem"]])
+    assert unknown == ["UnrecognizedClientException"]
+    for service, method, arguments in (
+        ("s3", "list_objects_v2", {"Bucket": guarded.stack.bucket}),
+        ("dynamodb", "scan", {"TableName": "Orders"}),
+        ("kinesis", "put_record", {"StreamName": "OrderStream", "Data": b"x", "PartitionKey": "k"}),
+    ):
+        client = botocore.session.Session().create_client(
+            service,
+            region_name=REGION,
+            endpoint_url=guarded.endpoint_url,
+            config=Config(signature_version=UNSIGNED),
+        )
+        with pytest.raises(ClientError, match="AccessDenied|MissingAuthenticationToken"):
+            getattr(client, method)(**arguments)
+
+
+def test_the_bucket_refuses_what_does_not_come_by_tls(guarded: Laptop) -> None:
+    session = botocore.session.Session()
+    session.set_credentials(*user(guarded, "reader"))
+    client: Any = session.create_client("s3", region_name=REGION, endpoint_url=guarded.endpoint_url)
+    assert client.list_objects_v2(Bucket=guarded.stack.bucket)["Contents"]
+
+    def in_the_clear(request: Any, **_: Any) -> None:
+        request.headers.add_header("x-forwarded-proto", "http")
+
+    client.meta.events.register("before-sign.s3", in_the_clear)
+    with pytest.raises(ClientError, match="explicit deny"):
+        client.list_objects_v2(Bucket=guarded.stack.bucket)
+
+
+def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: Laptop) -> None:
+    client = administrator(guarded, "s3")
+    where = {"Bucket": guarded.stack.bucket}
+    block = client.get_public_access_block(**where)["PublicAccessBlockConfiguration"]
+    assert list(block.values()) == [True] * 4
+    assert client.get_bucket_versioning(**where)["Status"] == "Enabled"
+    (rule,) = client.get_bucket_encryption(**where)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
+
+
+def test_every_policy_of_the_page_is_one() -> None:
+    assert set(POLICIES) == {"key", "producer", "reader", "operator", "keeper", "deployer"}
+    for text in POLICIES.values():
+        for statement in json.loads(text)["Statement"]:
+            assert {"Sid", "Effect", "Action", "Resource"} <= set(statement)

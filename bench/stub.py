@@ -85,7 +85,7 @@ def _stack() -> bytes:
     )
     body = (
         "<DescribeStacksResponse><DescribeStacksResult><Stacks><member>"
-        f"<StackStatus>CREATE_COMPLETE</StackStatus><Outputs>{outputs}</Outputs>"
+        f"<StackId>stub</StackId><StackStatus>CREATE_COMPLETE</StackStatus><Outputs>{outputs}</Outputs>"
         "</member></Stacks></DescribeStacksResult></DescribeStacksResponse>"
     ).encode()
     return _STACK_HEAD % len(body) + body

@@ -12,9 +12,10 @@ from orderstream.deploy.deploy import doubts
 from orderstream.deploy.operation import REMOVING, Operation
 from orderstream.deploy.place import AWS, LAPTOP, Place, environment_for, place_of, values_for
 from orderstream.deploy.remains import Remains
-from orderstream.deploy.standing import IN_REVIEW, Standing, ensure_deployable
+from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError, InputError
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import IN_REVIEW, Standing
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:000000000001:stack/orderstream/1"
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from orderstream.deploy.place import Place
-from orderstream.deploy.standing import Standing, standing, validation_reasons
+from orderstream.deploy.standing import validation_reasons
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Standing, standing
 
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 # What holds orders: to lose it is to lose them.

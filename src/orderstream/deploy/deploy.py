@@ -15,10 +15,11 @@ from orderstream.deploy.operation import Operation, Progress
 from orderstream.deploy.packaging import build_all, packaged, template_url
 from orderstream.deploy.place import place_of, values_for
 from orderstream.deploy.remains import Remains, remains
-from orderstream.deploy.standing import Standing, ensure_deployable, standing
+from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import TEMPLATE, Built
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Standing, standing
 
 Tell = Callable[[str], None]
 

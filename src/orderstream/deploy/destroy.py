@@ -16,9 +16,9 @@ from orderstream.deploy.operation import REMOVING, Operation
 from orderstream.deploy.operation import Progress as Events
 from orderstream.deploy.place import place_of
 from orderstream.deploy.remains import TAG
-from orderstream.deploy.standing import standing
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import standing
 
 # AWS takes up to a minute to stop a mapping.
 STOP_SECONDS = 180.0

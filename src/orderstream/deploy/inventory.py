@@ -10,13 +10,13 @@ from decimal import Decimal
 from botocore.exceptions import ClientError
 
 from orderstream.deploy.remains import remains
-from orderstream.deploy.standing import Resource, Standing, resources, standing
+from orderstream.deploy.standing import Resource, resources
 from orderstream.domain.capacity.figures import GB, tiered
 from orderstream.ops import failures
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.prices import figures
 from orderstream.ops.quarantine import quarantined
-from orderstream.ops.stack import Stack
+from orderstream.ops.stack import Stack, Standing, standing
 from orderstream.ops.verify import iterator_age
 
 # (what is read, how many so far)

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from orderstream.deploy.standing import Standing, events_since, standing, validation_reasons
+from orderstream.deploy.standing import events_since, validation_reasons
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Standing, standing
 
 # (what is done, to what)
 Progress = Callable[[str, str], None]

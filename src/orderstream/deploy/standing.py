@@ -1,32 +1,15 @@
-"""How a stack stands with CloudFormation: its status, its resources, and what may be done with it."""
+"""What CloudFormation has of a stack: its resources, its events, and whether it can be deployed to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud, cloud_errors
-
-# What a stack is called in a change set that was never carried out.
-IN_REVIEW = "REVIEW_IN_PROGRESS"
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A stack as CloudFormation describes it."""
-
-    id: str
-    status: str
-    parameters: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_new(self) -> bool:
-        """Whether nothing of it is there yet."""
-        return self.status == IN_REVIEW
+from orderstream.ops.stack import Standing
 
 
 @dataclass(frozen=True)
@@ -37,25 +20,6 @@ class Resource:
     type: str
     physical_id: str
     status: str
-
-
-def standing(cloud: Cloud, stack: str) -> Standing | None:
-    """How the stack called so (or with that id) stands; None where there is none."""
-    with cloud_errors(f"cannot look for stack {stack}"):
-        try:
-            (found,) = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"]
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return None
-            raise
-    if found["StackStatus"] == "DELETE_COMPLETE" and not stack.startswith("arn:"):
-        return None
-    return Standing(
-        found["StackId"],
-        found["StackStatus"],
-        {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
-        {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
-    )
 
 
 def resources(cloud: Cloud, stack_id: str) -> list[Resource]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orderstream.deploy.standing import Standing, standing
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Standing, standing
 
 LOOK_SECONDS = 0.5
 LOOKS_IN_VAIN = 5

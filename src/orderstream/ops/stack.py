@@ -1,8 +1,8 @@
-"""A deployed stack, found by its name: the resources that its outputs name."""
+"""A stack, found by its name: how it stands with CloudFormation, and what its outputs name."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
 
@@ -23,6 +23,25 @@ def consumer_of(event_source_arn: str) -> str:
     return event_source_arn.partition("/consumer/")[2].partition(":")[0]
 
 
+# What a stack is called in a change set that was never carried out.
+IN_REVIEW = "REVIEW_IN_PROGRESS"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A stack as CloudFormation describes it."""
+
+    id: str
+    status: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it is there yet."""
+        return self.status == IN_REVIEW
+
+
 @dataclass(frozen=True)
 class Stack:
     """The names of a stack's resources; `customer_index` is None where the table has none."""
@@ -36,22 +55,35 @@ class Stack:
     mapping_id: str
 
 
+def standing(cloud: Cloud, stack: str) -> Standing | None:
+    """How the stack called so (or with that id) stands; None where there is none."""
+    with cloud_errors(f"cannot look for stack {stack}"):
+        try:
+            (found,) = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+    if found["StackStatus"] == "DELETE_COMPLETE" and not stack.startswith("arn:"):
+        return None
+    return Standing(
+        found["StackId"],
+        found["StackStatus"],
+        {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
+        {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+    )
+
+
 def find_stack(cloud: Cloud, name: str) -> Stack:
     """The stack called `name`. Raises CloudError when there is none, or it is not one of Orderstream."""
-    with cloud_errors(f"cannot look for stack {name}"):
-        try:
-            found = cloud.cloudformation.describe_stacks(StackName=name)["Stacks"]
-        except ClientError as error:
-            if "does not exist" not in str(error):
-                raise
-            found = []
-    if not found:
+    found = standing(cloud, name)
+    if found is None:
         raise CloudError(
             f"there is no stack {name} here",
             hint='for the laptop: orders up, then eval "$(orders env)"; '
             "for AWS: orders deploy, or name another with --stack",
         )
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
+    outputs = found.outputs
     try:
         return Stack(
             name=name,
@@ -64,6 +96,6 @@ def find_stack(cloud: Cloud, name: str) -> Stack:
         )
     except KeyError as missing:
         raise CloudError(
-            f"stack {name} ({found[0]['StackStatus']}) has no output {missing}",
+            f"stack {name} ({found.status}) has no output {missing}",
             hint="is it a stack of Orderstream, and is its deployment complete?",
         ) from None

@@ -13,8 +13,8 @@ from orderstream.show.console import err, out, print_json, problem
 
 if TYPE_CHECKING:
     from orderstream.deploy.deploy import Plan
-    from orderstream.deploy.standing import Standing
     from orderstream.ops.artifact import Built
+    from orderstream.ops.stack import Standing
 
 # In the order in which they are shown: what may hurt last, where it is still on the screen.
 _COLOURS = {"Add": "green", "Import": "cyan", "Modify": "yellow", "Remove": "red"}

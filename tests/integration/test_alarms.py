@@ -19,10 +19,11 @@ from typing import Any
 import pytest
 
 from orderstream.errors import CloudError
-from orderstream.local.alarms.judge import Metric, alarm_of
+from orderstream.local.alarms.judge import alarm_of
 from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
 from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import free_port
+from orderstream.ops.metrics import Metric
 from tests.integration.conftest import awaited
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
@@ -428,3 +429,38 @@ def test_an_alarm_that_the_laptop_cannot_judge_is_told_once(station: Station) ->
             alarm_of(station.cloud.cloudwatch.describe_alarms(AlarmNames=["mine"])["MetricAlarms"][0])
     finally:
         station.cloud.cloudwatch.delete_alarms(AlarmNames=["mine"])
+
+
+def test_an_alarm_on_an_unknown_expression_keeps_no_other_from_being_judged(station: Station) -> None:
+    def on(expression: str) -> Any:
+        metric = {"Namespace": "N", "MetricName": "Told", "Dimensions": []}
+        stat = {"Id": "m", "ReturnData": False, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+        return [stat, {"Id": "e", "Expression": expression, "ReturnData": True}]
+
+    # Alarms are judged in the order of their names. MiniStack takes these only out of a template.
+    alarms = {"mine-1": on("RATE(m)"), "mine-2": on("FILL(m, 7)")}
+    resources = {
+        f"A{number}": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmName": name,
+                "Metrics": metrics,
+                "Threshold": 1,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "EvaluationPeriods": 1,
+            },
+        }
+        for number, (name, metrics) in enumerate(alarms.items())
+    }
+    client = station.cloud.cloudformation
+    client.create_stack(StackName="mine", TemplateBody=json.dumps({"Resources": resources}))
+    client.get_waiter("stack_create_complete").wait(StackName="mine", WaiterConfig={"Delay": 1})
+    try:
+        problems: list[str] = []
+        AlarmWatch(station.cloud, problems.append).judge_all(time.time())
+        (problem,) = problems
+        assert "RATE(m)" in problem and "mine-1" in problem
+        (second,) = station.cloud.cloudwatch.describe_alarms(AlarmNames=["mine-2"])["MetricAlarms"]
+        assert second["StateValue"] == "ALARM"
+    finally:
+        client.delete_stack(StackName="mine")

@@ -33,7 +33,10 @@ def test_an_expression_has_values_where_its_operands_have(text: str, found: Seri
     assert evaluate(text, {"bad": BAD, "all": ALL, "none": {}}, PERIODS) == found
 
 
-@pytest.mark.parametrize("text", ["RATE(bad)", "bad +", "SEARCH('x')", "bad.all"])
+@pytest.mark.parametrize(
+    "text",
+    ["RATE(bad)", "bad +", "SEARCH('x')", "bad.all", "bad % 2", "other", "ANOMALY_DETECTION_BAND(bad)"],
+)
 def test_what_is_not_known_is_named(text: str) -> None:
     with pytest.raises(CloudError, match="do not know the expression"):
         evaluate(text, {"bad": BAD}, PERIODS)

@@ -52,11 +52,11 @@ def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) ->
         tree = ast.parse(text.replace("&&", " and ").replace("||", " or "), mode="eval").body
     except SyntaxError as error:
         raise _unknown(text) from error
-    if isinstance(tree, ast.Call) and _name(tree) == "ANOMALY_DETECTION_BAND":
-        metric, width = tree.args
-        return _band(
-            _series(_value(metric, series, periods), periods), float(ast.literal_eval(width)), periods
-        )
+    match tree:
+        case ast.Call(args=[metric, ast.Constant(value=int() | float() as width)]) if (
+            _name(tree) == "ANOMALY_DETECTION_BAND"
+        ):
+            return _band(_series(_value(metric, series, periods), periods), width, periods)
     found = _series(_value(tree, series, periods), periods)
     return {period: found[period] for period in periods if period in found}
 
@@ -65,13 +65,13 @@ def _value(node: ast.expr, series: Mapping[str, Series], periods: Sequence[int])
     match node:
         case ast.Constant(value=int() | float() as number):
             return float(number)
-        case ast.Name(id=name):
+        case ast.Name(id=name) if name in series:
             return series[name]
-        case ast.BinOp(left=left, op=op, right=right):
-            return _apply(_OPERATORS[type(op)], _value(left, series, periods), _value(right, series, periods))
-        case ast.Compare(left=left, ops=[op], comparators=[right]):
-            return _apply(_OPERATORS[type(op)], _value(left, series, periods), _value(right, series, periods))
-        case ast.BoolOp(op=op, values=[left, right]):
+        case (
+            ast.BinOp(left=left, op=op, right=right)
+            | ast.Compare(left=left, ops=[op], comparators=[right])
+            | ast.BoolOp(op=op, values=[left, right])
+        ) if type(op) in _OPERATORS:
             return _apply(_OPERATORS[type(op)], _value(left, series, periods), _value(right, series, periods))
         case ast.Call(args=[filled, filling]) if _name(node) == "FILL":
             given = _series(_value(filled, series, periods), periods)
@@ -89,9 +89,8 @@ def _value(node: ast.expr, series: Mapping[str, Series], periods: Sequence[int])
 def _apply(of: Callable[[float, float], float], left: Operand, right: Operand) -> Operand:
     if isinstance(left, float) and isinstance(right, float):
         return float(of(left, right))
-    periods = left.keys() if isinstance(left, dict) else set(right)  # type: ignore[arg-type]
     found: Series = {}
-    for period in periods:
+    for period in _series(left if isinstance(left, dict) else right, ()):
         one, other = _at(left, period), _at(right, period)
         if one is not None and other is not None and not (of is operator.truediv and not other):
             found[period] = float(of(one, other))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from orderstream.errors import CloudError
 from orderstream.local.alarms.expression import Band, Series, evaluate
+from orderstream.ops.metrics import MINUTE, Metric
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.type_defs import MetricAlarmTypeDef, MetricStatOutputTypeDef
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricAlarmTypeDef, MetricStatOutputTypeDef
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
@@ -27,23 +28,14 @@ _COMPARED: dict[str, Callable[[float, float], bool]] = {
 
 # How many periods before those that are judged a band learns from.
 HISTORY = 36
-MINUTE = 60
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A metric and a statistic of it, over every `period` seconds."""
-
-    namespace: str
-    name: str
-    dimensions: tuple[tuple[str, str], ...]
-    statistic: str
-    period: int
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """The definition of an alarm: metrics by their ids, the expressions on them, and what is too much."""
+    """The definition of an alarm: metrics by their ids, the expressions on them, and what is too much.
+
+    All of its metrics have the same `period`, in seconds.
+    """
 
     name: str
     state: State
@@ -56,11 +48,7 @@ class Alarm:
     periods: int
     to_alarm: int
     missing: str
-
-    @property
-    def period(self) -> int:
-        """The seconds of one period: all metrics of an alarm have the same."""
-        return next(iter(self.metrics.values())).period
+    period: int
 
     @property
     def seconds(self) -> int:
@@ -72,18 +60,18 @@ def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
     """An alarm as DescribeAlarms has it. Raises CloudError for what the laptop cannot judge."""
     name = given["AlarmName"]
     queries = given.get("Metrics") or []
-    metrics = {query["Id"]: _metric(query["MetricStat"]) for query in queries if "MetricStat" in query}
-    if not queries:
-        dimensions = tuple((each["Name"], each["Value"]) for each in given.get("Dimensions", []))
+    stats = {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
+    if queries:
+        metrics = {id: _metric(stat) for id, stat in stats.items()}
+        periods = [int(stat["Period"]) for stat in stats.values()]
+    else:
         statistic = given.get("ExtendedStatistic") or given["Statistic"]
-        metrics["m"] = Metric(
-            given["Namespace"], given["MetricName"], dimensions, statistic, int(given["Period"])
-        )
-    for metric in metrics.values():
-        if metric.statistic not in _COMBINED or metric.period % MINUTE:
-            raise CloudError(
-                f"the laptop cannot judge {metric.statistic} of {metric.period} s, in alarm {name}"
-            )
+        dimensions = _dimensions(given.get("Dimensions", []))
+        metrics = {"m": Metric(given["Namespace"], given["MetricName"], dimensions, statistic)}
+        periods = [int(given["Period"])]
+    for metric, period in zip(metrics.values(), periods, strict=True):
+        if metric.statistic not in _COMBINED or period % MINUTE:
+            raise CloudError(f"the laptop cannot judge {metric.statistic} of {period} s, in alarm {name}")
     expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
     band = given.get("ThresholdMetricId")
     returned = [query["Id"] for query in queries if query.get("ReturnData", True) and query["Id"] != band]
@@ -99,13 +87,18 @@ def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
         periods=int(given["EvaluationPeriods"]),
         to_alarm=int(given.get("DatapointsToAlarm") or given["EvaluationPeriods"]),
         missing=given.get("TreatMissingData", "missing"),
+        period=periods[0],
     )
 
 
 def _metric(given: MetricStatOutputTypeDef) -> Metric:
     metric = given["Metric"]
-    dimensions = tuple((each["Name"], each["Value"]) for each in metric.get("Dimensions", []))
-    return Metric(metric["Namespace"], metric["MetricName"], dimensions, given["Stat"], int(given["Period"]))
+    dimensions = _dimensions(metric.get("Dimensions", []))
+    return Metric(metric["Namespace"], metric["MetricName"], dimensions, given["Stat"])
+
+
+def _dimensions(given: Iterable[DimensionTypeDef]) -> tuple[tuple[str, str], ...]:
+    return tuple((each["Name"], each["Value"]) for each in given)
 
 
 def judge(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[State, str] | None:
@@ -117,7 +110,8 @@ def judge(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[Sta
     begins = [end - alarm.period * back for back in range(alarm.seconds // alarm.period, 0, -1)]
     judged = begins[-alarm.periods :]
     series = {
-        id: _of_periods(minutes.get(metric, {}), metric, begins) for id, metric in alarm.metrics.items()
+        id: _of_periods(minutes.get(metric, {}), metric.statistic, alarm.period, begins)
+        for id, metric in alarm.metrics.items()
     }
     band = Band({}, {})
     for id, text in alarm.expressions.items():
@@ -152,11 +146,10 @@ def _breaches(alarm: Alarm, value: float, period: int, band: Band) -> bool:
     return _COMPARED[alarm.comparison](value, alarm.threshold)
 
 
-def _of_periods(minutes: Series, metric: Metric, begins: Sequence[int]) -> Series:
-    combined = _COMBINED[metric.statistic]
+def _of_periods(minutes: Series, statistic: str, period: int, begins: Sequence[int]) -> Series:
     found: Series = {}
     for begin in begins:
-        inside = [minutes[at] for at in range(begin, begin + metric.period, MINUTE) if at in minutes]
+        inside = [minutes[at] for at in range(begin, begin + period, MINUTE) if at in minutes]
         if inside:
-            found[begin] = combined(inside)
+            found[begin] = _COMBINED[statistic](inside)
     return found

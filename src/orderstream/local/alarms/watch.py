@@ -11,26 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstream.errors import CloudError
 from orderstream.local.alarms.expression import Series
-from orderstream.local.alarms.judge import MINUTE, Alarm, Metric, State, alarm_of, judge
+from orderstream.local.alarms.judge import Alarm, State, alarm_of, judge
 from orderstream.ops.cloud import Cloud
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
+from orderstream.ops.metrics import MINUTE, Metric, read
 
 EVERY_SECONDS = 5.0
 # Metrics of a minute come a moment after it: the event source sends them every second.
 LAG_SECONDS = 5
 # What is older than this is not asked for again.
 STILL_CHANGES_SECONDS = 600
-_QUERIES_A_CALL = 500
 
 
 class AlarmWatch:
@@ -44,6 +40,8 @@ class AlarmWatch:
         self._on_problem = on_problem
         self._told: set[str] = set()
         self._minutes: dict[Metric, Series] = {}
+        # How many seconds back they are known.
+        self._reach: dict[Metric, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_judging, name="alarms", daemon=True)
         # Clients are made on first use, and that is not safe in several threads at once.
@@ -73,7 +71,12 @@ class AlarmWatch:
         end = int(now - LAG_SECONDS) // MINUTE * MINUTE
         self._fetch(alarms, end)
         for alarm in alarms:
-            verdict = judge(alarm, self._minutes, end)
+            try:
+                verdict = judge(alarm, self._minutes, end)
+            except CloudError as error:
+                # Only this one cannot be judged.
+                self._tell(f"{error.message}, in alarm {alarm.name}")
+                continue
             if verdict and verdict[0] != alarm.state:
                 self._set(alarm.name, *verdict)
 
@@ -97,32 +100,17 @@ class AlarmWatch:
         for alarm in alarms:
             for metric in alarm.metrics.values():
                 wanted[metric] = max(wanted.get(metric, 0), alarm.seconds)
-        for metric in self._minutes.keys() - wanted.keys():
-            del self._minutes[metric]
-        new = {metric: end - seconds for metric, seconds in wanted.items() if metric not in self._minutes}
-        known = {metric: end - STILL_CHANGES_SECONDS for metric in self._minutes}
-        for metrics in (new, known):
-            if metrics:
-                self._ask(metrics, min(metrics.values()), end)
-        for metric, seconds in wanted.items():
-            minutes = self._minutes.setdefault(metric, {})
-            for minute in [minute for minute in minutes if minute < end - seconds]:
-                del minutes[minute]
-
-    def _ask(self, metrics: Iterable[Metric], begin: int, end: int) -> None:
-        by_id = {f"m{number}": metric for number, metric in enumerate(metrics)}
-        queries = [_query(id, metric) for id, metric in by_id.items()]
-        for start in range(0, len(queries), _QUERIES_A_CALL):
-            pages = self._cloud.cloudwatch.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=queries[start : start + _QUERIES_A_CALL],
-                StartTime=datetime.fromtimestamp(begin, UTC),
-                EndTime=datetime.fromtimestamp(end, UTC),
-            )
-            for page in pages:
-                for result in page["MetricDataResults"]:
-                    minutes = self._minutes.setdefault(by_id[result["Id"]], {})
-                    for at, value in zip(result["Timestamps"], result["Values"], strict=True):
-                        minutes[int(at.timestamp())] = value
+        # What is looked at further back than before is as good as new.
+        new = [metric for metric, seconds in wanted.items() if self._reach.get(metric, 0) < seconds]
+        known = [metric for metric in wanted if metric not in new]
+        found = read(self._cloud, new, end - max((wanted[metric] for metric in new), default=0), end)
+        for metric, changed in read(self._cloud, known, end - STILL_CHANGES_SECONDS, end).items():
+            found[metric] = self._minutes[metric] | changed
+        self._minutes = {
+            metric: {minute: value for minute, value in minutes.items() if minute >= end - wanted[metric]}
+            for metric, minutes in found.items()
+        }
+        self._reach = wanted
 
     def _keep_judging(self) -> None:
         while not self._stop.wait(EVERY_SECONDS):
@@ -136,18 +124,3 @@ class AlarmWatch:
         if problem not in self._told and not self._stop.is_set():
             self._told.add(problem)
             self._on_problem(problem)
-
-
-def _query(id: str, metric: Metric) -> MetricDataQueryTypeDef:
-    return {
-        "Id": id,
-        "MetricStat": {
-            "Metric": {
-                "Namespace": metric.namespace,
-                "MetricName": metric.name,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
-            },
-            "Period": MINUTE,
-            "Stat": metric.statistic,
-        },
-    }

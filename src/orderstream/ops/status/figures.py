@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from orderstream.ops.metrics import MINUTE, Metric
 from orderstream.pipeline.telemetry import LATENCY, NAMESPACE
 
-MINUTE = 60
 FIVE_MINUTES = 5 * MINUTE
 # How far back minutes are asked for. What waits longer than that takes a further question.
 WINDOW = 15 * MINUTE
@@ -29,16 +29,6 @@ class Names:
     function: str
     mapping: str
     consumer: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric and the statistic that is wanted of each of its minutes."""
-
-    namespace: str
-    name: str
-    dimensions: tuple[tuple[str, str], ...]
-    stat: str = "Sum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +124,3 @@ def newest(minutes: Minutes, until: int, seconds: int = FIVE_MINUTES) -> float |
 def highest(minutes: Minutes, until: int) -> float | None:
     """The highest of the last five minutes, None if there is none."""
     return max((value for at, value in minutes.items() if until - FIVE_MINUTES <= at < until), default=None)
-
-
-def batches_of(metrics: Sequence[Metric], most: int) -> Iterable[Sequence[Metric]]:
-    """The metrics in as few calls as take `most` each."""
-    return (metrics[start : start + most] for start in range(0, len(metrics), most))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from orderstream.ops.metrics import MINUTE
 from orderstream.ops.status.figures import (
-    MINUTE,
     NOTHING,
     Minutes,
     Pair,

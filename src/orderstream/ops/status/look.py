@@ -6,22 +6,18 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from orderstream.errors import OrderstreamError
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.metrics import MINUTE, Metric, read
 from orderstream.ops.prices import figures as known
 from orderstream.ops.stack import Stack, consumer_of
 from orderstream.ops.status import given_up
 from orderstream.ops.status.figures import (
-    MINUTE,
     WINDOW,
-    Metric,
     Minutes,
     Names,
-    batches_of,
     came,
     metrics_of,
     metrics_of_shard,
@@ -38,11 +34,6 @@ from orderstream.ops.status.health import (
 )
 from orderstream.ops.status.shards import Shards, shards_of
 
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
-
-# AWS takes so many metrics in a call.
-METRICS_A_CALL = 500
 # What changes slowly, or costs by the shard, is asked for again only after so long.
 SECONDS_KEPT = 60.0
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -171,20 +162,9 @@ class Watch:
         self, metrics: Sequence[Metric], now: float, since: float | None = None, period: int = MINUTE
     ) -> dict[Metric, Minutes]:
         """The periods of each metric, from `since` (a window back from now) on."""
-        found: dict[Metric, dict[int, float]] = {metric: {} for metric in metrics}
         begin = int((now - WINDOW if since is None else since) // period) * period
-        for batch in batches_of(metrics, METRICS_A_CALL):
-            pages = self._cloud.cloudwatch.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=[_query(number, metric, period) for number, metric in enumerate(batch)],
-                StartTime=datetime.fromtimestamp(begin, UTC),
-                EndTime=datetime.fromtimestamp(int(now // MINUTE + 1) * MINUTE, UTC),
-            )
-            self.metrics_read += len(batch)
-            for page in pages:
-                for result in page["MetricDataResults"]:
-                    values = found[batch[int(result["Id"].removeprefix("m"))]]
-                    for at, value in zip(result["Timestamps"], result["Values"], strict=True):
-                        values[int(at.timestamp())] = value
+        self.metrics_read += len(metrics)
+        found = read(self._cloud, metrics, begin, int(now // MINUTE + 1) * MINUTE, period)
         return dict(found)
 
 
@@ -206,18 +186,3 @@ def looks(
 
 def _dollars(metrics: float) -> Decimal:
     return known().prices.cloudwatch.metric_read_thousand * Decimal(metrics) / 1000
-
-
-def _query(number: int, metric: Metric, period: int) -> MetricDataQueryTypeDef:
-    return {
-        "Id": f"m{number}",
-        "MetricStat": {
-            "Metric": {
-                "Namespace": metric.namespace,
-                "MetricName": metric.name,
-                "Dimensions": [{"Name": name, "Value": value} for name, value in metric.dimensions],
-            },
-            "Period": period,
-            "Stat": metric.stat,
-        },
-    }

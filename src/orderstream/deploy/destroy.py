@@ -15,7 +15,7 @@ from orderstream.deploy.inventory import Inventory, Table
 from orderstream.deploy.operation import REMOVING, Operation
 from orderstream.deploy.operation import Progress as Events
 from orderstream.deploy.place import place_of
-from orderstream.deploy.remains import TAG
+from orderstream.deploy.remains import TAG, tagged
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import standing
@@ -113,18 +113,12 @@ def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) 
 
 def _mark(cloud: Cloud, found: Inventory) -> None:
     """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
+    known = tagged(cloud, found.stack)
     with cloud_errors(f"cannot put the tag {TAG} on table and bucket"):
         arns = [f"arn:aws:s3:::{one.name}" for one in found.buckets]
         for table in found.tables:
             arns.append(cloud.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"])
-        tagged = {
-            one["ResourceARN"]
-            for page in cloud.tagging.get_paginator("get_resources").paginate(
-                TagFilters=[{"Key": TAG, "Values": [found.stack]}]
-            )
-            for one in page["ResourceTagMappingList"]
-        }
-        if missing := [arn for arn in arns if arn not in tagged]:
+        if missing := [arn for arn in arns if arn not in known]:
             cloud.tagging.tag_resources(ResourceARNList=missing, Tags={TAG: found.stack})
 
 

@@ -93,7 +93,7 @@ class Inventory:
     @property
     def mapping_id(self) -> str:
         """The UUID of what delivers the stream to the function, "" if nothing does."""
-        return next((one.physical_id for one in self.resources if one.type == _MAPPING), "")
+        return _mapping_of(self.resources)
 
     @property
     def monthly_cost(self) -> Decimal:
@@ -107,6 +107,10 @@ class Inventory:
             + backed_up * of_table.recovery_gb_month
             + tiered(objects, of_bucket.stored_gb_month_tiers)
         )
+
+
+def _mapping_of(has: tuple[Resource, ...]) -> str:
+    return next((one.physical_id for one in has if one.type == _MAPPING), "")
 
 
 def take(cloud: Cloud, stack: str, *, code_bucket: str, progress: Progress) -> Inventory:
@@ -184,7 +188,7 @@ def _undrained(
 ) -> Undrained:
     # There are other functions; what delivers orders is one.
     function = next((one.physical_id for one in has if one.logical_id == "ProcessOrders"), "")
-    mapping = next((one.physical_id for one in has if one.type == _MAPPING), "")
+    mapping = _mapping_of(has)
     stack = Stack(name, "", "", None, bucket_name, function, mapping)
     waiting = 0
     for one in quarantined(cloud, stack):

@@ -23,19 +23,24 @@ class Remains:
 
 def remains(cloud: Cloud, stack: str) -> Remains:
     """The tables and buckets that say they are of the stack, whether that is there or not."""
-    with cloud_errors(f"cannot look for what has the tag {TAG}={stack}"):
-        pages = cloud.tagging.get_paginator("get_resources").paginate(
-            TagFilters=[{"Key": TAG, "Values": [stack]}],
-            ResourceTypeFilters=["dynamodb:table", "s3"],
-        )
-        arns = [one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"]]
-        tables = [arn.rpartition(":table/")[2] for arn in arns if ":table/" in arn]
-        buckets = [arn.rpartition(":")[2] for arn in arns if arn.split(":")[2] == "s3"]
+    arns = tagged(cloud, stack)
+    tables = [arn.rpartition(":table/")[2] for arn in arns if ":table/" in arn]
+    buckets = [arn.rpartition(":")[2] for arn in arns if arn.split(":")[2] == "s3"]
     # The index of tags takes a while to hear of what has gone.
     return Remains(
         tuple(sorted(name for name in tables if table_is_there(cloud, name))),
         tuple(sorted(name for name in buckets if bucket_is_there(cloud, name))),
     )
+
+
+def tagged(cloud: Cloud, stack: str) -> list[str]:
+    """The ARNs of tables and buckets that have the stack's name in their tag."""
+    with cloud_errors(f"cannot look for what has the tag {TAG}={stack}"):
+        pages = cloud.tagging.get_paginator("get_resources").paginate(
+            TagFilters=[{"Key": TAG, "Values": [stack]}],
+            ResourceTypeFilters=["dynamodb:table", "s3"],
+        )
+        return [one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"]]
 
 
 def table_is_there(cloud: Cloud, name: str) -> bool:

@@ -12,14 +12,13 @@ import botocore.session
 import msgspec
 from botocore.config import Config
 
-from orderstream.errors import InputError
 from orderstream.pipeline import telemetry
+from orderstream.pipeline.settings import required
 
 # XTS is ISO 4217's code for tests: no sum of any money has a canary in it.
 CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", "XTS"
 POLL_SECONDS = 0.5
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
-_VARIABLES = ("STREAM_NAME", "TABLE_NAME", "STACK_NAME", "LATENCY_OBJECTIVE_SECONDS")
 
 
 class Flight(msgspec.Struct, frozen=True):
@@ -58,10 +57,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def settings(environ: Mapping[str, str]) -> tuple[str, str, str, int]:
     """Stream, table, stack, and the seconds that an order may take. Raises InputError for what is not set."""
-    missing = [name for name in _VARIABLES if not environ.get(name)]
-    if missing:
-        raise InputError(f"environment variables are not set: {', '.join(missing)}")
-    stream, table, stack, objective = (environ[name] for name in _VARIABLES)
+    stream, table, stack, objective = required(
+        environ, "STREAM_NAME", "TABLE_NAME", "STACK_NAME", "LATENCY_OBJECTIVE_SECONDS"
+    )
     return stream, table, stack, int(objective)
 
 

@@ -30,9 +30,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
 
     Raises InputError that names a wrong one.
     """
-    missing = [name for name in ("TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME") if not environ.get(name)]
-    if missing:
-        raise InputError(f"environment variables are not set: {', '.join(missing)}")
+    table, bucket, stack = required(environ, "TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME")
     layout = environ.get("ARCHIVE_LAYOUT", "batch")
     if layout not in LAYOUTS:
         raise InputError(f"ARCHIVE_LAYOUT must be one of {', '.join(LAYOUTS)}, not {layout!r}")
@@ -41,11 +39,19 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     except Refused as refused:
         raise InputError(f"DEFAULT_CURRENCY {refused.message}") from None
     return Settings(
-        table=environ["TABLE_NAME"],
-        bucket=environ["ARCHIVE_BUCKET"],
-        stack=environ["STACK_NAME"],
+        table=table,
+        bucket=bucket,
+        stack=stack,
         layout=layout,
         currency=default,
         memory_mb=int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 1024)),
         objective_seconds=int(environ.get("LATENCY_OBJECTIVE_SECONDS", 30)),
     )
+
+
+def required(environ: Mapping[str, str], *names: str) -> list[str]:
+    """The values of variables that a function cannot do without. Raises InputError that names the missing."""
+    missing = [name for name in names if not environ.get(name)]
+    if missing:
+        raise InputError(f"environment variables are not set: {', '.join(missing)}")
+    return [environ[name] for name in names]

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orderstream.show.console import err, out, print_json, problem
+from orderstream.show.numbers import size
 
 if TYPE_CHECKING:
     from orderstream.deploy.deploy import Plan
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
 
 # In the order in which they are shown: what may hurt last, where it is still on the screen.
 _COLOURS = {"Add": "green", "Import": "cyan", "Modify": "yellow", "Remove": "red"}
-MB = 2**20
 
 
 def artifacts(built: tuple[Built, ...]) -> None:
     """What was built: its hash, and what it lacks."""
     for one in built:
         err.print(
-            f"  {one.name}: sha256 {one.sha256[:16]}, {one.size / MB:,.1f} MB in {one.files:,} files",
+            f"  {one.name}: sha256 {one.sha256[:16]}, {size(one.size)} in {one.files:,} files",
             soft_wrap=True,
         )
         if one.no_bytecode:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orderstream.show.console import err, out, print_json, problem
+from orderstream.show.numbers import dollars, size
 
 if TYPE_CHECKING:
     from orderstream.deploy.destroy import Destroyed
@@ -36,17 +37,17 @@ def inventory(found: Inventory, *, delete_data: bool, as_json: bool) -> None:
         out.print(table)
     fate = "goes" if delete_data else "stays"
     for has in found.tables:
-        _say(f"table {has.name}: {has.items:,} items, {_size(has.size + has.index_size)}; {fate}")
+        _say(f"table {has.name}: {has.items:,} items, {size(has.size + has.index_size)}; {fate}")
     for held in found.buckets:
         lock = f"; Object Lock: {held.lock}" if held.lock else ""
         _say(
             f"bucket {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
-            f" {held.markers:,} delete markers, {_size(held.size)}{lock}; {fate}"
+            f" {held.markers:,} delete markers, {size(held.size)}{lock}; {fate}"
         )
     if found.code:
         _say(
             f"code under s3://{found.code.name}/{found.stack}/: {found.code.versions:,} objects,"
-            f" {_size(found.code.size)}; goes. The bucket serves other stacks too, and stays"
+            f" {size(found.code.size)}; goes. The bucket serves other stacks too, and stays"
         )
     for name in found.logs:
         _say(f"log group {name}, which Lambda made and no stack keeps; {fate}")
@@ -107,14 +108,7 @@ def destroyed(found: Inventory, done: Destroyed, *, delete_data: bool, as_json: 
 
 def _dollars(found: Inventory) -> str:
     cost = found.monthly_cost
-    return "less than a cent" if cost < 0.01 else f"${cost:,.2f}"
-
-
-def _size(size: int) -> str:
-    for unit, power in (("GB", 30), ("MB", 20), ("KB", 10)):
-        if size >= 2**power:
-            return f"{size / 2**power:,.1f} {unit}"
-    return f"{size} bytes"
+    return "less than a cent" if cost < 0.01 else dollars(cost)
 
 
 def _say(text: str) -> None:

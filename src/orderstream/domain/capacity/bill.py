@@ -79,7 +79,7 @@ def bill(
     entries.append(Entry("CloudWatch", "alarms, dashboard", watching))
     if choices.shard_metrics:
         metrics = stream.shards * one.shard_metrics
-        entries.append(Entry("CloudWatch", "shard metrics", metrics * figures.prices.cloudwatch.metric_month))
+        entries.append(Entry("CloudWatch", "shard metrics", metrics * price.metric_month))
     return bill_of(entries)
 
 

@@ -48,7 +48,8 @@ def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Or
     (command,) = [line for line in done.stdout.splitlines() if line.startswith("sam deploy")]
     assert command.endswith(
         "--parameter-overrides ShardCount=13 RetentionHours=72 BatchSize=1000 BatchWindowSeconds=1 "
-        "ParallelizationFactor=1 EnhancedFanOut=false ArchiveLayout=batch CustomerIndex=true"
+        "ParallelizationFactor=1 EnhancedFanOut=false ShardMetrics=true ArchiveLayout=batch "
+        "ArchiveUpkeep=none CustomerIndex=true"
     )
 
 
@@ -82,7 +83,8 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
 
 
 def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
-    wishes = ("--retention", "168", "--no-index", "--layout", "order", "--window", "5", "--mode", "on-demand")
+    wishes = ["--retention", "168", "--no-index", "--layout", "order", "--window", "5", "--mode", "on-demand"]
+    wishes += ("--upkeep", "compact", "--no-shard-metrics")
     found = planned(nowhere, *EXAMPLE, *wishes, "--outage", "2h", "--months", "12", "--headroom", "50")
     assert found["parameters"] == {
         "ShardCount": "0",
@@ -91,7 +93,9 @@ def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
         "BatchWindowSeconds": "5",
         "ParallelizationFactor": found["parameters"]["ParallelizationFactor"],
         "EnhancedFanOut": "false",
+        "ShardMetrics": "false",
         "ArchiveLayout": "order",
+        "ArchiveUpkeep": "compact",
         "CustomerIndex": "false",
     }
     assert found["catch_up"]["outage_seconds"] == 7200

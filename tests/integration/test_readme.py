@@ -125,6 +125,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "docs/capacity.md",
         "docs/chaos.md",
         "docs/design.md",
+        "docs/partition-keys.md",
         "docs/performance.md",
         "docs/watching.md",
     ],

@@ -24,6 +24,7 @@ from orderstream.ops.status.look import SECONDS_KEPT, Watch, looks
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.pipe import environment_of
+from tests.unit.test_partition_keys import shard_of
 
 # The middle of a minute that is over for long: what is put then is in the account like anything else.
 NOW = int(time.time() // 60) * 60 - 600 + 30
@@ -185,3 +186,10 @@ def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: Laptop, order
         "is_read": True,
     }
     assert "the laptop's event source reads by polling" in orders("status", status=None).stdout
+
+
+def test_keys_go_to_the_shard_that_has_their_range(cloud: Cloud) -> None:
+    cloud.kinesis.create_stream(StreamName="keys", ShardCount=4)
+    for number in range(20):
+        put_to = cloud.kinesis.put_record(StreamName="keys", PartitionKey=f"C{number}", Data=b"{}")["ShardId"]
+        assert put_to == f"shardId-{shard_of(f'C{number}', 4):012}"

@@ -1,5 +1,6 @@
 """The formulas of a plan, against examples that were reckoned by hand; the arithmetic stands beside each."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
@@ -226,9 +227,13 @@ def test_the_bill_has_every_service() -> None:
     assert paid(bill, "DynamoDB", "point-in-time") == Decimal("694.12")
     # 22,677,730 × $0.005 a thousand
     assert abs(paid(bill, "S3", "PUT") - Decimal("113.39")) < Decimal("0.02")
-    # 22,677,730 × (1,524 + 400) bytes / 2^30 = 40.635 GB × ($0.50 + 0.15 × $0.03)
-    assert abs(paid(bill, "CloudWatch", "logs") - Decimal("20.50")) < Decimal("0.02")
-    assert paid(bill, "CloudWatch", "metrics") == Decimal("2.10")
+    # 22,677,730 × (1,620 + 400) bytes / 2^30 = 42.663 GB × ($0.50 + 0.15 × $0.03)
+    assert abs(paid(bill, "CloudWatch", "logs") - Decimal("21.52")) < Decimal("0.02")
+    # 9 of the function and 6 of the mapping × $0.30; 2 of each of 13 shards
+    assert paid(bill, "CloudWatch", "metrics") == Decimal("4.50")
+    # 28 × $0.10, 2 × $0.50, $3
+    assert paid(bill, "CloudWatch", "alarms") == Decimal("6.80")
+    assert paid(bill, "CloudWatch", "shard metrics") == Decimal("7.80")
     # 0.6620 at a time × 2,628,000 s × 1 GB × $0.0000133334
     assert abs(paid(bill, "Lambda", "duration") - Decimal("23.20")) < Decimal("0.03")
     assert bill.total == sum(entry.dollars for entry in bill.entries) == sum(bill.services.values())
@@ -255,6 +260,36 @@ def test_large_amounts_cost_less_by_tier() -> None:
     tiers = tuple((begin / 1024 * 1000, each) for begin, each in price.cloudwatch.log_gb_tiers)
     assert tiered(Decimal(60_000), tiers) == 12_500
     assert tiered(Decimal(0), tiers) == 0
+
+
+def test_the_upkeep_of_the_archive_and_what_it_replaced_have_their_price() -> None:
+    plain = shape("shards", demand("2000", "5"), CHOICES, FIGURES)
+    kept = shape("shards", demand("2000", "5"), replace(CHOICES, upkeep="compact"), FIGURES)
+    assert not [one for one in plain.bill.entries if "upkeep" in one.what or "old versions" in one.what]
+    # 31,065 objects an hour × 4.9 ms + 7,200,000 orders × 43 µs + 3 s = 464.8 s × 730 × 2 GB × $0.0000133334
+    assert abs(kept.archive.upkeep_seconds - Decimal("464.8")) < Decimal("0.5")
+    assert abs(paid(kept.bill, "Lambda", "upkeep") - Decimal("9.05")) < Decimal("0.02")
+    # 22,677,730 objects × 2 × $0.0004 a thousand
+    assert abs(paid(kept.bill, "S3", "GET") - Decimal("18.14")) < Decimal("0.02")
+    # A month's archive for 30 of 30.4 days, beside the Parquet instead of the objects.
+    old = plain.archive.gb * 720 / 730 * Decimal("0.023")
+    assert abs(paid(kept.bill, "S3", "old versions, 30 days") - old) < Decimal("0.01")
+    assert paid(kept.bill, "S3", "storage") < paid(plain.bill, "S3", "storage")
+
+
+def test_to_seal_replaces_nothing() -> None:
+    sealed = shape("shards", demand("2000", "5"), replace(CHOICES, upkeep="seal"), FIGURES)
+    assert sealed.archive.old_gb == 0 < sealed.archive.upkeep_seconds
+    assert not [one for one in sealed.bill.entries if "old versions" in one.what]
+
+
+def test_an_upkeep_that_takes_longer_than_it_may_is_a_limit() -> None:
+    choices = replace(CHOICES, upkeep="compact")
+    small = {one.name: one for one in planned("100", "5", choices=choices).quotas}
+    large = {one.name: one for one in planned("100000", "5", choices=choices).quotas}
+    name = "Lambda: time for the upkeep of an hour"
+    assert not small[name].is_exceeded and large[name].is_exceeded
+    assert name not in {one.name for one in planned("100", "5").quotas}
 
 
 def test_a_bill_adds_up_to_the_cent_of_what_is_shown() -> None:

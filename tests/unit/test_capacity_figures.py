@@ -1,6 +1,7 @@
 """What a plan rests on is true elsewhere in this project: in the template, the measurements, the pipeline."""
 
 import json
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +26,7 @@ FIGURES = figures()
 DOCUMENT: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 PARAMETERS: dict[str, dict[str, Any]] = DOCUMENT["Parameters"]
 FUNCTION = DOCUMENT["Resources"]["ProcessOrders"]["Properties"]
+KEEPER = DOCUMENT["Resources"]["KeepArchive"]["Properties"]
 HANDLERS = json.loads((PROJECT / "docs" / "performance.json").read_text())["handlers"]["figures"]
 
 
@@ -75,6 +77,10 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert defaults["BatchWindowSeconds"] == usual.window_seconds
     assert defaults["ArchiveLayout"] == usual.layout
     assert defaults["CustomerIndex"] == str(usual.has_index).lower()
+    assert defaults["EnhancedFanOut"] == str(usual.fan_out).lower()
+    assert defaults["ShardMetrics"] == str(usual.shard_metrics).lower()
+    assert defaults["ArchiveUpkeep"] == usual.upkeep
+    assert defaults["NoncurrentDays"] == FIGURES.measured.upkeep.noncurrent_days
 
 
 def test_the_function_is_reckoned_as_it_is_deployed() -> None:
@@ -83,6 +89,8 @@ def test_the_function_is_reckoned_as_it_is_deployed() -> None:
     assert FUNCTION["Architectures"] == ["arm64"]
     assert threads_for(one.memory_mb) == one.threads
     assert (MEGABYTES_PER_PROCESSOR, STATEMENTS_PER_CALL) == (one.mb_per_processor, one.orders_per_call)
+    upkeep = FIGURES.measured.upkeep
+    assert (KEEPER["MemorySize"], KEEPER["Timeout"]) == (upkeep.memory_mb, upkeep.timeout_seconds)
     assert lanes.MAX_EVENT_BYTES == FIGURES.limits.lambda_.payload_bytes
 
 
@@ -130,6 +138,24 @@ def test_a_record_in_an_event_takes_what_the_plan_reckons() -> None:
     origin = Origin("arn:aws:kinesis:us-east-1:123456789012:stream/OrderStream", "shardId-000000000006", role)
     found = entry(origin, sequence_number="4" * 56, partition_key="C" * one.key, data=b"", arrived_at=1e9)
     assert len(found) == pytest.approx(one.entry, rel=0.02)
+
+
+def test_the_alarms_and_dashboards_that_are_reckoned_are_those_of_the_template() -> None:
+    one = FIGURES.measured.bytes
+    # Those by parameter are not reckoned.
+    made = [found for found in DOCUMENT["Resources"].values() if "Condition" not in found]
+    alarms = [found["Properties"] for found in made if found["Type"] == "AWS::CloudWatch::Alarm"]
+    metrics = 0
+    for alarm in alarms:
+        metrics += len(
+            [query for query in alarm.get("Metrics", [{"MetricStat": {}}]) if "MetricStat" in query]
+        )
+        # A band is two more: its upper and its lower bound.
+        metrics += 2 * ("ThresholdMetricId" in alarm)
+    kinds = Counter(found["Type"] for found in made)
+    assert one.alarm_metrics == metrics
+    assert one.composite_alarms == kinds["AWS::CloudWatch::CompositeAlarm"]
+    assert one.dashboards == kinds["AWS::CloudWatch::Dashboard"]
 
 
 def test_every_figure_has_a_source_and_a_date() -> None:

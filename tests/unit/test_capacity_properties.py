@@ -26,6 +26,8 @@ CHOICES = st.builds(
     has_index=st.booleans(),
     window_seconds=st.integers(0, 300),
     fan_out=st.booleans(),
+    upkeep=st.sampled_from(["none", "seal", "compact"]),
+    shard_metrics=st.booleans(),
     consumers=st.integers(1, 5),
     headroom=st.sampled_from([Decimal(0), Decimal("0.25"), Decimal(1)]),
 )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from orderstream.cli.options import AsJson
-from orderstream.domain.capacity.demand import Choices, Demand, Layout, Mode
+from orderstream.domain.capacity.demand import Choices, Demand, Layout, Mode, Upkeep
 from orderstream.domain.capacity.plan import plan as planning
 from orderstream.domain.capacity.simulation import simulate as simulating
 from orderstream.domain.capacity.traffic import Outage, deployment
@@ -34,6 +34,8 @@ def plan(
     layout: Annotated[Layout, typer.Option(help="An object a batch, or an order.")] = "batch",
     window: Annotated[int, typer.Option(help="Seconds for which a batch is gathered.")] = 1,
     fan_out: Annotated[bool, typer.Option("--fan-out", help="Reckon with enhanced fan-out.")] = False,
+    upkeep: Annotated[Upkeep, typer.Option(help="What is done to the archive every hour.")] = "none",
+    shard_metrics: Annotated[bool, typer.Option(help="Whether each shard has metrics of its own.")] = True,
     consumers: Annotated[int, typer.Option(help="Readers that share the stream, this one included.")] = 1,
     mode: Annotated[Mode | None, typer.Option(help="Of the stream; without it the cheaper one.")] = None,
     headroom: Annotated[int, typer.Option(help="Percent to spare above the peak.")] = 25,
@@ -74,6 +76,8 @@ def plan(
         has_index=index,
         window_seconds=window,
         fan_out=fan_out,
+        upkeep=upkeep,
+        shard_metrics=shard_metrics,
         consumers=consumers,
         outage_hours=Decimal(int(stopped.total_seconds())) / 3600,
         headroom=Decimal(headroom) / 100,

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from orderstream.domain.capacity.demand import Choices, Demand
-from orderstream.domain.capacity.figures import GB, SECONDS_A_MONTH, Figures, tiered
+from orderstream.domain.capacity.figures import GB, HOURS_A_MONTH, SECONDS_A_MONTH, Figures, tiered
 from orderstream.domain.capacity.function import Function, ceiling, tutorial_seconds_of
 from orderstream.domain.capacity.stores import Archive, Table
 from orderstream.domain.capacity.stream import Stream, costs
@@ -64,9 +64,22 @@ def bill(
     seconds = function.average.running * SECONDS_A_MONTH
     entries = [Entry("Kinesis", _mode(stream), stream.dollars)]
     entries += _lambda(batches, seconds, figures)
+    entries += _upkeep(archive, figures)
     entries += _dynamodb(table, demand, choices, figures)
-    entries += _s3(archive.objects, archive.gb * choices.months, choices, figures)
-    entries += _cloudwatch(batches, figures.measured.bytes.log, figures.measured.bytes.metrics, figures)
+    kept = archive.compacted_gb if choices.upkeep == "compact" else archive.gb
+    entries += _s3(archive.objects, kept * choices.months, choices, figures)
+    entries += _old_versions(archive, figures)
+    one = figures.measured.bytes
+    entries += _cloudwatch(batches, one.log, one.metrics + one.mapping_metrics, figures)
+    price = figures.prices.cloudwatch
+    watching = (
+        one.alarm_metrics * price.alarm_metric_month + one.composite_alarms * price.alarm_composite_month
+    )
+    watching += one.dashboards * price.dashboard_month
+    entries.append(Entry("CloudWatch", "alarms, dashboard", watching))
+    if choices.shard_metrics:
+        metrics = stream.shards * one.shard_metrics
+        entries.append(Entry("CloudWatch", "shard metrics", metrics * figures.prices.cloudwatch.metric_month))
     return bill_of(entries)
 
 
@@ -103,6 +116,25 @@ def _lambda(batches: Decimal, seconds: Decimal, figures: Figures) -> list[Entry]
     return [
         Entry("Lambda", "requests", batches * price.request_million / 1_000_000),
         Entry("Lambda", "duration", tiered(gb_seconds, price.gb_second_tiers)),
+    ]
+
+
+def _upkeep(archive: Archive, figures: Figures) -> list[Entry]:
+    one, price = figures.measured.upkeep, figures.prices.lambda_
+    # What is not done when the time is over is done in the next hour, or never.
+    seconds = min(archive.upkeep_seconds, Decimal(one.timeout_seconds)) * HOURS_A_MONTH
+    dollars = seconds * one.memory_mb / 1024 * price.gb_second
+    if archive.upkeep_seconds:
+        dollars += HOURS_A_MONTH * price.request_million / 1_000_000
+    return [Entry("Lambda", "upkeep of the archive", dollars)]
+
+
+def _old_versions(archive: Archive, figures: Figures) -> list[Entry]:
+    # A month's archive went in, was compacted an hour later, and lies there for the noncurrent days.
+    price, days = figures.prices.s3, figures.measured.upkeep.noncurrent_days
+    return [
+        Entry("S3", "GET requests of the upkeep", archive.upkeep_reads * price.get_thousand / 1000),
+        Entry("S3", f"old versions, {days} days", archive.old_gb * price.stored_gb_month_tiers[0][1]),
     ]
 
 

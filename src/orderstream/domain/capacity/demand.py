@@ -11,6 +11,7 @@ from orderstream.errors import InputError
 
 Mode = Literal["shards", "on-demand"]
 Layout = Literal["batch", "order"]
+Upkeep = Literal["none", "seal", "compact"]
 
 # Nobody's forecast goes further; above it some limit that is not written down anywhere is met first.
 MOST_ORDERS_A_SECOND = 100_000_000
@@ -64,6 +65,7 @@ class Choices:
 
     `window_seconds` is the longest that an order waits for its batch, `outage_hours` the stop after which
     catching up is reckoned, `consumers` how many readers share the stream, this function among them,
+    `upkeep` what is done to the archive every hour, `shard_metrics` whether each shard has its own metrics,
     `headroom` the share by which everything is larger than the peak needs, `months` how many months of
     orders lie in table and archive. Raises InputError for what cannot be.
     """
@@ -74,6 +76,8 @@ class Choices:
     has_index: bool = True
     window_seconds: int = 1
     fan_out: bool = False
+    upkeep: Upkeep = "none"
+    shard_metrics: bool = True
     consumers: int = 1
     outage_hours: Decimal = Decimal(1)
     headroom: Decimal = Decimal("0.25")

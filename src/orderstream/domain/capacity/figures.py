@@ -90,6 +90,9 @@ class CloudWatchPrices(_Table, frozen=True):
     log_stored_share: Decimal
     metric_month: Decimal
     metric_read_thousand: Decimal
+    alarm_metric_month: Decimal
+    alarm_composite_month: Decimal
+    dashboard_month: Decimal
 
 
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +192,23 @@ class ByteFigures(_Table, frozen=True):
     log: int
     log_of_lambda: int
     metrics: int
+    mapping_metrics: int
+    shard_metrics: int
+    alarm_metrics: int
+    composite_alarms: int
+    dashboards: int
+
+
+class UpkeepFigures(_Table, frozen=True):
+    """The archive's upkeep: its settings in template.yaml, and what an hour takes. Units are in the names."""
+
+    memory_mb: int
+    timeout_seconds: int
+    noncurrent_days: int
+    start_ms: Decimal
+    seal_object_ms: Decimal
+    compact_object_ms: Decimal
+    compact_order_us: Decimal
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,6 +216,7 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     function: FunctionFigures
     bytes: ByteFigures
+    upkeep: UpkeepFigures
 
 
 class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

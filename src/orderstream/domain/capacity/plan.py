@@ -88,7 +88,9 @@ def parameters(of: Shape, choices: Choices) -> dict[str, str]:
         "BatchWindowSeconds": str(choices.window_seconds),
         "ParallelizationFactor": str(of.function.parallelization_factor),
         "EnhancedFanOut": "true" if choices.fan_out else "false",
+        "ShardMetrics": "true" if choices.shard_metrics else "false",
         "ArchiveLayout": choices.layout,
+        "ArchiveUpkeep": choices.upkeep,
         "CustomerIndex": "true" if choices.has_index else "false",
     }
 

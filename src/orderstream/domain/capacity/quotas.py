@@ -100,6 +100,18 @@ def _rules(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> lis
                 "ArchiveLayout=batch; S3 divides a busy prefix, but answers 503 until it has",
             )
         )
+    if choices.upkeep != "none":
+        rules.append(
+            _Rule(
+                "Lambda: time for the upkeep of an hour",
+                "seconds",
+                Decimal(figures.measured.upkeep.timeout_seconds),
+                lambda one: one.archive.upkeep_seconds_at_peak,
+                None,
+                "a longer BatchWindowSeconds makes fewer objects; else ArchiveUpkeep=none, and orders "
+                "archive compact on a machine",
+            )
+        )
     if of.stream.mode == "shards":
         rules.append(
             _Rule(

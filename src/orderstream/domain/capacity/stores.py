@@ -34,7 +34,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Archive:
-    """The archive of a plan: a month's objects, their GB, and the same as one Parquet file an hour."""
+    """The archive of a plan: a month's objects, their GB, and the same as one Parquet file an hour.
+
+    With upkeep, a round of it is an hour's objects: `upkeep_seconds` on average and `upkeep_seconds_at_peak`,
+    `upkeep_reads` objects read a month. `old_gb` is what of replaced objects lies there at any time.
+    """
 
     layout: Layout
     objects: Decimal
@@ -42,6 +46,10 @@ class Archive:
     gb: Decimal
     compacted_objects: int
     compacted_gb: Decimal
+    upkeep_seconds: Decimal
+    upkeep_seconds_at_peak: Decimal
+    upkeep_reads: Decimal
+    old_gb: Decimal
 
 
 def item_bytes(demand: Demand, figures: Figures) -> int:
@@ -80,12 +88,13 @@ def archive(of: Function, demand: Demand, choices: Choices, figures: Figures) ->
     one = figures.measured.bytes
     orders = demand.rate * SECONDS_A_MONTH
     if choices.layout == "order":
-        objects, size = orders, Decimal(one.line + demand.size)
+        objects, size, objects_at_peak = orders, Decimal(one.line + demand.size), demand.peak
     else:
-        objects = orders / of.average.orders
+        objects, objects_at_peak = orders / of.average.orders, of.peak.batches_per_second
         size = one.archive_object + of.average.orders * (
             one.archive_line + one.archive_per_byte * demand.size
         )
+    kept = Decimal(figures.measured.upkeep.noncurrent_days * 24) / HOURS_A_MONTH
     compacted = orders * (one.compacted_line + one.compacted_per_byte * demand.size)
     return Archive(
         layout=choices.layout,
@@ -94,4 +103,19 @@ def archive(of: Function, demand: Demand, choices: Choices, figures: Figures) ->
         gb=objects * size / GB,
         compacted_objects=HOURS_A_MONTH,
         compacted_gb=compacted / GB,
+        upkeep_seconds=_upkeep_seconds(objects / HOURS_A_MONTH, demand.rate * 3600, choices, figures),
+        upkeep_seconds_at_peak=_upkeep_seconds(objects_at_peak * 3600, demand.peak * 3600, choices, figures),
+        upkeep_reads=objects * {"none": 0, "seal": 1, "compact": 2}[choices.upkeep],
+        old_gb=kept * objects * size / GB if choices.upkeep == "compact" else Decimal(0),
     )
+
+
+def _upkeep_seconds(objects: Decimal, orders: Decimal, choices: Choices, figures: Figures) -> Decimal:
+    """What a round of the upkeep takes for an hour's objects and orders."""
+    one = figures.measured.upkeep
+    if choices.upkeep == "none":
+        return Decimal(0)
+    sealed = one.start_ms / 1000 + objects * one.seal_object_ms / 1000
+    if choices.upkeep == "seal":
+        return sealed
+    return sealed + objects * one.compact_object_ms / 1000 + orders * one.compact_order_us / 1_000_000

@@ -1,4 +1,4 @@
-"""Orders that come in: validated by the function's own rules, put on the stream, answered when Kinesis has them."""
+"""Orders that come in: checked by the function's own rules, and answered when Kinesis has them."""
 
 from __future__ import annotations
 

@@ -35,14 +35,19 @@ MOST_A_PAGE = 100
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 _DESCRIPTION = """
-**202 means that Kinesis has the order**: from there it is stored, or it is in quarantine with its reasons; it is
-never lost. `GET /orders/{order_id}` finds it a moment later.
+**202 means that Kinesis has the order**: from there it is stored, or it is in quarantine with its reasons; it
+is never lost. `GET /orders/{order_id}` finds it a moment later.
 
-A retry is safe with an `order_id` in the order, or with an `Idempotency-Key`, which then is its id: sent again, it is
-the same order. Other content under an id that is taken does not overwrite anything: it is quarantined as a conflict.
+A retry is safe with an `order_id` in the order, or with an `Idempotency-Key`, which then is its id: sent
+again, it is the same order. Other content under an id that is taken overwrites nothing; it is quarantined as a
+conflict.
 
 Amounts are exact. Errors are `application/problem+json` (RFC 9457), with every reason and its path.
 """
+
+
+# What FastAPI calls its answers.
+Responses = dict[int | str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_orders_in(app: FastAPI, shop: Shop) -> None:
-    refused = {
+    refused: Responses = {
         413: schema.problem("Too large"),
         415: schema.problem("Not JSON by its content type"),
         422: schema.problem("Not a valid order; every reason with its path"),
@@ -175,8 +180,8 @@ def _add_orders_in(app: FastAPI, shop: Shop) -> None:
 
 
 def _add_orders_out(app: FastAPI, shop: Shop) -> None:
-    failed = {503: schema.problem("The table or the archive does not answer")}
-    missing = {
+    failed: Responses = {503: schema.problem("The table or the archive does not answer")}
+    missing: Responses = {
         404: schema.problem("There is no such order; it may be on its way, or in quarantine"),
         **failed,
     }

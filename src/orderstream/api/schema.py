@@ -22,7 +22,7 @@ ORDER: dict[str, Any] = {
         "order_id": {
             "type": "string",
             "pattern": "^[!-~]{1,128}$",
-            "description": "What makes a retry safe; without it the Idempotency-Key is the id, else a new one.",
+            "description": "It makes a retry safe. Without it the Idempotency-Key is the id, else a new one.",
         },
         "currency": {"type": "string", "enum": sorted(CURRENCIES), "description": "ISO 4217."},
         "order_date": {"type": "string", "format": "date-time", "description": "RFC 3339, with its zone."},

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -61,6 +62,16 @@ def test_an_order_is_accepted_stored_and_comes_back_byte_for_byte(api: httpx.Cli
     assert (found["OrderAmount"], found["EventID"]) == (Decimal("19.9"), accepted["event_id"])
     raw = api.get(f"/orders/{order_id}/raw")
     assert (raw.content, raw.headers["content-type"]) == (body, "application/octet-stream")
+
+
+def test_an_id_may_have_slashes_and_blanks(api: httpx.Client) -> None:
+    given = order(order_id=f"shop/a b#{new_id()}", customer_id=f"c/{new_id()}")
+    assert api.post("/orders", json=given).status_code == 202
+    path = f"/orders/{quote(given['order_id'], safe='')}"
+    assert awaited(lambda: api.get(path).status_code == 200)
+    assert api.get(f"{path}/raw").json() == given
+    listed = api.get(f"/customers/{quote(given['customer_id'], safe='')}/orders").json()
+    assert [one["OrderID"] for one in listed["orders"]] == [given["order_id"]]
 
 
 def test_an_idempotency_key_is_the_id_of_an_order_without_one(api: httpx.Client) -> None:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import FastAPI, Header, Query, Request
+from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -39,12 +39,16 @@ _DESCRIPTION = """
 is never lost. `GET /orders/{order_id}` finds it a moment later.
 
 A retry is safe with an `order_id` in the order, or with an `Idempotency-Key`, which then is its id: sent
-again, it is the same order. Other content under an id that is taken overwrites nothing; it is quarantined as a
-conflict.
+again, it is the same order. Other content under an id that is taken overwrites nothing; it is quarantined as
+a conflict.
 
 Amounts are exact. Errors are `application/problem+json` (RFC 9457), with every reason and its path.
 """
 
+
+# An id may have slashes in it, which a client writes as %2F: all before /raw or /orders is the id.
+OrderId = Annotated[str, Path(min_length=1, max_length=128, examples=["A-1001"])]
+CustomerId = Annotated[str, Path(min_length=1, max_length=256, examples=["12345"])]
 
 # What FastAPI calls its answers.
 Responses = dict[int | str, dict[str, Any]]
@@ -181,29 +185,31 @@ def _add_orders_in(app: FastAPI, shop: Shop) -> None:
 
 def _add_orders_out(app: FastAPI, shop: Shop) -> None:
     failed: Responses = {503: schema.problem("The table or the archive does not answer")}
+    wrong = schema.problem("A parameter is not as it should be")
     missing: Responses = {
+        422: wrong,
         404: schema.problem("There is no such order; it may be on its way, or in quarantine"),
         **failed,
     }
 
     @app.get(
-        "/orders/{order_id}",
-        summary="An order as it is stored",
-        tags=["orders"],
-        responses={200: schema.answer("The order", schema.STORED), **missing},
-    )
-    def one_order(order_id: str) -> Response:
-        return _json(get_order(shop.cloud, shop.stack, order_id))
-
-    @app.get(
-        "/orders/{order_id}/raw",
+        "/orders/{order_id:path}/raw",
         summary="An order as it was sent, byte for byte",
         tags=["orders"],
         responses={200: schema.answer("Its bytes", {}, "application/octet-stream"), **missing},
     )
-    def raw(order_id: str) -> Response:
+    def raw(order_id: OrderId) -> Response:
         body = raw_order(shop.cloud, shop.stack, order_id)
         return Response(body, media_type="application/octet-stream")
+
+    @app.get(
+        "/orders/{order_id:path}",
+        summary="An order as it is stored",
+        tags=["orders"],
+        responses={200: schema.answer("The order", schema.STORED), **missing},
+    )
+    def one_order(order_id: OrderId) -> Response:
+        return _json(get_order(shop.cloud, shop.stack, order_id))
 
     listed = {
         "type": "object",
@@ -215,17 +221,17 @@ def _add_orders_out(app: FastAPI, shop: Shop) -> None:
     }
 
     @app.get(
-        "/customers/{customer_id}/orders",
+        "/customers/{customer_id:path}/orders",
         summary="A customer's orders, newest first",
         tags=["customers"],
         responses={
             200: schema.answer("A page of them", listed),
-            422: schema.problem("A parameter is not as it should be"),
+            422: wrong,
             **failed,
         },
     )
     def of_customer(
-        customer_id: str,
+        customer_id: CustomerId,
         since: Annotated[
             str | None, Query(description="RFC 3339, a date, or a span back from now: 2h.")
         ] = None,

@@ -21,7 +21,7 @@ ORDER: dict[str, Any] = {
         "amount": _MONEY,
         "order_id": {
             "type": "string",
-            "pattern": "^[!-~]{1,128}$",
+            "pattern": "^[ -~]{1,128}$",
             "description": "It makes a retry safe. Without it the Idempotency-Key is the id, else a new one.",
         },
         "currency": {"type": "string", "enum": sorted(CURRENCIES), "description": "ISO 4217."},

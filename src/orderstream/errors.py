@@ -31,5 +31,13 @@ class CloudError(OrderstreamError):
     exit_code = 3
 
 
+class DeploymentError(CloudError):
+    """A stack cannot be deployed or removed as it is, or CloudFormation or SAM CLI failed at it."""
+
+
+class NotConfirmedError(InputError):
+    """Something that cannot be undone was not confirmed."""
+
+
 class DamagedError(CloudError):
     """An object in the bucket does not hold what was written there."""

@@ -63,7 +63,7 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
     assert running.stderr is not None
     with running.stderr:
         for line in running.stderr:
-            if "event source" in line:
+            if "delivering" in line:
                 break
         os.killpg(running.pid, signal.SIGINT)
         running.stderr.read()

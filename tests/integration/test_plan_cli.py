@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from orderstream.deploy.parameters import declared, ensure_valid, given
+from orderstream.ops.artifact import TEMPLATE
 from tests.integration.conftest import Orders, OrdersHere
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -45,12 +47,21 @@ def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Or
     assert done.stderr == ""
     for part in ("13 shards", "Settings", "A month's bill", "What breaks first", "Shards or on demand"):
         assert part in done.stdout
-    (command,) = [line for line in done.stdout.splitlines() if line.startswith("sam deploy")]
-    assert command.endswith(
-        "--parameter-overrides ShardCount=13 RetentionHours=72 BatchSize=1000 BatchWindowSeconds=1 "
-        "ParallelizationFactor=1 EnhancedFanOut=false ShardMetrics=true ArchiveLayout=batch "
-        "ArchiveUpkeep=none CustomerIndex=true"
-    )
+    (command,) = [line for line in done.stdout.splitlines() if line.startswith("orders deploy ")]
+    values = given(command.removeprefix("orders deploy --parameter ").split(" --parameter "))
+    assert values == {
+        "ShardCount": "13",
+        "RetentionHours": "72",
+        "BatchSize": "1000",
+        "BatchWindowSeconds": "1",
+        "ParallelizationFactor": "1",
+        "EnhancedFanOut": "false",
+        "ShardMetrics": "true",
+        "ArchiveLayout": "batch",
+        "ArchiveUpkeep": "none",
+        "CustomerIndex": "true",
+    }
+    ensure_valid(values, declared(TEMPLATE))
 
 
 def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
@@ -78,7 +89,7 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
         sum(entry["dollars"] for entry in found["shape"]["bill"]["entries"])
     )
     assert found["quotas"][0]["breaks_at"] == pytest.approx(8000, rel=0.001)
-    assert found["deploy"][0].startswith("sam deploy")
+    assert found["deploy"][0].startswith("orders deploy ")
     assert found["simulation"] is None
 
 

@@ -60,10 +60,12 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_command_runs_as_it_stands(reader: Up, checkout: Path) -> None:
+@pytest.mark.parametrize("chapter", ["before", "On AWS"])
+def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: str) -> None:
     preamble, *rest = [text for text in SHELL if text not in ELSEWHERE]
     assert "orders env" in preamble
-    for text in rest:
+    on_aws = README.partition("## On AWS\n")[2]
+    for text in [text for text in rest if (text in on_aws) == (chapter == "On AWS")]:
         # AWS stands for an empty account here, not for the one in which the laptop cloud runs already.
         elsewhere = "export AWS_ACCESS_KEY_ID=000000000002\n" if "sam deploy" in text else ""
         done = shell(reader, checkout, preamble + elsewhere + patiently(text))
@@ -72,6 +74,17 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path) -> None:
             assert "Successfully created/updated stack" in done.stdout
         if "orders raw" in text:
             assert '"amount": "19.90"' in done.stdout
+
+
+def test_a_stack_goes_and_comes_back_as_the_readme_says(reader: Up, checkout: Path) -> None:
+    preamble = SHELL[[text.startswith("export PATH") for text in SHELL].index(True)]
+    (end,) = (text for language, how, text in BLOCKS if (language, how) == ("sh", "end"))
+    done = shell(reader, checkout, preamble + end)
+    assert done.returncode == 0, done.stderr
+    assert "gone: stack orderstream" in done.stdout
+    assert "gone: nothing of orderstream is here any more" in done.stdout
+    # The other tests find it as it was.
+    assert shell(reader, checkout, f"{preamble}orders deploy").returncode == 0
 
 
 def patiently(text: str) -> str:
@@ -124,6 +137,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "docs/archive.md",
         "docs/capacity.md",
         "docs/chaos.md",
+        "docs/deploy.md",
         "docs/design.md",
         "docs/partition-keys.md",
         "docs/performance.md",

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from orderstream import __version__
-from orderstream.cli import archive, audit, failures, laptop, orders, plan, quarantine, sql, status
+from orderstream.cli import archive, audit, deploy, failures, laptop, orders, plan, quarantine, sql, status
 from orderstream.errors import OrderstreamError
 from orderstream.show import console
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 
 app.add_typer(laptop.verbs)
+app.add_typer(deploy.verbs)
 app.add_typer(orders.verbs)
 app.add_typer(status.verbs)
 app.add_typer(audit.verbs)

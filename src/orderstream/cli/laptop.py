@@ -14,7 +14,7 @@ import typer
 
 from orderstream.cli.options import AsJson
 from orderstream.client import OrderProducer
-from orderstream.errors import OrderstreamError
+from orderstream.errors import InputError, OrderstreamError
 from orderstream.ops.samples import samples
 from orderstream.ops.send import Tally
 from orderstream.ops.send import simulate as send_at_rate
@@ -36,21 +36,29 @@ def up(
     port: Annotated[int, typer.Option(help="Port of the laptop cloud.")] = USUAL_PORT,
     state_dir: Annotated[Path | None, typer.Option(help="Keep all data here and go on from it.")] = None,
     simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
+    empty: Annotated[bool, typer.Option("--empty", help="Deploy nothing: orders deploy does it.")] = False,
 ) -> None:
-    """Run the laptop cloud until Ctrl-C: AWS on one port, the stack deployed, orders processed."""
+    """Run the laptop cloud until Ctrl-C: AWS on one port, the stack deployed, orders processed.
+
+    What `orders deploy` and `orders destroy` do to the stack meanwhile is followed at once.
+    """
     from orderstream.local.laptop import Laptop
     from orderstream.local.running import ensure_port, noted, notes_dir, running_clouds
 
+    if simulate and empty:
+        raise InputError("--empty has no stream to send to", hint="orders simulate sends to it later")
     notes = notes_dir()
     ensure_port(port, running_clouds(notes))
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         laptop = stack.enter_context(
-            Laptop(port=port, state_dir=state_dir, progress=console.step, problem=console.problem)
+            Laptop(
+                port=port, state_dir=state_dir, empty=empty, progress=console.step, problem=console.problem
+            )
         )
         stack.enter_context(noted(port, notes))
         if simulate:
             stack.enter_context(_background_traffic(laptop, simulate))
-        show.ready(port, USUAL_PORT)
+        show.ready(port, USUAL_PORT, empty=empty)
         while True:
             laptop.check()
             time.sleep(0.5)

@@ -80,7 +80,7 @@ def run_demo(
         _await_fates(laptop, books)
     seconds = time.monotonic() - begin
     # Stopping it sends the metrics that it still holds.
-    laptop.event_source.stop()
+    laptop.delivery.stop()
     p50, p99 = latency_percentiles(cloud, stack, since=started)
     order = _some_order(cloud, stack)
     return Outcome(

@@ -1,33 +1,38 @@
 """The functions' artifacts: the rooms of this package and the libraries that each needs, and nothing else."""
 
-import compileall
+import hashlib
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
 from orderstream.errors import OrderstreamError
+from orderstream.ops.artifact_check import ensure_fit
+from orderstream.ops.bytecode import compile_all, compile_for
 from orderstream.ops.sdk_data import trim
 
 PROJECT = Path(__file__).resolve().parents[3]
 TEMPLATE = PROJECT / "template.yaml"
 
-# What template.yaml names: Runtime python3.14 on Amazon Linux 2023, arm64.
-LAMBDA_PLATFORM = ("--python-version", "3.14", "--python-platform", "aarch64-manylinux_2_28")
+# What template.yaml names: Runtime python3.14 on Amazon Linux 2023, arm64. It is Lambda's newest Python: when
+# there is a newer one, and every library in the lock files has a wheel for it, this and the template move on.
+LAMBDA_PYTHON = "3.14"
+LAMBDA_PLATFORM = ("--python-version", LAMBDA_PYTHON, "--python-platform", "aarch64-manylinux_2_28")
 
 
 @dataclass(frozen=True)
 class Artifact:
     """What a function is made of.
 
-    `code_uri` is where template.yaml expects it, seen from its own folder; `lock` has its libraries. botocore
-    carries the models of every service of AWS: `calls` are the operations of each that are called.
+    `code_uri` is where template.yaml expects it, seen from its own folder; `entries` the modules that
+    Lambda imports; `lock` has its libraries. botocore carries the models of every service of AWS: `calls`
+    are the operations of each that are called.
     """
 
     code_uri: Path
+    entries: tuple[str, ...]
     lock: Path
     rooms: tuple[str, ...]
     calls: Mapping[str, tuple[str, ...]]
@@ -35,6 +40,7 @@ class Artifact:
 
 PROCESS = Artifact(
     Path("build/function"),
+    ("orderstream.pipeline.handler", "orderstream.pipeline.canary"),
     PROJECT / "requirements-function.lock",
     ("domain", "pipeline"),
     {
@@ -45,6 +51,7 @@ PROCESS = Artifact(
 )
 UPKEEP = Artifact(
     Path("build/upkeep"),
+    ("orderstream.archive.function",),
     PROJECT / "requirements-upkeep.lock",
     ("domain", "pipeline", "client", "ops", "archive"),
     {
@@ -54,10 +61,25 @@ UPKEEP = Artifact(
 )
 
 
-def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> None:
-    """Make an artifact in `target`, anew; for this machine's Python unless `platform` says otherwise.
+@dataclass(frozen=True)
+class Built:
+    """An artifact in a folder: `sha256` (hex) is over paths and contents, `size` in bytes, unpacked.
 
-    Raises OrderstreamError with uv's own words if a library cannot be had.
+    `no_bytecode` says why there is no bytecode in it, "" where there is.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    files: int
+    no_bytecode: str
+
+
+def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> Built:
+    """Make an artifact in `target`, anew, and check it; for this machine unless `platform` says otherwise.
+
+    The same sources and lock file make the same bytes. Raises OrderstreamError with uv's own words if a
+    library cannot be had, or if the artifact could not run.
     """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -70,9 +92,25 @@ def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> N
         else:
             copy.parent.mkdir(exist_ok=True)
             shutil.copy2(source, copy)
-    if not platform:
-        # Checked by content: the files get new times when they are unpacked.
-        compileall.compile_dir(target, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    no_bytecode = ""
+    if platform:
+        no_bytecode = compile_for(LAMBDA_PYTHON, target)
+    else:
+        compile_all(target)
+    for entry in artifact.entries:
+        ensure_fit(target, entry, runs_here=not platform)
+    return measured(artifact.code_uri.name, target, no_bytecode)
+
+
+def measured(name: str, folder: Path, no_bytecode: str = "") -> Built:
+    """The hash and the size of what is in `folder`."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    whole = hashlib.sha256()
+    for path in files:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        whole.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    size = sum(path.stat().st_size for path in files)
+    return Built(name, whole.hexdigest(), size, len(files), no_bytecode)
 
 
 def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]) -> None:
@@ -87,8 +125,12 @@ def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]
         )
     trim(target / "botocore" / "data", artifact.calls)
     shutil.rmtree(target / "bin", ignore_errors=True)
+    (target / ".lock").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
     for one in (PROCESS, UPKEEP):
-        build(one, one.code_uri, LAMBDA_PLATFORM)
+        done = build(one, one.code_uri, LAMBDA_PLATFORM)
+        print(f"{one.code_uri}: {done.files:,} files, {done.size:,} bytes, sha256 {done.sha256}")
+        if done.no_bytecode:
+            print(f"without bytecode, which makes cold starts slower: {done.no_bytecode}", file=sys.stderr)

@@ -117,6 +117,11 @@ class Cloud:
         client: SQSClient = self._client("sqs")
         return client
 
+    @cached_property
+    def tagging(self) -> Any:
+        """The Resource Groups Tagging API."""
+        return self._client("resourcegroupstaggingapi")
+
 
 @contextmanager
 def cloud_errors(doing: str) -> Iterator[None]:

@@ -49,7 +49,7 @@ def find_stack(cloud: Cloud, name: str) -> Stack:
         raise CloudError(
             f"there is no stack {name} here",
             hint='for the laptop: orders up, then eval "$(orders env)"; '
-            "for AWS: sam deploy, or name another with --stack",
+            "for AWS: orders deploy, or name another with --stack",
         )
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
     try:

@@ -168,19 +168,24 @@ def judge(books: Books, span: Span, settled: datetime) -> Report:
 
 def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:
     """What arrived before this was in the function's hands for longer than it needs."""
+    # The age of what it works on: behind an outage, everything younger waits for its turn.
+    return now - GRACE - (iterator_age(cloud, stack.function, now) or timedelta(0))
+
+
+def iterator_age(cloud: Cloud, function: str, now: datetime) -> timedelta | None:
+    """The greatest age of what the function worked on in the last minutes; None if it did nothing then."""
     with cloud_errors("cannot read the iterator age from CloudWatch"):
         points = cloud.cloudwatch.get_metric_statistics(
             Namespace="AWS/Lambda",
             MetricName="IteratorAge",
-            Dimensions=[{"Name": "FunctionName", "Value": stack.function}],
+            Dimensions=[{"Name": "FunctionName", "Value": function}],
             StartTime=now - GRACE,
             EndTime=now,
             Period=60,
             Statistics=["Maximum"],
         )["Datapoints"]
-    # The age of what it works on: behind an outage, everything younger waits for its turn.
-    age = max((point["Maximum"] for point in points), default=0.0)
-    return now - GRACE - timedelta(milliseconds=age)
+    ages = [timedelta(milliseconds=point["Maximum"]) for point in points]
+    return max(ages, default=None)
 
 
 def _bounds(span: Span) -> tuple[str, str]:

@@ -22,7 +22,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from orderstream.errors import OrderstreamError
+from orderstream.errors import NotConfirmedError, OrderstreamError
 
 out = Console()
 err = Console(stderr=True, highlight=False)
@@ -53,6 +53,26 @@ def error(failure: OrderstreamError) -> None:
     err.print(f"[red]error:[/red] {escape(failure.message)}", soft_wrap=True)
     if failure.hint:
         err.print(f"[cyan]hint:[/cyan] {escape(failure.hint)}", soft_wrap=True)
+
+
+def confirm(question: str, *, hint: str) -> None:
+    """Ask on standard error. Raises NotConfirmedError unless the answer is yes."""
+    if _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
+        raise NotConfirmedError("nothing was changed", hint=hint)
+
+
+def type_name(name: str, *, hint: str) -> None:
+    """Have `name` typed. Raises NotConfirmedError if it was not."""
+    if _answer(f"It cannot be undone. Type {name} to go on: ") != name:
+        raise NotConfirmedError(f"{name} was not typed, and nothing was changed", hint=hint)
+
+
+def _answer(question: str) -> str:
+    err.print(escape(question), end="", soft_wrap=True)
+    answer = sys.stdin.readline()
+    if not sys.stdin.isatty():
+        err.print()
+    return answer.strip()
 
 
 def bar(*columns: ProgressColumn) -> Progress:

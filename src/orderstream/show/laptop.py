@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 MOST_DISCREPANCIES = 20
 
 
-def ready(port: int, usual_port: int) -> None:
+def ready(port: int, usual_port: int, *, empty: bool = False) -> None:
     """The laptop cloud runs: what to do with it."""
     which = "" if port == usual_port else f" --port {port}"
     err.print(f"[green]ready[/green] on http://127.0.0.1:{port}; Ctrl-C stops it. In another terminal:")
     err.print(f'  eval "$(orders env{which})"')
+    if empty:
+        err.print("  orders deploy")
     err.print("""  orders send '{"customer_id": "12345", "amount": 250.00}'""")
     err.print("  orders list --customer 12345")
 

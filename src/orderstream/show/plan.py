@@ -70,11 +70,8 @@ def _plain(value: Any) -> Any:
 
 def commands(of: Plan) -> list[str]:
     """What to type: the deployment and, where the table must be warmed, that."""
-    values = " ".join(f"{name}={value}" for name, value in of.parameters.items())
-    found = [
-        "sam deploy --stack-name orderstream --capabilities CAPABILITY_IAM --resolve-s3 "
-        f"--parameter-overrides {values}"
-    ]
+    values = " ".join(f"--parameter {name}={value}" for name, value in of.parameters.items())
+    found = [f"orders deploy {values}"]
     table = of.shape.table
     if table.warm_units:
         warm = f"WriteUnitsPerSecond={table.warm_units}"

@@ -1,0 +1,95 @@
+"""The verbs that put a stack up and take it down: deploy, destroy."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson, Profile, Region, StackName
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.show import console
+from orderstream.show import deploy as show
+from orderstream.show import destroy as show_end
+
+# These verbs import their room when they run: the others need not wait for it.
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="Example: orders deploy --parameter ShardCount=4 --parameter ArchiveUpkeep=compact")
+def deploy(
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE of a parameter of template.yaml; may be given again."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also if stream, table or bucket would be removed or replaced.")
+    ] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Build and check the functions, show what would change, and deploy it: to AWS or the laptop cloud.
+
+    What was not given again keeps its value. What an earlier stack of the name left, table and bucket, is
+    taken over. Run again without changes, it says so.
+    """
+    from orderstream.deploy import deploy as deploying
+    from orderstream.deploy.parameters import given
+
+    cloud = Cloud(region=region, profile=profile)
+    now = None
+    with deploying.planned(cloud, stack, given(parameter or ()), tell=console.step) as plan:
+        show.artifacts(plan.artifacts)
+        show.plan(plan)
+        if plan.change_set and not dry_run:
+            if plan.doubts and not yes:
+                console.confirm("Deploy that all the same?", hint="--yes deploys it without asking")
+            with console.working() as progress:
+                now = deploying.carry_out(cloud, plan, progress=progress)
+    where = show.where(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
+    show.deployed(plan, now, where=where, dry_run=dry_run, as_json=as_json)
+
+
+@verbs.command(epilog="Example: orders destroy --delete-data")
+def destroy(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="The table and the bucket too, with every version.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Do not ask for the stack's name.")] = False,
+    as_json: AsJson = False,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Show everything there is of a stack, and take it down. Table and bucket stay, unless --delete-data.
+
+    It asks for the stack's name first. Interrupted, the same command goes on. Ends with status 1 if something
+    is left that should have gone: Object Lock may hold it.
+    """
+    from orderstream.deploy import destroy as destroying
+
+    cloud = Cloud(region=region, profile=profile)
+    with console.reading() as progress:
+        found = destroying.look(cloud, stack, progress=progress)
+    if dry_run or found.is_empty or not as_json:
+        show_end.inventory(found, delete_data=delete_data, as_json=as_json)
+    if dry_run or found.is_empty:
+        return
+    if not force:
+        console.type_name(stack, hint="--force does not ask; --dry-run changes nothing")
+    with console.working() as events:
+        done = destroying.destroy(
+            cloud,
+            found,
+            delete_data=delete_data,
+            tell=console.step,
+            events=events,
+            progress=lambda what, count: events(what, f"{count:,}"),
+        )
+    show_end.destroyed(found, done, delete_data=delete_data, as_json=as_json)
+    raise typer.Exit(1 if done.left else 0)

@@ -1,0 +1,178 @@
+"""Change sets: what CloudFormation would do, made, read, carried out, and left without a trace."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orderstream.deploy.place import Place
+from orderstream.deploy.standing import Standing, standing, validation_reasons
+from orderstream.errors import DeploymentError
+from orderstream.ops.cloud import Cloud, cloud_errors
+
+_EMPTY = ("didn't contain changes", "No updates are to be performed")
+# What holds orders: to lose it is to lose them.
+KEEPERS = {"AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::S3::Bucket"}
+# CloudFormation says of some properties only that they may need another resource. Of these it is known.
+_IN_PLACE = {"ShardCount", "StreamModeDetails"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to one resource: `action` is Add, Modify, Remove or Import.
+
+    `replacement` is True, False or Conditional in CloudFormation's words, "" where it does not apply;
+    `recreating` the properties on which that rests.
+    """
+
+    action: str
+    logical_id: str
+    type: str
+    replacement: str
+    physical_id: str
+    recreating: tuple[str, ...] = ()
+
+    @property
+    def endangers_orders(self) -> bool:
+        """Whether stream, table or bucket would be removed or made anew, or may be."""
+        if self.type not in KEEPERS:
+            return False
+        doubtful = self.replacement == "Conditional" and not _IN_PLACE.issuperset(self.recreating)
+        return self.action == "Remove" or self.replacement == "True" or doubtful
+
+
+@dataclass(frozen=True)
+class ChangeSet:
+    """A change set that can be carried out; `makes_stack` if there was none before it."""
+
+    id: str
+    stack_id: str
+    makes_stack: bool
+    changes: tuple[Change, ...]
+
+
+def make(
+    cloud: Cloud,
+    stack: str,
+    found: Standing | None,
+    *,
+    template_url: str,
+    parameters: Mapping[str, str],
+    known: Mapping[str, Any],
+    adopt: bool,
+    place: Place,
+) -> ChangeSet | None:
+    """A change set for the stack; None if nothing would change. Raises DeploymentError.
+
+    Parameters that are not given keep the value that the stack has. With `adopt` a new stack takes over
+    resources that are there under the names that the template has for them.
+    """
+    is_new = found is None or found.is_new
+    request: dict[str, Any] = {
+        "StackName": stack,
+        "ChangeSetName": f"orders-deploy-{uuid.uuid4().hex[:12]}",
+        "ChangeSetType": "CREATE" if is_new else "UPDATE",
+        "TemplateURL": template_url,
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "Parameters": _parameters(found, parameters, known),
+        "Description": "made by orders deploy",
+    }
+    if is_new:
+        # A stack that could not be made would stand in the way of the next attempt. Its events remain.
+        request |= {"OnStackFailure": "DELETE", "ImportExistingResources": adopt}
+        # MiniStack's own check of names takes a bucket that is to be adopted for one that is in the way.
+        if adopt and place.is_laptop:
+            request["DisableValidation"] = True
+    with cloud_errors(f"cannot make a change set for stack {stack}"):
+        made = cloud.cloudformation.create_change_set(**request)
+    change_set, reason = _ready(cloud, made["Id"], made["StackId"], is_new, place.poll_seconds)
+    if change_set is None:
+        said = validation_reasons(cloud, made["StackId"])
+        discard(cloud, made["Id"], made["StackId"])
+        if not any(words in reason for words in _EMPTY):
+            raise DeploymentError("\n  ".join([f"CloudFormation refuses the change set: {reason}", *said]))
+    return change_set
+
+
+def _parameters(
+    found: Standing | None, parameters: Mapping[str, str], known: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    there = found.parameters if found and not found.is_new else {}
+    kept = [name for name in known if name in there and name not in parameters]
+    return [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()] + [
+        {"ParameterKey": name, "UsePreviousValue": True} for name in kept
+    ]
+
+
+def _ready(
+    cloud: Cloud, change_set_id: str, stack_id: str, makes_stack: bool, poll_seconds: float
+) -> tuple[ChangeSet | None, str]:
+    """The change set when CloudFormation is ready with it; or None, and why there is none."""
+    where: dict[str, Any] = {"ChangeSetName": change_set_id, "StackName": stack_id}
+    with cloud_errors("cannot read the change set"):
+        while True:
+            answer = cloud.cloudformation.describe_change_set(**where)
+            if answer["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
+                break
+            time.sleep(poll_seconds)
+        if answer["Status"] != "CREATE_COMPLETE":
+            return None, answer.get("StatusReason", answer["Status"])
+        changes = [_change(one) for one in answer["Changes"]]
+        while token := answer.get("NextToken"):
+            answer = cloud.cloudformation.describe_change_set(**where, NextToken=token)
+            changes += [_change(one) for one in answer["Changes"]]
+    return ChangeSet(change_set_id, stack_id, makes_stack, tuple(changes)), ""
+
+
+def _change(one: Any) -> Change:
+    about = one["ResourceChange"]
+    return Change(
+        about["Action"],
+        about["LogicalResourceId"],
+        about["ResourceType"],
+        about.get("Replacement", ""),
+        about.get("PhysicalResourceId", ""),
+        tuple(
+            sorted(
+                {
+                    detail["Target"].get("Name", detail["Target"]["Attribute"])
+                    for detail in about.get("Details", [])
+                    if detail["Target"].get("RequiresRecreation", "Never") != "Never"
+                }
+            )
+        ),
+    )
+
+
+def carry_out(cloud: Cloud, change_set: ChangeSet) -> None:
+    """Begin to do it; `Operation.finish` waits for the end."""
+    with cloud_errors("cannot carry the change set out"):
+        cloud.cloudformation.execute_change_set(ChangeSetName=change_set.id, StackName=change_set.stack_id)
+
+
+def is_available(cloud: Cloud, change_set: ChangeSet) -> bool:
+    """Whether it still waits to be carried out."""
+    with cloud_errors("cannot read the change set"):
+        try:
+            answer = cloud.cloudformation.describe_change_set(
+                ChangeSetName=change_set.id, StackName=change_set.stack_id
+            )
+        except cloud.cloudformation.exceptions.ChangeSetNotFoundException:
+            return False
+    return answer["ExecutionStatus"] == "AVAILABLE"
+
+
+def discard(cloud: Cloud, change_set_id: str, stack_id: str) -> None:
+    """Remove a change set, and the empty stack that came into being with it."""
+    with cloud_errors("cannot remove the change set"):
+        cloud.cloudformation.delete_change_set(ChangeSetName=change_set_id, StackName=stack_id)
+        found = standing(cloud, stack_id)
+        if found is None or not found.is_new:
+            return
+        # Somebody else may be looking at a change set of theirs.
+        left = cloud.cloudformation.list_change_sets(StackName=stack_id)["Summaries"]
+        if not [one for one in left if one["ChangeSetId"] != change_set_id]:
+            cloud.cloudformation.delete_stack(StackName=stack_id)

@@ -1,0 +1,183 @@
+"""A stack taken down in order: delivery stops, the stack goes, and its data if that is wanted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from botocore.exceptions import ClientError
+
+from orderstream.deploy import inventory
+from orderstream.deploy.emptying import Emptied, empty
+from orderstream.deploy.inventory import Inventory, Table
+from orderstream.deploy.operation import REMOVING, Operation
+from orderstream.deploy.operation import Progress as Events
+from orderstream.deploy.place import place_of
+from orderstream.deploy.remains import TAG
+from orderstream.deploy.standing import standing
+from orderstream.errors import DeploymentError
+from orderstream.ops.cloud import Cloud, cloud_errors
+
+# AWS takes up to a minute to stop a mapping.
+STOP_SECONDS = 180.0
+
+
+@dataclass
+class Destroyed:
+    """What went, and what is `left` that should have gone, each in one line."""
+
+    versions: int = 0
+    locked: int = 0
+    locked_until: datetime | None = None
+    left: list[str] = field(default_factory=list)
+    after: Inventory | None = None
+
+
+def code_bucket(cloud: Cloud) -> str:
+    """The bucket to which deployments upload code; "" where nobody has deployed anything yet."""
+    place = place_of(cloud)
+    if place.code_bucket:
+        return place.code_bucket
+    managed = standing(cloud, "aws-sam-cli-managed-default")
+    return managed.outputs.get("SourceBucket", "") if managed else ""
+
+
+def look(cloud: Cloud, stack: str, *, progress: inventory.Progress) -> Inventory:
+    """The inventory of a stack, with the code that was uploaded for it."""
+    return inventory.take(cloud, stack, code_bucket=code_bucket(cloud), progress=progress)
+
+
+def destroy(
+    cloud: Cloud,
+    found: Inventory,
+    *,
+    delete_data: bool,
+    tell: Callable[[str], None],
+    events: Events,
+    progress: inventory.Progress,
+) -> Destroyed:
+    """Take down what `found` says; table and bucket only with `delete_data`. Then look again.
+
+    Broken off anywhere, it goes on when it is done again. Raises DeploymentError if the stack cannot go.
+    """
+    done = Destroyed()
+    if found.standing:
+        _stop_delivery(cloud, found, tell)
+        _mark(cloud, found)
+        tell(f"deleting stack {found.stack}")
+        _delete_stack(cloud, found.standing.id, events)
+    if found.code:
+        tell(f"deleting the code under s3://{found.code.name}/{found.stack}/")
+        _add(done, empty(cloud, found.code.name, prefix=f"{found.stack}/", progress=progress))
+    if delete_data:
+        for one in found.buckets:
+            tell(f"emptying s3://{one.name}")
+            _add(done, empty(cloud, one.name, progress=progress))
+            _delete_bucket(cloud, one.name)
+        for table in found.tables:
+            tell(f"deleting table {table.name}")
+            _delete_table(cloud, table)
+        for name in found.logs:
+            with cloud_errors(f"cannot delete log group {name}"):
+                cloud.logs.delete_log_group(logGroupName=name)
+    tell("looking again")
+    done.after = look(cloud, found.stack, progress=progress)
+    done.left += _left(done.after, delete_data=delete_data)
+    return done
+
+
+def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) -> None:
+    """Let invocations under way end before their function goes."""
+    uuid = found.mapping_id
+    if not uuid:
+        return
+    tell("stopping delivery")
+    deadline = time.monotonic() + STOP_SECONDS
+    with cloud_errors("cannot stop delivery"):
+        try:
+            state = cloud.lambda_.get_event_source_mapping(UUID=uuid)["State"]
+            if state in {"Enabled", "Enabling", "Creating", "Updating"}:
+                cloud.lambda_.update_event_source_mapping(UUID=uuid, Enabled=False)
+            while state != "Disabled" and time.monotonic() < deadline:
+                state = cloud.lambda_.get_event_source_mapping(UUID=uuid)["State"]
+                if state != "Disabled":
+                    time.sleep(place_of(cloud).poll_seconds)
+        except cloud.lambda_.exceptions.ResourceNotFoundException:
+            # An earlier attempt was broken off behind this.
+            return
+    if state != "Disabled":
+        raise DeploymentError(f"delivery does not stop, it is {state}", hint="run the same command again")
+
+
+def _mark(cloud: Cloud, found: Inventory) -> None:
+    """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
+    with cloud_errors(f"cannot put the tag {TAG} on table and bucket"):
+        arns = [f"arn:aws:s3:::{one.name}" for one in found.buckets]
+        for table in found.tables:
+            arns.append(cloud.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"])
+        tagged = {
+            one["ResourceARN"]
+            for page in cloud.tagging.get_paginator("get_resources").paginate(
+                TagFilters=[{"Key": TAG, "Values": [found.stack]}]
+            )
+            for one in page["ResourceTagMappingList"]
+        }
+        if missing := [arn for arn in arns if arn not in tagged]:
+            cloud.tagging.tag_resources(ResourceARNList=missing, Tags={TAG: found.stack})
+
+
+def _delete_stack(cloud: Cloud, stack_id: str, events: Events) -> None:
+    operation = Operation(cloud, stack_id, poll_seconds=place_of(cloud).poll_seconds, progress=events)
+    with cloud_errors("cannot delete the stack"):
+        cloud.cloudformation.delete_stack(StackName=stack_id)
+    operation.finish(REMOVING)
+
+
+def _delete_bucket(cloud: Cloud, name: str) -> None:
+    with cloud_errors(f"cannot delete s3://{name}"):
+        try:
+            cloud.s3.delete_bucket(Bucket=name)
+        except ClientError as error:
+            # The second look says what is in it.
+            if error.response["Error"]["Code"] not in {"BucketNotEmpty", "NoSuchBucket"}:
+                raise
+
+
+def _delete_table(cloud: Cloud, table: Table) -> None:
+    with cloud_errors(f"cannot delete table {table.name}"):
+        try:
+            if table.is_protected:
+                cloud.dynamodb.update_table(TableName=table.name, DeletionProtectionEnabled=False)
+            cloud.dynamodb.delete_table(TableName=table.name)
+        except cloud.dynamodb.exceptions.ResourceNotFoundException:
+            return
+        delay = max(1, round(place_of(cloud).poll_seconds))
+        cloud.dynamodb.get_waiter("table_not_exists").wait(
+            TableName=table.name, WaiterConfig={"Delay": delay, "MaxAttempts": 200}
+        )
+
+
+def _add(done: Destroyed, emptied: Emptied) -> None:
+    done.versions += emptied.removed
+    done.locked += emptied.locked
+    done.locked_until = max(filter(None, (done.locked_until, emptied.until)), default=None)
+    done.left += emptied.problems
+
+
+def _left(after: Inventory, *, delete_data: bool) -> list[str]:
+    """What is there that should have gone."""
+    left = []
+    if after.standing:
+        left.append(f"stack {after.stack}, which is {after.standing.status}")
+    if after.code:
+        left.append(f"{after.code.versions:,} objects under s3://{after.code.name}/{after.stack}/")
+    if delete_data:
+        left += [
+            f"s3://{one.name} with {one.versions:,} versions and {one.markers:,} delete markers"
+            for one in after.buckets
+        ]
+        left += [f"table {one.name} with {one.items:,} items" for one in after.tables]
+        left += [f"log group {name}" for name in after.logs]
+    return left

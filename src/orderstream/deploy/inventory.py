@@ -1,0 +1,220 @@
+"""What there is of a stack: resources, orders, objects, what is not drained, and what it costs to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from botocore.exceptions import ClientError
+
+from orderstream.deploy.remains import remains
+from orderstream.deploy.standing import Resource, Standing, resources, standing
+from orderstream.domain.capacity.figures import GB, tiered
+from orderstream.ops import failures
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.prices import figures
+from orderstream.ops.quarantine import quarantined
+from orderstream.ops.stack import Stack
+from orderstream.ops.verify import iterator_age
+
+# (what is read, how many so far)
+Progress = Callable[[str, int], None]
+
+BEHIND_SECONDS = 60
+_TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
+_FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
+# Their logs may outlive the stack: Lambda makes a log group anew if something is logged when it has gone.
+_FUNCTIONS = ("Canary", "KeepArchive", "ProcessOrders")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: items and bytes as DynamoDB last counted them, which on AWS is within the last six hours."""
+
+    name: str
+    items: int
+    size: int
+    index_size: int
+    is_protected: bool
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket, or what is under a prefix: current objects, all versions with their bytes, delete markers.
+
+    `lock` says what Object Lock does to new objects, "" if nothing.
+    """
+
+    name: str
+    objects: int
+    versions: int
+    markers: int
+    size: int
+    lock: str = ""
+
+
+@dataclass(frozen=True)
+class Undrained:
+    """What has not come to rest: how far behind the function was in the last minutes (None if it had nothing
+    to do), whether it is delivered to, records in quarantine that nobody resubmitted, batches given up.
+    """
+
+    age_seconds: float | None
+    delivery: str
+    quarantined: int
+    given_up: int
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether orders were waiting for longer than it takes to gather a batch."""
+        return (self.age_seconds or 0) > BEHIND_SECONDS
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything of the stack called `stack`; `standing` is None when CloudFormation knows none."""
+
+    stack: str
+    standing: Standing | None
+    resources: tuple[Resource, ...]
+    tables: tuple[Table, ...]
+    buckets: tuple[Bucket, ...]
+    undrained: Undrained | None
+    logs: tuple[str, ...]
+    code: Bucket | None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing at all."""
+        return not (self.standing or self.tables or self.buckets or self.logs or self.code)
+
+    @property
+    def mapping_id(self) -> str:
+        """The UUID of what delivers the stream to the function, "" if nothing does."""
+        return next((one.physical_id for one in self.resources if one.type == _MAPPING), "")
+
+    @property
+    def monthly_cost(self) -> Decimal:
+        """US dollars a month for what table and bucket hold, with nobody using them."""
+        of_table, of_bucket = figures().prices.dynamodb, figures().prices.s3
+        stored = Decimal(sum(one.size + one.index_size for one in self.tables)) / GB
+        backed_up = Decimal(sum(one.size for one in self.tables)) / GB
+        objects = Decimal(sum(one.size for one in self.buckets)) / GB
+        return (
+            stored * of_table.stored_gb_month
+            + backed_up * of_table.recovery_gb_month
+            + tiered(objects, of_bucket.stored_gb_month_tiers)
+        )
+
+
+def take(cloud: Cloud, stack: str, *, code_bucket: str, progress: Progress) -> Inventory:
+    """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown."""
+    found = standing(cloud, stack)
+    has = tuple(resources(cloud, found.id)) if found else ()
+    left = remains(cloud, stack)
+    tables = {one.physical_id for one in has if one.type == _TABLE and one.physical_id} | set(left.tables)
+    names = {one.physical_id for one in has if one.type == _BUCKET and one.physical_id} | set(left.buckets)
+    buckets = tuple(one for one in (bucket(cloud, name, progress=progress) for name in sorted(names)) if one)
+    code = bucket(cloud, code_bucket, prefix=f"{stack}/", progress=progress) if code_bucket else None
+    return Inventory(
+        stack,
+        found,
+        has,
+        tuple(one for one in (_table(cloud, name) for name in sorted(tables)) if one),
+        buckets,
+        _undrained(cloud, stack, has, buckets[0].name, progress) if buckets else None,
+        tuple(_logs(cloud, has)),
+        code if code and code.versions + code.markers else None,
+    )
+
+
+def bucket(cloud: Cloud, name: str, *, prefix: str = "", progress: Progress) -> Bucket | None:
+    """What is in a bucket, or under a prefix of it; None where there is no such bucket."""
+    objects = versions = markers = size = 0
+    with cloud_errors(f"cannot list the versions of s3://{name}/{prefix}"):
+        try:
+            for page in cloud.s3.get_paginator("list_object_versions").paginate(Bucket=name, Prefix=prefix):
+                for one in page.get("Versions", []):
+                    versions += 1
+                    objects += one["IsLatest"]
+                    size += one["Size"]
+                markers += len(page.get("DeleteMarkers", []))
+                progress("versions", versions + markers)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchBucket":
+                raise
+            return None
+    return Bucket(name, objects, versions, markers, size, "" if prefix else _lock(cloud, name))
+
+
+def _lock(cloud: Cloud, name: str) -> str:
+    with cloud_errors(f"cannot read the lock of s3://{name}"):
+        try:
+            found = cloud.s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ObjectLockConfigurationNotFoundError":
+                raise
+            return ""
+    rule = found.get("Rule", {}).get("DefaultRetention", {})
+    if "Days" in rule:
+        return f"{rule['Mode']}, {rule['Days']:,} days"
+    return f"{rule['Mode']}, {rule['Years']:,} years" if "Years" in rule else "by object"
+
+
+def _table(cloud: Cloud, name: str) -> Table | None:
+    with cloud_errors(f"cannot look at table {name}"):
+        try:
+            found = cloud.dynamodb.describe_table(TableName=name)["Table"]
+        except cloud.dynamodb.exceptions.ResourceNotFoundException:
+            return None
+    indexes = found.get("GlobalSecondaryIndexes", [])
+    return Table(
+        name,
+        found.get("ItemCount", 0),
+        found.get("TableSizeBytes", 0),
+        sum(index.get("IndexSizeBytes", 0) for index in indexes),
+        bool(found.get("DeletionProtectionEnabled")),
+    )
+
+
+def _undrained(
+    cloud: Cloud, name: str, has: tuple[Resource, ...], bucket_name: str, progress: Progress
+) -> Undrained:
+    # There are other functions; what delivers orders is one.
+    function = next((one.physical_id for one in has if one.logical_id == "ProcessOrders"), "")
+    mapping = next((one.physical_id for one in has if one.type == _MAPPING), "")
+    stack = Stack(name, "", "", None, bucket_name, function, mapping)
+    waiting = 0
+    for one in quarantined(cloud, stack):
+        waiting += not one.notes
+        progress("quarantined records", waiting)
+    age, delivery = None, "no delivery"
+    if function:
+        age = iterator_age(cloud, function, datetime.now(UTC))
+    if mapping:
+        with cloud_errors(f"cannot read event source mapping {mapping}"):
+            try:
+                delivery = cloud.lambda_.get_event_source_mapping(UUID=mapping)["State"].lower()
+            except cloud.lambda_.exceptions.ResourceNotFoundException:
+                mapping = ""
+    given_up = (
+        failures.looked_at(cloud, stack, everything=False)
+        if mapping
+        else failures.waiting_objects(cloud, stack)
+    )
+    return Undrained(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
+
+
+def _logs(cloud: Cloud, has: tuple[Resource, ...]) -> list[str]:
+    """The log groups of the functions that the stack does not keep itself."""
+    of_stack = {one.physical_id for one in has}
+    functions = {one.physical_id for one in has if one.type == _FUNCTION} | set(_FUNCTIONS)
+    found = []
+    with cloud_errors("cannot look for log groups"):
+        for name in sorted(f"/aws/lambda/{function}" for function in functions):
+            groups = cloud.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+            if name not in of_stack and any(group["logGroupName"] == name for group in groups):
+                found.append(name)
+    return found

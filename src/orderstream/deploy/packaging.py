@@ -1,0 +1,91 @@
+"""Artifacts and template, made ready by SAM CLI: the code lies in a bucket, where the template names it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orderstream.deploy.place import Place, environment_for
+from orderstream.errors import DeploymentError
+from orderstream.ops.artifact import PROCESS, TEMPLATE, UPKEEP, Built, build
+from orderstream.ops.cloud import Cloud, cloud_errors
+
+LINES_OF_SAM = 15
+
+
+def build_all(place: Place, parameters: Mapping[str, str], work_dir: Path) -> tuple[Built, ...]:
+    """Build what a stack with these parameters needs, in `work_dir`, beside a copy of the template.
+
+    Raises OrderstreamError.
+    """
+    # SAM CLI takes CodeUri from the template's own folder.
+    work_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(TEMPLATE, work_dir / TEMPLATE.name)
+    built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform)]
+    upkeep = work_dir / UPKEEP.code_uri
+    if parameters.get("ArchiveUpkeep", "none") != "none":
+        built.append(build(UPKEEP, upkeep, place.platform))
+    else:
+        # Not deployed then; but SAM CLI packs whatever the template names, and DuckDB is large.
+        upkeep.mkdir(parents=True)
+        (upkeep / "README").write_text("Built and deployed only with ArchiveUpkeep=seal or compact.\n")
+    return tuple(built)
+
+
+def packaged(cloud: Cloud, place: Place, stack: str, work_dir: Path) -> dict[str, Any]:
+    """Have SAM CLI upload the artifacts in `work_dir`; returns the template with their places.
+
+    What is there already by its hash is not uploaded again. Raises DeploymentError with SAM CLI's last words.
+    """
+    if place.code_bucket:
+        with cloud_errors("cannot make the bucket for artifacts"):
+            # In the laptop cloud's region, making a bucket that one has already is no error.
+            cloud.s3.create_bucket(Bucket=place.code_bucket)
+        where = ["--s3-bucket", place.code_bucket]
+    else:
+        where = ["--resolve-s3"]
+    out = work_dir / "packaged.json"
+    command = [str(Path(sys.executable).with_name("sam")), "package", *where, "--s3-prefix", stack]
+    command += ["--template-file", TEMPLATE.name, "--use-json", "--output-template-file", out.name]
+    command += ["--no-progressbar"]
+    telling = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": os.fspath(work_dir)}
+    if place.is_laptop:
+        telling["SAM_CLI_POLL_DELAY"] = "1"
+    done = subprocess.run(
+        command,
+        cwd=work_dir,
+        env=environment_for(cloud) | telling,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-LINES_OF_SAM:])
+        raise DeploymentError(
+            f"sam package failed:\n{said}", hint="does `sam validate --lint` like template.yaml?"
+        )
+    template: dict[str, Any] = json.loads(out.read_text())
+    return template
+
+
+def code_bucket_of(template: Mapping[str, Any]) -> str:
+    """The bucket in which the code of a packaged template lies."""
+    uri: str = template["Resources"]["ProcessOrders"]["Properties"]["CodeUri"]
+    return uri.removeprefix("s3://").partition("/")[0]
+
+
+def template_url(cloud: Cloud, stack: str, template: Mapping[str, Any]) -> str:
+    """Put a packaged template beside its code, for it is too large for a request; returns its address."""
+    body = json.dumps(template, sort_keys=True).encode()
+    bucket = code_bucket_of(template)
+    key = f"{stack}/{hashlib.sha256(body).hexdigest()[:32]}.template"
+    with cloud_errors(f"cannot put the template into s3://{bucket}"):
+        cloud.s3.put_object(Bucket=bucket, Key=key, Body=body)
+    return f"{cloud.s3.meta.endpoint_url}/{bucket}/{key}"

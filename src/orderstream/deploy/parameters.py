@@ -1,0 +1,100 @@
+"""The parameters of the template: which there are, and whether a value will do, before anything is built."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from orderstream.errors import InputError
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter as the template declares it; `rules` are its constraints by CloudFormation's names."""
+
+    name: str
+    default: str | None
+    description: str
+    rules: Mapping[str, Any]
+
+    def problem(self, value: str) -> str:
+        """What is wrong with the value, or ""."""
+        rules = self.rules
+        allowed = [str(one) for one in rules.get("AllowedValues", ())]
+        if allowed and value not in allowed:
+            return f"must be one of {', '.join(allowed)}"
+        if rules.get("Type") == "Number":
+            return self._number_problem(value)
+        if "AllowedPattern" in rules and not re.fullmatch(rules["AllowedPattern"], value):
+            return str(rules.get("ConstraintDescription") or f"must match {rules['AllowedPattern']}")
+        if len(value) < int(rules.get("MinLength", 0)):
+            return f"must have {rules['MinLength']} characters or more"
+        if len(value) > int(rules.get("MaxLength", len(value))):
+            return f"must have {rules['MaxLength']} characters or less"
+        return ""
+
+    def _number_problem(self, value: str) -> str:
+        try:
+            number = Decimal(value)
+        except InvalidOperation:
+            return "must be a number"
+        least, most = self.rules.get("MinValue"), self.rules.get("MaxValue")
+        if not number.is_finite() or (least is not None and number < least):
+            return f"must be {least} or more"
+        if most is not None and number > most:
+            return f"must be {most} or less"
+        return ""
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """Reads a template; what CloudFormation's own tags stand for does not matter here."""
+
+
+_Loader.add_multi_constructor("!", lambda loader, tag, node: None)
+
+
+def declared(template: Path) -> dict[str, Parameter]:
+    """The parameters of a template, by name."""
+    document = yaml.load(template.read_text(), _Loader)
+    return {
+        name: Parameter(
+            name,
+            str(rules["Default"]) if "Default" in rules else None,
+            str(rules.get("Description", "")).strip(),
+            rules,
+        )
+        for name, rules in document.get("Parameters", {}).items()
+    }
+
+
+def given(options: Iterable[str]) -> dict[str, str]:
+    """The values in options of the form NAME=VALUE. Raises InputError."""
+    values: dict[str, str] = {}
+    for option in options:
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise InputError(f"{option!r} is not NAME=VALUE", hint="for example: --parameter BatchSize=500")
+        values[name.strip()] = value
+    return values
+
+
+def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> None:
+    """Raise InputError for the first name that the template does not have or value that it does not take."""
+    for name, value in values.items():
+        if name not in known:
+            lower = {one.lower(): one for one in known}
+            close = difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)
+            near = ", ".join(lower[one] for one in close)
+            raise InputError(
+                f"the template has no parameter {name}",
+                hint=f"did you mean {near}?" if near else f"there are {', '.join(known)}",
+            )
+        if problem := known[name].problem(value):
+            raise InputError(f"{name} {problem}, not {value!r}", hint=f"{name}: {known[name].description}")

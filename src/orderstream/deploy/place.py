@@ -1,0 +1,78 @@
+"""What a deployment to the laptop cloud has that one to AWS has not, and the other way round."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from orderstream.errors import InputError
+from orderstream.ops.artifact import LAMBDA_PLATFORM
+from orderstream.ops.cloud import Cloud, cloud_errors
+
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stack is deployed.
+
+    `platform` is what artifacts are built for (nothing: this machine); `forced` are parameters of the
+    template that have one value there, `usual` those that have another default. `code_bucket` takes the
+    artifacts; None is the one that SAM CLI keeps in every region. Progress is looked at every
+    `poll_seconds`.
+    """
+
+    platform: tuple[str, ...]
+    forced: Mapping[str, str]
+    usual: Mapping[str, str]
+    code_bucket: str | None
+    poll_seconds: float
+
+    @property
+    def is_laptop(self) -> bool:
+        """Whether it is the laptop cloud."""
+        return not self.platform
+
+
+AWS = Place(LAMBDA_PLATFORM, {}, {}, None, 3.0)
+# Who reads the stream there is `local/event_source.py`; and nobody else has a bucket of the short name.
+LAPTOP = Place(
+    (), {"EventSource": "false"}, {"ArchiveBucketName": "order-data-archive"}, "deployment-artifacts", 0.2
+)
+
+
+def place_of(cloud: Cloud) -> Place:
+    """The laptop cloud if that is what answers for CloudFormation, else AWS."""
+    with cloud_errors("cannot look for a stack"):
+        host = urlsplit(cloud.cloudformation.meta.endpoint_url).hostname
+    return LAPTOP if host in _LOOPBACK else AWS
+
+
+def values_for(place: Place, given: Mapping[str, str], *, is_new: bool) -> dict[str, str]:
+    """The parameters to deploy with. Raises InputError for one that has another value there."""
+    for name, value in place.forced.items():
+        if given.get(name, value) != value:
+            raise InputError(
+                f"{name} is {value} in the laptop cloud, not {given[name]}",
+                hint="orders up reads the stream itself, by AWS's rules",
+            )
+    return (dict(place.usual) if is_new else {}) | dict(given) | dict(place.forced)
+
+
+def environment_for(cloud: Cloud) -> dict[str, str]:
+    """The variables with which another program speaks to the same cloud as `cloud` does."""
+    environment = dict(os.environ)
+    if cloud.access_key and cloud.secret_key:
+        # Nothing of the user's own may reach a cloud that has keys of its own.
+        environment = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
+        environment["AWS_ACCESS_KEY_ID"] = cloud.access_key
+        environment["AWS_SECRET_ACCESS_KEY"] = cloud.secret_key
+    if cloud.profile:
+        environment["AWS_PROFILE"] = cloud.profile
+    if cloud.region:
+        environment |= {"AWS_REGION": cloud.region, "AWS_DEFAULT_REGION": cloud.region}
+    if cloud.endpoint_url:
+        environment["AWS_ENDPOINT_URL"] = cloud.endpoint_url
+    return environment

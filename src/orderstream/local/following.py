@@ -1,0 +1,168 @@
+"""Delivery that follows its stack: begun when that is deployed, anew when it changes, ended when it goes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from orderstream.deploy.standing import Standing, standing
+from orderstream.errors import CloudError, OrderstreamError
+from orderstream.local.event_source import EventSource
+from orderstream.ops.cloud import Cloud, cloud_errors
+
+LOOK_SECONDS = 0.5
+LOOKS_IN_VAIN = 5
+# What of a mapping changes by itself, or says only that it is not AWS who delivers.
+_VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
+
+
+class Following:
+    """Keeps an event source on the mapping of the stack called `stack`, whatever becomes of that.
+
+    `progress` hears of each beginning and end, `problem` of what went wrong with a stack that is there:
+    what a stack's disappearance breaks is no problem.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack: str,
+        *,
+        checkpoints: Path,
+        progress: Callable[[str], None],
+        problem: Callable[[str], None],
+    ) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._checkpoints = checkpoints
+        self._progress = progress
+        self._problem = problem
+        self._source: EventSource | None = None
+        self._attached_to: Any = None
+        self._said: list[str] = []
+        self._error: BaseException | None = None
+        self._in_vain = 0
+        self._stop = threading.Event()
+        # One look at a time, and none while delivery is ended.
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._keep_looking, name="following the stack", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if error is None:
+            self.check()
+
+    def stop(self) -> None:
+        """End delivery, as the event source does, and follow no longer. May be called again."""
+        self._stop.set()
+        with self._lock:
+            if self._source:
+                self._source.stop()
+            self._tell_problems(self._said)
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def check(self) -> None:
+        """Raise CloudError if an unexpected error has ended it."""
+        if isinstance(self._error, OrderstreamError):
+            raise self._error
+        if self._error is not None:
+            raise CloudError(f"following the stack broke off: {self._error!r}") from self._error
+
+    def _keep_looking(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            try:
+                with self._lock:
+                    if not self._stop.is_set():
+                        self._look()
+            except BaseException as error:
+                self._error = error
+                return
+
+    def _look(self) -> None:
+        # Taken before the look: what was said by then and is no consequence of what is seen, is a problem.
+        said = list(self._said)
+        try:
+            found = standing(self._cloud, self._stack)
+            marks = self._marks(found) if found and _is_settled(found) else None
+        except CloudError as error:
+            # A stack may go between two questions, and MiniStack be busy; whether it has died is somebody
+            # else's question.
+            self._in_vain += 1
+            if self._in_vain == LOOKS_IN_VAIN:
+                self._problem(f"cannot see how stack {self._stack} stands, trying on: {error.message}")
+            return
+        self._in_vain = 0
+        if found is None or found.is_new or found.status.startswith("DELETE"):
+            self._detach()
+            return
+        if marks is not None and marks != self._attached_to:
+            self._attach(found.outputs["EventSourceMapping"], marks)
+        elif self._source:
+            self._tell_problems(said)
+            self._source.check()
+
+    def _marks(self, found: Standing) -> Any:
+        """What delivery depends on. Makes sure that MiniStack does not deliver as well."""
+        mapping_id = found.outputs.get("EventSourceMapping")
+        if mapping_id is None:
+            return None
+        with cloud_errors(f"cannot read event source mapping {mapping_id}"):
+            mapping = dict(self._cloud.lambda_.get_event_source_mapping(UUID=mapping_id))
+            function = self._cloud.lambda_.get_function_configuration(
+                FunctionName=str(mapping["FunctionArn"])
+            )
+        if mapping["State"] != "Disabled":
+            switch_off(self._cloud, mapping_id)
+        settings = {name: value for name, value in mapping.items() if name not in _VOLATILE}
+        return settings, function["CodeSha256"], function.get("Role"), function.get("Timeout")
+
+    def _attach(self, mapping_id: str, marks: Any) -> None:
+        again = self._source is not None
+        if self._source:
+            self._source.stop()
+        self._source = EventSource(
+            self._cloud, mapping_id, checkpoints=self._checkpoints, on_problem=self._said.append
+        )
+        self._source.start()
+        self._attached_to = marks
+        if again:
+            self._progress(f"stack {self._stack} has changed: delivering by what it says now")
+        else:
+            self._progress(f"delivering to stack {self._stack}")
+
+    def _detach(self) -> None:
+        if self._source is None:
+            return
+        self._source.stop()
+        self._source = self._attached_to = None
+        self._said.clear()
+        self._progress(f"stack {self._stack} has gone: nothing is delivered until it is deployed again")
+
+    def _tell_problems(self, said: list[str]) -> None:
+        for line in list(said):
+            self._problem(line)
+            self._said.remove(line)
+
+
+def _is_settled(found: Standing) -> bool:
+    return not found.status.endswith("_IN_PROGRESS")
+
+
+def switch_off(cloud: Cloud, mapping_id: str) -> None:
+    """MiniStack makes the mapping enabled whatever the template says, and would read the stream too."""
+    with cloud_errors("cannot switch MiniStack's own event source off"):
+        cloud.lambda_.update_event_source_mapping(UUID=mapping_id, Enabled=False)
+        state = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)["State"]
+    if state != "Disabled":
+        raise CloudError(f"MiniStack's own event source is {state}, it must be Disabled")

@@ -1,0 +1,46 @@
+"""Bytecode beside the sources of a folder: made by the Python that will run it, alike for like sources."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from orderstream.errors import OrderstreamError
+
+
+def compile_all(folder: Path) -> None:
+    """Compile everything in `folder` for this machine's Python. Raises OrderstreamError with its words."""
+    done = _run([sys.executable], folder)
+    if done.returncode:
+        said = (done.stdout + done.stderr).strip()
+        raise OrderstreamError(f"the function's modules cannot be compiled: {said}")
+
+
+def compile_for(version: str, folder: Path) -> str:
+    """Compile everything in `folder` for Python `version` ("3.14"), which need not be here: uv can fetch it.
+
+    Returns why it could not be done, in one line, or "".
+    """
+    uv = str(Path(sys.executable).with_name("uv"))
+    python = [uv, "run", "--no-project", "--no-config", "--quiet", "--python", version, "--", "python"]
+    # Without a network, say so at once.
+    done = _run(python, folder, {"UV_HTTP_RETRIES": "0"})
+    if done.returncode == 0:
+        return ""
+    said = (done.stderr or done.stdout).strip().splitlines() or [f"status {done.returncode}"]
+    return f"no Python {version} is here or can be fetched: {said[-1].strip().removeprefix('cause: ')}"
+
+
+def _run(
+    python: list[str], folder: Path, more: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    # Not checked against the sources, for those get new times when they are unpacked. A process of its own,
+    # with a fixed seed and without the folder's name: else the bytes would differ from build to build.
+    command = [*python, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
+    return subprocess.run(
+        [*command, "-s", str(folder), str(folder)],
+        env=os.environ | {"PYTHONHASHSEED": "0"} | (more or {}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )

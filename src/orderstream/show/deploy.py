@@ -1,0 +1,112 @@
+"""Deployments and their end, as people and programs see them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from orderstream.show.console import err, out, print_json, problem
+
+if TYPE_CHECKING:
+    from orderstream.deploy.deploy import Plan
+    from orderstream.deploy.standing import Standing
+    from orderstream.ops.artifact import Built
+
+# In the order in which they are shown: what may hurt last, where it is still on the screen.
+_COLOURS = {"Add": "green", "Import": "cyan", "Modify": "yellow", "Remove": "red"}
+MB = 2**20
+
+
+def artifacts(built: tuple[Built, ...]) -> None:
+    """What was built: its hash, and what it lacks."""
+    for one in built:
+        err.print(
+            f"  {one.name}: sha256 {one.sha256[:16]}, {one.size / MB:,.1f} MB in {one.files:,} files",
+            soft_wrap=True,
+        )
+        if one.no_bytecode:
+            err.print(
+                f"  {one.name} has no bytecode, so its cold starts take about a quarter of a second longer:"
+                f" {escape(one.no_bytecode)}",
+                soft_wrap=True,
+            )
+
+
+def plan(planned: Plan) -> None:
+    """The change set, and what about it has to be confirmed."""
+    if not planned.changes:
+        err.print(f"nothing to change: stack {planned.stack} is as this template and code have it")
+        return
+    table = Table("action", "resource", "type", "replacement")
+    for action, colour in _COLOURS.items():
+        for change in planned.changes:
+            if change.action == action:
+                where = change.replacement if change.replacement not in {"", "False"} else ""
+                table.add_row(f"[{colour}]{action}[/{colour}]", change.logical_id, change.type, where)
+    err.print(table)
+    for doubt in planned.doubts:
+        problem(doubt)
+
+
+def deployed(planned: Plan, now: Standing | None, *, where: str, dry_run: bool, as_json: bool) -> None:
+    """What there is after a deployment, and what to do with it; `where` is options that the verbs need."""
+    outputs = now.outputs if now else planned.outputs
+    status = "planned" if dry_run and planned.change_set else "deployed" if now else "unchanged"
+    if as_json:
+        print_json(_document(planned, status, outputs))
+        return
+    if dry_run:
+        err.print("nothing was changed: that was a dry run")
+        return
+    table = Table("output", "value")
+    for name, value in sorted(outputs.items()):
+        table.add_row(name, escape(value))
+    out.print(table)
+    err.print("[green]deployed[/green]; try it:" if now else "it is deployed already; try it:")
+    for command in (
+        f"""orders send '{{"customer_id": "12345", "amount": 250.00}}'{where}""",
+        f"orders list --customer 12345{where}",
+        f"orders verify{where}",
+    ):
+        err.print(f"  {escape(command)}", soft_wrap=True)
+
+
+def where(*, stack: str, usual_stack: str, region: str | None, profile: str | None) -> str:
+    """The options with which other verbs find the same stack."""
+    words = [] if stack == usual_stack else ["--stack", stack]
+    words += ["--region", region] if region else []
+    words += ["--profile", profile] if profile else []
+    return f" {shlex.join(words)}" if words else ""
+
+
+def _document(planned: Plan, status: str, outputs: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "stack": planned.stack,
+        "status": status,
+        "artifacts": [
+            {
+                "name": one.name,
+                "sha256": one.sha256,
+                "bytes": one.size,
+                "files": one.files,
+                "bytecode": not one.no_bytecode,
+            }
+            for one in planned.artifacts
+        ],
+        "changes": [
+            {
+                "action": one.action,
+                "resource": one.logical_id,
+                "type": one.type,
+                "replacement": one.replacement or None,
+                "physical_id": one.physical_id or None,
+            }
+            for one in planned.changes
+        ],
+        "doubts": list(planned.doubts),
+        "outputs": dict(outputs),
+    }

@@ -1,0 +1,293 @@
+"""What is asked of CloudFormation, how its answer is read, and that an attempt leaves no trace."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from orderstream.deploy.changes import Change, ChangeSet, discard, make
+from orderstream.deploy.deploy import doubts
+from orderstream.deploy.operation import REMOVING, Operation
+from orderstream.deploy.place import AWS, LAPTOP, Place, environment_for, place_of, values_for
+from orderstream.deploy.remains import Remains
+from orderstream.deploy.standing import IN_REVIEW, Standing, ensure_deployable
+from orderstream.errors import DeploymentError, InputError
+from orderstream.ops.cloud import Cloud
+
+STACK_ID = "arn:aws:cloudformation:eu-west-1:000000000001:stack/orderstream/1"
+
+
+class Pages:
+    def __init__(self, *pages: dict[str, Any]) -> None:
+        self.pages = pages
+
+    def paginate(self, **request: Any) -> tuple[dict[str, Any], ...]:
+        return self.pages
+
+
+class FakeCloudFormation:
+    """One stack in `status` with change sets; `changes` is what the next one has, `events` what happened."""
+
+    def __init__(self, status: str = "", changes: tuple[dict[str, Any], ...] = ()) -> None:
+        self.status = status
+        self.changes = changes
+        self.reason = "The submitted information didn't contain changes."
+        self.requests: list[dict[str, Any]] = []
+        self.others: list[str] = []
+        self.deleted: list[str] = []
+        self.events: list[dict[str, Any]] = []
+
+    @property
+    def cloudformation(self) -> FakeCloudFormation:
+        return self
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if not self.status:
+            said = f"Stack with id {StackName} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": said}}, "DescribeStacks")
+        return {"Stacks": [{"StackId": STACK_ID, "StackName": "orderstream", "StackStatus": self.status}]}
+
+    def create_change_set(self, **request: Any) -> dict[str, str]:
+        self.requests.append(request)
+        self.status = self.status or IN_REVIEW
+        return {"Id": "change-set", "StackId": STACK_ID}
+
+    def describe_change_set(self, **request: Any) -> dict[str, Any]:
+        if not self.changes:
+            return {"Status": "FAILED", "StatusReason": self.reason}
+        # A page each, as CloudFormation has them when there are many.
+        at = int(request.get("NextToken", 0))
+        more = {"NextToken": str(at + 1)} if at + 1 < len(self.changes) else {}
+        return {"Status": "CREATE_COMPLETE", "Changes": [{"ResourceChange": self.changes[at]}], **more}
+
+    def list_change_sets(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        return {"Summaries": [{"ChangeSetId": name} for name in self.others]}
+
+    def delete_change_set(self, ChangeSetName: str, StackName: str) -> None:  # noqa: N803
+        self.deleted.append(ChangeSetName)
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803
+        self.deleted.append(StackName)
+
+    def get_paginator(self, name: str) -> Pages:
+        if name == "describe_stack_events":
+            return Pages({"StackEvents": self.events[::-1]})
+        assert name == "describe_events"
+        return Pages({"OperationEvents": []})
+
+
+def fake(status: str = "", *changes: dict[str, Any]) -> tuple[FakeCloudFormation, Cloud]:
+    found = FakeCloudFormation(status, changes)
+    return found, cast(Cloud, found)
+
+
+def added(name: str, **more: Any) -> dict[str, Any]:
+    return {"Action": "Add", "LogicalResourceId": name, "ResourceType": "AWS::DynamoDB::Table", **more}
+
+
+def asked(
+    cloud: Cloud, found: Standing | None, *, adopt: bool = False, place: Place = AWS, **parameters: str
+) -> Any:
+    known = dict.fromkeys(("BatchSize", "ShardCount", "New"))
+    return make(
+        cloud,
+        "orderstream",
+        found,
+        template_url="https://there",
+        parameters=parameters,
+        known=known,
+        adopt=adopt,
+        place=place,
+    )
+
+
+def test_what_is_not_given_again_keeps_its_value_where_the_stack_has_one() -> None:
+    cloudformation, cloud = fake("UPDATE_COMPLETE", added("A"))
+    there = Standing(STACK_ID, "UPDATE_COMPLETE", {"BatchSize": "5", "ShardCount": "2", "Old": "x"})
+    asked(cloud, there, BatchSize="9")
+    (request,) = cloudformation.requests
+    assert request["ChangeSetType"] == "UPDATE"
+    assert request["Parameters"] == [
+        {"ParameterKey": "BatchSize", "ParameterValue": "9"},
+        {"ParameterKey": "ShardCount", "UsePreviousValue": True},
+    ]
+
+
+@pytest.mark.parametrize("found", [None, Standing(STACK_ID, IN_REVIEW)])
+def test_a_new_stack_takes_over_what_an_earlier_one_left_and_vanishes_if_it_fails(
+    found: Standing | None,
+) -> None:
+    cloudformation, cloud = fake("", added("A"))
+    asked(cloud, found, adopt=True)
+    (request,) = cloudformation.requests
+    assert request["ChangeSetType"] == "CREATE"
+    assert request["ImportExistingResources"] is True
+    assert request["OnStackFailure"] == "DELETE"
+    assert "DisableValidation" not in request, "on AWS its own checks stay on"
+    asked(cloud, found, adopt=False)
+    assert cloudformation.requests[1]["ImportExistingResources"] is False
+
+
+def test_every_page_of_the_changes_is_read() -> None:
+    _, cloud = fake("", added("A"), added("B"), added("C"))
+    assert [change.logical_id for change in asked(cloud, None).changes] == ["A", "B", "C"]
+
+
+def test_no_changes_are_no_change_set_and_leave_no_trace() -> None:
+    cloudformation, cloud = fake("UPDATE_COMPLETE")
+    assert asked(cloud, Standing(STACK_ID, "UPDATE_COMPLETE")) is None
+    assert cloudformation.deleted == ["change-set"]
+
+
+def test_a_change_set_that_is_refused_is_an_error_with_the_reason_and_leaves_no_trace() -> None:
+    cloudformation, cloud = fake()
+    cloudformation.reason = "Template error: no such attribute"
+    with pytest.raises(DeploymentError, match="no such attribute"):
+        asked(cloud, None)
+    assert cloudformation.deleted == ["change-set", STACK_ID]
+
+
+def test_a_stack_that_others_still_look_at_stays() -> None:
+    cloudformation, cloud = fake(IN_REVIEW)
+    cloudformation.others = ["somebody's"]
+    discard(cloud, "change-set", STACK_ID)
+    assert cloudformation.deleted == ["change-set"]
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "replacement", "recreating", "dangerous"),
+    [
+        ("Add", "AWS::DynamoDB::Table", "", (), False),
+        ("Modify", "AWS::DynamoDB::Table", "False", (), False),
+        ("Modify", "AWS::DynamoDB::Table", "True", ("KeySchema",), True),
+        ("Modify", "AWS::S3::Bucket", "Conditional", ("BucketName",), True),
+        ("Modify", "AWS::Kinesis::Stream", "Conditional", ("Name", "ShardCount"), True),
+        ("Modify", "AWS::Kinesis::Stream", "Conditional", ("ShardCount", "StreamModeDetails"), False),
+        ("Remove", "AWS::S3::Bucket", "", (), True),
+        ("Remove", "AWS::Glue::Table", "", (), False),
+        ("Modify", "AWS::Lambda::EventSourceMapping", "True", ("EventSourceArn",), False),
+    ],
+)
+def test_what_takes_orders_away_is_dangerous(
+    action: str, kind: str, replacement: str, recreating: tuple[str, ...], dangerous: bool
+) -> None:
+    assert Change(action, "X", kind, replacement, "x", recreating).endangers_orders is dangerous
+
+
+def test_only_what_a_stack_of_the_name_left_is_taken_over_unasked() -> None:
+    changes = tuple(
+        Change("Import", name, f"AWS::{kind}", "", name.lower())
+        for name, kind in (
+            ("Orders", "DynamoDB::Table"),
+            ("Archive", "S3::Bucket"),
+            ("Foreign", "S3::Bucket"),
+        )
+    )
+    (doubt,) = doubts(ChangeSet("id", STACK_ID, True, changes), Remains(("orders",), ("archive",)))
+    assert doubt == "Foreign (foreign) is there already, and was not left by a stack of this name"
+
+
+@pytest.mark.parametrize(
+    ("action", "replacement", "said"),
+    [
+        ("Remove", "", "would be removed from the stack"),
+        ("Modify", "True", "would be replaced by an empty one"),
+        ("Modify", "Conditional", "may be replaced by an empty one"),
+    ],
+)
+def test_what_takes_orders_away_has_to_be_confirmed(action: str, replacement: str, said: str) -> None:
+    change = Change(action, "Orders", "AWS::DynamoDB::Table", replacement, "Orders", ("KeySchema",))
+    assert doubts(ChangeSet("id", STACK_ID, False, (change,)), Remains((), ())) == (
+        f"Orders (Orders) {said}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "hint"),
+    [
+        ("UPDATE_IN_PROGRESS", "wait"),
+        ("ROLLBACK_COMPLETE", "orders destroy"),
+        ("DELETE_FAILED", "orders destroy"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+    ],
+)
+def test_a_stack_that_cannot_be_deployed_says_what_to_do(status: str, hint: str) -> None:
+    with pytest.raises(DeploymentError, match=status) as refused:
+        ensure_deployable("orderstream", Standing(STACK_ID, status))
+    assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", IN_REVIEW])
+def test_any_other_can_be(status: str) -> None:
+    ensure_deployable("orderstream", Standing(STACK_ID, status))
+
+
+def event(name: str, status: str, reason: str = "", physical_id: str = "") -> dict[str, Any]:
+    return {
+        "EventId": f"{name}-{status}",
+        "StackId": STACK_ID,
+        "LogicalResourceId": name,
+        "ResourceType": "AWS::Some::Thing",
+        "ResourceStatus": status,
+        "ResourceStatusReason": reason,
+        "PhysicalResourceId": physical_id,
+    }
+
+
+def test_a_failed_operation_tells_the_reasons_of_this_time_and_not_those_that_only_follow() -> None:
+    cloudformation, cloud = fake("UPDATE_ROLLBACK_COMPLETE")
+    cloudformation.events = [event("Orders", "UPDATE_FAILED", "an old reason")]
+    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+    cloudformation.events += [
+        event("ProcessOrders", "UPDATE_FAILED", "the runtime is not known"),
+        event("Archive", "UPDATE_FAILED", "Resource update cancelled"),
+        event("orderstream", "UPDATE_FAILED", "resources failed", STACK_ID),
+    ]
+    with pytest.raises(DeploymentError) as failed:
+        operation.finish("changing")
+    assert failed.value.message.splitlines() == [
+        "changing the stack failed, it is UPDATE_ROLLBACK_COMPLETE now",
+        "  ProcessOrders (AWS::Some::Thing): the runtime is not known",
+    ]
+
+
+def test_a_stack_that_is_gone_is_the_end_of_a_removal_and_the_failure_of_a_deployment() -> None:
+    for status in ("", "DELETE_COMPLETE"):
+        _, cloud = fake(status)
+        operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+        if status:
+            operation.finish(REMOVING)
+            with pytest.raises(DeploymentError, match="making the stack failed"):
+                operation.finish("making")
+
+
+def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
+    keys = {"region": "us-east-1", "access_key": "000000000001", "secret_key": "x"}
+    assert place_of(Cloud("http://127.0.0.1:4566", **keys)) is LAPTOP
+    assert place_of(Cloud("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
+
+
+def test_the_laptops_parameters_are_added_and_who_reads_the_stream_is_not_to_be_chosen() -> None:
+    both = {"EventSource": "false", "ArchiveBucketName": "order-data-archive"}
+    assert values_for(LAPTOP, {}, is_new=True) == both
+    assert values_for(LAPTOP, {}, is_new=False) == {"EventSource": "false"}
+    assert values_for(LAPTOP, {"ArchiveBucketName": "mine"}, is_new=True)["ArchiveBucketName"] == "mine"
+    assert values_for(AWS, {"EventSource": "true"}, is_new=True) == {"EventSource": "true"}
+    with pytest.raises(InputError, match="EventSource"):
+        values_for(LAPTOP, {"EventSource": "true"}, is_new=True)
+
+
+def test_sam_cli_speaks_to_the_same_cloud_with_the_same_keys() -> None:
+    cloud = Cloud("http://127.0.0.1:1", region="eu-west-1", access_key="000000000001", secret_key="x")
+    environment = environment_for(cloud)
+    found = {name: value for name, value in environment.items() if name.startswith("AWS_")}
+    assert found == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "000000000001",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_REGION": "eu-west-1",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    assert environment_for(Cloud(profile="shop"))["AWS_PROFILE"] == "shop"

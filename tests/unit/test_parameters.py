@@ -1,0 +1,74 @@
+"""A parameter that the template does not have, or a value that it does not take, is refused with a hint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orderstream.deploy.parameters import Parameter, declared, ensure_valid, given
+from orderstream.errors import InputError
+from orderstream.ops.artifact import TEMPLATE
+
+KNOWN = declared(TEMPLATE)
+
+
+def refusal(**values: str) -> InputError:
+    with pytest.raises(InputError) as refused:
+        ensure_valid(values, KNOWN)
+    return refused.value
+
+
+def one(**rules: Any) -> dict[str, Parameter]:
+    return {"Name": Parameter("Name", None, "what it is", rules)}
+
+
+def test_the_templates_own_defaults_are_valid() -> None:
+    ensure_valid({name: found.default for name, found in KNOWN.items() if found.default is not None}, KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("BatchSiz", "BatchSize"), ("shardcount", "ShardCount"), ("Upkeep", "ArchiveUpkeep")]
+)
+def test_an_unknown_name_is_refused_with_those_that_are_close(name: str, near: str) -> None:
+    refused = refusal(**{name: "1"})
+    assert refused.message == f"the template has no parameter {name}"
+    assert near in refused.hint
+
+
+def test_a_name_that_is_like_none_is_refused_with_all_there_are() -> None:
+    assert all(name in refusal(xyz="1").hint for name in KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("BatchSize", "0", "must be 1 or more"),
+        ("BatchSize", "10001", "must be 10000 or less"),
+        ("BatchSize", "many", "must be a number"),
+        ("BatchSize", "NaN", "must be"),
+        ("LogRetentionDays", "31", "must be one of 1, 3, 5"),
+        ("CustomerIndex", "yes", "must be one of true, false"),
+        ("DefaultCurrency", "EURO", "must match [A-Z]{3}"),
+        ("InfrequentAccessDays", "7", "must be 0, or 30 or more"),
+    ],
+)
+def test_a_value_that_the_template_does_not_take_is_refused(name: str, value: str, problem: str) -> None:
+    refused = refusal(**{name: value})
+    assert problem in refused.message and name in refused.message
+    assert KNOWN[name].description in refused.hint
+
+
+def test_a_text_is_held_to_its_length() -> None:
+    known = one(Type="String", MinLength=2, MaxLength=3)
+    ensure_valid({"Name": "ab"}, known)
+    for value in ("a", "abcd"):
+        with pytest.raises(InputError, match="characters"):
+            ensure_valid({"Name": value}, known)
+
+
+def test_options_are_names_and_values_of_which_the_last_counts() -> None:
+    assert given(["A=1", "B=x=y", "A=2", "C="]) == {"A": "2", "B": "x=y", "C": ""}
+    for option in ("A", "=1"):
+        with pytest.raises(InputError, match="NAME=VALUE"):
+            given([option])

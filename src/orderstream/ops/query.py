@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from orderstream.domain.decode import decode
 from orderstream.domain.values import utc_text
@@ -33,6 +33,13 @@ def get_order(cloud: Cloud, stack: Stack, order_id: str) -> Item:
     return item
 
 
+class Page(NamedTuple):
+    """A customer's orders, newest first; `next` is where the next page begins, None after the last order."""
+
+    orders: list[Item]
+    next: Item | None
+
+
 def list_orders(
     cloud: Cloud,
     stack: Stack,
@@ -43,6 +50,29 @@ def list_orders(
     limit: int,
 ) -> Iterator[Item]:
     """A customer's orders, newest first, from `since` (included) to `until` (not), at most `limit`."""
+    begin: Item | None = None
+    while True:
+        page = page_of_orders(
+            cloud, stack, customer_id, since=since, until=until, limit=min(limit, 1000), begin=begin
+        )
+        yield from page.orders
+        limit -= len(page.orders)
+        if not limit or page.next is None:
+            return
+        begin = page.next
+
+
+def page_of_orders(
+    cloud: Cloud,
+    stack: Stack,
+    customer_id: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+    begin: Item | None = None,
+) -> Page:
+    """A page of them, from `begin` on: the `next` of the page before (OrderID and OrderDate)."""
     if stack.customer_index is None:
         raise CloudError(
             f"the table of stack {stack.name} has no index by customer",
@@ -52,7 +82,6 @@ def list_orders(
     # latest text stands for "no bound".
     first = utc_text(since) if since else "0"
     last = utc_text(until) if until else "9"
-    found = 0
     request: dict[str, Any] = {
         "TableName": stack.table,
         "IndexName": stack.customer_index,
@@ -64,20 +93,16 @@ def list_orders(
         },
         "ScanIndexForward": False,
     }
-    while True:
-        with cloud_errors(f"cannot list the orders of customer {customer_id}"):
-            page = cloud.dynamodb.query(**request, Limit=min(limit - found + 1, 1000))
-        for attributes in page["Items"]:
-            item: Item = plain_value({"M": attributes})
-            if until and item["OrderDate"] == last:
-                continue
-            if found == limit:
-                return
-            found += 1
-            yield item
-        if "LastEvaluatedKey" not in page or found == limit:
-            return
-        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+    if begin:
+        key = {"OrderID": begin["OrderID"], "OrderDate": begin["OrderDate"], "CustomerID": customer_id}
+        request["ExclusiveStartKey"] = {name: attribute_value(value) for name, value in key.items()}
+    with cloud_errors(f"cannot list the orders of customer {customer_id}"):
+        page = cloud.dynamodb.query(**request, Limit=limit)
+    orders: list[Item] = [plain_value({"M": attributes}) for attributes in page["Items"]]
+    more = page.get("LastEvaluatedKey")
+    # BETWEEN has its last value in it.
+    kept = [order for order in orders if not (until and order["OrderDate"] == last)]
+    return Page(kept, plain_value({"M": more}) if more else None)
 
 
 def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:

@@ -1,0 +1,99 @@
+"""Orders that come in: checked by the function's own rules, and answered when Kinesis has them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from orderstream.api.problems import ProblemError, document, not_an_order, try_again
+from orderstream.client import NotSentError, OrderProducer, Receipt
+from orderstream.client.orders import customer_key, identified, new_order_id
+from orderstream.domain.checks import Reason
+from orderstream.domain.decode import decode
+from orderstream.domain.order import order_id_rule
+from orderstream.domain.values import Refused
+from orderstream.errors import InputError
+
+MOST_ORDERS = 500
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_log = logging.getLogger(__name__)
+
+
+async def accept(producer: OrderProducer, body: bytes, idempotency_key: str | None = None) -> dict[str, Any]:
+    """Put one order on the stream; the answer when Kinesis has it.
+
+    Its id is its order_id, else the key, else a new one; the rest goes as it came, byte for byte. Raises
+    ProblemError: 422 with every reason, 503 when the stream did not take it.
+    """
+    found = decode(body)
+    if found.order is None:
+        raise not_an_order(found.reasons)
+    order_id = found.order.order_id or _id_of(idempotency_key)
+    if idempotency_key is not None and order_id != idempotency_key:
+        message = "is not the Idempotency-Key: one of both is enough"
+        raise not_an_order([Reason("$.order_id", "differs", message)])
+    try:
+        # What was compressed goes on as text: an id is to be written into it.
+        data, _, customer_id = identified(found.json or body, lambda: order_id)
+        key = customer_key(customer_id)
+        # It waits while the buffer is full, and that must not hold up the other requests.
+        sent = await run_in_threadpool(producer.send_bytes, data, partition_key=key)
+        receipt = await asyncio.wrap_future(sent)
+    except InputError as error:
+        raise not_an_order([Reason("$", "not_sendable", error.message)]) from None
+    except NotSentError as error:
+        # Sent again with this id it is still one order, even if Kinesis had it all the same.
+        _log.warning("order %s was not accepted: %s", order_id, error.reason)
+        raise try_again("the stream does not take the order now; send it again") from None
+    return _accepted(order_id, receipt)
+
+
+def _id_of(idempotency_key: str | None) -> str:
+    if idempotency_key is None:
+        return new_order_id()
+    try:
+        return order_id_rule(idempotency_key)
+    except Refused as refused:
+        reason = Reason("Idempotency-Key", refused.code, refused.message)
+        raise not_an_order([reason]) from None
+
+
+def _accepted(order_id: str, receipt: Receipt) -> dict[str, Any]:
+    return {
+        "status": 202,
+        "order_id": order_id,
+        "event_id": f"{receipt.shard_id}:{receipt.sequence_number}",
+        "location": f"/orders/{order_id}",
+    }
+
+
+async def accept_all(producer: OrderProducer, body: bytes) -> list[dict[str, Any]]:
+    """Put each order of a JSON array on the stream; one answer for each, in their order.
+
+    Raises ProblemError for what is no array of 1 to 500.
+    """
+    try:
+        orders = _LIST.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = Reason("$", "not_an_array", f"must be a JSON array of orders ({error})")
+        raise not_an_order([reason]) from None
+    if not 1 <= len(orders) <= MOST_ORDERS:
+        reason = Reason("$", "wrong_number", f"must be 1 to {MOST_ORDERS} orders, not {len(orders)}")
+        raise not_an_order([reason])
+    return await _each(producer, [bytes(order) for order in orders])
+
+
+async def _each(producer: OrderProducer, orders: Sequence[bytes]) -> list[dict[str, Any]]:
+    async def result(order: bytes) -> dict[str, Any]:
+        try:
+            return await accept(producer, order)
+        except ProblemError as problem:
+            return document(problem)
+
+    return list(await asyncio.gather(*map(result, orders)))

@@ -1,0 +1,296 @@
+"""The application: what can be asked for, and what comes back."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import FastAPI, Header, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from orderstream import __version__
+from orderstream.api import problems, schema
+from orderstream.api.accept import MOST_ORDERS, accept, accept_all
+from orderstream.api.problems import ProblemError
+from orderstream.client import OrderProducer
+from orderstream.domain.checks import Reason
+from orderstream.domain.order import MAX_BYTES
+from orderstream.errors import InputError, OrderstreamError
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.query import get_order, page_of_orders, raw_order
+from orderstream.ops.stack import Stack
+from orderstream.ops.times import moment
+
+# What Lambda takes in one request, less what API Gateway puts around it.
+MOST_BYTES = 4_500_000
+MOST_A_PAGE = 100
+
+_JSON = msgspec.json.Encoder(decimal_format="number")
+_DESCRIPTION = """
+**202 means that Kinesis has the order**: from there it is stored, or it is in quarantine with its reasons; it
+is never lost. `GET /orders/{order_id}` finds it a moment later.
+
+A retry is safe with an `order_id` in the order, or with an `Idempotency-Key`, which then is its id: sent
+again, it is the same order. Other content under an id that is taken overwrites nothing; it is quarantined as
+a conflict.
+
+Amounts are exact. Errors are `application/problem+json` (RFC 9457), with every reason and its path.
+"""
+
+
+# An id may have slashes in it, which a client writes as %2F: all before /raw or /orders is the id.
+OrderId = Annotated[str, Path(min_length=1, max_length=128, examples=["A-1001"])]
+CustomerId = Annotated[str, Path(min_length=1, max_length=256, examples=["12345"])]
+
+# What FastAPI calls its answers.
+Responses = dict[int | str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What the application stands on. `degraded` says what is wrong, in a word each; nothing is all well."""
+
+    producer: OrderProducer
+    cloud: Cloud
+    stack: Stack
+    degraded: Callable[[], list[str]]
+
+
+def make_app(shop: Shop) -> FastAPI:
+    """The application on these services. It closes the producer when it ends."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        shop.producer.close()
+
+    app = FastAPI(
+        title="Orderstream",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=life,
+        redoc_url=None,
+    )
+    _add_errors(app)
+    _add_orders_in(app, shop)
+    _add_orders_out(app, shop)
+
+    @app.get("/health", summary="Liveness, and what is degraded", tags=["health"], responses={200: _HEALTH})
+    def health() -> Response:
+        degraded = shop.degraded()
+        return _json({"status": "degraded" if degraded else "ok", "degraded": degraded})
+
+    return app
+
+
+_HEALTH = schema.answer(
+    "It lives. `degraded` has the alarms that are on",
+    {
+        "type": "object",
+        "required": ["status", "degraded"],
+        "properties": {
+            "status": {"enum": ["ok", "degraded"]},
+            "degraded": {"type": "array", "items": {"type": "string"}},
+        },
+        "example": {"status": "ok", "degraded": []},
+    },
+)
+
+
+def _add_errors(app: FastAPI) -> None:
+    @app.exception_handler(ProblemError)
+    async def of_ours(_: Request, error: ProblemError) -> Response:
+        return problems.response(error)
+
+    @app.exception_handler(OrderstreamError)
+    async def of_the_project(_: Request, error: OrderstreamError) -> Response:
+        return problems.response(problems.problem_of(error))
+
+    @app.exception_handler(HTTPException)
+    async def of_http(_: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers) if error.headers else None
+        return problems.response(ProblemError(error.status_code, str(error.detail), headers=headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def of_parameters(_: Request, error: RequestValidationError) -> Response:
+        reasons = [
+            Reason(".".join(map(str, one["loc"])), one["type"], str(one["msg"])) for one in error.errors()
+        ]
+        return problems.response(ProblemError(422, "a parameter is not as it should be", errors=reasons))
+
+
+def _add_orders_in(app: FastAPI, shop: Shop) -> None:
+    refused: Responses = {
+        413: schema.problem("Too large"),
+        415: schema.problem("Not JSON by its content type"),
+        422: schema.problem("Not a valid order; every reason with its path"),
+        503: schema.problem("The stream does not take it now: send it again, after Retry-After"),
+    }
+
+    @app.post(
+        "/orders",
+        status_code=202,
+        summary="Send an order",
+        tags=["orders"],
+        openapi_extra=schema.body(schema.ORDER),
+        responses={202: schema.answer("Kinesis has it", schema.ACCEPTED), **refused},
+    )
+    async def post_order(
+        request: Request,
+        idempotency_key: Annotated[
+            str | None, Header(description="The id of the order, where it has none.")
+        ] = None,
+    ) -> Response:
+        found = await accept(shop.producer, await _body(request, MAX_BYTES), idempotency_key)
+        return _json(found, 202, {"Location": found["location"]})
+
+    results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
+    many = {"type": "array", "items": schema.ORDER, "minItems": 1, "maxItems": MOST_ORDERS}
+    answered = {
+        "type": "object",
+        "required": ["accepted", "refused", "results"],
+        "properties": {
+            "accepted": {"type": "integer"},
+            "refused": {"type": "integer"},
+            "results": results,
+        },
+    }
+
+    @app.post(
+        "/orders/batch",
+        status_code=202,
+        summary=f"Send up to {MOST_ORDERS} orders",
+        tags=["orders"],
+        openapi_extra=schema.body(many),
+        responses={
+            202: schema.answer("Kinesis has all of them", answered),
+            207: schema.answer("Some were refused: each has its own answer, in the order sent", answered),
+            **{status: refused[status] for status in (413, 415, 422)},
+        },
+    )
+    async def post_orders(request: Request) -> Response:
+        found = await accept_all(shop.producer, await _body(request, MOST_BYTES))
+        accepted = sum(one["status"] == 202 for one in found)
+        said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
+        return _json(said, 202 if accepted == len(found) else 207)
+
+
+def _add_orders_out(app: FastAPI, shop: Shop) -> None:
+    failed: Responses = {503: schema.problem("The table or the archive does not answer")}
+    wrong = schema.problem("A parameter is not as it should be")
+    missing: Responses = {
+        422: wrong,
+        404: schema.problem("There is no such order; it may be on its way, or in quarantine"),
+        **failed,
+    }
+
+    @app.get(
+        "/orders/{order_id:path}/raw",
+        summary="An order as it was sent, byte for byte",
+        tags=["orders"],
+        responses={200: schema.answer("Its bytes", {}, "application/octet-stream"), **missing},
+    )
+    def raw(order_id: OrderId) -> Response:
+        body = raw_order(shop.cloud, shop.stack, order_id)
+        return Response(body, media_type="application/octet-stream")
+
+    @app.get(
+        "/orders/{order_id:path}",
+        summary="An order as it is stored",
+        tags=["orders"],
+        responses={200: schema.answer("The order", schema.STORED), **missing},
+    )
+    def one_order(order_id: OrderId) -> Response:
+        return _json(get_order(shop.cloud, shop.stack, order_id))
+
+    listed = {
+        "type": "object",
+        "required": ["orders", "cursor"],
+        "properties": {
+            "orders": {"type": "array", "items": schema.STORED},
+            "cursor": {"type": ["string", "null"], "description": "Where the next page begins."},
+        },
+    }
+
+    @app.get(
+        "/customers/{customer_id:path}/orders",
+        summary="A customer's orders, newest first",
+        tags=["customers"],
+        responses={
+            200: schema.answer("A page of them", listed),
+            422: wrong,
+            **failed,
+        },
+    )
+    def of_customer(
+        customer_id: CustomerId,
+        since: Annotated[
+            str | None, Query(description="RFC 3339, a date, or a span back from now: 2h.")
+        ] = None,
+        until: Annotated[str | None, Query(description="The same; this moment is left out.")] = None,
+        limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 50,
+        cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
+    ) -> Response:
+        page = page_of_orders(
+            shop.cloud,
+            shop.stack,
+            customer_id,
+            since=_moment("since", since),
+            until=_moment("until", until),
+            limit=limit,
+            begin=_opened(cursor) if cursor else None,
+        )
+        return _json({"orders": page.orders, "cursor": _closed(page.next) if page.next else None})
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """The body, but never more than `most` bytes of it."""
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise ProblemError(415, f"must be application/json, not {kind}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            raise ProblemError(413, f"has more than {most:,} bytes")
+    return bytes(body)
+
+
+def _moment(name: str, text: str | None) -> datetime | None:
+    try:
+        return moment(text, datetime.now(UTC)) if text else None
+    except InputError as error:
+        raise _wrong(f"query.{name}", error.message) from None
+
+
+def _wrong(path: str, message: str) -> ProblemError:
+    return ProblemError(
+        422, "a parameter is not as it should be", errors=[Reason(path, "not_usable", message)]
+    )
+
+
+def _closed(begin: dict[str, Any]) -> str:
+    # Without the customer: that is the one of the path, whatever a cursor says.
+    said = msgspec.json.encode([begin["OrderID"], begin["OrderDate"]])
+    return base64.urlsafe_b64encode(said).decode().rstrip("=")
+
+
+def _opened(cursor: str) -> dict[str, Any]:
+    try:
+        said = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        order_id, order_date = msgspec.json.decode(said, type=tuple[str, str])
+    except (binascii.Error, ValueError):
+        raise _wrong("query.cursor", "is not one that this API gave") from None
+    return {"OrderID": order_id, "OrderDate": order_date}
+
+
+def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(_JSON.encode(value), status, headers, "application/json")

@@ -1,0 +1,75 @@
+"""Errors as RFC 9457 has them: `application/problem+json`, with every reason and its path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+from orderstream.domain.checks import Reason
+from orderstream.errors import CloudError, InputError, NotFoundError, OrderstreamError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+
+
+class ProblemError(Exception):
+    """A request that ends with a problem; `errors` has the reasons, `headers` go with the answer."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[Reason] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+def document(problem: ProblemError) -> dict[str, Any]:
+    """The problem as JSON has it."""
+    found: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+    }
+    if problem.errors:
+        found["errors"] = [msgspec.structs.asdict(reason) for reason in problem.errors]
+    return found
+
+
+def response(problem: ProblemError) -> Response:
+    """The answer to a request that ends with a problem."""
+    body = msgspec.json.encode(document(problem))
+    return Response(body, problem.status, problem.headers, MEDIA_TYPE)
+
+
+def not_an_order(reasons: Sequence[Reason]) -> ProblemError:
+    """What was sent breaks rules."""
+    number = f"{len(reasons)} rule{'s' * (len(reasons) > 1)}"
+    return ProblemError(422, f"the order breaks {number}", errors=reasons)
+
+
+def try_again(detail: str) -> ProblemError:
+    """The stream or the table cannot take it now."""
+    return ProblemError(503, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def problem_of(error: OrderstreamError) -> ProblemError:
+    """What an error of ours means to a client: which service it was is for the log."""
+    if isinstance(error, NotFoundError):
+        return ProblemError(404, error.message)
+    if isinstance(error, InputError):
+        return ProblemError(400, error.message)
+    if isinstance(error, CloudError):
+        return try_again("a service that is needed does not answer as it should")
+    return ProblemError(500, "this should not have happened")

@@ -1,0 +1,83 @@
+"""What the application stands on, made of a stack: the producer, the table, the archive, the alarms."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from orderstream.api.app import Shop
+from orderstream.client import OrderProducer
+from orderstream.errors import CloudError, InputError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+
+# A shop should hear soon that an order was not taken, and send it again itself.
+GIVE_UP_AFTER_SECONDS = 3.0
+# Anybody may ask how it is, as often as they like: the answer is this old at most.
+ALARMS_KEPT_SECONDS = 30.0
+
+_VARIABLES = ("STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME")
+
+
+def shop_of(cloud: Cloud, stack: Stack) -> Shop:
+    """The services of a stack, for the application."""
+    # Clients are made on first use, and that is not safe in several threads at once.
+    _ = cloud.s3, cloud.dynamodb, cloud.cloudwatch
+    producer = OrderProducer(stack.stream, cloud.kinesis_once, give_up_after_seconds=GIVE_UP_AFTER_SECONDS)
+    return Shop(producer, cloud, stack, Alarms(cloud, stack.name))
+
+
+def stack_of(environ: Mapping[str, str]) -> Stack:
+    """The stack that template.yaml's variables name. Raises InputError for what is not set."""
+    missing = [name for name in _VARIABLES if not environ.get(name)]
+    if missing:
+        raise InputError(f"environment variables are not set: {', '.join(missing)}")
+    index = environ.get("CUSTOMER_INDEX", "none")
+    return Stack(
+        name=environ["STACK_NAME"],
+        stream=environ["STREAM_NAME"],
+        table=environ["TABLE_NAME"],
+        customer_index=None if index == "none" else index,
+        bucket=environ["ARCHIVE_BUCKET"],
+        function="",
+        mapping_id="",
+    )
+
+
+class Alarms:
+    """The names of a stack's alarms that are on; asked for again after ALARMS_KEPT_SECONDS."""
+
+    def __init__(self, cloud: Cloud, stack: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._asked: float | None = None
+        self._on: list[str] = []
+
+    def __call__(self) -> list[str]:
+        """Their names without the stack's; ["alarms unknown"] when CloudWatch does not answer."""
+        with self._lock:
+            if self._asked is None or self._clock() - self._asked >= ALARMS_KEPT_SECONDS:
+                self._on = self._ask()
+                self._asked = self._clock()
+            return self._on
+
+    def _ask(self) -> list[str]:
+        prefix = f"{self._stack}-"
+        try:
+            with cloud_errors("cannot read the alarms"):
+                pages = self._cloud.cloudwatch.get_paginator("describe_alarms").paginate(
+                    AlarmNamePrefix=prefix, StateValue="ALARM", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+                )
+                found = [
+                    alarm["AlarmName"].removeprefix(prefix)
+                    for page in pages
+                    for alarm in [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]
+                    # Those that tell nobody are only looked at by others.
+                    if alarm.get("AlarmActions")
+                ]
+        except CloudError:
+            return ["alarms unknown"]
+        return sorted(found)

@@ -1,0 +1,210 @@
+"""The HTTP API on a laptop cloud: what is accepted is stored, what is refused says why."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from orderstream.api.app import MOST_A_PAGE, MOST_BYTES, make_app
+from orderstream.api.server import Server
+from orderstream.api.shop import shop_of
+from orderstream.domain.order import MAX_BYTES
+from orderstream.errors import OrderstreamError
+from orderstream.local.laptop import Laptop
+from orderstream.local.ministack import free_port
+from tests.integration.conftest import awaited
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture(scope="module")
+def api(laptop: Laptop) -> Iterator[httpx.Client]:
+    with (
+        Server(make_app(shop_of(laptop.cloud, laptop.stack)), free_port()) as server,
+        httpx.Client(base_url=server.url, timeout=30) as client,
+    ):
+        yield client
+
+
+def new_id() -> str:
+    return f"api-{uuid.uuid4().hex}"
+
+
+def order(**fields: Any) -> dict[str, Any]:
+    return {"order_id": new_id(), "customer_id": "12345", "amount": "19.90"} | fields
+
+
+def stored(api: httpx.Client, order_id: str) -> dict[str, Any]:
+    def found() -> dict[str, Any] | None:
+        answer = api.get(f"/orders/{order_id}")
+        return json.loads(answer.text, parse_float=Decimal) if answer.status_code == 200 else None
+
+    return awaited(found)
+
+
+def test_an_order_is_accepted_stored_and_comes_back_byte_for_byte(api: httpx.Client) -> None:
+    order_id = new_id()
+    body = b'{ "order_id": "%b","customer_id":"12345",  "amount": 19.900 }' % order_id.encode()
+    answer = api.post("/orders", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/orders/{order_id}"
+    accepted = answer.json()
+    assert accepted["order_id"] == order_id
+    assert accepted["event_id"].startswith("shardId-")
+    found = stored(api, order_id)
+    assert (found["OrderAmount"], found["EventID"]) == (Decimal("19.9"), accepted["event_id"])
+    raw = api.get(f"/orders/{order_id}/raw")
+    assert (raw.content, raw.headers["content-type"]) == (body, "application/octet-stream")
+
+
+def test_an_id_may_have_slashes_and_blanks(api: httpx.Client) -> None:
+    given = order(order_id=f"shop/a b#{new_id()}", customer_id=f"c/{new_id()}")
+    assert api.post("/orders", json=given).status_code == 202
+    path = f"/orders/{quote(given['order_id'], safe='')}"
+    assert awaited(lambda: api.get(path).status_code == 200)
+    assert api.get(f"{path}/raw").json() == given
+    listed = api.get(f"/customers/{quote(given['customer_id'], safe='')}/orders").json()
+    assert [one["OrderID"] for one in listed["orders"]] == [given["order_id"]]
+
+
+def test_an_idempotency_key_is_the_id_of_an_order_without_one(api: httpx.Client) -> None:
+    key = new_id()
+    for _ in range(2):
+        answer = api.post("/orders", json={"customer_id": "1", "amount": 5}, headers={"Idempotency-Key": key})
+        assert (answer.status_code, answer.json()["order_id"]) == (202, key)
+    assert stored(api, key)["OrderAmount"] == 5
+
+
+def test_an_order_without_any_id_gets_one(api: httpx.Client) -> None:
+    first, second = (api.post("/orders", json={"customer_id": "1", "amount": 5}).json() for _ in range(2))
+    assert first["order_id"] != second["order_id"]
+    assert stored(api, first["order_id"])
+
+
+@pytest.mark.parametrize(
+    ("body", "reasons"),
+    [
+        (b'{"customer_id": "", "amount": -1}', {("$.customer_id", "empty"), ("$.amount", "not_positive")}),
+        (b"{}", {("$.customer_id", "missing"), ("$.amount", "missing")}),
+        (b"[]", {("$", "not_an_object")}),
+        (b"", {("$", "empty")}),
+        (b"\xff", {("$", "not_utf8")}),
+        (b'{"customer_id": "1", "amount": NaN}', {("$", "not_json"), ("$.amount", "not_finite")}),
+    ],
+)
+def test_what_is_no_order_is_refused_with_every_reason(
+    api: httpx.Client, body: bytes, reasons: set[tuple[str, str]]
+) -> None:
+    answer = api.post("/orders", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    problem = answer.json()
+    assert problem["status"] == 422
+    assert {(one["path"], one["code"]) for one in problem["errors"]} == reasons
+
+
+@pytest.mark.parametrize("key", ["", "x" * 129, "ü"])
+def test_an_idempotency_key_that_is_no_id_is_refused(api: httpx.Client, key: str) -> None:
+    answer = api.post(
+        "/orders", json={"customer_id": "1", "amount": 5}, headers=[(b"Idempotency-Key", key.encode())]
+    )
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == "Idempotency-Key"
+
+
+def test_two_different_ids_for_one_order_are_refused(api: httpx.Client) -> None:
+    answer = api.post("/orders", json=order(), headers={"Idempotency-Key": "other"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "differs")
+
+
+def test_bodies_are_bounded_and_json(api: httpx.Client) -> None:
+    large = json.dumps(order(note="x" * MAX_BYTES)).encode()
+    assert api.post("/orders", content=large).status_code == 413
+    assert api.post("/orders/batch", content=b" " * (MOST_BYTES + 1)).status_code == 413
+    form = api.post("/orders", content=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    assert (form.status_code, form.headers["content-type"]) == (415, PROBLEM)
+
+
+def test_each_order_of_a_batch_has_an_answer_of_its_own(api: httpx.Client) -> None:
+    good, bad = order(), order(amount=0)
+    answer = api.post("/orders/batch", json=[good, bad])
+    assert answer.status_code == 207
+    said = answer.json()
+    assert (said["accepted"], said["refused"]) == (1, 1)
+    assert [one["status"] for one in said["results"]] == [202, 422]
+    assert said["results"][1]["errors"][0]["path"] == "$.amount"
+    assert stored(api, good["order_id"])
+    assert api.post("/orders/batch", json=[order(), order()]).status_code == 202
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"[" + b"1," * 500 + b"1]", b"no", b"\xff"])
+def test_what_is_no_batch_is_refused(api: httpx.Client, body: bytes) -> None:
+    answer = api.post("/orders/batch", content=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+
+
+def test_a_customers_orders_come_in_pages_newest_first(api: httpx.Client) -> None:
+    customer = new_id()
+    sent = [
+        api.post("/orders", json=order(customer_id=customer, order_date=f"2026-11-2{day}T10:00:00Z")).json()[
+            "order_id"
+        ]
+        for day in range(5)
+    ]
+    for order_id in sent:
+        stored(api, order_id)
+    path, seen, cursor = f"/customers/{customer}/orders", [], None
+    while True:
+        page = api.get(path, params={"limit": 2} | ({"cursor": cursor} if cursor else {})).json()
+        seen += [one["OrderID"] for one in page["orders"]]
+        cursor = page["cursor"]
+        if not cursor:
+            break
+    assert seen == sent[::-1]
+    some = api.get(path, params={"since": "2026-11-21", "until": "2026-11-23T10:00:00Z"}).json()["orders"]
+    assert [one["OrderID"] for one in some] == [sent[2], sent[1]]
+    assert api.get("/customers/nobody/orders").json() == {"orders": [], "cursor": None}
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"limit": 0},
+        {"limit": MOST_A_PAGE + 1},
+        {"limit": "x"},
+        {"since": "soon"},
+        {"cursor": "!"},
+        {"cursor": "e30"},
+    ],
+)
+def test_a_parameter_that_cannot_be_used_is_named(api: httpx.Client, parameters: dict[str, Any]) -> None:
+    answer = api.get("/customers/1/orders", params=parameters)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    assert answer.json()["errors"][0]["path"] == f"query.{next(iter(parameters))}"
+
+
+@pytest.mark.parametrize("path", ["/orders/none", "/orders/none/raw", "/nowhere"])
+def test_what_is_not_there_is_a_problem_too(api: httpx.Client, path: str) -> None:
+    answer = api.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
+    assert answer.json()["title"] == "Not Found"
+
+
+def test_health_names_the_alarms_that_are_on(api: httpx.Client) -> None:
+    said = api.get("/health").json()
+    assert said["status"] == ("degraded" if said["degraded"] else "ok")
+
+
+def test_a_port_that_is_taken_is_said(api: httpx.Client, laptop: Laptop) -> None:
+    port = int(str(api.base_url).rsplit(":", 1)[1])
+    with (
+        pytest.raises(OrderstreamError, match="in use"),
+        Server(make_app(shop_of(laptop.cloud, laptop.stack)), port),
+    ):
+        pass

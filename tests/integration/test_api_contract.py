@@ -12,8 +12,8 @@ from orderstream.api.shop import shop_of
 from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import free_port
 
-# The schema of an order cannot say that items add up to the amount, or how many digits there may be; and of a
-# batch, each order is refused or accepted by itself. So what is valid by it may be refused, and the other way.
+# The schema of an order cannot say that items add up to the amount, or how many digits there may be; and in
+# a batch each order is answered by itself. So what is valid by it may be refused, and the other way.
 NOT_SAID = "positive_data_acceptance,negative_data_rejection"
 
 

@@ -8,16 +8,15 @@ from collections.abc import Callable, Mapping
 
 from orderstream.api.app import Shop
 from orderstream.client import OrderProducer
-from orderstream.errors import CloudError, InputError
+from orderstream.errors import CloudError
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
+from orderstream.pipeline.settings import required
 
 # A shop should hear soon that an order was not taken, and send it again itself.
 GIVE_UP_AFTER_SECONDS = 3.0
 # Anybody may ask how it is, as often as they like: the answer is this old at most.
 ALARMS_KEPT_SECONDS = 30.0
-
-_VARIABLES = ("STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME")
 
 
 def shop_of(cloud: Cloud, stack: Stack) -> Shop:
@@ -30,16 +29,17 @@ def shop_of(cloud: Cloud, stack: Stack) -> Shop:
 
 def stack_of(environ: Mapping[str, str]) -> Stack:
     """The stack that template.yaml's variables name. Raises InputError for what is not set."""
-    missing = [name for name in _VARIABLES if not environ.get(name)]
-    if missing:
-        raise InputError(f"environment variables are not set: {', '.join(missing)}")
+    name, stream, table, bucket = required(
+        environ, "STACK_NAME", "STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET"
+    )
     index = environ.get("CUSTOMER_INDEX", "none")
     return Stack(
-        name=environ["STACK_NAME"],
-        stream=environ["STREAM_NAME"],
-        table=environ["TABLE_NAME"],
+        name=name,
+        stream=stream,
+        table=table,
         customer_index=None if index == "none" else index,
-        bucket=environ["ARCHIVE_BUCKET"],
+        bucket=bucket,
+        # They are the operator's: the API neither calls the function nor touches its mapping.
         function="",
         mapping_id="",
     )

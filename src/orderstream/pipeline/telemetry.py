@@ -14,6 +14,7 @@ from orderstream.pipeline.records import Record
 
 NAMESPACE = "Orderstream"
 LATENCY = "ArrivalToStored"
+REVENUE = "Revenue"
 # CloudWatch takes at most 100 values for a metric in a line.
 MAX_VALUES = 100
 MAX_PROBLEMS = 5

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orderstream.ops.metrics import MINUTE, Metric
-from orderstream.pipeline.telemetry import LATENCY, NAMESPACE
+from orderstream.pipeline.telemetry import LATENCY, NAMESPACE, REVENUE
 
 FIVE_MINUTES = 5 * MINUTE
-# How far back minutes are asked for. What waits longer than that takes a further question.
-WINDOW = 15 * MINUTE
+# How far back minutes are asked for: a metric costs the same, however many are read. What waits longer than
+# that takes a further question.
+WINDOW = 60 * MINUTE
 # So long it takes at most until CloudWatch has a minute of Kinesis.
 _SETTLING = 3 * MINUTE
 
@@ -78,6 +79,11 @@ def metrics_of_shard(names: Names, shard_id: str) -> tuple[Metric, Metric]:
         Metric("AWS/Kinesis", "IncomingRecords", shard),
         Metric("AWS/Kinesis", "IncomingBytes", shard),
     )
+
+
+def revenue_of(names: Names, currency: str) -> Metric:
+    """The amounts of the orders that were stored, in a currency."""
+    return Metric(NAMESPACE, REVENUE, (("Stack", names.stack), ("Currency", currency)))
 
 
 def settled(now: float, *series: Minutes) -> int:

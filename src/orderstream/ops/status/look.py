@@ -21,6 +21,7 @@ from orderstream.ops.status.figures import (
     came,
     metrics_of,
     metrics_of_shard,
+    revenue_of,
 )
 from orderstream.ops.status.health import (
     Alarm,
@@ -33,6 +34,7 @@ from orderstream.ops.status.health import (
     until_of,
 )
 from orderstream.ops.status.shards import Shards, shards_of
+from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
 
 # What changes slowly, or costs by the shard, is asked for again only after so long.
 SECONDS_KEPT = 60.0
@@ -47,16 +49,24 @@ class _Slow:
     retention_seconds: int
     shards: Shards
     given_up: GivenUp
+    currencies: tuple[str, ...]
 
 
 class Watch:
-    """Looks at a stack again and again; `metrics_read` counts what CloudWatch charges for."""
+    """Looks at a stack again and again; `metrics_read` counts what CloudWatch charges for.
+
+    `minutes` has the values of the last hour that the last look read, by the names of `metrics_of`, and
+    `revenue` the amounts of the orders that were stored, by currency: CloudWatch's, so that they are for
+    looking. Before the first look both are empty.
+    """
 
     def __init__(self, cloud: Cloud, stack: Stack) -> None:
         self._cloud = cloud
         self._stack = stack
         self._slow: _Slow | None = None
         self.metrics_read = 0
+        self.minutes: Mapping[str, Minutes] = {}
+        self.revenue: Mapping[str, Minutes] = {}
 
     def look(self, now: float | None = None) -> Status:
         """The status at `now`, in seconds since the epoch. Raises CloudError."""
@@ -72,9 +82,9 @@ class Watch:
     @property
     def dollars_an_hour(self) -> Decimal:
         """What it charges for looking again and again, by what there is to look at now. Raises CloudError."""
-        with cloud_errors(f"cannot read stream {self._stack.stream}"):
+        with cloud_errors(f"cannot look at stack {self._stack.name}"):
             shards = len(self._stream()[0])
-        every_look = len(metrics_of(Names("", "", "", "")))
+            every_look = len(metrics_of(Names("", "", "", ""))) + len(self._currencies())
         return _dollars(every_look * 3600 / SECONDS_BETWEEN_LOOKS + 2 * shards * 3600 / SECONDS_KEPT)
 
     def _look(self, now: float) -> Status:
@@ -83,7 +93,8 @@ class Watch:
         names = Names(
             self._stack.name, self._stack.stream, self._stack.function, self._stack.mapping_id, consumer
         )
-        figures, slow = self._figures(names, now)
+        slow = self._figures(names, now)
+        figures = self.minutes
         described = Described(
             stack=self._stack.name,
             retention_seconds=slow.retention_seconds,
@@ -95,23 +106,51 @@ class Watch:
         )
         return status_of(described, figures, slow.shards, self._backlog(names, figures, now), now)
 
-    def _figures(self, names: Names, now: float) -> tuple[dict[str, Minutes], _Slow]:
-        """All figures by one question, those of the shards among them if it is time for them."""
-        wanted = metrics_of(names)
+    def _figures(self, names: Names, now: float) -> _Slow:
+        """Read all figures by one question, those of the shards among them if it is time for them."""
         slow = self._slow
         if slow and now - slow.at < SECONDS_KEPT:
-            found = self._read(list(wanted.values()), now)
-            return {name: found[metric] for name, metric in wanted.items()}, slow
+            self._read_all(names, slow.currencies, (), now)
+            return slow
+        currencies = self._currencies()
         shard_ids, retention, mode = self._stream()
-        by_shard = {shard_id: metrics_of_shard(names, shard_id) for shard_id in shard_ids}
-        found = self._read([*wanted.values(), *(one for both in by_shard.values() for one in both)], now)
-        figures = {name: found[metric] for name, metric in wanted.items()}
-        loads = {shard_id: (found[both[0]], found[both[1]]) for shard_id, both in by_shard.items()}
+        loads = self._read_all(names, currencies, shard_ids, now)
         limit = known().limits.kinesis
         limits = limit.shard_in_records, limit.shard_in_bytes
-        shards = shards_of(shard_ids, mode, loads, until_of(figures, now), limits)
-        self._slow = _Slow(now, retention, shards, given_up.left(self._cloud, self._stack))
-        return figures, self._slow
+        shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits)
+        waiting = given_up.left(self._cloud, self._stack)
+        self._slow = _Slow(now, retention, shards, waiting, currencies)
+        return self._slow
+
+    def _read_all(
+        self, names: Names, currencies: Iterable[str], shard_ids: Iterable[str], now: float
+    ) -> dict[str, tuple[Minutes, Minutes]]:
+        """Read the minutes of the stack and of currencies; returns those of shards, records and bytes."""
+        wanted = metrics_of(names)
+        revenue = {currency: revenue_of(names, currency) for currency in currencies}
+        by_shard = {shard_id: metrics_of_shard(names, shard_id) for shard_id in shard_ids}
+        of_shards = (one for both in by_shard.values() for one in both)
+        found = self._read([*wanted.values(), *revenue.values(), *of_shards], now)
+        self.minutes = {name: found[metric] for name, metric in wanted.items()}
+        self.revenue = {currency: found[metric] for currency, metric in revenue.items()}
+        return {shard_id: (found[both[0]], found[both[1]]) for shard_id, both in by_shard.items()}
+
+    def _currencies(self) -> tuple[str, ...]:
+        """Those in which orders were stored in the last hours, of which CloudWatch lists them."""
+        pages = self._cloud.cloudwatch.get_paginator("list_metrics").paginate(
+            Namespace=NAMESPACE,
+            MetricName=REVENUE,
+            Dimensions=[{"Name": "Stack", "Value": self._stack.name}],
+            RecentlyActive="PT3H",
+        )
+        found = {
+            dimension["Value"]
+            for page in pages
+            for metric in page["Metrics"]
+            for dimension in metric["Dimensions"]
+            if dimension["Name"] == "Currency"
+        }
+        return tuple(sorted(found))
 
     def _stream(self) -> tuple[list[str], int, str]:
         """The shards that take records, the retention in seconds, and the mode."""

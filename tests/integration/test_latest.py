@@ -1,0 +1,189 @@
+"""The latest orders: out of the log, the archive and the table, and only what is new at each look."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from mypy_boto3_logs.type_defs import InputLogEventTypeDef
+
+from orderstream.errors import CloudError
+from orderstream.local.laptop import Laptop
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.latest import Latest
+from orderstream.pipeline import telemetry
+from orderstream.pipeline.process import Report
+from orderstream.pipeline.records import Record
+from tests.integration.conftest import awaited
+from tests.integration.pipe import Pipe
+from tests.integration.test_pipeline import found_order, put
+
+GROUP = "/aws/lambda/F"
+
+
+class Logged(Pipe):
+    """The pipeline with the log that its function would write."""
+
+    def __init__(self, cloud: Cloud, *, layout: str = "batch") -> None:
+        super().__init__(cloud, layout=layout)
+        cloud.logs.create_log_group(logGroupName=GROUP)
+        for name in ("a", "b"):
+            cloud.logs.create_log_stream(logGroupName=GROUP, logStreamName=name)
+
+    def batch(self, *orders: str, ago: float = 0, instance: str = "a") -> Report:
+        """Put the orders, and process them in a batch whose line is logged so many seconds ago."""
+        events = self.put(*orders)
+        return self.deliver([one for one in self.records() if one.event_id in events], ago, instance)
+
+    def deliver(self, records: Sequence[Record], ago: float = 0, instance: str = "a") -> Report:
+        """Process a batch, and log what came of it."""
+        report = self.process(records)
+        now = datetime.now(UTC) - timedelta(seconds=ago)
+        line = telemetry.line(
+            report,
+            records,
+            stack="test",
+            objective_seconds=30,
+            request_id=uuid.uuid4().hex,
+            cold=False,
+            now=now,
+        )
+        at = int(now.timestamp() * 1000)
+        events: list[InputLogEventTypeDef] = [
+            {"timestamp": at, "message": one} for one in ("START RequestId: r\n", line)
+        ]
+        self.cloud.logs.put_log_events(logGroupName=GROUP, logStreamName=instance, logEvents=events)
+        return report
+
+
+class Counted(Counter[str]):
+    """Counts the calls of a cloud's clients by their operation."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__()
+        for client in (cloud.logs, cloud.s3, cloud.dynamodb):
+            client.meta.events.register("before-call", self._count)
+
+    def _count(self, model: Any, **_: Any) -> None:
+        self[model.name] += 1
+
+
+def order(order_id: str, amount: int = 1) -> str:
+    return f'{{"order_id": "{order_id}", "customer_id": "c", "amount": {amount}}}'
+
+
+def ids(latest: Latest) -> list[str]:
+    return [item["OrderID"] for item in latest.look()]
+
+
+@pytest.fixture
+def pipe(cloud: Cloud) -> Logged:
+    return Logged(cloud)
+
+
+def test_they_are_the_items_of_the_table_newest_first(pipe: Logged) -> None:
+    pipe.batch(order("A"), order("B"), ago=3)
+    pipe.batch(order("C", 7), ago=2, instance="b")
+    found = Latest(pipe.cloud, pipe.stack).look()
+    assert [item["OrderID"] for item in found] == ["C", "B", "A"]
+    assert (found[0]["OrderAmount"], found[0]["Currency"], found[0]["Status"]) == (7, "EUR", "RECEIVED")
+    assert found[0]["ReceivedAt"] > found[1]["ReceivedAt"]
+
+
+def test_no_more_are_shown_than_are_wanted_and_no_more_objects_read(pipe: Logged) -> None:
+    pipe.batch(*(order(f"old-{number}") for number in range(5)), ago=5)
+    pipe.batch(*(order(f"new-{number}") for number in range(5)), ago=4)
+    calls = Counted(pipe.cloud)
+    assert ids(Latest(pipe.cloud, pipe.stack, most=3)) == ["new-4", "new-3", "new-2"]
+    assert calls == {"FilterLogEvents": 1, "GetObject": 1, "BatchGetItem": 1}
+
+
+def test_what_became_no_item_is_not_shown(pipe: Logged) -> None:
+    pipe.batch(order("A"), ago=3)
+    pipe.batch(order("A"), order("A", 2), order("B"), "bad", order("B"), ago=2)
+    assert ids(Latest(pipe.cloud, pipe.stack)) == ["B", "A"]
+
+
+def test_a_second_look_reads_what_is_new_and_remembers_the_rest(pipe: Logged) -> None:
+    latest = Latest(pipe.cloud, pipe.stack, most=3)
+    pipe.batch(order("A"), ago=3)
+    pipe.batch(order("B"), ago=2)
+    assert ids(latest) == ["B", "A"]
+    calls = Counted(pipe.cloud)
+    assert ids(latest) == ["B", "A"]
+    assert calls == {"FilterLogEvents": 1, "BatchGetItem": 1}
+    calls.clear()
+    pipe.batch(order("C"), order("D"), ago=1)
+    calls.clear()
+    assert ids(latest) == ["D", "C", "B"]
+    assert calls == {"FilterLogEvents": 1, "GetObject": 1, "BatchGetItem": 1}
+
+
+def test_a_line_that_is_late_in_the_log_is_seen(pipe: Logged) -> None:
+    latest = Latest(pipe.cloud, pipe.stack)
+    pipe.batch(order("A"), ago=1)
+    assert ids(latest) == ["A"]
+    pipe.batch(order("B"), ago=6, instance="b")
+    assert ids(latest) == ["B", "A"]
+
+
+def test_what_a_second_delivery_stored_out_of_the_same_object_is_shown(pipe: Logged) -> None:
+    latest = Latest(pipe.cloud, pipe.stack)
+    first = pipe.batch(order("A"), order("B"), ago=2)
+    # As if the table had not taken it then.
+    pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "B"}})
+    assert ids(latest) == ["A"]
+    assert pipe.deliver(pipe.records(), ago=1).objects == first.objects
+    assert ids(latest) == ["B", "A"]
+
+
+def test_an_order_that_is_erased_meanwhile_is_gone(pipe: Logged) -> None:
+    latest = Latest(pipe.cloud, pipe.stack)
+    pipe.batch(order("A"), order("B"))
+    assert ids(latest) == ["B", "A"]
+    pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "A"}})
+    assert ids(latest) == ["B"]
+
+
+def test_it_looks_back_an_hour_and_says_when_there_is_nothing(pipe: Logged) -> None:
+    latest = Latest(pipe.cloud, pipe.stack)
+    assert latest.look() == []
+    assert latest.why_empty == "no order was stored in the last hour"
+    pipe.batch(order("A"), ago=3_700)
+    assert latest.look() == []
+    pipe.batch(order("B"), ago=3_500, instance="b")
+    assert ids(latest) == ["B"]
+    assert latest.why_empty == ""
+
+
+def test_orders_that_lie_in_a_damaged_object_are_shown_as_far_as_it_can_be_read(pipe: Logged) -> None:
+    (key,) = pipe.batch(order("A"), ago=2).objects
+    pipe.write(key, b"damage")
+    pipe.batch(order("B"), ago=1)
+    assert ids(Latest(pipe.cloud, pipe.stack)) == ["B"]
+
+
+def test_with_one_object_an_order_there_is_no_telling_and_it_says_so(cloud: Cloud) -> None:
+    pipe = Logged(cloud, layout="order")
+    pipe.batch(order("A"))
+    latest = Latest(cloud, pipe.stack)
+    for _ in range(2):
+        assert latest.look() == []
+        assert latest.why_empty == "with ArchiveLayout=order, the log does not say where orders lie"
+
+
+def test_a_log_that_cannot_be_read_is_one_of_our_errors(cloud: Cloud) -> None:
+    with pytest.raises(CloudError, match="cannot read the log of F"):
+        Latest(cloud, Pipe(cloud).stack).look()
+
+
+def test_on_the_laptop_an_order_that_was_sent_is_the_latest(laptop: Laptop) -> None:
+    latest = Latest(laptop.cloud, laptop.stack)
+    order_id = uuid.uuid4().hex
+    put(laptop, order(order_id).encode())
+    awaited(lambda: order_id in ids(latest))
+    assert found_order(laptop, order_id) in latest.look()

@@ -74,7 +74,7 @@ _BATCH = 1000
 class Bytes:
     """Bytes an order: as sent, of its item, of its line in the archive, the same packed, and as Parquet.
 
-    `log` is the function's line about the batch.
+    `log` are the function's lines about the batch.
     """
 
     size: float
@@ -112,7 +112,11 @@ def measure(size: int, batches: int = 10) -> Bytes:
         placed += [Placed(key, number, now, read_line(line)) for number, line in enumerate(lines)]
         count = len(records)
         report = Report(
-            received=count, stored=count, latencies=list(range(1000, 1000 + count)), objects=[key]
+            received=count,
+            stored=count,
+            latencies=list(range(1000, 1000 + count)),
+            revenue={"EUR": Decimal("123456.78")},
+            objects=[key],
         )
         log = telemetry.line(
             report,
@@ -123,6 +127,7 @@ def measure(size: int, batches: int = 10) -> Bytes:
             cold=False,
             now=now,
         )
+        log += "".join(telemetry.revenue_lines(report.revenue, stack="orderstream", now=now))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "compacted.parquet"
         parquet.write(file, iter(placed), "EUR")

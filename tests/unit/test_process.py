@@ -1,6 +1,7 @@
 """A batch: every record ends in the table or in quarantine, or is reported; nothing else is touched."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -270,6 +271,35 @@ def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:
     assert (report.stored, report.undone) == (2, ["2", "3"])
     assert (report.invalid, report.conflicts) == (0, 0), "they are counted when they are written"
     assert report.problems == ["S3 is down"]
+
+
+def priced(order_id: str, amount: str, currency: str) -> str:
+    return f'{{"order_id": "{order_id}", "customer_id": "c", "amount": {amount}, "currency": "{currency}"}}'
+
+
+def test_revenue_is_the_exact_sum_of_what_was_stored_by_currency() -> None:
+    pipeline = Pipeline()
+    pipeline.dynamo.fault = lambda order_id: "ValidationError" if order_id == "refused" else None
+    report = pipeline.run(
+        record(1, priced("A", "123456789012345678901234567890.01", "USD")),
+        record(2, priced("B", "0.000000001", "USD")),
+        record(3, order("C", 7)),
+        record(4, priced("D", "500", "JPY")),
+        record(5, order("refused", 1000)),
+    )
+    assert report.revenue == {
+        "USD": Decimal("123456789012345678901234567890.010000001"),
+        "EUR": Decimal(7),
+        "JPY": Decimal(500),
+    }
+
+
+def test_what_is_there_already_is_no_revenue_and_neither_are_tests() -> None:
+    pipeline = Pipeline()
+    pipeline.run(record(1, order("A", 5)))
+    again = record(2, order("A", 5)), record(3, order("A", 6)), record(4, order("B", 1))
+    report = pipeline.run(*again, record(5, order("B", 1)), record(6, priced("canary-1", "0.01", "XTS")))
+    assert (report.stored, report.revenue) == (2, {"EUR": Decimal(1)})
 
 
 def test_an_empty_batch_is_done() -> None:

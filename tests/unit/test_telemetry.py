@@ -2,13 +2,14 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.pipeline.process import Report
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, line, sample
+from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, line, revenue_lines, sample
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
 SECRET = "Erika Mustermann"
@@ -56,6 +57,32 @@ def test_late_is_what_took_longer_than_the_objective() -> None:
 
 def test_g8_no_payload_and_no_partition_key_is_in_the_line() -> None:
     assert SECRET not in a_line([1])
+
+
+def test_revenue_has_a_line_for_each_currency_with_every_digit_of_its_sum() -> None:
+    sums = {"EUR": Decimal("12345678901234567890.01"), "JPY": Decimal(500)}
+    lines = list(revenue_lines(sums, stack="orderstream", now=NOW))
+    assert '"Revenue":12345678901234567890.01,' in lines[0]
+    assert json.loads(lines[1]) == {
+        "Stack": "orderstream",
+        "Currency": "JPY",
+        "Revenue": 500,
+        "_aws": {
+            "Timestamp": 1795370400000,
+            "CloudWatchMetrics": [
+                {
+                    "Namespace": "Orderstream",
+                    "Dimensions": [["Stack", "Currency"]],
+                    "Metrics": [{"Name": "Revenue", "Unit": "None"}],
+                }
+            ],
+        },
+    }
+
+
+def test_g8_a_line_of_revenue_does_not_tell_whose_or_which_orders_it_is_of() -> None:
+    (written,) = map(json.loads, revenue_lines({"EUR": Decimal(7)}, stack="orderstream", now=NOW))
+    assert set(written) == {"Stack", "Currency", "Revenue", "_aws"}
 
 
 def test_the_line_stays_short_however_large_the_batch_is() -> None:

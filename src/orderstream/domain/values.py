@@ -23,6 +23,9 @@ CURRENCIES = frozenset(
     """.split()
 )
 
+# What is in it is no money.
+TEST_CURRENCY = "XTS"
+
 # DynamoDB's numbers: 38 significant digits, magnitudes from 1E-130 to 9.99…E+125. Whatever does not
 # fit without a loss is an error here, never a rounding.
 MAX_DIGITS = 38
@@ -85,6 +88,11 @@ def exact_sum_of_products(factors: Iterable[tuple[Decimal | int, Decimal | int]]
     for one, other in factors:
         total = _ANY_SIZE.fma(one, other, total)
     return total.normalize(_ANY_SIZE)
+
+
+def exact_sum(one: Decimal, other: Decimal) -> Decimal:
+    """The sum, with every digit kept: `+` rounds to 28 of them."""
+    return _ANY_SIZE.add(one, other)
 
 
 def positive(value: Any) -> Decimal:

@@ -12,11 +12,12 @@ import botocore.session
 import msgspec
 from botocore.config import Config
 
+from orderstream.domain.values import TEST_CURRENCY
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.settings import required
 
-# XTS is ISO 4217's code for tests: no sum of any money has a canary in it.
-CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", "XTS"
+# No sum of any money has a canary in it.
+CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", TEST_CURRENCY
 POLL_SECONDS = 0.5
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 

@@ -35,16 +35,17 @@ def handle_with(use: Services, event: dict[str, Any], context: Any, *, cold: boo
         currency=use.settings.currency,
         invocation=invocation,
     )
-    print(
-        telemetry.line(
-            report,
-            records,
-            stack=use.settings.stack,
-            objective_seconds=use.settings.objective_seconds,
-            request_id=context.aws_request_id,
-            cold=cold,
-            now=invocation.now(),
-        ),
-        flush=True,
+    now = invocation.now()
+    line = telemetry.line(
+        report,
+        records,
+        stack=use.settings.stack,
+        objective_seconds=use.settings.objective_seconds,
+        request_id=context.aws_request_id,
+        cold=cold,
+        now=now,
     )
+    print(line, flush=True)
+    for line in telemetry.revenue_lines(report.revenue, stack=use.settings.stack, now=now):
+        print(line, flush=True)
     return {"batchItemFailures": [{"itemIdentifier": number} for number in report.undone]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
@@ -12,12 +13,14 @@ from orderstream.domain.checks import Reason
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.order import Order, attributes
-from orderstream.domain.values import utc_text
+from orderstream.domain.values import TEST_CURRENCY, exact_sum, utc_text
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived
 from orderstream.pipeline.quarantine import Bad
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import Outcome, Result
+
+_NOTHING = Decimal(0)
 
 
 class Archive(Protocol):
@@ -50,6 +53,7 @@ class Report(msgspec.Struct):
     """What became of a batch: counts of records, and the milliseconds from arrival to stored.
 
     `undone` has the sequence numbers of the records that must come again, `problems` says why.
+    `revenue` has the exact sum of the amounts of what was stored, by currency, without that of tests.
     `objects` are the keys under which the batch was archived (none with one object an order);
     `archived_bytes` were written there.
     """
@@ -61,6 +65,7 @@ class Report(msgspec.Struct):
     invalid: int = 0
     undone: list[str] = []
     latencies: list[int] = []
+    revenue: dict[str, Decimal] = {}
     problems: list[str] = []
     objects: list[str] = []
     archived_bytes: int = 0
@@ -162,6 +167,10 @@ def _insert_first_of_each(
             report.stored += 1
             report.latencies.append(round((now - first.record.arrived_at).total_seconds() * 1000))
             stored = first.item
+            currency = stored["Currency"]
+            if currency != TEST_CURRENCY:
+                before = report.revenue.get(currency, _NOTHING)
+                report.revenue[currency] = exact_sum(before, stored["OrderAmount"])
         else:
             stored = outcome.stored
             others = [first, *others]

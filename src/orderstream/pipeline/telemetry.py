@@ -1,10 +1,11 @@
-"""One line of JSON for each invocation: what happened, and metrics in CloudWatch's embedded format.
+"""Lines of JSON about an invocation: what happened, and metrics in CloudWatch's embedded format.
 
-No payload and no customer id is ever in it (G8).
+No payload and no customer id is ever in them (G8).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ REVENUE = "Revenue"
 # CloudWatch takes at most 100 values for a metric in a line.
 MAX_VALUES = 100
 MAX_PROBLEMS = 5
+
+_JSON = msgspec.json.Encoder(decimal_format="number")
 
 # A datum of each for every batch: so the average of Received is the size of a batch.
 _COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Quarantined", "Undone")
@@ -66,14 +69,31 @@ def line(
     return embedded(fields, units, now)
 
 
-def embedded(fields: dict[str, Any], units: dict[str, str], now: datetime) -> str:
-    """A line of JSON with these fields; CloudWatch takes those in `units` for metrics of the Stack."""
+def revenue_lines(revenue: Mapping[str, Decimal], *, stack: str, now: datetime) -> Iterator[str]:
+    """A line for each currency, with its sum: a dimension has one value in a line.
+
+    The sum of a batch with one order is that order's amount. So nothing is in the line that tells which batch
+    it was.
+    """
+    for currency, amount in revenue.items():
+        fields = {"Stack": stack, "Currency": currency, REVENUE: amount}
+        yield embedded(fields, {REVENUE: "None"}, now, dimensions=("Stack", "Currency"))
+
+
+def embedded(
+    fields: dict[str, Any],
+    units: dict[str, str],
+    now: datetime,
+    *,
+    dimensions: Sequence[str] = ("Stack",),
+) -> str:
+    """A line of JSON with these fields; CloudWatch takes those in `units` for metrics by `dimensions`."""
     metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
     about = {
         "Timestamp": int(now.timestamp() * 1000),
-        "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [["Stack"]], "Metrics": metrics}],
+        "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics}],
     }
-    return msgspec.json.encode(fields | {"_aws": about}).decode()
+    return _JSON.encode(fields | {"_aws": about}).decode()
 
 
 def sample(values: Sequence[int]) -> list[int]:

@@ -26,8 +26,10 @@ PROBLEM = "application/problem+json"
 
 @pytest.fixture(scope="module")
 def api(laptop: Laptop) -> Iterator[httpx.Client]:
+    shop = shop_of(laptop.cloud, laptop.stack)
     with (
-        Server(make_app(shop_of(laptop.cloud, laptop.stack)), free_port()) as server,
+        shop.producer,
+        Server(make_app(lambda: shop), free_port()) as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         yield client
@@ -203,8 +205,6 @@ def test_health_names_the_alarms_that_are_on(api: httpx.Client) -> None:
 
 def test_a_port_that_is_taken_is_said(api: httpx.Client, laptop: Laptop) -> None:
     port = int(str(api.base_url).rsplit(":", 1)[1])
-    with (
-        pytest.raises(OrderstreamError, match="in use"),
-        Server(make_app(shop_of(laptop.cloud, laptop.stack)), port),
-    ):
+    shop = shop_of(laptop.cloud, laptop.stack)
+    with pytest.raises(OrderstreamError, match="in use"), Server(make_app(lambda: shop), port):
         pass

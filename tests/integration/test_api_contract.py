@@ -18,7 +18,8 @@ NOT_SAID = "positive_data_acceptance,negative_data_rejection"
 
 
 def test_every_answer_is_one_that_the_openapi_describes(laptop: Laptop, tmp_path: Path) -> None:
-    with Server(make_app(shop_of(laptop.cloud, laptop.stack)), free_port()) as server:
+    shop = shop_of(laptop.cloud, laptop.stack)
+    with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json"]
         command += ["--exclude-checks", NOT_SAID, "--max-examples", "15", "--seed", "1", "--no-color"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)

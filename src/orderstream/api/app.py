@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -64,45 +63,36 @@ class Shop:
     degraded: Callable[[], list[str]]
 
 
-def make_app(shop: Shop) -> FastAPI:
-    """The application on these services. It closes the producer when it ends."""
-
-    @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        shop.producer.close()
-
-    app = FastAPI(
-        title="Orderstream",
-        version=__version__,
-        description=_DESCRIPTION,
-        lifespan=life,
-        redoc_url=None,
-    )
+def make_app(shop: Callable[[], Shop]) -> FastAPI:
+    """The application on what `shop` gives for each request; a ProblemError of it is the answer."""
+    app = FastAPI(title="Orderstream", version=__version__, description=_DESCRIPTION, redoc_url=None)
     _add_errors(app)
     _add_orders_in(app, shop)
     _add_orders_out(app, shop)
 
-    @app.get("/health", summary="Liveness, and what is degraded", tags=["health"], responses={200: _HEALTH})
+    @app.get("/health", summary="Liveness, and what is degraded", tags=["health"], responses=_HEALTH)
     def health() -> Response:
-        degraded = shop.degraded()
+        degraded = shop().degraded()
         return _json({"status": "degraded" if degraded else "ok", "degraded": degraded})
 
     return app
 
 
-_HEALTH = schema.answer(
-    "It lives. `degraded` has the alarms that are on",
-    {
-        "type": "object",
-        "required": ["status", "degraded"],
-        "properties": {
-            "status": {"enum": ["ok", "degraded"]},
-            "degraded": {"type": "array", "items": {"type": "string"}},
+_HEALTH: Responses = {
+    200: schema.answer(
+        "It lives. `degraded` has the alarms that are on",
+        {
+            "type": "object",
+            "required": ["status", "degraded"],
+            "properties": {
+                "status": {"enum": ["ok", "degraded"]},
+                "degraded": {"type": "array", "items": {"type": "string"}},
+            },
+            "example": {"status": "ok", "degraded": []},
         },
-        "example": {"status": "ok", "degraded": []},
-    },
-)
+    ),
+    503: schema.problem("On a laptop: no stack is deployed"),
+}
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -127,7 +117,7 @@ def _add_errors(app: FastAPI) -> None:
         return problems.response(ProblemError(422, "a parameter is not as it should be", errors=reasons))
 
 
-def _add_orders_in(app: FastAPI, shop: Shop) -> None:
+def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:
     refused: Responses = {
         413: schema.problem("Too large"),
         415: schema.problem("Not JSON by its content type"),
@@ -149,7 +139,8 @@ def _add_orders_in(app: FastAPI, shop: Shop) -> None:
             str | None, Header(description="The id of the order, where it has none.")
         ] = None,
     ) -> Response:
-        found = await accept(shop.producer, await _body(request, MAX_BYTES), idempotency_key)
+        body = await _body(request, MAX_BYTES)
+        found = await accept(shop().producer, body, idempotency_key)
         return _json(found, 202, {"Location": found["location"]})
 
     results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
@@ -177,13 +168,14 @@ def _add_orders_in(app: FastAPI, shop: Shop) -> None:
         },
     )
     async def post_orders(request: Request) -> Response:
-        found = await accept_all(shop.producer, await _body(request, MOST_BYTES))
+        body = await _body(request, MOST_BYTES)
+        found = await accept_all(shop().producer, body)
         accepted = sum(one["status"] == 202 for one in found)
         said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
         return _json(said, 202 if accepted == len(found) else 207)
 
 
-def _add_orders_out(app: FastAPI, shop: Shop) -> None:
+def _add_orders_out(app: FastAPI, shop: Callable[[], Shop]) -> None:
     failed: Responses = {503: schema.problem("The table or the archive does not answer")}
     wrong = schema.problem("A parameter is not as it should be")
     missing: Responses = {
@@ -199,7 +191,8 @@ def _add_orders_out(app: FastAPI, shop: Shop) -> None:
         responses={200: schema.answer("Its bytes", {}, "application/octet-stream"), **missing},
     )
     def raw(order_id: OrderId) -> Response:
-        body = raw_order(shop.cloud, shop.stack, order_id)
+        here = shop()
+        body = raw_order(here.cloud, here.stack, order_id)
         return Response(body, media_type="application/octet-stream")
 
     @app.get(
@@ -209,7 +202,8 @@ def _add_orders_out(app: FastAPI, shop: Shop) -> None:
         responses={200: schema.answer("The order", schema.STORED), **missing},
     )
     def one_order(order_id: OrderId) -> Response:
-        return _json(get_order(shop.cloud, shop.stack, order_id))
+        here = shop()
+        return _json(get_order(here.cloud, here.stack, order_id))
 
     listed = {
         "type": "object",
@@ -239,9 +233,10 @@ def _add_orders_out(app: FastAPI, shop: Shop) -> None:
         limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 50,
         cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
     ) -> Response:
+        here = shop()
         page = page_of_orders(
-            shop.cloud,
-            shop.stack,
+            here.cloud,
+            here.stack,
             customer_id,
             since=_moment("since", since),
             until=_moment("until", until),

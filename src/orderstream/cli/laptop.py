@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # The verbs of the laptop cloud import its room when they run: the others need not wait for that.
 USUAL_PORT = 4566
+LAST_PORT = 65_535
 
 
 verbs = typer.Typer()
@@ -33,32 +34,57 @@ verbs = typer.Typer()
 
 @verbs.command(epilog="Example: orders up --simulate 20")
 def up(
-    port: Annotated[int, typer.Option(help="Port of the laptop cloud.")] = USUAL_PORT,
+    port: Annotated[int, typer.Option(help="Port of the laptop cloud.", max=LAST_PORT)] = USUAL_PORT,
+    http_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the HTTP API.", show_default="the one after --port", min=1, max=LAST_PORT),
+    ] = None,
     state_dir: Annotated[Path | None, typer.Option(help="Keep all data here and go on from it.")] = None,
     simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
     empty: Annotated[bool, typer.Option("--empty", help="Deploy nothing: orders deploy does it.")] = False,
 ) -> None:
-    """Run the laptop cloud until Ctrl-C: AWS on one port, the stack deployed, orders processed.
+    """Run the laptop cloud until Ctrl-C: AWS on one port, the HTTP API on another, orders processed.
 
     What `orders deploy` and `orders destroy` do to the stack meanwhile is followed at once.
     """
-    from orderstream.local.laptop import Laptop
-    from orderstream.local.running import ensure_port, noted, notes_dir, running_clouds
+    from orderstream.api.app import make_app
+    from orderstream.api.server import Server
+    from orderstream.local.laptop import Laptop, laptop_cloud
+    from orderstream.local.running import (
+        ensure_http_port,
+        ensure_port,
+        noted,
+        notes_dir,
+        running_clouds,
+        usual_http_port,
+    )
+    from orderstream.local.shop import ShopThatIsThere
 
     if simulate and empty:
         raise InputError("--empty has no stream to send to", hint="orders simulate sends to it later")
     notes = notes_dir()
     ensure_port(port, running_clouds(notes))
+    if http_port is not None:
+        ensure_http_port(http_port, port)
+    # With clients of its own, which no other thread makes at the same time.
+    shop = ShopThatIsThere(laptop_cloud(f"http://127.0.0.1:{port}"))
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         laptop = stack.enter_context(
             Laptop(
-                port=port, state_dir=state_dir, empty=empty, progress=console.step, problem=console.problem
+                port=port,
+                state_dir=state_dir,
+                empty=empty,
+                progress=console.step,
+                problem=console.problem,
+                changed=shop.change,
             )
         )
-        stack.enter_context(noted(port, notes))
+        http_port = http_port or usual_http_port(port)
+        api = stack.enter_context(Server(make_app(shop), http_port))
+        stack.enter_context(noted(port, http_port, notes))
         if simulate:
             stack.enter_context(_background_traffic(laptop, simulate))
-        show.ready(port, USUAL_PORT, empty=empty)
+        show.ready(port, USUAL_PORT, api.url, empty=empty)
         while True:
             laptop.check()
             time.sleep(0.5)
@@ -92,7 +118,8 @@ def env(
     from orderstream.local.running import choose, notes_dir, running_clouds
 
     cloud = choose(running_clouds(notes_dir()), port)
-    show.exports(laptop_environment(cloud.endpoint_url), as_json=as_json)
+    environment = laptop_environment(cloud.endpoint_url) | {"ORDERS_API_URL": cloud.api_url}
+    show.exports(environment, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders demo --orders 5000")

@@ -11,7 +11,7 @@ from typing import Any, Self
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Standing, standing
+from orderstream.ops.stack import Stack, Standing, resources, standing
 
 LOOK_SECONDS = 0.5
 LOOKS_IN_VAIN = 5
@@ -23,7 +23,8 @@ class Following:
     """Keeps an event source on the mapping of the stack called `stack`, whatever becomes of that.
 
     `progress` hears of each beginning and end, `problem` of what went wrong with a stack that is there:
-    what a stack's disappearance breaks is no problem.
+    what a stack's disappearance breaks is no problem. `changed` hears, in this thread, which stack is there
+    now: each time that it is another or consists of others, and None when there is none any more, or an end.
     """
 
     def __init__(
@@ -34,12 +35,15 @@ class Following:
         checkpoints: Path,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
+        changed: Callable[[Stack | None], None] = lambda stack: None,
     ) -> None:
         self._cloud = cloud
         self._stack = stack
         self._checkpoints = checkpoints
         self._progress = progress
         self._problem = problem
+        self._changed = changed
+        self._there: Stack | None = None
         self._source: EventSource | None = None
         self._attached_to: Any = None
         self._said: list[str] = []
@@ -69,6 +73,7 @@ class Following:
             if self._source:
                 self._source.stop()
             self._tell_problems(self._said)
+            self._tell_stack(None)
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -95,6 +100,7 @@ class Following:
         try:
             found = standing(self._cloud, self._stack)
             marks = self._marks(found) if found and _is_settled(found) else None
+            there = resources(self._stack, found) if found and marks is not None else self._there
         except CloudError as error:
             # A stack may go between two questions, and MiniStack be busy; whether it has died is somebody
             # else's question.
@@ -104,8 +110,10 @@ class Following:
             return
         self._in_vain = 0
         if found is None or found.is_new or found.status.startswith("DELETE"):
+            self._tell_stack(None)
             self._detach()
             return
+        self._tell_stack(there)
         if marks is not None and marks != self._attached_to:
             self._attach(found.outputs["EventSourceMapping"], marks)
         elif self._source:
@@ -148,6 +156,11 @@ class Following:
         self._source = self._attached_to = None
         self._said.clear()
         self._progress(f"stack {self._stack} has gone: nothing is delivered until it is deployed again")
+
+    def _tell_stack(self, there: Stack | None) -> None:
+        if there != self._there:
+            self._there = there
+            self._changed(there)
 
     def _tell_problems(self, said: list[str]) -> None:
         for line in list(said):

@@ -72,8 +72,8 @@ class Laptop:
     With `state_dir` it goes on where the last one with that folder stopped; `parameters` are values for
     template.yaml's parameters. With `empty` nothing is deployed; with `authorize` everybody may do what their
     policies say, and no more. Whoever deploys the stack, changes it or removes it, then or later: delivery
-    follows. `progress` hears one line for each step, `problem` one for each thing that went wrong and did
-    not stop it.
+    follows, and `changed` hears of the stack that is there now, None when it goes. `progress` hears one line
+    for each step, `problem` one for each thing that went wrong and did not stop it.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class Laptop:
         authorize: bool = False,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
+        changed: Callable[[Stack | None], None] = lambda stack: None,
     ) -> None:
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self.cloud = laptop_cloud(self.endpoint_url)
@@ -100,6 +101,7 @@ class Laptop:
         self._authorize = authorize
         self._progress = progress
         self._problem = problem
+        self._changed = changed
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -125,6 +127,7 @@ class Laptop:
                     checkpoints=state_dir / "checkpoints.json",
                     progress=self._progress,
                     problem=self._problem,
+                    changed=self._changed,
                 )
             )
             self.alarms = starting.enter_context(AlarmWatch(self.cloud, self._problem))

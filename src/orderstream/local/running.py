@@ -16,14 +16,19 @@ from orderstream.local.ministack import free_port, port_is_free
 
 @dataclass(frozen=True)
 class Running:
-    """A laptop cloud: where it answers, and the process that runs it."""
+    """A laptop cloud: the ports of AWS and of the HTTP API, and the process that runs it."""
 
     port: int
+    http_port: int
     pid: int
 
     @property
     def endpoint_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
 
 
 def notes_dir() -> Path:
@@ -71,12 +76,25 @@ def ensure_port(port: int, clouds: list[Running]) -> None:
     raise CloudError(f"port {port} is in use by another program", hint=f"take another: {another}")
 
 
+def ensure_http_port(port: int, cloud_port: int) -> None:
+    """Raise CloudError, with what to do, unless `port` is free for the API beside the cloud's."""
+    if port == cloud_port or not port_is_free(port):
+        by = "the laptop cloud itself" if port == cloud_port else "another program"
+        hint = f"take another: orders up --http-port {free_port()}, or leave it out"
+        raise CloudError(f"port {port} is in use by {by}", hint=hint)
+
+
+def usual_http_port(cloud_port: int) -> int:
+    """The port after the cloud's if that is free, else any that is."""
+    return cloud_port + 1 if port_is_free(cloud_port + 1) else free_port()
+
+
 @contextmanager
-def noted(port: int, notes: Path) -> Iterator[None]:
+def noted(port: int, http_port: int, notes: Path) -> Iterator[None]:
     """Keep a note about this process's laptop cloud on `port` while the block runs."""
     notes.mkdir(parents=True, exist_ok=True)
     note = notes / f"laptop-{port}.json"
-    note.write_text(json.dumps({"port": port, "pid": os.getpid()}))
+    note.write_text(json.dumps({"port": port, "http_port": http_port, "pid": os.getpid()}))
     try:
         yield
     finally:

@@ -83,6 +83,11 @@ def find_stack(cloud: Cloud, name: str) -> Stack:
             hint='for the laptop: orders up, then eval "$(orders env)"; '
             "for AWS: orders deploy, or name another with --stack",
         )
+    return resources(name, found)
+
+
+def resources(name: str, found: Standing) -> Stack:
+    """What the stack called `name` consists of. Raises CloudError when it is not one of Orderstream."""
     outputs = found.outputs
     try:
         return Stack(

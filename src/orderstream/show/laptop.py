@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_DISCREPANCIES = 20
 
 
-def ready(port: int, usual_port: int, *, empty: bool = False) -> None:
+def ready(port: int, usual_port: int, api_url: str, *, empty: bool = False) -> None:
     """The laptop cloud runs: what to do with it."""
     which = "" if port == usual_port else f" --port {port}"
     err.print(f"[green]ready[/green] on http://127.0.0.1:{port}; Ctrl-C stops it. In another terminal:")
@@ -26,6 +26,9 @@ def ready(port: int, usual_port: int, *, empty: bool = False) -> None:
         err.print("  orders deploy")
     err.print("""  orders send '{"customer_id": "12345", "amount": 250.00}'""")
     err.print("  orders list --customer 12345")
+    err.print(f"orders over HTTP on {api_url} (/docs):")
+    body = """-d '{"customer_id": "12345", "amount": 250.00}'"""
+    err.print(f"  curl {api_url}/orders -H 'Content-Type: application/json' {body}", soft_wrap=True)
 
 
 def exports(environment: dict[str, str], *, as_json: bool) -> None:

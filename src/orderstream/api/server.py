@@ -40,7 +40,7 @@ class Server:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", self._port)) == 0:
                 raise OrderstreamError(
-                    f"port {self._port} is in use by another program", hint="give another with --http-port"
+                    f"port {self._port} is in use by another program", hint="take another port"
                 )
         self._thread.start()
         deadline = time.monotonic() + START_SECONDS

@@ -10,7 +10,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from orderstream import __version__
-from orderstream.cli import archive, audit, deploy, failures, laptop, orders, plan, quarantine, sql, status
+from orderstream.cli import (
+    archive,
+    audit,
+    dashboard,
+    deploy,
+    failures,
+    laptop,
+    orders,
+    plan,
+    quarantine,
+    sql,
+    status,
+)
 from orderstream.errors import OrderstreamError
 from orderstream.show import console
 
@@ -26,6 +38,7 @@ app.add_typer(laptop.verbs)
 app.add_typer(deploy.verbs)
 app.add_typer(orders.verbs)
 app.add_typer(status.verbs)
+app.add_typer(dashboard.verbs)
 app.add_typer(audit.verbs)
 app.add_typer(archive.verbs)
 app.add_typer(plan.verbs)

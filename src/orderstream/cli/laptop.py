@@ -18,6 +18,7 @@ from orderstream.errors import InputError, OrderstreamError
 from orderstream.ops.samples import samples
 from orderstream.ops.send import Tally
 from orderstream.ops.send import simulate as send_at_rate
+from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import console
 from orderstream.show import laptop as show
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # The verbs of the laptop cloud import its room when they run: the others need not wait for that.
 USUAL_PORT = 4566
+# Where the live page lies, beside the paths of the HTTP API.
+PAGE = "/live"
 LAST_PORT = 65_535
 
 
@@ -37,13 +40,18 @@ def up(
     port: Annotated[int, typer.Option(help="Port of the laptop cloud.", max=LAST_PORT)] = USUAL_PORT,
     http_port: Annotated[
         int | None,
-        typer.Option(help="Port of the HTTP API.", show_default="the one after --port", min=1, max=LAST_PORT),
+        typer.Option(
+            help="Port of the HTTP API and the live page.",
+            show_default="the one after --port",
+            min=1,
+            max=LAST_PORT,
+        ),
     ] = None,
     state_dir: Annotated[Path | None, typer.Option(help="Keep all data here and go on from it.")] = None,
     simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
     empty: Annotated[bool, typer.Option("--empty", help="Deploy nothing: orders deploy does it.")] = False,
 ) -> None:
-    """Run the laptop cloud until Ctrl-C: AWS on one port, the HTTP API on another, orders processed.
+    """Run the laptop cloud until Ctrl-C: AWS on one port, the HTTP API and the live page on another.
 
     What `orders deploy` and `orders destroy` do to the stack meanwhile is followed at once.
     """
@@ -59,6 +67,7 @@ def up(
         usual_http_port,
     )
     from orderstream.local.shop import ShopThatIsThere
+    from orderstream.page.app import add_page
 
     if simulate and empty:
         raise InputError("--empty has no stream to send to", hint="orders simulate sends to it later")
@@ -80,11 +89,13 @@ def up(
             )
         )
         http_port = http_port or usual_http_port(port)
-        api = stack.enter_context(Server(make_app(shop), http_port))
+        app = make_app(shop)
+        add_page(app, laptop_cloud(laptop.endpoint_url), DEFAULT_STACK, PAGE)
+        api = stack.enter_context(Server(app, http_port))
         stack.enter_context(noted(port, http_port, notes))
         if simulate:
             stack.enter_context(_background_traffic(laptop, simulate))
-        show.ready(port, USUAL_PORT, api.url, empty=empty)
+        show.ready(port, USUAL_PORT, api.url, PAGE, empty=empty)
         while True:
             laptop.check()
             time.sleep(0.5)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_DISCREPANCIES = 20
 
 
-def ready(port: int, usual_port: int, api_url: str, *, empty: bool = False) -> None:
+def ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = False) -> None:
     """The laptop cloud runs: what to do with it."""
     which = "" if port == usual_port else f" --port {port}"
     err.print(f"[green]ready[/green] on http://127.0.0.1:{port}; Ctrl-C stops it. In another terminal:")
@@ -26,6 +26,7 @@ def ready(port: int, usual_port: int, api_url: str, *, empty: bool = False) -> N
         err.print("  orders deploy")
     err.print("""  orders send '{"customer_id": "12345", "amount": 250.00}'""")
     err.print("  orders list --customer 12345")
+    err.print(f"live page on {api_url}{page}")
     err.print(f"orders over HTTP on {api_url} (/docs):")
     body = """-d '{"customer_id": "12345", "amount": 250.00}'"""
     err.print(f"  curl {api_url}/orders -H 'Content-Type: application/json' {body}", soft_wrap=True)
@@ -85,3 +86,8 @@ def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: b
     order(result.order, as_json=False)
     out.print("and as sent:")
     out.print(result.raw.decode(), markup=False, highlight=False, soft_wrap=True)
+
+
+def page(url: str) -> None:
+    """The live page is there."""
+    err.print(f"[green]ready[/green]: open {url} in a browser; Ctrl-C ends it")

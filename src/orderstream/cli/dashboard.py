@@ -1,0 +1,47 @@
+"""The verb of the live page: dashboard."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import Profile, Region, StackName
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.show import laptop as show
+
+USUAL_PORT = 4568
+
+verbs = typer.Typer()
+
+
+@verbs.command(epilog="Example: orders dashboard --profile shop --region eu-central-1")
+def dashboard(
+    port: Annotated[
+        int | None, typer.Option(help="Port of this machine.", show_default=f"{USUAL_PORT}, or any free one")
+    ] = None,
+    stack: StackName = DEFAULT_STACK,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Show a stack in the browser, live, until Ctrl-C: figures, alarms, orders, quarantine.
+
+    It is the stack of the laptop cloud or one on AWS, seen with your own credentials; nobody but this machine
+    can open the page. It asks AWS only while it is open somewhere.
+    """
+    from fastapi import FastAPI
+
+    from orderstream.api.server import Server
+    from orderstream.local.ministack import free_port, port_is_free
+    from orderstream.page.app import add_page
+
+    app = FastAPI(openapi_url=None)
+    add_page(app, Cloud(region=region, profile=profile), stack)
+    port = port or (USUAL_PORT if port_is_free(USUAL_PORT) else free_port())
+    with suppress(KeyboardInterrupt), Server(app, port) as server:
+        show.page(server.url)
+        while True:
+            time.sleep(0.5)

@@ -1,0 +1,182 @@
+"""The tab that is looked at: tiles, charts, alarms with what to do, and the latest orders."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from nicegui import ui
+
+from orderstream.ops.status.figures import NOTHING
+from orderstream.ops.status.health import Alarm, Status
+from orderstream.page import charts, parts
+from orderstream.page.runbook import page_of
+from orderstream.page.source import Source
+from orderstream.page.times import Clock, utc
+from orderstream.show.numbers import count, length
+
+_TROUBLES = ("duplicates", "conflicts", "quarantined")
+# As many as have room beside each other; the busiest ones.
+_MOST_CURRENCIES = 6
+
+
+class Live:
+    """The tab. `on_order` hears of an order that somebody wants to see."""
+
+    def __init__(self, on_order: Callable[[str], Awaitable[None]]) -> None:
+        self._on_order = on_order
+        with ui.grid().classes("w-full grid-cols-2 md:grid-cols-3 xl:grid-cols-6 gap-2"):
+            self._in = parts.Tile("Orders in")
+            self._stored = parts.Tile("Stored")
+            self._latency = parts.Tile("Arrival to stored, p50 / p99")
+            self._waiting = parts.Tile("Waiting")
+            self._until_loss = parts.Tile("Until the oldest is lost")
+            self._bad = parts.Tile("Quarantined, five minutes")
+        self._alarms = ui.column().classes("w-full gap-2 mt-2")
+        self._alarms_drawn: list[Alarm] = []
+        with ui.grid().classes("w-full grid-cols-1 lg:grid-cols-2 2xl:grid-cols-3 gap-2 mt-2"):
+            self._rates = parts.chart("Orders a second")
+            with parts.card("Revenue a minute, by currency"):
+                self._revenue = ui.element("div").classes("w-full grid grid-cols-1 sm:grid-cols-2 gap-2")
+            self._latencies = parts.chart("From arrival to stored, ms")
+            self._age = parts.chart("Age of the oldest that waits, s")
+            self._troubles = parts.chart("Duplicates, conflicts, quarantined a minute")
+            with parts.card("Share of each shard, five minutes"):
+                self._shards_say = ui.label().classes("text-sm opacity-70")
+                self._shards = ui.echart({}).classes("w-full h-40")
+        self._by_currency: dict[str, tuple[ui.label, ui.echart]] = {}
+        with parts.card("Latest orders").classes("mt-2"):
+            self._latest_empty = ui.label().classes("opacity-70")
+            self._latest = parts.orders_table(on_order)
+        self._footer = ui.label().classes("text-xs opacity-60 mt-2")
+
+    def show(self, source: Source, clock: Clock) -> None:
+        """Draw what was seen last."""
+        status = source.status
+        assert status is not None
+        until = int(status.at.timestamp())
+        self._show_tiles(status)
+        self._show_alarms(status, clock)
+        minutes = source.minutes
+        both = {"in": minutes.get("records", NOTHING), "stored": minutes.get("stored", NOTHING)}
+        parts.redraw(self._rates, charts.rates(both, until))
+        latencies = {name: minutes.get(f"latency_{name}", NOTHING) for name in ("p50", "p99")}
+        parts.redraw(self._latencies, charts.levels(latencies, until))
+        age = {"age": minutes.get("age", NOTHING)}
+        parts.redraw(self._age, charts.levels(age, until, divisor=1000))
+        troubles = {name: minutes.get(name, NOTHING) for name in _TROUBLES}
+        parts.redraw(self._troubles, charts.sums(troubles, until))
+        self._show_revenue(source, until)
+        self._show_shards(status)
+        self._show_latest(source, clock)
+        cost = source.dollars_an_hour
+        kept = "Figures are CloudWatch's, of whole minutes, and the table's."
+        self._footer.set_text(kept + ("" if cost is None else f" To look costs ${cost:.2f} an hour."))
+
+    def _show_tiles(self, status: Status) -> None:
+        self._in.say(f"{count(_short(status.records.last_minute))}/s", _five(status.records.five_minutes))
+        self._stored.say(f"{count(_short(status.stored.last_minute))}/s", _five(status.stored.five_minutes))
+        latency = status.latency
+        if latency is None:
+            self._latency.say("–", "nothing stored lately")
+        else:
+            text = f"{latency.p50:,.0f} / {latency.p99:,.0f} ms"
+            self._latency.say(text, f"worst of five minutes {latency.p99_worst:,.0f} ms")
+        age, left = status.iterator_age, status.until_data_loss
+        if age is None or left is None:
+            self._waiting.say("unknown", "nothing reads the stream", "bad")
+            self._until_loss.say("unknown", f"the stream keeps {length(status.retention)}", "bad")
+        else:
+            waits = f"≤ {status.backlog:,}" if status.backlog else "nothing"
+            self._waiting.say(waits, f"iterator age {length(_short(age))}")
+            tone: parts.Tone = "bad" if left < status.retention / 2 else ""
+            self._until_loss.say(
+                length(round(left)), f"of {length(status.retention)} that the stream keeps", tone
+            )
+        duplicates, conflicts, bad = (status.counts[name].five_minutes for name in _TROUBLES)
+        other = f"{conflicts:,} conflicts among them; {duplicates:,} duplicates"
+        self._bad.say(f"{bad:,}", other, "warn" if bad else "")
+
+    def _show_alarms(self, status: Status, clock: Clock) -> None:
+        if self._alarms_drawn == [*status.alarms]:
+            return
+        self._alarms_drawn = [*status.alarms]
+        self._alarms.clear()
+        quiet = [alarm for alarm in status.alarms if alarm.state != "alarm"]
+        with self._alarms:
+            for alarm in status.alarms:
+                if alarm.state == "alarm":
+                    _draw_alarm(alarm, clock)
+            if quiet:
+                said = f"{len(quiet)} alarms are quiet"
+                with ui.expansion(said, icon="notifications_none").classes("w-full").props("dense"):
+                    for alarm in quiet:
+                        with ui.row().classes("w-full gap-x-3 gap-y-0 py-1 items-baseline"):
+                            ui.label(alarm.name).classes("font-medium")
+                            ui.label(alarm.says).classes("opacity-70 text-sm min-w-0")
+
+    def _show_revenue(self, source: Source, until: int) -> None:
+        revenue = {name: minutes for name, minutes in source.revenue.items() if any(minutes.values())}
+        busiest = sorted(revenue, key=lambda name: (-len(revenue[name]), name))[:_MOST_CURRENCIES]
+        if sorted(busiest) != [*self._by_currency] or not busiest:
+            self._revenue.clear()
+            self._by_currency.clear()
+            with self._revenue:
+                for name in sorted(busiest):
+                    with ui.column().classes("gap-0 min-w-0"):
+                        label = ui.label().classes("text-sm")
+                        self._by_currency[name] = label, ui.echart({}).classes("w-full h-28")
+                if not busiest:
+                    ui.label("nothing in the last hour").classes("opacity-70 text-sm")
+        for name, (label, chart) in self._by_currency.items():
+            minutes = revenue[name]
+            full = [at for at in minutes if at + 60 <= until]
+            label.set_text(f"{name}  {minutes[max(full)]:,.2f} in the last minute with any" if full else name)
+            parts.redraw(chart, charts.sums({name: minutes}, until))
+
+    def _show_shards(self, status: Status) -> None:
+        shards = status.shards
+        said = f"{shards.count} shard{'s' * (shards.count > 1)}"
+        if shards.count > len(shards.hottest):
+            said += f", the {len(shards.hottest)} fullest here"
+        if not shards.hottest:
+            said += "; no traffic, or the stack has ShardMetrics=false"
+        if shards.hot:
+            said += f". {shards.hot} is hot: {shards.advice}"
+        self._shards_say.set_text(said)
+        self._shards.set_visibility(bool(shards.hottest))
+        parts.redraw(self._shards, charts.shares(shards.hottest, shards.hot))
+
+    def _show_latest(self, source: Source, clock: Clock) -> None:
+        orders = source.latest
+        self._latest_empty.set_text(
+            f"None to show: {source.why_none}. Send one, or: orders simulate --rate 10"
+        )
+        self._latest_empty.set_visibility(not orders)
+        self._latest.set_visibility(bool(orders))
+        self._latest.rows = parts.order_rows(orders, clock)
+
+
+def _draw_alarm(alarm: Alarm, clock: Clock) -> None:
+    with ui.card().classes("w-full p-3 gap-1 border-l-4 border-red-600").props("flat bordered"):
+        with ui.row().classes("w-full items-baseline gap-x-3 gap-y-0"):
+            ui.icon("notifications_active").classes("text-red-600 self-center")
+            ui.label(alarm.name).classes("font-semibold text-red-600")
+            ui.label(alarm.says).classes("min-w-0")
+            if alarm.since:
+                ui.label(f"since {clock.text(alarm.since)}").classes("opacity-70 text-sm").props(
+                    f'title="{utc(alarm.since)}"'
+                )
+        if alarm.runbook.startswith(("http://", "https://")):
+            ui.link(alarm.runbook, alarm.runbook, new_tab=True).classes("text-sm break-all")
+        said = page_of(alarm.runbook)
+        if said:
+            with ui.expansion("What to do", icon="menu_book").classes("w-full").props("dense"):
+                ui.markdown(said).classes("text-sm")
+
+
+def _five(value: float) -> str:
+    return f"{count(_short(value))}/s over five minutes"
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.3g}")

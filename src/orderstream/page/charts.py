@@ -1,9 +1,9 @@
-"""Charts of the last hour, as options of ECharts. Pure: the minutes are passed in."""
+"""Charts by the minute, as options of ECharts. Pure: the minutes are passed in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from orderstream.ops.metrics import MINUTE
 from orderstream.ops.status.figures import WINDOW, Minutes
@@ -15,40 +15,58 @@ Options = dict[str, Any]
 COLOURS = ("#2f9bd6", "#e69f00", "#00a884", "#cc79a7", "#d55e00", "#8f8fd6")
 _GREY = "#8b93a1"
 _LINE = "rgba(139, 147, 161, 0.25)"
+_LEAST = 10 * MINUTE
 # The minute under way is a rate only when some of it has passed.
 _SOME_SECONDS = 10
 _NUMBER = "value => value == null ? '–' : value.toLocaleString(undefined, {maximumFractionDigits: 2})"
 
 
-def rates(series: Mapping[str, Minutes], until: int) -> Options:
-    """How many a second: a line each. `until` is up to when the figures reach, seconds since the epoch."""
+class Window(NamedTuple):
+    """What a chart shows, in seconds since the epoch; `until` is up to when the figures reach."""
+
+    since: int
+    until: int
+
+    @property
+    def minutes(self) -> range:
+        """The minutes in it, by their beginnings."""
+        return range(self.since // MINUTE * MINUTE, self.until, MINUTE)
+
+
+def window(figures: Iterable[Minutes], until: int) -> Window:
+    """The last hour, or as much of it as there are figures of: ten minutes at least."""
+    first = min((at for minutes in figures for at in minutes), default=until)
+    return Window(max(until - WINDOW, min(first, until - _LEAST)), until)
+
+
+def rates(series: Mapping[str, Minutes], of: Window) -> Options:
+    """How many a second: a line each."""
     points = {
         name: [
-            (at, minutes.get(at, 0.0) / min(MINUTE, until - at))
-            for at in _minutes(until)
-            if until - at >= _SOME_SECONDS
+            (at, minutes.get(at, 0.0) / min(MINUTE, of.until - at))
+            for at in of.minutes
+            if of.until - at >= _SOME_SECONDS
         ]
         for name, minutes in series.items()
     }
-    return _chart(points, until, "line")
+    return _chart(points, of, "line")
 
 
-def levels(series: Mapping[str, Minutes], until: int, *, divisor: float = 1) -> Options:
+def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> Options:
     """What is measured now and then: a line each, interrupted where nothing was measured."""
     points = {
-        name: [(at, minutes[at] / divisor if at in minutes else None) for at in _minutes(until)]
+        name: [(at, minutes[at] / divisor if at in minutes else None) for at in of.minutes]
         for name, minutes in series.items()
     }
-    return _chart(points, until, "line")
+    return _chart(points, of, "line")
 
 
-def sums(series: Mapping[str, Minutes], until: int) -> Options:
+def sums(series: Mapping[str, Minutes], of: Window) -> Options:
     """How much in each minute: a bar each, of which the last one grows."""
     points = {
-        name: [(at, minutes[at]) for at in _minutes(until) if minutes.get(at)]
-        for name, minutes in series.items()
+        name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)] for name, minutes in series.items()
     }
-    return _chart(points, until, "bar")
+    return _chart(points, of, "bar")
 
 
 def shares(loads: Sequence[Load], hot: str | None) -> Options:
@@ -75,19 +93,14 @@ def shares(loads: Sequence[Load], hot: str | None) -> Options:
 _SPLIT = {"splitLine": {"lineStyle": {"color": _LINE}}}
 
 
-def _minutes(until: int) -> range:
-    last = (until - 1) // MINUTE * MINUTE
-    return range(last - WINDOW + MINUTE, last + MINUTE, MINUTE)
-
-
-def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], until: int, kind: str) -> Options:
+def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window, kind: str) -> Options:
     empty = not any(value for points in series.values() for _, value in points)
     return {
         "animation": False,
         "color": list(COLOURS),
         "title": {
             "show": empty,
-            "text": "nothing in the last hour",
+            "text": "nothing yet",
             "left": "center",
             "top": "middle",
             "textStyle": {"color": _GREY, "fontSize": 13, "fontWeight": "normal"},
@@ -109,8 +122,8 @@ def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], until: int,
         "tooltip": {"trigger": "axis", ":valueFormatter": _NUMBER, "confine": True},
         "xAxis": {
             "type": "time",
-            "min": (until - WINDOW) * 1000,
-            "max": until * 1000,
+            "min": of.since * 1000,
+            "max": of.until * 1000,
             "axisLabel": {"color": _GREY, "hideOverlap": True, "formatter": "{HH}:{mm}"},
             "axisLine": {"lineStyle": {"color": _LINE}},
             "splitLine": {"show": False},

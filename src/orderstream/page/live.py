@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from nicegui import ui
 
+from orderstream.ops.metrics import MINUTE
 from orderstream.ops.status.figures import NOTHING
 from orderstream.ops.status.health import Alarm, Status
 from orderstream.page import charts, parts
@@ -53,19 +54,21 @@ class Live:
         """Draw what was seen last."""
         status = source.status
         assert status is not None
-        until = int(status.at.timestamp())
+        shown = charts.window(
+            [*source.minutes.values(), *source.revenue.values()], int(status.at.timestamp())
+        )
         self._show_tiles(status)
         self._show_alarms(status, clock)
         minutes = source.minutes
         both = {"in": minutes.get("records", NOTHING), "stored": minutes.get("stored", NOTHING)}
-        parts.redraw(self._rates, charts.rates(both, until))
+        parts.redraw(self._rates, charts.rates(both, shown))
         latencies = {name: minutes.get(f"latency_{name}", NOTHING) for name in ("p50", "p99")}
-        parts.redraw(self._latencies, charts.levels(latencies, until))
+        parts.redraw(self._latencies, charts.levels(latencies, shown))
         age = {"age": minutes.get("age", NOTHING)}
-        parts.redraw(self._age, charts.levels(age, until, divisor=1000))
+        parts.redraw(self._age, charts.levels(age, shown, divisor=1000))
         troubles = {name: minutes.get(name, NOTHING) for name in _TROUBLES}
-        parts.redraw(self._troubles, charts.sums(troubles, until))
-        self._show_revenue(source, until)
+        parts.redraw(self._troubles, charts.sums(troubles, shown))
+        self._show_revenue(source, shown)
         self._show_shards(status)
         self._show_latest(source, clock)
         cost = source.dollars_an_hour
@@ -114,7 +117,7 @@ class Live:
                             ui.label(alarm.name).classes("font-medium")
                             ui.label(alarm.says).classes("opacity-70 text-sm min-w-0")
 
-    def _show_revenue(self, source: Source, until: int) -> None:
+    def _show_revenue(self, source: Source, shown: charts.Window) -> None:
         revenue = {name: minutes for name, minutes in source.revenue.items() if any(minutes.values())}
         busiest = sorted(revenue, key=lambda name: (-len(revenue[name]), name))[:_MOST_CURRENCIES]
         if sorted(busiest) != [*self._by_currency] or not busiest:
@@ -128,10 +131,10 @@ class Live:
                 if not busiest:
                     ui.label("nothing in the last hour").classes("opacity-70 text-sm")
         for name, (label, chart) in self._by_currency.items():
-            minutes = revenue[name]
-            full = [at for at in minutes if at + 60 <= until]
-            label.set_text(f"{name}  {minutes[max(full)]:,.2f} in the last minute with any" if full else name)
-            parts.redraw(chart, charts.sums({name: minutes}, until))
+            # The minute before the one that is under way, or that the figures end with.
+            full = shown.until // MINUTE * MINUTE - MINUTE
+            label.set_text(f"{name}  {revenue[name].get(full, 0):,.2f} in the last full minute")
+            parts.redraw(chart, charts.sums({name: revenue[name]}, shown))
 
     def _show_shards(self, status: Status) -> None:
         shards = status.shards

@@ -1,0 +1,270 @@
+"""The live page in a real browser: what is looked at, found, mended and sent there."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from orderstream.client import OrderProducer
+from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
+from orderstream.local.laptop import Laptop
+from orderstream.local.ministack import free_port
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.metrics import MINUTE
+from orderstream.ops.query import get_order, raw_order
+from orderstream.ops.status.look import Watch
+from tests.integration import browser as browsers
+from tests.integration.conftest import awaited
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def url(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with browsers.dashboard(laptop.endpoint_url, tmp_path_factory.mktemp("dashboard")) as url:
+        yield url
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    with browsers.opened(browser, url) as (page, _):
+        yield page
+
+
+def new_id() -> str:
+    return f"page-{uuid.uuid4().hex}"
+
+
+def send(laptop: Laptop, **fields: object) -> str:
+    """An order, sent and stored; its id."""
+    order = {"order_id": new_id(), "customer_id": "12345", "amount": "19.90"} | fields
+    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+        producer.send(order)
+    stored(laptop, str(order["order_id"]))
+    return str(order["order_id"])
+
+
+def stored(laptop: Laptop, order_id: str) -> dict[str, object]:
+    key = {"OrderID": {"S": order_id}}
+    awaited(lambda: laptop.cloud.dynamodb.get_item(TableName=laptop.stack.table, Key=key).get("Item"))
+    return get_order(laptop.cloud, laptop.stack, order_id)
+
+
+def tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def find(page: Page, text: str) -> None:
+    tab(page, "Orders")
+    page.get_by_label("order id or customer").fill(text)
+    page.get_by_role("button", name="Find").click()
+
+
+def test_an_order_of_the_form_is_stored_and_appears_among_the_latest(page: Page, laptop: Laptop) -> None:
+    order_id = new_id()
+    tab(page, "Send")
+    page.get_by_label("customer").fill("of the form")
+    page.get_by_label("order id").fill(order_id)
+    page.get_by_label("amount").fill("1234.50")
+    page.get_by_role("button", name="Send", exact=True).click()
+    expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
+    sent = {"order_id": order_id, "customer_id": "of the form", "amount": "1234.50", "currency": "EUR"}
+    assert json.loads(raw_order(laptop.cloud, laptop.stack, order_id)) == sent
+    tab(page, "Live")
+    row = page.get_by_role("row").filter(has_text=order_id)
+    expect(row).to_contain_text("1,234.50")
+    expect(row).to_contain_text("of the form")
+
+
+def test_a_bad_order_is_told_its_reasons_and_sent_only_all_the_same(page: Page) -> None:
+    tab(page, "Send")
+    page.get_by_label("amount").fill("-5")
+    expect(page.get_by_text("$.amount must be greater than zero")).to_be_visible()
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
+    page.get_by_label("amount").fill("5")
+    expect(page.get_by_text("$.amount must be greater than zero")).to_be_hidden()
+    expect(page.get_by_role("button", name="Send it all the same")).to_be_hidden()
+    expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
+
+
+def test_a_bad_order_appears_in_quarantine_is_mended_there_and_becomes_an_order(
+    page: Page, laptop: Laptop
+) -> None:
+    order_id = new_id()
+    tab(page, "Send")
+    page.get_by_label("what is sent").fill(
+        json.dumps({"order_id": order_id, "customer_id": "12345", "amount": -5})
+    )
+    page.get_by_role("button", name="Send it all the same").click()
+    expect(page.get_by_text("look for it in quarantine")).to_be_visible()
+    tab(page, "Quarantine")
+    row = page.get_by_role("row").filter(has_text=order_id)
+    # It takes a moment until it is there.
+    for _ in range(20):
+        if row.count():
+            break
+        page.get_by_role("button", name="look again").click()
+        page.wait_for_timeout(500)
+    row.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("not_positive")).to_be_visible()
+    resubmit = dialog.get_by_role("button", name="Resubmit")
+    resubmit.click()
+    expect(dialog.get_by_text("Not sent: $.amount must be greater than zero")).to_be_visible()
+    dialog.get_by_label("the order, as it will be sent").fill(
+        json.dumps({"order_id": order_id, "customer_id": "12345", "amount": 5})
+    )
+    dialog.get_by_role("button", name="Check").click()
+    expect(dialog.get_by_text("It is an order now")).to_be_visible()
+    resubmit.click()
+    expect(dialog.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
+    assert stored(laptop, order_id)["OrderAmount"] == 5
+    dialog.get_by_role("button", name="Close").click()
+    expect(row).to_be_hidden()
+    page.get_by_text("resubmitted too").click()
+    expect(row).to_be_visible()
+
+
+def test_an_order_is_found_by_its_id_with_its_item_its_bytes_and_its_story(
+    page: Page, laptop: Laptop
+) -> None:
+    order_id = send(laptop, note="as it was sent")
+    find(page, order_id)
+    for step in ("arrived", "archived", "delivered", "stored"):
+        expect(page.get_by_text(step, exact=True)).to_be_visible()
+    page.get_by_text("Its bytes, as they were sent").click()
+    expect(page.get_by_text('"as it was sent"')).to_be_visible()
+    page.get_by_text("The item in the table").click()
+    expect(page.get_by_text('"OrderAmount"')).to_be_visible()
+
+
+def test_a_customers_orders_are_found_and_lead_to_each_one(page: Page, laptop: Laptop) -> None:
+    customer = new_id()
+    first, second = (send(laptop, customer_id=customer) for _ in range(2))
+    find(page, customer)
+    expect(page.get_by_text(f"Customer {customer}: 2 orders")).to_be_visible()
+    page.get_by_role("link", name=first).click()
+    expect(page.get_by_text(f"Order {first}")).to_be_visible()
+    expect(page.get_by_text(second)).to_be_hidden()
+
+
+def test_what_is_not_there_is_said_with_what_may_be_done(page: Page) -> None:
+    find(page, "nobody-knows-it")
+    expect(page.get_by_text("nothing is known of order nobody-knows-it")).to_be_visible()
+
+
+def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, laptop: Laptop) -> None:
+    order_id = send(laptop)
+    at = datetime.fromisoformat(str(stored(laptop, order_id)["ReceivedAt"]))
+    tab(page, "Live")
+    cell = page.get_by_role("row").filter(has_text=order_id).get_by_role("cell").first
+    local = f"{at.astimezone(ZoneInfo(browsers.ZONE)):%H:%M:%S}"
+    expect(cell).to_contain_text(local)
+    assert (cell.get_attribute("title") or "").startswith(f"{at:%Y-%m-%d %H:%M:%S}")
+
+
+def test_the_figures_are_those_of_orders_status(page: Page, laptop: Laptop) -> None:
+    send(laptop, currency="SEK", amount="1")
+    looked = Watch(laptop.cloud, laptop.stack)
+
+    def shown() -> bool:
+        stored = looked.look().counts["received"].five_minutes
+        return stored > 0 and "SEK" in looked.revenue
+
+    awaited(shown)
+    for title in ("Orders in", "Stored", "Waiting", "Until the oldest is lost"):
+        expect(page.get_by_text(title, exact=True)).to_be_visible()
+    expect(page.get_by_text("of 72 h that the stream keeps")).to_be_visible()
+    expect(page.get_by_text("SEK  ")).to_be_visible()
+    expect(page.locator("canvas").first).to_be_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_it_is_usable_at_400_pixels(browser: Browser, url: str, laptop: Laptop, dark: bool) -> None:
+    send(laptop)
+    with browsers.opened(browser, url, width=400, dark=dark) as (page, _):
+        expect(page.get_by_role("row").nth(1)).to_be_visible()
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(18, 18, 18)") is dark
+        for name in ("Live", "Orders", "Quarantine", "Send"):
+            tab(page, name)
+            expect(page.get_by_role("tab", name=name)).to_be_in_viewport(ratio=1)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 400
+        expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: Cloud, tmp_path: Path) -> None:
+    assert cloud.endpoint_url and cloud.access_key
+    with (
+        browsers.dashboard(cloud.endpoint_url, tmp_path, account=cloud.access_key) as url,
+        browsers.opened(browser, url) as (page, _),
+    ):
+        expect(page.get_by_text("there is no stack orderstream here")).to_be_visible()
+        expect(page.get_by_text("orders deploy")).to_be_visible()
+
+
+def test_it_heals_when_its_own_server_comes_back(browser: Browser, laptop: Laptop, tmp_path: Path) -> None:
+    port = free_port()
+    with ExitStack() as looking:
+        with browsers.dashboard(laptop.endpoint_url, tmp_path, port) as url:
+            page, errors = looking.enter_context(browsers.opened(browser, url))
+            expect(page.get_by_text("are quiet")).to_be_visible()
+            errors.expected += ["ERR_CONNECTION_REFUSED", "WebSocket connection", "ERR_EMPTY_RESPONSE"]
+        lost = page.get_by_text("Connection lost")
+        expect(lost).to_be_visible()
+        looking.enter_context(browsers.dashboard(laptop.endpoint_url, tmp_path, port))
+        expect(lost).to_be_hidden()
+        expect(page.get_by_text("are quiet")).to_be_visible()
+
+
+def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    port = free_port()
+
+    def laptop() -> Laptop:
+        return Laptop(
+            port=port, state_dir=tmp_path / "state", progress=lambda step: None, problem=lambda line: None
+        )
+
+    with ExitStack() as looking:
+        with laptop() as running:
+            url = looking.enter_context(browsers.dashboard(running.endpoint_url, tmp_path))
+            page, _ = looking.enter_context(browsers.opened(browser, url))
+            order_id = two_orders_under_one_id(running)
+            expect(page.get_by_text("1 alarm", exact=True)).to_be_visible()
+            expect(page.get_by_text("Two different orders came under one id.")).to_be_visible()
+            page.get_by_text("What to do").click()
+            expect(page.get_by_text("orders quarantine list --reason conflict")).to_be_visible()
+        expect(page.get_by_text("cannot look", exact=True)).to_be_visible()
+        expect(page.get_by_text("is the laptop cloud running")).to_be_visible()
+        looking.enter_context(laptop())
+        expect(page.get_by_text("is the laptop cloud running")).to_be_hidden()
+        find(page, order_id)
+        expect(page.get_by_text(f"Order {order_id}")).to_be_visible()
+
+
+def two_orders_under_one_id(laptop: Laptop) -> str:
+    """The fault, and an early end of the minute in which it is."""
+    laptop.alarms.stop()
+    order_id = send(laptop)
+    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+        producer.send({"order_id": order_id, "customer_id": "12345", "amount": 2})
+    watch = Watch(laptop.cloud, laptop.stack)
+    awaited(lambda: watch.look().counts["conflicts"].five_minutes)
+    end = (int(time.time()) // MINUTE + 1) * MINUTE
+    AlarmWatch(laptop.cloud, pytest.fail).judge_all(end + LAG_SECONDS)
+    return order_id

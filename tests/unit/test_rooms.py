@@ -19,10 +19,10 @@ ROOMS = [
     "ops",
     "archive",
     "api",
-    "page",
     "deploy",
     "local",
     "show",
+    "page",
     "cli",
 ]
 # What domain and pipeline may import beside the standard library: all that ships to Lambda.

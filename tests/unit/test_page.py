@@ -1,0 +1,117 @@
+"""What the live page draws: charts out of minutes, times of a place, the runbook's pages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from orderstream.ops.artifact import PROJECT
+from orderstream.ops.metrics import MINUTE
+from orderstream.ops.status.figures import WINDOW
+from orderstream.ops.status.shards import Load
+from orderstream.page import charts
+from orderstream.page.charts import Window
+from orderstream.page.parts import money
+from orderstream.page.runbook import page_of
+from orderstream.page.times import Clock, utc
+
+# A full minute, and half of the next one.
+FIRST = 1_800_000_000 // MINUTE * MINUTE
+WHOLE = Window(FIRST, FIRST + 90)
+
+
+def points(options: charts.Options, name: str = "in") -> list[tuple[float, float | None]]:
+    """The points of a series, in seconds after FIRST."""
+    (series,) = [one for one in options["series"] if one["name"] == name]
+    return [(at / 1000 - FIRST, value) for at, value in series["data"]]
+
+
+def test_a_rate_is_a_minutes_sum_by_its_seconds_and_that_of_a_begun_one_by_what_has_passed() -> None:
+    drawn = charts.rates({"in": {FIRST: 120, FIRST + MINUTE: 60}}, WHOLE)
+    assert points(drawn) == [(30, 2), (90, 2)]
+
+
+def test_a_minute_without_a_datum_is_no_orders_at_all() -> None:
+    assert points(charts.rates({"in": {FIRST + MINUTE: 30}}, WHOLE)) == [(30, 0), (90, 1)]
+
+
+def test_a_minute_that_has_only_begun_has_no_rate_yet() -> None:
+    begun = Window(FIRST, FIRST + MINUTE + 5)
+    assert points(charts.rates({"in": {FIRST: 60, FIRST + MINUTE: 100}}, begun)) == [(30, 1)]
+
+
+def test_what_was_not_measured_is_a_gap() -> None:
+    drawn = charts.levels({"in": {FIRST + MINUTE: 1500}}, WHOLE, divisor=1000)
+    assert points(drawn) == [(30, None), (90, 1.5)]
+
+
+def test_sums_are_bars_of_what_there_was() -> None:
+    drawn = charts.sums({"EUR": {FIRST: 19.9, FIRST + MINUTE: 0}}, WHOLE)
+    assert points(drawn, "EUR") == [(30, 19.9)]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "is_said"), [({}, True), ({FIRST: 0.0}, True), ({FIRST: 1.0}, False)], ids=["no", "0", "1"]
+)
+def test_a_chart_without_anything_says_so(minutes: dict[int, float], is_said: bool) -> None:
+    assert charts.rates({"in": minutes}, WHOLE)["title"]["show"] is is_said
+
+
+def test_the_last_hour_is_shown_or_as_much_of_it_as_there_is_and_ten_minutes_at_least() -> None:
+    until = FIRST + 2 * WINDOW
+    assert charts.window([], until) == (until - 600, until)
+    assert charts.window([{until - 120: 1.0}], until) == (until - 600, until)
+    assert charts.window([{until - 1200: 1.0}, {until - 60: 1.0}], until) == (until - 1200, until)
+    assert charts.window([{FIRST: 1.0}], until) == (until - WINDOW, until)
+
+
+def test_the_fullest_shard_is_on_top_and_a_hot_one_has_another_colour() -> None:
+    loads = [
+        Load("shardId-000000000002", 10, 10, 0.75, 0.9),
+        Load("shardId-000000000000", 1, 1, 0.25, 0.1),
+    ]
+    drawn = charts.shares(loads, "shardId-000000000002")
+    # ECharts draws categories from below.
+    assert drawn["yAxis"]["data"] == ["0", "2"]
+    (cold, hot) = drawn["series"][0]["data"]
+    assert (cold["value"], hot["value"]) == (25, 75)
+    assert cold["itemStyle"] != hot["itemStyle"]
+
+
+def test_a_time_is_that_of_the_browser_with_the_day_where_it_is_not_today() -> None:
+    now = datetime.now(UTC)
+    auckland = Clock("Pacific/Auckland")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d", auckland.text(now))
+    assert Clock("Etc/GMT-2").text("2026-01-31T23:30:00.000Z") == "2026-02-01 01:30:00"
+    assert len(auckland.text(now - timedelta(days=2))) == len("2026-02-01 01:30:00")
+
+
+def test_a_browser_whose_zone_nobody_knows_gets_this_machines() -> None:
+    now = datetime.now(UTC)
+    for unknown in ("Mars/Olympus", "../etc/passwd", "", None):
+        assert Clock(unknown).text(now) == f"{now.astimezone():%H:%M:%S}"
+
+
+def test_utc_is_written_to_the_millisecond() -> None:
+    assert utc("2026-11-22T18:03:07.25Z") == "2026-11-22 18:03:07.250 UTC"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [("188.6", "188.60"), ("1234567.891", "1,234,567.891"), ("250", "250"), ("19.90", "19.90")],
+)
+def test_money_keeps_every_digit(amount: str, text: str) -> None:
+    assert money(Decimal(amount)) == text
+
+
+def test_every_page_of_the_runbook_is_found_by_its_alarms_link() -> None:
+    names = re.findall(r"^## (.+)$", (PROJECT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    assert len(names) > 15
+    for name in names:
+        page = page_of(f"https://runbook.example/pages#{name}")
+        assert page and "## " not in page
+    assert "[" + "partition keys" + "]" not in page_of("docs/runbook.md#iterator-age")
+    assert page_of("docs/runbook.md#no-such-page") == page_of("") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _CONFIG = Config(
     read_timeout=930,
     max_pool_connections=64,
 )
+# A session of the SDK must not make two clients at once.
+_making = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Cloud:
         return {"region_name": self.region, "endpoint_url": self.endpoint_url}
 
     def _client(self, service: str, config: Config = _CONFIG) -> Any:
-        return self._session.create_client(service, config=config, **self._where)
+        with _making:
+            return self._session.create_client(service, config=config, **self._where)
 
     @cached_property
     def cloudformation(self) -> CloudFormationClient:
@@ -93,7 +97,8 @@ class Cloud:
     @cached_property
     def kinesis_once(self) -> KinesisClient:
         """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
-        return producer_client(self._session, **self._where)
+        with _making:
+            return producer_client(self._session, **self._where)
 
     @cached_property
     def lambda_(self) -> LambdaClient:

@@ -8,6 +8,7 @@ from nicegui import app as nicegui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.status.health import Status
 from orderstream.page.find import Find
 from orderstream.page.live import Live
 from orderstream.page.quarantine import Quarantine
@@ -97,13 +98,17 @@ async def _draw(source: Source, client: Client) -> None:
         if source.problem is not None:
             problem.set_text(source.problem.message)
             hint.set_text(source.problem.hint)
-        if source.status is not None:
-            _say_health(health, source)
-            looked_at.set_text(clock.text(source.status.at))
-            looked_at.props(f'title="{utc(source.status.at)}"')
-            live.show(source, clock)
+        if source.seen is not None:
+            status = source.seen.status
+            _say_health(health, status, can_look=source.problem is None)
+            looked_at.set_text(clock.text(status.at))
+            looked_at.props(f'title="{utc(status.at)}"')
+            live.show(source.seen, clock)
 
-    ui.timer(SECONDS_BETWEEN_DRAWINGS, draw)
+    timer = ui.timer(SECONDS_BETWEEN_DRAWINGS, draw)
+    # To look costs money on AWS: a page that nobody sees does not.
+    ui.on("seen", lambda event: timer.activate() if event.args else timer.deactivate())
+    ui.run_javascript("document.onvisibilitychange = () => emitEvent('seen', !document.hidden)")
 
 
 def _head(source: Source) -> tuple[ui.badge, ui.label]:
@@ -130,14 +135,13 @@ def _head(source: Source) -> tuple[ui.badge, ui.label]:
     return health, looked_at
 
 
-def _say_health(health: ui.badge, source: Source) -> None:
-    assert source.status is not None
-    on = [alarm.name for alarm in source.status.alarms if alarm.state == "alarm"]
-    if source.problem is not None:
+def _say_health(health: ui.badge, status: Status, *, can_look: bool) -> None:
+    on = [alarm.name for alarm in status.alarms if alarm.state == "alarm"]
+    if not can_look:
         text, colour = "cannot look", "grey-7"
     elif on:
         text, colour = f"{len(on)} alarm{'s' * (len(on) > 1)}", "negative"
-    elif not source.status.reader.is_read:
+    elif not status.reader.is_read:
         text, colour = "nothing reads the stream", "orange-9"
     else:
         text, colour = "all well", "positive"

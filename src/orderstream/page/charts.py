@@ -80,10 +80,10 @@ def shares(loads: Sequence[Load], hot: str | None) -> Options:
         }
         for load in loads
     ]
-    label = {"show": True, "position": "insideLeft", "formatter": "{c} %", "color": "#fff"}
+    label = {"show": True, "position": "right", "formatter": "{c} %", "color": _GREY}
     return {
         "animation": False,
-        "grid": {"left": 4, "right": 16, "top": 8, "bottom": 4, "containLabel": True},
+        "grid": {"left": 4, "right": 56, "top": 8, "bottom": 4, "containLabel": True},
         "xAxis": {"type": "value", "max": 100, "axisLabel": {"color": _GREY}, **_SPLIT},
         "yAxis": {"type": "category", "data": names, "axisLabel": {"color": _GREY}},
         "series": [{"type": "bar", "data": bars, "label": label, "barMaxWidth": 26}],

@@ -11,7 +11,7 @@ from orderstream.ops.status.figures import NOTHING
 from orderstream.ops.status.health import Alarm, Status
 from orderstream.page import charts, parts
 from orderstream.page.runbook import page_of
-from orderstream.page.source import Source
+from orderstream.page.source import Seen
 from orderstream.page.times import Clock, utc
 from orderstream.show.numbers import count, length
 
@@ -43,23 +43,20 @@ class Live:
             self._troubles = parts.chart("Duplicates, conflicts, quarantined a minute")
             with parts.card("Share of each shard, five minutes"):
                 self._shards_say = ui.label().classes("text-sm opacity-70")
-                self._shards = ui.echart({}).classes("w-full h-40")
+                self._shards = ui.echart({}).classes("w-full grow min-h-40")
         self._by_currency: dict[str, tuple[ui.label, ui.echart]] = {}
         with parts.card("Latest orders").classes("mt-2"):
             self._latest_empty = ui.label().classes("opacity-70")
             self._latest = parts.orders_table(on_order)
         self._footer = ui.label().classes("text-xs opacity-60 mt-2")
 
-    def show(self, source: Source, clock: Clock) -> None:
-        """Draw what was seen last."""
-        status = source.status
-        assert status is not None
-        shown = charts.window(
-            [*source.minutes.values(), *source.revenue.values()], int(status.at.timestamp())
-        )
+    def show(self, seen: Seen, clock: Clock) -> None:
+        """Draw what was seen."""
+        status = seen.status
+        shown = charts.window([*seen.minutes.values(), *seen.revenue.values()], int(status.at.timestamp()))
         self._show_tiles(status)
         self._show_alarms(status, clock)
-        minutes = source.minutes
+        minutes = seen.minutes
         both = {"in": minutes.get("records", NOTHING), "stored": minutes.get("stored", NOTHING)}
         parts.redraw(self._rates, charts.rates(both, shown))
         latencies = {name: minutes.get(f"latency_{name}", NOTHING) for name in ("p50", "p99")}
@@ -68,10 +65,10 @@ class Live:
         parts.redraw(self._age, charts.levels(age, shown, divisor=1000))
         troubles = {name: minutes.get(name, NOTHING) for name in _TROUBLES}
         parts.redraw(self._troubles, charts.sums(troubles, shown))
-        self._show_revenue(source, shown)
+        self._show_revenue(seen, shown)
         self._show_shards(status)
-        self._show_latest(source, clock)
-        cost = source.dollars_an_hour
+        self._show_latest(seen, clock)
+        cost = seen.dollars_an_hour
         kept = "Figures are CloudWatch's, of whole minutes, and the table's."
         self._footer.set_text(kept + ("" if cost is None else f" To look costs ${cost:.2f} an hour."))
 
@@ -117,8 +114,8 @@ class Live:
                             ui.label(alarm.name).classes("font-medium")
                             ui.label(alarm.says).classes("opacity-70 text-sm min-w-0")
 
-    def _show_revenue(self, source: Source, shown: charts.Window) -> None:
-        revenue = {name: minutes for name, minutes in source.revenue.items() if any(minutes.values())}
+    def _show_revenue(self, seen: Seen, shown: charts.Window) -> None:
+        revenue = {name: minutes for name, minutes in seen.revenue.items() if any(minutes.values())}
         busiest = sorted(revenue, key=lambda name: (-len(revenue[name]), name))[:_MOST_CURRENCIES]
         if sorted(busiest) != [*self._by_currency] or not busiest:
             self._revenue.clear()
@@ -149,11 +146,9 @@ class Live:
         self._shards.set_visibility(bool(shards.hottest))
         parts.redraw(self._shards, charts.shares(shards.hottest, shards.hot))
 
-    def _show_latest(self, source: Source, clock: Clock) -> None:
-        orders = source.latest
-        self._latest_empty.set_text(
-            f"None to show: {source.why_none}. Send one, or: orders simulate --rate 10"
-        )
+    def _show_latest(self, seen: Seen, clock: Clock) -> None:
+        orders = seen.latest
+        self._latest_empty.set_text(f"None to show: {seen.why_none}. Send one, or: orders simulate --rate 10")
         self._latest_empty.set_visibility(not orders)
         self._latest.set_visibility(bool(orders))
         self._latest.rows = parts.order_rows(orders, clock)

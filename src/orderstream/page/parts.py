@@ -53,7 +53,7 @@ class Tile:
 def chart(title: str) -> ui.echart:
     """An empty chart in a card."""
     with card(title):
-        return ui.echart({}).classes("w-full h-48")
+        return ui.echart({}).classes("w-full grow min-h-48")
 
 
 def redraw(chart: ui.echart, options: dict[str, Any]) -> None:

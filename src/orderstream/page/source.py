@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from orderstream.deploy.place import place_of
-from orderstream.errors import OrderstreamError
+from orderstream.errors import CloudError, OrderstreamError
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.latest import Latest
 from orderstream.ops.query import Item
@@ -17,27 +18,39 @@ from orderstream.ops.status.figures import Minutes
 from orderstream.ops.status.health import Status
 from orderstream.ops.status.look import SECONDS_BETWEEN_LOOKS, Watch
 
+# The SDK itself waits for many minutes: somebody may have asked it for an invocation.
+PATIENCE_SECONDS = 30.0
 
-class Source:
-    """The stack called `name`: its status, minutes and latest orders as of the last look that worked.
 
-    `why_none` says why there are no latest orders, `problem` why the newest look did not work (None if it
-    did). `looks` counts looks: whoever has drawn that many has drawn all. `dollars_an_hour` is what it costs
-    to keep looking, None on the laptop.
+@dataclass(frozen=True)
+class Seen:
+    """A look: status, minutes by metric and by currency, the latest orders or `why_none`.
+
+    `dollars_an_hour` is what it costs to keep looking, None on the laptop.
     """
 
-    def __init__(self, cloud: Cloud, name: str) -> None:
+    status: Status
+    minutes: Mapping[str, Minutes]
+    revenue: Mapping[str, Minutes]
+    latest: list[Item]
+    why_none: str
+    dollars_an_hour: Decimal | None
+
+
+class Source:
+    """The stack called `name`: `seen` is the last look that worked, `problem` why the newest one did not.
+
+    `looks` counts looks: whoever has drawn that many has drawn all.
+    """
+
+    def __init__(self, cloud: Cloud, name: str, patience: float = PATIENCE_SECONDS) -> None:
         self.cloud = cloud
         self.name = name
-        self.status: Status | None = None
-        self.minutes: Mapping[str, Minutes] = {}
-        self.revenue: Mapping[str, Minutes] = {}
-        self.latest: list[Item] = []
-        self.why_none = ""
+        self.is_laptop = place_of(cloud).is_laptop
+        self.seen: Seen | None = None
         self.problem: OrderstreamError | None = None
         self.looks = 0
-        self.is_laptop = place_of(cloud).is_laptop
-        self.dollars_an_hour: Decimal | None = None
+        self._patience = patience
         self._watched: tuple[Stack, Watch, Latest] | None = None
         self._looked_at = -SECONDS_BETWEEN_LOOKS
         self._lock = asyncio.Lock()
@@ -52,23 +65,38 @@ class Source:
         async with self._lock:
             if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
                 return
-            await asyncio.to_thread(self._look)
+            try:
+                self.seen = await asyncio.wait_for(asyncio.to_thread(self._look), self._patience)
+                self.problem = None
+            except OrderstreamError as error:
+                self.problem = error
+            except TimeoutError:
+                self.problem = CloudError(
+                    f"AWS has not answered for {self._patience:g} seconds", hint="it is asked again and again"
+                )
+            if self.problem:
+                # It may have been removed, or deployed anew under other names; and a thread that waits for an
+                # answer keeps what it has.
+                self._watched = None
             self._looked_at = time.monotonic()
             self.looks += 1
 
-    def _look(self) -> None:
-        try:
-            _, watch, latest = self._watching()
-            self.status = watch.look()
-            self.minutes, self.revenue = watch.minutes, watch.revenue
-            self.latest, self.why_none = latest.look(), latest.why_empty
-            if self.dollars_an_hour is None and not self.is_laptop:
-                self.dollars_an_hour = watch.dollars_an_hour
-            self.problem = None
-        except OrderstreamError as error:
-            # It may have been removed, or deployed anew under other names.
-            self._watched = None
-            self.problem = error
+    def _look(self) -> Seen:
+        _, watch, latest = self._watching()
+        status = watch.look()
+        return Seen(
+            status,
+            watch.minutes,
+            watch.revenue,
+            latest.look(),
+            latest.why_empty,
+            self._dollars(watch),
+        )
+
+    def _dollars(self, watch: Watch) -> Decimal | None:
+        if self.seen is None and not self.is_laptop:
+            return watch.dollars_an_hour
+        return self.seen.dollars_an_hour if self.seen else None
 
     def _watching(self) -> tuple[Stack, Watch, Latest]:
         watched = self._watched

@@ -206,6 +206,20 @@ def test_it_is_usable_at_400_pixels(browser: Browser, url: str, laptop: Laptop, 
         expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport(ratio=1)
 
 
+def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, laptop: Laptop) -> None:
+    with browsers.opened(browser, url) as (hidden, _), browsers.opened(browser, url) as (visible, _):
+        expect(hidden.get_by_text("are quiet")).to_be_visible()
+        # A browser without a window hides nothing: so the page is told.
+        hidden.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
+        hidden.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        order_id = send(laptop)
+        expect(visible.get_by_text(order_id)).to_be_visible()
+        expect(hidden.get_by_text(order_id)).to_be_hidden()
+        hidden.evaluate("delete document.hidden")
+        hidden.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        expect(hidden.get_by_text(order_id)).to_be_visible()
+
+
 def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: Cloud, tmp_path: Path) -> None:
     assert cloud.endpoint_url and cloud.access_key
     with (

@@ -34,7 +34,7 @@ class Live:
             self._bad = parts.Tile("Quarantined, five minutes")
         self._alarms = ui.column().classes("w-full gap-2 mt-2")
         self._alarms_drawn: list[Alarm] = []
-        with ui.grid().classes("w-full grid-cols-1 lg:grid-cols-2 2xl:grid-cols-3 gap-2 mt-2"):
+        with ui.grid().classes("w-full grid-cols-1 lg:grid-cols-2 xl:grid-cols-3 gap-2 mt-2"):
             self._rates = parts.chart("Orders a second")
             with parts.card("Revenue a minute, by currency"):
                 self._revenue = ui.element("div").classes("w-full grid grid-cols-1 sm:grid-cols-2 gap-2")

@@ -60,7 +60,7 @@ def dashboard(endpoint_url: str, folder: Path, port: int | None = None, account:
     try:
         awaited(lambda: "ready" in log.read_text() or process.poll() is not None)
         assert process.poll() is None, log.read_text()
-        yield f"http://127.0.0.1:{port}"
+        yield log.read_text().split()[-1]
     finally:
         process.terminate()
         assert process.wait(20) == 0, log.read_text()

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -228,6 +229,35 @@ def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: Cloud, tmp_
     ):
         expect(page.get_by_text("there is no stack orderstream here")).to_be_visible()
         expect(page.get_by_text("orders deploy")).to_be_visible()
+
+
+def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
+    browser: Browser, laptop: Laptop, tmp_path: Path
+) -> None:
+    # The laptop cloud by an address that is not known for one.
+    aws = laptop.endpoint_url.replace("127.0.0.1", "0.0.0.0")
+    order_id = new_id()
+    with browsers.dashboard(aws, tmp_path) as url:
+        address, _, token = url.partition("?token=")
+        assert token
+        answer = httpx.get(url)
+        assert "Quarantine" in answer.text and answer.headers["x-frame-options"] == "DENY"
+        for refused in (address, f"{address}?token=other"):
+            assert httpx.get(refused).status_code == 403
+        for nothing in (f"{address}anything", f"{address}_nicegui/anything"):
+            assert "Quarantine" not in httpx.get(nothing).text
+        assert httpx.get(url, headers={"Host": "shop.example"}).status_code == 400
+        with browsers.opened(browser, url) as (page, _):
+            expect(page.get_by_text("To look costs $")).to_be_visible()
+            tab(page, "Send")
+            page.get_by_label("order id").fill(order_id)
+            page.get_by_role("button", name="Send", exact=True).click()
+            expect(page.get_by_text("it is an order like every other")).to_be_visible()
+            page.get_by_role("button", name="Cancel").click()
+            expect(page.get_by_text("it is an order like every other")).to_be_hidden()
+            page.get_by_role("button", name="Send", exact=True).click()
+            page.get_by_role("button", name="Send it", exact=True).click()
+            expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
 
 
 def test_it_heals_when_its_own_server_comes_back(browser: Browser, laptop: Laptop, tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ def dashboard(
 ) -> None:
     """Show a stack in the browser, live, until Ctrl-C: figures, alarms, orders, quarantine.
 
-    It is the stack of the laptop cloud or one on AWS, seen with your own credentials; nobody but this machine
-    can open the page. It asks AWS only while it is open somewhere.
+    It is the stack of the laptop cloud or one on AWS, seen with your own credentials. Only this machine can
+    open the page, and for a stack on AWS only by the address that is printed. It asks AWS only while it is
+    looked at.
     """
     from fastapi import FastAPI
 
@@ -39,9 +40,9 @@ def dashboard(
     from orderstream.page.app import add_page
 
     app = FastAPI(openapi_url=None)
-    add_page(app, Cloud(region=region, profile=profile), stack)
+    path = add_page(app, Cloud(region=region, profile=profile), stack)
     port = port or (USUAL_PORT if port_is_free(USUAL_PORT) else free_port())
     with suppress(KeyboardInterrupt), Server(app, port) as server:
-        show.page(server.url)
+        show.page(server.url + path)
         while True:
             time.sleep(0.5)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+import secrets
+
+from fastapi import FastAPI, Request
 from nicegui import Client, ui
 from nicegui import app as nicegui
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse, Response
 
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.status.health import Status
 from orderstream.page.find import Find
+from orderstream.page.guard import guard, is_with_token
 from orderstream.page.live import Live
 from orderstream.page.quarantine import Quarantine
 from orderstream.page.send import Send
@@ -30,22 +33,26 @@ _ICON = (
 )
 
 
-def add_page(app: FastAPI, cloud: Cloud, stack: str, path: str = "/") -> None:
-    """Serve the page for the stack called `stack` under `path`: once in a process, as NiceGUI has it.
+def add_page(app: FastAPI, cloud: Cloud, stack: str, path: str = "/") -> str:
+    """Serve the page for the stack called `stack` under `path`; returns the path to open.
 
-    Whether there is such a stack is seen when somebody looks.
+    Whether there is such a stack is seen when somebody looks. On AWS it takes a token, which is part of that
+    path: others on this machine can reach the port, and the page acts with the user's credentials. Once in a
+    process, as NiceGUI has it.
     """
     source = Source(cloud, stack)
-    # A name that a stranger makes lead here must not open the page: it acts with the user's credentials.
-    nicegui.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    token = "" if source.is_laptop else secrets.token_urlsafe(16)
+    guard(nicegui)
 
-    async def root(client: Client) -> None:
+    @ui.page("/", title=f"{stack} · Orderstream", favicon=_ICON, dark=None)
+    async def page(client: Client, request: Request) -> Response | None:
+        if token and not is_with_token(request, token):
+            return PlainTextResponse("open the address that orders dashboard printed, with its token\n", 403)
         await _draw(source, client)
+        return None
 
-    title = f"{stack} · Orderstream"
-    ui.run_with(
-        app, root=root, title=title, favicon=_ICON, dark=None, show_welcome_message=False, mount_path=path
-    )
+    ui.run_with(app, show_welcome_message=False, mount_path=path)
+    return f"{path}?token={token}" if token else path
 
 
 async def _draw(source: Source, client: Client) -> None:

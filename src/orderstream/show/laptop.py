@@ -90,4 +90,5 @@ def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: b
 
 def page(url: str) -> None:
     """The live page is there."""
-    err.print(f"[green]ready[/green]: open {url} in a browser; Ctrl-C ends it")
+    err.print("[green]ready[/green]; Ctrl-C ends it. Open in a browser:")
+    err.print(f"  {url}", soft_wrap=True)

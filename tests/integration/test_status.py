@@ -196,15 +196,16 @@ def test_a_watch_goes_on_after_a_look_that_failed(cloud: Cloud, stack: Stack) ->
 
 
 def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: Laptop, orders: Orders) -> None:
-    orders("send", '{"customer_id": "status-1", "amount": 1}')
+    orders("send", '{"customer_id": "status-1", "amount": 12.5, "currency": "ISK"}')
 
     def stored() -> dict[str, Any] | None:
         # Other tests' bad orders may set an alarm off.
         document: dict[str, Any] = json.loads(orders("status", "--json", status=None).stdout)
-        return document if document["stored"]["five_minutes"] > 0 and document["shards"]["hottest"] else None
+        return document if "ISK" in document["revenue"] and document["shards"]["hottest"] else None
 
     found = awaited(stored)
-    assert found["records"]["five_minutes"] > 0
+    assert found["records"]["five_minutes"] > 0 and found["stored"]["five_minutes"] > 0
+    assert found["revenue"]["ISK"]["five_minutes"] == 12.5
     assert found["shards"]["count"] == 4
     assert found["reader"] == {
         "state": "Disabled",

@@ -6,11 +6,13 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
+from orderstream.domain.values import instant
 from orderstream.errors import CloudError
 from orderstream.local.laptop import Laptop
 from orderstream.ops.cloud import Cloud
@@ -21,6 +23,7 @@ from orderstream.pipeline.records import Record
 from tests.integration.conftest import awaited
 from tests.integration.pipe import Pipe
 from tests.integration.test_pipeline import found_order, put
+from tests.integration.test_query import compact
 
 GROUP = "/aws/lambda/F"
 
@@ -103,9 +106,10 @@ def test_no_more_are_shown_than_are_wanted_and_no_more_objects_read(pipe: Logged
 
 
 def test_what_became_no_item_is_not_shown(pipe: Logged) -> None:
-    pipe.batch(order("A"), ago=3)
-    pipe.batch(order("A"), order("A", 2), order("B"), "bad", order("B"), ago=2)
-    assert ids(Latest(pipe.cloud, pipe.stack)) == ["B", "A"]
+    # So long ago that no look goes back to it.
+    pipe.batch(order("A"), ago=4_000)
+    pipe.batch(order("A"), order("A", 2), order("B"), "bad", order("B"), ago=2, instance="b")
+    assert ids(Latest(pipe.cloud, pipe.stack)) == ["B"]
 
 
 def test_a_second_look_reads_what_is_new_and_remembers_the_rest(pipe: Logged) -> None:
@@ -158,6 +162,14 @@ def test_it_looks_back_an_hour_and_says_when_there_is_nothing(pipe: Logged) -> N
     pipe.batch(order("B"), ago=3_500, instance="b")
     assert ids(latest) == ["B"]
     assert latest.why_empty == ""
+
+
+def test_orders_that_were_compacted_meanwhile_are_shown(pipe: Logged, tmp_path: Path) -> None:
+    pipe.batch(order("A"), order("B"), ago=1)
+    expected = Latest(pipe.cloud, pipe.stack).look()
+    compact(pipe, instant(expected[0]["ReceivedAt"]), tmp_path)
+    assert pipe.keys("orders/") == []
+    assert Latest(pipe.cloud, pipe.stack).look() == expected
 
 
 def test_orders_that_lie_in_a_damaged_object_are_shown_as_far_as_it_can_be_read(pipe: Logged) -> None:

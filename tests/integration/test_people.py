@@ -19,6 +19,8 @@ from orderstream.local.demo import Outcome
 from orderstream.local.laptop import ACCOUNT, REGION, Laptop, laptop_environment
 from orderstream.ops.artifact import PROJECT
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.latest import Latest
+from orderstream.ops.status.look import Watch
 from tests.integration.calls import FOREIGN, fresh, put, s3
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipe import give_up
@@ -137,6 +139,27 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     orders.may_not("archive", "seal", "--json")
 
 
+def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_else(
+    demonstrated: tuple[Laptop, Outcome], tmp_path: Path
+) -> None:
+    laptop, _ = demonstrated
+    key, secret = keys = user(laptop, "reader", "page")
+    cloud = Cloud(laptop.endpoint_url, region=REGION, access_key=key, secret_key=secret)
+    assert len(Latest(cloud, laptop.stack, most=5).look()) == 5
+    watch = Watch(cloud, laptop.stack)
+    watch.look()
+    assert watch.minutes["stored"] and watch.revenue
+    orders = Person(laptop, keys, tmp_path)
+    orders.may("send", '{"customer_id": "c", "amount": 1}')
+    bad = json.loads(orders.may("quarantine", "list", "--json").splitlines()[-1])
+    mended = tmp_path / "mended.json"
+    mended.write_text('{"customer_id": "c", "amount": 6}')
+    orders("quarantine", "resubmit", bad["event_id"], "--edit", str(mended))
+    orders.may_not("archive", "seal", "--json")
+    working = {*READING, "PutRecord"}
+    refusals(laptop, keys, *working, write=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
+
+
 def test_a_keeper_seals_compacts_and_forgets(demonstrated: tuple[Laptop, Outcome], tmp_path: Path) -> None:
     laptop, outcome = demonstrated
     keys = user(laptop, "reader", "keeper")
@@ -203,7 +226,7 @@ def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: Laptop) -
 
 
 def test_every_policy_of_the_page_is_one() -> None:
-    assert set(POLICIES) == {"key", "producer", "reader", "operator", "keeper", "deployer"}
+    assert set(POLICIES) == {"key", "producer", "reader", "operator", "page", "keeper", "deployer"}
     for text in POLICIES.values():
         for statement in json.loads(text)["Statement"]:
             assert {"Sid", "Effect", "Action", "Resource"} <= set(statement)

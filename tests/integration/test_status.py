@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from orderstream.ops.cloud import Cloud
 from orderstream.ops.failures import DONE
 from orderstream.ops.stack import Stack
 from orderstream.ops.status import given_up
+from orderstream.ops.status.figures import Pair
 from orderstream.ops.status.health import GivenUp, Status
 from orderstream.ops.status.look import SECONDS_KEPT, Watch, looks
 from tests.integration import deployed
@@ -58,8 +60,12 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     put(cloud, "Orderstream", "Stored", {"Stack": stack.name}, *[5_400] * 6)
     put(cloud, "Orderstream", "Quarantined", {"Stack": stack.name}, 0, 0, 0, 0, 0, 7)
     put(cloud, "Orderstream", "ArrivalToStored", {"Stack": stack.name}, 150)
+    put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": "EUR"}, *[12.5] * 6)
+    put(cloud, "Orderstream", "Revenue", {"Stack": "another", "Currency": "USD"}, 1)
     put(cloud, "AWS/Lambda", "Errors", {"FunctionName": stack.function}, 1, 0)
-    found = Watch(cloud, stack).look(NOW)
+    watch = Watch(cloud, stack)
+    assert watch.minutes == watch.revenue == {}
+    found = watch.look(NOW)
     assert (found.records.last_minute, found.stored.five_minutes) == (100, 90)
     assert found.counts["quarantined"].five_minutes == 7
     assert (found.counts["errors"].last_minute, found.counts["errors"].five_minutes) == (0, 1)
@@ -69,6 +75,10 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     assert (found.shards.count, found.shards.mode) == (2, "PROVISIONED")
     hottest = found.shards.hottest[0]
     assert (hottest.shard_id, round(hottest.share, 2)) == ("shardId-000000000001", 0.83)
+    assert found.revenue == {"EUR": Pair(12.5, 62.5)}
+    minute = int(NOW // 60) * 60
+    assert watch.revenue == {"EUR": {minute - 60 * number: 12.5 for number in range(1, 7)}}
+    assert watch.minutes["stored"] == {minute - 60 * number: 5_400 for number in range(1, 7)}
 
 
 def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: Cloud, stack: Stack) -> None:
@@ -83,6 +93,23 @@ def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: Cloud, stack
     assert watch.metrics_read == 2 * read - 4
     watch.look(NOW + SECONDS_KEPT)
     assert watch.metrics_read == 3 * read - 4
+
+
+def test_a_look_reads_an_hour_and_pays_for_each_currency(cloud: Cloud, stack: Stack) -> None:
+    watch = Watch(cloud, stack)
+    watch.look(NOW)
+    read, an_hour = watch.metrics_read, watch.dollars_an_hour
+    put(cloud, "Orderstream", "Received", {"Stack": stack.name}, *[1] * 70)
+    for currency in ("EUR", "JPY"):
+        put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": currency}, 1)
+    watch.look(NOW + 5)
+    assert watch.revenue == {}, "which currencies there are is asked once a minute"
+    assert len(watch.minutes["received"]) == 60
+    watch.look(NOW + SECONDS_KEPT)
+    assert list(watch.revenue) == ["EUR", "JPY"]
+    assert watch.metrics_read == 3 * read - 4 + 2
+    # Two metrics, 720 times an hour, for a cent a thousand.
+    assert watch.dollars_an_hour - an_hour == Decimal("0.0144")
 
 
 def set_alarms(cloud: Cloud, state: StateValueType, *names: str) -> None:
@@ -169,15 +196,17 @@ def test_a_watch_goes_on_after_a_look_that_failed(cloud: Cloud, stack: Stack) ->
 
 
 def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: Laptop, orders: Orders) -> None:
-    orders("send", '{"customer_id": "status-1", "amount": 1}')
+    orders("send", '{"customer_id": "status-1", "amount": 12.5, "currency": "ISK"}')
 
     def stored() -> dict[str, Any] | None:
         # Other tests' bad orders may set an alarm off.
         document: dict[str, Any] = json.loads(orders("status", "--json", status=None).stdout)
-        return document if document["stored"]["five_minutes"] > 0 and document["shards"]["hottest"] else None
+        kroner = document["revenue"].get("ISK", {"five_minutes": 0})
+        return document if kroner["five_minutes"] and document["shards"]["hottest"] else None
 
     found = awaited(stored)
-    assert found["records"]["five_minutes"] > 0
+    assert found["records"]["five_minutes"] > 0 and found["stored"]["five_minutes"] > 0
+    assert found["revenue"]["ISK"]["five_minutes"] == 12.5
     assert found["shards"]["count"] == 4
     assert found["reader"] == {
         "state": "Disabled",

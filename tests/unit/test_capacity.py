@@ -227,10 +227,10 @@ def test_the_bill_has_every_service() -> None:
     assert paid(bill, "DynamoDB", "point-in-time") == Decimal("694.12")
     # 22,677,730 × $0.005 a thousand
     assert abs(paid(bill, "S3", "PUT") - Decimal("113.39")) < Decimal("0.02")
-    # 22,677,730 × (1,620 + 400) bytes / 2^30 = 42.663 GB × ($0.50 + 0.15 × $0.03)
-    assert abs(paid(bill, "CloudWatch", "logs") - Decimal("21.52")) < Decimal("0.02")
-    # 9 of the function and 6 of the mapping × $0.30; 2 of each of 13 shards
-    assert paid(bill, "CloudWatch", "metrics") == Decimal("4.50")
+    # 22,677,730 × (1,850 + 400) bytes / 2^30 = 47.521 GB × ($0.50 + 0.15 × $0.03)
+    assert abs(paid(bill, "CloudWatch", "logs") - Decimal("23.97")) < Decimal("0.02")
+    # 10 of the function and 6 of the mapping × $0.30; 2 of each of 13 shards
+    assert paid(bill, "CloudWatch", "metrics") == Decimal("4.80")
     # 28 × $0.10, 2 × $0.50, $3
     assert paid(bill, "CloudWatch", "alarms") == Decimal("6.80")
     assert paid(bill, "CloudWatch", "shard metrics") == Decimal("7.80")

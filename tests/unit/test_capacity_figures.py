@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,11 +15,14 @@ from samtranslator.yaml_helper import yaml_parse
 from orderstream.domain.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
 from orderstream.domain.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
 from orderstream.domain.capacity.plan import MAXIMUM_RECORD_AGE_SECONDS, plan
+from orderstream.local.embedded import metrics_of_line
 from orderstream.local.esm import lanes
 from orderstream.ops.artifact import PROJECT, TEMPLATE
 from orderstream.ops.kinesis_event import Origin, entry
 from orderstream.ops.prices import figures
+from orderstream.pipeline import telemetry
 from orderstream.pipeline.concurrency import MEGABYTES_PER_PROCESSOR, threads_for
+from orderstream.pipeline.process import Report
 from orderstream.pipeline.table import STATEMENTS_PER_CALL
 from orderstream.show.plan import commands
 
@@ -138,6 +142,15 @@ def test_a_record_in_an_event_takes_what_the_plan_reckons() -> None:
     origin = Origin("arn:aws:kinesis:us-east-1:123456789012:stream/OrderStream", "shardId-000000000006", role)
     found = entry(origin, sequence_number="4" * 56, partition_key="C" * one.key, data=b"", arrived_at=1e9)
     assert len(found) == pytest.approx(one.entry, rel=0.02)
+
+
+def test_the_metrics_that_are_reckoned_are_those_of_the_functions_lines_about_orders_in_one_currency() -> (
+    None
+):
+    now, report = datetime.now(UTC), Report(latencies=[1], revenue={"EUR": Decimal(1)})
+    first = telemetry.line(report, [], stack="s", objective_seconds=1, request_id="r", cold=False, now=now)
+    lines = [first, *telemetry.revenue_lines(report.revenue, stack="s", now=now)]
+    assert FIGURES.measured.bytes.metrics == sum(len(metrics_of_line(line, 0)) for line in lines)
 
 
 def test_the_alarms_and_dashboards_that_are_reckoned_are_those_of_the_template() -> None:

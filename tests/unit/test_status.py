@@ -52,10 +52,14 @@ def alarm(name: str, state: str, says: str = "It is so. https://x.org/runbook.md
 
 
 def status(
-    figures: Mapping[str, Minutes], *alarms: Alarm, now: float = NOON, backlog: int | None = 0
+    figures: Mapping[str, Minutes],
+    *alarms: Alarm,
+    now: float = NOON,
+    backlog: int | None = 0,
+    revenue: Mapping[str, Minutes] | None = None,
 ) -> Status:
     shards = Shards(1, "PROVISIONED", (), None)
-    return status_of(described(*alarms), figures, shards, backlog, now)
+    return status_of(described(*alarms), figures, revenue or {}, shards, backlog, now)
 
 
 def test_rates_are_of_minutes_that_cloudwatch_has() -> None:
@@ -86,6 +90,15 @@ def test_what_was_rare_is_not_rounded_away() -> None:
 
 def test_rates_are_over_their_own_span() -> None:
     assert per_second(steady(60, 1) | {NOON - 300: 240}, NOON) == Pair(1, 1)
+
+
+def test_revenue_is_the_sum_of_its_span_by_currency() -> None:
+    revenue: dict[str, Minutes] = {"EUR": steady(1_000_000.5), "JPY": {NOON - 240: 500}}
+    found = status({}, revenue=revenue)
+    assert found.revenue == {"EUR": Pair(1_000_000.5, 5_000_002.5), "JPY": Pair(0, 500)}
+    _, lines = watched(found, terminal=True)
+    euros = next(line for line in lines if "revenue, EUR" in line)
+    assert "1,000,000.50" in euros and "5,000,002.50" in euros
 
 
 def test_the_backlog_is_what_came_since_the_oldest_that_waits() -> None:

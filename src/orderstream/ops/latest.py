@@ -87,8 +87,7 @@ class Latest:
     def look(self, now: datetime | None = None) -> list[Item]:
         """The items of the last orders at `now` (aware), as `get_order` has them, by arrival, newest first.
 
-        None of them is further back than an hour at the first look, and none is not in the table. Raises
-        CloudError.
+        All of them are in the table now. The first look goes back an hour at most. Raises CloudError.
         """
         batches = self._batches(now or datetime.now(UTC))
         before = [(item["OrderID"], item["EventID"]) for item in self._items]

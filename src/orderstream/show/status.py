@@ -123,7 +123,10 @@ def _figures(of: Status) -> Table:
         table.add_column(title, justify="right")
     table.add_row("orders in /s", *_numbers(of.records))
     table.add_row("bytes in /s", *(size(_short(value)) for value in _values(of.bytes)))
-    table.add_row("stored /s", *_numbers(of.stored), end_section=True)
+    table.add_row("stored /s", *_numbers(of.stored), end_section=not of.revenue)
+    for number, (currency, amounts) in enumerate(of.revenue.items(), start=1):
+        said = (f"{value:,.2f}" for value in _values(amounts))
+        table.add_row(f"revenue, {currency}", *said, end_section=number == len(of.revenue))
     for label, name in _ROWS:
         table.add_row(label, *_numbers(of.counts[name]), end_section=name in ("throttled_puts", "throttles"))
     if of.latency:

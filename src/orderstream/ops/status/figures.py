@@ -111,14 +111,21 @@ def came(sums: Minutes, since: float, until: float, period: int = MINUTE) -> flo
     return total
 
 
+def summed(minutes: Minutes, until: int) -> Pair:
+    """How much in all."""
+    return Pair(*(came(minutes, until - seconds, until) for seconds in (MINUTE, FIVE_MINUTES)))
+
+
 def counted(minutes: Minutes, until: int) -> Pair:
     """How many; of what was rare, one rather than none."""
-    return Pair(*(math.ceil(came(minutes, until - seconds, until)) for seconds in (MINUTE, FIVE_MINUTES)))
+    sums = summed(minutes, until)
+    return Pair(math.ceil(sums.last_minute), math.ceil(sums.five_minutes))
 
 
 def per_second(minutes: Minutes, until: int) -> Pair:
     """How many a second."""
-    return Pair(*(came(minutes, until - seconds, until) / seconds for seconds in (MINUTE, FIVE_MINUTES)))
+    sums = summed(minutes, until)
+    return Pair(sums.last_minute / MINUTE, sums.five_minutes / FIVE_MINUTES)
 
 
 def newest(minutes: Minutes, until: int, seconds: int = FIVE_MINUTES) -> float | None:

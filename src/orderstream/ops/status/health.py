@@ -18,6 +18,7 @@ from orderstream.ops.status.figures import (
     newest,
     per_second,
     settled,
+    summed,
 )
 from orderstream.ops.status.shards import Shards
 
@@ -85,6 +86,7 @@ class Described:
 class Status:
     """All that `orders status` says. Rates are a second, ages in seconds, times UTC.
 
+    `revenue` is by currency, in CloudWatch's floating point: for looking, not for accounts.
     `iterator_age` is None while nothing reads the stream; then nobody knows what waits. `backlog` is at most
     what came since the oldest order that waits.
     """
@@ -94,6 +96,7 @@ class Status:
     records: Pair
     bytes: Pair
     stored: Pair
+    revenue: dict[str, Pair]
     counts: dict[str, Pair]
     latency: Latency | None
     iterator_age: float | None
@@ -143,11 +146,12 @@ def until_of(figures: Mapping[str, Minutes], now: float) -> int:
 def status_of(
     described: Described,
     figures: Mapping[str, Minutes],
+    revenue: Mapping[str, Minutes],
     shards: Shards,
     backlog: int | None,
     now: float,
 ) -> Status:
-    """The status at `now`, in seconds since the epoch."""
+    """The status at `now`, in seconds since the epoch; `revenue` is by currency."""
     until = until_of(figures, now)
     age = age_of(figures, until)
     alarms = sorted(_whole(described.alarms), key=lambda one: (_WORST_FIRST.index(one.state), one.name))
@@ -157,6 +161,7 @@ def status_of(
         records=per_second(figures.get("records", NOTHING), until),
         bytes=per_second(figures.get("bytes", NOTHING), until),
         stored=per_second(figures.get("stored", NOTHING), until),
+        revenue={currency: summed(minutes, until) for currency, minutes in revenue.items()},
         counts={name: counted(figures.get(name, NOTHING), until) for name in COUNTS},
         latency=_latency(figures, until),
         iterator_age=age,

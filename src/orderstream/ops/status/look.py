@@ -104,7 +104,8 @@ class Watch:
             given_up=slow.given_up,
             alarms=list(self._alarms()),
         )
-        return status_of(described, figures, slow.shards, self._backlog(names, figures, now), now)
+        backlog = self._backlog(names, figures, now)
+        return status_of(described, figures, self.revenue, slow.shards, backlog, now)
 
     def _figures(self, names: Names, now: float) -> _Slow:
         """Read all figures by one question, those of the shards among them if it is time for them."""

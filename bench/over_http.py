@@ -11,16 +11,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
-import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,16 +26,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import shoppers
-from bench.kernel import children, processor_seconds
 from bench.laptop import percentile
 from bench.shoppers import Order, Told
-from orderstream.api.app import make_app
-from orderstream.api.server import Server
-from orderstream.api.shop import shop_of
+from bench.up import Up, throttled
 from orderstream.domain.decode import decode
-from orderstream.errors import CloudError, OrderstreamError
-from orderstream.local.laptop import laptop_cloud
-from orderstream.local.ministack import free_port
 from orderstream.ops.artifact import PROJECT
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
@@ -49,8 +37,7 @@ from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack
 from orderstream.ops.verify import verify
 
 CLIENTS, SECONDS = 50, 30.0
-START_SECONDS, PATIENCE_SECONDS = 120, 60
-LOOK_SECONDS = 0.2
+PATIENCE_SECONDS = 60
 PAGE = PROJECT / "docs" / "api.md"
 RUNS = {"as it is": False, "stream throttled for a third of it": True}
 
@@ -80,117 +67,19 @@ def account(accepted: Mapping[str, Order], fingerprints: Mapping[str, str]) -> A
     )
 
 
-class Up:
-    """An `orders up` with ports of its own. Leaving the `with` block ends it as a polite kill does."""
-
-    def __init__(self, folder: Path) -> None:
-        port, http_port = free_port(), free_port()
-        self.cloud = laptop_cloud(f"http://127.0.0.1:{port}")
-        self.url = f"http://127.0.0.1:{http_port}"
-        self._log = folder / "up.log"
-        command = [str(Path(sys.executable).with_name("orders")), "up", "--port", str(port)]
-        with self._log.open("w") as log:
-            self._process = subprocess.Popen(
-                [*command, "--http-port", str(http_port)],
-                env=os.environ | {"XDG_STATE_HOME": str(folder)},
-                stdout=log,
-                stderr=log,
-                # A Ctrl-C at the terminal is for the bench, which stops this in its turn.
-                start_new_session=True,
-            )
-
-    def __enter__(self) -> Up:
-        try:
-            deadline = time.monotonic() + START_SECONDS
-            while not self._is_healthy():
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise OrderstreamError(f"orders up did not start:\n{self._log.read_text()}")
-                time.sleep(LOOK_SECONDS)
-        except BaseException:
-            self._process.terminate()
-            self._process.wait()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        if self._process.wait():
-            raise OrderstreamError(f"orders up ended badly:\n{self._log.read_text()}")
-
-    def used(self) -> dict[str, float]:
-        """Processor seconds until now of its parts, and of this process, whose clients they are."""
-        (ministack,) = children(self._process.pid)
-        return {
-            "API and event source": processor_seconds(self._process.pid),
-            "MiniStack": processor_seconds(ministack),
-            "function": sum(processor_seconds(child) for child in children(ministack)),
-            "clients": time.process_time(),
-        }
-
-    def _is_healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/health", timeout=2):
-                return True
-        except OSError:
-            return False
-
-
-@contextmanager
-def throttled(up: Up, stack: Stack, folder: Path, seconds: float) -> Iterator[str]:
-    """The address of another API for the stack, whose stream refuses all in the middle third of `seconds`."""
-    assert up.cloud.endpoint_url
-    port = free_port()
-    command = [sys.executable, "-m", "microburst", "--upstream", up.cloud.endpoint_url, "--port", str(port)]
-    rules = f"http://127.0.0.1:{port}/_microburst/rules"
-    code = {"code": "ProvisionedThroughputExceededException", "status": 400}
-    rule = json.dumps([{"service": "kinesis", "operation": "PutRecords", "error": code}]).encode()
-
-    def ask(method: str, body: bytes | None = None) -> None:
-        with urllib.request.urlopen(urllib.request.Request(rules, body, method=method), timeout=10):
-            pass
-
-    with (folder / "microburst.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                ask("GET")
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise CloudError("microburst did not start") from None
-                time.sleep(LOOK_SECONDS)
-        shop = shop_of(laptop_cloud(f"http://127.0.0.1:{port}"), stack)
-        timers = [
-            threading.Timer(seconds / 3, ask, ["POST", rule]),
-            threading.Timer(2 * seconds / 3, ask, ["DELETE", b"[]"]),
-        ]
-        with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
-            for timer in timers:
-                timer.start()
-            yield server.url
-            for timer in timers:
-                timer.join()
-    finally:
-        process.kill()
-        process.wait()
-
-
 def measure(
     clients: int = CLIENTS, seconds: float = SECONDS, progress: Progress = lambda step: None
 ) -> dict[str, Any]:
     """Both runs, by their names in RUNS: figures, and whether they agree. Latencies are in ms."""
     found: dict[str, Any] = {}
-    with TemporaryDirectory(prefix="orderstream-bench-") as made:
-        folder = Path(made)
+    with TemporaryDirectory(prefix="orderstream-bench-") as folder:
         progress("starting orders up")
-        with Up(folder) as up:
+        with Up(Path(folder)) as up:
             stack = find_stack(up.cloud, DEFAULT_STACK)
             for name, is_throttled in RUNS.items():
                 progress(f"{clients} clients for {seconds:g} s, {name}")
                 if is_throttled:
-                    with throttled(up, stack, folder, seconds) as url:
+                    with throttled(up, stack, seconds) as url:
                         found[name] = _run(up, stack, url, clients, seconds, "throttled", progress)
                 else:
                     found[name] = _run(up, stack, up.url, clients, seconds, "plain", progress)

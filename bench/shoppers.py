@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 import uuid
@@ -14,8 +15,8 @@ from typing import Any
 import httpx
 import msgspec
 
-# Of a client's requests; what is left are single orders, valid ones.
-BATCHES, INVALID = 0.02, 0.05
+# Of so many requests of a client one is no order, and one a batch; the others are single orders.
+INVALID, BATCH = 20, 50
 IN_A_BATCH = 20
 # Of the orders that were accepted and have an id of the client's, those that are sent once more.
 AGAIN = 0.05
@@ -49,19 +50,18 @@ async def send(url: str, *, clients: int, seconds: float, name: str) -> Told:
     """
     told = Told()
     until = time.monotonic() + seconds
-    shoppers = [
-        Shopper(url, random.Random(f"{name}{number}"), name, until, told) for number in range(clients)
-    ]
+    shoppers = [Shopper(url, number, name, until, told) for number in range(clients)]
     await asyncio.gather(*(shopper.run() for shopper in shoppers))
     return told
 
 
 class Shopper:
-    """One client. What it sends is drawn from `chance`: the same at every run, but for new ids."""
+    """One client. What it sends is the same at every run, but for new ids."""
 
-    def __init__(self, url: str, chance: random.Random, name: str, until: float, told: Told) -> None:
+    def __init__(self, url: str, number: int, name: str, until: float, told: Told) -> None:
         self._url = url
-        self._chance = chance
+        self._number = number
+        self._chance = random.Random(f"{name}{number}")
         self._name = name
         self._until = until
         self._told = told
@@ -72,12 +72,14 @@ class Shopper:
         # Nothing is encrypted here; to load the certificates for it would take longer than a request.
         async with httpx.AsyncClient(base_url=self._url, timeout=PATIENCE_SECONDS, verify=False) as http:
             self._http = http
-            while time.monotonic() < self._until:
-                draw = self._chance.random()
-                if draw < BATCHES:
-                    await self._batch()
-                elif draw < BATCHES + INVALID:
+            # They do not all begin with the same.
+            for turn in itertools.count(self._number):
+                if time.monotonic() > self._until:
+                    return
+                if turn % INVALID == 0:
                     await self._invalid()
+                elif turn % BATCH == 1:
+                    await self._batch()
                 else:
                     await self._single()
 

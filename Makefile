@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth bench-archive lock audit clean
+.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth bench-archive bench-http lock audit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
 
 bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/archive.md
 	@$(BIN)/python -m bench.archive --write
+
+bench-http: .venv/ready ## fifty clients on the laptop's HTTP API, every accepted order accounted for; writes docs/api.md
+	@$(BIN)/python -m bench.over_http --write
 
 lint: .venv/ready
 	@$(BIN)/ruff check .

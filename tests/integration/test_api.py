@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -201,6 +204,35 @@ def test_what_is_not_there_is_a_problem_too(api: httpx.Client, path: str) -> Non
 def test_health_names_the_alarms_that_are_on(api: httpx.Client) -> None:
     said = api.get("/health").json()
     assert said["status"] == ("degraded" if said["degraded"] else "ok")
+
+
+def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_accepted_is_stored(
+    api: httpx.Client, laptop: Laptop
+) -> None:
+    shop = shop_of(laptop.cloud, laptop.stack)
+    accepted: list[str] = []
+    refused: list[int] = []
+
+    def send(url: str) -> None:
+        with httpx.Client(base_url=url, timeout=30) as client, suppress(httpx.TransportError):
+            while True:
+                answer = client.post("/orders", json=order())
+                if answer.status_code == 202:
+                    accepted.append(answer.json()["order_id"])
+                else:
+                    refused.append(answer.status_code)
+
+    with ThreadPoolExecutor(4) as threads, shop.producer, socket.socket() as half:
+        with Server(make_app(lambda: shop), free_port()) as server:
+            for _ in range(4):
+                threads.submit(send, server.url)
+            half.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
+            half.sendall(b"POST /orders HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n{")
+            awaited(lambda: len(accepted) > 20)
+        assert b" 202 " not in half.recv(100)
+    assert not refused
+    for order_id in accepted:
+        stored(api, order_id)
 
 
 def test_a_port_that_is_taken_is_said(api: httpx.Client, laptop: Laptop) -> None:

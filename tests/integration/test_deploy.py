@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from orderstream.deploy import inventory
@@ -44,6 +45,12 @@ def there(empty_up: Up) -> Cloud:
     return laptop_cloud(f"http://127.0.0.1:{empty_up.port}")
 
 
+@pytest.fixture
+def api(empty_up: Up) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=empty_up.api_url, timeout=30) as client:
+        yield client
+
+
 def document(orders: Orders, *arguments: str, given: bytes = b"") -> dict[str, Any]:
     found: dict[str, Any] = json.loads(orders(*arguments, "--json", given=given).stdout)
     return found
@@ -72,12 +79,18 @@ def test_a_dry_run_shows_the_change_set_and_leaves_nothing_behind(orders: Orders
 
 
 def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
-    orders: Orders, there: Cloud, empty_up: Up
+    orders: Orders, there: Cloud, empty_up: Up, api: httpx.Client
 ) -> None:
+    order = {"customer_id": f"http-{uuid.uuid4().hex}", "amount": "19.90"}
+    nothing = api.post("/orders", json=order)
+    assert (nothing.status_code, nothing.headers["content-type"]) == (503, "application/problem+json")
+    assert "orders deploy" in nothing.json()["detail"]
     done = orders("deploy", "--parameter", "BatchWindowSeconds=0")
     assert "OrderStream" in done.stdout
     assert [line.split()[1] for line in done.stderr.splitlines()[-3:]] == ["send", "list", "verify"]
-    await_order(there, orders, f"one-{uuid.uuid4().hex}")
+    awaited(lambda: api.get("/health").status_code == 200)
+    location = api.post("/orders", json=order).headers["location"]
+    awaited(lambda: api.get(location).status_code == 200)
     again = document(orders, "deploy")
     assert (again["status"], again["changes"]) == ("unchanged", [])
     log = len(empty_up.log.read_text())
@@ -103,6 +116,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert "gone: stack orderstream" in gone
     awaited(lambda: "stack orderstream has gone" in empty_up.log.read_text()[log:])
     assert "there is no stack" in orders("get", order_id, status=3).stderr
+    assert api.get(location).status_code == api.post("/orders", json=order).status_code == 503
     # What it left is known by its tags, so it is found and could be deleted without its stack.
     left = document(orders, "destroy", "--dry-run")
     assert (left["status"], left["tables"][0]["items"], left["buckets"][0]["objects"]) == (None, 2, 2)
@@ -113,6 +127,8 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     }
     assert order_id in orders("get", order_id).stdout
     assert orders("raw", order_id).stdout.startswith('{"order_id"')
+    awaited(lambda: api.get(location).status_code == 200)
+    assert api.post("/orders", json=order).status_code == 202
     end = document(orders, "destroy", "--delete-data", "--force")
     assert end["left"] == []
     assert {end["after"][kind] for kind in ("status", "code")} == {None}
@@ -122,7 +138,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
 
 
 def test_a_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
-    orders: Orders, there: Cloud
+    orders: Orders, there: Cloud, api: httpx.Client
 ) -> None:
     there.s3.create_bucket(Bucket="order-data-archive")
     failed = orders("deploy", status=3).stderr
@@ -131,6 +147,13 @@ def test_a_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
     assert failed.splitlines()[-1].startswith("hint: ")
     assert not there.cloudformation.describe_stacks()["Stacks"]
     there.s3.delete_bucket(Bucket="order-data-archive")
+    # The next has another bucket and no index, and the HTTP API reads and writes there.
+    orders("deploy", "--parameter", "ArchiveBucketName=elsewhere", "--parameter", "CustomerIndex=false")
+    awaited(lambda: api.get("/health").status_code == 200)
+    order = {"order_id": f"there-{uuid.uuid4().hex}", "customer_id": "elsewhere", "amount": 1}
+    assert api.post("/orders", json=order).status_code == 202
+    awaited(lambda: api.get(f"/orders/{order['order_id']}/raw").status_code == 200)
+    assert api.get("/customers/elsewhere/orders").status_code == 503
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,9 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: st
             assert "Successfully created/updated stack" in done.stdout
         if "orders raw" in text:
             assert '"amount": "19.90"' in done.stdout
+        if text.startswith("curl"):
+            for said in ('"status":202', '"OrderID":"A-1005"', '"code":"not_positive"'):
+                assert said in done.stdout
 
 
 def test_a_stack_goes_and_comes_back_as_the_readme_says(reader: Up, checkout: Path) -> None:
@@ -92,6 +95,7 @@ def patiently(text: str) -> str:
     waits = {
         "orders list": "until orders list --customer 12345 | grep -q 250; do sleep 0.2; done\n",
         "orders get": "until orders get A-1001 >/dev/null 2>&1; do sleep 0.2; done\n",
+        'curl "$ORDERS_API_URL/orders/A': "until orders get A-1005 >/dev/null 2>&1; do sleep 0.2; done\n",
     }
     for verb, wait in waits.items():
         text = text.replace(verb, wait + verb, 1)
@@ -134,6 +138,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "README.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "docs/api.md",
         "docs/archive.md",
         "docs/capacity.md",
         "docs/chaos.md",

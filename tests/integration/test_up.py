@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from orderstream.local.ministack import free_port, port_is_free
+from orderstream.local.running import usual_http_port
 from tests.integration.conftest import Orders, awaited
 
 ORDERS = str(Path(sys.executable).with_name("orders"))
@@ -63,6 +65,12 @@ class Up:
         assert self.process.poll() is None, self.log.read_text()
         said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("env", "--json")
         return Orders(json.loads(said.stdout) | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})
+
+    @property
+    def api_url(self) -> str:
+        """Where it says that the HTTP API is."""
+        said = awaited(lambda: re.search(r"over HTTP on (\S+)", self.log.read_text()))
+        return said[1]
 
     def stop(self, with_signal: int = signal.SIGINT) -> int:
         self.process.send_signal(with_signal)
@@ -116,22 +124,30 @@ def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> 
             "export AWS_SECRET_ACCESS_KEY=laptop",
             "export AWS_REGION=us-east-1",
             "export AWS_DEFAULT_REGION=us-east-1",
+            f"export ORDERS_API_URL={first.api_url}",
         ]
         first.stop()
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        error, hint = Orders({"XDG_STATE_HOME": str(tmp_path)})(
-            "up", "--port", port, status=3
-        ).stderr.splitlines()
-    assert error == f"error: port {port} is in use by another program"
-    assert "orders up --port" in hint
+        usual = usual_http_port(int(port) - 1)
+        assert usual != int(port) and port_is_free(usual)
+        here = Orders({"XDG_STATE_HOME": str(tmp_path)})
+        for options in (["--port", port], ["--port", str(free_port()), "--http-port", port]):
+            # Before anything is started.
+            error, hint = here("up", *options, status=3).stderr.splitlines()
+            assert error == f"error: port {port} is in use by another program"
+            assert f"orders up {options[-2]} " in hint
 
 
-def test_simulate_sends_orders_while_it_runs(tmp_path: Path) -> None:
+def test_orders_come_by_simulate_and_by_the_curl_line_that_it_prints(tmp_path: Path) -> None:
     with up(tmp_path, "--simulate", "20") as running:
         orders = running.await_ready()
+        (line,) = awaited(lambda: re.findall(r"^  (curl .*)\n", running.log.read_text(), re.MULTILINE))
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True, timeout=30)
+        order_id = json.loads(done.stdout)["order_id"]
+        awaited(lambda: order_id in orders("list", "--customer", "12345", "--json").stdout)
         awaited(lambda: '"OrderID"' in orders("list", "--customer", "C00000", "--json").stdout)
         assert running.stop() == 0
 

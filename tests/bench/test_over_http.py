@@ -1,0 +1,42 @@
+"""The load on the HTTP API accounts for every order, and a lost one would be told."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from bench.over_http import PAGE, ROWS, RUNS, Account, account, measure, text
+from bench.shoppers import Order
+
+from orderstream.domain.decode import decode
+
+SENT: dict[str, Order] = {name: {"customer_id": name, "amount": "1.50"} for name in ("a", "b")}
+STORED = {name: decode(msgspec.json.encode(order)).fingerprint for name, order in SENT.items()}
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (STORED, Account((), (), ())),
+        ({"a": STORED["a"]}, Account(("b",), (), ())),
+        (STORED | {"b": STORED["a"]}, Account((), ("b",), ())),
+        (STORED | {"c": STORED["a"]}, Account((), (), ("c",))),
+    ],
+)
+def test_an_order_that_is_lost_or_different_or_was_never_accepted_is_told(
+    stored: dict[str, str], expected: Account
+) -> None:
+    found = account(SENT, stored)
+    assert found == expected
+    assert found.agrees == (stored == STORED)
+
+
+def test_every_order_that_was_accepted_is_stored_and_the_page_has_the_rows() -> None:
+    found = measure(clients=3, seconds=2)
+    assert list(found) == list(RUNS)
+    for run in found.values():
+        assert run["agrees"], run
+        assert run["orders accepted"] > 0
+        assert run["refused (422)"] > 0
+        assert 0 < run["p50 ms"] <= run["p95 ms"] <= run["p99 ms"]
+    for page in (text(found), PAGE.read_text()):
+        assert all(f"\n| {row} | " in page for row in ROWS)

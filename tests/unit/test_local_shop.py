@@ -1,0 +1,38 @@
+"""The shop of the HTTP API on a laptop is that of the stack which is there now."""
+
+from dataclasses import replace
+
+import pytest
+
+from orderstream.api.problems import ProblemError
+from orderstream.client import NotSentError
+from orderstream.local.laptop import laptop_cloud
+from orderstream.local.shop import ShopThatIsThere
+from orderstream.ops.stack import Stack
+
+STACK = Stack("orderstream", "OrderStream", "Orders", "ByCustomer", "one", "ProcessOrders", "mapping")
+
+
+@pytest.fixture
+def shop() -> ShopThatIsThere:
+    return ShopThatIsThere(laptop_cloud("http://127.0.0.1:1"))
+
+
+def test_without_a_stack_a_client_is_told_to_come_again(shop: ShopThatIsThere) -> None:
+    shop.change(STACK)
+    assert shop().stack == STACK
+    shop.change(None)
+    with pytest.raises(ProblemError, match="orders deploy") as told:
+        shop()
+    assert (told.value.status, "Retry-After" in told.value.headers) == (503, True)
+
+
+def test_another_stack_has_a_producer_of_its_own_and_the_last_one_is_closed(shop: ShopThatIsThere) -> None:
+    shop.change(STACK)
+    before = shop()
+    shop.change(replace(STACK, bucket="two"))
+    assert shop().stack.bucket == "two"
+    with pytest.raises(NotSentError, match="closed"):
+        before.producer.send_bytes(b"{}", partition_key="k")
+    assert shop().producer is not before.producer
+    shop.change(None)

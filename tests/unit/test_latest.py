@@ -1,0 +1,97 @@
+"""The latest orders as AWS answers, and MiniStack does not: a log in pages, a table in parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any, cast
+
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.latest import MOST_PAGES, SPANS, Latest
+from orderstream.ops.stack import Stack
+from orderstream.pipeline.lines import line_of, pack
+from orderstream.pipeline.records import Record
+
+NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
+STACK = Stack("test", "S", "Orders", None, "B", "F", "mapping")
+ORDERS = ("A", "B", "B", "C", "D")
+
+
+class Log:
+    """CloudWatch Logs with these pages, newest lines first; counts those that were asked for."""
+
+    def __init__(self, pages: Iterable[list[dict[str, Any]]]) -> None:
+        self.pages = pages
+        self.asked = 0
+        self.requests: list[dict[str, Any]] = []
+
+    def get_paginator(self, operation: str) -> Log:
+        assert operation == "filter_log_events"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        self.requests.append(request)
+        for page in self.pages:
+            self.asked += 1
+            yield {"events": page}
+
+
+class Bucket:
+    """S3 with one object, whatever is asked for."""
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        records = (Record(f"s:{n}", "s", str(n), "k", NOW, b"{}") for n in range(len(ORDERS)))
+        lines = [line_of(one, json=b"{}", order_id=ORDERS[n]) for n, one in enumerate(records)]
+        return {"Body": BytesIO(pack(lines)), "LastModified": NOW}
+
+
+class Table:
+    """DynamoDB with an item of each order, which answers for one key at a time."""
+
+    def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        ((table, request),) = RequestItems.items()
+        (key, *later) = request["Keys"]
+        assert key not in later, "the same key twice is an error"
+        order_id = key["OrderID"]["S"]
+        event = f"s:{ORDERS.index(order_id)}"
+        item = {"OrderID": order_id, "EventID": event, "ReceivedAt": f"2026-11-22T18:00:0{event[-1]}Z"}
+        return {
+            "Responses": {table: [{name: {"S": value} for name, value in item.items()}]},
+            "UnprocessedKeys": {table: request | {"Keys": later}} if later else {},
+        }
+
+
+def latest(log: Log, most: int) -> Latest:
+    return Latest(cast(Cloud, SimpleNamespace(logs=log, s3=Bucket(), dynamodb=Table())), STACK, most)
+
+
+def logged(number: int) -> dict[str, Any]:
+    line = {"request_id": str(number), "Stored": 4, "objects": ["orders/a.ndjson.gz"]}
+    return {"timestamp": 1_000 * number, "message": json.dumps(line)}
+
+
+def test_the_log_is_asked_for_its_newest_lines_until_they_have_enough_orders() -> None:
+    log = Log([[logged(9)], [logged(8)], [logged(7)]])
+    found = latest(log, most=3).look(NOW)
+    assert [item["OrderID"] for item in found] == ["D", "C", "B"]
+    assert log.asked == 1
+    (request,) = log.requests
+    assert request["startFromHead"] is False and request["filterPattern"] == "{ $.Stored > 0 }"
+    assert request["startTime"] == (NOW - SPANS[0]).timestamp() * 1000
+
+
+def test_an_answer_of_the_table_in_parts_is_read_to_its_end() -> None:
+    assert len(latest(Log([[logged(9)]]), most=50).look(NOW)) == 4
+
+
+def test_of_a_log_without_end_so_many_pages_are_read_and_no_more() -> None:
+    def empty() -> Iterator[list[dict[str, Any]]]:
+        while True:
+            yield []
+
+    log = Log(empty())
+    assert latest(log, most=50).look(NOW) == []
+    assert log.asked == MOST_PAGES * len(SPANS)

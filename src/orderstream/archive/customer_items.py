@@ -34,7 +34,6 @@ def order_ids_of(cloud: Cloud, stack: Stack, customer_id: str) -> Iterator[str]:
 
 def delete_items(cloud: Cloud, stack: Stack, customer_id: str, order_ids: Iterable[str]) -> int:
     """Delete the orders that are of this customer; returns how many were."""
-    # Made here, because clients are made on first use, and that is not safe in several threads at once.
     client = cloud.dynamodb
 
     def delete(order_id: str) -> bool:

@@ -122,8 +122,6 @@ class EventSource:
         stream = self._cloud.kinesis.describe_stream_summary(StreamARN=mapping.stream_arn)
         about = stream["StreamDescriptionSummary"]
         retention = timedelta(hours=about["RetentionPeriodHours"])
-        # Clients are made on first use, and that is not safe in several threads at once.
-        _ = self._cloud.s3, self._cloud.sqs
         lighten(self._cloud.kinesis)
         return Surroundings(
             cloud=self._cloud,

@@ -123,8 +123,6 @@ def bodies(
     An object that is not there is left out, one that was not `listed` gets its time and size from the answer.
     A compacted one, which may be large, has no bytes here: `download` it.
     """
-    # Made here, because clients are made on first use, and that is not safe in several threads at once.
-    _ = cloud.s3
     waiting: deque[tuple[Entry, Future[tuple[bytes, datetime] | None]]] = deque()
     with ThreadPoolExecutor(ahead) as threads:
 

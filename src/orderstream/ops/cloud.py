@@ -47,7 +47,8 @@ _making = threading.Lock()
 
 @dataclass(frozen=True)
 class Cloud:
-    """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use.
+    """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use,
+    in whatever thread that is.
 
     What is None is taken from the environment and AWS's own configuration files.
     """

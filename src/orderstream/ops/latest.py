@@ -153,8 +153,6 @@ class Latest:
                 break
         if not keys:
             return
-        # Made here, because clients are made on first use, and that is not safe in several threads at once.
-        _ = self._cloud.s3
         with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
             for pairs in threads.map(self._pairs_in, keys):
                 yield from reversed(pairs)

@@ -44,8 +44,6 @@ class AlarmWatch:
         self._reach: dict[Metric, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_judging, name="alarms", daemon=True)
-        # Clients are made on first use, and that is not safe in several threads at once.
-        _ = cloud.cloudwatch
 
     def start(self) -> None:
         """Begin."""

@@ -23,8 +23,8 @@ class Following:
     """Keeps an event source on the mapping of the stack called `stack`, whatever becomes of that.
 
     `progress` hears of each beginning and end, `problem` of what went wrong with a stack that is there:
-    what a stack's disappearance breaks is no problem. `changed` hears, in this thread, which stack is there
-    now: each time that it is another or consists of others, and None when there is none any more, or an end.
+    what a stack's disappearance breaks is no problem. `changed` hears of the stack when it is there and when
+    it consists of others than before, and None when it goes and when following ends.
     """
 
     def __init__(

@@ -58,6 +58,7 @@ def planned(
     values = values_for(place, _with_remains(given, left), is_new=is_new)
     defaults = {name: one.default or "" for name, one in known.items()}
     effective = defaults | (found.parameters if found and not is_new else {}) | values
+    parameters.ensure_agreed(effective, TEMPLATE)
     with TemporaryDirectory(prefix="orderstream-deploy-") as temporary:
         folder = work_dir or Path(temporary)
         tell("building the function" + (" for this machine" if place.is_laptop else " for Lambda"))

@@ -37,9 +37,14 @@ class Place:
 
 
 AWS = Place(LAMBDA_PLATFORM, {}, {}, None, 3.0)
-# Who reads the stream there is `local/event_source.py`; and nobody else has a bucket of the short name.
+# Who reads the stream there is `local/event_source.py`; nobody else has a bucket of the short name; and
+# `orders up` serves the HTTP API itself, the same application.
 LAPTOP = Place(
-    (), {"EventSource": "false"}, {"ArchiveBucketName": "order-data-archive"}, "deployment-artifacts", 0.2
+    (),
+    {"EventSource": "false"},
+    {"ArchiveBucketName": "order-data-archive", "HttpApi": "none"},
+    "deployment-artifacts",
+    0.2,
 )
 
 

@@ -135,7 +135,12 @@ def test_a_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
 
 @pytest.mark.parametrize(
     ("option", "said"),
-    [("BatchSiz=5", "did you mean BatchSize?"), ("BatchSize=0", "must be 1 or more"), ("A", "NAME=VALUE")],
+    [
+        ("JwtIssuer=http://issuer.example", "must be an https:// address"),
+        ("BatchSiz=5", "did you mean BatchSize?"),
+        ("BatchSize=0", "must be 1 or more"),
+        ("A", "NAME=VALUE"),
+    ],
 )
 def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built_or_asked(
     option: str, said: str

@@ -134,6 +134,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "README.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "docs/api.md",
         "docs/archive.md",
         "docs/capacity.md",
         "docs/chaos.md",

@@ -151,6 +151,11 @@ def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built_or_asked
     assert "building" not in done.stderr
 
 
+def test_tokens_without_an_issuer_are_refused_before_anything_is_built(orders: Orders) -> None:
+    said = orders("deploy", "--parameter", "HttpApi=jwt", status=2).stderr
+    assert "HttpApi=jwt needs JwtIssuer" in said and "building" not in said
+
+
 def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: Cloud) -> None:
     name = f"full-{uuid.uuid4().hex}"
     where: Any = {"LocationConstraint": "eu-west-1"}

@@ -71,10 +71,12 @@ lock: ## choose versions anew and write the lock files
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c requirements.lock requirements-upkeep.in -o requirements-upkeep.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		-c requirements.lock requirements-api.in -o requirements-api.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		requirements-checkov.in -o requirements-checkov.lock
 
 audit: .venv/ready ## are there known faults in what is locked? (asks the network)
-	@for lock in requirements-function requirements-upkeep requirements; do \
+	@for lock in requirements-function requirements-upkeep requirements-api requirements; do \
 		$(BIN)/uvx --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes -r $$lock.lock || exit 1; done
 
 clean: ## remove the environment and everything that was built

@@ -64,6 +64,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lap
     problems: list[str] = []
     # The canary is not to wait for what nobody delivers.
     parameters = {"ArchiveUpkeep": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
+    parameters["HttpApi"] = "iam"
     with Laptop(
         port=free_port(),
         parameters=parameters,

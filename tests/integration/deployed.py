@@ -26,7 +26,7 @@ def deploy(cloud: Cloud, **parameters: str) -> Stack:
         archive.writestr("empty.py", "")
     cloud.s3.put_object(Bucket=bucket, Key="code.zip", Body=code.getvalue())
     body = json.loads(json.dumps(TEMPLATE_BODY))
-    for function in ("ProcessOrders", "KeepArchive", "Canary"):
+    for function in ("ProcessOrders", "KeepArchive", "OrdersApi", "Canary"):
         body["Resources"][function]["Properties"]["CodeUri"] = f"s3://{bucket}/code.zip"
     # MiniStack makes the bucket without its lifecycle and its lock: so the stack says what they are to be.
     body["Transform"] = ["AWS::LanguageExtensions", body["Transform"]]

@@ -24,6 +24,10 @@ EVERYTHING = {
     "AccessLogBucket": "access-log",
     "Tracing": "Active",
     "MaxConcurrency": "10",
+    "HttpApi": "jwt",
+    "JwtIssuer": "https://issuer.example",
+    "JwtAudience": "shops,partners",
+    "CorsOrigins": "https://shop.example,https://b2b.example",
 }
 
 _NOTHING = object()
@@ -57,7 +61,8 @@ def resources(kind: str, given: Mapping[str, str] | None = None) -> dict[str, di
 
 class _Resolver:
     def __init__(self, values: Mapping[str, str], conditions: Mapping[str, Any]) -> None:
-        self._values = {**values, "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::Partition": "aws"}
+        pseudo = {"Region": REGION, "AccountId": ACCOUNT, "Partition": "aws", "StackName": "orderstream"}
+        self._values = {**values} | {f"AWS::{name}": value for name, value in pseudo.items()}
         self._conditions = conditions
 
     def holds(self, condition: Any) -> bool:
@@ -92,6 +97,12 @@ class _Resolver:
                 return _NOTHING
             case {"Ref": str(name)}:
                 return self._values.get(name, value)
+            case {"Fn::Split": [separator, {"Ref": str(name)}]} if name in self._values:
+                return self._values[name].split(separator)
+            case {"Fn::Join": [glue, list(parts)]} if all(
+                isinstance(one, str) for one in map(self.resolve, parts)
+            ):
+                return glue.join(map(self.resolve, parts))
             case {"Fn::Sub": str(text)}:
                 for name, known in self._values.items():
                     text = text.replace(f"${{{name}}}", known)

@@ -71,8 +71,9 @@ def test_an_order_is_accepted_stored_and_comes_back_byte_for_byte(api: httpx.Cli
 
 def test_an_id_may_have_slashes_and_blanks(api: httpx.Client) -> None:
     given = order(order_id=f"shop/a b#{new_id()}", customer_id=f"c/{new_id()}")
-    assert api.post("/orders", json=given).status_code == 202
-    path = f"/orders/{quote(given['order_id'], safe='')}"
+    answer = api.post("/orders", json=given)
+    path = answer.headers["location"]
+    assert (answer.status_code, path) == (202, f"/orders/{quote(given['order_id'], safe='')}")
     assert awaited(lambda: api.get(path).status_code == 200)
     assert api.get(f"{path}/raw").json() == given
     listed = api.get(f"/customers/{quote(given['customer_id'], safe='')}/orders").json()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.ops.artifact import LAMBDA_PLATFORM, PROCESS, UPKEEP, build
+from orderstream.ops.artifact import API, LAMBDA_PLATFORM, PROCESS, UPKEEP, build
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,44 @@ def test_the_upkeep_for_lambda_is_for_its_platform_and_within_aws_bounds(tmp_pat
     (library,) = tmp_path.glob("_duckdb*.so")
     # The header of an ELF file says for which processor it is: 0xb7 is that of 64-bit ARM.
     assert library.read_bytes()[18] == 0xB7
+    # Lambda takes 250 MB.
+    size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    assert size < 120 * 2**20
+
+
+def test_the_api_answers_from_its_artifact_alone_and_has_no_more_than_it_needs(tmp_path: Path) -> None:
+    build(API, tmp_path)
+    names = ("STACK_NAME", "STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET", "AWS_DEFAULT_REGION")
+    http = {"method": "GET", "path": "/openapi.json", "sourceIp": "192.0.2.1"}
+    event = {"version": "2.0", "headers": {}, "requestContext": {"http": http}}
+    program = (
+        f"import sys; sys.path[:0] = [{str(tmp_path)!r}]\n"
+        "import orderstream.api.function as function\n"
+        "assert not {'duckdb', 'uvicorn'} & set(sys.modules)\n"
+        f"answer = function.handle({event!r}, None)\n"
+        "print(function.__file__, answer['statusCode'], 'Send an order' in answer['body'])\n"
+        "from orderstream.ops import parquet\n"
+        "with parquet.database() as sql:\n"
+        "    print(sql.execute('SELECT 1').fetchall())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict.fromkeys(names, "x"),
+    )
+    file, *said = done.stdout.split()
+    assert Path(file).is_relative_to(tmp_path) and said == ["200", "True", "[(1,)]"]
+    shipped = {path.name for path in (tmp_path / "orderstream").iterdir()} - {"__pycache__"}
+    assert shipped == {"__init__.py", "errors.py", "domain", "pipeline", "client", "ops", "api"}
+    assert not (tmp_path / "uvicorn").exists() and not (tmp_path / "aws_kinesis_agg").exists()
+
+
+def test_the_api_for_lambda_is_for_its_platform_and_within_aws_bounds(tmp_path: Path) -> None:
+    build(API, tmp_path, LAMBDA_PLATFORM)
+    (library,) = (tmp_path / "pydantic_core").glob("*.so")
+    assert "cpython-314-aarch64" in library.name
     # Lambda takes 250 MB.
     size = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
     assert size < 120 * 2**20

@@ -19,6 +19,8 @@ EXCEPTIONS = {
     ("AWS::Lambda::Function.ProcessOrders", "CKV_AWS_117"),
     ("AWS::Lambda::Function.KeepArchive", "CKV_AWS_116"),
     ("AWS::Lambda::Function.KeepArchive", "CKV_AWS_117"),
+    ("AWS::Lambda::Function.OrdersApi", "CKV_AWS_116"),
+    ("AWS::Lambda::Function.OrdersApi", "CKV_AWS_117"),
     ("AWS::Lambda::Function.Canary", "CKV_AWS_115"),
     ("AWS::Lambda::Function.Canary", "CKV_AWS_116"),
     ("AWS::Lambda::Function.Canary", "CKV_AWS_117"),

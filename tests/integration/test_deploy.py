@@ -158,7 +158,12 @@ def test_a_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
 
 @pytest.mark.parametrize(
     ("option", "said"),
-    [("BatchSiz=5", "did you mean BatchSize?"), ("BatchSize=0", "must be 1 or more"), ("A", "NAME=VALUE")],
+    [
+        ("JwtIssuer=http://issuer.example", "must be an https:// address"),
+        ("BatchSiz=5", "did you mean BatchSize?"),
+        ("BatchSize=0", "must be 1 or more"),
+        ("A", "NAME=VALUE"),
+    ],
 )
 def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built_or_asked(
     option: str, said: str
@@ -167,6 +172,11 @@ def test_a_parameter_that_cannot_be_is_refused_before_anything_is_built_or_asked
     done = nowhere("deploy", "--parameter", option, status=2)
     assert said in done.stderr
     assert "building" not in done.stderr
+
+
+def test_tokens_without_an_issuer_are_refused_before_anything_is_built(orders: Orders) -> None:
+    said = orders("deploy", "--parameter", "HttpApi=jwt", status=2).stderr
+    assert "HttpApi=jwt needs JwtIssuer" in said and "building" not in said
 
 
 def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: Cloud) -> None:

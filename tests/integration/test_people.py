@@ -20,6 +20,7 @@ from orderstream.local.laptop import ACCOUNT, REGION, Laptop, laptop_environment
 from orderstream.ops.artifact import PROJECT
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.latest import Latest
+from orderstream.ops.stack import standing
 from orderstream.ops.status.look import Watch
 from tests.integration.calls import FOREIGN, fresh, put, s3
 from tests.integration.conftest import OrdersHere
@@ -37,7 +38,12 @@ def user(laptop: Laptop, *kinds: str) -> Keys:
     """The keys of somebody who may do what the page says that all of these need."""
     statements = [one for kind in kinds for one in json.loads(POLICIES[kind])["Statement"]]
     text = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    for word, name in (("REGION", REGION), ("ACCOUNT", ACCOUNT), ("BUCKET", laptop.stack.bucket)):
+    found = standing(laptop.cloud, laptop.stack.name)
+    assert found
+    names = {"REGION": REGION, "ACCOUNT": ACCOUNT, "BUCKET": laptop.stack.bucket}
+    # Of https://API.execute-api.…
+    names["API/"] = found.outputs["ApiUrl"].partition("//")[2].partition(".")[0] + "/"
+    for word, name in names.items():
         text = text.replace(word, name)
     return make_user(laptop, f"{kinds[-1]}-{uuid.uuid4().hex[:8]}", text)
 
@@ -226,7 +232,7 @@ def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: Laptop) -
 
 
 def test_every_policy_of_the_page_is_one() -> None:
-    assert set(POLICIES) == {"key", "producer", "reader", "operator", "page", "keeper", "deployer"}
+    assert set(POLICIES) == {"key", "producer", "caller", "reader", "operator", "page", "keeper", "deployer"}
     for text in POLICIES.values():
         for statement in json.loads(text)["Statement"]:
             assert {"Sid", "Effect", "Action", "Resource"} <= set(statement)

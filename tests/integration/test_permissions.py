@@ -158,6 +158,37 @@ def test_the_canary_may_send_its_order_look_for_it_and_nothing_else(
     assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
 
 
+def test_the_api_may_put_orders_read_them_and_the_alarms_and_nothing_else(
+    guarded: Laptop, objects: dict[str, str]
+) -> None:
+    calls: dict[str, Call] = {name: FOREIGN[name] for name in ("GetItem", "Query")} | log_of("OrdersApi")
+    records = [{"Data": "x", "PartitionKey": "k"}]
+    calls |= {
+        "PutRecords": ("kinesis", "PutRecords", {"StreamName": "OrderStream", "Records": records}),
+        "find": s3("ListObjectsV2"),
+        "alarms": ("cloudwatch", "DescribeAlarms", {"AlarmNamePrefix": "orderstream-"}),
+    }
+    calls |= {f"read {prefix}": s3("GetObject", objects[prefix]) for prefix in ("orders/", "compacted/")}
+    probe = make_probe(guarded, "OrdersApiRole")
+    assert by_role(guarded, probe, calls) == dict.fromkeys(calls, "allowed")
+
+    refused: dict[str, Call] = {name: call for name, call in FOREIGN.items() if name not in calls}
+    refused |= {
+        "PutRecords elsewhere": ("kinesis", "PutRecords", {"StreamName": "Another", "Records": records}),
+        "DescribeStreamSummary": ("kinesis", "DescribeStreamSummary", {"StreamName": "OrderStream"}),
+        "INSERT": partiql(INSERT),
+        "scan the index": ("dynamodb", "Scan", {"TableName": "Orders", "IndexName": "ByCustomer"}),
+        "write the archive": put(fresh("orders/"), IfNoneMatch="*"),
+        "delete": s3("DeleteObject", objects["orders/"]),
+        "silence an alarm": ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["orderstream-data-loss"]}),
+        "GetMetricStatistics": METRIC,
+        "another function's log": log_of("ProcessOrders")["CreateLogStream"],
+    }
+    for prefix in ("quarantine/", "manifests/", "aws/lambda/", "resubmitted/", "redriven/"):
+        refused[f"read {prefix}"] = s3("GetObject", objects[prefix])
+    assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
+
+
 def invoked(laptop: Laptop, function: str) -> Any:
     answer = laptop.cloud.lambda_.invoke(FunctionName=function, Payload=b"{}")
     said = json.loads(answer["Payload"].read())

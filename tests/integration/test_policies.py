@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.expanded import EVERYTHING, KEY, REGION, expanded, resources
+from tests.integration.expanded import ACCOUNT, EVERYTHING, KEY, REGION, expanded, resources
 
 # These know no resources, says the service authorization reference.
 WITHOUT_RESOURCE = {
+    "cloudwatch:DescribeAlarms": "of composite alarms, it tells only those who may ask for all",
     "cloudwatch:GetMetricStatistics": "how far behind the function is tells the upkeep which hours are over",
     "xray:PutTelemetryRecords": "only with Tracing=Active",
     "xray:PutTraceSegments": "only with Tracing=Active",
@@ -85,7 +86,8 @@ def is_ours(resource: Any) -> bool:
             return bool(attribute.endswith(("Arn", "ARN")))
         case {"Fn::Sub": str(text)}:
             bucket, _, prefix = text.partition("/")
-            return bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
+            is_prefix = bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
+            return is_prefix or text == "${Orders.Arn}/index/ByCustomer"
     return bool(resource == KEY)
 
 
@@ -93,7 +95,12 @@ def is_ours(resource: Any) -> bool:
 def test_no_function_may_change_or_remove_an_order_or_a_version(given: Given) -> None:
     actions = {action for _, statement in granted(given) for action in listed(statement["Action"])}
     tables = {action for action in actions if action.startswith("dynamodb:")}
-    assert tables <= {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PartiQLInsert"}
+    assert tables <= {
+        "dynamodb:BatchGetItem",
+        "dynamodb:GetItem",
+        "dynamodb:PartiQLInsert",
+        "dynamodb:Query",
+    }
     objects = {action for action in actions if action.startswith("s3:")}
     assert objects <= {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
     # The current object, which versioning keeps; and none that proves or quarantines.
@@ -113,9 +120,14 @@ def test_nothing_is_open_to_everybody_and_services_come_from_this_stack_or_accou
                 assert "aws:SourceAccount" in statement["Condition"]["StringEquals"]
     for permission in resources("AWS::Lambda::Permission", given).values():
         assert permission["Action"] == "lambda:InvokeFunction"
-        assert permission["Principal"] == "events.amazonaws.com" and "Fn::GetAtt" in permission["SourceArn"]
+        source = permission["SourceArn"]
+        if permission["Principal"] == "apigateway.amazonaws.com":
+            assert source == {"Fn::Sub": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:${{Api}}/*"}
+        else:
+            assert permission["Principal"] == "events.amazonaws.com" and "Fn::GetAtt" in source
     made = {resource["Type"] for resource in expanded(given)["Resources"].values()}
-    assert not made & {"AWS::Lambda::Url", "AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"}
+    # The HTTP API has tests of its own: test_http_api.py.
+    assert not made & {"AWS::Lambda::Url", "AWS::ApiGateway::RestApi"}
 
 
 def test_a_key_of_ones_own_encrypts_all_that_is_at_rest() -> None:
@@ -151,6 +163,7 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
     services = {
         "ProcessOrdersRole": ["dynamodb", "kinesis", "lambda", "s3"],
         "KeepArchiveRole": ["lambda", "s3"],
+        "OrdersApiRole": ["dynamodb", "kinesis", "lambda", "s3"],
         "CanaryRole": ["dynamodb", "kinesis", "lambda"],
     }
     assert set(uses) == set(services)
@@ -174,8 +187,9 @@ def test_concurrency_is_reserved_when_asked_for() -> None:
         found = resources("AWS::Lambda::Function", given)
         return {name: function.get("ReservedConcurrentExecutions") for name, function in found.items()}
 
-    assert reserved({}) == {"ProcessOrders": None}
-    assert reserved(EVERYTHING) == {"ProcessOrders": "10", "KeepArchive": 1, "Canary": None}
+    assert reserved({}) == {"ProcessOrders": None, "OrdersApi": None}
+    bounded = {"ProcessOrders": "10", "KeepArchive": 1, "OrdersApi": "10", "Canary": None}
+    assert reserved(EVERYTHING) == bounded
 
 
 @DEPLOYMENTS

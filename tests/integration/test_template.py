@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.ops.artifact import LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
+from orderstream.ops.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
 
 RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]
 
@@ -29,7 +29,7 @@ def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
 
 
 def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
-    for name, artifact in (("ProcessOrders", PROCESS), ("KeepArchive", UPKEEP)):
+    for name, artifact in (("ProcessOrders", PROCESS), ("KeepArchive", UPKEEP), ("OrdersApi", API)):
         function = RESOURCES[name]["Properties"]
         assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
         assert function["Architectures"] == ["arm64"]

@@ -271,13 +271,13 @@ def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
 
 
 def test_the_laptops_parameters_are_added_and_who_reads_the_stream_is_not_to_be_chosen() -> None:
-    both = {"EventSource": "false", "ArchiveBucketName": "order-data-archive"}
-    assert values_for(LAPTOP, {}, is_new=True) == both
-    assert values_for(LAPTOP, {}, is_new=False) == {"EventSource": "false"}
-    assert values_for(LAPTOP, {"ArchiveBucketName": "mine"}, is_new=True)["ArchiveBucketName"] == "mine"
-    assert values_for(AWS, {"EventSource": "true"}, is_new=True) == {"EventSource": "true"}
+    all_three = {"EventSource": "false", "ArchiveBucketName": "order-data-archive", "HttpApi": "none"}
+    assert values_for(LAPTOP, {}, has=()) == all_three
+    assert values_for(LAPTOP, {}, has=all_three) == {"EventSource": "false"}
+    assert values_for(LAPTOP, {"ArchiveBucketName": "mine"}, has=())["ArchiveBucketName"] == "mine"
+    assert values_for(AWS, {"EventSource": "true"}, has=()) == {"EventSource": "true"}
     with pytest.raises(InputError, match="EventSource"):
-        values_for(LAPTOP, {"EventSource": "true"}, is_new=True)
+        values_for(LAPTOP, {"EventSource": "true"}, has=())
 
 
 def test_sam_cli_speaks_to_the_same_cloud_with_the_same_keys() -> None:

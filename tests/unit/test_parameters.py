@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.deploy.parameters import Parameter, declared, ensure_valid, given
+from orderstream.deploy.parameters import Parameter, declared, ensure_agreed, ensure_valid, given
 from orderstream.errors import InputError
 from orderstream.ops.artifact import TEMPLATE
 
@@ -51,6 +51,10 @@ def test_a_name_that_is_like_none_is_refused_with_all_there_are() -> None:
         ("CustomerIndex", "yes", "must be one of true, false"),
         ("DefaultCurrency", "EURO", "must match [A-Z]{3}"),
         ("InfrequentAccessDays", "7", "must be 0, or 30 or more"),
+        ("JwtIssuer", "http://issuer.example", "must be an https:// address"),
+        ("JwtAudience", "shops, partners", "no blanks"),
+        ("CorsOrigins", "https://shop.example/page", "must be origins"),
+        ("CorsOrigins", "*,https://shop.example", "must be origins"),
     ],
 )
 def test_a_value_that_the_template_does_not_take_is_refused(name: str, value: str, problem: str) -> None:
@@ -72,3 +76,26 @@ def test_options_are_names_and_values_of_which_the_last_counts() -> None:
     for option in ("A", "=1"):
         with pytest.raises(InputError, match="NAME=VALUE"):
             given([option])
+
+
+DEFAULTS = {name: found.default or "" for name, found in KNOWN.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"HttpApi": "jwt"}, "HttpApi=jwt needs JwtIssuer"),
+        ({"HttpApi": "jwt", "JwtIssuer": "https://issuer.example"}, "HttpApi=jwt needs JwtAudience"),
+    ],
+)
+def test_values_that_do_not_go_together_are_refused_by_the_templates_rules(
+    given: dict[str, str], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        ensure_agreed(DEFAULTS | given, TEMPLATE)
+
+
+def test_values_that_go_together_are_taken() -> None:
+    ensure_agreed(DEFAULTS, TEMPLATE)
+    token = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops"}
+    ensure_agreed(DEFAULTS | token, TEMPLATE)

@@ -91,8 +91,9 @@ def test_a_lock_file_has_hashes_and_names_no_index(lock: Path) -> None:
     assert len(re.findall(r"^[a-z0-9].*\\\n    --hash=sha256:", text, re.MULTILINE)) == len(packages)
 
 
-def test_the_function_ships_the_versions_that_were_tested() -> None:
+def test_the_functions_ship_the_versions_that_were_tested() -> None:
     def pins(name: str) -> set[str]:
         return set(re.findall(r"^(\S+==\S+)", (PROJECT / name).read_text(), re.MULTILINE))
 
-    assert pins("requirements-function.lock") <= pins("requirements.lock")
+    for function in ("function", "upkeep", "api"):
+        assert pins(f"requirements-{function}.lock") <= pins("requirements.lock"), function

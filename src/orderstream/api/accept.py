@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -69,7 +70,7 @@ def _accepted(order_id: str, receipt: Receipt) -> dict[str, Any]:
         "status": 202,
         "order_id": order_id,
         "event_id": f"{receipt.shard_id}:{receipt.sequence_number}",
-        "location": f"/orders/{order_id}",
+        "location": f"/orders/{quote(order_id, safe='')}",
     }
 
 

@@ -101,8 +101,9 @@ def _add_errors(app: FastAPI) -> None:
         return problems.response(error)
 
     @app.exception_handler(OrderstreamError)
-    async def of_the_project(_: Request, error: OrderstreamError) -> Response:
-        return problems.response(problems.problem_of(error))
+    async def of_the_project(request: Request, error: OrderstreamError) -> Response:
+        asked = f"{request.method} {request.scope['route'].path}"
+        return problems.response(problems.problem_of(error, asked))
 
     @app.exception_handler(HTTPException)
     async def of_http(_: Request, error: HTTPException) -> Response:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import cache
+from typing import Any
 
 from mangum import Mangum
 
@@ -10,7 +13,17 @@ from orderstream.api.app import make_app
 from orderstream.api.shop import shop_of, stack_of
 from orderstream.ops.cloud import Cloud
 
-_SHOP = shop_of(Cloud(), stack_of(os.environ))
+# It would log each request with its path, in which customers are. API Gateway's own log has the route.
+logging.getLogger("mangum.http").setLevel(logging.WARNING)
 
-# Without its lifespan: Lambda ends no process in order, and every request waits for its own orders.
-handle = Mangum(make_app(lambda: _SHOP), lifespan="off")
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer one request: an event of an HTTP API, payload format 2.0, and the answer that it wants."""
+    return _application()(event, context)
+
+
+@cache
+def _application() -> Mangum:
+    shop = shop_of(Cloud(), stack_of(os.environ))
+    # Without its lifespan: Lambda ends no process in order, and every request waits for its own orders.
+    return Mangum(make_app(lambda: shop), lifespan="off")

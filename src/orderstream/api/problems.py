@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,8 @@ from orderstream.errors import CloudError, InputError, NotFoundError, Orderstrea
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+
+_log = logging.getLogger(__name__)
 
 
 class ProblemError(Exception):
@@ -64,12 +67,14 @@ def try_again(detail: str) -> ProblemError:
     return ProblemError(503, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def problem_of(error: OrderstreamError) -> ProblemError:
-    """What an error of ours means to a client: which service it was is for the log."""
+def problem_of(error: OrderstreamError, asked: str) -> ProblemError:
+    """What an error of ours means to a client; which service it was is for the log. `asked` is a route."""
     if isinstance(error, NotFoundError):
         return ProblemError(404, error.message)
     if isinstance(error, InputError):
         return ProblemError(400, error.message)
     if isinstance(error, CloudError):
+        # Not its message, which may name a customer: what AWS said, which does not.
+        _log.warning("%s: %s", asked, error.__cause__ or type(error).__name__)
         return try_again("a service that is needed does not answer as it should")
     return ProblemError(500, "this should not have happened")

@@ -55,9 +55,11 @@ def planned(
     ensure_deployable(stack, found)
     is_new = found is None or found.is_new
     left = remains(cloud, stack) if is_new else Remains((), ())
-    values = values_for(place, _with_remains(given, left), is_new=is_new)
+    has = found.parameters if found and not is_new else {}
+    values = values_for(place, _with_remains(given, left), has=has)
     defaults = {name: one.default or "" for name, one in known.items()}
-    effective = defaults | (found.parameters if found and not is_new else {}) | values
+    effective = defaults | has | values
+    parameters.ensure_agreed(effective, TEMPLATE)
     with TemporaryDirectory(prefix="orderstream-deploy-") as temporary:
         folder = work_dir or Path(temporary)
         tell("building the function" + (" for this machine" if place.is_laptop else " for Lambda"))

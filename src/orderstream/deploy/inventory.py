@@ -26,7 +26,7 @@ BEHIND_SECONDS = 60
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 # Their logs may outlive the stack: Lambda makes a log group anew if something is logged when it has gone.
-_FUNCTIONS = ("Canary", "KeepArchive", "ProcessOrders")
+_FUNCTIONS = ("Canary", "KeepArchive", "OrdersApi", "ProcessOrders")
 
 
 @dataclass(frozen=True)

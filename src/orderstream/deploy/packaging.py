@@ -14,7 +14,7 @@ from typing import Any
 
 from orderstream.deploy.place import Place, environment_for
 from orderstream.errors import DeploymentError
-from orderstream.ops.artifact import PROCESS, TEMPLATE, UPKEEP, Built, build
+from orderstream.ops.artifact import API, PROCESS, TEMPLATE, UPKEEP, Built, build
 from orderstream.ops.cloud import Cloud, cloud_errors
 
 LINES_OF_SAM = 15
@@ -29,13 +29,14 @@ def build_all(place: Place, parameters: Mapping[str, str], work_dir: Path) -> tu
     work_dir.mkdir(parents=True, exist_ok=True)
     shutil.copy2(TEMPLATE, work_dir / TEMPLATE.name)
     built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform)]
-    upkeep = work_dir / UPKEEP.code_uri
-    if parameters.get("ArchiveUpkeep", "none") != "none":
-        built.append(build(UPKEEP, upkeep, place.platform))
-    else:
-        # Not deployed then; but SAM CLI packs whatever the template names, and DuckDB is large.
-        upkeep.mkdir(parents=True)
-        (upkeep / "README").write_text("Built and deployed only with ArchiveUpkeep=seal or compact.\n")
+    for artifact, parameter in ((UPKEEP, "ArchiveUpkeep"), (API, "HttpApi")):
+        folder = work_dir / artifact.code_uri
+        if parameters[parameter] != "none":
+            built.append(build(artifact, folder, place.platform))
+        else:
+            # Not deployed then; but SAM CLI packs whatever the template names, and DuckDB is large.
+            folder.mkdir(parents=True)
+            (folder / "README").write_text(f"Not built, and not deployed: {parameter} is none.\n")
     return tuple(built)
 
 

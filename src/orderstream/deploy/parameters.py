@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,6 @@ _Loader.add_multi_constructor("!", lambda loader, tag, node: None)
 
 def declared(template: Path) -> dict[str, Parameter]:
     """The parameters of a template, by name."""
-    document = yaml.load(template.read_text(), _Loader)
     return {
         name: Parameter(
             name,
@@ -70,8 +70,14 @@ def declared(template: Path) -> dict[str, Parameter]:
             str(rules.get("Description", "")).strip(),
             rules,
         )
-        for name, rules in document.get("Parameters", {}).items()
+        for name, rules in _document(template).get("Parameters", {}).items()
     }
+
+
+@cache
+def _document(template: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.load(template.read_text(), _Loader)
+    return found
 
 
 def given(options: Iterable[str]) -> dict[str, str]:
@@ -98,3 +104,21 @@ def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> N
             )
         if problem := known[name].problem(value):
             raise InputError(f"{name} {problem}, not {value!r}", hint=f"{name}: {known[name].description}")
+
+
+def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
+    """Raise InputError for the first of the template's Rules that the values, of all parameters, break."""
+    for rule in _document(template).get("Rules", {}).values():
+        if _holds(rule["RuleCondition"], values):
+            for one in rule["Assertions"]:
+                if not _holds(one["Assert"], values):
+                    said = one["AssertDescription"]
+                    raise InputError(said, hint="give it with --parameter NAME=VALUE")
+
+
+def _holds(condition: Mapping[str, Any], values: Mapping[str, str]) -> bool:
+    ((function, operands),) = condition.items()
+    if function == "Fn::Not":
+        return not _holds(operands[0], values)
+    left, right = (values[one["Ref"]] if isinstance(one, dict) else one for one in operands)
+    return bool(left == right)

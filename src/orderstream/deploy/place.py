@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -37,9 +37,14 @@ class Place:
 
 
 AWS = Place(LAMBDA_PLATFORM, {}, {}, None, 3.0)
-# Who reads the stream there is `local/event_source.py`; and nobody else has a bucket of the short name.
+# Who reads the stream there is `local/event_source.py`; nobody else has a bucket of the short name; and
+# `orders up` serves the HTTP API itself, the same application.
 LAPTOP = Place(
-    (), {"EventSource": "false"}, {"ArchiveBucketName": "order-data-archive"}, "deployment-artifacts", 0.2
+    (),
+    {"EventSource": "false"},
+    {"ArchiveBucketName": "order-data-archive", "HttpApi": "none"},
+    "deployment-artifacts",
+    0.2,
 )
 
 
@@ -50,15 +55,19 @@ def place_of(cloud: Cloud) -> Place:
     return LAPTOP if host in _LOOPBACK else AWS
 
 
-def values_for(place: Place, given: Mapping[str, str], *, is_new: bool) -> dict[str, str]:
-    """The parameters to deploy with. Raises InputError for one that has another value there."""
+def values_for(place: Place, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:
+    """The parameters to deploy with, for a stack that has those in `has` already.
+
+    Raises InputError for one that has another value there.
+    """
     for name, value in place.forced.items():
         if given.get(name, value) != value:
             raise InputError(
                 f"{name} is {value} in the laptop cloud, not {given[name]}",
                 hint="orders up reads the stream itself, by AWS's rules",
             )
-    return (dict(place.usual) if is_new else {}) | dict(given) | dict(place.forced)
+    usual = {name: value for name, value in place.usual.items() if name not in has}
+    return usual | dict(given) | dict(place.forced)
 
 
 def environment_for(cloud: Cloud) -> dict[str, str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app
-from ministack.services import cloudwatch, cloudwatch_logs, kinesis, lambda_svc
+from ministack.services import apigateway, cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from orderstream.local import permissions
@@ -148,6 +148,18 @@ def keep_metrics_of_mappings() -> None:
     )
 
 
+def serve_http_apis_to_everybody() -> None:
+    """An HTTP API is found by its id: whoever has signed nothing has no account to find it in."""
+    apis = _must_have(apigateway, "_apis")
+    _must_have(apigateway, "find_api_scope")
+
+    def owner(api_id: str) -> tuple[str, str] | None:
+        found = ((account, region) for (account, region, one), _ in apis.all_items() if one == api_id)
+        return next(found, None)
+
+    apigateway.find_api_scope = owner
+
+
 def count_no_throttled_invocations() -> None:
     """A throttled request is no invocation."""
     plain: Callable[..., None] = _must_have(lambda_svc, "_emit_lambda_metrics")
@@ -204,6 +216,7 @@ def main() -> None:
     make_composite_alarms()
     make_stream_consumers()
     keep_metrics_of_mappings()
+    serve_http_apis_to_everybody()
     count_no_throttled_invocations()
     take_metrics_out_of_logs()
     permissions.follow_aws()

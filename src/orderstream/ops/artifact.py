@@ -61,6 +61,20 @@ UPKEEP = Artifact(
 )
 
 
+API = Artifact(
+    Path("build/api"),
+    ("orderstream.api.function",),
+    PROJECT / "requirements-api.lock",
+    ("domain", "pipeline", "client", "ops", "api"),
+    {
+        "cloudwatch": ("DescribeAlarms",),
+        "dynamodb": ("GetItem", "Query"),
+        "kinesis": ("PutRecords",),
+        "s3": ("GetObject", "ListObjectsV2"),
+    },
+)
+
+
 @dataclass(frozen=True)
 class Built:
     """An artifact in a folder: `sha256` (hex) is over paths and contents, `size` in bytes, unpacked.
@@ -129,7 +143,7 @@ def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]
 
 
 if __name__ == "__main__":
-    for one in (PROCESS, UPKEEP):
+    for one in (PROCESS, UPKEEP, API):
         done = build(one, one.code_uri, LAMBDA_PLATFORM)
         print(f"{one.code_uri}: {done.files:,} files, {done.size:,} bytes, sha256 {done.sha256}")
         if done.no_bytecode:

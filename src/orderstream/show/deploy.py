@@ -67,7 +67,9 @@ def deployed(planned: Plan, now: Standing | None, *, where: str, dry_run: bool, 
         table.add_row(name, escape(value))
     out.print(table)
     err.print("[green]deployed[/green]; try it:" if now else "it is deployed already; try it:")
+    api = outputs.get("ApiUrl")
     for command in (
+        *([f"curl {api}/health"] if api else []),
         f"""orders send '{{"customer_id": "12345", "amount": 250.00}}'{where}""",
         f"orders list --customer 12345{where}",
         f"orders verify{where}",

@@ -1,0 +1,313 @@
+"""The HTTP API as it is deployed: who gets in, what is bounded and logged, and that the function answers."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+import msgspec
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from orderstream.api.app import Shop, make_app
+from orderstream.local.alarms.judge import alarm_of
+from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
+from orderstream.local.laptop import REGION, Laptop
+from orderstream.ops import stream
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.kinesis_event import Origin, entry_of
+from orderstream.ops.metrics import Metric
+from orderstream.ops.stack import DEFAULT_STACK, Stack, standing
+from tests.integration.deployed import deploy
+from tests.integration.expanded import EVERYTHING, expanded, resources
+from tests.integration.test_people import Keys, user
+from tests.integration.test_permissions import invoked
+
+SIGNED: dict[str, str] = {}
+TOKENS = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops,partners"}
+PLANTED = "planted-customer-23"
+# What an access log may say: nothing of these is about a person.
+LOGGED = {
+    "requestId",
+    "requestTimeEpoch",
+    "routeKey",
+    "status",
+    "responseLength",
+    "responseLatency",
+    "integration.requestId",
+    "integration.latency",
+    "integrationErrorMessage",
+    "error.message",
+}
+
+Given = dict[str, str]
+
+
+def routes(given: Given) -> dict[str, dict[str, Any]]:
+    return {one["RouteKey"]: one for one in resources("AWS::ApiGatewayV2::Route", given).values()}
+
+
+def test_by_default_every_route_but_the_health_wants_a_signature() -> None:
+    kinds = {key: route["AuthorizationType"] for key, route in routes(SIGNED).items()}
+    assert kinds.pop("GET /health") == "NONE"
+    assert len(kinds) == 6 and set(kinds.values()) == {"AWS_IAM"}
+    assert resources("AWS::ApiGatewayV2::Authorizer", SIGNED) == {}
+
+
+def test_with_tokens_sending_and_reading_want_scopes_of_their_own() -> None:
+    found = routes(TOKENS | {"JwtReadScope": "api/see"})
+    assert found.pop("GET /health")["AuthorizationType"] == "NONE"
+    for key, route in found.items():
+        assert (route["AuthorizationType"], route["AuthorizerId"]) == ("JWT", {"Ref": "ApiTokens"})
+        assert route["AuthorizationScopes"] == ["orders/write" if key.startswith("POST") else "api/see"]
+    (authorizer,) = resources("AWS::ApiGatewayV2::Authorizer", TOKENS).values()
+    assert authorizer["JwtConfiguration"] == {
+        "Issuer": "https://issuer.example",
+        "Audience": ["shops", "partners"],
+    }
+
+
+def test_all_that_the_application_answers_and_nothing_else_has_a_route() -> None:
+    nowhere = Shop(None, Cloud(), None, list)  # type: ignore[arg-type]
+    keys = {"GET /docs", "GET /openapi.json"}
+    for path, operations in make_app(lambda: nowhere).openapi()["paths"].items():
+        greedy = re.sub(r"\{.*", "{proxy+}", path)
+        keys |= {f"{method.upper()} {greedy}" for method in operations}
+    assert set(routes(SIGNED)) == keys
+
+
+def test_without_it_nothing_of_it_is_made() -> None:
+    without, whole = (expanded({"HttpApi": kind})["Resources"] for kind in ("none", "iam"))
+    assert not [name for name in without if "Api" in name]
+    assert {name for name in whole.keys() - without.keys() if "Api" not in name} == set()
+
+
+def test_pages_of_other_origins_get_in_only_when_asked_for() -> None:
+    (api,) = resources("AWS::ApiGatewayV2::Api", SIGNED).values()
+    assert "CorsConfiguration" not in api
+    (api,) = resources("AWS::ApiGatewayV2::Api", EVERYTHING).values()
+    assert api["CorsConfiguration"]["AllowOrigins"] == ["https://shop.example", "https://b2b.example"]
+    assert not api["CorsConfiguration"].get("AllowCredentials")
+
+
+def test_requests_are_bounded_and_those_without_a_key_much_more() -> None:
+    (stage,) = resources("AWS::ApiGatewayV2::Stage", SIGNED).values()
+    usual = stage["DefaultRouteSettings"]
+    assert usual == {"ThrottlingRateLimit": "100", "ThrottlingBurstLimit": "200"}
+    assert stage["RouteSettings"] == {"GET /health": {"ThrottlingRateLimit": 5, "ThrottlingBurstLimit": 10}}
+
+
+def test_the_access_log_has_nothing_about_people() -> None:
+    (stage,) = resources("AWS::ApiGatewayV2::Stage", SIGNED).values()
+    line = stage["AccessLogSettings"]["Format"]
+    assert set(re.findall(r"\$context\.([\w.]+)", line)) == LOGGED
+    said = json.loads(line)
+    assert (said["Stack"], said["status"]) == ("orderstream", "$context.status")
+    (counted,) = resources("AWS::Logs::MetricFilter", SIGNED).values()
+    assert set(re.findall(r"\$\.(\w+)", json.dumps(counted))) <= set(said)
+
+
+class Caller:
+    """Somebody who calls the deployed API with these keys, or with none."""
+
+    def __init__(self, cloud: Cloud, keys: Keys | None = None) -> None:
+        found = standing(cloud, DEFAULT_STACK)
+        assert found
+        self.id = httpx.URL(found.outputs["ApiUrl"]).host.partition(".")[0]
+        # At ApiUrl, which not every machine resolves, MiniStack keeps /health for itself.
+        self._url = f"{cloud.endpoint_url}/_aws/execute-api/{self.id}/$default"
+        self._keys = keys
+
+    def __call__(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        kind = {"content-type": "application/json"} if body is not None else {}
+        url = self._url + path
+        asked = AWSRequest(method, url, data=body, headers=kind | (headers or {}))
+        if self._keys:
+            SigV4Auth(Credentials(*self._keys), "execute-api", REGION).add_auth(asked)
+        return httpx.request(method, url, content=body, headers=dict(asked.headers), timeout=60)
+
+
+@pytest.fixture
+def shop(guarded: Laptop) -> Caller:
+    """A shop, with the policy of docs/security.md."""
+    return Caller(guarded.cloud, user(guarded, "caller"))
+
+
+def deliver(laptop: Laptop, event_id: str, *, at: datetime) -> None:
+    """Hand a record to the function, as one that arrived then: nobody else delivers here."""
+    (record,) = [one for one in stream.records(laptop.cloud, laptop.stack) if one.event_id == event_id]
+    origin = Origin(f"arn:aws:kinesis:{REGION}:000000000001:stream/OrderStream", record.shard_id, "")
+    entry = entry_of(origin, msgspec.structs.replace(record, arrived_at=at))
+    answer = laptop.cloud.lambda_.invoke(FunctionName="ProcessOrders", Payload=b'{"Records":[%b]}' % entry)
+    assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
+
+
+def test_a_signed_order_is_accepted_stored_and_read_back(guarded: Laptop, shop: Caller) -> None:
+    # API Gateway decodes what is in a path, but for the percent sign.
+    order_id, customer = f"a/b c%20d-{uuid.uuid4().hex}", f"{PLANTED}-{uuid.uuid4().hex}"
+    body = json.dumps({"order_id": order_id, "customer_id": customer, "amount": 19.90}).encode()
+    sent = shop("POST", "/orders", body)
+    assert sent.status_code == 202, sent.text
+    deliver(guarded, sent.json()["event_id"], at=datetime.now(UTC))
+    path = sent.headers["location"]
+    assert shop("GET", path).json()["OrderAmount"] == 19.9
+    assert shop("GET", f"{path}/raw").content == body
+    listed = shop("GET", f"/customers/{quote(customer)}/orders?limit=1").json()
+    assert [one["OrderID"] for one in listed["orders"]] == [order_id]
+    batch = shop("POST", "/orders/batch", b"[%b, {}]" % body)
+    assert (batch.status_code, batch.json()["accepted"]) == (207, 1)
+    assert shop("GET", "/orders/none").headers["content-type"] == "application/problem+json"
+
+
+def test_the_bytes_of_a_compacted_order_come_back_too(guarded: Laptop, shop: Caller) -> None:
+    # What is one object already stays as it is.
+    for _ in range(2):
+        sent = shop("POST", "/orders", b'{"customer_id": "c",  "amount": 1.50}').json()
+        deliver(guarded, sent["event_id"], at=datetime.now(UTC) - timedelta(days=3))
+    key = shop("GET", sent["location"]).json()["ArchiveKey"]
+    assert invoked(guarded, "KeepArchive")["compacted"] == 1
+    left = guarded.cloud.s3.list_objects_v2(Bucket=guarded.stack.bucket, Prefix=key)
+    assert left["KeyCount"] == 0
+    assert json.loads(shop("GET", f"{sent['location']}/raw").content)["amount"] == 1.5
+
+
+def test_a_body_that_comes_as_base64_is_taken(shop: Caller) -> None:
+    # That is how API Gateway hands on what is no application/json.
+    kind = {"content-type": "application/vnd.shop+json"}
+    assert shop("POST", "/orders", b'{"customer_id": "c", "amount": 2}', kind).status_code == 202
+
+
+def test_nothing_is_reached_unsigned_but_the_health(guarded: Laptop) -> None:
+    anybody = Caller(guarded.cloud)
+    health = anybody("GET", "/health")
+    assert health.status_code == 200
+    assert "alarms unknown" not in health.json()["degraded"]
+    for key in routes(SIGNED).keys() - {"GET /health"}:
+        method, path = key.replace("{proxy+}", "x").split()
+        body = b'{"customer_id": "c", "amount": 1}' if method == "POST" else None
+        assert anybody(method, path, body).status_code == 403, key
+    assert anybody("GET", "/nothing").status_code == 404
+
+
+def test_a_signature_has_to_be_right_and_its_owner_allowed(guarded: Laptop, shop: Caller) -> None:
+    key, _ = user(guarded, "caller")
+    assert Caller(guarded.cloud, (key, "wrong"))("GET", "/orders/x").status_code == 403
+    order = b'{"customer_id": "c", "amount": 1}'
+    reader = Caller(guarded.cloud, user(guarded, "reader"))
+    assert reader("POST", "/orders", order).status_code == reader("GET", "/orders/x").status_code == 403
+    assert shop("GET", "/docs").status_code == 403, "no shop needs it"
+
+
+def test_the_functions_log_has_nothing_about_people(guarded: Laptop, shop: Caller) -> None:
+    assert shop("GET", f"/customers/{PLANTED}/orders").status_code == 200
+    reader = guarded.cloud.logs.get_paginator("filter_log_events")
+    pages = reader.paginate(logGroupName="/aws/lambda/OrdersApi")
+    logged = [event["message"] for page in pages for event in page["events"]]
+    assert logged and not [line for line in logged if PLANTED in line]
+
+
+def test_a_service_that_fails_is_logged_without_the_customer(
+    cloud: Cloud, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack = Stack("orderstream", "S", "T", "ByCustomer", "B", "", "")
+    shop = Shop(None, cloud, stack, list)  # type: ignore[arg-type]
+    app = httpx.ASGITransport(make_app(lambda: shop))
+
+    async def answer() -> httpx.Response:
+        async with httpx.AsyncClient(transport=app, base_url="http://api") as client:
+            return await client.get(f"/customers/{PLANTED}/orders")
+
+    found = asyncio.run(answer())
+    assert (found.status_code, found.headers["retry-after"]) == (503, "2")
+    (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("orderstream")]
+    assert said.startswith("GET /customers/{customer_id:path}/orders: ") and "ResourceNotFound" in said
+    assert PLANTED not in said + found.text
+
+
+def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: Cloud) -> None:
+    deploy(cloud)
+    now = datetime.now(UTC)
+
+    def alarm() -> Any:
+        return cloud.cloudwatch.describe_alarms(AlarmNames=["orderstream-api-errors"])["MetricAlarms"][0]
+
+    def put(metric: Metric, minute: int) -> None:
+        dimensions: Any = [{"Name": name, "Value": value} for name, value in metric.dimensions]
+        at = now - timedelta(minutes=minute)
+        cloud.cloudwatch.put_metric_data(
+            Namespace=metric.namespace,
+            MetricData=[{"MetricName": metric.name, "Dimensions": dimensions, "Timestamp": at, "Value": 1.0}],
+        )
+
+    def judged() -> str:
+        AlarmWatch(cloud, pytest.fail).judge_all(now.timestamp() + LAG_SECONDS)
+        return str(alarm()["StateValue"])
+
+    metrics = alarm_of(alarm()).metrics
+    assert (metrics["failed"].namespace, metrics["failed"].name) == ("AWS/ApiGateway", "5xx")
+    put(metrics["failed"], 1)
+    put(metrics["throttled"], 2)
+    assert judged() == "OK"
+    # Three minutes of five, whichever it was in each.
+    put(metrics["failed"], 4)
+    assert judged() == "ALARM"
+    assert alarm()["AlarmDescription"].endswith("docs/runbook.md#api-errors") and alarm()["AlarmActions"]
+
+
+def token(cloud: Cloud, pool: str, *scopes: str) -> tuple[str, str]:
+    """A client of a Cognito user pool that may have these scopes: its id, and a token for it."""
+    cognito: Any = cloud._client("cognito-idp")
+    client = cognito.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName=uuid.uuid4().hex,
+        GenerateSecret=True,
+        AllowedOAuthFlows=["client_credentials"],
+        AllowedOAuthFlowsUserPoolClient=True,
+        AllowedOAuthScopes=list(scopes),
+    )["UserPoolClient"]
+    known = base64.b64encode(f"{client['ClientId']}:{client['ClientSecret']}".encode()).decode()
+    answer = httpx.post(
+        f"{cloud.endpoint_url}/oauth2/token",
+        content=urlencode({"grant_type": "client_credentials", "scope": " ".join(scopes)}),
+        headers={"authorization": f"Basic {known}", "content-type": "application/x-www-form-urlencoded"},
+    )
+    return client["ClientId"], answer.json()["access_token"]
+
+
+def test_a_token_gets_in_where_its_scope_is_wanted_and_it_is_for_us(cloud: Cloud) -> None:
+    cognito: Any = cloud._client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
+    cognito.create_resource_server(
+        UserPoolId=pool,
+        Identifier="orders",
+        Name="orders",
+        Scopes=[{"ScopeName": name, "ScopeDescription": name} for name in ("read", "write")],
+    )
+    (sender, may_send), (viewer, may_read), (_, foreign) = (
+        token(cloud, pool, scope) for scope in ("orders/write", "orders/read", "orders/write")
+    )
+    issuer = f"https://cognito-idp.eu-west-1.amazonaws.com/{pool}"
+    deploy(cloud, HttpApi="jwt", JwtIssuer=issuer, JwtAudience=f"{sender},{viewer}")
+    call = Caller(cloud)
+
+    def statuses(bearer: str | None) -> tuple[int, int]:
+        headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
+        posted = call("POST", "/orders", b'{"customer_id": "c", "amount": 1}', headers)
+        return posted.status_code, call("GET", "/orders/x", headers=headers).status_code
+
+    assert statuses(None) == (401, 401)
+    assert statuses(foreign) == statuses(may_send[:-4]) == (401, 401)
+    assert statuses(may_send) == (202, 403)
+    assert statuses(may_read) == (403, 404)
+    assert call("GET", "/health").status_code == 200

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -200,6 +201,20 @@ def test_what_is_not_there_is_a_problem_too(api: httpx.Client, path: str) -> Non
     answer = api.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
     assert answer.json()["title"] == "Not Found"
+
+
+def test_without_the_index_a_customers_orders_are_said_to_be_no_use_asking_for(laptop: Laptop) -> None:
+    stack = replace(laptop.stack, customer_index=None)
+    shop = shop_of(laptop.cloud, stack)
+    with (
+        shop.producer,
+        Server(make_app(lambda: shop), free_port()) as server,
+        httpx.Client(base_url=server.url, timeout=30) as client,
+    ):
+        answer = client.get("/customers/12345/orders")
+    assert (answer.status_code, answer.headers["content-type"]) == (501, PROBLEM)
+    assert "retry-after" not in answer.headers
+    assert "CustomerIndex=false" in answer.json()["detail"]
 
 
 def test_health_names_the_alarms_that_are_on(api: httpx.Client) -> None:

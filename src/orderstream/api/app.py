@@ -222,6 +222,7 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], Shop]) -> None:
         responses={
             200: schema.answer("A page of them", listed),
             422: wrong,
+            501: schema.problem("The stack has no index by customer (CustomerIndex=false)"),
             **failed,
         },
     )
@@ -235,6 +236,10 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], Shop]) -> None:
         cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
     ) -> Response:
         here = shop()
+        if here.stack.customer_index is None:
+            raise ProblemError(
+                501, "orders are not listed by customer here: the stack has CustomerIndex=false"
+            )
         page = page_of_orders(
             here.cloud,
             here.stack,

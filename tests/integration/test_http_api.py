@@ -122,20 +122,20 @@ class Caller:
     def __init__(self, cloud: Cloud, keys: Keys | None = None) -> None:
         found = standing(cloud, DEFAULT_STACK)
         assert found
-        self.id = httpx.URL(found.outputs["ApiUrl"]).host.partition(".")[0]
-        # At ApiUrl, which not every machine resolves, MiniStack keeps /health for itself.
-        self._url = f"{cloud.endpoint_url}/_aws/execute-api/{self.id}/$default"
+        # ApiUrl is a name that not every machine resolves.
+        self._host = httpx.URL(found.outputs["ApiUrl"]).netloc.decode()
+        self._endpoint = cloud.endpoint_url or ""
         self._keys = keys
 
     def __call__(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> httpx.Response:
         kind = {"content-type": "application/json"} if body is not None else {}
-        url = self._url + path
-        asked = AWSRequest(method, url, data=body, headers=kind | (headers or {}))
+        asked = AWSRequest(method, f"http://{self._host}{path}", data=body, headers=kind | (headers or {}))
         if self._keys:
             SigV4Auth(Credentials(*self._keys), "execute-api", REGION).add_auth(asked)
-        return httpx.request(method, url, content=body, headers=dict(asked.headers), timeout=60)
+        sent = dict(asked.headers) | {"host": self._host}
+        return httpx.request(method, self._endpoint + path, content=body, headers=sent, timeout=60)
 
 
 @pytest.fixture

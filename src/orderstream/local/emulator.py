@@ -149,7 +149,10 @@ def keep_metrics_of_mappings() -> None:
 
 
 def serve_http_apis_to_everybody() -> None:
-    """An HTTP API is found by its id: whoever has signed nothing has no account to find it in."""
+    """An HTTP API is found by its id: whoever has signed nothing has no account to find it in.
+
+    And its /health is its own: MiniStack's is at /_ministack/health too.
+    """
     apis = _must_have(apigateway, "_apis")
     _must_have(apigateway, "find_api_scope")
 
@@ -158,6 +161,7 @@ def serve_http_apis_to_everybody() -> None:
         return next(found, None)
 
     apigateway.find_api_scope = owner
+    app._HEALTH_PATHS = tuple(path for path in _must_have(app, "_HEALTH_PATHS") if path != "/health")
 
 
 def count_no_throttled_invocations() -> None:

@@ -189,7 +189,7 @@ def test_the_figures_are_those_of_orders_status(page: Page, laptop: Laptop) -> N
     for title in ("Orders in", "Stored", "Waiting", "Until the oldest is lost"):
         expect(page.get_by_text(title, exact=True)).to_be_visible()
     expect(page.get_by_text("of 72 h that the stream keeps")).to_be_visible()
-    expect(page.get_by_text("SEK  ")).to_be_visible()
+    expect(page.get_by_text("SEK ")).to_be_visible()
     expect(page.locator("canvas").first).to_be_visible()
 
 

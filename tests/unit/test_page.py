@@ -34,6 +34,11 @@ def test_a_rate_is_a_minutes_sum_by_its_seconds_and_that_of_a_begun_one_by_what_
     assert points(drawn) == [(30, 2), (90, 2)]
 
 
+def test_a_rate_may_be_one_of_a_minute() -> None:
+    drawn = charts.rates({"in": {FIRST: 6, FIRST + MINUTE: 2}}, WHOLE, seconds=MINUTE)
+    assert points(drawn) == [(30, 6), (90, 4)]
+
+
 def test_a_minute_without_a_datum_is_no_orders_at_all() -> None:
     assert points(charts.rates({"in": {FIRST + MINUTE: 30}}, WHOLE)) == [(30, 0), (90, 1)]
 
@@ -49,7 +54,7 @@ def test_what_was_not_measured_is_a_gap() -> None:
 
 
 def test_sums_are_bars_of_what_there_was() -> None:
-    drawn = charts.sums({"EUR": {FIRST: 19.9, FIRST + MINUTE: 0}}, WHOLE)
+    drawn = charts.sums("EUR", {FIRST: 19.9, FIRST + MINUTE: 0}, WHOLE)
     assert points(drawn, "EUR") == [(30, 19.9)]
 
 
@@ -68,7 +73,7 @@ def test_the_last_hour_is_shown_or_as_much_of_it_as_there_is_and_ten_minutes_at_
     assert charts.window([{FIRST: 1.0}], until) == (until - WINDOW, until)
 
 
-def test_the_fullest_shard_is_on_top_and_a_hot_one_has_another_colour() -> None:
+def test_the_shard_with_most_traffic_is_on_top_and_a_hot_one_has_another_colour() -> None:
     loads = [
         Load("shardId-000000000002", 10, 10, 0.75, 0.9),
         Load("shardId-000000000000", 1, 1, 0.25, 0.1),

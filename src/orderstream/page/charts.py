@@ -39,11 +39,11 @@ def window(figures: Iterable[Minutes], until: int) -> Window:
     return Window(max(until - WINDOW, min(first, until - _LEAST)), until)
 
 
-def rates(series: Mapping[str, Minutes], of: Window) -> Options:
-    """How many a second: a line each."""
+def rates(series: Mapping[str, Minutes], of: Window, *, seconds: int = 1) -> Options:
+    """How many in so many seconds: a line each."""
     points = {
         name: [
-            (at, minutes.get(at, 0.0) / min(MINUTE, of.until - at))
+            (at, minutes.get(at, 0.0) * seconds / min(MINUTE, of.until - at))
             for at in of.minutes
             if of.until - at >= _SOME_SECONDS
         ]
@@ -61,17 +61,15 @@ def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> 
     return _chart(points, of, "line")
 
 
-def sums(series: Mapping[str, Minutes], of: Window) -> Options:
-    """How much in each minute: a bar each, of which the last one grows."""
-    points = {
-        name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)] for name, minutes in series.items()
-    }
-    return _chart(points, of, "bar")
+def sums(name: str, minutes: Minutes, of: Window) -> Options:
+    """How much in each minute: bars, of which the last one grows."""
+    return _chart({name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)]}, of, "bar")
 
 
 def shares(loads: Sequence[Load], hot: str | None) -> Options:
     """The share of each shard in the traffic, in percent; the hot one stands out."""
-    loads = [*reversed(loads)]
+    # ECharts draws the first one lowest.
+    loads = sorted(loads, key=lambda load: load.share)
     names = [load.shard_id.removeprefix("shardId-").lstrip("0") or "0" for load in loads]
     bars = [
         {
@@ -142,5 +140,5 @@ def _series(name: str, points: Sequence[tuple[int, float | None]], kind: str) ->
         # A single point between gaps would not show as a line.
         found["showSymbol"] = sum(value is not None for _, value in data) < 3
     else:
-        found |= {"barMaxWidth": 8, "stack": "all"}
+        found |= {"barMaxWidth": 8}
     return found

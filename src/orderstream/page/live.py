@@ -36,7 +36,7 @@ class Live:
         self._alarms_drawn: list[Alarm] = []
         with ui.grid().classes("w-full grid-cols-1 lg:grid-cols-2 xl:grid-cols-3 gap-2 mt-2"):
             self._rates = parts.chart("Orders a second")
-            with parts.card("Revenue a minute, by currency"):
+            with parts.card("Revenue a minute (in figures: the last full one)"):
                 self._revenue = ui.element("div").classes("w-full grid grid-cols-1 sm:grid-cols-2 gap-2")
             self._latencies = parts.chart("From arrival to stored, ms")
             self._age = parts.chart("Age of the oldest that waits, s")
@@ -64,7 +64,7 @@ class Live:
         age = {"age": minutes.get("age", NOTHING)}
         parts.redraw(self._age, charts.levels(age, shown, divisor=1000))
         troubles = {name: minutes.get(name, NOTHING) for name in _TROUBLES}
-        parts.redraw(self._troubles, charts.sums(troubles, shown))
+        parts.redraw(self._troubles, charts.rates(troubles, shown, seconds=MINUTE))
         self._show_revenue(seen, shown)
         self._show_shards(status)
         self._show_latest(seen, clock)
@@ -130,8 +130,8 @@ class Live:
         for name, (label, chart) in self._by_currency.items():
             # The minute before the one that is under way, or that the figures end with.
             full = shown.until // MINUTE * MINUTE - MINUTE
-            label.set_text(f"{name}  {revenue[name].get(full, 0):,.2f} in the last full minute")
-            parts.redraw(chart, charts.sums({name: revenue[name]}, shown))
+            label.set_text(f"{name} {revenue[name].get(full, 0):,.2f}")
+            parts.redraw(chart, charts.sums(name, revenue[name], shown))
 
     def _show_shards(self, status: Status) -> None:
         shards = status.shards

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import re
 import sys
 import time
@@ -231,4 +232,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # It would tell of every order that was not taken.
+    logging.getLogger("orderstream.api").setLevel(logging.ERROR)
     main()

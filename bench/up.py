@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -85,8 +84,6 @@ def throttled(up: Up, stack: Stack, seconds: float) -> Iterator[str]:
 
     Kinesis takes nothing from it in the middle third of `seconds`, which begin now.
     """
-    # It would tell of every order that was not taken.
-    logging.getLogger("orderstream.api").setLevel(logging.ERROR)
     cloud = laptop_cloud(up.endpoint_url)
     shop = shop_of(cloud, stack)
     with shop.producer, Server(make_app(lambda: shop), free_port()) as server:

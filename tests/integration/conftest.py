@@ -28,6 +28,11 @@ T = TypeVar("T")
 _accounts = itertools.count(os.getpid() * 10_000 + 1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First those that need the laptop cloud with everything in it: so that one process makes it, not each."""
+    items.sort(key=lambda item: "demonstrated" not in getattr(item, "fixturenames", ()))
+
+
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     work_dir: Path = tmp_path_factory.mktemp("ministack")

@@ -239,6 +239,21 @@ def test_a_service_that_fails_is_logged_without_the_customer(
     assert PLANTED not in said + found.text
 
 
+def test_an_error_that_nobody_thought_of_is_a_problem_that_says_nothing_of_it() -> None:
+    def broken() -> Shop:
+        raise ZeroDivisionError(PLANTED)
+
+    async def answer() -> httpx.Response:
+        # The error itself goes on to whoever serves the application.
+        app = httpx.ASGITransport(make_app(broken), raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=app, base_url="http://api") as client:
+            return await client.get("/orders/A-1")
+
+    found = asyncio.run(answer())
+    assert (found.status_code, found.headers["content-type"]) == (500, "application/problem+json")
+    assert found.json()["detail"] == "this should not have happened"
+
+
 def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: Cloud) -> None:
     deploy(cloud)
     now = datetime.now(UTC)

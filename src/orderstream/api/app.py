@@ -11,8 +11,6 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, Header, Path, Query, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from orderstream import __version__
@@ -22,7 +20,7 @@ from orderstream.api.problems import ProblemError
 from orderstream.client import OrderProducer
 from orderstream.domain.checks import Reason
 from orderstream.domain.order import MAX_BYTES
-from orderstream.errors import InputError, OrderstreamError
+from orderstream.errors import InputError
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.query import get_order, page_of_orders, raw_order
 from orderstream.ops.stack import Stack
@@ -66,7 +64,7 @@ class Shop:
 def make_app(shop: Callable[[], Shop]) -> FastAPI:
     """The application on what `shop` gives for each request; a ProblemError of it is the answer."""
     app = FastAPI(title="Orderstream", version=__version__, description=_DESCRIPTION, redoc_url=None)
-    _add_errors(app)
+    problems.answer_with_problems(app)
     _add_orders_in(app, shop)
     _add_orders_out(app, shop)
 
@@ -93,29 +91,6 @@ _HEALTH: Responses = {
     ),
     503: schema.problem("On a laptop: no stack is deployed"),
 }
-
-
-def _add_errors(app: FastAPI) -> None:
-    @app.exception_handler(ProblemError)
-    async def of_ours(_: Request, error: ProblemError) -> Response:
-        return problems.response(error)
-
-    @app.exception_handler(OrderstreamError)
-    async def of_the_project(request: Request, error: OrderstreamError) -> Response:
-        asked = f"{request.method} {request.scope['route'].path}"
-        return problems.response(problems.problem_of(error, asked))
-
-    @app.exception_handler(HTTPException)
-    async def of_http(_: Request, error: HTTPException) -> Response:
-        headers = dict(error.headers) if error.headers else None
-        return problems.response(ProblemError(error.status_code, str(error.detail), headers=headers))
-
-    @app.exception_handler(RequestValidationError)
-    async def of_parameters(_: Request, error: RequestValidationError) -> Response:
-        reasons = [
-            Reason(".".join(map(str, one["loc"])), one["type"], str(one["msg"])) for one in error.errors()
-        ]
-        return problems.response(ProblemError(422, "a parameter is not as it should be", errors=reasons))
 
 
 def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:

@@ -8,6 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from orderstream.domain.checks import Reason
@@ -78,3 +81,33 @@ def problem_of(error: OrderstreamError, asked: str) -> ProblemError:
         _log.warning("%s: %s", asked, error.__cause__ or type(error).__name__)
         return try_again("a service that is needed does not answer as it should")
     return ProblemError(500, "this should not have happened")
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Have every error answered as a problem, whichever it is."""
+
+    @app.exception_handler(ProblemError)
+    async def of_ours(_: Request, error: ProblemError) -> Response:
+        return response(error)
+
+    @app.exception_handler(OrderstreamError)
+    async def of_the_project(request: Request, error: OrderstreamError) -> Response:
+        asked = f"{request.method} {request.scope['route'].path}"
+        return response(problem_of(error, asked))
+
+    @app.exception_handler(HTTPException)
+    async def of_http(_: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers) if error.headers else None
+        return response(ProblemError(error.status_code, str(error.detail), headers=headers))
+
+    @app.exception_handler(RequestValidationError)
+    async def of_parameters(_: Request, error: RequestValidationError) -> Response:
+        reasons = [
+            Reason(".".join(map(str, one["loc"])), one["type"], str(one["msg"])) for one in error.errors()
+        ]
+        return response(ProblemError(422, "a parameter is not as it should be", errors=reasons))
+
+    @app.exception_handler(Exception)
+    async def of_nobody(_: Request, error: Exception) -> Response:
+        # It goes on from here: with its traceback to the log, and not to the client.
+        return response(problem_of(OrderstreamError(repr(error)), ""))

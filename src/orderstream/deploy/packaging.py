@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orderstream.deploy.parameters import document
 from orderstream.deploy.place import Place, environment_for
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import API, PROCESS, TEMPLATE, UPKEEP, Built, build
 from orderstream.ops.cloud import Cloud, cloud_errors
 
 LINES_OF_SAM = 15
+_AS_JSON = "template.json"
 
 
 def build_all(place: Place, parameters: Mapping[str, str], work_dir: Path) -> tuple[Built, ...]:
@@ -25,9 +26,9 @@ def build_all(place: Place, parameters: Mapping[str, str], work_dir: Path) -> tu
 
     Raises OrderstreamError.
     """
-    # SAM CLI takes CodeUri from the template's own folder.
+    # SAM CLI takes CodeUri from the template's own folder; it reads that seven times, and YAML slowly.
     work_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(TEMPLATE, work_dir / TEMPLATE.name)
+    (work_dir / _AS_JSON).write_text(json.dumps(document(TEMPLATE)))
     built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform)]
     for artifact, parameter in ((UPKEEP, "ArchiveUpkeep"), (API, "HttpApi")):
         folder = work_dir / artifact.code_uri
@@ -54,7 +55,7 @@ def packaged(cloud: Cloud, place: Place, stack: str, work_dir: Path) -> dict[str
         where = ["--resolve-s3"]
     out = work_dir / "packaged.json"
     command = [str(Path(sys.executable).with_name("sam")), "package", *where, "--s3-prefix", stack]
-    command += ["--template-file", TEMPLATE.name, "--use-json", "--output-template-file", out.name]
+    command += ["--template-file", _AS_JSON, "--use-json", "--output-template-file", out.name]
     command += ["--no-progressbar"]
     telling = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": os.fspath(work_dir)}
     if place.is_laptop:

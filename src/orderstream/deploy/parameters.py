@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.errors import InputError
 
@@ -54,13 +54,6 @@ class Parameter:
         return ""
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]
-    """Reads a template; what CloudFormation's own tags stand for does not matter here."""
-
-
-_Loader.add_multi_constructor("!", lambda loader, tag, node: None)
-
-
 def declared(template: Path) -> dict[str, Parameter]:
     """The parameters of a template, by name."""
     return {
@@ -70,13 +63,14 @@ def declared(template: Path) -> dict[str, Parameter]:
             str(rules.get("Description", "")).strip(),
             rules,
         )
-        for name, rules in _document(template).get("Parameters", {}).items()
+        for name, rules in document(template).get("Parameters", {}).items()
     }
 
 
 @cache
-def _document(template: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.load(template.read_text(), _Loader)
+def document(template: Path) -> Mapping[str, Any]:
+    """A template as JSON has it, with CloudFormation's own tags in their long form."""
+    found: dict[str, Any] = yaml_parse(template.read_text())
     return found
 
 
@@ -108,7 +102,7 @@ def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> N
 
 def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
     """Raise InputError for the first of the template's Rules that the values, of all parameters, break."""
-    for rule in _document(template).get("Rules", {}).values():
+    for rule in document(template).get("Rules", {}).values():
         if _holds(rule["RuleCondition"], values):
             for one in rule["Assertions"]:
                 if not _holds(one["Assert"], values):

@@ -29,7 +29,7 @@ _accounts = itertools.count(os.getpid() * 10_000 + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First those that need the laptop cloud with everything in it: so that one process makes it, not each."""
+    """First those that need the laptop cloud with everything in it: so that one process makes it."""
     items.sort(key=lambda item: "demonstrated" not in getattr(item, "fixturenames", ()))
 
 

@@ -93,7 +93,7 @@ class Live:
                 length(round(left)), f"of {length(status.retention)} that the stream keeps", tone
             )
         duplicates, conflicts, bad = (status.counts[name].five_minutes for name in _TROUBLES)
-        other = f"{conflicts:,} conflicts among them; {duplicates:,} duplicates"
+        other = f"conflicts among them {conflicts:,}; duplicates {duplicates:,}"
         self._bad.say(f"{bad:,}", other, "warn" if bad else "")
 
     def _show_alarms(self, status: Status, clock: Clock) -> None:
@@ -126,7 +126,9 @@ class Live:
                         label = ui.label().classes("text-sm")
                         self._by_currency[name] = label, ui.echart({}).classes("w-full h-28")
                 if not busiest:
-                    ui.label("nothing in the last hour").classes("opacity-70 text-sm")
+                    ui.label("None yet. A currency is here some time after its first order.").classes(
+                        "opacity-70"
+                    )
         for name, (label, chart) in self._by_currency.items():
             # The minute before the one that is under way, or that the figures end with.
             full = shown.until // MINUTE * MINUTE - MINUTE

@@ -15,6 +15,7 @@ from orderstream.page.times import Clock, utc
 
 Tone = Literal["", "warn", "bad"]
 _TONES = {"warn": "text-orange-600 dark:text-orange-400", "bad": "text-red-600 dark:text-red-400"}
+_CLOSE = [{"label": "OK", "color": "white"}]
 _JSON = msgspec.json.Encoder(decimal_format="number")
 _COLUMNS = (
     ("time", "arrived", "left"),
@@ -124,4 +125,4 @@ def readable(data: bytes) -> str:
 def say_problem(error: OrderstreamError) -> None:
     """A problem with something that was asked for, in a notification that stays until it is read."""
     said = error.message + (f" — {error.hint}" if error.hint else "")
-    ui.notify(said, type="negative", timeout=0, close_button="OK", multi_line=True)
+    ui.notify(said, type="negative", timeout=0, multi_line=True, actions=_CLOSE)

@@ -23,6 +23,9 @@ REQUIRED = "ORDERS_CHROMIUM_REQUIRED"
 # As far from UTC as it shows: the day is another one for most of the hours.
 ZONE = "Pacific/Auckland"
 
+# What Chromium tells its console when the server is gone.
+LOST = ["ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "WebSocket connection"]
+
 expect.set_options(timeout=20_000)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from orderstream.ops.query import get_order, raw_order
 from orderstream.ops.status.look import Watch
 from tests.integration import browser as browsers
 from tests.integration.conftest import awaited
+from tests.integration.test_up import processes_of, up
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +223,21 @@ def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, laptop
         expect(hidden.get_by_text(order_id)).to_be_visible()
 
 
+def test_orders_up_serves_it_at_once_and_ends_cleanly_while_it_is_open(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with up(tmp_path, "--simulate", "20") as running:
+        running.await_ready()
+        (url,) = awaited(lambda: re.findall(r"^live page on (\S+)$", running.log.read_text(), re.MULTILINE))
+        with browsers.opened(browser, url) as (page, errors):
+            expect(page.get_by_role("row").nth(5)).to_be_visible()
+            errors.expected += browsers.LOST
+            assert running.stop() == 0
+            expect(page.get_by_text("Connection lost")).to_be_visible()
+        awaited(lambda: not processes_of(running.mark))
+        assert "Traceback" not in running.log.read_text()
+
+
 def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: Cloud, tmp_path: Path) -> None:
     assert cloud.endpoint_url and cloud.access_key
     with (
@@ -266,7 +283,7 @@ def test_it_heals_when_its_own_server_comes_back(browser: Browser, laptop: Lapto
         with browsers.dashboard(laptop.endpoint_url, tmp_path, port) as url:
             page, errors = looking.enter_context(browsers.opened(browser, url))
             expect(page.get_by_text("are quiet")).to_be_visible()
-            errors.expected += ["ERR_CONNECTION_REFUSED", "WebSocket connection", "ERR_EMPTY_RESPONSE"]
+            errors.expected += browsers.LOST
         lost = page.get_by_text("Connection lost")
         expect(lost).to_be_visible()
         looking.enter_context(browsers.dashboard(laptop.endpoint_url, tmp_path, port))

@@ -60,7 +60,7 @@ def routes(given: Given) -> dict[str, dict[str, Any]]:
 def test_by_default_every_route_but_the_health_wants_a_signature() -> None:
     kinds = {key: route["AuthorizationType"] for key, route in routes(SIGNED).items()}
     assert kinds.pop("GET /health") == "NONE"
-    assert len(kinds) == 6 and set(kinds.values()) == {"AWS_IAM"}
+    assert len(kinds) == 7 and set(kinds.values()) == {"AWS_IAM"}
     assert resources("AWS::ApiGatewayV2::Authorizer", SIGNED) == {}
 
 
@@ -79,7 +79,7 @@ def test_with_tokens_sending_and_reading_want_scopes_of_their_own() -> None:
 
 def test_all_that_the_application_answers_and_nothing_else_has_a_route() -> None:
     nowhere = Shop(None, Cloud(), None, list)  # type: ignore[arg-type]
-    keys = {"GET /docs", "GET /openapi.json"}
+    keys = {"GET /docs", "GET /docs/{proxy+}", "GET /openapi.json"}
     for path, operations in make_app(lambda: nowhere).openapi()["paths"].items():
         greedy = re.sub(r"\{.*", "{proxy+}", path)
         keys |= {f"{method.upper()} {greedy}" for method in operations}

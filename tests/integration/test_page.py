@@ -223,7 +223,7 @@ def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, laptop
         expect(hidden.get_by_text(order_id)).to_be_visible()
 
 
-def test_orders_up_serves_it_at_once_and_ends_cleanly_while_it_is_open(
+def test_orders_up_serves_page_and_docs_at_once_and_ends_cleanly_while_they_are_open(
     browser: Browser, tmp_path: Path
 ) -> None:
     with up(tmp_path, "--simulate", "20") as running:
@@ -231,6 +231,10 @@ def test_orders_up_serves_it_at_once_and_ends_cleanly_while_it_is_open(
         (url,) = awaited(lambda: re.findall(r"^live page on (\S+)$", running.log.read_text(), re.MULTILINE))
         with browsers.opened(browser, url) as (page, errors):
             expect(page.get_by_role("row").nth(5)).to_be_visible()
+            with browsers.opened(browser, url.replace("/live", "/docs")) as (docs, _):
+                # With examples, and nothing that comes over the network.
+                docs.get_by_text("Send an order", exact=True).click()
+                expect(docs.get_by_text('"customer_id": "12345"').first).to_be_visible()
             errors.expected += browsers.LOST
             assert running.stop() == 0
             expect(page.get_by_text("Connection lost")).to_be_visible()

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import FastAPI, Header, Path, Query, Request
+from fastapi_swagger import patch_fastapi
 from starlette.responses import Response
 
 from orderstream import __version__
@@ -63,7 +64,22 @@ class Shop:
 
 def make_app(shop: Callable[[], Shop]) -> FastAPI:
     """The application on what `shop` gives for each request; a ProblemError of it is the answer."""
-    app = FastAPI(title="Orderstream", version=__version__, description=_DESCRIPTION, redoc_url=None)
+    app = FastAPI(
+        title="Orderstream",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    # Swagger UI out of its package: the one that FastAPI has comes over the network.
+    patch_fastapi(
+        app,
+        redirect_from_root_to_docs=False,
+        swagger_js_url="/docs/swagger-ui-bundle.js",
+        swagger_css_url="/docs/swagger-ui.css",
+        swagger_favicon_url="/docs/favicon.png",
+    )
     problems.answer_with_problems(app)
     _add_orders_in(app, shop)
     _add_orders_out(app, shop)

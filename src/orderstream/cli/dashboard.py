@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import Profile, Region, StackName
+from orderstream.cli.options import LAST_PORT, Profile, Region, StackName
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import laptop as show
@@ -21,7 +21,10 @@ verbs = typer.Typer()
 @verbs.command(epilog="Example: orders dashboard --profile shop --region eu-central-1")
 def dashboard(
     port: Annotated[
-        int | None, typer.Option(help="Port of this machine.", show_default=f"{USUAL_PORT}, or any free one")
+        int | None,
+        typer.Option(
+            help="Port of this machine.", show_default=f"{USUAL_PORT}, or any free one", min=1, max=LAST_PORT
+        ),
     ] = None,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,

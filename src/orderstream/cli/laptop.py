@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson
+from orderstream.cli.options import LAST_PORT, AsJson
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.ops.samples import samples
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 USUAL_PORT = 4566
 # Where the live page lies, beside the paths of the HTTP API.
 PAGE = "/live"
-LAST_PORT = 65_535
 
 
 verbs = typer.Typer()

@@ -19,6 +19,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 Since = Annotated[str | None, typer.Option(help="RFC 3339, a date, or a span back from now: 2h.")]
 Until = Annotated[str | None, typer.Option(help="The same; what is of this moment is left out.")]
 
+LAST_PORT = 65_535
+
 
 def span_of(since: str | None, until: str | None) -> Span:
     """The span of time that the options mean. Raises InputError."""

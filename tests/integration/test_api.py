@@ -203,6 +203,11 @@ def test_what_is_not_there_is_a_problem_too(api: httpx.Client, path: str) -> Non
     assert answer.json()["title"] == "Not Found"
 
 
+def test_an_id_that_no_customer_can_have_is_a_problem_too(api: httpx.Client) -> None:
+    answer = api.get("/customers/a%0Ab/orders")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
+
+
 def test_without_the_index_a_customers_orders_are_said_to_be_no_use_asking_for(laptop: Laptop) -> None:
     stack = replace(laptop.stack, customer_index=None)
     shop = shop_of(laptop.cloud, stack)

@@ -13,8 +13,9 @@ from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import free_port
 
 # The schema of an order cannot say that items add up to the amount, or how many digits there may be; and in
-# a batch each order is answered by itself. So what is valid by it may be refused, and the other way.
-NOT_SAID = "positive_data_acceptance,negative_data_rejection"
+# a batch each order is answered by itself. So what is valid by it may be refused, and the other way. And what
+# was accepted with 202 is there a moment later, not at once as with 201.
+NOT_SAID = "positive_data_acceptance,negative_data_rejection,ensure_resource_availability"
 
 
 def test_every_answer_is_one_that_the_openapi_describes(laptop: Laptop, tmp_path: Path) -> None:

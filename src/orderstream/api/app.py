@@ -213,6 +213,7 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], Shop]) -> None:
         responses={
             200: schema.answer("A page of them", listed),
             422: wrong,
+            404: schema.problem("Nobody can be called so: an id has no control characters"),
             501: schema.problem("The stack has no index by customer (CustomerIndex=false)"),
             **failed,
         },

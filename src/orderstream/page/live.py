@@ -24,7 +24,6 @@ class Live:
     """The tab. `on_order` hears of an order that somebody wants to see."""
 
     def __init__(self, on_order: Callable[[str], Awaitable[None]]) -> None:
-        self._on_order = on_order
         with ui.grid().classes("w-full grid-cols-2 md:grid-cols-3 xl:grid-cols-6 gap-2"):
             self._in = parts.Tile("Orders in")
             self._stored = parts.Tile("Stored")

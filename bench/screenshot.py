@@ -30,7 +30,7 @@ from orderstream.ops.samples import samples
 from orderstream.page.app import add_page
 
 PICTURES = {"light": PROJECT / "docs" / "live-light.png", "dark": PROJECT / "docs" / "live-dark.png"}
-WIDTH, HEIGHT = 1440, 1060
+WIDTH, HEIGHT = 1440, 1340
 # Nobody's orders come evenly: a swell of some minutes.
 RATE, SWELL, PERIOD_SECONDS = 18.0, 9.0, 420.0
 

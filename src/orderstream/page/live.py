@@ -18,6 +18,8 @@ from orderstream.show.numbers import count, length
 _TROUBLES = ("duplicates", "conflicts", "quarantined")
 # As many as have room beside each other; the busiest ones.
 _MOST_CURRENCIES = 6
+# Seconds until the function's figures of a minute are there.
+_SETTLING = 15
 
 
 class Live:
@@ -129,8 +131,8 @@ class Live:
                         "opacity-70"
                     )
         for name, (label, chart) in self._by_currency.items():
-            # The minute before the one that is under way, or that the figures end with.
-            full = shown.until // MINUTE * MINUTE - MINUTE
+            # Of one that has just ended, some is still to come.
+            full = (shown.until - _SETTLING) // MINUTE * MINUTE - MINUTE
             label.set_text(f"{name} {revenue[name].get(full, 0):,.2f}")
             parts.redraw(chart, charts.sums(name, revenue[name], shown))
 

@@ -93,7 +93,8 @@ def _run(
     begin, used = datetime.now(UTC), up.used()
     told = asyncio.run(shoppers.send(url, clients=clients, seconds=seconds, name=name))
     took = (datetime.now(UTC) - begin).total_seconds()
-    processors = {part: (after - used[part]) / took for part, after in up.used().items()}
+    # Those of others are what is left of two clocks: with none, it may be a little less than nothing.
+    processors = {part: max(0.0, after - used[part]) / took for part, after in up.used().items()}
     progress(f"{len(told.accepted):,} orders were accepted; waiting until they are stored")
     items = _await(up.cloud, stack, name, len(told.accepted))
     progress("orders verify")

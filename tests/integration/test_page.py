@@ -138,7 +138,8 @@ def test_a_bad_order_appears_in_quarantine_is_mended_there_and_becomes_an_order(
     dialog.get_by_role("button", name="Close").click()
     expect(row).to_be_hidden()
     page.get_by_text("resubmitted too").click()
-    expect(row).to_be_visible()
+    row.get_by_text("must be greater than zero").press("Enter")
+    expect(dialog.get_by_text("resubmitted")).to_be_visible()
 
 
 def test_an_order_is_found_by_its_id_with_its_item_its_bytes_and_its_story(

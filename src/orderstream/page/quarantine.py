@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from nicegui import events, ui
+from nicegui import ui
 
 from orderstream.errors import OrderstreamError
 from orderstream.ops.bucket import Span
@@ -51,7 +51,16 @@ class Quarantine:
         self._table = ui.table(columns=columns, rows=[], row_key="event_id", pagination={"rowsPerPage": 20})
         self._table.classes("w-full cursor-pointer").props("flat dense bordered wrap-cells")
         parts.with_utc(self._table)
-        self._table.on("rowClick", self._clicked, [[], ["event_id"], []])
+        self._table.on(
+            "rowClick", lambda event: self._open(event.args[1]["event_id"]), [[], ["event_id"], []]
+        )
+        # And for who has no pointer.
+        self._table.add_slot(
+            "body-cell-why",
+            '<q-td :props="props" tabindex="0"'
+            " @keyup.enter=\"$parent.$emit('open', props.row.event_id)\">{{ props.value }}</q-td>",
+        )
+        self._table.on("open", lambda event: self._open(event.args))
         self._table.set_visibility(False)
 
     async def load(self) -> None:
@@ -97,7 +106,7 @@ class Quarantine:
             "sent": self._clock().text(entry.notes[-1].at) if entry.notes else "",
         }
 
-    def _clicked(self, event: events.GenericEventArguments) -> None:
-        entry = self._entries.get(event.args[1]["event_id"])
+    def _open(self, event_id: str) -> None:
+        entry = self._entries.get(event_id)
         if entry:
             Mending(self._source, self._clock(), entry, on_done=self.load)

@@ -197,14 +197,16 @@ def invoked(laptop: Laptop, function: str) -> Any:
 
 
 def test_the_upkeep_does_its_round_with_its_own_role(guarded: Laptop) -> None:
-    # The orders of the demo show that the function has got further than yesterday.
     yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
     store = BatchArchive(S3Store(guarded.cloud.s3, guarded.stack.bucket))
     for number in range(2):
         one = record(number, order(uuid.uuid4().hex), at=yesterday)
         store.keep([one], [decode(one.data)])
+    # That the function got further shows only what is over itself: the demo's own hour may just have begun.
+    later = record(2, order(uuid.uuid4().hex), at=yesterday + timedelta(hours=1))
+    store.keep([later], [decode(later.data)])
     said = invoked(guarded, "KeepArchive")
-    assert (said["sealed"], said["compacted"], said["objects_before"], said["problems"]) == (1, 1, 2, 0)
+    assert said["sealed"] and (said["compacted"], said["objects_before"], said["problems"]) == (1, 2, 0)
 
 
 def test_the_canary_flies_with_its_own_role(guarded: Laptop) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from orderstream.api.app import Shop
 from orderstream.client import OrderProducer
 from orderstream.errors import CloudError
+from orderstream.ops.alarms import alarms_of
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.settings import required
@@ -21,8 +22,6 @@ ALARMS_KEPT_SECONDS = 30.0
 
 def shop_of(cloud: Cloud, stack: Stack) -> Shop:
     """The services of a stack, for the application."""
-    # Clients are made on first use, and that is not safe in several threads at once.
-    _ = cloud.s3, cloud.dynamodb, cloud.cloudwatch
     producer = OrderProducer(stack.stream, cloud.kinesis_once, give_up_after_seconds=GIVE_UP_AFTER_SECONDS)
     return Shop(producer, cloud, stack, Alarms(cloud, stack.name))
 
@@ -68,13 +67,9 @@ class Alarms:
         prefix = f"{self._stack}-"
         try:
             with cloud_errors("cannot read the alarms"):
-                pages = self._cloud.cloudwatch.get_paginator("describe_alarms").paginate(
-                    AlarmNamePrefix=prefix, StateValue="ALARM", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-                )
                 found = [
                     alarm["AlarmName"].removeprefix(prefix)
-                    for page in pages
-                    for alarm in [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]
+                    for alarm in alarms_of(self._cloud, self._stack, StateValue="ALARM")
                     # Those that tell nobody are only looked at by others.
                     if alarm.get("AlarmActions")
                 ]

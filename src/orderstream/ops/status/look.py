@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orderstream.errors import OrderstreamError
+from orderstream.ops.alarms import alarms_of
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.metrics import MINUTE, Metric, read
 from orderstream.ops.prices import figures as known
@@ -184,19 +185,15 @@ class Watch:
         return math.ceil(came(long_ago, since, until, period))
 
     def _alarms(self) -> Iterable[Alarm]:
-        pages = self._cloud.cloudwatch.get_paginator("describe_alarms").paginate(
-            AlarmNamePrefix=f"{self._stack.name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        for page in pages:
-            for alarm in [*page.get("MetricAlarms", []), *page.get("CompositeAlarms", [])]:
-                since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
-                yield alarm_of(
-                    self._stack.name,
-                    alarm["AlarmName"],
-                    alarm["StateValue"],
-                    since,
-                    alarm.get("AlarmDescription", ""),
-                )
+        for alarm in alarms_of(self._cloud, self._stack.name):
+            since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
+            yield alarm_of(
+                self._stack.name,
+                alarm["AlarmName"],
+                alarm["StateValue"],
+                since,
+                alarm.get("AlarmDescription", ""),
+            )
 
     def _read(
         self, metrics: Sequence[Metric], now: float, since: float | None = None, period: int = MINUTE

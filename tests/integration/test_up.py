@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.local.ministack import free_port, port_is_free
-from orderstream.local.running import usual_http_port
+from orderstream.local.ministack import free_port, port_is_free, this_or_free_port
 from tests.integration.conftest import Orders, awaited
 
 ORDERS = str(Path(sys.executable).with_name("orders"))
@@ -131,7 +130,7 @@ def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> 
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = str(other.getsockname()[1])
-        usual = usual_http_port(int(port) - 1)
+        usual = this_or_free_port(int(port))
         assert usual != int(port) and port_is_free(usual)
         here = Orders({"XDG_STATE_HOME": str(tmp_path)})
         for options in (["--port", port], ["--port", str(free_port()), "--http-port", port]):

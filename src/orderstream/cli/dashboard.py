@@ -39,12 +39,12 @@ def dashboard(
     from fastapi import FastAPI
 
     from orderstream.api.server import Server
-    from orderstream.local.ministack import free_port, port_is_free
+    from orderstream.local.ministack import this_or_free_port
     from orderstream.page.app import add_page
 
     app = FastAPI(openapi_url=None)
     path = add_page(app, Cloud(region=region, profile=profile), stack)
-    port = port or (USUAL_PORT if port_is_free(USUAL_PORT) else free_port())
+    port = port or this_or_free_port(USUAL_PORT)
     with suppress(KeyboardInterrupt), Server(app, port) as server:
         show.page(server.url + path)
         while True:

@@ -57,13 +57,13 @@ def up(
     from orderstream.api.app import make_app
     from orderstream.api.server import Server
     from orderstream.local.laptop import Laptop, laptop_cloud
+    from orderstream.local.ministack import this_or_free_port
     from orderstream.local.running import (
         ensure_http_port,
         ensure_port,
         noted,
         notes_dir,
         running_clouds,
-        usual_http_port,
     )
     from orderstream.local.shop import ShopThatIsThere
     from orderstream.page.app import add_page
@@ -74,8 +74,8 @@ def up(
     ensure_port(port, running_clouds(notes))
     if http_port is not None:
         ensure_http_port(http_port, port)
-    # With clients of its own, which no other thread makes at the same time.
-    shop = ShopThatIsThere(laptop_cloud(f"http://127.0.0.1:{port}"))
+    cloud = laptop_cloud(f"http://127.0.0.1:{port}")
+    shop = ShopThatIsThere(cloud)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         laptop = stack.enter_context(
             Laptop(
@@ -87,9 +87,9 @@ def up(
                 changed=shop.change,
             )
         )
-        http_port = http_port or usual_http_port(port)
+        http_port = http_port or this_or_free_port(port + 1)
         app = make_app(shop)
-        add_page(app, laptop_cloud(laptop.endpoint_url), DEFAULT_STACK, PAGE)
+        add_page(app, cloud, DEFAULT_STACK, PAGE)
         api = stack.enter_context(Server(app, http_port))
         stack.enter_context(noted(port, http_port, notes))
         if simulate:

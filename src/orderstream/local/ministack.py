@@ -51,6 +51,11 @@ def port_is_free(port: int) -> bool:
     return True
 
 
+def this_or_free_port(port: int) -> int:
+    """`port` if it is free, else any that is."""
+    return port if port_is_free(port) else free_port()
+
+
 class MiniStack:
     """One running MiniStack. Leaving the `with` block stops it and waits until it is gone.
 

@@ -84,11 +84,6 @@ def ensure_http_port(port: int, cloud_port: int) -> None:
         raise CloudError(f"port {port} is in use by {by}", hint=hint)
 
 
-def usual_http_port(cloud_port: int) -> int:
-    """The port after the cloud's if that is free, else any that is."""
-    return cloud_port + 1 if port_is_free(cloud_port + 1) else free_port()
-
-
 @contextmanager
 def noted(port: int, http_port: int, notes: Path) -> Iterator[None]:
     """Keep a note about this process's laptop cloud on `port` while the block runs."""

@@ -18,7 +18,8 @@ async def await_stored(source: Source, order_id: str) -> bool:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
-            await asyncio.to_thread(get_order, source.cloud, source.stack, order_id)
+            # To look for the stack may take as long as to ask for the order.
+            await asyncio.to_thread(lambda: get_order(source.cloud, source.stack, order_id))
         except (NotFoundError, CloudError):
             await asyncio.sleep(_POLL_SECONDS)
         else:

@@ -121,9 +121,7 @@ class Find:
             async def open_raw() -> None:
                 if raw.value and not raw.default_slot.children:
                     try:
-                        data = await asyncio.to_thread(
-                            raw_order, self._source.cloud, self._source.stack, item["OrderID"]
-                        )
+                        data = await asyncio.to_thread(self._raw, item["OrderID"])
                     except OrderstreamError as error:
                         parts.say_problem(error)
                         return
@@ -133,17 +131,20 @@ class Find:
 
             raw.on_value_change(open_raw)
 
+    def _raw(self, order_id: str) -> bytes:
+        return raw_order(self._source.cloud, self._source.stack, order_id)
+
     async def _show_story(self, text: str, item: Item | None) -> None:
         if item:
             span = Span(None, instant(item["ReceivedAt"]) + _USUAL)
-            said = "looked for in the day after its arrival"
+            said = "Looked for in the day after its arrival."
         else:
             span = Span(datetime.now(UTC) - _USUAL, None)
-            said = "looked for in the last day"
+            said = "Looked for in the last day."
         with parts.card("Its story"):
             place = ui.column().classes("w-full gap-0")
             with ui.row().classes("items-center gap-2"):
-                ui.label(f"{said[0].upper()}{said[1:]}.").classes("text-sm opacity-70")
+                ui.label(said).classes("text-sm opacity-70")
 
                 async def look_further() -> None:
                     everywhere.disable()
@@ -157,10 +158,8 @@ class Find:
         with place, ui.row().classes("items-center"):
             ui.spinner()
             doing = ui.label("searching …").classes("text-sm opacity-70")
-        seen = {"": 0}
-        timer = ui.timer(
-            0.5, lambda: doing.set_text(", ".join(f"{n:,} {what}" for what, n in seen.items() if what))
-        )
+        seen: dict[str, int] = {}
+        timer = ui.timer(0.5, lambda: doing.set_text(", ".join(f"{n:,} {what}" for what, n in seen.items())))
         try:
             story = await asyncio.to_thread(self._trace, order_id, span, seen)
         except OrderstreamError as error:

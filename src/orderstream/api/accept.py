@@ -16,6 +16,7 @@ from orderstream.client import NotSentError, OrderProducer, Receipt
 from orderstream.client.orders import customer_key, identified, new_order_id
 from orderstream.domain.checks import Reason
 from orderstream.domain.decode import decode
+from orderstream.domain.identity import event_id
 from orderstream.domain.order import order_id_rule
 from orderstream.domain.values import Refused
 from orderstream.errors import InputError
@@ -69,7 +70,7 @@ def _accepted(order_id: str, receipt: Receipt) -> dict[str, Any]:
     return {
         "status": 202,
         "order_id": order_id,
-        "event_id": f"{receipt.shard_id}:{receipt.sequence_number}",
+        "event_id": event_id(receipt.shard_id, receipt.sequence_number),
         "location": f"/orders/{quote(order_id, safe='')}",
     }
 

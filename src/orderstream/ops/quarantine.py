@@ -11,6 +11,7 @@ from typing import Any
 
 from orderstream.client import OrderProducer, Receipt
 from orderstream.domain.decode import decode
+from orderstream.domain.identity import event_id as id_of_event
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import InputError, NotFoundError, OrderstreamError
 from orderstream.ops import bucket, reading
@@ -52,6 +53,11 @@ class Resubmission:
     hint: str = ""
     new_event_id: str = ""
     data: bytes = b""
+
+
+def why(line: Line) -> str:
+    """Every reason that a line of the quarantine has, in one line."""
+    return "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
 
 
 def quarantined(
@@ -157,7 +163,7 @@ def _with_fate(plan: Resubmission, fate: Future[Receipt] | None) -> Resubmission
         problem = error.message if isinstance(error, OrderstreamError) else str(error)
         return replace(plan, sent=False, problem=problem)
     receipt = fate.result()
-    return replace(plan, new_event_id=f"{receipt.shard_id}:{receipt.sequence_number}")
+    return replace(plan, new_event_id=id_of_event(receipt.shard_id, receipt.sequence_number))
 
 
 def _notes(entries: Sequence[Quarantined], done: Sequence[Resubmission]) -> Iterator[tuple[datetime, Note]]:

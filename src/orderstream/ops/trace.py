@@ -21,6 +21,7 @@ from orderstream.ops.deliveries import Delivery, Place, deliveries
 from orderstream.ops.erased import erased_in_hour
 from orderstream.ops.failures import DONE, PREFIX, Failure, done_marks, entries_of, failed_objects, records_in
 from orderstream.ops.notes import Note, notes_of_order
+from orderstream.ops.quarantine import why
 from orderstream.ops.query import Item, get_order
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
@@ -243,8 +244,7 @@ def _fate(event: _Event, item: Item | None, delivered: list[Delivery], *, is_era
         return Step(done, "duplicate", event.id, "", f"of event {item['EventID']}")
     if event.quarantined:
         key, number, line = event.quarantined
-        why = "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
-        return Step(line.attempt.get("at"), "quarantined", event.id, f"{key} line {number}", why)
+        return Step(line.attempt.get("at"), "quarantined", event.id, f"{key} line {number}", why(line))
     if is_erased:
         return Step(None, "erased", event.id)
     return Step(None, "open", event.id)

@@ -11,7 +11,7 @@ from nicegui import ui
 
 from orderstream.errors import OrderstreamError
 from orderstream.ops.bucket import Span
-from orderstream.ops.quarantine import Quarantined, quarantined
+from orderstream.ops.quarantine import Quarantined, quarantined, why
 from orderstream.page import parts
 from orderstream.page.mending import Mending
 from orderstream.page.source import Source
@@ -100,7 +100,7 @@ class Quarantine:
         return {
             "time": self._clock().text(line.arrived_at),
             "utc": utc(line.arrived_at),
-            "why": "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons),
+            "why": why(line),
             "order_id": line.order_id or "",
             "event_id": line.event_id,
             "sent": self._clock().text(entry.notes[-1].at) if entry.notes else "",

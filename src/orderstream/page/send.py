@@ -11,6 +11,7 @@ from nicegui import ui
 from orderstream.client import OrderProducer, Receipt
 from orderstream.client.orders import customer_key, identified, new_order_id
 from orderstream.domain.decode import decode
+from orderstream.domain.identity import event_id
 from orderstream.domain.values import CURRENCIES
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.page import parts
@@ -90,8 +91,8 @@ class Send:
             said.set_text(f"Not sent: {error.message} {error.hint}".strip())
             said.classes("text-red-600 dark:text-red-400")
             return
-        event_id = f"{receipt.shard_id}:{receipt.sequence_number}"
-        said.set_text(f"Kinesis has it: {event_id}").classes("break-all text-sm opacity-80")
+        place = event_id(receipt.shard_id, receipt.sequence_number)
+        said.set_text(f"Kinesis has it: {place}").classes("break-all text-sm opacity-80")
         with self._answer:
             fate = ui.label("waiting until it is stored …")
             if decode(data).reasons:

@@ -130,5 +130,5 @@ class FakeStore:
 
         return self._around(f"put {key}", put_if_free)
 
-    def get(self, key: str) -> bytes:
-        return self._around(f"get {key}", lambda: self.objects[key])
+    def get(self, key: str) -> bytes | None:
+        return self._around(f"get {key}", lambda: self.objects.get(key))

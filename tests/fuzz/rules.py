@@ -14,6 +14,7 @@ import msgspec
 
 from orderstream.domain.checks import Reason
 from orderstream.domain.decode import Decoded, decode
+from orderstream.domain.equality import same_content
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.order import Order, attributes
 from orderstream.pipeline.lines import line_of, raw_of, read_line
@@ -85,9 +86,10 @@ def _check_decoded(what: Decoded) -> None:
     for reason in what.reasons:
         _check_reason(reason)
     if what.order is None:
-        assert what.fingerprint == ""
+        assert not what.fingerprint or _HASH.fullmatch(what.fingerprint)
         return
     assert _HASH.fullmatch(what.fingerprint)
+    assert same_content(what, what)
     _check_number(what.order.amount)
     assert what.order.amount > 0
     if what.order.items is not None:

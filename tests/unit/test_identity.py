@@ -1,12 +1,22 @@
-"""Same content, same fingerprint, however it is spelt; other content, another one (G3)."""
+"""Same content, same fingerprint, whatever the model knows; other content, another one (G3, G12)."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from orderstream.domain.decode import decode
+from orderstream.domain.checks import Checks, Reader
+from orderstream.domain.decode import Decoded, decode, parse
+from orderstream.domain.equality import has_fingerprint, same_content
 from orderstream.domain.identity import batch_key, event_id, hour_of, order_id_of
+from orderstream.domain.identity import fingerprint as fingerprint_of
+from orderstream.domain.order import Currency, Instant, Item, Name, Order, Price, Quantity
 
 BASE = '{"customer_id": "c", "amount": 6, "items": [{"sku": "A", "quantity": 2, "unit_price": 3}], "x": 1}'
 
@@ -21,16 +31,34 @@ def fingerprint(data: str) -> str:
     "same",
     [
         '{"x": 1, "items": [{"unit_price": 3, "quantity": 2, "sku": "A"}], "amount": 6, "customer_id": "c"}',
-        BASE.replace("6", '"6.00"'),
         BASE.replace("6", "6.0"),
         BASE.replace("6", "0.6e1"),
-        BASE.replace('"unit_price": 3', '"unit_price": "3.000"'),
+        BASE.replace('"x": 1', '"x": 1.00'),
         BASE.replace('"x": 1', '"x": 1, "currency": null'),
+        BASE.replace('"x": 1', '"x": 1, "y": null'),
         BASE.replace('"x": 1', '"x": 1, "order_id": "other"'),
+        BASE.replace('"sku": "A"', '"sku": "\\u0041", "colour": null'),
     ],
 )
-def test_spelling_does_not_change_the_fingerprint(same: str) -> None:
+def test_numbers_count_by_value_and_the_order_of_keys_and_nulls_do_not_count(same: str) -> None:
     assert fingerprint(same) == fingerprint(BASE)
+
+
+# Which text is a number or a date, only the model knows.
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (BASE, BASE.replace("6", '"6.00"')),
+        (BASE, BASE.replace('"unit_price": 3', '"unit_price": "3.000"')),
+        (
+            BASE.replace('"x": 1', '"order_date": "2026-11-22T18:00:00Z"'),
+            BASE.replace('"x": 1', '"order_date": "2026-11-22T19:00:00+01:00"'),
+        ),
+    ],
+)
+def test_another_spelling_of_what_the_model_reads_is_the_same_content(one: str, other: str) -> None:
+    assert fingerprint(one) != fingerprint(other)
+    assert same_content(decode(one.encode()), decode(other.encode()))
 
 
 @pytest.mark.parametrize(
@@ -40,20 +68,138 @@ def test_spelling_does_not_change_the_fingerprint(same: str) -> None:
         BASE.replace("6", "8").replace('"unit_price": 3', '"unit_price": 4'),
         BASE.replace('"A"', '"B"'),
         BASE.replace('"x": 1', '"x": 2'),
+        BASE.replace('"x": 1', '"x": true'),
         BASE.replace('"x": 1', '"x": 1, "currency": "EUR"'),
         BASE.replace('"x": 1', '"x": 1, "order_date": "2026-11-22T18:00:00Z"'),
         BASE.replace('"sku": "A"', '"sku": "A", "colour": "red"'),
+        BASE.replace('"x": 1', '"x": 1, "address": {"floor": 9}'),
         BASE.replace(', "items": [{"sku": "A", "quantity": 2, "unit_price": 3}]', ""),
         BASE.replace('"x": 1', '"x": "1"'),
+        BASE.replace('"x": 1', '"x": [1, null]'),
     ],
 )
 def test_any_other_content_changes_the_fingerprint(other: str) -> None:
     assert fingerprint(other) != fingerprint(BASE)
+    assert not same_content(decode(other.encode()), decode(BASE.encode()))
 
 
-def test_a_date_is_one_instant_in_any_zone() -> None:
-    dated = BASE.replace('"x": 1', '"order_date": "%s"')
-    assert fingerprint(dated % "2026-11-22T18:00:00Z") == fingerprint(dated % "2026-11-22T19:00:00+01:00")
+def test_an_unknown_field_inside_a_nested_object_counts() -> None:
+    floor = BASE.replace('"sku": "A"', '"sku": "A", "to": {"floor": %d}')
+    assert fingerprint(floor % 3) != fingerprint(floor % 9)
+    assert not same_content(decode((floor % 3).encode()), decode((floor % 9).encode()))
+
+
+def test_what_is_no_order_has_a_fingerprint_too_so_that_a_stricter_model_knows_what_was_stored() -> None:
+    refused = decode(BASE.replace("6", "-6").encode())
+    assert refused.order is None
+    assert refused.fingerprint == fingerprint_of(parse(BASE.replace("6", "-6").encode()))
+    assert decode(b"[]").fingerprint == decode(b"no JSON").fingerprint == ""
+
+
+RULES: list[Any] = [Name, Price, Quantity, Currency, Instant]
+NAMES = ("a", "b", "c", "d")
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.decimals(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["EUR", "5.00", "5", "2026-11-22T19:00:00+01:00", "text"])
+    | st.text(max_size=5)
+)
+DOCUMENTS = st.dictionaries(
+    st.sampled_from((*NAMES, "order_id", "items")),
+    st.recursive(
+        SCALARS,
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=3)
+        ),
+        max_leaves=8,
+    ),
+)
+
+
+@st.composite
+def growing_models(draw: st.DrawFn) -> tuple[type[msgspec.Struct], type[msgspec.Struct]]:
+    """A model, and the same with more fields, in the order and in its items."""
+
+    def model(fields: dict[str, Any], item: dict[str, Any]) -> type[msgspec.Struct]:
+        line = msgspec.defstruct("Line", [(name, rule | None, None) for name, rule in item.items()])
+        lines: Any = tuple[line, ...]  # type: ignore[valid-type]
+        known = [(name, rule | None, None) for name, rule in fields.items()]
+        return msgspec.defstruct("Model", [*known, ("items", lines | None, None)], frozen=True)
+
+    fields = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(RULES)))
+    item = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(RULES)))
+    more = draw(st.dictionaries(st.sampled_from(NAMES), st.sampled_from(RULES)))
+    return model(fields, item), model(more | fields, more | item)
+
+
+@given(growing_models(), DOCUMENTS)
+def test_the_fingerprint_is_the_same_for_a_model_and_for_one_that_extends_it(
+    models: tuple[type[msgspec.Struct], type[msgspec.Struct]], document: dict[str, Any]
+) -> None:
+    text = msgspec.json.Encoder(decimal_format="number").encode(document)
+    seen = set()
+    for model in models:
+        sent = parse(text)
+        Reader(model).read(sent, "$", Checks())
+        seen.add(fingerprint_of(sent))
+    assert len(seen) == 1
+
+
+@given(DOCUMENTS)
+def test_the_fingerprint_of_a_document_written_in_another_way_is_the_same(document: dict[str, Any]) -> None:
+    text = msgspec.json.Encoder(decimal_format="number").encode(document)
+    assert fingerprint_of(parse(spelt(document).encode())) == fingerprint_of(parse(text))
+
+
+def spelt(value: Any) -> str:
+    """JSON with an exponent in every number and the keys the other way round."""
+    if isinstance(value, dict):
+        members = (f"{json.dumps(name)}: {spelt(value[name])}" for name in reversed(value))
+        return f"{{{' , '.join(members)}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(spelt, value))} ]"
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        return f"{Decimal(value):E}"
+    return json.dumps(value)
+
+
+class _GrownItem(Item, frozen=True):
+    rebate: Price | None = None
+
+
+class _Grown(Order, frozen=True):
+    discount: Price | None = None
+    items: tuple[_GrownItem, ...] | None = None
+
+
+# With the fingerprints that earlier versions gave them, when discount and rebate were unknown fields.
+STORED_EARLIER = {
+    '{"order_id": "A", "customer_id": "c", "amount": "19.90", "discount": 5.00}': (
+        "3637b5ad8a2433445ef4844eed1cf4ec"
+    ),
+    '{"customer_id": "c", "amount": 6, "discount": "5.00",'
+    ' "items": [{"sku": "A", "quantity": 2, "unit_price": "3.0", "rebate": "0.10"}]}': (
+        "7f9e6d9a12ce11fab0eb0287214e4355"
+    ),
+}
+
+
+@pytest.mark.parametrize("model", [Order, _Grown])
+@pytest.mark.parametrize(("order", "stored"), STORED_EARLIER.items())
+def test_an_item_stored_by_an_earlier_version_stays_valid_when_the_model_grows(
+    model: type[Order], order: str, stored: str
+) -> None:
+    def decoded(text: str) -> Decoded:
+        document, check = parse(text.encode()), Checks()
+        read = Reader(model).read(document, "$", check)
+        assert not check.reasons
+        return Decoded(read, (), read.order_id, fingerprint_of(document), text.encode())
+
+    assert has_fingerprint(decoded(order), stored)
+    assert not has_fingerprint(decoded(order.replace("5.00", "5.01")), stored)
+    assert not has_fingerprint(decoded(order), None)
 
 
 def test_an_order_without_an_id_is_called_by_its_place_in_the_stream() -> None:

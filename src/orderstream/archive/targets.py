@@ -23,6 +23,8 @@ class ToTable:
     """Inserts the items as the function did: the same item, of the same object, unless there is one."""
 
     def __init__(self, cloud: Cloud, stack: Stack) -> None:
+        self._cloud = cloud
+        self._stack = stack
         self._threads = ThreadPoolExecutor(MOST_THREADS)
         self._processing = Processing(
             cloud, stack, "orders replay", each=self._threads.map, quarantine=_InQuarantineAlready()
@@ -31,7 +33,8 @@ class ToTable:
     def take(self, events: Sequence[Event], done: Replayed) -> None:
         """Insert what is an order."""
         keys = {event.line.event_id: event.key for event in events}
-        self._processing.run((record_of(event.line) for event in events), There(keys.__getitem__))
+        there = There(self._cloud, self._stack, keys.__getitem__)
+        self._processing.run((record_of(event.line) for event in events), there)
         so_far = self._processing.done
         done.stored, done.duplicates = so_far.stored, so_far.duplicates
         done.refused, done.failed = so_far.quarantined, so_far.undone

@@ -20,7 +20,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 # with it, one would take an order that another refuses.
 MAX_DEPTH = 100
 
-_DECODER = msgspec.json.Decoder(float_hook=Decimal)
+# JSON with exact numbers: int, or Decimal where there is a point or an exponent.
+parse = msgspec.json.Decoder(float_hook=Decimal).decode
 # What the decoder raises for bytes that are not JSON, are not UTF-8, or nest deeper than the stack.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TOO_DEEP = Reason("$", "too_deep", "is nested too deeply")
@@ -30,8 +31,8 @@ class Decoded(msgspec.Struct, frozen=True):
     """What a record turned out to be: an order, or nothing with the reasons.
 
     `claimed_id` is the order_id as sent, if it is a valid one, also of a refused order; `json` is the
-    JSON text, uncompressed, if the bytes hold any; `fingerprint` is that of the content (empty when
-    refused).
+    JSON text, uncompressed, if the bytes hold any; `fingerprint` is that of the content (empty where that
+    is no JSON object).
     """
 
     order: model.Order | None
@@ -55,7 +56,7 @@ def decode(data: bytes) -> Decoded:
     if not data.strip():
         return _refused(Reason("$", "empty", "is empty"))
     try:
-        document = _DECODER.decode(data)
+        document = parse(data)
     except _MALFORMED as error:
         return _diagnose(data, error)
     except InvalidOperation:
@@ -70,9 +71,10 @@ def decode(data: bytes) -> Decoded:
         return _refused(reason, json=data)
     check = Checks()
     found = model.read_fields(document, check)
+    content = fingerprint(document)
     if found is None:
-        return _refused(*check.reasons, claimed_id=_claimed_id(document), json=data)
-    return Decoded(found, (), found.order_id, fingerprint(document, found), data)
+        return Decoded(None, tuple(check.reasons), _claimed_id(document), content, data)
+    return Decoded(found, (), found.order_id, content, data)
 
 
 def _uncompressed(data: bytes) -> bytes:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+from orderstream.domain.values import canonical_number
 
 if TYPE_CHECKING:
     from orderstream.domain.order import Order
 
 _CANONICAL = msgspec.json.Encoder(order="sorted", decimal_format="number")
+# Below this, a whole number is hashed as an integer, however it was written.
+_EXACT_INTEGERS = 10**15
 
 
 def event_id(shard_id: str, sequence_number: str) -> str:
@@ -24,28 +29,31 @@ def order_id_of(order: Order, event: str) -> str:
     return order.order_id or event
 
 
-def fingerprint(document: dict[str, Any], order: Order) -> str:
-    """A hash (32 hex digits) of what an order says, however it is spelt (G3).
+def fingerprint(document: dict[str, Any]) -> str:
+    """A hash (32 hex digits) of what a JSON document says, whatever the model knows of it (G3, G12).
 
-    250, 250.00 and "250.00" are one amount, a date is one instant in any zone, and the order of keys
-    does not count. Fields that the model does not know do count: "never silently different" is about
-    all that a shop sent. Defaults do not count, for they are not the shop's; nor does the order_id,
-    under which the comparison is made.
+    At every depth numbers count by their value (250 is 250.00) and text as it stands. The order of keys does
+    not count, nor does a member that is null, nor the order_id, under which documents are compared.
     """
-    said = document.copy()
-    for name in order.__struct_fields__:
-        value = getattr(order, name)
-        if value is not None and name != "order_id":
-            said[name] = value
-        else:
-            said.pop(name, None)
-    if order.items:
-        known = frozenset(order.items[0].__struct_fields__)
-        said["items"] = [
-            item if known.issuperset(raw) else raw | msgspec.structs.asdict(item)
-            for raw, item in zip(document["items"], order.items, strict=True)
-        ]
+    said = {
+        name: _canonical(value)
+        for name, value in document.items()
+        if value is not None and name != "order_id"
+    }
     return hashlib.blake2b(_CANONICAL.encode(said), digest_size=16).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    kind = type(value)
+    if kind is str:
+        return value
+    if kind is Decimal or (kind is int and not -_EXACT_INTEGERS < value < _EXACT_INTEGERS):
+        return canonical_number(Decimal(value))
+    if kind is dict:
+        return {name: _canonical(inner) for name, inner in value.items() if inner is not None}
+    if kind is list:
+        return [_canonical(inner) for inner in value]
+    return value
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -35,6 +35,7 @@ for _signal in _EXACT.traps:
     _EXACT.traps[_signal] = True
 _ANY_SIZE = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, Rounded])
 _ZERO = Decimal(0)
+_MOST_PLAIN_DIGITS = 15
 _JSON = msgspec.json.Encoder()
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -80,6 +81,15 @@ def _without_zeros(number: Decimal) -> Decimal:
         raise Refused(
             "number_out_of_range", f"must have at most {MAX_DIGITS} significant digits, below 1E+126"
         ) from None
+
+
+def canonical_number(number: Decimal) -> Decimal | int:
+    """The same value for every spelling of a finite number, with every digit kept: 250 for 250.00."""
+    plain = number.normalize(_ANY_SIZE)
+    # What is far from the point has the same text in every spelling by now.
+    if plain.adjusted() < _MOST_PLAIN_DIGITS and plain == plain.to_integral_value(context=_ANY_SIZE):
+        return int(plain)
+    return plain
 
 
 def exact_sum_of_products(factors: Iterable[tuple[Decimal | int, Decimal | int]]) -> Decimal:

@@ -9,67 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from orderstream.domain.decode import decode
+from orderstream.domain.equality import earlier_fingerprints, reading_fingerprint
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import utc_text
+from orderstream.ops.books_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
 from orderstream.ops.bucket import Entry
 from orderstream.pipeline.lines import Line, raw_of
 from orderstream.pipeline.records import Record
-
-# Fingerprints are in binary, times are text of one width. An object named by an item alone has no etag.
-_SCHEMA = """
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA temp_store = FILE;
-PRAGMA cache_size = -4096;
-CREATE TABLE object (id INTEGER PRIMARY KEY, key TEXT UNIQUE, etag TEXT);
-CREATE TABLE archived (
-    event TEXT, object INTEGER, order_id TEXT, fingerprint BLOB, content BLOB, arrived TEXT, single INTEGER,
-    PRIMARY KEY (event, object)
-) WITHOUT ROWID;
-CREATE INDEX single ON archived (object) WHERE single;
-CREATE TABLE streamed (
-    event TEXT PRIMARY KEY, order_id TEXT, fingerprint BLOB, content BLOB, arrived TEXT
-) WITHOUT ROWID;
-CREATE TABLE item (
-    order_id TEXT PRIMARY KEY, event TEXT, object INTEGER, fingerprint BLOB, arrived TEXT
-) WITHOUT ROWID;
-CREATE TABLE quarantined (event TEXT PRIMARY KEY, conflict INTEGER, arrived TEXT) WITHOUT ROWID;
-CREATE TABLE given_up (event TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
-CREATE TABLE erased (event TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE damaged (key TEXT PRIMARY KEY, what TEXT) WITHOUT ROWID;
--- Every record that is known of, once, however often it was delivered.
-CREATE VIEW record AS
-    SELECT event, order_id, fingerprint, arrived, min(object) AS object FROM archived GROUP BY event
-    UNION ALL
-    SELECT event, order_id, fingerprint, arrived, NULL FROM streamed
-    WHERE NOT EXISTS (SELECT 1 FROM archived WHERE archived.event = streamed.event)
-    UNION ALL
-    SELECT event, NULL, NULL, arrived, NULL FROM quarantined
-    WHERE NOT EXISTS (SELECT 1 FROM archived WHERE archived.event = quarantined.event)
-    AND NOT EXISTS (SELECT 1 FROM streamed WHERE streamed.event = quarantined.event);
-CREATE VIEW fate AS
-    SELECT record.event, record.order_id, record.arrived, record.object, CASE
-        WHEN item.fingerprint = record.fingerprint AND item.event = record.event THEN 'stored'
-        WHEN item.fingerprint = record.fingerprint THEN 'duplicate'
-        WHEN quarantined.conflict THEN 'conflict'
-        WHEN quarantined.event IS NOT NULL THEN 'invalid'
-        WHEN given_up.event IS NOT NULL THEN 'given_up'
-        WHEN erased.event IS NOT NULL THEN 'erased'
-        ELSE 'open'
-    END AS fate
-    FROM record LEFT JOIN quarantined USING (event) LEFT JOIN item USING (order_id)
-    LEFT JOIN given_up ON given_up.event = record.event LEFT JOIN erased ON erased.event = record.event;
-"""
-
-# An item's bytes are in the object that it names: under its event or, where the object is one
-# order's, under the event that came first. (There are two where that was compacted, and its key taken again.)
-_OF_EVENT = "SELECT 1 FROM archived WHERE archived.event = item.event AND archived.object = item.object"
-_SINGLE = "SELECT 1 FROM archived WHERE archived.single AND archived.object = item.object"
-_SAME = "AND archived.fingerprint IS item.fingerprint"
-_ITEMS = "FROM item JOIN object ON object.id = item.object WHERE item.arrived >= ? AND item.arrived < ?"
 
 
 @dataclass(frozen=True)
@@ -103,7 +52,7 @@ class Books:
         self._file = sqlite3.connect(
             Path(self._folder.name) / "books.sqlite", isolation_level=None, check_same_thread=False
         )
-        self._file.executescript(_SCHEMA)
+        self._file.executescript(SCHEMA)
         self._file.execute("BEGIN")
 
     def __enter__(self) -> Self:
@@ -133,17 +82,14 @@ class Books:
         (number,) = self._file.execute("SELECT id FROM object WHERE key = ?", (key,)).fetchone()
         single = not key.endswith(".gz")
         self._file.executemany(
-            "INSERT OR REPLACE INTO archived VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                (line.event_id, number, *_content(line.event_id, raw_of(line)), line.arrived_at, single)
-                for line in lines
-            ),
+            "INSERT OR REPLACE INTO archived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            ((line.event_id, number, *_said_in(line), line.arrived_at, single) for line in lines),
         )
 
     def enter_streamed(self, records: Iterable[Record]) -> None:
         """Enter records of the stream, aggregates taken apart."""
         self._file.executemany(
-            "INSERT OR REPLACE INTO streamed VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO streamed VALUES (?, ?, ?, ?, ?, ?)",
             (
                 (record.event_id, *_content(record.event_id, record.data), utc_text(record.arrived_at))
                 for record in records
@@ -165,6 +111,21 @@ class Books:
                     item.get("ReceivedAt", ""),
                 ),
             )
+
+    def enter_original(self, order_id: str, data: bytes) -> None:
+        """Enter the bytes that an item was made of, where its object was not entered."""
+        reading = _content("", data)[2]
+        self._file.execute("INSERT OR REPLACE INTO original VALUES (?, ?)", (order_id, reading))
+
+    def contested(self) -> Iterator[dict[str, str]]:
+        """The items that records without an outcome are called like: what they were made of decides."""
+        rows = self._file.execute(
+            "SELECT DISTINCT item.order_id, item.event, object.key, hex(item.fingerprint), item.arrived"
+            " FROM fate JOIN item USING (order_id) JOIN object ON object.id = item.object"
+            " WHERE fate = 'open' ORDER BY object.key"
+        )
+        names = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
+        return (dict(zip(names, (*row[:3], row[3].lower(), row[4]), strict=True)) for row in rows)
 
     def enter_quarantined(self, lines: Iterable[Line]) -> None:
         """Enter lines of an object of the quarantine."""
@@ -240,14 +201,14 @@ class Books:
             (
                 "no_bytes",
                 "SELECT item.order_id, 'the item names event ' || item.event || ' in ' || key ||"
-                f" ', which is not there' {_ITEMS} AND NOT EXISTS ({_OF_EVENT}) AND NOT EXISTS ({_SINGLE})",
+                f" ', which is not there' {ITEMS} AND NOT EXISTS ({OF_EVENT}) AND NOT EXISTS ({SINGLE})",
                 span,
             ),
             (
                 "differs",
                 "SELECT item.order_id, 'the bytes in ' || key || ' are not those that the item was made of'"
-                f" {_ITEMS} AND (EXISTS ({_OF_EVENT}) OR EXISTS ({_SINGLE}))"
-                f" AND NOT EXISTS ({_OF_EVENT} {_SAME}) AND NOT EXISTS ({_SINGLE} {_SAME})",
+                f" {ITEMS} AND (EXISTS ({OF_EVENT}) OR EXISTS ({SINGLE}))"
+                f" AND NOT EXISTS ({OF_EVENT} {SAME}) AND NOT EXISTS ({SINGLE} {SAME})",
                 span,
             ),
             (
@@ -278,17 +239,29 @@ class Books:
         return int(self._file.execute(query).fetchone()[0])
 
 
-def _content(event_id: str, data: bytes) -> tuple[str | None, bytes | None, bytes]:
-    """The order_id and fingerprint (None where it is no order), and a hash of the exact bytes."""
+# Of a record: the order_id (None where it is no order), all fingerprints, that of its reading, a hash of the
+# bytes.
+_Content = tuple[str | None, bytes | None, bytes | None, bytes]
+
+
+def _said_in(line: Line) -> _Content:
+    order_id, fingerprints, reading, content = _content(line.event_id, raw_of(line))
+    # What was an order when it came stays one, though the model has other rules by now.
+    return order_id or line.order_id, fingerprints, reading, content
+
+
+def _content(event_id: str, data: bytes) -> _Content:
     what = decode(data)
     content = hashlib.blake2b(data, digest_size=8).digest()
-    if what.order is None:
-        return None, None, content
-    return order_id_of(what.order, event_id), _binary(what.fingerprint), content
+    order_id = order_id_of(what.order, event_id) if what.order else None
+    reading = reading_fingerprint(what) or what.fingerprint
+    known = dict.fromkeys((what.fingerprint, reading, *earlier_fingerprints(what)))
+    return order_id, b"".join(map(bytes.fromhex, known)) or None, _binary(reading), content
 
 
-def _binary(fingerprint: str) -> Any:
+def _binary(fingerprint: str) -> bytes | None:
+    """As the file has it; None for what is no fingerprint."""
     try:
-        return bytes.fromhex(fingerprint)
+        return bytes.fromhex(fingerprint) or None
     except ValueError:
-        return fingerprint.encode()
+        return None

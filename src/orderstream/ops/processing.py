@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from orderstream.domain.decode import Decoded
 from orderstream.domain.values import instant
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.query import Item, originals
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.archive import Archived
 from orderstream.pipeline.concurrency import Each
@@ -44,12 +45,18 @@ class Done:
 class There:
     """Stands for the archive where the records already lie in it; `keys` has each one's object."""
 
-    def __init__(self, keys: Callable[[str], str]) -> None:
+    def __init__(self, cloud: Cloud, stack: Stack, keys: Callable[[str], str]) -> None:
+        self._cloud = cloud
+        self._stack = stack
         self._keys = keys
 
     def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Where each record is, by event_id."""
         return {record.event_id: Archived(self._keys(record.event_id)) for record in records}
+
+    def originals(self, items: Sequence[Item]) -> dict[str, bytes]:
+        """The bytes that items were made of, by OrderID, also where they are compacted by now."""
+        return originals(self._cloud, self._stack, items)
 
 
 class Processing:

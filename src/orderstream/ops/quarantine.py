@@ -10,7 +10,6 @@ from itertools import groupby, islice
 from typing import Any
 
 from orderstream.client import OrderProducer, Receipt
-from orderstream.domain.decode import decode
 from orderstream.domain.identity import event_id as id_of_event
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import InputError, NotFoundError, OrderstreamError
@@ -19,6 +18,7 @@ from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.mend import Setting, mended
 from orderstream.ops.notes import Note, notes_of_hour, write_notes
+from orderstream.ops.query import is_order
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
 from orderstream.pipeline.table import OrderTable
@@ -136,7 +136,7 @@ def _plans(
     # The shop may have sent the order again by itself, or it was a conflict from the beginning.
     table = OrderTable(cloud.dynamodb, stack.table)
     there = table.read(list({plan.order_id for plan in plans if plan.sent}), lambda: SECONDS_FOR_READING)
-    return [_unless_taken(plan, there.get(plan.order_id)) for plan in plans]
+    return [_unless_taken(cloud, stack, plan, there.get(plan.order_id)) for plan in plans]
 
 
 def _plan(entry: Quarantined, settings: Sequence[Setting], edited: bytes | None) -> Resubmission:
@@ -148,8 +148,10 @@ def _plan(entry: Quarantined, settings: Sequence[Setting], edited: bytes | None)
     return Resubmission(event_id, order_id, True, data=data)
 
 
-def _unless_taken(plan: Resubmission, item: dict[str, Any] | None) -> Resubmission:
-    if not plan.sent or item is None or item.get("Fingerprint") == decode(plan.data).fingerprint:
+def _unless_taken(
+    cloud: Cloud, stack: Stack, plan: Resubmission, item: dict[str, Any] | None
+) -> Resubmission:
+    if not plan.sent or item is None or is_order(cloud, stack, item, plan.data):
         return plan
     problem = f"order {plan.order_id} is there with other content"
     return replace(plan, sent=False, problem=problem, hint="to keep both: --set order_id=…")

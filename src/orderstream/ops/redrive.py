@@ -22,6 +22,7 @@ from orderstream.ops.failures import Failure, entries_of, let_go, mark_done, rec
 from orderstream.ops.kinesis_event import Origin, entry_of
 from orderstream.ops.stack import Stack
 from orderstream.ops.stream import shard_records
+from orderstream.ops.verify import settle_contested
 from orderstream.pipeline.lines import Line
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import OrderTable
@@ -175,6 +176,7 @@ def _account(cloud: Cloud, stack: Stack, records: list[Record]) -> dict[str, int
         books.enter_items(table.read(books.order_ids(), lambda: SECONDS_FOR_READING).values())
         found = _quarantined(cloud, stack, records[0].shard_id, span)
         books.enter_quarantined(line for line in found if line.event_id in events)
+        settle_contested(books, cloud, stack)
         return books.fates()
 
 

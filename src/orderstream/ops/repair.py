@@ -52,7 +52,7 @@ def repair(
             continue
         # Damage was noted when the books were filled, and what comes before it can be mended.
         lines = _undamaged(reading.placed(stack, bucket.unlisted(key), body), key)
-        there = There(dict.fromkeys(wanted, key).__getitem__)
+        there = There(cloud, stack, dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
         progress("missing records mended", processing.done.stored + processing.done.quarantined)
     for hour, keys in compacted.items():
@@ -60,7 +60,7 @@ def repair(
         for opened in reading.objects(cloud, stack, entries):
             lines = _undamaged(opened.lines, opened.key)
             mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)
-            processing.run(mine, There(keys.__getitem__))
+            processing.run(mine, There(cloud, stack, keys.__getitem__))
         progress("missing records mended", processing.done.stored + processing.done.quarantined)
     if unarchived:
         records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))

@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from orderstream.domain.decode import decode
+from orderstream.domain.decode import Decoded, decode
+from orderstream.domain.equality import has_fingerprint, same_content
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import DamagedError, NotFoundError
@@ -62,7 +63,7 @@ class _Event:
     id: str
     arrived_at: str
     partition_key: str = ""
-    fingerprint: str = ""
+    what: Decoded | None = None
     dated: datetime | None = None
     archived: dict[tuple[str, int], datetime] = field(default_factory=dict)
     quarantined: tuple[str, int, Line] | None = None
@@ -104,7 +105,7 @@ def trace(
         step
         for event in events.values()
         for step in _steps(
-            event, item, delivered[_place(event)], marks, is_erased=_is_erased(cloud, stack, event)
+            event, item, events, delivered[_place(event)], marks, is_erased=_is_erased(cloud, stack, event)
         )
     ]
     steps += [_resubmitted(note) for note in notes]
@@ -187,16 +188,15 @@ def _is_of(record: Record, order_id: str) -> bool:
 
 def _noted(events: dict[str, _Event], line: Line) -> _Event:
     event = events.setdefault(line.event_id, _Event(line.event_id, line.arrived_at, line.partition_key))
-    what = decode(raw_of(line))
-    event.fingerprint = what.fingerprint
-    event.dated = what.order.order_date if what.order else None
+    event.what = decode(raw_of(line))
+    event.dated = event.what.order.order_date if event.what.order else None
     return event
 
 
 def _noted_record(events: dict[str, _Event], record: Record) -> _Event:
     arrived_at = utc_text(record.arrived_at)
     event = events.setdefault(record.event_id, _Event(record.event_id, arrived_at, record.partition_key))
-    event.fingerprint = event.fingerprint or decode(record.data).fingerprint
+    event.what = event.what or decode(record.data)
     return event
 
 
@@ -209,6 +209,7 @@ def _place(event: _Event) -> Place:
 def _steps(
     event: _Event,
     item: Item | None,
+    events: dict[str, _Event],
     delivered: list[Delivery],
     marks: dict[str, datetime],
     *,
@@ -228,7 +229,7 @@ def _steps(
         yield Step(utc_text(failure.at), "given up", event.id, failure.place, failure.condition)
         if failure.place in marks:
             yield Step(utc_text(marks[failure.place]), "redriven", event.id, DONE + failure.place)
-    yield _fate(event, item, delivered, is_erased=is_erased)
+    yield _fate(event, item, events, delivered, is_erased=is_erased)
 
 
 def _is_erased(cloud: Cloud, stack: Stack, event: _Event) -> bool:
@@ -236,11 +237,18 @@ def _is_erased(cloud: Cloud, stack: Stack, event: _Event) -> bool:
     return not event.archived and event.id in erased_in_hour(cloud, stack, instant(event.arrived_at))
 
 
-def _fate(event: _Event, item: Item | None, delivered: list[Delivery], *, is_erased: bool) -> Step:
+def _fate(
+    event: _Event,
+    item: Item | None,
+    events: dict[str, _Event],
+    delivered: list[Delivery],
+    *,
+    is_erased: bool,
+) -> Step:
     done = next((utc_text(delivery.at) for delivery in delivered if delivery.done), None)
     if item and item["EventID"] == event.id:
         return Step(done, "stored", event.id, "", f"order {item['OrderID']}")
-    if item and event.fingerprint and item.get("Fingerprint") == event.fingerprint:
+    if item and event.what and _is_same(event.what, item, events.get(item["EventID"])):
         return Step(done, "duplicate", event.id, "", f"of event {item['EventID']}")
     if event.quarantined:
         key, number, line = event.quarantined
@@ -248,6 +256,13 @@ def _fate(event: _Event, item: Item | None, delivered: list[Delivery], *, is_era
     if is_erased:
         return Step(None, "erased", event.id)
     return Step(None, "open", event.id)
+
+
+def _is_same(what: Decoded, item: Item, stored: _Event | None) -> bool:
+    """Whether it is the order that is stored, in whatever spelling."""
+    return has_fingerprint(what, item.get("Fingerprint")) or bool(
+        stored and stored.what and same_content(what, stored.what)
+    )
 
 
 def _resubmitted(note: Note) -> Step:

@@ -16,6 +16,7 @@ from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.erased import erased_events
 from orderstream.ops.failures import entries_of, records_in, waiting_objects
 from orderstream.ops.processing import Done
+from orderstream.ops.query import originals
 from orderstream.ops.reading import Opened
 from orderstream.ops.repair import repair
 from orderstream.ops.stack import Stack
@@ -103,12 +104,19 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
             books.enter_archived(key, reading.lines_at(cloud, stack, key, arrived_at))
         except DamagedError as error:
             books.enter_damaged(key, error.message)
+    settle_contested(books, cloud, stack)
     if books.fates().get("open"):
         for failure in waiting_objects(cloud, stack):
             try:
                 books.enter_given_up(failure.place, records_in(failure, entries_of(failure)))
             except DamagedError as error:
                 books.enter_damaged(failure.place, error.message)
+
+
+def settle_contested(books: Books, cloud: Cloud, stack: Stack) -> None:
+    """Enter what decides about records of which the item has another fingerprint, and is not in the span."""
+    for order_id, data in originals(cloud, stack, list(books.contested())).items():
+        books.enter_original(order_id, data)
 
 
 def read_archive(

@@ -11,6 +11,7 @@ import msgspec
 
 from orderstream.domain.checks import Reason
 from orderstream.domain.decode import Decoded, decode
+from orderstream.domain.equality import content_fingerprints, has_fingerprint
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.order import Order, attributes
 from orderstream.domain.values import TEST_CURRENCY, exact_sum, utc_text
@@ -21,12 +22,17 @@ from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import Outcome, Result
 
 _NOTHING = Decimal(0)
+# How many orders are read back from the archive at a time.
+_ORIGINALS_AT_ONCE = 64
 
 
 class Archive(Protocol):
     """Where every record's bytes go first."""
 
     def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]: ...
+
+    def originals(self, items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
+        """The bytes that items of the table were made of, by OrderID, as far as they can be read."""
 
 
 class Table(Protocol):
@@ -77,6 +83,17 @@ class _Candidate(msgspec.Struct, frozen=True):
     item: dict[str, Any]
 
 
+class _Contested(msgspec.Struct, frozen=True):
+    """A record whose order_id has an item with another fingerprint.
+
+    `original` is what the item was made of, if that came in this batch.
+    """
+
+    candidate: _Candidate
+    stored: dict[str, Any]
+    original: Decoded | None
+
+
 def process(
     records: Sequence[Record],
     *,
@@ -115,8 +132,10 @@ def process(
         item = item_of(record, what.order, order_id, place.key, what.fingerprint, currency)
         rivals.setdefault(order_id, []).append(_Candidate(record, what, item))
 
+    contested: list[_Contested] = []
     while rivals:
-        rivals = _insert_first_of_each(rivals, table, bad, report, invocation)
+        rivals = _insert_first_of_each(rivals, table, bad, contested, report, invocation)
+    _settle(contested, archive, bad, report, invocation)
 
     if bad:
         bad.sort(key=lambda entry: int(entry.record.sequence_number))
@@ -137,12 +156,14 @@ def _insert_first_of_each(
     rivals: dict[str, list[_Candidate]],
     table: Table,
     bad: list[Bad],
+    contested: list[_Contested],
     report: Report,
     invocation: Invocation,
 ) -> dict[str, list[_Candidate]]:
     """Insert the first record of each order_id and judge the others by what is then in the table.
 
-    Returns those that must have a turn of their own, because DynamoDB refused the one before them.
+    What its fingerprint cannot decide is added to `contested`. Returns those that must have a turn of their
+    own, because DynamoDB refused the one before them.
     """
     firsts = [candidates[0] for candidates in rivals.values()]
     outcomes = table.insert([first.item for first in firsts], invocation.seconds_left)
@@ -175,12 +196,45 @@ def _insert_first_of_each(
             stored = outcome.stored
             others = [first, *others]
         for candidate in others:
-            if candidate.what.fingerprint == stored.get("Fingerprint"):
+            if has_fingerprint(candidate.what, stored.get("Fingerprint")):
                 report.duplicates += 1
             else:
-                bad.append(_conflict(candidate.record, candidate.what, order_id, stored))
-                report.conflicts += 1
+                contested.append(_Contested(candidate, stored, first.what if stored is first.item else None))
     return left
+
+
+def _settle(
+    contested: list[_Contested], archive: Archive, bad: list[Bad], report: Report, invocation: Invocation
+) -> None:
+    """Decide by the bytes where fingerprints differ: the same order in another spelling is a duplicate.
+
+    Where the item's bytes are no longer to be had, the record is a conflict, which shows both.
+    """
+    of_item: dict[str, list[_Contested]] = {}
+    for one in sorted(contested, key=lambda one: int(one.candidate.record.sequence_number)):
+        of_item.setdefault(one.candidate.item["OrderID"], []).append(one)
+    while of_item:
+        here = [one for order_id in list(of_item)[:_ORIGINALS_AT_ONCE] for one in of_item.pop(order_id)]
+        unread = {one.stored["OrderID"]: one.stored for one in here if one.original is None}
+        try:
+            if unread and invocation.seconds_left() <= 0:
+                raise CloudError("out of time")
+            originals = archive.originals(list(unread.values())) if unread else {}
+        except CloudError as error:
+            left = [*here, *(one for rest in of_item.values() for one in rest)]
+            report.undone += [one.candidate.record.sequence_number for one in left]
+            report.problems.append(error.message)
+            return
+        decoded = {one.candidate.item["OrderID"]: one.original for one in here if one.original}
+        decoded |= {order_id: decode(data) for order_id, data in originals.items()}
+        said = {order_id: content_fingerprints(original) for order_id, original in decoded.items()}
+        for one in here:
+            candidate, order_id = one.candidate, one.candidate.item["OrderID"]
+            if not content_fingerprints(candidate.what).isdisjoint(said.get(order_id, ())):
+                report.duplicates += 1
+            else:
+                bad.append(_conflict(candidate.record, candidate.what, order_id, one.stored))
+                report.conflicts += 1
 
 
 def item_of(

@@ -72,12 +72,14 @@ class S3Store:
                 conflict = error
         raise CloudError(f"bucket {self._bucket}: {conflict}") from conflict
 
-    def get(self, key: str) -> bytes:
-        """What an object holds."""
+    def get(self, key: str) -> bytes | None:
+        """What an object holds, None where there is none."""
         try:
             body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             return body
         except (ClientError, BotoCoreError) as error:
+            if _code(error) == "NoSuchKey":
+                return None
             raise CloudError(f"bucket {self._bucket}: {error}") from error
 
 
@@ -87,7 +89,7 @@ def _code(error: Exception) -> str:
 
 def archive_of(settings: Settings, store: S3Store, each: Each = map) -> BatchArchive | OrderArchive:
     """The archive in the layout that is set."""
-    return OrderArchive(store, each) if settings.layout == "order" else BatchArchive(store)
+    return OrderArchive(store, each) if settings.layout == "order" else BatchArchive(store, each)
 
 
 def dynamodb_client(session: Any) -> Any:

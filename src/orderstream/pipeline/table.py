@@ -24,11 +24,20 @@ BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_CAP_SECONDS = 5.0
 
 # What is read of an item that was there before: enough to compare, and to show in a conflict.
-_COMPARED = ("OrderID", "CustomerID", "OrderAmount", "OrderDate", "EventID", "ArchiveKey", "Fingerprint")
+_COMPARED = (
+    "OrderID",
+    "CustomerID",
+    "OrderAmount",
+    "OrderDate",
+    "EventID",
+    "ReceivedAt",
+    "ArchiveKey",
+    "Fingerprint",
+)
 
 
 class Result(Enum):
-    """What became of one row."""
+    """What became of one row. CONFLICT: an item with another fingerprint is there."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"

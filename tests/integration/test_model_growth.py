@@ -1,0 +1,132 @@
+"""A field that is added to the order changes no order that is stored or archived (G2, G3, G12)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import orderstream
+from orderstream.ops.cloud import Cloud
+from tests.integration.pipe import Pipe
+from tests.unit.test_identity import STORED_EARLIER
+
+# What the version with the new field does: it processes what is on the stream again, verifies, replays.
+_GROWN = """
+import json
+from datetime import UTC, datetime, timedelta
+from orderstream.archive.replay import Replayed, Event
+from orderstream.archive.targets import ToTable
+from orderstream.domain.order import Order
+from orderstream.ops import bucket, reading, stream
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.processing import Processing
+from orderstream.ops.stack import find_stack
+from orderstream.ops.verify import verify
+from orderstream.pipeline.unpack import unpack
+
+assert "discount" in Order.__struct_fields__
+cloud = Cloud()
+stack = find_stack(cloud, "orderstream")
+again = Processing(cloud, stack, "retry")
+again.run((inner for record in stream.records(cloud, stack) for inner in unpack(record)), again.archive)
+target, replayed = ToTable(cloud, stack), Replayed()
+lines = reading.lines(cloud, stack, bucket.archive(cloud, stack))
+events = {one.line.event_id: Event(one.line, one.key) for one in lines}
+target.take(list(events.values()), replayed)
+target.close()
+report = verify(cloud, stack, clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+print(json.dumps({
+    "again": [again.done.stored, again.done.duplicates, again.done.quarantined, again.done.undone],
+    "replayed": [replayed.stored, replayed.duplicates, replayed.refused, replayed.failed],
+    "discrepancies": [[one.kind, one.id] for one in report.discrepancies],
+    "fates": [report.counts.stored, report.counts.duplicates, report.counts.conflicts, report.counts.invalid],
+}))
+"""
+
+ORDERS = (
+    '{"order_id": "A", "customer_id": "c", "amount": "19.90", "discount": "5.00"}',
+    '{"order_id": "B", "customer_id": "c", "amount": 19.9, "discount": 5.00, "note": {"floor": 3}}',
+    # An order for the model as it was, and none for the one that it becomes.
+    '{"order_id": "C", "customer_id": "c", "amount": 1, "discount": "five"}',
+)
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source with a field more in the order."""
+    root = tmp_path_factory.mktemp("grown")
+    shutil.copytree(Path(orderstream.__file__).parent, root / "orderstream")
+    model = root / "orderstream" / "domain" / "order.py"
+    before = model.read_text()
+    after = before.replace(
+        "    order_date: Instant | None = None\n",
+        "    order_date: Instant | None = None\n    discount: Price | None = None\n",
+    )
+    assert after != before
+    model.write_text(after)
+    return root
+
+
+def as_grown(grown: Path, pipe: Pipe) -> dict[str, Any]:
+    """What the version with the new field finds."""
+    environment = {**os.environ, **pipe.environment(), "PYTHONPATH": str(grown)}
+    done = subprocess.run(
+        [sys.executable, "-c", _GROWN], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_orders_stay_themselves_when_an_unknown_field_becomes_a_known_one(cloud: Cloud, grown: Path) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    pipe.deploy()
+    pipe.put(*ORDERS)
+    pipe.process()
+    # The same bytes again: a retry of the producer.
+    pipe.put(*ORDERS[:2])
+    # What is stored is stored already; the third order is none for the new model, and is left as it is.
+    assert as_grown(grown, pipe) == {
+        "again": [0, 4, 1, 0],
+        "replayed": [0, 4, 1, 0],
+        "discrepancies": [],
+        "fates": [3, 2, 0, 0],
+    }
+
+
+def test_what_an_earlier_version_stored_stays_valid_when_the_model_grows(cloud: Cloud, grown: Path) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    pipe.deploy()
+    orders = {
+        f"E{number}": (
+            order.replace("{", f'{{"order_id": "E{number}", ', 1).replace('"order_id": "A", ', ""),
+            fingerprint,
+        )
+        for number, (order, fingerprint) in enumerate(STORED_EARLIER.items())
+    }
+    pipe.put(*(order for order, _ in orders.values()))
+    pipe.process()
+    for order_id, (_, fingerprint) in orders.items():
+        cloud.dynamodb.update_item(
+            TableName="Orders",
+            Key={"OrderID": {"S": order_id}},
+            UpdateExpression="SET Fingerprint = :earlier",
+            ExpressionAttributeValues={":earlier": {"S": fingerprint}},
+        )
+    # The same again, byte for byte, and in another spelling.
+    pipe.put(orders["E0"][0], orders["E0"][0].replace('"19.90"', "19.9"))
+    assert as_grown(grown, pipe) == {
+        "again": [0, 4, 0, 0],
+        "replayed": [0, 4, 0, 0],
+        "discrepancies": [],
+        "fates": [2, 2, 0, 0],
+    }

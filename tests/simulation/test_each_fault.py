@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from orderstream.local.esm.lanes import Rules
-from tests.simulation.broken import with_objects_named_by_range
+from tests.simulation.broken import ArchiveByRange, with_archive
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.guarantees import Broken
 from tests.simulation.pipelines import REAL, Pipeline
@@ -90,4 +90,4 @@ def test_g4_other_lanes_keep_nothing_out_of_the_archive() -> None:
 
 def test_the_simulation_finds_out_an_archive_named_by_its_first_and_last_record() -> None:
     with pytest.raises(Broken, match="G4"):
-        change_lanes(with_objects_named_by_range())
+        change_lanes(with_archive(ArchiveByRange))

@@ -1,4 +1,4 @@
-"""A batch is processed in slices: they depend on the records alone, and what is behind a failure comes again."""
+"""A batch is processed in slices, which depend on its records alone; what follows a failure comes again."""
 
 import gzip
 from collections.abc import Callable, Sequence

@@ -16,12 +16,12 @@ _DAMAGED = Reason("$", "corrupt_aggregate", "is a damaged aggregate of records")
 _LONG_KEY = Reason(
     "$",
     "partition_key_too_long",
-    f"has a record with a partition key of over {MAX_KEY_CHARACTERS} characters",
+    f"has a partition key of more than {MAX_KEY_CHARACTERS} characters",
 )
 _TOO_LARGE = Reason(
     "$",
     "too_large_expanded",
-    f"is an aggregate whose records come to more than {MAX_EXPANDED_BYTES} bytes, uncompressed",
+    f"is an aggregate that expands to more than {MAX_EXPANDED_BYTES} bytes",
 )
 
 

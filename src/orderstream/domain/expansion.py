@@ -7,8 +7,8 @@ from orderstream.domain.order import MAX_BYTES
 # How a gzip file begins.
 GZIP_MAGIC = b"\x1f\x8b"
 
-# The most that one record of the stream may become when it is taken apart and uncompressed. The smallest orders
-# that fill an aggregate of 1 MiB just fit.
+# The most that one record of the stream may become when it is taken apart and uncompressed. An aggregate of
+# 1 MiB full of the smallest orders just fits.
 MAX_EXPANDED_BYTES = 16 * 1024 * 1024
 # What each record takes beside its bytes, however small it is: its ids, its line in the archive, its reasons.
 RECORD_BYTES = 512
@@ -25,7 +25,7 @@ def uncompressed(data: bytes) -> bytes:
 
 
 def expanded_bytes(partition_key: str, data: bytes) -> int:
-    """How many bytes a record counts for: its key, its data and what that holds uncompressed, RECORD_BYTES."""
+    """How many bytes a record counts for: RECORD_BYTES, its key, its data, and what that holds uncompressed."""
     size = RECORD_BYTES + len(partition_key) + len(data)
     if data.startswith(GZIP_MAGIC):
         try:

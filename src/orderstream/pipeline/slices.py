@@ -11,8 +11,8 @@ from orderstream.pipeline.process import Report
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.unpack import unpack
 
-# Of what the records become, as `expanded_bytes` counts. A batch of plain records, of which an invocation carries
-# 6 MiB with base64 and metadata, is always one slice.
+# Counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation carries at most 6 MiB
+# of them, base64 and metadata included.
 SLICE_BYTES = 8 * 1024 * 1024
 
 
@@ -39,9 +39,9 @@ def process_in_slices(
 ) -> Report:
     """Take aggregates apart, and process slice after slice.
 
-    When a slice leaves something undone, when it fails and when the time is over, the records behind it are
-    reported undone without a try: Lambda delivers them again anyway. The CloudError of the first slice comes
-    through, as nothing is done then. A record of the stream that was not tried counts as one, whatever is in it.
+    Processing stops when a slice fails or leaves something undone, and when the time is over. All records from
+    there on are reported undone: Lambda delivers them again anyway. A CloudError of the first slice is raised,
+    because nothing is done then. An aggregate that was not processed counts as one record.
     """
     total = Report()
     done: set[str] = set()

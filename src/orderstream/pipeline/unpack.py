@@ -9,8 +9,7 @@ from orderstream.pipeline.records import Record
 def unpack(record: Record) -> list[Record]:
     """The user records in `record`, each with its own event_id; the record itself if it is no aggregate.
 
-    So is an aggregate that is damaged in any way, or would become too large: none of it can be trusted, and it
-    is quarantined whole.
+    An aggregate that is damaged in any way or expands too far also stays as it is, and is quarantined whole.
     """
     if not record.data.startswith(AGGREGATE_MAGIC):
         return [record]

@@ -108,10 +108,10 @@ def handle(seconds: float) -> None:
     print(json.dumps({"mb": peak_mb(), "seconds": took, "outcome": outcome}))
 
 
-def peak_mb() -> float:
-    """The most memory (MB) that this process had. On Linux, getrusage would count its parent's as well."""
+def peak_mb(process: str = "self") -> float:
+    """The most memory (MB) that a process had. On Linux, getrusage would count its parent's as well."""
     try:
-        with open("/proc/self/status") as status:
+        with open(f"/proc/{process}/status") as status:
             return next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM"))
     except FileNotFoundError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

@@ -9,13 +9,15 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import math
 import random
 import subprocess
 import sys
 from dataclasses import dataclass
+from subprocess import PIPE
 
 from tests.fuzz.bulky import SHAPES
-from tests.fuzz.invocation import STOPPED_MB
+from tests.fuzz.invocation import STOPPED_MB, peak_mb
 
 MOST_MB = 512
 SECONDS = 60.0
@@ -26,11 +28,11 @@ _SHARD = "shardId-000000000000"
 
 @dataclass(frozen=True)
 class Peak:
-    """What one batch took: the most memory (MB; None for more than STOPPED_MB), and the seconds of CPU."""
+    """What one batch took: the most memory (MB; infinite for more than STOPPED_MB), and CPU seconds."""
 
     records: int
     sent_mb: float
-    mb: float | None
+    mb: float
     seconds: float
     outcome: str
 
@@ -59,18 +61,19 @@ def measured(records: list[bytes], seconds: float = SECONDS) -> Peak:
     command = [sys.executable, "-m", "tests.fuzz.invocation", "--seconds", str(seconds)]
     sent = sum(map(len, records)) / 1e6
     event = event_of(records)
-    try:
-        # Far more than the invocation has: only what has no bound takes so long.
-        done = subprocess.run(
-            command, input=event, capture_output=True, check=False, timeout=2 * seconds + 30
-        )
-    except subprocess.TimeoutExpired:
-        return Peak(len(records), sent, None, 0.0, "out of time")
-    if done.returncode or not done.stdout:
-        if b"MemoryError" not in done.stderr and done.returncode >= 0:
-            raise RuntimeError(done.stderr.decode())
-        return Peak(len(records), sent, None, 0.0, "out of memory")
-    found = json.loads(done.stdout.splitlines()[-1])
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE) as process:
+        try:
+            # Far more time than the invocation has: only what has no bound takes so long.
+            output, errors = process.communicate(event, timeout=2 * seconds + 30)
+        except subprocess.TimeoutExpired:
+            peak = peak_mb(str(process.pid))
+            process.kill()
+            return Peak(len(records), sent, peak, 2 * seconds + 30, "does not end")
+    if process.returncode:
+        if b"MemoryError" not in errors and process.returncode > 0:
+            raise RuntimeError(errors.decode())
+        return Peak(len(records), sent, math.inf, 0.0, "out of memory")
+    found = json.loads(output.splitlines()[-1])
     return Peak(len(records), sent, found["mb"], found["seconds"], found["outcome"])
 
 
@@ -81,7 +84,7 @@ def search(shape: str, tries: int, seed: int) -> tuple[Peak, str]:
         name = f"{shape} {seed} {number}"
         found.append((measured(SHAPES[shape](random.Random(name))), name))
         print(f"{name}: {found[-1][0]}", file=sys.stderr)
-    return max(found, key=lambda one: one[0].mb or float("inf"))
+    return max(found, key=lambda one: one[0].mb)
 
 
 def main() -> int:
@@ -94,13 +97,13 @@ def main() -> int:
     print(f"{'shape of the batch':22} {'records':>8} {'MB sent':>8} {'MB at most':>11} {'CPU s':>7}  outcome")
     for shape in wanted.shape or SHAPES:
         peak, name = search(shape, wanted.tries, wanted.seed)
-        mb = "> " + str(STOPPED_MB) if peak.mb is None else f"{peak.mb:,.0f}"
+        mb = f"{peak.mb:,.0f}" if math.isfinite(peak.mb) else f"> {STOPPED_MB:,}"
         print(
             f"{shape:22} {peak.records:8,} {peak.sent_mb:8.1f} {mb:>11} {peak.seconds:7.1f}"
             f"  {peak.outcome} ({name})",
             flush=True,
         )
-        worst = max(worst, peak.mb or float("inf"))
+        worst = max(worst, peak.mb)
     print(f"at most {worst:,.0f} MB of {MOST_MB}")
     return int(worst > MOST_MB)
 

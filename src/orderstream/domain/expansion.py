@@ -25,7 +25,7 @@ def uncompressed(data: bytes) -> bytes:
 
 
 def expanded_bytes(partition_key: str, data: bytes) -> int:
-    """How many bytes a record counts for: RECORD_BYTES, its key, its data, and what that holds uncompressed."""
+    """How many bytes a record counts for: its key, its data, what that holds uncompressed, RECORD_BYTES."""
     size = RECORD_BYTES + len(partition_key) + len(data)
     if data.startswith(GZIP_MAGIC):
         try:

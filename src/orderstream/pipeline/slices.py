@@ -11,8 +11,8 @@ from orderstream.pipeline.process import Report
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.unpack import unpack
 
-# Counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation carries at most 6 MiB
-# of them, base64 and metadata included.
+# Counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation carries at most
+# 6 MiB of them, base64 and metadata included.
 SLICE_BYTES = 8 * 1024 * 1024
 
 
@@ -39,9 +39,9 @@ def process_in_slices(
 ) -> Report:
     """Take aggregates apart, and process slice after slice.
 
-    Processing stops when a slice fails or leaves something undone, and when the time is over. All records from
-    there on are reported undone: Lambda delivers them again anyway. A CloudError of the first slice is raised,
-    because nothing is done then. An aggregate that was not processed counts as one record.
+    Processing stops when a slice fails or leaves something undone, and when the time is over. All records
+    from there on are reported undone: Lambda delivers them again anyway. A CloudError of the first slice is
+    raised, because nothing is done then. An aggregate that was not processed counts as one record.
     """
     total = Report()
     done: set[str] = set()

@@ -18,8 +18,8 @@ from orderstream.pipeline.concurrency import Each
 from orderstream.pipeline.dynamo import CALLS_IN_A_ROW, PERMANENT, TRANSIENT, CallFailedError, call
 
 STATEMENTS_PER_CALL = 25
-# Of the items in a call, as plain JSON. AWS documents no limit for the size of such a call; this one bounds the
-# memory of the calls that are under way at a time.
+# Of the items in a call, as plain JSON. AWS documents no limit for the size of such a call; this one bounds
+# the memory of the calls that are under way at a time.
 BYTES_PER_CALL = 512 * 1024
 KEYS_PER_READ = 100
 BACKOFF_BASE_SECONDS = 0.05

@@ -8,7 +8,7 @@ import random
 
 from aws_kinesis_agg import aggregator
 
-from orderstream.domain.decode import AGGREGATE_MAGIC
+from orderstream.domain.aggregate import AGGREGATE_MAGIC
 from orderstream.domain.order import MAX_BYTES
 
 Dice = random.Random
@@ -59,10 +59,11 @@ def huge(dice: Dice) -> bytes:
     )()
 
 
-def aggregate(bodies: list[bytes]) -> bytes:
+def aggregate(bodies: list[bytes], key: str = "") -> bytes:
+    """An aggregate of the bodies, under one partition key or three of them in turn."""
     maker = aggregator.RecordAggregator()
     for number, body in enumerate(bodies):
-        maker.add_user_record(f"key-{number % 3}", body)
+        maker.add_user_record(key or f"key-{number % 3}", body)
     _, _, whole = maker.clear_and_get().get_contents()
     assert isinstance(whole, bytes)
     return whole

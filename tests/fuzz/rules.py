@@ -28,7 +28,9 @@ MAX_SECONDS = 0.5
 _ARRIVAL = datetime(2026, 11, 22, 18, tzinfo=UTC)
 _CODE = re.compile(r"[a-z][a-z0-9_]*")
 _HASH = re.compile(r"[0-9a-f]{32}")
-_PLAIN_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+# As DynamoDB takes them, and never longer than this.
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(E[+-][0-9]{1,3})?")
+_MOST_DIGITS = 80
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _check_number(number: Decimal) -> None:
 def _check_value(value: dict[str, Any]) -> None:
     ((kind, content),) = value.items()
     if kind == "N":
-        assert _PLAIN_NUMBER.fullmatch(content)
+        assert _NUMBER.fullmatch(content) and len(content) <= _MOST_DIGITS
         _check_number(Decimal(content).normalize())
     elif kind == "S":
         assert content and content.encode()

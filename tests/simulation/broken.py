@@ -193,6 +193,21 @@ def that_reports_the_last(use: Services, event: dict[str, Any], context: Any) ->
     return {"batchItemFailures": failures[-1:]}
 
 
+def that_forgets_what_is_behind_a_failed_slice(
+    use: Services, event: dict[str, Any], context: Any
+) -> dict[str, Any]:
+    for begin in range(0, len(event["Records"]), 3):
+        try:
+            answer = real_handle(use, {"Records": event["Records"][begin : begin + 3]}, context)
+        except CloudError:
+            if begin == 0:
+                raise
+            break
+        if answer["batchItemFailures"]:
+            return answer
+    return {"batchItemFailures": []}
+
+
 def that_logs_the_event(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
     print(base64.b64decode(event["Records"][0]["kinesis"]["data"]))
     return real_handle(use, event, context)
@@ -210,5 +225,10 @@ BROKEN: dict[str, tuple[str, Pipeline, str]] = {
     "the quarantine gives no reasons": ("batch", with_quarantine(ReasonlessQuarantine), "G5"),
     "nothing is reported undone": ("batch", Pipeline(handle=that_reports_nothing), "G1"),
     "only the last is reported undone": ("batch", Pipeline(handle=that_reports_the_last), "G1"),
+    "the slices behind one that failed are forgotten": (
+        "batch",
+        Pipeline(handle=that_forgets_what_is_behind_a_failed_slice),
+        "G1",
+    ),
     "the event is logged": ("batch", Pipeline(handle=that_logs_the_event), "G8"),
 }

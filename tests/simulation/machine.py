@@ -43,7 +43,9 @@ _AGGREGATE = st.builds(
     number=st.integers(0, 8),
     inner=st.lists(_SINGLE, min_size=1, max_size=4).map(tuple),
 )
-SPECS = st.lists(st.one_of(_SINGLE, _SINGLE, _SINGLE, _AGGREGATE), min_size=3, max_size=12)
+_OVERSIZED = st.builds(Spec, kind=st.just("oversized"), number=st.integers(0, 8))
+_ANY = st.one_of(_SINGLE, _SINGLE, _SINGLE, _SINGLE, _SINGLE, _SINGLE, _AGGREGATE, _AGGREGATE, _OVERSIZED)
+SPECS = st.lists(_ANY, min_size=3, max_size=12)
 
 RULES = st.builds(
     Rules,

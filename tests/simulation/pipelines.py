@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from orderstream.domain.expansion import RECORD_BYTES
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
 from orderstream.pipeline.handler import handle_with
 from orderstream.pipeline.quarantine import Quarantine
@@ -32,6 +33,14 @@ def real_handle(use: Services, event: dict[str, Any], context: Any) -> dict[str,
     return handle_with(use, event, context, cold=False)
 
 
+# A dozen records of the simulation: some batches are one slice, others are several.
+SLICE_BYTES = 12 * (RECORD_BYTES + 80)
+
+
+def handle_in_slices(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return handle_with(use, event, context, cold=False, slice_bytes=SLICE_BYTES)
+
+
 @dataclass(frozen=True)
 class Pipeline:
     """A function: what it is made of, and how it is called."""
@@ -41,3 +50,4 @@ class Pipeline:
 
 
 REAL = Pipeline()
+IN_SLICES = Pipeline(handle=handle_in_slices)

@@ -8,10 +8,12 @@ from typing import Literal
 
 from aws_kinesis_agg import aggregator
 
-from orderstream.domain.decode import AGGREGATE_MAGIC
+from orderstream.domain.aggregate import AGGREGATE_MAGIC
+from orderstream.domain.order import MAX_BYTES
 from orderstream.ops.samples import BAD
+from tests.fuzz.heavy import aggregate
 
-Kind = Literal["order", "anonymous", "usurper", "refused", "bad", "aggregate", "damaged"]
+Kind = Literal["order", "anonymous", "usurper", "refused", "bad", "aggregate", "damaged", "oversized"]
 
 # Where the sequence numbers of a shard begin: they gain a digit at once, and text would sort wrongly.
 FIRST_NUMBER = 7
@@ -29,6 +31,11 @@ BAD_RECORDS = (
     gzip.compress(b'{"customer_id": "nobody", "amount": 1}')[:-3],
     AGGREGATE_MAGIC + b"neither a message nor its digest",
 )
+
+_ORDER = b'{"customer_id":"nobody","amount":1}'
+# Valid aggregates that are not taken apart: what is in them expands, or a partition key is too long.
+OVEREXPANDING = aggregate([gzip.compress(_ORDER + b" " * (MAX_BYTES - len(_ORDER)), mtime=0)] * 50)
+LONG_KEY = aggregate([_ORDER], key="k" * 257)
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,10 @@ class Sent:
 
 def build(spec: Spec, event_id: str) -> tuple[bytes, list[Sent]]:
     """The bytes to put on the stream, and the records that they are."""
+    if spec.kind == "oversized":
+        # The first takes a hundred times as long as any other record.
+        data = OVEREXPANDING if spec.number == 8 else LONG_KEY
+        return data, [Sent(event_id, data)]
     if spec.kind not in ("aggregate", "damaged") or not spec.inner:
         data = _data(spec)
         return data, [_sent(spec, event_id, data)]

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.errors import CloudError
-from orderstream.pipeline.table import OrderTable, Outcome, Result, attribute_value, plain_value
+from orderstream.pipeline.table import (
+    BYTES_PER_CALL,
+    OrderTable,
+    Outcome,
+    Result,
+    attribute_value,
+    plain_value,
+)
 from tests.fakes import FakeDynamo, client_error
 
 T = TypeVar("T")
@@ -51,6 +58,22 @@ def test_new_orders_are_stored_in_calls_of_25() -> None:
     assert results(insert(dynamo, [order(str(n)) for n in range(60)])) == [Result.STORED] * 60
     assert [len(call) for call in dynamo.statements] == [25, 25, 10]
     assert dynamo.items["7"]["OrderAmount"] == {"N": "1.10"}
+
+
+def test_a_call_has_no_more_bytes_than_its_bound_or_a_single_order() -> None:
+    dynamo = FakeDynamo()
+    small, large = {"Note": "x" * (BYTES_PER_CALL // 5)}, {"Note": "x" * BYTES_PER_CALL}
+    orders = [order(str(number)) | small for number in range(10)]
+    orders[5] |= large
+    assert results(insert(dynamo, orders)) == [Result.STORED] * 10
+    assert dynamo.statements == [list("0123"), list("4"), list("5"), list("6789")]
+
+
+@pytest.mark.parametrize("number", ["1E-130", "9.9E+125", "1.2345678901234567890123456789012345678E-93"])
+def test_a_number_is_sent_without_long_rows_of_zeros(number: str) -> None:
+    value = attribute_value(Decimal(number))
+    assert len(value["N"]) <= 45
+    assert plain_value(value) == Decimal(number)
 
 
 def test_an_order_that_is_there_is_compared_by_its_fingerprint() -> None:

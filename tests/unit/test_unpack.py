@@ -1,5 +1,6 @@
 """Aggregates of the Kinesis Producer Library come apart into what was put in; a damaged one stays whole."""
 
+import gzip
 import hashlib
 from datetime import UTC, datetime
 
@@ -8,7 +9,10 @@ from aws_kinesis_agg import aggregator, messages_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.domain.decode import AGGREGATE_MAGIC, decode
+from orderstream.domain.aggregate import AGGREGATE_MAGIC
+from orderstream.domain.decode import decode
+from orderstream.domain.expansion import MAX_EXPANDED_BYTES, RECORD_BYTES
+from orderstream.domain.order import MAX_BYTES
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.unpack import unpack
 
@@ -84,3 +88,62 @@ def test_a_damaged_aggregate_stays_whole_and_is_refused(
     assert unpack(record(data)) == [record(data)]
     assert [reason.code for reason in decode(data).reasons] == ["corrupt_aggregate"]
     assert capfd.readouterr() == ("", ""), "its payload is nobody's to read in a log"
+
+
+def codes(data: bytes) -> list[str]:
+    return [reason.code for reason in decode(data).reasons]
+
+
+LARGE = gzip.compress(b'{"customer_id":"c","amount":1}' + b" " * (MAX_BYTES - 30), mtime=0)
+COUNTED = RECORD_BYTES + len("key") + len(LARGE) + MAX_BYTES
+
+
+def test_an_aggregate_that_would_expand_beyond_its_bound_stays_whole() -> None:
+    most = MAX_EXPANDED_BYTES // COUNTED
+    assert len(unpack(record(aggregate([("key", LARGE)] * most)))) == most
+    over = aggregate([("key", LARGE)] * (most + 1))
+    assert len(over) < 100_000
+    assert unpack(record(over)) == [record(over)]
+    assert codes(over) == ["too_large_expanded"]
+
+
+def test_a_bomb_in_an_aggregate_counts_for_no_more_than_is_read_of_it() -> None:
+    bomb = gzip.compress(b" " * 64 * MAX_BYTES, mtime=0)
+    assert len(unpack(record(aggregate([("key", bomb)] * 9)))) == 9
+
+
+def repeated(body: bytes, count: int) -> bytes:
+    """An aggregate that may be larger than the Producer Library would make it."""
+    message = messages_pb2.AggregatedRecord(partition_key_table=["k"])
+    for _ in range(count):
+        message.records.add(partition_key_index=0, data=body)
+    return sealed(message.SerializeToString())
+
+
+@pytest.mark.parametrize("body", [b"", b'{"customer_id":"c","amount":1}'])
+def test_the_number_of_records_in_an_aggregate_is_bounded(body: bytes) -> None:
+    most = MAX_EXPANDED_BYTES // (RECORD_BYTES + len("k") + len(body))
+    assert len(unpack(record(repeated(body, most)))) == most
+    over = repeated(body, most + 1)
+    assert unpack(record(over)) == [record(over)]
+    assert codes(over) == ["too_large_expanded"]
+
+
+def test_the_smallest_orders_that_fill_an_aggregate_of_a_mebibyte_are_taken() -> None:
+    body = b'{"customer_id":"c","amount":1}'
+    count = 2**20 // (len(body) + 8)
+    assert len(unpack(record(repeated(body, count)))) == count
+
+
+def test_a_partition_key_longer_than_kinesis_takes_keeps_an_aggregate_whole() -> None:
+    assert len(unpack(record(aggregate([("k" * 256, b"{}"), ("é" * 256, b"{}")])))) == 2
+    long = aggregate([("key", b"{}"), ("k" * 257, b"{}")])
+    assert unpack(record(long)) == [record(long)]
+    assert codes(long) == ["partition_key_too_long"]
+
+
+def test_an_aggregate_inside_another_record_is_refused_and_not_taken_apart() -> None:
+    inner = aggregate([("key", b"{}")])
+    (outer,) = unpack(record(aggregate([("key", inner)])))
+    assert outer.data == inner
+    assert codes(inner) == codes(gzip.compress(inner)) == ["nested_aggregate"]

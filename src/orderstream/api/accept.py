@@ -92,10 +92,12 @@ async def accept_all(producer: OrderProducer, body: bytes) -> list[dict[str, Any
 
 
 async def _each(producer: OrderProducer, orders: Sequence[bytes]) -> list[dict[str, Any]]:
-    async def result(order: bytes) -> dict[str, Any]:
+    async def result(order: bytes) -> dict[str, Any] | ProblemError:
         try:
             return await accept(producer, order)
         except ProblemError as problem:
-            return document(problem)
+            return problem
 
-    return list(await asyncio.gather(*map(result, orders)))
+    results = await asyncio.gather(*map(result, orders))
+    problems = sum(isinstance(one, ProblemError) for one in results)
+    return [document(one, problems) if isinstance(one, ProblemError) else one for one in results]

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from orderstream.domain.checks import Reason
+from orderstream.domain.checks import MORE_REASONS, Reason, bounded
 from orderstream.errors import CloudError, InputError, NotFoundError, OrderstreamError
 
 MEDIA_TYPE = "application/problem+json"
@@ -40,8 +40,8 @@ class ProblemError(Exception):
         self.headers = headers or {}
 
 
-def document(problem: ProblemError) -> dict[str, Any]:
-    """The problem as JSON has it."""
+def document(problem: ProblemError, answers: int = 1) -> dict[str, Any]:
+    """The problem as JSON has it, one of so many in an answer."""
     found: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
@@ -49,7 +49,7 @@ def document(problem: ProblemError) -> dict[str, Any]:
         "detail": problem.detail,
     }
     if problem.errors:
-        found["errors"] = [msgspec.structs.asdict(reason) for reason in problem.errors]
+        found["errors"] = [msgspec.structs.asdict(reason) for reason in bounded(problem.errors, answers)]
     return found
 
 
@@ -62,6 +62,8 @@ def response(problem: ProblemError) -> Response:
 def not_an_order(reasons: Sequence[Reason]) -> ProblemError:
     """What was sent breaks rules."""
     number = f"{len(reasons)} rule{'s' * (len(reasons) > 1)}"
+    if reasons[-1].code == MORE_REASONS:
+        number = f"more than {len(reasons) - 1} rules"
     return ProblemError(422, f"the order breaks {number}", errors=reasons)
 
 

@@ -4,7 +4,7 @@ The fields of a model are annotated with the rule that reads them, `Annotated[De
 a tuple of another model; one that may be absent is `| None`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -16,6 +16,11 @@ M = TypeVar("M", bound=msgspec.Struct)
 # More than anyone reads. A record of many tiny lines, each wrong in three ways, would otherwise leave
 # a hundred times its own size in the quarantine.
 MAX_REASONS = 100
+# Of all records that are written or answered together; each keeps its first ones, if it has any.
+MAX_REASONS_TOGETHER = 1000
+FIRST_REASONS = 3
+MAX_MESSAGE = 300
+MORE_REASONS = "more_reasons"
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -24,6 +29,27 @@ class Reason(msgspec.Struct, frozen=True):
     path: str
     code: str
     message: str
+
+
+def bounded(reasons: Sequence[Reason], records: int) -> list[Reason]:
+    """The reasons of one of so many records that are reported together, cut to its share of them.
+
+    What is left out is said in a last reason, `more_reasons`. Long messages are cut.
+    """
+    most = max(FIRST_REASONS, MAX_REASONS_TOGETHER // records)
+    if len(reasons) <= most + 1:
+        most += 1
+    kept = [_shortened(reason) for reason in reasons[:most]]
+    if left_out := len(reasons) - len(kept):
+        message = f"has {left_out} or more other faults, not listed because many records of the batch are bad"
+        kept.append(Reason("$", MORE_REASONS, message))
+    return kept
+
+
+def _shortened(reason: Reason) -> Reason:
+    if len(reason.message) <= MAX_MESSAGE:
+        return reason
+    return msgspec.structs.replace(reason, message=reason.message[: MAX_MESSAGE - 1] + "…")
 
 
 class Checks:
@@ -37,7 +63,7 @@ class Checks:
         if len(self.reasons) < MAX_REASONS:
             self.reasons.append(Reason(path, code, message))
         elif len(self.reasons) == MAX_REASONS:
-            self.reasons.append(Reason("$", "more_reasons", f"has more than {MAX_REASONS} faults"))
+            self.reasons.append(Reason("$", MORE_REASONS, f"has more than {MAX_REASONS} faults"))
 
 
 class _Field(msgspec.Struct, frozen=True):

@@ -8,13 +8,11 @@ from typing import Any
 import msgspec
 
 from orderstream.domain import order as model
+from orderstream.domain.aggregate import AGGREGATE_MAGIC, NESTED, why_not
 from orderstream.domain.checks import Checks, Reason
+from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
 from orderstream.domain.identity import fingerprint
 from orderstream.domain.values import Refused, kind
-
-# How an aggregate of the Kinesis Producer Library begins, and a gzip file.
-AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
-GZIP_MAGIC = b"\x1f\x8b"
 
 # Deeper than any order. The parser's own limit is that of the stack, which lies elsewhere in every program:
 # with it, one would take an order that another refuses.
@@ -44,13 +42,14 @@ class Decoded(msgspec.Struct, frozen=True):
 
 def decode(data: bytes) -> Decoded:
     """Decode and validate one record: JSON, or JSON compressed with gzip."""
-    if data.startswith(GZIP_MAGIC):
+    if is_compressed := data.startswith(GZIP_MAGIC):
         try:
-            data = _uncompressed(data)
+            data = uncompressed(data)
         except zlib.error as error:
             return _refused(Reason("$", "bad_gzip", f"is a damaged gzip file ({error})"))
     if data.startswith(AGGREGATE_MAGIC):
-        return _refused(Reason("$", "corrupt_aggregate", "is a damaged aggregate of records"))
+        # What is in a compressed one is not looked at: it could expand once more.
+        return _refused(NESTED if is_compressed else why_not(data))
     if len(data) > model.MAX_BYTES:
         return _refused(Reason("$", "too_large", f"has more than the {model.MAX_BYTES} bytes of an order"))
     if not data.strip():
@@ -75,16 +74,6 @@ def decode(data: bytes) -> Decoded:
     if found is None:
         return Decoded(None, tuple(check.reasons), _claimed_id(document), content, data)
     return Decoded(found, (), found.order_id, content, data)
-
-
-def _uncompressed(data: bytes) -> bytes:
-    """What a gzip file holds, but no more than one byte over the bound. Raises zlib.error."""
-    # A few bytes can expand to gigabytes: reading stops where no order can be any more.
-    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    text = reader.decompress(data, model.MAX_BYTES + 1)
-    if len(text) <= model.MAX_BYTES and (not reader.eof or reader.unused_data):
-        raise zlib.error("it is cut off" if not reader.eof else "something follows it")
-    return text
 
 
 def _depth(document: Any) -> int:

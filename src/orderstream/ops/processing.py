@@ -20,6 +20,7 @@ from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import S3Store, archive_of
 from orderstream.pipeline.settings import Settings, from_environment
+from orderstream.pipeline.slices import slices
 from orderstream.pipeline.table import OrderTable
 
 RECORDS_A_BATCH = 500
@@ -126,11 +127,12 @@ def record_of(line: Line) -> Record:
 
 
 def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """The records in lists of one shard each."""
+    """The records in lists of one shard each, no larger than the function's slices."""
     of_shard: dict[str, list[Record]] = {}
     for record in records:
         batch = of_shard.setdefault(record.shard_id, [])
         batch.append(record)
         if len(batch) == RECORDS_A_BATCH:
-            yield of_shard.pop(record.shard_id)
-    yield from of_shard.values()
+            yield from slices(of_shard.pop(record.shard_id))
+    for batch in of_shard.values():
+        yield from slices(batch)

@@ -1,13 +1,14 @@
 """The Lambda function: one Kinesis batch in, the sequence numbers that are not done out."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.records import from_event
 from orderstream.pipeline.services import Services, services
-from orderstream.pipeline.unpack import unpack
+from orderstream.pipeline.slices import SLICE_BYTES, process_in_slices
 
 # Left of the invocation's time for the quarantine, the report and the log line.
 MARGIN_SECONDS = 3.0
@@ -19,22 +20,25 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return handle_with(services(), event, context, cold=cold)
 
 
-def handle_with(use: Services, event: dict[str, Any], context: Any, *, cold: bool) -> dict[str, Any]:
+def handle_with(
+    use: Services, event: dict[str, Any], context: Any, *, cold: bool, slice_bytes: int = SLICE_BYTES
+) -> dict[str, Any]:
     """Process a batch with the given services; `cold` is whether it is the first of this process."""
-    records = [inner for record in from_event(event) for inner in unpack(record)]
+    records = from_event(event)
     invocation = Invocation(
         request_id=context.aws_request_id,
         seconds_left=lambda: context.get_remaining_time_in_millis() / 1000 - MARGIN_SECONDS,
         now=lambda: datetime.now(UTC),
     )
-    report = process(
-        records,
+    process_slice = partial(
+        process,
         archive=use.archive,
         table=use.table,
         quarantine=use.quarantine,
         currency=use.settings.currency,
         invocation=invocation,
     )
+    report = process_in_slices(records, process_slice, invocation.seconds_left, slice_bytes)
     now = invocation.now()
     line = telemetry.line(
         report,

@@ -76,6 +76,21 @@ class Report(msgspec.Struct):
     objects: list[str] = []
     archived_bytes: int = 0
 
+    def add(self, other: Report) -> None:
+        """Add what became of further records of the batch."""
+        self.received += other.received
+        self.stored += other.stored
+        self.duplicates += other.duplicates
+        self.conflicts += other.conflicts
+        self.invalid += other.invalid
+        self.undone += other.undone
+        self.latencies += other.latencies
+        for currency, amount in other.revenue.items():
+            self.revenue[currency] = exact_sum(self.revenue.get(currency, _NOTHING), amount)
+        self.problems += other.problems
+        self.objects += other.objects
+        self.archived_bytes += other.archived_bytes
+
 
 class _Candidate(msgspec.Struct, frozen=True):
     record: Record

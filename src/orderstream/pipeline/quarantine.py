@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from orderstream.domain.checks import Reason
+from orderstream.domain.checks import Reason, bounded
 from orderstream.pipeline.archive import ObjectStore, put_by_hour
 from orderstream.pipeline.lines import line_of
 from orderstream.pipeline.records import Record
@@ -30,16 +30,17 @@ class Quarantine:
     def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
         """Write the entries, in the order of the shard; `attempt` says which invocation saw them."""
         records = [entry.record for entry in entries]
-        put_by_hour(self._store, "quarantine", records, (_line(entry, attempt) for entry in entries))
+        lines = (_line(entry, attempt, len(entries)) for entry in entries)
+        put_by_hour(self._store, "quarantine", records, lines)
 
 
-def _line(entry: Bad, attempt: dict[str, str]) -> bytes:
+def _line(entry: Bad, attempt: dict[str, str], entries: int) -> bytes:
     more = {"stored": entry.stored} if entry.stored else {}
     return line_of(
         entry.record,
         json=entry.json,
         order_id=entry.order_id,
-        reasons=[msgspec.structs.asdict(reason) for reason in entry.reasons],
+        reasons=[msgspec.structs.asdict(reason) for reason in bounded(entry.reasons, entries)],
         attempt=attempt,
         **more,
     )

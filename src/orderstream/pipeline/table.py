@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
+from orderstream.domain.values import MAX_DIGITS
 from orderstream.errors import CloudError
 from orderstream.pipeline.concurrency import Each
 from orderstream.pipeline.dynamo import CALLS_IN_A_ROW, PERMANENT, TRANSIENT, CallFailedError, call
 
-T = TypeVar("T")
-
 STATEMENTS_PER_CALL = 25
+# Of the items in a call, as plain JSON. AWS documents no limit for the size of such a call; this one bounds
+# the memory of the calls that are under way at a time.
+BYTES_PER_CALL = 512 * 1024
 KEYS_PER_READ = 100
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_CAP_SECONDS = 5.0
@@ -55,6 +57,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 _STORED = Outcome(Result.STORED)
+_JSON = msgspec.json.Encoder()
 
 # What came of a call: the error of each statement ({} for none), None if there was no time, or why it failed.
 _Answer = list[dict[str, Any]] | CloudError | CallFailedError | None
@@ -90,12 +93,13 @@ class OrderTable:
         that is left when DynamoDB is down. Raises CloudError when the table cannot be used at all.
         """
         outcomes: dict[int, Outcome] = {}
+        sizes = [len(_JSON.encode(item)) for item in items]
         waiting: Sequence[int] = range(len(items))
         attempt = failed_calls = 0
         while waiting:
             again: list[int] = []
             there: list[int] = []
-            chunks = list(_chunks(waiting, STATEMENTS_PER_CALL))
+            chunks = list(_calls(waiting, sizes))
             answers = self._insert_each(chunks, items, seconds_left, is_first=attempt == 0)
             for chunk, answer in zip(chunks, answers, strict=True):
                 if not isinstance(answer, list):
@@ -250,10 +254,15 @@ def attribute_value(value: Any) -> dict[str, Any]:
     return _KINDS[type(value)](value)
 
 
+def _number(number: Decimal) -> str:
+    """The number as text: plain, or with an exponent where that spares a long row of zeros."""
+    return f"{number:f}" if -MAX_DIGITS <= number.adjusted() < MAX_DIGITS else str(number)
+
+
 # By type, because it is asked for each value of each order.
 _KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
     str: lambda text: {"S": text},
-    Decimal: lambda number: {"N": f"{number:f}"},
+    Decimal: lambda number: {"N": _number(number)},
     int: lambda number: {"N": str(number)},
     list: lambda values: {"L": [_KINDS[type(value)](value) for value in values]},
     dict: lambda fields: {"M": {name: _KINDS[type(value)](value) for name, value in fields.items()}},
@@ -272,6 +281,12 @@ def plain_value(value: dict[str, Any]) -> Any:
     return content
 
 
-def _chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+def _calls(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[Sequence[int]]:
+    """The indices of each call: within the bounds of statements and bytes, or a single one."""
+    begin = size = 0
+    for place, index in enumerate(indices):
+        if place - begin == STATEMENTS_PER_CALL or (size and size + sizes[index] > BYTES_PER_CALL):
+            yield indices[begin:place]
+            begin, size = place, 0
+        size += sizes[index]
+    yield indices[begin:]

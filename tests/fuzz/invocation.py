@@ -1,0 +1,123 @@
+"""One event through the handler, in this process, and the most memory that it took.
+
+`python -m tests.fuzz.invocation --seconds N` reads the event from its standard input. The SDK's clients are
+real, but what they would send is answered at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import resource
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import botocore.session
+from botocore.awsrequest import AWSResponse
+
+from orderstream.pipeline.concurrency import threads_for
+from orderstream.pipeline.handler import handle_with
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.services import CONFIG, S3Store, Services, archive_of, dynamodb_client
+from orderstream.pipeline.settings import Settings
+from orderstream.pipeline.table import OrderTable
+
+MEMORY_MB = 1024
+# What a process may have before it is stopped.
+STOPPED_MB = 4096
+
+_SHARD = "shardId-000000000000"
+_STATEMENT = re.compile(rb'"Statement": ?"INSERT')
+
+
+class _Raw:
+    """The body of an answer, as botocore reads it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, **_: Any) -> list[bytes]:
+        return [self._body]
+
+
+def _answer(request: Any, body: bytes) -> AWSResponse:
+    return AWSResponse(request.url, 200, {"content-length": str(len(body))}, _Raw(body))
+
+
+def _dynamodb(request: Any, **_: Any) -> AWSResponse:
+    """Orders called taken-N, and the one called same, are there with other content; all else is inserted."""
+    body: bytes = request.body
+    if request.headers["X-Amz-Target"].endswith(b"BatchGetItem"):
+        return _answer(request, _items(body))
+    answers = []
+    for part in _STATEMENT.split(body)[1:]:
+        is_taken = b'{"S":"taken-' in part[:600] or b'{"S": "taken-' in part[:600]
+        answers.append({"Error": {"Code": "DuplicateItem", "Message": "!"}} if is_taken else {})
+    return _answer(request, json.dumps({"Responses": answers}).encode())
+
+
+def _items(body: bytes) -> bytes:
+    ((table, request),) = json.loads(body)["RequestItems"].items()
+    other = {
+        "CustomerID": {"S": "c" * 256},
+        "OrderAmount": {"N": "1"},
+        "OrderDate": {"S": "2026-11-22T18:00:00.000000Z"},
+        "EventID": {"S": f"{_SHARD}:42"},
+        "ArchiveKey": {"S": "orders/" + "k" * 150},
+        "Fingerprint": {"S": "0" * 32},
+    }
+    return json.dumps({"Responses": {table: [key | other for key in request["Keys"]]}}).encode()
+
+
+def _services() -> Services:
+    session = botocore.session.Session()
+    session.set_credentials("key", "secret")
+    session.set_config_variable("region", "eu-west-1")
+    s3, dynamodb = session.create_client("s3", config=CONFIG), dynamodb_client(session)
+    s3.meta.events.register("before-send.s3", lambda request, **_: _answer(request, b""))
+    dynamodb.meta.events.register("before-send.dynamodb", _dynamodb)
+    settings = Settings("Orders", "bucket", "orderstream", memory_mb=MEMORY_MB)
+    store = S3Store(s3, settings.bucket)
+    table = OrderTable(dynamodb, "Orders", each=ThreadPoolExecutor(threads_for(MEMORY_MB)).map)
+    return Services(settings, archive_of(settings, store), table, Quarantine(store))
+
+
+class _Context:
+    aws_request_id = "request"
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> float:
+        return (self._end - time.monotonic()) * 1000
+
+
+def handle(seconds: float) -> None:
+    """Process the event on stdin, and print what it took."""
+    resource.setrlimit(resource.RLIMIT_AS, (STOPPED_MB * 2**20,) * 2)
+    services = _services()
+    event = json.loads(sys.stdin.buffer.read())
+    begun = time.process_time()
+    answer = handle_with(services, event, _Context(seconds), cold=False)
+    took = time.process_time() - begun
+    undone = len(answer["batchItemFailures"])
+    outcome = f"{undone} again" if undone else "all done"
+    print(json.dumps({"mb": peak_mb(), "seconds": took, "outcome": outcome}))
+
+
+def peak_mb(process: str = "self") -> float:
+    """The most memory (MB) that a process had. On Linux, getrusage would count its parent's as well."""
+    try:
+        with open(f"/proc/{process}/status") as status:
+            return next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM"))
+    except FileNotFoundError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(prog="python -m tests.fuzz.invocation")
+    arguments.add_argument("--seconds", type=float, required=True)
+    handle(arguments.parse_args().seconds)

@@ -1,0 +1,149 @@
+"""A batch is processed in slices, which depend on its records alone; what follows a failure comes again."""
+
+import gzip
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orderstream.domain.expansion import RECORD_BYTES
+from orderstream.domain.order import MAX_BYTES
+from orderstream.errors import CloudError
+from orderstream.pipeline.process import Report
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.slices import process_in_slices, slices
+from tests.fuzz.heavy import aggregate
+
+ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+# Slices of two plain records.
+TWO = 2 * (RECORD_BYTES + 10)
+
+
+def record(number: int, data: bytes = b"{}") -> Record:
+    return Record(f"shard-1:{number}", "shard-1", str(number), "key", ARRIVAL, data)
+
+
+def records(*numbers: int) -> list[Record]:
+    return [record(number) for number in numbers]
+
+
+class Process:
+    """Stores every record, but leaves some undone and fails at others."""
+
+    def __init__(self, undone: str = "", fails: str = "") -> None:
+        self.slices: list[list[str]] = []
+        self._undone = undone.split()
+        self._fails = fails.split()
+
+    def __call__(self, part: Sequence[Record]) -> Report:
+        events = [one.event_id.removeprefix("shard-1:") for one in part]
+        self.slices.append(events)
+        if set(events) & set(self._fails):
+            raise CloudError("S3 is down")
+        undone = [one.sequence_number for one in part if one.sequence_number in self._undone]
+        stored = len(part) - len(undone)
+        return Report(
+            received=len(part),
+            stored=stored,
+            undone=undone,
+            latencies=[5] * stored,
+            revenue={"EUR": Decimal(stored)},
+            problems=["throttled"] * bool(undone),
+            objects=[f"object of {events[0]}"],
+            archived_bytes=10,
+        )
+
+
+def run(batch: list[Record], process: Process, seconds_left: Callable[[], float] = lambda: 9.0) -> Report:
+    return process_in_slices(batch, process, seconds_left, TWO)
+
+
+def test_a_slice_ends_before_the_record_that_would_make_it_too_large() -> None:
+    process = Process()
+    report = run(records(1, 2, 3, 4, 5), process)
+    assert process.slices == [["1", "2"], ["3", "4"], ["5"]]
+    assert report == Report(
+        received=5,
+        stored=5,
+        latencies=[5] * 5,
+        revenue={"EUR": Decimal(5)},
+        objects=["object of 1", "object of 3", "object of 5"],
+        archived_bytes=30,
+    )
+
+
+def test_a_record_that_is_larger_than_a_slice_has_one_of_its_own() -> None:
+    process = Process()
+    run([record(1), record(2, b"x" * TWO), record(3)], process)
+    assert process.slices == [["1"], ["2"], ["3"]]
+
+
+def test_an_aggregate_may_lie_in_several_slices() -> None:
+    process = Process()
+    run([record(7, aggregate([b"{}"] * 5)), record(8)], process)
+    assert process.slices == [["7:0", "7:1"], ["7:2", "7:3"], ["7:4", "8"]]
+
+
+def test_a_compressed_record_counts_as_what_is_in_it() -> None:
+    order = gzip.compress(b'{"customer_id":"c","amount":1}' + b" " * (MAX_BYTES - 30))
+    batch = [record(number, order) for number in range(100)]
+    assert [len(part) for part in slices(batch)] == [20] * 5
+
+
+@pytest.mark.parametrize("count", [1, 100, 1000, 3000, 10_000])
+def test_a_batch_of_plain_records_is_one_slice(count: int) -> None:
+    # What Lambda sends: 6 MiB of records in base64, each with 350 bytes and more about it.
+    size = (6 * 2**20 // count - 350) * 3 // 4
+    batch = [record(number, b"x" * size) for number in range(count)]
+    assert [len(part) for part in slices(batch)] == [count]
+
+
+@given(st.lists(st.integers(0, 3 * TWO), max_size=20))
+def test_slices_are_the_records_in_order_and_the_same_each_time(sizes: list[int]) -> None:
+    batch = [record(number, b"x" * size) for number, size in enumerate(sizes)]
+    found = list(slices(batch, TWO))
+    assert [one for part in found for one in part] == batch
+    assert found == list(slices(iter(batch), TWO))
+
+
+def test_what_is_behind_an_undone_record_is_not_tried() -> None:
+    process = Process(undone="3")
+    report = run(records(1, 2, 3, 4, 5, 6), process)
+    assert process.slices == [["1", "2"], ["3", "4"]]
+    assert report.undone == ["3", "5", "6"]
+    assert (report.received, report.stored, report.problems) == (6, 3, ["throttled"])
+
+
+def test_an_undone_record_in_the_last_slice_is_reported_alone() -> None:
+    assert run(records(9, 10, 11), Process(undone="11")).undone == ["11"]
+
+
+def test_when_a_later_slice_fails_what_was_done_stays_done() -> None:
+    report = run(records(9, 10, 11, 12), Process(fails="11"))
+    assert (report.stored, report.undone, report.problems) == (2, ["11", "12"], ["S3 is down"])
+
+
+def test_when_the_first_slice_fails_so_does_the_batch() -> None:
+    with pytest.raises(CloudError, match="S3 is down"):
+        run(records(1, 2, 3), Process(fails="2"))
+
+
+def test_an_aggregate_that_is_done_in_part_is_not_done() -> None:
+    batch = [record(6), record(7, aggregate([b"{}"] * 3)), record(8)]
+    report = run(batch, Process(fails="7:1"))
+    assert report.undone == ["7", "8"]
+    assert (report.stored, report.received) == (2, 4), "what was not tried counts by records of the stream"
+
+
+def test_the_first_slice_is_processed_however_late_it_is_and_no_other() -> None:
+    process = Process()
+    report = run(records(1, 2, 3, 4), process, lambda: -1.0)
+    assert process.slices == [["1", "2"]]
+    assert (report.undone, report.problems) == (["3", "4"], ["out of time"])
+
+
+def test_an_empty_batch_is_done() -> None:
+    assert run([], Process()) == Report()

@@ -17,7 +17,7 @@ from orderstream.client.orders import customer_key, identified, new_order_id
 from orderstream.domain.checks import Reason
 from orderstream.domain.decode import decode
 from orderstream.domain.identity import event_id
-from orderstream.domain.order import order_id_rule
+from orderstream.domain.order import MAX_BYTES, order_id_rule
 from orderstream.domain.values import Refused
 from orderstream.errors import InputError
 
@@ -43,6 +43,10 @@ async def accept(producer: OrderProducer, body: bytes, idempotency_key: str | No
     try:
         # What was compressed goes on as text: an id is to be written into it.
         data, _, customer_id = identified(found.json or body, lambda: order_id)
+        if len(data) > MAX_BYTES:
+            # The id is what was too much: without this, the order would be quarantined for it later.
+            message = f"has more than the {MAX_BYTES} bytes of an order, its order_id included"
+            raise not_an_order([Reason("$", "too_large", message)])
         key = customer_key(customer_id)
         # It waits while the buffer is full, and that must not hold up the other requests.
         sent = await run_in_threadpool(producer.send_bytes, data, partition_key=key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ from orderstream.domain.values import Refused
 from orderstream.errors import InputError
 
 MOST_ORDERS = 500
+# In the answer to a whole batch: Lambda returns 6 MB at most, and what was accepted must be told.
+MOST_REASONS = 5000
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _log = logging.getLogger(__name__)
@@ -106,6 +109,14 @@ async def accept_all(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) 
         try:
             return await accept(producer, bytes(order), ids=ids)
         except ProblemError as problem:
+            problem.errors = _shortened(problem.errors, MOST_REASONS // len(orders))
             return document(problem)
 
     return list(await asyncio.gather(*map(result, orders)))
+
+
+def _shortened(reasons: Sequence[Reason], most: int) -> Sequence[Reason]:
+    if len(reasons) <= most:
+        return reasons
+    message = f"has {len(reasons) - most} more faults; sent alone, it is told all of them"
+    return [*reasons[:most], Reason("$", "more_reasons", message)]

@@ -67,7 +67,9 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
     try:
         if not _is_plain(order.values()):
             _refuse_inexact(order, "")
-        return _ENCODER.encode(order), str(order["order_id"])
+        data, order_id = _ENCODER.encode(order), order["order_id"]
+        # As its JSON has it, which is not what str() makes of an enumeration or a time.
+        return data, order_id if type(order_id) is str else _text(_HEAD.decode(data).order_id)
     except RecursionError:
         raise InputError("the order is nested too deeply, or holds itself") from None
     except (TypeError, ValueError, msgspec.MsgspecError) as error:

@@ -26,6 +26,12 @@ help: ## this list
 	@$(BIN)/uv pip install --quiet --python .venv/checkov/bin/python --require-hashes -r requirements-checkov.lock
 	@touch $@
 
+# As everything else that runs here: pinned, and checked by hash.
+.venv/audit/ready: requirements-audit.lock .venv/ready
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/audit
+	@$(BIN)/uv pip install --quiet --python .venv/audit/bin/python --require-hashes -r requirements-audit.lock
+	@touch $@
+
 demo: .venv/ready ## start the laptop cloud, deploy, send orders, account for every one
 	@$(BIN)/orders demo
 
@@ -75,10 +81,12 @@ lock: ## choose versions anew and write the lock files
 		-c requirements.lock requirements-api.in -o requirements-api.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		requirements-checkov.in -o requirements-checkov.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		requirements-audit.in -o requirements-audit.lock
 
-audit: .venv/ready ## are there known faults in what is locked? (asks the network)
-	@for lock in requirements-function requirements-upkeep requirements-api requirements; do \
-		$(BIN)/uvx --quiet pip-audit==2.10.1 --strict --disable-pip --require-hashes -r $$lock.lock || exit 1; done
+audit: .venv/audit/ready ## are there known faults in what is locked? (asks the network)
+	@failed=0; for lock in $(wildcard *.lock); do echo "$$lock" >&2; \
+		.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r "$$lock" || failed=1; done; exit $$failed
 
 clean: ## remove the environment and everything that was built
 	rm -rf .venv build .orderstream .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,14 +13,20 @@ import resource
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import botocore.session
 from botocore.awsrequest import AWSResponse
 
+from orderstream.domain.decode import decode
+from orderstream.domain.order import MAX_BYTES
 from orderstream.pipeline.concurrency import threads_for
 from orderstream.pipeline.handler import handle_with
+from orderstream.pipeline.lines import line_of, pack
 from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import CONFIG, S3Store, Services, archive_of, dynamodb_client
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
@@ -33,21 +39,34 @@ _SHARD = "shardId-000000000000"
 _STATEMENT = re.compile(rb'"Statement": ?"INSERT')
 
 
-class _Raw:
+class _Raw(BytesIO):
     """The body of an answer, as botocore reads it."""
 
-    def __init__(self, body: bytes) -> None:
-        self._body = body
-
     def stream(self, **_: Any) -> list[bytes]:
-        return [self._body]
+        return [self.read()]
 
 
-def _answer(request: Any, body: bytes) -> AWSResponse:
-    return AWSResponse(request.url, 200, {"content-length": str(len(body))}, _Raw(body))
+def _answer(request: Any, body: bytes) -> Any:
+    headers: Any = {"content-length": str(len(body))}
+    return AWSResponse(request.url, 200, headers, _Raw(body))
 
 
-def _dynamodb(request: Any, **_: Any) -> AWSResponse:
+def _s3(request: Any, **_: Any) -> Any:
+    """Takes what is put; what is there already was made of an order as large as they are taken."""
+    return _answer(request, _ORIGINAL if request.method == "GET" else b"")
+
+
+def _original() -> bytes:
+    order = b'{"customer_id":"c","amount":1,"more":[%b1]}' % (b"1.5," * (MAX_BYTES // 4 - 20))
+    assert decode(order).order
+    record = Record(f"{_SHARD}:42", _SHARD, "42", "key", datetime(2026, 11, 22, 18, tzinfo=UTC), order)
+    return pack([line_of(record, json=order, order_id="A")])
+
+
+_ORIGINAL = _original()
+
+
+def _dynamodb(request: Any, **_: Any) -> Any:
     """Orders called taken-N, and the one called same, are there with other content; all else is inserted."""
     body: bytes = request.body
     if request.headers["X-Amz-Target"].endswith(b"BatchGetItem"):
@@ -66,10 +85,14 @@ def _items(body: bytes) -> bytes:
         "OrderAmount": {"N": "1"},
         "OrderDate": {"S": "2026-11-22T18:00:00.000000Z"},
         "EventID": {"S": f"{_SHARD}:42"},
-        "ArchiveKey": {"S": "orders/" + "k" * 150},
         "Fingerprint": {"S": "0" * 32},
     }
-    return json.dumps({"Responses": {table: [key | other for key in request["Keys"]]}}).encode()
+    items = [key | other | _in_an_object_of_its_own(key) for key in request["Keys"]]
+    return json.dumps({"Responses": {table: items}}).encode()
+
+
+def _in_an_object_of_its_own(key: dict[str, Any]) -> dict[str, Any]:
+    return {"ArchiveKey": {"S": f"orders/{key['OrderID']['S']}-{'k' * 150}.ndjson.gz"}}
 
 
 def _services() -> Services:
@@ -77,7 +100,7 @@ def _services() -> Services:
     session.set_credentials("key", "secret")
     session.set_config_variable("region", "eu-west-1")
     s3, dynamodb = session.create_client("s3", config=CONFIG), dynamodb_client(session)
-    s3.meta.events.register("before-send.s3", lambda request, **_: _answer(request, b""))
+    s3.meta.events.register("before-send.s3", _s3)
     dynamodb.meta.events.register("before-send.dynamodb", _dynamodb)
     settings = Settings("Orders", "bucket", "orderstream", memory_mb=MEMORY_MB)
     store = S3Store(s3, settings.bucket)

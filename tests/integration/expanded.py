@@ -27,6 +27,7 @@ EVERYTHING = {
     "HttpApi": "jwt",
     "JwtIssuer": "https://issuer.example",
     "JwtAudience": "shops,partners",
+    "OrderIdsBySender": "prefix",
     "CorsOrigins": "https://shop.example,https://b2b.example",
 }
 

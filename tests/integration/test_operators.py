@@ -121,7 +121,7 @@ def test_what_to_resubmit_must_be_said(orders: Orders) -> None:
 def given_up(order_ids: list[str], *more: bytes) -> list[Record]:
     """Records as if AWS had given them up before they were ever processed."""
     number = uuid.uuid4().int % 10**20
-    orders = [f'{{"order_id": "{one}", "customer_id": "c", "amount": 1}}'.encode() for one in order_ids]
+    orders = [json.dumps({"order_id": one, "customer_id": "c", "amount": 1}).encode() for one in order_ids]
     now = datetime.now(UTC).replace(microsecond=0)
     shard_id = "shardId-000000000077"
     return [
@@ -138,7 +138,7 @@ def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]
 def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accounted_for(
     laptop: Laptop, orders: Orders
 ) -> None:
-    ids = [new_id(), new_id()]
+    ids = [new_id(), f'{new_id()}"\\']
     records = given_up(ids, b"bad")
     key = give_up(laptop.cloud, laptop.stack, records)
     listed = failures_by_place(orders)[key]

@@ -51,6 +51,7 @@ def test_a_name_that_is_like_none_is_refused_with_all_there_are() -> None:
         ("CustomerIndex", "yes", "must be one of true, false"),
         ("DefaultCurrency", "EURO", "must match [A-Z]{3}"),
         ("InfrequentAccessDays", "7", "must be 0, or 30 or more"),
+        ("OrderIdsBySender", "true", "must be one of none, check, prefix"),
         ("JwtIssuer", "http://issuer.example", "must be an https:// address"),
         ("JwtAudience", "shops, partners", "no blanks"),
         ("CorsOrigins", "https://shop.example/page", "must be origins"),
@@ -86,6 +87,7 @@ DEFAULTS = {name: found.default or "" for name, found in KNOWN.items()}
     [
         ({"HttpApi": "jwt"}, "HttpApi=jwt needs JwtIssuer"),
         ({"HttpApi": "jwt", "JwtIssuer": "https://issuer.example"}, "HttpApi=jwt needs JwtAudience"),
+        ({"HttpApi": "none", "OrderIdsBySender": "prefix"}, "OrderIdsBySender needs the HTTP API"),
     ],
 )
 def test_values_that_do_not_go_together_are_refused_by_the_templates_rules(
@@ -99,3 +101,5 @@ def test_values_that_go_together_are_taken() -> None:
     ensure_agreed(DEFAULTS, TEMPLATE)
     token = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops"}
     ensure_agreed(DEFAULTS | token, TEMPLATE)
+    ensure_agreed(DEFAULTS | {"HttpApi": "none"}, TEMPLATE)
+    ensure_agreed(DEFAULTS | token | {"OrderIdsBySender": "check"}, TEMPLATE)

@@ -103,6 +103,9 @@ def test_the_answer_to_a_batch_of_bad_orders_is_bounded() -> None:
     assert len(json.dumps(answers)) < 500 * len(BAD)
     assert all(_codes(answer) == ["missing"] * FIRST_REASONS + ["more_reasons"] for answer in answers)
     assert answers[0]["detail"] == "the order breaks more than 100 rules"
+    # Few of them are told all that one alone is.
+    (few, _) = asyncio.run(accept_all(cast(OrderProducer, None), b"[%b,[]]" % BAD))
+    assert len(few["errors"]) == 101
 
 
 def _codes(answer: dict[str, Any]) -> list[str]:

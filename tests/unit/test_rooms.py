@@ -1,7 +1,9 @@
 """The house rules that no reviewer should have to check: imports, sizes, lock files."""
 
 import ast
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -82,13 +84,44 @@ def test_a_module_says_its_job_and_is_short(module: Path) -> None:
     assert len(text.splitlines()) <= 300
 
 
-@pytest.mark.parametrize("lock", sorted(PROJECT.glob("requirements*.lock")), ids=lambda lock: lock.name)
-def test_a_lock_file_has_hashes_and_names_no_index(lock: Path) -> None:
-    text = lock.read_text()
+# Wherever it lies, but for what is made here: the environments, and what is built.
+LOCKS = sorted(
+    lock.relative_to(PROJECT)
+    for lock in (*PROJECT.glob("*.lock"), *PROJECT.glob("[!.]*/**/*.lock"))
+    if lock.relative_to(PROJECT).parts[0] != "build"
+)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=str)
+def test_a_lock_file_pins_all_by_hash_and_names_no_index(lock: Path) -> None:
+    text = (PROJECT / lock).read_text()
     assert "://" not in text
-    packages = re.findall(r"^[a-z0-9][^\s=]*==", text, re.MULTILINE)
-    assert packages
-    assert len(re.findall(r"^[a-z0-9].*\\\n    --hash=sha256:", text, re.MULTILINE)) == len(packages)
+    # A pin, its marker if it has one, and its hashes on lines of their own.
+    pin = r"[a-z0-9][^\s=;]*==[^\s;]+(?: ; [^\\\n]+)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    assert re.fullmatch(f"(?:{pin})+", text)
+
+
+def test_make_audit_covers_every_lock_file_and_checks_hashes() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "-n", "audit"], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+    )
+    (locks, command) = re.findall(r"for lock in ([^;]*);.*?(\S+/pip-audit [^|]*)", done.stdout, re.DOTALL)[0]
+    assert set(locks.split()) == {*map(str, LOCKS)}
+    assert {"--strict", "--require-hashes", '"$lock"'} <= set(command.split())
+
+
+def test_what_audits_is_itself_pinned_by_hash() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    assert "uvx" not in makefile, "that would fetch a tool by its version alone"
+    made = makefile.partition(".venv/audit/ready: ")[2].partition("\n\n")[0]
+    assert "--require-hashes -r requirements-audit.lock" in made
+    assert re.search(r"^pip-audit==", (PROJECT / "requirements-audit.lock").read_text(), re.MULTILINE)
+
+
+def test_make_lock_writes_every_lock_file() -> None:
+    made = (PROJECT / "Makefile").read_text().partition("\nlock: ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"-o (\S+)", made)) == {*map(str, LOCKS)}
 
 
 def test_the_functions_ship_the_versions_that_were_tested() -> None:
@@ -97,3 +130,5 @@ def test_the_functions_ship_the_versions_that_were_tested() -> None:
 
     for function in ("function", "upkeep", "api"):
         assert pins(f"requirements-{function}.lock") <= pins("requirements.lock"), function
+        # So `make audit` looks at all of it, whichever Python and platform it runs on.
+        assert " ; " not in (PROJECT / f"requirements-{function}.lock").read_text()

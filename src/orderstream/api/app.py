@@ -18,6 +18,7 @@ from orderstream import __version__
 from orderstream.api import problems, schema
 from orderstream.api.accept import MOST_ORDERS, accept, accept_all
 from orderstream.api.problems import ProblemError
+from orderstream.api.sender import ids_of
 from orderstream.client import OrderProducer
 from orderstream.domain.checks import Reason
 from orderstream.domain.order import MAX_BYTES
@@ -111,6 +112,7 @@ _HEALTH: Responses = {
 
 def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:
     refused: Responses = {
+        403: schema.problem("Order ids are kept apart by sender here, and the request has none"),
         413: schema.problem("Too large"),
         415: schema.problem("Not JSON by its content type"),
         422: schema.problem("Not a valid order; every reason with its path"),
@@ -131,8 +133,9 @@ def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:
             str | None, Header(description="The id of the order, where it has none.")
         ] = None,
     ) -> Response:
-        body = await _body(request, MAX_BYTES)
-        found = await accept(shop().producer, body, idempotency_key)
+        here = shop()
+        ids = ids_of(request.scope, here.stack.ids_by_sender)
+        found = await accept(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
         return _json(found, 202, {"Location": found["location"]})
 
     results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
@@ -156,12 +159,13 @@ def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:
         responses={
             202: schema.answer("Kinesis has all of them", answered),
             207: schema.answer("Some were refused: each has its own answer, in the order sent", answered),
-            **{status: refused[status] for status in (413, 415, 422)},
+            **{status: refused[status] for status in (403, 413, 415, 422)},
         },
     )
     async def post_orders(request: Request) -> Response:
-        body = await _body(request, MOST_BYTES)
-        found = await accept_all(shop().producer, body)
+        here = shop()
+        ids = ids_of(request.scope, here.stack.ids_by_sender)
+        found = await accept_all(here.producer, await _body(request, MOST_BYTES), ids)
         accepted = sum(one["status"] == 202 for one in found)
         said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
         return _json(said, 202 if accepted == len(found) else 207)

@@ -77,7 +77,7 @@ def problem_of(error: OrderstreamError, asked: str) -> ProblemError:
     if isinstance(error, NotFoundError):
         return ProblemError(404, error.message)
     if isinstance(error, InputError):
-        return ProblemError(400, error.message)
+        return ProblemError(422, error.message)
     if isinstance(error, CloudError):
         # Not its message, which may name a customer: what AWS said, which does not.
         _log.warning("%s: %s", asked, error.__cause__ or type(error).__name__)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from orderstream.api.app import Shop
+from orderstream.api.sender import BY_SENDER
 from orderstream.client import OrderProducer
-from orderstream.errors import CloudError
+from orderstream.errors import CloudError, InputError
 from orderstream.ops.alarms import alarms_of
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
@@ -27,11 +28,15 @@ def shop_of(cloud: Cloud, stack: Stack) -> Shop:
 
 
 def stack_of(environ: Mapping[str, str]) -> Stack:
-    """The stack that template.yaml's variables name. Raises InputError for what is not set."""
+    """The stack that template.yaml's variables name. Raises InputError for what is not set, or wrong."""
     name, stream, table, bucket = required(
         environ, "STACK_NAME", "STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET"
     )
     index = environ.get("CUSTOMER_INDEX", "none")
+    ids_by_sender = environ.get("ORDER_IDS_BY_SENDER", "none")
+    if ids_by_sender not in BY_SENDER:
+        # Whatever was meant: not that every sender may take any id.
+        raise InputError(f"ORDER_IDS_BY_SENDER must be one of {', '.join(BY_SENDER)}, not {ids_by_sender!r}")
     return Stack(
         name=name,
         stream=stream,
@@ -41,6 +46,7 @@ def stack_of(environ: Mapping[str, str]) -> Stack:
         # They are the operator's: the API neither calls the function nor touches its mapping.
         function="",
         mapping_id="",
+        ids_by_sender=ids_by_sender,
     )
 
 

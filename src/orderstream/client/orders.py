@@ -67,7 +67,9 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
     try:
         if not _is_plain(order.values()):
             _refuse_inexact(order, "")
-        return _ENCODER.encode(order), str(order["order_id"])
+        data, order_id = _ENCODER.encode(order), order["order_id"]
+        # As its JSON has it, which is not what str() makes of an enumeration or a time.
+        return data, order_id if type(order_id) is str else _text(_HEAD.decode(data).order_id)
     except RecursionError:
         raise InputError("the order is nested too deeply, or holds itself") from None
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
@@ -145,7 +147,7 @@ def identified(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tuple[b
             return _with_first(raw, order_id), order_id, head.customer_id
         if head.order_id is None:
             order_id = make_id()
-            return _with_replaced(raw, order_id), order_id, head.customer_id
+            return with_order_id(raw, order_id), order_id, head.customer_id
         return raw, _text(head.order_id), head.customer_id
     except RecursionError:
         raise InputError("the order is nested too deeply") from None
@@ -156,10 +158,15 @@ def identified(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tuple[b
 def _with_first(raw: bytes, order_id: str) -> bytes:
     brace, rest = raw[: raw.index(b"{") + 1], raw[raw.index(b"{") + 1 :]
     comma = b"" if rest.lstrip().startswith(b"}") else b","
-    return b'%b"order_id":"%b"%b%b' % (brace, order_id.encode(), comma, rest)
+    return b'%b"order_id":%b%b%b' % (brace, _ENCODER.encode(order_id), comma, rest)
 
 
-def _with_replaced(raw: bytes, order_id: str) -> bytes:
+def with_order_id(raw: bytes, order_id: str) -> bytes:
+    """The JSON object `raw` with this order_id in place of its own.
+
+    The other values stay byte for byte, but not the space between them. Raises ValueError for what is not
+    a JSON object.
+    """
     fields = _FIELDS.decode(raw)
     fields["order_id"] = msgspec.Raw(_ENCODER.encode(order_id))
     return _ENCODER.encode(fields)

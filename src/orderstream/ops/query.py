@@ -8,10 +8,12 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from botocore.exceptions import ClientError
+
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import has_fingerprint, same_content
 from orderstream.domain.values import utc_text
-from orderstream.errors import CloudError, DamagedError, NotFoundError
+from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.reading import is_of_batch, lines_at
 from orderstream.ops.stack import Stack
@@ -75,12 +77,18 @@ def page_of_orders(
     limit: int,
     begin: Item | None = None,
 ) -> Page:
-    """A page of them, from `begin` on: the `next` of the page before (OrderID and OrderDate)."""
+    """A page of them, from `begin` on: the `next` of the page before (OrderID and OrderDate).
+
+    Raises InputError for an `until` before `since`, and for a `begin` that is none of these orders.
+    """
     if stack.customer_index is None:
         raise CloudError(
             f"the table of stack {stack.name} has no index by customer",
             hint="deploy with the parameter CustomerIndex=true",
         )
+    # DynamoDB calls it an error too, but not one of whoever asks.
+    if since and until and until < since:
+        raise InputError(f"until ({utc_text(until)}) is before since ({utc_text(since)})")
     # OrderDate has a fixed width, so text sorts as time does, and BETWEEN of the earliest and the
     # latest text stands for "no bound".
     first = utc_text(since) if since else "0"
@@ -100,7 +108,12 @@ def page_of_orders(
         key = {"OrderID": begin["OrderID"], "OrderDate": begin["OrderDate"], "CustomerID": customer_id}
         request["ExclusiveStartKey"] = {name: attribute_value(value) for name, value in key.items()}
     with cloud_errors(f"cannot list the orders of customer {customer_id}"):
-        page = cloud.dynamodb.query(**request, Limit=limit)
+        try:
+            page = cloud.dynamodb.query(**request, Limit=limit)
+        except ClientError as error:
+            if begin and error.response["Error"]["Code"] == "ValidationException":
+                raise InputError("the page cannot begin there: that is none of these orders") from error
+            raise
     orders: list[Item] = [plain_value({"M": attributes}) for attributes in page["Items"]]
     more = page.get("LastEvaluatedKey")
     # BETWEEN has its last value in it.

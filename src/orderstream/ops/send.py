@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from orderstream.client import OrderProducer, Receipt
+from orderstream.client.orders import identified
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.ops.inputs import Fault, Line
@@ -53,9 +54,11 @@ def send_lines(
         try:
             if isinstance(line, Fault):
                 raise InputError(line.text)
+            # With its id in it: that may be what makes it too large.
+            data, _, _ = identified(line.raw)
             if check:
-                _refuse_invalid(line.raw)
-            fate = producer.send_json(line.raw)
+                _refuse_invalid(data)
+            fate = producer.send_json(data)
         except InputError as error:
             tally.note(sent=False)
             on_fault(f"{line.place}: {error.message}")

@@ -44,7 +44,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Stack:
-    """The names of a stack's resources; `customer_index` is None where the table has none."""
+    """The names of a stack's resources; `customer_index` is None where the table has none.
+
+    `ids_by_sender` is whether its HTTP API keeps order ids apart by sender: the parameter OrderIdsBySender.
+    """
 
     name: str
     stream: str
@@ -53,6 +56,7 @@ class Stack:
     bucket: str
     function: str
     mapping_id: str
+    ids_by_sender: str = "none"
 
 
 def standing(cloud: Cloud, stack: str) -> Standing | None:
@@ -98,6 +102,7 @@ def resources(name: str, found: Standing) -> Stack:
             bucket=outputs["ArchiveBucket"],
             function=outputs["FunctionName"],
             mapping_id=outputs["EventSourceMapping"],
+            ids_by_sender=found.parameters.get("OrderIdsBySender", "none"),
         )
     except KeyError as missing:
         raise CloudError(

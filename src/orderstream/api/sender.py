@@ -1,0 +1,89 @@
+"""Which order ids a sender may use: the sender as API Gateway authenticated it, and the prefix of its ids."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from orderstream.api.problems import ProblemError
+from orderstream.client.orders import new_order_id
+from orderstream.domain.order import order_id_rule
+from orderstream.domain.values import Refused
+
+# The values of the template's parameter OrderIdsBySender.
+BY_SENDER = ("none", "check", "prefix")
+
+# 128 bits: nobody finds a second sender with the same prefix.
+_DIGITS = 32
+
+
+@dataclass(frozen=True)
+class OrderIds:
+    """The ids that one sender may use: they begin with `prefix`.
+
+    With `adds` it is put before an id that does not begin so; otherwise, such an id is refused.
+    """
+
+    prefix: str = ""
+    adds: bool = False
+
+    def own(self, order_id: str) -> str:
+        """The id of what the sender calls so. Raises Refused for what is no id, or not the sender's."""
+        order_id_rule(order_id)
+        if order_id.startswith(self.prefix):
+            return order_id
+        if not self.adds:
+            message = f"must begin with {self.prefix} as all order ids of this sender do"
+            raise Refused("not_the_senders", message)
+        try:
+            return order_id_rule(self.prefix + order_id)
+        except Refused as refused:
+            message = f"{refused.message} with the prefix {self.prefix} before it"
+            raise Refused(refused.code, message) from None
+
+    def new(self) -> str:
+        """An id for an order that has none."""
+        return self.prefix + new_order_id()
+
+
+ANY = OrderIds()
+
+
+def ids_of(scope: Mapping[str, Any], by_sender: str) -> OrderIds:
+    """The ids that the sender of an ASGI request may use; `by_sender` is one of BY_SENDER.
+
+    Raises ProblemError (403) where ids are by sender, and the sender is not known.
+    """
+    if by_sender == "none":
+        return ANY
+    # Only Mangum sets it, from what Lambda was invoked with: no header of a client comes here.
+    sender = sender_of(scope.get("aws.event", {}))
+    if sender is None:
+        raise ProblemError(
+            403,
+            f"order ids are kept apart by sender (OrderIdsBySender={by_sender}), and this request has no"
+            " sender: send to ApiUrl, with a signature, or with a token that has a sub",
+        )
+    return OrderIds(prefix_of(sender), adds=by_sender == "prefix")
+
+
+def sender_of(event: Mapping[str, Any]) -> str | None:
+    """Who sent the request of which an HTTP API made this event (payload format 2.0); None if nobody knows.
+
+    That is the issuer and the subject of a token, or the unique id of the user or role that signed.
+    """
+    match (event.get("requestContext") or {}).get("authorizer"):
+        case {"jwt": {"claims": {"iss": str(issuer), "sub": str(subject)}}} if issuer and subject:
+            # An issuer is an address, without a blank in it: no two senders are written alike.
+            return f"{issuer} {subject}"
+        case {"iam": {"userId": str(user_id)}}:
+            # Of a role ROLE_ID:SESSION, and whoever takes the role on chooses the session's name.
+            return user_id.partition(":")[0] or None
+    return None
+
+
+def prefix_of(sender: str) -> str:
+    """What the order ids of `sender` begin with: of one length, so that no prefix begins with another."""
+    return hashlib.sha256(sender.encode()).hexdigest()[:_DIGITS] + "-"

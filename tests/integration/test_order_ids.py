@@ -1,0 +1,130 @@
+"""An id with quotes and backslashes in it is the id of its order, by whichever way the order comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from orderstream.api.app import make_app
+from orderstream.api.shop import shop_of
+from orderstream.archive.replay import Selection, replay
+from orderstream.archive.targets import ToStream, ToTable
+from orderstream.client import OrderProducer
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.query import get_order, raw_order
+from orderstream.ops.trace import trace
+from tests.integration.conftest import OrdersHere
+from tests.integration.pipe import Pipe
+from tests.integration.test_replay import drop_table
+from tests.integration.test_verify import LATER, items, verified
+
+# What was spliced into the JSON would have been another customer's order, or none.
+TAIL = '","customer_id":"victim","amount":"0.01","note":"\\'
+
+
+def order(way: str) -> dict[str, Any]:
+    return {"order_id": f"{way}{TAIL}", "customer_id": "c", "amount": "19.90"}
+
+
+def without_id(way: str) -> dict[str, Any]:
+    return {name: value for name, value in order(way).items() if name != "order_id"}
+
+
+def over_http(pipe: Pipe) -> dict[str, bytes]:
+    """Orders sent to the API; the bytes of each by its way."""
+    bodies = {way: json.dumps(order(way)).encode() for way in ("body", "batch")}
+
+    async def send() -> None:
+        shop = shop_of(pipe.cloud, pipe.stack)
+        app = httpx.ASGITransport(make_app(lambda: shop))
+        kind = {"content-type": "application/json"}
+        with shop.producer:
+            async with httpx.AsyncClient(transport=app, base_url="http://api", headers=kind) as client:
+                key = {"Idempotency-Key": order("header")["order_id"]}
+                answers = [
+                    await client.post("/orders", json=without_id("header"), headers=key),
+                    await client.post("/orders", content=bodies["body"]),
+                    await client.post("/orders/batch", content=b"[%b]" % bodies["batch"]),
+                ]
+        assert [answer.status_code for answer in answers] == [202, 202, 202]
+        assert answers[0].json()["order_id"] == key["Idempotency-Key"]
+
+    asyncio.run(send())
+    return bodies
+
+
+def in_python(pipe: Pipe) -> dict[str, bytes]:
+    bodies = {way: json.dumps(order(way)).encode() for way in ("send_json", "send_bytes")}
+    with OrderProducer(pipe.stack.stream, pipe.cloud.kinesis_once) as producer:
+        producer.send(order("send"))
+        producer.send_json(bodies["send_json"])
+        producer.send_bytes(bodies["send_bytes"], partition_key="k")
+    return bodies
+
+
+def on_the_command_line(pipe: Pipe, folder: Path) -> dict[str, bytes]:
+    orders = OrdersHere(pipe.environment())
+    bodies = {way: json.dumps(order(way)).encode() for way in ("json", "ndjson", "array")}
+    orders("send", bodies["json"].decode())
+    orders("send", "-", given=bodies["ndjson"] + b"\n")
+    orders("send", "-", given=b"[%b]" % bodies["array"])
+    file = folder / "orders.csv"
+    quoted = order("csv")["order_id"].replace('"', '""')
+    file.write_text(f'order_id,customer_id,amount\n"{quoted}",c,19.90\n')
+    orders("send", str(file))
+    return bodies
+
+
+def resubmitted(pipe: Pipe, folder: Path) -> dict[str, bytes]:
+    """Bad records, mended in three ways."""
+    orders = OrdersHere(pipe.environment())
+    mended = json.dumps(order("set")).encode()
+    events = pipe.put(mended.replace(b'"19.90"', b"-1"), b"no order", b"none either")
+    assert pipe.process().invalid == 3
+    orders("quarantine", "resubmit", events[0], "--set", "amount=19.90")
+    file = folder / "order.json"
+    file.write_text(json.dumps(order("edit")))
+    orders("quarantine", "resubmit", events[1], "--edit", str(file))
+    file.write_text(json.dumps(without_id("edit and set")))
+    new_id = json.dumps(order("edit and set")["order_id"])
+    orders("quarantine", "resubmit", events[2], "--edit", str(file), "--set", f"order_id={new_id}")
+    return {"edit": json.dumps(order("edit")).encode()}
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_by_every_way_in_it_is_one_order_under_that_id_with_what_was_sent(
+    cloud: Cloud, tmp_path: Path, layout: str
+) -> None:
+    pipe = Pipe(cloud, layout=layout)
+    pipe.make_function()
+    pipe.deploy()
+    sent = resubmitted(pipe, tmp_path)
+    sent |= over_http(pipe) | in_python(pipe) | on_the_command_line(pipe, tmp_path)
+    ways = {*sent, "header", "send", "csv", "set", "edit and set"}
+    pipe.process()
+    before = items(pipe)
+    assert before.keys() == {order(way)["order_id"] for way in ways}
+    for way in ways:
+        item = get_order(cloud, pipe.stack, order(way)["order_id"])
+        assert (item["CustomerID"], str(item["OrderAmount"])) == ("c", "19.9")
+        body = raw_order(cloud, pipe.stack, item["OrderID"])
+        assert json.loads(body, parse_float=str) == order(way)
+        assert body == sent.get(way, body)
+    assert verified(pipe, later=LATER).discrepancies == ()
+    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
+    story = trace(cloud, pipe.stack, order("header")["order_id"])
+    assert {"archived", "stored"} <= {step.what for step in story.steps}
+
+    drop_table(pipe)
+    replay(cloud, pipe.stack, Selection(), ToTable(cloud, pipe.stack))
+    assert items(pipe) == before
+    drop_table(pipe)
+    done = replay(cloud, pipe.stack, Selection(), ToStream(cloud, pipe.stack))
+    assert done.failed == 0
+    pipe.process(pipe.records()[-done.sent :])
+    assert items(pipe).keys() == before.keys()

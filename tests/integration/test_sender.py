@@ -1,0 +1,66 @@
+"""Order ids by sender on the deployed API: the senders are those that API Gateway authenticated."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from orderstream.api.sender import prefix_of
+from orderstream.ops import stream
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Stack
+from tests.integration.deployed import deploy
+from tests.integration.test_http_api import Caller, token
+
+ORDER = b'{"order_id": "A-1001", "customer_id": "c", "amount": 19.90}'
+
+
+def ids_on(cloud: Cloud, stack: Stack) -> list[str]:
+    return [json.loads(record.data)["order_id"] for record in stream.records(cloud, stack)]
+
+
+def test_two_tokens_with_one_id_send_two_orders(cloud: Cloud) -> None:
+    cognito: Any = cloud._client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
+    scope = [{"ScopeName": "write", "ScopeDescription": "send"}]
+    cognito.create_resource_server(UserPoolId=pool, Identifier="orders", Name="orders", Scopes=scope)
+    (one, first), (other, second) = (token(cloud, pool, "orders/write") for _ in range(2))
+    issuer = f"https://cognito-idp.eu-west-1.amazonaws.com/{pool}"
+    stack = deploy(
+        cloud,
+        HttpApi="jwt",
+        JwtIssuer=issuer,
+        JwtAudience=f"{one},{other}",
+        OrderIdsBySender="prefix",
+    )
+    assert stack.ids_by_sender == "prefix"
+    call = Caller(cloud)
+    for bearer in (first, second, first):
+        answer = call("POST", "/orders", ORDER, {"authorization": f"Bearer {bearer}"})
+        assert answer.status_code == 202, answer.text
+    # A client that Cognito gave its token is itself the subject.
+    mine, others = (prefix_of(f"{issuer} {client}") + "A-1001" for client in (one, other))
+    assert ids_on(cloud, stack) == [mine, others, mine]
+
+
+def test_the_id_of_another_user_or_role_is_refused(cloud: Cloud) -> None:
+    iam: Any = cloud._client("iam")
+    sts: Any = cloud._client("sts")
+    user = iam.create_user(UserName="shop")["User"]
+    made = iam.create_access_key(UserName="shop")["AccessKey"]
+    role = iam.create_role(RoleName="shops", AssumeRolePolicyDocument="{}")["Role"]
+    stack = deploy(cloud, OrderIdsBySender="check")
+
+    def session(name: str) -> Caller:
+        found = sts.assume_role(RoleArn=role["Arn"], RoleSessionName=name)["Credentials"]
+        return Caller(cloud, (found["AccessKeyId"], found["SecretAccessKey"]))
+
+    by_user = Caller(cloud, (made["AccessKeyId"], made["SecretAccessKey"]))
+    own = ORDER.replace(b"A-", prefix_of(user["UserId"]).encode())
+    theirs = ORDER.replace(b"A-", prefix_of(role["RoleId"]).encode())
+    assert by_user("POST", "/orders", ORDER).json()["errors"][0]["code"] == "not_the_senders"
+    assert [by_user("POST", "/orders", order).status_code for order in (own, theirs)] == [202, 422]
+    # Whoever takes the role on chooses the session's name, and is the same sender.
+    for name in ("one", user["UserId"]):
+        assert [session(name)("POST", "/orders", order).status_code for order in (own, theirs)] == [422, 202]
+    assert ids_on(cloud, stack) == [json.loads(order)["order_id"] for order in (own, theirs, theirs)]

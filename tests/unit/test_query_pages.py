@@ -1,0 +1,81 @@
+"""A page of a customer's orders: to ask for one that there cannot be is no failure of the table."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from orderstream.api.app import Shop, make_app
+from orderstream.errors import CloudError, InputError
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.query import page_of_orders
+from orderstream.ops.stack import Stack
+from tests.fakes import client_error
+
+STACK = Stack("test", "S", "Orders", "ByCustomer", "B", "F", "mapping")
+BEGIN = {"OrderID": "A-1", "OrderDate": "2026-11-22T00:00:00.000000Z"}
+
+
+class Refusing:
+    """DynamoDB, which refuses every query, as it does one that begins where none of its orders is."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self.asked: list[dict[str, Any]] = []
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        self.asked.append(request)
+        raise client_error(self._code, message="The provided starting key is outside query boundaries")
+
+
+def cloud_of(table: Refusing) -> Cloud:
+    return cast(Cloud, SimpleNamespace(dynamodb=table))
+
+
+def answer(table: Refusing, **parameters: str) -> httpx.Response:
+    shop = Shop(None, cloud_of(table), STACK, list)  # type: ignore[arg-type]
+    app = httpx.ASGITransport(make_app(lambda: shop))
+
+    async def ask() -> httpx.Response:
+        async with httpx.AsyncClient(transport=app, base_url="http://api") as client:
+            return await client.get("/customers/c/orders", params=parameters)
+
+    return asyncio.run(ask())
+
+
+def test_a_page_that_begins_at_none_of_these_orders_is_refused() -> None:
+    with pytest.raises(InputError, match="none of these orders"):
+        page_of_orders(cloud_of(Refusing("ValidationException")), STACK, "c", limit=1, begin=BEGIN)
+
+
+def test_another_error_is_the_tables() -> None:
+    with pytest.raises(CloudError, match="ValidationException"):
+        page_of_orders(cloud_of(Refusing("ValidationException")), STACK, "c", limit=1)
+    with pytest.raises(CloudError, match="ThrottlingException"):
+        page_of_orders(cloud_of(Refusing("ThrottlingException")), STACK, "c", limit=1, begin=BEGIN)
+
+
+def test_a_span_that_ends_before_it_begins_is_refused_unasked() -> None:
+    table = Refusing("ValidationException")
+    later, earlier = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
+    with pytest.raises(InputError, match="is before since"):
+        page_of_orders(cloud_of(table), STACK, "c", since=later, until=earlier, limit=1)
+    assert table.asked == []
+
+
+def test_the_api_calls_both_the_callers_error_and_not_one_to_come_again_for() -> None:
+    table = Refusing("ValidationException")
+    forged = base64.urlsafe_b64encode(json.dumps(["", "x"]).encode()).decode().rstrip("=")
+    for parameters in ({"cursor": forged}, {"since": "2026-11-23", "until": "2026-11-22"}):
+        found = answer(table, **parameters)
+        assert (found.status_code, found.headers["content-type"]) == (422, "application/problem+json")
+        assert "retry-after" not in found.headers
+    (asked,) = table.asked
+    assert asked["ExclusiveStartKey"]["CustomerID"] == {"S": "c"}, "that of the path, whatever a cursor says"

@@ -103,7 +103,7 @@ def measure(size: int, batches: int = 10) -> Bytes:
         key = batch_key("orders", hour_of(first.arrived_at), first.shard_id, numbers, list(ids))
         for record, what in pairs:
             assert what.order
-            item = item_of(record, what.order, ids[record.event_id], key, what.fingerprint, "EUR")
+            item = item_of(record, what.order, what, ids[record.event_id], key, "EUR")
             items += sum(len(name) + _stored(value) for name, value in item.items())
         sent += sum(len(record.data) for record in records)
         plain += sum(map(len, lines))

@@ -121,13 +121,6 @@ class ArchiveByRange(BatchArchive):
         return {event: Archived(without_digest(place.key)) for event, place in places.items()}
 
 
-class ForgetfulArchive(BatchArchive):
-    """Does not look at the bytes of what is stored."""
-
-    def originals(self, items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
-        return {}
-
-
 class RenamingStore(FakeStore):
     def __init__(self, store: FakeStore) -> None:
         super().__init__()
@@ -220,7 +213,6 @@ BROKEN: dict[str, tuple[str, Pipeline, str]] = {
     "an order gets a new id at each attempt": ("batch", with_table(RenamingTable), "G2"),
     "the archive is written last": ("batch", with_the_archive_last(), "G4"),
     "the archive is written over": ("order", with_a_replaced_archive(), "G[34]"),
-    "the bytes of what is there are not looked at": ("batch", with_archive(ForgetfulArchive), "G3"),
     "errors of the quarantine are swallowed": ("batch", with_quarantine(CarefreeQuarantine), "G1"),
     "the quarantine gives no reasons": ("batch", with_quarantine(ReasonlessQuarantine), "G5"),
     "nothing is reported undone": ("batch", Pipeline(handle=that_reports_nothing), "G1"),

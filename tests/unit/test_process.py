@@ -81,8 +81,9 @@ def test_an_order_becomes_an_item_with_the_names_that_users_rely_on() -> None:
     report = pipeline.run(record(7, data))
     assert (report.received, report.stored, report.undone, report.latencies) == (1, 1, [], [2000])
     item = pipeline.dynamo.items["A"]
-    fingerprint = item.pop("Fingerprint")
+    fingerprint, normalized = item.pop("Fingerprint"), item.pop("NormalizedFingerprint")
     assert len(fingerprint["S"]) == 32
+    assert len(normalized["S"]) == 8 + 1 + 32
     assert item == {
         "OrderID": {"S": "A"},
         "CustomerID": {"S": "12345"},

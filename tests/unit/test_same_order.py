@@ -13,6 +13,10 @@ RESPELT = '{"order_id": "A", "customer_id": "c", "amount": 19.9, "order_date": "
 OTHER = FIRST.replace("19.90", "19.91")
 
 
+def read_by_another_model(pipeline: Pipeline) -> None:
+    pipeline.dynamo.items["A"]["NormalizedFingerprint"] = {"S": "other:model"}
+
+
 def outcomes(report: Report) -> tuple[int, int, int, list[str]]:
     return report.stored, report.duplicates, report.conflicts, report.undone
 
@@ -50,19 +54,29 @@ def test_g12_a_retry_of_an_order_that_an_earlier_version_stored_is_a_duplicate(
     pipeline = Pipeline()
     pipeline.run(record(1, named))
     pipeline.dynamo.items["A"]["Fingerprint"] = {"S": stored}
+    del pipeline.dynamo.items["A"]["NormalizedFingerprint"]
     assert outcomes(pipeline.run(record(2, named))) == (0, 1, 0, [])
 
 
-def test_g12_a_fingerprint_that_nothing_explains_is_judged_by_the_bytes_in_the_archive() -> None:
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_g12_an_order_that_another_model_read_is_judged_by_its_bytes_in_the_archive(layout: str) -> None:
+    pipeline = Pipeline(layout)
+    pipeline.run(record(1, FIRST))
+    read_by_another_model(pipeline)
+    assert outcomes(pipeline.run(record(2, FIRST), record(3, RESPELT), record(4, OTHER))) == (0, 2, 1, [])
+
+
+def test_an_order_that_the_same_model_read_is_judged_without_its_bytes() -> None:
     pipeline = Pipeline()
     pipeline.run(record(1, FIRST))
-    pipeline.dynamo.items["A"]["Fingerprint"] = {"S": "of a model that is unknown here"}
+    pipeline.store.objects.clear()
     assert outcomes(pipeline.run(record(2, FIRST), record(3, RESPELT), record(4, OTHER))) == (0, 2, 1, [])
 
 
 def test_an_order_is_a_conflict_when_the_bytes_of_the_item_are_gone() -> None:
     pipeline = Pipeline()
     pipeline.run(record(1, FIRST))
+    read_by_another_model(pipeline)
     del pipeline.store.objects[pipeline.attribute("A", "ArchiveKey")]
     assert outcomes(pipeline.run(record(2, RESPELT), record(3, FIRST))) == (0, 1, 1, [])
 
@@ -70,6 +84,7 @@ def test_an_order_is_a_conflict_when_the_bytes_of_the_item_are_gone() -> None:
 def test_an_order_is_a_conflict_when_the_object_of_the_item_is_damaged() -> None:
     pipeline = Pipeline()
     pipeline.run(record(1, FIRST))
+    read_by_another_model(pipeline)
     pipeline.store.objects[pipeline.attribute("A", "ArchiveKey")] = b"no gzip"
     assert outcomes(pipeline.run(record(2, RESPELT))) == (0, 0, 1, [])
 
@@ -81,6 +96,7 @@ def test_a_record_that_cannot_be_judged_now_comes_again() -> None:
 
     pipeline = Pipeline()
     pipeline.run(record(1, FIRST))
+    read_by_another_model(pipeline)
     readable, pipeline.store = pipeline.store, Unreadable()
     report = pipeline.run(record(2, OTHER), record(3, FIRST), record(4, FIRST.replace('"A"', '"B"')))
     assert outcomes(report) == (1, 1, 0, ["2"])
@@ -92,6 +108,7 @@ def test_a_record_that_cannot_be_judged_now_comes_again() -> None:
 def test_nothing_is_read_back_when_the_time_is_over() -> None:
     pipeline = Pipeline()
     pipeline.run(record(1, FIRST))
+    read_by_another_model(pipeline)
     pipeline.seconds_left = 0
     report = pipeline.run(record(2, OTHER))
     assert outcomes(report) == (0, 0, 0, ["2"])

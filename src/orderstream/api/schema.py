@@ -108,6 +108,7 @@ STORED: dict[str, Any] = {
         "ReceivedAt": {"type": "string", "format": "date-time"},
         "ArchiveKey": {"type": "string"},
         "Fingerprint": {"type": "string"},
+        "NormalizedFingerprint": {"type": "string"},
     },
     "example": {
         "OrderID": "A-1001",

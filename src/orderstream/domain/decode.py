@@ -12,7 +12,10 @@ from orderstream.domain.aggregate import AGGREGATE_MAGIC, NESTED, why_not
 from orderstream.domain.checks import Checks, Reason
 from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
 from orderstream.domain.identity import fingerprint
+from orderstream.domain.normalization import model_version, normalized
 from orderstream.domain.values import Refused, kind
+
+_MODEL = model_version(model.Order)
 
 # Deeper than any order. The parser's own limit is that of the stack, which lies elsewhere in every program:
 # with it, one would take an order that another refuses.
@@ -30,7 +33,8 @@ class Decoded(msgspec.Struct, frozen=True):
 
     `claimed_id` is the order_id as sent, if it is a valid one, also of a refused order; `json` is the
     JSON text, uncompressed, if the bytes hold any; `fingerprint` is that of the content (empty where that
-    is no JSON object).
+    is no JSON object). `normalized` is the fingerprint of what the model reads in an order, behind the
+    version of the model and a colon; it is one for all spellings of a value. It is empty when refused.
     """
 
     order: model.Order | None
@@ -38,6 +42,7 @@ class Decoded(msgspec.Struct, frozen=True):
     claimed_id: str | None
     fingerprint: str
     json: bytes | None
+    normalized: str = ""
 
 
 def decode(data: bytes) -> Decoded:
@@ -73,7 +78,9 @@ def decode(data: bytes) -> Decoded:
     content = fingerprint(document)
     if found is None:
         return Decoded(None, tuple(check.reasons), _claimed_id(document), content, data)
-    return Decoded(found, (), found.order_id, content, data)
+    read = normalized(found, document)
+    reading = content if read is document else fingerprint(read)
+    return Decoded(found, (), found.order_id, content, data, f"{_MODEL}:{reading}")
 
 
 def _depth(document: Any) -> int:

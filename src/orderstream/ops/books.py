@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from orderstream.domain.decode import decode
-from orderstream.domain.equality import earlier_fingerprints, reading_fingerprint
+from orderstream.domain.equality import earlier_fingerprints
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import utc_text
 from orderstream.ops.books_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
@@ -97,17 +97,18 @@ class Books:
         )
 
     def enter_items(self, items: Iterable[dict[str, str]]) -> None:
-        """Enter items: OrderID, EventID, ArchiveKey, Fingerprint, ReceivedAt, as text."""
+        """Enter items: OrderID, EventID, ArchiveKey, ReceivedAt and the fingerprints, as text."""
         for item in items:
             key = item.get("ArchiveKey", "")
             self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
             self._file.execute(
-                "INSERT OR REPLACE INTO item VALUES (?, ?, (SELECT id FROM object WHERE key = ?), ?, ?)",
+                "INSERT OR REPLACE INTO item VALUES (?, ?, (SELECT id FROM object WHERE key = ?), ?, ?, ?)",
                 (
                     item["OrderID"],
                     item.get("EventID", ""),
                     key,
                     _binary(item.get("Fingerprint", "")),
+                    _binary(_reading(item.get("NormalizedFingerprint", ""))),
                     item.get("ReceivedAt", ""),
                 ),
             )
@@ -254,9 +255,13 @@ def _content(event_id: str, data: bytes) -> _Content:
     what = decode(data)
     content = hashlib.blake2b(data, digest_size=8).digest()
     order_id = order_id_of(what.order, event_id) if what.order else None
-    reading = reading_fingerprint(what) or what.fingerprint
+    reading = _reading(what.normalized) or what.fingerprint
     known = dict.fromkeys((what.fingerprint, reading, *earlier_fingerprints(what)))
     return order_id, b"".join(map(bytes.fromhex, known)) or None, _binary(reading), content
+
+
+def _reading(normalized: str) -> str:
+    return normalized.rpartition(":")[2]
 
 
 def _binary(fingerprint: str) -> bytes | None:

@@ -1,8 +1,8 @@
 """The tables of the books, and the queries that say what became of a record."""
 
 # Fingerprints are in binary, times are text of one width. An object named by an item alone has no etag.
-# `fingerprints` has all that a record is known by, one behind the other; `reading` is the one that all
-# spellings of an order have.
+# `fingerprints` has all that a record is known by, one behind the other; `reading` is that of what the model
+# reads.
 SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -19,7 +19,7 @@ CREATE TABLE streamed (
     event TEXT PRIMARY KEY, order_id TEXT, fingerprints BLOB, reading BLOB, content BLOB, arrived TEXT
 ) WITHOUT ROWID;
 CREATE TABLE item (
-    order_id TEXT PRIMARY KEY, event TEXT, object INTEGER, fingerprint BLOB, arrived TEXT
+    order_id TEXT PRIMARY KEY, event TEXT, object INTEGER, fingerprint BLOB, reading BLOB, arrived TEXT
 ) WITHOUT ROWID;
 CREATE TABLE original (order_id TEXT PRIMARY KEY, reading BLOB) WITHOUT ROWID;
 CREATE TABLE quarantined (event TEXT PRIMARY KEY, conflict INTEGER, arrived TEXT) WITHOUT ROWID;
@@ -38,7 +38,8 @@ CREATE VIEW record AS
     AND NOT EXISTS (SELECT 1 FROM streamed WHERE streamed.event = quarantined.event);
 CREATE VIEW fate AS
     SELECT record.event, record.order_id, record.arrived, record.object, CASE
-        WHEN instr(record.fingerprints, item.fingerprint) OR record.reading = original.reading OR EXISTS (
+        WHEN instr(record.fingerprints, item.fingerprint) OR instr(record.fingerprints, item.reading)
+            OR record.reading = original.reading OR EXISTS (
             SELECT 1 FROM archived AS own WHERE own.event = item.event AND own.object = item.object
             AND own.reading = record.reading
         ) THEN iif(item.event = record.event, 'stored', 'duplicate')

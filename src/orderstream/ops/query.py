@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import ClientError
 
 from orderstream.domain.decode import decode
-from orderstream.domain.equality import has_fingerprint, same_content
+from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.values import utc_text
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.ops.cloud import Cloud, cloud_errors
@@ -156,7 +156,7 @@ def _originals_in(cloud: Cloud, stack: Stack, key: str, items: Sequence[Item]) -
         item = of_event.get(line.event_id)
         # An object of one order holds the first record of it, whichever event the item came from.
         if item is None and not is_of_batch(key):
-            item = items[0] if has_fingerprint(decode(raw_of(line)), items[0]["Fingerprint"]) else None
+            item = items[0] if is_item(decode(raw_of(line)), items[0]) else None
         if item is not None:
             found.setdefault(item["OrderID"], raw_of(line))
     return found
@@ -165,7 +165,8 @@ def _originals_in(cloud: Cloud, stack: Stack, key: str, items: Sequence[Item]) -
 def is_order(cloud: Cloud, stack: Stack, item: Item, data: bytes) -> bool:
     """Whether `data` is the order of which `item` is there, in any spelling, as the function decides it."""
     what = decode(data)
-    if has_fingerprint(what, item.get("Fingerprint")):
-        return True
+    is_same = is_item(what, item)
+    if is_same is not None:
+        return is_same
     original = originals(cloud, stack, [item]).get(item["OrderID"])
     return original is not None and same_content(what, decode(original))

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from orderstream.domain.decode import Decoded, decode
-from orderstream.domain.equality import has_fingerprint, same_content
+from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import DamagedError, NotFoundError
@@ -260,9 +260,10 @@ def _fate(
 
 def _is_same(what: Decoded, item: Item, stored: _Event | None) -> bool:
     """Whether it is the order that is stored, in whatever spelling."""
-    return has_fingerprint(what, item.get("Fingerprint")) or bool(
-        stored and stored.what and same_content(what, stored.what)
-    )
+    is_same = is_item(what, item)
+    if is_same is not None:
+        return is_same
+    return bool(stored and stored.what and same_content(what, stored.what))
 
 
 def _resubmitted(note: Note) -> Step:

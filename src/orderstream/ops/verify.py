@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 # A record this young may be in the function's hands.
 GRACE = timedelta(minutes=5)
-_ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
+_ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerprint", "ReceivedAt")
 # Before and after every time as `utc_text` writes it.
 _EARLIEST, _LATEST = "", "~"
 

@@ -11,7 +11,7 @@ import msgspec
 
 from orderstream.domain.checks import Reason
 from orderstream.domain.decode import Decoded, decode
-from orderstream.domain.equality import content_fingerprints, has_fingerprint
+from orderstream.domain.equality import content_fingerprints, is_item
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.order import Order, attributes
 from orderstream.domain.values import TEST_CURRENCY, exact_sum, utc_text
@@ -99,14 +99,10 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 class _Contested(msgspec.Struct, frozen=True):
-    """A record whose order_id has an item with another fingerprint.
-
-    `original` is what the item was made of, if that came in this batch.
-    """
+    """A record whose order_id has an item that another model read, with other fingerprints."""
 
     candidate: _Candidate
     stored: dict[str, Any]
-    original: Decoded | None
 
 
 def process(
@@ -144,7 +140,7 @@ def process(
             bad.append(_conflict(record, what, order_id, {"ArchiveKey": place.key}))
             report.conflicts += 1
             continue
-        item = item_of(record, what.order, order_id, place.key, what.fingerprint, currency)
+        item = item_of(record, what.order, what, order_id, place.key, currency)
         rivals.setdefault(order_id, []).append(_Candidate(record, what, item))
 
     contested: list[_Contested] = []
@@ -211,38 +207,40 @@ def _insert_first_of_each(
             stored = outcome.stored
             others = [first, *others]
         for candidate in others:
-            if has_fingerprint(candidate.what, stored.get("Fingerprint")):
+            is_same = is_item(candidate.what, stored)
+            if is_same:
                 report.duplicates += 1
+            elif is_same is False:
+                bad.append(_conflict(candidate.record, candidate.what, order_id, stored))
+                report.conflicts += 1
             else:
-                contested.append(_Contested(candidate, stored, first.what if stored is first.item else None))
+                contested.append(_Contested(candidate, stored))
     return left
 
 
 def _settle(
     contested: list[_Contested], archive: Archive, bad: list[Bad], report: Report, invocation: Invocation
 ) -> None:
-    """Decide by the bytes where fingerprints differ: the same order in another spelling is a duplicate.
+    """Decide by the bytes where fingerprints cannot: the same order in another spelling is a duplicate.
 
-    Where the item's bytes are no longer to be had, the record is a conflict, which shows both.
+    Where the item's bytes can no longer be read, the record is a conflict, which shows both.
     """
     of_item: dict[str, list[_Contested]] = {}
     for one in sorted(contested, key=lambda one: int(one.candidate.record.sequence_number)):
         of_item.setdefault(one.candidate.item["OrderID"], []).append(one)
     while of_item:
         here = [one for order_id in list(of_item)[:_ORIGINALS_AT_ONCE] for one in of_item.pop(order_id)]
-        unread = {one.stored["OrderID"]: one.stored for one in here if one.original is None}
+        items = {one.stored["OrderID"]: one.stored for one in here}
         try:
-            if unread and invocation.seconds_left() <= 0:
+            if invocation.seconds_left() <= 0:
                 raise CloudError("out of time")
-            originals = archive.originals(list(unread.values())) if unread else {}
+            originals = archive.originals(list(items.values()))
         except CloudError as error:
             left = [*here, *(one for rest in of_item.values() for one in rest)]
             report.undone += [one.candidate.record.sequence_number for one in left]
             report.problems.append(error.message)
             return
-        decoded = {one.candidate.item["OrderID"]: one.original for one in here if one.original}
-        decoded |= {order_id: decode(data) for order_id, data in originals.items()}
-        said = {order_id: content_fingerprints(original) for order_id, original in decoded.items()}
+        said = {order_id: content_fingerprints(decode(data)) for order_id, data in originals.items()}
         for one in here:
             candidate, order_id = one.candidate, one.candidate.item["OrderID"]
             if not content_fingerprints(candidate.what).isdisjoint(said.get(order_id, ())):
@@ -253,9 +251,9 @@ def _settle(
 
 
 def item_of(
-    record: Record, order: Order, order_id: str, key: str, fingerprint: str, currency: str
+    record: Record, order: Order, what: Decoded, order_id: str, key: str, currency: str
 ) -> dict[str, Any]:
-    """The order as the attributes of its item; `key` names the object that has its bytes."""
+    """The order in `what` as the attributes of its item; `key` names the object that has its bytes."""
     item = attributes(
         order,
         order_id=order_id,
@@ -266,7 +264,8 @@ def item_of(
     item["EventID"] = record.event_id
     item["ReceivedAt"] = utc_text(record.arrived_at)
     item["ArchiveKey"] = key
-    item["Fingerprint"] = fingerprint
+    item["Fingerprint"] = what.fingerprint
+    item["NormalizedFingerprint"] = what.normalized
     return item
 
 

@@ -35,6 +35,7 @@ _COMPARED = (
     "ReceivedAt",
     "ArchiveKey",
     "Fingerprint",
+    "NormalizedFingerprint",
 )
 
 

@@ -72,3 +72,12 @@ def test_a_missing_variable_is_named(name: str) -> None:
     assert settings(VARIABLES) == ("OrderStream", "Orders", "orderstream", 30)
     with pytest.raises(InputError, match=name):
         settings({other: value for other, value in VARIABLES.items() if other != name})
+
+
+def test_whatever_its_name_has_in_it_is_in_its_id_and_nowhere_else() -> None:
+    pipeline = Pipeline(after=0)
+    flight = fly('"\\', pipeline.send, pipeline.is_there, patience=30, clock=lambda: 0.0)
+    order = decode(pipeline.sent[flight.order_id]).order
+    assert order and order.order_id == flight.order_id == 'canary-"\\'
+    logged = json.loads(line(flight, stack="s", request_id='"', now=datetime(2026, 11, 22, tzinfo=UTC)))
+    assert (logged["order_id"], logged["request_id"]) == (flight.order_id, '"')

@@ -47,8 +47,9 @@ test: lint types .venv/ready .venv/checkov/ready ## every test, lint and type ch
 chaos: .venv/ready ## faults in every call and killed processes while orders flow; one table of what came of it
 	@$(BIN)/python -m tests.chaos
 
-fuzz: .venv/ready ## a million generated records through decode and validate
+fuzz: .venv/ready ## a million generated records through decode and validate; the most memory that a batch can take
 	@$(BIN)/python -m tests.fuzz --records 1000000
+	@$(BIN)/python -m tests.fuzz.memory
 
 bench: .venv/ready ## the function beside its peers, the producer, the laptop cloud; writes docs/performance.*
 	@$(BIN)/python -m bench

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from orderstream.client import OrderProducer
 from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
-from orderstream.local.laptop import Laptop
+from orderstream.local.laptop import Laptop, laptop_environment
 from orderstream.local.ministack import free_port
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.metrics import MINUTE
@@ -37,7 +37,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def url(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with browsers.dashboard(laptop.endpoint_url, tmp_path_factory.mktemp("dashboard")) as url:
+    with browsers.dashboard(laptop.environment, tmp_path_factory.mktemp("dashboard")) as url:
         yield url
 
 
@@ -244,9 +244,10 @@ def test_orders_up_serves_page_and_docs_at_once_and_ends_cleanly_while_they_are_
 
 
 def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: Cloud, tmp_path: Path) -> None:
-    assert cloud.endpoint_url and cloud.access_key
+    assert cloud.endpoint_url and cloud.access_key and cloud.session_token
+    elsewhere = laptop_environment(cloud.endpoint_url, cloud.session_token)
     with (
-        browsers.dashboard(cloud.endpoint_url, tmp_path, account=cloud.access_key) as url,
+        browsers.dashboard(elsewhere | {"AWS_ACCESS_KEY_ID": cloud.access_key}, tmp_path) as url,
         browsers.opened(browser, url) as (page, _),
     ):
         expect(page.get_by_text("there is no stack orderstream here")).to_be_visible()
@@ -257,7 +258,7 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
     browser: Browser, laptop: Laptop, tmp_path: Path
 ) -> None:
     # The laptop cloud by an address that is not known for one.
-    aws = laptop.endpoint_url.replace("127.0.0.1", "0.0.0.0")
+    aws = laptop.environment | {"AWS_ENDPOINT_URL": laptop.endpoint_url.replace("127.0.0.1", "127.1")}
     order_id = new_id()
     with browsers.dashboard(aws, tmp_path) as url:
         address, _, token = url.partition("?token=")
@@ -268,7 +269,7 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
             assert httpx.get(refused).status_code == 403
         for nothing in (f"{address}anything", f"{address}_nicegui/anything"):
             assert "Quarantine" not in httpx.get(nothing).text
-        assert httpx.get(url, headers={"Host": "shop.example"}).status_code == 400
+        assert httpx.get(url, headers={"Host": "shop.example"}).status_code == 403
         with browsers.opened(browser, url) as (page, _):
             expect(page.get_by_text("To look costs $")).to_be_visible()
             tab(page, "Send")
@@ -285,13 +286,13 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
 def test_it_heals_when_its_own_server_comes_back(browser: Browser, laptop: Laptop, tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as looking:
-        with browsers.dashboard(laptop.endpoint_url, tmp_path, port) as url:
+        with browsers.dashboard(laptop.environment, tmp_path, port) as url:
             page, errors = looking.enter_context(browsers.opened(browser, url))
             expect(page.get_by_text("are quiet")).to_be_visible()
             errors.expected += browsers.LOST
         lost = page.get_by_text("Connection lost")
         expect(lost).to_be_visible()
-        looking.enter_context(browsers.dashboard(laptop.endpoint_url, tmp_path, port))
+        looking.enter_context(browsers.dashboard(laptop.environment, tmp_path, port))
         expect(lost).to_be_hidden()
         expect(page.get_by_text("are quiet")).to_be_visible()
 
@@ -308,7 +309,7 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
 
     with ExitStack() as looking:
         with laptop() as running:
-            url = looking.enter_context(browsers.dashboard(running.endpoint_url, tmp_path))
+            url = looking.enter_context(browsers.dashboard(running.environment, tmp_path))
             page, _ = looking.enter_context(browsers.opened(browser, url))
             order_id = two_orders_under_one_id(running)
             expect(page.get_by_text("1 alarm", exact=True)).to_be_visible()

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser
 
 from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import MiniStack
-from orderstream.local.running import notes_dir, running_clouds
+from orderstream.local.running import running_clouds
 from orderstream.ops.cloud import Cloud
 from tests.integration import browser as browsers
 from tests.integration.conftest import Orders
@@ -110,6 +110,13 @@ def test_nothing_of_ministack_is_reached_without_the_secret(ministack: MiniStack
     for headers in ({}, {"X-Amz-Security-Token": "another"}, {"X-Amz-Security-Token": ""}):
         for method in ("GET", "POST"):
             assert asked(ministack.port, path, headers, method)[0] == 403
+
+
+def test_public_keys_are_readable_and_no_object_that_is_called_like_them(ministack: MiniStack) -> None:
+    # There is no such pool.
+    assert asked(ministack.port, "/eu-west-1_abc/.well-known/jwks.json", {})[0] == 404
+    assert asked(ministack.port, "/bucket/.well-known/jwks.json", {})[0] == 403
+    assert asked(ministack.port, "/a_b/.well-known/jwks.json/../../bucket/key", {})[0] == 403
 
 
 def test_every_service_refuses_a_client_without_the_secret_and_says_what_to_do(
@@ -403,7 +410,3 @@ def test_the_tools_of_aws_work_with_what_orders_env_exports(running: Up, tmp_pat
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("hello\n") == 2
     assert "OrderStream" in done.stdout and "'Orders'" in done.stdout and '"OutputKey"' in done.stdout
-
-
-def test_the_notes_are_where_the_user_keeps_state() -> None:
-    assert notes_dir().name == "orderstream"

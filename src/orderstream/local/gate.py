@@ -6,6 +6,7 @@ MiniStack itself answers whoever can reach its port, and lets every web page rea
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from secrets import compare_digest
 from typing import Any
@@ -24,14 +25,17 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
+# The public keys of a user pool, which API Gateway fetches to check tokens. The id of a pool has an
+# underscore: it is the name of no bucket.
+_PUBLIC_KEYS = re.compile(r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/jwks\.json")
 _REFUSED = 'this laptop cloud wants the session token that it was started with: eval "$(orders env)"'
 
 
 def stand_in_front() -> None:
     """Let through what comes with the secret (AWS_SESSION_TOKEN of this process), and nothing else.
 
-    Also let through are the temporary credentials that this cloud gave out, and, where it verifies
-    signatures, the keys of its users; those do not reach MiniStack's own administration.
+    Also let through are requests for public keys, the temporary credentials that this cloud gave out, and,
+    where it verifies signatures, the keys of its users. None of these reach MiniStack's own administration.
     """
     plain = must_have(app, "app")
     respond = must_have(app, "_send_response")
@@ -67,7 +71,7 @@ def _may_enter(secret: str, path: str, headers: dict[str, str], query: dict[str,
     # Of a presigned address, which spells it in its own way for each version of the signature.
     signed = {name.lower(): values[0] for name, values in query.items()}
     given = headers.get("x-amz-security-token") or signed.get("x-amz-security-token", "")
-    if _same(given, secret):
+    if _same(given, secret) or _PUBLIC_KEYS.fullmatch(path):
         return True
     if path.startswith(("/_ministack/", "/_localstack/")):
         return False

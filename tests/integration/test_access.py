@@ -112,11 +112,22 @@ def test_nothing_of_ministack_is_reached_without_the_secret(ministack: MiniStack
             assert asked(ministack.port, path, headers, method)[0] == 403
 
 
-def test_public_keys_are_readable_and_no_object_that_is_called_like_them(ministack: MiniStack) -> None:
-    # There is no such pool.
-    assert asked(ministack.port, "/eu-west-1_abc/.well-known/jwks.json", {})[0] == 404
-    assert asked(ministack.port, "/bucket/.well-known/jwks.json", {})[0] == 403
-    assert asked(ministack.port, "/a_b/.well-known/jwks.json/../../bucket/key", {})[0] == 403
+def test_public_keys_are_told_and_lead_to_nothing_else(ministack: MiniStack, cloud: Cloud) -> None:
+    cognito: Any = cloud._client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
+    path = f"/{pool}/.well-known/jwks.json"
+    status, _, body = asked(ministack.port, path, {})
+    assert status == 200 and json.loads(body)["keys"]
+    tables = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
+    assert asked(ministack.port, path, tables, "POST", b"{}")[0] == 403
+    assert b"TableNames" not in asked(ministack.port, path, tables, "GET", b"{}")[2]
+    assert asked(ministack.port, path, {"Host": "bucket.s3.localhost"}, "PUT", b"x")[0] == 403
+    for other in (
+        "/bucket/.well-known/jwks.json",
+        f"{path}/../../bucket/key",
+        "/eu-west-1_abc/.well-known/jwks.json",
+    ):
+        assert asked(ministack.port, other, tables)[0] == 403
 
 
 def test_every_service_refuses_a_client_without_the_secret_and_says_what_to_do(
@@ -198,7 +209,9 @@ except PermissionError:
 def test_another_user_of_the_machine_is_refused_everything(running: Up) -> None:
     note = Path(running.environment["XDG_STATE_HOME"]) / "orderstream" / f"laptop-{running.port}.json"
     assert json.loads(note.read_text())["token"] == running.token
-    stranger = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+    as_nobody = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
+    may_change = os.geteuid() == 0
+    options: Any = as_nobody if may_change else {}
     done = subprocess.run(
         # Of the system: the environment of the tests may lie where nobody else may look.
         ["/usr/bin/python3", "-c", _STRANGER, str(running.port), str(note), "/", "/_ministack/health"],
@@ -207,9 +220,9 @@ def test_another_user_of_the_machine_is_refused_everything(running: Up) -> None:
         check=True,
         cwd="/",
         env={},
-        **(stranger if os.geteuid() == 0 else {}),  # type: ignore[arg-type]
+        **options,
     )
-    assert done.stdout.split() == ["403", "403", "closed" if os.geteuid() == 0 else note.read_text()]
+    assert done.stdout.split() == ["403", "403", "closed" if may_change else note.read_text()]
 
 
 def test_the_secret_is_no_argument_of_a_process(running: Up) -> None:

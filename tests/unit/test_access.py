@@ -82,7 +82,11 @@ def answered(scope: Scope) -> list[MutableMapping[str, Any]]:
         sent.append(message)
 
     guarded = local_only(application, {"Content-Security-Policy": "default-src 'none'"})
-    asyncio.run(guarded(scope, receive, send))
+
+    async def answer() -> None:
+        await guarded(scope, receive, send)
+
+    asyncio.run(answer())
     return sent
 
 

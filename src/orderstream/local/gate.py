@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import uuid
+from collections.abc import Callable
 from secrets import compare_digest
 from typing import Any
 from urllib.parse import parse_qs
@@ -25,20 +26,20 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# The public keys of a user pool, which API Gateway fetches to check tokens. The id of a pool has an
-# underscore: it is the name of no bucket.
-_PUBLIC_KEYS = re.compile(r"/[a-z0-9-]+_[A-Za-z0-9]+/\.well-known/jwks\.json")
+# The public keys of a Cognito user pool, which MiniStack's API Gateway fetches from here to check tokens.
+_PUBLIC_KEYS = re.compile(r"/([^/]+)/\.well-known/jwks\.json")
 _REFUSED = 'this laptop cloud wants the session token that it was started with: eval "$(orders env)"'
 
 
 def stand_in_front() -> None:
     """Let through what comes with the secret (AWS_SESSION_TOKEN of this process), and nothing else.
 
-    Also let through are requests for public keys, the temporary credentials that this cloud gave out, and,
-    where it verifies signatures, the keys of its users. None of these reach MiniStack's own administration.
+    Also let through are the temporary credentials that this cloud gave out and, where it verifies signatures,
+    the keys of its users, but not to MiniStack's own administration. Public keys are told to everybody.
     """
     plain = must_have(app, "app")
     respond = must_have(app, "_send_response")
+    module = must_have(app, "_get_module")
     service_of = must_have(router, "detect_service")
     denied = must_have(iam_actions, "access_denied_response")
     must_have(router, "extract_access_key_id")
@@ -58,6 +59,9 @@ def stand_in_front() -> None:
             await plain(scope, receive, send)
         elif scope["type"] == "websocket":
             await refuse(scope, receive, send, _REFUSED)
+        elif keys := _public_keys(module, scope):
+            # Told from here: MiniStack may take such a request for one to another service.
+            await respond(send, *keys)
         else:
             service = service_of(scope["method"], scope["path"], headers, query)
             # In the service's own format, so that every SDK can read it.
@@ -71,7 +75,7 @@ def _may_enter(secret: str, path: str, headers: dict[str, str], query: dict[str,
     # Of a presigned address, which spells it in its own way for each version of the signature.
     signed = {name.lower(): values[0] for name, values in query.items()}
     given = headers.get("x-amz-security-token") or signed.get("x-amz-security-token", "")
-    if _same(given, secret) or _PUBLIC_KEYS.fullmatch(path):
+    if _same(given, secret):
         return True
     if path.startswith(("/_ministack/", "/_localstack/")):
         return False
@@ -80,6 +84,16 @@ def _may_enter(secret: str, path: str, headers: dict[str, str], query: dict[str,
     if session:
         return not sts._session_expired(session) and _same(given, session.get("SessionToken", ""))
     return app.AUTH and not given and any(key == one for _, one in iam._access_keys.to_dict())
+
+
+def _public_keys(module: Callable[[str], Any], scope: Scope) -> tuple[Any, ...] | None:
+    found = _PUBLIC_KEYS.fullmatch(scope["path"])
+    if scope["method"] != "GET" or not found:
+        return None
+    cognito = module("cognito")
+    pool = must_have(cognito, "_get_pool_unscoped")(found[1])
+    keys: tuple[Any, ...] | None = cognito.well_known_jwks(found[1]) if pool else None
+    return keys
 
 
 def _same(given: str, expected: str) -> bool:

@@ -57,7 +57,7 @@ class Alone:
             self._make_table()
             self._make_function()
         # Started before it is measured.
-        raw.send(self._port, [raw.invoke(_ALONE, self._event)])
+        raw.send(self._port, self._laptop.token, [raw.invoke(_ALONE, self._event)])
 
     def costs(self, count: int, name: str) -> dict[str, Cost]:
         """What each call costs for `count` orders whose ids begin with `name`."""
@@ -66,7 +66,7 @@ class Alone:
         assert pid is not None
         for call, requests, orders in self._calls(count, name):
             used = processor_seconds(pid)
-            seconds, _ = raw.send(self._port, requests)
+            seconds, _ = raw.send(self._port, self._laptop.token, requests)
             found[call] = Cost(orders / seconds, (processor_seconds(pid) - used) / orders * 1e6)
         return found
 
@@ -94,7 +94,10 @@ class Alone:
     def _reads(self, calls: int) -> list[raw.Request]:
         """So many calls for a batch of records each, from the beginning of a shard on."""
         asked = [raw.shard_iterator(_ALONE, shard) for shard in self._shards]
-        iterators = [json.loads(answer)["ShardIterator"] for answer in raw.send(self._port, asked)[1]]
+        iterators = [
+            json.loads(answer)["ShardIterator"]
+            for answer in raw.send(self._port, self._laptop.token, asked)[1]
+        ]
         return [raw.get_records(iterators[number % len(iterators)], BATCH) for number in range(calls)]
 
     def _make_stream(self) -> list[str]:

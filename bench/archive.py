@@ -28,7 +28,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from orderstream.local.laptop import Laptop, laptop_environment
+from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import free_port
 from orderstream.ops import bucket, tpch
 from orderstream.ops.artifact import PROJECT
@@ -77,7 +77,7 @@ class Day:
         self.cache = cache
         names = {"XDG_CACHE_HOME": str(cache), "XDG_STATE_HOME": str(cache / "state")}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self._environment = inherited | laptop_environment(laptop.endpoint_url) | names
+        self._environment = inherited | laptop.environment | names
 
     def fill(self, orders: int, objects: int, folder: Path) -> None:
         """Put the orders through the function's processing, as if they came evenly over the day."""

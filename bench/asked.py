@@ -17,6 +17,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDBENCH", "bench-secret", "eu-west-1"
+# MiniStack wants it, and the stub takes it.
+SESSION_TOKEN = "bench-token"
 TABLE, BUCKET = "Orders", "order-data-archive"
 MANDATORY = {"OrderID": "S", "CustomerID": "S", "OrderAmount": "N", "OrderDate": "S"}
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.asked import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, TABLE
+from bench.asked import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, SESSION_TOKEN, TABLE
 from orderstream.errors import OrderstreamError
 from orderstream.ops.artifact import PROJECT, TEMPLATE
 
@@ -43,6 +43,7 @@ def environment(port: int) -> dict[str, str]:
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": ACCESS_KEY,
         "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": SESSION_TOKEN,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(memory_mb()),

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench.asked import ACCESS_KEY, REGION, SECRET_KEY
+from bench.asked import ACCESS_KEY, REGION, SECRET_KEY, SESSION_TOKEN
 from bench.events import SIZES
 from bench.processes import Answering, Stub, processors
 from bench.sender import STREAM, orders
@@ -90,8 +90,14 @@ class Emulator(NamedTuple):
 @contextmanager
 def _ministack() -> Iterator[Emulator]:
     with tempfile.TemporaryDirectory() as folder:
-        with MiniStack(port=free_port(), work_dir=Path(folder)) as running:
-            cloud = Cloud(running.endpoint_url, REGION, access_key=ACCESS_KEY, secret_key=SECRET_KEY)
+        with MiniStack(port=free_port(), token=SESSION_TOKEN, work_dir=Path(folder)) as running:
+            cloud = Cloud(
+                running.endpoint_url,
+                REGION,
+                access_key=ACCESS_KEY,
+                secret_key=SECRET_KEY,
+                session_token=SESSION_TOKEN,
+            )
             yield Emulator(running.port, cloud)
 
 

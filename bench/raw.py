@@ -66,8 +66,13 @@ def put_object(bucket: str, key: str, body: bytes) -> Request:
     return Request("PUT", f"/{bucket}/{key}", _headers("s3"), body)
 
 
-def send(port: int, requests: Sequence[Request], threads: int = THREADS) -> tuple[float, list[bytes]]:
-    """Send all, some at a time: the seconds that took, and the answers. A bad one raises RuntimeError."""
+def send(
+    port: int, token: str, requests: Sequence[Request], threads: int = THREADS
+) -> tuple[float, list[bytes]]:
+    """Send all, some at a time, with the session token: the seconds that took, and the answers.
+
+    A bad one raises RuntimeError.
+    """
     answers: list[bytes] = [b""] * len(requests)
     waiting = iter(enumerate(requests))
     errors: list[BaseException] = []
@@ -75,7 +80,7 @@ def send(port: int, requests: Sequence[Request], threads: int = THREADS) -> tupl
     def work(connection: HTTPConnection) -> None:
         try:
             for index, (method, path, headers, body) in waiting:
-                connection.request(method, path, body, headers)
+                connection.request(method, path, body, {**headers, "X-Amz-Security-Token": token})
                 answer = connection.getresponse()
                 answers[index] = answer.read()
                 if answer.status != 200:

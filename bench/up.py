@@ -23,6 +23,8 @@ from orderstream.api.shop import shop_of
 from orderstream.errors import OrderstreamError
 from orderstream.local.laptop import laptop_cloud
 from orderstream.local.ministack import free_port
+from orderstream.local.running import choose, running_clouds
+from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack
 
 START_SECONDS, LOOK_SECONDS = 120, 0.2
@@ -34,7 +36,8 @@ class Up:
     def __init__(self, folder: Path) -> None:
         port, http_port = free_port(), free_port()
         self.endpoint_url = f"http://127.0.0.1:{port}"
-        self.cloud = laptop_cloud(self.endpoint_url)
+        self.cloud: Cloud
+        self._port, self._notes = port, folder / "orderstream"
         self.url = f"http://127.0.0.1:{http_port}"
         self._log = folder / "up.log"
         command = [str(Path(sys.executable).with_name("orders")), "up", "--port", str(port)]
@@ -55,6 +58,8 @@ class Up:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise OrderstreamError(f"orders up did not start:\n{self._log.read_text()}")
                 time.sleep(LOOK_SECONDS)
+            token = choose(running_clouds(self._notes), self._port).token
+            self.cloud = laptop_cloud(self.endpoint_url, token)
         except BaseException:
             self._process.terminate()
             self._process.wait()
@@ -84,7 +89,7 @@ def throttled(up: Up, stack: Stack, seconds: float) -> Iterator[str]:
 
     Kinesis takes nothing from it in the middle third of `seconds`, which begin now.
     """
-    cloud = laptop_cloud(up.endpoint_url)
+    cloud = up.cloud
     shop = shop_of(cloud, stack)
     with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
         begin = time.monotonic()

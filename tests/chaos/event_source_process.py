@@ -1,4 +1,4 @@
-"""An event source in a process of its own, to be killed: arguments ENDPOINT MAPPING CHECKPOINTS.
+"""An event source in a process of its own, to be killed: arguments ENDPOINT TOKEN MAPPING CHECKPOINTS.
 
 It says "ready" when it reads, and reads until it is killed: nothing is saved or waited for at its end.
 """
@@ -13,8 +13,8 @@ from orderstream.local.event_source import EventSource
 from orderstream.local.laptop import laptop_cloud
 
 
-def run(endpoint_url: str, mapping_id: str, checkpoints: Path) -> None:
-    cloud = laptop_cloud(endpoint_url)
+def run(endpoint_url: str, token: str, mapping_id: str, checkpoints: Path) -> None:
+    cloud = laptop_cloud(endpoint_url, token)
     event_source = EventSource(cloud, mapping_id, checkpoints=checkpoints, on_problem=print)
     event_source.start()
     print("ready", flush=True)
@@ -24,4 +24,4 @@ def run(endpoint_url: str, mapping_id: str, checkpoints: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    run(sys.argv[1], sys.argv[2], sys.argv[3], Path(sys.argv[4]))

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 from orderstream.local.laptop import laptop_cloud
 from orderstream.local.ministack import free_port
+from orderstream.local.secret import token_of
 from orderstream.ops.stack import DEFAULT_STACK, find_stack
 from tests.chaos.accounts import account_for
 from tests.chaos.scenarios import Outcome, sample_traffic
@@ -37,14 +38,15 @@ def play_restart(*, records: int) -> Outcome:
     """
     with TemporaryDirectory(prefix="orderstream-chaos-") as folder, ThreadPoolExecutor(1) as threads:
         home, port = Path(folder), free_port()
-        cloud = laptop_cloud(f"http://127.0.0.1:{port}")
+        token = token_of(home / "state")
+        cloud = laptop_cloud(f"http://127.0.0.1:{port}", token)
         checkpoints = home / "state" / "checkpoints.json"
         with _up(home, port) as first:
             stack = find_stack(cloud, DEFAULT_STACK)
             since = datetime.now(UTC) - timedelta(milliseconds=1)
             sending = threads.submit(
                 send,
-                producer_client(f"http://127.0.0.1:{port}"),
+                producer_client(f"http://127.0.0.1:{port}", token),
                 stack.stream,
                 sample_traffic(NAME, records),
                 _TRAFFIC_SECONDS,

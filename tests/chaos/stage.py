@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 # How long a scenario's traffic may take to be done with, on a machine that does other things as well.
 PATIENCE_SECONDS = 180
+TOKEN = "the secret of the stage"
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,11 @@ class Stage:
         with ExitStack() as starting:
             self.work_dir = Path(starting.enter_context(TemporaryDirectory(prefix="orderstream-chaos-")))
             self.checkpoints = self.work_dir / "checkpoints.json"
-            self.ministack = starting.enter_context(MiniStack(port=free_port(), work_dir=self.work_dir))
-            self.cloud = laptop_cloud(self.ministack.endpoint_url)
-            self.stack = deploy(self.ministack.endpoint_url, self.work_dir)
+            self.ministack = starting.enter_context(
+                MiniStack(port=free_port(), token=TOKEN, work_dir=self.work_dir)
+            )
+            self.cloud = laptop_cloud(self.ministack.endpoint_url, TOKEN)
+            self.stack = deploy(self.cloud, self.work_dir)
             self.wire = starting.enter_context(wire_to(self.ministack, self.work_dir))
             self._use_wire()
             starting.callback(self._stop_event_source)
@@ -100,7 +103,7 @@ class Stage:
 
     def _start_event_source(self) -> None:
         self._event_source = EventSource(
-            laptop_cloud(self.wire.endpoint_url),
+            laptop_cloud(self.wire.endpoint_url, TOKEN),
             self.stack.mapping_id,
             checkpoints=self.checkpoints,
             on_problem=self.problems.append,
@@ -128,7 +131,7 @@ class Stage:
 
     def send(self, samples: Sequence[Sample], seconds: float) -> list[Sent]:
         """Send the samples over the wire, spread over so many seconds, and wait for the fate of each."""
-        return send(producer_client(self.wire.endpoint_url), self.stack.stream, samples, seconds)
+        return send(producer_client(self.wire.endpoint_url, TOKEN), self.stack.stream, samples, seconds)
 
     def await_processed(self, sent: Iterable[Sent]) -> None:
         """Return when the event source has no acknowledged record of them left to deliver."""
@@ -141,10 +144,10 @@ class Stage:
         awaited(is_processed)
 
 
-def producer_client(endpoint_url: str) -> KinesisClient:
+def producer_client(endpoint_url: str, token: str) -> KinesisClient:
     """OrderProducer's client, which gives up waiting for an answer after 5 seconds, not 30."""
     session = botocore.session.Session()
-    session.set_credentials(ACCOUNT, SECRET)
+    session.set_credentials(ACCOUNT, SECRET, token)
     client = session.create_client(
         "kinesis",
         region_name=REGION,

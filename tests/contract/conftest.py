@@ -25,7 +25,13 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def account(ministack: MiniStack) -> Cloud:
     """One account for all of the contract: to make its clients takes longer than all that they do."""
-    return Cloud(ministack.endpoint_url, region="eu-west-1", access_key="000000000002", secret_key="test")
+    return Cloud(
+        ministack.endpoint_url,
+        region="eu-west-1",
+        access_key="000000000002",
+        secret_key="test",
+        session_token=ministack.token,
+    )
 
 
 @pytest.fixture(params=["fake", "ministack"])

@@ -32,7 +32,7 @@ VIEWS = ("lines", "records", "quarantine", "orders")
 def client(cloud: Cloud, service: str) -> Any:
     """A client for a service of which the rest of the system knows nothing."""
     session: Any = botocore.session.Session()
-    session.set_credentials(cloud.access_key, cloud.secret_key)
+    session.set_credentials(cloud.access_key, cloud.secret_key, cloud.session_token)
     return session.create_client(service, region_name=cloud.region, endpoint_url=cloud.endpoint_url)
 
 

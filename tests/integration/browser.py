@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from orderstream.local.laptop import laptop_environment
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
 
@@ -45,13 +44,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def dashboard(endpoint_url: str, folder: Path, port: int | None = None, account: str = "") -> Iterator[str]:
-    """`orders dashboard` for the laptop cloud there; gives the page's address."""
+def dashboard(aws: dict[str, str], folder: Path, port: int | None = None) -> Iterator[str]:
+    """`orders dashboard` for the cloud that the variables in `aws` lead to; gives the page's address."""
     port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= laptop_environment(endpoint_url)
-    if account:
-        environment["AWS_ACCESS_KEY_ID"] = account
+    environment |= aws
     log = folder / f"dashboard-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -96,4 +93,4 @@ def opened(
     yield page, errors
     context.close()
     unexpected = [one for one in errors.seen if not any(part in one for part in errors.expected)]
-    assert unexpected == []
+    assert unexpected == [], unexpected

@@ -19,8 +19,9 @@ import pytest
 
 from orderstream.cli import main
 from orderstream.local.demo import Outcome, run_demo, sample_traffic
-from orderstream.local.laptop import Laptop, laptop_environment
+from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import MiniStack, free_port
+from orderstream.local.secret import new_token
 from orderstream.ops.cloud import Cloud
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     work_dir: Path = tmp_path_factory.mktemp("ministack")
-    with MiniStack(port=free_port(), work_dir=work_dir) as running:
+    with MiniStack(port=free_port(), token=new_token(), work_dir=work_dir) as running:
         yield running
 
 
@@ -48,6 +49,7 @@ def cloud(ministack: MiniStack) -> Cloud:
         region="eu-west-1",
         access_key=f"{next(_accounts):012d}",
         secret_key="test",
+        session_token=ministack.token,
     )
 
 
@@ -95,7 +97,7 @@ def guarded(demonstrated: tuple[Laptop, Outcome]) -> Laptop:
 @pytest.fixture
 def orders(laptop: Laptop) -> Orders:
     """The command line, speaking to the laptop cloud as `eval "$(orders env)"` has it."""
-    return OrdersHere(laptop_environment(laptop.endpoint_url))
+    return OrdersHere(laptop.environment)
 
 
 @dataclass

@@ -136,6 +136,7 @@ def environment_of(cloud: Cloud) -> dict[str, str]:
         "AWS_DEFAULT_REGION": cloud.region or "",
         "AWS_ACCESS_KEY_ID": cloud.access_key or "",
         "AWS_SECRET_ACCESS_KEY": cloud.secret_key or "",
+        "AWS_SESSION_TOKEN": cloud.session_token or "",
     }
 
 

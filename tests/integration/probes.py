@@ -12,7 +12,7 @@ import boto3
 import botocore.session
 from botocore.exceptions import ClientError
 
-from orderstream.local.laptop import REGION, Laptop, laptop_environment
+from orderstream.local.laptop import REGION, Laptop
 
 # Service, operation and its arguments.
 Call = tuple[str, str, dict[str, Any]]
@@ -39,13 +39,14 @@ def handle(event, context):
 
 def administrator(laptop: Laptop, service: str) -> Any:
     """A client with the credentials that deployed the stack."""
-    names = laptop_environment(laptop.endpoint_url)
+    names = laptop.environment
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=laptop.endpoint_url,
         region_name=REGION,
         aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=names["AWS_SESSION_TOKEN"],
     )
 
 

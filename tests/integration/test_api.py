@@ -132,10 +132,12 @@ def test_two_different_ids_for_one_order_are_refused(api: httpx.Client) -> None:
 
 def test_bodies_are_bounded_and_json(api: httpx.Client) -> None:
     large = json.dumps(order(note="x" * MAX_BYTES)).encode()
-    assert api.post("/orders", content=large).status_code == 413
-    assert api.post("/orders/batch", content=b" " * (MOST_BYTES + 1)).status_code == 413
-    form = api.post("/orders", content=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"})
-    assert (form.status_code, form.headers["content-type"]) == (415, PROBLEM)
+    json_ = {"Content-Type": "application/json"}
+    assert api.post("/orders", content=large, headers=json_).status_code == 413
+    assert api.post("/orders/batch", content=b" " * (MOST_BYTES + 1), headers=json_).status_code == 413
+    for kind in ({"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": ""}, {}):
+        refused = api.post("/orders", content=b'{"customer_id": "1", "amount": 5}', headers=kind)
+        assert (refused.status_code, refused.headers["content-type"]) == (415, PROBLEM)
 
 
 def test_each_order_of_a_batch_has_an_answer_of_its_own(api: httpx.Client) -> None:
@@ -152,7 +154,7 @@ def test_each_order_of_a_batch_has_an_answer_of_its_own(api: httpx.Client) -> No
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"[" + b"1," * 500 + b"1]", b"no", b"\xff"])
 def test_what_is_no_batch_is_refused(api: httpx.Client, body: bytes) -> None:
-    answer = api.post("/orders/batch", content=body)
+    answer = api.post("/orders/batch", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
 
 

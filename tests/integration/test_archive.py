@@ -211,7 +211,9 @@ def test_wherever_compaction_is_broken_off_nothing_is_lost_and_it_is_done_the_ne
     before = lines_of(pipe)
     report = verify(cloud, pipe.stack)
     an_hour = Span(NOON, NOON + HOUR)
-    broken = CrashingCloud(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", writes)
+    broken = CrashingCloud(
+        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
+    )
     with pytest.raises(Crash):
         upkeep(broken, pipe.stack, an_hour, compacting=True, currency="EUR")
     assert lines_of(pipe) == before

@@ -42,7 +42,7 @@ def orders(empty_up: Up) -> Orders:
 
 @pytest.fixture
 def there(empty_up: Up) -> Cloud:
-    return laptop_cloud(f"http://127.0.0.1:{empty_up.port}")
+    return laptop_cloud(f"http://127.0.0.1:{empty_up.port}", empty_up.token)
 
 
 @pytest.fixture

@@ -150,7 +150,9 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
     pipe = filled(cloud, versions=True)
     keep(pipe, compacting=compacted)
     left = others(pipe)
-    broken = CrashingCloud(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", writes)
+    broken = CrashingCloud(
+        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
+    )
     with pytest.raises(Crash):
         erase(pipe, broken)
     assert {line for line in lines_of(pipe) if line in left} == left

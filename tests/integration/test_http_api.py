@@ -127,6 +127,8 @@ class Caller:
         self._host = httpx.URL(found.outputs["ApiUrl"]).netloc.decode()
         self._endpoint = cloud.endpoint_url or ""
         self._keys = keys
+        # Whoever has no keys of the cloud's users needs its secret to reach it at all.
+        self._token = {} if keys else {"x-amz-security-token": cloud.session_token or ""}
 
     def __call__(
         self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
@@ -135,7 +137,7 @@ class Caller:
         asked = AWSRequest(method, f"http://{self._host}{path}", data=body, headers=kind | (headers or {}))
         if self._keys:
             SigV4Auth(Credentials(*self._keys), "execute-api", REGION).add_auth(asked)
-        sent = dict(asked.headers) | {"host": self._host}
+        sent = dict(asked.headers) | self._token | {"host": self._host}
         return httpx.request(method, self._endpoint + path, content=body, headers=sent, timeout=60)
 
 
@@ -299,7 +301,11 @@ def token(cloud: Cloud, pool: str, *scopes: str) -> tuple[str, str]:
     answer = httpx.post(
         f"{cloud.endpoint_url}/oauth2/token",
         content=urlencode({"grant_type": "client_credentials", "scope": " ".join(scopes)}),
-        headers={"authorization": f"Basic {known}", "content-type": "application/x-www-form-urlencoded"},
+        headers={
+            "authorization": f"Basic {known}",
+            "content-type": "application/x-www-form-urlencoded",
+            "x-amz-security-token": cloud.session_token or "",
+        },
     )
     return client["ClientId"], answer.json()["access_token"]
 

@@ -9,7 +9,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -18,12 +20,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from orderstream.client import OrderProducer
 from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
-from orderstream.local.laptop import Laptop
+from orderstream.local.laptop import Laptop, laptop_environment
 from orderstream.local.ministack import free_port
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.metrics import MINUTE
 from orderstream.ops.query import get_order, raw_order
 from orderstream.ops.status.look import Watch
+from orderstream.page.parts import MOST_SHOWN
 from tests.integration import browser as browsers
 from tests.integration.conftest import awaited
 from tests.integration.test_up import processes_of, up
@@ -37,7 +40,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def url(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with browsers.dashboard(laptop.endpoint_url, tmp_path_factory.mktemp("dashboard")) as url:
+    with browsers.dashboard(laptop.environment, tmp_path_factory.mktemp("dashboard")) as url:
         yield url
 
 
@@ -245,9 +248,10 @@ def test_orders_up_serves_page_and_docs_at_once_and_ends_cleanly_while_they_are_
 
 
 def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: Cloud, tmp_path: Path) -> None:
-    assert cloud.endpoint_url and cloud.access_key
+    assert cloud.endpoint_url and cloud.access_key and cloud.session_token
+    elsewhere = laptop_environment(cloud.endpoint_url, cloud.session_token)
     with (
-        browsers.dashboard(cloud.endpoint_url, tmp_path, account=cloud.access_key) as url,
+        browsers.dashboard(elsewhere | {"AWS_ACCESS_KEY_ID": cloud.access_key}, tmp_path) as url,
         browsers.opened(browser, url) as (page, _),
     ):
         expect(page.get_by_text("there is no stack orderstream here")).to_be_visible()
@@ -258,7 +262,7 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
     browser: Browser, laptop: Laptop, tmp_path: Path
 ) -> None:
     # The laptop cloud by an address that is not known for one.
-    aws = laptop.endpoint_url.replace("127.0.0.1", "0.0.0.0")
+    aws = laptop.environment | {"AWS_ENDPOINT_URL": laptop.endpoint_url.replace("127.0.0.1", "127.1")}
     order_id = new_id()
     with browsers.dashboard(aws, tmp_path) as url:
         address, _, token = url.partition("?token=")
@@ -269,7 +273,7 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
             assert httpx.get(refused).status_code == 403
         for nothing in (f"{address}anything", f"{address}_nicegui/anything"):
             assert "Quarantine" not in httpx.get(nothing).text
-        assert httpx.get(url, headers={"Host": "shop.example"}).status_code == 400
+        assert httpx.get(url, headers={"Host": "shop.example"}).status_code == 403
         with browsers.opened(browser, url) as (page, _):
             expect(page.get_by_text("To look costs $")).to_be_visible()
             tab(page, "Send")
@@ -286,13 +290,13 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
 def test_it_heals_when_its_own_server_comes_back(browser: Browser, laptop: Laptop, tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as looking:
-        with browsers.dashboard(laptop.endpoint_url, tmp_path, port) as url:
+        with browsers.dashboard(laptop.environment, tmp_path, port) as url:
             page, errors = looking.enter_context(browsers.opened(browser, url))
             expect(page.get_by_text("are quiet")).to_be_visible()
             errors.expected += browsers.LOST
         lost = page.get_by_text("Connection lost")
         expect(lost).to_be_visible()
-        looking.enter_context(browsers.dashboard(laptop.endpoint_url, tmp_path, port))
+        looking.enter_context(browsers.dashboard(laptop.environment, tmp_path, port))
         expect(lost).to_be_hidden()
         expect(page.get_by_text("are quiet")).to_be_visible()
 
@@ -309,7 +313,7 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
 
     with ExitStack() as looking:
         with laptop() as running:
-            url = looking.enter_context(browsers.dashboard(running.endpoint_url, tmp_path))
+            url = looking.enter_context(browsers.dashboard(running.environment, tmp_path))
             page, _ = looking.enter_context(browsers.opened(browser, url))
             order_id = two_orders_under_one_id(running)
             expect(page.get_by_text("1 alarm", exact=True)).to_be_visible()
@@ -335,3 +339,81 @@ def two_orders_under_one_id(laptop: Laptop) -> str:
     end = (int(time.time()) // MINUTE + 1) * MINUTE
     AlarmWatch(laptop.cloud, pytest.fail).judge_all(end + LAG_SECONDS)
     return order_id
+
+
+@pytest.fixture(scope="module")
+def leaked() -> Iterator[tuple[str, list[str]]]:
+    """The address of somebody else's server, and what was asked of it."""
+    asked: list[str] = []
+
+    class Listening(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Listening) as server:
+        Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/leak", asked
+        server.shutdown()
+
+
+def markup(url: str) -> str:
+    """What shows if anything that a shop writes is taken for more than text."""
+    image = f"![x]({url}) <img src='{url}' onerror='alert(1)'>"
+    return f"```\n{image} <style>body {{display: none}}</style> {{{{1+1}}}}"
+
+
+def has_only_text(page: Page) -> bool:
+    return page.locator("img, style:text('display: none'), h1, pre code, [onerror]").count() == 0
+
+
+def answers_soon(url: str) -> None:
+    """The server is not busy with what it shows."""
+    assert httpx.get(url, timeout=10).elapsed.total_seconds() < 5
+
+
+def test_what_a_shop_writes_is_shown_as_text_at_once_and_saved_byte_for_byte(
+    page: Page, url: str, laptop: Laptop, leaked: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    address, asked = leaked
+    hostile = markup(address)
+    order_id = send(laptop, customer_id=hostile.replace("\n", " "), note=hostile, more="[" * 380_000)
+    find(page, order_id)
+    page.get_by_text("The item in the table").click()
+    expect(page.get_by_text('"CustomerID": "``` ![x](http').first).to_be_visible()
+    page.get_by_text("Its bytes, as they were sent").click()
+    expect(page.get_by_text("the first 20,000 characters are shown")).to_be_visible()
+    answers_soon(url)
+    shown = page.get_by_text('"more"').last.inner_text()
+    assert f"![x]({address})" in shown and "{{1+1}}" in shown and len(shown) == MOST_SHOWN
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Save").last.click()
+    saving.value.save_as(tmp_path / "saved")
+    assert (tmp_path / "saved").read_bytes() == raw_order(laptop.cloud, laptop.stack, order_id)
+    assert saving.value.suggested_filename == "order.json"
+    assert has_only_text(page) and asked == []
+
+
+def test_a_record_that_is_too_large_to_be_edited_is_text_too(
+    page: Page, url: str, laptop: Laptop, leaked: tuple[str, list[str]]
+) -> None:
+    address, asked = leaked
+    data = f"{markup(address)}\n# more\n{'[' * 500_000}".encode()
+    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+        producer.send_bytes(data, partition_key="k").result()
+    tab(page, "Quarantine")
+    row = page.get_by_role("row").filter(has_text="bytes").first
+    for _ in range(20):
+        if row.count():
+            break
+        page.get_by_role("button", name="look again").click()
+        page.wait_for_timeout(500)
+    row.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("are too many for an order")).to_be_visible()
+    expect(dialog.get_by_text(f"![x]({address})")).to_be_visible()
+    answers_soon(url)
+    assert has_only_text(page) and asked == []

@@ -171,6 +171,7 @@ def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: Laptop) -
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key=SECRET,
+        aws_session_token=laptop.token,
     )
     events = [
         entry["message"]

@@ -80,6 +80,7 @@ def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
     monkeypatch.setenv("AWS_DEFAULT_REGION", str(cloud.region))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(cloud.access_key))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", str(cloud.session_token))
     return monkeypatch
 
 

@@ -292,7 +292,8 @@ def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(cloud: 
 def test_the_cache_is_its_owners_alone(cloud: Cloud, cached: Path) -> None:
     ask(hours(cloud, 1), IDS)
     (folder,) = cached.iterdir()
-    assert folder.stat().st_mode & 0o777 == 0o700
+    assert folder.stat().st_mode & 0o777 == folder.parent.stat().st_mode & 0o777 == 0o700
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
     folder.chmod(0o755)
     (file,) = folder.iterdir()
     assert file.suffix == ".parquet"

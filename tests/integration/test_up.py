@@ -38,9 +38,10 @@ def processes_of(session: int) -> list[str]:
 class Up:
     """One `orders up` in a terminal of its own."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, umask: int = -1) -> None:
         self.port = free_port()
         self.mark = self.port
+        self.token = ""
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("AWS_")
         } | {
@@ -57,13 +58,16 @@ class Up:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                umask=umask,
             )
 
     def await_ready(self) -> Orders:
         awaited(lambda: "ready" in self.log.read_text() or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.log.read_text()
         said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("env", "--json")
-        return Orders(json.loads(said.stdout) | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})
+        found = json.loads(said.stdout)
+        self.token = found["AWS_SESSION_TOKEN"]
+        return Orders(found | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})
 
     @property
     def api_url(self) -> str:
@@ -77,8 +81,8 @@ class Up:
 
 
 @contextmanager
-def up(home: Path, *options: str) -> Iterator[Up]:
-    running = Up(home, *options)
+def up(home: Path, *options: str, umask: int = -1) -> Iterator[Up]:
+    running = Up(home, *options, umask=umask)
     try:
         yield running
     finally:
@@ -121,6 +125,7 @@ def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> 
             f"export AWS_ENDPOINT_URL=http://127.0.0.1:{first.port}",
             "export AWS_ACCESS_KEY_ID=000000000001",
             "export AWS_SECRET_ACCESS_KEY=laptop",
+            f"export AWS_SESSION_TOKEN={first.token}",
             "export AWS_REGION=us-east-1",
             "export AWS_DEFAULT_REGION=us-east-1",
             f"export ORDERS_API_URL={first.api_url}",

@@ -17,7 +17,7 @@ from orderstream.archive.upkeep import Kept
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
 from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
-from orderstream.local.laptop import Laptop, laptop_environment
+from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import free_port
 from orderstream.ops import bucket, reading
 from orderstream.pipeline.archive import BatchArchive
@@ -122,13 +122,14 @@ def test_what_somebody_must_look_at_is_a_metric() -> None:
 
 
 def test_it_is_called_every_hour(kept: Laptop) -> None:
-    names = laptop_environment(kept.endpoint_url)
+    names = kept.environment
     events: Any = boto3.client(
         "events",
         endpoint_url=kept.endpoint_url,
         region_name=names["AWS_REGION"],
         aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=names["AWS_SESSION_TOKEN"],
     )
     (rule,) = events.list_rules()["Rules"]
     assert (rule["ScheduleExpression"], rule["State"]) == ("cron(10 * * * ? *)", "ENABLED")

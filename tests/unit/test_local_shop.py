@@ -15,7 +15,7 @@ STACK = Stack("orderstream", "OrderStream", "Orders", "ByCustomer", "one", "Proc
 
 @pytest.fixture
 def shop() -> ShopThatIsThere:
-    return ShopThatIsThere(laptop_cloud("http://127.0.0.1:1"))
+    return ShopThatIsThere(laptop_cloud("http://127.0.0.1:1", "a secret"))
 
 
 def test_without_a_stack_a_client_is_told_to_come_again(shop: ShopThatIsThere) -> None:

@@ -10,23 +10,37 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
-from fastapi import FastAPI
 
+from orderstream.api.access import Application, local_only
 from orderstream.errors import OrderstreamError
 
 START_SECONDS = 15
 # For requests that are under way at the end; whoever has sent half of one has no answer then.
 END_SECONDS = 5
+# Pages load from this server alone and send to it alone, and no other page frames them. NiceGUI and Swagger
+# UI have inline scripts and styles, and Vue compiles templates in the browser; nothing of theirs needs a
+# script in an attribute, as in <img onerror=…>.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "script-src-attr 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    # The token of the page is in its address.
+    "Referrer-Policy": "no-referrer",
+}
 
 
 class Server:
-    """Serves the application on the loopback interface alone; leaving the `with` block stops it."""
+    """Serves the application on the loopback interface, and no page but its own; leaving the `with` block
+    stops it.
+    """
 
-    def __init__(self, app: FastAPI, port: int) -> None:
+    def __init__(self, app: Application, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._port = port
         config = uvicorn.Config(
-            app,
+            local_only(app, _HEADERS),
             host="127.0.0.1",
             port=port,
             log_level="warning",

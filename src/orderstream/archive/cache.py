@@ -18,6 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 from orderstream.errors import CloudError
+from orderstream.ops import private
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack
 
@@ -46,6 +47,7 @@ class Cache:
 
     def keep(self, file: Path, name: str) -> Path:
         """Move a file out of `work` to its place; returns that."""
+        file.chmod(0o600)
         return file.replace(self.folder / (name + _SUFFIX))
 
 
@@ -68,8 +70,8 @@ def opened(cloud: Cloud, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale]
     with ExitStack() as held:
         with disk_errors(folder):
             # Customers' data is nobody else's business.
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
+            private.make_folder(folder.parent)
+            private.make_folder(folder)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             held.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_SH)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from orderstream.errors import CloudError
+from orderstream.ops import private
 from orderstream.ops.bucket import Span
 
 
@@ -34,7 +34,7 @@ class Journal:
         self, words: Sequence[str], span: Span, *, restart: bool = False, folder: Path | None = None
     ) -> None:
         name = hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
-        self._file = (folder or _folder()) / f"{words[0]}-{name}.json"
+        self._file = (folder or private.state_home()) / f"{words[0]}-{name}.json"
         self._state = _State(span.since, span.until)
         self.is_resumed = False
         if restart:
@@ -60,16 +60,8 @@ class Journal:
     def note(self, place: str) -> None:
         """All before `place` is done."""
         self._state.after = place
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        new = self._file.with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(self._state))
-        new.replace(self._file)
+        private.write(self._file, msgspec.json.encode(self._state))
 
     def forget(self) -> None:
         """The work is done."""
         self._file.unlink(missing_ok=True)
-
-
-def _folder() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "orderstream"

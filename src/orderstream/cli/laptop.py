@@ -56,7 +56,7 @@ def up(
     """
     from orderstream.api.app import make_app
     from orderstream.api.server import Server
-    from orderstream.local.laptop import Laptop, laptop_cloud
+    from orderstream.local.laptop import Laptop
     from orderstream.local.ministack import this_or_free_port
     from orderstream.local.running import (
         ensure_http_port,
@@ -74,24 +74,22 @@ def up(
     ensure_port(port, running_clouds(notes))
     if http_port is not None:
         ensure_http_port(http_port, port)
-    cloud = laptop_cloud(f"http://127.0.0.1:{port}")
-    shop = ShopThatIsThere(cloud)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        laptop = stack.enter_context(
-            Laptop(
-                port=port,
-                state_dir=state_dir,
-                empty=empty,
-                progress=console.step,
-                problem=console.problem,
-                changed=shop.change,
-            )
+        laptop = Laptop(
+            port=port,
+            state_dir=state_dir,
+            empty=empty,
+            progress=console.step,
+            problem=console.problem,
+            changed=lambda found: shop.change(found),
         )
+        shop = ShopThatIsThere(laptop.cloud)
+        stack.enter_context(laptop)
         http_port = http_port or this_or_free_port(port + 1)
         app = make_app(shop)
-        add_page(app, cloud, DEFAULT_STACK, PAGE)
+        add_page(app, laptop.cloud, DEFAULT_STACK, PAGE)
         api = stack.enter_context(Server(app, http_port))
-        stack.enter_context(noted(port, http_port, notes))
+        stack.enter_context(noted(port, http_port, laptop.token, notes))
         if simulate:
             stack.enter_context(_background_traffic(laptop, simulate))
         show.ready(port, USUAL_PORT, api.url, PAGE, empty=empty)
@@ -128,7 +126,7 @@ def env(
     from orderstream.local.running import choose, notes_dir, running_clouds
 
     cloud = choose(running_clouds(notes_dir()), port)
-    environment = laptop_environment(cloud.endpoint_url) | {"ORDERS_API_URL": cloud.api_url}
+    environment = laptop_environment(cloud.endpoint_url, cloud.token) | {"ORDERS_API_URL": cloud.api_url}
     show.exports(environment, as_json=as_json)
 
 

@@ -78,6 +78,8 @@ def environment_for(cloud: Cloud) -> dict[str, str]:
         environment = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
         environment["AWS_ACCESS_KEY_ID"] = cloud.access_key
         environment["AWS_SECRET_ACCESS_KEY"] = cloud.secret_key
+    if cloud.session_token:
+        environment["AWS_SESSION_TOKEN"] = cloud.session_token
     if cloud.profile:
         environment["AWS_PROFILE"] = cloud.profile
     if cloud.region:

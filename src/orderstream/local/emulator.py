@@ -14,7 +14,7 @@ from ministack import app
 from ministack.services import apigateway, cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from orderstream.local import permissions
+from orderstream.local import gate, permissions
 from orderstream.local.embedded import metrics_of_line
 from orderstream.local.permissions import must_have as _must_have
 
@@ -224,4 +224,5 @@ def main() -> None:
     count_no_throttled_invocations()
     take_metrics_out_of_logs()
     permissions.follow_aws()
+    gate.stand_in_front()
     app.main()

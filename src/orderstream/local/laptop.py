@@ -15,6 +15,8 @@ from orderstream.errors import CloudError, DeploymentError
 from orderstream.local.alarms.watch import AlarmWatch
 from orderstream.local.following import Following, switch_off
 from orderstream.local.ministack import MiniStack
+from orderstream.local.secret import new_token, token_of
+from orderstream.ops import private
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack
 
@@ -25,25 +27,26 @@ SECRET = "laptop"
 _AS_THEY_ARE: Mapping[str, str] = {}
 
 
-def laptop_environment(endpoint_url: str) -> dict[str, str]:
-    """The variables that make every AWS tool speak to the laptop cloud."""
+def laptop_environment(endpoint_url: str, token: str) -> dict[str, str]:
+    """The variables that make every AWS tool speak to the laptop cloud whose secret is `token`."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         # MiniStack takes a 12-digit access key for an account of its own.
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": token,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
     }
 
 
-def laptop_cloud(endpoint_url: str) -> Cloud:
+def laptop_cloud(endpoint_url: str, token: str) -> Cloud:
     """Clients for the laptop cloud at `endpoint_url`, whatever the environment says."""
-    return Cloud(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET)
+    return Cloud(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET, session_token=token)
 
 
 def deploy(
-    endpoint_url: str,
+    cloud: Cloud,
     work_dir: Path,
     parameters: Mapping[str, str] = _AS_THEY_ARE,
     tell: Callable[[str], None] = lambda step: None,
@@ -52,7 +55,6 @@ def deploy(
 
     `parameters` are values for the template's parameters in place of its defaults. Raises OrderstreamError.
     """
-    cloud = laptop_cloud(endpoint_url)
     with planned(cloud, DEFAULT_STACK, parameters, tell=tell, work_dir=work_dir) as plan:
         if plan.doubts:
             raise DeploymentError(
@@ -89,7 +91,8 @@ class Laptop:
         changed: Callable[[Stack | None], None] = lambda stack: None,
     ) -> None:
         self.endpoint_url = f"http://127.0.0.1:{port}"
-        self.cloud = laptop_cloud(self.endpoint_url)
+        self.token = token_of(state_dir) if state_dir else new_token()
+        self.cloud = laptop_cloud(self.endpoint_url, self.token)
         self.stack: Stack
         self.ministack: MiniStack
         self.delivery: Following
@@ -113,13 +116,14 @@ class Laptop:
             self.ministack = starting.enter_context(
                 MiniStack(
                     port=self._port,
+                    token=self.token,
                     work_dir=work_dir,
                     state_dir=self._state_dir / "ministack" if self._state_dir else None,
                     authorize=self._authorize,
                 )
             )
             if not self._empty:
-                self.stack = deploy(self.endpoint_url, work_dir, self._parameters, self._progress)
+                self.stack = deploy(self.cloud, work_dir, self._parameters, self._progress)
             self.delivery = starting.enter_context(
                 Following(
                     self.cloud,
@@ -139,6 +143,11 @@ class Laptop:
     ) -> None:
         self._running.close()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that make every AWS tool speak to it."""
+        return laptop_environment(self.endpoint_url, self.token)
+
     def check(self) -> None:
         """Raise CloudError if a part of it has died."""
         if not self.ministack.is_running():
@@ -149,8 +158,8 @@ class Laptop:
 @contextmanager
 def sole_user(state_dir: Path) -> Iterator[None]:
     """Hold `state_dir` for this process; raises CloudError while another one holds it."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "lock").open("w") as lock:
+    private.make_folder(state_dir)
+    with open(state_dir / "lock", "w", opener=private.opener) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from orderstream.errors import CloudError
+from orderstream.ops import private
 
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
@@ -56,18 +57,33 @@ def this_or_free_port(port: int) -> int:
     return port if port_is_free(port) else free_port()
 
 
+def health_of(endpoint_url: str, token: str) -> urllib.request.Request:
+    """The request for the health of the MiniStack there."""
+    return urllib.request.Request(
+        f"{endpoint_url}/_ministack/health", headers={"X-Amz-Security-Token": token}
+    )
+
+
 class MiniStack:
     """One running MiniStack. Leaving the `with` block stops it and waits until it is gone.
 
-    `work_dir` takes its log and temporary files; with `state_dir` its state is read from there at
-    the start and written back at an orderly stop. With `authorize` it checks signatures and evaluates
-    policies; without, everybody may do everything. A 12-digit access key is its account's root either way.
+    Every request has to bring `token` as its session token. `work_dir` takes its log and temporary files;
+    with `state_dir` its state is read from there at the start and written back at an orderly stop. With
+    `authorize` it checks signatures and evaluates policies; without, everybody who has the token may do
+    everything. A 12-digit access key is its account's root either way.
     """
 
     def __init__(
-        self, *, port: int, work_dir: Path, state_dir: Path | None = None, authorize: bool = False
+        self,
+        *,
+        port: int,
+        token: str,
+        work_dir: Path,
+        state_dir: Path | None = None,
+        authorize: bool = False,
     ) -> None:
         self.port = port
+        self.token = token
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self.log_file = work_dir / "ministack.log"
         self._temporary = work_dir / "tmp"
@@ -80,13 +96,14 @@ class MiniStack:
     def start(self) -> None:
         """Start it and wait until it answers; raises CloudError with the end of its log if it does not."""
         self._temporary.mkdir(parents=True, exist_ok=True)
-        with self.log_file.open("wb") as log:
+        with open(self.log_file, "wb", opener=private.opener) as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _CHILD],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._environment(),
+                umask=0o077,
                 # A Ctrl-C at the terminal is for the parent, which stops this in its turn.
                 start_new_session=True,
             )
@@ -153,6 +170,8 @@ class MiniStack:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "AUTH": str(self._authorize).lower(),
+            # What `local/gate.py` asks for, and what functions answer with.
+            "AWS_SESSION_TOKEN": self.token,
         }
         if self._state_dir:
             settings |= {
@@ -165,7 +184,7 @@ class MiniStack:
 
     def _is_healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.endpoint_url}/_ministack/health", timeout=1) as answer:
+            with urllib.request.urlopen(health_of(self.endpoint_url, self.token), timeout=1) as answer:
                 return bool(json.load(answer)["edition"] == self._name)
         except (urllib.error.URLError, OSError, ValueError, KeyError):
             return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import urllib.request
 from collections.abc import Iterator
@@ -10,17 +9,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from orderstream.errors import CloudError
-from orderstream.local.ministack import free_port, port_is_free
+from orderstream.local.ministack import free_port, health_of, port_is_free
+from orderstream.ops import private
 
 
 @dataclass(frozen=True)
 class Running:
-    """A laptop cloud: the ports of AWS and of the HTTP API, and the process that runs it."""
+    """A laptop cloud: the ports of AWS and of the HTTP API, the process that runs it, and its secret."""
 
     port: int
     http_port: int
     pid: int
+    token: str
 
     @property
     def endpoint_url(self) -> str:
@@ -33,16 +36,19 @@ class Running:
 
 def notes_dir() -> Path:
     """Where the notes lie: the user's folder for state (XDG_STATE_HOME)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "orderstream"
+    return private.state_home()
 
 
 def running_clouds(notes: Path) -> list[Running]:
-    """The laptop clouds that answer now, by port; notes of dead ones are removed."""
+    """The laptop clouds that answer now, by port; notes of dead ones are removed.
+
+    A note that another user can have written is passed over: it could lead orders to that user.
+    """
     found = []
     for note in sorted(notes.glob("laptop-*.json")):
         try:
-            cloud = Running(**json.loads(note.read_text()))
-        except (OSError, ValueError, TypeError):
+            cloud = msgspec.json.decode(private.read(note), type=Running)
+        except (OSError, msgspec.MsgspecError):
             continue
         if _is_alive(cloud):
             found.append(cloud)
@@ -85,11 +91,10 @@ def ensure_http_port(port: int, cloud_port: int) -> None:
 
 
 @contextmanager
-def noted(port: int, http_port: int, notes: Path) -> Iterator[None]:
+def noted(port: int, http_port: int, token: str, notes: Path) -> Iterator[None]:
     """Keep a note about this process's laptop cloud on `port` while the block runs."""
-    notes.mkdir(parents=True, exist_ok=True)
     note = notes / f"laptop-{port}.json"
-    note.write_text(json.dumps({"port": port, "http_port": http_port, "pid": os.getpid()}))
+    private.write(note, msgspec.json.encode(Running(port, http_port, os.getpid(), token)))
     try:
         yield
     finally:
@@ -99,7 +104,7 @@ def noted(port: int, http_port: int, notes: Path) -> Iterator[None]:
 def _is_alive(cloud: Running) -> bool:
     try:
         os.kill(cloud.pid, 0)
-        with urllib.request.urlopen(f"{cloud.endpoint_url}/_ministack/health", timeout=2):
+        with urllib.request.urlopen(health_of(cloud.endpoint_url, cloud.token), timeout=2):
             return True
     except OSError:
         return False

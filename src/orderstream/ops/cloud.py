@@ -58,13 +58,14 @@ class Cloud:
     profile: str | None = None
     access_key: str | None = None
     secret_key: str | None = None
+    session_token: str | None = None
 
     @cached_property
     def _session(self) -> Any:
         # botocore's own session: importing boto3 would double the time in which a verb starts.
         session = botocore.session.Session(profile=self.profile)
         if self.access_key and self.secret_key:
-            session.set_credentials(self.access_key, self.secret_key)
+            session.set_credentials(self.access_key, self.secret_key, self.session_token)
         return session
 
     @property

@@ -111,7 +111,8 @@ class Find:
                 f"{parts.money(item['OrderAmount'])} {item['Currency']} of customer {item['CustomerID']}"
             ).classes("text-lg")
             with ui.expansion("The item in the table", icon="table_rows").classes("w-full").props("dense"):
-                ui.code(parts.as_json(item), language="json").classes("w-full")
+                stored = parts.as_json(item)
+                parts.verbatim(stored, stored.encode(), "item.json")
             raw = (
                 ui.expansion("Its bytes, as they were sent", icon="data_object")
                 .classes("w-full")
@@ -126,8 +127,7 @@ class Find:
                         parts.say_problem(error)
                         return
                     with raw:
-                        ui.label(f"{len(data):,} bytes").classes("text-sm opacity-70")
-                        ui.code(parts.readable(data), language="json").classes("w-full")
+                        parts.verbatim(parts.readable(data), data, "order.json")
 
             raw.on_value_change(open_raw)
 

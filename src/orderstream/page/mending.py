@@ -11,12 +11,11 @@ from orderstream.domain.decode import decode
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import OrderstreamError
 from orderstream.ops.quarantine import Quarantined, Resubmission, resubmit
+from orderstream.page import parts
 from orderstream.page.fate import await_stored
 from orderstream.page.source import Source
 from orderstream.page.times import Clock, utc
 from orderstream.pipeline.lines import raw_of
-
-_MOST_SHOWN = 2000
 
 
 class Mending:
@@ -46,8 +45,8 @@ class Mending:
                     "text-sm break-all"
                 )
             if len(self._before) > MAX_BYTES:
-                ui.label(f"{len(raw):,} bytes are too many for an order, and for this page. They begin:")
-                ui.code(self._before[:_MOST_SHOWN], language="json").classes("w-full")
+                ui.label(f"{len(raw):,} bytes are too many for an order, and to be edited here.")
+                parts.verbatim(self._before, raw, "record")
                 ui.button("Close", on_click=self._dialog.close).props("flat").classes("self-end")
             else:
                 self._draw_editor()

@@ -13,6 +13,9 @@ from orderstream.errors import OrderstreamError
 from orderstream.ops.query import Item
 from orderstream.page.times import Clock, utc
 
+# So many characters of what others have written are shown at most: more would slow the page down.
+MOST_SHOWN = 20_000
+
 Tone = Literal["", "warn", "bad"]
 _TONES = {"warn": "text-orange-600 dark:text-orange-400", "bad": "text-red-600 dark:text-red-400"}
 _CLOSE = [{"label": "OK", "color": "white"}]
@@ -120,6 +123,25 @@ def readable(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return data.hex(" ")
+
+
+def verbatim(text: str, data: bytes, name: str) -> None:
+    """Text that others have written, as text: nothing in it is markup.
+
+    What is long is cut; `data`, the bytes that it came from, can be saved whole, as a file called `name`.
+    """
+    with ui.row().classes("w-full items-center gap-2"):
+        cut = f"; the first {MOST_SHOWN:,} characters are shown" if len(text) > MOST_SHOWN else ""
+        ui.label(f"{len(data):,} bytes{cut}").classes("text-sm opacity-70")
+        # No type that a browser shows: it only ever saves it.
+        ui.button(
+            "Save",
+            icon="download",
+            on_click=lambda: ui.download.content(data, name, "application/octet-stream"),
+        ).props("flat dense no-caps")
+    ui.label(text[:MOST_SHOWN]).classes(
+        "w-full max-h-96 overflow-auto whitespace-pre-wrap break-all font-mono text-sm"
+    )
 
 
 def say_problem(error: OrderstreamError) -> None:

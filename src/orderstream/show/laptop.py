@@ -38,8 +38,8 @@ def exports(environment: dict[str, str], *, as_json: bool) -> None:
     if as_json:
         print_json(environment)
         return
-    # A profile or a session of the user's own would win over the keys.
-    print("unset AWS_PROFILE AWS_SESSION_TOKEN")
+    # A profile of the user's own would win over the keys.
+    print("unset AWS_PROFILE")
     for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from orderstream.errors import CloudError
+from orderstream.ops import private
 
 # The whole file is read and replaced to change one mapping's part of it.
 _one_at_a_time = threading.Lock()
@@ -36,9 +37,9 @@ class CheckpointFile:
         """Replace this mapping's checkpoints; raises CloudError if the file is unreadable, or OSError."""
         with _one_at_a_time:
             whole = self._read() | {self._mapping_id: checkpoints}
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private.make_folder(self._path.parent)
             new = self._path.with_name(self._path.name + ".new")
-            with new.open("w") as file:
+            with open(new, "w", opener=private.opener) as file:
                 json.dump(whole, file, indent=1, sort_keys=True)
                 file.flush()
                 os.fsync(file.fileno())

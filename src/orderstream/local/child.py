@@ -16,6 +16,8 @@ from orderstream.errors import OrderstreamError
 if TYPE_CHECKING:
     from orderstream.local.snapshots import Snapshots
 
+# Between two snapshots, while something changes.
+SNAPSHOT_SECONDS = 3.0
 # Set by the parent: the descriptor to report on, and the event source's file, which is saved too.
 REPORTS = "ORDERSTREAM_REPORTS"
 CHECKPOINTS = "ORDERSTREAM_CHECKPOINTS"

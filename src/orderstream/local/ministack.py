@@ -145,7 +145,7 @@ class MiniStack:
             time.sleep(0.05)
 
     def save(self) -> None:
-        """Save its state now; returns when all that it had before is saved. Raises CloudError if it cannot."""
+        """Save its state now; returns when all that it had before is saved. Raises CloudError."""
         assert self._process and self._process.stdin
         with self._reported:
             self._asked += 1
@@ -177,6 +177,13 @@ class MiniStack:
             self._listening.join()
         if self._failure:
             self._problem(f"the last save failed: {self._state_dir} has {self._what_is_saved()}")
+
+    def has_ended(self, *, within: float) -> bool:
+        """Whether the process has ended by itself, or does so within so many seconds."""
+        try:
+            return self._process is not None and self._process.wait(within) is not None
+        except subprocess.TimeoutExpired:
+            return False
 
     def ensure_running(self) -> None:
         """Raise CloudError, with why it ended and what is left of it, if it has."""

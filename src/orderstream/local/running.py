@@ -12,6 +12,7 @@ from pathlib import Path
 
 from orderstream.errors import CloudError
 from orderstream.local.ministack import free_port, port_is_free
+from orderstream.ops.folders import state_home
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Running:
 
 def notes_dir() -> Path:
     """Where the notes lie: the user's folder for state (XDG_STATE_HOME)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "orderstream"
+    return state_home()
 
 
 def running_clouds(notes: Path) -> list[Running]:
@@ -87,7 +88,7 @@ def ensure_http_port(port: int, cloud_port: int) -> None:
 @contextmanager
 def noted(port: int, http_port: int, notes: Path) -> Iterator[None]:
     """Keep a note about this process's laptop cloud on `port` while the block runs."""
-    notes.mkdir(parents=True, exist_ok=True)
+    notes.mkdir(mode=0o700, parents=True, exist_ok=True)
     note = notes / f"laptop-{port}.json"
     note.write_text(json.dumps({"port": port, "http_port": http_port, "pid": os.getpid()}))
     try:

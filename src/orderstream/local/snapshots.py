@@ -27,13 +27,12 @@ from ministack.core.responses import get_account_id, set_request_account_id
 from ministack.services import kinesis, lambda_svc, s3
 
 from orderstream.local.changes import noticing_changes
+from orderstream.local.child import SNAPSHOT_SECONDS
 from orderstream.local.permissions import must_have
 from orderstream.local.state import Snapshot, StateFolder, damaged
 
-# The most that a kill loses of what is no stream record. A snapshot of much state takes longer, and then
-# the pause is as long as that keeps its share of a core at a tenth.
-SNAPSHOT_SECONDS = 3.0
-PAUSES_A_SNAPSHOT = 10
+# A snapshot of much state takes longer: it has one core for a fifth of the time, and the pauses grow.
+CORE_SHARE = 0.2
 # Work goes on behind a request that was answered: CloudFormation's, and Lambda's.
 SETTLE_SECONDS = 30.0
 LONGEST_SNAPSHOT_SECONDS = 300.0
@@ -126,18 +125,18 @@ class Snapshots:
                 if is_still and self._asked == self._answered and not self._has_failed:
                     continue
             self._wake.clear()
-            began = time.monotonic()
+            worked = 0.0
             try:
                 writer = self._begin(app._build_persistence_save_dict())
-                await asyncio.to_thread(self._await_writer, *writer)
+                worked = await asyncio.to_thread(self._await_writer, *writer)
             except Exception as error:
                 # Without descriptors or memory for a writer: the next one may have them.
                 self._has_failed = True
                 self._tell({"failed": f"no writer could be started: {error}"})
-            pause = max(SNAPSHOT_SECONDS, PAUSES_A_SNAPSHOT * (time.monotonic() - began))
+            pause = max(SNAPSHOT_SECONDS, worked / CORE_SHARE)
 
     def _begin(self, services: Mapping[str, Callable[[], Any]]) -> tuple[int, int, int, int]:
-        """Fork a writer; gives its id, the pipe it answers on, the snapshot's number, and who asked by now."""
+        """Fork a writer; returns its id, the pipe it answers on, the snapshot's number, how many asked."""
         self._writing.acquire()
         try:
             return self._forked(services)
@@ -173,7 +172,7 @@ class Snapshots:
                 signal.signal(number, signal.SIG_DFL)
             _close_sockets()
             # This process is the copy.
-            copy.deepcopy = lambda value, memo=None: value
+            vars(copy)["deepcopy"] = lambda value: value
             if self._unwritten:
                 raise OSError(self._disk_error)
             # The last snapshot may need code that this one does not: removed when this is in its place.
@@ -194,7 +193,8 @@ class Snapshots:
         finally:
             os._exit(0)
 
-    def _await_writer(self, writer: int, answer: int, number: int, asked: int) -> None:
+    def _await_writer(self, writer: int, answer: int, number: int, asked: int) -> float:
+        """Returns when the snapshot is saved or has failed, and reports which; the writer's CPU seconds."""
         try:
             ready, _, _ = select.select([answer], [], [], LONGEST_SNAPSHOT_SECONDS)
             if not ready:
@@ -202,15 +202,16 @@ class Snapshots:
             said = os.read(answer, 1000).decode(errors="replace") if ready else "it took too long"
         finally:
             os.close(answer)
-            os.waitpid(writer, 0)
+            used = os.wait4(writer, 0)[2]
             self._writing.release()
         self._answered = asked
         self._has_failed = said != "saved"
         if self._has_failed:
             self._tell({"failed": said or "its writer was killed"})
-            return
-        self._folder.drop_journals(number)
-        self._tell({"saved": asked})
+        else:
+            self._folder.drop_journals(number)
+            self._tell({"saved": asked})
+        return used.ru_utime + used.ru_stime
 
     def _journaled(self, put: Callable[[Any], tuple[int, Any, Any]]) -> Callable[[Any], tuple[int, Any, Any]]:
         """Kinesis's PutRecord or PutRecords, whose records are on the disk before it answers."""
@@ -281,9 +282,7 @@ def _entries(stream: Any, places: list[tuple[str, str]]) -> list[dict[str, Any]]
         for shard in {shard for shard, _ in places}
         for record in stream["shards"][shard]["records"][-len(places) :]
     }
-    return [
-        {"stream": stream["StreamARN"], "shard": place[0], "record": records[place]} for place in places
-    ]
+    return [{"stream": stream["StreamARN"], "shard": place[0], "record": records[place]} for place in places]
 
 
 def _has(records: list[dict[str, Any]], record: dict[str, Any]) -> bool:

@@ -38,11 +38,15 @@ class CheckpointFile:
             whole = self._read() | {self._mapping_id: checkpoints}
             self._path.parent.mkdir(parents=True, exist_ok=True)
             new = self._path.with_name(self._path.name + ".new")
-            with new.open("w") as file:
-                json.dump(whole, file, indent=1, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            try:
+                with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                    json.dump(whole, file, indent=1, sort_keys=True)
+                    file.flush()
+                    os.fsync(file.fileno())
+                new.replace(self._path)
+            except OSError:
+                new.unlink(missing_ok=True)
+                raise
 
     def _read(self) -> dict[str, Checkpoints]:
         try:

@@ -51,6 +51,6 @@ def may_change(scope: Scope, body: bytes) -> bool:
     elif "/operation/" in scope["path"]:
         name = scope["path"].rpartition("/")[2].encode()
     else:
-        found = _ACTION.search(body)
+        found = _ACTION.search(body) if scope["path"] == "/" else None
         name = found[1] if found else b""
     return not _READS.match(name)

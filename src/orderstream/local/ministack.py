@@ -123,7 +123,9 @@ class MiniStack:
                 )
         finally:
             os.close(reporting)
-        self._listening = threading.Thread(target=self._listen, args=(reports,), name="MiniStack's reports")
+        self._listening = threading.Thread(
+            target=self._listen, args=(reports,), name="MiniStack's reports", daemon=True
+        )
         self._listening.start()
         try:
             self._await_health()

@@ -8,7 +8,6 @@ meanwhile goes to a journal first. S3's objects are files of their own already.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import copy
 import json
 import os
@@ -23,13 +22,13 @@ from contextlib import suppress
 from typing import Any
 
 from ministack import app
-from ministack.core.responses import get_account_id, set_request_account_id
-from ministack.services import kinesis, lambda_svc, s3
+from ministack.services import kinesis, lambda_svc
 
 from orderstream.local.changes import noticing_changes
 from orderstream.local.child import SNAPSHOT_SECONDS
 from orderstream.local.permissions import must_have
 from orderstream.local.state import Snapshot, StateFolder, damaged
+from orderstream.local.unwritten import Unwritten
 
 # A snapshot of much state takes longer: it has one core for a fifth of the time, and the pauses grow.
 CORE_SHARE = 0.2
@@ -62,9 +61,7 @@ class Snapshots:
         self._wake = asyncio.Event()
         # One writer at a time: all of them write the same file.
         self._writing = threading.Lock()
-        # Objects that are in memory only, because the disk did not take them.
-        self._unwritten: dict[tuple[str, str, str], Any] = {}
-        self._disk_error = ""
+        self._unwritten = Unwritten()
 
     def install(self) -> None:
         """Have MiniStack restore and save by this, before it starts."""
@@ -75,8 +72,7 @@ class Snapshots:
         app.app = noticing_changes(must_have(app, "app"), self._note_change)
         kinesis._put_record = self._journaled(must_have(kinesis, "_put_record"))
         kinesis._put_records = self._journaled(must_have(kinesis, "_put_records"))
-        s3._atomic_write = self._noting_disk_errors(must_have(s3, "_atomic_write"))
-        s3._persist_object = self._noting_unwritten(must_have(s3, "_persist_object"))
+        self._unwritten.install()
         must_have(lambda_svc, "_prune_orphan_code_blobs")
 
     def ask(self) -> None:
@@ -145,7 +141,7 @@ class Snapshots:
             raise
 
     def _forked(self, services: Mapping[str, Callable[[], Any]]) -> tuple[int, int, int, int]:
-        self._write_unwritten()
+        unwritten = self._unwritten.write()
         # Read before the fork: by then, all that it calls done is in the state that is saved.
         checkpoints = self._folder.read_checkpoints()
         self._number += 1
@@ -158,12 +154,16 @@ class Snapshots:
             warnings.simplefilter("ignore", DeprecationWarning)
             writer = os.fork()
         if writer == 0:
-            self._write(answering, checkpoints, services)
+            self._write(answering, checkpoints, services, unwritten)
         os.close(answering)
         return writer, answer, self._number, self._asked
 
     def _write(
-        self, answering: int, checkpoints: str | None, services: Mapping[str, Callable[[], Any]]
+        self,
+        answering: int,
+        checkpoints: str | None,
+        services: Mapping[str, Callable[[], Any]],
+        unwritten: str,
     ) -> None:
         """Write the snapshot, as the child that was forked for it, and end."""
         try:
@@ -173,8 +173,8 @@ class Snapshots:
             _close_sockets()
             # This process is the copy.
             vars(copy)["deepcopy"] = lambda value: value
-            if self._unwritten:
-                raise OSError(self._disk_error)
+            if unwritten:
+                raise OSError(unwritten)
             # The last snapshot may need code that this one does not: removed when this is in its place.
             needed: list[set[str]] = []
             prune = lambda_svc._prune_orphan_code_blobs
@@ -233,38 +233,6 @@ class Snapshots:
             return answer
 
         return putting
-
-    def _noting_disk_errors(self, write: Callable[..., None]) -> Callable[..., None]:
-        def writing(*arguments: Any, **options: Any) -> None:
-            try:
-                write(*arguments, **options)
-            except OSError as error:
-                self._disk_error = error.strerror or str(error)
-                raise
-
-        return writing
-
-    def _noting_unwritten(self, persist: Callable[[str, str, Any], None]) -> Callable[[str, str, Any], None]:
-        def persisting(bucket: str, key: str, obj: Any) -> None:
-            persist(bucket, key, obj)
-            place = (get_account_id(), bucket, key)
-            if isinstance(obj, dict) and obj.get("body") is not None:
-                # MiniStack keeps the body of what it could not write.
-                self._unwritten[place] = obj
-            else:
-                self._unwritten.pop(place, None)
-
-        return persisting
-
-    def _write_unwritten(self) -> None:
-        for (account, bucket, key), obj in list(self._unwritten.items()):
-            objects = s3._buckets._data.get((account, bucket), {}).get("objects", {})
-            if objects.get(key) is not obj:
-                del self._unwritten[account, bucket, key]
-                continue
-            context = contextvars.copy_context()
-            context.run(set_request_account_id, account)
-            context.run(s3._persist_object, bucket, key, obj)
 
 
 def _close_sockets() -> None:

@@ -35,11 +35,12 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
             self.lock = -1
 
 
-def remove_abandoned(folder: Path) -> None:
-    """Remove what processes of this user left in `folder` when they were killed."""
+def remove_abandoned(folder: Path, user: int | None = None) -> None:
+    """Remove what processes of the user (an id; else this one) left in `folder` when they were killed."""
+    user = os.geteuid() if user is None else user
     for left in folder.glob(f"{_PREFIX}*/{_LOCK}"):
         try:
-            if left.parent.is_symlink() or left.parent.stat().st_uid != os.geteuid():
+            if left.parent.is_symlink() or left.parent.stat().st_uid != user:
                 continue
             lock = os.open(left, os.O_WRONLY | os.O_NOFOLLOW)
         except OSError:

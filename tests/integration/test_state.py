@@ -186,14 +186,26 @@ def without_services(document: dict[str, object]) -> bytes:
     return json.dumps(document | {"services": None}).encode()
 
 
-def with_other_services(document: dict[str, object]) -> bytes:
-    services = {"sqs": {"__ministack_format__": 1, "payload": {"queues": 5}}}
+def with_a_service_of_another_kind(document: dict[str, object]) -> bytes:
+    services = {"s3": {"__ministack_format__": 1, "payload": 5}}
+    return json.dumps(document | {"services": services}).encode()
+
+
+def with_a_function_of_another_kind(document: dict[str, object]) -> bytes:
+    services = {"lambda": {"__ministack_format__": 1, "payload": {"functions": {"f": 5}}}}
     return json.dumps(document | {"services": services}).encode()
 
 
 @pytest.mark.parametrize(
     "change",
-    [damage, from_another_release, from_a_newer_ministack, without_services, with_other_services],
+    [
+        damage,
+        from_another_release,
+        from_a_newer_ministack,
+        without_services,
+        with_a_service_of_another_kind,
+        with_a_function_of_another_kind,
+    ],
     ids=lambda change: change.__name__,
 )
 def test_a_snapshot_that_cannot_be_used_is_one_line_and_a_hint_and_is_left_alone(

@@ -92,7 +92,8 @@ class Snapshots:
                 except Exception as error:
                     failure = damaged(self._folder.folder, f"{name}: {error!r}")
                     self._tell({"fatal": failure.message, "hint": failure.hint})
-                    raise
+                    # The server would take an error for an application without a startup, and go on.
+                    os._exit(1)
         streams = {stream["StreamARN"]: stream for _, stream in kinesis._streams.all_items()}
         for entry in self._folder.acknowledged_since(self._last):
             shard = streams.get(entry["stream"], {"shards": {}})["shards"].get(entry["shard"])

@@ -173,10 +173,14 @@ class Journal:
 def _payload(name: str, saved: Any) -> Any:
     """The state of a service out of the form that MiniStack writes; raises ValueError for a newer one."""
     if not isinstance(saved, dict) or "__ministack_format__" not in saved:
-        return saved
-    if saved["__ministack_format__"] > _format_version(name):
+        payload = saved
+    elif saved["__ministack_format__"] > _format_version(name):
         raise ValueError(f"a newer release of MiniStack wrote the state of {name}")
-    return saved["payload"]
+    else:
+        payload = saved["payload"]
+    if not isinstance(payload, dict):
+        raise ValueError(f"the state of {name} is no object")
+    return payload
 
 
 def _pieces(head: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:

@@ -219,8 +219,7 @@ def play_restart(scenario: Restart, *, records: int) -> Outcome:
             deployed = find_stack(second.cloud, DEFAULT_STACK)
             _await_all_done(second, deployed, sent)
             accounts = account_for(second.cloud, deployed, sent, since)
-        fault = f"orders up --state-dir started again: {scenario.fault}"
-        return Outcome(scenario.name, fault, (injected,), accounts)
+        return Outcome(scenario.name, f"restart: {scenario.fault}", (injected,), accounts)
 
 
 def _await_some_done(up: Up, traffic: Future[list[Sent]]) -> None:

@@ -26,11 +26,8 @@ with sole_user(Path(sys.argv[1])) as lock:
 
 def test_a_second_user_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
     with sole_user(tmp_path / "state"):
-        with (
-            pytest.raises(CloudError, match="another laptop cloud uses") as caught,
-            sole_user(tmp_path / "state"),
-        ):
-            pass
+        with pytest.raises(CloudError, match="another laptop cloud uses") as caught:
+            sole_user(tmp_path / "state").__enter__()
         assert "--state-dir" in caught.value.hint
     with sole_user(tmp_path / "state"):
         assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700

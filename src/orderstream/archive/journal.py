@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 
 from orderstream.errors import CloudError
 from orderstream.ops.bucket import Span
+from orderstream.ops.folders import ensure_writable, state_home
 
 
 class _State(msgspec.Struct):
@@ -34,7 +34,7 @@ class Journal:
         self, words: Sequence[str], span: Span, *, restart: bool = False, folder: Path | None = None
     ) -> None:
         name = hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
-        self._file = (folder or _folder()) / f"{words[0]}-{name}.json"
+        self._file = (folder or state_home()) / f"{words[0]}-{name}.json"
         self._state = _State(span.since, span.until)
         self.is_resumed = False
         if restart:
@@ -58,9 +58,9 @@ class Journal:
         return self._state.after
 
     def note(self, place: str) -> None:
-        """All before `place` is done."""
+        """All before `place` is done. Raises InputError if the file cannot be written."""
         self._state.after = place
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        ensure_writable(self._file.parent, hint="XDG_STATE_HOME names another folder for it")
         new = self._file.with_suffix(".new")
         new.write_bytes(msgspec.json.encode(self._state))
         new.replace(self._file)
@@ -68,8 +68,3 @@ class Journal:
     def forget(self) -> None:
         """The work is done."""
         self._file.unlink(missing_ok=True)
-
-
-def _folder() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "orderstream"

@@ -151,9 +151,8 @@ def ensure_uv_cache() -> None:
     asked = subprocess.run([str(_UV), "cache", "dir"], capture_output=True, text=True, check=False)
     hint = "UV_CACHE_DIR names another folder for the cache of uv, which fetches the libraries"
     if asked.returncode:
-        raise InputError(
-            f"uv has no folder for its cache: {asked.stderr.strip().partition('\n')[0]}", hint=hint
-        )
+        said = asked.stderr.strip().partition("\n")[0]
+        raise InputError(f"uv has no folder for its cache: {said}", hint=hint)
     ensure_writable(Path(asked.stdout.strip()), hint=hint)
 
 

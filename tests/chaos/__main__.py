@@ -17,9 +17,10 @@ from tests.chaos import crashes, restart, wire_faults
 from tests.chaos.scenarios import Outcome, play
 from tests.chaos.stage import Stage
 
-# On the stage, in this order; the restart needs a cloud of its own.
+# On the stage, in this order; each restart needs a cloud of its own.
 _STAGED = {scenario.name: scenario for scenario in wire_faults.SCENARIOS + crashes.SCENARIOS}
-_NAMES = (*_STAGED, restart.NAME)
+_RESTARTS = {scenario.name: scenario for scenario in restart.RESTARTS if scenario.is_possible}
+_NAMES = (*_STAGED, *_RESTARTS)
 
 # As many a second as a laptop processes while half of the calls fail.
 _RECORDS_A_SECOND = 300
@@ -29,13 +30,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--records", type=int, default=2500, help="records a scenario (default: 2500)")
     parser.add_argument("--only", action="append", choices=_NAMES, help="one scenario; may be repeated")
+    parser.add_argument("--restarts", action="store_true", help="only those that start orders up again")
     parser.add_argument("--text", action="store_true", help="print the table as plain text")
     arguments = parser.parse_args()
-    names = arguments.only or _NAMES
+    names = arguments.only or (_RESTARTS if arguments.restarts else _NAMES)
     outcomes = _staged(names, arguments.records)
-    if restart.NAME in names:
-        _say(f"{restart.NAME}: {restart.FAULT}")
-        outcomes.append(restart.play_restart(records=arguments.records))
+    for name in [name for name in names if name in _RESTARTS]:
+        _say(f"{name}: {_RESTARTS[name].fault}")
+        outcomes.append(restart.play_restart(_RESTARTS[name], records=arguments.records))
         _tell(outcomes[-1])
     _print(outcomes, as_text=arguments.text or not sys.stdout.isatty())
     return 1 if any(outcome.faults for outcome in outcomes) else 0

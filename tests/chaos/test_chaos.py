@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos import crashes, wire_faults
-from tests.chaos.restart import play_restart
+from tests.chaos.restart import RESTARTS, play_restart
 from tests.chaos.scenarios import Scenario, play
 from tests.chaos.stage import Stage
 
@@ -30,5 +30,7 @@ def test_no_order_is_lost_or_doubled_under(scenario: Scenario, stage: Stage) -> 
     assert outcome.accounts.stored and outcome.accounts.quarantined
 
 
-def test_no_order_is_lost_or_doubled_when_the_laptop_cloud_is_restarted_amid_orders() -> None:
-    assert play_restart(records=250).faults == []
+@pytest.mark.parametrize("name", ["all-killed", "disk-limited", "deployment-killed"])
+def test_no_order_is_lost_or_doubled_when_the_laptop_cloud_goes_on_from_its_state_after(name: str) -> None:
+    (scenario,) = [one for one in RESTARTS if one.name == name]
+    assert play_restart(scenario, records=250).faults == []

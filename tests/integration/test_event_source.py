@@ -151,6 +151,22 @@ def payload_of(failure: dict[str, Any]) -> list[str]:
     return [base64.b64decode(record["kinesis"]["data"]).decode() for record in records]
 
 
+def test_checkpoints_that_cannot_be_saved_stop_no_delivery_and_are_said_once(scene: Scene) -> None:
+    scene.build()
+    # As on a full disk: the new file cannot be written.
+    obstacle = scene.checkpoints.with_name("checkpoints.json.new")
+    obstacle.mkdir()
+    with scene.event_source():
+        scene.put("a-1")
+        eventually(lambda: bool(scene.problems), "a problem")
+        (last,) = scene.put("a-2")
+        scene.await_all("a-1", "a-2")
+        obstacle.rmdir()
+        eventually(lambda: last in scene.saved.values(), "saved")
+    assert len(scene.problems) == 1
+    assert scene.problems[0].startswith("cannot save how far the stream is read, trying on: ")
+
+
 def test_each_partition_key_keeps_its_order_while_lanes_run_at_the_same_time(scene: Scene) -> None:
     scene.build("time.sleep(0.15)", ParallelizationFactor=3, BatchSize=10)
     keys = [f"customer{n}" for n in range(9)]

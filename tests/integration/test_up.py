@@ -145,6 +145,30 @@ def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> 
             assert f"orders up {options[-2]} " in hint
 
 
+@pytest.mark.parametrize(
+    ("variables", "options"),
+    [
+        ({"XDG_STATE_HOME": "/dev/null/state"}, []),
+        ({"HOME": "/dev/null", "XDG_STATE_HOME": ""}, []),
+        ({"HOME": "/dev/null", "XDG_CACHE_HOME": ""}, []),
+        ({"UV_CACHE_DIR": "/dev/null/uv"}, []),
+        ({"TMPDIR": "/dev/null/tmp"}, []),
+        ({}, ["--state-dir", "/dev/null/state"]),
+    ],
+    ids=["notes", "home", "cache", "uv", "temporary", "state"],
+)
+def test_a_folder_that_cannot_be_written_is_one_line_and_a_hint_before_anything_starts(
+    tmp_path: Path, variables: dict[str, str], options: list[str]
+) -> None:
+    here = Orders({"XDG_STATE_HOME": str(tmp_path)} | variables)
+    said = here("up", "--port", str(free_port()), *options, status=2).stderr
+    error, hint = said.splitlines()
+    assert error.startswith("error: cannot write in /dev/null/") and error.endswith("Not a directory")
+    assert hint.startswith("hint: ")
+    names = [*options[:1], *variables]
+    assert any(name in hint for name in ["XDG_STATE_HOME", "UV_CACHE_DIR", "TMPDIR", *names])
+
+
 def test_orders_come_by_simulate_and_by_the_curl_line_that_it_prints(tmp_path: Path) -> None:
     with up(tmp_path, "--simulate", "20") as running:
         orders = running.await_ready()
@@ -169,5 +193,9 @@ def test_a_dead_ministack_ends_it_with_a_reason(tmp_path: Path) -> None:
             except (OSError, ValueError):
                 continue
         assert running.process.wait(60) == 3
-        assert "error: MiniStack stopped by itself" in running.log.read_text()
+        # Everybody else who misses it is silent.
+        error, hint = running.log.read_text().splitlines()[-2:]
+        assert error == "error: MiniStack stopped by itself: killed by SIGKILL"
+        assert hint == "hint: what was in it is gone; --state-dir keeps it"
+        assert "warning" not in running.log.read_text()
         awaited(lambda: not processes_of(running.mark))

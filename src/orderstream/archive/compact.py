@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Manifest, Sealed, hour_of_text
@@ -18,6 +17,7 @@ from orderstream.ops import bucket, parquet, reading
 from orderstream.ops.bucket import COMPACTED, Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.parquet import Placed
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import raw_of
 
@@ -77,7 +77,7 @@ def compact(
     old = sources(manifest)
     if not old:
         return None
-    with TemporaryDirectory(prefix="orderstream-compact-") as folder:
+    with ScratchFolder("compact") as folder:
         file = Path(folder) / "new.parquet"
         tally = _Tally()
         rows = parquet.write(file, tally.counted(_lines(cloud, stack, old, Path(folder))), currency)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -27,6 +26,7 @@ from orderstream.ops.erased import note_erased
 from orderstream.ops.failures import PREFIX as FAILED
 from orderstream.ops.notes import PREFIX as NOTED
 from orderstream.ops.notes import Note
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack
 
 Progress = Callable[[str, int], None]
@@ -69,7 +69,7 @@ class _Erasure:
     def look(self) -> Receipt:
         """Count what there is."""
         self.receipt.items = len(set(order_ids_of(self._cloud, self._stack, self._person.customer_id)))
-        with TemporaryDirectory(prefix="orderstream-forget-") as folder:
+        with ScratchFolder("forget") as folder:
             for _, found in self._changes(Path(folder)):
                 self._count(found)
         self._failures(dry_run=True)
@@ -82,7 +82,7 @@ class _Erasure:
         cloud, stack, customer_id = self._cloud, self._stack, self._person.customer_id
         deleted = delete_items(cloud, stack, customer_id, order_ids_of(cloud, stack, customer_id))
         order_ids: set[str] = set()
-        with TemporaryDirectory(prefix="orderstream-forget-") as folder:
+        with ScratchFolder("forget") as folder:
             for begins, found in self._changes(Path(folder)):
                 lease.check()
                 self._count(found)

@@ -12,6 +12,7 @@ import msgspec
 from orderstream.errors import CloudError
 from orderstream.ops import private
 from orderstream.ops.bucket import Span
+from orderstream.ops.folders import ensure_writable, state_home
 
 
 class _State(msgspec.Struct):
@@ -34,7 +35,7 @@ class Journal:
         self, words: Sequence[str], span: Span, *, restart: bool = False, folder: Path | None = None
     ) -> None:
         name = hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
-        self._file = (folder or private.state_home()) / f"{words[0]}-{name}.json"
+        self._file = (folder or state_home()) / f"{words[0]}-{name}.json"
         self._state = _State(span.since, span.until)
         self.is_resumed = False
         if restart:
@@ -58,8 +59,9 @@ class Journal:
         return self._state.after
 
     def note(self, place: str) -> None:
-        """All before `place` is done."""
+        """All before `place` is done. Raises InputError if the file cannot be written."""
         self._state.after = place
+        ensure_writable(self._file.parent, hint="XDG_STATE_HOME names another folder for it")
         private.write(self._file, msgspec.json.encode(self._state))
 
     def forget(self) -> None:

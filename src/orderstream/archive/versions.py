@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -19,6 +18,7 @@ from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.failures import PREFIX as FAILED
 from orderstream.ops.notes import PREFIX as NOTED
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of, read_line
 
@@ -146,7 +146,7 @@ class _Removal:
         if not bucket.is_compacted(version.key):
             found = cleaned(self._person, version.key, body)
             return map(read_line, found.kept) if found.is_changed else None
-        with TemporaryDirectory(prefix="orderstream-version-") as folder:
+        with ScratchFolder("version") as folder:
             file = Path(folder) / "old.parquet"
             bucket.download(self._cloud, self._stack, version, file)
             if not theirs_in(self._person, file):

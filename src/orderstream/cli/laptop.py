@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +14,9 @@ import typer
 from orderstream.cli.options import LAST_PORT, AsJson
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
+from orderstream.ops.folders import ensure_writable
 from orderstream.ops.samples import samples
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.send import Tally
 from orderstream.ops.send import simulate as send_at_rate
 from orderstream.ops.stack import DEFAULT_STACK
@@ -30,6 +31,11 @@ USUAL_PORT = 4566
 # Where the live page lies, beside the paths of the HTTP API.
 PAGE = "/live"
 
+
+STATE_DIR_HELP = (
+    "Keep all data in this folder and go on from it. A kill loses no acknowledged record, and of everything"
+    " else only what changed since the last save, a few seconds before."
+)
 
 verbs = typer.Typer()
 
@@ -46,7 +52,7 @@ def up(
             max=LAST_PORT,
         ),
     ] = None,
-    state_dir: Annotated[Path | None, typer.Option(help="Keep all data here and go on from it.")] = None,
+    state_dir: Annotated[Path | None, typer.Option(help=STATE_DIR_HELP)] = None,
     simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
     empty: Annotated[bool, typer.Option("--empty", help="Deploy nothing: orders deploy does it.")] = False,
 ) -> None:
@@ -71,6 +77,7 @@ def up(
     if simulate and empty:
         raise InputError("--empty has no stream to send to", hint="orders simulate sends to it later")
     notes = notes_dir()
+    ensure_writable(notes, hint="XDG_STATE_HOME names another folder for it")
     ensure_port(port, running_clouds(notes))
     if http_port is not None:
         ensure_http_port(http_port, port)
@@ -104,7 +111,9 @@ def _background_traffic(laptop: Laptop, rate: float) -> Iterator[None]:
     traffic = samples(time.time_ns(), bad_share=0.02, duplicate_share=0.03)
 
     def send() -> None:
-        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+        # Nobody waits for these: when the laptop cloud dies, they are not to keep it from saying so.
+        stream, kinesis = laptop.stack.stream, laptop.cloud.kinesis_once
+        with OrderProducer(stream, kinesis, give_up_after_seconds=2) as producer:
             send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=Tally())
 
     thread = threading.Thread(target=send, name="simulate")
@@ -151,7 +160,7 @@ def demo(
 
     with ExitStack() as stack:
         traffic = demonstration.sample_traffic(orders)
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="tpch-")))
+        folder = Path(stack.enter_context(ScratchFolder("tpch")))
         if tpch_scale is not None:
             tpch.generate(tpch_scale, folder)
             traffic, rate = tpch.traffic(folder), float("inf")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from orderstream.deploy import changes, parameters
@@ -19,6 +18,7 @@ from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import TEMPLATE, Built
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Standing, standing
 
 Tell = Callable[[str], None]
@@ -60,7 +60,7 @@ def planned(
     defaults = {name: one.default or "" for name, one in known.items()}
     effective = defaults | has | values
     parameters.ensure_agreed(effective, TEMPLATE)
-    with TemporaryDirectory(prefix="orderstream-deploy-") as temporary:
+    with ScratchFolder("deploy") as temporary:
         folder = work_dir or Path(temporary)
         tell("building the function" + (" for this machine" if place.is_laptop else " for Lambda"))
         artifacts = build_all(place, effective, folder)

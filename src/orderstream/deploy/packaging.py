@@ -57,7 +57,9 @@ def packaged(cloud: Cloud, place: Place, stack: str, work_dir: Path) -> dict[str
     command = [str(Path(sys.executable).with_name("sam")), "package", *where, "--s3-prefix", stack]
     command += ["--template-file", _AS_JSON, "--use-json", "--output-template-file", out.name]
     command += ["--no-progressbar"]
-    telling = {"SAM_CLI_TELEMETRY": "0", "__SAM_CLI_APP_DIR": os.fspath(work_dir)}
+    # SAM CLI leaves temporary folders behind: they go with this one.
+    folders = dict.fromkeys(("__SAM_CLI_APP_DIR", "TMPDIR"), os.fspath(work_dir.absolute()))
+    telling = {"SAM_CLI_TELEMETRY": "0", **folders}
     if place.is_laptop:
         telling["SAM_CLI_POLL_DELAY"] = "1"
     done = subprocess.run(

@@ -59,6 +59,7 @@ class EventSource:
         # Guards the three above: the survey changes them, the saving reads them.
         self._lock = threading.Lock()
         self._saved: Checkpoints | None = None
+        self._cannot_save = False
         self._around: Surroundings
 
     def start(self) -> None:
@@ -234,9 +235,18 @@ class EventSource:
     def _save(self) -> None:
         with self._lock:
             reached = self._done | {shard_id: worker.checkpoint for shard_id, worker in self._workers.items()}
-        if reached != self._saved:
+        if reached == self._saved:
+            return
+        try:
             self._file.save(reached)
-            self._saved = reached
+        except OSError as error:
+            # The old ones are still there: a new start reads more again than it must, and leaves nothing out.
+            if not self._cannot_save:
+                self._on_problem(f"cannot save how far the stream is read, trying on: {error.strerror}")
+            self._cannot_save = True
+            return
+        self._saved = reached
+        self._cannot_save = False
 
     def _keep_measuring(self) -> None:
         while not self._stop.wait(HOUSEKEEPING_SECONDS):

@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import fcntl
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from orderstream.deploy.deploy import carry_out, planned
 from orderstream.errors import CloudError, DeploymentError
 from orderstream.local.alarms.watch import AlarmWatch
+from orderstream.local.child import SNAPSHOT_SECONDS
 from orderstream.local.following import Following, switch_off
-from orderstream.local.ministack import MiniStack
+from orderstream.local.ministack import SAVE_TIMEOUT_SECONDS, MiniStack
 from orderstream.local.secret import new_token, token_of
 from orderstream.ops import private
+from orderstream.ops.artifact import ensure_uv_cache
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.folders import ensure_room, ensure_writable, temporary_folder
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack
 
 REGION = "us-east-1"
 ACCOUNT = "000000000001"
 SECRET = "laptop"
+
+# The artifacts are built in the temporary folder, packed, and unpacked by MiniStack: 185 MB. A state folder
+# begins with the packed ones, 40 MB, and has two snapshots while one is written.
+ROOM_FOR_WORK = 300_000_000
+ROOM_FOR_STATE = 100_000_000
+# Its connections break before its process is gone.
+ENDING_SECONDS = 0.3
+WHAT_SURVIVES = (
+    "a kill loses no acknowledged record, and of everything else only what changed since the last save"
+    f" (every {SNAPSHOT_SECONDS:.0f} s, less often with much data)"
+)
 
 _AS_THEY_ARE: Mapping[str, str] = {}
 
@@ -91,6 +107,7 @@ class Laptop:
         changed: Callable[[Stack | None], None] = lambda stack: None,
     ) -> None:
         self.endpoint_url = f"http://127.0.0.1:{port}"
+        ensure_folders(state_dir)
         self.token = token_of(state_dir) if state_dir else new_token()
         self.cloud = laptop_cloud(self.endpoint_url, self.token)
         self.stack: Stack
@@ -109,9 +126,13 @@ class Laptop:
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            work_dir = Path(starting.enter_context(TemporaryDirectory(prefix="orderstream-")))
-            state_dir = self._state_dir or work_dir
-            starting.enter_context(sole_user(state_dir))
+            scratch = ScratchFolder("up")
+            work_dir = Path(starting.enter_context(scratch))
+            held = [scratch.lock]
+            if self._state_dir:
+                held.append(starting.enter_context(sole_user(self._state_dir)))
+                self._progress(f"keeping all data in {self._state_dir}: {WHAT_SURVIVES}")
+            checkpoints = (self._state_dir or work_dir) / "checkpoints.json"
             self._progress(f"starting MiniStack on port {self._port}")
             self.ministack = starting.enter_context(
                 MiniStack(
@@ -119,7 +140,11 @@ class Laptop:
                     token=self.token,
                     work_dir=work_dir,
                     state_dir=self._state_dir / "ministack" if self._state_dir else None,
+                    checkpoints=checkpoints if self._state_dir else None,
+                    held=held,
                     authorize=self._authorize,
+                    problem=self._problem,
+                    progress=self._progress,
                 )
             )
             if not self._empty:
@@ -128,13 +153,16 @@ class Laptop:
                 Following(
                     self.cloud,
                     DEFAULT_STACK,
-                    checkpoints=state_dir / "checkpoints.json",
+                    checkpoints=checkpoints,
                     progress=self._progress,
-                    problem=self._problem,
+                    problem=self._tell_problem,
                     changed=self._changed,
                 )
             )
-            self.alarms = starting.enter_context(AlarmWatch(self.cloud, self._problem))
+            self.alarms = starting.enter_context(AlarmWatch(self.cloud, self._tell_problem))
+            if self._state_dir:
+                # Ready is only what a kill does not undo: the stack, and the bucket that it made.
+                self.ministack.save()
             self._running = starting.pop_all()
         return self
 
@@ -148,23 +176,66 @@ class Laptop:
         """The variables that make every AWS tool speak to it."""
         return laptop_environment(self.endpoint_url, self.token)
 
+    def _tell_problem(self, line: str) -> None:
+        # Once MiniStack has ended everybody fails, and `check` says why.
+        if not self.ministack.has_ended(within=ENDING_SECONDS):
+            self._problem(line)
+
     def check(self) -> None:
         """Raise CloudError if a part of it has died."""
-        if not self.ministack.is_running():
-            raise CloudError(f"MiniStack stopped by itself; its log ends:\n{self.ministack.log_tail()}")
+        self.ministack.ensure_running()
         self.delivery.check()
 
 
+def ensure_folders(state_dir: Path | None) -> None:
+    """Raise InputError, before a start, if a folder that is needed cannot be written or is full."""
+    work = temporary_folder()
+    ensure_room(work, ROOM_FOR_WORK, hint="make room, or set TMPDIR to a folder that has it")
+    ensure_uv_cache()
+    if state_dir:
+        ensure_writable(state_dir, hint="give another --state-dir")
+        ensure_room(state_dir, ROOM_FOR_STATE, hint="make room, or give another --state-dir")
+
+
 @contextmanager
-def sole_user(state_dir: Path) -> Iterator[None]:
-    """Hold `state_dir` for this process; raises CloudError while another one holds it."""
+def sole_user(state_dir: Path) -> Iterator[int]:
+    """Hold `state_dir` for this process; gives the descriptor, for those that belong to it to hold it too.
+
+    Raises CloudError while another one holds it. What a killed one left is about to end: it is waited for.
+    """
     private.make_folder(state_dir)
-    with open(state_dir / "lock", "w", opener=private.opener) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CloudError(
-                f"another laptop cloud uses {state_dir}",
-                hint="stop it with Ctrl-C where it runs, or give another --state-dir",
-            ) from None
-        yield
+    descriptor = private.opener(str(state_dir / "lock"), os.O_RDWR | os.O_CREAT)
+    with open(descriptor, "r+") as lock:
+        deadline = time.monotonic() + SAVE_TIMEOUT_SECONDS
+        while not _locked(lock):
+            lock.seek(0)
+            if _is_alive(lock.read()) or time.monotonic() > deadline:
+                raise CloudError(
+                    f"another laptop cloud uses {state_dir}",
+                    hint="stop it with Ctrl-C where it runs, or give another --state-dir",
+                )
+            time.sleep(0.1)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield lock.fileno()
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether the process runs; what is no number is one that is about to write its own."""
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True

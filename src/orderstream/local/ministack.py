@@ -2,32 +2,34 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from orderstream.errors import CloudError
+from orderstream.errors import CloudError, DamagedError, OrderstreamError
+from orderstream.local.child import CHECKPOINTS, REPORTS
 from orderstream.ops import private
 
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 
-# The child reads its standard input until it ends: that happens when this process closes the pipe
-# or dies of whatever cause, kill -9 included. So no MiniStack is ever left behind.
+SAVE_TIMEOUT_SECONDS = 120
+
 _CHILD = """
-import os, signal, sys, threading
-def follow_parent():
-    while os.read(0, 4096):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-threading.Thread(target=follow_parent, daemon=True).start()
+import sys
+from orderstream.local.child import begin
+begin()
 sys.argv = ["ministack"]
 from orderstream.local.emulator import main
 main()
@@ -67,10 +69,12 @@ def health_of(endpoint_url: str, token: str) -> urllib.request.Request:
 class MiniStack:
     """One running MiniStack. Leaving the `with` block stops it and waits until it is gone.
 
-    Every request has to bring `token` as its session token. `work_dir` takes its log and temporary files;
-    with `state_dir` its state is read from there at the start and written back at an orderly stop. With
-    `authorize` it checks signatures and evaluates policies; without, everybody who has the token may do
-    everything. A 12-digit access key is its account's root either way.
+    Every request has to bring `token` as its session token. `work_dir` takes its log and temporary files.
+    With `state_dir` its state is read from there at the start and saved there every few seconds and at an
+    orderly stop, the event source's file `checkpoints` with it. `held` are descriptors of locks, which it
+    holds for as long as anything of it runs. With `authorize` it checks signatures and evaluates policies;
+    without, everybody who has the token may do everything. A 12-digit access key is its account's root
+    either way. `problem` and `progress` hear, from any thread, when saving fails and when it succeeds again.
     """
 
     def __init__(
@@ -80,7 +84,11 @@ class MiniStack:
         token: str,
         work_dir: Path,
         state_dir: Path | None = None,
+        checkpoints: Path | None = None,
+        held: Sequence[int] = (),
         authorize: bool = False,
+        problem: Callable[[str], None] = lambda line: None,
+        progress: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.port = port
         self.token = token
@@ -88,25 +96,48 @@ class MiniStack:
         self.log_file = work_dir / "ministack.log"
         self._temporary = work_dir / "tmp"
         self._state_dir = state_dir
+        self._checkpoints = checkpoints
+        self._held = held
         self._authorize = authorize
+        self._problem = problem
+        self._progress = progress
         self._process: subprocess.Popen[bytes] | None = None
+        self._listening: threading.Thread | None = None
+        self._asked = 0
+        # What it reported; whoever changes them notifies.
+        self._reported = threading.Condition()
+        self._answered = 0
+        self._saved_at: datetime | None = None
+        self._failure = ""
+        self._fatal: OrderstreamError | None = None
         # Comes back in the health answer: another MiniStack on the same port is not taken for this one.
         self._name = uuid.uuid4().hex
 
     def start(self) -> None:
         """Start it and wait until it answers; raises CloudError with the end of its log if it does not."""
         self._temporary.mkdir(parents=True, exist_ok=True)
-        with open(self.log_file, "wb", opener=private.opener) as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _CHILD],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environment(),
-                umask=0o077,
-                # A Ctrl-C at the terminal is for the parent, which stops this in its turn.
-                start_new_session=True,
-            )
+        if self._state_dir:
+            private.make_folder(self._state_dir)
+        reports, reporting = os.pipe()
+        try:
+            with open(self.log_file, "wb", opener=private.opener) as log:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-c", _CHILD],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=self._environment() | {REPORTS: str(reporting)},
+                    pass_fds=(reporting, *self._held),
+                    umask=0o077,
+                    # A Ctrl-C at the terminal is for the parent, which stops this in its turn.
+                    start_new_session=True,
+                )
+        finally:
+            os.close(reporting)
+        self._listening = threading.Thread(
+            target=self._listen, args=(reports,), name="MiniStack's reports", daemon=True
+        )
+        self._listening.start()
         try:
             self._await_health()
         except BaseException:
@@ -117,11 +148,31 @@ class MiniStack:
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._is_healthy():
             if not self.is_running() or time.monotonic() > deadline:
+                self.stop()
+                if self._fatal:
+                    raise self._fatal
                 raise CloudError(
                     f"MiniStack did not start on port {self.port}; the end of its log:\n{self.log_tail()}",
                     hint="try another port: orders up --port 4567",
                 )
             time.sleep(0.05)
+
+    def save(self) -> None:
+        """Save its state now; returns when all that it had before is saved. Raises CloudError."""
+        assert self._process and self._process.stdin
+        with self._reported:
+            self._asked += 1
+            self._process.stdin.write(b"s")
+            self._process.stdin.flush()
+            self._reported.wait_for(
+                lambda: self._answered >= self._asked or self._failure or not self.is_running(),
+                SAVE_TIMEOUT_SECONDS,
+            )
+            if self._answered < self._asked:
+                raise CloudError(
+                    f"the state cannot be saved in {self._state_dir}: {self._failure or 'no answer'}",
+                    hint="make room there, or give another --state-dir",
+                )
 
     def stop(self) -> None:
         """Stop it, state saved; returns when the process is gone."""
@@ -130,11 +181,67 @@ class MiniStack:
         if self._process.stdin:
             self._process.stdin.close()
         try:
-            self._process.wait(STOP_TIMEOUT_SECONDS)
+            self._process.wait(SAVE_TIMEOUT_SECONDS if self._state_dir else STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._process = None
+        if self._listening:
+            self._listening.join()
+        if self._failure:
+            self._problem(f"the last save failed: {self._state_dir} has {self._what_is_saved()}")
+
+    def has_ended(self, *, within: float) -> bool:
+        """Whether the process has ended by itself, or does so within so many seconds."""
+        try:
+            return self._process is not None and self._process.wait(within) is not None
+        except subprocess.TimeoutExpired:
+            return False
+
+    def ensure_running(self) -> None:
+        """Raise CloudError, with why it ended and what is left of it, if it has."""
+        if self._process is None or self.is_running():
+            return
+        status = self._process.returncode
+        why = f"killed by {signal.Signals(-status).name}" if status < 0 else self.log_tail().splitlines()[-1]
+        if self._state_dir:
+            hint = f"start it again: {self._state_dir} has {self._what_is_saved()}"
+        else:
+            hint = "what was in it is gone; --state-dir keeps it"
+        raise CloudError(f"MiniStack stopped by itself: {why}", hint=hint)
+
+    def _what_is_saved(self) -> str:
+        if self._saved_at is None:
+            return "what it had at the start"
+        saved = f"the state of {self._saved_at:%H:%M:%S} UTC"
+        return saved if self._failure else f"{saved} and every record acknowledged since"
+
+    def _listen(self, reports: int) -> None:
+        with open(reports, "rb") as lines:
+            for line in lines:
+                self._hear(json.loads(line))
+
+    def _hear(self, report: dict[str, Any]) -> None:
+        with self._reported:
+            failed_before = self._failure
+            if "saved" in report:
+                self._answered = report["saved"]
+                self._saved_at = datetime.now(UTC)
+                self._failure = ""
+            elif "failed" in report:
+                self._failure = report["failed"]
+            elif "fatal" in report:
+                self._fatal = DamagedError(report["fatal"], hint=report["hint"])
+            self._reported.notify_all()
+        if "removed" in report:
+            self._problem(f"bucket {report['removed']} was made after the last save, and is removed")
+        elif self._failure and not failed_before:
+            self._problem(
+                f"the state cannot be saved in {self._state_dir}: {self._failure}. Orders go on in memory,"
+                f" and a stop loses what comes now: make room there. It has {self._what_is_saved()}"
+            )
+        elif failed_before and not self._failure:
+            self._progress("the state is saved again, all of it")
 
     def is_running(self) -> bool:
         """Whether the process is alive."""
@@ -180,6 +287,8 @@ class MiniStack:
                 "S3_PERSIST": "1",
                 "S3_DATA_DIR": str(self._state_dir / "s3"),
             }
+        if self._checkpoints:
+            settings[CHECKPOINTS] = str(self._checkpoints)
         return inherited | settings
 
     def _is_healthy(self) -> bool:

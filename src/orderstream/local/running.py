@@ -14,6 +14,7 @@ import msgspec
 from orderstream.errors import CloudError
 from orderstream.local.ministack import free_port, health_of, port_is_free
 from orderstream.ops import private
+from orderstream.ops.folders import state_home
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Running:
 
 def notes_dir() -> Path:
     """Where the notes lie: the user's folder for state (XDG_STATE_HOME)."""
-    return private.state_home()
+    return state_home()
 
 
 def running_clouds(notes: Path) -> list[Running]:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from orderstream.errors import OrderstreamError
+from orderstream.errors import InputError, OrderstreamError
 from orderstream.ops.artifact_check import ensure_fit
 from orderstream.ops.bytecode import compile_all, compile_for
+from orderstream.ops.folders import ensure_writable
 from orderstream.ops.sdk_data import trim
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -20,6 +21,9 @@ TEMPLATE = PROJECT / "template.yaml"
 # there is a newer one, and every library in the lock files has a wheel for it, this and the template move on.
 LAMBDA_PYTHON = "3.14"
 LAMBDA_PLATFORM = ("--python-version", LAMBDA_PYTHON, "--python-platform", "aarch64-manylinux_2_28")
+
+
+_UV = Path(sys.executable).with_name("uv")
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,8 @@ def measured(name: str, folder: Path, no_bytecode: str = "") -> Built:
 
 
 def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]) -> None:
-    uv = Path(sys.executable).with_name("uv")
-    command = [str(uv), "pip", "install", "--quiet", "--target", str(target), *python]
+    ensure_uv_cache()
+    command = [str(_UV), "pip", "install", "--quiet", "--target", str(target), *python]
     command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(artifact.lock)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -140,6 +144,16 @@ def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]
     trim(target / "botocore" / "data", artifact.calls)
     shutil.rmtree(target / "bin", ignore_errors=True)
     (target / ".lock").unlink(missing_ok=True)
+
+
+def ensure_uv_cache() -> None:
+    """Raise InputError if uv, which fetches the libraries, cannot keep them in its cache."""
+    asked = subprocess.run([str(_UV), "cache", "dir"], capture_output=True, text=True, check=False)
+    hint = "UV_CACHE_DIR names another folder for the cache of uv, which fetches the libraries"
+    if asked.returncode:
+        said = asked.stderr.strip().partition("\n")[0]
+        raise InputError(f"uv has no folder for its cache: {said}", hint=hint)
+    ensure_writable(Path(asked.stdout.strip()), hint=hint)
 
 
 if __name__ == "__main__":

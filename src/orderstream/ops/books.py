@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -17,6 +16,7 @@ from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import utc_text
 from orderstream.ops.books_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
 from orderstream.ops.bucket import Entry
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.pipeline.lines import Line, raw_of
 from orderstream.pipeline.records import Record
 
@@ -47,7 +47,7 @@ class Books:
     """
 
     def __init__(self) -> None:
-        self._folder = TemporaryDirectory(prefix="orderstream-books-")
+        self._folder = ScratchFolder("books")
         # One thread at a time uses it, not always the same one.
         self._file = sqlite3.connect(
             Path(self._folder.name) / "books.sqlite", isolation_level=None, check_same_thread=False

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from orderstream.domain.values import utc_text
 from orderstream.ops.rows import columns, row_of
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.pipeline.lines import Line
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def database(longest_line: int = 0) -> Iterator[DuckDBPyConnection]:
     # Imported only now: it takes longer than all else that a verb such as `orders get` imports.
     import duckdb
 
-    with TemporaryDirectory(prefix="orderstream-sql-") as folder:
+    with ScratchFolder("sql") as folder:
         config: dict[str, Any] = {
             "temp_directory": folder,
             "memory_limit": f"{_MEMORY + _BUFFERS * max(0, longest_line - _LONG_LINE)}B",

@@ -7,11 +7,6 @@ from pathlib import Path
 from tempfile import mkstemp
 
 
-def state_home() -> Path:
-    """The user's folder for the state of this program (XDG_STATE_HOME); it need not be there."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "orderstream"
-
-
 def make_folder(path: Path) -> Path:
     """Make the folder, or close one that is there to other users; returns it. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)

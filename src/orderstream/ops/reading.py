@@ -10,7 +10,6 @@ from datetime import timedelta
 from io import BytesIO
 from itertools import groupby
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import msgspec
@@ -22,6 +21,7 @@ from orderstream.ops import bucket, parquet
 from orderstream.ops.bucket import ALWAYS, COMPACTED, FETCHED_AHEAD, Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.parquet import Placed, Unreadable
+from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, read_line, read_lines
 
@@ -67,7 +67,7 @@ def objects(
 
 def compacted(cloud: Cloud, stack: Stack, entry: Entry) -> Iterator[tuple[Entry, Path]]:
     """A compacted object as a file, which is there until the next step; if it is gone, its successors."""
-    with TemporaryDirectory(prefix="orderstream-compacted-") as folder:
+    with ScratchFolder("compacted") as folder:
         file = Path(folder) / "lines.parquet"
         if bucket.download(cloud, stack, entry, file):
             yield entry, file

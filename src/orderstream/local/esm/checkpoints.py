@@ -39,11 +39,15 @@ class CheckpointFile:
             whole = self._read() | {self._mapping_id: checkpoints}
             private.make_folder(self._path.parent)
             new = self._path.with_name(self._path.name + ".new")
-            with open(new, "w", opener=private.opener) as file:
-                json.dump(whole, file, indent=1, sort_keys=True)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            try:
+                with open(new, "w", opener=private.opener) as file:
+                    json.dump(whole, file, indent=1, sort_keys=True)
+                    file.flush()
+                    os.fsync(file.fileno())
+                new.replace(self._path)
+            except OSError:
+                new.unlink(missing_ok=True)
+                raise
 
     def _read(self) -> dict[str, Checkpoints]:
         try:

@@ -1,0 +1,56 @@
+"""Which requests to MiniStack may change something, by the name of their operation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Served = Callable[[Scope, Any, Any], Awaitable[None]]
+
+# Metrics come all the time, also when nothing else does: they wait for the next snapshot.
+_READS = re.compile(rb"(Get|List|Describe|Head|Query|Scan|BatchGet|Subscribe|PutMetricData)")
+_ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
+
+
+def noticing_changes(serve: Served, changed: Callable[[], None]) -> Served:
+    """The ASGI application `serve`, with `changed` called for each request that may change something.
+
+    It is called when the request has come and again when it is answered.
+    """
+
+    async def served(scope: Scope, receive: Receive, send: Any) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            await serve(scope, receive, send)
+            return
+        is_change: bool | None = None
+
+        async def receiving() -> dict[str, Any]:
+            nonlocal is_change
+            message = await receive()
+            if is_change is None and message["type"] == "http.request":
+                is_change = may_change(scope, message.get("body", b""))
+                if is_change:
+                    changed()
+            return message
+
+        await serve(scope, receiving, send)
+        if is_change:
+            changed()
+
+    return served
+
+
+def may_change(scope: Scope, body: bytes) -> bool:
+    """Whether the operation of a request is other than a reading one; what has no name may change all."""
+    target = dict(scope["headers"]).get(b"x-amz-target", b"")
+    if target:
+        name = target.rpartition(b".")[2]
+    elif "/operation/" in scope["path"]:
+        name = scope["path"].rpartition("/")[2].encode()
+    else:
+        found = _ACTION.search(body) if scope["path"] == "/" else None
+        name = found[1] if found else b""
+    return not _READS.match(name)

@@ -1,0 +1,272 @@
+"""MiniStack's state, saved while it runs: a snapshot every few seconds, each stream record at once.
+
+MiniStack itself saves at an orderly stop only, a file for each service. Here a forked child writes all
+services' state, which stands still in it, as one file that replaces the last one. What Kinesis acknowledges
+meanwhile goes to a journal first. S3's objects are files of their own already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import os
+import select
+import signal
+import stat
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from ministack import app
+from ministack.services import kinesis, lambda_svc
+
+from orderstream.local.changes import noticing_changes
+from orderstream.local.child import SNAPSHOT_SECONDS
+from orderstream.local.permissions import must_have
+from orderstream.local.state import Snapshot, StateFolder, damaged
+from orderstream.local.unwritten import Unwritten
+
+# A snapshot of much state takes longer: it has one core for a fifth of the time, and the pauses grow.
+CORE_SHARE = 0.2
+# Work goes on behind a request that was answered: CloudFormation's, and Lambda's.
+SETTLE_SECONDS = 30.0
+LONGEST_SNAPSHOT_SECONDS = 300.0
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+class Snapshots:
+    """Saves what MiniStack has, and brings it back at the start. All of it runs on MiniStack's event loop.
+
+    `tell` hears {"saved": n} after each snapshot, n being how many were asked for by then, and
+    {"failed": why} after one that could not be written, and when the journal cannot be; {"fatal": why,
+    "hint": what to do} before the process ends because it cannot restore.
+    """
+
+    def __init__(self, folder: StateFolder, last: Snapshot, tell: Tell) -> None:
+        self._folder = folder
+        self._last = last
+        self._tell = tell
+        # The journal under way has the records that no snapshot up to this number has.
+        self._number = max([last.number, *folder.journal_numbers()]) + 1
+        self._journal = folder.journal(self._number)
+        self._is_journal_whole = True
+        self._changed_at = float("-inf")
+        self._has_failed = False
+        self._asked = self._answered = 0
+        self._wake = asyncio.Event()
+        # One writer at a time: all of them write the same file.
+        self._writing = threading.Lock()
+        self._unwritten = Unwritten()
+
+    def install(self) -> None:
+        """Have MiniStack restore and save by this, before it starts."""
+        must_have(app, "_load_persisted_state")
+        must_have(app, "save_all")
+        app._load_persisted_state = self._restore
+        app.save_all = lambda services: self._await_writer(*self._begin(services))
+        app.app = noticing_changes(must_have(app, "app"), self._note_change)
+        kinesis._put_record = self._journaled(must_have(kinesis, "_put_record"))
+        kinesis._put_records = self._journaled(must_have(kinesis, "_put_records"))
+        self._unwritten.install()
+        must_have(lambda_svc, "_prune_orphan_code_blobs")
+
+    def ask(self) -> None:
+        """Take a snapshot now, from any thread."""
+
+        def wake() -> None:
+            self._asked += 1
+            self._wake.set()
+
+        app._MAIN_LOOP.call_soon_threadsafe(wake)
+
+    def _restore(self) -> None:
+        for name, module in must_have(app, "_state_map").items():
+            if state := self._last.services.get(name):
+                try:
+                    app._get_module(module).load_persisted_state(state)
+                except Exception as error:
+                    failure = damaged(self._folder.folder, f"{name}: {error!r}")
+                    self._tell({"fatal": failure.message, "hint": failure.hint})
+                    # The server would take an error for an application without a startup, and go on.
+                    os._exit(1)
+        streams = {stream["StreamARN"]: stream for _, stream in kinesis._streams.all_items()}
+        for entry in self._folder.acknowledged_since(self._last):
+            shard = streams.get(entry["stream"], {"shards": {}})["shards"].get(entry["shard"])
+            record = entry["record"]
+            if shard is not None and not _has(shard["records"], record):
+                shard["records"].append(record)
+        _never_go_back(
+            record["SequenceNumber"]
+            for stream in streams.values()
+            for shard in stream["shards"].values()
+            for record in shard["records"][-1:]
+        )
+        self._last = Snapshot(self._last.number, None, {})
+        self._keeping = asyncio.get_running_loop().create_task(self._keep_saving())
+
+    def _note_change(self) -> None:
+        self._changed_at = time.monotonic()
+
+    async def _keep_saving(self) -> None:
+        pause = SNAPSHOT_SECONDS
+        while True:
+            try:
+                await asyncio.wait_for(self._wake.wait(), pause)
+            except TimeoutError:
+                is_still = time.monotonic() - self._changed_at > SETTLE_SECONDS
+                if is_still and self._asked == self._answered and not self._has_failed:
+                    continue
+            self._wake.clear()
+            worked = 0.0
+            try:
+                writer = self._begin(app._build_persistence_save_dict())
+                worked = await asyncio.to_thread(self._await_writer, *writer)
+            except Exception as error:
+                # Without descriptors or memory for a writer: the next one may have them.
+                self._has_failed = True
+                self._tell({"failed": f"no writer could be started: {error}"})
+            pause = max(SNAPSHOT_SECONDS, worked / CORE_SHARE)
+
+    def _begin(self, services: Mapping[str, Callable[[], Any]]) -> tuple[int, int, int, int]:
+        """Fork a writer; returns its id, the pipe it answers on, the snapshot's number, how many asked."""
+        self._writing.acquire()
+        try:
+            return self._forked(services)
+        except BaseException:
+            self._writing.release()
+            raise
+
+    def _forked(self, services: Mapping[str, Callable[[], Any]]) -> tuple[int, int, int, int]:
+        unwritten = self._unwritten.write()
+        # Read before the fork: by then, all that it calls done is in the state that is saved.
+        checkpoints = self._folder.read_checkpoints()
+        self._number += 1
+        self._journal.close()
+        self._journal = self._folder.journal(self._number)
+        self._is_journal_whole = True
+        answer, answering = os.pipe()
+        with warnings.catch_warnings():
+            # From 3.12 on Python warns of threads. This child takes no lock of theirs: it reads and writes.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            writer = os.fork()
+        if writer == 0:
+            self._write(answering, checkpoints, services, unwritten)
+        os.close(answering)
+        return writer, answer, self._number, self._asked
+
+    def _write(
+        self,
+        answering: int,
+        checkpoints: str | None,
+        services: Mapping[str, Callable[[], Any]],
+        unwritten: str,
+    ) -> None:
+        """Write the snapshot, as the child that was forked for it, and end."""
+        try:
+            signal.set_wakeup_fd(-1)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_DFL)
+            _close_sockets()
+            # This process is the copy.
+            vars(copy)["deepcopy"] = lambda value: value
+            if unwritten:
+                raise OSError(unwritten)
+            # The last snapshot may need code that this one does not: removed when this is in its place.
+            needed: list[set[str]] = []
+            prune = lambda_svc._prune_orphan_code_blobs
+            lambda_svc._prune_orphan_code_blobs = needed.append
+            states = {name: state for name, get in services.items() if (state := get()) is not None}
+            # Iterators live for five minutes, and readers ask for new ones.
+            states.get("kinesis", {}).pop("shard_iterators", None)
+            self._folder.save(self._number, checkpoints, states)
+            for code in needed:
+                prune(code)
+            os.write(answering, b"saved")
+        except OSError as error:
+            os.write(answering, (error.strerror or str(error)).encode())
+        except BaseException as error:
+            os.write(answering, repr(error).encode()[:1000])
+        finally:
+            os._exit(0)
+
+    def _await_writer(self, writer: int, answer: int, number: int, asked: int) -> float:
+        """Returns when the snapshot is saved or has failed, and reports which; the writer's CPU seconds."""
+        try:
+            ready, _, _ = select.select([answer], [], [], LONGEST_SNAPSHOT_SECONDS)
+            if not ready:
+                os.kill(writer, signal.SIGKILL)
+            said = os.read(answer, 1000).decode(errors="replace") if ready else "it took too long"
+        finally:
+            os.close(answer)
+            used = os.wait4(writer, 0)[2]
+            self._writing.release()
+        self._answered = asked
+        self._has_failed = said != "saved"
+        if self._has_failed:
+            self._tell({"failed": said or "its writer was killed"})
+        else:
+            self._folder.drop_journals(number)
+            self._tell({"saved": asked})
+        return used.ru_utime + used.ru_stime
+
+    def _journaled(self, put: Callable[[Any], tuple[int, Any, Any]]) -> Callable[[Any], tuple[int, Any, Any]]:
+        """Kinesis's PutRecord or PutRecords, whose records are on the disk before it answers."""
+        find = must_have(kinesis, "_resolve_stream")
+
+        def putting(data: Any) -> tuple[int, Any, Any]:
+            answer = put(data)
+            if answer[0] < 300 and self._is_journal_whole:
+                stream = find(data)[1]
+                body = json.loads(answer[2])
+                places = [(one["ShardId"], one["SequenceNumber"]) for one in body.get("Records", [body])]
+                try:
+                    self._journal.append(_entries(stream, places))
+                except OSError as error:
+                    # It is in memory, and in the next snapshot that can be written.
+                    self._is_journal_whole = False
+                    self._has_failed = True
+                    self._tell({"failed": error.strerror or str(error)})
+            return answer
+
+        return putting
+
+
+def _close_sockets() -> None:
+    """A connection that the parent closes must end at once, and its port be free when it dies."""
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                os.close(int(name))
+
+
+def _entries(stream: Any, places: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """What the journal keeps of the records just put, which are the last ones of their shards."""
+    records = {
+        (shard, record["SequenceNumber"]): record
+        for shard in {shard for shard, _ in places}
+        for record in stream["shards"][shard]["records"][-len(places) :]
+    }
+    return [{"stream": stream["StreamARN"], "shard": place[0], "record": records[place]} for place in places]
+
+
+def _has(records: list[dict[str, Any]], record: dict[str, Any]) -> bool:
+    return bool(records) and bool(records[-1]["SequenceNumber"] >= record["SequenceNumber"])
+
+
+def _never_go_back(last: Any) -> None:
+    """Sequence numbers begin with the time: also with a clock set back, new ones follow those restored."""
+    plain: Callable[[], str] = must_have(kinesis, "_next_sequence_number")
+    newest = max(last, default="")
+
+    def following() -> str:
+        number = plain()
+        if number > newest:
+            return number
+        return f"{int(newest[:20]) + 1:020d}{number[20:]}"
+
+    kinesis._next_sequence_number = following

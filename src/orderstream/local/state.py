@@ -1,0 +1,214 @@
+"""The files of a state folder: the last whole snapshot, and the stream records acknowledged since it.
+
+Read before MiniStack's own modules are imported: its S3 loads its folder at import.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ministack.core import persistence
+
+from orderstream.errors import DamagedError
+from orderstream.local.permissions import must_have
+
+FORMAT = 1
+_JOURNAL = re.compile(r"records-(\d+)\.ndjson")
+_default = must_have(persistence, "_json_default")
+_object_hook = must_have(persistence, "_json_object_hook")
+_format_version = must_have(persistence, "_state_format_version")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All services' state at one moment, by MiniStack's name of the service.
+
+    `number` grows from one snapshot to the next; the journals from that number on are not in it.
+    `checkpoints` is the text of the event source's file, None without one. `is_saved` is whether it was
+    read from a file: a new folder has an empty one.
+    """
+
+    number: int
+    checkpoints: str | None
+    services: Mapping[str, Any]
+    is_saved: bool = True
+
+
+class StateFolder:
+    """A folder of which one process at a time is the user; `checkpoints` is the event source's file."""
+
+    def __init__(self, folder: Path, s3_folder: Path, checkpoints: Path | None) -> None:
+        self.folder = folder
+        self._s3_folder = s3_folder
+        self._file = folder / "snapshot.json"
+        self._checkpoints = checkpoints
+
+    def load(self) -> Snapshot:
+        """The last whole snapshot. Raises DamagedError if its file cannot be used."""
+        # Without a snapshot: what MiniStack itself saved at an orderly stop, in releases that took none.
+        files = [self._file] if self._file.exists() else sorted(self.folder.glob("*.json"))
+        documents = {file: self._decoded(file) for file in files}
+        try:
+            if self._file not in documents:
+                services = {file.stem: _payload(file.stem, one) for file, one in documents.items()}
+                return Snapshot(0, None, services, is_saved=bool(services))
+            document = documents[self._file]
+            if document["format"] != FORMAT:
+                raise ValueError(f"its format is {document['format']}, not {FORMAT}")
+            services = {name: _payload(name, one) for name, one in document["services"].items()}
+            return Snapshot(int(document["number"]), document["checkpoints"], services)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise damaged(files[0], str(error)) from error
+
+    def make_consistent(self, snapshot: Snapshot) -> list[str]:
+        """Take everything else in the folder back to `snapshot`; returns the names of removed buckets.
+
+        A bucket that the snapshot does not know has no stack, and would be in the way of the next one. The
+        checkpoints must not be ahead of the table: those of the snapshot take the place of later ones.
+        """
+        if self._checkpoints and snapshot.checkpoints is None:
+            self._checkpoints.unlink(missing_ok=True)
+        elif self._checkpoints and snapshot.checkpoints is not None:
+            _replace(self._checkpoints, [snapshot.checkpoints])
+        buckets = snapshot.services.get("s3", {}).get("buckets_meta", {})
+        known = set(getattr(buckets, "_data", {}))
+        removed = []
+        for account in self._s3_folder.glob("[0-9]" * 12):
+            for bucket in account.iterdir():
+                if (account.name, bucket.name) not in known:
+                    removed.append(bucket.name)
+                    shutil.rmtree(bucket)
+                    shutil.rmtree(
+                        self._s3_folder / ".versions" / account.name / bucket.name, ignore_errors=True
+                    )
+        return removed
+
+    def read_checkpoints(self) -> str | None:
+        """The text of the event source's file as it is now, None if there is none."""
+        with suppress(FileNotFoundError):
+            return self._checkpoints.read_text() if self._checkpoints else None
+        return None
+
+    def save(self, number: int, checkpoints: str | None, services: Mapping[str, Any]) -> None:
+        """Replace the snapshot as a whole, safe from a power cut; raises OSError and leaves the old one."""
+        head = {"format": FORMAT, "number": number, "checkpoints": checkpoints}
+        _replace(self._file, _pieces(head, services))
+        for file in self.folder.glob("*.json"):
+            if file != self._file:
+                # Of a release that took no snapshots: all of it is in this one.
+                file.unlink(missing_ok=True)
+
+    def journal(self, number: int) -> Journal:
+        """A new journal, of the records that snapshot `number` has not."""
+        return Journal(self.folder / f"records-{number:08d}.ndjson")
+
+    def journal_numbers(self) -> list[int]:
+        """The numbers of the journals that are there, ascending."""
+        found = (_JOURNAL.fullmatch(file.name) for file in self.folder.glob("records-*"))
+        return sorted(int(one[1]) for one in found if one)
+
+    def drop_journals(self, before: int) -> None:
+        """Remove the journals whose records are in snapshot `before`."""
+        for number in self.journal_numbers():
+            if number < before:
+                self.journal(number).path.unlink(missing_ok=True)
+
+    def acknowledged_since(self, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+        """What the journals have that `snapshot` has not, in order, as `Journal.append` was given it."""
+        for number in self.journal_numbers():
+            if number >= snapshot.number:
+                for line in self.journal(number).path.read_bytes().splitlines():
+                    try:
+                        yield json.loads(line, object_hook=_object_hook)
+                    except ValueError:
+                        # Killed while it was written: nobody was told that it is stored.
+                        break
+
+    def _decoded(self, file: Path) -> Any:
+        try:
+            return json.loads(file.read_bytes(), object_hook=_object_hook)
+        except (ValueError, OSError, RecursionError) as error:
+            raise damaged(file, str(error)) from error
+
+
+def damaged(place: Path, why: str) -> DamagedError:
+    """The error for saved state that cannot be used."""
+    return DamagedError(
+        f"the saved state in {place} cannot be read: {why}",
+        hint="restore the folder from a copy, or begin anew with another --state-dir",
+    )
+
+
+class Journal:
+    """A file of JSON lines. A line is written before it is acknowledged, so a killed process loses none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def append(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Write one line for each; raises OSError, after which the journal takes no more."""
+        lines = [json.dumps(entry, default=_default, separators=(",", ":")) for entry in entries]
+        if self._descriptor is None:
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        rest = "".join(line + "\n" for line in lines).encode()
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
+
+    def close(self) -> None:
+        """Nothing more is written."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _payload(name: str, saved: Any) -> Any:
+    """The state of a service out of the form that MiniStack writes; raises ValueError for a newer one."""
+    if not isinstance(saved, dict) or "__ministack_format__" not in saved:
+        payload = saved
+    elif saved["__ministack_format__"] > _format_version(name):
+        raise ValueError(f"a newer release of MiniStack wrote the state of {name}")
+    else:
+        payload = saved["payload"]
+    if not isinstance(payload, dict):
+        raise ValueError(f"the state of {name} is no object")
+    return payload
+
+
+def _pieces(head: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
+    # A service at a time: all of them at once would need the memory twice.
+    yield json.dumps(head)[:-1] + ', "services": {'
+    for position, (name, payload) in enumerate(services.items()):
+        wrapped = {"__ministack_format__": _format_version(name), "payload": payload}
+        yield (", " if position else "") + json.dumps(name) + ": "
+        yield json.dumps(wrapped, default=_default)
+    yield "}}"
+
+
+def _replace(file: Path, pieces: Iterable[str]) -> None:
+    """Write a file beside `file` and put it in its place, both on the disk when this returns."""
+    new = file.with_name(file.name + ".new")
+    try:
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as text:
+            for piece in pieces:
+                text.write(piece)
+            text.flush()
+            os.fsync(text.fileno())
+        new.replace(file)
+    except BaseException:
+        with suppress(OSError):
+            new.unlink()
+        raise
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,59 @@
+"""Folders are checked before they are needed: whether they can be written, and whether there is room."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from orderstream.errors import InputError
+
+
+def state_home() -> Path:
+    """The user's folder for state, of this project. Raises InputError if there is no home."""
+    return _of_user("XDG_STATE_HOME", ".local", "state") / "orderstream"
+
+
+def _of_user(variable: str, *below_home: str) -> Path:
+    if folder := os.environ.get(variable):
+        return Path(folder)
+    try:
+        return Path.home().joinpath(*below_home)
+    except RuntimeError as error:
+        raise InputError("this user has no home folder", hint=f"set HOME, or {variable}") from error
+
+
+def ensure_writable(folder: Path, *, hint: str) -> None:
+    """Make `folder` (0700) unless it is there, and write a file in it; raises InputError if that fails."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as error:
+        raise InputError(f"cannot write in {folder}: {error.strerror or error}", hint=hint) from error
+
+
+def ensure_room(folder: Path, size: int, *, hint: str) -> None:
+    """Raise InputError unless `size` bytes are free where `folder` is."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise InputError(
+            f"{free / 1e6:,.0f} MB are free in {folder}, and {size / 1e6:,.0f} MB are needed", hint=hint
+        )
+
+
+def temporary_folder() -> Path:
+    """The folder for temporary files; raises InputError if there is none that can be written."""
+    hint = "TMPDIR names another folder for temporary files"
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        raise InputError(f"there is no folder for temporary files: {error.strerror}", hint=hint) from error
+    wanted = os.environ.get("TMPDIR")
+    if wanted and Path(wanted).resolve() != folder.resolve():
+        # Python looks for another one, and says nothing.
+        ensure_writable(Path(wanted), hint=hint)
+    ensure_writable(folder, hint=hint)
+    return folder

@@ -1,0 +1,267 @@
+"""The state of the laptop's AWS survives a kill: what is saved is whole, and nothing is ahead of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orderstream.errors import DamagedError
+from orderstream.local.ministack import MiniStack, free_port
+from orderstream.ops.cloud import Cloud
+from tests.integration.conftest import awaited
+
+
+def cloud_of(ministack: MiniStack) -> Cloud:
+    return Cloud(
+        ministack.endpoint_url,
+        region="us-east-1",
+        access_key="000000000001",
+        secret_key="test",
+        session_token=ministack.token,
+    )
+
+
+class Place:
+    """A state folder, and what its MiniStacks said of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "ministack"
+        self.snapshot = self.state / "snapshot.json"
+        self.checkpoints = folder / "checkpoints.json"
+        self.problems: list[str] = []
+        self.progress: list[str] = []
+
+    def ministack(self) -> MiniStack:
+        return MiniStack(
+            port=free_port(),
+            token="token",
+            work_dir=self.folder / "work",
+            state_dir=self.state,
+            checkpoints=self.checkpoints,
+            problem=self.problems.append,
+            progress=self.progress.append,
+        )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def kill(ministack: MiniStack) -> None:
+    assert ministack.pid
+    os.kill(ministack.pid, signal.SIGKILL)
+    ministack.stop()
+
+
+def sequence_numbers(cloud: Cloud) -> Iterator[str]:
+    for shard in cloud.kinesis.list_shards(StreamName="S")["Shards"]:
+        iterator = cloud.kinesis.get_shard_iterator(
+            StreamName="S", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        for record in cloud.kinesis.get_records(ShardIterator=iterator)["Records"]:
+            yield record["SequenceNumber"]
+
+
+def put_some(cloud: Cloud, count: int) -> list[str]:
+    """Records in one call of each kind; their sequence numbers."""
+    one = cloud.kinesis.put_record(StreamName="S", PartitionKey="one", Data=b"alone")
+    if not count:
+        return [one["SequenceNumber"]]
+    entries = [{"PartitionKey": str(number), "Data": b"x"} for number in range(count)]
+    answer = cloud.kinesis.put_records(StreamName="S", Records=entries)  # type: ignore[arg-type]
+    return [one["SequenceNumber"], *(record["SequenceNumber"] for record in answer["Records"])]
+
+
+def test_a_kill_loses_no_acknowledged_record(place: Place) -> None:
+    with place.ministack() as first:
+        cloud_of(first).kinesis.create_stream(StreamName="S", ShardCount=2)
+        first.save()
+        acknowledged = put_some(cloud_of(first), 200)
+        kill(first)
+    with place.ministack() as second:
+        assert sorted(sequence_numbers(cloud_of(second))) == sorted(acknowledged)
+        acknowledged += put_some(cloud_of(second), 5)
+        kill(second)
+    with place.ministack() as third:
+        assert sorted(sequence_numbers(cloud_of(third))) == sorted(acknowledged)
+    assert not list(place.state.glob("records-*")), "a stop saves all, and needs no journal"
+
+
+def test_what_was_saved_comes_back_as_it_was_at_one_moment(place: Place) -> None:
+    with place.ministack() as first:
+        cloud = cloud_of(first)
+        cloud.s3.create_bucket(Bucket="before")
+        cloud.s3.put_object(Bucket="before", Key="a", Body=b"x")
+        place.checkpoints.write_text('{"mapping": {"shard": "1"}}')
+        first.save()
+        # Later than what is saved: the checkpoints, and a bucket whose stack nobody would know.
+        place.checkpoints.write_text('{"mapping": {"shard": "2"}}')
+        saved = place.snapshot.read_bytes()
+        cloud.s3.create_bucket(Bucket="after")
+        cloud.s3.put_object(Bucket="after", Key="a", Body=b"x")
+        kill(first)
+        # As if it had been killed before the next snapshot, however slow this test is.
+        place.snapshot.write_bytes(saved)
+    with place.ministack() as second:
+        assert [one["Name"] for one in cloud_of(second).s3.list_buckets()["Buckets"]] == ["before"]
+        assert place.checkpoints.read_text() == '{"mapping": {"shard": "1"}}'
+        kill(second)
+    assert place.problems == ["bucket after was made after the last save, and is removed"]
+
+
+def test_a_kill_before_the_first_save_leaves_an_empty_state(place: Place) -> None:
+    with place.ministack() as first:
+        cloud_of(first).s3.create_bucket(Bucket="orders")
+        cloud_of(first).s3.put_object(Bucket="orders", Key="a", Body=b"x")
+        place.checkpoints.write_text('{"mapping": {"shard": "1"}}')
+        kill(first)
+        place.snapshot.unlink(missing_ok=True)
+    with place.ministack() as second:
+        assert cloud_of(second).s3.list_buckets()["Buckets"] == []
+        assert not place.checkpoints.exists()
+        kill(second)
+
+
+def test_changes_are_saved_by_themselves_and_only_changes(place: Place) -> None:
+    with place.ministack() as ministack:
+        cloud_of(ministack).s3.create_bucket(Bucket="orders")
+        awaited(lambda: place.snapshot.exists() and b"'orders'" in place.snapshot.read_bytes())
+        kill(ministack)
+
+
+def test_a_full_disk_is_one_line_and_all_is_saved_when_there_is_room_again(place: Place) -> None:
+    with place.ministack() as first:
+        cloud = cloud_of(first)
+        cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
+        cloud.s3.create_bucket(Bucket="orders")
+        first.save()
+        assert first.pid
+        unlimited = resource.prlimit(first.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(first.pid, resource.RLIMIT_FSIZE, (4096, unlimited[1]))
+        acknowledged = put_some(cloud, 100)
+        cloud.s3.put_object(Bucket="orders", Key="large", Body=bytes(10_000))
+        awaited(lambda: place.problems)
+        acknowledged += put_some(cloud, 100)
+        assert cloud.s3.get_object(Bucket="orders", Key="large")["Body"].read() == bytes(10_000)
+        resource.prlimit(first.pid, resource.RLIMIT_FSIZE, unlimited)
+        awaited(lambda: place.progress)
+        kill(first)
+    (problem,) = place.problems
+    assert problem.startswith(f"the state cannot be saved in {place.state}: File too large. Orders go on")
+    assert place.progress == ["the state is saved again, all of it"]
+    with place.ministack() as second:
+        assert sorted(sequence_numbers(cloud_of(second))) == sorted(acknowledged)
+        body = cloud_of(second).s3.get_object(Bucket="orders", Key="large")["Body"].read()
+        assert body == bytes(10_000)
+        kill(second)
+
+
+def test_a_stop_on_a_full_disk_keeps_the_last_snapshot_and_says_of_when(place: Place) -> None:
+    with place.ministack() as first:
+        cloud_of(first).s3.create_bucket(Bucket="orders")
+        first.save()
+        saved = place.snapshot.read_bytes()
+        assert first.pid
+        resource.prlimit(first.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    assert place.snapshot.read_bytes() == saved
+    assert [file.name for file in place.state.glob("*.new")] == []
+    assert any("the last save failed" in problem and " UTC" in problem for problem in place.problems)
+
+
+def damage(document: dict[str, object]) -> bytes:
+    return json.dumps(document).encode()[:-10]
+
+
+def from_another_release(document: dict[str, object]) -> bytes:
+    return json.dumps(document | {"format": 2}).encode()
+
+
+def from_a_newer_ministack(document: dict[str, object]) -> bytes:
+    services = {"kinesis": {"__ministack_format__": 999, "payload": {}}}
+    return json.dumps(document | {"services": services}).encode()
+
+
+def without_services(document: dict[str, object]) -> bytes:
+    return json.dumps(document | {"services": None}).encode()
+
+
+def with_a_service_of_another_kind(document: dict[str, object]) -> bytes:
+    services = {"s3": {"__ministack_format__": 1, "payload": 5}}
+    return json.dumps(document | {"services": services}).encode()
+
+
+def with_a_function_of_another_kind(document: dict[str, object]) -> bytes:
+    services = {"lambda": {"__ministack_format__": 1, "payload": {"functions": {"f": 5}}}}
+    return json.dumps(document | {"services": services}).encode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        damage,
+        from_another_release,
+        from_a_newer_ministack,
+        without_services,
+        with_a_service_of_another_kind,
+        with_a_function_of_another_kind,
+    ],
+    ids=lambda change: change.__name__,
+)
+def test_a_snapshot_that_cannot_be_used_is_one_line_and_a_hint_and_is_left_alone(
+    place: Place, change: Callable[[dict[str, object]], bytes]
+) -> None:
+    place.state.mkdir()
+    damaged = change({"format": 1, "number": 3, "checkpoints": None, "services": {}})
+    place.snapshot.write_bytes(damaged)
+    with pytest.raises(DamagedError, match="cannot be read") as caught:
+        place.ministack().start()
+    assert "\n" not in caught.value.message and str(place.state) in caught.value.message
+    assert "--state-dir" in caught.value.hint
+    assert place.snapshot.read_bytes() == damaged
+
+
+def test_the_state_of_releases_without_snapshots_is_taken_over(place: Place) -> None:
+    with place.ministack() as first:
+        cloud_of(first).kinesis.create_stream(StreamName="S", ShardCount=1)
+        acknowledged = put_some(cloud_of(first), 3)
+    services = json.loads(place.snapshot.read_bytes())["services"]
+    place.snapshot.unlink()
+    for name, service in services.items():
+        (place.state / f"{name}.json").write_text(json.dumps(service))
+    # Of a later time than what was saved: whether that release was stopped or killed is not known.
+    place.checkpoints.write_text('{"mapping": {"shard": "2"}}')
+    with place.ministack() as second:
+        assert sorted(sequence_numbers(cloud_of(second))) == sorted(acknowledged)
+        assert not place.checkpoints.exists()
+    assert [file.name for file in place.state.glob("*.json")] == ["snapshot.json"]
+
+
+def test_sequence_numbers_go_on_from_those_restored_also_when_the_clock_was_set_back(place: Place) -> None:
+    with place.ministack() as first:
+        cloud_of(first).kinesis.create_stream(StreamName="S", ShardCount=1)
+        (number, *_) = put_some(cloud_of(first), 0)
+    ahead = f"{int(number[:20]) + 86_400_000:020d}{number[20:]}"
+    place.snapshot.write_text(place.snapshot.read_text().replace(number, ahead))
+    with place.ministack() as second:
+        (later, *_) = put_some(cloud_of(second), 0)
+        assert later > ahead
+        assert list(sequence_numbers(cloud_of(second))) == [ahead, later]
+        kill(second)
+
+
+def test_the_folder_is_the_users_own(place: Place) -> None:
+    with place.ministack() as ministack:
+        cloud_of(ministack).kinesis.create_stream(StreamName="S", ShardCount=1)
+        ministack.save()
+        put_some(cloud_of(ministack), 1)
+        for path in [place.state, *place.state.rglob("*")]:
+            assert path.stat().st_mode & 0o077 == 0, path
+        kill(ministack)

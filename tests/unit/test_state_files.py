@@ -1,0 +1,52 @@
+"""A state folder is read as it was at one moment, whatever a kill left in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orderstream.local.state import StateFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> StateFolder:
+    return StateFolder(tmp_path, tmp_path / "s3", tmp_path / "checkpoints.json")
+
+
+def test_a_snapshot_that_fails_leaves_the_last_one(folder: StateFolder) -> None:
+    folder.save(1, "{}", {"sqs": {"queues": {}}})
+
+    class Unwritable:
+        pass
+
+    with pytest.raises(TypeError):
+        folder.save(2, "{}", {"sqs": {"queues": Unwritable()}})
+    assert (folder.load().number, folder.load().services) == (1, {"sqs": {"queues": {}}})
+    assert not list(folder.folder.glob("*.new"))
+
+
+def test_a_line_that_a_kill_cut_off_was_not_acknowledged(folder: StateFolder) -> None:
+    journal = folder.journal(1)
+    journal.append([{"record": b"one"}, {"record": b"two"}])
+    journal.close()
+    with journal.path.open("ab") as file:
+        file.write(b'{"record": {"__byt')
+    assert [entry["record"] for entry in folder.acknowledged_since(folder.load())] == [b"one", b"two"]
+
+
+def test_journals_before_a_snapshot_are_in_it_and_those_after_are_read_in_order(folder: StateFolder) -> None:
+    for number in (2, 10, 1):
+        folder.journal(number).append([{"number": number}])
+    folder.save(2, None, {})
+    assert [entry["number"] for entry in folder.acknowledged_since(folder.load())] == [2, 10]
+    folder.drop_journals(10)
+    assert folder.journal_numbers() == [10]
+
+
+def test_files_beside_the_journals_are_left_alone(folder: StateFolder) -> None:
+    for name in ("records-x.ndjson", "records-1.ndjson.bak"):
+        (folder.folder / name).write_text("x")
+    folder.drop_journals(100)
+    assert sorted(os.listdir(folder.folder)) == ["records-1.ndjson.bak", "records-x.ndjson"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import re
 import unicodedata
@@ -84,9 +85,12 @@ def test_an_error_with_an_id_out_of_a_record_does_not_steer_the_terminal(
 ) -> None:
     console.error(OrderstreamError(f"there is no order {ATTACKS[1]}", hint=f"[red]{ATTACKS[2]}"))
     console.problem(ATTACKS[0])
-    console.step(ATTACKS[3])
+    console.step(ATTACKS[3] + "\nerror: forged")
+    record = logging.makeLogRecord({"msg": "GET %s", "args": (ATTACKS[1],), "levelno": logging.WARNING})
+    console.LogHandler().emit(record)
     said = capsys.readouterr().err
     assert of_a_terminal(said) == []
+    assert said.endswith("\n  error: forged\nGET �]0;title�\n")
     assert said.startswith("error: there is no order �]0;title�\nhint: [red]�]8;;")
 
 

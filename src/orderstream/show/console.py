@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -40,24 +41,37 @@ def print_json(value: Any) -> None:
 
 def step(text: str) -> None:
     """A step of long work."""
-    err.print(Text("•", "dim"), text)
+    _say("•", "dim", text)
 
 
 def problem(text: str) -> None:
     """Something went wrong, and the work goes on."""
-    err.print(Text("warning:", "yellow"), text)
+    _say("warning:", "yellow", text)
 
 
 def hint(text: str) -> None:
     """What to do about what was said."""
-    err.print(Text("hint:", "cyan"), text)
+    _say("hint:", "cyan", text)
 
 
 def error(failure: OrderstreamError) -> None:
     """Why a verb failed, and what to do."""
-    err.print(Text("error:", "red"), failure.message)
+    _say("error:", "red", failure.message)
     if failure.hint:
         hint(failure.hint)
+
+
+def _say(label: str, style: str, text: str) -> None:
+    # A further line of the text cannot be taken for one of ours.
+    err.print(Text(label, style), text.replace("\n", "\n  "))
+
+
+class LogHandler(logging.Handler):
+    """The log of the HTTP API and of libraries, as text like all other."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it."""
+        err.print(self.format(record))
 
 
 def require_terminal(doing: str) -> None:

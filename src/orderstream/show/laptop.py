@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -44,7 +45,7 @@ def exports(environment: dict[str, str], *, as_json: bool) -> None:
     # A profile or a session of the user's own would win over the keys.
     print("unset AWS_PROFILE AWS_SESSION_TOKEN")
     for name, value in environment.items():
-        print(f"export {name}={value}")
+        print(f"export {name}={shlex.quote(value)}")
 
 
 def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: bool) -> None:

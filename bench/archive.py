@@ -235,7 +235,13 @@ def _run(day: Day, found: Found, totals: tpch.Totals, progress: Callable[[str], 
     step("verify", "verify", "--json", result=lambda out: f"{len(out[0]['discrepancies'])} discrepancies")
     customer, (count, _) = max(totals.items(), key=lambda entry: entry[1][0])
     (stamped,) = step(
-        "forget the customer with most orders", "forget", "--customer", customer, "--json", result=_erased
+        "forget the customer with most orders",
+        "forget",
+        "--customer",
+        customer,
+        "--yes",
+        "--json",
+        result=_erased,
     )
     check("all orders of the customer are erased", stamped["receipt"]["items"] == count)
     left = {name: item for name, item in items.items() if item["CustomerID"]["S"] != customer}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -23,6 +23,7 @@ from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import MiniStack, free_port
 from orderstream.local.secret import new_token
 from orderstream.ops.cloud import Cloud
+from tests import terminals
 
 T = TypeVar("T")
 
@@ -107,17 +108,20 @@ class Orders:
     environment: dict[str, str]
 
     def __call__(
-        self, *arguments: str, given: bytes = b"", status: int | None = 0
+        self, *arguments: str, given: bytes = b"", typed: str = "", status: int | None = 0
     ) -> subprocess.CompletedProcess[str]:
+        """`given` comes from a pipe, `typed` from a terminal; None is any status."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("orders")), *arguments],
-            input=given,
-            env=inherited | {"COLUMNS": "120"} | self.environment,
-            capture_output=True,
-            timeout=120,
-            check=False,
-        )
+        with terminals.typed(typed) as terminal:
+            stdin: dict[str, Any] = {"stdin": terminal} if typed else {"input": given}
+            done = subprocess.run(
+                [str(Path(sys.executable).with_name("orders")), *arguments],
+                **stdin,
+                env=inherited | {"COLUMNS": "120"} | self.environment,
+                capture_output=True,
+                timeout=120,
+                check=False,
+            )
         result = subprocess.CompletedProcess(
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
         )
@@ -130,20 +134,25 @@ class OrdersHere(Orders):
     """Runs the same in this process: a process of its own would spend most of its time on starting."""
 
     def __call__(
-        self, *arguments: str, given: bytes = b"", status: int | None = 0
+        self, *arguments: str, given: bytes = b"", typed: str = "", status: int | None = 0
     ) -> subprocess.CompletedProcess[str]:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        before, stdin = os.environ.copy(), sys.stdin
+        before = os.environ.copy()
         out, err = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             del os.environ[name]
         os.environ.update({"COLUMNS": "120"} | self.environment)
-        sys.stdin = io.TextIOWrapper(io.BytesIO(given))
+        pipe = io.TextIOWrapper(io.BytesIO(given))
         try:
-            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            with (
+                terminals.typed(typed) as terminal,
+                terminals.instead_of("stdin", terminal if typed else pipe),
+                redirect_stdout(out),
+                redirect_stderr(err),
+                pytest.raises(SystemExit) as ended,
+            ):
                 main(arguments)
         finally:
-            sys.stdin = stdin
             os.environ.clear()
             os.environ.update(before)
             for number, handler in handlers.items():

@@ -64,7 +64,13 @@ def test_a_customer_is_erased_and_the_audit_takes_the_receipt(
     before = items(pipe)
     planned = json.loads(orders("forget", "--customer", "c1", "--dry-run", "--json").stdout)
     assert (planned["items"], items(pipe)) == (8, before)
-    done = orders("forget", "--customer", "c1", "--json", "--reason", "asked on 2026-11-20")
+    refused = orders("forget", "--customer", "c1", given=b"y\n", status=2)
+    error, hint = refused.stderr.splitlines()
+    assert error.startswith("error: erasing customer c1 has to be confirmed") and "--yes" in hint
+    assert (refused.stdout, items(pipe)) == ("", before)
+    assert "was not confirmed" in orders("forget", "--customer", "c1", typed="n\n", status=2).stderr
+    assert items(pipe) == before
+    done = orders("forget", "--customer", "c1", "--yes", "--json", "--reason", "asked on 2026-11-20")
     receipt = json.loads(done.stdout)
     assert receipt["receipt"]["items"] == 8
     assert receipt["receipt"]["reason"] == "asked on 2026-11-20"
@@ -74,5 +80,19 @@ def test_a_customer_is_erased_and_the_audit_takes_the_receipt(
     orders("archive", "audit", "--receipt", str(file))
     file.write_text(done.stdout.replace("asked", "begged"))
     assert "no_receipt" in orders("archive", "audit", "--receipt", str(file), status=1).stdout
-    assert "receipt" in orders("forget", "--customer", "c2").stdout
+    assert "receipt" in orders("forget", "--customer", "c2", typed="y\n").stdout
     orders("forget", status=2)
+
+
+@pytest.mark.parametrize("how", ["--yes", "--dry-run", "typed"])
+@pytest.mark.parametrize("as_json", [False, True])
+def test_of_an_unknown_customer_nothing_is_found_and_no_receipt_is_made(
+    pipe: Pipe, orders: Orders, how: str, as_json: bool
+) -> None:
+    orders("archive", "seal")
+    before = {key: pipe.body(key) for key in pipe.keys("")}
+    options = [*(["--json"] if as_json else []), *([how] if how != "typed" else [])]
+    done = orders("forget", "--customer", "nobody", *options, typed="y\n" if how == "typed" else "", status=1)
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[0] == "error: nothing found of customer nobody; nothing was changed"
+    assert {key: pipe.body(key) for key in pipe.keys("")} == before

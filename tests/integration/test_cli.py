@@ -56,7 +56,8 @@ def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: Laptop, order
     item = json.loads(orders("get", order_id, "--json").stdout, parse_float=Decimal)
     assert (item["CustomerID"], item["OrderAmount"]) == (who, 250)
     assert order_id in orders("get", order_id).stdout
-    assert order_id in orders("list", "--customer", who).stdout
+    row = orders("list", "--customer", who).stdout
+    assert order_id in row and "250.00" in row
     assert orders("raw", order_id).stdout == data
 
 
@@ -74,15 +75,37 @@ def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
 ) -> None:
     who = customer()
     good = [f'{{"order_id": "{who}-{number}", "customer_id": "{who}", "amount": 1}}' for number in range(3)]
-    lines = [good[0], "not JSON", good[1], f'{{"customer_id": "{who}", "amount": -5}}', "", good[2]]
+    bad = f'{{"order_id": "{who}-bad", "customer_id": "{who}", "amount": -5}}'
+    lines = [good[0], "not JSON", good[1], bad, "", good[2]]
     file = tmp_path / "orders.ndjson"
     file.write_text("\n".join(lines))
     done = orders("send", str(file), status=1)
     assert "line 2" in done.stderr
     assert "line 4: $.amount must be greater than zero" in done.stderr
-    assert "3 of 5 sent, 2 not sent" in done.stderr
+    assert done.stderr.splitlines()[-1] == f"3 of 5 sent; 2 not sent: line 2, line 4 ({who}-bad)"
     assert done.stdout == ""
     await_orders(laptop, who, 3)
+
+
+def test_the_summary_names_what_was_not_sent_and_not_what_was(
+    laptop: Laptop, orders: Orders, tmp_path: Path
+) -> None:
+    who = customer()
+    file = tmp_path / "bad.csv"
+    file.write_text(f"order_id,customer_id,amount\n{who}-1,{who},1\n{who}-2,{who},-1\n,{who},no\n")
+    done = orders("send", str(file), status=1)
+    assert done.stderr.splitlines()[-1] == f"1 of 3 sent: {who}-1; 2 not sent: line 3 ({who}-2), line 4"
+    many = "\n".join(f'{{"order_id": "{who}-{number}"}}' for number in range(30))
+    last = orders("send", "-", given=many.encode(), status=1).stderr.splitlines()[-1]
+    assert last.startswith("0 of 30 sent; 30 not sent: line 1 (") and last.endswith("-9) and 20 more")
+
+
+def test_nothing_is_sent_of_a_csv_with_other_separators(orders: Orders, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    file.write_text("order_id;customer_id;amount\nX-1;c;19,90\n")
+    error, hint = orders("send", str(file), status=2).stderr.splitlines()
+    assert error.endswith("orders.csv: its columns are separated by semicolons; CSV has commas here")
+    assert hint.startswith("hint: save it with commas")
 
 
 def test_an_order_that_breaks_a_rule_is_sent_when_told_to_and_lands_in_quarantine(
@@ -186,6 +209,12 @@ def test_no_cloud_at_the_endpoint_is_one_line_a_hint_and_status_3(orders: Orders
     error, hint = nowhere("get", "x", status=3).stderr.splitlines()
     assert "127.0.0.1:9" in error
     assert "orders up" in hint
+
+
+def test_a_mistyped_region_is_said_to_be_one() -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
+    _, hint = Orders(keys)("get", "x", "--region", "eu-wst-1", status=3).stderr.splitlines()
+    assert "did you mean eu-west-1?" in hint and "laptop" not in hint
 
 
 def test_a_wrong_point_in_time_is_status_2(orders: Orders) -> None:

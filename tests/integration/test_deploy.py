@@ -36,7 +36,7 @@ def orders(empty_up: Up) -> Orders:
     """The command line, in a laptop cloud with nothing in it."""
     said = Orders({"XDG_STATE_HOME": empty_up.environment["XDG_STATE_HOME"]})("env", "--json")
     here = OrdersHere(json.loads(said.stdout))
-    here("destroy", "--delete-data", "--force")
+    here("destroy", "--delete-data", "--yes")
     return here
 
 
@@ -108,10 +108,12 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     (bucket,) = found["buckets"]
     assert (bucket["objects"], bucket["versions"], bucket["markers"]) == (2, 2, 0)
     assert (found["undrained"]["quarantined"], found["undrained"]["given_up"]) == (0, 0)
-    refused = orders("destroy", given=b"yes\n", status=2)
-    assert "orderstream was not typed" in refused.stderr and "hint: --force" in refused.stderr
+    refused = orders("destroy", given=b"orderstream\n", status=2)
+    assert "not a terminal" in refused.stderr and "hint: add --yes" in refused.stderr
+    refused = orders("destroy", typed="yes\n", status=2)
+    assert "orderstream was not typed" in refused.stderr and "hint: --yes" in refused.stderr
     log = len(empty_up.log.read_text())
-    gone = orders("destroy", given=b"orderstream\n").stdout
+    gone = orders("destroy", typed="orderstream\n").stdout
     assert "stays costs less than a cent a month" in gone
     assert "gone: stack orderstream" in gone
     awaited(lambda: "stack orderstream has gone" in empty_up.log.read_text()[log:])
@@ -129,7 +131,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert orders("raw", order_id).stdout.startswith('{"order_id"')
     awaited(lambda: api.get(location).status_code == 200)
     assert api.post("/orders", json=order).status_code == 202
-    end = document(orders, "destroy", "--delete-data", "--force")
+    end = document(orders, "destroy", "--delete-data", "--yes")
     assert end["left"] == []
     assert {end["after"][kind] for kind in ("status", "code")} == {None}
     assert not any(end["after"][kind] for kind in ("tables", "buckets", "resources", "logs"))

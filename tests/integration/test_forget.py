@@ -15,7 +15,7 @@ from orderstream.archive.forget import forget, plan
 from orderstream.archive.lease import KEY
 from orderstream.archive.receipt import Stamped, stamped_in
 from orderstream.domain.values import utc_text
-from orderstream.errors import InputError
+from orderstream.errors import InputError, NotFoundError
 from orderstream.ops import bucket, reading
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.failures import entries_of, records_in, waiting_objects
@@ -77,6 +77,10 @@ def erase(pipe: Pipe, cloud: Cloud | None = None) -> Stamped:
     return forget(
         cloud or pipe.cloud, pipe.stack, HER, reason="asked for it", currency="EUR", progress=lambda *_: None
     )
+
+
+def forget_nobody(pipe: Pipe) -> None:
+    forget(pipe.cloud, pipe.stack, "nobody", reason="", currency="EUR", progress=lambda *_: None)
 
 
 def everything(pipe: Pipe) -> dict[str, bytes]:
@@ -298,8 +302,19 @@ def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: Cloud, tmp
 
 def test_of_a_customer_whom_nobody_knows_nothing_is_erased(cloud: Cloud) -> None:
     pipe = filled(cloud)
+    keep(pipe, compacting=False)
     before = everything(pipe)
-    stamped = forget(cloud, pipe.stack, "nobody", reason="", currency="EUR", progress=lambda what, done: None)
-    assert (stamped.receipt.items, stamped.receipt.records, stamped.receipt.objects) == (0, 0, 0)
-    after = everything(pipe)
-    assert {name: body for name, body in after.items() if "manifests" not in name} == before
+    with pytest.raises(NotFoundError, match="nothing found of customer nobody; nothing was changed"):
+        forget_nobody(pipe)
+    assert everything(pipe) == before, "no manifest, no note and no lease is left either"
+    assert audit(cloud, pipe.stack).findings == []
+
+
+def test_of_a_customer_whom_nobody_knows_it_is_said_if_something_cannot_be_read(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    pipe.write(pipe.keys("orders/")[0], b"damaged")
+    before = everything(pipe)
+    with pytest.raises(NotFoundError, match="as far as it can be read: 1 problems") as caught:
+        forget_nobody(pipe)
+    assert "--dry-run" in caught.value.hint
+    assert everything(pipe) == before

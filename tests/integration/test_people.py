@@ -112,7 +112,7 @@ def test_a_reader_sees_everything_and_changes_nothing(
     orders.may("replay", "--since", "2h", "--dry-run")
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
     orders.may_not("archive", "seal", "--json")
-    orders.may_not("forget", "--customer", customer, "--reason", "none", "--json")
+    orders.may_not("forget", "--customer", customer, "--reason", "none", "--yes", "--json")
     changing = {"mark": put("redriven/x"), "write": put("orders/x"), "delete": s3("DeleteObject", "orders/x")}
     refusals(laptop, keys, *READING, **changing)
 
@@ -176,7 +176,7 @@ def test_a_keeper_seals_compacts_and_forgets(demonstrated: tuple[Laptop, Outcome
     somebody = min(customers - {outcome.order["CustomerID"], "c"})
     orders.may("archive", "seal", "--json")
     orders.may("archive", "compact", "--json")
-    receipt = json.loads(orders.may("forget", "--customer", somebody, "--reason", "asked", "--json"))
+    receipt = json.loads(orders.may("forget", "--customer", somebody, "--reason", "asked", "--yes", "--json"))
     assert receipt["receipt"]["items"] >= 1 and not orders.may("list", "--customer", somebody, "--json")
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
     working = {"DeleteItem", "write erasures/", "DeleteObjectVersion", "read a version", "list versions"}

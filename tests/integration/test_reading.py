@@ -17,8 +17,8 @@ from tests.integration.pipe import Pipe
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def record(number: int, arrived_at: datetime, data: bytes = b"bad") -> Record:
-    return Record(f"shardId-1:{number}", "shardId-1", str(number), "k", arrived_at, data)
+def record(number: int, arrived_at: datetime, data: bytes = b"bad", shard: str = "shardId-1") -> Record:
+    return Record(f"{shard}:{number}", shard, str(number), "k", arrived_at, data)
 
 
 def numbers(found: list[Record]) -> list[str]:
@@ -119,3 +119,23 @@ def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) 
     entries = list(bucket.archive(cloud, pipe.stack))
     cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=entries[0].key)
     assert list(reading.lines(cloud, pipe.stack, entries)) == []
+
+
+def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    places = [
+        ("shardId-2", 1, 0),
+        ("shardId-1", 1, 5),
+        ("shardId-3", 1, 7),
+        ("shardId-1", 2, 70),
+        ("shardId-2", 2, 71),
+    ]
+    some = [
+        record(number, NOON + timedelta(minutes=minutes), shard=shard) for shard, number, minutes in places
+    ]
+    for shard in ("shardId-1", "shardId-2", "shardId-3"):
+        pipe.process([one for one in some if one.shard_id == shard])
+    # Delivered again, in another batch: it is listed once, and first what came first.
+    pipe.process([some[3]])
+    found = list(quarantined(cloud, pipe.stack))
+    assert [one.line.event_id for one in found] == [one.event_id for one in some]

@@ -122,6 +122,7 @@ def test_the_status_is_one_while_anything_is_in_alarm(cloud: Cloud, stack: Stack
     calm = orders("status")
     assert re.search(r"none of \d+ alarms", calm.stdout) and "no data" in calm.stdout
     assert "nothing reads the stream" in calm.stdout
+    assert "delivery has stopped" in calm.stdout
     assert "$0.000" in calm.stderr
     cloud.cloudwatch.put_metric_alarm(
         AlarmName="others-alarm",
@@ -213,8 +214,10 @@ def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: Laptop, order
         "reason": "USER_INITIATED",
         "consumer": "",
         "is_read": True,
+        "is_local": True,
     }
-    assert "the laptop's event source reads by polling" in orders("status", status=None).stdout
+    said = orders("status", status=None).stdout
+    assert "delivery runs: the local event source reads by polling" in said and "Disabled" not in said
 
 
 def test_keys_go_to_the_shard_that_has_their_range(cloud: Cloud) -> None:

@@ -1,4 +1,4 @@
-"""A cloud's clients are made one after the other, whichever threads ask for them first."""
+"""A cloud's clients are made one after the other, and why nothing answers is said by where it was asked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from orderstream.ops.cloud import Cloud
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from orderstream.errors import CloudError
+from orderstream.ops.cloud import Cloud, cloud_errors
 
 
 class Session:
@@ -33,3 +37,25 @@ def test_two_threads_never_make_clients_at_once() -> None:
         made = [threads.submit(lambda: str(cloud.s3)), threads.submit(lambda: str(cloud.dynamodb))]
     assert [one.result() for one in made] == ["s3", "dynamodb"]
     assert not session.together
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("http://127.0.0.1:4566/", "is the laptop cloud running"),
+        ("http://localhost:4566/", "is the laptop cloud running"),
+        ("http://[::1]:4566/", "is the laptop cloud running"),
+        ("https://cloudformation.eu-wst-1.amazonaws.com/", "no region eu-wst-1: did you mean eu-west-1?"),
+        ("https://archive.s3.eu-wst-1.amazonaws.com/orders", "did you mean eu-west-1?"),
+        ("https://kinesis.moon.amazonaws.com/", "no region moon: is it mistyped?"),
+        ("https://kinesis.eu-west-1.amazonaws.com/", "region eu-west-1 exists: is the network up"),
+        ("https://kinesis.cn-north-1.amazonaws.com.cn/", "region cn-north-1 exists: is the network up"),
+        ("https://kinesis.eu-west-1.api.aws/", "region eu-west-1 exists: is the network up"),
+        ("https://aws.example/", "is AWS_ENDPOINT_URL right?"),
+    ],
+)
+def test_why_nothing_answers_is_said_by_where_it_was_asked(url: str, hint: str) -> None:
+    with pytest.raises(CloudError) as caught, cloud_errors("cannot look"):
+        raise EndpointConnectionError(endpoint_url=url)
+    assert hint in caught.value.hint
+    assert ("laptop" in caught.value.hint) is ("laptop" in hint)

@@ -96,6 +96,20 @@ def test_what_is_not_recognised_is_an_error_that_names_the_formats(content: byte
     assert "CSV" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("separator", "called"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")]
+)
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_columns_that_something_else_than_a_comma_separates_are_said_to_be(
+    separator: str, called: str, quote: str
+) -> None:
+    header = separator.join(f"{quote}{name}{quote}" for name in ("order_id", "customer_id", "amount"))
+    for bom in (b"", BOM):
+        with pytest.raises(InputError, match=f"separated by {called}") as caught:
+            read(bom + f"{header}\r\nX-1{separator}c{separator}19,90\r\n".encode())
+        assert "commas" in caught.value.hint and "19.90" in caught.value.hint
+
+
 # --- Newline-delimited JSON ---
 
 

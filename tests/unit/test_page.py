@@ -14,7 +14,7 @@ from orderstream.ops.status.figures import WINDOW
 from orderstream.ops.status.shards import Load
 from orderstream.page import charts
 from orderstream.page.charts import Window
-from orderstream.page.parts import money
+from orderstream.page.parts import amount
 from orderstream.page.runbook import page_of
 from orderstream.page.times import Clock, utc
 
@@ -105,11 +105,19 @@ def test_utc_is_written_to_the_millisecond() -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"),
-    [("188.6", "188.60"), ("1234567.891", "1,234,567.891"), ("250", "250"), ("19.90", "19.90")],
+    ("number", "currency", "text"),
+    [
+        ("188.6", "EUR", "188.60"),
+        ("1234567.891", "EUR", "1,234,567.891"),
+        ("1E+3", "EUR", "1,000.00"),
+        ("1500", "JPY", "1,500"),
+        ("1.5", "BHD", "1.500"),
+    ],
 )
-def test_money_keeps_every_digit(amount: str, text: str) -> None:
-    assert money(Decimal(amount)) == text
+def test_an_amount_has_its_currencys_minor_units_and_every_digit(
+    number: str, currency: str, text: str
+) -> None:
+    assert amount({"OrderAmount": Decimal(number), "Currency": currency}) == text
 
 
 def test_every_page_of_the_runbook_is_found_by_its_alarms_link() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from rich.console import Console
 
 from orderstream.ops.status.figures import (
     Minutes,
@@ -32,6 +32,7 @@ from orderstream.ops.status.health import (
 )
 from orderstream.ops.status.shards import MOST_SHOWN, Shards, shards_of
 from orderstream.show import status as show
+from orderstream.show.terminal import SafeConsole
 
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
 LIMITS = (1_000, 1_000_000)
@@ -43,8 +44,11 @@ def steady(value: float, minutes: int = 10, until: int = NOON) -> dict[int, floa
     return {until - 60 * number: value for number in range(1, minutes + 1)}
 
 
-def described(*alarms: Alarm, state: str = "Enabled", consumer: str = "") -> Described:
-    return Described("orderstream", RETENTION, state, "", consumer, GivenUp(0, None, False), alarms)
+def described(
+    *alarms: Alarm, state: str = "Enabled", consumer: str = "", is_local: bool = False
+) -> Described:
+    given_up = GivenUp(0, None, False)
+    return Described("orderstream", RETENTION, state, "", consumer, is_local, given_up, alarms)
 
 
 def alarm(name: str, state: str, says: str = "It is so. https://x.org/runbook.md#it") -> Alarm:
@@ -200,7 +204,7 @@ def test_a_fan_out_consumer_has_its_age_under_its_own_name() -> None:
 BUSY: dict[str, Minutes] = {"records": steady(600), "stored": steady(600), "age": steady(0)}
 
 
-def watched(*looks: Status, terminal: bool) -> tuple[bool, list[str]]:
+def watched(*looks: Status, terminal: bool, width: int = 120) -> tuple[bool, list[str]]:
     """Whether the last look was in alarm, and what was printed until somebody pressed Ctrl-C."""
 
     def until_interrupted() -> Iterator[Status]:
@@ -208,7 +212,7 @@ def watched(*looks: Status, terminal: bool) -> tuple[bool, list[str]]:
         raise KeyboardInterrupt
 
     file = io.StringIO()
-    on = Console(file=file, force_terminal=terminal, width=120, height=80, color_system=None)
+    on = SafeConsole(file=file, force_terminal=terminal, width=width, height=80, color_system=None)
     ended = show.watched(until_interrupted(), dollars_an_hour=Decimal(0), as_json=False, on=on)
     return ended, file.getvalue().splitlines()
 
@@ -232,6 +236,37 @@ def test_a_watch_on_a_terminal_redraws_the_whole_picture() -> None:
     _, lines = watched(status(BUSY, alarm("a", "ALARM")), terminal=True)
     text = "\n".join(lines)
     assert "1 of 1 alarms" in text and "https://x.org/runbook.md#it" in text
+
+
+def test_a_watch_on_a_narrow_terminal_cuts_nothing() -> None:
+    _, lines = watched(status(BUSY, alarm("a-long-name-of-an-alarm", "OK")), terminal=True, width=30)
+    text = "\n".join(lines)
+    assert "a-long-name-of-an-alarm" in text and "2026-11-22 00:00:00" in text
+    assert max(map(len, re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", text).splitlines())) <= 30
+
+
+@pytest.mark.parametrize(
+    ("state", "is_local", "reads", "said"),
+    [
+        ("Enabled", False, True, "mapping Enabled, reads by polling"),
+        ("Disabled", False, False, "mapping Disabled"),
+        ("Disabled", True, True, "delivery runs: the local event source reads by polling"),
+        (
+            "Disabled",
+            True,
+            False,
+            "delivery has stopped: the local event source does not read; mapping Disabled",
+        ),
+    ],
+)
+def test_a_mapping_is_called_disabled_only_where_nothing_does_its_work(
+    state: str, is_local: bool, reads: bool, said: str
+) -> None:
+    figures = BUSY if reads else {"records": steady(60)}
+    shards = Shards(1, "PROVISIONED", (), None)
+    seen = status_of(described(state=state, is_local=is_local), figures, {}, shards, 0, NOON)
+    lines = [line.strip() for line in watched(seen, terminal=True)[1]]
+    assert {line for line in lines if "mapping" in line or "delivery" in line} == {said}
 
 
 def test_what_cannot_be_known_is_said() -> None:

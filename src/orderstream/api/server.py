@@ -44,6 +44,7 @@ class Server:
             host="127.0.0.1",
             port=port,
             log_level="warning",
+            log_config=None,
             access_log=False,
             timeout_graceful_shutdown=END_SECONDS,
         )

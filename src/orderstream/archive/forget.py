@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from orderstream.archive.rewriting import Change, changes
 from orderstream.archive.versions import remove_old
 from orderstream.domain.identity import hour_of
 from orderstream.domain.values import utc_text
+from orderstream.errors import NotFoundError
 from orderstream.ops import bucket
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.erased import note_erased
@@ -42,14 +44,27 @@ def forget(
 ) -> Stamped:
     """Remove all that is known of a customer. Interrupted, it can be run again.
 
-    Orders of others that name no currency are in `currency`. Raises CloudError while the archive is in use.
+    Orders of others that name no currency are in `currency`. Raises NotFoundError where there is nothing of
+    the customer, and then has changed nothing; CloudError while the archive is in use.
     """
     with Lease(cloud, stack, "orders forget") as lease:
         erasure = _Erasure(cloud, stack, customer_id, reason, currency, progress)
         chain = Chain(cloud, stack)
         receipt = erasure.do(chain, lease)
+        if receipt.is_empty:
+            raise nothing_found(customer_id, receipt)
         manifest = chain.append("", "erasure", [], note=receipt.sha256)
         return Stamped(receipt, manifest.number, chain.head.sha256)
+
+
+def nothing_found(customer_id: str, receipt: Receipt) -> NotFoundError:
+    """The error that there is nothing of a customer, at least in what can be read."""
+    if receipt.problems:
+        unread = f", as far as it can be read: {len(receipt.problems):,} problems"
+        hint = f"orders forget --customer {shlex.quote(customer_id)} --dry-run names them"
+    else:
+        unread, hint = "", "is the id spelled as the sender spells it?"
+    return NotFoundError(f"nothing found of customer {customer_id}{unread}; nothing was changed", hint=hint)
 
 
 class _Erasure:

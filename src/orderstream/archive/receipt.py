@@ -38,6 +38,12 @@ class Receipt(msgspec.Struct):
         return not self.problems and not self.locked
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing of the customer was found."""
+        found = (self.items, self.records, self.objects, self.failed, self.notes, self.versions, self.locked)
+        return not any(found)
+
+    @property
     def sha256(self) -> str:
         """What the manifest of the erasure has as its note."""
         return digest(msgspec.json.encode(self))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -68,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     # A polite kill is taken as Ctrl-C is: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.basicConfig(handlers=[console.LogHandler()])
     try:
         app(arguments)
     except OrderstreamError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +10,7 @@ import typer
 from orderstream.archive import cache
 from orderstream.archive.audit import audit as auditing
 from orderstream.archive.forget import forget as erasing
+from orderstream.archive.forget import nothing_found
 from orderstream.archive.forget import plan as plan_erasure
 from orderstream.archive.journal import Journal
 from orderstream.archive.manifests import head_of
@@ -104,18 +104,25 @@ def forget(
     """Erase a customer: items, archive, quarantine, batches that AWS gave up, old versions, the local cache.
 
     What belongs to others keeps every byte. Prints a receipt that says that something was erased and why, not
-    what; `orders archive audit --receipt FILE` proves it. Interrupted, the same command goes on. Ends with
-    status 1 if something is left: Object Lock keeps it, or it cannot be read.
+    what; `orders archive audit --receipt FILE` proves it. Interrupted, the same command goes on. Without a
+    terminal to ask at, it takes --yes. Ends with status 1 if something is left (Object Lock keeps it, or it
+    cannot be read) and, with no receipt, if nothing is found of the customer.
     """
+    doing = f"erasing customer {customer}"
+    if not dry_run and not yes:
+        console.require_terminal(doing)
     where = find(stack, region, profile)
     currency = settings_of(*where).currency
-    if dry_run or (sys.stdin.isatty() and not yes):
+    if dry_run or not yes:
         with console.reading() as progress:
             planned = plan_erasure(*where, customer, currency=currency, progress=progress)
+        if planned.is_empty:
+            show.problems(planned)
+            raise nothing_found(customer, planned)
         show.erasure_plan(planned, as_json=as_json and dry_run)
         if dry_run:
             return
-        typer.confirm("Erase all of this? It cannot be undone.", abort=True, err=True)
+        console.confirm("Erase all of this? It cannot be undone.", doing=doing)
     with console.reading() as progress:
         stamped = erasing(*where, customer, reason=reason, currency=currency, progress=progress)
     cache.forget(*where)

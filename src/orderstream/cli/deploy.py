@@ -47,7 +47,7 @@ def deploy(
         show.plan(plan)
         if plan.change_set and not dry_run:
             if plan.doubts and not yes:
-                console.confirm("Deploy that all the same?", hint="--yes deploys it without asking")
+                console.confirm("Deploy that all the same?", doing=f"deploying stack {stack} as shown")
             with console.working() as progress:
                 now = deploying.carry_out(cloud, plan, progress=progress)
     where = show.where(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
@@ -60,7 +60,7 @@ def destroy(
     delete_data: Annotated[
         bool, typer.Option("--delete-data", help="The table and the bucket too, with every version.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Do not ask for the stack's name.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the stack's name.")] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
@@ -68,8 +68,8 @@ def destroy(
 ) -> None:
     """Show everything there is of a stack, and take it down. Table and bucket stay, unless --delete-data.
 
-    It asks for the stack's name first. Interrupted, the same command goes on. Ends with status 1 if something
-    is left that should have gone: Object Lock may hold it.
+    It asks for the stack's name first; without a terminal to ask at, it takes --yes. Interrupted, the same
+    command goes on. Ends with status 1 if something is left that should have gone: Object Lock may hold it.
     """
     from orderstream.deploy import destroy as destroying
 
@@ -80,8 +80,8 @@ def destroy(
         show_end.inventory(found, delete_data=delete_data, as_json=as_json)
     if dry_run or found.is_empty:
         return
-    if not force:
-        console.type_name(stack, hint="--force does not ask; --dry-run changes nothing")
+    if not yes:
+        console.type_name(stack, doing=f"removing stack {stack}")
     with console.working() as events:
         done = destroying.destroy(
             cloud,

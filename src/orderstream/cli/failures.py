@@ -25,9 +25,10 @@ def list_(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List the batches that AWS gave up and that are not done yet. With --json one a line."""
+    """List the batches that AWS gave up and that are not done yet, oldest first. With --json one a line."""
     cloud, found = find(stack, region, profile)
-    show.failures(failures.looked_at(cloud, found, everything=everything), as_json=as_json)
+    listed = failures.looked_at(cloud, found, everything=everything)
+    show.failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders failures redrive --dry-run")

@@ -123,5 +123,9 @@ def raw(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Print the exact bytes of an order, as they were sent."""
-    sys.stdout.buffer.write(query.raw_order(*find(stack, region, profile), order_id))
+    """Print the exact bytes of an order, as they were sent: to a file or a pipe.
+
+    To a terminal they are printed as text, without control characters.
+    """
+    data = query.raw_order(*find(stack, region, profile), order_id)
+    show.raw(data, exact=f"orders raw {order_id} > FILE")

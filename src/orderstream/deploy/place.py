@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from orderstream.errors import InputError
 from orderstream.ops.artifact import LAMBDA_PLATFORM
-from orderstream.ops.cloud import Cloud, cloud_errors
-
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+from orderstream.ops.cloud import Cloud, cloud_errors, is_loopback
 
 
 @dataclass(frozen=True)
@@ -51,8 +48,7 @@ LAPTOP = Place(
 def place_of(cloud: Cloud) -> Place:
     """The laptop cloud if that is what answers for CloudFormation, else AWS."""
     with cloud_errors("cannot look for a stack"):
-        host = urlsplit(cloud.cloudformation.meta.endpoint_url).hostname
-    return LAPTOP if host in _LOOPBACK else AWS
+        return LAPTOP if is_loopback(cloud.cloudformation.meta.endpoint_url) else AWS
 
 
 def values_for(place: Place, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:

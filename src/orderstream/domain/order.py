@@ -17,6 +17,7 @@ from orderstream.domain.values import (
     exact_sum_of_products,
     instant,
     label,
+    money,
     not_negative,
     positive,
     positive_integer,
@@ -68,8 +69,8 @@ def read_fields(fields: dict[str, Any], check: Checks) -> Order | None:
     if order.items is not None and order.amount is not None:
         total = exact_sum_of_products((item.quantity, item.unit_price) for item in order.items)
         if total != order.amount:
-            message = f"add up to {total:f}, the amount is {order.amount:f}"
-            check.note("$.items", "items_do_not_add_up", message)
+            added, amount = (money(one, order.currency or "") for one in (total, order.amount))
+            check.note("$.items", "items_do_not_add_up", f"add up to {added}, the amount is {amount}")
     return None if check.reasons else order
 
 

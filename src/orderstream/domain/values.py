@@ -23,6 +23,15 @@ CURRENCIES = frozenset(
     """.split()
 )
 
+# ISO 4217, list one, column "minor units", of the same date: the currencies that do not have two. Those
+# with N.A. there (metals, units of account, the code for tests) have none.
+_MINOR_UNITS = (
+    dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
+    | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
+    | dict.fromkeys("CLF UYW".split(), 4)
+)
+_WITHOUT_MINOR_UNITS = frozenset("XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA".split())
+
 # What is in it is no money.
 TEST_CURRENCY = "XTS"
 
@@ -103,6 +112,21 @@ def exact_sum_of_products(factors: Iterable[tuple[Decimal | int, Decimal | int]]
 def exact_sum(one: Decimal, other: Decimal) -> Decimal:
     """The sum, with every digit kept: `+` rounds to 28 of them."""
     return _ANY_SIZE.add(one, other)
+
+
+def minor_units(currency: str) -> int | None:
+    """How many digits a currency has after the point, by ISO 4217; None for metals and units of account."""
+    return None if currency in _WITHOUT_MINOR_UNITS else _MINOR_UNITS.get(currency, 2)
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """`amount` as people read it: all its digits, and at least those that the currency has.
+
+    19.9 EUR is `19.90`, 19.905 EUR `19.905`, 1E+3 EUR `1000.00`, 1000 JPY `1000`.
+    """
+    whole, _, places = f"{amount:f}".partition(".")
+    places = places.ljust(minor_units(currency) or 0, "0")
+    return f"{whole}.{places}" if places else whole
 
 
 def positive(value: Any) -> Decimal:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
@@ -41,6 +44,9 @@ _CONFIG = Config(
     read_timeout=930,
     max_pool_connections=64,
 )
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_OF_AWS = re.compile(r"\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$")
+
 # A session of the SDK must not make two clients at once.
 _making = threading.Lock()
 
@@ -130,6 +136,11 @@ class Cloud:
         return self._client("resourcegroupstaggingapi")
 
 
+def is_loopback(url: str) -> bool:
+    """Whether a service of the local cloud answers at `url`: it is on this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
 @contextmanager
 def cloud_errors(doing: str) -> Iterator[None]:
     """Turn any error of the SDK inside the block into a CloudError that says what could not be done."""
@@ -138,13 +149,32 @@ def cloud_errors(doing: str) -> Iterator[None]:
     except (NoCredentialsError, NoRegionError, ProfileNotFound) as error:
         raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT) from error
     except EndpointConnectionError as error:
-        raise CloudError(
-            f"{doing}: {error}",
-            hint='is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders env)")?',
-        ) from error
+        raise CloudError(f"{doing}: {error}", hint=_why_unreachable(error.kwargs["endpoint_url"])) from error
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         expired = code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
         raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT if expired else "") from error
     except BotoCoreError as error:
         raise CloudError(f"{doing}: {error}") from error
+
+
+def _why_unreachable(url: str) -> str:
+    """What to look at when nothing answers at `url`."""
+    host = urlsplit(url).hostname or ""
+    if is_loopback(url):
+        return 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders env)")?'
+    found = _OF_AWS.search(host)
+    if found is None:
+        return f"is AWS_ENDPOINT_URL right? is the network up, and can this machine reach {host}?"
+    region, known = found[1], _regions()
+    if region in known:
+        return f"region {region} exists: is the network up, and can this machine reach {host}?"
+    similar = difflib.get_close_matches(region, sorted(known), n=1)
+    meant = f"did you mean {similar[0]}?" if similar else "is it mistyped?"
+    return f"this version of the SDK knows no region {region}: {meant} (--region, AWS_REGION or the profile)"
+
+
+def _regions() -> set[str]:
+    session = botocore.session.Session()
+    names = session.get_available_partitions()
+    return {one for name in names for one in session.get_available_regions("kinesis", partition_name=name)}

@@ -23,6 +23,8 @@ _FORMATS = (
     "orders are JSON objects, one a line or in an array, or CSV whose first line names the columns: "
     "customer_id,amount,… (all UTF-8)"
 )
+# What programs write between columns where a comma is a decimal point, or out of a spreadsheet.
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _OBJECT = msgspec.json.Decoder(dict, float_hook=Decimal)
 
 
@@ -193,16 +195,27 @@ def _rows(lines: Iterator[tuple[int, bytes]], name: str) -> Iterator[Line | Faul
 
 
 def _columns(header: bytes, name: str) -> list[str]:
-    try:
-        columns = [column.strip() for column in next(csv.reader([header.decode()], strict=True))]
-    except (csv.Error, UnicodeDecodeError):
-        columns = []
+    columns = _names(header, ",")
     if "customer_id" not in columns:
+        for separator, called in _OTHER_SEPARATORS.items():
+            if "customer_id" in _names(header, separator):
+                raise InputError(
+                    f"{name}: its columns are separated by {called}; CSV has commas here",
+                    hint="save it with commas between the columns, and with points in the amounts: 19.90",
+                )
         what = "has no column customer_id" if name.endswith(".csv") else "is not recognised"
         raise InputError(f"{name}: {what}", hint=_FORMATS)
     if "" in columns or len(set(columns)) < len(columns):
         raise InputError(f"{name}: a column has no name, or two have the same", hint=_FORMATS)
     return columns
+
+
+def _names(header: bytes, separator: str) -> list[str]:
+    try:
+        (names,) = csv.reader([header.decode()], delimiter=separator, strict=True)
+    except (csv.Error, ValueError):
+        return []
+    return [name.strip() for name in names]
 
 
 def _row(columns: list[str], cells: list[str]) -> bytes:

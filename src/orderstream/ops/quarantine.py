@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any
+
+import msgspec
 
 from orderstream.client import OrderProducer, Receipt
 from orderstream.domain.identity import event_id as id_of_event
@@ -18,9 +22,10 @@ from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.mend import Setting, mended
 from orderstream.ops.notes import Note, notes_of_hour, write_notes
+from orderstream.ops.parquet import Placed
 from orderstream.ops.query import is_order
 from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import Line, raw_of
+from orderstream.pipeline.lines import Line, raw_of, read_line
 from orderstream.pipeline.table import OrderTable
 
 RECORDS_AT_A_TIME = 500
@@ -63,20 +68,18 @@ def why(line: Line) -> str:
 def quarantined(
     cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, reason: str | None = None
 ) -> Iterator[Quarantined]:
-    """The records in quarantine that arrived in `span`, each once; `reason` is a code that one must have."""
+    """The records in quarantine that arrived in `span`, each once, in the order of their arrival.
+
+    `reason` is a code that one must have.
+    """
     for _, entries in groupby(bucket.hourly(cloud, stack, "quarantine", span), _folder):
-        # A record is in the same hour at every delivery: no longer memory is needed.
-        seen: set[str] = set()
         notes: dict[str, list[Note]] | None = None
-        for one in reading.lines(cloud, stack, entries, span):
-            line = one.line
-            if line.event_id in seen:
-                continue
-            seen.add(line.event_id)
+        # A record is in the same hour at every delivery: no longer memory is needed.
+        for key, number, line in _by_arrival(reading.lines(cloud, stack, entries, span)):
             if reason is None or any(one["code"] == reason for one in line.reasons):
                 if notes is None:
                     notes = notes_of_hour(cloud, stack, instant(line.arrived_at))
-                yield Quarantined(line, one.key, one.number, tuple(notes.get(line.event_id, ())))
+                yield Quarantined(line, key, number, tuple(notes.get(line.event_id, ())))
 
 
 def find(cloud: Cloud, stack: Stack, event_id: str) -> Quarantined:
@@ -174,6 +177,23 @@ def _notes(entries: Sequence[Quarantined], done: Sequence[Resubmission]) -> Iter
         if one.sent:
             arrived_at = instant(entry.line.arrived_at)
             yield arrived_at, Note(one.event_id, one.order_id, now, one.new_event_id)
+
+
+def _by_arrival(lines: Iterable[Placed]) -> Iterator[tuple[str, int, Line]]:
+    """Lines of an hour in the order of their arrival, each event once, with the objects they are in."""
+    # A database without a name is a temporary one, and goes to disk when it is large.
+    with closing(sqlite3.connect("")) as database:
+        database.execute("CREATE TABLE line (event_id UNIQUE, arrived_at, key, number, line)")
+        database.executemany(
+            "INSERT OR IGNORE INTO line VALUES (?, ?, ?, ?, ?)",
+            (
+                (one.line.event_id, one.line.arrived_at, one.key, one.number, msgspec.json.encode(one.line))
+                for one in lines
+            ),
+        )
+        found = database.execute("SELECT key, number, line FROM line ORDER BY arrived_at, rowid")
+        for key, number, line in found:
+            yield key, number, read_line(line)
 
 
 def _folder(entry: Entry) -> str:

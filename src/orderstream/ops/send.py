@@ -16,24 +16,33 @@ from orderstream.errors import InputError, OrderstreamError
 from orderstream.ops.inputs import Fault, Line
 from orderstream.ops.samples import Kind, Sample
 
+# So many of the orders that were not sent are named at the end.
+MOST_NAMED = 10
+
 
 @dataclass
 class Tally:
-    """How many lines were read, sent, and not sent; counted from several threads."""
+    """How many lines were read, sent, and not sent; counted from several threads.
+
+    `not_sent` names the first that were not: "line 3 (A-1003)", or "line 4" of one without an id.
+    """
 
     read: int = 0
     sent: int = 0
     failed: int = 0
     kinds: dict[Kind, int] = field(default_factory=dict)
+    not_sent: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, *, sent: bool) -> None:
-        """Count one record's fate."""
+    def note(self, *, sent: bool, name: str = "") -> None:
+        """Count one record's fate; `name` says which record it is."""
         with self._lock:
             if sent:
                 self.sent += 1
-            else:
-                self.failed += 1
+                return
+            self.failed += 1
+            if name and len(self.not_sent) < MOST_NAMED:
+                self.not_sent.append(name)
 
 
 def send_lines(
@@ -60,10 +69,10 @@ def send_lines(
                 _refuse_invalid(data)
             fate = producer.send_json(data)
         except InputError as error:
-            tally.note(sent=False)
+            tally.note(sent=False, name=_name(line))
             on_fault(f"{line.place}: {error.message}")
             continue
-        fate.add_done_callback(_reporter(line.place, tally, on_receipt, on_fault))
+        fate.add_done_callback(_reporter(line, tally, on_receipt, on_fault))
     producer.flush()
     return tally
 
@@ -74,16 +83,21 @@ def _refuse_invalid(data: bytes) -> None:
         raise InputError("; ".join(f"{reason.path} {reason.message}" for reason in reasons))
 
 
+def _name(line: Line | Fault) -> str:
+    found = decode(line.raw).claimed_id if isinstance(line, Line) else None
+    return f"{line.place} ({found})" if found else line.place
+
+
 def _reporter(
-    place: str, tally: Tally, on_receipt: Callable[[Receipt], None], on_fault: Callable[[str], None]
+    line: Line, tally: Tally, on_receipt: Callable[[Receipt], None], on_fault: Callable[[str], None]
 ) -> Callable[[Future[Receipt]], None]:
     def report(fate: Future[Receipt]) -> None:
         error = fate.exception()
-        tally.note(sent=error is None)
+        tally.note(sent=error is None, name=_name(line) if error else "")
         if error is None:
             on_receipt(fate.result())
         else:
-            on_fault(f"{place}: {error.message if isinstance(error, OrderstreamError) else error}")
+            on_fault(f"{line.place}: {error.message if isinstance(error, OrderstreamError) else error}")
 
     return report
 

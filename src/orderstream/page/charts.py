@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from orderstream.domain.values import minor_units
 from orderstream.ops.metrics import MINUTE
 from orderstream.ops.status.figures import WINDOW, Minutes
 from orderstream.ops.status.shards import Load
@@ -18,7 +19,6 @@ _LINE = "rgba(139, 147, 161, 0.25)"
 _LEAST = 10 * MINUTE
 # The minute under way is a rate only when some of it has passed.
 _SOME_SECONDS = 10
-_NUMBER = "value => value == null ? '–' : value.toLocaleString(undefined, {maximumFractionDigits: 2})"
 
 
 class Window(NamedTuple):
@@ -62,8 +62,12 @@ def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> 
 
 
 def sums(name: str, minutes: Minutes, of: Window) -> Options:
-    """How much in each minute: bars, of which the last one grows."""
-    return _chart({name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)]}, of, "bar")
+    """How much of the currency `name` in each minute: bars, of which the last one grows."""
+    drawn = _chart({name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)]}, of, "bar")
+    units = minor_units(name)
+    if units is not None:
+        drawn["tooltip"][":valueFormatter"] = _number(least=units, most=units)
+    return drawn
 
 
 def shares(loads: Sequence[Load], hot: str | None) -> Options:
@@ -89,6 +93,11 @@ def shares(loads: Sequence[Load], hot: str | None) -> Options:
 
 
 _SPLIT = {"splitLine": {"lineStyle": {"color": _LINE}}}
+
+
+def _number(*, least: int = 0, most: int) -> str:
+    digits = f"{{minimumFractionDigits: {least}, maximumFractionDigits: {most}}}"
+    return f"value => value == null ? '–' : value.toLocaleString(undefined, {digits})"
 
 
 def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window, kind: str) -> Options:
@@ -117,7 +126,11 @@ def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window,
             "bottom": 4,
             "containLabel": True,
         },
-        "tooltip": {"trigger": "axis", ":valueFormatter": _NUMBER, "confine": True},
+        "tooltip": {
+            "trigger": "axis",
+            ":valueFormatter": _number(most=2),
+            "confine": True,
+        },
         "xAxis": {
             "type": "time",
             "min": of.since * 1000,

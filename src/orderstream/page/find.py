@@ -107,9 +107,9 @@ class Find:
 
     def _show_item(self, item: Item) -> None:
         with parts.card(f"Order {item['OrderID']}"):
-            ui.label(
-                f"{parts.money(item['OrderAmount'])} {item['Currency']} of customer {item['CustomerID']}"
-            ).classes("text-lg")
+            ui.label(f"{parts.amount(item)} {item['Currency']} of customer {item['CustomerID']}").classes(
+                "text-lg"
+            )
             with ui.expansion("The item in the table", icon="table_rows").classes("w-full").props("dense"):
                 stored = parts.as_json(item)
                 parts.verbatim(stored, stored.encode(), "item.json")

@@ -14,6 +14,7 @@ from orderstream.page.runbook import page_of
 from orderstream.page.source import Seen
 from orderstream.page.times import Clock, utc
 from orderstream.show.numbers import count, length
+from orderstream.show.numbers import revenue as money
 
 _TROUBLES = ("duplicates", "conflicts", "quarantined")
 # As many as have room beside each other; the busiest ones.
@@ -133,7 +134,7 @@ class Live:
         for name, (label, chart) in self._by_currency.items():
             # Of one that has just ended, some is still to come.
             full = (shown.until - _SETTLING) // MINUTE * MINUTE - MINUTE
-            label.set_text(f"{name} {revenue[name].get(full, 0):,.2f}")
+            label.set_text(f"{name} {money(revenue[name].get(full, 0), name)}")
             parts.redraw(chart, charts.sums(name, revenue[name], shown))
 
     def _show_shards(self, status: Status) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 from nicegui import ui
 
+from orderstream.domain.values import money
 from orderstream.errors import OrderstreamError
 from orderstream.ops.query import Item
 from orderstream.page.times import Clock, utc
@@ -79,7 +80,7 @@ def orders_table(on_order: Callable[[str], Awaitable[None]]) -> ui.table:
     table.add_slot(
         "body-cell-order_id",
         '<q-td :props="props"><a role="link" tabindex="0"'
-        ' class="cursor-pointer underline inline-block align-bottom truncate max-w-[8rem] sm:max-w-none"'
+        ' class="cursor-pointer underline whitespace-nowrap"'
         " @click=\"$parent.$emit('order', props.row.order_id)\""
         " @keyup.enter=\"$parent.$emit('order', props.row.order_id)\">{{ props.value }}</a></q-td>",
     )
@@ -100,16 +101,16 @@ def order_rows(orders: Iterable[Item], clock: Clock) -> list[dict[str, str]]:
             "utc": utc(order["ReceivedAt"]),
             "order_id": order["OrderID"],
             "customer": order["CustomerID"],
-            "amount": money(order["OrderAmount"]),
+            "amount": amount(order),
             "currency": order["Currency"],
         }
         for order in orders
     ]
 
 
-def money(amount: Decimal) -> str:
-    """All digits of it, in groups of three; and never one after the point alone."""
-    return f"{amount:,.2f}" if amount.as_tuple().exponent == -1 else f"{amount:,f}"
+def amount(order: Item) -> str:
+    """What an order amounts to, as `money` has it, in groups of three digits."""
+    return f"{Decimal(money(order['OrderAmount'], order['Currency'])):,f}"
 
 
 def as_json(value: Any) -> str:

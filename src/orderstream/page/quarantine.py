@@ -47,7 +47,16 @@ class Quarantine:
         self._span.on_value_change(self.load)
         self._all.on_value_change(self.load)
         self._said = ui.label().classes("opacity-70 mt-2")
-        columns = [{"name": name, "label": label, "field": name, "align": "left"} for name, label in _COLUMNS]
+        columns = [
+            {
+                "name": name,
+                "label": label,
+                "field": name,
+                "align": "left",
+                "classes": "" if name == "why" else "whitespace-nowrap",
+            }
+            for name, label in _COLUMNS
+        ]
         self._table = ui.table(columns=columns, rows=[], row_key="event_id", pagination={"rowsPerPage": 20})
         self._table.classes("w-full cursor-pointer").props("flat dense bordered wrap-cells")
         parts.with_utc(self._table)

@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column
 
 from orderstream.domain.values import utc_text
-from orderstream.show.console import err, out, print_json, problem, step
+from orderstream.show.console import err, fields, out, print_json, problem, step
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.archive.audit import Audit
@@ -29,18 +29,17 @@ def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> 
         print_json(asdict(plan) | {"to": to})
         return
     since, until = selection.span.since, selection.span.until
-    table = Table(show_header=False, box=None)
-    table.add_row(
-        "arrived", f"{utc_text(since) if since else 'ever'} to {utc_text(until) if until else 'now'}"
-    )
+    rows = [("arrived", f"{utc_text(since) if since else 'ever'} to {utc_text(until) if until else 'now'}")]
     for name, wanted in (("customer", selection.customer_id), ("order", selection.order_id)):
         if wanted is not None:
-            table.add_row(f"only {name}", escape(wanted))
-    table.add_row("objects", f"{plan.objects:,} of {plan.bytes:,} bytes")
-    table.add_row("events", f"about {plan.events:,}")
-    table.add_row("takes at least", str(timedelta(seconds=round(plan.seconds))))
-    table.add_row("costs at most", f"${plan.dollars}, to the {to}")
-    err.print(table)
+            rows.append((f"only {name}", wanted))
+    rows += [
+        ("objects", f"{plan.objects:,} of {plan.bytes:,} bytes"),
+        ("events", f"about {plan.events:,}"),
+        ("takes at least", str(timedelta(seconds=round(plan.seconds)))),
+        ("costs at most", f"${plan.dollars}, to the {to}"),
+    ]
+    fields(rows, err)
 
 
 def replayed(done: Replayed, *, as_json: bool) -> None:
@@ -120,9 +119,9 @@ def audited(done: Audit, *, as_json: bool) -> None:
     }
     out.print(_counts("what", rows))
     if done.findings:
-        found = Table("kind", "object", "what is wrong")
+        found = Table("kind", Column("object", no_wrap=True), "what is wrong")
         for finding in done.findings:
-            found.add_row(finding.kind, escape(finding.key), escape(finding.detail))
+            found.add_row(finding.kind, finding.key, finding.detail)
         out.print(found)
     _print_head(done.head, "nothing is sealed yet: orders archive seal")
 
@@ -133,18 +132,18 @@ def erasure_plan(found: Receipt, *, as_json: bool) -> None:
         print_json(msgspec.structs.asdict(found))
         return
     err.print(_erasure(found))
-    _problems(found)
+    problems(found)
 
 
 def erased(stamped: Stamped, *, as_json: bool) -> None:
     """The receipt of an erasure. As JSON it is what the audit takes."""
     receipt = stamped.receipt
-    _problems(receipt)
+    problems(receipt)
     if as_json:
         print_json(stamped)
         return
     out.print(_erasure(receipt))
-    out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}", soft_wrap=True)
+    out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}")
     step(f"the stream has the records until {receipt.on_stream_until}; backups of the table go by themselves")
 
 
@@ -162,7 +161,8 @@ def _erasure(receipt: Receipt) -> Table:
     return _counts("of the customer", shown)
 
 
-def _problems(receipt: Receipt) -> None:
+def problems(receipt: Receipt) -> None:
+    """What could not be erased, or not be searched."""
     for what in receipt.problems:
         problem(what)
     if receipt.locked:
@@ -195,6 +195,6 @@ def _head(head: Head | None) -> str | None:
 
 def _print_head(head: Head | None, otherwise: str) -> None:
     if found := _head(head):
-        out.print(f"head {found}", soft_wrap=True, highlight=False)
+        out.print(f"head {found}")
     else:
         step(otherwise)

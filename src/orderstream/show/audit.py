@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column
+from rich.text import Text
 
 from orderstream.pipeline.lines import raw_of
-from orderstream.show.console import err, out, print_json, text_of
+from orderstream.show.console import err, fields, hint, out, print_json, problem
+from orderstream.show.orders import raw, shown
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.ops.failures import Failure
@@ -38,9 +39,9 @@ def quarantined(entries: Iterable[Quarantined], *, as_json: bool) -> None:
         line = entry.line
         order = f"  order {line.order_id}" if line.order_id else ""
         again = f"  resubmitted {_moment(entry.notes[-1].at)}" if entry.notes else ""
-        _say(f"{_moment(line.arrived_at)}  {line.event_id}{order}{again}")
+        out.print(f"{_moment(line.arrived_at)}  {line.event_id}{order}{again}")
         for reason in line.reasons[:MOST_REASONS]:
-            _say(f"  {reason['path']} {reason['message']} ({reason['code']})")
+            out.print(f"  {reason['path']} {reason['message']} ({reason['code']})")
     if none:
         err.print("nothing in quarantine")
 
@@ -51,9 +52,6 @@ def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
         print_json(_quarantined(entry) | _bytes(raw_of(entry.line)))
         return
     line = entry.line
-    table = Table(show_header=False, box=None)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
     rows: list[tuple[str, str]] = [
         ("event", line.event_id),
         ("arrived", line.arrived_at),
@@ -63,16 +61,12 @@ def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
         ("seen by", f"request {line.attempt.get('request_id')} at {line.attempt.get('at')}"),
     ]
     rows += [("reason", f"{one['path']} {one['message']} ({one['code']})") for one in line.reasons]
-    rows += [(f"stored {name}", text_of(value)) for name, value in (line.stored or {}).items()]
+    rows += [(f"stored {name}", value) for name, value in shown(line.stored or {})]
     rows += [("resubmitted", f"{note.at} as event {note.new_event_id}") for note in entry.notes]
-    for name, value in rows:
-        table.add_row(name, escape(value))
-    out.print(table)
+    fields(rows)
     data = raw_of(line)
     err.print(f"its {len(data):,} bytes:")
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data + b"\n")
-    sys.stdout.buffer.flush()
+    raw(data + b"\n", exact="--json")
 
 
 def resubmitted(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool) -> int:
@@ -86,14 +80,14 @@ def resubmitted(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool
             fields = {name: value for name, value in asdict(one).items() if name != "data"}
             print_json(fields | (_bytes(one.data) if dry_run and one.sent else {}))
         elif not one.sent:
-            err.print(f"[red]not resubmitted:[/red] {one.event_id}: {escape(one.problem)}", soft_wrap=True)
+            err.print(Text("not resubmitted:", "red"), f"{one.event_id}: {one.problem}")
         elif dry_run:
-            out.print(f"{one.event_id} as order {escape(one.order_id)}:", soft_wrap=True)
-            out.print(one.data.decode(), markup=False, highlight=False, soft_wrap=True)
+            out.print(f"{one.event_id} as order {one.order_id}:")
+            out.print(one.data.decode())
         else:
-            out.print(f"{one.event_id} as order {escape(one.order_id)}", soft_wrap=True)
-    for hint in sorted(hints):
-        err.print(f"[cyan]hint:[/cyan] {escape(hint)}", soft_wrap=True)
+            out.print(f"{one.event_id} as order {one.order_id}")
+    for text in sorted(hints):
+        hint(text)
     what = "would be resubmitted" if dry_run else "resubmitted"
     err.print(f"{sent:,} {what}" + (f", {failed:,} not" if failed else ""))
     return failed
@@ -111,8 +105,8 @@ def failures(found: Iterable[Failure], *, as_json: bool) -> None:
         error = f" ({failure.error})" if failure.error else ""
         state = "done" if failure.done else "open"
         what = f"{failure.condition}{error}  {failure.records:,} records of {failure.shard_id}"
-        _say(f"{failure.at:%Y-%m-%d %H:%M:%S}  {state}  {what}")
-        _say(f"  {failure.place}")
+        out.print(f"{failure.at:%Y-%m-%d %H:%M:%S}  {state}  {what}")
+        out.print(f"  {failure.place}")
     if none:
         err.print("no failures")
 
@@ -126,10 +120,10 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
             print_json(asdict(one))
             continue
         fates = ", ".join(f"{count:,} {fate.replace('_', ' ')}" for fate, count in one.fates.items())
-        state = "[green]done[/green]" if one.done else "open"
-        out.print(f"{state}: {escape(one.place)}: {one.records:,} records: {fates}", soft_wrap=True)
-        for problem in one.problems[:MOST_ROWS]:
-            err.print(f"[yellow]warning:[/yellow] {escape(problem)}", soft_wrap=True)
+        state = ("done", "green") if one.done else "open"
+        out.print(Text.assemble(state, f": {one.place}: {one.records:,} records: {fates}"))
+        for what in one.problems[:MOST_ROWS]:
+            problem(what)
     if not done and not left:
         err.print("nothing to redrive")
     else:
@@ -151,19 +145,19 @@ def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
             f"repaired: {repaired.stored:,} stored, {repaired.quarantined:,} quarantined,"
             f" {repaired.duplicates:,} were there already, {repaired.undone:,} not done"
         )
-        for problem in repaired.problems[:MOST_ROWS]:
-            err.print(f"[yellow]warning:[/yellow] {escape(problem)}", soft_wrap=True)
+        for what in repaired.problems[:MOST_ROWS]:
+            problem(what)
     table = Table("record", "count")
     table.columns[1].justify = "right"
     for name, count in counts.items():
         table.add_row(name.replace("_", " "), f"{count:,}")
     out.print(table)
     if not report.discrepancies:
-        out.print("[green]no discrepancies[/green]")
+        out.print(Text("no discrepancies", "green"))
         return
-    wrong = Table("discrepancy", "id", "detail")
+    wrong = Table("discrepancy", Column("id", no_wrap=True), "detail")
     for one in report.discrepancies[:MOST_ROWS]:
-        wrong.add_row(one.kind, escape(one.id), escape(one.detail))
+        wrong.add_row(one.kind, one.id, one.detail)
     out.print(wrong)
     if len(report.discrepancies) > MOST_ROWS:
         err.print(f"{len(report.discrepancies):,} discrepancies in all; --json has every one")
@@ -178,28 +172,21 @@ def story(found: Story, *, as_json: bool) -> None:
     # Ids are long and few: each event gets a number, and its id stands below.
     ids = dict.fromkeys(step.event_id for step in found.steps if step.event_id)
     numbers = {event_id: str(number) for number, event_id in enumerate(ids, start=1)}
-    table = Table("when (UTC)", "what", "event", "where and why")
-    table.columns[0].no_wrap = table.columns[1].no_wrap = True
-    table.columns[3].overflow = "fold"
+    table = Table(Column("when (UTC)", no_wrap=True), Column("what", no_wrap=True), "event", "where and why")
     for step in found.steps:
         detail = "\n".join(filter(None, (step.where, step.detail)))
         for event_id, number in numbers.items():
             detail = detail.replace(f"event {event_id}", f"event {number}")
-        table.add_row(_moment(step.at), step.what, numbers.get(step.event_id or "", ""), escape(detail))
+        table.add_row(_moment(step.at), step.what, numbers.get(step.event_id or "", ""), detail)
     out.print(table)
     for event_id, number in numbers.items():
-        out.print(f"event {number} is {event_id}", soft_wrap=True, highlight=False)
+        out.print(f"event {number} is {event_id}")
     where = "in the table" if found.item else "not in the table"
-    out.print(f"order {escape(found.order_id)} is {where}", soft_wrap=True, highlight=False)
+    out.print(f"order {found.order_id} is {where}")
 
 
 def _moment(at: str | None) -> str:
     return at.replace("T", " ")[:23] if at else "?"
-
-
-def _say(text: str) -> None:
-    """A line that is not cut or wrapped: ids are for copying."""
-    out.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _quarantined(entry: Quarantined) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,11 +20,13 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.text import Text
 
 from orderstream.errors import NotConfirmedError, OrderstreamError
+from orderstream.show.terminal import SafeConsole, escaped
 
-out = Console()
-err = Console(stderr=True, highlight=False)
+out = SafeConsole()
+err = SafeConsole(stderr=True)
 
 LOG_EVERY_SECONDS = 3.0
 
@@ -34,45 +35,73 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 
 def print_json(value: Any) -> None:
     """One value as one line of JSON on standard output; Decimals as exact numbers."""
-    sys.stdout.buffer.write(_JSON.encode(value) + b"\n")
+    sys.stdout.buffer.write(escaped(_JSON.encode(value)) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def step(text: str) -> None:
     """A step of long work."""
-    err.print(f"[dim]•[/dim] {escape(text)}")
+    _say("•", "dim", text)
 
 
 def problem(text: str) -> None:
     """Something went wrong, and the work goes on."""
-    err.print(f"[yellow]warning:[/yellow] {escape(text)}")
+    _say("warning:", "yellow", text)
+
+
+def hint(text: str) -> None:
+    """What to do about what was said."""
+    _say("hint:", "cyan", text)
 
 
 def error(failure: OrderstreamError) -> None:
     """Why a verb failed, and what to do."""
-    err.print(f"[red]error:[/red] {escape(failure.message)}", soft_wrap=True)
+    _say("error:", "red", failure.message)
     if failure.hint:
-        err.print(f"[cyan]hint:[/cyan] {escape(failure.hint)}", soft_wrap=True)
+        hint(failure.hint)
 
 
-def confirm(question: str, *, hint: str) -> None:
-    """Ask on standard error. Raises NotConfirmedError unless the answer is yes."""
+def _say(label: str, style: str, text: str) -> None:
+    # A further line of the text cannot be taken for one of ours.
+    err.print(Text(label, style), text.replace("\n", "\n  "))
+
+
+class LogHandler(logging.Handler):
+    """The log of the HTTP API and of libraries, as text like all other."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print it."""
+        err.print(self.format(record))
+
+
+def require_terminal(doing: str) -> None:
+    """Raises NotConfirmedError where nobody can be asked whether `doing` that is meant: --yes says so."""
+    if not sys.stdin.isatty():
+        raise NotConfirmedError(
+            f"{doing} has to be confirmed, and standard input is not a terminal: nothing was changed",
+            hint="add --yes to confirm it, or --dry-run to see what would be done",
+        )
+
+
+def confirm(question: str, *, doing: str) -> None:
+    """Ask on standard error whether to go on. Raises NotConfirmedError unless the answer is yes."""
+    require_terminal(doing)
     if _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
-        raise NotConfirmedError("nothing was changed", hint=hint)
+        raise NotConfirmedError(f"{doing} was not confirmed: nothing was changed", hint="--yes does not ask")
 
 
-def type_name(name: str, *, hint: str) -> None:
+def type_name(name: str, *, doing: str) -> None:
     """Have `name` typed. Raises NotConfirmedError if it was not."""
+    require_terminal(doing)
     if _answer(f"It cannot be undone. Type {name} to go on: ") != name:
-        raise NotConfirmedError(f"{name} was not typed, and nothing was changed", hint=hint)
+        raise NotConfirmedError(
+            f"{name} was not typed: nothing was changed", hint="--yes does not ask; --dry-run changes nothing"
+        )
 
 
 def _answer(question: str) -> str:
-    err.print(escape(question), end="", soft_wrap=True)
-    answer = sys.stdin.readline()
-    if not sys.stdin.isatty():
-        err.print()
-    return answer.strip()
+    err.print(question, end="")
+    return sys.stdin.readline().strip()
 
 
 def bar(*columns: ProgressColumn) -> Progress:
@@ -99,7 +128,7 @@ def counting(text: str) -> Iterator[Callable[[int, int], None]]:
             step(f"{text}: {done:,} of {of:,}")
             told = time.monotonic()
 
-    with bar(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
+    with bar(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()) as progress:
         task = progress.add_task(text, total=None)
         yield update
 
@@ -108,6 +137,14 @@ def text_of(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value if isinstance(value, str) else _JSON.encode(value).decode()
+
+
+def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
+    """Names and values, a line each: a value is not cut or wrapped, so that it can be copied."""
+    shown = list(rows)
+    width = max(len(name) for name, _ in shown)
+    for name, value in shown:
+        on.print(f" {name:<{width}}  " + value.replace("\n", "\n" + " " * (width + 3)))
 
 
 @contextmanager
@@ -122,7 +159,7 @@ def reading() -> Iterator[Callable[[str, int], None]]:
             step(f"{done:,} {what} read")
             told = time.monotonic()
 
-    with bar(TextColumn("{task.completed:,.0f} {task.description}")) as progress:
+    with bar(TextColumn("{task.completed:,.0f} {task.description}", markup=False)) as progress:
         task = progress.add_task("", total=None)
         yield update
 
@@ -139,6 +176,6 @@ def working() -> Iterator[Callable[[str, str], None]]:
             step(f"{doing} {what}")
             told = time.monotonic()
 
-    with bar(TextColumn("{task.description}")) as progress:
+    with bar(TextColumn("{task.description}", markup=False)) as progress:
         task = progress.add_task("", total=None)
         yield update

@@ -6,11 +6,12 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column
+from rich.text import Text
 
 from orderstream.show.console import err, out, print_json, problem
 from orderstream.show.numbers import size
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.deploy.deploy import Plan
@@ -26,13 +27,11 @@ def artifacts(built: tuple[Built, ...]) -> None:
     for one in built:
         err.print(
             f"  {one.name}: sha256 {one.sha256[:16]}, {size(one.size)} in {one.files:,} files",
-            soft_wrap=True,
         )
         if one.no_bytecode:
             err.print(
                 f"  {one.name} has no bytecode, so its cold starts take about a quarter of a second longer:"
-                f" {escape(one.no_bytecode)}",
-                soft_wrap=True,
+                f" {one.no_bytecode}",
             )
 
 
@@ -46,7 +45,7 @@ def plan(planned: Plan) -> None:
         for change in planned.changes:
             if change.action == action:
                 where = change.replacement if change.replacement not in {"", "False"} else ""
-                table.add_row(f"[{colour}]{action}[/{colour}]", change.logical_id, change.type, where)
+                table.add_row(Text(action, colour), change.logical_id, change.type, where)
     err.print(table)
     for doubt in planned.doubts:
         problem(doubt)
@@ -62,11 +61,11 @@ def deployed(planned: Plan, now: Standing | None, *, where: str, dry_run: bool, 
     if dry_run:
         err.print("nothing was changed: that was a dry run")
         return
-    table = Table("output", "value")
+    table = Table("output", Column("value", no_wrap=True))
     for name, value in sorted(outputs.items()):
-        table.add_row(name, escape(value))
+        table.add_row(name, value)
     out.print(table)
-    err.print("[green]deployed[/green]; try it:" if now else "it is deployed already; try it:")
+    err.print(Text("deployed", "green") if now else "it is deployed already", "try it:", sep="; ")
     api = outputs.get("ApiUrl")
     for command in (
         *([f"curl {api}/health"] if api else []),
@@ -74,7 +73,7 @@ def deployed(planned: Plan, now: Standing | None, *, where: str, dry_run: bool, 
         f"orders list --customer 12345{where}",
         f"orders verify{where}",
     ):
-        err.print(f"  {escape(command)}", soft_wrap=True)
+        err.print(f"  {command}")
 
 
 def where(*, stack: str, usual_stack: str, region: str | None, profile: str | None) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
+from rich.table import Column
+from rich.text import Text
 
 from orderstream.show.console import err, out, print_json, problem
 from orderstream.show.numbers import dollars, size
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.deploy.destroy import Destroyed
@@ -24,36 +25,35 @@ def inventory(found: Inventory, *, delete_data: bool, as_json: bool) -> None:
         print_json(_document(found))
         return
     if found.is_empty:
-        out.print(f"there is nothing of a stack {escape(found.stack)} here")
+        out.print(f"there is nothing of a stack {found.stack} here")
         return
     kept = {one.name for one in found.tables} | {one.name for one in found.buckets}
     if found.resources:
-        table = Table("resource", "type", "what it is", "fate")
+        table = Table("resource", "type", Column("what it is", no_wrap=True), "fate")
         for one in found.resources:
             stays = one.physical_id in kept and not delete_data
-            table.add_row(
-                one.logical_id, one.type, escape(one.physical_id), "stays" if stays else "[red]goes[/red]"
-            )
+            fate = Text("stays") if stays else Text("goes", "red")
+            table.add_row(one.logical_id, one.type, one.physical_id, fate)
         out.print(table)
-    fate = "goes" if delete_data else "stays"
+    its_fate = "goes" if delete_data else "stays"
     for has in found.tables:
-        _say(f"table {has.name}: {has.items:,} items, {size(has.size + has.index_size)}; {fate}")
+        out.print(f"table {has.name}: {has.items:,} items, {size(has.size + has.index_size)}; {its_fate}")
     for held in found.buckets:
         lock = f"; Object Lock: {held.lock}" if held.lock else ""
-        _say(
+        out.print(
             f"bucket {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
-            f" {held.markers:,} delete markers, {size(held.size)}{lock}; {fate}"
+            f" {held.markers:,} delete markers, {size(held.size)}{lock}; {its_fate}"
         )
     if found.code:
-        _say(
+        out.print(
             f"code under s3://{found.code.name}/{found.stack}/: {found.code.versions:,} objects,"
             f" {size(found.code.size)}; goes. The bucket serves other stacks too, and stays"
         )
     for name in found.logs:
-        _say(f"log group {name}, which Lambda made and no stack keeps; {fate}")
+        out.print(f"log group {name}, which Lambda made and no stack keeps; {its_fate}")
     _undrained(found)
     if not delete_data and (found.tables or found.buckets):
-        _say(f"what stays costs {_dollars(found)} a month; --delete-data deletes it too")
+        out.print(f"what stays costs {_dollars(found)} a month; --delete-data deletes it too")
 
 
 def _undrained(found: Inventory) -> None:
@@ -69,9 +69,9 @@ def _undrained(found: Inventory) -> None:
     if lost:
         problem("not drained: " + "; ".join(lost))
     elif found.standing:
-        _say("drained: nothing behind on the stream, nothing open in quarantine, no failures")
+        out.print("drained: nothing behind on the stream, nothing open in quarantine, no failures")
     if found.standing:
-        _say("the stream goes, with what is on it")
+        out.print("the stream goes, with what is on it")
 
 
 def destroyed(found: Inventory, done: Destroyed, *, delete_data: bool, as_json: bool) -> None:
@@ -95,24 +95,20 @@ def destroyed(found: Inventory, done: Destroyed, *, delete_data: bool, as_json: 
     for line in done.left[:MOST_LINES]:
         problem(f"left: {line}")
     if done.left:
-        err.print("[red]not everything went[/red]; the same command goes on")
+        err.print(Text.assemble(("not everything went", "red"), "; the same command goes on"))
     elif after and after.is_empty:
-        out.print(f"[green]gone[/green]: nothing of {escape(found.stack)} is here any more")
+        out.print(Text.assemble(("gone", "green"), f": nothing of {found.stack} is here any more"))
     elif after:
         names = [f"table {one.name}" for one in after.tables] + [f"s3://{one.name}" for one in after.buckets]
         names += [f"log group {name}" for name in after.logs]
-        out.print(f"[green]gone[/green]: stack {escape(found.stack)}", soft_wrap=True)
-        _say(f"{', '.join(names)} stay, at {_dollars(after)} a month")
-        _say("orders deploy takes them over again; orders destroy --delete-data removes them")
+        out.print(Text.assemble(("gone", "green"), f": stack {found.stack}"))
+        out.print(f"{', '.join(names)} stay, at {_dollars(after)} a month")
+        out.print("orders deploy takes them over again; orders destroy --delete-data removes them")
 
 
 def _dollars(found: Inventory) -> str:
     cost = found.monthly_cost
     return "less than a cent" if cost < 0.01 else dollars(cost)
-
-
-def _say(text: str) -> None:
-    out.print(text, soft_wrap=True, highlight=False, markup=False)
 
 
 def _document(found: Inventory) -> dict[str, Any]:

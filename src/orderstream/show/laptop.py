@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from orderstream.show.console import err, out, print_json
 from orderstream.show.orders import order
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.local.demo import Outcome
@@ -21,7 +21,11 @@ MOST_DISCREPANCIES = 20
 def ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = False) -> None:
     """The laptop cloud runs: what to do with it."""
     which = "" if port == usual_port else f" --port {port}"
-    err.print(f"[green]ready[/green] on http://127.0.0.1:{port}; Ctrl-C stops it. In another terminal:")
+    err.print(
+        Text.assemble(
+            ("ready", "green"), f" on http://127.0.0.1:{port}; Ctrl-C stops it. In another terminal:"
+        )
+    )
     err.print(f'  eval "$(orders env{which})"')
     if empty:
         err.print("  orders deploy")
@@ -30,7 +34,7 @@ def ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = 
     err.print(f"live page on {api_url}{page}")
     err.print(f"orders over HTTP on {api_url} (/docs):")
     body = """-d '{"customer_id": "12345", "amount": 250.00}'"""
-    err.print(f"  curl {api_url}/orders -H 'Content-Type: application/json' {body}", soft_wrap=True)
+    err.print(f"  curl {api_url}/orders -H 'Content-Type: application/json' {body}")
 
 
 def exports(environment: dict[str, str], *, as_json: bool) -> None:
@@ -82,14 +86,14 @@ def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: b
         table.add_row(name, f"{value:,}", "" if expected is None else f"{expected:,}")
     out.print(table)
     for one in result.report.discrepancies[:MOST_DISCREPANCIES]:
-        err.print(f"[red]{one.kind}[/red] {one.id}: {escape(one.detail)}", soft_wrap=True)
+        err.print(Text(one.kind, "red"), f"{one.id}: {one.detail}")
     out.print("One of them, as stored:")
     order(result.order, as_json=False)
     out.print("and as sent:")
-    out.print(result.raw.decode(), markup=False, highlight=False, soft_wrap=True)
+    out.print(result.raw.decode())
 
 
 def page(url: str) -> None:
     """The live page is there."""
-    err.print("[green]ready[/green]; Ctrl-C ends it. Open in a browser:")
-    err.print(f"  {url}", soft_wrap=True)
+    err.print(Text.assemble(("ready", "green"), "; Ctrl-C ends it. Open in a browser:"))
+    err.print(f"  {url}")

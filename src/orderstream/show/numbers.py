@@ -1,6 +1,8 @@
-"""Numbers as people read them: rates, bytes, dollars, lengths of time."""
+"""Numbers as people read them: rates, bytes, dollars, revenue, lengths of time."""
 
 from decimal import Decimal
+
+from orderstream.domain.values import minor_units
 
 _Number = Decimal | float | int
 
@@ -35,6 +37,12 @@ def size(number: _Number) -> str:
 def dollars(amount: Decimal) -> str:
     """`$0.49`, `$9,667`: cents where they count."""
     return f"${amount:,.2f}" if amount < 1000 else f"${amount:,.0f}"
+
+
+def revenue(amount: float, currency: str) -> str:
+    """`1,019.90`: a sum that CloudWatch has rounded anyway, in the minor units of its currency."""
+    units = minor_units(currency)
+    return f"{amount:,.{2 if units is None else units}f}"
 
 
 def length(seconds: _Number) -> str:

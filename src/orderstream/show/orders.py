@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
+import msgspec
 from rich.progress import (
     ProgressColumn,
     Task,
 )
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
-from orderstream.show.console import bar, err, out, print_json, text_of
+from orderstream.domain.values import money
+from orderstream.show.console import bar, err, fields, out, print_json, problem, text_of
+from orderstream.show.terminal import REPLACEMENT, Table, write_bytes
 
 if TYPE_CHECKING:
     from orderstream.client import Receipt
@@ -39,7 +42,7 @@ def sending(*, as_json: bool) -> Iterator[tuple[Callable[[Receipt], None], Calla
             print_json(sent)
 
     def fault(text: str) -> None:
-        err.print(f"[red]not sent:[/red] {escape(text)}", soft_wrap=True)
+        err.print(Text("not sent:", "red"), text)
 
     with bar(_Sent(lambda: count)) as progress:
         progress.add_task("orders sent", total=None)
@@ -67,23 +70,41 @@ def simulating(counts: Tally, seconds: float | None) -> Iterator[None]:
 
 
 def tally(counts: Tally, order_id: str = "") -> None:
-    """What was sent, in one line; `order_id` of the order if it was only one."""
-    failed = f", {counts.failed:,} not sent" if counts.failed else ""
-    named = f": {order_id}" if order_id and counts.sent == 1 else ""
-    err.print(f"{counts.sent:,} of {counts.read:,} sent{failed}{named}", soft_wrap=True)
+    """What was sent and what was not, in one line; `order_id` of the order if only one was sent."""
+    said = f"{counts.sent:,} of {counts.read:,} sent"
+    if order_id and counts.sent == 1:
+        said += f": {order_id}"
+    if counts.failed:
+        said += f"; {counts.failed:,} not sent"
+    if counts.not_sent:
+        more = counts.failed - len(counts.not_sent)
+        said += ": " + ", ".join(counts.not_sent) + (f" and {more:,} more" if more else "")
+    err.print(said)
+
+
+def shown(item: Item) -> Iterator[tuple[str, str]]:
+    """The attributes of an order as people read them: money with the digits that its currency has.
+
+    In an item of the quarantine numbers are text.
+    """
+    currency = item.get("Currency", "")
+    for name, value in item.items():
+        if name == "OrderAmount":
+            yield name, money(Decimal(value), currency)
+        elif name == "Items":
+            prices = (money(Decimal(line["unit_price"]), currency) for line in value)
+            lines = [line | {"unit_price": msgspec.Raw(one)} for line, one in zip(value, prices, strict=True)]
+            yield name, text_of(lines)
+        else:
+            yield name, text_of(value)
 
 
 def order(item: Item, *, as_json: bool) -> None:
     """One order."""
     if as_json:
         print_json(item)
-        return
-    table = Table(show_header=False, box=None)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in item.items():
-        table.add_row(name, escape(text_of(value)))
-    out.print(table)
+    else:
+        fields(shown(item))
 
 
 def orders(items: Iterable[Item], *, as_json: bool) -> None:
@@ -92,11 +113,23 @@ def orders(items: Iterable[Item], *, as_json: bool) -> None:
         for item in items:
             print_json(item)
         return
-    columns = ("OrderID", "OrderDate", "OrderAmount", "Currency", "Status")
-    table = Table(*columns)
+    table = Table(
+        Column("OrderID", no_wrap=True),
+        Column("OrderDate", no_wrap=True),
+        Column("OrderAmount", justify="right"),
+        "Currency",
+        "Status",
+    )
     for item in items:
-        table.add_row(*(escape(text_of(item.get(name, ""))) for name in columns))
+        texts = dict(shown(item))
+        table.add_row(*(texts.get(str(column.header), "") for column in table.columns))
     if table.row_count:
         out.print(table)
     else:
         err.print("no orders")
+
+
+def raw(data: bytes, *, exact: str) -> None:
+    """Bytes as they were sent; a terminal gets them as text. `exact` is the command that has all of them."""
+    if not write_bytes(data):
+        problem(f"what a terminal cannot show is {REPLACEMENT} here; {exact} has the exact bytes")

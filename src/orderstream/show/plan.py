@@ -8,13 +8,13 @@ from datetime import datetime
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from orderstream.ops.prices import figures
 from orderstream.show.console import out, print_json
 from orderstream.show.numbers import count, dollars, large, length, size
 from orderstream.show.simulated import simulated
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.domain.capacity.plan import Plan
@@ -36,19 +36,17 @@ def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json:
         f"{count(demand.rate)} orders/s on average, {count(demand.peak)} at the peak, {demand.size:,} bytes "
         "each: "
         f"{large(demand.rate * SECONDS_A_MONTH)} a month",
-        soft_wrap=True,
-        highlight=False,
     )
     out.print(_settings(of))
     out.print(_bill(of))
     out.print(_quotas(of))
     for line in _modes(of):
-        out.print(line, highlight=False)
+        out.print(line)
     if result is not None:
         simulated(result, begin)
-    out.print("\nTo deploy it:", highlight=False)
+    out.print("\nTo deploy it:")
     for command in commands(of):
-        out.print(command, soft_wrap=True, highlight=False, markup=False)
+        out.print(command)
 
 
 def document(of: Plan, result: Simulated | None) -> dict[str, Any]:
@@ -96,7 +94,7 @@ _LEFT = {"what", "why", "set to", "ask for", "how"}
 def _settings(of: Plan) -> Table:
     table = _table("Settings", "what", "set to", "why")
     for row in (*_of_stream(of), *_of_function(of), *_of_stores(of), *_of_time(of)):
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(cell for cell in row))
     return table
 
 
@@ -234,14 +232,14 @@ def _quotas(of: Plan) -> Table:
         breaks = (
             "never" if one.breaks_at is None else f"{count(_ROUGHLY.create_decimal(one.breaks_at))} orders/s"
         )
-        ask = f"{one.ask:,}" if one.ask else ("" if not one.is_exceeded else escape(one.remedy))
+        ask = f"{one.ask:,}" if one.ask else ("" if not one.is_exceeded else one.remedy)
         needed = count(one.needed)
         table.add_row(
             one.name,
             count(one.limit),
-            f"[red]{needed}[/red]" if one.is_exceeded else needed,
+            Text(needed, "red" if one.is_exceeded else ""),
             breaks,
-            f"{ask}: {escape(one.remedy)}" if one.ask else ask,
+            f"{ask}: {one.remedy}" if one.ask else ask,
         )
     table.caption = "The rate at which it breaks is an average, the peak growing with it."
     table.caption_justify = "left"

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from orderstream.domain.values import utc_text
 from orderstream.errors import OrderstreamError
 from orderstream.show.console import out
 from orderstream.show.numbers import count, large, length
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.domain.capacity.traffic import Simulated
@@ -27,7 +26,7 @@ def simulated(of: Simulated, begin: datetime | None) -> None:
 
     table = Table(title=f"Simulated, {length(of.seconds)}", title_justify="left", show_header=False)
     table.add_column()
-    table.add_column(justify="right")
+    table.add_column(justify="right", no_wrap=True)
     table.add_row("orders", large(of.orders))
     table.add_row("largest backlog", f"{large(of.most_backlog)} at {at(of.most_backlog_at)}")
     table.add_row("greatest iterator age", f"{length(of.oldest_seconds)} at {at(of.oldest_at)}")

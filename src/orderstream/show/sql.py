@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,29 +10,32 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from orderstream.domain.values import utc_text
 from orderstream.errors import InputError
-from orderstream.show.console import err, out, problem, step
+from orderstream.show.console import err, fields, out, problem, step
+from orderstream.show.terminal import SafeConsole, Table, escaped, printable, write_bytes
 
 if TYPE_CHECKING:
     from orderstream.archive.sql import Answer
 
 Format = Literal["table", "csv", "json", "parquet"]
 Row = Sequence[Any]
+Write = Callable[[bytes], object]
 
 # A table is for eyes, and is laid out in memory.
 ROWS_IN_A_TABLE = 1000
 # A column that is narrower cannot be read: then each row becomes a table of its own.
 _NARROWEST = 12
+# A longer word, such as an order's JSON, is broken between lines.
+_LONGEST_WORD = 256
 _ROWS_A_WRITE = 1000
+_BYTES_A_WRITE = 1024 * 1024
 
 _JSON = msgspec.json.Encoder()
 _ENDINGS: dict[str, Format] = {
@@ -70,13 +72,14 @@ def answer(found: Answer, form: Format, file: Path | None) -> None:
             f"orders with a number that does not fit its column: {found.unfit:,}. It is NULL, and no sum has"
             " it; the text is in raw"
         )
-    with _opened(file) as to:
+    with _opened(file) as write:
         if form == "parquet":
             with found.parquet().open("rb") as data:
-                shutil.copyfileobj(data, to)
+                for some in iter(lambda: data.read(_BYTES_A_WRITE), b""):
+                    write(some)
             told = ""
         else:
-            told = _WRITERS[form](*found.rows(), to)
+            told = _WRITERS[form](*found.rows(), write)
     if file:
         step(f"{told or 'the answer'} written to {file}")
     elif form == "table":
@@ -84,17 +87,16 @@ def answer(found: Answer, form: Format, file: Path | None) -> None:
 
 
 @contextmanager
-def _opened(file: Path | None) -> Iterator[IO[bytes]]:
-    """Where to write: standard output or the file, which is there when all of it is, or a device."""
+def _opened(file: Path | None) -> Iterator[Write]:
+    """What writes: to standard output or the file, which is there when all of it is, or a device."""
     if file is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        yield write_bytes
         return
     is_plain = file.is_file() or not file.exists()
     new = file.with_name(file.name + ".part") if is_plain else file
     try:
         with new.open("wb") as to:
-            yield to
+            yield to.write
         if is_plain:
             new.replace(file)
     except OSError as error:
@@ -104,57 +106,62 @@ def _opened(file: Path | None) -> Iterator[IO[bytes]]:
             new.unlink(missing_ok=True)
 
 
-def _table(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
+def _table(names: list[str], rows: Iterator[Row], write: Write) -> str:
     shown = list(islice(rows, ROWS_IN_A_TABLE))
     is_all = next(rows, None) is None
-    if to is sys.stdout.buffer:
+    if write is write_bytes:
         _print(names, shown, out)
     else:
         text = io.StringIO()
-        _print(names, shown, Console(file=text, width=out.width))
-        to.write(text.getvalue().encode())
+        _print(names, shown, SafeConsole(file=text, width=out.width))
+        write(text.getvalue().encode())
     if not is_all:
         return f"the first {len(shown):,} rows, and there are more: --format csv or json gives all"
     return _rows(len(shown))
 
 
-def _print(names: list[str], rows: list[Row], console: Console) -> None:
-    if len(names) * _NARROWEST <= console.width:
-        table = Table()
-        for index, name in enumerate(names):
-            is_number = any(isinstance(row[index], int | float | Decimal) for row in rows)
-            table.add_column(escape(name), justify="right" if is_number else "left", overflow="fold")
-        for row in rows:
-            table.add_row(*map(_cell, row))
-        console.print(table)
+def _print(names: list[str], rows: list[Row], console: SafeConsole) -> None:
+    if len(names) * _NARROWEST > console.width:
+        for number, row in enumerate(rows, start=1):
+            console.print(f"row {number}")
+            fields(zip(names, (str(_cell(value)) for value in row), strict=True), console)
         return
-    for number, row in enumerate(rows, start=1):
-        table = Table(title=f"row {number}", title_justify="left", show_header=False, box=None)
-        table.add_column(no_wrap=True)
-        table.add_column(overflow="fold")
-        for name, value in zip(names, row, strict=True):
-            table.add_row(escape(name), _cell(value))
-        console.print(table)
+    table = Table()
+    for name, *values in zip(names, *rows, strict=True):
+        is_number = any(isinstance(value, int | float | Decimal) for value in values)
+        is_whole = name.endswith("_id") or any(isinstance(value, datetime) for value in values)
+        words = (word for value in values for word in _cell(value).plain.split())
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            no_wrap=is_whole,
+            overflow="fold" if any(len(word) > _LONGEST_WORD for word in words) else "ellipsis",
+        )
+    for row in rows:
+        table.add_row(*map(_cell, row))
+    console.print(table)
 
 
-def _csv(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
-    to.write(",".join(map(_csv_field, names)).encode() + b"\n")
-    return _written(rows, to, lambda row: ",".join(map(_csv_field, row)).encode())
+def _csv(names: list[str], rows: Iterator[Row], write: Write) -> str:
+    write(",".join(map(_csv_field, names)).encode() + b"\n")
+    return _written(rows, write, lambda row: ",".join(map(_csv_field, row)).encode())
 
 
-def _json(names: list[str], rows: Iterator[Row], to: IO[bytes]) -> str:
-    return _written(rows, to, lambda row: _JSON.encode(dict(zip(names, map(_plain, row), strict=True))))
+def _json(names: list[str], rows: Iterator[Row], write: Write) -> str:
+    return _written(
+        rows, write, lambda row: escaped(_JSON.encode(dict(zip(names, map(_plain, row), strict=True))))
+    )
 
 
-def _written(rows: Iterator[Row], to: IO[bytes], line_of: Callable[[Row], bytes]) -> str:
+def _written(rows: Iterator[Row], write: Write, line_of: Callable[[Row], bytes]) -> str:
     count = 0
     while some := list(islice(rows, _ROWS_A_WRITE)):
-        to.write(b"".join(line_of(row) + b"\n" for row in some))
+        write(b"".join(line_of(row) + b"\n" for row in some))
         count += len(some)
     return _rows(count)
 
 
-_WRITERS: dict[Format, Callable[[list[str], Iterator[Row], IO[bytes]], str]] = {
+_WRITERS: dict[Format, Callable[[list[str], Iterator[Row], Write], str]] = {
     "table": _table,
     "csv": _csv,
     "json": _json,
@@ -209,9 +216,7 @@ def _csv_field(value: Any) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any) -> Text:
     if value is None:
-        return "[dim]NULL[/dim]"
-    # What a shop sent does not steer this terminal.
-    text = _text(value, least_places=2)
-    return escape("".join(one if one.isprintable() or one == "\n" else "�" for one in text))
+        return Text("NULL", "dim")
+    return Text(printable(_text(value, least_places=2)))

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
+from rich.segment import Segment
+from rich.table import Column
+from rich.text import Text
 
 from orderstream.show.console import err, out, print_json
-from orderstream.show.numbers import count, length, size
+from orderstream.show.numbers import count, length, revenue, size
+from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.ops.status.figures import Pair
-    from orderstream.ops.status.health import Status
+    from orderstream.ops.status.health import Reader, Status
 
 # In a log, a line says that all is as it was only so often.
 SECONDS_BETWEEN_LINES = 60
@@ -49,7 +51,7 @@ def status(of: Status, *, as_json: bool) -> None:
 
 def cost(metrics: int, dollars: Decimal) -> None:
     """What a look costs: so many metrics."""
-    err.print(f"[dim]A look reads {metrics:,} metrics: ${dollars:.5f} on AWS.[/dim]")
+    err.print(Text(f"A look reads {metrics:,} metrics: ${dollars:.5f} on AWS.", "dim"))
 
 
 def watched(looks: Iterable[Status], *, dollars_an_hour: Decimal, as_json: bool, on: Console = out) -> bool:
@@ -57,7 +59,7 @@ def watched(looks: Iterable[Status], *, dollars_an_hour: Decimal, as_json: bool,
 
     Where nobody looks (in a log) there is a line only when something changed, and one a minute.
     """
-    err.print(f"[dim]Ctrl-C ends it. On AWS this costs ${dollars_an_hour:.2f} an hour.[/dim]")
+    err.print(Text(f"Ctrl-C ends it. On AWS this costs ${dollars_an_hour:.2f} an hour.", "dim"))
     last: Status | None = None
     try:
         if as_json:
@@ -66,16 +68,27 @@ def watched(looks: Iterable[Status], *, dollars_an_hour: Decimal, as_json: bool,
         elif on.is_terminal:
             with Live(console=on, auto_refresh=False, vertical_overflow="visible") as live:
                 for last in looks:
-                    live.update(_drawn(last), refresh=True)
+                    live.update(_wrapped(_drawn(last), on), refresh=True)
         else:
             told: Status | None = None
             for last in looks:
                 if told is None or _is_news(last, told):
-                    on.print(_line(last), soft_wrap=True, highlight=False)
+                    on.print(_line(last))
                     told = last
     except KeyboardInterrupt:
         pass
     return last is not None and last.in_alarm
+
+
+def _wrapped(drawn: RenderableType, on: Console) -> RenderableType:
+    """The same lines, where a live view would cut those that are wider than the terminal."""
+    lines = Segment.split_lines(on.render(drawn, on.options.update(no_wrap=True, overflow="ignore")))
+    return Group(*(_text(line) for line in lines))
+
+
+def _text(line: Iterable[Segment]) -> Text:
+    parts = ((part.text, part.style or "") for part in line)
+    return Text.assemble(*parts, no_wrap=False, overflow="fold")
 
 
 def _is_news(now: Status, told: Status) -> bool:
@@ -85,7 +98,7 @@ def _is_news(now: Status, told: Status) -> bool:
 
 
 def _line(of: Status) -> str:
-    alarms = ", ".join(escape(alarm.name) for alarm in of.alarms if alarm.state == "alarm")
+    alarms = ", ".join(alarm.name for alarm in of.alarms if alarm.state == "alarm")
     age = "nothing reads" if of.iterator_age is None else f"age {length(of.iterator_age)}"
     return (
         f"{_time(of.at)}  {count(_short(of.records.last_minute))}/s in, "
@@ -101,11 +114,11 @@ def _drawn(of: Status) -> RenderableType:
         parts.append(_alarms(of))
         for alarm in of.alarms:
             if alarm.state == "alarm":
-                parts.append(f"[red]{escape(alarm.name)}[/red]: {escape(alarm.says)} {escape(alarm.runbook)}")
+                parts.append(Text.assemble((alarm.name, "red"), f": {alarm.says} {alarm.runbook}"))
     return Group(*parts)
 
 
-def _headline(of: Status) -> str:
+def _headline(of: Status) -> Text:
     states = [alarm.state for alarm in of.alarms]
     said = {
         "alarm": f"{states.count('alarm')} of {len(states)} alarms",
@@ -113,7 +126,7 @@ def _headline(of: Status) -> str:
         "": "this stack has no alarms",
     }["alarm" if of.in_alarm else "ok" if states else ""]
     colour = "red" if of.in_alarm else "green" if states else "yellow"
-    return f"[bold]{escape(of.stack)}[/bold] at {_time(of.at)} UTC: [{colour}]{said}[/{colour}]"
+    return Text.assemble((of.stack, "bold"), f" at {_time(of.at)} UTC: ", (said, colour))
 
 
 def _figures(of: Status) -> Table:
@@ -125,7 +138,7 @@ def _figures(of: Status) -> Table:
     table.add_row("bytes in /s", *(size(_short(value)) for value in _values(of.bytes)))
     table.add_row("stored /s", *_numbers(of.stored), end_section=not of.revenue)
     for number, (currency, amounts) in enumerate(of.revenue.items(), start=1):
-        said = (f"{value:,.2f}" for value in _values(amounts))
+        said = (revenue(value, currency) for value in _values(amounts))
         table.add_row(f"revenue, {currency}", *said, end_section=number == len(of.revenue))
     for label, name in _ROWS:
         table.add_row(label, *_numbers(of.counts[name]), end_section=name in ("throttled_puts", "throttles"))
@@ -135,31 +148,40 @@ def _figures(of: Status) -> Table:
     return table
 
 
-def _lines(of: Status) -> Iterable[str]:
+def _lines(of: Status) -> Iterable[RenderableType]:
     if of.iterator_age is None or of.until_data_loss is None:
-        yield "[yellow]nothing reads the stream:[/yellow] it has no iterator age, and what waits is not known"
+        said = ": it has no iterator age, and what waits is not known"
+        yield Text.assemble(("nothing reads the stream", "yellow"), said)
     else:
         waits = "nothing waits" if not of.backlog else f"at most {of.backlog:,} wait"
         yield (
             f"iterator age {length(_short(of.iterator_age))}, {waits}; "
             f"{length(round(of.until_data_loss))} until the stream forgets the oldest"
         )
-    how = f"by consumer {of.reader.consumer}" if of.reader.consumer else "by polling"
-    other = of.reader.is_read and of.reader.state == "Disabled"
-    by = "the laptop's event source reads" if other else "reads"
-    yield f"mapping {of.reader.state}, {by} {how}" if of.reader.is_read else f"mapping {of.reader.state}"
+    yield _delivery(of.reader)
     mode = "on demand" if of.shards.mode == "ON_DEMAND" else "provisioned"
     yield f"{of.shards.count:,} shard{'s' * (of.shards.count != 1)}, {mode}" + (
         "" if of.shards.hottest else "; no metrics by shard: nothing came, or ShardMetrics is off"
     )
     if of.shards.hot:
-        yield f"[red]{of.shards.hot} is hot:[/red] {of.shards.advice}"
+        yield Text.assemble((f"{of.shards.hot} is hot:", "red"), f" {of.shards.advice}")
     if of.given_up.batches:
         some = f"{'more than ' if of.given_up.more else ''}{of.given_up.batches:,}"
         since = f" since {_moment(of.given_up.since)}" if of.given_up.since else ""
-        yield f"[yellow]{some} given-up batches wait in the bucket{since}:[/yellow] orders failures list"
+        yield Text.assemble(
+            (f"{some} given-up batches wait in the bucket{since}:", "yellow"), " orders failures list"
+        )
     else:
         yield "no given-up batch waits in the bucket"
+
+
+def _delivery(reader: Reader) -> str:
+    how = f"by consumer {reader.consumer}" if reader.consumer else "by polling"
+    if not reader.is_local:
+        return f"mapping {reader.state}, reads {how}" if reader.is_read else f"mapping {reader.state}"
+    if reader.is_read:
+        return f"delivery runs: the local event source reads {how}"
+    return f"delivery has stopped: the local event source does not read; mapping {reader.state}"
 
 
 def _shards(of: Status) -> Table:
@@ -182,13 +204,11 @@ def _shards(of: Status) -> Table:
 
 
 def _alarms(of: Status) -> Table:
-    table = Table()
-    for column in ("alarm", "state", "since"):
-        table.add_column(column)
+    table = Table("alarm", "state", Column("since", no_wrap=True))
     for alarm in of.alarms:
         since = _moment(alarm.since) if alarm.since else ""
         colour = _COLOURS[alarm.state]
-        table.add_row(escape(alarm.name), f"[{colour}]{alarm.state}[/{colour}]", since)
+        table.add_row(alarm.name, Text(alarm.state, colour), since)
     return table
 
 

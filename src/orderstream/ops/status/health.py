@@ -42,12 +42,16 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """The mapping: `consumer` is "" where it polls, `is_read` whether anything reads the stream."""
+    """The mapping: `consumer` is "" where it polls, `is_read` whether anything reads the stream.
+
+    In the local cloud (`is_local`) the mapping is disabled, and the local event source does its work.
+    """
 
     state: str
     reason: str
     consumer: str
     is_read: bool
+    is_local: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Described:
     mapping_state: str
     mapping_reason: str
     consumer: str
+    is_local: bool
     given_up: GivenUp
     alarms: Sequence[Alarm]
 
@@ -168,7 +173,13 @@ def status_of(
         until_data_loss=None if age is None else max(0.0, described.retention_seconds - age),
         backlog=backlog,
         retention=described.retention_seconds,
-        reader=Reader(described.mapping_state, described.mapping_reason, described.consumer, age is not None),
+        reader=Reader(
+            described.mapping_state,
+            described.mapping_reason,
+            described.consumer,
+            age is not None,
+            described.is_local,
+        ),
         shards=shards,
         given_up=described.given_up,
         alarms=tuple(alarms),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from orderstream.errors import OrderstreamError
 from orderstream.ops.alarms import alarms_of
-from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.cloud import Cloud, cloud_errors, is_loopback
 from orderstream.ops.metrics import MINUTE, Metric, read
 from orderstream.ops.prices import figures as known
 from orderstream.ops.stack import Stack, consumer_of
@@ -102,6 +102,7 @@ class Watch:
             mapping_state=mapping.get("State", "unknown"),
             mapping_reason=mapping.get("StateTransitionReason", ""),
             consumer=consumer,
+            is_local=is_loopback(self._cloud.lambda_.meta.endpoint_url),
             given_up=slow.given_up,
             alarms=list(self._alarms()),
         )

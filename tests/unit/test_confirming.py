@@ -1,0 +1,47 @@
+"""What cannot be undone is asked about at a terminal, and refused where there is none."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from orderstream.errors import NotConfirmedError
+from orderstream.show import console
+from tests.terminals import instead_of, typed
+
+
+@pytest.mark.parametrize("text", ["y\n", "", "orderstream\n"])
+def test_without_a_terminal_everything_is_refused_by_one_line_and_a_hint(text: str) -> None:
+    with (
+        instead_of("stdin", io.StringIO(text)),
+        pytest.raises(NotConfirmedError, match="not a terminal") as refused,
+    ):
+        console.confirm("Erase?", doing="erasing customer C")
+    assert refused.value.message.startswith("erasing customer C") and "--yes" in refused.value.hint
+    with instead_of("stdin", io.StringIO(text)), pytest.raises(NotConfirmedError, match="not a terminal"):
+        console.type_name("orderstream", doing="removing stack orderstream")
+
+
+@pytest.mark.parametrize("text", ["n\n", "\n", "nonsense\n", "yess\n"])
+def test_whatever_is_not_yes_is_no(text: str) -> None:
+    with (
+        typed(text) as terminal,
+        instead_of("stdin", terminal),
+        pytest.raises(NotConfirmedError, match="nothing was changed"),
+    ):
+        console.confirm("Erase?", doing="erasing")
+
+
+@pytest.mark.parametrize("text", ["y\n", "YES\n"])
+def test_yes_is_yes(text: str) -> None:
+    with typed(text) as terminal, instead_of("stdin", terminal):
+        console.confirm("Erase?", doing="erasing")
+
+
+def test_a_name_has_to_be_typed_as_it_is() -> None:
+    with typed("orderstream\n") as terminal, instead_of("stdin", terminal):
+        console.type_name("orderstream", doing="removing")
+    with typed("orders\n") as terminal, instead_of("stdin", terminal):
+        with pytest.raises(NotConfirmedError, match="orderstream was not typed"):
+            console.type_name("orderstream", doing="removing")

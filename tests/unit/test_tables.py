@@ -1,0 +1,254 @@
+"""Ids and times are whole and on one line in every table, however narrow the terminal, also in a pipe."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from rich.table import Column
+
+from orderstream.archive.audit import Audit, Finding
+from orderstream.archive.compact import Compacted
+from orderstream.archive.plan import Plan as ReplayPlan
+from orderstream.archive.receipt import Receipt
+from orderstream.archive.replay import Selection
+from orderstream.archive.sql import Answer
+from orderstream.archive.sync import Synced
+from orderstream.archive.upkeep import Kept
+from orderstream.deploy.changes import Change, ChangeSet
+from orderstream.deploy.deploy import Plan
+from orderstream.deploy.inventory import Inventory
+from orderstream.deploy.standing import Resource
+from orderstream.ops import parquet
+from orderstream.ops.books import Discrepancy
+from orderstream.ops.bucket import Span
+from orderstream.ops.failures import Failure
+from orderstream.ops.notes import Note
+from orderstream.ops.quarantine import Quarantined, Resubmission
+from orderstream.ops.redrive import Redriven
+from orderstream.ops.stack import Standing
+from orderstream.ops.status.figures import Pair
+from orderstream.ops.status.health import Alarm, GivenUp, Reader, Status
+from orderstream.ops.status.shards import Load, Shards
+from orderstream.ops.trace import Step, Story
+from orderstream.ops.verify import Counts, Report
+from orderstream.pipeline.lines import Line
+from orderstream.show import archive, audit, console, deploy, destroy, orders, sql, status
+from orderstream.show.terminal import Table
+
+ID = "an order " + "i" * 119
+EVENT = "shardId-000000000000:" + "4" * 56 + ":12"
+HOUR = "year=2026/month=11/day=22/hour=18"
+KEY = f"orders/{HOUR}/shardId-000000000000-{'4' * 56}-{'5' * 56}-ab.ndjson.gz"
+AT = "2026-11-22 18:00:00.250"
+MOMENT = datetime(2026, 11, 22, 18, tzinfo=UTC)
+TEXT = "some words that say what is wrong with it"
+CUSTOMER = "a customer of " + "c" * 100
+ARN = "arn:aws:sqs:eu-central-1:123456789012:" + "q" * 60
+
+LINE = Line(
+    EVENT,
+    CUSTOMER,
+    "2026-11-22T18:00:00.250000Z",
+    ID,
+    reasons=[{"path": "$.amount", "message": TEXT, "code": "not_positive"}],
+    attempt={"request_id": "r" * 36, "at": "2026-11-22T18:00:01.000000Z"},
+    stored={"OrderAmount": "19.9", "ArchiveKey": KEY},
+    raw_text="bad",
+)
+ENTRY = Quarantined(LINE, KEY, 7, (Note(EVENT, ID, "2026-11-22T19:00:00.000000Z", EVENT + "9"),))
+ITEM = {
+    "OrderID": ID,
+    "CustomerID": CUSTOMER,
+    "OrderAmount": Decimal("19.9"),
+    "OrderDate": "2026-11-22T18:00:00.000000Z",
+    "Currency": "EUR",
+    "ArchiveKey": KEY,
+    "Items": [{"sku": "s" * 80, "quantity": 2, "unit_price": Decimal("9.95")}],
+    "Status": "RECEIVED",
+}
+QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
+CHANGE = Change("Add", "L" * 60, "AWS::S3::Bucket", "", "")
+STEP = Step("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
+NOTHING_TO_DO = Plan("s", (), None, (), {})
+STATUS = Status(
+    stack="orderstream",
+    at=MOMENT,
+    records=Pair(1, 1),
+    bytes=Pair(1, 1),
+    stored=Pair(1, 1),
+    revenue={"EUR": Pair(1019.9, 1), "JPY": Pair(1500, 1), "BHD": Pair(1.5, 1)},
+    counts={name: Pair(0, 0) for _, name in status._ROWS},
+    latency=None,
+    iterator_age=0,
+    until_data_loss=100,
+    backlog=0,
+    retention=100,
+    reader=Reader("Enabled", "", "", True, False),
+    shards=Shards(1, "PROVISIONED", (Load("shardId-000000000123", 1, 1, 1, 1),), None),
+    given_up=GivenUp(0, None, False),
+    alarms=(Alarm("latency-burn-fast-" + "x" * 30, "alarm", MOMENT, TEXT, "https://x.example/" + "y" * 60),),
+    in_alarm=True,
+)
+
+
+def _answer() -> None:
+    query = (
+        f"SELECT '{ID}' AS order_id, TIMESTAMPTZ '2026-11-22 18:00:00.25+00' AS at, '{'j' * 3000}' AS raw,"
+    )
+    with parquet.database() as database:
+        sql.answer(Answer(Synced(), 0, database, f"{query} '{KEY}' AS key"), "table", None)
+
+
+def _counts() -> Counts:
+    return Counts(**{one.name: 1 for one in dataclasses.fields(Counts)})
+
+
+# What prints a table, and what has to be whole in it.
+PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
+    "replay --dry-run": (
+        lambda: archive.replay_plan(
+            ReplayPlan(1, 1, 1, 1, Decimal("0.1")),
+            Selection(Span(MOMENT, None), CUSTOMER, ID),
+            to="table",
+            as_json=False,
+        ),
+        [ID, CUSTOMER, "2026-11-22T18:00:00.000000Z to now"],
+    ),
+    "archive compact --dry-run": (
+        lambda: archive.waiting([(HOUR, 10**9, 10**9)], as_json=False),
+        [HOUR, "1,000,000,000"],
+    ),
+    "archive compact": (
+        lambda: archive.kept(
+            Kept(compacted=[Compacted(HOUR, 1, 1, 1, KEY, 10**9)]),
+            as_json=False,
+        ),
+        [HOUR],
+    ),
+    "archive audit": (
+        lambda: archive.audited(Audit(findings=[Finding("altered", KEY, TEXT)]), as_json=False),
+        [KEY],
+    ),
+    "forget": (
+        lambda: archive.erasure_plan(Receipt("id", AT, "", locked=1, locked_until=AT), as_json=False),
+        [AT],
+    ),
+    "quarantine list": (lambda: audit.quarantined([ENTRY], as_json=False), [ID, EVENT, AT]),
+    "quarantine show": (
+        lambda: audit.one_quarantined(ENTRY, as_json=False),
+        [ID, EVENT, EVENT + "9", KEY, CUSTOMER, "2026-11-22T18:00:00.250000Z", "r" * 36],
+    ),
+    "quarantine resubmit": (
+        lambda: audit.resubmitted([Resubmission(EVENT, ID, True)], dry_run=False, as_json=False),
+        [ID, EVENT],
+    ),
+    "failures list": (
+        lambda: audit.failures([Failure(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False),
+        [KEY, "2026-11-22 18:00:00"],
+    ),
+    "failures redrive": (
+        lambda: audit.redriven([Redriven(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False),
+        [KEY],
+    ),
+    "verify": (
+        lambda: audit.verified(
+            Report(_counts(), 0, (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),)), None, as_json=False
+        ),
+        [ID, KEY],
+    ),
+    "trace": (
+        lambda: audit.story(
+            Story(ID, ITEM, (STEP,)),
+            as_json=False,
+        ),
+        [ID, EVENT, KEY, AT],
+    ),
+    "deploy, changes": (
+        lambda: deploy.plan(
+            Plan(
+                "s",
+                (),
+                ChangeSet("i", "s", True, (CHANGE,)),
+                (),
+                {},
+            )
+        ),
+        ["L" * 60, "AWS::S3::Bucket"],
+    ),
+    "deploy, outputs": (
+        lambda: deploy.deployed(
+            NOTHING_TO_DO,
+            Standing("i", "s", {}, {"Q": ARN}),
+            where="",
+            dry_run=False,
+            as_json=False,
+        ),
+        [ARN],
+    ),
+    "destroy": (
+        lambda: destroy.inventory(
+            Inventory("s", Standing("i", "s"), (QUEUE,), (), (), None, (), None),
+            delete_data=False,
+            as_json=False,
+        ),
+        [ARN],
+    ),
+    "get": (
+        lambda: orders.order(ITEM, as_json=False),
+        [ID, CUSTOMER, KEY, "2026-11-22T18:00:00.000000Z", "19.90", '"unit_price":9.95'],
+    ),
+    "list": (
+        lambda: orders.orders([ITEM], as_json=False),
+        [ID, "2026-11-22T18:00:00.000000Z", "19.90", "EUR"],
+    ),
+    "query": (_answer, [ID, KEY, "2026-11-22T18:00:00.250000Z"]),
+    "status": (
+        lambda: status.status(STATUS, as_json=False),
+        ["shardId-000000000123", "2026-11-22 18:00:00", "x" * 30, "1,019.90", "1,500 ", "1.500"],
+    ),
+}
+
+
+@pytest.fixture(params=[40, 80, 300])
+def width(request: pytest.FixtureRequest) -> Iterator[int]:
+    """A terminal so wide; 80 is also what a pipe counts as."""
+    before = console.out.width, console.err.width
+    console.out.width = console.err.width = request.param
+    yield request.param
+    console.out.width, console.err.width = before
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_ids_and_times_are_whole_and_on_one_line(
+    name: str, width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show, whole = PRINTED[name]
+    show()
+    printed = capsys.readouterr()
+    said = printed.out + printed.err
+    for one in whole:
+        assert one in said, f"{one} in\n{said}"
+    assert "…" not in said
+
+
+def test_a_table_that_fits_has_its_frame_and_wraps_between_words(
+    width: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = Table(Column("id", no_wrap=True), "detail", Column("count", justify="right"))
+    table.add_row("A 1", TEXT, "7")
+    console.out.print(table)
+    first, *_, last = lines = capsys.readouterr().out.splitlines()
+    assert (first[0], last[-1]) == ("┏", "┘") and len(first) <= width
+    assert set(TEXT.split()) <= set(" ".join(lines).split())
+
+
+def test_a_wide_table_has_no_padding_that_a_terminal_would_wrap(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [Finding("altered", KEY, "no"), Finding("altered", "k", "x")]
+    archive.audited(Audit(findings=found), as_json=False)
+    for line in capsys.readouterr().out.splitlines():
+        assert line == line.rstrip()

@@ -174,7 +174,7 @@ def seen(station: Station, alarm: str, id: str = "m", at_least: float = 0) -> Ca
 def bad_orders(station: Station) -> None:
     for _ in range(6):
         station.send(b"no order")
-    awaited(seen(station, "quarantine", "bad", 5))
+    awaited(seen(station, "quarantine", "invalid", 5))
     station.goes_off("quarantine")
 
 

@@ -82,7 +82,7 @@ def test_a_record_that_is_in_the_archive_alone_is_missing_until_it_is_repaired(c
     assert found(verified(pipe, later=LATER)) == wrong
 
     done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
-    assert (done.stored, done.quarantined, done.undone) == (1, 2, 0)
+    assert (done.stored, done.conflicts + done.invalid, done.undone) == (1, 2, 0)
     assert report.discrepancies == ()
     assert items(pipe) == before, "mended to what it was"
     assert (report.counts.conflicts, report.counts.invalid) == (1, 1)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import itertools
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -186,6 +188,16 @@ def that_reports_the_last(use: Services, event: dict[str, Any], context: Any) ->
     return {"batchItemFailures": failures[-1:]}
 
 
+def that_counts_a_conflict_twice(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
+    log = io.StringIO()
+    with contextlib.redirect_stdout(log):
+        answer = real_handle(use, event, context)
+    first, *others = log.getvalue().splitlines()
+    counts = json.loads(first)
+    print(json.dumps(counts | {"Invalid": counts["Invalid"] + counts["Conflicts"]}), *others, sep="\n")
+    return answer
+
+
 def that_logs_the_event(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
     print(base64.b64decode(event["Records"][0]["kinesis"]["data"]))
     return real_handle(use, event, context)
@@ -202,5 +214,6 @@ BROKEN: dict[str, tuple[str, Pipeline, str]] = {
     "the quarantine gives no reasons": ("batch", with_quarantine(ReasonlessQuarantine), "G5"),
     "nothing is reported undone": ("batch", Pipeline(handle=that_reports_nothing), "G1"),
     "only the last is reported undone": ("batch", Pipeline(handle=that_reports_the_last), "G1"),
+    "a conflict is counted twice": ("batch", Pipeline(handle=that_counts_a_conflict_twice), "G1"),
     "the event is logged": ("batch", Pipeline(handle=that_logs_the_event), "G8"),
 }

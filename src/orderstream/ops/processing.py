@@ -31,14 +31,15 @@ class Done:
 
     stored: int = 0
     duplicates: int = 0
-    quarantined: int = 0
+    conflicts: int = 0
+    invalid: int = 0
     undone: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
     def records(self) -> int:
         """All of them."""
-        return self.stored + self.duplicates + self.quarantined + self.undone
+        return self.stored + self.duplicates + self.conflicts + self.invalid + self.undone
 
 
 class There:
@@ -78,8 +79,9 @@ class Processing:
             report = self._run(batch, archive)
             self.done.stored += report.stored
             self.done.duplicates += report.duplicates
-            self.done.quarantined += report.invalid + report.conflicts
-            self.done.undone += len(report.undone)
+            self.done.conflicts += report.conflicts
+            self.done.invalid += report.invalid
+            self.done.undone += report.undone_records
             self.done.problems += report.problems
 
     def _run(self, batch: Sequence[Record], archive: Archive) -> Report:

@@ -58,7 +58,8 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
         "stored": done.stored,
         "there already": done.duplicates,
         "sent": done.sent,
-        "no order or a conflict, in quarantine": done.refused,
+        "conflicts, in quarantine already": done.conflicts,
+        "invalid, in quarantine already": done.invalid,
         "failed": done.failed,
     }
     out.print(_counts("event", {name: count for name, count in rows.items() if count or name == "read"}))

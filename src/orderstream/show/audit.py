@@ -148,8 +148,9 @@ def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
         return
     if repaired:
         out.print(
-            f"repaired: {repaired.stored:,} stored, {repaired.quarantined:,} quarantined,"
-            f" {repaired.duplicates:,} were there already, {repaired.undone:,} not done"
+            f"repaired {repaired.records:,} records: {repaired.stored:,} stored,"
+            f" {repaired.duplicates:,} duplicates, {repaired.conflicts:,} conflicts,"
+            f" {repaired.invalid:,} invalid, {repaired.undone:,} not done"
         )
         for problem in repaired.problems[:MOST_ROWS]:
             err.print(f"[yellow]warning:[/yellow] {escape(problem)}", soft_wrap=True)

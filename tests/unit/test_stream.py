@@ -106,6 +106,9 @@ class FakeCloud:
     def __init__(self, kinesis: FakeKinesis) -> None:
         self.kinesis = kinesis
 
+    def now(self) -> datetime:
+        return NOW
+
 
 def shard(*numbers: int, closed: bool = False, children: dict[str, FakeShard] | None = None) -> FakeShard:
     return FakeShard(

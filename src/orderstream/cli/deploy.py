@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson, Profile, Region, StackName
-from orderstream.ops.cloud import Cloud
+from orderstream.cli.options import AsJson, Profile, Region, StackName, cloud_of
 from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import console
 from orderstream.show import deploy as show
@@ -40,7 +39,7 @@ def deploy(
     from orderstream.deploy import deploy as deploying
     from orderstream.deploy.parameters import given
 
-    cloud = Cloud(region=region, profile=profile)
+    cloud = cloud_of(region, profile)
     now = None
     with deploying.planned(cloud, stack, given(parameter or ()), tell=console.step) as plan:
         show.artifacts(plan.artifacts)
@@ -73,7 +72,7 @@ def destroy(
     """
     from orderstream.deploy import destroy as destroying
 
-    cloud = Cloud(region=region, profile=profile)
+    cloud = cloud_of(region, profile)
     with console.reading() as progress:
         found = destroying.look(cloud, stack, progress=progress)
     if dry_run or found.is_empty or not as_json:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from orderstream.domain.decode import Decoded
 from orderstream.domain.values import instant
@@ -70,6 +69,7 @@ class Processing:
         self._table = OrderTable(cloud.dynamodb, stack.table, each=each)
         self._quarantine = quarantine or Quarantine(store)
         self._who = who
+        self._now = cloud.now
         self.archive = archive_of(self._settings, store)
         self.done = Done()
 
@@ -95,7 +95,7 @@ class Processing:
             invocation=Invocation(
                 request_id=self._who,
                 seconds_left=lambda: deadline - time.monotonic(),
-                now=lambda: datetime.now(UTC),
+                now=self._now,
             ),
         )
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from orderstream.domain.identity import event_id
 from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.clock import PRECISION
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.records import Record, arrival
@@ -55,8 +56,8 @@ def records(
     Ends where the stream ended at the time of the call. Shards that a split or a merge makes meanwhile are
     read too, after their parents.
     """
-    # Times of arrival are rounded to milliseconds: what arrived just now may seem to have done so later.
-    now = datetime.now(UTC) + timedelta(milliseconds=1)
+    # The service's clock is known to about a second.
+    now = cloud.now() + PRECISION
     since = span.since or datetime.min.replace(tzinfo=UTC)
     until = min(span.until or now, now)
     waiting = [_shard(stack, shard_id, span.since) for shard_id in _listed(cloud, stack)]

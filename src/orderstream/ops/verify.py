@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from orderstream.domain.values import utc_text
@@ -31,60 +31,84 @@ _ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
 _EARLIEST, _LATEST = "", "~"
 
 Progress = Callable[[str, int], None]
-Clock = Callable[[], datetime]
+Clock = Callable[[], datetime] | None
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Distinct records by what became of them, and how many were seen where."""
+    """What was read, and the outcomes of the distinct records in it.
+
+    Read were `streamed` records of the stream, `objects` of archive and quarantine, of which the archive's
+    have `archived` records, and `items` of the table, which is read whole. Each of the `records` has one
+    outcome, so their number is the sum of all the counts after it. Those `on_their_way` are neither accounted
+    for nor old enough to be missed; `missing` ones are.
+    """
 
     streamed: int
+    objects: int
     archived: int
     items: int
+    records: int
     stored: int
     duplicates: int
     conflicts: int
     invalid: int
     given_up: int
     erased: int
+    on_their_way: int
+    missing: int
 
 
 @dataclass(frozen=True)
 class Report:
-    """The reconciliation: `on_their_way` records are neither accounted for nor old enough to be missed."""
+    """The reconciliation of what arrived in `span`, whose end is the time of the look if nothing ends it."""
 
+    span: Span
     counts: Counts
-    on_their_way: int
     discrepancies: tuple[Discrepancy, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to check, so that there is no verdict."""
+        return not self.counts.records and not self.discrepancies
 
 
 def _silent(what: str, done: int) -> None:
     pass
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def verify(
-    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent, clock: Clock = _now
+    cloud: Cloud,
+    stack: Stack,
+    span: Span = ALWAYS,
+    *,
+    progress: Progress = _silent,
+    clock: Clock = None,
 ) -> Report:
     """Reconcile what arrived in `span`. `progress` hears what is read and how much of it so far.
+
+    `clock` is the service's unless it is given.
 
     Reads the whole table, the objects of the span, and the stream as far as it is retained.
     """
     with Books() as books:
         fill(books, cloud, stack, span, progress=progress)
-        return judge(books, span, settled(cloud, stack, clock()))
+        now = (clock or cloud.now)()
+        return judge(books, span, settled(cloud, stack, now), now)
 
 
 def verify_and_repair(
-    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent, clock: Clock = _now
+    cloud: Cloud,
+    stack: Stack,
+    span: Span = ALWAYS,
+    *,
+    progress: Progress = _silent,
+    clock: Clock = None,
 ) -> tuple[Done, Report]:
     """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
     with Books() as books:
         fill(books, cloud, stack, span, progress=progress)
-        before = settled(cloud, stack, clock())
+        before = settled(cloud, stack, (clock or cloud.now)())
         done = repair(books, cloud, stack, span, settled=before, progress=progress)
     return done, verify(cloud, stack, span, progress=progress, clock=clock)
 
@@ -134,14 +158,16 @@ def read_quarantine(
     _read(books, cloud, stack, bucket.hourly(cloud, stack, "quarantine", span), enter, span, progress)
 
 
-def judge(books: Books, span: Span, settled: datetime) -> Report:
-    """What the books say; records that arrived since `settled` may still be on their way."""
+def judge(books: Books, span: Span, settled: datetime, now: datetime) -> Report:
+    """What the books say at `now`; records that arrived since `settled` may still be on their way."""
     found: list[Discrepancy] = []
-    on_their_way = 0
+    on_their_way = missing = 0
     for record in books.open():
         if record.arrived_at >= utc_text(settled):
             on_their_way += 1
-        elif record.key is None:
+            continue
+        missing += 1
+        if record.key is None:
             found.append(Discrepancy("not_archived", record.event_id, "is in the stream and nowhere else"))
         else:
             of = f"order {record.order_id}" if record.order_id else "a record that is no order"
@@ -152,18 +178,23 @@ def judge(books: Books, span: Span, settled: datetime) -> Report:
         found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
     found += books.discrepancies(*_bounds(span))
     fates = books.fates()
+    streamed, objects, items = books.seen()
     counts = Counts(
-        streamed=books.streamed,
+        streamed=streamed,
+        objects=objects,
         archived=books.archived,
-        items=books.items,
+        items=items,
+        records=sum(fates.values()),
         stored=fates.get("stored", 0),
         duplicates=fates.get("duplicate", 0),
         conflicts=fates.get("conflict", 0),
         invalid=fates.get("invalid", 0),
         given_up=fates.get("given_up", 0),
         erased=fates.get("erased", 0),
+        on_their_way=on_their_way,
+        missing=missing,
     )
-    return Report(counts, on_their_way, tuple(found))
+    return Report(Span(span.since, min(span.until or now, now)), counts, tuple(found))
 
 
 def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:

@@ -11,7 +11,6 @@ import msgspec
 from rich.markup import escape
 from rich.table import Table
 
-from orderstream.domain.values import utc_text
 from orderstream.show.console import err, out, print_json, problem, step
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from orderstream.archive.receipt import Receipt, Stamped
     from orderstream.archive.replay import Replayed, Selection
     from orderstream.archive.upkeep import Kept
+    from orderstream.ops.bucket import Span
 
 
 def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> None:
@@ -28,11 +28,8 @@ def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> 
     if as_json:
         print_json(asdict(plan) | {"to": to})
         return
-    since, until = selection.span.since, selection.span.until
     table = Table(show_header=False, box=None)
-    table.add_row(
-        "arrived", f"{utc_text(since) if since else 'ever'} to {utc_text(until) if until else 'now'}"
-    )
+    table.add_row("arrived", str(selection.span))
     for name, wanted in (("customer", selection.customer_id), ("order", selection.order_id)):
         if wanted is not None:
             table.add_row(f"only {name}", escape(wanted))
@@ -104,10 +101,10 @@ def kept(done: Kept, *, as_json: bool) -> None:
     _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
 
 
-def audited(done: Audit, *, as_json: bool) -> None:
+def audited(done: Audit, span: Span, *, as_json: bool) -> None:
     """What was looked at, and what was found."""
     if as_json:
-        print_json(asdict(done) | {"head": _head(done.head)})
+        print_json(asdict(span) | asdict(done) | {"head": _head(done.head)})
         return
     rows = {
         "manifests": done.manifests,
@@ -120,6 +117,7 @@ def audited(done: Audit, *, as_json: bool) -> None:
         "findings": len(done.findings),
     }
     out.print(_counts("what", rows))
+    out.print(f"looked at the hours {span}", soft_wrap=True, highlight=False)
     if done.findings:
         found = Table("kind", "object", "what is wrong")
         for finding in done.findings:

@@ -139,11 +139,12 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
 
 def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
     """The reconciliation: what there is, and every discrepancy."""
-    counts = asdict(report.counts) | {"on_their_way": report.on_their_way}
+    since, until = report.span.since, report.span.until
     if as_json:
         found = [asdict(one) for one in report.discrepancies]
         print_json(
-            {"counts": counts, "discrepancies": found} | ({"repaired": asdict(repaired)} if repaired else {})
+            {"since": since, "until": until, "counts": asdict(report.counts), "discrepancies": found}
+            | ({"repaired": asdict(repaired)} if repaired else {})
         )
         return
     if repaired:
@@ -154,11 +155,33 @@ def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
         )
         for problem in repaired.problems[:MOST_ROWS]:
             err.print(f"[yellow]warning:[/yellow] {escape(problem)}", soft_wrap=True)
-    table = Table("record", "count")
+    counts = report.counts
+    read = {
+        "read from the stream": counts.streamed,
+        "read from the archive": counts.archived,
+        "objects of archive and quarantine": counts.objects,
+        "items of the table, all of it": counts.items,
+    }
+    outcomes = {
+        "stored": counts.stored,
+        "duplicates": counts.duplicates,
+        "conflicts": counts.conflicts,
+        "invalid": counts.invalid,
+        "given up": counts.given_up,
+        "erased": counts.erased,
+        "on their way": counts.on_their_way,
+        "missing": counts.missing,
+    }
+    table = Table("what", "count")
     table.columns[1].justify = "right"
-    for name, count in counts.items():
-        table.add_row(name.replace("_", " "), f"{count:,}")
+    for rows in (read, outcomes, {"records in all": counts.records}):
+        for name, count in rows.items():
+            table.add_row(name, f"{count:,}")
+        table.add_section()
     out.print(table)
+    out.print(f"looked at what arrived {report.span}", soft_wrap=True, highlight=False)
+    if report.is_empty:
+        return
     if not report.discrepancies:
         out.print("[green]no discrepancies[/green]")
         return

@@ -12,6 +12,7 @@ from orderstream.show.orders import order
 
 if TYPE_CHECKING:
     from orderstream.local.demo import Outcome
+    from orderstream.ops.samples import Kind
     from orderstream.ops.tpch import Totals
 
 MOST_DISCREPANCIES = 20
@@ -46,7 +47,7 @@ def exports(environment: dict[str, str], *, as_json: bool) -> None:
 def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: bool) -> None:
     """The demo's account."""
     found = result.report.counts
-    outcomes = {
+    outcomes: dict[str, tuple[int, Kind]] = {
         "stored": (found.stored, "order"),
         "duplicates": (found.duplicates, "duplicate"),
         "conflicts": (found.conflicts, "conflict"),

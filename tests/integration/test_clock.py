@@ -180,7 +180,7 @@ def test_what_verify_looked_at_is_told_and_its_outcomes_add_up(cloud: Cloud) -> 
     ]
     assert [counts[name] for name in outcomes] == [1, 1, 1, 1, 0, 0, 1, 0]
     assert counts["records"] == 5 == sum(counts[name] for name in outcomes)
-    assert (counts["streamed"], counts["archived"], counts["items"], counts["objects"]) == (5, 4, 1, 2)
+    assert (counts["streamed"], counts["archived"], counts["items"], found["objects"]) == (5, 4, 1, 2)
     assert found["since"] is None and found["until"].startswith("20")
     told = orders("verify").stdout
     assert "looked at what arrived from the beginning to 20" in told

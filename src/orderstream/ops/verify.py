@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -38,14 +38,12 @@ Clock = Callable[[], datetime] | None
 class Counts:
     """What was read, and the outcomes of the distinct records in it.
 
-    Read were `streamed` records of the stream, `objects` of archive and quarantine, of which the archive's
-    have `archived` records, and `items` of the table, which is read whole. Each of the `records` has one
-    outcome, so their number is the sum of all the counts after it. Those `on_their_way` are neither accounted
-    for nor old enough to be missed; `missing` ones are.
+    Read were `streamed` records of the stream, `archived` ones of the archive and `items` of the table, which
+    is read whole. Each of the `records` has one outcome, so their number is the sum of all the counts after
+    it. Those `on_their_way` are neither accounted for nor old enough to be missed; `missing` ones are.
     """
 
     streamed: int
-    objects: int
     archived: int
     items: int
     records: int
@@ -61,11 +59,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class Report:
-    """The reconciliation of what arrived in `span`, whose end is the time of the look if nothing ends it."""
+    """What was found, and where: in `objects` of archive and quarantine, among what arrived in `span`.
 
-    span: Span
+    If nothing else ends the span, it ends when the report was made.
+    """
+
     counts: Counts
     discrepancies: tuple[Discrepancy, ...]
+    # Where it was found is nothing that it says: the same, found again, is the same report.
+    span: Span = field(compare=False)
+    objects: int = field(compare=False)
 
     @property
     def is_empty(self) -> bool:
@@ -181,7 +184,6 @@ def judge(books: Books, span: Span, settled: datetime, now: datetime) -> Report:
     streamed, objects, items = books.seen()
     counts = Counts(
         streamed=streamed,
-        objects=objects,
         archived=books.archived,
         items=items,
         records=sum(fates.values()),
@@ -194,7 +196,7 @@ def judge(books: Books, span: Span, settled: datetime, now: datetime) -> Report:
         on_their_way=on_their_way,
         missing=missing,
     )
-    return Report(Span(span.since, min(span.until or now, now)), counts, tuple(found))
+    return Report(counts, tuple(found), Span(span.since, min(span.until or now, now)), objects)
 
 
 def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:

@@ -139,11 +139,11 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
 
 def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
     """The reconciliation: what there is, and every discrepancy."""
-    since, until = report.span.since, report.span.until
     if as_json:
         found = [asdict(one) for one in report.discrepancies]
         print_json(
-            {"since": since, "until": until, "counts": asdict(report.counts), "discrepancies": found}
+            asdict(report.span)
+            | {"objects": report.objects, "counts": asdict(report.counts), "discrepancies": found}
             | ({"repaired": asdict(repaired)} if repaired else {})
         )
         return
@@ -159,7 +159,7 @@ def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
     read = {
         "read from the stream": counts.streamed,
         "read from the archive": counts.archived,
-        "objects of archive and quarantine": counts.objects,
+        "objects of archive and quarantine": report.objects,
         "items of the table, all of it": counts.items,
     }
     outcomes = {

@@ -67,7 +67,8 @@ def replay(
     words = ["replay", found.bucket, to, *(word or "" for word in (since, until, customer, order))]
     journal = Journal(words, span_of(cloud, since, until), restart=restart)
     selection = Selection(journal.span, customer, order)
-    planned = plan(cloud, found, selection, to=to, rate=rate)
+    with console.reading() as listing:
+        planned = plan(cloud, found, selection, to=to, rate=rate, progress=listing)
     show.replay_plan(planned, selection, to=to, as_json=as_json and dry_run)
     if dry_run:
         return
@@ -170,7 +171,10 @@ def compact(
     where = find(stack, region, profile)
     span = span_of(where[0], since, before)
     if dry_run:
-        show.waiting(waiting(*where, span), as_json=as_json)
+        with console.steps() as tell:
+            tell("listing the archive")
+            hours = waiting(*where, span)
+        show.waiting(hours, as_json=as_json)
         return
     _keep(where, span, compacting=True, as_json=as_json)
 
@@ -216,6 +220,7 @@ def _keep(
 ) -> None:
     currency = settings_of(*where).currency
     with console.working() as progress:
+        progress("listing", "the archive")
         kept = upkeep(
             *where, span, compacting=compacting, currency=currency, accept=accept, progress=progress
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -41,7 +42,10 @@ def deploy(
 
     cloud = cloud_of(region, profile)
     now = None
-    with deploying.planned(cloud, stack, given(parameter or ()), tell=console.step) as plan:
+    with ExitStack() as held:
+        with console.steps() as tell:
+            planned = deploying.planned(cloud, stack, given(parameter or ()), tell=tell)
+            plan = held.enter_context(planned)
         show.artifacts(plan.artifacts)
         show.plan(plan)
         if plan.change_set and not dry_run:

@@ -119,7 +119,7 @@ def verify_and_repair(
 def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Progress) -> None:
     """Enter everything. What a record comes by first is read first, so that none can seem to jump ahead."""
     records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
-    books.enter_streamed(_counted(records, "records of the stream", progress))
+    books.enter_streamed(_counted(records, "records of the stream read", progress))
     read_archive(books, cloud, stack, span, progress=progress)
     read_items(books, cloud, stack, progress=progress)
     read_quarantine(books, cloud, stack, span, progress=progress)
@@ -130,6 +130,7 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
             books.enter_archived(key, reading.lines_at(cloud, stack, key, arrived_at))
         except DamagedError as error:
             books.enter_damaged(key, error.message)
+    progress("items to compare", books.seen()[2])
     if books.fates().get("open"):
         for failure in waiting_objects(cloud, stack):
             try:
@@ -147,7 +148,7 @@ def read_archive(
 
 def read_items(books: Books, cloud: Cloud, stack: Stack, *, progress: Progress = _silent) -> None:
     """Enter the items of the table, all of them."""
-    books.enter_items(_counted(_items(cloud, stack), "items", progress))
+    books.enter_items(_counted(_items(cloud, stack), "items read", progress))
 
 
 def read_quarantine(
@@ -245,7 +246,7 @@ def _read(
         books.enter_object(opened.key, entry.etag if opened.key == entry.key else "")
         books.enter_object(entry.key, entry.etag)
         done += 1
-        progress(f"objects of {opened.key.partition('/')[0]}/", done)
+        progress(f"objects of {opened.key.partition('/')[0]}/ read", done)
 
 
 def _lines(books: Books, opened: Opened, span: Span) -> Iterator[Line]:

@@ -30,6 +30,9 @@ class Generated:
         self.exceptions = self
         self.NoSuchKey = KeyError
 
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def record(self, number: int) -> Record:
         """Record `number`: an order of some 300 bytes, or one with an amount that is none."""
         amount = "-1" if self.is_bad(number) else f"{number % 9973 + 1}.25"

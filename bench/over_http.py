@@ -104,7 +104,7 @@ def _run(
     # What was refused must not be on the stream, and what came again must not be another order.
     is_verified = (
         not report.discrepancies
-        and not report.on_their_way
+        and not report.counts.on_their_way
         and counts.stored == len(told.accepted)
         and (counts.conflicts, counts.invalid) == (0, 0)
     )

@@ -41,3 +41,9 @@ class NotConfirmedError(InputError):
 
 class DamagedError(CloudError):
     """An object in the bucket does not hold what was written there."""
+
+
+class EmptyError(OrderstreamError):
+    """There was nothing to check or to replay: neither a success nor a failure of the orders."""
+
+    exit_code = 4

@@ -130,7 +130,7 @@ def double(sent: Sequence[Sent], items: Mapping[str, Item], quarantined: Collect
 def _discrepancies(cloud: Cloud, stack: Stack, since: datetime) -> tuple[str, ...]:
     def when_nothing_is_on_its_way() -> Report | None:
         report = verify(cloud, stack, Span(since))
-        return None if report.on_their_way else report
+        return None if report.counts.on_their_way else report
 
     # A producer that got no answer may have put a record behind the last acknowledged one.
     report = awaited(when_nothing_is_on_its_way)

@@ -80,7 +80,13 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lap
         progress=lambda step: None,
         problem=problems.append,
     ) as running:
-        outcome = run_demo(running, sample_traffic(300), rate=600, progress=lambda archived, sent: None)
+        outcome = run_demo(
+            running,
+            sample_traffic(300),
+            rate=600,
+            sending=lambda archived, sent: None,
+            accounting=lambda what, done: None,
+        )
         # In which nobody of the stack has any business.
         running.cloud.s3.create_bucket(Bucket="somebody-elses")
         running.cloud.s3.put_object(Bucket="somebody-elses", Key="orders/a", Body=b"x")

@@ -164,8 +164,12 @@ def test_every_file_that_a_document_names_is_there(name: str) -> None:
 
 def test_the_demos_table_in_the_readme_has_the_rows_that_it_prints() -> None:
     (shown,) = (text for language, _, text in BLOCKS if language == "text" and "accounted" in text)
-    for row in ("sent", "stored", "duplicates", "conflicts", "quarantined", "archived", "latency p99 ms"):
+    for row in ("sent", "stored", "duplicates", "conflicts", "invalid", "archived", "latency p99 ms"):
         assert re.search(rf"│ {row}\s", shown), row
+    *outcomes, sent = (
+        int(count.replace(",", "")) for count in re.findall(r"│ +([\d,]+) │ +[\d,]+ │", shown)[:5]
+    )
+    assert sent == sum(outcomes)
 
 
 def test_the_readme_is_run_with_the_projects_own_tools() -> None:

@@ -64,7 +64,7 @@ def test_a_table_that_is_gone_comes_back_item_for_item(cloud: Cloud, layout: str
     assert items(pipe) == before
     assert pipe.keys("quarantine/") == quarantined, "what is in quarantine is not written there again"
     if layout == "batch":
-        assert (done.read, done.again, done.duplicates, done.refused) == (44, 10, 1, 2)
+        assert (done.read, done.again, done.duplicates, done.conflicts, done.invalid) == (44, 10, 1, 1, 1)
 
 
 def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_shard_it_was_on(
@@ -81,7 +81,7 @@ def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_
     drop_table(pipe)
     done = to_table(pipe)
     assert items(pipe) == before
-    assert (done.stored, done.refused) == (1, 1)
+    assert (done.stored, done.conflicts) == (1, 1)
 
 
 def test_only_what_is_selected_comes_back(cloud: Cloud) -> None:
@@ -189,7 +189,7 @@ def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: Cloud
     target = ToStream(cloud, pipe.stack)
     done = replay(cloud, pipe.stack, Selection(), target)
     # A repeat and a conflict are orders too: the function judges them again.
-    assert (done.sent, done.refused, done.failed) == (33, 1, 0)
+    assert (done.sent, done.invalid, done.failed) == (33, 1, 0)
     pipe.process(pipe.records()[34:])
     assert items(pipe) == before
     drop_table(pipe)

@@ -58,7 +58,7 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     for shard, records in (("shardId-000000000000", 1_000), ("shardId-000000000001", 5_000)):
         put(cloud, "AWS/Kinesis", "IncomingRecords", stream | {"ShardId": shard}, *[records] * 6)
     put(cloud, "Orderstream", "Stored", {"Stack": stack.name}, *[5_400] * 6)
-    put(cloud, "Orderstream", "Quarantined", {"Stack": stack.name}, 0, 0, 0, 0, 0, 7)
+    put(cloud, "Orderstream", "Invalid", {"Stack": stack.name}, 0, 0, 0, 0, 0, 7)
     put(cloud, "Orderstream", "ArrivalToStored", {"Stack": stack.name}, 150)
     put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": "EUR"}, *[12.5] * 6)
     put(cloud, "Orderstream", "Revenue", {"Stack": "another", "Currency": "USD"}, 1)
@@ -67,7 +67,7 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     assert watch.minutes == watch.revenue == {}
     found = watch.look(NOW)
     assert (found.records.last_minute, found.stored.five_minutes) == (100, 90)
-    assert found.counts["quarantined"].five_minutes == 7
+    assert found.counts["invalid"].five_minutes == 7
     assert (found.counts["errors"].last_minute, found.counts["errors"].five_minutes) == (0, 1)
     assert found.latency and found.latency.p99 == 150
     assert (found.iterator_age, found.backlog) == (30, 3_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
@@ -13,6 +14,8 @@ from orderstream.ops.kinesis_event import Record
 from orderstream.pipeline.lines import Line, raw_of, read_lines
 from tests.fakes import Item
 from tests.simulation.traffic import CUSTOMER, Sent
+
+_OUTCOMES = ("Stored", "Duplicates", "Conflicts", "Invalid", "Undone")
 
 
 class Broken(AssertionError):
@@ -122,7 +125,10 @@ class Guarantees:
                 self.broken("G4", f"{one} is not in the archive")
 
     def check_answer(self, events: list[str], answer: dict[str, Any], log: str, *, faultless: bool) -> None:
-        """What is not reported is done; without faults everything is. And nobody is named in the log (G8)."""
+        """What is not reported is done; without faults everything is.
+
+        The log names nobody (G8), and its counts add up: each record has one outcome.
+        """
         self._ledger.refresh()
         undone = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         if faultless and undone:
@@ -132,6 +138,9 @@ class Guarantees:
                 self.check_done(event_id)
         if CUSTOMER in log:
             self.broken("G8", f"a customer in the log: {log}")
+        counts = json.loads(log.splitlines()[0])
+        if counts["Received"] != sum(counts[name] for name in _OUTCOMES):
+            self.broken("G1", f"the counts of a batch do not add up: {counts}")
 
     def check_error(self, error: Exception, *, may_raise: bool) -> None:
         """An invocation fails as a whole when the archive or the table as such cannot be used, else never."""

@@ -265,7 +265,7 @@ def test_a_stack_that_is_gone_is_the_end_of_a_removal_and_the_failure_of_a_deplo
 
 
 def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
-    keys = {"region": "us-east-1", "access_key": "000000000001", "secret_key": "x"}
+    keys: dict[str, Any] = {"region": "us-east-1", "access_key": "000000000001", "secret_key": "x"}
     assert place_of(Cloud("http://127.0.0.1:4566", **keys)) is LAPTOP
     assert place_of(Cloud("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
@@ -253,7 +255,8 @@ def test_the_orders_of_an_aggregate_that_are_not_done_are_reported_by_its_one_se
     pipeline = Pipeline()
     pipeline.dynamo.fault = lambda order_id: "ThrottlingError" if order_id != "B" else None
     inner = [msgspec.structs.replace(record(7, order(name)), event_id=f"shard-1:7:{name}") for name in "ABC"]
-    assert pipeline.run(*inner).undone == ["7"]
+    report = pipeline.run(*inner)
+    assert (report.undone, report.undone_records) == (["7"], 2)
     assert pipeline.attribute("B", "EventID") == "shard-1:7:B"
 
 
@@ -272,6 +275,40 @@ def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:
     assert (report.stored, report.undone) == (2, ["2", "3"])
     assert (report.invalid, report.conflicts) == (0, 0), "they are counted when they are written"
     assert report.problems == ["S3 is down"]
+
+
+@given(
+    batch=st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(0, 2), st.integers(1, 3)), max_size=12),
+    answers=st.dictionaries(st.sampled_from("ABCD"), st.sampled_from(["ValidationError", "ThrottlingError"])),
+    quarantine_is_down=st.booleans(),
+    table_is_down=st.booleans(),
+)
+def test_every_record_has_one_outcome_whatever_fails(
+    batch: list[tuple[str, int, int]],
+    answers: dict[str, str],
+    quarantine_is_down: bool,
+    table_is_down: bool,
+) -> None:
+    class Store(FakeStore):
+        def put_new(self, key: str, body: bytes) -> bool:
+            if quarantine_is_down and key.startswith("quarantine"):
+                raise CloudError("S3 is down")
+            return super().put_new(key, body)
+
+    pipeline = Pipeline()
+    pipeline.store = Store()
+    pipeline.run(record(1, order("A")), record(2, order("B")))
+    pipeline.dynamo.fault = lambda order_id: "ThrottlingError" if table_is_down else answers.get(order_id)
+    # An amount of 0 is invalid; the records of an aggregate share its sequence number.
+    records = [
+        msgspec.structs.replace(record(100 + place // 2, order(name, amount)), event_id=f"shard-1:{n}")
+        for n, (name, amount, place) in enumerate(batch, start=100)
+    ]
+    report = pipeline.run(*records)
+    outcomes = (report.stored, report.duplicates, report.conflicts, report.invalid, report.undone_records)
+    assert min(outcomes) >= 0
+    assert report.received == len(records) == sum(outcomes)
+    assert bool(report.undone_records) == bool(report.undone)
 
 
 def priced(order_id: str, amount: str, currency: str) -> str:

@@ -36,7 +36,7 @@ class Refusing:
 
 
 def cloud_of(table: Refusing) -> Cloud:
-    return cast(Cloud, SimpleNamespace(dynamodb=table))
+    return cast(Cloud, SimpleNamespace(dynamodb=table, now=Cloud().now))
 
 
 def answer(table: Refusing, **parameters: str) -> httpx.Response:

@@ -67,6 +67,9 @@ class FakeCloud:
         self.s3 = FakeBucket()
         self.dynamodb = FakeDynamo()
 
+    def now(self) -> datetime:
+        return ARRIVAL
+
     def store(self, number: str) -> None:
         """Make the order of record `number` an item, as the function would."""
         fields = {"OrderID": f"A{number}", "EventID": f"{SHARD}:{number}", "Fingerprint": FINGERPRINT}

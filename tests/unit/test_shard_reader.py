@@ -128,6 +128,27 @@ def test_a_shard_without_a_next_iterator_is_closed() -> None:
     assert (len(last.records), last.closed, last.vanished) == (1, True, False)
 
 
+def test_a_closed_shard_ends_after_its_last_record_also_when_the_one_read_before_has_expired() -> None:
+    kinesis = FakeKinesis(1, 2, 3, 4)
+    shard = reader(kinesis)
+    read(shard, limit=1)
+    kinesis.is_closed = True
+    kinesis.expiring = [1]
+    pages = [shard.read(2, now=0, expiring=True) for _ in range(2)]
+    found = [([record.sequence_number for record in page.records], page.closed) for page in pages]
+    assert found == [(["0002", "0003"], False), (["0004"], True)]
+
+
+def test_what_came_since_the_latest_place_was_looked_up_is_read_although_the_first_call_failed() -> None:
+    kinesis = FakeKinesis(1)
+    kinesis.errors = [error("ProvisionedThroughputExceededException")]
+    shard = reader(kinesis, LATEST)
+    with pytest.raises(ClientError):
+        read(shard)
+    kinesis.records += FakeKinesis(2).records
+    assert read(shard) == ["0002"]
+
+
 def test_a_shard_that_is_not_found_is_closed_too() -> None:
     kinesis = FakeKinesis(1)
     kinesis.errors = [error("ResourceNotFoundException")]

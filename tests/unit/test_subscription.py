@@ -26,7 +26,9 @@ def error(code: str, message: str = "") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "SubscribeToShard")
 
 
-def event(*numbers: int, continuation: int | None = None, children: bool = False) -> dict[str, Any]:
+def event(
+    *numbers: int, continuation: int | None = None, children: bool = False, leads_on: bool = True
+) -> dict[str, Any]:
     records = [
         {
             "SequenceNumber": f"{number:04}",
@@ -40,6 +42,8 @@ def event(*numbers: int, continuation: int | None = None, children: bool = False
         "Records": records,
         "ContinuationSequenceNumber": f"{numbers[-1] if numbers else continuation or 0:04}",
     }
+    if not leads_on:
+        del pushed["ContinuationSequenceNumber"]
     if children:
         pushed["ChildShards"] = [{"ShardId": "shardId-000000000001"}]
     return {"SubscribeToShardEvent": pushed}
@@ -149,6 +153,16 @@ def test_the_end_of_a_shard_comes_after_its_last_record() -> None:
     while not last.closed:
         last = page(shard)
     assert (last.records, last.vanished) == ((), True)
+
+
+@pytest.mark.parametrize("children", [True, False])
+def test_the_last_event_of_a_closed_shard_has_no_place_to_go_on_from(children: bool) -> None:
+    shard = subscription(FakeKinesis([event(1), event(2, children=children, leads_on=False)]))
+    assert all_read(shard, 2) == ["0001", "0002"]
+    last = page(shard)
+    while not last.closed:
+        last = page(shard)
+    assert last.records == ()
 
 
 def test_a_shard_that_is_gone_is_closed_too() -> None:

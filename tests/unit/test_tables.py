@@ -25,7 +25,7 @@ from orderstream.deploy.inventory import Inventory
 from orderstream.deploy.standing import Resource
 from orderstream.ops import parquet
 from orderstream.ops.books import Discrepancy
-from orderstream.ops.bucket import Span
+from orderstream.ops.bucket import ALWAYS, Span
 from orderstream.ops.failures import Failure
 from orderstream.ops.notes import Note
 from orderstream.ops.quarantine import Quarantined, Resubmission
@@ -131,7 +131,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [HOUR],
     ),
     "archive audit": (
-        lambda: archive.audited(Audit(findings=[Finding("altered", KEY, TEXT)]), as_json=False),
+        lambda: archive.audited(Audit(findings=[Finding("altered", KEY, TEXT)]), ALWAYS, as_json=False),
         [KEY],
     ),
     "forget": (
@@ -157,7 +157,9 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "verify": (
         lambda: audit.verified(
-            Report(_counts(), 0, (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),)), None, as_json=False
+            Report(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALWAYS, 1),
+            None,
+            as_json=False,
         ),
         [ID, KEY],
     ),
@@ -249,6 +251,6 @@ def test_a_table_that_fits_has_its_frame_and_wraps_between_words(
 
 def test_a_wide_table_has_no_padding_that_a_terminal_would_wrap(capsys: pytest.CaptureFixture[str]) -> None:
     found = [Finding("altered", KEY, "no"), Finding("altered", "k", "x")]
-    archive.audited(Audit(findings=found), as_json=False)
+    archive.audited(Audit(findings=found), ALWAYS, as_json=False)
     for line in capsys.readouterr().out.splitlines():
         assert line == line.rstrip()

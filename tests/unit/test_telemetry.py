@@ -17,7 +17,10 @@ SECRET = "Erika Mustermann"
 
 def a_line(latencies: list[int]) -> str:
     record = Record("shard-1:5", "shard-1", "5", SECRET, NOW, SECRET.encode())
-    report = Report(received=9, stored=4, duplicates=2, conflicts=1, invalid=1, undone=["5"])
+    # Both records that are not done are of one aggregate.
+    report = Report(
+        received=10, stored=4, duplicates=2, conflicts=1, invalid=1, undone_records=2, undone=["5"]
+    )
     report.latencies = latencies
     report.archived_bytes = 321
     return line(
@@ -36,13 +39,13 @@ def test_every_metric_has_its_value_in_the_line() -> None:
     (directive,) = written["_aws"]["CloudWatchMetrics"]
     values = {metric["Name"]: written[metric["Name"]] for metric in directive["Metrics"]}
     assert values == {
-        "Received": 9,
+        "Received": 10,
         "Stored": 4,
         "Late": 0,
         "Duplicates": 2,
         "Conflicts": 1,
-        "Quarantined": 2,
-        "Undone": 1,
+        "Invalid": 1,
+        "Undone": 2,
         "ArchiveBytes": 321,
         LATENCY: [5, 7],
     }

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -240,8 +240,8 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], Shop]) -> None:
             here.cloud,
             here.stack,
             customer_id,
-            since=_moment("since", since),
-            until=_moment("until", until),
+            since=_moment(here.cloud, "since", since),
+            until=_moment(here.cloud, "until", until),
             limit=limit,
             begin=_opened(cursor) if cursor else None,
         )
@@ -262,9 +262,9 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _moment(name: str, text: str | None) -> datetime | None:
+def _moment(cloud: Cloud, name: str, text: str | None) -> datetime | None:
     try:
-        return moment(text, datetime.now(UTC)) if text else None
+        return moment(text, cloud.now()) if text else None
     except InputError as error:
         raise _wrong(f"query.{name}", error.message) from None
 

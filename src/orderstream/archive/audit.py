@@ -53,6 +53,11 @@ class Audit:
     head: Head | None = None
     findings: list[Finding] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was there to hash, and nothing should have been: so there is no verdict."""
+        return not (self.hours or self.objects or self.expired or self.findings)
+
 
 def audit(
     cloud: Cloud,
@@ -101,7 +106,7 @@ def _audit(
                 late.setdefault(hour, []).append(entry)
             elif was is None:
                 found.unsealed += 1
-        for key, was_there in expected.left(expiry_days(cloud, stack)):
+        for key, was_there in expected.left(expiry_days(cloud, stack), cloud.now()):
             if was_there:
                 found.findings.append(Finding("removed", key, "was sealed, and is not there any more"))
             else:

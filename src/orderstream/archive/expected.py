@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
@@ -76,12 +76,11 @@ class Expected:
         rows = self._file.execute("SELECT key FROM object WHERE hour = ?", (hour,))
         return [key for (key,) in rows]
 
-    def left(self, expiry: Sequence[tuple[str, int]]) -> Iterator[tuple[str, bool]]:
-        """The keys that were not found, and whether they must be there: by then they had not expired.
+    def left(self, expiry: Sequence[tuple[str, int]], now: datetime) -> Iterator[tuple[str, bool]]:
+        """The keys that were not found, and whether they must be there: by `now` they had not expired.
 
         `expiry` has prefixes of keys, and the days that the bucket keeps what is under them.
         """
-        now = datetime.now(UTC)
         for key, hour in self._file.execute("SELECT key, hour FROM object WHERE NOT found"):
             ends = hour_of_text(hour) + _HOUR
             kept_for = [timedelta(days) for prefix, days in expiry if key.startswith(prefix)]

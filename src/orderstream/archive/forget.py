@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import uuid
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class _Erasure:
         self._currency = currency
         self._progress = progress
         self._events: set[str] = set()
-        self.receipt = Receipt(uuid.uuid4().hex, utc_text(datetime.now(UTC)), reason)
+        self.receipt = Receipt(uuid.uuid4().hex, utc_text(cloud.now()), reason)
 
     def look(self) -> Receipt:
         """Count what there is."""
@@ -113,7 +113,7 @@ class _Erasure:
         with cloud_errors(f"cannot read the retention of {stack.stream}"):
             summary = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)
         hours = summary["StreamDescriptionSummary"]["RetentionPeriodHours"]
-        self.receipt.on_stream_until = utc_text(datetime.now(UTC) + timedelta(hours=hours))
+        self.receipt.on_stream_until = utc_text(cloud.now() + timedelta(hours=hours))
         return self.receipt
 
     def _changes(self, folder: Path) -> Iterator[tuple[datetime, list[Change]]]:

@@ -74,13 +74,13 @@ class Lease:
     @property
     def is_held(self) -> bool:
         """Whether nobody else can have it yet."""
-        return datetime.now(UTC) < self._until
+        return self._cloud.now() < self._until
 
     def _take_over(self) -> None:
         try:
             answer = self._cloud.s3.get_object(**self._where)
             holder = msgspec.json.decode(answer["Body"].read(), type=_Holder)
-            if instant(holder.until) < datetime.now(UTC):
+            if instant(holder.until) < self._cloud.now():
                 self._put(IfMatch=answer["ETag"])
                 return
         except self._cloud.s3.exceptions.NoSuchKey:
@@ -94,7 +94,7 @@ class Lease:
         )
 
     def _put(self, **condition: Any) -> None:
-        until = datetime.now(UTC) + self._valid_for
+        until = self._cloud.now() + self._valid_for
         body = msgspec.json.encode(_Holder(self._who, utc_text(until)))
         self._etag = self._cloud.s3.put_object(**self._where, Body=body, **condition)["ETag"]
         self._until = until

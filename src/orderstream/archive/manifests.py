@@ -121,14 +121,14 @@ class Chain:
     def append(self, hour: str, act: Act, objects: Iterable[Sealed], note: str = "") -> Manifest:
         """Write the next manifest."""
         found = sorted(objects, key=lambda one: one.key)
-        now = utc_text(datetime.now(UTC))
+        now = utc_text(self._cloud.now())
         manifest = Manifest(self._last + 1, self._head, hour, now, act, found, note)
         body = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
         key = f"{PREFIX}/{manifest.number:0{_DIGITS}}-{hour + '-' if hour else ''}{act}.json"
         with cloud_errors(f"cannot write s3://{self._stack.bucket}/{key}"):
             self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=key, Body=body, IfNoneMatch="*")
         self._last, self._head = manifest.number, digest(body)
-        self._hours[hour] = Link(key, datetime.now(UTC), manifest.number, hour, act)
+        self._hours[hour] = Link(key, self._cloud.now(), manifest.number, hour, act)
         return manifest
 
 

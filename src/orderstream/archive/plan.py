@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Literal
@@ -37,14 +38,23 @@ class Plan:
     dollars: Decimal
 
 
-def plan(cloud: Cloud, stack: Stack, selection: Selection, *, to: Destination, rate: float | None) -> Plan:
-    """Look at the objects of the selection, and into a few of them."""
+def plan(
+    cloud: Cloud,
+    stack: Stack,
+    selection: Selection,
+    *,
+    to: Destination,
+    rate: float | None,
+    progress: Callable[[str, int], None] = lambda what, done: None,
+) -> Plan:
+    """Look at the objects of the selection, and into a few of them; `progress` hears how many there are."""
     objects = small = total = plain = compacted = 0
     sample: list[Entry] = []
     dice = random.Random(0)
     for entry in bucket.archive(cloud, stack, selection.span):
         objects += 1
         total += entry.size
+        progress("objects listed", objects)
         if bucket.is_compacted(entry.key):
             compacted += bucket.lines_in(entry.key)
             continue
@@ -59,8 +69,8 @@ def plan(cloud: Cloud, stack: Stack, selection: Selection, *, to: Destination, r
     for opened in reading.objects(cloud, stack, sample):
         lines = reading.undamaged(opened.lines, opened.key, lambda key, what: None)
         events += sum(selection.span.holds(one.line.arrived_at) for one in lines)
-    if sample:
-        events = round(events * plain / sum(entry.size for entry in sample))
+    if sampled := sum(entry.size for entry in sample):
+        events = round(events * plain / sampled)
     events += compacted
     return Plan(
         objects,

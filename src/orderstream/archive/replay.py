@@ -55,7 +55,7 @@ class Event:
 class Replayed:
     """What was done: events read, those that came `again` in another object, and what became of the others.
 
-    `refused` are no orders, or conflicts: they are in quarantine since they came first, and stay there.
+    `conflicts` and `invalid` records are in quarantine since they came first, and stay there.
     `damaged` says which objects could not be read to their end.
     """
 
@@ -64,7 +64,8 @@ class Replayed:
     stored: int = 0
     duplicates: int = 0
     sent: int = 0
-    refused: int = 0
+    conflicts: int = 0
+    invalid: int = 0
     failed: int = 0
     problems: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)

@@ -79,7 +79,7 @@ def hours(
             waiting = None
             if span.until is None or begins + _HOUR <= span.until:
                 waiting = Hour(begins, [entry for _, entry in found])
-        if waiting and (not is_patient or waiting.begins + _WEEK < datetime.now(UTC)):
+        if waiting and (not is_patient or waiting.begins + _WEEK < cloud.now()):
             yield waiting
 
 

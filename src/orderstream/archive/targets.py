@@ -37,7 +37,7 @@ class ToTable:
         self._processing.run((record_of(event.line) for event in events), there)
         so_far = self._processing.done
         done.stored, done.duplicates = so_far.stored, so_far.duplicates
-        done.refused, done.failed = so_far.quarantined, so_far.undone
+        done.conflicts, done.invalid, done.failed = so_far.conflicts, so_far.invalid, so_far.undone
         done.problems = so_far.problems[:MOST_PROBLEMS]
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class ToStream:
             try:
                 data, _ = mended(raw_of(line), line.order_id or line.event_id)
             except InputError:
-                done.refused += 1
+                done.invalid += 1
                 continue
             fates.append(self._producer.send_bytes(data, partition_key=line.partition_key))
         self._producer.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from orderstream.archive.compact import Compacted, compact, sources
 from orderstream.archive.lease import Lease
@@ -54,7 +54,7 @@ def upkeep(
     it.
     """
     kept = Kept()
-    closed = over(cloud, stack, span, now or datetime.now(UTC))
+    closed = over(cloud, stack, span, now or cloud.now())
     doing = "orders archive compact" if compacting else "orders archive seal"
     with Lease(cloud, stack, doing) as lease:
         chain = Chain(cloud, stack)
@@ -78,7 +78,7 @@ def upkeep(
 
 def waiting(cloud: Cloud, stack: Stack, span: Span) -> list[tuple[str, int, int]]:
     """The hours that would be compacted, each with its objects and their bytes; nothing is done."""
-    closed = over(cloud, stack, span, datetime.now(UTC))
+    closed = over(cloud, stack, span, cloud.now())
     chain = Chain(cloud, stack)
     found = []
     for hour in hours(cloud, stack, chain, closed):

@@ -134,7 +134,7 @@ class _Removal:
             client = self._cloud.s3
             found = client.head_object(Bucket=bucket_name, Key=key, VersionId=version.version)
             until = found.get("ObjectLockRetainUntilDate")
-            if until is not None and until > datetime.now(UTC):
+            if until is not None and until > self._cloud.now():
                 self.removed.locked[f"{key} ({version.version})"] = until
                 return
             self.removed.versions += 1

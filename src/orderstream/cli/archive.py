@@ -21,6 +21,7 @@ from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import ToStream, ToTable
 from orderstream.archive.upkeep import upkeep, waiting
 from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.errors import EmptyError
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.processing import settings_of
@@ -59,13 +60,15 @@ def replay(
 
     To the table an item comes back as it was. To the stream an order goes under its old identity, with a new
     arrival, and is archived again. Doing it twice is harmless; interrupted, the same command goes on where
-    it was. Ends with status 1 if anything could not be replayed.
+    it was. Ends with status 1 if anything could not be replayed, and with status 4 if there was nothing to
+    replay.
     """
     cloud, found = find(stack, region, profile)
     words = ["replay", found.bucket, to, *(word or "" for word in (since, until, customer, order))]
-    journal = Journal(words, span_of(since, until), restart=restart)
+    journal = Journal(words, span_of(cloud, since, until), restart=restart)
     selection = Selection(journal.span, customer, order)
-    planned = plan(cloud, found, selection, to=to, rate=rate)
+    with console.reading() as listing:
+        planned = plan(cloud, found, selection, to=to, rate=rate, progress=listing)
     show.replay_plan(planned, selection, to=to, as_json=as_json and dry_run)
     if dry_run:
         return
@@ -85,6 +88,11 @@ def replay(
         )
     journal.forget()
     show.replayed(done, as_json=as_json)
+    if not (done.read or done.damaged or journal.is_resumed):
+        raise EmptyError(
+            f"nothing was there to replay: the archive has no such record {journal.span}",
+            hint="--since and --until are in UTC; is it the right stack, region and account?",
+        )
     raise typer.Exit(1 if done.failed or done.damaged else 0)
 
 
@@ -147,7 +155,8 @@ def seal(
     From then on `orders archive audit` names whatever is altered, removed or inserted. Ends with status 1 if
     something came late with records that nobody knows: look at it, and then --accept it or remove it.
     """
-    _keep(find(stack, region, profile), span_of(since, before), accept=accept, as_json=as_json)
+    where = find(stack, region, profile)
+    _keep(where, span_of(where[0], since, before), accept=accept, as_json=as_json)
 
 
 @archive_verbs.command(epilog="Example: orders archive compact --before 7d --dry-run")
@@ -166,9 +175,13 @@ def compact(
     go; interrupted, nothing is lost, and the same command goes on. Ends with status 1 if an hour was left as
     it was.
     """
-    where, span = find(stack, region, profile), span_of(since, before)
+    where = find(stack, region, profile)
+    span = span_of(where[0], since, before)
     if dry_run:
-        show.waiting(waiting(*where, span), as_json=as_json)
+        with console.steps() as tell:
+            tell("listing the archive")
+            hours = waiting(*where, span)
+        show.waiting(hours, as_json=as_json)
         return
     _keep(where, span, compacting=True, as_json=as_json)
 
@@ -190,15 +203,22 @@ def audit(
 ) -> None:
     """Hash every object, hold it against the manifests, and name what was altered, removed or inserted.
 
-    Ends with status 1 if anything was. Note the head that is printed where nobody who can write to the bucket
-    can change it: whoever makes new manifests cannot make that one.
+    Ends with status 1 if anything was, and with status 4 if there was nothing to audit. Note the head that is
+    printed where nobody who can write to the bucket can change it: whoever makes new manifests cannot make
+    that one.
     """
     noted = head_of(head) if head else None
     stamped = stamped_in(receipt) if receipt else None
     cloud, found = find(stack, region, profile)
     with console.reading() as progress:
-        done = auditing(cloud, found, span_of(since, until), noted=noted, receipt=stamped, progress=progress)
-    show.audited(done, as_json=as_json)
+        span = span_of(cloud, since, until)
+        done = auditing(cloud, found, span, noted=noted, receipt=stamped, progress=progress)
+    show.audited(done, span, as_json=as_json)
+    if done.is_empty and not (noted or stamped):
+        raise EmptyError(
+            f"nothing was there to audit: no object of an hour {span}",
+            hint="--since and --until are in UTC; is it the right stack, region and account?",
+        )
     raise typer.Exit(1 if done.findings else 0)
 
 
@@ -207,6 +227,7 @@ def _keep(
 ) -> None:
     currency = settings_of(*where).currency
     with console.working() as progress:
+        progress("listing", "the archive")
         kept = upkeep(
             *where, span, compacting=compacting, currency=currency, accept=accept, progress=progress
         )

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.errors import EmptyError
 from orderstream.ops import trace as tracing
 from orderstream.ops import verify as verifying
 from orderstream.ops.stack import DEFAULT_STACK
@@ -30,10 +31,11 @@ def verify(
 ) -> None:
     """Hold stream, archive, table and quarantine against each other, and name each discrepancy by its id.
 
-    Ends with status 1 if there is one. Records of the last minutes may be on their way.
+    Ends with status 1 if there is one, and with status 4 if there was nothing to check. Records of the last
+    minutes may be on their way.
     """
     cloud, found = find(stack, region, profile)
-    span = span_of(since, until)
+    span = span_of(cloud, since, until)
     repaired = None
     with console.reading() as progress:
         if repair:
@@ -41,6 +43,11 @@ def verify(
         else:
             report = verifying.verify(cloud, found, span, progress=progress)
     show.verified(report, repaired, as_json=as_json)
+    if report.is_empty:
+        raise EmptyError(
+            f"nothing was there to check: no record arrived {report.span}",
+            hint="--since and --until are in UTC; is it the right stack, region and account?",
+        )
     raise typer.Exit(1 if report.discrepancies else 0)
 
 
@@ -57,5 +64,5 @@ def trace(
     """Tell one order's story: where it came from, where it is, and everything that happened on the way."""
     cloud, found = find(stack, region, profile)
     with console.reading() as progress:
-        story = tracing.trace(cloud, found, order_id, span_of(since, until), progress=progress)
+        story = tracing.trace(cloud, found, order_id, span_of(cloud, since, until), progress=progress)
     show.story(story, as_json=as_json)

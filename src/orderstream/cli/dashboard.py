@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import LAST_PORT, Profile, Region, StackName
-from orderstream.ops.cloud import Cloud
+from orderstream.cli.options import LAST_PORT, Profile, Region, StackName, cloud_of
 from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import laptop as show
 
@@ -43,7 +42,7 @@ def dashboard(
     from orderstream.page.app import add_page
 
     app = FastAPI(openapi_url=None)
-    path = add_page(app, Cloud(region=region, profile=profile), stack)
+    path = add_page(app, cloud_of(region, profile), stack)
     port = port or this_or_free_port(USUAL_PORT)
     with suppress(KeyboardInterrupt), Server(app, port) as server:
         show.page(server.url + path)

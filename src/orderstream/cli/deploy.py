@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson, Profile, Region, StackName
-from orderstream.ops.cloud import Cloud
+from orderstream.cli.options import AsJson, Profile, Region, StackName, cloud_of
 from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import console
 from orderstream.show import deploy as show
@@ -40,9 +40,12 @@ def deploy(
     from orderstream.deploy import deploy as deploying
     from orderstream.deploy.parameters import given
 
-    cloud = Cloud(region=region, profile=profile)
+    cloud = cloud_of(region, profile)
     now = None
-    with deploying.planned(cloud, stack, given(parameter or ()), tell=console.step) as plan:
+    with ExitStack() as held:
+        with console.steps() as tell:
+            planned = deploying.planned(cloud, stack, given(parameter or ()), tell=tell)
+            plan = held.enter_context(planned)
         show.artifacts(plan.artifacts)
         show.plan(plan)
         if plan.change_set and not dry_run:
@@ -73,7 +76,7 @@ def destroy(
     """
     from orderstream.deploy import destroy as destroying
 
-    cloud = Cloud(region=region, profile=profile)
+    cloud = cloud_of(region, profile)
     with console.reading() as progress:
         found = destroying.look(cloud, stack, progress=progress)
     if dry_run or found.is_empty or not as_json:

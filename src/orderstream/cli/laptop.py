@@ -161,16 +161,29 @@ def demo(
     with ExitStack() as stack:
         traffic = demonstration.sample_traffic(orders)
         folder = Path(stack.enter_context(ScratchFolder("tpch")))
-        if tpch_scale is not None:
-            tpch.generate(tpch_scale, folder)
-            traffic, rate = tpch.traffic(folder), float("inf")
-        # Any free port: nobody else speaks to this cloud, and another one may have the usual port.
-        laptop = stack.enter_context(Laptop(port=free_port(), progress=console.step, problem=console.problem))
-        with console.counting("accounting for every record") as progress:
-            outcome = demonstration.run_demo(laptop, traffic, rate=rate, progress=progress)
         totals = None
-        if tpch_scale is not None:
-            totals = (tpch.generator_totals(folder), tpch.table_totals(laptop.cloud, laptop.stack))
+        with console.steps() as tell:
+            if tpch_scale is not None:
+                tell("generating TPC-H's orders")
+                tpch.generate(tpch_scale, folder)
+                traffic, rate = tpch.traffic(folder), float("inf")
+            # Any free port: nobody else speaks to this cloud, and another one may have the usual port.
+            laptop = Laptop(port=free_port(), progress=tell, problem=console.problem)
+            laptop = stack.enter_context(laptop)
+        with console.reading() as progress:
+            outcome = demonstration.run_demo(
+                laptop,
+                traffic,
+                rate=rate,
+                sending=lambda archived, sent: progress("records archived", archived, sent),
+                accounting=progress,
+            )
+            if tpch_scale is not None:
+                theirs = tpch.generator_totals(folder)
+                totals = (theirs, tpch.table_totals(laptop.cloud, laptop.stack, progress))
+        with console.steps() as tell:
+            tell("stopping the laptop cloud")
+            stack.close()
     show.outcome(outcome, totals, as_json=as_json)
     if not outcome.agrees or (totals and totals[0] != totals[1]):
         raise OrderstreamError("the accounts do not agree", hint="please report the table above")

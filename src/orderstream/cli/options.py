@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from orderstream.ops.bucket import Span
+from orderstream.ops.clock import Clock
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack, find_stack
 from orderstream.ops.times import moment
+from orderstream.show import console
+from orderstream.show.numbers import length
 
 StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="ORDERS_STACK")]
 Region = Annotated[str | None, typer.Option(help="AWS region, if not the configured one.")]
@@ -22,13 +25,26 @@ Until = Annotated[str | None, typer.Option(help="The same; what is of this momen
 LAST_PORT = 65_535
 
 
-def span_of(since: str | None, until: str | None) -> Span:
-    """The span of time that the options mean. Raises InputError."""
-    now = datetime.now(UTC)
+def span_of(cloud: Cloud, since: str | None, until: str | None) -> Span:
+    """The span of time that the options mean, back from now by the clock of `cloud`. Raises InputError."""
+    now = cloud.now()
     return Span(moment(since, now) if since else None, moment(until, now) if until else None)
+
+
+def cloud_of(region: str | None, profile: str | None) -> Cloud:
+    """The cloud that the options mean. If this machine's clock is wrong, a warning says so."""
+    return Cloud(region=region, profile=profile, clock=Clock(_warn))
 
 
 def find(stack: str, region: str | None, profile: str | None) -> tuple[Cloud, Stack]:
     """The cloud that the options mean, and the stack there."""
-    cloud = Cloud(region=region, profile=profile)
+    cloud = cloud_of(region, profile)
     return cloud, find_stack(cloud, stack)
+
+
+def _warn(behind: timedelta) -> None:
+    minutes = round(behind.total_seconds() / 60)
+    console.problem(
+        f"this machine's clock is {length(60 * abs(minutes))} {'behind' if minutes > 0 else 'ahead of'} the"
+        " cloud's: times are judged by the cloud's clock; set this one"
+    )

@@ -109,10 +109,9 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List a customer's orders, newest first. With --json one object a line."""
-    span = span_of(since, until)
-    orders = query.list_orders(
-        *find(stack, region, profile), customer, since=span.since, until=span.until, limit=limit
-    )
+    cloud, found = find(stack, region, profile)
+    span = span_of(cloud, since, until)
+    orders = query.list_orders(cloud, found, customer, since=span.since, until=span.until, limit=limit)
     show.orders(orders, as_json=as_json)
 
 

@@ -35,7 +35,8 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List the records in quarantine that were not resubmitted yet, oldest first. With --json one a line."""
-    found = quarantine.quarantined(*find(stack, region, profile), span_of(since, until), reason=reason)
+    cloud, where = find(stack, region, profile)
+    found = quarantine.quarantined(cloud, where, span_of(cloud, since, until), reason=reason)
     wanted = (entry for entry in found if everything or not entry.notes)
     show.quarantined(show.until_most(wanted, limit), as_json=as_json)
 
@@ -90,7 +91,7 @@ def resubmit(
     if event_ids:
         entries = iter([quarantine.find(cloud, found, event_id) for event_id in event_ids])
     else:
-        listed = quarantine.quarantined(cloud, found, span_of(since, until), reason=reason)
+        listed = quarantine.quarantined(cloud, found, span_of(cloud, since, until), reason=reason)
         entries = (entry for entry in listed if not entry.notes)
     results = quarantine.resubmit(cloud, found, entries, settings=settings, edited=edited, dry_run=dry_run)
     failed = show.resubmitted(results, dry_run=dry_run, as_json=as_json)

@@ -58,8 +58,8 @@ def query(
     if not text or not text.strip():
         raise InputError("there is no SQL", hint=f"for example: {EXAMPLE}")
     chosen = show.format_of(form, output)
-    span = span_of(since, until)
     cloud, found = find(stack, region, profile)
+    span = span_of(cloud, since, until)
     with ExitStack() as held:
         with console.counting("objects fetched") as count:
             question = asked(cloud, found, text, span, refresh=refresh, progress=count)

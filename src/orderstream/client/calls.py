@@ -64,6 +64,7 @@ _TRANSIENT_CODES = frozenset(
 CREDENTIALS_HINT = (
     'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
 )
+CLOCK_HINT = "AWS refuses what a wrong clock has signed: set this machine's clock (timedatectl set-ntp true)"
 _HINTS = {
     "ResourceNotFoundException": "check the name of the stream, the region, the account and AWS_ENDPOINT_URL",
     "AccessDeniedException": "the sender needs kinesis:PutRecords on the stream",
@@ -156,6 +157,15 @@ def refusal(result: PutRecordsResultEntryTypeDef) -> Problem:
     return Problem(one_line(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"))
 
 
+def is_about_the_clock(error: ClientError) -> bool:
+    """Whether AWS refused a call because its signature is too old, or of a time that is still to come."""
+    about = error.response.get("Error", {})
+    said = str(about.get("Message", ""))
+    return about.get("Code") in {"RequestTimeTooSkewed", "RequestExpired"} or said.startswith(
+        ("Signature expired", "Signature not yet current")
+    )
+
+
 def problem_of(error: Exception) -> Problem:
     """What an error of the SDK means; any other is raised again."""
     text = one_line(str(error))
@@ -163,7 +173,8 @@ def problem_of(error: Exception) -> Problem:
         code = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         is_transient = code in _TRANSIENT_CODES or status >= 500 or status == 429
-        return Problem(text, _HINTS.get(code, ""), is_transient)
+        hint = CLOCK_HINT if is_about_the_clock(error) else _HINTS.get(code, "")
+        return Problem(text, hint, is_transient)
     if isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)):
         return Problem(
             text, 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'

@@ -67,6 +67,7 @@ def planned(
         tell("packaging with SAM CLI")
         template = _naming(packaged(cloud, place, stack, folder), left, effective)
         url = template_url(cloud, stack, template)
+    tell("asking CloudFormation what would change")
     change_set = changes.make(
         cloud,
         stack,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -64,7 +64,7 @@ def _note(cloud: Cloud, bucket: str, error: dict[str, Any], done: Emptied) -> No
         found = {}  # type: ignore[typeddict-item]
     until = found.get("ObjectLockRetainUntilDate")
     held = found.get("ObjectLockLegalHoldStatus") == "ON"
-    if held or (until and until > datetime.now(UTC)):
+    if held or (until and until > cloud.now()):
         done.locked += 1
         done.until = max(filter(None, (done.until, until)), default=None)
     else:

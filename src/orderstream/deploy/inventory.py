@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from botocore.exceptions import ClientError
@@ -196,7 +195,7 @@ def _undrained(
         progress("quarantined records", waiting)
     age, delivery = None, "no delivery"
     if function:
-        age = iterator_age(cloud, function, datetime.now(UTC))
+        age = iterator_age(cloud, function, cloud.now())
     if mapping:
         with cloud_errors(f"cannot read event source mapping {mapping}"):
             try:

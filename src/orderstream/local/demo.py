@@ -24,6 +24,8 @@ from orderstream.ops.stack import Stack
 from orderstream.ops.verify import Report, read_archive, read_items, read_quarantine, verify
 from orderstream.pipeline import telemetry
 
+Progress = Callable[[str, int], None]
+
 SEED = 20_261_122
 BAD_SHARE, DUPLICATE_SHARE, CONFLICT_SHARE = 0.02, 0.03, 0.01
 PATIENCE_SECONDS = 60
@@ -63,21 +65,27 @@ def sample_traffic(records: int) -> Iterator[Sample]:
 
 
 def run_demo(
-    laptop: Laptop, traffic: Iterable[Sample], *, rate: float, progress: Callable[[int, int], None]
+    laptop: Laptop,
+    traffic: Iterable[Sample],
+    *,
+    rate: float,
+    sending: Callable[[int, int], None],
+    accounting: Progress,
 ) -> Outcome:
     """Send the traffic at `rate` a second, and wait until each record is accounted for.
 
-    The first few records go ahead and wake the function up. `progress(archived, sent)` hears how far it
-    is. Raises OrderstreamError if there is no progress for a minute.
+    The first few records go ahead and wake the function up. `sending(archived, sent)` hears how far it is
+    until the archive has all of them, `accounting` what is read after that. Raises OrderstreamError if there
+    is no progress for a minute.
     """
     cloud, stack = laptop.cloud, laptop.stack
     started = datetime.now(UTC)
     records = iter(traffic)
     with Books() as books:
-        first = _send_and_follow(laptop, books, islice(records, WAKING), float("inf"), progress)
+        first = _send_and_follow(laptop, books, islice(records, WAKING), float("inf"), sending)
         begin = time.monotonic()
-        rest = _send_and_follow(laptop, books, records, rate, progress)
-        _await_fates(laptop, books)
+        rest = _send_and_follow(laptop, books, records, rate, sending)
+        _await_fates(laptop, books, accounting)
     seconds = time.monotonic() - begin
     # Stopping it sends the metrics that it still holds.
     laptop.delivery.stop()
@@ -86,7 +94,7 @@ def run_demo(
     return Outcome(
         sent=first.read + rest.read,
         expected=Counter(first.kinds) + Counter(rest.kinds),
-        report=verify(cloud, stack),
+        report=verify(cloud, stack, progress=accounting),
         orders_per_second=rest.read / seconds,
         latency_p50=p50,
         latency_p99=p99,
@@ -147,14 +155,14 @@ def _archived(laptop: Laptop, books: Books) -> int:
     return books.archived
 
 
-def _await_fates(laptop: Laptop, books: Books) -> None:
+def _await_fates(laptop: Laptop, books: Books, progress: Progress) -> None:
     # Archived is not yet inserted. The whole table is read here, and slows down what it looks at: so
     # only at the end.
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         laptop.check()
-        read_items(books, laptop.cloud, laptop.stack)
-        read_quarantine(books, laptop.cloud, laptop.stack)
+        read_items(books, laptop.cloud, laptop.stack, progress=progress)
+        read_quarantine(books, laptop.cloud, laptop.stack, progress=progress)
         if not books.fates().get("open"):
             return
         time.sleep(0.2)

@@ -154,15 +154,11 @@ class Books:
         """How many distinct records the archive holds."""
         return self._count("SELECT count(DISTINCT event) FROM archived")
 
-    @property
-    def streamed(self) -> int:
-        """How many records were read from the stream."""
-        return self._count("SELECT count(*) FROM streamed")
-
-    @property
-    def items(self) -> int:
-        """How many items the table holds."""
-        return self._count("SELECT count(*) FROM item")
+    def seen(self) -> tuple[int, int, int]:
+        """How many records of the stream, objects of archive and quarantine, and items were read."""
+        of = ("streamed", "object WHERE etag != ''", "item")
+        streamed, objects, items = (self._count(f"SELECT count(*) FROM {one}") for one in of)
+        return streamed, objects, items
 
     def order_ids(self) -> list[str]:
         """The ids of the orders among the records of the stream."""

@@ -38,6 +38,10 @@ class Span:
             self.until is None or arrived_at < utc_text(self.until)
         )
 
+    def __str__(self) -> str:
+        since = utc_text(self.since) if self.since else "the beginning"
+        return f"from {since} to {utc_text(self.until) if self.until else 'now'}"
+
 
 ALWAYS = Span()
 

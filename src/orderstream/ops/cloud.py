@@ -7,7 +7,8 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,8 +24,9 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from orderstream.client.calls import CREDENTIALS_HINT, producer_client
+from orderstream.client.calls import CLOCK_HINT, CREDENTIALS_HINT, is_about_the_clock, producer_client
 from orderstream.errors import CloudError
+from orderstream.ops.clock import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -65,6 +67,11 @@ class Cloud:
     access_key: str | None = None
     secret_key: str | None = None
     session_token: str | None = None
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False, kw_only=True)
+
+    def now(self) -> datetime:
+        """The time (aware, UTC) by the clock that stamps the records: the service's, once it is known."""
+        return self.clock.now()
 
     @cached_property
     def _session(self) -> Any:
@@ -72,6 +79,7 @@ class Cloud:
         session = botocore.session.Session(profile=self.profile)
         if self.access_key and self.secret_key:
             session.set_credentials(self.access_key, self.secret_key, self.session_token)
+        session.register("response-received", self.clock.hear)
         return session
 
     @property
@@ -153,7 +161,8 @@ def cloud_errors(doing: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         expired = code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
-        raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT if expired else "") from error
+        hint = CLOCK_HINT if is_about_the_clock(error) else CREDENTIALS_HINT if expired else ""
+        raise CloudError(f"{doing}: {error}", hint=hint) from error
     except BotoCoreError as error:
         raise CloudError(f"{doing}: {error}") from error
 

@@ -82,7 +82,7 @@ def _log(
         pages = cloud.logs.get_paginator("filter_log_events").paginate(
             logGroupName=f"/aws/lambda/{stack.function}",
             startTime=int(since.timestamp() * 1000),
-            endTime=int(min(until, datetime.now(UTC)).timestamp() * 1000) + 1,
+            endTime=int(min(until, cloud.now()).timestamp() * 1000) + 1,
             filterPattern=f'"{shard_id}"',
         )
         for page in pages:

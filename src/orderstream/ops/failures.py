@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -190,7 +190,7 @@ def _messages(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
     try:
         while messages := _receive(cloud, queue_url):
             for body, message in messages:
-                found = replace(_read(message.id, body, datetime.now(UTC)), message=message)
+                found = replace(_read(message.id, body, cloud.now()), message=message)
                 if stream_of(found.stream_arn) == stream_of(mapping["EventSourceArn"]):
                     yield found
                 else:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -89,7 +89,7 @@ class Latest:
 
         All of them are in the table now. The first look goes back an hour at most. Raises CloudError.
         """
-        batches = self._batches(now or datetime.now(UTC))
+        batches = self._batches(now or self._cloud.now())
         before = [(item["OrderID"], item["EventID"]) for item in self._items]
         pairs = chain(before, self._pairs(batches))
         found: dict[str, Item] = {}

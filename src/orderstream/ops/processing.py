@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from orderstream.domain.decode import Decoded
 from orderstream.domain.values import instant
@@ -33,14 +32,15 @@ class Done:
 
     stored: int = 0
     duplicates: int = 0
-    quarantined: int = 0
+    conflicts: int = 0
+    invalid: int = 0
     undone: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
     def records(self) -> int:
         """All of them."""
-        return self.stored + self.duplicates + self.quarantined + self.undone
+        return self.stored + self.duplicates + self.conflicts + self.invalid + self.undone
 
 
 class There:
@@ -77,6 +77,7 @@ class Processing:
         self._table = OrderTable(cloud.dynamodb, stack.table, each=each)
         self._quarantine = quarantine or Quarantine(store)
         self._who = who
+        self._now = cloud.now
         self.archive = archive_of(self._settings, store)
         self.done = Done()
 
@@ -86,8 +87,9 @@ class Processing:
             report = self._run(batch, archive)
             self.done.stored += report.stored
             self.done.duplicates += report.duplicates
-            self.done.quarantined += report.invalid + report.conflicts
-            self.done.undone += len(report.undone)
+            self.done.conflicts += report.conflicts
+            self.done.invalid += report.invalid
+            self.done.undone += report.undone_records
             self.done.problems += report.problems
 
     def _run(self, batch: Sequence[Record], archive: Archive) -> Report:
@@ -101,7 +103,7 @@ class Processing:
             invocation=Invocation(
                 request_id=self._who,
                 seconds_left=lambda: deadline - time.monotonic(),
-                now=lambda: datetime.now(UTC),
+                now=self._now,
             ),
         )
 

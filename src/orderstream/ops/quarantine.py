@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby, islice
 from typing import Any
 
@@ -123,7 +123,7 @@ def resubmit(
             ]
             producer.flush()
             done = [_with_fate(plan, fate) for _, plan, fate in sent]
-            write_notes(cloud, stack, _notes(some, done))
+            write_notes(cloud, stack, _notes(some, done, utc_text(cloud.now())))
             yield from done
 
 
@@ -171,8 +171,9 @@ def _with_fate(plan: Resubmission, fate: Future[Receipt] | None) -> Resubmission
     return replace(plan, new_event_id=id_of_event(receipt.shard_id, receipt.sequence_number))
 
 
-def _notes(entries: Sequence[Quarantined], done: Sequence[Resubmission]) -> Iterator[tuple[datetime, Note]]:
-    now = utc_text(datetime.now(UTC))
+def _notes(
+    entries: Sequence[Quarantined], done: Sequence[Resubmission], now: str
+) -> Iterator[tuple[datetime, Note]]:
     for entry, one in zip(entries, done, strict=True):
         if one.sent:
             arrived_at = instant(entry.line.arrived_at)

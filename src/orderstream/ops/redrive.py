@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -93,7 +93,7 @@ def _redrive_one(function: _Function, failure: Failure, *, dry_run: bool) -> Red
     outcome.fates = _account(cloud, stack, records)
     if dry_run or gone > 0 or outcome.fates.get("open"):
         return outcome
-    account = {"at": utc_text(datetime.now(UTC)), "records": len(records), "fates": outcome.fates}
+    account = {"at": utc_text(cloud.now()), "records": len(records), "fates": outcome.fates}
     mark_done(cloud, stack, failure, account)
     outcome.done = True
     return outcome

@@ -54,14 +54,14 @@ def repair(
         lines = _undamaged(reading.placed(stack, bucket.unlisted(key), body), key)
         there = There(cloud, stack, dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
-        progress("missing records mended", processing.done.stored + processing.done.quarantined)
+        progress("missing records mended", processing.done.records)
     for hour, keys in compacted.items():
         entries = list(bucket.listed(cloud, stack, hour + "/"))
         for opened in reading.objects(cloud, stack, entries):
             lines = _undamaged(opened.lines, opened.key)
             mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)
             processing.run(mine, There(cloud, stack, keys.__getitem__))
-        progress("missing records mended", processing.done.stored + processing.done.quarantined)
+        progress("missing records mended", processing.done.records)
     if unarchived:
         records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
         processing.run((record for record in records if record.event_id in unarchived), processing.archive)

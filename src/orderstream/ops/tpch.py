@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -74,9 +74,10 @@ def generator_totals(folder: Path) -> Totals:
     return totals
 
 
-def table_totals(cloud: Cloud, stack: Stack) -> Totals:
-    """What the table says of each customer."""
+def table_totals(cloud: Cloud, stack: Stack, progress: Callable[[str, int], None]) -> Totals:
+    """What the table says of each customer; `progress` hears how many items were read."""
     totals: Totals = {}
+    read = 0
     with cloud_errors(f"cannot read table {stack.table}"):
         pages = cloud.dynamodb.get_paginator("scan").paginate(
             TableName=stack.table, ProjectionExpression="CustomerID, OrderAmount", ConsistentRead=True
@@ -84,6 +85,8 @@ def table_totals(cloud: Cloud, stack: Stack) -> Totals:
         for page in pages:
             for item in page["Items"]:
                 _add(totals, item["CustomerID"]["S"], Decimal(item["OrderAmount"]["N"]))
+            read += len(page["Items"])
+            progress("items read for the totals", read)
     return totals
 
 

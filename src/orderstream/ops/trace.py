@@ -124,7 +124,11 @@ def _search_quarantine(
 ) -> None:
     entries = bucket.hourly(cloud, stack, "quarantine", span)
     for one in reading.lines_with(
-        cloud, stack, entries, order_id, progress=lambda done: progress("objects of the quarantine", done)
+        cloud,
+        stack,
+        entries,
+        order_id,
+        progress=lambda done: progress("objects of the quarantine read", done),
     ):
         line = one.line
         if order_id in (line.order_id, line.event_id) and span.holds(line.arrived_at):
@@ -142,7 +146,7 @@ def _search_archive(
         stack,
         chain(single, *hours),
         order_id,
-        progress=lambda done: progress("objects of the archive", done),
+        progress=lambda done: progress("objects of the archive read", done),
     ):
         line = one.line
         if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.holds(
@@ -175,7 +179,7 @@ def _search_stream(
     cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
 ) -> None:
     for read, record in enumerate(stream.records(cloud, stack, span)):
-        progress("records of the stream", read)
+        progress("records of the stream read", read)
         for inner in unpack(record):
             if _is_of(inner, order_id):
                 _noted_record(events, inner)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from orderstream.domain.values import utc_text
@@ -32,60 +32,87 @@ _ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerpri
 _EARLIEST, _LATEST = "", "~"
 
 Progress = Callable[[str, int], None]
-Clock = Callable[[], datetime]
+Clock = Callable[[], datetime] | None
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Distinct records by what became of them, and how many were seen where."""
+    """What was read, and the outcomes of the distinct records in it.
+
+    Read were `streamed` records of the stream, `archived` ones of the archive and `items` of the table, which
+    is read whole. Each of the `records` has one outcome, so their number is the sum of all the counts after
+    it. Those `on_their_way` are neither accounted for nor old enough to be missed; `missing` ones are.
+    """
 
     streamed: int
     archived: int
     items: int
+    records: int
     stored: int
     duplicates: int
     conflicts: int
     invalid: int
     given_up: int
     erased: int
+    on_their_way: int
+    missing: int
 
 
 @dataclass(frozen=True)
 class Report:
-    """The reconciliation: `on_their_way` records are neither accounted for nor old enough to be missed."""
+    """What was found, and where: in `objects` of archive and quarantine, among what arrived in `span`.
+
+    If nothing else ends the span, it ends when the report was made.
+    """
 
     counts: Counts
-    on_their_way: int
     discrepancies: tuple[Discrepancy, ...]
+    # Where it was found is nothing that it says: the same, found again, is the same report.
+    span: Span = field(compare=False)
+    objects: int = field(compare=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to check, so that there is no verdict."""
+        return not self.counts.records and not self.discrepancies
 
 
 def _silent(what: str, done: int) -> None:
     pass
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def verify(
-    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent, clock: Clock = _now
+    cloud: Cloud,
+    stack: Stack,
+    span: Span = ALWAYS,
+    *,
+    progress: Progress = _silent,
+    clock: Clock = None,
 ) -> Report:
     """Reconcile what arrived in `span`. `progress` hears what is read and how much of it so far.
+
+    `clock` is the service's unless it is given.
 
     Reads the whole table, the objects of the span, and the stream as far as it is retained.
     """
     with Books() as books:
         fill(books, cloud, stack, span, progress=progress)
-        return judge(books, span, settled(cloud, stack, clock()))
+        now = (clock or cloud.now)()
+        return judge(books, span, settled(cloud, stack, now), now)
 
 
 def verify_and_repair(
-    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent, clock: Clock = _now
+    cloud: Cloud,
+    stack: Stack,
+    span: Span = ALWAYS,
+    *,
+    progress: Progress = _silent,
+    clock: Clock = None,
 ) -> tuple[Done, Report]:
     """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
     with Books() as books:
         fill(books, cloud, stack, span, progress=progress)
-        before = settled(cloud, stack, clock())
+        before = settled(cloud, stack, (clock or cloud.now)())
         done = repair(books, cloud, stack, span, settled=before, progress=progress)
     return done, verify(cloud, stack, span, progress=progress, clock=clock)
 
@@ -93,7 +120,7 @@ def verify_and_repair(
 def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Progress) -> None:
     """Enter everything. What a record comes by first is read first, so that none can seem to jump ahead."""
     records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
-    books.enter_streamed(_counted(records, "records of the stream", progress))
+    books.enter_streamed(_counted(records, "records of the stream read", progress))
     read_archive(books, cloud, stack, span, progress=progress)
     read_items(books, cloud, stack, progress=progress)
     read_quarantine(books, cloud, stack, span, progress=progress)
@@ -105,6 +132,7 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
         except DamagedError as error:
             books.enter_damaged(key, error.message)
     settle_contested(books, cloud, stack)
+    progress("items to compare", books.seen()[2])
     if books.fates().get("open"):
         for failure in waiting_objects(cloud, stack):
             try:
@@ -128,7 +156,7 @@ def read_archive(
 
 def read_items(books: Books, cloud: Cloud, stack: Stack, *, progress: Progress = _silent) -> None:
     """Enter the items of the table, all of them."""
-    books.enter_items(_counted(_items(cloud, stack), "items", progress))
+    books.enter_items(_counted(_items(cloud, stack), "items read", progress))
 
 
 def read_quarantine(
@@ -142,14 +170,16 @@ def read_quarantine(
     _read(books, cloud, stack, bucket.hourly(cloud, stack, "quarantine", span), enter, span, progress)
 
 
-def judge(books: Books, span: Span, settled: datetime) -> Report:
-    """What the books say; records that arrived since `settled` may still be on their way."""
+def judge(books: Books, span: Span, settled: datetime, now: datetime) -> Report:
+    """What the books say at `now`; records that arrived since `settled` may still be on their way."""
     found: list[Discrepancy] = []
-    on_their_way = 0
+    on_their_way = missing = 0
     for record in books.open():
         if record.arrived_at >= utc_text(settled):
             on_their_way += 1
-        elif record.key is None:
+            continue
+        missing += 1
+        if record.key is None:
             found.append(Discrepancy("not_archived", record.event_id, "is in the stream and nowhere else"))
         else:
             of = f"order {record.order_id}" if record.order_id else "a record that is no order"
@@ -160,18 +190,22 @@ def judge(books: Books, span: Span, settled: datetime) -> Report:
         found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
     found += books.discrepancies(*_bounds(span))
     fates = books.fates()
+    streamed, objects, items = books.seen()
     counts = Counts(
-        streamed=books.streamed,
+        streamed=streamed,
         archived=books.archived,
-        items=books.items,
+        items=items,
+        records=sum(fates.values()),
         stored=fates.get("stored", 0),
         duplicates=fates.get("duplicate", 0),
         conflicts=fates.get("conflict", 0),
         invalid=fates.get("invalid", 0),
         given_up=fates.get("given_up", 0),
         erased=fates.get("erased", 0),
+        on_their_way=on_their_way,
+        missing=missing,
     )
-    return Report(counts, on_their_way, tuple(found))
+    return Report(counts, tuple(found), Span(span.since, min(span.until or now, now)), objects)
 
 
 def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:
@@ -220,7 +254,7 @@ def _read(
         books.enter_object(opened.key, entry.etag if opened.key == entry.key else "")
         books.enter_object(entry.key, entry.etag)
         done += 1
-        progress(f"objects of {opened.key.partition('/')[0]}/", done)
+        progress(f"objects of {opened.key.partition('/')[0]}/ read", done)
 
 
 def _lines(books: Books, opened: Opened, span: Span) -> Iterator[Line]:

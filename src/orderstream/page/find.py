@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from nicegui import ui
 
@@ -139,7 +139,7 @@ class Find:
             span = Span(None, instant(item["ReceivedAt"]) + _USUAL)
             said = "Looked for in the day after its arrival."
         else:
-            span = Span(datetime.now(UTC) - _USUAL, None)
+            span = Span(self._source.cloud.now() - _USUAL, None)
             said = "Looked for in the last day."
         with parts.card("Its story"):
             place = ui.column().classes("w-full gap-0")

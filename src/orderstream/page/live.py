@@ -16,7 +16,7 @@ from orderstream.page.times import Clock, utc
 from orderstream.show.numbers import count, length
 from orderstream.show.numbers import revenue as money
 
-_TROUBLES = ("duplicates", "conflicts", "quarantined")
+_TROUBLES = ("duplicates", "conflicts", "invalid")
 # As many as have room beside each other; the busiest ones.
 _MOST_CURRENCIES = 6
 # Seconds until the function's figures of a minute are there.
@@ -42,7 +42,7 @@ class Live:
                 self._revenue = ui.element("div").classes("w-full grid grid-cols-1 sm:grid-cols-2 gap-2")
             self._latencies = parts.chart("From arrival to stored, ms")
             self._age = parts.chart("Age of the oldest that waits, s")
-            self._troubles = parts.chart("Duplicates, conflicts, quarantined a minute")
+            self._troubles = parts.chart("Duplicates, conflicts, invalid a minute")
             with parts.card("Share of each shard, five minutes"):
                 self._shards_say = ui.label().classes("text-sm opacity-70")
                 self._shards = ui.echart({}).classes("w-full grow min-h-40")
@@ -94,8 +94,9 @@ class Live:
             self._until_loss.say(
                 length(round(left)), f"of {length(status.retention)} that the stream keeps", tone
             )
-        duplicates, conflicts, bad = (status.counts[name].five_minutes for name in _TROUBLES)
-        other = f"conflicts among them {conflicts:,}; duplicates {duplicates:,}"
+        duplicates, conflicts, invalid = (status.counts[name].five_minutes for name in _TROUBLES)
+        bad = conflicts + invalid
+        other = f"{conflicts:,} conflicts, {invalid:,} invalid; besides, {duplicates:,} duplicates"
         self._bad.say(f"{bad:,}", other, "warn" if bad else "")
 
     def _show_alarms(self, status: Status, clock: Clock) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from nicegui import ui
 
@@ -94,7 +94,7 @@ class Quarantine:
 
     def _look(self) -> list[Quarantined]:
         back = _SPANS[self._span.value]
-        span = Span(datetime.now(UTC) - back if back else None, None)
+        span = Span(self._source.cloud.now() - back if back else None, None)
         wanted = (
             entry
             for entry in quarantined(self._source.cloud, self._source.stack, span)

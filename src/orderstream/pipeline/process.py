@@ -58,7 +58,9 @@ class Invocation(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct):
     """What became of a batch: counts of records, and the milliseconds from arrival to stored.
 
-    `undone` has the sequence numbers of the records that must come again, `problems` says why.
+    Each record has one outcome: `received` is the sum of `stored`, `duplicates`, `conflicts`, `invalid` and
+    `undone_records`. `undone` has the sequence numbers of those that must come again (the records of an
+    aggregate share one), `problems` says why.
     `revenue` has the exact sum of the amounts of what was stored, by currency, without that of tests.
     `objects` are the keys under which the batch was archived (none with one object an order);
     `archived_bytes` were written there.
@@ -69,6 +71,7 @@ class Report(msgspec.Struct):
     duplicates: int = 0
     conflicts: int = 0
     invalid: int = 0
+    undone_records: int = 0
     undone: list[str] = []
     latencies: list[int] = []
     revenue: dict[str, Decimal] = {}
@@ -156,6 +159,7 @@ def process(
         except CloudError as error:
             # What is stored stays done; only what should have been quarantined comes again.
             report.undone += [entry.record.sequence_number for entry in bad]
+            report.undone_records += len(bad)
             report.invalid = report.conflicts = 0
             report.problems.append(error.message)
     # The records of an aggregate share its sequence number.
@@ -185,6 +189,7 @@ def _insert_first_of_each(
         others = rivals[order_id][1:]
         if outcome.result is Result.UNDONE:
             report.undone += [candidate.record.sequence_number for candidate in (first, *others)]
+            report.undone_records += 1 + len(others)
             if outcome.message not in report.problems:
                 report.problems.append(outcome.message)
             continue

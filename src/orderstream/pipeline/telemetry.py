@@ -23,7 +23,7 @@ MAX_PROBLEMS = 5
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 # A datum of each for every batch: so the average of Received is the size of a batch.
-_COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Quarantined", "Undone")
+_COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Invalid", "Undone")
 
 
 def line(
@@ -38,7 +38,8 @@ def line(
 ) -> str:
     """The log line of an invocation; CloudWatch reads its metrics out of the log (EMF).
 
-    Late are the orders that took longer than `objective_seconds` from arrival to stored.
+    Received = Stored + Duplicates + Conflicts + Invalid + Undone. Late are those of the stored orders that
+    took longer than `objective_seconds` from arrival to stored.
     """
     first, last = (records[0], records[-1]) if records else (None, None)
     units = dict.fromkeys(_COUNTS, "Count") | {"ArchiveBytes": "Bytes"}
@@ -49,8 +50,8 @@ def line(
         "Late": sum(latency > objective_seconds * 1000 for latency in report.latencies),
         "Duplicates": report.duplicates,
         "Conflicts": report.conflicts,
-        "Quarantined": report.invalid + report.conflicts,
-        "Undone": len(report.undone),
+        "Invalid": report.invalid,
+        "Undone": report.undone_records,
         "ArchiveBytes": report.archived_bytes,
     }
     if report.latencies:

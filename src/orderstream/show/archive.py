@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.table import Column
 
-from orderstream.domain.values import utc_text
 from orderstream.show.console import err, fields, out, print_json, problem, step
 from orderstream.show.terminal import Table
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from orderstream.archive.receipt import Receipt, Stamped
     from orderstream.archive.replay import Replayed, Selection
     from orderstream.archive.upkeep import Kept
+    from orderstream.ops.bucket import Span
 
 
 def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> None:
@@ -28,8 +28,7 @@ def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> 
     if as_json:
         print_json(asdict(plan) | {"to": to})
         return
-    since, until = selection.span.since, selection.span.until
-    rows = [("arrived", f"{utc_text(since) if since else 'ever'} to {utc_text(until) if until else 'now'}")]
+    rows = [("arrived", str(selection.span))]
     for name, wanted in (("customer", selection.customer_id), ("order", selection.order_id)):
         if wanted is not None:
             rows.append((f"only {name}", wanted))
@@ -57,7 +56,8 @@ def replayed(done: Replayed, *, as_json: bool) -> None:
         "stored": done.stored,
         "there already": done.duplicates,
         "sent": done.sent,
-        "no order or a conflict, in quarantine": done.refused,
+        "conflicts, in quarantine already": done.conflicts,
+        "invalid, in quarantine already": done.invalid,
         "failed": done.failed,
     }
     out.print(_counts("event", {name: count for name, count in rows.items() if count or name == "read"}))
@@ -102,10 +102,10 @@ def kept(done: Kept, *, as_json: bool) -> None:
     _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
 
 
-def audited(done: Audit, *, as_json: bool) -> None:
+def audited(done: Audit, span: Span, *, as_json: bool) -> None:
     """What was looked at, and what was found."""
     if as_json:
-        print_json(asdict(done) | {"head": _head(done.head)})
+        print_json(asdict(span) | asdict(done) | {"head": _head(done.head)})
         return
     rows = {
         "manifests": done.manifests,
@@ -118,6 +118,7 @@ def audited(done: Audit, *, as_json: bool) -> None:
         "findings": len(done.findings),
     }
     out.print(_counts("what", rows))
+    out.print(f"looked at the hours {span}", soft_wrap=True, highlight=False)
     if done.findings:
         found = Table("kind", Column("object", no_wrap=True), "what is wrong")
         for finding in done.findings:

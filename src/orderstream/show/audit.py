@@ -133,25 +133,49 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
 
 def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
     """The reconciliation: what there is, and every discrepancy."""
-    counts = asdict(report.counts) | {"on_their_way": report.on_their_way}
     if as_json:
         found = [asdict(one) for one in report.discrepancies]
         print_json(
-            {"counts": counts, "discrepancies": found} | ({"repaired": asdict(repaired)} if repaired else {})
+            asdict(report.span)
+            | {"objects": report.objects, "counts": asdict(report.counts), "discrepancies": found}
+            | ({"repaired": asdict(repaired)} if repaired else {})
         )
         return
     if repaired:
         out.print(
-            f"repaired: {repaired.stored:,} stored, {repaired.quarantined:,} quarantined,"
-            f" {repaired.duplicates:,} were there already, {repaired.undone:,} not done"
+            f"repaired {repaired.records:,} records: {repaired.stored:,} stored,"
+            f" {repaired.duplicates:,} duplicates, {repaired.conflicts:,} conflicts,"
+            f" {repaired.invalid:,} invalid, {repaired.undone:,} not done"
         )
         for what in repaired.problems[:MOST_ROWS]:
             problem(what)
-    table = Table("record", "count")
+    counts = report.counts
+    read = {
+        "read from the stream": counts.streamed,
+        "read from the archive": counts.archived,
+        "objects of archive and quarantine": report.objects,
+        "items of the table, all of it": counts.items,
+    }
+    outcomes = {
+        "stored": counts.stored,
+        "duplicates": counts.duplicates,
+        "conflicts": counts.conflicts,
+        "invalid": counts.invalid,
+        "given up": counts.given_up,
+        "erased": counts.erased,
+        "on their way": counts.on_their_way,
+        "missing": counts.missing,
+    }
+    table = Table("what", "count")
     table.columns[1].justify = "right"
-    for name, count in counts.items():
-        table.add_row(name.replace("_", " "), f"{count:,}")
+    for rows in (read, outcomes, {"records in all": counts.records}):
+        for name, count in rows.items():
+            table.add_row(name, f"{count:,}")
+        table.add_section()
     out.print(table)
+    out.print(f"looked at what arrived {report.span}", soft_wrap=True, highlight=False)
+    if report.is_empty:
+        return
     if not report.discrepancies:
         out.print(Text("no discrepancies", "green"))
         return

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from rich.progress import (
@@ -139,6 +139,13 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else _JSON.encode(value).decode()
 
 
+class Reading(Protocol):
+    """Hears how much of what was read or done so far, and of how much if that is known."""
+
+    def __call__(self, what: str, done: int, of: int | None = None, /) -> None:
+        """`done` of `what`."""
+
+
 def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
     """Names and values, a line each: a value is not cut or wrapped, so that it can be copied."""
     shown = list(rows)
@@ -148,20 +155,34 @@ def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
 
 
 @contextmanager
-def reading() -> Iterator[Callable[[str, int], None]]:
-    """A running count of what is read; the block calls what it gets with (what, how many so far)."""
+def reading() -> Iterator[Reading]:
+    """A running count of one thing after the other; the block calls what it gets with (what, how many)."""
     told = time.monotonic()
 
-    def update(what: str, done: int) -> None:
+    def update(what: str, done: int, of: int | None = None, /) -> None:
         nonlocal told
-        progress.update(task, description=f"{what} read", completed=done)
+        text = f"{done:,} {what}" if of is None else f"{done:,} of {of:,} {what}"
+        progress.update(task, description=text)
         if not err.is_terminal and time.monotonic() - told > LOG_EVERY_SECONDS:
-            step(f"{done:,} {what} read")
+            step(text)
             told = time.monotonic()
 
-    with bar(TextColumn("{task.completed:,.0f} {task.description}", markup=False)) as progress:
+    with bar(TextColumn("{task.description}", markup=False)) as progress:
         task = progress.add_task("", total=None)
         yield update
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Steps of long work, a line each; at a terminal the time runs below the last one while it takes."""
+
+    def tell(text: str) -> None:
+        step(text)
+        progress.reset(task)
+
+    with bar() as progress:
+        task = progress.add_task("", total=None)
+        yield tell
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.local.demo import Outcome
+    from orderstream.ops.samples import Kind
     from orderstream.ops.tpch import Totals
 
 MOST_DISCREPANCIES = 20
@@ -51,12 +52,17 @@ def exports(environment: dict[str, str], *, as_json: bool) -> None:
 def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: bool) -> None:
     """The demo's account."""
     found = result.report.counts
+    outcomes: dict[str, tuple[int, Kind]] = {
+        "stored": (found.stored, "order"),
+        "duplicates": (found.duplicates, "duplicate"),
+        "conflicts": (found.conflicts, "conflict"),
+        "invalid": (found.invalid, "bad"),
+    }
+    counts = {name: count for name, (count, _) in outcomes.items()}
+    if lost := result.sent - sum(counts.values()):
+        counts["not accounted for"] = lost
+    counts["sent"] = result.sent
     rows: dict[str, int | float] = {
-        "sent": result.sent,
-        "stored": found.stored,
-        "duplicates": found.duplicates,
-        "conflicts": found.conflicts,
-        "quarantined": found.conflicts + found.invalid,
         "archived": found.archived,
         "orders/s": round(result.orders_per_second),
         "latency p50 ms": round(result.latency_p50),
@@ -67,24 +73,24 @@ def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: b
         rows["customers"] = len(theirs)
         rows["customers whose totals agree"] = sum(ours.get(name) == of for name, of in theirs.items())
     if as_json:
-        print_json(rows | {"agrees": result.agrees, "order": result.order, "raw": result.raw.decode()})
+        print_json(
+            counts | rows | {"agrees": result.agrees, "order": result.order, "raw": result.raw.decode()}
+        )
         return
     table = Table(
         "record", "count", title="Every record accounted for" if result.agrees else "NOT accounted for"
     )
     table.columns[1].justify = "right"
-    wanted = {
-        "stored": result.expected.get("order", 0),
-        "duplicates": result.expected.get("duplicate", 0),
-        "conflicts": result.expected.get("conflict", 0),
-        "quarantined": result.expected.get("conflict", 0) + result.expected.get("bad", 0),
-        "archived": result.sent,
-    }
+    wanted = {name: result.expected.get(kind, 0) for name, (_, kind) in outcomes.items()}
+    wanted |= {"sent": sum(result.expected.values()), "archived": result.sent}
     table.add_column("on purpose", justify="right")
-    for name, value in rows.items():
+    for number, (name, value) in enumerate((counts | rows).items(), start=1):
         expected = wanted.get(name)
-        table.add_row(name, f"{value:,}", "" if expected is None else f"{expected:,}")
+        # The sum stands below a line of its own, as in an account.
+        ends = number in (len(counts) - 1, len(counts))
+        table.add_row(name, f"{value:,}", "" if expected is None else f"{expected:,}", end_section=ends)
     out.print(table)
+    out.print("Conflicts and invalid records are in quarantine.")
     for one in result.report.discrepancies[:MOST_DISCREPANCIES]:
         err.print(Text(one.kind, "red"), f"{one.id}: {one.detail}")
     out.print("One of them, as stored:")

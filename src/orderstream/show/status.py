@@ -28,9 +28,10 @@ SECONDS_BETWEEN_LINES = 60
 _COLOURS = {"alarm": "red", "ok": "green", "no data": "yellow"}
 _ROWS = (
     ("received", "received"),
+    ("stored", "stored"),
     ("duplicates", "duplicates"),
     ("conflicts", "conflicts"),
-    ("quarantined", "quarantined"),
+    ("invalid", "invalid"),
     ("undone, come again", "undone"),
     ("given up, in the bucket", "given_up"),
     ("dropped", "dropped"),

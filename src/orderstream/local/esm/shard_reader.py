@@ -69,7 +69,8 @@ class ShardReader:
         records = tuple(taken(self._origin, new[:limit], self.last_read, now))
         if records:
             self.last_read = records[-1].sequence_number
-        return Page(records, closed=not answer.get("NextShardIterator"))
+        # What is cut off here is read from this place again, so it is not the end.
+        return Page(records, closed=not answer.get("NextShardIterator") and len(new) <= limit)
 
     def pause(self, page: Page, limit: int, before: float, floor: float) -> float:
         """Seconds to wait after `page`, which was asked for with `limit`; `before` the last pause was.
@@ -84,8 +85,9 @@ class ShardReader:
         """Nothing is open between two calls."""
 
     def _fetch(self, limit: int) -> GetRecordsOutputTypeDef:
-        iterator = self._iterator or self._find_place("AFTER_SEQUENCE_NUMBER")
-        answer = self._kinesis.get_records(ShardIterator=iterator, Limit=limit)
+        # It is kept although the call may fail: LATEST would be another place the next time.
+        self._iterator = self._iterator or self._find_place("AFTER_SEQUENCE_NUMBER")
+        answer = self._kinesis.get_records(ShardIterator=self._iterator, Limit=limit)
         self._iterator = answer.get("NextShardIterator")
         return answer
 

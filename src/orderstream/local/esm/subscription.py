@@ -128,11 +128,11 @@ class Subscription:
                 return False
             if event is not None:
                 push.records.extend(event["Records"])
-                push.shard_ended = bool(event.get("ChildShards"))
-                self._next = {
-                    "Type": "AFTER_SEQUENCE_NUMBER",
-                    "SequenceNumber": event["ContinuationSequenceNumber"],
-                }
+                # The last event of a closed shard has children and, on AWS, nowhere to go on.
+                place = event.get("ContinuationSequenceNumber")
+                push.shard_ended = push.shard_ended or not place or bool(event.get("ChildShards"))
+                if place:
+                    self._next = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": place}
             self._changed.notify_all()
         return True
 

@@ -65,7 +65,7 @@ def metrics_of(names: Names) -> dict[str, Metric]:
         "stored": Metric(NAMESPACE, "Stored", stack),
         "duplicates": Metric(NAMESPACE, "Duplicates", stack),
         "conflicts": Metric(NAMESPACE, "Conflicts", stack),
-        "quarantined": Metric(NAMESPACE, "Quarantined", stack),
+        "invalid": Metric(NAMESPACE, "Invalid", stack),
         "undone": Metric(NAMESPACE, "Undone", stack),
         "latency_p50": Metric(NAMESPACE, LATENCY, stack, "p50"),
         "latency_p99": Metric(NAMESPACE, LATENCY, stack, "p99"),

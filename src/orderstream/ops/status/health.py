@@ -115,12 +115,13 @@ class Status:
     in_alarm: bool
 
 
-# The figures that are shown as they were counted.
+# The figures that are shown as they were counted. What was received is the sum of the five after it.
 COUNTS = (
     "received",
+    "stored",
     "duplicates",
     "conflicts",
-    "quarantined",
+    "invalid",
     "undone",
     "throttled_puts",
     "invocations",

@@ -71,7 +71,7 @@ class Watch:
 
     def look(self, now: float | None = None) -> Status:
         """The status at `now`, in seconds since the epoch. Raises CloudError."""
-        now = time.time() if now is None else now
+        now = self._cloud.now().timestamp() if now is None else now
         with cloud_errors(f"cannot look at stack {self._stack.name}"):
             return self._look(now)
 

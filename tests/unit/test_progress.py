@@ -1,0 +1,68 @@
+"""Long work tells how far it is in each of its phases, to the end."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+from bench.generated import BATCH, Generated
+
+from orderstream.archive.plan import plan
+from orderstream.archive.replay import Selection
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.stack import Stack
+from orderstream.ops.tpch import table_totals
+from orderstream.ops.verify import verify
+
+STACK = Stack("s", "OrderStream", "Orders", None, "bucket", "F", "m")
+
+
+class Told:
+    """The phases in their order, each with the last count that was told of it."""
+
+    def __init__(self) -> None:
+        self.phases: dict[str, int] = {}
+
+    def __call__(self, what: str, done: int) -> None:
+        assert done >= self.phases.get(what, 0), "a count only grows"
+        self.phases[what] = done
+
+
+class Pages:
+    """A table with one customer, read page by page."""
+
+    def __init__(self, *sizes: int) -> None:
+        self.sizes = sizes
+
+    def get_paginator(self, operation: str) -> Pages:
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        item = {"CustomerID": {"S": "c"}, "OrderAmount": {"N": "2.50"}}
+        return [{"Items": [item] * size} for size in self.sizes]
+
+
+def test_verify_tells_of_each_thing_that_it_reads_and_of_the_comparison() -> None:
+    told = Told()
+    orders = 3 * BATCH
+    verify(cast(Cloud, Generated(orders)), STACK, progress=told)
+    stored = orders - orders // 100
+    assert told.phases == {
+        "objects of orders/ read": 3,
+        "items read": stored // 1000 * 1000,
+        "objects of quarantine/ read": 3,
+        "items to compare": stored,
+    }
+
+
+def test_the_comparison_of_totals_tells_of_each_page_of_the_table() -> None:
+    told: list[int] = []
+    cloud = cast(Cloud, SimpleNamespace(dynamodb=Pages(3, 2, 4)))
+    table_totals(cloud, STACK, lambda what, done: told.append(done))
+    assert told == [3, 5, 9]
+
+
+def test_the_plan_of_a_replay_tells_how_many_objects_it_has_listed() -> None:
+    told = Told()
+    plan(cast(Cloud, Generated(2 * BATCH)), STACK, Selection(), to="table", rate=None, progress=told)
+    assert told.phases == {"objects listed": 2}

@@ -60,7 +60,7 @@ def plan(cloud: Cloud, stack: Stack, selection: Selection, *, to: Destination, r
         lines = reading.undamaged(opened.lines, opened.key, lambda key, what: None)
         events += sum(selection.span.holds(one.line.arrived_at) for one in lines)
     if sample:
-        events = round(events * plain / sum(entry.size for entry in sample))
+        events = round(events * plain / max(1, sum(entry.size for entry in sample)))
     events += compacted
     return Plan(
         objects,

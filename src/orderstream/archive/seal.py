@@ -17,9 +17,10 @@ from orderstream.domain.identity import hour_of
 from orderstream.domain.values import instant
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import COMPACTED, Entry, Span
+from orderstream.ops.bucket import Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.failures import PREFIX, entries_of, failed_objects, records_in
+from orderstream.ops.keys import COMPACTED, begins_of
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
 
@@ -154,12 +155,6 @@ def _given_up(cloud: Cloud, stack: Stack) -> Iterator[tuple[str, bytes]]:
 def mark(event_id: str, data: bytes) -> bytes:
     """A hash of a record: which it is, and its bytes."""
     return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
-
-
-def begins_of(key: str) -> datetime:
-    """The hour that an object lies under."""
-    year, month, day, hour = (int(part.partition("=")[2]) for part in key.split("/")[1:5])
-    return datetime(year, month, day, hour, tzinfo=UTC)
 
 
 def hour_of_single(stack: Stack, entry: Entry, body: bytes) -> datetime:

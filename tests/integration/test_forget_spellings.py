@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 
 from orderstream.archive.forget import forget
@@ -76,7 +78,9 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
             (failure,) = failed_objects(cloud, stack, [bucket.unlisted(one["Key"])])
             found["old"] |= {f"{one['VersionId']} {entry['eventID']}": b"" for entry in entries_of(failure)}
         else:
-            found["old"] |= {line.event_id: raw_of(line) for line in read_lines(one["Key"], body)}
+            found["old"] |= {
+                line.event_id: raw_of(line) for line in read_lines(one["Key"], BytesIO(body.read()))
+            }
     return found
 
 

@@ -54,7 +54,7 @@ class Found:
 def search(data: bytes, customer_id: str) -> Found:
     """Look for the customer in a record, whatever its bytes are. Never raises."""
     looking = _Search(customer_id)
-    looking.bytes(data, 0)
+    looking.look_into(data, 0)
     return looking.found
 
 
@@ -65,11 +65,11 @@ class _Search:
         self._bare = re.compile(rf"(?<!\w){re.escape(customer_id)}(?!\w)")
         self.found = Found()
 
-    def bytes(self, data: bytes, layers: int) -> None:
+    def look_into(self, data: bytes, layers: int) -> None:
         if layers > MOST_LAYERS:
             self._note(f"is packed more than {MOST_LAYERS} times")
         elif data.startswith(GZIP_MAGIC):
-            self.bytes(self._uncompressed(data, layers), layers + 1)
+            self.look_into(self._uncompressed(data, layers), layers + 1)
         else:
             if data.startswith(AGGREGATE_MAGIC):
                 self._note("is a damaged aggregate of records")
@@ -77,14 +77,14 @@ class _Search:
             if text is None:
                 self._note("is no text in UTF-8, UTF-16 or UTF-32")
                 # Much of it may be: as UTF-8, as one byte a letter, or as UTF-16 that begins anywhere.
-                self.text(data.decode(errors="replace"), layers)
-                self.text(data.decode("latin-1").replace("\0", ""), layers)
+                self.scan(data.decode(errors="replace"), layers)
+                self.scan(data.decode("latin-1").replace("\0", ""), layers)
             else:
-                self.text(text, layers)
+                self.scan(text, layers)
                 if "\0" in text:
-                    self.text(text.replace("\0", ""), layers)
+                    self.scan(text.replace("\0", ""), layers)
 
-    def text(self, text: str, layers: int) -> None:
+    def scan(self, text: str, layers: int) -> None:
         if len(text) > self._left:
             self._note(f"is more than {MOST_BYTES} bytes of text")
             text = text[: self._left]
@@ -126,7 +126,7 @@ class _Search:
 
     def _inside(self, text: str, layers: int) -> None:
         if layers < MOST_LAYERS:
-            self.text(text, layers + 1)
+            self.scan(text, layers + 1)
         else:
             self._note(f"is packed more than {MOST_LAYERS} times")
 
@@ -139,7 +139,7 @@ class _Search:
             return
         data = base64.b64decode(plain + "=" * (-len(plain) % 4))
         if data.startswith((GZIP_MAGIC, AGGREGATE_MAGIC)) or _text_of(data) is not None:
-            self.bytes(data, layers + 1)
+            self.look_into(data, layers + 1)
 
     def _uncompressed(self, data: bytes, layers: int) -> bytes:
         """The text of all members of a gzip file, as far as each can be read."""
@@ -157,7 +157,7 @@ class _Search:
             data = rest.lstrip(b"\0")
             if not data.startswith(GZIP_MAGIC):
                 if data:
-                    self.bytes(data, layers + 1)
+                    self.look_into(data, layers + 1)
                 return bytes(out)
         self._note(f"has more than {MOST_MEMBERS:,} members of gzip")
         return bytes(out)

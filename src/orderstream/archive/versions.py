@@ -15,7 +15,9 @@ from orderstream.archive.seal import PREFIXES, mark
 from orderstream.ops import bucket, parquet, reading
 from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.erased import erased_in_hour
 from orderstream.ops.failures import PREFIX as FAILED
+from orderstream.ops.keys import COMPACTED, begins_of, is_hourly
 from orderstream.ops.notes import PREFIX as NOTED
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of, read_line
@@ -52,7 +54,9 @@ def remove_old(
         if person.without_records(version.key, body)[1]:
             removal.remove(version)
     for version, body in removal.old(f"{NOTED}/"):
-        if any(event_id.encode() in body for event_id in events):
+        # An erasure that was broken off has left what it noted: its events are nobody's any more.
+        erased = erased_in_hour(cloud, stack, begins_of(version.key)) if is_hourly(version.key) else set()
+        if any(event_id.encode() in body for event_id in events | erased):
             removal.remove(version)
     return removal.removed
 
@@ -156,7 +160,7 @@ class _Removal:
         """The lines that are now in the archive for the hour of that folder, or in its quarantine."""
         prefix, _, hour = folder.partition("/")
         # An object of one order has no line of anybody else.
-        prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", bucket.COMPACTED] if hour else []
+        prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", COMPACTED] if hour else []
         for one in prefixes:
             entries = bucket.of_hour(self._cloud, self._stack, f"{one}/{hour}/")
             for opened in reading.objects(self._cloud, self._stack, entries):

@@ -64,6 +64,9 @@ class Failure:
     stream_arn: str = ""
 
 
+_Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,128}$")]
+
+
 class _Request(msgspec.Struct, rename="camel"):
     condition: str
     approximate_invoke_count: int = 0
@@ -75,8 +78,8 @@ class _Response(msgspec.Struct, rename="camel"):
 
 class _Batch(msgspec.Struct, rename="camel"):
     shard_id: str
-    start_sequence_number: str
-    end_sequence_number: str
+    start_sequence_number: _Number
+    end_sequence_number: _Number
     batch_size: int
     stream_arn: str
 
@@ -92,7 +95,7 @@ class _Document(msgspec.Struct, rename="camel"):
 
 
 class _Kinesis(msgspec.Struct, rename="camel"):
-    sequence_number: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,128}$")]
+    sequence_number: _Number
     data: str
     approximate_arrival_timestamp: Annotated[float, msgspec.Meta(ge=0, lt=_YEAR_3000)]
     partition_key: str | None = None

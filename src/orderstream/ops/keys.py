@@ -10,7 +10,7 @@ COMPACTED = "compacted"
 
 # Later years, which no record can have arrived in, would overflow what is reckoned from an hour.
 _HOUR = r"/year=(2[0-9]{3})/month=([0-9]{2})/day=([0-9]{2})/hour=([0-9]{2})/"
-_BATCH = r"[^/]+-[0-9]{1,128}-[0-9]{1,128}-[0-9a-f]{8}\.ndjson\.gz"
+_BATCH = r"[^/]+-[0-9]{1,128}-[0-9]{1,128}-[0-9a-z]+\.ndjson\.gz"
 _NAMES = {
     "orders": _BATCH,
     "quarantine": _BATCH,

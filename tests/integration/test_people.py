@@ -113,7 +113,11 @@ def test_a_reader_sees_everything_and_changes_nothing(
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
     orders.may_not("archive", "seal", "--json")
     orders.may_not("forget", "--customer", customer, "--reason", "none", "--yes", "--json")
-    changing = {"mark": put("redriven/x"), "write": put("orders/x"), "delete": s3("DeleteObject", "orders/x")}
+    changing = {
+        "mark": put("redriven/x", IfNoneMatch="*"),
+        "write": put("orders/x"),
+        "delete": s3("DeleteObject", "orders/x"),
+    }
     refusals(laptop, keys, *READING, **changing)
 
 

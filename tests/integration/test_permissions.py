@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from orderstream.domain.decode import decode
 from orderstream.local.demo import Outcome
-from orderstream.local.laptop import Laptop
+from orderstream.local.laptop import REGION, Laptop
 from orderstream.ops import stream
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
 from tests.integration.calls import FOREIGN, INSERT, METRIC, fresh, log_of, partiql, put, s3
-from tests.integration.probes import Call, administrator, by_role, make_probe
+from tests.integration.probes import Call, administrator, by_role, by_user, make_probe, make_user
 from tests.integration.test_archive import record
 from tests.integration.test_verify import order
 
@@ -71,8 +73,6 @@ def test_the_function_may_read_insert_compare_and_write_once(
         "BatchGetItem": ("dynamodb", "BatchGetItem", item),
         "archive": put(fresh("orders/"), IfNoneMatch="*"),
         "quarantine": put(fresh("quarantine/"), IfNoneMatch="*"),
-        # As AWS does it with this role, where it gives a batch up.
-        "given up": put(fresh("aws/lambda/")),
         "compare": s3("GetObject", objects["orders/"]),
         "find": s3("ListObjectsV2"),
         **log_of("ProcessOrders"),
@@ -88,6 +88,8 @@ def test_the_function_may_read_insert_compare_and_write_once(
             "CopyObject", objects["orders/"], CopySource=f"order-data-archive/{objects['orders/']}"
         ),
         "overwrite by upload in parts": s3("CreateMultipartUpload", objects["orders/"]),
+        "write what Lambda writes": put(fresh("aws/lambda/")),
+        "write it once": put(fresh("aws/lambda/"), IfNoneMatch="*"),
         "delete": s3("DeleteObject", objects["orders/"]),
         "delete many": s3("DeleteObjects", Delete={"Objects": [{"Key": objects["orders/"]}]}),
         "GetMetricStatistics": METRIC,
@@ -106,12 +108,66 @@ def test_the_function_may_read_insert_compare_and_write_once(
     assert by_role(guarded, probe, taken) == {"taken": "PreconditionFailed"}
 
 
+def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: Laptop) -> None:
+    found = guarded.cloud.cloudformation.describe_stack_resource(
+        StackName=guarded.stack.name, LogicalResourceId="ProcessOrdersRole"
+    )
+    name = found["StackResourceDetail"]["PhysicalResourceId"]
+    iam, sts = administrator(guarded, "iam"), administrator(guarded, "sts")
+    # The role's own policy under a trust that lets somebody else than a function take it on.
+    policy = iam.get_role_policy(RoleName=name, PolicyName="ProcessOrders")["PolicyDocument"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=f"lambda-{uuid.uuid4().hex[:8]}", AssumeRolePolicyDocument=document)
+    iam.put_role_policy(
+        RoleName=role["Role"]["RoleName"], PolicyName="ProcessOrders", PolicyDocument=json.dumps(policy)
+    )
+    session = sts.assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="lambda")["Credentials"]
+    client = boto3.client(
+        "s3",
+        endpoint_url=guarded.endpoint_url,
+        region_name=REGION,
+        aws_access_key_id=session["AccessKeyId"],
+        aws_secret_access_key=session["SecretAccessKey"],
+        aws_session_token=session["SessionToken"],
+    )
+    key = fresh("aws/lambda/")
+    client.put_object(Bucket=guarded.stack.bucket, Key=key, Body=b"given up")
+    guarded.cloud.s3.delete_object(Bucket=guarded.stack.bucket, Key=key)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.put_object(Bucket=guarded.stack.bucket, Key=fresh("compacted/"), Body=b"else")
+
+
+def test_nobody_writes_evidence_twice_or_removes_a_manifest(guarded: Laptop, objects: dict[str, str]) -> None:
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    keys = make_user(guarded, f"all-of-s3-{uuid.uuid4().hex[:8]}", policy)
+    for prefix in ("manifests/", "erasures/", "resubmitted/", "redriven/"):
+        there = objects[prefix]
+        source = f"order-data-archive/{objects['orders/']}"
+        calls = [
+            put(fresh(prefix), IfNoneMatch="*"),
+            put(there, IfNoneMatch="*"),
+            put(there),
+            put(fresh(prefix)),
+            s3("CopyObject", there, CopySource=source),
+            s3("CreateMultipartUpload", there),
+        ]
+        outcomes = by_user(guarded, keys, calls)
+        assert outcomes == ["allowed", "PreconditionFailed", *["refused"] * 4], prefix
+    manifest = objects["manifests/"]
+    removals = [s3("DeleteObject", manifest), s3("DeleteObject", manifest, VersionId="null")]
+    removals.append(s3("DeleteObject", objects["redriven/"]))
+    assert by_user(guarded, keys, removals) == ["refused", "refused", "allowed"]
+
+
 def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
     guarded: Laptop, objects: dict[str, str]
 ) -> None:
     readable = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/")
     calls: dict[str, Call] = {f"read {prefix}": s3("GetObject", objects[prefix]) for prefix in readable}
-    calls |= {f"write {prefix}": put(fresh(prefix)) for prefix in ("compacted/", "manifests/", "locks/")}
+    calls |= {f"write {prefix}": put(fresh(prefix)) for prefix in ("compacted/", "locks/")}
+    calls["write manifests/"] = put(fresh("manifests/"), IfNoneMatch="*")
     calls |= {
         f"remove {prefix}": s3("DeleteObject", fresh(prefix))
         for prefix in ("orders/", "compacted/", "locks/")
@@ -126,6 +182,8 @@ def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
         "INSERT": partiql(INSERT),
         "another function's log": log_of("ProcessOrders")["CreateLogStream"],
     }
+    refused["overwrite a manifest"] = put(objects["manifests/"])
+    refused["write a manifest without the condition"] = put(fresh("manifests/"))
     for prefix in ("orders/", "quarantine/", "aws/lambda/", "resubmitted/", "redriven/"):
         refused[f"write {prefix}"] = put(fresh(prefix))
     for prefix in ("quarantine/", "manifests/", "aws/lambda/", "erasures/"):

@@ -34,12 +34,18 @@ def statements(
             yield name, statement
 
 
-def granted(given: Given) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The statements of the roles' own policies."""
+def of_roles(given: Given, effect: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The statements of the roles' own policies with this effect."""
     for name, role in resources("AWS::IAM::Role", given).items():
         for policy in role["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
-                yield name, statement
+                if statement["Effect"] == effect:
+                    yield name, statement
+
+
+def granted(given: Given) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the roles' own policies allow."""
+    return of_roles(given, "Allow")
 
 
 @DEPLOYMENTS
@@ -69,7 +75,6 @@ def test_every_action_and_resource_is_named(given: Given) -> None:
     assert len(seen) > 5
     for _, statement in seen:
         assert set(statement) <= {"Sid", "Effect", "Action", "Resource", "Condition"}, statement
-        assert statement["Effect"] == "Allow"
         actions = listed(statement["Action"])
         assert not [action for action in actions if "*" in action]
         if statement["Resource"] == "*":
@@ -89,6 +94,36 @@ def is_ours(resource: Any) -> bool:
             is_prefix = bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
             return is_prefix or text == "${Orders.Arn}/index/ByCustomer"
     return bool(resource == KEY)
+
+
+@DEPLOYMENTS
+def test_the_functions_code_may_not_write_what_lambda_writes_with_its_role(given: Given) -> None:
+    # In the role: a bucket policy cannot have this key.
+    (found,) = of_roles(given, "Deny")
+    role, statement = found
+    assert role == "ProcessOrdersRole"
+    assert (statement["Action"], statement["Resource"]) == (
+        "s3:PutObject",
+        {"Fn::Sub": "${Archive.Arn}/aws/lambda/*"},
+    )
+    assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+
+
+@DEPLOYMENTS
+def test_evidence_is_written_once_by_everybody_and_nobody_removes_a_manifest(given: Given) -> None:
+    found = {one["Sid"]: one for _, one in statements(given, "AWS::S3::BucketPolicy")}
+    once, stay = found["EvidenceIsWrittenOnce"], found["ManifestsStay"]
+    for statement in (once, stay):
+        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert once["Action"] == "s3:PutObject"
+    prefixes = [resource["Fn::Sub"].partition("/")[2] for resource in once["Resource"]]
+    assert prefixes == ["manifests/*", "erasures/*", "resubmitted/*", "redriven/*"]
+    assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}}
+    assert stay["Action"] == ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    assert (stay["Resource"], stay.get("Condition")) == ({"Fn::Sub": "${Archive.Arn}/manifests/*"}, None)
+    # It goes with the stack, and so before `orders destroy --delete-data` empties the bucket, which stays.
+    policy, archive = (expanded(given)["Resources"][name] for name in ("ArchivePolicy", "Archive"))
+    assert "DeletionPolicy" not in policy and "DeletionPolicy" in archive
 
 
 @DEPLOYMENTS

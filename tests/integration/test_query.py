@@ -19,8 +19,9 @@ from orderstream.archive.views import VIEWS, columns_of
 from orderstream.domain.identity import hour_prefix
 from orderstream.errors import CloudError, InputError
 from orderstream.ops import bucket, parquet, reading
-from orderstream.ops.bucket import ALWAYS, COMPACTED, Span
+from orderstream.ops.bucket import ALWAYS, Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.keys import COMPACTED
 from orderstream.pipeline.records import Record
 from tests.integration.pipe import Pipe
 from tests.integration.test_verify import order

@@ -57,7 +57,8 @@ class FakeBucket:
     def paginate(self, **request: Any) -> list[dict[str, Any]]:
         return [{}]
 
-    def put_object(self, Bucket: str, Key: str, Body: bytes) -> None:
+    def put_object(self, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str) -> None:
+        assert IfNoneMatch == "*" and Key not in self.objects
         self.objects[Key] = Body
 
 

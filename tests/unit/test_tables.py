@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from rich.table import Column
 
-from orderstream.archive.audit import Audit, Finding
+from orderstream.archive.audit import Audit
 from orderstream.archive.compact import Compacted
+from orderstream.archive.evidence import Finding
 from orderstream.archive.plan import Plan as ReplayPlan
 from orderstream.archive.receipt import Receipt
 from orderstream.archive.replay import Selection

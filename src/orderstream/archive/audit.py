@@ -6,32 +6,23 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from orderstream.archive.expected import Expected, expiry_days, touches
+from orderstream.archive.batches import given_up
+from orderstream.archive.evidence import Finding, beside, foreign
+from orderstream.archive.expected import Expected, Expiry, expiry_days, touches
 from orderstream.archive.manifests import NOTHING, Chain, Head, Manifest, digest, hour_text, links, parsed
 from orderstream.archive.receipt import Stamped
-from orderstream.archive.seal import PREFIXES, begins_of, hour_of_single, unknown
+from orderstream.archive.seal import PREFIXES, hour_of_single, unknown
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket
 from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.keys import begins_of
 from orderstream.ops.stack import Stack
 
 Progress = Callable[[str, int], None]
 
 # The archive may be compacted while it is looked at: then it is looked at again.
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something that is not as it was sealed: its `kind`, the object or manifest, and what is wrong.
-
-    Kinds: altered, removed, inserted, broken_chain, no_receipt.
-    """
-
-    kind: str
-    key: str
-    detail: str
 
 
 @dataclass
@@ -94,7 +85,8 @@ def _audit(
         expected.restrict(span)
         found.hours = expected.hours
         late: dict[str, list[Entry]] = {}
-        for entry, hour, sha256, size in _objects(cloud, stack, span):
+        is_kept = Expiry(expiry_days(cloud, stack), cloud.now()).is_kept
+        for entry, hour, sha256, size in _objects(cloud, stack, span, found):
             found.objects += 1
             found.bytes += size
             progress("objects", found.objects)
@@ -106,7 +98,7 @@ def _audit(
                 late.setdefault(hour, []).append(entry)
             elif was is None:
                 found.unsealed += 1
-        for key, was_there in expected.left(expiry_days(cloud, stack), cloud.now()):
+        for key, was_there in expected.left(is_kept):
             if was_there:
                 found.findings.append(Finding("removed", key, "was sealed, and is not there any more"))
             else:
@@ -117,6 +109,8 @@ def _audit(
             for key in unexplained:
                 detail = f"is in no manifest, and its hour {hour} was sealed without it"
                 found.findings.append(Finding("inserted", key, detail))
+        found.findings += beside(cloud, stack, span, expected.attested, is_kept)
+        found.findings += given_up(cloud, stack, span, expected.attested, is_kept, progress=progress)
     return found
 
 
@@ -132,7 +126,10 @@ def _read_chain(
     """Follow the chain from its beginning; what its last manifests say is expected."""
     before = Head(0, NOTHING)
     is_noted, is_stamped = noted is None, receipt is None
-    entries = (bucket.unlisted(link.key) for link in links(cloud, stack))
+    entries = (
+        bucket.unlisted(link.key)
+        for link in links(cloud, stack, foreign=lambda key: found.findings.append(foreign(key)))
+    )
     for entry, body in bucket.bodies(cloud, stack, entries):
         try:
             manifest = parsed(stack, entry.key, body)
@@ -148,7 +145,9 @@ def _read_chain(
         before = Head(manifest.number, digest(body))
         is_noted = is_noted or before == noted
         is_stamped = is_stamped or _is_stamp(manifest, before, receipt)
-        expected.enter(manifest)
+        for key in expected.enter(manifest):
+            detail = f"leaves out {key}, which was sealed before, and {manifest.act} is no reason to"
+            found.findings.append(Finding("broken_chain", entry.key, detail))
         found.manifests += 1
         progress("manifests", found.manifests)
     found.head = before if before.number else None
@@ -169,10 +168,15 @@ def _is_stamp(manifest: Manifest, place: Head, receipt: Stamped | None) -> bool:
     )
 
 
-def _objects(cloud: Cloud, stack: Stack, span: Span) -> Iterator[tuple[Entry, str, str, int]]:
-    """Every object of the hours of `span`, with its hour, SHA-256 and size."""
+def _objects(cloud: Cloud, stack: Stack, span: Span, found: Audit) -> Iterator[tuple[Entry, str, str, int]]:
+    """Every object of the hours of `span`, with its hour, SHA-256 and size. Foreign ones are findings."""
+
+    def note(entry: Entry) -> None:
+        found.findings.append(foreign(entry.key))
+
     for prefix in PREFIXES:
-        for entry, body in bucket.bodies(cloud, stack, bucket.hourly(cloud, stack, prefix, span)):
+        entries = bucket.hourly(cloud, stack, prefix, span, foreign=note)
+        for entry, body in bucket.bodies(cloud, stack, entries):
             hour = hour_text(begins_of(entry.key))
             if bucket.is_compacted(entry.key):
                 yield entry, hour, *bucket.digest(cloud, stack, entry.key)

@@ -14,8 +14,9 @@ from orderstream.archive.manifests import Chain, Manifest, Sealed, hour_of_text
 from orderstream.domain.identity import hour_prefix
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket, parquet, reading
-from orderstream.ops.bucket import COMPACTED, Entry
+from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.keys import COMPACTED
 from orderstream.ops.parquet import Placed
 from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack

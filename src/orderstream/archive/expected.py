@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -19,9 +19,13 @@ _HOUR = timedelta(hours=1)
 
 
 class Expected:
-    """The objects by the last manifest of each hour, taken away as they are found."""
+    """The objects by the last manifest of each hour, taken away as they are found.
+
+    `attested` are those of manifests without an hour, with their SHA-256.
+    """
 
     def __enter__(self) -> Self:
+        self.attested: dict[str, str] = {}
         # SQLite's own temporary file.
         self._file = sqlite3.connect("", isolation_level=None)
         self._file.executescript(
@@ -36,16 +40,25 @@ class Expected:
     ) -> None:
         self._file.close()
 
-    def enter(self, manifest: Manifest) -> None:
-        """Take this for what is in its hour, whatever was said before."""
+    def enter(self, manifest: Manifest) -> list[str]:
+        """Take this for what is in its hour, whatever was said before; for one without an hour, for attested.
+
+        Returns the objects that it leaves out, or has with another hash, without its act's being a reason:
+        sealing only adds, and compaction leaves the quarantine as it is.
+        """
         if not manifest.hour:
-            return
+            self.attested |= {one.key: one.sha256 for one in manifest.objects}
+            return []
+        before = self._file.execute("SELECT key, sha256 FROM object WHERE hour = ?", (manifest.hour,))
+        now = {(one.key, one.sha256) for one in manifest.objects}
+        lost = [key for key, sha256 in before if (key, sha256) not in now and _must_stay(manifest.act, key)]
         self._file.execute("INSERT OR IGNORE INTO hour VALUES (?)", (manifest.hour,))
         self._file.execute("DELETE FROM object WHERE hour = ?", (manifest.hour,))
         self._file.executemany(
             "INSERT OR REPLACE INTO object VALUES (?, ?, ?, 0)",
             ((one.key, one.sha256, manifest.hour) for one in manifest.objects),
         )
+        return lost
 
     def restrict(self, span: Span) -> None:
         """Expect nothing of the hours that `span` does not touch."""
@@ -76,15 +89,29 @@ class Expected:
         rows = self._file.execute("SELECT key FROM object WHERE hour = ?", (hour,))
         return [key for (key,) in rows]
 
-    def left(self, expiry: Sequence[tuple[str, int]], now: datetime) -> Iterator[tuple[str, bool]]:
-        """The keys that were not found, and whether they must be there: by `now` they had not expired.
-
-        `expiry` has prefixes of keys, and the days that the bucket keeps what is under them.
-        """
+    def left(self, is_kept: Callable[[str, str], bool]) -> Iterator[tuple[str, bool]]:
+        """The keys that were not found, and whether they must be there: `is_kept`, given key and hour."""
         for key, hour in self._file.execute("SELECT key, hour FROM object WHERE NOT found"):
-            ends = hour_of_text(hour) + _HOUR
-            kept_for = [timedelta(days) for prefix, days in expiry if key.startswith(prefix)]
-            yield key, all(ends + days > now for days in kept_for)
+            yield key, is_kept(key, hour)
+
+
+class Expiry:
+    """What the bucket's lifecycle rules have removed by `now`; `days` has prefixes of keys and their days."""
+
+    def __init__(self, days: Sequence[tuple[str, int]], now: datetime) -> None:
+        self._days = days
+        self._now = now
+
+    def is_kept(self, key: str, hour: str) -> bool:
+        """Whether an object of an hour must be there still."""
+        ends = hour_of_text(hour) + _HOUR
+        return all(
+            ends + timedelta(days) > self._now for prefix, days in self._days if key.startswith(prefix)
+        )
+
+
+def _must_stay(act: str, key: str) -> bool:
+    return act in ("sealed", "accepted") or (act == "compacted" and key.startswith("quarantine/"))
 
 
 def touches(span: Span, hour: str) -> bool:

@@ -9,25 +9,27 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
-import msgspec
-
+from orderstream.archive import cache
 from orderstream.archive.compact import delete, written
 from orderstream.archive.customer_items import delete_items, order_ids_of
 from orderstream.archive.lease import Lease
-from orderstream.archive.manifests import Chain, Sealed, hour_text
+from orderstream.archive.manifests import Chain, Sealed, attested, digest, hour_text
 from orderstream.archive.person import Person
 from orderstream.archive.receipt import Receipt, Stamped
 from orderstream.archive.rewriting import Change, changes
 from orderstream.archive.versions import remove_old
-from orderstream.domain.identity import hour_of
+from orderstream.domain.identity import hour_of, hour_prefix
 from orderstream.domain.values import utc_text
 from orderstream.errors import NotFoundError
 from orderstream.ops import bucket
 from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.erased import note_erased
+from orderstream.ops.erased import PREFIX as ERASED
+from orderstream.ops.erased import erased_in_hour, note_erased
+from orderstream.ops.failures import DONE, done_marks
 from orderstream.ops.failures import PREFIX as FAILED
+from orderstream.ops.keys import begins_of
 from orderstream.ops.notes import PREFIX as NOTED
-from orderstream.ops.notes import Note
+from orderstream.ops.notes import read_note, write_lines
 from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack
 
@@ -44,17 +46,24 @@ def forget(
 ) -> Stamped:
     """Remove all that is known of a customer. Interrupted, it can be run again.
 
-    Orders of others that name no currency are in `currency`. Raises NotFoundError where there is nothing of
-    the customer, and then has changed nothing; CloudError while the archive is in use.
+    Orders of others that name no currency are in `currency`. What `orders query` keeps on this machine goes
+    too. Raises NotFoundError where there is nothing of the customer, and then has changed nothing; CloudError
+    while the archive is in use.
     """
     with Lease(cloud, stack, "orders forget") as lease:
         erasure = _Erasure(cloud, stack, customer_id, reason, currency, progress)
         chain = Chain(cloud, stack)
-        receipt = erasure.do(chain, lease)
+        try:
+            receipt = erasure.do(chain, lease)
+        finally:
+            if not erasure.receipt.is_empty:
+                cache.forget(cloud, stack)
         if receipt.is_empty:
             raise nothing_found(customer_id, receipt)
         manifest = chain.append("", "erasure", [], note=receipt.sha256)
-        return Stamped(receipt, manifest.number, chain.head.sha256)
+        return Stamped(
+            receipt, manifest.number, chain.head.sha256, receipt.is_complete, len(erasure.person.shared)
+        )
 
 
 def nothing_found(customer_id: str, receipt: Receipt) -> NotFoundError:
@@ -75,26 +84,29 @@ class _Erasure:
     ) -> None:
         self._cloud = cloud
         self._stack = stack
-        self._person = Person(customer_id)
+        self.person = Person(customer_id)
         self._currency = currency
         self._progress = progress
         self._events: set[str] = set()
+        self._hours: set[datetime] = set()
+        self._noted = 0
         self.receipt = Receipt(uuid.uuid4().hex, utc_text(cloud.now()), reason)
 
     def look(self) -> Receipt:
         """Count what there is."""
-        self.receipt.items = len(set(order_ids_of(self._cloud, self._stack, self._person.customer_id)))
+        self.receipt.items = len(set(order_ids_of(self._cloud, self._stack, self.person.customer_id)))
         with ScratchFolder("forget") as folder:
             for _, found in self._changes(Path(folder)):
                 self._count(found)
-        self._failures(dry_run=True)
+        self._failures(None)
         self._notes(dry_run=True)
         self._versions(dry_run=True)
+        self.receipt.problems += self.person.unsure.values()
         return self.receipt
 
     def do(self, chain: Chain, lease: Lease) -> Receipt:
         """Remove it: first the items, which name objects, then what is in the objects."""
-        cloud, stack, customer_id = self._cloud, self._stack, self._person.customer_id
+        cloud, stack, customer_id = self._cloud, self._stack, self.person.customer_id
         deleted = delete_items(cloud, stack, customer_id, order_ids_of(cloud, stack, customer_id))
         order_ids: set[str] = set()
         with ScratchFolder("forget") as folder:
@@ -103,13 +115,15 @@ class _Erasure:
                 self._count(found)
                 order_ids.update(*(change.order_ids for change in found))
                 self._apply(chain, lease, begins, found)
-        self._failures(dry_run=False)
+        self._failures(chain)
         self._notes(dry_run=False)
         # An index may lag behind, and a replay may have brought some back meanwhile.
         deleted += delete_items(cloud, stack, customer_id, sorted(order_ids))
         self.receipt.items = deleted
         lease.check()
         self._versions(dry_run=False)
+        self._drop_leftovers()
+        self.receipt.problems += self.person.unsure.values()
         with cloud_errors(f"cannot read the retention of {stack.stream}"):
             summary = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)
         hours = summary["StreamDescriptionSummary"]["RetentionPeriodHours"]
@@ -120,7 +134,7 @@ class _Erasure:
         return changes(
             self._cloud,
             self._stack,
-            self._person,
+            self.person,
             self._currency,
             folder,
             damaged=self.receipt.problems.append,
@@ -137,7 +151,7 @@ class _Erasure:
         """Replace the objects of an hour: the new ones first, a manifest that names them, then the old go."""
         events = sorted({event for change in found for event in change.events})
         if events:
-            note_erased(self._cloud, self._stack, begins, self.receipt.id, events)
+            chain.append("", "erased", [self._note(begins, events)], self.receipt.id)
         new: dict[str, Sealed | None] = {}
         for change in found:
             new[change.key] = self._new(lease, begins, change)
@@ -149,6 +163,15 @@ class _Erasure:
                     self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=change.key, Body=body)
         kept = {one.key for one in new.values() if one}
         delete(self._cloud, self._stack, [change.key for change in found if change.key not in kept])
+
+    def _note(self, hour: datetime, events: list[str]) -> Sealed:
+        """Note which events are erased, for a manifest to attest: before anything of them goes."""
+        # An hour may have several: of its objects, of objects of one order each, of batches.
+        self._noted += 1
+        erasure = f"{self.receipt.id}-{self._noted}"
+        key, body = note_erased(self._cloud, self._stack, hour, erasure, events)
+        self._hours.add(hour)
+        return Sealed(key, digest(body), len(body), len(events))
 
     def _new(self, lease: Lease, begins: datetime, change: Change) -> Sealed | None:
         """What takes the place of an object; a compacted one gets another name, and is written at once."""
@@ -175,51 +198,66 @@ class _Erasure:
             ]
             chain.append(manifest.hour, "erased", [one for one in objects if one], self.receipt.id)
 
-    def _failures(self, *, dry_run: bool) -> None:
+    def _failures(self, chain: Chain | None) -> None:
+        """Take the customer out of batches that AWS gave up; without a chain, only count."""
+        marks = {entry.key for entry in done_marks(self._cloud, self._stack)}
         entries = bucket.listed(self._cloud, self._stack, FAILED)
         for done, (entry, body) in enumerate(bucket.bodies(self._cloud, self._stack, entries), start=1):
             self._progress("batches that AWS gave up", done)
-            try:
-                left, records = self._person.without_records(body)
-            except (KeyError, TypeError, ValueError, msgspec.DecodeError) as error:
-                if self._person.is_named_in(body):
-                    self.receipt.problems.append(
-                        f"{entry.key} names the customer and cannot be read: {error!r}"
-                    )
-                continue
+            left, records = self.person.without_records(entry.key, body)
             if not records:
                 continue
             self.receipt.failed += len(records)
             self._events.update(record.event_id for record in records)
-            if not dry_run:
-                for number, (hour, some) in enumerate(groupby(records, lambda one: hour_of(one.arrived_at))):
-                    erasure = f"{self.receipt.id}-{done}-{number}"
-                    note_erased(self._cloud, self._stack, hour, erasure, [one.event_id for one in some])
-            self._replace(entry.key, left, dry_run=dry_run)
+            if chain is None:
+                continue
+            attested = [
+                self._note(hour, [one.event_id for one in some])
+                for hour, some in groupby(records, lambda one: hour_of(one.arrived_at))
+            ]
+            if left is not None:
+                attested.append(Sealed(entry.key, digest(left), len(left), 0))
+            chain.append("", "erased", attested, self.receipt.id)
+            if left is None:
+                delete(self._cloud, self._stack, [entry.key, *({DONE + entry.key} & marks)])
+                continue
+            with cloud_errors(f"cannot write s3://{self._stack.bucket}/{entry.key}"):
+                self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=entry.key, Body=left)
 
     def _notes(self, *, dry_run: bool) -> None:
-        entries = bucket.listed(self._cloud, self._stack, f"{NOTED}/")
-        for entry, body in bucket.bodies(self._cloud, self._stack, entries):
-            lines = body.splitlines()
-            kept = [
-                line for line in lines if msgspec.json.decode(line, type=Note).event_id not in self._events
-            ]
-            if len(kept) < len(lines):
+        """Remove the notes about what is erased, by an earlier erasure that was broken off, too."""
+        entries = bucket.hourly(self._cloud, self._stack, NOTED)
+        for folder, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
+            objects = list(of_hour)
+            erased = self._events | erased_in_hour(self._cloud, self._stack, begins_of(objects[0].key))
+            for entry, body in bucket.bodies(self._cloud, self._stack, objects):
+                lines = body.splitlines()
+                events = [note.event_id if (note := read_note(line)) else "" for line in lines]
+                kept = [line for line, event in zip(lines, events, strict=True) if event not in erased]
                 self.receipt.notes += len(lines) - len(kept)
-                self._replace(entry.key, b"\n".join(kept) or None, dry_run=dry_run)
+                self._events |= erased.intersection(events)
+                if len(kept) < len(lines) and not dry_run:
+                    # Objects of notes are written once: what is left is another one.
+                    if kept:
+                        write_lines(self._cloud, self._stack, folder, kept)
+                    delete(self._cloud, self._stack, [entry.key])
 
-    def _replace(self, key: str, left: bytes | None, *, dry_run: bool) -> None:
-        if dry_run:
-            return
-        if left is None:
-            delete(self._cloud, self._stack, [key])
-            return
-        with cloud_errors(f"cannot write s3://{self._stack.bucket}/{key}"):
-            self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=key, Body=left)
+    def _drop_leftovers(self) -> None:
+        """Remove what an erasure that was broken off noted, and no manifest attests: it is noted again."""
+        known = attested(self._cloud, self._stack)
+        for hour in sorted(self._hours):
+            entries = bucket.of_hour(self._cloud, self._stack, f"{hour_prefix(ERASED, hour)}/")
+            noted = {
+                entry.key: set(body.decode(errors="replace").splitlines())
+                for entry, body in bucket.bodies(self._cloud, self._stack, entries)
+            }
+            again = set().union(*(events for key, events in noted.items() if key in known))
+            leftovers = [key for key, events in noted.items() if key not in known and events <= again]
+            delete(self._cloud, self._stack, leftovers)
 
     def _versions(self, *, dry_run: bool) -> None:
         removed = remove_old(
-            self._cloud, self._stack, self._person, self._events, dry_run=dry_run, progress=self._progress
+            self._cloud, self._stack, self.person, self._events, dry_run=dry_run, progress=self._progress
         )
         self.receipt.versions = removed.versions
         self.receipt.locked = len(removed.locked)

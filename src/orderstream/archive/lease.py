@@ -12,8 +12,8 @@ from typing import Any, Self
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.domain.values import instant, utc_text
-from orderstream.errors import CloudError
+from orderstream.domain.values import Refused, instant, utc_text
+from orderstream.errors import CloudError, DamagedError
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
 
@@ -80,11 +80,18 @@ class Lease:
         try:
             answer = self._cloud.s3.get_object(**self._where)
             holder = msgspec.json.decode(answer["Body"].read(), type=_Holder)
-            if instant(holder.until) < self._cloud.now():
-                self._put(IfMatch=answer["ETag"])
-                return
+            ends = instant(holder.until)
+        except (msgspec.MsgspecError, UnicodeDecodeError, Refused) as error:
+            raise DamagedError(
+                f"s3://{self._where['Bucket']}/{KEY} is no lease: {error}",
+                hint="while nobody seals, compacts or erases, delete it",
+            ) from None
         except self._cloud.s3.exceptions.NoSuchKey:
             raise CloudError("the archive's lease was given back just now", hint="run it again") from None
+        try:
+            if ends < self._cloud.now():
+                self._put(IfMatch=answer["ETag"])
+                return
         except ClientError as error:
             if not _is_taken(error):
                 raise

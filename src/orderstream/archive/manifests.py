@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -44,8 +44,9 @@ class Sealed(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True):
     """All objects of an hour (`2026-11-24T18`, of arrival, UTC), after `act` was done to it at `at`.
 
-    `previous` is the SHA-256 of the manifest before it. One of an erasure as a whole has no hour and no
-    objects; `note` says why, in the words of who did it.
+    `previous` is the SHA-256 of the manifest before it. `note` is the id of an erasure or, for one of an
+    erasure as a whole, the hash of its receipt. One without an hour attests objects that lie beside the
+    archive: what was noted as erased, and what is left of batches that AWS gave up.
     """
 
     number: int
@@ -124,7 +125,7 @@ class Chain:
         now = utc_text(self._cloud.now())
         manifest = Manifest(self._last + 1, self._head, hour, now, act, found, note)
         body = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
-        key = f"{PREFIX}/{manifest.number:0{_DIGITS}}-{hour + '-' if hour else ''}{act}.json"
+        key = _key(manifest)
         with cloud_errors(f"cannot write s3://{self._stack.bucket}/{key}"):
             self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=key, Body=body, IfNoneMatch="*")
         self._last, self._head = manifest.number, digest(body)
@@ -132,13 +133,32 @@ class Chain:
         return manifest
 
 
-def links(cloud: Cloud, stack: Stack) -> Iterator[Link]:
-    """Every manifest, in the order of their numbers."""
+def links(cloud: Cloud, stack: Stack, *, foreign: Callable[[str], None] = lambda key: None) -> Iterator[Link]:
+    """Every manifest, in the order of their numbers. `foreign` hears of objects there that are none."""
     for entry in bucket.listed(cloud, stack, f"{PREFIX}/"):
         name = _NAME.fullmatch(entry.key)
-        if name is None:
-            raise DamagedError(f"s3://{stack.bucket}/{entry.key} is no manifest")
-        yield Link(entry.key, entry.modified, int(name[1]), name[2] or "", name[3])
+        if name and _is_hour(name[2]):
+            yield Link(entry.key, entry.modified, int(name[1]), name[2] or "", name[3])
+        else:
+            foreign(entry.key)
+
+
+def _is_hour(text: str | None) -> bool:
+    try:
+        # Later years would overflow what is reckoned from an hour.
+        return text is None or (text[0] == "2" and hour_text(hour_of_text(text)) == text)
+    except ValueError:
+        return False
+
+
+def attested(cloud: Cloud, stack: Stack) -> dict[str, str]:
+    """The objects that manifests without an hour attest, each with its last SHA-256."""
+    found: dict[str, str] = {}
+    for link in links(cloud, stack):
+        if not link.hour:
+            manifest = parsed(stack, link.key, read(cloud, stack, link.key))
+            found |= {one.key: one.sha256 for one in manifest.objects}
+    return found
 
 
 def read(cloud: Cloud, stack: Stack, key: str) -> bytes:
@@ -150,11 +170,19 @@ def read(cloud: Cloud, stack: Stack, key: str) -> bytes:
 
 
 def parsed(stack: Stack, key: str, body: bytes) -> Manifest:
-    """The manifest in those bytes. Raises DamagedError."""
+    """The manifest in those bytes. Raises DamagedError, also where it is not the one that `key` names."""
     try:
-        return msgspec.json.decode(body, type=Manifest)
-    except msgspec.MsgspecError as error:
+        found = msgspec.json.decode(body, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DamagedError(f"s3://{stack.bucket}/{key} is no manifest: {error}") from error
+    if key != _key(found):
+        raise DamagedError(f"s3://{stack.bucket}/{key} is another manifest: {_key(found)}")
+    return found
+
+
+def _key(manifest: Manifest) -> str:
+    hour = f"{manifest.hour}-" if manifest.hour else ""
+    return f"{PREFIX}/{manifest.number:0{_DIGITS}}-{hour}{manifest.act}.json"
 
 
 def digest(body: bytes) -> str:

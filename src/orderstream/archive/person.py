@@ -4,71 +4,85 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import zlib
 from typing import Any
 
 import msgspec
 
+from orderstream.archive.texts import search
 from orderstream.domain.aggregate import AGGREGATE_MAGIC
 from orderstream.domain.decode import decode
-from orderstream.domain.expansion import GZIP_MAGIC
+from orderstream.ops.failures import event_entries
 from orderstream.pipeline.lines import Line, raw_of
 from orderstream.pipeline.records import Record, from_event
 from orderstream.pipeline.unpack import unpack
 
 _ERASED = "erased"
 _DIGEST_BYTES = 16
-_MOST_TEXT = 64 * 1024 * 1024
 _ENCODER = msgspec.json.Encoder()
 
 
 class Person:
-    """One customer, by the id that shops send."""
+    """One customer, by the id that shops send: these characters and no others, as in the table.
+
+    `shared` are their records (event ids) in which other customers have orders, too. `unsure` says of each
+    record that may be theirs, by its event id, where it is and why nobody can tell.
+    """
 
     def __init__(self, customer_id: str) -> None:
         self.customer_id = customer_id
-        self._quoted = _ENCODER.encode(customer_id)
+        self.shared: set[str] = set()
+        self.unsure: dict[str, str] = {}
 
-    def sent(self, data: bytes, partition_key: str) -> bool:
-        """Whether a record is of this customer.
+    def sent(self, data: bytes, partition_key: str, event_id: str, key: str) -> bool:
+        """Whether a record, which lies in the object `key`, is of this customer.
 
-        An order is, if it says so. So is what is no order but JSON with that customer_id; and of what cannot
-        be read any further, whatever has the id in quotes or as its partition key.
+        An order is, if it says so. So is what is no order but has their customer_id, however deep; and what
+        has no customer_id, with the id as one of its strings or as its partition key.
         """
-        what = decode(data)
-        if what.order is not None:
-            return what.order.customer_id == self.customer_id
-        found = _customer_in(what.json or b"")
-        if found is not None:
-            return found == self.customer_id
-        return partition_key == self.customer_id or any(map(self.is_named_in, _texts(data)))
+        order = decode(data).order
+        if order is not None:
+            return order.customer_id == self.customer_id
+        found = search(data, self.customer_id)
+        theirs = found.claimed or (not found.others and (found.named or partition_key == self.customer_id))
+        if theirs and found.others:
+            self.shared.add(event_id)
+        is_damaged_aggregate = data.startswith(AGGREGATE_MAGIC)
+        if not theirs and (not found.others or is_damaged_aggregate):
+            why = [*found.unread, *(["may name the customer"] if found.bare else [])]
+            if why:
+                self.unsure.setdefault(event_id, f"record {event_id} in {key} {' and '.join(why)}")
+        return theirs
 
-    def is_named_in(self, text: bytes) -> bool:
-        """Whether the customer's id stands in quotes in what cannot be read any further."""
-        return self._quoted in text
-
-    def without(self, line: Line) -> Line | None:
-        """The line without this customer: itself, what is left of it, or None if all of it is of them."""
-        if self.sent(raw_of(line), line.partition_key):
+    def without(self, line: Line, key: str) -> Line | None:
+        """The line, of the object `key`, without this customer: itself, what is left of it, or None."""
+        if self.sent(raw_of(line), line.partition_key, line.event_id, key):
             return None
         # A conflict of somebody else shows the order that it met.
         if line.stored and line.stored.get("CustomerID") == self.customer_id:
             return msgspec.structs.replace(line, stored=None)
         return line
 
-    def without_records(self, body: bytes) -> tuple[bytes | None, list[Record]]:
-        """An on-failure object without this customer's records, None if none are left; and which were theirs.
+    def without_records(self, key: str, body: bytes) -> tuple[bytes | None, list[Record]]:
+        """The on-failure object `key` without this customer's records, None if none are left; and theirs.
 
-        Raises KeyError, TypeError, ValueError or DecodeError for what is none.
+        What is no such object has no records, and is `unsure` if it names them or cannot be read.
         """
-        document = msgspec.json.decode(body)
-        event = msgspec.json.decode(document["payload"])
+        try:
+            document = msgspec.json.decode(body)
+            entries = event_entries(document["payload"])
+            batch = dict(document["KinesisBatchInfo"])
+            records = [record for entry in entries for record in from_event({"Records": [entry]})]
+        except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            found = search(body, self.customer_id)
+            if found.claimed or found.named or found.bare or found.unread:
+                what = "names the customer" if found.claimed or found.named else "may name the customer"
+                self.unsure.setdefault(key, f"{key} {what} and is no batch of Lambda's: {error!r}")
+            return body, []
         kept: list[dict[str, Any]] = []
         erased: list[Record] = []
-        for entry in event["Records"]:
-            (record,) = from_event({"Records": [entry]})
+        for entry, record in zip(entries, records, strict=True):
             inner = unpack(record)
-            mine = [one for one in inner if self.sent(one.data, one.partition_key)]
+            mine = [one for one in inner if self.sent(one.data, one.partition_key, one.event_id, key)]
             erased += mine
             if not mine:
                 kept.append(entry)
@@ -78,31 +92,10 @@ class Person:
             return body, []
         if not kept:
             return None, erased
+        event = msgspec.json.decode(document["payload"])
         document["payload"] = _ENCODER.encode(event | {"Records": kept}).decode()
-        document["KinesisBatchInfo"]["batchSize"] = len(kept)
+        document["KinesisBatchInfo"] = batch | {"batchSize": len(kept)}
         return _ENCODER.encode(document), erased
-
-
-def _customer_in(json: bytes) -> str | None:
-    try:
-        found = msgspec.json.decode(json)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not isinstance(found, dict) or found.get("customer_id") is None:
-        return None
-    customer = found["customer_id"]
-    # A number, which is refused, is meant as the text that it would be.
-    return customer if isinstance(customer, str) else _ENCODER.encode(customer).decode()
-
-
-def _texts(data: bytes) -> list[bytes]:
-    """The bytes and, as far as they are compressed, what is in them."""
-    if not data.startswith(GZIP_MAGIC):
-        return [data]
-    try:
-        return [data, zlib.decompressobj(wbits=16 + zlib.MAX_WBITS).decompress(data, _MOST_TEXT)]
-    except zlib.error:
-        return [data]
 
 
 def _emptied(entry: dict[str, Any], record: Record, erased: set[str]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Receipt(msgspec.Struct):
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left that this could have removed."""
+        """Whether nothing is left that this could have removed, and nothing of which nobody can tell."""
         return not self.problems and not self.locked
 
     @property
@@ -50,11 +50,17 @@ class Receipt(msgspec.Struct):
 
 
 class Stamped(msgspec.Struct, frozen=True):
-    """A receipt with the number and the SHA-256 of the manifest that has its hash."""
+    """A receipt with the number and the SHA-256 of the manifest that has its hash.
+
+    `complete` says whether nothing is left that could be removed or may be the customer's; `shared` how many
+    of the erased records had orders of others in them, too.
+    """
 
     receipt: Receipt
     manifest: int
     sha256: str
+    complete: bool = True
+    shared: int = 0
 
 
 def stamped_in(file: Path) -> Stamped:

@@ -11,8 +11,9 @@ from typing import Protocol
 
 from orderstream.domain.decode import decode
 from orderstream.ops import bucket, parquet, reading
-from orderstream.ops.bucket import ALWAYS, COMPACTED, FETCHED_AHEAD, Entry, Span
+from orderstream.ops.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.keys import COMPACTED
 from orderstream.ops.parquet import Placed
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
@@ -193,7 +194,7 @@ def _of_hour(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -
     yield from merge(*streams, key=lambda event: event.line.arrived_at)
     # What was compacted since it was listed is gone from its own object.
     known = {entry.key for entry in compacted}
-    for entry in bucket.listed(cloud, stack, f"{COMPACTED}/{_hour(entries[0]).partition('/')[2]}/"):
+    for entry in bucket.of_hour(cloud, stack, f"{COMPACTED}/{_hour(entries[0]).partition('/')[2]}/"):
         if entry.key not in known:
             yield from of_compacted(entry)
 

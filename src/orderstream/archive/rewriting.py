@@ -14,13 +14,14 @@ from pathlib import Path
 import msgspec
 
 from orderstream.archive.person import Person
-from orderstream.archive.seal import PREFIXES, begins_of
+from orderstream.archive.seal import PREFIXES
 from orderstream.domain.identity import hour_of
 from orderstream.domain.values import instant
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket, parquet, reading
 from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.keys import begins_of
 from orderstream.ops.parquet import Placed
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, pack, read_line
@@ -104,7 +105,7 @@ def cleaned(person: Person, key: str, body: bytes) -> Cleaned:
     is_changed = False
     for text in plain.splitlines(keepends=True):
         line = read_line(text)
-        rest = person.without(line)
+        rest = person.without(line, key)
         if rest is None:
             theirs.append(line)
         else:
@@ -113,10 +114,10 @@ def cleaned(person: Person, key: str, body: bytes) -> Cleaned:
     return Cleaned(theirs, kept, is_changed)
 
 
-def theirs_in(person: Person, file: Path) -> list[Line]:
-    """The customer's lines in a compacted object."""
+def theirs_in(person: Person, key: str, file: Path) -> list[Line]:
+    """The customer's lines in the compacted object `key`."""
     lines = (one.line for one in parquet.of_customer(file, person.customer_id))
-    return [line for line in lines if person.without(line) is None]
+    return [line for line in lines if person.without(line, key) is None]
 
 
 class _Search:
@@ -151,20 +152,20 @@ class _Search:
         """The change of a compacted object, if it needs one."""
         for found, file in reading.compacted(cloud, self._stack, entry):
             try:
-                theirs = theirs_in(self._person, file)
+                theirs = theirs_in(self._person, found.key, file)
                 if not theirs:
                     continue
                 left = self._file()
-                lines = parquet.write(left, self._others(file), self._currency)
+                lines = parquet.write(left, self._others(found.key, file), self._currency)
             except (parquet.Unreadable, DamagedError) as error:
                 self._damaged(f"s3://{self._stack.bucket}/{found.key} is damaged: {error}")
                 continue
             sha256 = bucket.file_digest(file)
             yield _change(found.key, sha256, left if lines else None, lines, theirs)
 
-    def _others(self, file: Path) -> Iterator[Placed]:
+    def _others(self, key: str, file: Path) -> Iterator[Placed]:
         for one in parquet.by_place(file):
-            if self._person.without(one.line) is not None:
+            if self._person.without(one.line, key) is not None:
                 yield one
 
     def _file(self) -> Path:

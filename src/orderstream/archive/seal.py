@@ -6,20 +6,22 @@ import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from heapq import merge
 from itertools import groupby
 from types import TracebackType
 from typing import Self
 
-from orderstream.archive.manifests import Act, Chain, Manifest, Sealed, hour_text
+from orderstream.archive.lambdas import not_lambdas
+from orderstream.archive.manifests import Act, Chain, Manifest, Sealed, attested, digest, hour_text
 from orderstream.domain.identity import hour_of
 from orderstream.domain.values import instant
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import COMPACTED, Entry, Span
+from orderstream.ops.bucket import Entry, Span
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import PREFIX, entries_of, failed_objects, records_in
+from orderstream.ops.failures import PREFIX, entries_of, read_failure, records_in
+from orderstream.ops.keys import COMPACTED, begins_of
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
 
@@ -141,11 +143,15 @@ def _known(cloud: Cloud, stack: Stack, keys: Iterable[str]) -> Iterator[Line]:
 
 
 def _given_up(cloud: Cloud, stack: Stack) -> Iterator[tuple[str, bytes]]:
-    for failure in failed_objects(cloud, stack, bucket.listed(cloud, stack, PREFIX)):
+    known = attested(cloud, stack)
+    for entry, body in bucket.bodies(cloud, stack, bucket.listed(cloud, stack, PREFIX)):
+        failure = read_failure(entry.key, body, entry.modified)
         try:
             records = records_in(failure, entries_of(failure))
+            if not_lambdas(entry, failure, is_attested=known.get(entry.key) == digest(body)):
+                # The audit names it, and explains nothing by it.
+                continue
         except DamagedError:
-            # `failures redrive` and `verify` name it.
             continue
         for record in records:
             yield record.event_id, record.data
@@ -154,12 +160,6 @@ def _given_up(cloud: Cloud, stack: Stack) -> Iterator[tuple[str, bytes]]:
 def mark(event_id: str, data: bytes) -> bytes:
     """A hash of a record: which it is, and its bytes."""
     return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
-
-
-def begins_of(key: str) -> datetime:
-    """The hour that an object lies under."""
-    year, month, day, hour = (int(part.partition("=")[2]) for part in key.split("/")[1:5])
-    return datetime(year, month, day, hour, tzinfo=UTC)
 
 
 def hour_of_single(stack: Stack, entry: Entry, body: bytes) -> datetime:

@@ -17,8 +17,9 @@ from orderstream.archive.convert import Converter
 from orderstream.archive.views import Files
 from orderstream.domain.identity import hour_of
 from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import COMPACTED, FETCHED_AHEAD, Entry, Span
+from orderstream.ops.bucket import FETCHED_AHEAD, Entry, Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.keys import COMPACTED
 from orderstream.ops.parquet import Placed, Unreadable
 from orderstream.ops.stack import Stack
 
@@ -189,7 +190,7 @@ class Sync:
                     what = str(error).partition("\n")[0].replace(str(file), "it")
                     self._note(entry.key, f"s3://{self._stack.bucket}/{entry.key} is damaged: {what}")
                 self._count(entry)
-            successors = chain(*(bucket.listed(self._cloud, self._stack, prefix) for prefix in sorted(gone)))
+            successors = chain(*(bucket.of_hour(self._cloud, self._stack, prefix) for prefix in sorted(gone)))
             entries = [entry for entry in successors if entry.key not in known]
             known |= {entry.key for entry in entries}
 

@@ -8,11 +8,13 @@ from datetime import datetime
 
 from orderstream.archive.compact import Compacted, compact, sources
 from orderstream.archive.lease import Lease
-from orderstream.archive.manifests import Chain, Head
-from orderstream.archive.seal import hours, seal
+from orderstream.archive.manifests import Chain, Head, attested
+from orderstream.archive.seal import hours, seal, sealed_from
 from orderstream.errors import DamagedError
+from orderstream.ops import bucket
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.erased import PREFIX as ERASED
 from orderstream.ops.stack import Stack
 from orderstream.ops.verify import settled
 
@@ -67,6 +69,8 @@ def upkeep(
             kept.late += outcome.late
             if outcome.is_new:
                 kept.sealed.append(hour.name)
+        if accept:
+            _accept_erasures(cloud, stack, chain, span)
         for name in chain.not_compacted(closed) if compacting else ():
             if not has_time():
                 break
@@ -98,6 +102,14 @@ def over(cloud: Cloud, stack: Stack, span: Span, now: datetime) -> Span:
     """The part of `span` that is over: nothing is on its way there any more."""
     end = settled(cloud, stack, now)
     return Span(span.since, min(span.until, end) if span.until else end)
+
+
+def _accept_erasures(cloud: Cloud, stack: Stack, chain: Chain, span: Span) -> None:
+    """Attest what is noted as erased and no manifest attests: somebody has looked at it."""
+    known = attested(cloud, stack)
+    new = (entry for entry in bucket.hourly(cloud, stack, ERASED, span) if entry.key not in known)
+    if found := list(sealed_from(cloud, stack, new)):
+        chain.append("", "accepted", found)
 
 
 def _compact(

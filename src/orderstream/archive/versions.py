@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-import msgspec
-
 from orderstream.archive.person import Person
 from orderstream.archive.rewriting import cleaned, theirs_in
 from orderstream.archive.seal import PREFIXES, mark
 from orderstream.ops import bucket, parquet, reading
 from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.erased import erased_in_hour
 from orderstream.ops.failures import PREFIX as FAILED
+from orderstream.ops.keys import COMPACTED, begins_of, is_hourly
 from orderstream.ops.notes import PREFIX as NOTED
 from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack
@@ -51,10 +51,12 @@ def remove_old(
         for folder, of_hour in groupby(versions, lambda version: version[0].key.rpartition("/")[0]):
             removal.of_hour(folder, of_hour)
     for version, body in removal.old(FAILED):
-        if _is_theirs(person, body):
+        if person.without_records(version.key, body)[1]:
             removal.remove(version)
     for version, body in removal.old(f"{NOTED}/"):
-        if any(event_id.encode() in body for event_id in events):
+        # An erasure that was broken off has left what it noted: its events are nobody's any more.
+        erased = erased_in_hour(cloud, stack, begins_of(version.key)) if is_hourly(version.key) else set()
+        if any(event_id.encode() in body for event_id in events | erased):
             removal.remove(version)
     return removal.removed
 
@@ -149,25 +151,18 @@ class _Removal:
         with ScratchFolder("version") as folder:
             file = Path(folder) / "old.parquet"
             bucket.download(self._cloud, self._stack, version, file)
-            if not theirs_in(self._person, file):
+            if not theirs_in(self._person, version.key, file):
                 return None
             lines = (one.line for one in parquet.by_arrival(file))
-            return [line for line in lines if self._person.without(line) is not None]
+            return [line for line in lines if self._person.without(line, version.key) is not None]
 
     def _current(self, folder: str) -> Iterator[Line]:
         """The lines that are now in the archive for the hour of that folder, or in its quarantine."""
         prefix, _, hour = folder.partition("/")
         # An object of one order has no line of anybody else.
-        prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", bucket.COMPACTED] if hour else []
+        prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", COMPACTED] if hour else []
         for one in prefixes:
-            entries = bucket.listed(self._cloud, self._stack, f"{one}/{hour}/")
+            entries = bucket.of_hour(self._cloud, self._stack, f"{one}/{hour}/")
             for opened in reading.objects(self._cloud, self._stack, entries):
                 for placed in reading.undamaged(opened.lines, opened.key, lambda key, what: None):
                     yield placed.line
-
-
-def _is_theirs(person: Person, body: bytes) -> bool:
-    try:
-        return bool(person.without_records(body)[1])
-    except (KeyError, TypeError, ValueError, msgspec.DecodeError):
-        return person.is_named_in(body)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from orderstream.archive import cache
 from orderstream.archive.audit import audit as auditing
 from orderstream.archive.forget import forget as erasing
 from orderstream.archive.forget import nothing_found
@@ -133,7 +132,6 @@ def forget(
         console.confirm("Erase all of this? It cannot be undone.", doing=doing)
     with console.reading() as progress:
         stamped = erasing(*where, customer, reason=reason, currency=currency, progress=progress)
-    cache.forget(*where)
     show.erased(stamped, as_json=as_json)
     raise typer.Exit(0 if stamped.receipt.is_complete else 1)
 

@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ministack import app
-from ministack.core import iam_actions
-from ministack.services import kinesis
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_region
+from ministack.services import kinesis, sts
 
 _PARTIQL = {
     "INSERT": "PartiQLInsert",
@@ -67,6 +68,27 @@ def know_what_is_written_once() -> None:
         return found
 
     iam_actions.s3_service_context = context
+
+
+def tell_calls_of_a_functions_code() -> None:
+    """The condition key lambda:SourceFunctionArn, which every call with a function's own credentials has.
+
+    Lambda's calls with the function's role from outside of its environment do not have it.
+    """
+    plain = must_have(iam_evaluator, "_principal_keys")
+    sessions = must_have(sts, "_sessions")
+
+    def keys(credential: Any) -> dict[str, Any]:
+        found: dict[str, Any] = plain(credential)
+        session = sessions.get(credential.access_key_id)
+        # Whoever assumes a role gets credentials that expire; those of a function do not here.
+        if session and "Expiration" not in session:
+            name = session["UserId"].partition(":")[2]
+            arn = f"arn:aws:lambda:{get_region()}:{credential.account_id}:function:{name}"
+            found["lambda:sourcefunctionarn"] = arn
+        return found
+
+    iam_evaluator._principal_keys = keys
 
 
 def name_resources_as_aws_does() -> None:
@@ -128,6 +150,7 @@ def follow_aws() -> None:
         return
     ask_for_partiql_permissions()
     know_what_is_written_once()
+    tell_calls_of_a_functions_code()
     name_resources_as_aws_does()
     know_the_action_of_one_mapping()
     take_loopback_for_tls()

@@ -132,7 +132,10 @@ class Books:
         """Enter lines of an object of the quarantine."""
         self._file.executemany(
             "INSERT OR REPLACE INTO quarantined VALUES (?, ?, ?)",
-            ((line.event_id, line.reasons[0]["code"] == "conflict", line.arrived_at) for line in lines),
+            (
+                (line.event_id, [one["code"] for one in line.reasons[:1]] == ["conflict"], line.arrived_at)
+                for line in lines
+            ),
         )
 
     def enter_given_up(self, key: str, records: Iterable[Record]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -14,15 +14,14 @@ from typing import Any
 
 from orderstream.domain.identity import hour_prefix
 from orderstream.domain.values import utc_text
+from orderstream.ops import keys
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.keys import COMPACTED
 from orderstream.ops.stack import Stack
 
 # So many objects are fetched at a time, and lie in memory until they are read.
 FETCHED_AHEAD = 8
 _PIECE = 1024 * 1024
-
-# Where the lines of an hour's objects lie when they are compacted into one.
-COMPACTED = "compacted"
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,36 @@ class Entry:
     version: str = ""
 
 
-def hourly(cloud: Cloud, stack: Stack, prefix: str, span: Span = ALWAYS) -> Iterator[Entry]:
-    """The objects under `prefix`/year=…/…/hour=… that can hold lines of `span`, earliest hour first."""
+def _ignored(entry: Entry) -> None:
+    """Skip an object whose key has no known form."""
+
+
+def hourly(
+    cloud: Cloud,
+    stack: Stack,
+    prefix: str,
+    span: Span = ALWAYS,
+    *,
+    foreign: Callable[[Entry], None] = _ignored,
+) -> Iterator[Entry]:
+    """The objects under `prefix`/year=…/…/hour=… that can hold lines of `span`, earliest hour first.
+
+    `foreign` hears of the objects there whose keys nothing here writes (see `keys`).
+    """
     last = hour_prefix(prefix, span.until) if span.until else None
     request = {"StartAfter": hour_prefix(prefix, span.since)} if span.since else {}
     for entry in listed(cloud, stack, f"{prefix}/year=", **request):
         if last and entry.key[: len(last)] > last:
             return
-        yield entry
+        if keys.is_hourly(entry.key):
+            yield entry
+        else:
+            foreign(entry)
+
+
+def of_hour(cloud: Cloud, stack: Stack, folder: str) -> Iterator[Entry]:
+    """The objects of one hour; `folder` is PREFIX/year=…/month=…/day=…/hour=…/."""
+    return (entry for entry in listed(cloud, stack, folder) if keys.is_hourly(entry.key))
 
 
 def archive(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
@@ -79,8 +100,23 @@ def single(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
     # They lie right under orders/, beside the years, and are written after the order arrived: so what
     # was written before the span holds nothing of it.
     for entry in listed(cloud, stack, "orders/", Delimiter="/"):
-        if span.since is None or entry.modified >= span.since:
+        if keys.is_single(entry.key) and (span.since is None or entry.modified >= span.since):
             yield entry
+
+
+def beside_hours(cloud: Cloud, stack: Stack, prefix: str) -> Iterator[Entry]:
+    """The objects under `prefix` that lie beside its years, where `hourly` does not look."""
+    with cloud_errors(f"cannot list s3://{stack.bucket}/{prefix}/"):
+        pages = cloud.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=stack.bucket, Prefix=f"{prefix}/", Delimiter="/"
+        )
+        folders = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
+    for entry in listed(cloud, stack, f"{prefix}/", Delimiter="/"):
+        if not (prefix == "orders" and keys.is_single(entry.key)):
+            yield entry
+    for folder in folders:
+        if not folder.startswith(f"{prefix}/year="):
+            yield from listed(cloud, stack, folder)
 
 
 def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[Entry]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket
@@ -24,6 +25,9 @@ DONE = "redriven/"
 
 # Longer than the redrive of one message takes; a message whose redrive was broken off comes back then.
 SECONDS_HELD = 900
+
+# Later arrivals, which there are none of, would overflow.
+_YEAR_3000 = 32503680000
 
 # The condition of what is no document of AWS's.
 UNREADABLE = "Unreadable"
@@ -60,6 +64,9 @@ class Failure:
     stream_arn: str = ""
 
 
+_Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,128}$")]
+
+
 class _Request(msgspec.Struct, rename="camel"):
     condition: str
     approximate_invoke_count: int = 0
@@ -71,8 +78,8 @@ class _Response(msgspec.Struct, rename="camel"):
 
 class _Batch(msgspec.Struct, rename="camel"):
     shard_id: str
-    start_sequence_number: str
-    end_sequence_number: str
+    start_sequence_number: _Number
+    end_sequence_number: _Number
     batch_size: int
     stream_arn: str
 
@@ -81,10 +88,28 @@ class _Document(msgspec.Struct, rename="camel"):
     """The document that AWS writes, as far as it is used here."""
 
     request_context: _Request
-    timestamp: datetime
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     batch: _Batch = msgspec.field(name="KinesisBatchInfo")
     response_context: _Response = msgspec.field(default_factory=_Response)
     payload: str | None = None
+
+
+class _Kinesis(msgspec.Struct, rename="camel"):
+    sequence_number: _Number
+    data: str
+    approximate_arrival_timestamp: Annotated[float, msgspec.Meta(ge=0, lt=_YEAR_3000)]
+    partition_key: str | None = None
+
+
+class _Entry(msgspec.Struct):
+    kinesis: _Kinesis
+    event: str = msgspec.field(name="eventID")
+
+
+class _Event(msgspec.Struct):
+    """The event of a batch, as far as its records are read."""
+
+    records: list[_Entry] = msgspec.field(name="Records")
 
 
 _DECODER = msgspec.json.Decoder(_Document)
@@ -125,7 +150,7 @@ def waiting_objects(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
 def failed_objects(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Failure]:
     """What is in the on-failure objects `entries`, whether they are done or not."""
     for entry, body in bucket.bodies(cloud, stack, entries):
-        yield _read(entry.key, body, entry.modified)
+        yield read_failure(entry.key, body, entry.modified)
 
 
 def done_marks(cloud: Cloud, stack: Stack) -> Iterator[Entry]:
@@ -142,10 +167,17 @@ def entries_of(failure: Failure) -> list[dict[str, Any]]:
     if failure.condition == UNREADABLE:
         raise DamagedError(f"{failure.place} is not what AWS writes for a failed batch: {failure.error}")
     try:
-        entries: list[dict[str, Any]] = msgspec.json.decode(failure.payload or "")["Records"]
-    except (KeyError, TypeError, msgspec.DecodeError) as error:
+        return event_entries(failure.payload or "")
+    except msgspec.MsgspecError as error:
         raise DamagedError(f"{failure.place} holds no event of a stream: {error}") from error
-    return entries
+
+
+def event_entries(payload: str) -> list[dict[str, Any]]:
+    """The `Records` of an event as JSON. Raises msgspec.DecodeError for what is no event of a stream."""
+    event = msgspec.json.decode(payload, type=dict[str, Any])
+    msgspec.convert(event, _Event)
+    found: list[dict[str, Any]] = event["Records"]
+    return found
 
 
 def records_in(failure: Failure, entries: list[dict[str, Any]]) -> list[Record]:
@@ -168,14 +200,22 @@ def let_go(cloud: Cloud, failure: Failure) -> None:
 
 
 def mark_done(cloud: Cloud, stack: Stack, failure: Failure, account: dict[str, Any]) -> None:
-    """Mark an object as done, with the account of its records; remove a message."""
+    """Mark an object as done, with the account of its records; remove a message.
+
+    A mark is written once: where somebody else has marked the object meanwhile, theirs stays.
+    """
     with cloud_errors(f"cannot mark {failure.place} as done"):
         if failure.message:
             cloud.sqs.delete_message(
                 QueueUrl=failure.message.queue_url, ReceiptHandle=failure.message.receipt
             )
             return
-        cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + failure.place, Body=msgspec.json.encode(account))
+        body = msgspec.json.encode(account)
+        try:
+            cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + failure.place, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
 
 
 def _messages(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
@@ -190,7 +230,7 @@ def _messages(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
     try:
         while messages := _receive(cloud, queue_url):
             for body, message in messages:
-                found = replace(_read(message.id, body, cloud.now()), message=message)
+                found = replace(read_failure(message.id, body, cloud.now()), message=message)
                 if stream_of(found.stream_arn) == stream_of(mapping["EventSourceArn"]):
                     yield found
                 else:
@@ -212,7 +252,8 @@ def _receive(cloud: Cloud, queue_url: str) -> list[tuple[bytes, Message]]:
     ]
 
 
-def _read(place: str, body: bytes, at: datetime) -> Failure:
+def read_failure(place: str, body: bytes, at: datetime) -> Failure:
+    """What an object or a message says; for what is no document of AWS's, UNREADABLE and `at`."""
     try:
         document = _DECODER.decode(body)
     except msgspec.MsgspecError as error:

@@ -1,4 +1,4 @@
-"""Notes about quarantined records that were put back on the stream.
+"""Notes about quarantined records that were put back on the stream. An object of notes is written once.
 
 They lie beside the quarantine, under the same hours: a redelivery may write an object of the
 quarantine again, and would wipe out a note in it.
@@ -30,22 +30,34 @@ class Note(msgspec.Struct, frozen=True):
     new_event_id: str
 
 
+def read_note(line: bytes) -> Note | None:
+    """The note in a line of an object of notes; None where it is none."""
+    try:
+        return msgspec.json.decode(line, type=Note)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
 def write_notes(cloud: Cloud, stack: Stack, notes: Iterable[tuple[datetime, Note]]) -> None:
     """Keep notes, each given with the arrival of the record that it is about."""
     hours: dict[str, list[bytes]] = {}
     for arrived_at, note in notes:
         hours.setdefault(hour_prefix(PREFIX, arrived_at), []).append(msgspec.json.encode(note))
     for hour, lines in hours.items():
-        with cloud_errors(f"cannot note in s3://{stack.bucket}/{hour} what was resubmitted"):
-            cloud.s3.put_object(
-                Bucket=stack.bucket, Key=f"{hour}/{uuid.uuid4().hex}.ndjson", Body=b"\n".join(lines)
-            )
+        write_lines(cloud, stack, hour, lines)
+
+
+def write_lines(cloud: Cloud, stack: Stack, folder: str, lines: Iterable[bytes]) -> None:
+    """Write notes as a new object in `folder`, the prefix of an hour without its last slash."""
+    key = f"{folder}/{uuid.uuid4().hex}.ndjson"
+    with cloud_errors(f"cannot write s3://{stack.bucket}/{key}"):
+        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"\n".join(lines), IfNoneMatch="*")
 
 
 def notes_of_hour(cloud: Cloud, stack: Stack, arrived_at: datetime) -> dict[str, list[Note]]:
     """The notes about records that arrived in the same hour, by event_id, earliest first."""
     found: dict[str, list[Note]] = {}
-    entries = bucket.listed(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")
+    entries = bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")
     for note in sorted(_read(cloud, stack, entries), key=lambda note: note.at):
         found.setdefault(note.event_id, []).append(note)
     return found
@@ -60,4 +72,6 @@ def notes_of_order(cloud: Cloud, stack: Stack, order_id: str, span: Span = ALWAY
 def _read(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Note]:
     for _, body in bucket.bodies(cloud, stack, entries):
         for line in body.splitlines():
-            yield msgspec.json.decode(line, type=Note)
+            # What is no note says nothing of any record; the audit names its object.
+            if note := read_note(line):
+                yield note

@@ -13,7 +13,7 @@ import msgspec
 from orderstream.domain.values import utc_text
 from orderstream.ops.rows import columns, row_of
 from orderstream.ops.scratch import ScratchFolder
-from orderstream.pipeline.lines import Line
+from orderstream.pipeline.lines import Line, checked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,7 +34,10 @@ _UTC = "strftime(arrived_at, '%Y-%m-%dT%H:%M:%S.%fZ')"
 # The order of the stream: by arrival and, in a shard, by the number in the stream and in an aggregate.
 _PARTS = [f"split_part(event_id, ':', {part})" for part in (1, 2, 3)]
 _BY_ARRIVAL = ", ".join(["arrived_at", *(f"length({part}), {part}" for part in _PARTS)])
-_LINE = f"event_id, partition_key, {_UTC} AS arrived, order_id, raw, raw_base64"
+# A file may be anybody's: what is of another type is cast or, where that cannot be, the file is unreadable.
+_PLACED = f"places::{PLACES['places']}"
+_TEXTS = [f"{name}::VARCHAR" for name in ("order_id", "raw", "raw_base64")]
+_LINE = ", ".join(["event_id::VARCHAR", "partition_key::VARCHAR", f"{_UTC} AS arrived", *_TEXTS])
 
 
 class Unreadable(Exception):
@@ -117,7 +120,7 @@ def by_place(file: Path, *, key: str | None = None) -> Iterator[Placed]:
     """The lines as they lay in the objects from which they came, object by object; or those of one."""
     where, values = ("WHERE place.key = ?", [key]) if key else ("", [])
     return _read(
-        f"SELECT place, {_LINE} FROM (SELECT *, unnest(places) AS place FROM read_parquet(?)) {where}"
+        f"SELECT place, {_LINE} FROM (SELECT *, unnest({_PLACED}) AS place FROM read_parquet(?)) {where}"
         f" ORDER BY place.key, place.line, {_BY_ARRIVAL}",
         [str(file), *values],
     )
@@ -125,13 +128,13 @@ def by_place(file: Path, *, key: str | None = None) -> Iterator[Placed]:
 
 def by_arrival(file: Path) -> Iterator[Placed]:
     """The lines, each once, in the order in which the records arrived."""
-    return _read(f"SELECT places[1], {_LINE} FROM read_parquet(?) ORDER BY {_BY_ARRIVAL}", [str(file)])
+    return _read(f"SELECT ({_PLACED})[1], {_LINE} FROM read_parquet(?) ORDER BY {_BY_ARRIVAL}", [str(file)])
 
 
 def with_text(file: Path, text: str) -> Iterator[Placed]:
     """The lines of an order or event called `text`, or in whose text it stands."""
     return _read(
-        f"SELECT place, {_LINE} FROM (SELECT *, unnest(places) AS place FROM read_parquet(?)"
+        f"SELECT place, {_LINE} FROM (SELECT *, unnest({_PLACED}) AS place FROM read_parquet(?)"
         " WHERE order_id = ? OR event_id = ? OR contains(raw, ?)) ORDER BY place.key, place.line",
         [str(file), text, text, text],
     )
@@ -140,7 +143,7 @@ def with_text(file: Path, text: str) -> Iterator[Placed]:
 def of_customer(file: Path, customer_id: str) -> Iterator[Placed]:
     """The lines that can be of a customer, each once: their orders, and all that are no order."""
     return _read(
-        f"SELECT places[1], {_LINE} FROM read_parquet(?) WHERE customer_id = ? OR customer_id IS NULL",
+        f"SELECT ({_PLACED})[1], {_LINE} FROM read_parquet(?) WHERE customer_id = ? OR customer_id IS NULL",
         [str(file), customer_id],
     )
 
@@ -154,11 +157,15 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[Placed]:
             while rows := found.fetchmany(_ROWS_AT_A_TIME):
                 yield from map(_placed, rows)
         except duckdb.Error as error:
-            raise Unreadable(str(error)) from error
+            # The lines that follow show the query.
+            what = str(error).partition("\n")[0].replace(str(values[0]), "it")
+            raise Unreadable(what) from error
 
 
 def _placed(row: tuple[Any, ...]) -> Placed:
     place, event_id, partition_key, arrived_at, order_id, raw, raw_base64 = row
+    if None in (place, event_id, partition_key, arrived_at) or None in place.values():
+        raise Unreadable("a row is no archived line")
     line = Line(
         event_id=event_id,
         partition_key=partition_key,
@@ -167,7 +174,7 @@ def _placed(row: tuple[Any, ...]) -> Placed:
         raw_text=raw if raw_base64 is None else None,
         raw_base64=raw_base64,
     )
-    return Placed(place["key"], place["line"], place["written"], line)
+    return Placed(place["key"], place["line"], place["written"], checked(line))
 
 
 def _row(one: Placed, currency: str) -> dict[str, Any]:

@@ -18,8 +18,9 @@ from orderstream.domain.identity import hour_of, hour_prefix
 from orderstream.domain.values import instant
 from orderstream.errors import DamagedError
 from orderstream.ops import bucket, parquet
-from orderstream.ops.bucket import ALWAYS, COMPACTED, FETCHED_AHEAD, Entry, Span
+from orderstream.ops.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.keys import COMPACTED
 from orderstream.ops.parquet import Placed, Unreadable
 from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Stack
@@ -61,8 +62,17 @@ def objects(
             continue
         for found, file in compacted(cloud, stack, entry):
             inside = guarded(stack, found.key, parquet.by_place(file))
-            for key, lines in groupby(inside, lambda one: one.key):
-                yield Opened(found, key, lines)
+            try:
+                for key, lines in groupby(inside, lambda one: one.key):
+                    yield Opened(found, key, lines)
+            except DamagedError as error:
+                # Met between two objects' lines: who reads lines hears of it, as of any other.
+                yield Opened(found, found.key, _damaged(error))
+
+
+def _damaged(error: DamagedError) -> Iterator[Placed]:
+    raise error
+    yield
 
 
 def compacted(cloud: Cloud, stack: Stack, entry: Entry) -> Iterator[tuple[Entry, Path]]:
@@ -72,7 +82,7 @@ def compacted(cloud: Cloud, stack: Stack, entry: Entry) -> Iterator[tuple[Entry,
         if bucket.download(cloud, stack, entry, file):
             yield entry, file
             return
-        for other in bucket.listed(cloud, stack, entry.key.rpartition("/")[0] + "/"):
+        for other in bucket.of_hour(cloud, stack, entry.key.rpartition("/")[0] + "/"):
             if other.key != entry.key and bucket.download(cloud, stack, other, file):
                 yield other, file
 
@@ -118,7 +128,7 @@ def lines_at(cloud: Cloud, stack: Stack, key: str, arrived_at: str) -> Iterator[
             return
     for prefix in _compacted_hours(key, arrived_at):
         found = False
-        for entry in bucket.listed(cloud, stack, prefix):
+        for entry in bucket.of_hour(cloud, stack, prefix):
             for other, file in compacted(cloud, stack, entry):
                 for one in guarded(stack, other.key, parquet.by_place(file, key=key)):
                     found = True

@@ -11,8 +11,9 @@ from orderstream.domain.identity import hour_prefix
 from orderstream.domain.values import instant, utc_text
 from orderstream.ops import bucket, reading, stream
 from orderstream.ops.books import Books
-from orderstream.ops.bucket import COMPACTED, Span
+from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.keys import COMPACTED
 from orderstream.ops.parquet import Placed
 from orderstream.ops.processing import Done, Processing, There, record_of
 from orderstream.ops.stack import Stack
@@ -56,7 +57,7 @@ def repair(
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
         progress("missing records mended", processing.done.records)
     for hour, keys in compacted.items():
-        entries = list(bucket.listed(cloud, stack, hour + "/"))
+        entries = list(bucket.of_hour(cloud, stack, hour + "/"))
         for opened in reading.objects(cloud, stack, entries):
             lines = _undamaged(opened.lines, opened.key)
             mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)

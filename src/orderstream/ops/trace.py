@@ -16,11 +16,12 @@ from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import DamagedError, NotFoundError
 from orderstream.ops import bucket, reading, stream
-from orderstream.ops.bucket import ALWAYS, COMPACTED, Span
+from orderstream.ops.bucket import ALWAYS, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.deliveries import Delivery, Place, deliveries
 from orderstream.ops.erased import erased_in_hour
 from orderstream.ops.failures import DONE, PREFIX, Failure, done_marks, entries_of, failed_objects, records_in
+from orderstream.ops.keys import COMPACTED
 from orderstream.ops.notes import Note, notes_of_order
 from orderstream.ops.quarantine import why
 from orderstream.ops.query import Item, get_order
@@ -139,7 +140,8 @@ def _search_quarantine(
 def _search_archive(
     cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
 ) -> None:
-    single = bucket.listed(cloud, stack, f"orders/{quote(order_id, safe='')}.json")
+    name = f"orders/{quote(order_id, safe='')}.json"
+    single = (entry for entry in bucket.listed(cloud, stack, name) if entry.key == name)
     hours = (bucket.hourly(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
     for one in reading.lines_with(
         cloud,

@@ -7,7 +7,9 @@ and, as it was sent, as base64. `raw_of` gives back the bytes of each, exactly a
 
 import base64
 import gzip
+import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import IO, Any
 
 import msgspec
@@ -19,6 +21,10 @@ from orderstream.pipeline.records import Record
 # some hundred megabytes: for a fraction of a cent a month, each order would wait longer.
 COMPRESS_LEVEL = 1
 
+# As `event_id` and `utc_text` write them. Nothing arrived before the year 2000.
+_EVENT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]{1,128}(?::[0-9]{1,9})?")
+_ARRIVED = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
+_REASON = {"path", "code", "message"}
 _BLANKS = frozenset(b" \t\r\n")
 _ENCODER = msgspec.json.Encoder()
 _NO_RAW = msgspec.Raw()
@@ -79,7 +85,30 @@ def raw_of(line: Line) -> bytes:
 
 def read_line(data: bytes) -> Line:
     """A line as written by `line_of`. Raises msgspec.DecodeError for anything else."""
-    return _DECODER.decode(data)
+    return checked(_DECODER.decode(data))
+
+
+def checked(line: Line) -> Line:
+    """The line, if `line_of` can have written it. Raises msgspec.ValidationError."""
+    if not _EVENT.fullmatch(line.event_id):
+        raise msgspec.ValidationError("event_id is no SHARD:NUMBER")
+    if not _ARRIVED.fullmatch(line.arrived_at) or not _is_time(line.arrived_at):
+        raise msgspec.ValidationError("arrived_at is no time of arrival")
+    if not all(_REASON <= reason.keys() for reason in line.reasons):
+        raise msgspec.ValidationError("a reason lacks its path, code or message")
+    try:
+        raw_of(line)
+    except ValueError as error:
+        raise msgspec.ValidationError(f"the record's bytes cannot be told: {error}") from None
+    return line
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def pack(lines: Iterable[bytes]) -> bytes:

@@ -144,6 +144,8 @@ def erased(stamped: Stamped, *, as_json: bool) -> None:
         print_json(stamped)
         return
     out.print(_erasure(receipt))
+    if stamped.shared:
+        step(f"{stamped.shared:,} of the records were no order and had orders of others in them, too")
     out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}")
     step(f"the stream has the records until {receipt.on_stream_until}; backups of the table go by themselves")
 

@@ -1,0 +1,160 @@
+"""Batches that AWS gave up, held against what Lambda writes, the stream and the archive; and their marks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from orderstream.archive.evidence import Finding, lines_of
+from orderstream.archive.expected import touches
+from orderstream.archive.lambdas import delivered, not_lambdas
+from orderstream.archive.manifests import digest, hour_text
+from orderstream.archive.seal import PREFIXES, mark
+from orderstream.domain.decode import decode
+from orderstream.domain.identity import hour_of, hour_prefix, order_id_of
+from orderstream.errors import DamagedError, NotFoundError
+from orderstream.ops import bucket
+from orderstream.ops.bucket import Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.erased import erased_in_hour
+from orderstream.ops.failures import DONE, PREFIX, Failure, entries_of, read_failure, records_in
+from orderstream.ops.query import get_order
+from orderstream.ops.stack import Stack
+from orderstream.ops.stream import shard_records
+from orderstream.pipeline.lines import raw_of
+from orderstream.pipeline.records import Record
+
+# Every stream keeps its records for a day at the least.
+_RETAINED = timedelta(hours=23)
+
+
+def given_up(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span,
+    attested: Mapping[str, str],
+    is_kept: Callable[[str, str], bool],
+    *,
+    progress: Callable[[str, int], None],
+) -> Iterator[Finding]:
+    """What is wrong with the on-failure objects and marks that were written since `span` began.
+
+    `attested` are the objects that the chain attests, with their SHA-256: those that an erasure has written
+    anew are among them. `is_kept` says whether an hour's objects must be there still.
+    """
+    marks = {entry.key: entry for entry in bucket.listed(cloud, stack, DONE)}
+    with _Records() as records:
+        entries = [
+            (entry, marks.pop(DONE + entry.key, None)) for entry in bucket.listed(cloud, stack, PREFIX)
+        ]
+        since = span.since or datetime.min.replace(tzinfo=UTC)
+        is_done = {entry.key: done is not None for entry, done in entries}
+        looked_at = (entry for entry, _ in entries if entry.modified >= since)
+        for done, (entry, body) in enumerate(bucket.bodies(cloud, stack, looked_at), start=1):
+            progress("batches that AWS gave up", done)
+            failure = read_failure(entry.key, body, entry.modified)
+            try:
+                found = records_in(failure, entries_of(failure))
+            except DamagedError as error:
+                yield Finding("unexpected", entry.key, f"Lambda writes no such object: {error.message}")
+                continue
+            was = attested.get(entry.key)
+            if was is not None and was != digest(body):
+                detail = f"its SHA-256 was {was} when an erasure wrote it, and is {digest(body)}"
+                yield Finding("altered", entry.key, detail)
+            elif why := not_lambdas(entry, failure, is_attested=was is not None):
+                yield Finding("unexpected", entry.key, f"Lambda writes no such object: {why}")
+            elif was is None and (why := _not_streamed(cloud, stack, failure)):
+                yield Finding("contradicted", entry.key, why)
+            if was is not None:
+                # An erased record of an aggregate is empty.
+                found = [one for one in found if one.data]
+            records.enter(entry.key, found, is_done[entry.key])
+        for hour in records.hours():
+            if touches(span, hour_text(hour)):
+                yield from _not_archived(cloud, stack, hour, records, is_kept)
+    for key in sorted(marks):
+        yield Finding("contradicted", key, "marks a batch that is not there as brought back")
+
+
+def _not_streamed(cloud: Cloud, stack: Stack, failure: Failure) -> str:
+    """Which record is not so in the stream, as far as that keeps its records; empty where none is."""
+    records = delivered(failure)
+    found = shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
+    streamed = {record.sequence_number: record.data for record in found}
+    for record in records:
+        data = streamed.get(record.sequence_number)
+        if data is None and record.arrived_at < cloud.now() - _RETAINED:
+            continue
+        if data != record.data:
+            return f"{record.event_id} is not so in the stream"
+    return ""
+
+
+def _not_archived(
+    cloud: Cloud, stack: Stack, hour: datetime, records: _Records, is_kept: Callable[[str, str], bool]
+) -> Iterator[Finding]:
+    """Records of an hour that the archive has with other bytes; and those marked as done that it has not."""
+    wanted = list(records.of_hour(hour))
+    there: dict[str, set[bytes]] = {event_id: set() for event_id, *_ in wanted}
+    for prefix in PREFIXES:
+        entries = bucket.of_hour(cloud, stack, f"{hour_prefix(prefix, hour)}/")
+        for one in lines_of(cloud, stack, entries):
+            if one.line.event_id in there:
+                there[one.line.event_id].add(mark(one.line.event_id, raw_of(one.line)))
+    erased = erased_in_hour(cloud, stack, hour)
+    must_be_there = is_kept("orders/", hour_text(hour))
+    named: set[tuple[str, str]] = set()
+    for event_id, which, key, is_done, order_id in wanted:
+        marks = there[event_id]
+        if marks and which not in marks:
+            kind, place, detail = "contradicted", key, f"{event_id} lies in the archive with other bytes"
+        elif is_done and must_be_there and not marks and event_id not in erased:
+            # With one object an order, the archive has of several records of an order the first.
+            if order_id is not None and _is_stored(cloud, stack, order_id):
+                continue
+            kind, place = "contradicted", DONE + key
+            detail = f"marks a batch as brought back, and {event_id} is neither archived nor quarantined"
+        else:
+            continue
+        if (kind, place) not in named:
+            named.add((kind, place))
+            yield Finding(kind, place, detail)
+
+
+def _is_stored(cloud: Cloud, stack: Stack, order_id: str) -> bool:
+    try:
+        get_order(cloud, stack, order_id)
+    except NotFoundError:
+        return False
+    return True
+
+
+class _Records:
+    """The records of all batches by the hour of their arrival, in a file: an outage leaves very many."""
+
+    def __enter__(self) -> _Records:
+        self._file = sqlite3.connect("", isolation_level=None)
+        self._file.execute("CREATE TABLE record (hour, event, mark, batch, done, order_id)")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def enter(self, key: str, records: Sequence[Record], is_done: bool) -> None:
+        for record in records:
+            hour = hour_of(record.arrived_at).isoformat()
+            order = decode(record.data).order
+            order_id = order_id_of(order, record.event_id) if order else None
+            which = mark(record.event_id, record.data)
+            row = (hour, record.event_id, which, key, is_done, order_id)
+            self._file.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def hours(self) -> list[datetime]:
+        rows = self._file.execute("SELECT DISTINCT hour FROM record ORDER BY hour")
+        return [datetime.fromisoformat(hour) for (hour,) in rows]
+
+    def of_hour(self, hour: datetime) -> Iterator[tuple[str, bytes, str, bool, str | None]]:
+        query = "SELECT event, mark, batch, done, order_id FROM record WHERE hour = ?"
+        yield from self._file.execute(query, (hour.isoformat(),))

@@ -1,0 +1,109 @@
+"""What lies beside the sealed objects, held against them: foreign objects, erasures and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+from orderstream.archive.expected import touches
+from orderstream.archive.manifests import digest, hour_text
+from orderstream.domain.identity import hour_prefix
+from orderstream.ops import bucket, keys, reading
+from orderstream.ops.bucket import Entry, Span
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.erased import PREFIX as ERASED
+from orderstream.ops.keys import begins_of
+from orderstream.ops.notes import PREFIX as NOTED
+from orderstream.ops.notes import read_note
+from orderstream.ops.parquet import Placed
+from orderstream.ops.stack import Stack
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as it was sealed: its `kind`, the object or manifest, and what is wrong.
+
+    Kinds: altered, removed, inserted, broken_chain, no_receipt; unexpected for what nothing here writes, and
+    contradicted for what says something that other objects, or the stream, do not bear out.
+    """
+
+    kind: str
+    key: str
+    detail: str
+
+
+def foreign(key: str) -> Finding:
+    """The finding about an object whose key nothing here writes."""
+    return Finding("unexpected", key, "nothing here writes an object of this name: readers skip it")
+
+
+def beside(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span,
+    attested: Mapping[str, str],
+    is_kept: Callable[[str, str], bool],
+) -> Iterator[Finding]:
+    """Foreign objects beside the hours, and what is wrong with erasures and notes of the hours of `span`.
+
+    `attested` are the objects that the chain attests, with their SHA-256. `is_kept` says whether the objects
+    under a prefix of an hour must be there still, by the lifecycle rules of the bucket.
+    """
+    for prefix in keys.HOURLY:
+        for entry in bucket.beside_hours(cloud, stack, prefix):
+            yield foreign(entry.key)
+    yield from _erasures(cloud, stack, span, attested)
+    yield from _notes(cloud, stack, span, is_kept)
+
+
+def _erasures(cloud: Cloud, stack: Stack, span: Span, attested: Mapping[str, str]) -> Iterator[Finding]:
+    """A forged one would have a lost record taken for an erased one."""
+    found: list[Finding] = []
+    missing = {
+        key
+        for key in attested
+        if key.startswith(f"{ERASED}/") and keys.is_hourly(key) and touches(span, hour_text(begins_of(key)))
+    }
+    entries = bucket.hourly(
+        cloud, stack, ERASED, span, foreign=lambda entry: found.append(foreign(entry.key))
+    )
+    for entry, body in bucket.bodies(cloud, stack, entries):
+        was = attested.get(entry.key)
+        missing.discard(entry.key)
+        if was is None:
+            detail = "no manifest attests it: forged, or left by an orders forget that was broken off"
+            found.append(Finding("inserted", entry.key, detail))
+        elif was != digest(body):
+            detail = f"its SHA-256 was {was} when it was written, and is {digest(body)}"
+            found.append(Finding("altered", entry.key, detail))
+    yield from found
+    for key in sorted(missing):
+        yield Finding("removed", key, "a manifest attests it, and it is not there any more")
+
+
+def _notes(cloud: Cloud, stack: Stack, span: Span, is_kept: Callable[[str, str], bool]) -> Iterator[Finding]:
+    """A forged one would have a quarantined record taken for one that was put back."""
+    found: list[Finding] = []
+    entries = bucket.hourly(cloud, stack, NOTED, span, foreign=lambda entry: found.append(foreign(entry.key)))
+    for begins, of_hour in groupby(entries, lambda entry: begins_of(entry.key)):
+        quarantined: set[str] | None = None
+        if is_kept("quarantine/", hour_text(begins)):
+            of_hour_too = bucket.of_hour(cloud, stack, f"{hour_prefix('quarantine', begins)}/")
+            quarantined = {one.line.event_id for one in lines_of(cloud, stack, of_hour_too)}
+        for entry, body in bucket.bodies(cloud, stack, of_hour):
+            notes = [read_note(line) for line in body.splitlines()]
+            if None in notes:
+                found.append(Finding("unexpected", entry.key, "has a line that is no note"))
+            unknown = [note.event_id for note in notes if note and quarantined is not None]
+            unknown = [event_id for event_id in unknown if event_id not in (quarantined or ())]
+            if unknown:
+                detail = f"says of {len(unknown):,} records that they were put back, and none was quarantined"
+                found.append(Finding("contradicted", entry.key, f"{detail}: {unknown[0]}"))
+    yield from found
+
+
+def lines_of(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Placed]:
+    """The lines of objects, as far as they can be read."""
+    for opened in reading.objects(cloud, stack, entries):
+        yield from reading.undamaged(opened.lines, opened.key, lambda key, what: None)

@@ -1,0 +1,129 @@
+"""An erasure finds every spelling in every place, or names what it cannot read; others keep every byte."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+
+from orderstream.archive.forget import forget
+from orderstream.archive.receipt import Stamped
+from orderstream.ops import bucket, reading
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.erased import erased_events
+from orderstream.ops.failures import PREFIX as FAILED
+from orderstream.ops.failures import entries_of, failed_objects, records_in
+from orderstream.ops.verify import verify
+from orderstream.pipeline.lines import raw_of, read_lines
+from tests.integration.pipe import Pipe, give_up
+from tests.integration.test_archive import keep, kinds, record
+from tests.integration.test_verify import order
+from tests.unit.test_texts import HER, OTHERS, SPELLINGS, UNREADABLE
+
+# Where she is in each spelling, where nobody can tell, and what is somebody else's.
+HERS, UNSURE, THEIRS = 100, 300, 500
+
+
+# What takes long to look into is looked into once, in test_texts.py.
+TOO_MUCH = {name: data for name, data in UNREADABLE.items() if name != "more text than is read"}
+
+
+def numbered(first: int, texts: dict[str, bytes]) -> dict[int, bytes]:
+    return dict(enumerate(texts.values(), start=first))
+
+
+RECORDS = numbered(HERS, SPELLINGS) | numbered(UNSURE, TOO_MUCH) | numbered(THEIRS, OTHERS)
+
+
+def erase(pipe: Pipe) -> Stamped:
+    progress = lambda what, done: None  # noqa: E731
+    return forget(pipe.cloud, pipe.stack, HER, reason="asked", currency="EUR", progress=progress)
+
+
+def filled(cloud: Cloud, *, compacted: bool) -> Pipe:
+    """Every record in the archive and, if bad, in quarantine; in a discarded batch; in old versions."""
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
+    versions = {"Status": "Enabled"}
+    cloud.s3.put_bucket_versioning(Bucket=pipe.stack.bucket, VersioningConfiguration=versions)  # type: ignore[arg-type]
+    some = [record(number, data) for number, data in RECORDS.items()]
+    for begin in range(0, len(some), 7):
+        # Another order with each batch: of no object all is hers.
+        pipe.process([*some[begin : begin + 7], record(900 + begin, order(f"A-{begin}"))])
+    give_up(cloud, pipe.stack, [record(number, data, shard="shardId-9") for number, data in RECORDS.items()])
+    for prefix in ("orders/", "quarantine/", "aws/"):
+        for key in pipe.keys(prefix):
+            pipe.write(key, pipe.body(key))
+    keep(pipe, compacting=compacted)
+    return pipe
+
+
+def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
+    """The records by their events in the archive, in quarantine, in the batches and in all old versions."""
+    cloud, stack = pipe.cloud, pipe.stack
+    found: dict[str, dict[str, bytes]] = {"old": {}}
+    for prefix in ("orders", "compacted", "quarantine"):
+        lines = reading.lines(cloud, stack, bucket.hourly(cloud, stack, prefix))
+        found[prefix] = {one.line.event_id: raw_of(one.line) for one in lines}
+    for failure in failed_objects(cloud, stack, bucket.listed(cloud, stack, FAILED)):
+        found["given up"] = {one.event_id: one.data for one in records_in(failure, entries_of(failure))}
+    listed = cloud.s3.list_object_versions(Bucket=stack.bucket)
+    assert not listed["IsTruncated"]
+    for one in listed.get("Versions", []):
+        if one["IsLatest"] or one["Key"].startswith(("manifests/", "locks/")):
+            continue
+        body = cloud.s3.get_object(Bucket=stack.bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"]
+        if one["Key"].startswith("aws/"):
+            (failure,) = failed_objects(cloud, stack, [bucket.unlisted(one["Key"])])
+            found["old"] |= {f"{one['VersionId']} {entry['eventID']}": b"" for entry in entries_of(failure)}
+        else:
+            found["old"] |= {
+                line.event_id: raw_of(line) for line in read_lines(one["Key"], BytesIO(body.read()))
+            }
+    return found
+
+
+def numbers(events: dict[str, bytes]) -> set[int]:
+    return {int(event.rpartition(":")[2]) for event in events}
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_byte(
+    cloud: Cloud, compacted: bool
+) -> None:
+    pipe = filled(cloud, compacted=compacted)
+    before = everywhere(pipe)
+    hers = set(numbered(HERS, SPELLINGS))
+    where = "compacted" if compacted else "orders"
+    for place in (where, "quarantine", "given up", "old"):
+        assert hers <= numbers(before[place]), place
+    stamped = erase(pipe)
+    after = everywhere(pipe)
+    left = {
+        place: {event: data for event, data in events.items() if numbers({event: b""}).isdisjoint(hers)}
+        for place, events in before.items()
+    }
+    for place in (where, "quarantine", "given up"):
+        assert after[place] == left[place], place
+    assert hers.isdisjoint(numbers(after["old"]))
+    # Each of those that nobody can read is named once for each event, with its place.
+    shards = ("shardId-1", "shardId-9")
+    problems = stamped.receipt.problems
+    assert len(problems) == len(shards) * len(TOO_MUCH)
+    for event in (f"{shard}:{number}" for shard in shards for number in numbered(UNSURE, TOO_MUCH)):
+        (problem,) = [one for one in problems if f"record {event} in " in one]
+        assert problem
+    assert not stamped.complete and not stamped.receipt.is_complete
+    shared = ("an array with others", "one document after the other", "a later member", "a key twice")
+    assert stamped.shared == len(shards) * len(shared)
+    assert set(erased_events(cloud, pipe.stack)) == {
+        f"{shard}:{number}" for shard in shards for number in hers
+    }
+    assert (stamped.receipt.records, stamped.receipt.failed) == (len(hers), len(hers))
+    assert kinds(pipe) == []
+    found = verify(cloud, pipe.stack).discrepancies
+    assert {one.kind for one in found} <= {"given_up"}
+    receipt = erase(pipe).receipt
+    again = (receipt.items, receipt.records, receipt.objects, receipt.failed, receipt.versions)
+    assert again == (0, 0, 0, 0, 0)

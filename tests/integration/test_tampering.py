@@ -1,0 +1,290 @@
+"""Whatever is put into the bucket by hand is named by the audit, and makes no command of the archive fail."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from orderstream.archive.audit import audit
+from orderstream.archive.forget import forget, plan
+from orderstream.archive.manifests import Chain, Manifest, digest
+from orderstream.domain.decode import decode
+from orderstream.ops import bucket
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.failures import DONE, failed_objects, mark_done
+from orderstream.ops.notes import Note, write_notes
+from orderstream.ops.verify import verify
+from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.lines import line_of, pack
+from orderstream.pipeline.services import S3Store
+from tests.integration.conftest import OrdersHere
+from tests.integration.pipe import Pipe, give_up
+from tests.integration.test_archive import HOUR, NOON, filled, keep, kinds, lines_of, record
+from tests.integration.test_verify import order
+
+FOLDER = "year=2026/month=11/day=22/hour=12"
+GOOD_LINE = line_of(record(900, order("F")), json=order("F").encode(), order_id="F")
+
+
+def line(**changed: object) -> bytes:
+    return json.dumps(json.loads(GOOD_LINE) | changed).encode() + b"\n"
+
+
+# No keys of an hour, or of one order.
+FOREIGN = [
+    "orders/",
+    "orders/readme",
+    "orders/folder/",
+    "orders/folder/A-1.json",
+    "orders/year=2026",
+    "orders/year=2026/month=13/day=22/hour=12/shardId-1-1-4-00000000.ndjson.gz",
+    "orders/year=9999/month=12/day=31/hour=23/shardId-1-1-4-00000000.ndjson.gz",
+    "orders/year=2026/month=11/day=22/shardId-1-1-4-00000000.ndjson.gz",
+    f"orders/{FOLDER}/",
+    f"orders/{FOLDER}/evil.gz",
+    f"orders/{FOLDER}/deeper/shardId-1-1-4-00000000.ndjson.gz",
+    f"orders/{FOLDER}/shardId-1-one-four-00000000.ndjson.gz",
+    f"quarantine/{FOLDER}/notes.txt",
+    "quarantine/x",
+    f"compacted/{FOLDER}/many-0123456789abcdef.parquet",
+    "compacted/x.parquet",
+    f"resubmitted/{FOLDER}/x.ndjson",
+    "resubmitted/x",
+    f"erasures/{FOLDER}/x.txt",
+    "erasures/x",
+    "manifests/readme",
+    "manifests/0000000003-2026-99-99T99-sealed.json",
+]
+# Under keys that there are, what nothing here writes.
+DAMAGED = {
+    f"orders/{FOLDER}/shardId-1-901-901-00000001.ndjson.gz": b"no gzip",
+    f"orders/{FOLDER}/shardId-1-902-902-00000002.ndjson.gz": b"",
+    f"orders/{FOLDER}/shardId-1-903-903-00000003.ndjson.gz": pack([line(arrived_at="soon")]),
+    f"orders/{FOLDER}/shardId-1-904-904-00000004.ndjson.gz": pack([line(event_id="no place")]),
+    f"orders/{FOLDER}/shardId-1-905-905-00000005.ndjson.gz": pack([line(raw_base64="A")]),
+    f"orders/{FOLDER}/shardId-1-906-906-00000006.ndjson.gz": pack([b'{"raw": {}}\n']),
+    f"orders/{FOLDER}/shardId-1-907-907-00000007.ndjson.gz": gzip.compress(GOOD_LINE)[:-9],
+    f"quarantine/{FOLDER}/shardId-1-908-908-00000008.ndjson.gz": pack([line(reasons=[{}])]),
+    f"quarantine/{FOLDER}/shardId-1-909-909-00000009.ndjson.gz": pack([line(event_id="shardId-1:909")]),
+    f"compacted/{FOLDER}/3-0123456789abcdef.parquet": b"PAR1 and no more PAR1",
+    "orders/X-1.json": b"[]",
+    "orders/X-2.json": line(arrived_at="9999-12-31T23:59:59.999999Z"),
+}
+OTHER = {
+    f"resubmitted/{FOLDER}/{'0' * 32}.ndjson": b"\xff\nno note",
+    f"erasures/{FOLDER}/{'0' * 32}.txt": b"\xff\xfe",
+    "aws/lambda/x": b"{}",
+    "aws/lambda/m/shardId-1/2026/11/22/2026-11-22T12.00.00-" + str(uuid.UUID(int=0)): b"\xff",
+    "redriven/aws/lambda/none": b"{}",
+    "redriven/x": b"",
+}
+
+COMMANDS = [
+    ["archive", "seal", "--json"],
+    ["archive", "compact", "--json"],
+    ["archive", "compact", "--dry-run"],
+    ["archive", "audit", "--json"],
+    ["verify"],
+    ["verify", "--repair"],
+    ["replay", "--dry-run"],
+    ["replay"],
+    ["query", "SELECT count(*) FROM orders"],
+    ["query", "SELECT count(*) FROM quarantine"],
+    ["raw", "A-1"],
+    ["trace", "A-1"],
+    ["trace", "A-4"],
+    ["quarantine", "list"],
+    ["quarantine", "show", "shardId-1:22"],
+    ["quarantine", "resubmit", "--all", "--dry-run"],
+    ["forget", "--customer", "c1", "--dry-run"],
+    ["forget", "--customer", "c1", "--yes", "--json"],
+    ["archive", "audit", "--json"],
+]
+
+
+def test_no_command_of_the_archive_fails_over_foreign_objects_and_the_audit_names_each(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    pipe = filled(cloud)
+    pipe.deploy()
+    before = lines_of(pipe)
+    for key in FOREIGN:
+        pipe.write(key, b"foreign")
+    assert lines_of(pipe) == before, "no reader sees them"
+    for key, body in (DAMAGED | OTHER).items():
+        pipe.write(key, body)
+    homes = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    orders = OrdersHere(pipe.environment() | homes)
+    for command in COMMANDS:
+        # An exception that is none of ours would come out of `main`. Where damage stands in the way of what
+        # was asked for, one of ours names the object: status 3.
+        done = orders(*command, status=None)
+        assert done.returncode in (0, 1, 3), f"{command}: {done.stderr}"
+        assert done.returncode != 3 or " is damaged " in done.stderr, f"{command}: {done.stderr}"
+    findings = json.loads(orders("archive", "audit", "--json", status=1).stdout)["findings"]
+    named = {finding["key"]: finding["kind"] for finding in findings}
+    assert {key: named.get(key) for key in FOREIGN} == dict.fromkeys(FOREIGN, "unexpected")
+    assert OTHER.keys() <= named.keys()
+
+
+def forged_batch(pipe: Pipe, **changed: object) -> str:
+    """Insert a record into a sealed hour, and leave a batch that would explain it; returns its key."""
+    at = datetime.now(UTC) - timedelta(minutes=2) if changed.pop("recent", False) else NOON
+    false = record(900, order("forged"), at=at)
+    store = BatchArchive(S3Store(pipe.cloud.s3, pipe.stack.bucket))
+    store.keep([false], [decode(false.data)])
+    key = give_up(pipe.cloud, pipe.stack, [false])
+    document = json.loads(pipe.body(key)) | {name: value for name, value in changed.items() if name != "key"}
+    if changed:
+        pipe.cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+        key = str(changed.get("key", key))
+        pipe.write(key, json.dumps(document).encode())
+    return key
+
+
+def stamped(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+OLD = datetime(2026, 11, 22, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"key": "aws/lambda/anything"},
+        {"timestamp": stamped(OLD)},
+        {
+            "timestamp": stamped(OLD),
+            "key": f"aws/lambda/m/shardId-1/2026/11/22/2026-11-22T13.00.00-{uuid.UUID(int=1)}",
+        },
+        {"payload": json.dumps({"Records": []})},
+        {"payload": "{}"},
+        {"requestContext": 1},
+        {"recent": True},
+    ],
+    ids=["key", "time", "written later", "no records", "no event", "no document", "not in the stream"],
+)
+def test_a_batch_that_lambda_has_not_written_is_named(cloud: Cloud, changed: dict[str, object]) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    key = forged_batch(pipe, **changed)
+    found = kinds(pipe)
+    assert key in [place for _, place in found]
+    # What it should have explained is named as well, if its hour was sealed. It is not sealed by itself.
+    late = [place for kind, place in found if kind == "inserted"]
+    assert len(late) == (0 if "recent" in changed else 1)
+    assert keep(pipe).late == late
+
+
+def test_a_batch_with_other_bytes_than_the_archive_is_named(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    key = give_up(cloud, pipe.stack, [record(2, order("A-1", "999"))])
+    assert kinds(pipe) == [("contradicted", key)]
+
+
+def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.put(order("A"), order("B"))
+    records = pipe.records()
+    key = give_up(cloud, pipe.stack, records)
+    assert kinds(pipe) == []
+    pipe.process(records)
+    pipe.write(DONE + key, b'{"records": 2}')
+    assert kinds(pipe) == []
+
+
+def test_a_mark_that_nothing_bears_out_is_named(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    key = give_up(cloud, pipe.stack, [record(60, order("never stored"))])
+    assert kinds(pipe) == []
+    pipe.write(DONE + key, b"{}")
+    assert kinds(pipe) == [("contradicted", DONE + key)]
+
+
+def test_a_batch_is_marked_once(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    key = give_up(cloud, pipe.stack, [record(60, order("A"))])
+    (failure,) = failed_objects(cloud, pipe.stack, [bucket.unlisted(key)])
+    for number in range(2):
+        mark_done(cloud, pipe.stack, failure, {"number": number})
+    assert pipe.body(DONE + key) == b'{"number":0}'
+
+
+def test_a_note_about_a_record_that_was_never_quarantined_is_named(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    at = "2026-11-22T13:00:00.000000Z"
+    write_notes(cloud, pipe.stack, [(NOON, Note("shardId-1:23", "mended", at, "shardId-1:99"))])
+    assert kinds(pipe) == []
+    write_notes(cloud, pipe.stack, [(NOON, Note("shardId-1:1", "A-0", at, "shardId-1:99"))])
+    ((kind, key),) = kinds(pipe)
+    assert kind == "contradicted" and b"shardId-1:1" in pipe.body(key)
+
+
+def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    (event,) = pipe.put(order("lost"))
+    arrived_at = pipe.records()[0].arrived_at
+    key = f"erasures/{arrived_at:year=%Y/month=%m/day=%d/hour=%H}/{uuid.uuid4().hex}.txt"
+    pipe.write(key, event.encode())
+    later = lambda: datetime.now(UTC) + timedelta(hours=1)  # noqa: E731
+    assert verify(cloud, pipe.stack, clock=later).discrepancies == ()
+    assert kinds(pipe) == [("inserted", key)]
+    keep(pipe)
+    assert kinds(pipe) == [("inserted", key)]
+    keep(pipe, accept=True)
+    assert kinds(pipe) == [], "somebody has looked at it"
+    pipe.write(key, b"shardId-1:1")
+    assert kinds(pipe) == [("altered", key)]
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    assert kinds(pipe) == [("removed", key)]
+
+
+def test_a_manifest_that_leaves_out_what_was_sealed_is_named(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe, compacting=False)
+    chain = Chain(cloud, pipe.stack)
+    manifest = chain.of_hour("2026-11-22T12")
+    assert manifest
+    first, *rest = manifest.objects
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=first.key)
+    chain.append(manifest.hour, "sealed", rest)
+    ((kind, key),) = kinds(pipe)
+    (finding,) = audit(cloud, pipe.stack).findings
+    assert kind == "broken_chain" and key.endswith("-sealed.json") and first.key in finding.detail
+
+
+def test_a_manifest_under_the_name_of_another_is_named(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe, compacting=False)
+    *_, last = pipe.keys("manifests/")
+    body = pipe.body(last)
+    manifest = msgspec.json.decode(body, type=Manifest)
+    forged = msgspec.structs.replace(manifest, number=manifest.number + 1, previous=digest(body))
+    key = re.sub("T1[0-9]", "T11", last).replace(f"{manifest.number:010}", f"{forged.number:010}")
+    pipe.write(key, msgspec.json.encode(forged))
+    assert kinds(pipe) == [("broken_chain", key)]
+
+
+def test_an_erasure_is_content_with_what_it_wrote(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    keep(pipe)
+    mixed = [record(60, order("G-1", "1", "c1")), record(61, order("G-2", "1", "c2"))]
+    key = give_up(cloud, pipe.stack, mixed)
+    alone = give_up(cloud, pipe.stack, [record(62, order("G-3", "1", "c1"), at=NOON + HOUR)])
+    pipe.write(DONE + alone, b"{}")
+    nothing = lambda what, done: None  # noqa: E731
+    assert plan(cloud, pipe.stack, "c1", currency="EUR", progress=nothing).failed == 2
+    assert forget(cloud, pipe.stack, "c1", reason="", currency="EUR", progress=nothing).complete
+    assert kinds(pipe) == []
+    assert pipe.keys("aws/") == [key] and pipe.keys("redriven/") == []
+    pipe.write(key, pipe.body(key).replace(b"shardId-1:61", b"shardId-1:62"))
+    assert kinds(pipe) == [("altered", key)]

@@ -4,17 +4,22 @@ import gzip
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderstream.domain.decode import decode
 from orderstream.domain.expansion import RECORD_BYTES
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import CloudError
+from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.lines import read_lines
 from orderstream.pipeline.process import Report
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.slices import process_in_slices, slices
+from tests.fakes import FakeStore
 from tests.fuzz.heavy import aggregate
 
 ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -143,6 +148,23 @@ def test_the_first_slice_is_processed_however_late_it_is_and_no_other() -> None:
     report = run(records(1, 2, 3, 4), process, lambda: -1.0)
     assert process.slices == [["1", "2"]]
     assert (report.undone, report.problems) == (["3", "4"], ["out of time"])
+
+
+def test_a_batch_of_several_slices_that_is_delivered_again_finds_its_objects() -> None:
+    store = FakeStore()
+    orders = [b'{"customer_id":"c","amount":%d}' % number for number in range(1, 6)]
+    batch = [record(6, b"bad"), record(7, aggregate(orders)), record(8, orders[0])]
+
+    def keep(part: Sequence[Record]) -> Report:
+        BatchArchive(store).keep(part, [decode(one.data) for one in part])
+        return Report()
+
+    process_in_slices(batch, keep, lambda: 9.0, TWO)
+    once = dict(store.objects)
+    process_in_slices(batch, keep, lambda: 9.0, TWO)
+    assert store.objects == once
+    lines = [line.event_id for key in once for line in read_lines(key, BytesIO(once[key]))]
+    assert lines == ["shard-1:6", *(f"shard-1:7:{number}" for number in range(5)), "shard-1:8"]
 
 
 def test_an_empty_batch_is_done() -> None:

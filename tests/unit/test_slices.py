@@ -54,6 +54,7 @@ class Process:
             received=len(part),
             stored=stored,
             undone=undone,
+            undone_records=len(undone),
             latencies=[5] * stored,
             revenue={"EUR": Decimal(stored)},
             problems=["throttled"] * bool(undone),
@@ -63,7 +64,9 @@ class Process:
 
 
 def run(batch: list[Record], process: Process, seconds_left: Callable[[], float] = lambda: 9.0) -> Report:
-    return process_in_slices(batch, process, seconds_left, TWO)
+    report = process_in_slices(batch, process, seconds_left, TWO)
+    assert report.received == report.stored + report.undone_records, "every record has one outcome"
+    return report
 
 
 def test_a_slice_ends_before_the_record_that_would_make_it_too_large() -> None:

@@ -86,6 +86,7 @@ class Report(msgspec.Struct):
         self.duplicates += other.duplicates
         self.conflicts += other.conflicts
         self.invalid += other.invalid
+        self.undone_records += other.undone_records
         self.undone += other.undone
         self.latencies += other.latencies
         for currency, amount in other.revenue.items():
@@ -243,6 +244,7 @@ def _settle(
         except CloudError as error:
             left = [*here, *(one for rest in of_item.values() for one in rest)]
             report.undone += [one.candidate.record.sequence_number for one in left]
+            report.undone_records += len(left)
             report.problems.append(error.message)
             return
         said = {order_id: content_fingerprints(decode(data)) for order_id, data in originals.items()}

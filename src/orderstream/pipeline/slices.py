@@ -68,5 +68,6 @@ def _with_rest(total: Report, records: Sequence[Record], done: set[str], part: S
     done.discard(part[0].sequence_number)
     rest = [record.sequence_number for record in records if record.sequence_number not in done]
     total.received += len(rest)
+    total.undone_records += len(rest)
     total.undone = sorted({*total.undone, *rest}, key=int)
     return total

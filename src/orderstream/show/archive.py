@@ -118,7 +118,7 @@ def audited(done: Audit, span: Span, *, as_json: bool) -> None:
         "findings": len(done.findings),
     }
     out.print(_counts("what", rows))
-    out.print(f"looked at the hours {span}", soft_wrap=True, highlight=False)
+    out.print(f"looked at the hours {span}")
     if done.findings:
         found = Table("kind", Column("object", no_wrap=True), "what is wrong")
         for finding in done.findings:

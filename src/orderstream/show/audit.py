@@ -173,7 +173,7 @@ def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
             table.add_row(name, f"{count:,}")
         table.add_section()
     out.print(table)
-    out.print(f"looked at what arrived {report.span}", soft_wrap=True, highlight=False)
+    out.print(f"looked at what arrived {report.span}")
     if report.is_empty:
         return
     if not report.discrepancies:

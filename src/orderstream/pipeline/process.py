@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from orderstream.domain.checks import Reason
-from orderstream.domain.decode import Decoded, decode
+from orderstream.domain.decode import Decoded
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.order import Order, attributes
 from orderstream.domain.values import TEST_CURRENCY, exact_sum, utc_text
@@ -19,6 +19,7 @@ from orderstream.pipeline.archive import Archived
 from orderstream.pipeline.quarantine import Bad
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import Outcome, Result
+from orderstream.pipeline.unpack import decode_unpacked
 
 _NOTHING = Decimal(0)
 
@@ -109,7 +110,7 @@ def process(
     report = Report(received=len(records))
     if not records:
         return report
-    decoded = [decode(record.data) for record in records]
+    decoded = [decode_unpacked(record.data) for record in records]
     places = archive.keep(records, decoded)
     report.archived_bytes = sum({place.key: place.written for place in places.values()}.values())
     report.objects = sorted({place.key for place in places.values() if place.key.endswith(".gz")})

@@ -8,7 +8,7 @@ import random
 
 from aws_kinesis_agg import aggregator
 
-from orderstream.domain.aggregate import AGGREGATE_MAGIC
+from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.order import MAX_BYTES
 
 Dice = random.Random

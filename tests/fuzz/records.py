@@ -6,7 +6,7 @@ import gzip
 import re
 from collections.abc import Callable, Iterator
 
-from orderstream.domain.aggregate import AGGREGATE_MAGIC
+from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.expansion import GZIP_MAGIC
 from orderstream.domain.order import MAX_BYTES
 from orderstream.ops.samples import BAD

@@ -8,7 +8,7 @@ from typing import Literal
 
 from aws_kinesis_agg import aggregator
 
-from orderstream.domain.aggregate import AGGREGATE_MAGIC
+from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.order import MAX_BYTES
 from orderstream.ops.samples import BAD
 from tests.fuzz.heavy import aggregate

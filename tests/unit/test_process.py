@@ -1,5 +1,6 @@
 """A batch: every record ends in the table or in quarantine, or is reported; nothing else is touched."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -17,7 +18,9 @@ from orderstream.pipeline.process import Invocation, Report, process
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import OrderTable
+from orderstream.pipeline.unpack import unpack
 from tests.fakes import FakeDynamo, FakeStore
+from tests.fuzz.heavy import aggregate
 
 ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 NOW = ARRIVAL + timedelta(seconds=2)
@@ -217,6 +220,17 @@ def test_g5_a_bad_record_stops_nothing_but_itself() -> None:
     bad = pipeline.lines("quarantine")["shard-1:3"]
     assert bad.reasons[0] == {"path": "$.customer_id", "code": "missing", "message": "is required"}
     assert bad.attempt == {"request_id": "request-1", "at": "2026-11-22T18:30:02.000000Z"}
+
+
+def test_g5_an_aggregate_that_expands_too_far_is_quarantined_whole_and_alone() -> None:
+    pipeline = Pipeline()
+    zipped = gzip.compress(order("X").encode() + b" " * 390_000)
+    large, long_key = aggregate([zipped] * 50), aggregate([order("Y").encode()], key="k" * 257)
+    batch = [record(1, order("A")), record(2, large), record(3, long_key), record(4, order("B"))]
+    report = pipeline.run(*(inner for one in batch for inner in unpack(one)))
+    assert (report.stored, report.invalid, set(pipeline.dynamo.items)) == (2, 2, {"A", "B"})
+    assert pipeline.codes() == {"shard-1:2": ["too_large_expanded"], "shard-1:3": ["partition_key_too_long"]}
+    assert [raw_of(line) for line in pipeline.lines("quarantine").values()] == [large, long_key]
 
 
 def test_g5_an_order_that_dynamodb_refuses_is_quarantined_alone() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from orderstream.archive.person import Person
 from orderstream.archive.texts import MOST_BYTES, MOST_LAYERS, search
-from orderstream.domain.aggregate import AGGREGATE_MAGIC
+from orderstream.domain.decode import AGGREGATE_MAGIC
 
 HER = "her-id-7f3a"
 SECRET = "Planted Street 1"

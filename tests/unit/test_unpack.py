@@ -9,12 +9,11 @@ from aws_kinesis_agg import aggregator, messages_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.domain.aggregate import AGGREGATE_MAGIC
-from orderstream.domain.decode import decode
+from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.expansion import MAX_EXPANDED_BYTES, RECORD_BYTES
 from orderstream.domain.order import MAX_BYTES
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.unpack import unpack
+from orderstream.pipeline.unpack import decode_unpacked, unpack
 
 ARRIVAL = datetime(2026, 11, 22, 18, tzinfo=UTC)
 
@@ -86,12 +85,12 @@ def test_a_damaged_aggregate_stays_whole_and_is_refused(
     data: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert unpack(record(data)) == [record(data)]
-    assert [reason.code for reason in decode(data).reasons] == ["corrupt_aggregate"]
+    assert [reason.code for reason in decode_unpacked(data).reasons] == ["corrupt_aggregate"]
     assert capfd.readouterr() == ("", ""), "its payload is nobody's to read in a log"
 
 
 def codes(data: bytes) -> list[str]:
-    return [reason.code for reason in decode(data).reasons]
+    return [reason.code for reason in decode_unpacked(data).reasons]
 
 
 LARGE = gzip.compress(b'{"customer_id":"c","amount":1}' + b" " * (MAX_BYTES - 30), mtime=0)
@@ -146,4 +145,6 @@ def test_an_aggregate_inside_another_record_is_refused_and_not_taken_apart() -> 
     inner = aggregate([("key", b"{}")])
     (outer,) = unpack(record(aggregate([("key", inner)])))
     assert outer.data == inner
-    assert codes(inner) == codes(gzip.compress(inner)) == ["nested_aggregate"]
+    assert codes(inner) == ["nested_aggregate"]
+    # What is compressed is not looked into once more: it could expand again.
+    assert codes(gzip.compress(inner)) == ["corrupt_aggregate"]

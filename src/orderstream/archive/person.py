@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from orderstream.archive.texts import search
-from orderstream.domain.aggregate import AGGREGATE_MAGIC
-from orderstream.domain.decode import decode
+from orderstream.domain.decode import AGGREGATE_MAGIC, decode
 from orderstream.ops.failures import event_entries
 from orderstream.pipeline.lines import Line, raw_of
 from orderstream.pipeline.records import Record, from_event

@@ -14,7 +14,7 @@ import zlib
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 
-from orderstream.domain.aggregate import AGGREGATE_MAGIC
+from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.expansion import GZIP_MAGIC
 
 # All texts of one record together. The function takes no larger order, and expands no record further.

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from orderstream.domain import order as model
-from orderstream.domain.aggregate import AGGREGATE_MAGIC, NESTED, why_not
 from orderstream.domain.checks import Checks, Reason
 from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
 from orderstream.domain.identity import fingerprint
@@ -16,6 +15,9 @@ from orderstream.domain.normalization import model_version, normalized
 from orderstream.domain.values import Refused, kind
 
 _MODEL = model_version(model.Order)
+
+# How an aggregate of the Kinesis Producer Library begins.
+AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
 
 # Deeper than any order. The parser's own limit is that of the stack, which lies elsewhere in every program:
 # with it, one would take an order that another refuses.
@@ -47,14 +49,14 @@ class Decoded(msgspec.Struct, frozen=True):
 
 def decode(data: bytes) -> Decoded:
     """Decode and validate one record: JSON, or JSON compressed with gzip."""
-    if is_compressed := data.startswith(GZIP_MAGIC):
+    if data.startswith(GZIP_MAGIC):
         try:
             data = uncompressed(data)
         except zlib.error as error:
             return _refused(Reason("$", "bad_gzip", f"is a damaged gzip file ({error})"))
     if data.startswith(AGGREGATE_MAGIC):
-        # What is in a compressed one is not looked at: it could expand once more.
-        return _refused(NESTED if is_compressed else why_not(data))
+        reason = Reason("$", "corrupt_aggregate", "is an aggregate of records that cannot be taken apart")
+        return _refused(reason)
     if len(data) > model.MAX_BYTES:
         return _refused(Reason("$", "too_large", f"has more than the {model.MAX_BYTES} bytes of an order"))
     if not data.strip():

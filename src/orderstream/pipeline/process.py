@@ -20,6 +20,7 @@ from orderstream.pipeline.archive import Archived
 from orderstream.pipeline.quarantine import Bad
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import Outcome, Result
+from orderstream.pipeline.unpack import decode_unpacked
 
 _NOTHING = Decimal(0)
 # How many orders are read back from the archive at a time.
@@ -126,7 +127,7 @@ def process(
     report = Report(received=len(records))
     if not records:
         return report
-    decoded = [decode(record.data) for record in records]
+    decoded = [decode_unpacked(record.data) for record in records]
     places = archive.keep(records, decoded)
     report.archived_bytes = sum({place.key: place.written for place in places.values()}.values())
     report.objects = sorted({place.key for place in places.values() if place.key.endswith(".gz")})

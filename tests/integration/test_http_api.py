@@ -7,6 +7,7 @@ import base64
 import json
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -31,7 +32,7 @@ from orderstream.ops.metrics import Metric
 from orderstream.ops.stack import DEFAULT_STACK, Stack, standing
 from tests.integration.deployed import deploy
 from tests.integration.expanded import EVERYTHING, expanded, resources
-from tests.integration.test_people import Keys, user
+from tests.integration.test_people import user
 
 SIGNED: dict[str, str] = {}
 TOKENS = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops,partners"}
@@ -120,7 +121,7 @@ def test_the_access_log_has_nothing_about_people() -> None:
 class Caller:
     """Somebody who calls the deployed API with these keys, or with none."""
 
-    def __init__(self, cloud: Cloud, keys: Keys | None = None) -> None:
+    def __init__(self, cloud: Cloud, keys: Sequence[str] | None = None) -> None:
         found = standing(cloud, DEFAULT_STACK)
         assert found
         # ApiUrl is a name that not every machine resolves.

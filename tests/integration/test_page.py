@@ -325,7 +325,7 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
         looking.enter_context(laptop())
         expect(page.get_by_text("is the laptop cloud running")).to_be_hidden()
         find(page, order_id)
-        expect(page.get_by_text(f"Order {order_id}")).to_be_visible()
+        expect(page.get_by_text(f"Order {order_id}", exact=True)).to_be_visible()
 
 
 def two_orders_under_one_id(laptop: Laptop) -> str:

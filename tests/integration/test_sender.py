@@ -53,9 +53,9 @@ def test_the_id_of_another_user_or_role_is_refused(cloud: Cloud) -> None:
 
     def session(name: str) -> Caller:
         found = sts.assume_role(RoleArn=role["Arn"], RoleSessionName=name)["Credentials"]
-        return Caller(cloud, (found["AccessKeyId"], found["SecretAccessKey"]))
+        return Caller(cloud, (found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]))
 
-    by_user = Caller(cloud, (made["AccessKeyId"], made["SecretAccessKey"]))
+    by_user = Caller(cloud, (made["AccessKeyId"], made["SecretAccessKey"], cloud.session_token or ""))
     own = ORDER.replace(b"A-", prefix_of(user["UserId"]).encode())
     theirs = ORDER.replace(b"A-", prefix_of(role["RoleId"]).encode())
     assert by_user("POST", "/orders", ORDER).json()["errors"][0]["code"] == "not_the_senders"

@@ -98,7 +98,7 @@ def test_an_item_that_the_same_model_read_needs_no_bytes_to_be_compared() -> Non
 
 
 def test_an_item_that_another_model_read_is_the_same_only_if_what_was_sent_is() -> None:
-    stored = decode(BASE.encode())
+    stored = decode(BASE.replace("6", '"6.00"').encode())
     item = {"Fingerprint": stored.fingerprint, "NormalizedFingerprint": f"other:{stored.normalized[9:]}"}
     assert is_item(stored, item) is True
     assert is_item(decode(BASE.replace('"c"', '"d"').encode()), item) is None

@@ -35,8 +35,8 @@ class Decoded(msgspec.Struct, frozen=True):
 
     `claimed_id` is the order_id as sent, if it is a valid one, also of a refused order; `json` is the
     JSON text, uncompressed, if the bytes hold any; `fingerprint` is that of the content (empty where that
-    is no JSON object). `normalized` is the fingerprint of what the model reads in an order, behind the
-    version of the model and a colon; it is one for all spellings of a value. It is empty when refused.
+    is no JSON object). `normalized` has the version of the model that read an order, a colon, and the
+    fingerprint of what the model reads, unless that is `fingerprint`; it is empty when refused.
     """
 
     order: model.Order | None
@@ -81,7 +81,8 @@ def decode(data: bytes) -> Decoded:
     if found is None:
         return Decoded(None, tuple(check.reasons), _claimed_id(document), content, data)
     read = normalized(found, document)
-    reading = content if read is document else fingerprint(read)
+    # Most orders are sent as the model reads them: then one fingerprint says both.
+    reading = "" if read is document else fingerprint(read)
     return Decoded(found, (), found.order_id, content, data, f"{_MODEL}:{reading}")
 
 

@@ -27,7 +27,7 @@ def same_content(one: Decoded, other: Decoded) -> bool:
 
 def content_fingerprints(what: Decoded) -> frozenset[str]:
     """The fingerprints of what was sent and of what the model reads; one in common means the same content."""
-    return frozenset(filter(None, (what.fingerprint, what.normalized.rpartition(":")[2])))
+    return frozenset(filter(None, (what.fingerprint, what.normalized.partition(":")[2])))
 
 
 def is_item(what: Decoded, item: Mapping[str, Any]) -> bool | None:
@@ -36,13 +36,11 @@ def is_item(what: Decoded, item: Mapping[str, Any]) -> bool | None:
     That is so where another model read the item, and the content is not the same as it stands.
     """
     stored, normalized = item.get("Fingerprint", ""), item.get("NormalizedFingerprint", "")
-    if stored and stored == what.fingerprint:
+    model, _, reading = normalized.partition(":")
+    if not content_fingerprints(what).isdisjoint(filter(None, (stored, reading))):
         return True
     if normalized:
-        if normalized.rpartition(":")[2] in content_fingerprints(what):
-            return True
-        is_same_model = normalized.rpartition(":")[0] == what.normalized.rpartition(":")[0]
-        return False if is_same_model else None
+        return False if model == what.normalized.partition(":")[0] else None
     return True if stored in earlier_fingerprints(what) else None
 
 

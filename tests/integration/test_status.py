@@ -99,12 +99,12 @@ def test_a_look_reads_an_hour_and_pays_for_each_currency(cloud: Cloud, stack: St
     watch = Watch(cloud, stack)
     watch.look(NOW)
     read, an_hour = watch.metrics_read, watch.dollars_an_hour
-    put(cloud, "Orderstream", "Received", {"Stack": stack.name}, *[1] * 70)
+    put(cloud, "Orderstream", "Stored", {"Stack": stack.name}, *[1] * 70)
     for currency in ("EUR", "JPY"):
         put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": currency}, 1)
     watch.look(NOW + 5)
     assert watch.revenue == {}, "which currencies there are is asked once a minute"
-    assert len(watch.minutes["received"]) == 60
+    assert len(watch.minutes["stored"]) == 60
     watch.look(NOW + SECONDS_KEPT)
     assert list(watch.revenue) == ["EUR", "JPY"]
     assert watch.metrics_read == 3 * read - 4 + 2

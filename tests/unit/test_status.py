@@ -96,6 +96,16 @@ def test_rates_are_over_their_own_span() -> None:
     assert per_second(steady(60, 1) | {NOON - 300: 240}, NOON) == Pair(1, 1)
 
 
+def test_what_was_received_is_the_sum_of_the_outcomes_that_are_shown() -> None:
+    # Half of the first minute is in the last one: each outcome is rounded up.
+    until = NOON + 30
+    minutes = {"stored": {NOON - 60: 3, NOON: 1}, "invalid": {NOON - 60: 1}, "conflicts": {NOON - 60: 5}}
+    found = status({name: dict(one) for name, one in minutes.items()} | {"records": {NOON: 1}}, now=until)
+    outcomes = [found.counts[name] for name in ("stored", "duplicates", "conflicts", "invalid", "undone")]
+    assert found.counts["received"].last_minute == sum(one.last_minute for one in outcomes)
+    assert found.counts["received"].five_minutes == sum(one.five_minutes for one in outcomes) == 10
+
+
 def test_revenue_is_the_sum_of_its_span_by_currency() -> None:
     revenue: dict[str, Minutes] = {"EUR": steady(1_000_000.5), "JPY": {NOON - 240: 500}}
     found = status({}, revenue=revenue)

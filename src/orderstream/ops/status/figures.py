@@ -61,7 +61,6 @@ def metrics_of(names: Names) -> dict[str, Metric]:
         "throttles": Metric("AWS/Lambda", "Throttles", function),
         "given_up": Metric("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", mapping),
         "dropped": Metric("AWS/Lambda", "DroppedEventCount", mapping),
-        "received": Metric(NAMESPACE, "Received", stack),
         "stored": Metric(NAMESPACE, "Stored", stack),
         "duplicates": Metric(NAMESPACE, "Duplicates", stack),
         "conflicts": Metric(NAMESPACE, "Conflicts", stack),

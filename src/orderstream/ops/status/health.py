@@ -115,14 +115,11 @@ class Status:
     in_alarm: bool
 
 
-# The figures that are shown as they were counted. What was received is the sum of the five after it.
+# Each record that was received has one of these outcomes.
+OUTCOMES = ("stored", "duplicates", "conflicts", "invalid", "undone")
+# The figures that are shown as they were counted.
 COUNTS = (
-    "received",
-    "stored",
-    "duplicates",
-    "conflicts",
-    "invalid",
-    "undone",
+    *OUTCOMES,
     "throttled_puts",
     "invocations",
     "errors",
@@ -168,7 +165,7 @@ def status_of(
         bytes=per_second(figures.get("bytes", NOTHING), until),
         stored=per_second(figures.get("stored", NOTHING), until),
         revenue={currency: summed(minutes, until) for currency, minutes in revenue.items()},
-        counts={name: counted(figures.get(name, NOTHING), until) for name in COUNTS},
+        counts=_counts(figures, until),
         latency=_latency(figures, until),
         iterator_age=age,
         until_data_loss=None if age is None else max(0.0, described.retention_seconds - age),
@@ -186,6 +183,17 @@ def status_of(
         alarms=tuple(alarms),
         in_alarm=any(alarm.state == "alarm" for alarm in alarms),
     )
+
+
+def _counts(figures: Mapping[str, Minutes], until: int) -> dict[str, Pair]:
+    counts = {name: counted(figures.get(name, NOTHING), until) for name in COUNTS}
+    # Added up here: each of them is rounded, and what is shown has to add up.
+    outcomes = [counts[name] for name in OUTCOMES]
+    received = Pair(
+        sum(one.last_minute for one in outcomes),
+        sum(one.five_minutes for one in outcomes),
+    )
+    return {"received": received, **counts}
 
 
 def _whole(alarms: Sequence[Alarm]) -> Iterable[Alarm]:

@@ -42,7 +42,7 @@ artifact: .venv/ready ## build the functions for AWS in build/, where template.y
 	@$(BIN)/python -m orderstream.ops.artifact
 
 test: lint types .venv/ready .venv/checkov/ready ## every test, lint and type check
-	@$(BIN)/pytest -n 4 --dist worksteal
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 chaos: .venv/ready ## faults in every call and killed processes while orders flow; one table of what came of it
 	@$(BIN)/python -m tests.chaos

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
+
+_JSON = msgspec.json.Encoder()
 
 
 def normalized(order: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
@@ -14,16 +17,20 @@ def normalized(order: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any
     return document if _is_plain(order, document) else as_read(order, document)
 
 
-def _is_plain(value: Any, sent: Any) -> bool:
+def _is_plain(read: msgspec.Struct, sent: dict[str, Any]) -> bool:
     """Whether reading has changed nothing that a fingerprint would show."""
-    if isinstance(value, msgspec.Struct):
-        read = ((getattr(value, name), sent.get(name)) for name in value.__struct_fields__)
-        return all(_is_plain(one, raw) for one, raw in read)
-    if isinstance(value, tuple):
-        return all(map(_is_plain, value, sent))
-    if isinstance(value, str) or value is None:
-        return bool(value == sent)
-    return not isinstance(sent, str)
+    for name in read.__struct_fields__:
+        value, raw = getattr(read, name), sent.get(name)
+        kind = type(value)
+        if kind is str or value is None:
+            if value != raw:
+                return False
+        elif kind is tuple:
+            if not all(map(_is_plain, value, raw)):  # type: ignore[arg-type]
+                return False
+        elif type(raw) is str and (kind is not datetime or raw != _JSON.encode(value)[1:-1].decode()):
+            return False
+    return True
 
 
 def as_read(

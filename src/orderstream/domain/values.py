@@ -94,11 +94,11 @@ def _without_zeros(number: Decimal) -> Decimal:
 
 def canonical_number(number: Decimal) -> Decimal | int:
     """The same value for every spelling of a finite number, with every digit kept: 250 for 250.00."""
-    plain = number.normalize(_ANY_SIZE)
-    # What is far from the point has the same text in every spelling by now.
-    if plain.adjusted() < _MOST_PLAIN_DIGITS and plain == plain.to_integral_value(context=_ANY_SIZE):
-        return int(plain)
-    return plain
+    if not number:
+        return 0
+    if number.adjusted() < _MOST_PLAIN_DIGITS and number == (whole := int(number)):
+        return whole
+    return number.normalize(_ANY_SIZE)
 
 
 def exact_sum_of_products(factors: Iterable[tuple[Decimal | int, Decimal | int]]) -> Decimal:

@@ -155,9 +155,9 @@ def test_where_ten_lanes_do_less_than_a_shard_takes_in_there_are_more_shards() -
 
 
 def test_the_table_takes_a_unit_a_kilobyte_and_the_index_as_many() -> None:
-    # 490 + 0.25 × 800 = 690 bytes: one unit, two billed; 1,025 bytes: two and four.
+    # 495 + 0.18 × 800 = 639 bytes: one unit, two billed; 1,025 bytes: two and four.
     table = shape("shards", demand("2000", "5"), CHOICES, FIGURES).table
-    assert (table.item_bytes, table.units_per_order, table.billed_units_per_order) == (690, 1, 2)
+    assert (table.item_bytes, table.units_per_order, table.billed_units_per_order) == (639, 1, 2)
     large = shape("shards", demand("2000", "5", item_size=1025), CHOICES, FIGURES).table
     assert (large.units_per_order, large.billed_units_per_order) == (2, 4)
     alone = shape("shards", demand("2000", "5"), Choices(has_index=False), FIGURES).table
@@ -222,9 +222,9 @@ def test_the_bill_has_every_service() -> None:
     bill = shape("shards", demand("2000", "5"), CHOICES, FIGURES).bill
     # 5.256e9 orders × 2 units × $0.625 a million
     assert paid(bill, "DynamoDB", "writes") == Decimal("6570.00")
-    # (690 + 100) bytes × 5.256e9 / 2^30 = 3,867.07 GB; twice with the index × $0.25, once × $0.20
-    assert paid(bill, "DynamoDB", "storage") == Decimal("1933.54")
-    assert paid(bill, "DynamoDB", "point-in-time") == Decimal("773.41")
+    # (639 + 100) bytes × 5.256e9 / 2^30 = 3,617.428 GB; twice with the index × $0.25, once × $0.20
+    assert paid(bill, "DynamoDB", "storage") == Decimal("1808.71")
+    assert paid(bill, "DynamoDB", "point-in-time") == Decimal("723.49")
     # 22,677,730 × $0.005 a thousand
     assert abs(paid(bill, "S3", "PUT") - Decimal("113.39")) < Decimal("0.02")
     # 22,677,730 × (1,850 + 400) bytes / 2^30 = 47.521 GB × ($0.50 + 0.15 × $0.03)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
-from concurrent.futures import Future
 from typing import Any
 
 import msgspec
@@ -16,12 +16,12 @@ from mangum import Mangum
 from orderstream.api.app import Shop, make_app
 from orderstream.api.sender import BY_SENDER, OrderIds, prefix_of, sender_of
 from orderstream.api.shop import stack_of
-from orderstream.client import Receipt
 from orderstream.domain.decode import decode
 from orderstream.domain.order import order_id_rule
 from orderstream.domain.values import Refused
 from orderstream.errors import InputError
 from orderstream.ops.stack import Stack
+from tests.unit.test_order_ids import Stream
 
 ISSUER = "https://issuer.example"
 ORDER = b'{ "order_id": "A-1001", "customer_id":"c",  "amount": 19.900, "n": 1e2 }'
@@ -98,19 +98,6 @@ def test_no_id_of_one_sender_is_one_of_another(one: str, other: str, order_id: s
             assert refused.code in {"not_the_senders", "too_long"}
 
 
-class Stream:
-    """Takes what is put on it, and says at once that it has it."""
-
-    def __init__(self) -> None:
-        self.records: list[bytes] = []
-
-    def send_bytes(self, data: bytes, *, partition_key: str) -> Future[Receipt]:
-        self.records.append(data)
-        sent: Future[Receipt] = Future()
-        sent.set_result(Receipt(None, "shardId-000000000000", str(len(self.records)), 1))
-        return sent
-
-
 class Api:
     """The application on Lambda, called with events as API Gateway makes them."""
 
@@ -118,7 +105,7 @@ class Api:
         self.stream = Stream()
         stack = Stack("test", "S", "T", None, "B", "", "", ids_by_sender)
         shop = Shop(self.stream, None, stack, list)  # type: ignore[arg-type]
-        self._handle = Mangum(make_app(lambda: shop), lifespan="off")
+        self._app = make_app(lambda: shop)
 
     def __call__(
         self, authorizer: dict[str, Any] | None, body: bytes, path: str = "/orders", **headers: str
@@ -138,7 +125,14 @@ class Api:
             "body": body.decode(),
             "isBase64Encoded": False,
         }
-        answer = self._handle(request, None)  # type: ignore[arg-type]
+        # Mangum makes an event loop where there is none, and leaves it open.
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            answer = Mangum(self._app, lifespan="off")(request, None)  # type: ignore[arg-type]
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
         said = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"]
         return answer["statusCode"], json.loads(said)
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import msgspec
 
-from orderstream.errors import CloudError
+from orderstream.errors import CloudError, InputError
 from orderstream.ops import private
 from orderstream.ops.bucket import Span
-from orderstream.ops.folders import ensure_writable, state_home
+from orderstream.ops.folders import state_home
 
 
 class _State(msgspec.Struct):
@@ -61,8 +61,13 @@ class Journal:
     def note(self, place: str) -> None:
         """All before `place` is done. Raises InputError if the file cannot be written."""
         self._state.after = place
-        ensure_writable(self._file.parent, hint="XDG_STATE_HOME names another folder for it")
-        private.write(self._file, msgspec.json.encode(self._state))
+        try:
+            private.write(self._file, msgspec.json.encode(self._state))
+        except OSError as error:
+            raise InputError(
+                f"cannot write in {self._file.parent}: {error.strerror or error}",
+                hint="XDG_STATE_HOME names another folder for it",
+            ) from error
 
     def forget(self) -> None:
         """The work is done."""

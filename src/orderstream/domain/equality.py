@@ -27,7 +27,12 @@ def same_content(one: Decoded, other: Decoded) -> bool:
 
 def content_fingerprints(what: Decoded) -> frozenset[str]:
     """The fingerprints of what was sent and of what the model reads; one in common means the same content."""
-    return frozenset(filter(None, (what.fingerprint, what.normalized.partition(":")[2])))
+    return frozenset(filter(None, (what.fingerprint, reading_in(what.normalized))))
+
+
+def reading_in(normalized: str) -> str:
+    """The fingerprint of what the model read; empty where that is the fingerprint of what was sent."""
+    return normalized.partition(":")[2]
 
 
 def is_item(what: Decoded, item: Mapping[str, Any]) -> bool | None:

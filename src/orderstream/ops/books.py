@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from orderstream.domain.decode import decode
-from orderstream.domain.equality import earlier_fingerprints
+from orderstream.domain.equality import earlier_fingerprints, reading_in
 from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import utc_text
 from orderstream.ops.books_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
@@ -108,7 +108,7 @@ class Books:
                     item.get("EventID", ""),
                     key,
                     _binary(item.get("Fingerprint", "")),
-                    _binary(_reading(item.get("NormalizedFingerprint", ""))),
+                    _binary(reading_in(item.get("NormalizedFingerprint", ""))),
                     item.get("ReceivedAt", ""),
                 ),
             )
@@ -254,13 +254,9 @@ def _content(event_id: str, data: bytes) -> _Content:
     what = decode(data)
     content = hashlib.blake2b(data, digest_size=8).digest()
     order_id = order_id_of(what.order, event_id) if what.order else None
-    reading = _reading(what.normalized) or what.fingerprint
+    reading = reading_in(what.normalized) or what.fingerprint
     known = dict.fromkeys((what.fingerprint, reading, *earlier_fingerprints(what)))
     return order_id, b"".join(map(bytes.fromhex, known)) or None, _binary(reading), content
-
-
-def _reading(normalized: str) -> str:
-    return normalized.rpartition(":")[2]
 
 
 def _binary(fingerprint: str) -> bytes | None:

@@ -111,7 +111,7 @@ class Processing:
 def settings_of(cloud: Cloud, stack: Stack) -> Settings:
     """The settings of the deployed function."""
     with cloud_errors(f"cannot read the settings of {stack.function}"):
-        found = cloud.lambda_.get_function_configuration(FunctionName=stack.function)
+        found = cloud.lambda_.get_function_configuration(FunctionName=stack.live_function)
     return from_environment(found["Environment"]["Variables"])
 
 

@@ -137,7 +137,7 @@ class _Function:
 
     def _invoke(self, entries: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
         """The function's answer, or what went wrong in it."""
-        name = self.stack.function
+        name = self.stack.live_function
         payload = msgspec.json.encode({"Records": entries})
         for attempt in range(ATTEMPTS):
             self._pause(attempt)

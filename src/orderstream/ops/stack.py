@@ -47,6 +47,8 @@ class Stack:
     """The names of a stack's resources; `customer_index` is None where the table has none.
 
     `ids_by_sender` is whether its HTTP API keeps order ids apart by sender: the parameter OrderIdsBySender.
+    `discarded_bucket` has the batches that Lambda discarded, and `alias` is the alias of the function to which
+    orders are delivered: "" for a stack that was last deployed before it had one.
     """
 
     name: str
@@ -57,6 +59,13 @@ class Stack:
     function: str
     mapping_id: str
     ids_by_sender: str = "none"
+    discarded_bucket: str = ""
+    alias: str = ""
+
+    @property
+    def live_function(self) -> str:
+        """The function by the name under which the version is invoked that orders are delivered to."""
+        return f"{self.function}:{self.alias}" if self.alias else self.function
 
 
 def standing(cloud: Cloud, stack: str) -> Standing | None:
@@ -103,6 +112,8 @@ def resources(name: str, found: Standing) -> Stack:
             function=outputs["FunctionName"],
             mapping_id=outputs["EventSourceMapping"],
             ids_by_sender=found.parameters.get("OrderIdsBySender", "none"),
+            discarded_bucket=outputs.get("DiscardedBucket", ""),
+            alias=outputs.get("FunctionAlias", ""),
         )
     except KeyError as missing:
         raise CloudError(

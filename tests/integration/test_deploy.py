@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
@@ -16,7 +17,7 @@ from orderstream.deploy.emptying import empty
 from orderstream.local.laptop import laptop_cloud
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.query import list_orders
-from orderstream.ops.stack import find_stack
+from orderstream.ops.stack import Stack, find_stack
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.test_up import Up, up
 
@@ -212,3 +213,45 @@ def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: Cloud) -> 
     assert (done.removed, done.locked, done.until, done.problems) == (1, 1, until, [])
     found = inventory.bucket(cloud, name, progress=lambda what, count: None)
     assert found and (found.versions, found.lock) == (1, "by object")
+
+
+def test_stacks_stand_side_by_side_in_one_account_and_each_has_its_own_orders(
+    orders: Orders, there: Cloud, empty_up: Up
+) -> None:
+    names = ["orderstream", "staging", "brand-b"]
+    for name in names:
+        orders("deploy", "--stack", name, "--parameter", "BatchWindowSeconds=0")
+    order_id = f"shared-{uuid.uuid4().hex}"
+    for number, name in enumerate(names):
+        order = {"order_id": order_id, "customer_id": name, "amount": number + 1}
+        orders("send", json.dumps(order), "--stack", name)
+    stacks = [find_stack(there, name) for name in names]
+    for stack in stacks:
+        (item,) = awaited(partial(orders_of, there, stack))
+        assert item["OrderID"] == order_id
+        assert f"delivering to stack {stack.name}" in empty_up.log.read_text()
+        assert document(orders, "verify", "--stack", stack.name)["discrepancies"] == []
+    assert (stacks[0].stream, stacks[0].table, stacks[0].function) == (
+        "OrderStream",
+        "Orders",
+        "ProcessOrders",
+    )
+    for kind in ("stream", "table", "bucket", "discarded_bucket", "function", "mapping_id"):
+        assert len({getattr(stack, kind) for stack in stacks}) == len(names)
+    assert set(glue_databases(there)) == {"orderstream", "staging", "brand_b"}
+    # One goes with all that it has; the others do not notice.
+    assert document(orders, "destroy", "--stack", "staging", "--delete-data", "--yes")["left"] == []
+    for name in ("orderstream", "brand-b"):
+        assert order_id in orders("get", order_id, "--stack", name).stdout
+        assert document(orders, "deploy", "--stack", name)["status"] == "unchanged"
+    assert document(orders, "destroy", "--stack", "brand-b", "--delete-data", "--yes")["left"] == []
+
+
+def orders_of(cloud: Cloud, stack: Stack) -> list[dict[str, Any]]:
+    """The orders of the customer who is called as the stack is."""
+    return list(list_orders(cloud, stack, stack.name, limit=9))
+
+
+def glue_databases(cloud: Cloud) -> list[str]:
+    client = cloud._client("glue")
+    return [one["Name"] for one in client.get_databases()["DatabaseList"]]

@@ -15,7 +15,7 @@ from orderstream.deploy.remains import Remains
 from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError, InputError
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import IN_REVIEW, Standing
+from orderstream.ops.stack import DEFAULT_STACK, IN_REVIEW, Standing
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:000000000001:stack/orderstream/1"
 
@@ -272,12 +272,15 @@ def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
 
 def test_the_laptops_parameters_are_added_and_who_reads_the_stream_is_not_to_be_chosen() -> None:
     all_three = {"EventSource": "false", "ArchiveBucketName": "order-data-archive", "HttpApi": "none"}
-    assert values_for(LAPTOP, {}, has=()) == all_three
-    assert values_for(LAPTOP, {}, has=all_three) == {"EventSource": "false"}
-    assert values_for(LAPTOP, {"ArchiveBucketName": "mine"}, has=())["ArchiveBucketName"] == "mine"
-    assert values_for(AWS, {"EventSource": "true"}, has=()) == {"EventSource": "true"}
+    assert values_for(LAPTOP, DEFAULT_STACK, {}, has=()) == all_three
+    assert values_for(LAPTOP, DEFAULT_STACK, {}, has=all_three) == {"EventSource": "false"}
+    mine = values_for(LAPTOP, DEFAULT_STACK, {"ArchiveBucketName": "mine"}, has=())
+    assert mine["ArchiveBucketName"] == "mine"
+    # Only one stack can have the bucket of the short name.
+    assert "ArchiveBucketName" not in values_for(LAPTOP, "staging", {}, has=())
+    assert values_for(AWS, DEFAULT_STACK, {"EventSource": "true"}, has=()) == {"EventSource": "true"}
     with pytest.raises(InputError, match="EventSource"):
-        values_for(LAPTOP, {"EventSource": "true"}, has=())
+        values_for(LAPTOP, DEFAULT_STACK, {"EventSource": "true"}, has=())
 
 
 def test_sam_cli_speaks_to_the_same_cloud_with_the_same_keys() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from orderstream.deploy import changes, parameters
 from orderstream.deploy.changes import Change, ChangeSet
+from orderstream.deploy.names import ensure_name, kept_names
 from orderstream.deploy.operation import Operation, Progress
 from orderstream.deploy.packaging import build_all, packaged, template_url
 from orderstream.deploy.place import place_of, values_for
@@ -17,7 +18,7 @@ from orderstream.deploy.remains import Remains, remains
 from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import TEMPLATE, Built
-from orderstream.ops.cloud import Cloud
+from orderstream.ops.cloud import Cloud, region_of
 from orderstream.ops.scratch import ScratchFolder
 from orderstream.ops.stack import Standing, standing
 
@@ -51,12 +52,15 @@ def planned(
     known = parameters.declared(TEMPLATE)
     place = place_of(cloud)
     parameters.ensure_valid(given, known)
+    ensure_name(stack, region_of(cloud))
     found = standing(cloud, stack)
     ensure_deployable(stack, found)
-    is_new = found is None or found.is_new
-    left = remains(cloud, stack) if is_new else Remains((), ())
-    has = found.parameters if found and not is_new else {}
-    values = values_for(place, _with_remains(given, left), has=has)
+    if found and found.is_new:
+        found = None
+    left = remains(cloud, stack) if found is None else Remains((), ())
+    has = found.parameters if found else {}
+    named = {**kept_names(found), **given} if found else _with_remains(given, left)
+    values = values_for(place, stack, named, has=has)
     defaults = {name: one.default or "" for name, one in known.items()}
     effective = defaults | has | values
     parameters.ensure_agreed(effective, TEMPLATE)

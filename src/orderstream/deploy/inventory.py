@@ -15,7 +15,7 @@ from orderstream.ops import failures
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.prices import figures
 from orderstream.ops.quarantine import quarantined
-from orderstream.ops.stack import Stack, Standing, standing
+from orderstream.ops.stack import DEFAULT_STACK, Stack, Standing, standing
 from orderstream.ops.verify import iterator_age
 
 # (what is read, how many so far)
@@ -128,7 +128,7 @@ def take(cloud: Cloud, stack: str, *, code_bucket: str, progress: Progress) -> I
         tuple(one for one in (_table(cloud, name) for name in sorted(tables)) if one),
         buckets,
         _undrained(cloud, stack, has, buckets[0].name, progress) if buckets else None,
-        tuple(_logs(cloud, has)),
+        tuple(_logs(cloud, stack, has)),
         code if code and code.versions + code.markers else None,
     )
 
@@ -210,10 +210,11 @@ def _undrained(
     return Undrained(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
 
 
-def _logs(cloud: Cloud, has: tuple[Resource, ...]) -> list[str]:
+def _logs(cloud: Cloud, stack: str, has: tuple[Resource, ...]) -> list[str]:
     """The log groups of the functions that the stack does not keep itself."""
     of_stack = {one.physical_id for one in has}
-    functions = {one.physical_id for one in has if one.type == _FUNCTION} | set(_FUNCTIONS)
+    own = "" if stack == DEFAULT_STACK else f"{stack}-"
+    functions = {one.physical_id for one in has if one.type == _FUNCTION} | {own + one for one in _FUNCTIONS}
     found = []
     with cloud_errors("cannot look for log groups"):
         for name in sorted(f"/aws/lambda/{function}" for function in functions):

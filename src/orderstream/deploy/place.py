@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from orderstream.errors import InputError
 from orderstream.ops.artifact import LAMBDA_PLATFORM
 from orderstream.ops.cloud import Cloud, cloud_errors, is_loopback
+from orderstream.ops.stack import DEFAULT_STACK
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,12 @@ class Place:
 
 
 AWS = Place(LAMBDA_PLATFORM, {}, {}, None, 3.0)
-# Who reads the stream there is `local/event_source.py`; nobody else has a bucket of the short name; and
-# `orders up` serves the HTTP API itself, the same application.
+# Who reads the stream there is `local/event_source.py`; and `orders up` serves the HTTP API itself, the same
+# application.
 LAPTOP = Place(
     (),
     {"EventSource": "false"},
-    {"ArchiveBucketName": "order-data-archive", "HttpApi": "none"},
+    {"HttpApi": "none"},
     "deployment-artifacts",
     0.2,
 )
@@ -51,7 +52,7 @@ def place_of(cloud: Cloud) -> Place:
         return LAPTOP if is_loopback(cloud.cloudformation.meta.endpoint_url) else AWS
 
 
-def values_for(place: Place, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:
+def values_for(place: Place, stack: str, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:
     """The parameters to deploy with, for a stack that has those in `has` already.
 
     Raises InputError for one that has another value there.
@@ -63,6 +64,9 @@ def values_for(place: Place, given: Mapping[str, str], *, has: Collection[str]) 
                 hint="orders up reads the stream itself, by AWS's rules",
             )
     usual = {name: value for name, value in place.usual.items() if name not in has}
+    if place.is_laptop and stack == DEFAULT_STACK and "ArchiveBucketName" not in has:
+        # Nobody else has a bucket of the short name there.
+        usual["ArchiveBucketName"] = "order-data-archive"
     return usual | dict(given) | dict(place.forced)
 
 

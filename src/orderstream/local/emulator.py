@@ -149,11 +149,12 @@ def keep_metrics_of_mappings() -> None:
     )
 
 
-def resolve_the_stack_name_in_conditions() -> None:
-    """AWS::StackName, which a condition may refer to as to a parameter."""
+def resolve_pseudo_parameters_in_conditions() -> None:
+    """AWS::StackName and AWS::Region, which a condition may refer to as to a parameter."""
     stack: ContextVar[str] = ContextVar("stack", default="")
     plain: Callable[..., dict[str, bool]] = _must_have(engine, "_evaluate_conditions")
     value_of: Callable[..., str] = _must_have(handlers, "_p")
+    region: Callable[[], str] = _must_have(engine, "get_region")
 
     def of_stack(handler: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
         # What a handler leaves to a task finds the name too: a task has a copy of the context it is made in.
@@ -165,7 +166,8 @@ def resolve_the_stack_name_in_conditions() -> None:
         return handled
 
     def evaluate(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
-        return plain(template, {**parameters, "AWS::StackName": {"Value": stack.get()}})
+        pseudo = {"AWS::StackName": stack.get(), "AWS::Region": region()}
+        return plain(template, {**parameters, **{name: {"Value": value} for name, value in pseudo.items()}})
 
     actions = _must_have(handlers, "_ACTION_HANDLERS")
     for name, handler in list(actions.items()):
@@ -247,7 +249,7 @@ def main() -> None:
     make_composite_alarms()
     make_stream_consumers()
     keep_metrics_of_mappings()
-    resolve_the_stack_name_in_conditions()
+    resolve_pseudo_parameters_in_conditions()
     serve_http_apis_to_everybody()
     count_no_throttled_invocations()
     take_metrics_out_of_logs()

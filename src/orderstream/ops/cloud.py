@@ -144,6 +144,12 @@ class Cloud:
         return self._client("resourcegroupstaggingapi")
 
 
+def region_of(cloud: Cloud) -> str:
+    """The region in which `cloud` acts. Raises CloudError where none is configured."""
+    with cloud_errors("cannot look for a stack"):
+        return str(cloud.cloudformation.meta.region_name)
+
+
 def is_loopback(url: str) -> bool:
     """Whether a service of the local cloud answers at `url`: it is on this machine."""
     return urlsplit(url).hostname in _LOOPBACK

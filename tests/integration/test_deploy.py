@@ -247,6 +247,31 @@ def test_stacks_stand_side_by_side_in_one_account_and_each_has_its_own_orders(
     assert document(orders, "destroy", "--stack", "brand-b", "--delete-data", "--yes")["left"] == []
 
 
+def test_orders_are_delivered_to_the_version_that_has_the_settings_of_the_last_deployment(
+    orders: Orders, there: Cloud
+) -> None:
+    orders("deploy", "--parameter", "BatchWindowSeconds=0")
+    stack = find_stack(there, "orderstream")
+    mapping = there.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+    assert mapping["FunctionArn"].endswith(":ProcessOrders:live")
+    first = live_version(there)
+    # What the function does not depend on publishes no version.
+    orders("deploy", "--parameter", "MaximumRetryAttempts=7")
+    assert live_version(there) == first
+    changed = document(orders, "deploy", "--parameter", "DefaultCurrency=CHF")
+    added = [one["type"] for one in changed["changes"] if one["action"] == "Add"]
+    assert added == ["AWS::Lambda::Version"]
+    assert int(live_version(there)) == int(first) + 1
+    assert document(orders, "deploy")["status"] == "unchanged"
+    order_id = f"chf-{uuid.uuid4().hex}"
+    await_order(there, orders, order_id)
+    assert json.loads(orders("get", order_id, "--json").stdout)["Currency"] == "CHF"
+
+
+def live_version(cloud: Cloud) -> str:
+    return cloud.lambda_.get_alias(FunctionName="ProcessOrders", Name="live")["FunctionVersion"]
+
+
 def orders_of(cloud: Cloud, stack: Stack) -> list[dict[str, Any]]:
     """The orders of the customer who is called as the stack is."""
     return list(list_orders(cloud, stack, stack.name, limit=9))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orderstream.deploy import changes, parameters
+from orderstream.deploy import changes, parameters, revision
 from orderstream.deploy.changes import Change, ChangeSet
 from orderstream.deploy.names import ensure_name, kept_names
 from orderstream.deploy.operation import Operation, Progress
@@ -71,6 +71,7 @@ def planned(
         tell("packaging with SAM CLI")
         template = _naming(packaged(cloud, place, stack, folder), left, effective)
         url = template_url(cloud, stack, template)
+        values = {revision.PARAMETER: revision.revision(template, "ProcessOrders", effective)} | values
     tell("asking CloudFormation what would change")
     change_set = changes.make(
         cloud,

@@ -92,6 +92,7 @@ def parameters(of: Shape, choices: Choices) -> dict[str, str]:
         "ArchiveLayout": choices.layout,
         "ArchiveUpkeep": choices.upkeep,
         "CustomerIndex": "true" if choices.has_index else "false",
+        "TableWarmWriteUnits": str(of.table.warm_units),
     }
 
 

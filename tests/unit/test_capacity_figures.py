@@ -13,7 +13,7 @@ from samtranslator.yaml_helper import yaml_parse
 from orderstream.deploy.parameters import declared
 from orderstream.domain.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
 from orderstream.domain.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
-from orderstream.domain.capacity.plan import MAXIMUM_RECORD_AGE_SECONDS, plan
+from orderstream.domain.capacity.plan import plan, record_age_seconds
 from orderstream.local.embedded import metrics_of_line
 from orderstream.local.esm import lanes
 from orderstream.ops.artifact import PROJECT, TEMPLATE
@@ -63,13 +63,17 @@ def test_enhanced_fan_out_is_deployed_where_it_is_reckoned_in() -> None:
 
 def test_bounds_and_defaults_are_the_templates() -> None:
     bounds = {name: (one.get("MinValue"), one.get("MaxValue")) for name, one in PARAMETERS.items()}
-    assert bounds["RetentionHours"] == (RETENTION_HOURS.start, RETENTION_HOURS.stop - 1)
+    assert tuple(PARAMETERS["RetentionHours"]["AllowedValues"]) == RETENTION_HOURS
     assert bounds["BatchWindowSeconds"] == (WINDOW_SECONDS.start, WINDOW_SECONDS.stop - 1)
     assert bounds["BatchSize"][1] == FIGURES.limits.lambda_.batch_size
     assert bounds["ParallelizationFactor"][1] == FIGURES.limits.lambda_.parallelization_factor
     defaults = {name: one["Default"] for name, one in PARAMETERS.items()}
     assert defaults["BatchSize"] == DEFAULT_BATCH_SIZE
-    assert defaults["MaximumRecordAgeSeconds"] == MAXIMUM_RECORD_AGE_SECONDS
+    assert defaults["MaximumRecordAgeSeconds"] == 0
+    # A template cannot calculate, so it has each of them.
+    assert DOCUMENT["Mappings"]["RecordAge"] == {
+        str(hours): {"Seconds": record_age_seconds(hours)} for hours in RETENTION_HOURS
+    }
     usual = Choices()
     assert defaults["RetentionHours"] == usual.retention_hours
     assert defaults["BatchWindowSeconds"] == usual.window_seconds
@@ -154,9 +158,11 @@ def test_the_alarms_and_dashboards_that_are_reckoned_are_those_of_the_template()
     alarms = [found["Properties"] for found in made if found["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = 0
     for alarm in alarms:
-        metrics += len(
-            [query for query in alarm.get("Metrics", [{"MetricStat": {}}]) if "MetricStat" in query]
-        )
+        queries = [
+            query["Fn::If"][1] if "Fn::If" in query else query
+            for query in alarm.get("Metrics", [{"MetricStat": {}}])
+        ]
+        metrics += sum("MetricStat" in query for query in queries)
         # A band is two more: its upper and its lower bound.
         metrics += 2 * ("ThresholdMetricId" in alarm)
     kinds = Counter(found["Type"] for found in made)

@@ -15,6 +15,8 @@ from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.errors import InputError
 
+_LEAST_AGE_SECONDS = 60
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -101,13 +103,24 @@ def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> N
 
 
 def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
-    """Raise InputError for the first of the template's Rules that the values, of all parameters, break."""
+    """Raise InputError for the first of the template's Rules that the values, of all parameters, break.
+
+    Also for an age at which the stream has forgotten an order before Lambda discards it.
+    """
     for rule in document(template).get("Rules", {}).values():
         if _holds(rule["RuleCondition"], values):
             for one in rule["Assertions"]:
                 if not _holds(one["Assert"], values):
                     said = one["AssertDescription"]
                     raise InputError(said, hint="give it with --parameter NAME=VALUE")
+    age, retention = int(values["MaximumRecordAgeSeconds"]), int(values["RetentionHours"]) * 3600
+    # A rule of a template cannot calculate. Lambda takes no age below a minute.
+    if age and not _LEAST_AGE_SECONDS <= age < retention:
+        raise InputError(
+            f"MaximumRecordAgeSeconds={age} is not between {_LEAST_AGE_SECONDS} and the retention,"
+            f" which is {retention} seconds",
+            hint="0 is nine tenths of the retention; RetentionHours sets that",
+        )
 
 
 def _holds(condition: Mapping[str, Any], values: Mapping[str, str]) -> bool:

@@ -178,6 +178,15 @@ def count_no_throttled_invocations() -> None:
     lambda_svc._emit_lambda_metrics = emit
 
 
+def reserve_concurrency_for_every_version() -> None:
+    """A reservation is the function's, whichever version is invoked."""
+    functions = _must_have(lambda_svc, "_functions")
+    plain: Callable[..., int | None] = _must_have(lambda_svc, "_reserved_concurrency")
+    lambda_svc._reserved_concurrency = lambda version, config: plain(
+        functions.get(config["FunctionName"]) or version, config
+    )
+
+
 def take_metrics_out_of_logs() -> None:
     """The embedded metric format: CloudWatch Logs makes metrics of lines that are of it."""
     plain: Callable[[Any, list[dict[str, Any]]], None] = _must_have(cloudwatch_logs, "_append_log_events")
@@ -223,6 +232,7 @@ def main() -> None:
     cloudformation.follow_aws()
     serve_http_apis_to_everybody()
     count_no_throttled_invocations()
+    reserve_concurrency_for_every_version()
     take_metrics_out_of_logs()
     permissions.follow_aws()
     gate.stand_in_front()

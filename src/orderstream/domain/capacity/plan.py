@@ -14,8 +14,7 @@ from orderstream.domain.capacity.recovery import CatchUp, catch_up
 from orderstream.domain.capacity.shape import Shape, shape
 from orderstream.domain.capacity.stream import shards_per_order
 
-# What template.yaml sets for MaximumRecordAgeSeconds: older orders go to the bucket, whole.
-MAXIMUM_RECORD_AGE_SECONDS = 43200
+_LONGEST_RECORD_AGE_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,11 @@ def plan(demand: Demand, choices: Choices, figures: Figures) -> Plan:
         quotas=quotas(of, demand, choices, figures),
         parameters=parameters(of, choices),
     )
+
+
+def record_age_seconds(retention_hours: int) -> int:
+    """At what age template.yaml has Lambda discard orders by default: nine tenths of the retention."""
+    return min(_LONGEST_RECORD_AGE_SECONDS, retention_hours * 3600 * 9 // 10)
 
 
 def parameters(of: Shape, choices: Choices) -> dict[str, str]:

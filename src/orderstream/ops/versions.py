@@ -1,0 +1,78 @@
+"""The published versions of the function, and the one to which its alias delivers orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orderstream.errors import CloudError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef, FunctionConfigurationTypeDef
+
+# The setting that tells versions apart: `orders deploy` gives it to each.
+REVISION = "REVISION"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version: its number, when it was published (RFC 3339), and what tells it apart.
+
+    `revision` is "" for one that `orders deploy` has not published.
+    """
+
+    number: int
+    published: str
+    code_sha256: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Alias:
+    """The version to which an alias leads, and what has to be given to move it: `revision_id`."""
+
+    version: Version
+    revision_id: str
+
+
+def alias_of(cloud: Cloud, stack: Stack) -> Alias:
+    """Where the stack's alias leads. Raises CloudError for a stack that has none yet."""
+    if not stack.alias:
+        raise CloudError(
+            f"stack {stack.name} was last deployed before its function had versions",
+            hint=f"orders deploy --stack {stack.name} publishes the first",
+        )
+    with cloud_errors(f"cannot read alias {stack.live_function}"):
+        found = cloud.lambda_.get_alias(FunctionName=stack.function, Name=stack.alias)
+        about = cloud.lambda_.get_function_configuration(
+            FunctionName=stack.function, Qualifier=found["FunctionVersion"]
+        )
+    return Alias(_version(about), found["RevisionId"])
+
+
+def versions_of(cloud: Cloud, stack: Stack) -> list[Version]:
+    """All published versions of the function, the oldest first."""
+    with cloud_errors(f"cannot list the versions of {stack.function}"):
+        pages = cloud.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=stack.function)
+        found = [_version(one) for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
+    return sorted(found, key=lambda version: version.number)
+
+
+def move_alias(cloud: Cloud, stack: Stack, alias: Alias, to: Version) -> None:
+    """Have orders delivered to another version. Raises CloudError if the alias was moved meanwhile."""
+    with cloud_errors(f"cannot move alias {stack.live_function} to version {to.number}"):
+        cloud.lambda_.update_alias(
+            FunctionName=stack.function,
+            Name=stack.alias,
+            FunctionVersion=str(to.number),
+            RevisionId=alias.revision_id,
+        )
+
+
+def _version(about: FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef) -> Version:
+    variables = about.get("Environment", {}).get("Variables", {})
+    return Version(
+        int(about["Version"]), about["LastModified"], about["CodeSha256"], variables.get(REVISION, "")
+    )

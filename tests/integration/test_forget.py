@@ -96,7 +96,7 @@ def everything(pipe: Pipe) -> dict[str, bytes]:
             )
     compacted = reading.lines(pipe.cloud, pipe.stack, bucket.hourly(pipe.cloud, pipe.stack, "compacted"))
     found["compacted"] = b"\n".join(
-        b" ".join((one.line.partition_key.encode(), raw_of(one.line))) for one in compacted
+        b" ".join(((one.line.partition_key or "").encode(), raw_of(one.line))) for one in compacted
     )
     return found | {"items": repr(items(pipe)).encode()}
 

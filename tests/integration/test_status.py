@@ -6,8 +6,10 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -79,6 +81,41 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     minute = int(NOW // 60) * 60
     assert watch.revenue == {"EUR": {minute - 60 * number: 12.5 for number in range(1, 7)}}
     assert watch.minutes["stored"] == {minute - 60 * number: 5_400 for number in range(1, 7)}
+
+
+class Distributing:
+    """Kinesis, whose streams are on demand and distribute their records themselves."""
+
+    def __init__(self, kinesis: Any) -> None:
+        self._kinesis = kinesis
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kinesis, name)
+
+    def describe_stream_summary(self, **request: Any) -> Any:
+        answer = self._kinesis.describe_stream_summary(**request)
+        answer["StreamDescriptionSummary"] |= {
+            "StreamModeDetails": {"StreamMode": "ON_DEMAND"},
+            "RecordDistributionStrategy": "AUTO",
+        }
+        return answer
+
+
+@dataclass(frozen=True)
+class DistributingCloud(Cloud):
+    """A cloud with that Kinesis."""
+
+    @cached_property
+    def kinesis(self) -> Any:
+        return Distributing(Cloud.kinesis.func(self))  # type: ignore[attr-defined]
+
+
+def test_how_the_stream_distributes_its_records_is_what_kinesis_says(cloud: Cloud, stack: Stack) -> None:
+    shards = Watch(cloud, stack).look(NOW).shards
+    assert (shards.mode, shards.distribution) == ("PROVISIONED", "USER_PARTITION_KEY")
+    here = {name: getattr(cloud, name) for name in ("endpoint_url", "region", "access_key", "session_token")}
+    shards = Watch(DistributingCloud(**here, secret_key="test"), stack).look(NOW).shards
+    assert (shards.mode, shards.distribution) == ("ON_DEMAND", "AUTO")
 
 
 def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: Cloud, stack: Stack) -> None:

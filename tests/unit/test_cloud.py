@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
 from orderstream.errors import CloudError
@@ -59,3 +61,13 @@ def test_why_nothing_answers_is_said_by_where_it_was_asked(url: str, hint: str) 
         raise EndpointConnectionError(endpoint_url=url)
     assert hint in caught.value.hint
     assert ("laptop" in caught.value.hint) is ("laptop" in hint)
+
+
+def test_a_cloud_with_timeouts_has_them_in_every_client_and_all_else_as_ever() -> None:
+    plain = Cloud(region="eu-west-1", access_key="a", secret_key="b")
+    hasty = replace(plain, timeouts=Config(connect_timeout=1, read_timeout=3))
+    for name in ("s3", "dynamodb", "kinesis_once", "lambda_", "cloudwatch"):
+        before, after = (getattr(one, name).meta.config for one in (plain, hasty))
+        assert (after.connect_timeout, after.read_timeout) == (1, 3)
+        assert before.read_timeout >= 30
+        assert after.retries == before.retries and after.max_pool_connections == before.max_pool_connections

@@ -99,9 +99,13 @@ class _Answer(TypedDict, total=False):
     EncryptionType: str
 
 
-def producer_client(session: Any, **where: str | None) -> KinesisClient:
-    """A Kinesis client of this session of botocore for an OrderProducer; `where` as for `create_client`."""
-    client: KinesisClient = session.create_client("kinesis", config=CONFIG, **where)
+def producer_client(session: Any, timeouts: Config | None = None, **where: str | None) -> KinesisClient:
+    """A Kinesis client of this session of botocore for an OrderProducer; `where` as for `create_client`.
+
+    `timeouts` take the place of those in CONFIG.
+    """
+    config = CONFIG.merge(timeouts or Config())
+    client: KinesisClient = session.create_client("kinesis", config=config, **where)
     lighten(client, "kinesis.PutRecords", _Answer)
     return client
 

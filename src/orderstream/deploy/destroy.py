@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,9 +17,10 @@ from orderstream.deploy.place import place_of
 from orderstream.deploy.remains import TAG, tagged
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import standing
+from orderstream.ops.mapping import switch_off
+from orderstream.ops.stack import Standing, standing
 
-# AWS takes up to a minute to stop a mapping.
+# AWS takes up to a minute to stop a mapping, and as long for a change that is under way before that.
 STOP_SECONDS = 180.0
 
 
@@ -65,7 +65,7 @@ def destroy(
     done = Destroyed()
     if found.standing:
         _stop_delivery(cloud, found, tell)
-        _mark(cloud, found)
+        _mark(cloud, found, found.standing)
         tell(f"deleting stack {found.stack}")
         _delete_stack(cloud, found.standing.id, events)
     if found.code:
@@ -94,16 +94,9 @@ def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) 
     if not uuid:
         return
     tell("stopping delivery")
-    deadline = time.monotonic() + STOP_SECONDS
     with cloud_errors("cannot stop delivery"):
         try:
-            state = cloud.lambda_.get_event_source_mapping(UUID=uuid)["State"]
-            if state in {"Enabled", "Enabling", "Creating", "Updating"}:
-                cloud.lambda_.update_event_source_mapping(UUID=uuid, Enabled=False)
-            while state != "Disabled" and time.monotonic() < deadline:
-                state = cloud.lambda_.get_event_source_mapping(UUID=uuid)["State"]
-                if state != "Disabled":
-                    time.sleep(place_of(cloud).poll_seconds)
+            state = switch_off(cloud, uuid, patience=STOP_SECONDS, pause=place_of(cloud).poll_seconds)
         except cloud.lambda_.exceptions.ResourceNotFoundException:
             # An earlier attempt was broken off behind this.
             return
@@ -111,15 +104,24 @@ def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) 
         raise DeploymentError(f"delivery does not stop, it is {state}", hint="run the same command again")
 
 
-def _mark(cloud: Cloud, found: Inventory) -> None:
+def _mark(cloud: Cloud, found: Inventory, there: Standing) -> None:
     """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
     known = tagged(cloud, found.stack)
     with cloud_errors(f"cannot put the tag {TAG} on table and bucket"):
-        arns = [f"arn:aws:s3:::{one.name}" for one in found.buckets]
+        arns = [f"arn:{there.partition}:s3:::{one.name}" for one in found.buckets]
         for table in found.tables:
             arns.append(cloud.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"])
         if missing := [arn for arn in arns if arn not in known]:
-            cloud.tagging.tag_resources(ResourceARNList=missing, Tags={TAG: found.stack})
+            answer = cloud.tagging.tag_resources(ResourceARNList=missing, Tags={TAG: found.stack})
+            failed = answer.get("FailedResourcesMap", {})
+            if failed:
+                why = (
+                    f"{arn}: {one.get('ErrorCode')} {one.get('ErrorMessage')}" for arn, one in failed.items()
+                )
+                raise DeploymentError(
+                    f"cannot put the tag {TAG} on {'; '.join(why)}",
+                    hint="without it, what stays is not found again: run the same command again",
+                )
 
 
 def _delete_stack(cloud: Cloud, stack_id: str, events: Events) -> None:

@@ -12,10 +12,12 @@ from typing import Any, Self
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.mapping import switch_off as switch_mapping_off
 from orderstream.ops.stack import Stack, Standing, resources, standings
 
 LOOK_SECONDS = 0.5
 LOOKS_IN_VAIN = 5
+OFF_SECONDS = 10.0
 # What of a mapping changes by itself, or says only that it is not AWS who delivers.
 _VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
 
@@ -229,7 +231,6 @@ def _is_settled(found: Standing) -> bool:
 def switch_off(cloud: Cloud, mapping_id: str) -> None:
     """MiniStack makes the mapping enabled whatever the template says, and would read the stream too."""
     with cloud_errors("cannot switch MiniStack's own event source off"):
-        cloud.lambda_.update_event_source_mapping(UUID=mapping_id, Enabled=False)
-        state = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)["State"]
+        state = switch_mapping_off(cloud, mapping_id, patience=OFF_SECONDS, pause=LOOK_SECONDS)
     if state != "Disabled":
         raise CloudError(f"MiniStack's own event source is {state}, it must be Disabled")

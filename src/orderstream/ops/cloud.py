@@ -58,7 +58,8 @@ class Cloud:
     """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use,
     in whatever thread that is.
 
-    What is None is taken from the environment and AWS's own configuration files.
+    What is None is taken from the environment and AWS's own configuration files. `timeouts` are for every
+    client, in place of those for somebody who waits.
     """
 
     endpoint_url: str | None = None
@@ -67,6 +68,7 @@ class Cloud:
     access_key: str | None = None
     secret_key: str | None = None
     session_token: str | None = None
+    timeouts: Config | None = field(default=None, repr=False, compare=False, kw_only=True)
     clock: Clock = field(default_factory=Clock, repr=False, compare=False, kw_only=True)
 
     def now(self) -> datetime:
@@ -88,6 +90,7 @@ class Cloud:
 
     def _client(self, service: str, config: Config = _CONFIG) -> Any:
         with _making:
+            config = config.merge(self.timeouts or Config())
             return self._session.create_client(service, config=config, **self._where)
 
     @cached_property
@@ -114,7 +117,7 @@ class Cloud:
     def kinesis_once(self) -> KinesisClient:
         """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
         with _making:
-            return producer_client(self._session, **self._where)
+            return producer_client(self._session, self.timeouts, **self._where)
 
     @cached_property
     def lambda_(self) -> LambdaClient:

@@ -90,7 +90,7 @@ class _Document(msgspec.Struct, rename="camel"):
     request_context: _Request
     timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     batch: _Batch = msgspec.field(name="KinesisBatchInfo")
-    response_context: _Response = msgspec.field(default_factory=_Response)
+    response_context: _Response | None = None
     payload: str | None = None
 
 
@@ -263,7 +263,7 @@ def read_failure(place: str, body: bytes, at: datetime) -> Failure:
         place=place,
         at=document.timestamp,
         condition=document.request_context.condition,
-        error=document.response_context.function_error,
+        error=document.response_context.function_error if document.response_context else None,
         invocations=document.request_context.approximate_invoke_count,
         shard_id=document.batch.shard_id,
         first=document.batch.start_sequence_number,

@@ -63,7 +63,7 @@ class _Event:
 
     id: str
     arrived_at: str
-    partition_key: str = ""
+    partition_key: str | None
     what: Decoded | None = None
     dated: datetime | None = None
     archived: dict[tuple[str, int], datetime] = field(default_factory=dict)
@@ -224,7 +224,8 @@ def _steps(
     if event.dated:
         yield Step(utc_text(event.dated), "dated", event.id)
     shard_id = event.id.partition(":")[0]
-    yield Step(event.arrived_at, "arrived", event.id, shard_id, f"partition key {event.partition_key}")
+    key = f"partition key {event.partition_key}" if event.partition_key else "no partition key"
+    yield Step(event.arrived_at, "arrived", event.id, shard_id, key)
     for (key, line), modified in event.archived.items():
         # S3 keeps whole seconds, so that it may seem to come before the arrival.
         yield Step(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")

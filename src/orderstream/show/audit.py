@@ -55,7 +55,7 @@ def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
     rows: list[tuple[str, str]] = [
         ("event", line.event_id),
         ("arrived", line.arrived_at),
-        ("partition key", line.partition_key),
+        ("partition key", line.partition_key or "(none)"),
         ("order", line.order_id or f"{line.event_id} (it has no valid order_id)"),
         ("found in", f"{entry.key} line {entry.number}"),
         ("seen by", f"request {line.attempt.get('request_id')} at {line.attempt.get('at')}"),

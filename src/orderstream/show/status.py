@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.table import Column
 from rich.text import Text
 
+from orderstream.ops.status.shards import AUTO
 from orderstream.show.console import err, out, print_json
 from orderstream.show.numbers import count, length, revenue, size
 from orderstream.show.terminal import Table
@@ -164,6 +165,11 @@ def _lines(of: Status) -> Iterable[RenderableType]:
     yield f"{of.shards.count:,} shard{'s' * (of.shards.count != 1)}, {mode}" + (
         "" if of.shards.hottest else "; no metrics by shard: nothing came, or ShardMetrics is off"
     )
+    if of.shards.distribution == AUTO:
+        yield (
+            "the stream distributes records itself (AUTO), and keeps no order by partition key: "
+            "docs/partition-keys.md"
+        )
     if of.shards.hot:
         yield Text.assemble((f"{of.shards.hot} is hot:", "red"), f" {of.shards.advice}")
     if of.given_up.batches:

@@ -111,7 +111,7 @@ class World:
             data, inner = build(spec, f"{shard.id}:{number}")
             arrived_at = round(self.clock.now - lateness * (spec.number % 3), 3)
             # On a stream that distributes records itself, a producer may leave the key out.
-            key = f"key-{spec.number % 5}" if spec.number % 3 else None
+            key = None if spec.variant == 2 else f"key-{spec.number % 5}"
             origin = Origin(STREAM, shard.id, "")
             body = entry(origin, sequence_number=number, partition_key=key, data=data, arrived_at=arrived_at)
             before = shard.log[-1].sequence_number if shard.log else None

@@ -78,7 +78,7 @@ class Lease:
         """Raises CloudError when the lease was lost: then another may be at work."""
         if not self.is_held:
             raise CloudError(
-                "the archive's lease was lost: S3 could not be reached for too long",
+                "the archive's lease was lost: S3 could not be reached for too long, or another took it",
                 hint="nothing is lost; run the command again",
             )
 

@@ -21,7 +21,7 @@ from orderstream.archive.sql import Answer
 from orderstream.archive.sync import Synced
 from orderstream.archive.upkeep import Kept
 from orderstream.deploy.changes import Change, ChangeSet
-from orderstream.deploy.deploy import Plan
+from orderstream.deploy.deploy import Deployed, Plan
 from orderstream.deploy.inventory import Inventory
 from orderstream.deploy.standing import Resource
 from orderstream.ops import parquet
@@ -75,7 +75,7 @@ ITEM = {
 QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
 CHANGE = Change("Add", "L" * 60, "AWS::S3::Bucket", "", "")
 STEP = Step("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
-NOTHING_TO_DO = Plan("s", (), None, (), {})
+NOTHING_TO_DO = Plan("s", (), None, (), {}, "")
 STATUS = Status(
     stack="orderstream",
     at=MOMENT,
@@ -179,6 +179,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
                 ChangeSet("i", "s", True, (CHANGE,)),
                 (),
                 {},
+                "",
             )
         ),
         ["L" * 60, "AWS::S3::Bucket"],
@@ -186,7 +187,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "deploy, outputs": (
         lambda: deploy.deployed(
             NOTHING_TO_DO,
-            Standing("i", "s", {}, {"Q": ARN}),
+            Deployed(Standing("i", "s", {}, {"Q": ARN})),
             where="",
             dry_run=False,
             as_json=False,

@@ -35,13 +35,13 @@ def deploy(
     """Build and check the functions, show what would change, and deploy it: to AWS or the laptop cloud.
 
     What was not given again keeps its value. What an earlier stack of the name left, table and bucket, is
-    taken over. Run again without changes, it says so.
+    taken over, and gets the settings of the template. Run again without changes, it says so.
     """
     from orderstream.deploy import deploy as deploying
     from orderstream.deploy.parameters import given
 
     cloud = cloud_of(region, profile)
-    now = None
+    done = None
     with ExitStack() as held:
         with console.steps() as tell:
             planned = deploying.planned(cloud, stack, given(parameter or ()), tell=tell)
@@ -52,9 +52,9 @@ def deploy(
             if plan.doubts and not yes:
                 console.confirm("Deploy that all the same?", doing=f"deploying stack {stack} as shown")
             with console.working() as progress:
-                now = deploying.carry_out(cloud, plan, progress=progress)
+                done = deploying.carry_out(cloud, plan, progress=progress)
     where = show.where(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
-    show.deployed(plan, now, where=where, dry_run=dry_run, as_json=as_json)
+    show.deployed(plan, done, where=where, dry_run=dry_run, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders destroy --delete-data")

@@ -28,6 +28,7 @@ from orderstream.ops import parquet
 from orderstream.ops.books import Discrepancy
 from orderstream.ops.bucket import ALWAYS, Span
 from orderstream.ops.failures import Failure
+from orderstream.ops.location import Location
 from orderstream.ops.notes import Note
 from orderstream.ops.quarantine import Quarantined, Resubmission
 from orderstream.ops.redrive import Redriven
@@ -76,6 +77,7 @@ QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
 CHANGE = Change("Add", "L" * 60, "AWS::S3::Bucket", "", "")
 STEP = Step("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
 NOTHING_TO_DO = Plan("s", (), None, (), {}, "")
+LOCATION = Location("eu-central-1", "123456789012")
 STATUS = Status(
     stack="orderstream",
     at=MOMENT,
@@ -115,6 +117,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: archive.replay_plan(
             ReplayPlan(1, 1, 1, 1, Decimal("0.1")),
             Selection(Span(MOMENT, None), CUSTOMER, ID),
+            LOCATION,
             to="table",
             as_json=False,
         ),
@@ -127,6 +130,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "archive compact": (
         lambda: archive.kept(
             Kept(compacted=[Compacted(HOUR, 1, 1, 1, KEY, 10**9)]),
+            LOCATION,
             as_json=False,
         ),
         [HOUR],
@@ -136,7 +140,9 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [KEY],
     ),
     "forget": (
-        lambda: archive.erasure_plan(Receipt("id", AT, "", locked=1, locked_until=AT), as_json=False),
+        lambda: archive.erasure_plan(
+            Receipt("id", AT, "", locked=1, locked_until=AT), LOCATION, as_json=False
+        ),
         [AT],
     ),
     "quarantine list": (lambda: audit.quarantined([ENTRY], as_json=False), [ID, EVENT, AT]),
@@ -159,6 +165,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "verify": (
         lambda: audit.verified(
             Report(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALWAYS, 1),
+            None,
             None,
             as_json=False,
         ),
@@ -188,6 +195,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: deploy.deployed(
             NOTHING_TO_DO,
             Deployed(Standing("i", "s", {}, {"Q": ARN})),
+            LOCATION,
             where="",
             dry_run=False,
             as_json=False,
@@ -197,6 +205,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "destroy": (
         lambda: destroy.inventory(
             Inventory("s", Standing("i", "s"), (QUEUE,), (), (), None, (), None),
+            LOCATION,
             delete_data=False,
             as_json=False,
         ),

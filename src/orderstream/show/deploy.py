@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from orderstream.deploy.adoption import Settings
     from orderstream.deploy.deploy import Deployed, Plan
     from orderstream.ops.artifact import Built
+    from orderstream.ops.location import Location
 
 # In the order in which they are shown: what may hurt last, where it is still on the screen.
 MOST_LINES = 20
@@ -58,7 +59,9 @@ def plan(planned: Plan) -> None:
         problem(doubt)
 
 
-def deployed(planned: Plan, done: Deployed | None, *, where: str, dry_run: bool, as_json: bool) -> None:
+def deployed(
+    planned: Plan, done: Deployed | None, location: Location, *, where: str, dry_run: bool, as_json: bool
+) -> None:
     """What there is after a deployment, and what to do with it; `where` is options that the verbs need."""
     outputs = done.standing.outputs if done else planned.outputs
     status = "planned" if dry_run and planned.change_set else "deployed" if done else "unchanged"
@@ -67,7 +70,9 @@ def deployed(planned: Plan, done: Deployed | None, *, where: str, dry_run: bool,
         _settings(settings)
     if as_json:
         document = _document(planned, status, outputs)
-        print_json(document | {"settings": asdict(settings) if settings else None})
+        print_json(
+            document | {"settings": asdict(settings) if settings else None, "place": location.document()}
+        )
         return
     if dry_run:
         err.print("nothing was changed: that was a dry run")

@@ -37,8 +37,9 @@ def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
 
 
 @pytest.mark.parametrize("name", ["Orders", "Archive"])
-def test_data_outlives_the_stack(name: str) -> None:
-    assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+def test_data_outlives_the_stack_unless_its_first_deployment_fails(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
 def test_nothing_in_the_bucket_is_public_or_in_the_clear() -> None:

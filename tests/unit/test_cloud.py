@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
 from orderstream.errors import CloudError
-from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.cloud import Cloud, cloud_errors, region_of
 
 
 class Session:
@@ -39,6 +40,28 @@ def test_two_threads_never_make_clients_at_once() -> None:
         made = [threads.submit(lambda: str(cloud.s3)), threads.submit(lambda: str(cloud.dynamodb))]
     assert [one.result() for one in made] == ["s3", "dynamodb"]
     assert not session.together
+
+
+def test_aws_region_goes_before_aws_default_region_and_both_before_the_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    assert region_of(Cloud()) == "eu-west-2"
+    assert region_of(Cloud(region="eu-west-1")) == "eu-west-1"
+    assert Cloud().kinesis_once.meta.region_name == "eu-west-2"
+    monkeypatch.delenv("AWS_REGION")
+    assert region_of(Cloud()) == "eu-west-3"
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert region_of(Cloud()) == "eu-north-1"
+    config.write_text("")
+    with pytest.raises(CloudError, match="no region is configured") as refused:
+        region_of(Cloud())
+    assert "--region" in refused.value.hint
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from botocore.exceptions import ClientError
 from orderstream.deploy import inventory
 from orderstream.deploy.emptying import Emptied, empty
 from orderstream.deploy.inventory import Inventory, Table
-from orderstream.deploy.operation import REMOVING, Operation
 from orderstream.deploy.operation import Progress as Events
+from orderstream.deploy.operation import remove_stack
 from orderstream.deploy.place import place_of
-from orderstream.deploy.remains import TAG, tagged
+from orderstream.deploy.remains import TAG, Remains, tagged
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.mapping import switch_off
@@ -44,9 +44,14 @@ def code_bucket(cloud: Cloud) -> str:
     return managed.outputs.get("SourceBucket", "") if managed else ""
 
 
-def look(cloud: Cloud, stack: str, *, progress: inventory.Progress) -> Inventory:
-    """The inventory of a stack, with the code that was uploaded for it."""
-    return inventory.take(cloud, stack, code_bucket=code_bucket(cloud), progress=progress)
+def look(
+    cloud: Cloud, stack: str, *, before: Inventory | None = None, progress: inventory.Progress
+) -> Inventory:
+    """The inventory of a stack, with the code that was uploaded for it, and what is left of one `before`."""
+    known = Remains()
+    if before:
+        known = Remains(tuple(one.name for one in before.tables), tuple(one.name for one in before.buckets))
+    return inventory.take(cloud, stack, code_bucket=code_bucket(cloud), known=known, progress=progress)
 
 
 def destroy(
@@ -67,7 +72,7 @@ def destroy(
         _stop_delivery(cloud, found, tell)
         _mark(cloud, found, found.standing)
         tell(f"deleting stack {found.stack}")
-        _delete_stack(cloud, found.standing.id, events)
+        remove_stack(cloud, found.standing.id, place_of(cloud).poll_seconds, events)
     if found.code:
         tell(f"deleting the code under s3://{found.code.name}/{found.stack}/")
         _add(done, empty(cloud, found.code.name, prefix=f"{found.stack}/", progress=progress))
@@ -83,7 +88,7 @@ def destroy(
             with cloud_errors(f"cannot delete log group {name}"):
                 cloud.logs.delete_log_group(logGroupName=name)
     tell("looking again")
-    done.after = look(cloud, found.stack, progress=progress)
+    done.after = look(cloud, found.stack, before=found, progress=progress)
     done.left += _left(done.after, delete_data=delete_data)
     return done
 
@@ -122,13 +127,6 @@ def _mark(cloud: Cloud, found: Inventory, there: Standing) -> None:
                     f"cannot put the tag {TAG} on {'; '.join(why)}",
                     hint="without it, what stays is not found again: run the same command again",
                 )
-
-
-def _delete_stack(cloud: Cloud, stack_id: str, events: Events) -> None:
-    operation = Operation(cloud, stack_id, poll_seconds=place_of(cloud).poll_seconds, progress=events)
-    with cloud_errors("cannot delete the stack"):
-        cloud.cloudformation.delete_stack(StackName=stack_id)
-    operation.finish(REMOVING)
 
 
 def _delete_bucket(cloud: Cloud, name: str) -> None:

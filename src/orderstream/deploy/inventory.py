@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from botocore.exceptions import ClientError
 
-from orderstream.deploy.remains import remains
+from orderstream.deploy.place import place_of, values_for
+from orderstream.deploy.remains import Remains, names_of, remains
 from orderstream.deploy.standing import Resource, resources
 from orderstream.domain.capacity.figures import GB, tiered
 from orderstream.ops import failures
@@ -22,6 +23,7 @@ from orderstream.ops.verify import iterator_age
 Progress = Callable[[str, int], None]
 
 BEHIND_SECONDS = 60
+_NOTHING_KNOWN = Remains()
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 # Their logs may outlive the stack: Lambda makes a log group anew if something is logged when it has gone.
@@ -112,20 +114,27 @@ def _mapping_of(has: tuple[Resource, ...]) -> str:
     return next((one.physical_id for one in has if one.type == _MAPPING), "")
 
 
-def take(cloud: Cloud, stack: str, *, code_bucket: str, progress: Progress) -> Inventory:
-    """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown."""
+def take(
+    cloud: Cloud, stack: str, *, code_bucket: str, known: Remains = _NOTHING_KNOWN, progress: Progress
+) -> Inventory:
+    """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown.
+
+    `known` are tables and buckets that are the stack's, if they are there, whatever the index of tags says.
+    """
     found = standing(cloud, stack)
     has = tuple(resources(cloud, found.id)) if found else ()
-    left = remains(cloud, stack)
-    tables = {one.physical_id for one in has if one.type == _TABLE and one.physical_id} | set(left.tables)
-    names = {one.physical_id for one in has if one.type == _BUCKET and one.physical_id} | set(left.buckets)
-    buckets = tuple(one for one in (bucket(cloud, name, progress=progress) for name in sorted(names)) if one)
+    usual = values_for(place_of(cloud), stack, {}, has=())
+    left = remains(cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})}))
+    tables = {one.physical_id for one in has if one.type == _TABLE} | {*left.tables, *known.tables}
+    names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets, *known.buckets}
+    found_buckets = (bucket(cloud, name, progress=progress) for name in sorted(names - {""}))
+    buckets = tuple(one for one in found_buckets if one)
     code = bucket(cloud, code_bucket, prefix=f"{stack}/", progress=progress) if code_bucket else None
     return Inventory(
         stack,
         found,
         has,
-        tuple(one for one in (_table(cloud, name) for name in sorted(tables)) if one),
+        tuple(one for one in (_table(cloud, name) for name in sorted(tables - {""})) if one),
         buckets,
         _undrained(cloud, stack, has, buckets[0].name, progress) if buckets else None,
         tuple(_logs(cloud, stack, has)),

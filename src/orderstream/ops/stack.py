@@ -47,8 +47,8 @@ class Stack:
     """The names of a stack's resources; `customer_index` is None where the table has none.
 
     `ids_by_sender` is whether its HTTP API keeps order ids apart by sender: the parameter OrderIdsBySender.
-    `discarded_bucket` has the batches that Lambda discarded, and `alias` is the alias of the function to which
-    orders are delivered: "" for a stack that was last deployed before it had one.
+    `discarded_bucket` has the batches that Lambda discarded, and `alias` is the alias of the function to
+    which orders are delivered: "" for a stack that was last deployed before it had one.
     """
 
     name: str

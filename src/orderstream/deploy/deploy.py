@@ -13,7 +13,7 @@ from orderstream.deploy.changes import Change, ChangeSet
 from orderstream.deploy.operation import Operation, Progress
 from orderstream.deploy.packaging import build_all, packaged, template_url
 from orderstream.deploy.place import place_of, values_for
-from orderstream.deploy.remains import Remains, remains
+from orderstream.deploy.remains import Remains, is_discarded, remains
 from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import TEMPLATE, Built
@@ -56,7 +56,7 @@ def planned(
     is_new = found is None or found.is_new
     left = remains(cloud, stack) if is_new else Remains((), ())
     has = found.parameters if found and not is_new else {}
-    values = values_for(place, _with_remains(given, left), has=has)
+    values = values_for(place, _with_remains(stack, given, left), has=has)
     defaults = {name: one.default or "" for name, one in known.items()}
     effective = defaults | has | values
     parameters.ensure_agreed(effective, TEMPLATE)
@@ -65,7 +65,7 @@ def planned(
         tell("building the function" + (" for this machine" if place.is_laptop else " for Lambda"))
         artifacts = build_all(place, effective, folder)
         tell("packaging with SAM CLI")
-        template = _naming(packaged(cloud, place, stack, folder), left, effective)
+        template = _naming(stack, packaged(cloud, place, stack, folder), left, effective)
         url = template_url(cloud, stack, template)
     tell("asking CloudFormation what would change")
     change_set = changes.make(
@@ -100,18 +100,23 @@ def carry_out(cloud: Cloud, plan: Plan, *, progress: Progress) -> Standing:
     return operation.finish("making" if plan.change_set.makes_stack else "changing")
 
 
-def _with_remains(given: Mapping[str, str], left: Remains) -> dict[str, str]:
-    """With the bucket that an earlier stack of the name left, unless another was asked for."""
-    if "ArchiveBucketName" in given or len(left.buckets) != 1:
+def _with_remains(stack: str, given: Mapping[str, str], left: Remains) -> dict[str, str]:
+    """With the archive that an earlier stack of the name left, unless another was asked for."""
+    archives = [name for name in left.buckets if not is_discarded(stack, name)]
+    if "ArchiveBucketName" in given or len(archives) != 1:
         return dict(given)
-    return {"ArchiveBucketName": left.buckets[0], **given}
+    return {"ArchiveBucketName": archives[0], **given}
 
 
-def _naming(template: dict[str, Any], left: Remains, values: Mapping[str, str]) -> dict[str, Any]:
-    """The template with the bucket's name written out: CloudFormation adopts only what is named so."""
-    name = values.get("ArchiveBucketName", "")
-    if name in left.buckets:
-        template["Resources"]["Archive"]["Properties"]["BucketName"] = name
+def _naming(stack: str, template: dict[str, Any], left: Remains, values: Mapping[str, str]) -> dict[str, Any]:
+    """The template with the names of what is left written out: CloudFormation adopts only that."""
+    if len(left.tables) == 1:
+        template["Resources"]["Orders"]["Properties"]["TableName"] = left.tables[0]
+    for name in left.buckets:
+        if is_discarded(stack, name):
+            template["Resources"]["DiscardedBatches"]["Properties"]["BucketName"] = name
+        elif name == values.get("ArchiveBucketName"):
+            template["Resources"]["Archive"]["Properties"]["BucketName"] = name
     return template
 
 

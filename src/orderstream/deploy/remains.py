@@ -1,14 +1,16 @@
-"""What a stack leaves when it goes: the table and the bucket with its name in a tag."""
+"""What a stack leaves when it goes: the table and the buckets with its name in a tag."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import DEFAULT_STACK
 
-# template.yaml puts it on the table and the bucket; its value is the stack's name.
+# template.yaml puts it on the table and the buckets; its value is the stack's name.
 TAG = "orderstream:stack"
 _GONE = {"404", "NoSuchBucket", "NotFound", "ResourceNotFoundException"}
 
@@ -19,6 +21,12 @@ class Remains:
 
     tables: tuple[str, ...]
     buckets: tuple[str, ...]
+
+
+def is_discarded(stack: str, bucket: str) -> bool:
+    """Whether a bucket of the stack is that of discarded batches, whose name no parameter gives."""
+    own = "order-data" if stack == DEFAULT_STACK else re.escape(stack)
+    return re.fullmatch(rf"{own}-discarded-[0-9]{{12}}-[a-z0-9-]+", bucket) is not None
 
 
 def remains(cloud: Cloud, stack: str) -> Remains:

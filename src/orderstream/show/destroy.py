@@ -41,7 +41,7 @@ def inventory(found: Inventory, *, delete_data: bool, as_json: bool) -> None:
     for held in found.buckets:
         lock = f"; Object Lock: {held.lock}" if held.lock else ""
         out.print(
-            f"bucket {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
+            f"{held.purpose} {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
             f" {held.markers:,} delete markers, {size(held.size)}{lock}; {its_fate}"
         )
     if found.code:

@@ -114,7 +114,7 @@ def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) 
 def _mark(cloud: Cloud, found: Inventory) -> None:
     """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
     known = tagged(cloud, found.stack)
-    with cloud_errors(f"cannot put the tag {TAG} on table and buckets"):
+    with cloud_errors(f"cannot put the tag {TAG} on table and bucket"):
         arns = [f"arn:aws:s3:::{one.name}" for one in found.buckets]
         for table in found.tables:
             arns.append(cloud.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"])

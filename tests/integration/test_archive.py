@@ -63,9 +63,9 @@ def records() -> list[Record]:
     return some + [record(number, order(f"C-{number}"), at=NOON + HOUR) for number in range(41, 47)]
 
 
-def filled(cloud: Cloud, layout: str = "batch") -> Pipe:
+def filled(cloud: Cloud, layout: str = "batch", *, discards_apart: bool = True) -> Pipe:
     """Batches of few records, some delivered twice, in other batches."""
-    pipe = Pipe(cloud, layout=layout)
+    pipe = Pipe(cloud, layout=layout, discards_apart=discards_apart)
     pipe.make_function()
     # Without a log nothing is known of deliveries.
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
@@ -302,17 +302,20 @@ def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: Cloud
     assert kinds(pipe) == [("altered", key)]
 
 
-def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(cloud: Cloud) -> None:
+@pytest.mark.parametrize("long_ago", [False, True])
+def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(
+    cloud: Cloud, long_ago: bool
+) -> None:
     pipe = filled(cloud)
     keep(pipe)
     again = [one for one in records() if one.shard_id == "shardId-1"][5:11]
     pipe.process(again)
     assert audited(pipe).repeated == 1
     given_up = [record(60, order("late-1")), record(61, order("late-2"))]
-    give_up(cloud, pipe.stack, given_up)
+    give_up(cloud, pipe.stack, given_up, long_ago=long_ago)
     pipe.process(given_up)
     before = lines_of(pipe)
-    assert kinds(pipe) == [], "AWS left them in the bucket when it gave up"
+    assert kinds(pipe) == [], "AWS left them in a bucket when it gave up"
     kept = keep(pipe)
     assert (kept.late, [one.hour for one in kept.compacted]) == ([], ["2026-11-22T12"])
     assert pipe.keys("orders/") == []

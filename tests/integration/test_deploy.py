@@ -27,6 +27,8 @@ from orderstream.ops.cloud import Cloud
 from orderstream.ops.query import list_orders
 from orderstream.ops.stack import Stack, find_stack
 from tests.integration.conftest import Orders, OrdersHere, awaited
+from tests.integration.pipe import give_up
+from tests.integration.test_operators import given_up
 from tests.integration.test_up import Up, up
 
 
@@ -114,15 +116,25 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     # Orders outlive their stack.
     found = document(orders, "destroy", "--dry-run")
     assert [(one["name"], one["items"]) for one in found["tables"]] == [("Orders", 2)]
-    (bucket,) = found["buckets"]
-    assert (bucket["objects"], bucket["versions"], bucket["markers"]) == (2, 2, 0)
+    stack = find_stack(there, "orderstream")
+    held = {one["name"]: (one["purpose"], one["objects"], one["versions"]) for one in found["buckets"]}
+    assert held == {
+        stack.bucket: ("archive", 2, 2),
+        stack.discarded_bucket: ("discarded batches", 0, 0),
+    }
     assert (found["undrained"]["quarantined"], found["undrained"]["given_up"]) == (0, 0)
+    discarded = f"discarded-{uuid.uuid4().hex}"
+    give_up(there, stack, given_up([discarded]))
     refused = orders("destroy", given=b"orderstream\n", status=2)
     assert "not a terminal" in refused.stderr and "hint: add --yes" in refused.stderr
     refused = orders("destroy", typed="yes\n", status=2)
     assert "orderstream was not typed" in refused.stderr and "hint: --yes" in refused.stderr
     log = len(empty_up.log.read_text())
-    gone = orders("destroy", typed="orderstream\n").stdout
+    destroyed = orders("destroy", typed="orderstream\n")
+    assert "1 batches that AWS gave up and nobody redrove" in destroyed.stderr
+    gone = destroyed.stdout
+    assert f"archive {stack.bucket}: 2 objects, 2 versions" in gone
+    assert f"discarded batches {stack.discarded_bucket}: 1 objects, 1 versions" in gone
     assert "stays costs less than a cent a month" in gone
     assert "gone: stack orderstream" in gone
     awaited(lambda: "stack orderstream has gone" in empty_up.log.read_text()[log:])
@@ -130,7 +142,12 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert api.get(location).status_code == api.post("/orders", json=order).status_code == 503
     # What it left is known by its tags, so it is found and could be deleted without its stack.
     left = document(orders, "destroy", "--dry-run")
-    assert (left["status"], left["tables"][0]["items"], left["buckets"][0]["objects"]) == (None, 2, 2)
+    assert (left["status"], left["tables"][0]["items"]) == (None, 2)
+    assert {one["purpose"]: one["objects"] for one in left["buckets"]} == {
+        "archive": 2,
+        "discarded batches": 1,
+    }
+    assert left["undrained"]["given_up"] == 1
     adopted = document(orders, "deploy")
     assert adopted["settings"] == {
         "adopted": ["Archive", "Orders"],
@@ -141,7 +158,12 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert {one["resource"] for one in adopted["changes"] if one["action"] == "Import"} == {
         "Orders",
         "Archive",
+        "DiscardedBatches",
     }
+    now = find_stack(there, "orderstream")
+    assert (now.bucket, now.discarded_bucket) == (stack.bucket, stack.discarded_bucket)
+    orders("failures", "redrive")
+    assert discarded in orders("get", discarded).stdout
     assert order_id in orders("get", order_id).stdout
     assert orders("raw", order_id).stdout.startswith('{"order_id"')
     awaited(lambda: api.get(location).status_code == 200)
@@ -151,6 +173,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert end["left"] == []
     assert {end["after"][kind] for kind in ("status", "code")} == {None}
     assert not any(end["after"][kind] for kind in ("tables", "buckets", "resources", "logs"))
+    assert [one["Name"] for one in there.s3.list_buckets()["Buckets"]] == ["deployment-artifacts"]
     assert there.dynamodb.list_tables()["TableNames"] == there.kinesis.list_streams()["StreamNames"] == []
     assert "there is nothing" in orders("destroy").stdout
 

@@ -58,6 +58,7 @@ def settings(environ: Mapping[str, str]) -> tuple[str, Stack, str]:
             bucket=environ["ARCHIVE_BUCKET"],
             function=environ["FUNCTION_NAME"],
             mapping_id="",
+            discarded_bucket=environ["DISCARDED_BUCKET"],
         )
         currency = environ["DEFAULT_CURRENCY"]
     except KeyError as missing:

@@ -35,7 +35,7 @@ def deploy(
     yes: Annotated[
         bool,
         typer.Option(
-            "--yes", help="Do not ask, even if stream, table or bucket would be removed or replaced."
+            "--yes", help="Do not ask, even if stream, table or buckets would be removed or replaced."
         ),
     ] = False,
     as_json: AsJson = False,
@@ -45,7 +45,7 @@ def deploy(
 ) -> None:
     """Build and check the functions, show what would change, and deploy it: to AWS or the laptop cloud.
 
-    What was not given again keeps its value. What an earlier stack of the name left, table and bucket, is
+    What was not given again keeps its value. What an earlier stack of the name left, table and buckets, is
     taken over, and gets the settings of the template. On AWS it asks first, if there is a terminal to ask at.
     Run again without changes, it says so.
     """
@@ -80,7 +80,7 @@ def deploy(
 def destroy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
     delete_data: Annotated[
-        bool, typer.Option("--delete-data", help="The table and the bucket too, with every version.")
+        bool, typer.Option("--delete-data", help="The table and the buckets too, with every version.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the stack's name.")] = False,
     as_json: AsJson = False,
@@ -88,7 +88,7 @@ def destroy(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show everything there is of a stack, and take it down. Table and bucket stay, unless --delete-data.
+    """Show everything there is of a stack, and take it down. Table and buckets stay, unless --delete-data.
 
     It asks for the stack's name first; without a terminal to ask at, it takes --yes. Interrupted, the same
     command goes on. Ends with status 1 if something is left that should have gone: Object Lock may hold it.

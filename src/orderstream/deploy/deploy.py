@@ -14,7 +14,7 @@ from orderstream.deploy.names import ensure_name, kept_names
 from orderstream.deploy.operation import CHANGING, MAKING, ROLLED_BACK, Operation, Progress, remove_stack
 from orderstream.deploy.packaging import build_all, packaged, template_url
 from orderstream.deploy.place import Place, place_of, values_for
-from orderstream.deploy.remains import Named, Remains, names_of, remains
+from orderstream.deploy.remains import Named, Remains, is_discarded, names_of, remains
 from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import TEMPLATE, Built
@@ -130,7 +130,8 @@ def _left(
     named = names_of(cloud, stack, values)
     left = remains(cloud, stack, named)
     archives = {one.name for one in named if one.logical_id == "Archive"}
-    spare = [name for name in left.buckets if name not in {one.name for one in named}]
+    known = {one.name for one in named}
+    spare = [name for name in left.buckets if name not in known and not is_discarded(stack, name)]
     if len(spare) == 1 and _NAMING not in given and not archives.intersection(left.buckets):
         return _left(cloud, stack, place, {**given, _NAMING: spare[0]})
     if left.taken:

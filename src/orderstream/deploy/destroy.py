@@ -63,7 +63,7 @@ def destroy(
     events: Events,
     progress: inventory.Progress,
 ) -> Destroyed:
-    """Take down what `found` says; table and bucket only with `delete_data`. Then look again.
+    """Take down what `found` says; table and buckets only with `delete_data`. Then look again.
 
     Broken off anywhere, it goes on when it is done again. Raises DeploymentError if the stack cannot go.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from orderstream.deploy import parameters
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.ops.artifact import TEMPLATE
 from orderstream.ops.cloud import Cloud, cloud_errors, region_of
+from orderstream.ops.stack import DEFAULT_STACK
 
 # template.yaml puts it on tables and buckets; its value is the stack's name.
 TAG = "orderstream:stack"
@@ -55,6 +57,12 @@ class Remains:
     def names(self) -> frozenset[str]:
         """All that a stack could take over."""
         return self.own.union(self.others)
+
+
+def is_discarded(stack: str, bucket: str) -> bool:
+    """Whether a bucket of the stack is that of discarded batches, whose name no parameter gives."""
+    own = "order-data" if stack == DEFAULT_STACK else re.escape(stack)
+    return re.fullmatch(rf"{own}-discarded-[0-9]{{12}}-[a-z0-9-]+", bucket) is not None
 
 
 def names_of(cloud: Cloud, stack: str, values: Mapping[str, str]) -> tuple[Named, ...]:

@@ -42,7 +42,7 @@ def inventory(found: Inventory, location: Location, *, delete_data: bool, as_jso
     for held in found.buckets:
         lock = f"; Object Lock: {held.lock}" if held.lock else ""
         out.print(
-            f"bucket {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
+            f"{held.purpose} {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
             f" {held.markers:,} delete markers, {size(held.size)}{lock}; {its_fate}"
         )
     if found.code:

@@ -34,7 +34,7 @@ _ROWS = (
     ("conflicts", "conflicts"),
     ("invalid", "invalid"),
     ("undone, come again", "undone"),
-    ("given up, in the bucket", "given_up"),
+    ("given up", "given_up"),
     ("dropped", "dropped"),
     ("puts refused by the stream", "throttled_puts"),
     ("invocations", "invocations"),
@@ -176,10 +176,10 @@ def _lines(of: Status) -> Iterable[RenderableType]:
         some = f"{'more than ' if of.given_up.more else ''}{of.given_up.batches:,}"
         since = f" since {_moment(of.given_up.since)}" if of.given_up.since else ""
         yield Text.assemble(
-            (f"{some} given-up batches wait in the bucket{since}:", "yellow"), " orders failures list"
+            (f"{some} given-up batches wait for a redrive{since}:", "yellow"), " orders failures list"
         )
     else:
-        yield "no given-up batch waits in the bucket"
+        yield "no given-up batch waits for a redrive"
 
 
 def _delivery(reader: Reader) -> str:

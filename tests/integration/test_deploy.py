@@ -31,6 +31,8 @@ from tests.integration.pipe import give_up
 from tests.integration.test_operators import given_up
 from tests.integration.test_up import Up, up
 
+BUCKETS = ["order-data-archive", "order-data-discarded-000000000001-us-east-1-an"]
+
 
 @pytest.fixture(scope="module")
 def empty_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
@@ -150,8 +152,8 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert left["undrained"]["given_up"] == 1
     adopted = document(orders, "deploy")
     assert adopted["settings"] == {
-        "adopted": ["Archive", "Orders"],
-        "changed": ["Archive", "Orders"],
+        "adopted": ["Archive", "DiscardedBatches", "Orders"],
+        "changed": ["Archive", "DiscardedBatches", "Orders"],
         "unlike": [],
         "problems": [],
     }
@@ -277,9 +279,9 @@ def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
     await_order(there, orders, order_id)
     orders("destroy", "--yes")
     left = left_of(there)
-    assert (left["tables"], left["buckets"]) == (["Orders"], ["order-data-archive"])
+    assert (left["tables"], left["buckets"]) == (["Orders"], BUCKETS)
     with planned(there, "orderstream", {}, tell=lambda step: None) as plan:
-        assert plan.adopted == ("Archive", "Orders")
+        assert plan.adopted == ("Archive", "DiscardedBatches", "Orders")
         with pytest.raises(DeploymentError, match="Last"):
             carry_out(there, failing_at_its_end(there, plan), progress=lambda what, doing: None)
     assert left_of(there) == left
@@ -321,9 +323,9 @@ def test_a_stack_that_goes_and_comes_at_once_does_not_collide_with_what_the_inde
     found = destroying.look(deaf, "orderstream", progress=lambda *_: None)
     done = destroying.destroy(deaf, found, delete_data=False, tell=lambda step: None, **nothing)
     assert done.after and [one.name for one in done.after.tables] == ["Orders"]
-    assert [one.name for one in done.after.buckets] == ["order-data-archive"]
+    assert [one.name for one in done.after.buckets] == BUCKETS
     with planned(deaf, "orderstream", {}, tell=lambda step: None) as plan:
-        assert (plan.adopted, plan.doubts) == (("Archive", "Orders"), ())
+        assert (plan.adopted, plan.doubts) == (("Archive", "DiscardedBatches", "Orders"), ())
     orders("destroy", "--delete-data", "--yes")
     table = "arn:aws:dynamodb:us-east-1:000000000001:table/Orders"
     stale = with_index_of(there, table, "arn:aws:s3:::order-data-archive")

@@ -15,6 +15,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
+from orderstream.ops.artifact import TEMPLATE
 
 _LEAST_AGE_SECONDS = 60
 
@@ -90,6 +91,13 @@ def given(options: Iterable[str]) -> dict[str, str]:
         if not equals or not name:
             raise InputError(f"{option!r} is not NAME=VALUE", hint="for example: --parameter BatchSize=500")
         values[name.strip()] = value
+    return values
+
+
+def checked(options: Iterable[str]) -> dict[str, str]:
+    """The values in options of the form NAME=VALUE, for the project's own template. Raises InputError."""
+    values = given(options)
+    ensure_valid(values, declared(TEMPLATE))
     return values
 
 

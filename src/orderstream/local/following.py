@@ -13,7 +13,7 @@ from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.mapping import switch_off as switch_mapping_off
-from orderstream.ops.stack import Stack, Standing, resources, standings
+from orderstream.ops.stack import Stack, Standing, resources, standing, standings
 
 LOOK_SECONDS = 0.5
 LOOKS_IN_VAIN = 5
@@ -128,6 +128,7 @@ class _Followed:
         self._delivery = delivery
         self._changed = changed
         self._there: Stack | None = None
+        self._stack_id = ""
         self._source: EventSource | None = None
         self._attached_to: Any = None
         self._said: list[str] = []
@@ -138,8 +139,17 @@ class _Followed:
         """End delivery."""
         if self._source:
             self._source.stop()
-        self._tell_problems(self._said)
+            if self._is_there():
+                self._tell_problems(self._said)
         self._tell_stack(None)
+
+    def _is_there(self) -> bool:
+        """Whether the stack is the one that was delivered to, as far as anybody knows."""
+        try:
+            found = standing(self._delivery.cloud, self._stack)
+        except CloudError:
+            return True
+        return found is not None and found.id == self._stack_id
 
     def begin_look(self) -> None:
         """Before the stacks are listed: what the event source has said by then is no consequence of a change
@@ -165,6 +175,10 @@ class _Followed:
             self._tell_stack(None)
             self._detach()
             return
+        if found.id != self._stack_id:
+            # It went and came between two looks.
+            self._detach()
+            self._stack_id = found.id
         self._tell_stack(there)
         if marks is not None and marks != self._attached_to:
             self._attach(found.outputs["EventSourceMapping"], marks)

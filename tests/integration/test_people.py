@@ -189,7 +189,7 @@ def test_a_keeper_seals_compacts_and_forgets(demonstrated: tuple[Laptop, Outcome
     orders.may("archive", "compact", "--json")
     receipt = json.loads(orders.may("forget", "--customer", somebody, "--reason", "asked", "--yes", "--json"))
     assert receipt["receipt"]["items"] >= 1 and not orders.may("list", "--customer", somebody, "--json")
-    assert (receipt["receipt"]["failed"], receipt["receipt"]["problems"]) == (2, [])
+    assert receipt["receipt"]["failed"] == len(theirs), "in either bucket"
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
     working = {"DeleteItem", "write erasures/", "DeleteObjectVersion", "read a version", "list versions"}
     working |= {"write a discarded batch", "write it once", "delete a discarded batch"}

@@ -182,4 +182,9 @@ def test_the_function_is_the_one_that_reads_the_stream(laptop: Laptop) -> None:
     mapping = laptop.cloud.lambda_.get_event_source_mapping(UUID=laptop.stack.mapping_id)
     assert mapping["State"] == "Disabled", "MiniStack's own event source would deliver everything again"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == "arn:aws:s3:::order-data-archive"
+    destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert (
+        destination
+        == f"arn:aws:s3:::{laptop.stack.discarded_bucket}"
+        != f"arn:aws:s3:::{laptop.stack.bucket}"
+    )

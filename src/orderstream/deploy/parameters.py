@@ -13,7 +13,9 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
+from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
+from orderstream.ops.artifact import TEMPLATE
 
 _LEAST_AGE_SECONDS = 60
 
@@ -69,6 +71,11 @@ def declared(template: Path) -> dict[str, Parameter]:
     }
 
 
+def defaults(known: Mapping[str, Parameter]) -> dict[str, str]:
+    """What each parameter is if nobody gives it, "" for one that must be given."""
+    return {name: one.default or "" for name, one in known.items()}
+
+
 @cache
 def document(template: Path) -> Mapping[str, Any]:
     """A template as JSON has it, with CloudFormation's own tags in their long form."""
@@ -84,6 +91,13 @@ def given(options: Iterable[str]) -> dict[str, str]:
         if not equals or not name:
             raise InputError(f"{option!r} is not NAME=VALUE", hint="for example: --parameter BatchSize=500")
         values[name.strip()] = value
+    return values
+
+
+def checked(options: Iterable[str]) -> dict[str, str]:
+    """The values in options of the form NAME=VALUE, for the project's own template. Raises InputError."""
+    values = given(options)
+    ensure_valid(values, declared(TEMPLATE))
     return values
 
 
@@ -107,10 +121,11 @@ def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
 
     Also for an age at which the stream has forgotten an order before Lambda discards it.
     """
+    resolver = Resolver(values, {})
     for rule in document(template).get("Rules", {}).values():
-        if _holds(rule["RuleCondition"], values):
+        if resolver.holds(rule["RuleCondition"]):
             for one in rule["Assertions"]:
-                if not _holds(one["Assert"], values):
+                if not resolver.holds(one["Assert"]):
                     said = one["AssertDescription"]
                     raise InputError(said, hint="give it with --parameter NAME=VALUE")
     age, retention = int(values["MaximumRecordAgeSeconds"]), int(values["RetentionHours"]) * 3600
@@ -121,11 +136,3 @@ def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
             f" which is {retention} seconds",
             hint="0 is nine tenths of the retention; RetentionHours sets that",
         )
-
-
-def _holds(condition: Mapping[str, Any], values: Mapping[str, str]) -> bool:
-    ((function, operands),) = condition.items()
-    if function == "Fn::Not":
-        return not _holds(operands[0], values)
-    left, right = (values[one["Ref"]] if isinstance(one, dict) else one for one in operands)
-    return bool(left == right)

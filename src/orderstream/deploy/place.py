@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from orderstream.errors import InputError
 from orderstream.ops.artifact import LAMBDA_PLATFORM
-from orderstream.ops.cloud import Cloud, cloud_errors, is_loopback
+from orderstream.ops.cloud import Cloud, is_local
 from orderstream.ops.stack import DEFAULT_STACK
 
 
@@ -48,8 +48,7 @@ LAPTOP = Place(
 
 def place_of(cloud: Cloud) -> Place:
     """The laptop cloud if that is what answers for CloudFormation, else AWS."""
-    with cloud_errors("cannot look for a stack"):
-        return LAPTOP if is_loopback(cloud.cloudformation.meta.endpoint_url) else AWS
+    return LAPTOP if is_local(cloud) else AWS
 
 
 def values_for(place: Place, stack: str, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:
@@ -82,8 +81,9 @@ def environment_for(cloud: Cloud) -> dict[str, str]:
         environment["AWS_SESSION_TOKEN"] = cloud.session_token
     if cloud.profile:
         environment["AWS_PROFILE"] = cloud.profile
-    if cloud.region:
-        environment |= {"AWS_REGION": cloud.region, "AWS_DEFAULT_REGION": cloud.region}
+    # SAM CLI is of those that know only the second.
+    if region := cloud.region or environment.get("AWS_REGION"):
+        environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     if cloud.endpoint_url:
         environment["AWS_ENDPOINT_URL"] = cloud.endpoint_url
     return environment

@@ -12,10 +12,12 @@ from typing import Any, Self
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Stack, Standing, resources, standings
+from orderstream.ops.mapping import switch_off as switch_mapping_off
+from orderstream.ops.stack import Stack, Standing, resources, standing, standings
 
 LOOK_SECONDS = 0.5
 LOOKS_IN_VAIN = 5
+OFF_SECONDS = 10.0
 # What of a mapping changes by itself, or says only that it is not AWS who delivers.
 _VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
 
@@ -126,6 +128,7 @@ class _Followed:
         self._delivery = delivery
         self._changed = changed
         self._there: Stack | None = None
+        self._stack_id = ""
         self._source: EventSource | None = None
         self._attached_to: Any = None
         self._said: list[str] = []
@@ -136,8 +139,17 @@ class _Followed:
         """End delivery."""
         if self._source:
             self._source.stop()
-        self._tell_problems(self._said)
+            if self._is_there():
+                self._tell_problems(self._said)
         self._tell_stack(None)
+
+    def _is_there(self) -> bool:
+        """Whether the stack is the one that was delivered to, as far as anybody knows."""
+        try:
+            found = standing(self._delivery.cloud, self._stack)
+        except CloudError:
+            return True
+        return found is not None and found.id == self._stack_id
 
     def begin_look(self) -> None:
         """Before the stacks are listed: what the event source has said by then is no consequence of a change
@@ -163,6 +175,10 @@ class _Followed:
             self._tell_stack(None)
             self._detach()
             return
+        if found.id != self._stack_id:
+            # It went and came between two looks.
+            self._detach()
+            self._stack_id = found.id
         self._tell_stack(there)
         if marks is not None and marks != self._attached_to:
             self._attach(found.outputs["EventSourceMapping"], marks)
@@ -229,7 +245,6 @@ def _is_settled(found: Standing) -> bool:
 def switch_off(cloud: Cloud, mapping_id: str) -> None:
     """MiniStack makes the mapping enabled whatever the template says, and would read the stream too."""
     with cloud_errors("cannot switch MiniStack's own event source off"):
-        cloud.lambda_.update_event_source_mapping(UUID=mapping_id, Enabled=False)
-        state = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)["State"]
+        state = switch_mapping_off(cloud, mapping_id, patience=OFF_SECONDS, pause=LOOK_SECONDS)
     if state != "Disabled":
         raise CloudError(f"MiniStack's own event source is {state}, it must be Disabled")

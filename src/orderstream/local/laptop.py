@@ -78,7 +78,9 @@ def deploy(
                 hint="look at it with orders up --empty, and orders deploy in another terminal",
             )
         if plan.change_set:
-            carry_out(cloud, plan, progress=lambda what, doing: None)
+            done = carry_out(cloud, plan, progress=lambda what, doing: None)
+            for line in done.settings.warnings if done.settings else ():
+                tell(line)
     stack = find_stack(cloud, DEFAULT_STACK)
     switch_off(cloud, stack.mapping_id)
     return stack

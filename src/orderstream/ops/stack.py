@@ -41,6 +41,11 @@ class Standing:
     outputs: dict[str, str] = field(default_factory=dict)
 
     @property
+    def partition(self) -> str:
+        """The partition of AWS that it is in: aws, aws-cn or aws-us-gov."""
+        return self.id.split(":")[1]
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing of it is there yet."""
         return self.status == IN_REVIEW

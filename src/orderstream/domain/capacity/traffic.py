@@ -103,7 +103,7 @@ class Simulated:
     `backlog` is what the stream holds that is not done; `held` what shops could not put because shards were
     full. It counts as behind while the oldest order is older than `ordinary_seconds`: from `behind_from` to
     `caught_up_at`, the last time (None: never, or not before the end). Orders that lay longer than the
-    retention are `lost`; older ones than the mapping's maximum are `given_up`: they lie in the bucket, whole.
+    retention are `lost`; older ones than the mapping's maximum are `given_up`: they lie in a bucket, whole.
     `to_spare_seconds` is what was left to the retention at the worst moment; `given_up_from` and `lost_from`
     are when the first order was or, at the pace of the end, will be (None: none). `throttled` are invocations
     that AWS refused. `shards_simulated` is how many shards stand for all.

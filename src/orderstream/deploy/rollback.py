@@ -8,7 +8,7 @@ from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import Stack, resources, standing
-from orderstream.ops.versions import Alias, Version, alias_of, move_alias, versions_of
+from orderstream.ops.versions import Alias, Version, alias_of, versions_of
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,10 @@ def forward(cloud: Cloud, stack: Stack, revision: str) -> Move | None:
 
     None also if there is no such version: a deployment is to publish it.
     """
+    if not stack.alias:
+        return None
     alias = alias_of(cloud, stack)
     if alias.version.revision == revision:
         return None
     found = [one for one in versions_of(cloud, stack) if one.revision == revision]
     return Move(stack, alias, found[-1]) if found else None
-
-
-def carry_out(cloud: Cloud, move: Move) -> None:
-    """Move the alias. Raises CloudError if it is not where it was any more."""
-    move_alias(cloud, move.stack, move.alias, move.to)

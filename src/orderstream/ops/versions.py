@@ -37,6 +37,14 @@ class Alias:
     revision_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class VersionInUse:
+    """The version of the function to which orders are delivered, and whether a later one was rolled back."""
+
+    number: int
+    rolled_back: bool
+
+
 def alias_of(cloud: Cloud, stack: Stack) -> Alias:
     """Where the stack's alias leads. Raises CloudError for a stack that has none yet."""
     if not stack.alias:
@@ -72,7 +80,24 @@ def move_alias(cloud: Cloud, stack: Stack, alias: Alias, to: Version) -> None:
 
 
 def _version(about: FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef) -> Version:
-    variables = about.get("Environment", {}).get("Variables", {})
-    return Version(
-        int(about["Version"]), about["LastModified"], about["CodeSha256"], variables.get(REVISION, "")
-    )
+    return Version(int(about["Version"]), about["LastModified"], about["CodeSha256"], _revision(about))
+
+
+def _revision(about: FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef) -> str:
+    return about.get("Environment", {}).get("Variables", {}).get(REVISION, "")
+
+
+def version_in_use(cloud: Cloud, stack: Stack) -> VersionInUse | None:
+    """The version to which orders are delivered; None for a stack whose function has none yet."""
+    if not stack.alias:
+        return None
+    with cloud_errors(f"cannot read the settings of {stack.live_function}"):
+        read = cloud.lambda_.get_function_configuration
+        live, latest = (read(FunctionName=name) for name in (stack.live_function, stack.function))
+    # What is published last has the code and the settings that the function has.
+    same = all(_told_apart(live)[key] == value for key, value in _told_apart(latest).items())
+    return VersionInUse(int(live["Version"]), not same)
+
+
+def _told_apart(about: FunctionConfigurationResponseTypeDef) -> dict[str, str]:
+    return {"code": about["CodeSha256"], "revision": _revision(about)}

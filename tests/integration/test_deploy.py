@@ -514,6 +514,48 @@ def test_orders_are_delivered_to_the_version_that_has_the_settings_of_the_last_d
     assert json.loads(orders("get", order_id, "--json").stdout)["Currency"] == "CHF"
 
 
+def test_a_rollback_delivers_to_the_version_before_until_somebody_deploys(
+    orders: Orders, there: Cloud
+) -> None:
+    orders("deploy", "--parameter", "BatchWindowSeconds=0")
+    refused = orders("deploy", "--rollback", status=None)
+    assert refused.returncode and "no version before" in refused.stderr
+    orders("deploy", "--parameter", "DefaultCurrency=CHF")
+    bad = int(live_version(there))
+    back = document(orders, "deploy", "--rollback")
+    assert (back["status"], back["from"]["number"], back["to"]["number"]) == ("rolled back", bad, bad - 1)
+    order_id = f"back-{uuid.uuid4().hex}"
+    await_order(there, orders, order_id)
+    assert json.loads(orders("get", order_id, "--json").stdout)["Currency"] == "EUR"
+    assert "rolled back: orders go to version" in orders("status").stdout
+    # What the template has is deployed, says CloudFormation: to deliver to it again has to be confirmed.
+    planned = document(orders, "deploy", "--dry-run")
+    assert (planned["status"], planned["changes"]) == ("planned", []) and "rolled back" in planned["doubts"][
+        0
+    ]
+    assert orders("deploy", status=2).returncode == 2
+    assert int(live_version(there)) == bad - 1
+    assert document(orders, "deploy", "--yes")["status"] == "deployed"
+    assert int(live_version(there)) == bad
+    assert document(orders, "deploy")["status"] == "unchanged"
+
+
+def test_a_protected_stack_is_not_destroyed(orders: Orders, there: Cloud) -> None:
+    on = ("--stack", "orders-prod")
+    said = orders("deploy", *on)
+    assert "DeletionProtection=true" in said.stderr
+    stack = find_stack(there, "orders-prod")
+    assert there.dynamodb.describe_table(TableName=stack.table)["Table"]["DeletionProtectionEnabled"]
+    for more in ((), ("--delete-data",)):
+        refused = orders("destroy", *on, "--yes", *more, status=None)
+        assert refused.returncode and "protected from deletion" in refused.stderr
+        assert "--parameter DeletionProtection=false" in refused.stderr
+    mapping = there.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+    assert mapping["UUID"] == stack.mapping_id
+    orders("deploy", *on, "--parameter", "DeletionProtection=false")
+    assert document(orders, "destroy", *on, "--delete-data", "--yes")["left"] == []
+
+
 def live_version(cloud: Cloud) -> str:
     return cloud.lambda_.get_alias(FunctionName="ProcessOrders", Name="live")["FunctionVersion"]
 

@@ -16,6 +16,10 @@ from orderstream.cli.options import (
     confirm_on_aws,
     say_where,
 )
+from orderstream.deploy.watch import MOST_MINUTES
+from orderstream.errors import InputError
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.location import Location
 from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import console
 from orderstream.show import deploy as show
@@ -30,6 +34,20 @@ def deploy(
     parameter: Annotated[
         list[str] | None,
         typer.Option(help="NAME=VALUE of a parameter of template.yaml; may be given again."),
+    ] = None,
+    rollback: Annotated[
+        bool,
+        typer.Option(
+            "--rollback", help="Deliver orders to the function's version before; change nothing else."
+        ),
+    ] = False,
+    monitor_minutes: Annotated[
+        int | None,
+        typer.Option(
+            help="Minutes for which an update of the function is rolled back if it fails. On AWS it is 5.",
+            min=0,
+            max=MOST_MINUTES,
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     yes: Annotated[
@@ -47,7 +65,7 @@ def deploy(
 
     What was not given again keeps its value. What an earlier stack of the name left, table and buckets, is
     taken over, and gets the settings of the template. On AWS it asks first, if there is a terminal to ask at.
-    Run again without changes, it says so.
+    Run again without changes, it says so. An update that makes the function fail is rolled back.
     """
     from orderstream.deploy import deploy as deploying
     from orderstream.deploy.parameters import declared, ensure_valid, given
@@ -57,14 +75,19 @@ def deploy(
     ensure_valid(values, declared(TEMPLATE))
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
+    if rollback:
+        if values:
+            raise InputError("--rollback changes no parameter", hint="roll back first, and deploy then")
+        _roll_back(cloud, stack, location, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
     done = None
     with ExitStack() as held:
         with console.steps() as tell:
-            planned = deploying.planned(cloud, stack, values, tell=tell)
+            planned = deploying.planned(cloud, stack, values, tell=tell, monitor_minutes=monitor_minutes)
             plan = held.enter_context(planned)
         show.artifacts(plan.artifacts)
         show.plan(plan)
-        if plan.change_set and not dry_run:
+        if not (plan.is_empty or dry_run):
             doing = f"deploying stack {stack} as shown"
             if plan.doubts and not yes:
                 console.confirm(f"Deploy that all the same to {location}?", doing=doing)
@@ -74,6 +97,20 @@ def deploy(
                 done = deploying.carry_out(cloud, plan, progress=progress)
     where = show.where(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
     show.deployed(plan, done, location, where=where, dry_run=dry_run, as_json=as_json)
+
+
+def _roll_back(
+    cloud: Cloud, stack: str, location: Location, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    from orderstream.deploy.rollback import rollback
+    from orderstream.ops.versions import move_alias
+
+    move = rollback(cloud, stack)
+    show.move(move)
+    if not dry_run:
+        confirm_on_aws(location, "Roll back in", doing=f"rolling back stack {stack}", yes=yes)
+        move_alias(cloud, move.stack, move.alias, move.to)
+    show.moved(move, location, dry_run=dry_run, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders destroy --delete-data")
@@ -103,6 +140,7 @@ def destroy(
         show_end.inventory(found, location, delete_data=delete_data, as_json=as_json)
     if dry_run or found.is_empty:
         return
+    destroying.ensure_unprotected(found)
     if not yes:
         console.type_name(stack, f"Stack {stack} goes, in {location}.", doing=f"removing stack {stack}")
     with console.working() as events:

@@ -66,12 +66,14 @@ def make(
     parameters: Mapping[str, str],
     known: Mapping[str, Any],
     adopt: bool,
+    rollback: Mapping[str, Any] | None = None,
     place: Place,
 ) -> ChangeSet | None:
     """A change set for the stack; None if nothing would change. Raises DeploymentError.
 
     Parameters that are not given keep the value that the stack has. With `adopt` a new stack takes over
-    resources that are there under the names that the template has for them.
+    resources that are there under the names that the template has for them. `rollback` is the
+    RollbackConfiguration of an update.
     """
     is_new = found is None or found.is_new
     request: dict[str, Any] = {
@@ -90,6 +92,8 @@ def make(
         # MiniStack's own check of names takes a bucket that is to be adopted for one that is in the way.
         if adopt and place.is_laptop:
             request["DisableValidation"] = True
+    elif rollback is not None:
+        request["RollbackConfiguration"] = dict(rollback)
     return _made(cloud, stack, request, place)
 
 

@@ -10,21 +10,25 @@ from pathlib import Path
 from orderstream.deploy import changes, parameters, revision
 from orderstream.deploy.adoption import Settings, adopting, bring_settings
 from orderstream.deploy.changes import Change, ChangeSet
-from orderstream.deploy.names import ensure_name, kept_names
+from orderstream.deploy.names import ensure_name, is_production, kept_names
 from orderstream.deploy.operation import CHANGING, MAKING, ROLLED_BACK, Operation, Progress, remove_stack
 from orderstream.deploy.packaging import build_all, packaged, template_url
 from orderstream.deploy.place import Place, place_of, values_for
 from orderstream.deploy.remains import Named, Remains, is_discarded, names_of, remains
+from orderstream.deploy.rollback import Move, forward
 from orderstream.deploy.standing import ensure_deployable
+from orderstream.deploy.watch import MINUTES, Watch, watch
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import TEMPLATE, Built
 from orderstream.ops.cloud import Cloud, region_of
 from orderstream.ops.scratch import ScratchFolder
-from orderstream.ops.stack import Standing, standing
+from orderstream.ops.stack import Standing, resources, standing
+from orderstream.ops.versions import move_alias
 
 Tell = Callable[[str], None]
 # The parameter that gives the archive another name than the template would.
 _NAMING = "ArchiveBucketName"
+_PROTECTION = "DeletionProtection"
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class Plan:
     """What a deployment would do: `change_set` is None if nothing. `doubts` have to be confirmed first.
 
     `template_url` is where the template lies as it is, whatever was written into that of the change set.
+    `watch` is what an update is watched by. `forward` takes a rollback back, where the version that this code
+    and these settings make is deployed and orders are delivered to another.
     """
 
     stack: str
@@ -40,6 +46,13 @@ class Plan:
     doubts: tuple[str, ...]
     outputs: Mapping[str, str]
     template_url: str
+    watch: Watch | None = None
+    forward: Move | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.change_set is None and self.forward is None
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -62,9 +75,17 @@ class Deployed:
 
 @contextmanager
 def planned(
-    cloud: Cloud, stack: str, given: Mapping[str, str], *, tell: Tell, work_dir: Path | None = None
+    cloud: Cloud,
+    stack: str,
+    given: Mapping[str, str],
+    *,
+    tell: Tell,
+    work_dir: Path | None = None,
+    monitor_minutes: int | None = None,
 ) -> Iterator[Plan]:
     """Build, check and upload, and ask CloudFormation what would change; `tell` hears one line a step.
+
+    For `monitor_minutes` after an update of the function its alarm is watched; None is the usual time.
 
     When the block ends, nothing of the plan is left unless it was carried out. Raises OrderstreamError.
     """
@@ -77,6 +98,9 @@ def planned(
     values = values_for(place, stack, {**kept_names(found), **given} if found else given, has=has)
     left, named = Remains(), tuple[Named, ...]()
     if found is None:
+        if is_production(stack) and _PROTECTION not in given:
+            tell(f"{_PROTECTION}=true, because the stack is named like production")
+            given = {**given, _PROTECTION: "true"}
         left, named, values = _left(cloud, stack, place, given)
     effective = parameters.defaults(known) | has | values
     parameters.ensure_agreed(effective, TEMPLATE)
@@ -89,6 +113,11 @@ def planned(
         url = template_url(cloud, stack, template)
         values = {revision.PARAMETER: revision.revision(template, "ProcessOrders", effective)} | values
         first_url = template_url(cloud, stack, adopting(template, named, left.names))
+    watched = None
+    if found and found.is_ours:
+        is_other = found.parameters.get(revision.PARAMETER) != values[revision.PARAMETER]
+        usual = MINUTES if monitor_minutes is None else monitor_minutes
+        watched = watch(cloud, stack, usual if is_other and not place.is_laptop else 0)
     tell("asking CloudFormation what would change")
     change_set = changes.make(
         cloud,
@@ -98,14 +127,32 @@ def planned(
         parameters=values,
         known=known,
         adopt=bool(left.names),
+        rollback=watched.configuration if watched else None,
         place=place,
     )
-    plan = Plan(stack, artifacts, change_set, doubts(change_set, left), found.outputs if found else {}, url)
+    move = _forward(cloud, stack, found, values[revision.PARAMETER])
+    plan = Plan(
+        stack,
+        artifacts,
+        change_set,
+        doubts(change_set, left, move),
+        found.outputs if found else {},
+        url,
+        watched,
+        move,
+    )
     try:
         yield plan
     finally:
         if change_set and changes.is_available(cloud, change_set):
             changes.discard(cloud, change_set.id, change_set.stack_id)
+
+
+def _forward(cloud: Cloud, stack: str, found: Standing | None, wanted: str) -> Move | None:
+    """What takes a rollback back: only if CloudFormation believes that the wanted revision is deployed."""
+    if found is None or found.parameters.get(revision.PARAMETER) != wanted or not found.is_ours:
+        return None
+    return forward(cloud, resources(stack, found), wanted)
 
 
 def _deployable(cloud: Cloud, stack: str, place: Place, tell: Tell) -> Standing | None:
@@ -144,8 +191,22 @@ def _left(
 
 def carry_out(cloud: Cloud, plan: Plan, *, progress: Progress) -> Deployed:
     """Do what the plan says, and wait until it is done. Raises DeploymentError with the reasons."""
-    if plan.change_set is None:
+    if plan.is_empty:
         raise DeploymentError(f"there is nothing to change in stack {plan.stack}")
+    now = _carried_out(cloud, plan, progress)
+    if plan.forward:
+        progress("ProcessOrders", f"version {plan.forward.to.number}")
+        move_alias(cloud, plan.forward.stack, plan.forward.alias, plan.forward.to)
+    return now
+
+
+def _carried_out(cloud: Cloud, plan: Plan, progress: Progress) -> Deployed:
+    """Carry out the change set of a plan, if it has one."""
+    if plan.change_set is None:
+        found = standing(cloud, plan.stack)
+        if found is None:
+            raise DeploymentError(f"stack {plan.stack} has gone meanwhile")
+        return Deployed(found)
     place = place_of(cloud)
     operation = Operation(cloud, plan.change_set.stack_id, poll_seconds=place.poll_seconds, progress=progress)
     changes.carry_out(cloud, plan.change_set)
@@ -163,9 +224,17 @@ def carry_out(cloud: Cloud, plan: Plan, *, progress: Progress) -> Deployed:
     return Deployed(now, settings)
 
 
-def doubts(change_set: ChangeSet | None, left: Remains) -> tuple[str, ...]:
-    """What about a change set somebody has to confirm; `left` is what an earlier stack of the name left."""
+def doubts(change_set: ChangeSet | None, left: Remains, move: Move | None = None) -> tuple[str, ...]:
+    """What about a deployment somebody has to confirm.
+
+    `left` is what an earlier stack of the name left, `move` what takes a rollback back.
+    """
     found = []
+    if move:
+        found.append(
+            f"ProcessOrders was rolled back to version {move.now.number}; orders would be delivered to"
+            f" version {move.to.number} again, which is what this code and these settings make"
+        )
     for change in change_set.changes if change_set else ():
         what = f"{change.logical_id} ({change.physical_id or change.type})"
         if change.action == "Import" and change.physical_id not in left.own:

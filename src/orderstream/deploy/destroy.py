@@ -54,6 +54,15 @@ def look(
     return inventory.take(cloud, stack, code_bucket=code_bucket(cloud), known=known, progress=progress)
 
 
+def ensure_unprotected(found: Inventory) -> None:
+    """Raise DeploymentError if the stack's parameter DeletionProtection is true."""
+    if found.is_protected:
+        raise DeploymentError(
+            f"stack {found.stack} is protected from deletion",
+            hint=f"orders deploy --stack {found.stack} --parameter DeletionProtection=false takes that off",
+        )
+
+
 def destroy(
     cloud: Cloud,
     found: Inventory,
@@ -67,6 +76,7 @@ def destroy(
 
     Broken off anywhere, it goes on when it is done again. Raises DeploymentError if the stack cannot go.
     """
+    ensure_unprotected(found)
     done = Destroyed()
     if found.standing:
         _stop_delivery(cloud, found, tell)

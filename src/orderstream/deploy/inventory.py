@@ -90,6 +90,11 @@ class Inventory:
     code: Bucket | None
 
     @property
+    def is_protected(self) -> bool:
+        """Whether the stack says that nothing of it may be deleted."""
+        return self.standing is not None and self.standing.parameters.get("DeletionProtection") == "true"
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing at all."""
         return not (self.standing or self.tables or self.buckets or self.logs or self.code)

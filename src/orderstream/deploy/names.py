@@ -32,6 +32,11 @@ def ensure_name(stack: str, region: str) -> None:
         )
 
 
+def is_production(stack: str) -> bool:
+    """Whether a stack is named like production: prod, production or live is a word of its name."""
+    return not {"prod", "production", "live"}.isdisjoint(stack.split("-"))
+
+
 def kept_names(found: Standing) -> dict[str, str]:
     """The parameters with which a stack that is there keeps names that the template would give otherwise now.
 

@@ -42,7 +42,8 @@ class Operation:
         wanted = {"DELETE_COMPLETE"} if what == REMOVING else _SUCCEEDED
         if now.status in wanted:
             return now
-        found = reasons(self._events) or validation_reasons(self._cloud, self._stack_id)
+        found = reasons(self._events) or rollback_reasons(self._events)
+        found = found or validation_reasons(self._cloud, self._stack_id)
         said = "".join(f"\n  {reason}" for reason in found)
         state = f"it is {now.status} now"
         if now.status == ROLLED_BACK:
@@ -84,6 +85,18 @@ def remove_stack(cloud: Cloud, stack_id: str, poll_seconds: float, progress: Pro
     with cloud_errors("cannot delete the stack"):
         cloud.cloudformation.delete_stack(StackName=stack_id)
     operation.finish(REMOVING)
+
+
+def rollback_reasons(events: Iterable[dict[str, Any]]) -> list[str]:
+    """Why the stack itself was rolled back, though no resource failed: an alarm that was watched went off."""
+    found = [
+        str(event["ResourceStatusReason"])
+        for event in events
+        if event.get("PhysicalResourceId") == event.get("StackId")
+        and event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS")
+        and event.get("ResourceStatusReason")
+    ]
+    return list(dict.fromkeys(found))[:MOST_REASONS]
 
 
 def reasons(events: Iterable[dict[str, Any]]) -> list[str]:

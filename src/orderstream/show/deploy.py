@@ -17,6 +17,7 @@ from orderstream.show.terminal import Table
 if TYPE_CHECKING:
     from orderstream.deploy.adoption import Settings
     from orderstream.deploy.deploy import Deployed, Plan
+    from orderstream.deploy.rollback import Move
     from orderstream.ops.artifact import Built
     from orderstream.ops.location import Location
 
@@ -40,9 +41,16 @@ def artifacts(built: tuple[Built, ...]) -> None:
 
 def plan(planned: Plan) -> None:
     """The change set, and what about it has to be confirmed."""
-    if not planned.changes:
+    if planned.is_empty:
         err.print(f"nothing to change: stack {planned.stack} is as this template and code have it")
         return
+    if planned.changes:
+        _changes(planned)
+    for doubt in planned.doubts:
+        problem(doubt)
+
+
+def _changes(planned: Plan) -> None:
     table = Table("action", "resource", "type", "replacement")
     for action, colour in _COLOURS.items():
         for change in planned.changes:
@@ -55,8 +63,8 @@ def plan(planned: Plan) -> None:
             f"taken over as is: {', '.join(planned.adopted)}; a second change set then brings the settings of"
             " the template"
         )
-    for doubt in planned.doubts:
-        problem(doubt)
+    if planned.watch:
+        err.print(str(planned.watch))
 
 
 def deployed(
@@ -64,7 +72,7 @@ def deployed(
 ) -> None:
     """What there is after a deployment, and what to do with it; `where` is options that the verbs need."""
     outputs = done.standing.outputs if done else planned.outputs
-    status = "planned" if dry_run and planned.change_set else "deployed" if done else "unchanged"
+    status = "planned" if dry_run and not planned.is_empty else "deployed" if done else "unchanged"
     settings = done.settings if done else None
     if settings:
         _settings(settings)
@@ -90,6 +98,27 @@ def deployed(
         f"orders verify{where}",
     ):
         err.print(f"  {command}")
+
+
+def move(planned: Move) -> None:
+    """Which version a rollback leads from, and to which."""
+    table = Table("", "version", "published", "code, SHA-256", "revision")
+    for what, version in (("now", planned.now), ("after it", planned.to)):
+        revision = version.revision[:10] or "-"
+        table.add_row(what, str(version.number), version.published, version.code_sha256[:16], revision)
+    err.print(table)
+
+
+def moved(done: Move, location: Location, *, dry_run: bool, as_json: bool) -> None:
+    """What a rollback did."""
+    if as_json:
+        document = {"stack": done.stack.name, "status": "planned" if dry_run else "rolled back"}
+        print_json(document | {"from": asdict(done.now), "to": asdict(done.to), "place": location.document()})
+    elif dry_run:
+        err.print("nothing was changed: that was a dry run")
+    else:
+        out.print(f"orders go to version {done.to.number} of {done.stack.function}; nothing else was changed")
+        err.print("the next deployment of other code or settings delivers them to its own version")
 
 
 def _settings(found: Settings) -> None:
@@ -140,5 +169,6 @@ def _document(planned: Plan, status: str, outputs: Mapping[str, str]) -> dict[st
             for one in planned.changes
         ],
         "doubts": list(planned.doubts),
+        "watch": str(planned.watch) if planned.watch else None,
         "outputs": dict(outputs),
     }

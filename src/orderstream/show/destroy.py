@@ -52,6 +52,8 @@ def inventory(found: Inventory, location: Location, *, delete_data: bool, as_jso
         )
     for name in found.logs:
         out.print(f"log group {name}, which Lambda made and no stack keeps; {its_fate}")
+    if found.is_protected:
+        problem("it is protected from deletion (DeletionProtection=true)")
     _undrained(found)
     if not delete_data and (found.tables or found.buckets):
         out.print(f"what stays costs {_dollars(found)} a month; --delete-data deletes it too")

@@ -161,6 +161,13 @@ def _lines(of: Status) -> Iterable[RenderableType]:
             f"{length(round(of.until_data_loss))} until the stream forgets the oldest"
         )
     yield _delivery(of.reader)
+    if of.version and of.version.rolled_back:
+        yield Text.assemble(
+            (f"rolled back: orders go to version {of.version.number} of the function,", "yellow"),
+            " which is not the last that was deployed",
+        )
+    elif of.version:
+        yield f"version {of.version.number} of the function"
     mode = "on demand" if of.shards.mode == "ON_DEMAND" else "provisioned"
     yield f"{of.shards.count:,} shard{'s' * (of.shards.count != 1)}, {mode}" + (
         "" if of.shards.hottest else "; no metrics by shard: nothing came, or ShardMetrics is off"

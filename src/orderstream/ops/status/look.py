@@ -35,6 +35,7 @@ from orderstream.ops.status.health import (
     until_of,
 )
 from orderstream.ops.status.shards import BY_KEY, Shards, shards_of
+from orderstream.ops.versions import VersionInUse, version_in_use
 from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
 
 # What changes slowly, or costs by the shard, is asked for again only after so long.
@@ -51,6 +52,7 @@ class _Slow:
     shards: Shards
     given_up: GivenUp
     currencies: tuple[str, ...]
+    version: VersionInUse | None
 
 
 class Watch:
@@ -105,6 +107,7 @@ class Watch:
             is_local=is_loopback(self._cloud.lambda_.meta.endpoint_url),
             given_up=slow.given_up,
             alarms=list(self._alarms()),
+            version=slow.version,
         )
         backlog = self._backlog(names, figures, now)
         return status_of(described, figures, self.revenue, slow.shards, backlog, now)
@@ -122,7 +125,8 @@ class Watch:
         limits = limit.shard_in_records, limit.shard_in_bytes
         shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits, distribution)
         waiting = given_up.left(self._cloud, self._stack)
-        self._slow = _Slow(now, retention, shards, waiting, currencies)
+        version = version_in_use(self._cloud, self._stack)
+        self._slow = _Slow(now, retention, shards, waiting, currencies, version)
         return self._slow
 
     def _read_all(

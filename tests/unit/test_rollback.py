@@ -1,8 +1,8 @@
-"""Versions of the function: which one is before, what takes a rollback back, and what an update is watched by."""
+"""Which version is before, what takes a rollback back, and by what an update is watched."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -79,7 +79,7 @@ class Aws:
 def cloud_of(aws: Aws) -> Cloud:
     cloud = Cloud(region="eu-west-1")
     cloud.__dict__.update(cloudformation=aws, lambda_=aws, cloudwatch=aws)
-    return cast(Cloud, cloud)
+    return cloud
 
 
 def test_a_rollback_leads_to_the_version_before_and_the_next_one_further_back() -> None:

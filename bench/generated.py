@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.response import StreamingBody
+
 from orderstream.domain.decode import decode
 from orderstream.domain.identity import batch_key, event_id, hour_of, hour_prefix
 from orderstream.pipeline.lines import line_of, pack
@@ -19,6 +21,10 @@ BATCH = 1000
 PAGE = 1000
 SHARD = "shardId-000000000000"
 START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def _answer(body: bytes) -> dict[str, Any]:
+    return {"Body": StreamingBody(io.BytesIO(body), len(body)), "LastModified": START}
 
 
 class Generated:
@@ -71,7 +77,7 @@ class Generated:
                     continue
                 more |= {"reasons": [{"path": "$.amount", "code": "not_positive", "message": "no"}]}
             lines.append(line_of(record, json=what.json, **more))
-        return {"Body": io.BytesIO(pack(lines)), "LastModified": START}
+        return _answer(pack(lines))
 
     def get_shard_iterator(self, **request: Any) -> dict[str, Any]:
         return {"ShardIterator": "0"}
@@ -96,7 +102,7 @@ class Archived(Generated):
         return f"{hour_prefix(prefix, START)}/{SHARD}-{first}-{last}-which.ndjson.gz"
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        return {"Body": io.BytesIO(self._body), "LastModified": START}
+        return _answer(self._body)
 
 
 class Shards:

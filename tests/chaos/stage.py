@@ -26,6 +26,7 @@ from orderstream.ops.cloud import Cloud
 from orderstream.ops.samples import Sample
 from orderstream.ops.stack import Stack
 from tests.chaos.wire import Wire, wire_to
+from tests.settings import change
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -89,13 +90,8 @@ class Stage:
         self._running.close()
 
     def _use_wire(self) -> None:
-        function = self.cloud.lambda_.get_function_configuration(FunctionName=self.stack.function)
-        variables = function["Environment"]["Variables"]
         # MiniStack gives a function its own address only where the function has no other.
-        self.cloud.lambda_.update_function_configuration(
-            FunctionName=self.stack.function,
-            Environment={"Variables": variables | {"AWS_ENDPOINT_URL": self.wire.endpoint_url}},
-        )
+        change(self.cloud, self.stack, AWS_ENDPOINT_URL=self.wire.endpoint_url)
         # Many small invocations instead of few large ones: more calls for faults to meet.
         self.cloud.lambda_.update_event_source_mapping(
             UUID=self.stack.mapping_id, Enabled=False, BatchSize=50, MaximumBatchingWindowInSeconds=0

@@ -75,9 +75,18 @@ _NO_ORDERS = (
     *(b',"raw":', b'"},"raw":{"order_id":"x"}', b"\xff\xfe", "Zoë 🧾".encode()),
     *(gzip.compress(b"not JSON"), gzip.compress(order(amount=-1)), gzip.compress(order())[:-3]),
 )
-_KEYS = (',"raw":{"amount":7}}', '"', "\\", '\\",\\"raw\\":', "", "schlüssel 🔑", "\n\r\t\1")
+_KEYS: tuple[str | None, ...] = (
+    None,
+    ',"raw":{"amount":7}}',
+    '"',
+    "\\",
+    '\\",\\"raw\\":',
+    "",
+    "schlüssel 🔑",
+    "\n\r\t\1",
+)
 
-CASES: list[tuple[bytes, str]] = [
+CASES: list[tuple[bytes, str | None]] = [
     *((data, "k") for data in _ORDERS + _NO_ORDERS),
     *((order(), key) for key in _KEYS),
 ]

@@ -6,7 +6,11 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from orderstream.local.laptop import ACCOUNT, REGION
 from tests.integration.probes import Call
+
+# As the template names it for the laptop cloud.
+DISCARDED = f"order-data-discarded-{ACCOUNT}-{REGION}-an"
 
 INSERT = """INSERT INTO "Orders" VALUE {'OrderID': 'probe', 'CustomerID': 'c', 'OrderDate': '2026'}"""
 
@@ -18,6 +22,11 @@ def partiql(*statements: str) -> Call:
 def s3(operation: str, key: str = "", **arguments: Any) -> Call:
     place = {"Bucket": "order-data-archive"} | ({"Key": key} if key else {})
     return "s3", operation, place | arguments
+
+
+def discarded(operation: str, key: str = "", **arguments: Any) -> Call:
+    """A call on the bucket of discarded batches."""
+    return s3(operation, key, Bucket=DISCARDED, **arguments)
 
 
 def put(key: str, **arguments: Any) -> Call:
@@ -117,6 +126,13 @@ FOREIGN: dict[str, Call] = {
     "write erasures/": put("erasures/probe", IfNoneMatch="*"),
     "read erasures/": s3("GetObject", "erasures/probe/there"),
     "read resubmitted/": s3("GetObject", "resubmitted/probe/there"),
+    "write a discarded batch": discarded("PutObject", "aws/lambda/probe", Body="x"),
+    "write it once": discarded("PutObject", "aws/lambda/probe/once", Body="x", IfNoneMatch="*"),
+    "write beside discarded batches": discarded("PutObject", "probe", Body="x"),
+    "delete a discarded batch": discarded("DeleteObject", "aws/lambda/probe/there"),
+    "the policy of discarded batches": discarded("DeleteBucketPolicy"),
+    "the lifecycle of discarded batches": discarded("DeleteBucketLifecycle"),
+    "the bucket of discarded batches": discarded("DeleteBucket"),
     "DeleteObjectVersion": s3("DeleteObject", "orders/probe/there", VersionId="null"),
     "read a version": s3("GetObject", "orders/probe/there", VersionId="null"),
     "list versions": s3("ListObjectVersions"),

@@ -12,29 +12,32 @@ from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.ops.artifact import TEMPLATE
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack
+from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack, standing
 
 TEMPLATE_BODY: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 
 
-def deploy(cloud: Cloud, **parameters: str) -> Stack:
-    """The stack with these values for the template's parameters."""
+def deploy(cloud: Cloud, template: dict[str, Any] = TEMPLATE_BODY, /, **parameters: str) -> Stack:
+    """The stack of a template with these values for its parameters, made anew or changed."""
     bucket = f"code-{uuid.uuid4().hex}"
     cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("empty.py", "")
     cloud.s3.put_object(Bucket=bucket, Key="code.zip", Body=code.getvalue())
-    body = json.loads(json.dumps(TEMPLATE_BODY))
+    body = json.loads(json.dumps(template))
     for function in ("ProcessOrders", "KeepArchive", "OrdersApi", "Canary"):
         body["Resources"][function]["Properties"]["CodeUri"] = f"s3://{bucket}/code.zip"
-    # MiniStack makes the bucket without its lifecycle and its lock: so the stack says what they are to be.
+    # MiniStack makes buckets without their lifecycle and their lock: so the stack says what they are to be.
     body["Transform"] = ["AWS::LanguageExtensions", body["Transform"]]
-    shown = {"Fn::ToJsonString": body["Resources"]["Archive"]["Properties"]}
-    body["Outputs"]["ArchiveProperties"] = {"Value": shown}
+    for name in ("Archive", "DiscardedBatches"):
+        shown = {"Fn::ToJsonString": body["Resources"][name]["Properties"]}
+        body["Outputs"][f"{name}Properties"] = {"Value": shown}
     # CloudFormation takes so large a template from a bucket only.
     cloud.s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(body).encode())
-    cloud.cloudformation.create_stack(
+    is_there = standing(cloud, DEFAULT_STACK) is not None
+    act = cloud.cloudformation.update_stack if is_there else cloud.cloudformation.create_stack
+    act(
         StackName=DEFAULT_STACK,
         TemplateURL=f"{cloud.endpoint_url}/{bucket}/template.json",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -43,14 +46,16 @@ def deploy(cloud: Cloud, **parameters: str) -> Stack:
             for name, value in ({"EventSource": "false"} | parameters).items()
         ],
     )
-    waiter = cloud.cloudformation.get_waiter("stack_create_complete")
+    waiter: Any = cloud.cloudformation.get_waiter(
+        "stack_update_complete" if is_there else "stack_create_complete"
+    )
     waiter.wait(StackName=DEFAULT_STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     return find_stack(cloud, DEFAULT_STACK)
 
 
-def archive_properties(cloud: Cloud) -> dict[str, Any]:
-    """The properties of the archive's bucket, with parameters and conditions resolved by CloudFormation."""
+def bucket_properties(cloud: Cloud, name: str = "Archive") -> dict[str, Any]:
+    """The properties of a bucket of the stack, with parameters and conditions resolved by CloudFormation."""
     (stack,) = cloud.cloudformation.describe_stacks(StackName=DEFAULT_STACK)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    properties: dict[str, Any] = json.loads(outputs["ArchiveProperties"])
+    properties: dict[str, Any] = json.loads(outputs[f"{name}Properties"])
     return properties

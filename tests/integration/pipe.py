@@ -27,13 +27,17 @@ from orderstream.pipeline.unpack import unpack
 
 
 class Pipe:
-    """Stream, table and bucket in an account of their own, and what the function does with them."""
+    """Stream, table and buckets in an account of their own, and what the function does with them.
 
-    def __init__(self, cloud: Cloud, *, layout: str = "batch") -> None:
+    Without `discards_apart` it is as a stack was before discarded batches had a bucket of their own.
+    """
+
+    def __init__(self, cloud: Cloud, *, layout: str = "batch", discards_apart: bool = True) -> None:
         self.cloud = cloud
         # Bucket names are shared by all accounts.
         bucket = f"archive-{uuid.uuid4().hex}"
-        self.stack = Stack("test", "S", "Orders", None, bucket, "F", "no-mapping")
+        discarded = f"discarded-{uuid.uuid4().hex}" if discards_apart else ""
+        self.stack = Stack("test", "S", "Orders", None, bucket, "F", "no-mapping", discarded_bucket=discarded)
         self.settings = Settings("Orders", bucket, "test", layout)
         cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
         cloud.kinesis.get_waiter("stream_exists").wait(StreamName="S", WaiterConfig={"Delay": 1})
@@ -43,7 +47,18 @@ class Pipe:
             AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        for name in self.buckets:
+            cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+    @property
+    def buckets(self) -> list[str]:
+        """The archive and, if there is one, the bucket of discarded batches."""
+        return list(filter(None, (self.stack.bucket, self.stack.discarded_bucket)))
+
+    def keep_versions(self) -> None:
+        """Keep what is replaced or deleted in the buckets."""
+        for name in self.buckets:
+            self.cloud.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, *orders: str | bytes) -> list[str]:
         """Put records on the stream; returns their event ids."""
@@ -102,6 +117,8 @@ class Pipe:
             "FunctionName": self.stack.function,
             "EventSourceMapping": self.stack.mapping_id,
         }
+        if self.stack.discarded_bucket:
+            outputs["DiscardedBucket"] = self.stack.discarded_bucket
         template = {
             "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -117,16 +134,30 @@ class Pipe:
 
     def keys(self, prefix: str) -> list[str]:
         """The keys of the objects under `prefix`."""
-        found = self.cloud.s3.list_objects_v2(Bucket=self.stack.bucket, Prefix=prefix)
+        found = self.cloud.s3.list_objects_v2(Bucket=self._bucket_of(prefix), Prefix=prefix)
         return [entry["Key"] for entry in found.get("Contents", [])]
 
     def body(self, key: str) -> bytes:
         """The bytes of an object."""
-        return self.cloud.s3.get_object(Bucket=self.stack.bucket, Key=key)["Body"].read()
+        return self.cloud.s3.get_object(Bucket=self._bucket_of(key), Key=key)["Body"].read()
 
     def write(self, key: str, body: bytes) -> None:
         """Write an object, as nobody should."""
-        self.cloud.s3.put_object(Bucket=self.stack.bucket, Key=key, Body=body)
+        self.cloud.s3.put_object(Bucket=self._bucket_of(key), Key=key, Body=body)
+
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        self.cloud.s3.delete_object(Bucket=self._bucket_of(key), Key=key)
+
+    def named(self, key: str) -> str:
+        """How the audit names an object: by its key alone in the archive."""
+        name = self._bucket_of(key)
+        return key if name == self.stack.bucket else f"s3://{name}/{key}"
+
+    def _bucket_of(self, key: str) -> str:
+        """The bucket in which an object belongs."""
+        is_batch = key.startswith("aws/")
+        return self.stack.discarded_bucket if is_batch and self.stack.discarded_bucket else self.stack.bucket
 
 
 def environment_of(cloud: Cloud) -> dict[str, str]:
@@ -140,12 +171,16 @@ def environment_of(cloud: Cloud) -> dict[str, str]:
     }
 
 
-def give_up(cloud: Cloud, stack: Stack, records: list[Record]) -> str:
-    """Leave in the bucket what AWS leaves of a batch it gave up; returns the object's key."""
+def give_up(cloud: Cloud, stack: Stack, records: list[Record], *, long_ago: bool = False) -> str:
+    """Leave in a bucket what AWS leaves of a batch it gave up; returns the object's key.
+
+    What it gave up `long_ago` is in the archive: discarded batches had no bucket of their own then.
+    """
     document, discarded, source = _discarded(records)
     now = datetime.now(UTC).timestamp()
     key = object_key(source, now, uuid.uuid4().hex)
-    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=object_body(document, discarded))
+    name = stack.bucket if long_ago else stack.discarded_bucket or stack.bucket
+    cloud.s3.put_object(Bucket=name, Key=key, Body=object_body(document, discarded))
     return key
 
 

@@ -11,7 +11,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,9 @@ from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
 from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import free_port
 from orderstream.ops.metrics import Metric
+from orderstream.ops.stack import DEFAULT_STACK, find_stack
 from tests.integration.conftest import awaited
+from tests.settings import changed
 
 RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
 PARAMETERS = {
@@ -188,20 +190,9 @@ def two_orders_under_one_id(station: Station) -> None:
     station.goes_off("conflicts")
 
 
-@contextmanager
-def failing(station: Station) -> Iterator[None]:
+def failing(station: Station) -> AbstractContextManager[None]:
     """The function finds no table."""
-    client = station.cloud.lambda_
-    variables = client.get_function_configuration(FunctionName="ProcessOrders")["Environment"]["Variables"]
-    client.update_function_configuration(
-        FunctionName="ProcessOrders", Environment={"Variables": variables | {"TABLE_NAME": "Nowhere"}}
-    )
-    try:
-        yield
-    finally:
-        client.update_function_configuration(
-            FunctionName="ProcessOrders", Environment={"Variables": variables}
-        )
+    return changed(station.cloud, find_stack(station.cloud, DEFAULT_STACK), TABLE_NAME="Nowhere")
 
 
 @contextmanager
@@ -239,12 +230,12 @@ def a_function_that_is_throttled(station: Station) -> None:
 def a_stream_that_nobody_reads(station: Station) -> None:
     with throttled(station):
         station.send(station.order())
-        incoming = metric_of(station, "not-read", "incoming")
+        incoming = metric_of(station, "not-read-15m", "incoming")
         awaited(lambda: station.value(incoming))
         # What was invoked before has nothing to do with the minutes that come.
-        station.put(incoming, 1, range(1, 11))
+        station.put(incoming, 1, range(1, 21))
         station.calm("not-read")
-        station.judge(10)
+        station.judge(20)
         station.notified("not-read", "ALARM")
 
 
@@ -440,7 +431,7 @@ def test_an_alarm_on_an_unknown_expression_keeps_no_other_from_being_judged(stat
         return [stat, {"Id": "e", "Expression": expression, "ReturnData": True}]
 
     # Alarms are judged in the order of their names. MiniStack takes these only out of a template.
-    alarms = {"mine-1": on("RATE(m)"), "mine-2": on("FILL(m, 7)")}
+    alarms = {"mine-1": on("RATE(m)"), "mine-2": on("SUM([m, 7])")}
     resources = {
         f"A{number}": {
             "Type": "AWS::CloudWatch::Alarm",

@@ -63,9 +63,9 @@ def records() -> list[Record]:
     return some + [record(number, order(f"C-{number}"), at=NOON + HOUR) for number in range(41, 47)]
 
 
-def filled(cloud: Cloud, layout: str = "batch") -> Pipe:
+def filled(cloud: Cloud, layout: str = "batch", *, discards_apart: bool = True) -> Pipe:
     """Batches of few records, some delivered twice, in other batches."""
-    pipe = Pipe(cloud, layout=layout)
+    pipe = Pipe(cloud, layout=layout, discards_apart=discards_apart)
     pipe.make_function()
     # Without a log nothing is known of deliveries.
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
@@ -302,17 +302,20 @@ def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: Cloud
     assert kinds(pipe) == [("altered", key)]
 
 
-def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(cloud: Cloud) -> None:
+@pytest.mark.parametrize("long_ago", [False, True])
+def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(
+    cloud: Cloud, long_ago: bool
+) -> None:
     pipe = filled(cloud)
     keep(pipe)
     again = [one for one in records() if one.shard_id == "shardId-1"][5:11]
     pipe.process(again)
     assert audited(pipe).repeated == 1
     given_up = [record(60, order("late-1")), record(61, order("late-2"))]
-    give_up(cloud, pipe.stack, given_up)
+    give_up(cloud, pipe.stack, given_up, long_ago=long_ago)
     pipe.process(given_up)
     before = lines_of(pipe)
-    assert kinds(pipe) == [], "AWS left them in the bucket when it gave up"
+    assert kinds(pipe) == [], "AWS left them in a bucket when it gave up"
     kept = keep(pipe)
     assert (kept.late, [one.hour for one in kept.compacted]) == ([], ["2026-11-22T12"])
     assert pipe.keys("orders/") == []
@@ -417,6 +420,71 @@ def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: Cloud) -> None:
         with pytest.raises(CloudError, match="lost"):
             lease.check()
     assert pipe.keys(KEY) == [KEY], "it is not given back by who has it no more"
+
+
+def test_a_lease_that_was_taken_over_just_before_it_is_given_back_stays(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z"}'
+    with Lease(cloud, pipe.stack, "slow"):
+        pipe.write(KEY, others)
+    assert pipe.body(KEY) == others
+    with pytest.raises(CloudError, match="in use: another"), Lease(cloud, pipe.stack, "next"):
+        pass
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    with Lease(cloud, pipe.stack, "slow"):
+        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    assert pipe.keys(KEY) == []
+
+
+def test_a_lease_that_its_renewal_finds_taken_over_is_lost_at_once(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z", "id": "other"}'
+    # For longer than anybody waits here: only the renewal, after a third of it, can tell.
+    with Lease(cloud, pipe.stack, "long work", valid_for=timedelta(seconds=3)) as lease:
+        pipe.write(KEY, others)
+        began = lease._until
+        awaited(lambda: not lease.is_held)
+        assert datetime.now(UTC) < began, "it did not run out"
+    assert pipe.body(KEY) == others
+
+
+class Repeating:
+    """S3, whose answers to PutObject are lost: the SDK sends each again, and that is what is answered."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def put_object(self, **request: Any) -> Any:
+        self._s3.put_object(**request)
+        return self._s3.put_object(**request)
+
+
+@dataclass(frozen=True)
+class RepeatingCloud(Cloud):
+    """A cloud with that S3."""
+
+    @cached_property
+    def s3(self) -> Any:
+        return Repeating(Cloud.s3.func(self))  # type: ignore[attr-defined]
+
+
+def test_a_lease_whose_answers_are_lost_is_held_renewed_and_given_back(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    there = RepeatingCloud(
+        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token
+    )
+    with Lease(there, pipe.stack, "work", valid_for=timedelta(seconds=3)) as lease:
+        first = pipe.body(KEY)
+        awaited(lambda: pipe.body(KEY) != first)
+        second = pipe.body(KEY)
+        awaited(lambda: pipe.body(KEY) != second)
+        lease.check()
+        with pytest.raises(CloudError, match="in use: work"), Lease(there, pipe.stack, "another"):
+            pass
+    assert pipe.keys(KEY) == []
 
 
 def test_with_an_object_for_each_order_a_key_may_be_taken_again_after_compaction(cloud: Cloud) -> None:

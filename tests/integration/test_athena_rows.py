@@ -34,7 +34,7 @@ from tests.integration.deployed import deploy
 HOUR = datetime(2026, 11, 22, 18, tzinfo=UTC)
 
 
-def of(number: int, data: bytes, arrived_at: datetime = HOUR, key: str = "k") -> Record:
+def of(number: int, data: bytes, arrived_at: datetime = HOUR, key: str | None = "k") -> Record:
     return Record(f"shard:{number:04}", "shard", f"{number:04}", key, arrived_at, data)
 
 

@@ -1,4 +1,4 @@
-"""The archive's bucket moves, deletes, locks and keeps what its parameters say, and nothing else."""
+"""The buckets move, delete, lock and keep what their parameters say, and nothing else."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orderstream.ops.cloud import Cloud
-from tests.integration.deployed import archive_properties, deploy
+from tests.integration.deployed import bucket_properties, deploy
 
+# Batches that were discarded before they had a bucket of their own among them.
 KEPT_FOR_EVER = ("manifests/", "erasures/", "resubmitted/", "redriven/", "aws/lambda/")
-ALWAYS = {
+ALWAYS: dict[str, dict[str, Any]] = {
     "unfinished-uploads": {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
     # Renewed while somebody works on the archive.
     "locks-noncurrent-expire": {
@@ -64,12 +65,7 @@ def test_the_lifecycle_is_that_of_the_parameters_and_zero_days_are_never(
     cloud: Cloud, parameters: dict[str, str], rules: dict[str, dict[str, Any]]
 ) -> None:
     stack = deploy(cloud, **parameters)
-    wanted = archive_properties(cloud)["LifecycleConfiguration"]["Rules"]
-    # What CloudFormation does on AWS. S3 has a say then, though MiniStack's knows not every rule about rules.
-    cloud.s3.put_bucket_lifecycle_configuration(
-        Bucket=stack.bucket, LifecycleConfiguration={"Rules": [as_s3_says(rule) for rule in wanted]}
-    )
-    found = cloud.s3.get_bucket_lifecycle_configuration(Bucket=stack.bucket)["Rules"]
+    found = rules_of(cloud, "Archive", stack.bucket)
     assert {rule["ID"]: actions_of(rule) for rule in found} == rules and len(found) == len(rules)
     for rule in found:
         assert rule["Status"] == "Enabled"
@@ -78,6 +74,42 @@ def test_the_lifecycle_is_that_of_the_parameters_and_zero_days_are_never(
             assert where["Prefix"] == rule["ID"].split("-")[0] + "/"
             assert not [key for key in KEPT_FOR_EVER if key.startswith(where["Prefix"])]
             assert ("Transitions" in rule) == (where.get("ObjectSizeGreaterThan") == 131072)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "days", "noncurrent_days"),
+    [
+        ({}, None, 30),
+        ({"NoncurrentDays": "0"}, None, None),
+        # The archive's age is none of theirs.
+        ({"ArchiveExpiryDays": "10"}, None, 30),
+        ({"DiscardedExpiryDays": "90", "NoncurrentDays": "7"}, 90, 7),
+    ],
+)
+def test_discarded_batches_go_at_the_age_of_their_own_parameter_alone(
+    cloud: Cloud, parameters: dict[str, str], days: int | None, noncurrent_days: int | None
+) -> None:
+    stack = deploy(cloud, **parameters)
+    found = rules_of(cloud, "DiscardedBatches", stack.discarded_bucket)
+    wanted: dict[str, dict[str, Any]] = {"unfinished-uploads": ALWAYS["unfinished-uploads"]}
+    if days:
+        wanted["discarded-expire"] = {"Expiration": {"Days": days}}
+    if noncurrent_days:
+        wanted["discarded-noncurrent-expire"] = noncurrent(noncurrent_days)["orders-noncurrent-expire"]
+    assert {rule["ID"]: actions_of(rule) for rule in found} == wanted and len(found) == len(wanted)
+    # Lambda chooses the keys.
+    assert all((rule["Status"], rule["Filter"]) == ("Enabled", {"Prefix": ""}) for rule in found)
+    assert not [name for name in bucket_properties(cloud, "DiscardedBatches") if "Lock" in name]
+
+
+def rules_of(cloud: Cloud, name: str, bucket: str) -> Any:
+    """The lifecycle rules of a bucket of the stack, as S3 takes them and tells them again."""
+    wanted = bucket_properties(cloud, name)["LifecycleConfiguration"]["Rules"]
+    # What CloudFormation does on AWS. S3 has a say then, though MiniStack's knows not every rule about rules.
+    cloud.s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket, LifecycleConfiguration={"Rules": [as_s3_says(rule) for rule in wanted]}
+    )
+    return cloud.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
 
 
 def as_s3_says(rule: dict[str, Any]) -> Any:
@@ -127,13 +159,13 @@ def test_what_was_replaced_or_deleted_is_still_there(cloud: Cloud) -> None:
 
 def test_without_days_nothing_is_locked(cloud: Cloud) -> None:
     deploy(cloud)
-    assert not [name for name in archive_properties(cloud) if "Lock" in name]
+    assert not [name for name in bucket_properties(cloud) if "Lock" in name]
 
 
 @pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
 def test_what_was_written_to_a_locked_bucket_can_be_covered_but_not_deleted(cloud: Cloud, mode: str) -> None:
     deploy(cloud, ObjectLockDays="10", **({} if mode == "GOVERNANCE" else {"ObjectLockMode": mode}))
-    properties = archive_properties(cloud)
+    properties = bucket_properties(cloud)
     assert properties["ObjectLockEnabled"] is True
     # MiniStack's CloudFormation makes no lock, its S3 does.
     bucket = f"locked-{uuid.uuid4().hex}"

@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
-from orderstream.deploy import inventory
+from orderstream.deploy import changes, inventory
+from orderstream.deploy import destroy as destroying
+from orderstream.deploy.deploy import Plan, carry_out, planned
 from orderstream.deploy.emptying import empty
+from orderstream.deploy.packaging import template_url
+from orderstream.deploy.place import LAPTOP
+from orderstream.deploy.remains import remains
+from orderstream.errors import DeploymentError
 from orderstream.local.laptop import laptop_cloud
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.query import list_orders
-from orderstream.ops.stack import find_stack
+from orderstream.ops.stack import Stack, find_stack
 from tests.integration.conftest import Orders, OrdersHere, awaited
+from tests.integration.pipe import give_up
+from tests.integration.test_operators import given_up
 from tests.integration.test_up import Up, up
+
+BUCKETS = ["order-data-archive", "order-data-discarded-000000000001-us-east-1-an"]
 
 
 @pytest.fixture(scope="module")
@@ -105,15 +118,25 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     # Orders outlive their stack.
     found = document(orders, "destroy", "--dry-run")
     assert [(one["name"], one["items"]) for one in found["tables"]] == [("Orders", 2)]
-    (bucket,) = found["buckets"]
-    assert (bucket["objects"], bucket["versions"], bucket["markers"]) == (2, 2, 0)
+    stack = find_stack(there, "orderstream")
+    held = {one["name"]: (one["purpose"], one["objects"], one["versions"]) for one in found["buckets"]}
+    assert held == {
+        stack.bucket: ("archive", 2, 2),
+        stack.discarded_bucket: ("discarded batches", 0, 0),
+    }
     assert (found["undrained"]["quarantined"], found["undrained"]["given_up"]) == (0, 0)
+    discarded = f"discarded-{uuid.uuid4().hex}"
+    give_up(there, stack, given_up([discarded]))
     refused = orders("destroy", given=b"orderstream\n", status=2)
     assert "not a terminal" in refused.stderr and "hint: add --yes" in refused.stderr
     refused = orders("destroy", typed="yes\n", status=2)
     assert "orderstream was not typed" in refused.stderr and "hint: --yes" in refused.stderr
     log = len(empty_up.log.read_text())
-    gone = orders("destroy", typed="orderstream\n").stdout
+    destroyed = orders("destroy", typed="orderstream\n")
+    assert "1 batches that AWS gave up and nobody redrove" in destroyed.stderr
+    gone = destroyed.stdout
+    assert f"archive {stack.bucket}: 2 objects, 2 versions" in gone
+    assert f"discarded batches {stack.discarded_bucket}: 1 objects, 1 versions" in gone
     assert "stays costs less than a cent a month" in gone
     assert "gone: stack orderstream" in gone
     awaited(lambda: "stack orderstream has gone" in empty_up.log.read_text()[log:])
@@ -121,34 +144,124 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert api.get(location).status_code == api.post("/orders", json=order).status_code == 503
     # What it left is known by its tags, so it is found and could be deleted without its stack.
     left = document(orders, "destroy", "--dry-run")
-    assert (left["status"], left["tables"][0]["items"], left["buckets"][0]["objects"]) == (None, 2, 2)
+    assert (left["status"], left["tables"][0]["items"]) == (None, 2)
+    assert {one["purpose"]: one["objects"] for one in left["buckets"]} == {
+        "archive": 2,
+        "discarded batches": 1,
+    }
+    assert left["undrained"]["given_up"] == 1
     adopted = document(orders, "deploy")
+    assert adopted["settings"] == {
+        "adopted": ["Archive", "DiscardedBatches", "Orders"],
+        "changed": ["Archive", "DiscardedBatches", "Orders"],
+        "unlike": [],
+        "problems": [],
+    }
     assert {one["resource"] for one in adopted["changes"] if one["action"] == "Import"} == {
         "Orders",
         "Archive",
+        "DiscardedBatches",
     }
+    now = find_stack(there, "orderstream")
+    assert (now.bucket, now.discarded_bucket) == (stack.bucket, stack.discarded_bucket)
+    orders("failures", "redrive")
+    assert discarded in orders("get", discarded).stdout
     assert order_id in orders("get", order_id).stdout
     assert orders("raw", order_id).stdout.startswith('{"order_id"')
     awaited(lambda: api.get(location).status_code == 200)
     assert api.post("/orders", json=order).status_code == 202
+    assert document(orders, "deploy")["status"] == "unchanged"
     end = document(orders, "destroy", "--delete-data", "--yes")
     assert end["left"] == []
     assert {end["after"][kind] for kind in ("status", "code")} == {None}
     assert not any(end["after"][kind] for kind in ("tables", "buckets", "resources", "logs"))
+    assert [one["Name"] for one in there.s3.list_buckets()["Buckets"]] == ["deployment-artifacts"]
     assert there.dynamodb.list_tables()["TableNames"] == there.kinesis.list_streams()["StreamNames"] == []
     assert "there is nothing" in orders("destroy").stdout
 
 
-def test_a_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
+@contextmanager
+def database_in_the_way(cloud: Cloud) -> Iterator[None]:
+    """Somebody else's database has the name of the stack's, so the stack cannot be made."""
+    glue = cloud._client("glue")
+    glue.create_database(DatabaseInput={"Name": "orderstream"})
+    yield
+    glue.delete_database(Name="orderstream")
+
+
+def failing_at_its_end(cloud: Cloud, plan: Plan) -> Plan:
+    """The plan with one more resource, which cannot be made and comes after all others."""
+    assert plan.change_set
+    where: dict[str, Any] = {"ChangeSetName": plan.change_set.id, "StackName": plan.change_set.stack_id}
+    template: Any = cloud.cloudformation.get_template(**where, TemplateStage="Original")["TemplateBody"]
+    template = json.loads(template) if isinstance(template, str) else template
+    # The stack's own database is there by then.
+    template["Resources"]["Last"] = {
+        "Type": "AWS::Glue::Database",
+        "DependsOn": ["Dashboard", "OrdersToFunction", "Orders", "ArchivePolicy"],
+        "Properties": {
+            "CatalogId": {"Ref": "AWS::AccountId"},
+            "DatabaseInput": {"Name": {"Ref": "Catalog"}},
+        },
+    }
+    url = template_url(cloud, plan.stack, template)
+    given = cloud.cloudformation.describe_change_set(**where)["Parameters"]
+    changes.discard(cloud, plan.change_set.id, plan.change_set.stack_id)
+    change_set = changes.make(
+        cloud,
+        plan.stack,
+        None,
+        template_url=url,
+        parameters={one["ParameterKey"]: one["ParameterValue"] for one in given},
+        known={},
+        adopt=bool(plan.adopted),
+        place=LAPTOP,
+    )
+    return replace(plan, change_set=change_set)
+
+
+def left_of(cloud: Cloud) -> dict[str, list[str]]:
+    """What there is of a stack, beside the code that was uploaded for it."""
+    buckets = [one["Name"] for one in cloud.s3.list_buckets()["Buckets"]]
+    return {
+        "stacks": [one["StackName"] for one in cloud.cloudformation.describe_stacks()["Stacks"]],
+        "tables": cloud.dynamodb.list_tables()["TableNames"],
+        "buckets": [name for name in buckets if name != LAPTOP.code_bucket],
+        "streams": cloud.kinesis.list_streams()["StreamNames"],
+        "logs": [one["logGroupName"] for one in cloud.logs.describe_log_groups()["logGroups"]],
+        "remains": sorted(remains(cloud, "orderstream").names),
+    }
+
+
+NOTHING: dict[str, list[str]] = {
+    kind: [] for kind in ("stacks", "tables", "buckets", "streams", "logs", "remains")
+}
+
+
+def test_a_first_deployment_that_fails_leaves_nothing_whatever_it_had_made(
+    orders: Orders, there: Cloud
+) -> None:
+    made: list[str] = []
+    with planned(there, "orderstream", {}, tell=made.append) as plan:
+        failing = failing_at_its_end(there, plan)
+        with pytest.raises(DeploymentError) as failed:
+            carry_out(there, failing, progress=lambda what, doing: made.append(f"{what} {doing}"))
+    assert {f"{name} create complete" for name in ("Orders", "Archive", "ProcessOrdersLog")} <= set(made)
+    assert failed.value.message.startswith(
+        "making the stack failed, what it had made was removed again\n  Last"
+    )
+    assert left_of(there) == NOTHING
+
+
+def test_a_first_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
     orders: Orders, there: Cloud, api: httpx.Client
 ) -> None:
-    there.s3.create_bucket(Bucket="order-data-archive")
-    failed = orders("deploy", status=3).stderr
-    assert "error: making the stack failed" in failed
-    assert "Archive (AWS::S3::Bucket): " in failed and "order-data-archive" in failed
-    assert failed.splitlines()[-1].startswith("hint: ")
-    assert not there.cloudformation.describe_stacks()["Stacks"]
-    there.s3.delete_bucket(Bucket="order-data-archive")
+    with database_in_the_way(there):
+        failed = orders("deploy", status=3).stderr
+    assert "error: making the stack failed, what it had made was removed again" in failed
+    assert "  Catalog (AWS::Glue::Database): " in failed and "orderstream already exists" in failed
+    assert failed.splitlines()[-1].startswith("hint: mend that")
+    assert left_of(there) == NOTHING
     # The next has another bucket and no index, and the HTTP API reads and writes there.
     orders("deploy", "--parameter", "ArchiveBucketName=elsewhere", "--parameter", "CustomerIndex=false")
     awaited(lambda: api.get("/health").status_code == 200)
@@ -156,6 +269,140 @@ def test_a_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
     assert api.post("/orders", json=order).status_code == 202
     awaited(lambda: api.get(f"/orders/{order['order_id']}/raw").status_code == 200)
     assert api.get("/customers/elsewhere/orders").status_code == 501
+
+
+def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
+    orders: Orders, there: Cloud
+) -> None:
+    orders("deploy", "--parameter", "BatchWindowSeconds=0")
+    order_id = f"spared-{uuid.uuid4().hex}"
+    await_order(there, orders, order_id)
+    orders("destroy", "--yes")
+    left = left_of(there)
+    assert (left["tables"], left["buckets"]) == (["Orders"], BUCKETS)
+    with planned(there, "orderstream", {}, tell=lambda step: None) as plan:
+        assert plan.adopted == ("Archive", "DiscardedBatches", "Orders")
+        with pytest.raises(DeploymentError, match="Last"):
+            carry_out(there, failing_at_its_end(there, plan), progress=lambda what, doing: None)
+    assert left_of(there) == left
+    assert "warning" not in orders("deploy").stderr
+    assert order_id in orders("get", order_id).stdout
+    assert orders("raw", order_id).stdout.startswith('{"order_id"')
+
+
+class Lagging:
+    """The tagging API with an index that lists `arns`, whatever there is and whatever is tagged."""
+
+    def __init__(self, cloud: Cloud, *arns: str) -> None:
+        self._cloud = cloud
+        self._arns = arns
+
+    def get_paginator(self, name: str) -> Lagging:
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return [{"ResourceTagMappingList": [{"ResourceARN": arn} for arn in self._arns]}]
+
+    def tag_resources(self, **request: Any) -> Any:
+        return self._cloud.tagging.tag_resources(**request)
+
+
+def with_index_of(cloud: Cloud, *arns: str) -> Cloud:
+    lagging = replace(cloud)
+    # What a client of botocore would be, made on first use.
+    lagging.__dict__["tagging"] = Lagging(cloud, *arns)
+    return lagging
+
+
+def test_a_stack_that_goes_and_comes_at_once_does_not_collide_with_what_the_index_of_tags_says_of_it(
+    orders: Orders, there: Cloud
+) -> None:
+    orders("deploy")
+    deaf = with_index_of(there)
+    nothing: dict[str, Any] = {"events": lambda *_: None, "progress": lambda *_: None}
+    found = destroying.look(deaf, "orderstream", progress=lambda *_: None)
+    done = destroying.destroy(deaf, found, delete_data=False, tell=lambda step: None, **nothing)
+    assert done.after and [one.name for one in done.after.tables] == ["Orders"]
+    assert [one.name for one in done.after.buckets] == BUCKETS
+    with planned(deaf, "orderstream", {}, tell=lambda step: None) as plan:
+        assert (plan.adopted, plan.doubts) == (("Archive", "DiscardedBatches", "Orders"), ())
+    orders("destroy", "--delete-data", "--yes")
+    table = "arn:aws:dynamodb:us-east-1:000000000001:table/Orders"
+    stale = with_index_of(there, table, "arn:aws:s3:::order-data-archive")
+    with planned(stale, "orderstream", {}, tell=lambda step: None) as plan:
+        assert (plan.adopted, plan.doubts) == ((), ())
+
+
+def test_a_bucket_of_another_account_under_the_name_of_ours_is_refused_before_anything_is_built(
+    orders: Orders, there: Cloud
+) -> None:
+    theirs = replace(there, access_key="000000000002")
+    theirs.s3.create_bucket(Bucket="order-data-archive")
+    said = orders("deploy", status=3).stderr
+    theirs.s3.delete_bucket(Bucket="order-data-archive")
+    assert "error: bucket order-data-archive belongs to another account" in said
+    assert "hint: --parameter ArchiveBucketName=NAME" in said and "building" not in said
+
+
+def test_a_log_group_that_lambda_made_anew_is_taken_over_and_gets_its_settings_or_a_warning(
+    orders: Orders, there: Cloud
+) -> None:
+    there.logs.create_log_group(logGroupName="/aws/lambda/ProcessOrders")
+    done = document(orders, "deploy")
+    assert [one["resource"] for one in done["changes"] if one["action"] == "Import"] == ["ProcessOrdersLog"]
+    assert done["doubts"] == []
+    paths = {(one["resource"], one["path"]) for one in done["settings"]["unlike"]}
+    assert paths == {("ProcessOrdersLog", "/RetentionInDays")}
+
+
+def test_a_stack_that_failed_and_stayed_is_not_in_the_way(orders: Orders, there: Cloud, empty_up: Up) -> None:
+    # Who delivers has seen the one before go.
+    awaited(
+        lambda: empty_up.log.read_text().count("delivering to") == empty_up.log.read_text().count("has gone")
+    )
+    # As it is when `orders deploy` was interrupted while CloudFormation went on.
+    database = {"CatalogId": {"Ref": "AWS::AccountId"}, "DatabaseInput": {"Name": "orderstream"}}
+    stack = {"Resources": {"Catalog": {"Type": "AWS::Glue::Database", "Properties": database}}}
+    with database_in_the_way(there):
+        there.cloudformation.create_stack(StackName="orderstream", TemplateBody=json.dumps(stack))
+        awaited(lambda: stack_status(there) == "ROLLBACK_COMPLETE")
+    assert document(orders, "deploy", "--dry-run")["status"] == "planned"
+    assert left_of(there) == NOTHING
+
+
+def stack_status(cloud: Cloud) -> str:
+    (stack,) = cloud.cloudformation.describe_stacks(StackName="orderstream")["Stacks"]
+    return stack["StackStatus"]
+
+
+def test_what_no_stack_of_the_name_left_is_taken_over_when_told_to_and_told_apart_from_the_template(
+    orders: Orders, there: Cloud
+) -> None:
+    there.s3.create_bucket(Bucket="order-data-archive")
+    there.dynamodb.create_table(
+        TableName="Orders",
+        KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    dry_run = orders("deploy", "--dry-run", "--json")
+    assert json.loads(dry_run.stdout)["doubts"] == [
+        f"{what} is there already, and was not left by a stack of this name"
+        for what in ("Archive (order-data-archive)", "Orders (Orders)")
+    ]
+    assert "taken over as is: Archive, Orders; a second change set" in dry_run.stderr
+    assert "has to be confirmed" in orders("deploy", status=2).stderr
+    done = orders("deploy", "--yes", "--json")
+    settings = json.loads(done.stdout)["settings"]
+    # MiniStack's change sets know nothing of drift: what is not as asked is named instead.
+    assert settings["adopted"] == settings["changed"] == ["Archive", "Orders"]
+    assert settings["problems"] == []
+    assert {(one["resource"], one["path"]) for one in settings["unlike"]} >= {
+        ("Archive", "/VersioningConfiguration"),
+        ("Orders", "/Tags/0"),
+    }
+    said = 'Archive/VersioningConfiguration is null, not {"Status": "Enabled"}'
+    assert f"warning: not as the template asks: {said}" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -212,3 +459,112 @@ def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: Cloud) -> 
     assert (done.removed, done.locked, done.until, done.problems) == (1, 1, until, [])
     found = inventory.bucket(cloud, name, progress=lambda what, count: None)
     assert found and (found.versions, found.lock) == (1, "by object")
+
+
+def test_stacks_stand_side_by_side_in_one_account_and_each_has_its_own_orders(
+    orders: Orders, there: Cloud, empty_up: Up
+) -> None:
+    names = ["orderstream", "staging", "brand-b"]
+    for name in names:
+        orders("deploy", "--stack", name, "--parameter", "BatchWindowSeconds=0")
+    order_id = f"shared-{uuid.uuid4().hex}"
+    for number, name in enumerate(names):
+        order = {"order_id": order_id, "customer_id": name, "amount": number + 1}
+        orders("send", json.dumps(order), "--stack", name)
+    stacks = [find_stack(there, name) for name in names]
+    for stack in stacks:
+        (item,) = awaited(partial(orders_of, there, stack))
+        assert item["OrderID"] == order_id
+        assert f"delivering to stack {stack.name}" in empty_up.log.read_text()
+        assert document(orders, "verify", "--stack", stack.name)["discrepancies"] == []
+    assert (stacks[0].stream, stacks[0].table, stacks[0].function) == (
+        "OrderStream",
+        "Orders",
+        "ProcessOrders",
+    )
+    for kind in ("stream", "table", "bucket", "discarded_bucket", "function", "mapping_id"):
+        assert len({getattr(stack, kind) for stack in stacks}) == len(names)
+    assert set(glue_databases(there)) == {"orderstream", "staging", "brand_b"}
+    # One goes with all that it has; the others do not notice.
+    assert document(orders, "destroy", "--stack", "staging", "--delete-data", "--yes")["left"] == []
+    for name in ("orderstream", "brand-b"):
+        assert order_id in orders("get", order_id, "--stack", name).stdout
+        assert document(orders, "deploy", "--stack", name)["status"] == "unchanged"
+    assert document(orders, "destroy", "--stack", "brand-b", "--delete-data", "--yes")["left"] == []
+
+
+def test_orders_are_delivered_to_the_version_that_has_the_settings_of_the_last_deployment(
+    orders: Orders, there: Cloud
+) -> None:
+    orders("deploy", "--parameter", "BatchWindowSeconds=0")
+    stack = find_stack(there, "orderstream")
+    mapping = there.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+    assert mapping["FunctionArn"].endswith(":ProcessOrders:live")
+    first = live_version(there)
+    # What the function does not depend on publishes no version.
+    orders("deploy", "--parameter", "MaximumRetryAttempts=7")
+    assert live_version(there) == first
+    changed = document(orders, "deploy", "--parameter", "DefaultCurrency=CHF")
+    added = [one["type"] for one in changed["changes"] if one["action"] == "Add"]
+    assert added == ["AWS::Lambda::Version"]
+    assert int(live_version(there)) == int(first) + 1
+    assert document(orders, "deploy")["status"] == "unchanged"
+    order_id = f"chf-{uuid.uuid4().hex}"
+    await_order(there, orders, order_id)
+    assert json.loads(orders("get", order_id, "--json").stdout)["Currency"] == "CHF"
+
+
+def test_a_rollback_delivers_to_the_version_before_until_somebody_deploys(
+    orders: Orders, there: Cloud
+) -> None:
+    orders("deploy", "--parameter", "BatchWindowSeconds=0")
+    refused = orders("deploy", "--rollback", status=None)
+    assert refused.returncode and "no version before" in refused.stderr
+    orders("deploy", "--parameter", "DefaultCurrency=CHF")
+    bad = int(live_version(there))
+    back = document(orders, "deploy", "--rollback")
+    assert (back["status"], back["from"]["number"], back["to"]["number"]) == ("rolled back", bad, bad - 1)
+    order_id = f"back-{uuid.uuid4().hex}"
+    await_order(there, orders, order_id)
+    assert json.loads(orders("get", order_id, "--json").stdout)["Currency"] == "EUR"
+    assert "rolled back: orders go to version" in orders("status").stdout
+    # What the template has is deployed, says CloudFormation: to deliver to it again has to be confirmed.
+    planned = document(orders, "deploy", "--dry-run")
+    assert (planned["status"], planned["changes"]) == ("planned", []) and "rolled back" in planned["doubts"][
+        0
+    ]
+    assert orders("deploy", status=2).returncode == 2
+    assert int(live_version(there)) == bad - 1
+    assert document(orders, "deploy", "--yes")["status"] == "deployed"
+    assert int(live_version(there)) == bad
+    assert document(orders, "deploy")["status"] == "unchanged"
+
+
+def test_a_protected_stack_is_not_destroyed(orders: Orders, there: Cloud) -> None:
+    on = ("--stack", "orders-prod")
+    said = orders("deploy", *on)
+    assert "DeletionProtection=true" in said.stderr
+    stack = find_stack(there, "orders-prod")
+    assert there.dynamodb.describe_table(TableName=stack.table)["Table"]["DeletionProtectionEnabled"]
+    for more in ((), ("--delete-data",)):
+        refused = orders("destroy", *on, "--yes", *more, status=None)
+        assert refused.returncode and "protected from deletion" in refused.stderr
+        assert "--parameter DeletionProtection=false" in refused.stderr
+    mapping = there.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+    assert mapping["UUID"] == stack.mapping_id
+    orders("deploy", *on, "--parameter", "DeletionProtection=false")
+    assert document(orders, "destroy", *on, "--delete-data", "--yes")["left"] == []
+
+
+def live_version(cloud: Cloud) -> str:
+    return cloud.lambda_.get_alias(FunctionName="ProcessOrders", Name="live")["FunctionVersion"]
+
+
+def orders_of(cloud: Cloud, stack: Stack) -> list[dict[str, Any]]:
+    """The orders of the customer who is called as the stack is."""
+    return list(list_orders(cloud, stack, stack.name, limit=9))
+
+
+def glue_databases(cloud: Cloud) -> list[str]:
+    client = cloud._client("glue")
+    return [one["Name"] for one in client.get_databases()["DatabaseList"]]

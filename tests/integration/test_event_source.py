@@ -309,6 +309,7 @@ def test_records_that_are_too_old_go_to_the_destination(scene: Scene) -> None:
     (failure,) = scene.failure_objects.values()
     assert payload_of(failure) == ["a-1", "a-2"]
     assert failure["requestContext"]["condition"] == "RecordAgeExceeded"
+    assert failure["requestContext"]["approximateInvokeCount"] == 1
     assert "responseContext" not in failure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from orderstream.domain.values import utc_text
 from orderstream.errors import InputError, NotFoundError
 from orderstream.ops import bucket, reading
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import entries_of, records_in, waiting_objects
+from orderstream.ops.failures import DONE, entries_of, records_in, waiting_objects
 from orderstream.ops.notes import Note, write_notes
 from orderstream.ops.trace import trace
 from orderstream.ops.verify import verify, verify_and_repair
@@ -63,9 +64,7 @@ def filled(cloud: Cloud, layout: str = "batch", *, versions: bool = False) -> Pi
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
     if versions:
-        cloud.s3.put_bucket_versioning(
-            Bucket=pipe.stack.bucket, VersioningConfiguration={"Status": "Enabled"}
-        )
+        pipe.keep_versions()
     every = records()
     for begin in range(0, len(every), 4):
         pipe.process(every[begin : begin + 4])
@@ -79,24 +78,33 @@ def erase(pipe: Pipe, cloud: Cloud | None = None) -> Stamped:
     )
 
 
+def crashing(pipe: Pipe, writes: int) -> Cloud:
+    """The cloud for somebody who breaks off after so many writes."""
+    cloud = pipe.cloud
+    return CrashingCloud(
+        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
+    )
+
+
 def forget_nobody(pipe: Pipe) -> None:
     forget(pipe.cloud, pipe.stack, "nobody", reason="", currency="EUR", progress=lambda *_: None)
 
 
 def everything(pipe: Pipe) -> dict[str, bytes]:
     """Every version of every object, uncompressed as far as that goes, and the items."""
-    client, name = pipe.cloud.s3, pipe.stack.bucket
+    client = pipe.cloud.s3
     found = {}
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
-        for one in page.get("Versions", []):
-            answer = client.get_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
-            body = answer["Body"].read()
-            found[f"{one['Key']} {one['VersionId']}"] = (
-                gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
-            )
+    for name in pipe.buckets:
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=name):
+            for one in page.get("Versions", []):
+                answer = client.get_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
+                body = answer["Body"].read()
+                found[f"{one['Key']} {one['VersionId']}"] = (
+                    gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
+                )
     compacted = reading.lines(pipe.cloud, pipe.stack, bucket.hourly(pipe.cloud, pipe.stack, "compacted"))
     found["compacted"] = b"\n".join(
-        b" ".join((one.line.partition_key.encode(), raw_of(one.line))) for one in compacted
+        b" ".join(((one.line.partition_key or "").encode(), raw_of(one.line))) for one in compacted
     )
     return found | {"items": repr(items(pipe)).encode()}
 
@@ -154,11 +162,8 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
     pipe = filled(cloud, versions=True)
     keep(pipe, compacting=compacted)
     left = others(pipe)
-    broken = CrashingCloud(
-        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
-    )
     with pytest.raises(Crash):
-        erase(pipe, broken)
+        erase(pipe, crashing(pipe, writes))
     assert {line for line in lines_of(pipe) if line in left} == left
     cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
     stamped = erase(pipe)
@@ -179,21 +184,22 @@ def test_somebody_elses_conflict_with_an_order_of_hers_stays_without_what_was_he
     assert kept["shardId-1:6"].stored is None
 
 
-def test_batches_that_aws_gave_up_go_on_without_her(cloud: Cloud) -> None:
+@pytest.mark.parametrize("long_ago", [False, True])
+def test_batches_that_aws_gave_up_go_on_without_her(cloud: Cloud, long_ago: bool) -> None:
     pipe = filled(cloud, versions=True)
     maker = RecordAggregator()
     for data in (order("G-1"), her(1, "G-2"), order("G-3")):
         maker.add_user_record(HER if HER in data else "k", data)
     aggregate = maker.clear_and_get().get_contents()[2]
     mixed = [record(50, order("F-1")), record(51, her(1, "F-2")), record(52, aggregate)]
-    key = give_up(cloud, pipe.stack, mixed)
-    alone = give_up(cloud, pipe.stack, [record(60, her(2)), record(61, her(3))])
+    key = give_up(cloud, pipe.stack, mixed, long_ago=long_ago)
+    give_up(cloud, pipe.stack, [record(60, her(2)), record(61, her(3))], long_ago=long_ago)
     receipt = erase(pipe).receipt
     assert receipt.failed == 4
-    assert traces(pipe) == []
-    assert alone not in pipe.keys("aws/")
+    assert traces(pipe) == [], "in no old version either"
     (failure,) = waiting_objects(cloud, pipe.stack)
-    assert (failure.place, failure.records) == (key, 2)
+    where = pipe.stack.bucket if long_ago else pipe.stack.discarded_bucket
+    assert (failure.place, failure.records) == (f"s3://{where}/{key}", 2)
     found = {one.event_id: one.data for one in records_in(failure, entries_of(failure))}
     assert found == {
         "shardId-1:50": order("F-1").encode(),
@@ -201,6 +207,23 @@ def test_batches_that_aws_gave_up_go_on_without_her(cloud: Cloud) -> None:
         "shardId-1:52:1": b"",
         "shardId-1:52:2": order("G-3").encode(),
     }
+
+
+# The note of what is erased, its manifest, the mark, the batch, the manifest of the receipt.
+@pytest.mark.parametrize("writes", range(5))
+@pytest.mark.parametrize("long_ago", [False, True])
+def test_wherever_the_erasure_of_a_batch_is_broken_off_no_mark_is_left_without_it(
+    cloud: Cloud, long_ago: bool, writes: int
+) -> None:
+    pipe = Pipe(cloud)
+    key = give_up(cloud, pipe.stack, [record(60, her(2))], long_ago=long_ago)
+    pipe.write(DONE + key, b"{}")
+    with pytest.raises(Crash):
+        erase(pipe, crashing(pipe, writes))
+    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    with suppress(NotFoundError):
+        erase(pipe)
+    assert (pipe.keys(DONE), list(waiting_objects(cloud, pipe.stack)), kinds(pipe)) == ([], [], [])
 
 
 def test_what_cannot_be_read_and_names_her_is_told(cloud: Cloud) -> None:

@@ -12,8 +12,7 @@ from orderstream.errors import NotFoundError
 from orderstream.ops import bucket, reading
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.erased import erased_events
-from orderstream.ops.failures import PREFIX as FAILED
-from orderstream.ops.failures import entries_of, failed_objects, records_in
+from orderstream.ops.failures import entries_of, failed_objects, read_failure, records_in
 from orderstream.ops.verify import verify
 from orderstream.pipeline.lines import raw_of, read_lines
 from tests.integration.pipe import Pipe, give_up
@@ -42,12 +41,14 @@ def erase(pipe: Pipe) -> Stamped:
 
 
 def filled(cloud: Cloud, *, compacted: bool) -> Pipe:
-    """Every record in the archive and, if bad, in quarantine; in a discarded batch; in old versions."""
-    pipe = Pipe(cloud)
+    """Every record in the archive and, if bad, in quarantine; in a discarded batch; in old versions.
+
+    Discarded batches are in a bucket of their own where the archive is compacted, else in the archive.
+    """
+    pipe = Pipe(cloud, discards_apart=compacted)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
-    versions = {"Status": "Enabled"}
-    cloud.s3.put_bucket_versioning(Bucket=pipe.stack.bucket, VersioningConfiguration=versions)  # type: ignore[arg-type]
+    pipe.keep_versions()
     some = [record(number, data) for number, data in RECORDS.items()]
     for begin in range(0, len(some), 7):
         # Another order with each batch: of no object all is hers.
@@ -67,21 +68,23 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
     for prefix in ("orders", "compacted", "quarantine"):
         lines = reading.lines(cloud, stack, bucket.hourly(cloud, stack, prefix))
         found[prefix] = {one.line.event_id: raw_of(one.line) for one in lines}
-    for failure in failed_objects(cloud, stack, bucket.listed(cloud, stack, FAILED)):
+    for failure in failed_objects(cloud, stack):
         found["given up"] = {one.event_id: one.data for one in records_in(failure, entries_of(failure))}
-    listed = cloud.s3.list_object_versions(Bucket=stack.bucket)
-    assert not listed["IsTruncated"]
-    for one in listed.get("Versions", []):
-        if one["IsLatest"] or one["Key"].startswith(("manifests/", "locks/")):
-            continue
-        body = cloud.s3.get_object(Bucket=stack.bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"]
-        if one["Key"].startswith("aws/"):
-            (failure,) = failed_objects(cloud, stack, [bucket.unlisted(one["Key"])])
-            found["old"] |= {f"{one['VersionId']} {entry['eventID']}": b"" for entry in entries_of(failure)}
-        else:
-            found["old"] |= {
-                line.event_id: raw_of(line) for line in read_lines(one["Key"], BytesIO(body.read()))
-            }
+    for name in pipe.buckets:
+        listed = cloud.s3.list_object_versions(Bucket=name)
+        assert not listed["IsTruncated"]
+        for one in listed.get("Versions", []):
+            if one["IsLatest"] or one["Key"].startswith(("manifests/", "locks/")):
+                continue
+            answer = cloud.s3.get_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
+            body = answer["Body"].read()
+            if one["Key"].startswith("aws/"):
+                failure = read_failure("", body, cloud.now())
+                found["old"] |= {f"discarded {entry['eventID']}": b"" for entry in entries_of(failure)}
+            else:
+                found["old"] |= {
+                    line.event_id: raw_of(line) for line in read_lines(one["Key"], BytesIO(body))
+                }
     return found
 
 

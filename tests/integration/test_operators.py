@@ -135,23 +135,30 @@ def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]
     return {one["place"]: one for one in found}
 
 
+def given_up_at(laptop: Laptop, records: list[Record], *, long_ago: bool) -> str:
+    """Leave a batch where Lambda leaves it now or where it left it long ago; returns its place."""
+    key = give_up(laptop.cloud, laptop.stack, records, long_ago=long_ago)
+    return f"s3://{laptop.stack.bucket if long_ago else laptop.stack.discarded_bucket}/{key}"
+
+
+@pytest.mark.parametrize("long_ago", [False, True])
 def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accounted_for(
-    laptop: Laptop, orders: Orders
+    laptop: Laptop, orders: Orders, long_ago: bool
 ) -> None:
     ids = [new_id(), f'{new_id()}"\\']
     records = given_up(ids, b"bad")
-    key = give_up(laptop.cloud, laptop.stack, records)
-    listed = failures_by_place(orders)[key]
+    place = given_up_at(laptop, records, long_ago=long_ago)
+    listed = failures_by_place(orders)[place]
     assert (listed["records"], listed["condition"], listed["done"]) == (3, "RetryAttemptsExhausted", False)
     assert "RetryAttemptsExhausted" in orders("failures", "list").stdout
-    assert f"open: {key}: 3 records: 3 open" in orders("failures", "redrive", "--dry-run").stdout
+    assert f"open: {place}: 3 records: 3 open" in orders("failures", "redrive", "--dry-run").stdout
     assert found_order(laptop, ids[0]) is None, "a dry run changes nothing"
-    assert f"done: {key}" in orders("failures", "redrive").stdout
+    assert f"done: {place}" in orders("failures", "redrive").stdout
     for number, order_id in enumerate(ids):
         assert get_order(laptop.cloud, laptop.stack, order_id)["EventID"] == records[number].event_id
     assert records[2].event_id in quarantined(laptop)
-    assert key not in failures_by_place(orders)
-    assert failures_by_place(orders, "--all")[key]["done"]
+    assert place not in failures_by_place(orders)
+    assert failures_by_place(orders, "--all")[place]["done"]
     assert "nothing to redrive" in orders("failures", "redrive").stderr
 
 
@@ -159,7 +166,7 @@ def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
     laptop: Laptop, orders: Orders
 ) -> None:
     strange = "aws/lambda/0/strange"
-    laptop.cloud.s3.put_object(Bucket=laptop.stack.bucket, Key=strange, Body=b"{}")
+    laptop.cloud.s3.put_object(Bucket=laptop.stack.discarded_bucket, Key=strange, Body=b"{}")
     try:
         order_id = new_id()
         give_up(laptop.cloud, laptop.stack, given_up([order_id]))
@@ -167,7 +174,7 @@ def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
         assert strange in done.stdout and "is not what AWS writes" in done.stderr
         assert found_order(laptop, order_id)
     finally:
-        laptop.cloud.s3.delete_object(Bucket=laptop.stack.bucket, Key=strange)
+        laptop.cloud.s3.delete_object(Bucket=laptop.stack.discarded_bucket, Key=strange)
 
 
 @contextmanager
@@ -281,15 +288,16 @@ def test_a_trace_tells_a_whole_story(laptop: Laptop, orders: Orders) -> None:
     assert "duplicate" in shown and item["EventID"] in shown
 
 
-def test_a_trace_tells_of_giving_up_and_bringing_back(laptop: Laptop, orders: Orders) -> None:
+@pytest.mark.parametrize("long_ago", [False, True])
+def test_a_trace_tells_of_giving_up_and_bringing_back(laptop: Laptop, orders: Orders, long_ago: bool) -> None:
     order_id = new_id()
-    key = give_up(laptop.cloud, laptop.stack, given_up([order_id]))
+    place = given_up_at(laptop, given_up([order_id]), long_ago=long_ago)
     steps = steps_of(orders, order_id)
     assert [one["what"] for one in steps] == ["arrived", "given up", "open"]
     orders("failures", "redrive")
     steps = steps_of(orders, order_id)
     assert {"given up", "redriven", "archived", "stored"} <= {one["what"] for one in steps}
-    assert key in {one["where"] for one in steps}
+    assert place in {one["where"] for one in steps}
 
 
 def test_a_trace_of_nothing_is_one_line_and_a_hint(orders: Orders) -> None:

@@ -41,6 +41,7 @@ def user(laptop: Laptop, *kinds: str) -> Keys:
     found = standing(laptop.cloud, laptop.stack.name)
     assert found
     names = {"REGION": REGION, "ACCOUNT": ACCOUNT, "BUCKET": laptop.stack.bucket}
+    names["DISCARDED"] = laptop.stack.discarded_bucket
     # Of https://API.execute-api.…
     names["API/"] = found.outputs["ApiUrl"].partition("//")[2].partition(".")[0] + "/"
     for word, name in names.items():
@@ -133,9 +134,11 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     mended.write_text('{"customer_id": "c", "amount": 5}')
     orders("quarantine", "resubmit", bad["event_id"], "--edit", str(mended))
     order_id = uuid.uuid4().hex
-    key = give_up(laptop.cloud, laptop.stack, given_up([order_id]))
-    assert f"done: {key}" in orders("failures", "redrive").stdout
-    assert order_id in orders("get", order_id).stdout
+    earlier = uuid.uuid4().hex
+    for one, long_ago in ((earlier, True), (order_id, False)):
+        key = give_up(laptop.cloud, laptop.stack, given_up([one]), long_ago=long_ago)
+        assert f"/{key}: 1 records: 1 stored" in orders("failures", "redrive").stdout
+        assert one in orders("get", one).stdout
     orders.may("verify", "--repair")
     laptop.cloud.dynamodb.delete_item(
         TableName=laptop.stack.table, Key={"OrderID": {"S": outcome.order["OrderID"]}}
@@ -179,12 +182,17 @@ def test_a_keeper_seals_compacts_and_forgets(demonstrated: tuple[Laptop, Outcome
     found = laptop.cloud.dynamodb.scan(TableName=laptop.stack.table, ProjectionExpression="CustomerID")
     customers = {item["CustomerID"]["S"] for item in found["Items"]}
     somebody = min(customers - {outcome.order["CustomerID"], "c"})
+    theirs = [json.dumps({"customer_id": somebody, "amount": number}).encode() for number in (7, 8)]
+    for data in theirs:
+        give_up(laptop.cloud, laptop.stack, given_up([], data), long_ago=data == theirs[0])
     orders.may("archive", "seal", "--json")
     orders.may("archive", "compact", "--json")
     receipt = json.loads(orders.may("forget", "--customer", somebody, "--reason", "asked", "--yes", "--json"))
     assert receipt["receipt"]["items"] >= 1 and not orders.may("list", "--customer", somebody, "--json")
+    assert receipt["receipt"]["failed"] == len(theirs), "in either bucket"
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
     working = {"DeleteItem", "write erasures/", "DeleteObjectVersion", "read a version", "list versions"}
+    working |= {"write a discarded batch", "write it once", "delete a discarded batch"}
     # Those two delete items as well.
     working |= {*READING, "BatchWriteItem", "TransactWriteItems"}
     refusals(laptop, keys, *working, prove=s3("DeleteObject", "manifests/x"))

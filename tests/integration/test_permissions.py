@@ -18,7 +18,8 @@ from orderstream.local.laptop import REGION, Laptop
 from orderstream.ops import stream
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
-from tests.integration.calls import FOREIGN, INSERT, METRIC, fresh, log_of, partiql, put, s3
+from tests.integration.calls import FOREIGN, INSERT, METRIC, discarded, fresh, log_of, partiql, put, s3
+from tests.integration.pipe import give_up
 from tests.integration.probes import Call, administrator, by_role, by_user, make_probe, make_user
 from tests.integration.test_archive import record
 from tests.integration.test_verify import order
@@ -30,13 +31,16 @@ def objects(guarded: Laptop) -> Iterator[dict[str, str]]:
     client = administrator(guarded, "s3")
     prefixes = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/", "erasures/")
     keys = {prefix: f"{prefix}probe/there" for prefix in (*prefixes, "resubmitted/", "redriven/", "else/")}
+    buckets = guarded.stack.bucket, guarded.stack.discarded_bucket
     for key in keys.values():
-        client.put_object(Bucket=guarded.stack.bucket, Key=key, Body=b"there")
+        client.put_object(Bucket=buckets[0], Key=key, Body=b"there")
+    client.put_object(Bucket=buckets[1], Key=keys["aws/lambda/"], Body=b"there")
     yield keys
-    for page in client.get_paginator("list_objects_v2").paginate(Bucket=guarded.stack.bucket):
-        for found in page["Contents"]:
-            if "probe/" in found["Key"]:
-                client.delete_object(Bucket=guarded.stack.bucket, Key=found["Key"])
+    for name in buckets:
+        for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
+            for found in page.get("Contents", []):
+                if "probe/" in found["Key"]:
+                    client.delete_object(Bucket=name, Key=found["Key"])
 
 
 @pytest.fixture
@@ -75,6 +79,7 @@ def test_the_function_may_read_insert_compare_and_write_once(
         "quarantine": put(fresh("quarantine/"), IfNoneMatch="*"),
         "compare": s3("GetObject", objects["orders/"]),
         "find": s3("ListObjectsV2"),
+        "find discarded batches": discarded("ListObjectsV2"),
         **log_of("ProcessOrders"),
     }
     probe = make_probe(guarded, "ProcessOrdersRole")
@@ -88,8 +93,9 @@ def test_the_function_may_read_insert_compare_and_write_once(
             "CopyObject", objects["orders/"], CopySource=f"order-data-archive/{objects['orders/']}"
         ),
         "overwrite by upload in parts": s3("CreateMultipartUpload", objects["orders/"]),
-        "write what Lambda writes": put(fresh("aws/lambda/")),
-        "write it once": put(fresh("aws/lambda/"), IfNoneMatch="*"),
+        "write where Lambda wrote before": put(fresh("aws/lambda/")),
+        "write it there once": put(fresh("aws/lambda/"), IfNoneMatch="*"),
+        "read a discarded batch": discarded("GetObject", objects["aws/lambda/"]),
         "delete": s3("DeleteObject", objects["orders/"]),
         "delete many": s3("DeleteObjects", Delete={"Objects": [{"Key": objects["orders/"]}]}),
         "GetMetricStatistics": METRIC,
@@ -131,11 +137,15 @@ def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: Laptop
         aws_secret_access_key=session["SecretAccessKey"],
         aws_session_token=session["SessionToken"],
     )
-    key = fresh("aws/lambda/")
-    client.put_object(Bucket=guarded.stack.bucket, Key=key, Body=b"given up")
-    guarded.cloud.s3.delete_object(Bucket=guarded.stack.bucket, Key=key)
-    with pytest.raises(ClientError, match="AccessDenied"):
-        client.put_object(Bucket=guarded.stack.bucket, Key=fresh("compacted/"), Body=b"else")
+    # Before it makes the mapping, Lambda asks whether the role may write, and says nowhere to which key.
+    for prefix in ("aws/lambda/", "else/", ""):
+        key = fresh(prefix)
+        client.put_object(Bucket=guarded.stack.discarded_bucket, Key=key, Body=b"given up")
+        guarded.cloud.s3.delete_object(Bucket=guarded.stack.discarded_bucket, Key=key)
+    client.list_objects_v2(Bucket=guarded.stack.discarded_bucket)
+    for prefix in ("compacted/", "aws/lambda/"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            client.put_object(Bucket=guarded.stack.bucket, Key=fresh(prefix), Body=b"else")
 
 
 def test_nobody_writes_evidence_twice_or_removes_a_manifest(guarded: Laptop, objects: dict[str, str]) -> None:
@@ -173,6 +183,8 @@ def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
         for prefix in ("orders/", "compacted/", "locks/")
     }
     calls |= {"find": s3("ListObjectsV2"), "GetMetricStatistics": METRIC, **log_of("KeepArchive")}
+    calls["find discarded batches"] = discarded("ListObjectsV2")
+    calls["read a discarded batch"] = discarded("GetObject", objects["aws/lambda/"])
     calls["remove many"] = s3("DeleteObjects", Delete={"Objects": [{"Key": fresh("orders/")}]})
     probe = make_probe(guarded, "KeepArchiveRole")
     assert by_role(guarded, probe, calls) == dict.fromkeys(calls, "allowed")
@@ -210,6 +222,8 @@ def test_the_canary_may_send_its_order_look_for_it_and_nothing_else(
         "write the archive": put(fresh("orders/"), IfNoneMatch="*"),
         "read the archive": s3("GetObject", objects["orders/"]),
         "list the archive": s3("ListObjectsV2"),
+        "read a discarded batch": discarded("GetObject", objects["aws/lambda/"]),
+        "list discarded batches": discarded("ListObjectsV2"),
         "GetMetricStatistics": METRIC,
         "another function's log": log_of("ProcessOrders")["CreateLogStream"],
     }
@@ -237,6 +251,8 @@ def test_the_api_may_put_orders_read_them_and_the_alarms_and_nothing_else(
         "INSERT": partiql(INSERT),
         "scan the index": ("dynamodb", "Scan", {"TableName": "Orders", "IndexName": "ByCustomer"}),
         "write the archive": put(fresh("orders/"), IfNoneMatch="*"),
+        "read a discarded batch": discarded("GetObject", objects["aws/lambda/"]),
+        "list discarded batches": discarded("ListObjectsV2"),
         "delete": s3("DeleteObject", objects["orders/"]),
         "silence an alarm": ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["orderstream-data-loss"]}),
         "GetMetricStatistics": METRIC,
@@ -265,6 +281,13 @@ def test_the_upkeep_does_its_round_with_its_own_role(guarded: Laptop) -> None:
     store.keep([later], [decode(later.data)])
     said = invoked(guarded, "KeepArchive")
     assert said["sealed"] and (said["compacted"], said["objects_before"], said["problems"]) == (1, 2, 0)
+    # What comes late is known by the batch that Lambda discarded, wherever it left it.
+    for number, long_ago in ((3, False), (4, True)):
+        one = record(number, order(uuid.uuid4().hex), at=yesterday)
+        give_up(guarded.cloud, guarded.stack, [one], long_ago=long_ago)
+        store.keep([one], [decode(one.data)])
+    said = invoked(guarded, "KeepArchive")
+    assert (said["sealed"], said["late"], said["problems"]) == (1, 0, 0)
 
 
 def test_the_canary_flies_with_its_own_role(guarded: Laptop) -> None:

@@ -17,6 +17,7 @@ from orderstream.ops.samples import BAD
 from orderstream.ops.trace import trace
 from orderstream.pipeline.lines import Line, raw_of
 from tests.integration.conftest import awaited
+from tests.settings import changed
 
 
 def found_order(laptop: Laptop, order_id: str) -> dict[str, Any] | None:
@@ -129,13 +130,8 @@ def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a
 
 
 def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_to(laptop: Laptop) -> None:
-    function = laptop.stack.function
     cloud = laptop.cloud
-    configured = cloud.lambda_.get_function_configuration(FunctionName=function)["Environment"]["Variables"]
-    cloud.lambda_.update_function_configuration(
-        FunctionName=function, Environment={"Variables": {**configured, "ARCHIVE_LAYOUT": "order"}}
-    )
-    try:
+    with changed(cloud, laptop.stack, ARCHIVE_LAYOUT="order"):
         order_id = f"layout/{uuid.uuid4().hex}"
         first = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode()
         put(laptop, first)
@@ -148,10 +144,6 @@ def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_
         assert raw_order(cloud, laptop.stack, order_id) == first
         told = [step.what for step in trace(cloud, laptop.stack, order_id).steps]
         assert {"archived", "stored", "duplicate", "quarantined"} < set(told)
-    finally:
-        cloud.lambda_.update_function_configuration(
-            FunctionName=function, Environment={"Variables": configured}
-        )
 
 
 def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: Laptop) -> None:
@@ -190,4 +182,9 @@ def test_the_function_is_the_one_that_reads_the_stream(laptop: Laptop) -> None:
     mapping = laptop.cloud.lambda_.get_event_source_mapping(UUID=laptop.stack.mapping_id)
     assert mapping["State"] == "Disabled", "MiniStack's own event source would deliver everything again"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == "arn:aws:s3:::order-data-archive"
+    destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
+    assert (
+        destination
+        == f"arn:aws:s3:::{laptop.stack.discarded_bucket}"
+        != f"arn:aws:s3:::{laptop.stack.bucket}"
+    )

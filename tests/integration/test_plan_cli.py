@@ -60,6 +60,7 @@ def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Or
         "ArchiveLayout": "batch",
         "ArchiveUpkeep": "none",
         "CustomerIndex": "true",
+        "TableWarmWriteUnits": "12500",
     }
     ensure_valid(values, declared(TEMPLATE))
 
@@ -108,6 +109,7 @@ def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
         "ArchiveLayout": "order",
         "ArchiveUpkeep": "compact",
         "CustomerIndex": "false",
+        "TableWarmWriteUnits": "15000",
     }
     assert found["catch_up"]["outage_seconds"] == 7200
     assert (found["choices"]["months"], found["choices"]["headroom"]) == (12, 0.5)

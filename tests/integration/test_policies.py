@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -92,7 +93,7 @@ def is_ours(resource: Any) -> bool:
         case {"Fn::Sub": str(text)}:
             bucket, _, prefix = text.partition("/")
             is_prefix = bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
-            return is_prefix or text == "${Orders.Arn}/index/ByCustomer"
+            return is_prefix or text in ("${DiscardedBatches.Arn}/*", "${Orders.Arn}/index/ByCustomer")
     return bool(resource == KEY)
 
 
@@ -104,9 +105,74 @@ def test_the_functions_code_may_not_write_what_lambda_writes_with_its_role(given
     assert role == "ProcessOrdersRole"
     assert (statement["Action"], statement["Resource"]) == (
         "s3:PutObject",
-        {"Fn::Sub": "${Archive.Arn}/aws/lambda/*"},
+        {"Fn::Sub": "${DiscardedBatches.Arn}/*"},
     )
     assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
+
+
+def matches(resource: Any, place: str) -> bool:
+    """Whether a resource of a policy is, or has in it, the place LOGICAL_ID or LOGICAL_ID/KEY."""
+    match resource:
+        case {"Fn::GetAtt": [name, "Arn"]}:
+            return bool(place == name)
+        case {"Fn::Sub": str(text)}:
+            return fnmatchcase(place, text.replace("${", "").replace(".Arn}", ""))
+    return bool(resource == "*")
+
+
+def may(given: Given, action: str, place: str, *, by_its_code: bool = False) -> bool:
+    """Whether ProcessOrders' role may do it in a bucket; Lambda itself, unless the function's code asks."""
+
+    def about(effect: str) -> list[dict[str, Any]]:
+        return [
+            one
+            for role, one in of_roles(given, effect)
+            if role == "ProcessOrdersRole"
+            and action in listed(one["Action"])
+            and any(matches(resource, place) for resource in listed(one["Resource"]))
+        ]
+
+    of_code = {"Null": {"lambda:SourceFunctionArn": "false"}}
+    denied = any(by_its_code or one.get("Condition") != of_code for one in about("Deny"))
+    # What else Lambda says when it asks is documented nowhere: so no condition may have to hold.
+    return not denied and any("Condition" not in one for one in about("Allow"))
+
+
+@DEPLOYMENTS
+@pytest.mark.parametrize("key", ["x", "test/x", "orders/x", "aws/lambda/m/shardId-0/2026/11/22/x"])
+def test_the_role_may_write_anywhere_in_the_on_failure_destination_or_no_mapping_is_made(
+    given: Given, key: str
+) -> None:
+    (mapping,) = resources("AWS::Lambda::EventSourceMapping", given).values()
+    destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+    assert may(given, "s3:PutObject", f"{destination}/{key}")
+    assert may(given, "s3:ListBucket", destination)
+    assert not may(given, "s3:PutObject", f"{destination}/{key}", by_its_code=True)
+    # Nor does the bucket's own policy stand in the way.
+    policies = resources("AWS::S3::BucketPolicy", given).values()
+    (policy,) = (one for one in policies if one["Bucket"] == {"Ref": destination})
+    assert [one["Sid"] for one in policy["PolicyDocument"]["Statement"]] == ["TlsOnly"]
+
+
+@DEPLOYMENTS
+def test_the_role_writes_orders_and_quarantine_in_the_archive_and_nothing_else(given: Given) -> None:
+    prefixes = (
+        "orders",
+        "quarantine",
+        "aws/lambda",
+        "compacted",
+        "manifests",
+        "redriven",
+        "resubmitted",
+        "x",
+    )
+    for by_its_code in (False, True):
+        allowed = [
+            prefix
+            for prefix in prefixes
+            if may(given, "s3:PutObject", f"Archive/{prefix}/x", by_its_code=by_its_code)
+        ]
+        assert allowed == ["orders", "quarantine"]
 
 
 @DEPLOYMENTS
@@ -165,15 +231,24 @@ def test_nothing_is_open_to_everybody_and_services_come_from_this_stack_or_accou
     assert not made & {"AWS::Lambda::Url", "AWS::ApiGateway::RestApi"}
 
 
+def encryption_of_buckets(given: Given) -> list[dict[str, Any]]:
+    """The one rule of each bucket."""
+    rules = []
+    for bucket in resources("AWS::S3::Bucket", given).values():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        rules.append(rule)
+    assert len(rules) == 2
+    return rules
+
+
 def test_a_key_of_ones_own_encrypts_all_that_is_at_rest() -> None:
     (stream,) = resources("AWS::Kinesis::Stream", EVERYTHING).values()
     assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
     (table,) = resources("AWS::DynamoDB::Table", EVERYTHING).values()
     assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
-    (bucket,) = resources("AWS::S3::Bucket", EVERYTHING).values()
-    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    wanted = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
-    assert (rule["ServerSideEncryptionByDefault"], rule["BucketKeyEnabled"]) == (wanted, True)
+    for rule in encryption_of_buckets(EVERYTHING):
+        wanted = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
+        assert (rule["ServerSideEncryptionByDefault"], rule["BucketKeyEnabled"]) == (wanted, True)
     for kind, name in (
         ("AWS::Logs::LogGroup", "KmsKeyId"),
         ("AWS::Lambda::Function", "KmsKeyArn"),
@@ -185,11 +260,10 @@ def test_a_key_of_ones_own_encrypts_all_that_is_at_rest() -> None:
 def test_without_one_everything_is_encrypted_by_the_keys_of_aws() -> None:
     (stream,) = resources("AWS::Kinesis::Stream").values()
     assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
-    (bucket,) = resources("AWS::S3::Bucket").values()
-    (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-    assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-    # And by nobody else's.
-    assert rule["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
+    for rule in encryption_of_buckets({}):
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+        # And by nobody else's.
+        assert rule["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
     assert KEY not in json.dumps(expanded())
 
 
@@ -204,8 +278,9 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
     assert set(uses) == set(services)
     for name, statement in uses.items():
         assert statement["Action"] == ["kms:Decrypt", "kms:GenerateDataKey"] and statement["Resource"] == KEY
-        via = [f"{service}.{REGION}.amazonaws.com" for service in services[name]]
-        assert statement["Condition"] == {"StringEquals": {"kms:ViaService": via}}
+        # In China the hosts end in .com.cn.
+        via = [f"{service}.{REGION}.amazonaws.com*" for service in services[name]]
+        assert statement["Condition"] == {"StringLike": {"kms:ViaService": via}}
     assert not [one for _, one in granted({}) if "kms:Decrypt" in listed(one["Action"])]
 
 
@@ -235,8 +310,11 @@ def test_every_function_logs_to_a_group_that_forgets(given: Given) -> None:
 
 
 @DEPLOYMENTS
-def test_the_bucket_keeps_versions_and_is_closed(given: Given) -> None:
-    (bucket,) = resources("AWS::S3::Bucket", given).values()
-    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
-    assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
-    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+def test_the_buckets_keep_versions_and_are_closed(given: Given) -> None:
+    for bucket in resources("AWS::S3::Bucket", given).values():
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+        assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+        assert bucket.get("LoggingConfiguration", {}).get("DestinationBucketName") == given.get(
+            "AccessLogBucket"
+        )

@@ -77,7 +77,7 @@ def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ENDPOINT_URL", str(cloud.endpoint_url))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", str(cloud.region))
+    monkeypatch.setenv("AWS_REGION", str(cloud.region))
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", str(cloud.access_key))
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_SESSION_TOKEN", str(cloud.session_token))
@@ -107,9 +107,9 @@ def test_a_cloud_that_is_not_there_is_said_with_a_hint(environment: pytest.Monke
 def test_an_environment_without_a_region_is_said_with_a_hint(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    environment.delenv("AWS_DEFAULT_REGION")
+    environment.delenv("AWS_REGION")
     environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with OrderProducer("OrderStream") as producer:
         with pytest.raises(NotSentError, match="region") as caught:
             producer.send({"customer_id": "12345", "amount": "250.00"}).result(timeout=30)
-    assert "aws configure" in caught.value.hint
+    assert "AWS_REGION" in caught.value.hint and "region_name" in caught.value.hint

@@ -6,8 +6,10 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import pytest
@@ -79,6 +81,41 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     minute = int(NOW // 60) * 60
     assert watch.revenue == {"EUR": {minute - 60 * number: 12.5 for number in range(1, 7)}}
     assert watch.minutes["stored"] == {minute - 60 * number: 5_400 for number in range(1, 7)}
+
+
+class Distributing:
+    """Kinesis, whose streams are on demand and distribute their records themselves."""
+
+    def __init__(self, kinesis: Any) -> None:
+        self._kinesis = kinesis
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._kinesis, name)
+
+    def describe_stream_summary(self, **request: Any) -> Any:
+        answer = self._kinesis.describe_stream_summary(**request)
+        answer["StreamDescriptionSummary"] |= {
+            "StreamModeDetails": {"StreamMode": "ON_DEMAND"},
+            "RecordDistributionStrategy": "AUTO",
+        }
+        return answer
+
+
+@dataclass(frozen=True)
+class DistributingCloud(Cloud):
+    """A cloud with that Kinesis."""
+
+    @cached_property
+    def kinesis(self) -> Any:
+        return Distributing(Cloud.kinesis.func(self))  # type: ignore[attr-defined]
+
+
+def test_how_the_stream_distributes_its_records_is_what_kinesis_says(cloud: Cloud, stack: Stack) -> None:
+    shards = Watch(cloud, stack).look(NOW).shards
+    assert (shards.mode, shards.distribution) == ("PROVISIONED", "USER_PARTITION_KEY")
+    here = {name: getattr(cloud, name) for name in ("endpoint_url", "region", "access_key", "session_token")}
+    shards = Watch(DistributingCloud(**here, secret_key="test"), stack).look(NOW).shards
+    assert (shards.mode, shards.distribution) == ("ON_DEMAND", "AUTO")
 
 
 def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: Cloud, stack: Stack) -> None:
@@ -153,8 +190,10 @@ def test_the_status_is_one_while_anything_is_in_alarm(cloud: Cloud, stack: Stack
 def test_given_up_batches_are_seen_without_listing_them_all(cloud: Cloud, stack: Stack) -> None:
     keys = [f"aws/lambda/m/shardId-{number}/2026/11/22/2026-11-22T10.00.00-u" for number in range(4)]
     assert given_up.left(cloud, stack) == GivenUp(0, None, False)
-    for key in keys:
-        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"{}")
+    # Two from before discarded batches had a bucket of their own.
+    for number, key in enumerate(keys):
+        name = stack.bucket if number % 2 else stack.discarded_bucket
+        cloud.s3.put_object(Bucket=name, Key=key, Body=b"{}")
     cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + keys[1], Body=b"{}")
     found = given_up.left(cloud, stack)
     assert (found.batches, found.more) == (3, False)

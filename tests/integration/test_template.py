@@ -36,16 +36,20 @@ def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
         assert function["CodeUri"] == str(artifact.code_uri)
 
 
-@pytest.mark.parametrize("name", ["Orders", "Archive"])
-def test_data_outlives_the_stack(name: str) -> None:
-    assert RESOURCES[name]["DeletionPolicy"] == RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+@pytest.mark.parametrize("name", ["Orders", "Archive", "DiscardedBatches"])
+def test_data_outlives_the_stack_unless_its_first_deployment_fails(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
-def test_nothing_in_the_bucket_is_public_or_in_the_clear() -> None:
-    block = RESOURCES["Archive"]["Properties"]["PublicAccessBlockConfiguration"]
+@pytest.mark.parametrize("name", ["Archive", "DiscardedBatches"])
+def test_nothing_in_a_bucket_is_public_or_in_the_clear(name: str) -> None:
+    block = RESOURCES[name]["Properties"]["PublicAccessBlockConfiguration"]
     assert list(block.values()) == [True] * 4
-    policy = RESOURCES["ArchivePolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    (statement,) = (one for one in policy if one["Sid"] == "TlsOnly")
+    properties = RESOURCES[f"{name}Policy"]["Properties"]
+    assert properties["Bucket"] == {"Ref": name}
+    (statement,) = (one for one in properties["PolicyDocument"]["Statement"] if one["Sid"] == "TlsOnly")
+    assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
     assert statement["Effect"] == "Deny"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
@@ -57,7 +61,6 @@ def test_the_function_may_write_archive_and_quarantine_only_where_nothing_is() -
     assert statement["Condition"] == {"Null": {"s3:if-none-match": "true"}}
     assert statement["Principal"] == {"AWS": {"Fn::GetAtt": ["ProcessOrdersRole", "Arn"]}}
     places = [place["Fn::Sub"] for place in statement["Resource"]]
-    # AWS itself writes batches that it gives up, with the function's role and without that condition.
     assert places == ["${Archive.Arn}/orders/*", "${Archive.Arn}/quarantine/*"]
 
 

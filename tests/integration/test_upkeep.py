@@ -29,6 +29,7 @@ from tests.integration.test_verify import order
 VARIABLES = {
     "ARCHIVE_UPKEEP": "compact",
     "ARCHIVE_BUCKET": "bucket",
+    "DISCARDED_BUCKET": "discarded",
     "FUNCTION_NAME": "ProcessOrders",
     "DEFAULT_CURRENCY": "EUR",
     "STACK_NAME": "orderstream",
@@ -140,6 +141,7 @@ def test_it_is_called_every_hour(kept: Laptop) -> None:
 def test_settings_come_from_the_variables_of_the_template() -> None:
     act, stack, currency = settings(VARIABLES)
     assert (act, stack.bucket, stack.function, currency) == ("compact", "bucket", "ProcessOrders", "EUR")
+    assert stack.discarded_bucket == "discarded"
 
 
 @pytest.mark.parametrize("name", VARIABLES)

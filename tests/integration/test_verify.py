@@ -201,14 +201,20 @@ def test_an_item_that_nobody_sent_is_named(cloud: Cloud) -> None:
     assert found(verified(pipe, later=LATER)) == {("no_bytes", "forged")}
 
 
-def test_what_aws_gave_up_is_told_from_what_is_missing(cloud: Cloud) -> None:
+def test_what_aws_gave_up_is_told_from_what_is_missing_in_whichever_bucket_it_is(cloud: Cloud) -> None:
     pipe = Pipe(cloud)
-    first, second = pipe.put(order("A"), order("B"))
-    key = give_up(cloud, pipe.stack, pipe.records()[1:])
+    missing, earlier, later = pipe.put(order("A"), order("B"), order("C"))
+    records = pipe.records()
+    places = {
+        earlier: (pipe.stack.bucket, give_up(cloud, pipe.stack, records[1:2], long_ago=True)),
+        later: (pipe.stack.discarded_bucket, give_up(cloud, pipe.stack, records[2:])),
+    }
     report = verified(pipe, later=LATER)
-    assert found(report) == {("not_archived", first), ("given_up", second)}
-    assert key in next(one.detail for one in report.discrepancies if one.kind == "given_up")
-    assert report.counts.given_up == 1
+    assert found(report) == {("not_archived", missing), ("given_up", earlier), ("given_up", later)}
+    details = {one.id: one.detail for one in report.discrepancies if one.kind == "given_up"}
+    for event, (name, key) in places.items():
+        assert f"s3://{name}/{key}" in details[event]
+    assert report.counts.given_up == 2
 
 
 def test_only_what_arrived_in_the_span_is_looked_at(cloud: Cloud) -> None:

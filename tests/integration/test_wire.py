@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -47,3 +48,14 @@ def test_an_error_is_the_sdks(both: list[Any]) -> None:
     for client in both:
         with pytest.raises(client.exceptions.ExpiredIteratorException):
             client.get_records(ShardIterator="none")
+
+
+def test_a_record_without_a_partition_key_is_read(both: list[Any]) -> None:
+    record = {"SequenceNumber": "1", "Data": "e30=", "ApproximateArrivalTimestamp": 1.5}
+    response = {"status_code": 200, "body": json.dumps({"Records": [record]}).encode()}
+    parsed: dict[str, Any] = {}
+    both[1].meta.events.emit(
+        "before-parse.kinesis.GetRecords", response_dict=response, customized_response_dict=parsed
+    )
+    (found,) = parsed["Records"]
+    assert (found["SequenceNumber"], found["PartitionKey"], found["Data"]) == ("1", None, b"{}")

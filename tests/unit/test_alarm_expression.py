@@ -19,10 +19,16 @@ ALL: Series = {100: 10.0, 200: 0.0, 300: 30.0}
         ("bad - all", {100: -9.0, 200: 5.0}),
         ("100 * bad / all", {100: 10.0}),
         ("FILL(bad, 0)", {100: 1.0, 200: 5.0, 300: 0.0}),
-        ("FILL(bad, 0) + FILL(none, 0)", {100: 1.0, 200: 5.0, 300: 0.0}),
-        ("FILL(none, 0) < 1", {100: 1.0, 200: 1.0, 300: 1.0}),
+        # Of a metric that was never published there may be nothing to fill; a sum leaves it out.
+        ("FILL(bad, 0) + FILL(none, 0)", {}),
+        ("FILL(none, 0) < 1", {}),
+        ("SUM([bad, none])", BAD),
+        ("SUM([bad, all])", {100: 11.0, 200: 5.0, 300: 30.0}),
+        ("SUM([none])", {}),
+        ("SUM([none, 0 * bad]) < 1", {100: 1.0, 200: 1.0}),
         ("IF(bad >= 5, all, 7)", {100: 7.0, 200: 0.0}),
-        ("IF(FILL(none, 0) < 1, bad, 0)", {100: 1.0, 200: 5.0}),
+        ("IF(SUM([none, 0 * bad]) < 1, bad, 0)", {100: 1.0, 200: 5.0}),
+        ("IF(SUM([all, 0 * bad]) < 1, bad, 0)", {100: 0.0, 200: 5.0, 300: 0.0}),
         ("bad > 0 && all > 0", {100: 1.0, 200: 0.0}),
         ("bad > 4 || all > 5", {100: 1.0, 200: 1.0}),
         ("none", {}),
@@ -35,7 +41,16 @@ def test_an_expression_has_values_where_its_operands_have(text: str, found: Seri
 
 @pytest.mark.parametrize(
     "text",
-    ["RATE(bad)", "bad +", "SEARCH('x')", "bad.all", "bad % 2", "other", "ANOMALY_DETECTION_BAND(bad)"],
+    [
+        "RATE(bad)",
+        "SUM(bad)",
+        "bad +",
+        "SEARCH('x')",
+        "bad.all",
+        "bad % 2",
+        "other",
+        "ANOMALY_DETECTION_BAND(bad)",
+    ],
 )
 def test_what_is_not_known_is_named(text: str) -> None:
     with pytest.raises(CloudError, match="do not know the expression"):

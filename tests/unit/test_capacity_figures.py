@@ -6,15 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import botocore.session
 import msgspec
 import pytest
-from botocore.validate import validate_parameters
 from samtranslator.yaml_helper import yaml_parse
 
+from orderstream.deploy.parameters import declared
 from orderstream.domain.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
 from orderstream.domain.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
-from orderstream.domain.capacity.plan import MAXIMUM_RECORD_AGE_SECONDS, plan
+from orderstream.domain.capacity.plan import plan, record_age_seconds
 from orderstream.local.embedded import metrics_of_line
 from orderstream.local.esm import lanes
 from orderstream.ops.artifact import PROJECT, TEMPLATE
@@ -24,7 +23,7 @@ from orderstream.pipeline import telemetry
 from orderstream.pipeline.concurrency import MEGABYTES_PER_PROCESSOR, threads_for
 from orderstream.pipeline.process import Report
 from orderstream.pipeline.table import STATEMENTS_PER_CALL
-from orderstream.show.plan import commands
+from orderstream.show.plan import command
 
 FIGURES = figures()
 DOCUMENT: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
@@ -51,13 +50,8 @@ def test_what_is_to_be_deployed_is_what_the_template_takes(
     choices = Choices(mode, hours, layout, has_index, window)
     average = Decimal(str(rate))
     found = plan(Demand(average, average * 5, size), choices, FIGURES).parameters
-    assert set(found) <= set(PARAMETERS)
-    for name, value in found.items():
-        bounds = PARAMETERS[name]
-        if bounds["Type"] == "Number":
-            assert bounds.get("MinValue", 0) <= int(value) <= bounds.get("MaxValue", 1e9), name
-        else:
-            assert value in bounds["AllowedValues"], name
+    known = declared(TEMPLATE)
+    assert {name: known[name].problem(value) for name, value in found.items()} == dict.fromkeys(found, "")
 
 
 def test_enhanced_fan_out_is_deployed_where_it_is_reckoned_in() -> None:
@@ -69,13 +63,17 @@ def test_enhanced_fan_out_is_deployed_where_it_is_reckoned_in() -> None:
 
 def test_bounds_and_defaults_are_the_templates() -> None:
     bounds = {name: (one.get("MinValue"), one.get("MaxValue")) for name, one in PARAMETERS.items()}
-    assert bounds["RetentionHours"] == (RETENTION_HOURS.start, RETENTION_HOURS.stop - 1)
+    assert tuple(PARAMETERS["RetentionHours"]["AllowedValues"]) == RETENTION_HOURS
     assert bounds["BatchWindowSeconds"] == (WINDOW_SECONDS.start, WINDOW_SECONDS.stop - 1)
     assert bounds["BatchSize"][1] == FIGURES.limits.lambda_.batch_size
     assert bounds["ParallelizationFactor"][1] == FIGURES.limits.lambda_.parallelization_factor
     defaults = {name: one["Default"] for name, one in PARAMETERS.items()}
     assert defaults["BatchSize"] == DEFAULT_BATCH_SIZE
-    assert defaults["MaximumRecordAgeSeconds"] == MAXIMUM_RECORD_AGE_SECONDS
+    assert defaults["MaximumRecordAgeSeconds"] == 0
+    # A template cannot calculate, so it has each of them.
+    assert DOCUMENT["Mappings"]["RecordAge"] == {
+        str(hours): {"Seconds": record_age_seconds(hours)} for hours in RETENTION_HOURS
+    }
     usual = Choices()
     assert defaults["RetentionHours"] == usual.retention_hours
     assert defaults["BatchWindowSeconds"] == usual.window_seconds
@@ -160,9 +158,11 @@ def test_the_alarms_and_dashboards_that_are_reckoned_are_those_of_the_template()
     alarms = [found["Properties"] for found in made if found["Type"] == "AWS::CloudWatch::Alarm"]
     metrics = 0
     for alarm in alarms:
-        metrics += len(
-            [query for query in alarm.get("Metrics", [{"MetricStat": {}}]) if "MetricStat" in query]
-        )
+        queries = [
+            query["Fn::If"][1] if "Fn::If" in query else query
+            for query in alarm.get("Metrics", [{"MetricStat": {}}])
+        ]
+        metrics += sum("MetricStat" in query for query in queries)
         # A band is two more: its upper and its lower bound.
         metrics += 2 * ("ThresholdMetricId" in alarm)
     kinds = Counter(found["Type"] for found in made)
@@ -178,17 +178,16 @@ def test_every_figure_has_a_source_and_a_date() -> None:
             assert table.source and table.date.year >= 2026
 
 
-def test_the_command_that_warms_a_table_is_one_that_aws_takes() -> None:
-    found = plan(Demand(Decimal(2000), Decimal(10_000), 800), Choices(), FIGURES)
-    _, command = commands(found)
-    words = command.split(" --")
-    units = {"WriteUnitsPerSecond": int(words[2].rpartition("=")[2])}
-    asked = {
-        "TableName": words[1].partition(" ")[2],
-        "WarmThroughput": units,
-        "GlobalSecondaryIndexUpdates": json.loads(words[3].partition(" ")[2].strip("'")),
-    }
-    assert units == {"WriteUnitsPerSecond": 12_500}
-    model = botocore.session.Session().get_service_model("dynamodb").operation_model("UpdateTable")
-    assert model.input_shape
-    validate_parameters(asked, model.input_shape)
+def test_a_plan_warms_table_and_stream_with_parameters_that_the_template_takes() -> None:
+    found = plan(Demand(Decimal(2000), Decimal(10_000), 800), Choices(mode="on-demand"), FIGURES)
+    known = declared(TEMPLATE)
+    assert found.parameters["TableWarmWriteUnits"] == "12500"
+    assert "--parameter TableWarmWriteUnits=12500" in command(found)
+    assert {name: known[name].problem(value) for name, value in found.parameters.items()} == dict.fromkeys(
+        found.parameters, ""
+    )
+    assert found.shape.stream.warm_mib == 13
+    assert known["StreamWarmThroughputMiBps"].problem(str(found.shape.stream.warm_mib)) == ""
+    # A new one is ready for so much as it is.
+    calm = plan(Demand(Decimal(10), Decimal(100), 800), Choices(mode="on-demand"), FIGURES)
+    assert (calm.shape.stream.warm_mib, calm.parameters["TableWarmWriteUnits"]) == (0, "0")

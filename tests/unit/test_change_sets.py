@@ -9,13 +9,13 @@ from botocore.exceptions import ClientError
 
 from orderstream.deploy.changes import Change, ChangeSet, discard, make
 from orderstream.deploy.deploy import doubts
-from orderstream.deploy.operation import REMOVING, Operation
+from orderstream.deploy.operation import MAKING, REMOVING, Operation
 from orderstream.deploy.place import AWS, LAPTOP, Place, environment_for, place_of, values_for
 from orderstream.deploy.remains import Remains
 from orderstream.deploy.standing import ensure_deployable
 from orderstream.errors import DeploymentError, InputError
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import IN_REVIEW, Standing
+from orderstream.ops.stack import DEFAULT_STACK, IN_REVIEW, Standing
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:000000000001:stack/orderstream/1"
 
@@ -39,6 +39,7 @@ class FakeCloudFormation:
         self.others: list[str] = []
         self.deleted: list[str] = []
         self.events: list[dict[str, Any]] = []
+        self.after_delete = "DELETE_COMPLETE"
 
     @property
     def cloudformation(self) -> FakeCloudFormation:
@@ -71,6 +72,7 @@ class FakeCloudFormation:
 
     def delete_stack(self, StackName: str) -> None:  # noqa: N803
         self.deleted.append(StackName)
+        self.status = self.after_delete
 
     def get_paginator(self, name: str) -> Pages:
         if name == "describe_stack_events":
@@ -117,7 +119,7 @@ def test_what_is_not_given_again_keeps_its_value_where_the_stack_has_one() -> No
 
 
 @pytest.mark.parametrize("found", [None, Standing(STACK_ID, IN_REVIEW)])
-def test_a_new_stack_takes_over_what_an_earlier_one_left_and_vanishes_if_it_fails(
+def test_a_new_stack_takes_over_what_an_earlier_one_left_and_is_rolled_back_if_it_fails(
     found: Standing | None,
 ) -> None:
     cloudformation, cloud = fake("", added("A"))
@@ -125,7 +127,7 @@ def test_a_new_stack_takes_over_what_an_earlier_one_left_and_vanishes_if_it_fail
     (request,) = cloudformation.requests
     assert request["ChangeSetType"] == "CREATE"
     assert request["ImportExistingResources"] is True
-    assert request["OnStackFailure"] == "DELETE"
+    assert request["OnStackFailure"] == "ROLLBACK", "only a rollback is sure to remove what it had made"
     assert "DisableValidation" not in request, "on AWS its own checks stay on"
     asked(cloud, found, adopt=False)
     assert cloudformation.requests[1]["ImportExistingResources"] is False
@@ -186,7 +188,8 @@ def test_only_what_a_stack_of_the_name_left_is_taken_over_unasked() -> None:
             ("Foreign", "S3::Bucket"),
         )
     )
-    (doubt,) = doubts(ChangeSet("id", STACK_ID, True, changes), Remains(("orders",), ("archive",)))
+    left = Remains(("orders",), ("archive",), others=("foreign",))
+    (doubt,) = doubts(ChangeSet("id", STACK_ID, True, changes), left)
     assert doubt == "Foreign (foreign) is there already, and was not left by a stack of this name"
 
 
@@ -200,9 +203,7 @@ def test_only_what_a_stack_of_the_name_left_is_taken_over_unasked() -> None:
 )
 def test_what_takes_orders_away_has_to_be_confirmed(action: str, replacement: str, said: str) -> None:
     change = Change(action, "Orders", "AWS::DynamoDB::Table", replacement, "Orders", ("KeySchema",))
-    assert doubts(ChangeSet("id", STACK_ID, False, (change,)), Remains((), ())) == (
-        f"Orders (Orders) {said}",
-    )
+    assert doubts(ChangeSet("id", STACK_ID, False, (change,)), Remains()) == (f"Orders (Orders) {said}",)
 
 
 @pytest.mark.parametrize(
@@ -254,6 +255,29 @@ def test_a_failed_operation_tells_the_reasons_of_this_time_and_not_those_that_on
     ]
 
 
+def test_a_stack_that_could_not_be_made_is_removed_when_it_is_rolled_back_and_the_reasons_are_told() -> None:
+    cloudformation, cloud = fake("ROLLBACK_COMPLETE")
+    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+    cloudformation.events += [event("Archive", "CREATE_FAILED", "the name is taken")]
+    with pytest.raises(DeploymentError) as failed:
+        operation.finish(MAKING)
+    assert cloudformation.deleted == [STACK_ID]
+    assert failed.value.message.splitlines() == [
+        "making the stack failed, what it had made was removed again",
+        "  Archive (AWS::Some::Thing): the name is taken",
+    ]
+
+
+def test_a_stack_that_is_rolled_back_and_cannot_go_keeps_the_reasons_of_its_failure() -> None:
+    cloudformation, cloud = fake("ROLLBACK_COMPLETE")
+    cloudformation.after_delete = "DELETE_FAILED"
+    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+    cloudformation.events += [event("Archive", "CREATE_FAILED", "the name is taken")]
+    with pytest.raises(DeploymentError, match="cannot be removed: removing the stack failed") as failed:
+        operation.finish(MAKING)
+    assert "the name is taken" in failed.value.message
+
+
 def test_a_stack_that_is_gone_is_the_end_of_a_removal_and_the_failure_of_a_deployment() -> None:
     for status in ("", "DELETE_COMPLETE"):
         _, cloud = fake(status)
@@ -270,14 +294,24 @@ def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
     assert place_of(Cloud("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
 
 
+def test_sam_cli_gets_the_region_that_only_aws_region_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert environment_for(Cloud())["AWS_DEFAULT_REGION"] == "eu-west-3"
+    assert environment_for(Cloud(region="us-east-2"))["AWS_DEFAULT_REGION"] == "us-east-2"
+
+
 def test_the_laptops_parameters_are_added_and_who_reads_the_stream_is_not_to_be_chosen() -> None:
     all_three = {"EventSource": "false", "ArchiveBucketName": "order-data-archive", "HttpApi": "none"}
-    assert values_for(LAPTOP, {}, has=()) == all_three
-    assert values_for(LAPTOP, {}, has=all_three) == {"EventSource": "false"}
-    assert values_for(LAPTOP, {"ArchiveBucketName": "mine"}, has=())["ArchiveBucketName"] == "mine"
-    assert values_for(AWS, {"EventSource": "true"}, has=()) == {"EventSource": "true"}
+    assert values_for(LAPTOP, DEFAULT_STACK, {}, has=()) == all_three
+    assert values_for(LAPTOP, DEFAULT_STACK, {}, has=all_three) == {"EventSource": "false"}
+    mine = values_for(LAPTOP, DEFAULT_STACK, {"ArchiveBucketName": "mine"}, has=())
+    assert mine["ArchiveBucketName"] == "mine"
+    # Only one stack can have the bucket of the short name.
+    assert "ArchiveBucketName" not in values_for(LAPTOP, "staging", {}, has=())
+    assert values_for(AWS, DEFAULT_STACK, {"EventSource": "true"}, has=()) == {"EventSource": "true"}
     with pytest.raises(InputError, match="EventSource"):
-        values_for(LAPTOP, {"EventSource": "true"}, has=())
+        values_for(LAPTOP, DEFAULT_STACK, {"EventSource": "true"}, has=())
 
 
 def test_sam_cli_speaks_to_the_same_cloud_with_the_same_keys() -> None:

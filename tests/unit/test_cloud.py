@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
 from orderstream.errors import CloudError
-from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.cloud import Cloud, cloud_errors, region_of
 
 
 class Session:
@@ -39,6 +42,28 @@ def test_two_threads_never_make_clients_at_once() -> None:
     assert not session.together
 
 
+def test_aws_region_goes_before_aws_default_region_and_both_before_the_profile(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\nregion = eu-north-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    assert region_of(Cloud()) == "eu-west-2"
+    assert region_of(Cloud(region="eu-west-1")) == "eu-west-1"
+    assert Cloud().kinesis_once.meta.region_name == "eu-west-2"
+    monkeypatch.delenv("AWS_REGION")
+    assert region_of(Cloud()) == "eu-west-3"
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    assert region_of(Cloud()) == "eu-north-1"
+    config.write_text("")
+    with pytest.raises(CloudError, match="no region is configured") as refused:
+        region_of(Cloud())
+    assert "--region" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
@@ -59,3 +84,13 @@ def test_why_nothing_answers_is_said_by_where_it_was_asked(url: str, hint: str) 
         raise EndpointConnectionError(endpoint_url=url)
     assert hint in caught.value.hint
     assert ("laptop" in caught.value.hint) is ("laptop" in hint)
+
+
+def test_a_cloud_with_timeouts_has_them_in_every_client_and_all_else_as_ever() -> None:
+    plain = Cloud(region="eu-west-1", access_key="a", secret_key="b")
+    hasty = replace(plain, timeouts=Config(connect_timeout=1, read_timeout=3))
+    for name in ("s3", "dynamodb", "kinesis_once", "lambda_", "cloudwatch"):
+        before, after = (getattr(one, name).meta.config for one in (plain, hasty))
+        assert (after.connect_timeout, after.read_timeout) == (1, 3)
+        assert before.read_timeout >= 30
+        assert after.retries == before.retries and after.max_pool_connections == before.max_pool_connections

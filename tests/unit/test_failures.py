@@ -1,6 +1,10 @@
-"""What goes to the on-failure destination is laid out as AWS does it."""
+"""What goes to the on-failure destination is laid out as AWS does it, and read however AWS lays it out."""
 
 import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 
 from orderstream.local.esm.failures import (
     Invocation,
@@ -11,6 +15,7 @@ from orderstream.local.esm.failures import (
     object_key,
 )
 from orderstream.local.esm.lanes import Discarded
+from orderstream.ops.failures import read_failure
 from orderstream.ops.kinesis_event import Record, event_of
 
 FUNCTION = "arn:aws:lambda:us-east-2:123456789012:function:myfunction"
@@ -59,7 +64,7 @@ def test_an_exhausted_partial_failure_has_a_null_function_error() -> None:
     }
 
 
-def test_records_that_were_too_old_have_no_response() -> None:
+def test_records_that_were_too_old_have_no_response_and_count_as_sent_once() -> None:
     old = Discarded(RECORDS, "RecordAgeExceeded", 0)
     record = failure_record(old, SOURCE, INVOCATION, NOW)
     assert "responseContext" not in record
@@ -67,7 +72,7 @@ def test_records_that_were_too_old_have_no_response() -> None:
         "requestId": INVOCATION.request_id,
         "functionArn": FUNCTION,
         "condition": "RecordAgeExceeded",
-        "approximateInvokeCount": 0,
+        "approximateInvokeCount": 1,
     }
 
 
@@ -89,3 +94,19 @@ def test_the_key_of_the_object_is_that_of_aws_in_utc() -> None:
         "aws/lambda/0f4bc5b0-2b4a-4d6e-8a4e-1d0f3d5a9c11/shardId-000000000001/2019/11/14/"
         "2019-11-14T00.38.06-8d1e"
     )
+
+
+def read(**changed: Any) -> tuple[str, str | None, int]:
+    record = failure_record(EXHAUSTED, SOURCE, INVOCATION, NOW) | changed
+    body = {name: value for name, value in record.items() if value != "left out"}
+    found = read_failure("place", json.dumps(body).encode(), datetime(2026, 11, 22, tzinfo=UTC))
+    return found.condition, found.error, found.records
+
+
+@pytest.mark.parametrize("response", [None, "left out", {"functionError": None}, {}])
+def test_a_failure_without_a_response_is_read(response: Any) -> None:
+    assert read(responseContext=response) == ("RetryAttemptsExhausted", None, 2)
+
+
+def test_a_failure_has_the_error_of_its_response() -> None:
+    assert read() == ("RetryAttemptsExhausted", "Unhandled", 2)

@@ -18,6 +18,7 @@ from orderstream.local.esm.lanes import (
     delay,
     expire,
     form_batch,
+    lane_for,
     lane_of,
     proceed,
     room,
@@ -328,7 +329,7 @@ class Simulation:
     def read(self, count: int) -> None:
         page, self.to_read = self.to_read[:count], self.to_read[count:]
         for taken in page:
-            number = lane_of(taken.partition_key, len(self.lanes))
+            number = lane_for(taken, len(self.lanes))
             self.lanes[number] = with_records(self.lanes[number], [taken])
             self.last_read = taken.sequence_number
 
@@ -436,3 +437,9 @@ def test_values_are_not_changed_by_what_is_made_of_them() -> None:
     proceed(lane, ())
     with_records(lane, records(3))
     assert lane == same
+
+
+def test_records_without_a_partition_key_spread_over_the_lanes() -> None:
+    keyless = [replace(record(number), partition_key=None) for number in range(1, 100)]
+    assert {lane_for(one, 4) for one in keyless} == {0, 1, 2, 3}
+    assert lane_for(record(1, key="a"), 4) == lane_of("a", 4)

@@ -9,6 +9,8 @@ from io import BytesIO
 from types import SimpleNamespace
 from typing import Any, cast
 
+from botocore.response import StreamingBody
+
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.latest import MOST_PAGES, SPANS, Latest
 from orderstream.ops.stack import Stack
@@ -45,7 +47,8 @@ class Bucket:
     def get_object(self, **_: Any) -> dict[str, Any]:
         records = (Record(f"s:{n}", "s", str(n), "k", NOW, b"{}") for n in range(len(ORDERS)))
         lines = [line_of(one, json=b"{}", order_id=ORDERS[n]) for n, one in enumerate(records)]
-        return {"Body": BytesIO(pack(lines)), "LastModified": NOW}
+        body = pack(lines)
+        return {"Body": StreamingBody(BytesIO(body), len(body)), "LastModified": NOW}
 
 
 class Table:

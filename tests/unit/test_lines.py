@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from io import BytesIO
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,3 +89,10 @@ def test_the_same_lines_make_the_same_object() -> None:
         b'{"a":1}',
         b"x",
     ]
+
+
+def test_a_record_without_a_partition_key_has_null_in_its_line() -> None:
+    keyless = msgspec.structs.replace(record(b'{"a":1}'), partition_key=None)
+    written = line_of(keyless, json=b'{"a":1}', order_id=None)
+    assert json.loads(written)["partition_key"] is None
+    assert read_line(written).partition_key is None

@@ -103,3 +103,18 @@ def test_values_that_go_together_are_taken() -> None:
     ensure_agreed(DEFAULTS | token, TEMPLATE)
     ensure_agreed(DEFAULTS | {"HttpApi": "none"}, TEMPLATE)
     ensure_agreed(DEFAULTS | token | {"OrderIdsBySender": "check"}, TEMPLATE)
+
+
+@pytest.mark.parametrize(("age", "retention"), [("59", "24"), ("86400", "24"), ("604800", "168")])
+def test_an_age_that_lambda_does_not_take_or_the_stream_does_not_keep_is_refused(
+    age: str, retention: str
+) -> None:
+    values = DEFAULTS | {"MaximumRecordAgeSeconds": age, "RetentionHours": retention}
+    with pytest.raises(InputError, match="MaximumRecordAgeSeconds") as refused:
+        ensure_agreed(values, TEMPLATE)
+    assert "nine tenths" in refused.value.hint
+
+
+@pytest.mark.parametrize("age", ["0", "60", "86399"])
+def test_an_age_below_the_retention_is_taken(age: str) -> None:
+    ensure_agreed(DEFAULTS | {"MaximumRecordAgeSeconds": age, "RetentionHours": "24"}, TEMPLATE)

@@ -50,3 +50,12 @@ def test_an_encryption_type_is_no_trouble() -> None:
 def test_what_is_no_kinesis_event_fails_the_invocation() -> None:
     with pytest.raises(KeyError):
         from_event({"Messages": []})
+
+
+@pytest.mark.parametrize("given", [None, "", "left out"])
+def test_a_record_may_have_no_partition_key(given: str | None) -> None:
+    event = {"Records": [entry(partitionKey=given)]}
+    if given == "left out":
+        del event["Records"][0]["kinesis"]["partitionKey"]
+    (record,) = from_event(event)
+    assert record.partition_key is None

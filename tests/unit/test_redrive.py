@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,7 +15,7 @@ import pytest
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import Failure
+from orderstream.ops.failures import Failure, places
 from orderstream.ops.redrive import Redriven, redrive
 from orderstream.ops.stack import Stack
 from tests.fakes import FakeDynamo, client_error
@@ -49,6 +50,7 @@ class FakeBucket:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.buckets: set[str] = set()
 
     def get_paginator(self, operation: str) -> FakeBucket:
         assert operation == "list_objects_v2"
@@ -59,6 +61,7 @@ class FakeBucket:
 
     def put_object(self, Bucket: str, Key: str, Body: bytes, IfNoneMatch: str) -> None:
         assert IfNoneMatch == "*" and Key not in self.objects
+        self.buckets.add(Bucket)
         self.objects[Key] = Body
 
 
@@ -96,7 +99,7 @@ def failure(*numbers: str, done: bool = False) -> Failure:
         for number in numbers
     ]
     return Failure(
-        place="aws/lambda/m/s/object",
+        place="s3://discarded/aws/lambda/m/s/object",
         at=ARRIVAL,
         condition="RetryAttemptsExhausted",
         error=None,
@@ -111,7 +114,7 @@ def failure(*numbers: str, done: bool = False) -> Failure:
 
 
 def redriven(cloud: FakeCloud, *failures: Failure, dry_run: bool = False) -> list[Redriven]:
-    stack = Stack("test", "S", "Orders", None, "bucket", "F", "mapping")
+    stack = Stack("test", "S", "Orders", None, "bucket", "F", "mapping", discarded_bucket="discarded")
     return list(redrive(cast(Cloud, cloud), stack, failures, dry_run=dry_run, sleep=lambda seconds: None))
 
 
@@ -143,6 +146,14 @@ def test_a_batch_is_done_when_every_record_is_accounted_for_and_marked_so() -> N
     assert (one.done, one.records, one.fates, one.problems) == (True, 2, {"stored": 2}, [])
     mark = json.loads(cloud.s3.objects["redriven/aws/lambda/m/s/object"])
     assert mark["fates"] == {"stored": 2}
+    assert cloud.s3.buckets == {"bucket"}, "the archive has the marks"
+
+
+def test_discarded_batches_are_looked_for_in_their_own_bucket_and_in_the_archive_of_before() -> None:
+    before = Stack("test", "S", "Orders", None, "archive", "F", "mapping")
+    assert places(before) == (before,)
+    own, archive = places(replace(before, discarded_bucket="discarded"))
+    assert (own.bucket, archive.bucket) == ("discarded", "archive")
 
 
 def test_the_functions_word_is_not_taken_for_it() -> None:

@@ -133,3 +133,8 @@ def test_the_functions_ship_the_versions_that_were_tested() -> None:
         assert pins(f"requirements-{function}.lock") <= pins("requirements.lock"), function
         # So `make audit` looks at all of it, whichever Python and platform it runs on.
         assert " ; " not in (PROJECT / f"requirements-{function}.lock").read_text()
+
+
+def test_no_source_and_no_policy_of_the_template_names_a_partition_of_aws() -> None:
+    sources = [*MODULES, PROJECT / "template.yaml"]
+    assert [source.name for source in sources if "arn:aws:" in source.read_text()] == []

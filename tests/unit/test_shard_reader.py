@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -177,3 +178,16 @@ def test_reading_goes_on_when_the_last_record_read_has_expired_itself() -> None:
 def test_a_limit_leaves_room_beside_the_record_that_was_read_before() -> None:
     shard = reader(FakeKinesis(1, 2, 3))
     assert [read(shard, limit=1, expiring=True) for _ in range(4)] == [["0001"], ["0002"], ["0003"], []]
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_a_record_without_a_partition_key_is_read(given: str | None) -> None:
+    kinesis = FakeKinesis(1, 2)
+    if given is None:
+        del kinesis.records[0]["PartitionKey"]
+    else:
+        kinesis.records[0]["PartitionKey"] = given
+    first, second = reader(kinesis).read(10, now=7.0, expiring=False).records
+    assert (first.partition_key, second.partition_key) == (None, "key")
+    assert (first.size, second.size) == (2, 5)
+    assert json.loads(first.json)["kinesis"]["partitionKey"] is None

@@ -12,6 +12,7 @@ from decimal import Decimal
 import pytest
 
 from orderstream.ops.status.figures import (
+    NOTHING,
     Minutes,
     Names,
     Pair,
@@ -30,7 +31,7 @@ from orderstream.ops.status.health import (
     alarm_of,
     status_of,
 )
-from orderstream.ops.status.shards import MOST_SHOWN, Shards, shards_of
+from orderstream.ops.status.shards import AUTO, BY_KEY, MOST_SHOWN, Shards, shards_of
 from orderstream.show import status as show
 from orderstream.show.terminal import SafeConsole
 
@@ -283,3 +284,16 @@ def test_what_cannot_be_known_is_said() -> None:
     _, lines = watched(status({"records": steady(60)}, backlog=None), terminal=True)
     text = "\n".join(lines)
     assert "nothing reads the stream" in text and "no alarms" in text and "ShardMetrics" in text
+
+
+def test_a_stream_that_distributes_records_itself_is_named_with_what_that_means() -> None:
+    figures = {"one": (steady(60 * 900), NOTHING), "two": (steady(60), NOTHING)}
+    shards = shards_of([*figures, "three"], "ON_DEMAND", figures, NOON, LIMITS, AUTO)
+    assert shards.hot == "one" and "Kinesis distributes the records" in shards.advice
+    lines = watched(status_of(described(), BUSY, {}, shards, 0, NOON), terminal=True)[1]
+    text = " ".join(line.strip() for line in lines)
+    assert "3 shards, on demand" in text
+    assert "the stream distributes records itself (AUTO), and keeps no order by partition key" in text
+    by_key = replace(shards, distribution=BY_KEY)
+    lines = watched(status_of(described(), BUSY, {}, by_key, 0, NOON), terminal=True)[1]
+    assert "AUTO" not in " ".join(lines)

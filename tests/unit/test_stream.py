@@ -209,3 +209,23 @@ def test_reading_ends_although_records_keep_coming() -> None:
     kinesis = FakeKinesis({SHARD: busy})
     assert read(kinesis) == [0]
     assert kinesis.answers == 2
+
+
+class KeylessKinesis(FakeKinesis):
+    """A stream on which producers put no partition keys."""
+
+    def get_records(self, ShardIterator: str, Limit: int) -> dict[str, Any]:
+        answer = super().get_records(ShardIterator, Limit)
+        for record in answer["Records"]:
+            del record["PartitionKey"]
+        return answer
+
+
+def test_records_without_a_partition_key_are_read() -> None:
+    cloud = cast(Cloud, FakeCloud(KeylessKinesis({SHARD: shard(1, 2, 3)})))
+    found = list(stream.records(cloud, STACK, sleep=no_sleep))
+    assert [(one.sequence_number, one.partition_key) for one in found] == [
+        ("1", None),
+        ("2", None),
+        ("3", None),
+    ]

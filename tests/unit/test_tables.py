@@ -21,13 +21,14 @@ from orderstream.archive.sql import Answer
 from orderstream.archive.sync import Synced
 from orderstream.archive.upkeep import Kept
 from orderstream.deploy.changes import Change, ChangeSet
-from orderstream.deploy.deploy import Plan
+from orderstream.deploy.deploy import Deployed, Plan
 from orderstream.deploy.inventory import Inventory
 from orderstream.deploy.standing import Resource
 from orderstream.ops import parquet
 from orderstream.ops.books import Discrepancy
 from orderstream.ops.bucket import ALWAYS, Span
 from orderstream.ops.failures import Failure
+from orderstream.ops.location import Location
 from orderstream.ops.notes import Note
 from orderstream.ops.quarantine import Quarantined, Resubmission
 from orderstream.ops.redrive import Redriven
@@ -75,7 +76,8 @@ ITEM = {
 QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
 CHANGE = Change("Add", "L" * 60, "AWS::S3::Bucket", "", "")
 STEP = Step("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
-NOTHING_TO_DO = Plan("s", (), None, (), {})
+NOTHING_TO_DO = Plan("s", (), None, (), {}, "")
+LOCATION = Location("eu-central-1", "123456789012")
 STATUS = Status(
     stack="orderstream",
     at=MOMENT,
@@ -115,6 +117,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: archive.replay_plan(
             ReplayPlan(1, 1, 1, 1, Decimal("0.1")),
             Selection(Span(MOMENT, None), CUSTOMER, ID),
+            LOCATION,
             to="table",
             as_json=False,
         ),
@@ -127,6 +130,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "archive compact": (
         lambda: archive.kept(
             Kept(compacted=[Compacted(HOUR, 1, 1, 1, KEY, 10**9)]),
+            LOCATION,
             as_json=False,
         ),
         [HOUR],
@@ -136,7 +140,9 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [KEY],
     ),
     "forget": (
-        lambda: archive.erasure_plan(Receipt("id", AT, "", locked=1, locked_until=AT), as_json=False),
+        lambda: archive.erasure_plan(
+            Receipt("id", AT, "", locked=1, locked_until=AT), LOCATION, as_json=False
+        ),
         [AT],
     ),
     "quarantine list": (lambda: audit.quarantined([ENTRY], as_json=False), [ID, EVENT, AT]),
@@ -160,6 +166,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: audit.verified(
             Report(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALWAYS, 1),
             None,
+            None,
             as_json=False,
         ),
         [ID, KEY],
@@ -179,6 +186,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
                 ChangeSet("i", "s", True, (CHANGE,)),
                 (),
                 {},
+                "",
             )
         ),
         ["L" * 60, "AWS::S3::Bucket"],
@@ -186,7 +194,8 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "deploy, outputs": (
         lambda: deploy.deployed(
             NOTHING_TO_DO,
-            Standing("i", "s", {}, {"Q": ARN}),
+            Deployed(Standing("i", "s", {}, {"Q": ARN})),
+            LOCATION,
             where="",
             dry_run=False,
             as_json=False,
@@ -196,6 +205,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "destroy": (
         lambda: destroy.inventory(
             Inventory("s", Standing("i", "s"), (QUEUE,), (), (), None, (), None),
+            LOCATION,
             delete_data=False,
             as_json=False,
         ),

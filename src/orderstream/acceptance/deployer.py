@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from orderstream.acceptance.roles import TemporaryRole
+from orderstream.deploy.arns import where_of
+from orderstream.deploy.permissions import deployer
 from orderstream.errors import CloudError, NotShownError, OrderstreamError
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.stack import standing
@@ -17,6 +19,11 @@ T = TypeVar("T")
 Documents = Callable[[str, str, str], Sequence[dict[str, object]]]
 
 _NO_POLICY = "no policy for a deployer was computed"
+
+
+def documents_of(stack: str, account: str, region: str) -> list[dict[str, object]]:
+    """The documents of `orders policy deployer`."""
+    return deployer(where_of(stack, account, region), {})
 
 
 class Deployer:

@@ -15,8 +15,9 @@ from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.settings import required
 
-# A shop should hear soon that an order was not taken, and send it again itself.
-GIVE_UP_AFTER_SECONDS = 3.0
+# A shop should hear soon that an order was not taken, and send it again itself. But a call that hung for as
+# long as the function's read timeout must leave time for another one.
+GIVE_UP_AFTER_SECONDS = 5.0
 # Anybody may ask how it is, as often as they like: the answer is this old at most.
 ALARMS_KEPT_SECONDS = 30.0
 

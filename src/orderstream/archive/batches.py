@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from orderstream.archive.evidence import Finding, lines_of
-from orderstream.archive.expected import touches
+from orderstream.archive.expected import Expiry, expiry_days, touches
 from orderstream.archive.lambdas import delivered, not_lambdas
 from orderstream.archive.manifests import digest, hour_text
 from orderstream.archive.seal import PREFIXES, mark
@@ -15,10 +15,20 @@ from orderstream.domain.decode import decode
 from orderstream.domain.identity import hour_of, hour_prefix, order_id_of
 from orderstream.errors import DamagedError, NotFoundError
 from orderstream.ops import bucket
-from orderstream.ops.bucket import Span
+from orderstream.ops.bucket import Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.erased import erased_in_hour
-from orderstream.ops.failures import DONE, PREFIX, Failure, entries_of, read_failure, records_in
+from orderstream.ops.failures import (
+    DONE,
+    PREFIX,
+    Failure,
+    entries_of,
+    places,
+    read_failure,
+    records_in,
+    url,
+)
+from orderstream.ops.keys import discarded
 from orderstream.ops.query import get_order
 from orderstream.ops.stack import Stack
 from orderstream.ops.stream import shard_records
@@ -43,39 +53,60 @@ def given_up(
     `attested` are the objects that the chain attests, with their SHA-256: those that an erasure has written
     anew are among them. `is_kept` says whether an hour's objects must be there still.
     """
-    marks = {entry.key: entry for entry in bucket.listed(cloud, stack, DONE)}
+    marks = {entry.key for entry in bucket.listed(cloud, stack, DONE)}
+    there = {place: list(bucket.listed(cloud, place, PREFIX)) for place in places(stack)}
+    since = span.since or datetime.min.replace(tzinfo=UTC)
     with _Records() as records:
-        entries = [
-            (entry, marks.pop(DONE + entry.key, None)) for entry in bucket.listed(cloud, stack, PREFIX)
-        ]
-        since = span.since or datetime.min.replace(tzinfo=UTC)
-        is_done = {entry.key: done is not None for entry, done in entries}
-        looked_at = (entry for entry, _ in entries if entry.modified >= since)
-        for done, (entry, body) in enumerate(bucket.bodies(cloud, stack, looked_at), start=1):
+        for done, (place, entry, body) in enumerate(_bodies(cloud, there, since), start=1):
             progress("batches that AWS gave up", done)
-            failure = read_failure(entry.key, body, entry.modified)
+            failure = read_failure(url(place, entry.key), body, entry.modified)
+            # As of all findings, a key alone is one of the archive.
+            name = entry.key if place == stack else failure.place
             try:
                 found = records_in(failure, entries_of(failure))
             except DamagedError as error:
-                yield Finding("unexpected", entry.key, f"Lambda writes no such object: {error.message}")
+                yield Finding("unexpected", name, f"Lambda writes no such object: {error.message}")
                 continue
             was = attested.get(entry.key)
             if was is not None and was != digest(body):
                 detail = f"its SHA-256 was {was} when an erasure wrote it, and is {digest(body)}"
-                yield Finding("altered", entry.key, detail)
+                yield Finding("altered", name, detail)
             elif why := not_lambdas(entry, failure, is_attested=was is not None):
-                yield Finding("unexpected", entry.key, f"Lambda writes no such object: {why}")
+                yield Finding("unexpected", name, f"Lambda writes no such object: {why}")
             elif was is None and (why := _not_streamed(cloud, stack, failure)):
-                yield Finding("contradicted", entry.key, why)
+                yield Finding("contradicted", name, why)
             if was is not None:
                 # An erased record of an aggregate is empty.
                 found = [one for one in found if one.data]
-            records.enter(entry.key, found, is_done[entry.key])
+            mark_key = DONE + entry.key
+            records.enter(name, found, mark_key if mark_key in marks else "")
         for hour in records.hours():
             if touches(span, hour_text(hour)):
                 yield from _not_archived(cloud, stack, hour, records, is_kept)
-    for key in sorted(marks):
-        yield Finding("contradicted", key, "marks a batch that is not there as brought back")
+    there_too = {DONE + entry.key for entries in there.values() for entry in entries}
+    yield from _without_batch(cloud, stack, marks - there_too)
+
+
+def _bodies(
+    cloud: Cloud, there: Mapping[Stack, Sequence[Entry]], since: datetime
+) -> Iterator[tuple[Stack, Entry, bytes]]:
+    """The batches that were written since then, each with the one of the `places` in which it lies."""
+    for place, entries in there.items():
+        late = (entry for entry in entries if entry.modified >= since)
+        for entry, body in bucket.bodies(cloud, place, late):
+            yield place, entry, body
+
+
+def _without_batch(cloud: Cloud, stack: Stack, marks: Collection[str]) -> Iterator[Finding]:
+    """Marks of batches that are not there, though no lifecycle rule of their bucket has removed them."""
+    if not marks:
+        return
+    is_kept = Expiry(expiry_days(cloud, places(stack)[0]), cloud.now()).is_kept
+    for mark_key in sorted(marks):
+        key = mark_key.removeprefix(DONE)
+        found = discarded(key)
+        if found is None or is_kept(key, hour_text(hour_of(found[1]))):
+            yield Finding("contradicted", mark_key, "marks a batch that is not there as brought back")
 
 
 def _not_streamed(cloud: Cloud, stack: Stack, failure: Failure) -> str:
@@ -106,15 +137,15 @@ def _not_archived(
     erased = erased_in_hour(cloud, stack, hour)
     must_be_there = is_kept("orders/", hour_text(hour))
     named: set[tuple[str, str]] = set()
-    for event_id, which, key, is_done, order_id in wanted:
+    for event_id, which, batch, done_by, order_id in wanted:
         marks = there[event_id]
         if marks and which not in marks:
-            kind, place, detail = "contradicted", key, f"{event_id} lies in the archive with other bytes"
-        elif is_done and must_be_there and not marks and event_id not in erased:
+            kind, place, detail = "contradicted", batch, f"{event_id} lies in the archive with other bytes"
+        elif done_by and must_be_there and not marks and event_id not in erased:
             # With one object an order, the archive has of several records of an order the first.
             if order_id is not None and _is_stored(cloud, stack, order_id):
                 continue
-            kind, place = "contradicted", DONE + key
+            kind, place = "contradicted", done_by
             detail = f"marks a batch as brought back, and {event_id} is neither archived nor quarantined"
         else:
             continue
@@ -132,29 +163,32 @@ def _is_stored(cloud: Cloud, stack: Stack, order_id: str) -> bool:
 
 
 class _Records:
-    """The records of all batches by the hour of their arrival, in a file: an outage leaves very many."""
+    """The records of all batches by the hour of their arrival, in a file: an outage leaves very many.
+
+    With each are the batch that has it, and the key of the mark that the batch is done, "" without one.
+    """
 
     def __enter__(self) -> _Records:
         self._file = sqlite3.connect("", isolation_level=None)
-        self._file.execute("CREATE TABLE record (hour, event, mark, batch, done, order_id)")
+        self._file.execute("CREATE TABLE record (hour, event, mark, batch, done_by, order_id)")
         return self
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def enter(self, key: str, records: Sequence[Record], is_done: bool) -> None:
+    def enter(self, batch: str, records: Sequence[Record], done_by: str) -> None:
         for record in records:
             hour = hour_of(record.arrived_at).isoformat()
             order = decode(record.data).order
             order_id = order_id_of(order, record.event_id) if order else None
             which = mark(record.event_id, record.data)
-            row = (hour, record.event_id, which, key, is_done, order_id)
+            row = (hour, record.event_id, which, batch, done_by, order_id)
             self._file.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", row)
 
     def hours(self) -> list[datetime]:
         rows = self._file.execute("SELECT DISTINCT hour FROM record ORDER BY hour")
         return [datetime.fromisoformat(hour) for (hour,) in rows]
 
-    def of_hour(self, hour: datetime) -> Iterator[tuple[str, bytes, str, bool, str | None]]:
-        query = "SELECT event, mark, batch, done, order_id FROM record WHERE hour = ?"
+    def of_hour(self, hour: datetime) -> Iterator[tuple[str, bytes, str, str, str | None]]:
+        query = "SELECT event, mark, batch, done_by, order_id FROM record WHERE hour = ?"
         yield from self._file.execute(query, (hour.isoformat(),))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Manifest, Sealed, hour_of_text
 from orderstream.domain.identity import hour_prefix
@@ -49,8 +51,8 @@ class _Tally:
         """The lines, each counted as it goes by."""
         for one in lines:
             line = one.line
-            what = (one.key, str(one.number), line.event_id, line.partition_key, line.arrived_at)
-            text = "\n".join((*what, line.order_id or "")).encode()
+            what = (one.key, one.number, line.event_id, line.partition_key, line.arrived_at, line.order_id)
+            text = msgspec.json.encode(what)
             mark = hashlib.blake2b(text + b"\n" + raw_of(line), digest_size=16).digest()
             self.sum = (self.sum + int.from_bytes(mark)) % _MODULUS
             self.lines += 1

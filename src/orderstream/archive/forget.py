@@ -22,10 +22,11 @@ from orderstream.domain.identity import hour_of, hour_prefix
 from orderstream.domain.values import utc_text
 from orderstream.errors import NotFoundError
 from orderstream.ops import bucket
+from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.erased import PREFIX as ERASED
 from orderstream.ops.erased import erased_in_hour, note_erased
-from orderstream.ops.failures import DONE, done_marks
+from orderstream.ops.failures import DONE, done_marks, places, url
 from orderstream.ops.failures import PREFIX as FAILED
 from orderstream.ops.keys import begins_of
 from orderstream.ops.notes import PREFIX as NOTED
@@ -201,10 +202,9 @@ class _Erasure:
     def _failures(self, chain: Chain | None) -> None:
         """Take the customer out of batches that AWS gave up; without a chain, only count."""
         marks = {entry.key for entry in done_marks(self._cloud, self._stack)}
-        entries = bucket.listed(self._cloud, self._stack, FAILED)
-        for done, (entry, body) in enumerate(bucket.bodies(self._cloud, self._stack, entries), start=1):
+        for done, (place, entry, body) in enumerate(self._failed(), start=1):
             self._progress("batches that AWS gave up", done)
-            left, records = self.person.without_records(entry.key, body)
+            left, records = self.person.without_records(url(place, entry.key), body)
             if not records:
                 continue
             self.receipt.failed += len(records)
@@ -219,10 +219,19 @@ class _Erasure:
                 attested.append(Sealed(entry.key, digest(left), len(left), 0))
             chain.append("", "erased", attested, self.receipt.id)
             if left is None:
-                delete(self._cloud, self._stack, [entry.key, *({DONE + entry.key} & marks)])
+                # A mark without its batch would stay, a batch without its mark is found again.
+                delete(self._cloud, self._stack, sorted({DONE + entry.key} & marks))
+                delete(self._cloud, place, [entry.key])
                 continue
-            with cloud_errors(f"cannot write s3://{self._stack.bucket}/{entry.key}"):
-                self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=entry.key, Body=left)
+            with cloud_errors(f"cannot write {url(place, entry.key)}"):
+                self._cloud.s3.put_object(Bucket=place.bucket, Key=entry.key, Body=left)
+
+    def _failed(self) -> Iterator[tuple[Stack, Entry, bytes]]:
+        """Each batch that AWS gave up, with the one of the `places` in which it lies."""
+        for place in places(self._stack):
+            entries = bucket.listed(self._cloud, place, FAILED)
+            for entry, body in bucket.bodies(self._cloud, place, entries):
+                yield place, entry, body
 
     def _notes(self, *, dry_run: bool) -> None:
         """Remove the notes about what is erased, by an earlier erasure that was broken off, too."""

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.config import Config
+
 from orderstream.archive.upkeep import Kept, upkeep
 from orderstream.errors import InputError
 from orderstream.ops.bucket import Span
@@ -21,6 +23,10 @@ LOOKS_BACK = timedelta(days=8)
 # No hour is begun with less than this left: most take seconds, and what is broken off is done the next time.
 MARGIN_SECONDS = 300
 
+# A connection that is dead costs a retry, not the round. S3 takes seconds to delete a thousand objects. The
+# read timeout counts between two pieces of an object, however large that is.
+TIMEOUTS = Config(connect_timeout=2, read_timeout=5)
+
 _ACTS = ("seal", "compact")
 
 
@@ -28,7 +34,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do one round. Returns how much was done, and logs that with the objects that somebody must look at."""
     act, stack, currency = settings(os.environ)
     kept = upkeep(
-        Cloud(),
+        Cloud(timeouts=TIMEOUTS),
         stack,
         Span(datetime.now(UTC) - LOOKS_BACK),
         compacting=act == "compact",
@@ -52,6 +58,7 @@ def settings(environ: Mapping[str, str]) -> tuple[str, Stack, str]:
             bucket=environ["ARCHIVE_BUCKET"],
             function=environ["FUNCTION_NAME"],
             mapping_id="",
+            discarded_bucket=environ["DISCARDED_BUCKET"],
         )
         currency = environ["DEFAULT_CURRENCY"]
     except KeyError as missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import uuid
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -22,9 +23,17 @@ KEY = "locks/archive.json"
 VALID_FOR = timedelta(seconds=60)
 
 
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+# What S3 answers where the object is not, or not any more, as a call wants it.
+_TAKEN = {"ConditionalRequestConflict", "NoSuchKey", "PreconditionFailed"}
+
+
 class _Holder(msgspec.Struct):
+    """What the object says; `id` is one lease's own."""
+
     who: str
     until: str
+    id: str = ""
 
 
 class Lease:
@@ -37,19 +46,16 @@ class Lease:
         self._cloud = cloud
         self._where: dict[str, Any] = {"Bucket": stack.bucket, "Key": KEY}
         self._who = f"{doing} ({socket.gethostname()}, process {os.getpid()})"
+        self._id = uuid.uuid4().hex
         self._valid_for = valid_for
         self._etag = ""
-        self._until = datetime.min.replace(tzinfo=UTC)
+        self._until = _LONG_AGO
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
         with cloud_errors("cannot take the archive's lease"):
-            try:
-                self._put(IfNoneMatch="*")
-            except ClientError as error:
-                if not _is_taken(error):
-                    raise
+            if not self._put(IfNoneMatch="*"):
                 self._take_over()
         self._heart.start()
         return self
@@ -61,13 +67,18 @@ class Lease:
         self._heart.join()
         if self.is_held:
             with cloud_errors("cannot give the archive's lease back"):
-                self._cloud.s3.delete_object(**self._where)
+                try:
+                    self._cloud.s3.delete_object(**self._where, IfMatch=self._etag)
+                except ClientError as failed:
+                    # Whoever has taken it over keeps it.
+                    if not _is_taken(failed):
+                        raise
 
     def check(self) -> None:
         """Raises CloudError when the lease was lost: then another may be at work."""
         if not self.is_held:
             raise CloudError(
-                "the archive's lease was lost: S3 could not be reached for too long",
+                "the archive's lease was lost: S3 could not be reached for too long, or another took it",
                 hint="nothing is lost; run the command again",
             )
 
@@ -77,43 +88,59 @@ class Lease:
         return self._cloud.now() < self._until
 
     def _take_over(self) -> None:
+        found = self._found()
+        if found is None:
+            raise CloudError("the archive's lease was given back just now", hint="run it again")
+        holder, etag = found
+        if instant(holder.until) < self._cloud.now() and self._put(IfMatch=etag):
+            return
+        raise CloudError(
+            f"the archive is in use: {holder.who}",
+            hint=f"wait until it is done; if it was killed, its lease ends at {holder.until}",
+        )
+
+    def _put(self, **condition: Any) -> bool:
+        """Write the lease where the condition holds; False where another has it."""
+        until = self._cloud.now() + self._valid_for
+        body = msgspec.json.encode(_Holder(self._who, utc_text(until), self._id))
+        try:
+            etag = self._cloud.s3.put_object(**self._where, Body=body, **condition)["ETag"]
+        except ClientError as error:
+            if not _is_taken(error):
+                raise
+            # If an answer was lost, the SDK has tried again, and one's own lease stands in the way.
+            found = self._found()
+            if found is None or found[0].id != self._id:
+                return False
+            until, etag = instant(found[0].until), found[1]
+        self._etag, self._until = etag, until
+        return True
+
+    def _found(self) -> tuple[_Holder, str] | None:
+        """Who has the lease, and the ETag of the object that says so; None where nobody has."""
         try:
             answer = self._cloud.s3.get_object(**self._where)
             holder = msgspec.json.decode(answer["Body"].read(), type=_Holder)
-            ends = instant(holder.until)
+            instant(holder.until)
         except (msgspec.MsgspecError, UnicodeDecodeError, Refused) as error:
             raise DamagedError(
                 f"s3://{self._where['Bucket']}/{KEY} is no lease: {error}",
                 hint="while nobody seals, compacts or erases, delete it",
             ) from None
         except self._cloud.s3.exceptions.NoSuchKey:
-            raise CloudError("the archive's lease was given back just now", hint="run it again") from None
-        try:
-            if ends < self._cloud.now():
-                self._put(IfMatch=answer["ETag"])
-                return
-        except ClientError as error:
-            if not _is_taken(error):
-                raise
-        raise CloudError(
-            f"the archive is in use: {holder.who}",
-            hint=f"wait until it is done; if it was killed, its lease ends at {holder.until}",
-        )
-
-    def _put(self, **condition: Any) -> None:
-        until = self._cloud.now() + self._valid_for
-        body = msgspec.json.encode(_Holder(self._who, utc_text(until)))
-        self._etag = self._cloud.s3.put_object(**self._where, Body=body, **condition)["ETag"]
-        self._until = until
+            return None
+        return holder, answer["ETag"]
 
     def _beat(self) -> None:
         while not self._ended.wait(self._valid_for.total_seconds() / 3):
             try:
-                self._put(IfMatch=self._etag)
-            except (ClientError, BotoCoreError):
+                if not self._put(IfMatch=self._etag):
+                    self._until = _LONG_AGO
+                    return
+            except (ClientError, BotoCoreError, CloudError):
                 # It may succeed the next time; until then the lease is what `check` says.
                 continue
 
 
 def _is_taken(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in ("PreconditionFailed", "ConditionalRequestConflict")
+    return error.response["Error"]["Code"] in _TAKEN

@@ -32,7 +32,7 @@ class Person:
         self.shared: set[str] = set()
         self.unsure: dict[str, str] = {}
 
-    def sent(self, data: bytes, partition_key: str, event_id: str, key: str) -> bool:
+    def sent(self, data: bytes, partition_key: str | None, event_id: str, key: str) -> bool:
         """Whether a record, which lies in the object `key`, is of this customer.
 
         An order is, if it says so. So is what is no order but has their customer_id, however deep; and what
@@ -114,6 +114,6 @@ def _emptied(entry: dict[str, Any], record: Record, erased: set[str]) -> dict[st
     text = message.SerializeToString()
     data = AGGREGATE_MAGIC + text + hashlib.md5(text, usedforsecurity=False).digest()
     kinesis = entry["kinesis"] | {"data": base64.b64encode(data).decode()}
-    if record.partition_key not in message.partition_key_table:
+    if record.partition_key is not None and record.partition_key not in message.partition_key_table:
         kinesis["partitionKey"] = _ERASED
     return entry | {"kinesis": kinesis}

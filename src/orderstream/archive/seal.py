@@ -20,7 +20,7 @@ from orderstream.errors import DamagedError
 from orderstream.ops import bucket, reading
 from orderstream.ops.bucket import Entry, Span
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import PREFIX, entries_of, read_failure, records_in
+from orderstream.ops.failures import PREFIX, entries_of, places, read_failure, records_in, url
 from orderstream.ops.keys import COMPACTED, begins_of
 from orderstream.ops.stack import Stack
 from orderstream.pipeline.lines import Line, raw_of
@@ -144,17 +144,18 @@ def _known(cloud: Cloud, stack: Stack, keys: Iterable[str]) -> Iterator[Line]:
 
 def _given_up(cloud: Cloud, stack: Stack) -> Iterator[tuple[str, bytes]]:
     known = attested(cloud, stack)
-    for entry, body in bucket.bodies(cloud, stack, bucket.listed(cloud, stack, PREFIX)):
-        failure = read_failure(entry.key, body, entry.modified)
-        try:
-            records = records_in(failure, entries_of(failure))
-            if not_lambdas(entry, failure, is_attested=known.get(entry.key) == digest(body)):
-                # The audit names it, and explains nothing by it.
+    for place in places(stack):
+        for entry, body in bucket.bodies(cloud, place, bucket.listed(cloud, place, PREFIX)):
+            failure = read_failure(url(place, entry.key), body, entry.modified)
+            try:
+                records = records_in(failure, entries_of(failure))
+                if not_lambdas(entry, failure, is_attested=known.get(entry.key) == digest(body)):
+                    # The audit names it, and explains nothing by it.
+                    continue
+            except DamagedError:
                 continue
-        except DamagedError:
-            continue
-        for record in records:
-            yield record.event_id, record.data
+            for record in records:
+                yield record.event_id, record.data
 
 
 def mark(event_id: str, data: bytes) -> bytes:

@@ -64,11 +64,11 @@ class ToStream:
         for event in events:
             line = event.line
             try:
-                data, _ = mended(raw_of(line), line.order_id or line.event_id)
+                data, order_id = mended(raw_of(line), line.order_id or line.event_id)
             except InputError:
                 done.invalid += 1
                 continue
-            fates.append(self._producer.send_bytes(data, partition_key=line.partition_key))
+            fates.append(self._producer.send_bytes(data, partition_key=line.partition_key or order_id))
         self._producer.flush()
         for fate in fates:
             error = fate.exception()

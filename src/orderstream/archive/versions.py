@@ -16,6 +16,7 @@ from orderstream.ops.bucket import Entry
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.erased import erased_in_hour
 from orderstream.ops.failures import PREFIX as FAILED
+from orderstream.ops.failures import places, url
 from orderstream.ops.keys import COMPACTED, begins_of, is_hourly
 from orderstream.ops.notes import PREFIX as NOTED
 from orderstream.ops.scratch import ScratchFolder
@@ -47,17 +48,18 @@ def remove_old(
     """
     removal = _Removal(cloud, stack, person, dry_run=dry_run, progress=progress)
     for prefix in PREFIXES:
-        versions = removal.old(f"{prefix}/")
+        versions = removal.old(stack, f"{prefix}/")
         for folder, of_hour in groupby(versions, lambda version: version[0].key.rpartition("/")[0]):
             removal.of_hour(folder, of_hour)
-    for version, body in removal.old(FAILED):
-        if person.without_records(version.key, body)[1]:
-            removal.remove(version)
-    for version, body in removal.old(f"{NOTED}/"):
+    for place in places(stack):
+        for version, body in removal.old(place, FAILED):
+            if person.without_records(url(place, version.key), body)[1]:
+                removal.remove(place, version)
+    for version, body in removal.old(stack, f"{NOTED}/"):
         # An erasure that was broken off has left what it noted: its events are nobody's any more.
         erased = erased_in_hour(cloud, stack, begins_of(version.key)) if is_hourly(version.key) else set()
         if any(event_id.encode() in body for event_id in events | erased):
-            removal.remove(version)
+            removal.remove(stack, version)
     return removal.removed
 
 
@@ -92,10 +94,10 @@ class _Removal:
         self._looked_at = 0
         self.removed = Removed()
 
-    def old(self, prefix: str) -> Iterator[tuple[Entry, bytes]]:
-        """The old versions under `prefix` with their bytes; of compacted objects without."""
-        versions = old_versions(self._cloud, self._stack, prefix)
-        for version, body in bucket.bodies(self._cloud, self._stack, versions):
+    def old(self, place: Stack, prefix: str) -> Iterator[tuple[Entry, bytes]]:
+        """The old versions under `prefix` in the place's bucket, with their bytes but for compacted ones."""
+        versions = old_versions(self._cloud, place, prefix)
+        for version, body in bucket.bodies(self._cloud, place, versions):
             self._looked_at += 1
             self._progress("old versions", self._looked_at)
             yield version, body
@@ -127,11 +129,11 @@ class _Removal:
                     " restore it first"
                 )
             else:
-                self.remove(version)
+                self.remove(self._stack, version)
 
-    def remove(self, version: Entry) -> None:
-        """Remove a version, unless Object Lock holds it or nothing is to be done."""
-        bucket_name, key = self._stack.bucket, version.key
+    def remove(self, place: Stack, version: Entry) -> None:
+        """Remove a version of the place's bucket, unless Object Lock holds it or nothing is to be done."""
+        bucket_name, key = place.bucket, version.key
         with cloud_errors(f"cannot remove version {version.version} of s3://{bucket_name}/{key}"):
             client = self._cloud.s3
             found = client.head_object(Bucket=bucket_name, Key=key, VersionId=version.version)

@@ -21,6 +21,7 @@ from orderstream.cli import (
     laptop,
     orders,
     plan,
+    policy,
     quarantine,
     sql,
     status,
@@ -49,6 +50,7 @@ app.add_typer(archive.archive_verbs, name="archive")
 app.add_typer(sql.verbs)
 app.add_typer(quarantine.verbs, name="quarantine")
 app.add_typer(failures.verbs, name="failures")
+app.add_typer(policy.verbs, name="policy")
 
 
 def _version(wanted: bool) -> None:

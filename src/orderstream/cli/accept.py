@@ -49,6 +49,7 @@ def accept(
     from orderstream.acceptance.check import Result, all_is_well
     from orderstream.acceptance.checks import CHECKS
     from orderstream.acceptance.context import context_of, ensure_ours, new_name
+    from orderstream.acceptance.deployer import documents_of
     from orderstream.acceptance.leftovers import ensure_free
     from orderstream.acceptance.report import report as report_of
     from orderstream.acceptance.run import run
@@ -70,8 +71,7 @@ def accept(
         show.ended(result)
 
     with console.working() as progress:
-        # Nothing computes the policy of a deployer yet: so no role is made, and the report says so.
-        context = context_of(cloud, name, documents=None, progress=progress, keep=keep)
+        context = context_of(cloud, name, documents=documents_of, progress=progress, keep=keep)
         if not clean_up:
             ensure_free(context)
     began = cloud.now()

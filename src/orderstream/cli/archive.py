@@ -19,10 +19,23 @@ from orderstream.archive.replay import Selection
 from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import ToStream, ToTable
 from orderstream.archive.upkeep import upkeep, waiting
-from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.cli.options import (
+    AsJson,
+    Profile,
+    Region,
+    Since,
+    StackName,
+    Until,
+    Yes,
+    confirm_on_aws,
+    find,
+    find_to_change,
+    span_of,
+)
 from orderstream.errors import EmptyError
 from orderstream.ops.bucket import Span
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.location import Location
 from orderstream.ops.processing import settings_of
 from orderstream.ops.stack import DEFAULT_STACK, Stack
 from orderstream.show import archive as show
@@ -50,6 +63,7 @@ def replay(
     rate: Annotated[float | None, typer.Option(help="At most so many events a second.", min=0.1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Begin anew after an interruption.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
@@ -59,18 +73,20 @@ def replay(
 
     To the table an item comes back as it was. To the stream an order goes under its old identity, with a new
     arrival, and is archived again. Doing it twice is harmless; interrupted, the same command goes on where
-    it was. Ends with status 1 if anything could not be replayed, and with status 4 if there was nothing to
-    replay.
+    it was. On AWS it asks first, if there is a terminal to ask at. Ends with status 1 if anything could not
+    be replayed, and with status 4 if there was nothing to replay.
     """
-    cloud, found = find(stack, region, profile)
+    (cloud, found), location = find_to_change(stack, region, profile)
     words = ["replay", found.bucket, to, *(word or "" for word in (since, until, customer, order))]
     journal = Journal(words, span_of(cloud, since, until), restart=restart)
     selection = Selection(journal.span, customer, order)
     with console.reading() as listing:
         planned = plan(cloud, found, selection, to=to, rate=rate, progress=listing)
-    show.replay_plan(planned, selection, to=to, as_json=as_json and dry_run)
+    show.replay_plan(planned, selection, location, to=to, as_json=as_json and dry_run)
     if dry_run:
         return
+    if planned.objects:
+        confirm_on_aws(location, f"Replay that to the {to} of", doing="the replay", yes=yes)
     if journal.is_resumed:
         console.step(f"going on after {journal.after} (--restart begins anew)")
     target = ToTable(cloud, found) if to == "table" else ToStream(cloud, found)
@@ -86,7 +102,7 @@ def replay(
             progress=lambda done: count(done.read, planned.events),
         )
     journal.forget()
-    show.replayed(done, as_json=as_json)
+    show.replayed(done, location, as_json=as_json)
     if not (done.read or done.damaged or journal.is_resumed):
         raise EmptyError(
             f"nothing was there to replay: the archive has no such record {journal.span}",
@@ -102,7 +118,7 @@ def forget(
         str, typer.Option(help="Why, for the record; do not name the person here.")
     ] = "right to erasure",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
@@ -118,7 +134,7 @@ def forget(
     doing = f"erasing customer {customer}"
     if not dry_run and not yes:
         console.require_terminal(doing)
-    where = find(stack, region, profile)
+    where, location = find_to_change(stack, region, profile)
     currency = settings_of(*where).currency
     if dry_run or not yes:
         with console.reading() as progress:
@@ -126,13 +142,13 @@ def forget(
         if planned.is_empty:
             show.problems(planned)
             raise nothing_found(customer, planned)
-        show.erasure_plan(planned, as_json=as_json and dry_run)
+        show.erasure_plan(planned, location, as_json=as_json and dry_run)
         if dry_run:
             return
-        console.confirm("Erase all of this? It cannot be undone.", doing=doing)
+        console.confirm(f"Erase all of this, in {location}? It cannot be undone.", doing=doing)
     with console.reading() as progress:
         stamped = erasing(*where, customer, reason=reason, currency=currency, progress=progress)
-    show.erased(stamped, as_json=as_json)
+    show.erased(stamped, location, as_json=as_json)
     raise typer.Exit(0 if stamped.receipt.is_complete else 1)
 
 
@@ -153,8 +169,8 @@ def seal(
     From then on `orders archive audit` names whatever is altered, removed or inserted. Ends with status 1 if
     something came late with records that nobody knows: look at it, and then --accept it or remove it.
     """
-    where = find(stack, region, profile)
-    _keep(where, span_of(where[0], since, before), accept=accept, as_json=as_json)
+    where, location = find_to_change(stack, region, profile)
+    _keep(where, location, span_of(where[0], since, before), accept=accept, as_json=as_json)
 
 
 @archive_verbs.command(epilog="Example: orders archive compact --before 7d --dry-run")
@@ -173,7 +189,7 @@ def compact(
     go; interrupted, nothing is lost, and the same command goes on. Ends with status 1 if an hour was left as
     it was.
     """
-    where = find(stack, region, profile)
+    where, location = find_to_change(stack, region, profile)
     span = span_of(where[0], since, before)
     if dry_run:
         with console.steps() as tell:
@@ -181,7 +197,7 @@ def compact(
             hours = waiting(*where, span)
         show.waiting(hours, as_json=as_json)
         return
-    _keep(where, span, compacting=True, as_json=as_json)
+    _keep(where, location, span, compacting=True, as_json=as_json)
 
 
 @archive_verbs.command(epilog="Example: orders archive audit --head 42:9f86d081884c7d65…")
@@ -221,7 +237,13 @@ def audit(
 
 
 def _keep(
-    where: tuple[Cloud, Stack], span: Span, *, compacting: bool = False, accept: bool = False, as_json: bool
+    where: tuple[Cloud, Stack],
+    location: Location,
+    span: Span,
+    *,
+    compacting: bool = False,
+    accept: bool = False,
+    as_json: bool,
 ) -> None:
     currency = settings_of(*where).currency
     with console.working() as progress:
@@ -229,5 +251,5 @@ def _keep(
         kept = upkeep(
             *where, span, compacting=compacting, currency=currency, accept=accept, progress=progress
         )
-    show.kept(kept, as_json=as_json)
+    show.kept(kept, location, as_json=as_json)
     raise typer.Exit(1 if kept.late or kept.problems else 0)

@@ -6,11 +6,22 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.cli.options import (
+    AsJson,
+    Profile,
+    Region,
+    Since,
+    StackName,
+    Until,
+    cloud_of,
+    find,
+    say_where,
+    span_of,
+)
 from orderstream.errors import EmptyError
 from orderstream.ops import trace as tracing
 from orderstream.ops import verify as verifying
-from orderstream.ops.stack import DEFAULT_STACK
+from orderstream.ops.stack import DEFAULT_STACK, find_stack
 from orderstream.show import audit as show
 from orderstream.show import console
 
@@ -34,7 +45,9 @@ def verify(
     Ends with status 1 if there is one, and with status 4 if there was nothing to check. Records of the last
     minutes may be on their way.
     """
-    cloud, found = find(stack, region, profile)
+    cloud = cloud_of(region, profile)
+    location = say_where(cloud, stack) if repair else None
+    found = find_stack(cloud, stack)
     span = span_of(cloud, since, until)
     repaired = None
     with console.reading() as progress:
@@ -42,7 +55,7 @@ def verify(
             repaired, report = verifying.verify_and_repair(cloud, found, span, progress=progress)
         else:
             report = verifying.verify(cloud, found, span, progress=progress)
-    show.verified(report, repaired, as_json=as_json)
+    show.verified(report, repaired, location, as_json=as_json)
     if report.is_empty:
         raise EmptyError(
             f"nothing was there to check: no record arrived {report.span}",

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson, Profile, Region, StackName, cloud_of
+from orderstream.cli.options import (
+    AsJson,
+    Profile,
+    Region,
+    StackName,
+    cloud_of,
+    confirm_on_aws,
+    say_where,
+)
+from orderstream.deploy.watch import MOST_MINUTES
+from orderstream.errors import InputError
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.location import Location
 from orderstream.ops.stack import DEFAULT_STACK
 from orderstream.show import console
 from orderstream.show import deploy as show
@@ -23,9 +35,26 @@ def deploy(
         list[str] | None,
         typer.Option(help="NAME=VALUE of a parameter of template.yaml; may be given again."),
     ] = None,
+    rollback: Annotated[
+        bool,
+        typer.Option(
+            "--rollback", help="Deliver orders to the function's version before; change nothing else."
+        ),
+    ] = False,
+    monitor_minutes: Annotated[
+        int | None,
+        typer.Option(
+            help="Minutes for which an update of the function is rolled back if it fails. On AWS it is 5.",
+            min=0,
+            max=MOST_MINUTES,
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Also if stream, table or bucket would be removed or replaced.")
+        bool,
+        typer.Option(
+            "--yes", help="Do not ask, even if stream, table or buckets would be removed or replaced."
+        ),
     ] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
@@ -34,34 +63,61 @@ def deploy(
 ) -> None:
     """Build and check the functions, show what would change, and deploy it: to AWS or the laptop cloud.
 
-    What was not given again keeps its value. What an earlier stack of the name left, table and bucket, is
-    taken over. Run again without changes, it says so.
+    What was not given again keeps its value. What an earlier stack of the name left, table and buckets, is
+    taken over, and gets the settings of the template. On AWS it asks first, if there is a terminal to ask at.
+    Run again without changes, it says so. An update that makes the function fail is rolled back.
     """
     from orderstream.deploy import deploy as deploying
-    from orderstream.deploy.parameters import given
+    from orderstream.deploy.parameters import declared, ensure_valid, given
+    from orderstream.ops.artifact import TEMPLATE
 
+    values = given(parameter or ())
+    ensure_valid(values, declared(TEMPLATE))
     cloud = cloud_of(region, profile)
-    now = None
+    location = say_where(cloud, stack)
+    if rollback:
+        if values:
+            raise InputError("--rollback changes no parameter", hint="roll back first, and deploy then")
+        _roll_back(cloud, stack, location, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
+    done = None
     with ExitStack() as held:
         with console.steps() as tell:
-            planned = deploying.planned(cloud, stack, given(parameter or ()), tell=tell)
+            planned = deploying.planned(cloud, stack, values, tell=tell, monitor_minutes=monitor_minutes)
             plan = held.enter_context(planned)
         show.artifacts(plan.artifacts)
         show.plan(plan)
-        if plan.change_set and not dry_run:
+        if not (plan.is_empty or dry_run):
+            doing = f"deploying stack {stack} as shown"
             if plan.doubts and not yes:
-                console.confirm("Deploy that all the same?", doing=f"deploying stack {stack} as shown")
+                console.confirm(f"Deploy that all the same to {location}?", doing=doing)
+            else:
+                confirm_on_aws(location, "Deploy that to", doing=doing, yes=yes)
             with console.working() as progress:
-                now = deploying.carry_out(cloud, plan, progress=progress)
+                done = deploying.carry_out(cloud, plan, progress=progress)
     where = show.where(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
-    show.deployed(plan, now, where=where, dry_run=dry_run, as_json=as_json)
+    show.deployed(plan, done, location, where=where, dry_run=dry_run, as_json=as_json)
+
+
+def _roll_back(
+    cloud: Cloud, stack: str, location: Location, *, dry_run: bool, yes: bool, as_json: bool
+) -> None:
+    from orderstream.deploy.rollback import rollback
+    from orderstream.ops.versions import move_alias
+
+    move = rollback(cloud, stack)
+    show.move(move)
+    if not dry_run:
+        confirm_on_aws(location, "Roll back in", doing=f"rolling back stack {stack}", yes=yes)
+        move_alias(cloud, move.stack, move.alias, move.to)
+    show.moved(move, location, dry_run=dry_run, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders destroy --delete-data")
 def destroy(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
     delete_data: Annotated[
-        bool, typer.Option("--delete-data", help="The table and the bucket too, with every version.")
+        bool, typer.Option("--delete-data", help="The table and the buckets too, with every version.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the stack's name.")] = False,
     as_json: AsJson = False,
@@ -69,7 +125,7 @@ def destroy(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show everything there is of a stack, and take it down. Table and bucket stay, unless --delete-data.
+    """Show everything there is of a stack, and take it down. Table and buckets stay, unless --delete-data.
 
     It asks for the stack's name first; without a terminal to ask at, it takes --yes. Interrupted, the same
     command goes on. Ends with status 1 if something is left that should have gone: Object Lock may hold it.
@@ -77,14 +133,16 @@ def destroy(
     from orderstream.deploy import destroy as destroying
 
     cloud = cloud_of(region, profile)
+    location = say_where(cloud, stack)
     with console.reading() as progress:
         found = destroying.look(cloud, stack, progress=progress)
     if dry_run or found.is_empty or not as_json:
-        show_end.inventory(found, delete_data=delete_data, as_json=as_json)
+        show_end.inventory(found, location, delete_data=delete_data, as_json=as_json)
     if dry_run or found.is_empty:
         return
+    destroying.ensure_unprotected(found)
     if not yes:
-        console.type_name(stack, doing=f"removing stack {stack}")
+        console.type_name(stack, f"Stack {stack} goes, in {location}.", doing=f"removing stack {stack}")
     with console.working() as events:
         done = destroying.destroy(
             cloud,
@@ -94,5 +152,5 @@ def destroy(
             events=events,
             progress=lambda what, count: events(what, f"{count:,}"),
         )
-    show_end.destroyed(found, done, delete_data=delete_data, as_json=as_json)
+    show_end.destroyed(found, done, location, delete_data=delete_data, as_json=as_json)
     raise typer.Exit(1 if done.left else 0)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson, Profile, Region, StackName, find
+from orderstream.cli.options import AsJson, Profile, Region, StackName, find, find_to_change
 from orderstream.ops import failures
 from orderstream.ops import redrive as redriving
 from orderstream.ops.stack import DEFAULT_STACK
@@ -44,7 +44,7 @@ def redrive(
     One is done when each of its records is an item or in quarantine, which is looked up. Repeating it is
     harmless. Ends with status 1 if any is left.
     """
-    cloud, found = find(stack, region, profile)
+    (cloud, found), _ = find_to_change(stack, region, profile)
     results = redriving.redrive(cloud, found, failures.failures(cloud, found), dry_run=dry_run)
     left = show.redriven(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if left and not dry_run else 0)

@@ -10,6 +10,7 @@ import typer
 from orderstream.ops.bucket import Span
 from orderstream.ops.clock import Clock
 from orderstream.ops.cloud import Cloud
+from orderstream.ops.location import Location, location_of
 from orderstream.ops.stack import Stack, find_stack
 from orderstream.ops.times import moment
 from orderstream.show import console
@@ -18,6 +19,7 @@ from orderstream.show.numbers import length
 StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="ORDERS_STACK")]
 Region = Annotated[str | None, typer.Option(help="AWS region, if not the configured one.")]
 Profile = Annotated[str | None, typer.Option(help="AWS profile, if not the configured one.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Since = Annotated[str | None, typer.Option(help="RFC 3339, a date, or a span back from now: 2h.")]
 Until = Annotated[str | None, typer.Option(help="The same; what is of this moment is left out.")]
@@ -40,6 +42,31 @@ def find(stack: str, region: str | None, profile: str | None) -> tuple[Cloud, St
     """The cloud that the options mean, and the stack there."""
     cloud = cloud_of(region, profile)
     return cloud, find_stack(cloud, stack)
+
+
+def say_where(cloud: Cloud, stack: str) -> Location:
+    """Where a command is about to act, after saying so on standard error."""
+    location = location_of(cloud)
+    console.step(f"{location}, stack {stack}")
+    return location
+
+
+def find_to_change(
+    stack: str, region: str | None, profile: str | None
+) -> tuple[tuple[Cloud, Stack], Location]:
+    """As `find`, for a command that changes something there: where that is, is said first."""
+    cloud = cloud_of(region, profile)
+    location = say_where(cloud, stack)
+    return (cloud, find_stack(cloud, stack)), location
+
+
+def confirm_on_aws(location: Location, question: str, *, doing: str, yes: bool) -> None:
+    """Ask whoever is at a terminal before something is done on AWS, unless `yes`. A laptop cloud is free.
+
+    Where nobody can be asked, it is done. Raises NotConfirmedError unless the answer is yes.
+    """
+    if not yes and not location.is_local:
+        console.confirm_if_possible(f"{question} {location}?", doing=doing)
 
 
 def _warn(behind: timedelta) -> None:

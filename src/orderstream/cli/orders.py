@@ -10,7 +10,19 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.cli.options import (
+    AsJson,
+    Profile,
+    Region,
+    Since,
+    StackName,
+    Until,
+    Yes,
+    confirm_on_aws,
+    find,
+    find_to_change,
+    span_of,
+)
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError
 from orderstream.ops import query
@@ -62,14 +74,19 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="The same seed sends the same orders.")] = None,
     bad_share: Annotated[float, typer.Option(help="Share of bad records.", min=0, max=1)] = 0,
     duplicate_share: Annotated[float, typer.Option(help="Share sent twice.", min=0, max=1)] = 0,
+    yes: Yes = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Send sample orders at a steady rate, until the duration is over or Ctrl-C."""
+    """Send sample orders at a steady rate, until the duration is over or Ctrl-C.
+
+    On AWS it asks first, if there is a terminal to ask at.
+    """
     if bad_share + duplicate_share > 1:
         raise InputError("--bad-share and --duplicate-share add up to more than 1")
-    cloud, found = find(stack, region, profile)
+    (cloud, found), location = find_to_change(stack, region, profile)
+    confirm_on_aws(location, "Send sample orders to", doing="sending sample orders", yes=yes)
     traffic = samples(
         time.time_ns() if seed is None else seed, bad_share=bad_share, duplicate_share=duplicate_share
     )

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli.options import AsJson, Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.cli.options import (
+    AsJson,
+    Profile,
+    Region,
+    Since,
+    StackName,
+    Until,
+    find,
+    find_to_change,
+    span_of,
+)
 from orderstream.errors import InputError
 from orderstream.ops import quarantine
 from orderstream.ops.mend import setting
@@ -87,7 +97,7 @@ def resubmit(
         raise InputError("--edit gives one order, so it is for one event id")
     settings = [setting(text) for text in set_ or ()]
     edited = _read(edit) if edit is not None else None
-    cloud, found = find(stack, region, profile)
+    (cloud, found), _ = find_to_change(stack, region, profile)
     if event_ids:
         entries = iter([quarantine.find(cloud, found, event_id) for event_id in event_ids])
     else:

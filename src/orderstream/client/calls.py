@@ -13,6 +13,7 @@ from botocore.exceptions import (
     ConnectionError,
     HTTPClientError,
     IncompleteReadError,
+    NoRegionError,
     ParamValidationError,
 )
 from botocore.parsers import ResponseParserError
@@ -64,6 +65,7 @@ _TRANSIENT_CODES = frozenset(
 CREDENTIALS_HINT = (
     'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
 )
+_REGION_HINT = "set AWS_REGION, or give OrderProducer a client that was made with region_name"
 CLOCK_HINT = "AWS refuses what a wrong clock has signed: set this machine's clock (timedatectl set-ntp true)"
 _HINTS = {
     "ResourceNotFoundException": "check the name of the stream, the region, the account and AWS_ENDPOINT_URL",
@@ -99,9 +101,23 @@ class _Answer(TypedDict, total=False):
     EncryptionType: str
 
 
-def producer_client(session: Any, **where: str | None) -> KinesisClient:
-    """A Kinesis client of this session of botocore for an OrderProducer; `where` as for `create_client`."""
-    client: KinesisClient = session.create_client("kinesis", config=CONFIG, **where)
+def new_session(profile: str | None = None) -> Any:
+    """A session of the SDK that takes the region from the same places as the AWS CLI.
+
+    Those are AWS_REGION, AWS_DEFAULT_REGION and the profile; by itself, botocore passes AWS_REGION over.
+    """
+    # botocore's own session: importing boto3 would double the time in which a command starts.
+    region = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
+    return botocore.session.Session(session_vars={"region": region}, profile=profile)
+
+
+def producer_client(session: Any, timeouts: Config | None = None, **where: str | None) -> KinesisClient:
+    """A Kinesis client of this session of botocore for an OrderProducer; `where` as for `create_client`.
+
+    `timeouts` take the place of those in CONFIG.
+    """
+    config = CONFIG.merge(timeouts or Config())
+    client: KinesisClient = session.create_client("kinesis", config=config, **where)
     lighten(client, "kinesis.PutRecords", _Answer)
     return client
 
@@ -142,7 +158,7 @@ class Stream:
         """
         try:
             if self._client is None:
-                self._client = producer_client(botocore.session.Session())
+                self._client = producer_client(new_session())
             answer = self._client.put_records(StreamName=self._name, Records=records)
         except Exception as error:
             return problem_of(error)
@@ -180,8 +196,9 @@ def problem_of(error: Exception) -> Problem:
             text, 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
         )
     if isinstance(error, BotoCoreError):
-        # What is left is about credentials, profile or region, but for parameters that AWS forbids.
+        # What is left is about credentials or the profile, but for parameters that AWS forbids.
         hint = "" if isinstance(error, ParamValidationError) else CREDENTIALS_HINT
+        hint = _REGION_HINT if isinstance(error, NoRegionError) else hint
         return Problem(text, hint, is_transient=False)
     raise error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,10 +23,11 @@ _IN_PLACE = {"ShardCount", "StreamModeDetails"}
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource: `action` is Add, Modify, Remove or Import.
+    """What happens to one resource: `action` is Add, Modify, Remove, Import, Dynamic or SyncWithActual.
 
     `replacement` is True, False or Conditional in CloudFormation's words, "" where it does not apply;
-    `recreating` the properties on which that rests.
+    `recreating` the properties on which that rests. `only_follows` if it depends on another change whether
+    there is one at all.
     """
 
     action: str
@@ -35,6 +36,7 @@ class Change:
     replacement: str
     physical_id: str
     recreating: tuple[str, ...] = ()
+    only_follows: bool = False
 
     @property
     def endangers_orders(self) -> bool:
@@ -64,12 +66,14 @@ def make(
     parameters: Mapping[str, str],
     known: Mapping[str, Any],
     adopt: bool,
+    rollback: Mapping[str, Any] | None = None,
     place: Place,
 ) -> ChangeSet | None:
     """A change set for the stack; None if nothing would change. Raises DeploymentError.
 
     Parameters that are not given keep the value that the stack has. With `adopt` a new stack takes over
-    resources that are there under the names that the template has for them.
+    resources that are there under the names that the template has for them. `rollback` is the
+    RollbackConfiguration of an update.
     """
     is_new = found is None or found.is_new
     request: dict[str, Any] = {
@@ -82,13 +86,41 @@ def make(
         "Description": "made by orders deploy",
     }
     if is_new:
-        # A stack that could not be made would stand in the way of the next attempt. Its events remain.
-        request |= {"OnStackFailure": "DELETE", "ImportExistingResources": adopt}
+        # A rollback removes what has RetainExceptOnCreate; of OnStackFailure=DELETE nobody says so. What is
+        # left of the stack would stand in the way of the next attempt: `Operation` removes it.
+        request |= {"OnStackFailure": "ROLLBACK", "ImportExistingResources": adopt}
         # MiniStack's own check of names takes a bucket that is to be adopted for one that is in the way.
         if adopt and place.is_laptop:
             request["DisableValidation"] = True
+    elif rollback is not None:
+        request["RollbackConfiguration"] = dict(rollback)
+    return _made(cloud, stack, request, place)
+
+
+def reverting(
+    cloud: Cloud, stack_id: str, *, template_url: str, parameters: Iterable[str], place: Place
+) -> ChangeSet | None:
+    """A change set that gives a stack's resources what the template says, whatever they have now.
+
+    All parameters keep their values. None if CloudFormation sees nothing to change. Raises DeploymentError.
+    """
+    request = {
+        "StackName": stack_id,
+        "ChangeSetName": f"orders-deploy-{uuid.uuid4().hex[:12]}",
+        "ChangeSetType": "UPDATE",
+        "TemplateURL": template_url,
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+        "Parameters": [{"ParameterKey": name, "UsePreviousValue": True} for name in parameters],
+        "Description": "made by orders deploy for what it took over",
+        "DeploymentMode": "REVERT_DRIFT",
+    }
+    return _made(cloud, stack_id, request, place)
+
+
+def _made(cloud: Cloud, stack: str, request: dict[str, Any], place: Place) -> ChangeSet | None:
     with cloud_errors(f"cannot make a change set for stack {stack}"):
         made = cloud.cloudformation.create_change_set(**request)
+    is_new = request["ChangeSetType"] == "CREATE"
     change_set, reason = _ready(cloud, made["Id"], made["StackId"], is_new, place.poll_seconds)
     if change_set is None:
         said = validation_reasons(cloud, made["StackId"])
@@ -130,21 +162,20 @@ def _ready(
 
 def _change(one: Any) -> Change:
     about = one["ResourceChange"]
+    details = about.get("Details", [])
+    recreating = {
+        detail["Target"].get("Name", detail["Target"]["Attribute"])
+        for detail in details
+        if detail["Target"].get("RequiresRecreation", "Never") != "Never"
+    }
     return Change(
         about["Action"],
         about["LogicalResourceId"],
         about["ResourceType"],
         about.get("Replacement", ""),
         about.get("PhysicalResourceId", ""),
-        tuple(
-            sorted(
-                {
-                    detail["Target"].get("Name", detail["Target"]["Attribute"])
-                    for detail in about.get("Details", [])
-                    if detail["Target"].get("RequiresRecreation", "Never") != "Never"
-                }
-            )
-        ),
+        tuple(sorted(recreating)),
+        bool(details) and all(detail.get("Evaluation") == "Dynamic" for detail in details),
     )
 
 

@@ -6,79 +6,141 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from orderstream.deploy import changes, parameters
+from orderstream.deploy import changes, parameters, revision
+from orderstream.deploy.adoption import Settings, adopting, bring_settings
 from orderstream.deploy.changes import Change, ChangeSet
-from orderstream.deploy.operation import Operation, Progress
+from orderstream.deploy.names import ensure_name, is_production, kept_names
+from orderstream.deploy.operation import CHANGING, MAKING, ROLLED_BACK, Operation, Progress, remove_stack
 from orderstream.deploy.packaging import build_all, packaged, template_url
-from orderstream.deploy.place import place_of, values_for
-from orderstream.deploy.remains import Remains, remains
+from orderstream.deploy.place import Place, place_of, values_for
+from orderstream.deploy.remains import Named, Remains, is_discarded, names_of, remains
+from orderstream.deploy.rollback import Move, forward
 from orderstream.deploy.standing import ensure_deployable
+from orderstream.deploy.watch import MINUTES, Watch, watch
 from orderstream.errors import DeploymentError
 from orderstream.ops.artifact import TEMPLATE, Built
-from orderstream.ops.cloud import Cloud
+from orderstream.ops.cloud import Cloud, region_of
 from orderstream.ops.scratch import ScratchFolder
-from orderstream.ops.stack import Standing, standing
+from orderstream.ops.stack import Standing, resources, standing
+from orderstream.ops.versions import move_alias
 
 Tell = Callable[[str], None]
+# The parameter that gives the archive another name than the template would.
+_NAMING = "ArchiveBucketName"
+_PROTECTION = "DeletionProtection"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a deployment would do: `change_set` is None if nothing. `doubts` have to be confirmed first."""
+    """What a deployment would do: `change_set` is None if nothing. `doubts` have to be confirmed first.
+
+    `template_url` is where the template lies as it is, whatever was written into that of the change set.
+    `watch` is what an update is watched by. `forward` takes a rollback back, where the version that this code
+    and these settings make is deployed and orders are delivered to another.
+    """
 
     stack: str
     artifacts: tuple[Built, ...]
     change_set: ChangeSet | None
     doubts: tuple[str, ...]
     outputs: Mapping[str, str]
+    template_url: str
+    watch: Watch | None = None
+    forward: Move | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.change_set is None and self.forward is None
 
     @property
     def changes(self) -> tuple[Change, ...]:
         """What would happen to which resource."""
         return self.change_set.changes if self.change_set else ()
 
+    @property
+    def adopted(self) -> tuple[str, ...]:
+        """The logical ids of what the stack would take over."""
+        return tuple(change.logical_id for change in self.changes if change.action == "Import")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """How a stack stands after its deployment, and what became of the `settings` of what it took over."""
+
+    standing: Standing
+    settings: Settings | None = None
+
 
 @contextmanager
 def planned(
-    cloud: Cloud, stack: str, given: Mapping[str, str], *, tell: Tell, work_dir: Path | None = None
+    cloud: Cloud,
+    stack: str,
+    given: Mapping[str, str],
+    *,
+    tell: Tell,
+    work_dir: Path | None = None,
+    monitor_minutes: int | None = None,
 ) -> Iterator[Plan]:
     """Build, check and upload, and ask CloudFormation what would change; `tell` hears one line a step.
+
+    For `monitor_minutes` after an update of the function its alarm is watched; None is the usual time.
 
     When the block ends, nothing of the plan is left unless it was carried out. Raises OrderstreamError.
     """
     known = parameters.declared(TEMPLATE)
     place = place_of(cloud)
     parameters.ensure_valid(given, known)
-    found = standing(cloud, stack)
-    ensure_deployable(stack, found)
-    is_new = found is None or found.is_new
-    left = remains(cloud, stack) if is_new else Remains((), ())
-    has = found.parameters if found and not is_new else {}
-    values = values_for(place, _with_remains(given, left), has=has)
-    defaults = {name: one.default or "" for name, one in known.items()}
-    effective = defaults | has | values
+    ensure_name(stack, region_of(cloud))
+    found = _deployable(cloud, stack, place, tell)
+    has = found.parameters if found else {}
+    values = values_for(place, stack, {**kept_names(found), **given} if found else given, has=has)
+    left, named = Remains(), tuple[Named, ...]()
+    if found is None:
+        if is_production(stack) and _PROTECTION not in given:
+            tell(f"{_PROTECTION}=true, because the stack is named like production")
+            given = {**given, _PROTECTION: "true"}
+        left, named, values = _left(cloud, stack, place, given)
+    effective = parameters.defaults(known) | has | values
     parameters.ensure_agreed(effective, TEMPLATE)
     with ScratchFolder("deploy") as temporary:
         folder = work_dir or Path(temporary)
         tell("building the function" + (" for this machine" if place.is_laptop else " for Lambda"))
         artifacts = build_all(place, effective, folder)
         tell("packaging with SAM CLI")
-        template = _naming(packaged(cloud, place, stack, folder), left, effective)
+        template = packaged(cloud, place, stack, folder)
         url = template_url(cloud, stack, template)
+        values = {revision.PARAMETER: revision.revision(template, "ProcessOrders", effective)} | values
+        first_url = template_url(cloud, stack, adopting(template, named, left.names))
+    watched = None
+    if found and found.is_ours:
+        is_other = found.parameters.get(revision.PARAMETER) != values[revision.PARAMETER]
+        usual = MINUTES if monitor_minutes is None else monitor_minutes
+        watched = watch(cloud, stack, usual if is_other and not place.is_laptop else 0)
     tell("asking CloudFormation what would change")
     change_set = changes.make(
         cloud,
         stack,
         found,
-        template_url=url,
+        template_url=first_url,
         parameters=values,
         known=known,
-        adopt=bool(left.tables or left.buckets),
+        adopt=bool(left.names),
+        rollback=watched.configuration if watched else None,
         place=place,
     )
-    plan = Plan(stack, artifacts, change_set, doubts(change_set, left), found.outputs if found else {})
+    move = _forward(cloud, stack, found, values[revision.PARAMETER])
+    plan = Plan(
+        stack,
+        artifacts,
+        change_set,
+        doubts(change_set, left, move),
+        found.outputs if found else {},
+        url,
+        watched,
+        move,
+    )
     try:
         yield plan
     finally:
@@ -86,41 +148,96 @@ def planned(
             changes.discard(cloud, change_set.id, change_set.stack_id)
 
 
-def carry_out(cloud: Cloud, plan: Plan, *, progress: Progress) -> Standing:
+def _forward(cloud: Cloud, stack: str, found: Standing | None, wanted: str) -> Move | None:
+    """What takes a rollback back: only if CloudFormation believes that the wanted revision is deployed."""
+    if found is None or found.parameters.get(revision.PARAMETER) != wanted or not found.is_ours:
+        return None
+    return forward(cloud, resources(stack, found), wanted)
+
+
+def _deployable(cloud: Cloud, stack: str, place: Place, tell: Tell) -> Standing | None:
+    """How the stack stands that is to be changed; None if there is none yet. Raises DeploymentError."""
+    found = standing(cloud, stack)
+    if found and found.status == ROLLED_BACK:
+        tell(f"removing what a first deployment of {stack} that failed has left of the stack: it is empty")
+        remove_stack(cloud, found.id, place.poll_seconds, lambda what, doing: None)
+        return None
+    ensure_deployable(stack, found)
+    return None if found is None or found.is_new else found
+
+
+def _left(
+    cloud: Cloud, stack: str, place: Place, given: Mapping[str, str]
+) -> tuple[Remains, tuple[Named, ...], dict[str, str]]:
+    """What there is already of a new stack, the names that it would have, and its parameters.
+
+    Raises DeploymentError for a bucket of somebody else's that has one of these names.
+    """
+    values = values_for(place, stack, given, has=())
+    named = names_of(cloud, stack, values)
+    left = remains(cloud, stack, named)
+    archives = {one.name for one in named if one.logical_id == "Archive"}
+    known = {one.name for one in named}
+    spare = [name for name in left.buckets if name not in known and not is_discarded(stack, name)]
+    if len(spare) == 1 and _NAMING not in given and not archives.intersection(left.buckets):
+        return _left(cloud, stack, place, {**given, _NAMING: spare[0]})
+    if left.taken:
+        raise DeploymentError(
+            f"bucket {left.taken[0]} belongs to another account, or you may not read it",
+            hint=f"--parameter {_NAMING}=NAME gives the archive another name",
+        )
+    return left, named, values
+
+
+def carry_out(cloud: Cloud, plan: Plan, *, progress: Progress) -> Deployed:
     """Do what the plan says, and wait until it is done. Raises DeploymentError with the reasons."""
-    if plan.change_set is None:
+    if plan.is_empty:
         raise DeploymentError(f"there is nothing to change in stack {plan.stack}")
-    operation = Operation(
+    now = _carried_out(cloud, plan, progress)
+    if plan.forward:
+        progress("ProcessOrders", f"version {plan.forward.to.number}")
+        move_alias(cloud, plan.forward.stack, plan.forward.alias, plan.forward.to)
+    return now
+
+
+def _carried_out(cloud: Cloud, plan: Plan, progress: Progress) -> Deployed:
+    """Carry out the change set of a plan, if it has one."""
+    if plan.change_set is None:
+        found = standing(cloud, plan.stack)
+        if found is None:
+            raise DeploymentError(f"stack {plan.stack} has gone meanwhile")
+        return Deployed(found)
+    place = place_of(cloud)
+    operation = Operation(cloud, plan.change_set.stack_id, poll_seconds=place.poll_seconds, progress=progress)
+    changes.carry_out(cloud, plan.change_set)
+    now = operation.finish(MAKING if plan.change_set.makes_stack else CHANGING)
+    if not plan.adopted:
+        return Deployed(now)
+    settings = bring_settings(
         cloud,
-        plan.change_set.stack_id,
-        poll_seconds=place_of(cloud).poll_seconds,
+        plan.change_set,
+        template_url=plan.template_url,
+        parameters=now.parameters,
+        place=place,
         progress=progress,
     )
-    changes.carry_out(cloud, plan.change_set)
-    return operation.finish("making" if plan.change_set.makes_stack else "changing")
+    return Deployed(now, settings)
 
 
-def _with_remains(given: Mapping[str, str], left: Remains) -> dict[str, str]:
-    """With the bucket that an earlier stack of the name left, unless another was asked for."""
-    if "ArchiveBucketName" in given or len(left.buckets) != 1:
-        return dict(given)
-    return {"ArchiveBucketName": left.buckets[0], **given}
+def doubts(change_set: ChangeSet | None, left: Remains, move: Move | None = None) -> tuple[str, ...]:
+    """What about a deployment somebody has to confirm.
 
-
-def _naming(template: dict[str, Any], left: Remains, values: Mapping[str, str]) -> dict[str, Any]:
-    """The template with the bucket's name written out: CloudFormation adopts only what is named so."""
-    name = values.get("ArchiveBucketName", "")
-    if name in left.buckets:
-        template["Resources"]["Archive"]["Properties"]["BucketName"] = name
-    return template
-
-
-def doubts(change_set: ChangeSet | None, left: Remains) -> tuple[str, ...]:
-    """What about a change set somebody has to confirm; `left` is what an earlier stack of the name left."""
+    `left` is what an earlier stack of the name left, `move` what takes a rollback back.
+    """
     found = []
+    if move:
+        found.append(
+            f"ProcessOrders was rolled back to version {move.now.number}; orders would be delivered to"
+            f" version {move.to.number} again, which is what this code and these settings make"
+        )
     for change in change_set.changes if change_set else ():
         what = f"{change.logical_id} ({change.physical_id or change.type})"
-        if change.action == "Import" and change.physical_id not in left.tables + left.buckets:
+        if change.action == "Import" and change.physical_id not in left.own:
             found.append(f"{what} is there already, and was not left by a stack of this name")
         elif change.endangers_orders:
             how = "would" if change.action == "Remove" or change.replacement == "True" else "may"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,15 +11,16 @@ from botocore.exceptions import ClientError
 from orderstream.deploy import inventory
 from orderstream.deploy.emptying import Emptied, empty
 from orderstream.deploy.inventory import Inventory, Table
-from orderstream.deploy.operation import REMOVING, Operation
 from orderstream.deploy.operation import Progress as Events
+from orderstream.deploy.operation import remove_stack
 from orderstream.deploy.place import place_of
-from orderstream.deploy.remains import TAG, tagged
+from orderstream.deploy.remains import TAG, Remains, tagged
 from orderstream.errors import DeploymentError
 from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import standing
+from orderstream.ops.mapping import switch_off
+from orderstream.ops.stack import Standing, standing
 
-# AWS takes up to a minute to stop a mapping.
+# AWS takes up to a minute to stop a mapping, and as long for a change that is under way before that.
 STOP_SECONDS = 180.0
 
 
@@ -44,9 +44,23 @@ def code_bucket(cloud: Cloud) -> str:
     return managed.outputs.get("SourceBucket", "") if managed else ""
 
 
-def look(cloud: Cloud, stack: str, *, progress: inventory.Progress) -> Inventory:
-    """The inventory of a stack, with the code that was uploaded for it."""
-    return inventory.take(cloud, stack, code_bucket=code_bucket(cloud), progress=progress)
+def look(
+    cloud: Cloud, stack: str, *, before: Inventory | None = None, progress: inventory.Progress
+) -> Inventory:
+    """The inventory of a stack, with the code that was uploaded for it, and what is left of one `before`."""
+    known = Remains()
+    if before:
+        known = Remains(tuple(one.name for one in before.tables), tuple(one.name for one in before.buckets))
+    return inventory.take(cloud, stack, code_bucket=code_bucket(cloud), known=known, progress=progress)
+
+
+def ensure_unprotected(found: Inventory) -> None:
+    """Raise DeploymentError if the stack's parameter DeletionProtection is true."""
+    if found.is_protected:
+        raise DeploymentError(
+            f"stack {found.stack} is protected from deletion",
+            hint=f"orders deploy --stack {found.stack} --parameter DeletionProtection=false takes that off",
+        )
 
 
 def destroy(
@@ -58,16 +72,17 @@ def destroy(
     events: Events,
     progress: inventory.Progress,
 ) -> Destroyed:
-    """Take down what `found` says; table and bucket only with `delete_data`. Then look again.
+    """Take down what `found` says; table and buckets only with `delete_data`. Then look again.
 
     Broken off anywhere, it goes on when it is done again. Raises DeploymentError if the stack cannot go.
     """
+    ensure_unprotected(found)
     done = Destroyed()
     if found.standing:
         _stop_delivery(cloud, found, tell)
-        _mark(cloud, found)
+        _mark(cloud, found, found.standing)
         tell(f"deleting stack {found.stack}")
-        _delete_stack(cloud, found.standing.id, events)
+        remove_stack(cloud, found.standing.id, place_of(cloud).poll_seconds, events)
     if found.code:
         tell(f"deleting the code under s3://{found.code.name}/{found.stack}/")
         _add(done, empty(cloud, found.code.name, prefix=f"{found.stack}/", progress=progress))
@@ -83,7 +98,7 @@ def destroy(
             with cloud_errors(f"cannot delete log group {name}"):
                 cloud.logs.delete_log_group(logGroupName=name)
     tell("looking again")
-    done.after = look(cloud, found.stack, progress=progress)
+    done.after = look(cloud, found.stack, before=found, progress=progress)
     done.left += _left(done.after, delete_data=delete_data)
     return done
 
@@ -94,16 +109,9 @@ def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) 
     if not uuid:
         return
     tell("stopping delivery")
-    deadline = time.monotonic() + STOP_SECONDS
     with cloud_errors("cannot stop delivery"):
         try:
-            state = cloud.lambda_.get_event_source_mapping(UUID=uuid)["State"]
-            if state in {"Enabled", "Enabling", "Creating", "Updating"}:
-                cloud.lambda_.update_event_source_mapping(UUID=uuid, Enabled=False)
-            while state != "Disabled" and time.monotonic() < deadline:
-                state = cloud.lambda_.get_event_source_mapping(UUID=uuid)["State"]
-                if state != "Disabled":
-                    time.sleep(place_of(cloud).poll_seconds)
+            state = switch_off(cloud, uuid, patience=STOP_SECONDS, pause=place_of(cloud).poll_seconds)
         except cloud.lambda_.exceptions.ResourceNotFoundException:
             # An earlier attempt was broken off behind this.
             return
@@ -111,22 +119,24 @@ def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) 
         raise DeploymentError(f"delivery does not stop, it is {state}", hint="run the same command again")
 
 
-def _mark(cloud: Cloud, found: Inventory) -> None:
+def _mark(cloud: Cloud, found: Inventory, there: Standing) -> None:
     """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
     known = tagged(cloud, found.stack)
     with cloud_errors(f"cannot put the tag {TAG} on table and bucket"):
-        arns = [f"arn:aws:s3:::{one.name}" for one in found.buckets]
+        arns = [f"arn:{there.partition}:s3:::{one.name}" for one in found.buckets]
         for table in found.tables:
             arns.append(cloud.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"])
         if missing := [arn for arn in arns if arn not in known]:
-            cloud.tagging.tag_resources(ResourceARNList=missing, Tags={TAG: found.stack})
-
-
-def _delete_stack(cloud: Cloud, stack_id: str, events: Events) -> None:
-    operation = Operation(cloud, stack_id, poll_seconds=place_of(cloud).poll_seconds, progress=events)
-    with cloud_errors("cannot delete the stack"):
-        cloud.cloudformation.delete_stack(StackName=stack_id)
-    operation.finish(REMOVING)
+            answer = cloud.tagging.tag_resources(ResourceARNList=missing, Tags={TAG: found.stack})
+            failed = answer.get("FailedResourcesMap", {})
+            if failed:
+                why = (
+                    f"{arn}: {one.get('ErrorCode')} {one.get('ErrorMessage')}" for arn, one in failed.items()
+                )
+                raise DeploymentError(
+                    f"cannot put the tag {TAG} on {'; '.join(why)}",
+                    hint="without it, what stays is not found again: run the same command again",
+                )
 
 
 def _delete_bucket(cloud: Cloud, name: str) -> None:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from botocore.exceptions import ClientError
 
-from orderstream.deploy.remains import remains
+from orderstream.deploy.place import place_of, values_for
+from orderstream.deploy.remains import Remains, is_discarded, names_of, remains
 from orderstream.deploy.standing import Resource, resources
 from orderstream.domain.capacity.figures import GB, tiered
 from orderstream.ops import failures
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.prices import figures
 from orderstream.ops.quarantine import quarantined
-from orderstream.ops.stack import Stack, Standing, standing
+from orderstream.ops.stack import DEFAULT_STACK, Stack, Standing, standing
 from orderstream.ops.verify import iterator_age
 
 # (what is read, how many so far)
 Progress = Callable[[str, int], None]
 
 BEHIND_SECONDS = 60
+_NOTHING_KNOWN = Remains()
+ARCHIVE, DISCARDED = "archive", "discarded batches"
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 # Their logs may outlive the stack: Lambda makes a log group anew if something is logged when it has gone.
@@ -43,7 +46,8 @@ class Table:
 class Bucket:
     """A bucket, or what is under a prefix: current objects, all versions with their bytes, delete markers.
 
-    `lock` says what Object Lock does to new objects, "" if nothing.
+    `lock` says what Object Lock does to new objects, "" if nothing. `purpose` is ARCHIVE or DISCARDED for
+    those of a stack.
     """
 
     name: str
@@ -52,6 +56,7 @@ class Bucket:
     markers: int
     size: int
     lock: str = ""
+    purpose: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,11 @@ class Inventory:
     code: Bucket | None
 
     @property
+    def is_protected(self) -> bool:
+        """Whether the stack says that nothing of it may be deleted."""
+        return self.standing is not None and self.standing.parameters.get("DeletionProtection") == "true"
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is nothing at all."""
         return not (self.standing or self.tables or self.buckets or self.logs or self.code)
@@ -96,7 +106,7 @@ class Inventory:
 
     @property
     def monthly_cost(self) -> Decimal:
-        """US dollars a month for what table and bucket hold, with nobody using them."""
+        """US dollars a month for what table and buckets hold, with nobody using them."""
         of_table, of_bucket = figures().prices.dynamodb, figures().prices.s3
         stored = Decimal(sum(one.size + one.index_size for one in self.tables)) / GB
         backed_up = Decimal(sum(one.size for one in self.tables)) / GB
@@ -112,25 +122,38 @@ def _mapping_of(has: tuple[Resource, ...]) -> str:
     return next((one.physical_id for one in has if one.type == _MAPPING), "")
 
 
-def take(cloud: Cloud, stack: str, *, code_bucket: str, progress: Progress) -> Inventory:
-    """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown."""
+def take(
+    cloud: Cloud, stack: str, *, code_bucket: str, known: Remains = _NOTHING_KNOWN, progress: Progress
+) -> Inventory:
+    """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown.
+
+    `known` are tables and buckets that are the stack's, if they are there, whatever the index of tags says.
+    """
     found = standing(cloud, stack)
     has = tuple(resources(cloud, found.id)) if found else ()
-    left = remains(cloud, stack)
-    tables = {one.physical_id for one in has if one.type == _TABLE and one.physical_id} | set(left.tables)
-    names = {one.physical_id for one in has if one.type == _BUCKET and one.physical_id} | set(left.buckets)
-    buckets = tuple(one for one in (bucket(cloud, name, progress=progress) for name in sorted(names)) if one)
+    usual = values_for(place_of(cloud), stack, {}, has=())
+    left = remains(cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})}))
+    tables = {one.physical_id for one in has if one.type == _TABLE} | {*left.tables, *known.tables}
+    names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets, *known.buckets}
+    buckets = tuple(_of_stack(cloud, stack, sorted(names - {""}), progress))
     code = bucket(cloud, code_bucket, prefix=f"{stack}/", progress=progress) if code_bucket else None
     return Inventory(
         stack,
         found,
         has,
-        tuple(one for one in (_table(cloud, name) for name in sorted(tables)) if one),
+        tuple(one for one in (_table(cloud, name) for name in sorted(tables - {""})) if one),
         buckets,
-        _undrained(cloud, stack, has, buckets[0].name, progress) if buckets else None,
-        tuple(_logs(cloud, has)),
+        _undrained(cloud, stack, has, buckets, progress),
+        tuple(_logs(cloud, stack, has)),
         code if code and code.versions + code.markers else None,
     )
+
+
+def _of_stack(cloud: Cloud, stack: str, names: Iterable[str], progress: Progress) -> Iterator[Bucket]:
+    """Those of the buckets that are there, each with its purpose."""
+    for name in names:
+        if found := bucket(cloud, name, progress=progress):
+            yield replace(found, purpose=DISCARDED if is_discarded(stack, name) else ARCHIVE)
 
 
 def bucket(cloud: Cloud, name: str, *, prefix: str = "", progress: Progress) -> Bucket | None:
@@ -183,12 +206,17 @@ def _table(cloud: Cloud, name: str) -> Table | None:
 
 
 def _undrained(
-    cloud: Cloud, name: str, has: tuple[Resource, ...], bucket_name: str, progress: Progress
-) -> Undrained:
+    cloud: Cloud, name: str, has: tuple[Resource, ...], buckets: tuple[Bucket, ...], progress: Progress
+) -> Undrained | None:
+    """What has not come to rest; None where there is no archive to tell it."""
     # There are other functions; what delivers orders is one.
-    function = next((one.physical_id for one in has if one.logical_id == "ProcessOrders"), "")
-    mapping = _mapping_of(has)
-    stack = Stack(name, "", "", None, bucket_name, function, mapping)
+    made = {one.logical_id: one.physical_id for one in has}
+    function, mapping = made.get("ProcessOrders", ""), _mapping_of(has)
+    names = {one.purpose: one.name for one in reversed(buckets)}
+    archive = made.get("Archive") or names.get(ARCHIVE)
+    if archive not in {one.name for one in buckets}:
+        return None
+    stack = Stack(name, "", "", None, archive, function, mapping, discarded_bucket=names.get(DISCARDED, ""))
     waiting = 0
     for one in quarantined(cloud, stack):
         waiting += not one.notes
@@ -210,10 +238,11 @@ def _undrained(
     return Undrained(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
 
 
-def _logs(cloud: Cloud, has: tuple[Resource, ...]) -> list[str]:
+def _logs(cloud: Cloud, stack: str, has: tuple[Resource, ...]) -> list[str]:
     """The log groups of the functions that the stack does not keep itself."""
     of_stack = {one.physical_id for one in has}
-    functions = {one.physical_id for one in has if one.type == _FUNCTION} | set(_FUNCTIONS)
+    own = "" if stack == DEFAULT_STACK else f"{stack}-"
+    functions = {one.physical_id for one in has if one.type == _FUNCTION} | {own + one for one in _FUNCTIONS}
     found = []
     with cloud_errors("cannot look for log groups"):
         for name in sorted(f"/aws/lambda/{function}" for function in functions):

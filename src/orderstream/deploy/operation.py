@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from orderstream.deploy.standing import events_since, validation_reasons
-from orderstream.errors import DeploymentError
-from orderstream.ops.cloud import Cloud
+from orderstream.errors import CloudError, DeploymentError
+from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Standing, standing
 
 # (what is done, to what)
 Progress = Callable[[str, str], None]
 
-REMOVING = "removing"
+MAKING, CHANGING, REMOVING = "making", "changing", "removing"
 _SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+# What a stack is called whose creation failed, when all that it had made is gone.
+ROLLED_BACK = "ROLLBACK_COMPLETE"
 MOST_REASONS = 10
 
 
@@ -32,7 +34,36 @@ class Operation:
         self._events: list[dict[str, Any]] = []
 
     def finish(self, what: str) -> Standing:
-        """Wait for the end. Raises DeploymentError, with the reasons of the resources that failed."""
+        """Wait for the end. Raises DeploymentError, with the reasons of the resources that failed.
+
+        What is left of a stack that could not be made is removed, so that it is not in the way of the next.
+        """
+        now = self._ended()
+        wanted = {"DELETE_COMPLETE"} if what == REMOVING else _SUCCEEDED
+        if now.status in wanted:
+            return now
+        found = reasons(self._events) or rollback_reasons(self._events)
+        found = found or validation_reasons(self._cloud, self._stack_id)
+        said = "".join(f"\n  {reason}" for reason in found)
+        state = f"it is {now.status} now"
+        if now.status == ROLLED_BACK:
+            state = self._removed()
+        after = "it goes on where it was" if what == REMOVING else "what was there before is as it was"
+        raise DeploymentError(
+            f"{what} the stack failed, {state}{said}",
+            hint=f"mend that and run the same command again; {after}",
+        )
+
+    def _removed(self) -> str:
+        """Remove a stack that is rolled back; returns what became of it."""
+        try:
+            remove_stack(self._cloud, self._stack_id, self._poll_seconds, self._progress)
+        except CloudError as error:
+            return f"it was rolled back, and cannot be removed: {error.message}"
+        return "what it had made was removed again"
+
+    def _ended(self) -> Standing:
+        """How the stack stands when nothing is done to it any more."""
         while True:
             # The stack first: when it has come to its end, its events are complete.
             now = standing(self._cloud, self._stack_id)
@@ -44,18 +75,28 @@ class Operation:
             if now is None:
                 return Standing(self._stack_id, "DELETE_COMPLETE")
             if not now.status.endswith("_IN_PROGRESS"):
-                break
+                return now
             time.sleep(self._poll_seconds)
-        wanted = {"DELETE_COMPLETE"} if what == REMOVING else _SUCCEEDED
-        if now.status not in wanted:
-            found = reasons(self._events) or validation_reasons(self._cloud, self._stack_id)
-            said = "".join(f"\n  {reason}" for reason in found)
-            state = "it goes on where it was" if what == REMOVING else "what was there before is as it was"
-            raise DeploymentError(
-                f"{what} the stack failed, it is {now.status} now{said}",
-                hint=f"mend that and run the same command again; {state}",
-            )
-        return now
+
+
+def remove_stack(cloud: Cloud, stack_id: str, poll_seconds: float, progress: Progress) -> None:
+    """Delete a stack, and wait until it has gone. Raises DeploymentError with the reasons if it cannot go."""
+    operation = Operation(cloud, stack_id, poll_seconds=poll_seconds, progress=progress)
+    with cloud_errors("cannot delete the stack"):
+        cloud.cloudformation.delete_stack(StackName=stack_id)
+    operation.finish(REMOVING)
+
+
+def rollback_reasons(events: Iterable[dict[str, Any]]) -> list[str]:
+    """Why the stack itself was rolled back, though no resource failed: an alarm that was watched went off."""
+    found = [
+        str(event["ResourceStatusReason"])
+        for event in events
+        if event.get("PhysicalResourceId") == event.get("StackId")
+        and event["ResourceStatus"].endswith("ROLLBACK_IN_PROGRESS")
+        and event.get("ResourceStatusReason")
+    ]
+    return list(dict.fromkeys(found))[:MOST_REASONS]
 
 
 def reasons(events: Iterable[dict[str, Any]]) -> list[str]:

@@ -13,7 +13,11 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
+from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
+from orderstream.ops.artifact import TEMPLATE
+
+_LEAST_AGE_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,11 @@ def declared(template: Path) -> dict[str, Parameter]:
     }
 
 
+def defaults(known: Mapping[str, Parameter]) -> dict[str, str]:
+    """What each parameter is if nobody gives it, "" for one that must be given."""
+    return {name: one.default or "" for name, one in known.items()}
+
+
 @cache
 def document(template: Path) -> Mapping[str, Any]:
     """A template as JSON has it, with CloudFormation's own tags in their long form."""
@@ -82,6 +91,13 @@ def given(options: Iterable[str]) -> dict[str, str]:
         if not equals or not name:
             raise InputError(f"{option!r} is not NAME=VALUE", hint="for example: --parameter BatchSize=500")
         values[name.strip()] = value
+    return values
+
+
+def checked(options: Iterable[str]) -> dict[str, str]:
+    """The values in options of the form NAME=VALUE, for the project's own template. Raises InputError."""
+    values = given(options)
+    ensure_valid(values, declared(TEMPLATE))
     return values
 
 
@@ -101,18 +117,22 @@ def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> N
 
 
 def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
-    """Raise InputError for the first of the template's Rules that the values, of all parameters, break."""
+    """Raise InputError for the first of the template's Rules that the values, of all parameters, break.
+
+    Also for an age at which the stream has forgotten an order before Lambda discards it.
+    """
+    resolver = Resolver(values, {})
     for rule in document(template).get("Rules", {}).values():
-        if _holds(rule["RuleCondition"], values):
+        if resolver.holds(rule["RuleCondition"]):
             for one in rule["Assertions"]:
-                if not _holds(one["Assert"], values):
+                if not resolver.holds(one["Assert"]):
                     said = one["AssertDescription"]
                     raise InputError(said, hint="give it with --parameter NAME=VALUE")
-
-
-def _holds(condition: Mapping[str, Any], values: Mapping[str, str]) -> bool:
-    ((function, operands),) = condition.items()
-    if function == "Fn::Not":
-        return not _holds(operands[0], values)
-    left, right = (values[one["Ref"]] if isinstance(one, dict) else one for one in operands)
-    return bool(left == right)
+    age, retention = int(values["MaximumRecordAgeSeconds"]), int(values["RetentionHours"]) * 3600
+    # A rule of a template cannot calculate. Lambda takes no age below a minute.
+    if age and not _LEAST_AGE_SECONDS <= age < retention:
+        raise InputError(
+            f"MaximumRecordAgeSeconds={age} is not between {_LEAST_AGE_SECONDS} and the retention,"
+            f" which is {retention} seconds",
+            hint="0 is nine tenths of the retention; RetentionHours sets that",
+        )

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from orderstream.errors import InputError
 from orderstream.ops.artifact import LAMBDA_PLATFORM
-from orderstream.ops.cloud import Cloud, cloud_errors, is_loopback
+from orderstream.ops.cloud import Cloud, is_local
+from orderstream.ops.stack import DEFAULT_STACK
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,12 @@ class Place:
 
 
 AWS = Place(LAMBDA_PLATFORM, {}, {}, None, 3.0)
-# Who reads the stream there is `local/event_source.py`; nobody else has a bucket of the short name; and
-# `orders up` serves the HTTP API itself, the same application.
+# Who reads the stream there is `local/event_source.py`; and `orders up` serves the HTTP API itself, the same
+# application.
 LAPTOP = Place(
     (),
     {"EventSource": "false"},
-    {"ArchiveBucketName": "order-data-archive", "HttpApi": "none"},
+    {"HttpApi": "none"},
     "deployment-artifacts",
     0.2,
 )
@@ -47,11 +48,10 @@ LAPTOP = Place(
 
 def place_of(cloud: Cloud) -> Place:
     """The laptop cloud if that is what answers for CloudFormation, else AWS."""
-    with cloud_errors("cannot look for a stack"):
-        return LAPTOP if is_loopback(cloud.cloudformation.meta.endpoint_url) else AWS
+    return LAPTOP if is_local(cloud) else AWS
 
 
-def values_for(place: Place, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:
+def values_for(place: Place, stack: str, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:
     """The parameters to deploy with, for a stack that has those in `has` already.
 
     Raises InputError for one that has another value there.
@@ -63,6 +63,9 @@ def values_for(place: Place, given: Mapping[str, str], *, has: Collection[str]) 
                 hint="orders up reads the stream itself, by AWS's rules",
             )
     usual = {name: value for name, value in place.usual.items() if name not in has}
+    if place.is_laptop and stack == DEFAULT_STACK and "ArchiveBucketName" not in has:
+        # Nobody else has a bucket of the short name there.
+        usual["ArchiveBucketName"] = "order-data-archive"
     return usual | dict(given) | dict(place.forced)
 
 
@@ -78,8 +81,9 @@ def environment_for(cloud: Cloud) -> dict[str, str]:
         environment["AWS_SESSION_TOKEN"] = cloud.session_token
     if cloud.profile:
         environment["AWS_PROFILE"] = cloud.profile
-    if cloud.region:
-        environment |= {"AWS_REGION": cloud.region, "AWS_DEFAULT_REGION": cloud.region}
+    # SAM CLI is of those that know only the second.
+    if region := cloud.region or environment.get("AWS_REGION"):
+        environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     if cloud.endpoint_url:
         environment["AWS_ENDPOINT_URL"] = cloud.endpoint_url
     return environment

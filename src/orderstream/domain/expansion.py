@@ -24,9 +24,9 @@ def uncompressed(data: bytes) -> bytes:
     return text
 
 
-def expanded_bytes(partition_key: str, data: bytes) -> int:
+def expanded_bytes(partition_key: str | None, data: bytes) -> int:
     """How many bytes a record counts for: its key, its data, what that holds uncompressed, RECORD_BYTES."""
-    size = RECORD_BYTES + len(partition_key) + len(data)
+    size = RECORD_BYTES + len(partition_key or "") + len(data)
     if data.startswith(GZIP_MAGIC):
         try:
             size += len(uncompressed(data))

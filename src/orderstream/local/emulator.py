@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
 from ministack import app
 from ministack.services import apigateway, cloudwatch, cloudwatch_logs, kinesis, lambda_svc
-from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+from ministack.services.cloudformation import provisioners
 
-from orderstream.local import gate, permissions
+from orderstream.local import cloudformation, gate, permissions
 from orderstream.local.embedded import metrics_of_line
 from orderstream.local.permissions import must_have as _must_have
 
@@ -149,32 +148,6 @@ def keep_metrics_of_mappings() -> None:
     )
 
 
-def resolve_the_stack_name_in_conditions() -> None:
-    """AWS::StackName, which a condition may refer to as to a parameter."""
-    stack: ContextVar[str] = ContextVar("stack", default="")
-    plain: Callable[..., dict[str, bool]] = _must_have(engine, "_evaluate_conditions")
-    value_of: Callable[..., str] = _must_have(handlers, "_p")
-
-    def of_stack(handler: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-        # What a handler leaves to a task finds the name too: a task has a copy of the context it is made in.
-        def handled(parameters: dict[str, Any]) -> Any:
-            named = value_of(parameters, "StackName")
-            stack.set(named.split("/")[1] if named.startswith("arn:") else named)
-            return handler(parameters)
-
-        return handled
-
-    def evaluate(template: dict[str, Any], parameters: dict[str, Any]) -> dict[str, bool]:
-        return plain(template, {**parameters, "AWS::StackName": {"Value": stack.get()}})
-
-    actions = _must_have(handlers, "_ACTION_HANDLERS")
-    for name, handler in list(actions.items()):
-        actions[name] = of_stack(handler)
-    for module in (engine, changesets, handlers, stacks):
-        _must_have(module, "_evaluate_conditions")
-        module._evaluate_conditions = evaluate
-
-
 def serve_http_apis_to_everybody() -> None:
     """An HTTP API is found by its id: whoever has signed nothing has no account to find it in.
 
@@ -203,6 +176,15 @@ def count_no_throttled_invocations() -> None:
             plain(name, duration_ms, error, throttle)
 
     lambda_svc._emit_lambda_metrics = emit
+
+
+def reserve_concurrency_for_every_version() -> None:
+    """A reservation is the function's, whichever version is invoked."""
+    functions = _must_have(lambda_svc, "_functions")
+    plain: Callable[..., int | None] = _must_have(lambda_svc, "_reserved_concurrency")
+    lambda_svc._reserved_concurrency = lambda version, config: plain(
+        functions.get(config["FunctionName"]) or version, config
+    )
 
 
 def take_metrics_out_of_logs() -> None:
@@ -247,9 +229,10 @@ def main() -> None:
     make_composite_alarms()
     make_stream_consumers()
     keep_metrics_of_mappings()
-    resolve_the_stack_name_in_conditions()
+    cloudformation.follow_aws()
     serve_http_apis_to_everybody()
     count_no_throttled_invocations()
+    reserve_concurrency_for_every_version()
     take_metrics_out_of_logs()
     permissions.follow_aws()
     gate.stand_in_front()

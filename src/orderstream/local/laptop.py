@@ -72,13 +72,16 @@ def deploy(
     `parameters` are values for the template's parameters in place of its defaults. Raises OrderstreamError.
     """
     with planned(cloud, DEFAULT_STACK, parameters, tell=tell, work_dir=work_dir) as plan:
-        if plan.doubts:
+        # A rollback stays one: `orders deploy` takes it back.
+        if plan.doubts and plan.change_set:
             raise DeploymentError(
                 f"the template would not leave what is here as it is: {'; '.join(plan.doubts)}",
                 hint="look at it with orders up --empty, and orders deploy in another terminal",
             )
         if plan.change_set:
-            carry_out(cloud, plan, progress=lambda what, doing: None)
+            done = carry_out(cloud, plan, progress=lambda what, doing: None)
+            for line in done.settings.warnings if done.settings else ():
+                tell(line)
     stack = find_stack(cloud, DEFAULT_STACK)
     switch_off(cloud, stack.mapping_id)
     return stack

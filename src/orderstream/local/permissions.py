@@ -27,6 +27,9 @@ _STATEMENT = re.compile(
 )
 _CALLS = {"dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement", "dynamodb:ExecuteTransaction"}
 
+# MiniStack's, which knows no other.
+_PARTITION = "aws"
+
 Scope = dict[str, Any]
 Served = Callable[[Scope, Any, Any], Awaitable[None]]
 
@@ -54,7 +57,7 @@ def asked_of(statement: str, region: str, account: str) -> tuple[str, str]:
     *verbs, table, index = found.groups()
     verb = _PARTIQL["".join(verb or "" for verb in verbs).upper()]
     place = f"table/{table}/index/{index}" if index else f"table/{table}"
-    return f"dynamodb:{verb}", f"arn:aws:dynamodb:{region}:{account}:{place}"
+    return f"dynamodb:{verb}", f"arn:{_PARTITION}:dynamodb:{region}:{account}:{place}"
 
 
 def know_what_is_written_once() -> None:
@@ -84,7 +87,7 @@ def tell_calls_of_a_functions_code() -> None:
         # Whoever assumes a role gets credentials that expire; those of a function do not here.
         if session and "Expiration" not in session:
             name = session["UserId"].partition(":")[2]
-            arn = f"arn:aws:lambda:{get_region()}:{credential.account_id}:function:{name}"
+            arn = f"arn:{_PARTITION}:lambda:{get_region()}:{credential.account_id}:function:{name}"
             found["lambda:sourcefunctionarn"] = arn
         return found
 
@@ -102,7 +105,7 @@ def name_resources_as_aws_does() -> None:
         found: str = plain(service, method, path, headers, body, query, region, account)
         if service == "kinesis" and found == "*":
             state = iterators.get(json.loads(body or b"{}").get("ShardIterator"))
-            return f"arn:aws:kinesis:{region}:{account}:stream/{state['stream']}" if state else found
+            return f"arn:{_PARTITION}:kinesis:{region}:{account}:stream/{state['stream']}" if state else found
         if service == "logs" and ":log-group:" in found:
             return f"{found}:log-stream:{json.loads(body).get('logStreamName', '')}"
         return found

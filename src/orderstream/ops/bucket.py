@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from botocore.exceptions import HTTPClientError, IncompleteReadError
 
 from orderstream.domain.identity import hour_prefix
 from orderstream.domain.values import utc_text
@@ -22,6 +24,10 @@ from orderstream.ops.stack import Stack
 # So many objects are fetched at a time, and lie in memory until they are read.
 FETCHED_AHEAD = 8
 _PIECE = 1024 * 1024
+# So often an object is begun to be read, until it comes to its end.
+ATTEMPTS = 3
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -138,17 +144,31 @@ def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
 
 
 def _fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+    return _read(cloud, stack, entry, b"".join)
+
+
+def _read(
+    cloud: Cloud, stack: Stack, entry: Entry, use: Callable[[Iterable[bytes]], T]
+) -> tuple[T, datetime] | None:
+    """What `use` makes of an object's bytes, and when they were written; None where there is none.
+
+    Where the connection breaks off between two pieces, `use` begins anew: the SDK tries again only until an
+    answer begins.
+    """
+    version: dict[str, Any] = {"VersionId": entry.version} if entry.version else {}
+    attempts = 0
     with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
-        try:
-            answer = cloud.s3.get_object(**_where(stack, entry))
-            return answer["Body"].read(), answer["LastModified"].astimezone(UTC)
-        except cloud.s3.exceptions.NoSuchKey:
-            return None
-
-
-def _where(stack: Stack, entry: Entry) -> dict[str, Any]:
-    version = {"VersionId": entry.version} if entry.version else {}
-    return {"Bucket": stack.bucket, "Key": entry.key, **version}
+        while True:
+            attempts += 1
+            try:
+                answer = cloud.s3.get_object(Bucket=stack.bucket, Key=entry.key, **version)
+            except cloud.s3.exceptions.NoSuchKey:
+                return None
+            try:
+                return use(answer["Body"].iter_chunks(_PIECE)), answer["LastModified"].astimezone(UTC)
+            except (HTTPClientError, IncompleteReadError):
+                if attempts == ATTEMPTS:
+                    raise
 
 
 def _not_fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
@@ -193,28 +213,26 @@ def unlisted(key: str) -> Entry:
 
 def download(cloud: Cloud, stack: Stack, entry: Entry, file: Path) -> bool:
     """Write an object to `file`, piece by piece; False where there is none."""
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
-        try:
-            body = cloud.s3.get_object(**_where(stack, entry))["Body"]
-        except cloud.s3.exceptions.NoSuchKey:
-            return False
+
+    def write(pieces: Iterable[bytes]) -> None:
         with file.open("wb") as out:
-            for piece in body.iter_chunks(_PIECE):
-                out.write(piece)
-    return True
+            out.writelines(pieces)
+
+    return _read(cloud, stack, entry, write) is not None
 
 
 def digest(cloud: Cloud, stack: Stack, key: str) -> tuple[str, int]:
     """The SHA-256 (hex) of an object's bytes, and how many they are. Of none, where there is none."""
-    found, size = hashlib.sha256(), 0
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{key}"):
-        try:
-            for piece in cloud.s3.get_object(Bucket=stack.bucket, Key=key)["Body"].iter_chunks(_PIECE):
-                found.update(piece)
-                size += len(piece)
-        except cloud.s3.exceptions.NoSuchKey:
-            pass
-    return found.hexdigest(), size
+
+    def reckon(pieces: Iterable[bytes]) -> tuple[str, int]:
+        found, size = hashlib.sha256(), 0
+        for piece in pieces:
+            found.update(piece)
+            size += len(piece)
+        return found.hexdigest(), size
+
+    there = _read(cloud, stack, unlisted(key), reckon)
+    return there[0] if there else reckon(())
 
 
 def file_digest(file: Path) -> str:

@@ -18,13 +18,22 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
-from orderstream.client.calls import CLOCK_HINT, CREDENTIALS_HINT, is_about_the_clock, producer_client
+from orderstream.client.calls import (
+    CLOCK_HINT,
+    CREDENTIALS_HINT,
+    is_about_the_clock,
+    new_session,
+    producer_client,
+)
 from orderstream.errors import CloudError
 from orderstream.ops.clock import Clock
 
@@ -46,6 +55,11 @@ _CONFIG = Config(
     read_timeout=930,
     max_pool_connections=64,
 )
+# For what is only said: a network that does not reach a service must not hold a command up for long.
+_BRIEF = _CONFIG.merge(Config(connect_timeout=2, read_timeout=5))
+# A service refused to answer, or somebody else answered, or nobody.
+UNANSWERED = (ClientError, ConnectionError, HTTPClientError, ResponseParserError)
+REGION_HINT = "name it with --region, or set AWS_REGION"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _OF_AWS = re.compile(r"\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$")
 
@@ -58,7 +72,8 @@ class Cloud:
     """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use,
     in whatever thread that is.
 
-    What is None is taken from the environment and AWS's own configuration files.
+    What is None is taken from the environment and AWS's own configuration files. `timeouts` are for every
+    client, in place of those for somebody who waits.
     """
 
     endpoint_url: str | None = None
@@ -67,6 +82,7 @@ class Cloud:
     access_key: str | None = None
     secret_key: str | None = None
     session_token: str | None = None
+    timeouts: Config | None = field(default=None, repr=False, compare=False, kw_only=True)
     clock: Clock = field(default_factory=Clock, repr=False, compare=False, kw_only=True)
 
     def now(self) -> datetime:
@@ -75,8 +91,7 @@ class Cloud:
 
     @cached_property
     def _session(self) -> Any:
-        # botocore's own session: importing boto3 would double the time in which a verb starts.
-        session = botocore.session.Session(profile=self.profile)
+        session = new_session(self.profile)
         if self.access_key and self.secret_key:
             session.set_credentials(self.access_key, self.secret_key, self.session_token)
         session.register("response-received", self.clock.hear)
@@ -88,6 +103,7 @@ class Cloud:
 
     def _client(self, service: str, config: Config = _CONFIG) -> Any:
         with _making:
+            config = config.merge(self.timeouts or Config())
             return self._session.create_client(service, config=config, **self._where)
 
     @cached_property
@@ -106,6 +122,19 @@ class Cloud:
         return client
 
     @cached_property
+    def account(self) -> str | None:
+        """The id of the account, None if STS does not say. Raises CloudError without credentials."""
+        with cloud_errors("cannot look for the account"):
+            try:
+                return str(self.sts.get_caller_identity()["Account"])
+            except UNANSWERED:
+                return None
+
+    @cached_property
+    def iam(self) -> Any:
+        return self._client("iam", _BRIEF)
+
+    @cached_property
     def kinesis(self) -> KinesisClient:
         client: KinesisClient = self._client("kinesis")
         return client
@@ -114,7 +143,7 @@ class Cloud:
     def kinesis_once(self) -> KinesisClient:
         """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
         with _making:
-            return producer_client(self._session, **self._where)
+            return producer_client(self._session, self.timeouts, **self._where)
 
     @cached_property
     def lambda_(self) -> LambdaClient:
@@ -150,9 +179,25 @@ class Cloud:
         return found
 
     @cached_property
+    def sts(self) -> Any:
+        return self._client("sts", _BRIEF)
+
+    @cached_property
     def tagging(self) -> Any:
         """The Resource Groups Tagging API."""
         return self._client("resourcegroupstaggingapi")
+
+
+def region_of(cloud: Cloud) -> str:
+    """The region in which `cloud` acts. Raises CloudError where none is configured."""
+    with cloud_errors("cannot look for a stack"):
+        return str(cloud.cloudformation.meta.region_name)
+
+
+def is_local(cloud: Cloud) -> bool:
+    """Whether `cloud` is a laptop cloud. Raises CloudError where no region is configured."""
+    with cloud_errors("cannot look for a stack"):
+        return is_loopback(cloud.cloudformation.meta.endpoint_url)
 
 
 def is_loopback(url: str) -> bool:
@@ -165,7 +210,9 @@ def cloud_errors(doing: str) -> Iterator[None]:
     """Turn any error of the SDK inside the block into a CloudError that says what could not be done."""
     try:
         yield
-    except (NoCredentialsError, NoRegionError, ProfileNotFound) as error:
+    except NoRegionError as error:
+        raise CloudError(f"{doing}: no region is configured", hint=REGION_HINT) from error
+    except (NoCredentialsError, ProfileNotFound) as error:
         raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT) from error
     except EndpointConnectionError as error:
         raise CloudError(f"{doing}: {error}", hint=_why_unreachable(error.kwargs["endpoint_url"])) from error

@@ -1,8 +1,8 @@
-"""What AWS gave up delivering: the on-failure objects in the bucket, or the messages of a queue."""
+"""What AWS gave up delivering: the on-failure objects in their bucket, or the messages of a queue."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -20,7 +20,7 @@ from orderstream.pipeline.unpack import unpack
 
 # AWS chooses the keys: aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID.
 PREFIX = "aws/lambda/"
-# An object that is done has a mark at its key under this. The object itself stays, as evidence.
+# An object that is done has a mark at its key under this, in the archive. The object stays, as evidence.
 DONE = "redriven/"
 
 # Longer than the redrive of one message takes; a message whose redrive was broken off comes back then.
@@ -44,7 +44,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Failure:
-    """A batch that AWS gave up: its `place` (key or message id), why, and which records it had.
+    """A batch that AWS gave up: its `place` (s3://BUCKET/KEY or message id), why, and which records it had.
 
     `payload` is the event with the records; a message has none, only their place in the stream.
     """
@@ -62,6 +62,11 @@ class Failure:
     payload: str | None = None
     message: Message | None = None
     stream_arn: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of an object, in whichever bucket it lies; "" for a message."""
+        return self.place.removeprefix("s3://").partition("/")[2]
 
 
 _Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,128}$")]
@@ -90,7 +95,7 @@ class _Document(msgspec.Struct, rename="camel"):
     request_context: _Request
     timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
     batch: _Batch = msgspec.field(name="KinesisBatchInfo")
-    response_context: _Response = msgspec.field(default_factory=_Response)
+    response_context: _Response | None = None
     payload: str | None = None
 
 
@@ -115,14 +120,23 @@ class _Event(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Document)
 
 
+def places(stack: Stack) -> tuple[Stack, ...]:
+    """The stack once for each bucket in which on-failure objects lie, with that one as its `bucket`.
+
+    They have a bucket of their own. What AWS gave up before the stack had one is still in the archive.
+    """
+    own = (replace(stack, bucket=stack.discarded_bucket),) if stack.discarded_bucket else ()
+    return (*own, stack)
+
+
 def failures(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
-    """The on-failure objects, done or not, in the order of their keys; then an on-failure queue's messages.
+    """The on-failure objects, done or not, bucket for bucket; then an on-failure queue's messages.
 
     Messages are held while they are looked at: give each back with `let_go`, or remove it.
     """
     done = _done(cloud, stack)
-    for failure in failed_objects(cloud, stack, bucket.listed(cloud, stack, PREFIX)):
-        yield replace(failure, done=failure.place in done)
+    for failure in failed_objects(cloud, stack):
+        yield replace(failure, done=failure.key in done)
     yield from _messages(cloud, stack)
 
 
@@ -143,14 +157,22 @@ def looked_at(cloud: Cloud, stack: Stack, *, everything: bool) -> Iterator[Failu
 def waiting_objects(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
     """The on-failure objects that are not done; the others are not even fetched."""
     done = _done(cloud, stack)
-    entries = (entry for entry in bucket.listed(cloud, stack, PREFIX) if entry.key not in done)
-    return failed_objects(cloud, stack, entries)
+    return failed_objects(cloud, stack, lambda entry: entry.key not in done)
 
 
-def failed_objects(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Failure]:
-    """What is in the on-failure objects `entries`, whether they are done or not."""
-    for entry, body in bucket.bodies(cloud, stack, entries):
-        yield read_failure(entry.key, body, entry.modified)
+def failed_objects(
+    cloud: Cloud, stack: Stack, is_wanted: Callable[[Entry], bool] = lambda entry: True
+) -> Iterator[Failure]:
+    """What is in the on-failure objects that are wanted, whether they are done or not."""
+    for place in places(stack):
+        entries = filter(is_wanted, bucket.listed(cloud, place, PREFIX))
+        for entry, body in bucket.bodies(cloud, place, entries):
+            yield read_failure(url(place, entry.key), body, entry.modified)
+
+
+def url(place: Stack, key: str) -> str:
+    """The `place` of the failure in an on-failure object."""
+    return f"s3://{place.bucket}/{key}"
 
 
 def done_marks(cloud: Cloud, stack: Stack) -> Iterator[Entry]:
@@ -212,7 +234,7 @@ def mark_done(cloud: Cloud, stack: Stack, failure: Failure, account: dict[str, A
             return
         body = msgspec.json.encode(account)
         try:
-            cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + failure.place, Body=body, IfNoneMatch="*")
+            cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + failure.key, Body=body, IfNoneMatch="*")
         except ClientError as error:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
@@ -263,7 +285,7 @@ def read_failure(place: str, body: bytes, at: datetime) -> Failure:
         place=place,
         at=document.timestamp,
         condition=document.request_context.condition,
-        error=document.response_context.function_error,
+        error=document.response_context.function_error if document.response_context else None,
         invocations=document.request_context.approximate_invoke_count,
         shard_id=document.batch.shard_id,
         first=document.batch.start_sequence_number,

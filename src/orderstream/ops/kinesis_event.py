@@ -20,7 +20,7 @@ class Record:
     """
 
     sequence_number: str
-    partition_key: str
+    partition_key: str | None
     arrived_at: float
     read_at: float
     before: str | None
@@ -38,7 +38,7 @@ class Origin:
 
 
 def entry(
-    origin: Origin, *, sequence_number: str, partition_key: str, data: bytes, arrived_at: float
+    origin: Origin, *, sequence_number: str, partition_key: str | None, data: bytes, arrived_at: float
 ) -> bytes:
     """The JSON of one record in `Records` of the event."""
     document = {

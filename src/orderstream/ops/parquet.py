@@ -164,7 +164,7 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[Placed]:
 
 def _placed(row: tuple[Any, ...]) -> Placed:
     place, event_id, partition_key, arrived_at, order_id, raw, raw_base64 = row
-    if None in (place, event_id, partition_key, arrived_at) or None in place.values():
+    if None in (place, event_id, arrived_at) or None in place.values():
         raise Unreadable("a row is no archived line")
     line = Line(
         event_id=event_id,

@@ -116,7 +116,7 @@ def resubmit(
                 yield from plans
                 continue
             sent = [
-                (entry, plan, producer.send_bytes(plan.data, partition_key=entry.line.partition_key))
+                (entry, plan, producer.send_bytes(plan.data, partition_key=_key(entry.line, plan)))
                 if plan.sent
                 else (entry, plan, None)
                 for entry, plan in zip(some, plans, strict=True)
@@ -158,6 +158,11 @@ def _unless_taken(
         return plan
     problem = f"order {plan.order_id} is there with other content"
     return replace(plan, sent=False, problem=problem, hint="to keep both: --set order_id=…")
+
+
+def _key(line: Line, plan: Resubmission) -> str:
+    # Kinesis wants a key unless the stream distributes records itself, and takes one in either case.
+    return line.partition_key or plan.order_id
 
 
 def _with_fate(plan: Resubmission, fate: Future[Receipt] | None) -> Resubmission:

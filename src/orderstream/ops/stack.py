@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from orderstream.errors import CloudError
 from orderstream.ops.cloud import Cloud, cloud_errors
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
 
 DEFAULT_STACK = "orderstream"
 
@@ -37,9 +41,19 @@ class Standing:
     outputs: dict[str, str] = field(default_factory=dict)
 
     @property
+    def partition(self) -> str:
+        """The partition of AWS that it is in: aws, aws-cn or aws-us-gov."""
+        return self.id.split(":")[1]
+
+    @property
     def is_new(self) -> bool:
         """Whether nothing of it is there yet."""
         return self.status == IN_REVIEW
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a stack of Orderstream, deployed to its end at least once."""
+        return {"StreamName", "TableName", "EventSourceMapping"} <= self.outputs.keys()
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,17 @@ def standing(cloud: Cloud, stack: str) -> Standing | None:
             raise
     if found["StackStatus"] == "DELETE_COMPLETE" and not stack.startswith("arn:"):
         return None
+    return _standing(found)
+
+
+def standings(cloud: Cloud) -> dict[str, Standing]:
+    """How every stack of the account and region stands that is not deleted, by name."""
+    with cloud_errors("cannot list the stacks"):
+        pages = cloud.cloudformation.get_paginator("describe_stacks").paginate()
+        return {found["StackName"]: _standing(found) for page in pages for found in page["Stacks"]}
+
+
+def _standing(found: StackTypeDef) -> Standing:
     return Standing(
         found["StackId"],
         found["StackStatus"],

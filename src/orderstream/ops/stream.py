@@ -15,7 +15,7 @@ from orderstream.ops.bucket import ALWAYS, Span
 from orderstream.ops.clock import PRECISION
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
-from orderstream.pipeline.records import Record, arrival
+from orderstream.pipeline.records import Record, arrival, key_of
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, RecordTypeDef
@@ -158,7 +158,7 @@ def _record(shard_id: str, record: RecordTypeDef) -> Record:
         event_id=event_id(shard_id, record["SequenceNumber"]),
         shard_id=shard_id,
         sequence_number=record["SequenceNumber"],
-        partition_key=record["PartitionKey"],
+        partition_key=key_of(record.get("PartitionKey")),
         arrived_at=arrival(record["ApproximateArrivalTimestamp"].timestamp()),
         data=record["Data"],
     )

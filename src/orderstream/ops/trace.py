@@ -16,11 +16,18 @@ from orderstream.domain.identity import order_id_of
 from orderstream.domain.values import instant, utc_text
 from orderstream.errors import DamagedError, NotFoundError
 from orderstream.ops import bucket, reading, stream
-from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.bucket import ALWAYS, Entry, Span
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.deliveries import Delivery, Place, deliveries
 from orderstream.ops.erased import erased_in_hour
-from orderstream.ops.failures import DONE, PREFIX, Failure, done_marks, entries_of, failed_objects, records_in
+from orderstream.ops.failures import (
+    DONE,
+    Failure,
+    done_marks,
+    entries_of,
+    failed_objects,
+    records_in,
+)
 from orderstream.ops.keys import COMPACTED
 from orderstream.ops.notes import Note, notes_of_order
 from orderstream.ops.quarantine import why
@@ -63,7 +70,7 @@ class _Event:
 
     id: str
     arrived_at: str
-    partition_key: str = ""
+    partition_key: str | None
     what: Decoded | None = None
     dated: datetime | None = None
     archived: dict[tuple[str, int], datetime] = field(default_factory=dict)
@@ -161,12 +168,10 @@ def _search_archive(
 def _search_failures(
     cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event]
 ) -> None:
-    entries = (
-        entry
-        for entry in bucket.listed(cloud, stack, PREFIX)
-        if span.since is None or entry.modified >= span.since
-    )
-    for failure in failed_objects(cloud, stack, entries):
+    def is_late(entry: Entry) -> bool:
+        return span.since is None or entry.modified >= span.since
+
+    for failure in failed_objects(cloud, stack, is_late):
         try:
             records = records_in(failure, entries_of(failure))
         except DamagedError:
@@ -224,7 +229,8 @@ def _steps(
     if event.dated:
         yield Step(utc_text(event.dated), "dated", event.id)
     shard_id = event.id.partition(":")[0]
-    yield Step(event.arrived_at, "arrived", event.id, shard_id, f"partition key {event.partition_key}")
+    key = f"partition key {event.partition_key}" if event.partition_key else "no partition key"
+    yield Step(event.arrived_at, "arrived", event.id, shard_id, key)
     for (key, line), modified in event.archived.items():
         # S3 keeps whole seconds, so that it may seem to come before the arrival.
         yield Step(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
@@ -233,8 +239,8 @@ def _steps(
         yield Step(utc_text(delivery.at), what, event.id, "", f"request {delivery.request_id}")
     for failure in event.given_up:
         yield Step(utc_text(failure.at), "given up", event.id, failure.place, failure.condition)
-        if failure.place in marks:
-            yield Step(utc_text(marks[failure.place]), "redriven", event.id, DONE + failure.place)
+        if failure.key in marks:
+            yield Step(utc_text(marks[failure.key]), "redriven", event.id, DONE + failure.key)
     yield _fate(event, item, events, delivered, is_erased=is_erased)
 
 

@@ -37,7 +37,7 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     event_id: str
-    partition_key: str
+    partition_key: str | None
     arrived_at: str
     order_id: str | None
     reasons: list[dict[str, str]] = []

@@ -12,12 +12,15 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One record of the stream: its place, when Kinesis took it (aware UTC), and its bytes as sent."""
+    """One record of the stream: its place, when Kinesis took it (aware UTC), and its bytes as sent.
+
+    `partition_key` is None where the producer gave none: a stream that distributes records itself takes that.
+    """
 
     event_id: str
     shard_id: str
     sequence_number: str
-    partition_key: str
+    partition_key: str | None
     arrived_at: datetime
     data: bytes
 
@@ -39,10 +42,16 @@ def _record(entry: dict[str, Any]) -> Record:
         event_id(shard_id, number),
         shard_id,
         number,
-        kinesis["partitionKey"],
+        key_of(kinesis.get("partitionKey")),
         arrival(kinesis["approximateArrivalTimestamp"]),
         a2b_base64(kinesis["data"]),
     )
+
+
+def key_of(given: str | None) -> str | None:
+    """The partition key as AWS hands it over; None where it has none."""
+    # Kinesis takes no empty key: the laptop cloud makes one of a key that was left out.
+    return given or None
 
 
 def arrival(seconds: float) -> datetime:

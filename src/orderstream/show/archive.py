@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from orderstream.archive.replay import Replayed, Selection
     from orderstream.archive.upkeep import Kept
     from orderstream.ops.bucket import Span
+    from orderstream.ops.location import Location
 
 
-def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> None:
+def replay_plan(plan: Plan, selection: Selection, location: Location, *, to: str, as_json: bool) -> None:
     """What would be read, how long it takes at least, and what it costs."""
     if as_json:
-        print_json(asdict(plan) | {"to": to})
+        print_json(asdict(plan) | {"to": to, "place": location.document()})
         return
     rows = [("arrived", str(selection.span))]
     for name, wanted in (("customer", selection.customer_id), ("order", selection.order_id)):
@@ -41,14 +42,14 @@ def replay_plan(plan: Plan, selection: Selection, *, to: str, as_json: bool) -> 
     fields(rows, err)
 
 
-def replayed(done: Replayed, *, as_json: bool) -> None:
+def replayed(done: Replayed, location: Location, *, as_json: bool) -> None:
     """What became of the events."""
     for what in done.damaged:
         problem(what)
     for what in done.problems:
         problem(f"not replayed: {what}")
     if as_json:
-        print_json(asdict(done))
+        print_json(asdict(done) | {"place": location.document()})
         return
     rows = {
         "read": done.read,
@@ -77,7 +78,7 @@ def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
     out.print(table)
 
 
-def kept(done: Kept, *, as_json: bool) -> None:
+def kept(done: Kept, location: Location, *, as_json: bool) -> None:
     """What was sealed and compacted."""
     for key in done.late:
         problem(
@@ -86,7 +87,7 @@ def kept(done: Kept, *, as_json: bool) -> None:
     for what in done.problems:
         problem(what)
     if as_json:
-        print_json(asdict(done) | {"head": _head(done.head)})
+        print_json(asdict(done) | {"head": _head(done.head), "place": location.document()})
         return
     out.print(f"{len(done.sealed):,} hours sealed, {len(done.compacted):,} compacted")
     if done.compacted:
@@ -127,21 +128,21 @@ def audited(done: Audit, span: Span, *, as_json: bool) -> None:
     _print_head(done.head, "nothing is sealed yet: orders archive seal")
 
 
-def erasure_plan(found: Receipt, *, as_json: bool) -> None:
+def erasure_plan(found: Receipt, location: Location, *, as_json: bool) -> None:
     """What there is of a customer."""
     if as_json:
-        print_json(msgspec.structs.asdict(found))
+        print_json(msgspec.structs.asdict(found) | {"place": location.document()})
         return
     err.print(_erasure(found))
     problems(found)
 
 
-def erased(stamped: Stamped, *, as_json: bool) -> None:
+def erased(stamped: Stamped, location: Location, *, as_json: bool) -> None:
     """The receipt of an erasure. As JSON it is what the audit takes."""
     receipt = stamped.receipt
     problems(receipt)
     if as_json:
-        print_json(stamped)
+        print_json(msgspec.structs.asdict(stamped) | {"place": location.document()})
         return
     out.print(_erasure(receipt))
     if stamped.shared:

@@ -17,6 +17,7 @@ from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
     from orderstream.ops.failures import Failure
+    from orderstream.ops.location import Location
     from orderstream.ops.processing import Done
     from orderstream.ops.quarantine import Quarantined, Resubmission
     from orderstream.ops.redrive import Redriven
@@ -55,7 +56,7 @@ def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
     rows: list[tuple[str, str]] = [
         ("event", line.event_id),
         ("arrived", line.arrived_at),
-        ("partition key", line.partition_key),
+        ("partition key", line.partition_key or "(none)"),
         ("order", line.order_id or f"{line.event_id} (it has no valid order_id)"),
         ("found in", f"{entry.key} line {entry.number}"),
         ("seen by", f"request {line.attempt.get('request_id')} at {line.attempt.get('at')}"),
@@ -131,14 +132,15 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
     return left
 
 
-def verified(report: Report, repaired: Done | None, *, as_json: bool) -> None:
-    """The reconciliation: what there is, and every discrepancy."""
+def verified(report: Report, repaired: Done | None, location: Location | None, *, as_json: bool) -> None:
+    """The reconciliation: what there is, and every discrepancy; `location` if something may have changed."""
     if as_json:
         found = [asdict(one) for one in report.discrepancies]
         print_json(
             asdict(report.span)
             | {"objects": report.objects, "counts": asdict(report.counts), "discrepancies": found}
             | ({"repaired": asdict(repaired)} if repaired else {})
+            | ({"place": location.document()} if location else {})
         )
         return
     if repaired:

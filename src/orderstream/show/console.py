@@ -99,10 +99,18 @@ def confirm(question: str, *, doing: str) -> None:
         raise NotConfirmedError(f"{doing} was not confirmed: nothing was changed", hint="--yes does not ask")
 
 
-def type_name(name: str, *, doing: str) -> None:
+def confirm_if_possible(question: str, *, doing: str) -> None:
+    """As `confirm` at a terminal. Elsewhere, in a pipeline for instance, it says that nobody is asked."""
+    if sys.stdin.isatty():
+        confirm(question, doing=doing)
+    else:
+        step("standard input is not a terminal: going on without asking")
+
+
+def type_name(name: str, question: str, *, doing: str) -> None:
     """Have `name` typed. Raises NotConfirmedError if it was not."""
     require_terminal(doing)
-    if _answer(f"It cannot be undone. Type {name} to go on: ") != name:
+    if _answer(f"{question} It cannot be undone. Type {name} to go on: ") != name:
         raise NotConfirmedError(
             f"{name} was not typed: nothing was changed", hint="--yes does not ask; --dry-run changes nothing"
         )

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Column
 from rich.text import Text
 
-from orderstream.show.console import err, out, print_json, problem
+from orderstream.show.console import err, hint, out, print_json, problem
 from orderstream.show.numbers import size
 from orderstream.show.terminal import Table
 
 if TYPE_CHECKING:
-    from orderstream.deploy.deploy import Plan
+    from orderstream.deploy.adoption import Settings
+    from orderstream.deploy.deploy import Deployed, Plan
+    from orderstream.deploy.rollback import Move
     from orderstream.ops.artifact import Built
-    from orderstream.ops.stack import Standing
+    from orderstream.ops.location import Location
 
 # In the order in which they are shown: what may hurt last, where it is still on the screen.
+MOST_LINES = 20
 _COLOURS = {"Add": "green", "Import": "cyan", "Modify": "yellow", "Remove": "red"}
 
 
@@ -37,9 +41,16 @@ def artifacts(built: tuple[Built, ...]) -> None:
 
 def plan(planned: Plan) -> None:
     """The change set, and what about it has to be confirmed."""
-    if not planned.changes:
+    if planned.is_empty:
         err.print(f"nothing to change: stack {planned.stack} is as this template and code have it")
         return
+    if planned.changes:
+        _changes(planned)
+    for doubt in planned.doubts:
+        problem(doubt)
+
+
+def _changes(planned: Plan) -> None:
     table = Table("action", "resource", "type", "replacement")
     for action, colour in _COLOURS.items():
         for change in planned.changes:
@@ -47,16 +58,29 @@ def plan(planned: Plan) -> None:
                 where = change.replacement if change.replacement not in {"", "False"} else ""
                 table.add_row(Text(action, colour), change.logical_id, change.type, where)
     err.print(table)
-    for doubt in planned.doubts:
-        problem(doubt)
+    if planned.adopted:
+        err.print(
+            f"taken over as is: {', '.join(planned.adopted)}; a second change set then brings the settings of"
+            " the template"
+        )
+    if planned.watch:
+        err.print(str(planned.watch))
 
 
-def deployed(planned: Plan, now: Standing | None, *, where: str, dry_run: bool, as_json: bool) -> None:
+def deployed(
+    planned: Plan, done: Deployed | None, location: Location, *, where: str, dry_run: bool, as_json: bool
+) -> None:
     """What there is after a deployment, and what to do with it; `where` is options that the verbs need."""
-    outputs = now.outputs if now else planned.outputs
-    status = "planned" if dry_run and planned.change_set else "deployed" if now else "unchanged"
+    outputs = done.standing.outputs if done else planned.outputs
+    status = "planned" if dry_run and not planned.is_empty else "deployed" if done else "unchanged"
+    settings = done.settings if done else None
+    if settings:
+        _settings(settings)
     if as_json:
-        print_json(_document(planned, status, outputs))
+        document = _document(planned, status, outputs)
+        print_json(
+            document | {"settings": asdict(settings) if settings else None, "place": location.document()}
+        )
         return
     if dry_run:
         err.print("nothing was changed: that was a dry run")
@@ -65,7 +89,7 @@ def deployed(planned: Plan, now: Standing | None, *, where: str, dry_run: bool, 
     for name, value in sorted(outputs.items()):
         table.add_row(name, value)
     out.print(table)
-    err.print(Text("deployed", "green") if now else "it is deployed already", "try it:", sep="; ")
+    err.print(Text("deployed", "green") if done else "it is deployed already", "try it:", sep="; ")
     api = outputs.get("ApiUrl")
     for command in (
         *([f"curl {api}/health"] if api else []),
@@ -74,6 +98,42 @@ def deployed(planned: Plan, now: Standing | None, *, where: str, dry_run: bool, 
         f"orders verify{where}",
     ):
         err.print(f"  {command}")
+
+
+def move(planned: Move) -> None:
+    """Which version a rollback leads from, and to which."""
+    table = Table("", "version", "published", "code, SHA-256", "revision")
+    for what, version in (("now", planned.now), ("after it", planned.to)):
+        revision = version.revision[:10] or "-"
+        table.add_row(what, str(version.number), version.published, version.code_sha256[:16], revision)
+    err.print(table)
+
+
+def moved(done: Move, location: Location, *, dry_run: bool, as_json: bool) -> None:
+    """What a rollback did."""
+    if as_json:
+        document = {"stack": done.stack.name, "status": "planned" if dry_run else "rolled back"}
+        print_json(document | {"from": asdict(done.now), "to": asdict(done.to), "place": location.document()})
+    elif dry_run:
+        err.print("nothing was changed: that was a dry run")
+    else:
+        out.print(f"orders go to version {done.to.number} of {done.stack.function}; nothing else was changed")
+        err.print("the next deployment of other code or settings delivers them to its own version")
+
+
+def _settings(found: Settings) -> None:
+    """What became of the settings of what was taken over."""
+    names = ", ".join(found.adopted)
+    if found.changed:
+        err.print(f"a second change set was carried out for the settings of {', '.join(found.changed)}")
+    for line in found.warnings[:MOST_LINES]:
+        problem(line)
+    if len(found.warnings) > MOST_LINES:
+        problem(f"and {len(found.warnings) - MOST_LINES:,} more; --json has all")
+    if found.warnings:
+        hint(f"the stack is deployed; docs/deploy.md (Taking over) says how to bring the settings of {names}")
+    else:
+        err.print(f"taken over, and as the template asks as far as CloudFormation compares it: {names}")
 
 
 def where(*, stack: str, usual_stack: str, region: str | None, profile: str | None) -> str:
@@ -109,5 +169,6 @@ def _document(planned: Plan, status: str, outputs: Mapping[str, str]) -> dict[st
             for one in planned.changes
         ],
         "doubts": list(planned.doubts),
+        "watch": str(planned.watch) if planned.watch else None,
         "outputs": dict(outputs),
     }

@@ -15,14 +15,15 @@ from orderstream.show.terminal import Table
 if TYPE_CHECKING:
     from orderstream.deploy.destroy import Destroyed
     from orderstream.deploy.inventory import Inventory
+    from orderstream.ops.location import Location
 
 MOST_LINES = 20
 
 
-def inventory(found: Inventory, *, delete_data: bool, as_json: bool) -> None:
+def inventory(found: Inventory, location: Location, *, delete_data: bool, as_json: bool) -> None:
     """Everything there is, what would become of it, and what it costs to keep."""
     if as_json:
-        print_json(_document(found))
+        print_json(_document(found) | {"place": location.document()})
         return
     if found.is_empty:
         out.print(f"there is nothing of a stack {found.stack} here")
@@ -41,7 +42,7 @@ def inventory(found: Inventory, *, delete_data: bool, as_json: bool) -> None:
     for held in found.buckets:
         lock = f"; Object Lock: {held.lock}" if held.lock else ""
         out.print(
-            f"bucket {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
+            f"{held.purpose} {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
             f" {held.markers:,} delete markers, {size(held.size)}{lock}; {its_fate}"
         )
     if found.code:
@@ -51,6 +52,8 @@ def inventory(found: Inventory, *, delete_data: bool, as_json: bool) -> None:
         )
     for name in found.logs:
         out.print(f"log group {name}, which Lambda made and no stack keeps; {its_fate}")
+    if found.is_protected:
+        problem("it is protected from deletion (DeletionProtection=true)")
     _undrained(found)
     if not delete_data and (found.tables or found.buckets):
         out.print(f"what stays costs {_dollars(found)} a month; --delete-data deletes it too")
@@ -74,7 +77,9 @@ def _undrained(found: Inventory) -> None:
         out.print("the stream goes, with what is on it")
 
 
-def destroyed(found: Inventory, done: Destroyed, *, delete_data: bool, as_json: bool) -> None:
+def destroyed(
+    found: Inventory, done: Destroyed, location: Location, *, delete_data: bool, as_json: bool
+) -> None:
     """What went, and what is left."""
     after = done.after
     if as_json:
@@ -86,6 +91,7 @@ def destroyed(found: Inventory, done: Destroyed, *, delete_data: bool, as_json: 
                 "locked_until": done.locked_until,
                 "left": done.left,
                 "after": _document(after) if after else None,
+                "place": location.document(),
             }
         )
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Context, Decimal
@@ -45,15 +44,14 @@ def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json:
     if result is not None:
         simulated(result, begin)
     out.print("\nTo deploy it:")
-    for command in commands(of):
-        out.print(command)
+    out.print(command(of))
 
 
 def document(of: Plan, result: Simulated | None) -> dict[str, Any]:
     """All of a plan as JSON has it: numbers are exact or have twelve digits, money is US dollars a month."""
     plain: dict[str, Any] = _plain(asdict(of))
     plain["prices"] = _prices()
-    plain["deploy"] = commands(of)
+    plain["deploy"] = [command(of)]
     plain["simulation"] = None if result is None else asdict(result)
     return plain
 
@@ -66,19 +64,10 @@ def _plain(value: Any) -> Any:
     return _DIGITS.create_decimal(value) if isinstance(value, Decimal) else value
 
 
-def commands(of: Plan) -> list[str]:
-    """What to type: the deployment and, where the table must be warmed, that."""
+def command(of: Plan) -> str:
+    """What to type."""
     values = " ".join(f"--parameter {name}={value}" for name, value in of.parameters.items())
-    found = [f"orders deploy {values}"]
-    table = of.shape.table
-    if table.warm_units:
-        warm = f"WriteUnitsPerSecond={table.warm_units}"
-        command = f"aws dynamodb update-table --table-name Orders --warm-throughput {warm}"
-        if of.choices.has_index:
-            update = '[{"Update":{"IndexName":"ByCustomer","WarmThroughput":{"WriteUnitsPerSecond":%d}}}]'
-            command += f" --global-secondary-index-updates {shlex.quote(update % table.warm_units)}"
-        found.append(command)
-    return found
+    return f"orders deploy {values}"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -116,12 +105,24 @@ def _of_stream(of: Plan) -> list[tuple[str, str, str]]:
             "records/s; "
             "more than twice the peak of 30 days is throttled for up to 15 min"
         )
+    found = [("stream", name, why)]
+    if stream.mode == "on-demand":
+        found.append(
+            (
+                "stream, warm",
+                f"{stream.warm_mib:,} MiB/s" if stream.warm_mib else "not needed",
+                f"StreamWarmThroughputMiBps={stream.warm_mib} has it take the peak at once, in an account"
+                " with On-demand Advantage"
+                if stream.warm_mib
+                else "a new stream takes the peak",
+            )
+        )
     kept = (
         "in the stream's price"
         if choices.retention_hours <= 24
         else f"{dollars(stream.retention_dollars)} a month"
     )
-    return [("stream", name, why), ("retention", f"{choices.retention_hours:,} h", kept)]
+    return [*found, ("retention", f"{choices.retention_hours:,} h", kept)]
 
 
 def _of_function(of: Plan) -> list[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.table import Column
 from rich.text import Text
 
+from orderstream.ops.status.shards import AUTO
 from orderstream.show.console import err, out, print_json
 from orderstream.show.numbers import count, length, revenue, size
 from orderstream.show.terminal import Table
@@ -33,7 +34,7 @@ _ROWS = (
     ("conflicts", "conflicts"),
     ("invalid", "invalid"),
     ("undone, come again", "undone"),
-    ("given up, in the bucket", "given_up"),
+    ("given up", "given_up"),
     ("dropped", "dropped"),
     ("puts refused by the stream", "throttled_puts"),
     ("invocations", "invocations"),
@@ -160,20 +161,32 @@ def _lines(of: Status) -> Iterable[RenderableType]:
             f"{length(round(of.until_data_loss))} until the stream forgets the oldest"
         )
     yield _delivery(of.reader)
+    if of.version and of.version.rolled_back:
+        yield Text.assemble(
+            (f"rolled back: orders go to version {of.version.number} of the function,", "yellow"),
+            " which is not the last that was deployed",
+        )
+    elif of.version:
+        yield f"version {of.version.number} of the function"
     mode = "on demand" if of.shards.mode == "ON_DEMAND" else "provisioned"
     yield f"{of.shards.count:,} shard{'s' * (of.shards.count != 1)}, {mode}" + (
         "" if of.shards.hottest else "; no metrics by shard: nothing came, or ShardMetrics is off"
     )
+    if of.shards.distribution == AUTO:
+        yield (
+            "the stream distributes records itself (AUTO), and keeps no order by partition key: "
+            "docs/partition-keys.md"
+        )
     if of.shards.hot:
         yield Text.assemble((f"{of.shards.hot} is hot:", "red"), f" {of.shards.advice}")
     if of.given_up.batches:
         some = f"{'more than ' if of.given_up.more else ''}{of.given_up.batches:,}"
         since = f" since {_moment(of.given_up.since)}" if of.given_up.since else ""
         yield Text.assemble(
-            (f"{some} given-up batches wait in the bucket{since}:", "yellow"), " orders failures list"
+            (f"{some} given-up batches wait for a redrive{since}:", "yellow"), " orders failures list"
         )
     else:
-        yield "no given-up batch waits in the bucket"
+        yield "no given-up batch waits for a redrive"
 
 
 def _delivery(reader: Reader) -> str:

@@ -14,8 +14,7 @@ from orderstream.domain.capacity.recovery import CatchUp, catch_up
 from orderstream.domain.capacity.shape import Shape, shape
 from orderstream.domain.capacity.stream import shards_per_order
 
-# What template.yaml sets for MaximumRecordAgeSeconds: older orders go to the bucket, whole.
-MAXIMUM_RECORD_AGE_SECONDS = 43200
+_LONGEST_RECORD_AGE_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,11 @@ def plan(demand: Demand, choices: Choices, figures: Figures) -> Plan:
     )
 
 
+def record_age_seconds(retention_hours: int) -> int:
+    """At what age template.yaml has Lambda discard orders by default: nine tenths of the retention."""
+    return min(_LONGEST_RECORD_AGE_SECONDS, retention_hours * 3600 * 9 // 10)
+
+
 def parameters(of: Shape, choices: Choices) -> dict[str, str]:
     """What to deploy with: names and values of template.yaml's parameters."""
     return {
@@ -92,6 +96,7 @@ def parameters(of: Shape, choices: Choices) -> dict[str, str]:
         "ArchiveLayout": choices.layout,
         "ArchiveUpkeep": choices.upkeep,
         "CustomerIndex": "true" if choices.has_index else "false",
+        "TableWarmWriteUnits": str(of.table.warm_units),
     }
 
 

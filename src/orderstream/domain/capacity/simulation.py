@@ -252,7 +252,7 @@ class _Simulation:
         is_behind = self.looks[-1].oldest_seconds > ordinary
         after = [one.second for one in self.looks if late and one.second > late[-1]]
         scale, of = self.scale, self.of
-        # What is given up first is in the bucket, and cannot be lost any more.
+        # What is given up first is in a bucket, and cannot be lost any more.
         is_lost_first = of.retention_seconds < of.maximum_age_seconds
         every = -(-len(self.looks) // _MOST_POINTS)
         return Simulated(

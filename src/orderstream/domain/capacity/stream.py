@@ -42,8 +42,9 @@ class Stream:
 
     `shards_needed` carry the peak with its headroom, `shards_at_peak` are there when it comes first.
     `limited_by` is what fills a shard; `shards_aggregated` would do if the Kinesis Producer Library packed
-    the orders. Dollars are of a month: the stream's, what enhanced fan-out adds in this mode (in them or
-    not), what retention beyond a day adds, and the same stream in an account with On-demand Advantage.
+    the orders. To take the peak at once, one on demand is warmed to `warm_mib` MiB a second first (0: a new
+    one takes it as it is). Dollars are of a month: the stream's, what enhanced fan-out adds in this mode (in
+    them or not), what retention beyond a day adds, and the same stream where On-demand Advantage is on.
     """
 
     mode: Mode
@@ -53,6 +54,7 @@ class Stream:
     limited_by: Literal["records", "bytes", "lanes"]
     shards_aggregated: int
     peak_bytes_per_second: Decimal
+    warm_mib: int
     dollars: Decimal
     fan_out_dollars: Decimal
     retention_dollars: Decimal
@@ -126,7 +128,11 @@ def stream(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> St
     wanted = demand.peak * (1 + choices.headroom)
     needed = max(1, ceiling(wanted * shards_per_order_with_lanes(demand, choices, figures)))
     at_peak = shards = needed
+    warm = 0
     if mode == "on-demand":
+        # A MiB a second comes with a thousand records, as a shard does.
+        warm = shards_for(wanted, demand.size, figures)
+        warm = warm if warm > limit.on_demand_shards else 0
         at_peak = max(limit.on_demand_shards, shards_for(demand.peak, demand.size, figures))
         shards = max(
             limit.on_demand_shards, limit.on_demand_growth * shards_for(demand.peak, demand.size, figures)
@@ -145,6 +151,7 @@ def stream(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> St
         limited_by=_limit(demand, choices, figures),
         shards_aggregated=max(1, ceiling(wanted * size / limit.shard_in_bytes)),
         peak_bytes_per_second=demand.peak * size,
+        warm_mib=warm,
         dollars=dollars(choices),
         fan_out_dollars=dollars(replace(choices, fan_out=True)) - plain,
         retention_dollars=dollars(choices) - dollars(replace(choices, retention_hours=_RETENTION_WITHIN)),

@@ -11,7 +11,7 @@ from functools import lru_cache
 from orderstream.domain.capacity.demand import Choices, Demand
 from orderstream.domain.capacity.figures import Figures
 from orderstream.domain.capacity.function import poll_seconds, seconds_of
-from orderstream.domain.capacity.plan import MAXIMUM_RECORD_AGE_SECONDS, Plan
+from orderstream.domain.capacity.plan import Plan, record_age_seconds
 from orderstream.domain.capacity.recovery import reads_per_shard, table_writes
 from orderstream.domain.capacity.stream import shards_per_order
 
@@ -103,7 +103,7 @@ class Simulated:
     `backlog` is what the stream holds that is not done; `held` what shops could not put because shards were
     full. It counts as behind while the oldest order is older than `ordinary_seconds`: from `behind_from` to
     `caught_up_at`, the last time (None: never, or not before the end). Orders that lay longer than the
-    retention are `lost`; older ones than the mapping's maximum are `given_up`: they lie in the bucket, whole.
+    retention are `lost`; older ones than the mapping's maximum are `given_up`: they lie in a bucket, whole.
     `to_spare_seconds` is what was left to the retention at the worst moment; `given_up_from` and `lost_from`
     are when the first order was or, at the pace of the end, will be (None: none). `throttled` are invocations
     that AWS refused. `shards_simulated` is how many shards stand for all.
@@ -150,7 +150,7 @@ def deployment(of: Plan, demand: Demand, choices: Choices, figures: Figures) -> 
         table=float(table_writes(table, choices, figures) / table.units_per_order),
         concurrency=concurrency,
         retention_seconds=choices.retention_hours * 3600.0,
-        maximum_age_seconds=float(MAXIMUM_RECORD_AGE_SECONDS),
+        maximum_age_seconds=float(record_age_seconds(choices.retention_hours)),
         seconds_of=_duration(demand, choices, figures),
     )
 

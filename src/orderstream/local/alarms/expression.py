@@ -45,8 +45,9 @@ class Band:
 def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) -> Series | Band:
     """The value of an expression over `periods`; `series` may go further back, which the band learns from.
 
-    As CloudWatch does: an operator gives a value only where both sides have one, and a division by zero gives
-    none. Raises CloudError for what is not known here.
+    As CloudWatch does: an operator gives a value only where both sides have one, a division by zero gives
+    none, and the sum of several series leaves out what is missing. A metric without any value is taken for
+    one that was never published, of which FILL may make nothing. Raises CloudError for an unknown expression.
     """
     try:
         tree = ast.parse(text.replace("&&", " and ").replace("||", " or "), mode="eval").body
@@ -76,7 +77,9 @@ def _value(node: ast.expr, series: Mapping[str, Series], periods: Sequence[int])
         case ast.Call(args=[filled, filling]) if _name(node) == "FILL":
             given = _series(_value(filled, series, periods), periods)
             instead = _series(_value(filling, series, periods), periods)
-            return instead | given
+            return instead | given if given else {}
+        case ast.Call(args=[ast.List(elts=summed)]) if _name(node) == "SUM":
+            return _sum([_series(_value(one, series, periods), periods) for one in summed])
         case ast.Call(args=[condition, then, otherwise]) if _name(node) == "IF":
             chosen = _series(_value(condition, series, periods), periods)
             yes = _series(_value(then, series, periods), periods)
@@ -94,6 +97,14 @@ def _apply(of: Callable[[float, float], float], left: Operand, right: Operand) -
         one, other = _at(left, period), _at(right, period)
         if one is not None and other is not None and not (of is operator.truediv and not other):
             found[period] = float(of(one, other))
+    return found
+
+
+def _sum(of: Sequence[Series]) -> Series:
+    found: Series = {}
+    for series in of:
+        for period, value in series.items():
+            found[period] = found.get(period, 0.0) + value
     return found
 
 

@@ -40,7 +40,8 @@ def failure_record(
             "requestId": invocation.request_id,
             "functionArn": source.function_arn,
             "condition": discarded.condition,
-            "approximateInvokeCount": discarded.invocations,
+            # AWS counts one for a batch that was too old before it was ever delivered, too.
+            "approximateInvokeCount": max(1, discarded.invocations),
         }
     }
     if discarded.condition != "RecordAgeExceeded":

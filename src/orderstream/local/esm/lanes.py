@@ -91,6 +91,11 @@ def lane_of(partition_key: str, lanes: int) -> int:
     return int.from_bytes(digest, "big") % lanes
 
 
+def lane_for(record: Record, lanes: int) -> int:
+    """The number of the lane that takes `record`. Without a key it may be any: such records keep no order."""
+    return lane_of(record.partition_key or record.sequence_number, lanes)
+
+
 def with_records(lane: Lane, records: Iterable[Record]) -> Lane:
     """`lane` with `records`, which come after all it has, at its end."""
     return replace(lane, waiting=(*lane.waiting, *records))

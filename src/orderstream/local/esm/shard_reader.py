@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 from orderstream.local.esm.faults import error_code
 from orderstream.local.esm.shards import Position
 from orderstream.ops.kinesis_event import Origin, Record, entry
+from orderstream.pipeline.records import key_of
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -124,19 +125,20 @@ def taken(
     """The records as the lanes want them; `before` is the sequence number read before the first one."""
     for record in records:
         arrived_at = record["ApproximateArrivalTimestamp"].timestamp()
+        partition_key = key_of(record.get("PartitionKey"))
         yield Record(
             sequence_number=record["SequenceNumber"],
-            partition_key=record["PartitionKey"],
+            partition_key=partition_key,
             arrived_at=arrived_at,
             read_at=now,
             before=before,
             json=entry(
                 origin,
                 sequence_number=record["SequenceNumber"],
-                partition_key=record["PartitionKey"],
+                partition_key=partition_key,
                 data=record["Data"],
                 arrived_at=arrived_at,
             ),
-            size=len(record["Data"]) + len(record["PartitionKey"].encode()),
+            size=len(record["Data"]) + len((partition_key or "").encode()),
         )
         before = record["SequenceNumber"]

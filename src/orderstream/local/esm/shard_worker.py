@@ -22,7 +22,7 @@ from orderstream.local.esm.lanes import (
     delay,
     expire,
     form_batch,
-    lane_of,
+    lane_for,
     proceed,
     room,
     settle,
@@ -211,7 +211,7 @@ class ShardWorker:
             )
         of_lane: dict[int, list[Record]] = {}
         for record in page.records:
-            of_lane.setdefault(lane_of(record.partition_key, len(self._lanes)), []).append(record)
+            of_lane.setdefault(lane_for(record, len(self._lanes)), []).append(record)
         with self._changed:
             for number, records in of_lane.items():
                 self._lanes[number] = with_records(self._lanes[number], records)

@@ -1,10 +1,12 @@
-"""Whether batches that AWS gave up lie in the bucket and wait for a redrive, without listing them all."""
+"""Whether batches that AWS gave up lie there and wait for a redrive, without listing them all."""
 
 from __future__ import annotations
 
+from heapq import merge
+
 from orderstream.ops import bucket
 from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import DONE, PREFIX, done_marks
+from orderstream.ops.failures import DONE, PREFIX, done_marks, places
 from orderstream.ops.stack import Stack
 from orderstream.ops.status.health import GivenUp
 
@@ -22,10 +24,11 @@ def left(cloud: Cloud, stack: Stack, a_listing: int = A_LISTING, most: int = MOS
     marks = done_marks(cloud, stack)
     mark = next(marks, None)
     batches, since = 0, None
-    for number, entry in enumerate(bucket.listed(cloud, stack, PREFIX)):
+    listings = (bucket.listed(cloud, place, PREFIX) for place in places(stack))
+    for number, entry in enumerate(merge(*listings, key=lambda entry: entry.key)):
         if number >= (a_listing if batches else most):
             return GivenUp(batches, since, more=True)
-        # Both listings are in the order of the keys.
+        # All listings are in the order of the keys.
         while mark is not None and mark.key.removeprefix(DONE) < entry.key:
             mark = next(marks, None)
         if mark is None or mark.key.removeprefix(DONE) != entry.key:

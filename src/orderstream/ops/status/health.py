@@ -21,6 +21,7 @@ from orderstream.ops.status.figures import (
     summed,
 )
 from orderstream.ops.status.shards import Shards
+from orderstream.ops.versions import VersionInUse
 
 State = Literal["alarm", "ok", "no data"]
 _STATES: dict[str, State] = {"ALARM": "alarm", "OK": "ok", "INSUFFICIENT_DATA": "no data"}
@@ -85,6 +86,7 @@ class Described:
     is_local: bool
     given_up: GivenUp
     alarms: Sequence[Alarm]
+    version: VersionInUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ class Status:
     given_up: GivenUp
     alarms: tuple[Alarm, ...]
     in_alarm: bool
+    version: VersionInUse | None = None
 
 
 # Each record that was received has one of these outcomes.
@@ -182,6 +185,7 @@ def status_of(
         given_up=described.given_up,
         alarms=tuple(alarms),
         in_alarm=any(alarm.state == "alarm" for alarm in alarms),
+        version=described.version,
     )
 
 

@@ -34,7 +34,8 @@ from orderstream.ops.status.health import (
     status_of,
     until_of,
 )
-from orderstream.ops.status.shards import Shards, shards_of
+from orderstream.ops.status.shards import BY_KEY, Shards, shards_of
+from orderstream.ops.versions import VersionInUse, version_in_use
 from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
 
 # What changes slowly, or costs by the shard, is asked for again only after so long.
@@ -51,6 +52,7 @@ class _Slow:
     shards: Shards
     given_up: GivenUp
     currencies: tuple[str, ...]
+    version: VersionInUse | None
 
 
 class Watch:
@@ -105,6 +107,7 @@ class Watch:
             is_local=is_loopback(self._cloud.lambda_.meta.endpoint_url),
             given_up=slow.given_up,
             alarms=list(self._alarms()),
+            version=slow.version,
         )
         backlog = self._backlog(names, figures, now)
         return status_of(described, figures, self.revenue, slow.shards, backlog, now)
@@ -116,13 +119,14 @@ class Watch:
             self._read_all(names, slow.currencies, (), now)
             return slow
         currencies = self._currencies()
-        shard_ids, retention, mode = self._stream()
+        shard_ids, retention, mode, distribution = self._stream()
         loads = self._read_all(names, currencies, shard_ids, now)
         limit = known().limits.kinesis
         limits = limit.shard_in_records, limit.shard_in_bytes
-        shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits)
+        shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits, distribution)
         waiting = given_up.left(self._cloud, self._stack)
-        self._slow = _Slow(now, retention, shards, waiting, currencies)
+        version = version_in_use(self._cloud, self._stack)
+        self._slow = _Slow(now, retention, shards, waiting, currencies, version)
         return self._slow
 
     def _read_all(
@@ -155,8 +159,8 @@ class Watch:
         }
         return tuple(sorted(found))
 
-    def _stream(self) -> tuple[list[str], int, str]:
-        """The shards that take records, the retention in seconds, and the mode."""
+    def _stream(self) -> tuple[list[str], int, str, str]:
+        """The shards that take records, the retention in seconds, the mode, how records are distributed."""
         about = self._cloud.kinesis.describe_stream_summary(StreamName=self._stack.stream)
         summary = about["StreamDescriptionSummary"]
         pages = self._cloud.kinesis.get_paginator("list_shards").paginate(StreamName=self._stack.stream)
@@ -167,7 +171,9 @@ class Watch:
             if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
         ]
         mode = summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
-        return shard_ids, summary["RetentionPeriodHours"] * 3600, mode
+        # Kinesis names it for streams on demand only.
+        distribution = summary.get("RecordDistributionStrategy", BY_KEY)
+        return shard_ids, summary["RetentionPeriodHours"] * 3600, mode, distribution
 
     def _backlog(self, names: Names, figures: Mapping[str, Minutes], now: float) -> int | None:
         until = until_of(figures, now)

@@ -12,6 +12,9 @@ TIMES_EVEN = 2
 FULL = 0.5
 MOST_SHOWN = 5
 
+# How Kinesis distributes records over the shards: by their partition keys, or as it sees fit.
+BY_KEY, AUTO = "USER_PARTITION_KEY", "AUTO"
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -32,7 +35,8 @@ class Load:
 class Shards:
     """The shards that take records: how many, the hottest of them, and which of those is hot.
 
-    `hottest` is empty where the stream has no metrics by shard. `advice` is "" unless one is hot.
+    `mode` is ON_DEMAND or PROVISIONED, `distribution` BY_KEY or AUTO. `hottest` is empty where
+    the stream has no metrics by shard. `advice` is "" unless one is hot.
     """
 
     count: int
@@ -40,6 +44,7 @@ class Shards:
     hottest: tuple[Load, ...]
     hot: str | None
     advice: str = ""
+    distribution: str = BY_KEY
 
 
 def shards_of(
@@ -48,6 +53,7 @@ def shards_of(
     figures: Mapping[str, tuple[Minutes, Minutes]],
     until: int,
     limits: tuple[int, int],
+    distribution: str = BY_KEY,
 ) -> Shards:
     """What `figures`, records and bytes by shard, say up to `until`; `limits` are a shard's, a second."""
     rates = {
@@ -66,14 +72,17 @@ def shards_of(
         loads.append(Load(shard_id, rate[0], rate[1], share, full))
     hottest = tuple(sorted(loads, key=lambda load: (-load.full, load.shard_id))[:MOST_SHOWN])
     hot = next((load.shard_id for load in hottest if _is_hot(load, len(shard_ids))), None)
-    return Shards(len(shard_ids), mode, hottest, hot, _advice(mode) if hot else "")
+    advice = _advice(mode, distribution) if hot else ""
+    return Shards(len(shard_ids), mode, hottest, hot, advice, distribution)
 
 
 def _is_hot(load: Load, count: int) -> bool:
     return load.share > TIMES_EVEN / count and load.full > FULL
 
 
-def _advice(mode: str) -> str:
+def _advice(mode: str, distribution: str) -> str:
+    if distribution == AUTO:
+        return "Kinesis distributes the records and splits shards by itself: docs/partition-keys.md"
     more = (
         "on-demand splits it by itself"
         if mode == "ON_DEMAND"

@@ -1,0 +1,105 @@
+"""The ARNs of what a stack consists of, before it is there."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.session
+
+from orderstream.deploy.intrinsics import Resolver
+from orderstream.errors import InputError
+
+# Where SAM CLI keeps the code: a stack of its own with a bucket.
+SAM_STACK = "aws-sam-cli-managed-default"
+
+
+@dataclass(frozen=True)
+class Where:
+    """A stack by its name, and where it is: account id and region, or placeholders for them."""
+
+    stack: str
+    account: str = "ACCOUNT"
+    region: str = "REGION"
+    partition: str = "aws"
+
+    def arn(self, service: str, rest: str) -> str:
+        """The ARN of something of the account in the region."""
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{rest}"
+
+
+def owned_by(
+    where: Where, found: Iterable[tuple[str, Mapping[str, Any]]], resolver: Resolver
+) -> dict[str, set[str]]:
+    """The ARNs of what the stack has, by service.
+
+    `found` are types and properties of its resources. What AWS names has the stack's name in it, or an id.
+    """
+    owned: dict[str, set[str]] = defaultdict(set)
+
+    def own(service: str, *names: str) -> None:
+        owned[service].update(names)
+
+    for kind, properties in found:
+
+        def name(which: str, of: Mapping[str, Any] = properties) -> str:
+            return resolver.text(of[which]) or ""
+
+        match kind:
+            case "AWS::S3::Bucket":
+                bucket = f"arn:{where.partition}:s3:::{name('BucketName')}"
+                own("s3", bucket, f"{bucket}/*")
+            case "AWS::Kinesis::Stream":
+                stream = where.arn("kinesis", f"stream/{name('Name')}")
+                own("kinesis", stream, f"{stream}/*")
+            case "AWS::DynamoDB::Table":
+                table = where.arn("dynamodb", f"table/{name('TableName')}")
+                own("dynamodb", table, f"{table}/*")
+            case "AWS::Lambda::Function":
+                function = where.arn("lambda", f"function:{name('FunctionName')}")
+                own("lambda", function, f"{function}:*")
+            case "AWS::Logs::LogGroup":
+                group = where.arn("logs", f"log-group:{name('LogGroupName')}")
+                own("logs", group, f"{group}:*")
+            case "AWS::Glue::Database":
+                database = resolver.text(properties["DatabaseInput"]["Name"])
+                own("glue", where.arn("glue", "catalog"), where.arn("glue", f"database/{database}"))
+                own(
+                    "glue",
+                    where.arn("glue", f"table/{database}/*"),
+                    where.arn("glue", f"userDefinedFunction/{database}/*"),
+                )
+    own("lambda", where.arn("lambda", "event-source-mapping:*"))
+    own("events", where.arn("events", f"rule/{where.stack}-*"))
+    own("sns", where.arn("sns", f"{where.stack}-*"))
+    own("cloudwatch", where.arn("cloudwatch", f"alarm:{where.stack}-*"))
+    own("cloudwatch", f"arn:{where.partition}:cloudwatch::{where.account}:dashboard/{where.stack}")
+    api = f"arn:{where.partition}:apigateway:{where.region}::"
+    own("apigateway", f"{api}/apis", f"{api}/apis/*", f"{api}/tags/*")
+    own("s3", *(f"arn:{where.partition}:s3:::{SAM_STACK}-*{end}" for end in ("", "/*")))
+    stacks = (where.stack, SAM_STACK)
+    own("cloudformation", *(where.arn("cloudformation", f"stack/{stack}/*") for stack in stacks))
+    own(
+        "cloudformation",
+        f"arn:{where.partition}:cloudformation:{where.region}:aws:transform/Serverless-2016-10-31",
+    )
+    return owned
+
+
+def where_of(stack: str, account: str, region: str | None) -> Where:
+    """Where a stack is, by what the options say. Raises InputError for what is no account id or no region."""
+    if not re.fullmatch(r"ACCOUNT|[0-9]{12}", account):
+        raise InputError(f"{account!r} is no account id", hint="an account id has 12 digits")
+    if region is None:
+        return Where(stack, account)
+    partition = botocore.session.Session().get_partition_for_region(region) if _is_known(region) else ""
+    if not partition:
+        raise InputError(f"the SDK knows no region {region}", hint="for example: --region eu-west-1")
+    return Where(stack, account, region, partition)
+
+
+def _is_known(region: str) -> bool:
+    return re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-[0-9]+", region) is not None

@@ -1,0 +1,244 @@
+"""The IAM policies of whoever deploys, computed from the template, and a boundary for the roles they make."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+from orderstream.deploy import handlers
+from orderstream.deploy.arns import Where, owned_by
+from orderstream.deploy.intrinsics import Resolver
+from orderstream.deploy.parameters import declared, document
+from orderstream.ops.artifact import TEMPLATE
+
+# The most characters of a managed policy, white space not counted.
+MOST_CHARACTERS = 6144
+
+# IAM could limit them, but AWS asks for all: of alarms on alarms, and of a list by a prefix.
+_EVERYWHERE = {"cloudwatch:DescribeAlarms", "logs:DescribeLogGroups"}
+# What the commands call themselves, beside CloudFormation's handlers.
+COMMANDS = {
+    "cloudformation": (
+        "CreateChangeSet",
+        "DeleteChangeSet",
+        "DeleteStack",
+        "DescribeChangeSet",
+        "DescribeEvents",
+        "DescribeStackEvents",
+        "DescribeStackResourceDrifts",
+        "DescribeStackDriftDetectionStatus",
+        "DescribeStackResource",
+        "DescribeStacks",
+        "DetectStackDrift",
+        "DetectStackResourceDrift",
+        "ExecuteChangeSet",
+        "GetTemplate",
+        "GetTemplateSummary",
+        "ListChangeSets",
+        "ListStackResources",
+    ),
+    "cloudwatch": ("DescribeAlarms", "GetMetricStatistics"),
+    "dynamodb": ("DeleteTable", "DescribeTable", "ListTagsOfResource", "TagResource", "UpdateTable"),
+    "iam": ("ListAccountAliases",),
+    "lambda": (
+        "GetAlias",
+        "GetEventSourceMapping",
+        "GetFunctionConfiguration",
+        "ListVersionsByFunction",
+        "UpdateAlias",
+        "UpdateEventSourceMapping",
+    ),
+    "logs": ("DeleteLogGroup", "DescribeLogGroups"),
+    "s3": (
+        "DeleteBucket",
+        "DeleteObject",
+        "DeleteObjectVersion",
+        "GetBucketLocation",
+        "GetBucketObjectLockConfiguration",
+        "GetBucketTagging",
+        "GetObject",
+        "GetObjectRetention",
+        "GetObjectVersion",
+        "ListBucket",
+        "ListBucketVersions",
+        "PutBucketTagging",
+        "PutObject",
+    ),
+    "tag": ("GetResources", "TagResources"),
+}
+# Whoever may change what a role may do, or who may take it on, can do all that the role could be made to do.
+_BOUNDED = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy")
+# The service authorization reference has no key iam:PermissionsBoundary for it. It counts where it is there.
+_BOUNDED_IF_KNOWN = ("iam:UpdateAssumeRolePolicy",)
+_OF_BOUNDARY = ("iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary")
+
+
+def deployer(where: Where, given: Mapping[str, str], boundary: str = "") -> list[dict[str, Any]]:
+    """The policies that deploying, updating, rolling back and destroying a stack takes: together, the least.
+
+    `given` are values of the template's parameters. Without any, they are enough for every value. With the
+    ARN of a `boundary`, they make no role without it. Each fits into a managed policy.
+    """
+    template = _expanded(where.region)
+    resolver = _resolver(template, where, given)
+    found = _resources(template, resolver, everything=not given)
+    actions: dict[str, set[str]] = defaultdict(set)
+    for action in {one for kind, _ in found for one in handlers.permissions(kind)}:
+        actions[action.partition(":")[0]].add(action)
+    for service, names in COMMANDS.items():
+        actions[service] |= {f"{service}:{name}" for name in names}
+    owned = owned_by(where, found, resolver)
+    return list(_split(_statements(where, given, actions, owned, boundary)))
+
+
+def _statements(
+    where: Where,
+    given: Mapping[str, str],
+    actions: Mapping[str, set[str]],
+    owned: Mapping[str, set[str]],
+    boundary: str = "",
+) -> Iterator[dict[str, Any]]:
+    """The actions, by service, on what the stack has; those that know no resources, everywhere."""
+    key = given.get("KmsKeyArn") or where.arn("kms", "key/KEY")
+    for service in sorted(actions):
+        title = service.capitalize()
+        everywhere = {
+            one for one in actions[service] if one in _EVERYWHERE or not handlers.knows_resources(one)
+        }
+        limited = actions[service] - everywhere
+        if service == "iam":
+            yield from _of_roles(where, limited, boundary)
+        elif limited:
+            yield _statement(f"{title}OfTheStack", limited, [key] if service == "kms" else owned[service])
+        if everywhere:
+            yield _statement(f"{title}Everywhere", everywhere, ["*"])
+
+
+def boundary(where: Where, given: Mapping[str, str]) -> dict[str, Any]:
+    """A permissions boundary that allows what the stack's roles need, and nothing else.
+
+    `given` as for `deployer`.
+    """
+    template = _expanded(where.region)
+    resolver = _resolver(template, where, given)
+    found = _resources(template, resolver, everything=not given)
+    actions: dict[str, set[str]] = defaultdict(set)
+    for kind, properties in found:
+        for statement in _allowed(properties) if kind == "AWS::IAM::Role" else ():
+            for action in _listed(statement["Action"]):
+                actions[action.partition(":")[0]].add(action)
+    return _policy(list(_statements(where, given, actions, owned_by(where, found, resolver))))
+
+
+def _expanded(region: str) -> dict[str, Any]:
+    """The template with SAM's resources expanded."""
+    body = json.loads(json.dumps(document(TEMPLATE)))
+    for resource in body["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/key"
+    # Only the partition follows from it, which is not asked for here.
+    session = boto3.Session(region_name=region if "-" in region else "us-east-1")
+    values = {name: one.default or "" for name, one in declared(TEMPLATE).items()}
+    found: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(body, values)
+    return found
+
+
+def _resolver(template: Mapping[str, Any], where: Where, given: Mapping[str, str]) -> Resolver:
+    values = {name: one.default or "" for name, one in declared(TEMPLATE).items()} | dict(given)
+    pseudo = {
+        "AWS::StackName": where.stack,
+        "AWS::AccountId": where.account,
+        "AWS::Region": where.region,
+        "AWS::Partition": where.partition,
+    }
+    return Resolver({**values, **pseudo}, template["Conditions"])
+
+
+def _resources(
+    template: Mapping[str, Any], resolver: Resolver, *, everything: bool
+) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (one["Type"], one.get("Properties", {}))
+        for one in template["Resources"].values()
+        if everything or resolver.holds(one.get("Condition"))
+    ]
+
+
+def _of_roles(where: Where, actions: set[str], boundary: str) -> Iterator[dict[str, Any]]:
+    roles = [f"arn:{where.partition}:iam::{where.account}:role/{where.stack}-*"]
+    passed = "iam:PassRole"
+    bounded = actions & set(_BOUNDED) if boundary else set()
+    if_known = actions & set(_BOUNDED_IF_KNOWN) if boundary else set()
+    of_boundary = set(_OF_BOUNDARY) if boundary else set()
+    plain = actions - bounded - if_known - of_boundary - {passed}
+    yield _statement("RolesOfTheStack", plain, roles)
+    only_to = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
+    yield {**_statement("PassThemToLambdaAlone", {passed}, roles), "Condition": only_to}
+    if not boundary:
+        return
+    with_it = {"iam:PermissionsBoundary": boundary}
+    yield {
+        **_statement("OnlyWithTheBoundary", bounded | {"iam:PutRolePermissionsBoundary"}, roles),
+        "Condition": {"StringEquals": with_it},
+    }
+    yield {
+        **_statement("TrustWithTheBoundary", if_known, roles),
+        "Condition": {"StringEqualsIfExists": with_it},
+    }
+    yield {**_statement("NoRoleLosesIt", {"iam:DeleteRolePermissionsBoundary"}, ["*"]), "Effect": "Deny"}
+    changes = {
+        "iam:CreatePolicyVersion",
+        "iam:DeletePolicy",
+        "iam:DeletePolicyVersion",
+        "iam:SetDefaultPolicyVersion",
+    }
+    yield {**_statement("TheBoundaryStays", changes, [boundary]), "Effect": "Deny"}
+
+
+def _allowed(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The statements of a role's policies that allow something, those of conditions included."""
+    for policy in role.get("Policies", ()):
+        for statement in policy["PolicyDocument"]["Statement"]:
+            one = statement["Fn::If"][1] if "Fn::If" in statement else statement
+            if one["Effect"] == "Allow":
+                yield one
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _statement(sid: str, actions: Iterable[str], resources: Iterable[str]) -> dict[str, Any]:
+    found = sorted(resources)
+    return {
+        "Sid": sid,
+        "Effect": "Allow",
+        "Action": sorted(actions),
+        "Resource": found if len(found) > 1 else found[0],
+    }
+
+
+def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def characters(policy: Mapping[str, Any]) -> int:
+    """How many characters of a policy count against the limit of IAM."""
+    return len(json.dumps(policy, separators=(",", ":")))
+
+
+def _split(statements: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Policies that each fit, with the statements in their order."""
+    some: list[dict[str, Any]] = []
+    for statement in statements:
+        if some and characters(_policy([*some, statement])) > MOST_CHARACTERS:
+            yield _policy(some)
+            some = []
+        some.append(statement)
+    yield _policy(some)

@@ -1,0 +1,51 @@
+"""The revision of a function: a hash of its code and of every setting that goes into a version of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# The parameter of the template that takes it. It does not count itself.
+PARAMETER = "Revision"
+_REFERENCES = re.compile(r"\$\{([^!.}]+)[^}]*\}")
+
+
+def revision(template: Mapping[str, Any], function: str, values: Mapping[str, str]) -> str:
+    """The revision (hex) of a function of a packaged template, deployed with the parameters `values`.
+
+    It changes if the function's properties change, its code among them, or the value of a parameter on which
+    one of them depends.
+    """
+    properties = template["Resources"][function]["Properties"]
+    names = sorted(set(_parameters(template, properties)) - {PARAMETER})
+    about = [properties, {name: values[name] for name in names}]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _parameters(template: Mapping[str, Any], found: Any) -> Iterator[str]:
+    """The parameters to which a part of the template refers, in its conditions too."""
+    if isinstance(found, Mapping):
+        for key, value in found.items():
+            if key == "Ref":
+                yield from _declared(template, [value])
+            elif key == "Fn::Sub":
+                text, own = (value, {}) if isinstance(value, str) else value
+                yield from _declared(template, set(_REFERENCES.findall(text)) - own.keys())
+                yield from _parameters(template, own)
+            elif key == "Fn::If":
+                yield from _parameters(template, template["Conditions"][value[0]])
+                yield from _parameters(template, value[1:])
+            elif key == "Condition" and isinstance(value, str):
+                yield from _parameters(template, template["Conditions"][value])
+            else:
+                yield from _parameters(template, value)
+    elif isinstance(found, list):
+        for one in found:
+            yield from _parameters(template, one)
+
+
+def _declared(template: Mapping[str, Any], names: Any) -> Iterator[str]:
+    return (name for name in names if name in template["Parameters"])

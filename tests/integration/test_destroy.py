@@ -1,0 +1,121 @@
+"""Taking a stack down waits for what is changing, and says which resource cannot be marked and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pytest
+
+from orderstream.deploy import destroy
+from orderstream.deploy.inventory import Bucket, Inventory
+from orderstream.errors import DeploymentError
+from orderstream.ops.cloud import Cloud
+from tests.fakes import client_error
+from tests.integration.deployed import deploy
+
+NO_BUCKET = Bucket("no-such-bucket-of-orders", 0, 0, 0, 0)
+
+
+def looked_at(cloud: Cloud) -> Inventory:
+    return destroy.look(cloud, "orderstream", progress=lambda what, done: None)
+
+
+class Busy:
+    """Lambda, which is changing the mapping for as long as it was told to stop it `refusals` times."""
+
+    def __init__(self, client: Any, refusals: int) -> None:
+        self._client = client
+        self.refusals = refusals
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def update_event_source_mapping(self, **request: Any) -> Any:
+        if self.refusals:
+            self.refusals -= 1
+            raise client_error("ResourceInUseException")
+        return self._client.update_event_source_mapping(**request)
+
+
+@dataclass(frozen=True)
+class BusyCloud(Cloud):
+    """A cloud with that Lambda."""
+
+    @cached_property
+    def lambda_(self) -> Any:
+        return Busy(Cloud.lambda_.func(self), 2)  # type: ignore[attr-defined]
+
+
+class Tagging:
+    """The Resource Groups Tagging API of an account in which nothing is tagged."""
+
+    def __init__(self) -> None:
+        self.marked: list[str] = []
+
+    def get_paginator(self, operation: str) -> Tagging:
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
+        return [{"ResourceTagMappingList": []}]
+
+    def tag_resources(self, ResourceARNList: list[str], Tags: dict[str, str]) -> dict[str, Any]:
+        assert Tags == {"orderstream:stack": "orderstream"}
+        self.marked += ResourceARNList
+        return {"FailedResourcesMap": {}}
+
+
+@dataclass(frozen=True)
+class TaggingCloud(Cloud):
+    """A cloud with that API."""
+
+    @cached_property
+    def tagging(self) -> Any:
+        return Tagging()
+
+
+def alike(kind: type[Cloud], cloud: Cloud) -> Cloud:
+    return kind(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token)
+
+
+def taken_down(cloud: Cloud, found: Inventory) -> destroy.Destroyed:
+    return destroy.destroy(
+        cloud,
+        found,
+        delete_data=True,
+        tell=lambda line: None,
+        events=lambda resource, doing: None,
+        progress=lambda what, done: None,
+    )
+
+
+def test_a_mapping_that_is_changing_is_waited_for(cloud: Cloud) -> None:
+    stack = deploy(cloud)
+    cloud.lambda_.update_event_source_mapping(UUID=stack.mapping_id, Enabled=True)
+    busy: Any = alike(BusyCloud, cloud)
+    done = taken_down(busy, looked_at(cloud))
+    assert (busy.lambda_.refusals, done.left) == (0, [])
+    assert done.after and done.after.standing is None
+
+
+def test_what_cannot_be_marked_is_named_with_the_reason_and_the_stack_stays(cloud: Cloud) -> None:
+    deploy(cloud)
+    found = looked_at(cloud)
+    found = dataclasses.replace(found, buckets=(*found.buckets, NO_BUCKET))
+    with pytest.raises(DeploymentError, match="no-such-bucket-of-orders: .*does not exist") as caught:
+        taken_down(cloud, found)
+    assert "\n" not in caught.value.message and caught.value.hint
+    assert looked_at(cloud).standing
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_the_bucket_is_marked_in_the_partition_of_the_stack(cloud: Cloud, partition: str) -> None:
+    deploy(cloud)
+    found = looked_at(cloud)
+    assert found.standing
+    there = dataclasses.replace(found.standing, id=found.standing.id.replace("arn:aws:", f"arn:{partition}:"))
+    tagging = alike(TaggingCloud, cloud)
+    destroy._mark(tagging, found, there)
+    assert f"arn:{partition}:s3:::{found.buckets[0].name}" in tagging.tagging.marked

@@ -1,0 +1,158 @@
+"""Inside of Lambda a dead connection costs a retry: the request or the round is answered in its time."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.config import Config
+
+from orderstream.archive.audit import audit
+from orderstream.errors import CloudError
+from orderstream.ops import bucket
+from orderstream.ops.bucket import ALWAYS
+from orderstream.ops.cloud import Cloud
+from tests.integration.dead_wire import DeadWire
+from tests.integration.pipe import Pipe, environment_of
+from tests.integration.test_archive import filled
+from tests.integration.test_verify import order
+
+EVERY = range(1_000)
+# What API Gateway leaves the function behind it.
+LAMBDAS_SECONDS = 29.0
+
+# Calls a handler as Lambda does, once, and prints its answer and how long it took.
+LAMBDA = """
+import importlib, json, sys, time
+
+class Context:
+    aws_request_id = "request-1"
+    def get_remaining_time_in_millis(self):
+        return 900_000
+
+module, event = sys.argv[1], json.loads(sys.argv[2])
+handle = importlib.import_module(module).handle
+begun = time.monotonic()
+answer = handle(event, Context())
+sys.stdout.flush()
+print(json.dumps([answer, time.monotonic() - begun]))
+"""
+
+
+def invoked(cloud: Cloud, module: str, event: dict[str, Any], variables: dict[str, str]) -> tuple[Any, float]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [sys.executable, "-c", LAMBDA, module, json.dumps(event)],
+        env=inherited | environment_of(cloud) | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    answer, seconds = json.loads(done.stdout.splitlines()[-1])
+    return answer, seconds
+
+
+def asked(
+    pipe: Pipe, dead: Container[int], method: str, path: str, body: str = ""
+) -> tuple[int, str, float, int]:
+    """The API's answer over a wire with dead connections: status, body, seconds; and how many were made."""
+    event = {
+        "version": "2.0",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", "host": "api"},
+        "requestContext": {"http": {"method": method, "path": path, "sourceIp": "127.0.0.1"}},
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    stack = pipe.stack
+    variables = {"STACK_NAME": "test", "STREAM_NAME": stack.stream, "TABLE_NAME": stack.table}
+    variables["ARCHIVE_BUCKET"] = stack.bucket
+    with DeadWire(pipe.cloud.endpoint_url or "", dead) as wire:
+        there = replace(pipe.cloud, endpoint_url=wire.url)
+        answer, seconds = invoked(there, "orderstream.api.function", event, variables)
+        said = answer["body"]
+        if answer["isBase64Encoded"]:
+            said = base64.b64decode(said).decode()
+        return answer["statusCode"], said, seconds, wire.connections
+
+
+def test_a_dead_connection_to_the_stream_the_table_or_the_archive_costs_the_api_a_retry(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    text = order("A-1")
+    status, body, seconds, connections = asked(pipe, {0}, "POST", "/orders", text)
+    assert (status, json.loads(body)["order_id"], connections) == (202, "A-1", 2)
+    assert seconds < LAMBDAS_SECONDS
+    assert [record.data for record in pipe.records()] == [text.encode()]
+    pipe.process()
+    # The first connection is to the table, and so is the second; the third is to the archive.
+    status, body, seconds, connections = asked(pipe, {0, 2}, "GET", "/orders/A-1/raw")
+    assert (status, body, connections) == (200, text, 4)
+    assert seconds < LAMBDAS_SECONDS
+
+
+def test_where_every_connection_is_dead_the_api_says_so_in_its_time(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    calls = (("POST", "/orders", order("A-1")), ("GET", "/orders/A-1", ""))
+    with ThreadPoolExecutor(2) as threads:
+        for status, _, seconds, connections in threads.map(lambda call: asked(pipe, EVERY, *call), calls):
+            assert (status, connections > 1) == (503, True)
+            assert seconds < LAMBDAS_SECONDS
+    assert pipe.records() == []
+
+
+def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: Cloud) -> None:
+    pipe = filled(cloud)
+    variables = {
+        "ARCHIVE_UPKEEP": "compact",
+        "ARCHIVE_BUCKET": pipe.stack.bucket,
+        "FUNCTION_NAME": pipe.stack.function,
+        "DEFAULT_CURRENCY": "EUR",
+        "STACK_NAME": "test",
+    }
+    with DeadWire(cloud.endpoint_url or "", {0, 2}) as wire:
+        there = replace(cloud, endpoint_url=wire.url)
+        done, seconds = invoked(there, "orderstream.archive.function", {}, variables)
+        assert wire.connections > 3
+    assert (done["problems"], done["late"]) == (0, 0)
+    assert seconds < 60
+    assert audit(cloud, pipe.stack, ALWAYS).findings == []
+
+
+READS: list[Callable[[Cloud, Pipe, Path], bytes]] = [
+    lambda cloud, pipe, file: bucket.fetch(cloud, pipe.stack, "x") or b"",
+    lambda cloud, pipe, file: (
+        file.read_bytes() if bucket.download(cloud, pipe.stack, bucket.unlisted("x"), file) else b""
+    ),
+    lambda cloud, pipe, file: bucket.digest(cloud, pipe.stack, "x")[0].encode(),
+]
+
+
+@pytest.mark.parametrize("read", READS)
+def test_an_object_is_read_to_its_end_though_its_connection_dies_in_the_middle(
+    cloud: Cloud, read: Callable[[Cloud, Pipe, Path], bytes], tmp_path: Path
+) -> None:
+    pipe = Pipe(cloud)
+    pipe.write("x", os.urandom(3_000_000))
+    whole = read(cloud, pipe, tmp_path / "whole")
+    hasty = Config(connect_timeout=2, read_timeout=0.5)
+    with DeadWire(cloud.endpoint_url or "", {0, 1}, passing=1_000_000) as wire:
+        over_it = replace(cloud, endpoint_url=wire.url, timeouts=hasty)
+        assert read(over_it, pipe, tmp_path / "again") == whole
+        assert wire.connections == 3
+    with DeadWire(cloud.endpoint_url or "", EVERY, passing=1_000_000) as wire:
+        over_it = replace(cloud, endpoint_url=wire.url, timeouts=hasty)
+        with pytest.raises(CloudError, match="cannot read s3://"):
+            read(over_it, pipe, tmp_path / "again")
+        assert wire.connections == bucket.ATTEMPTS

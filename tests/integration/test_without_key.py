@@ -1,0 +1,153 @@
+"""A record without a partition key, as a stream that distributes records itself has it, is like any other."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
+
+from orderstream.archive.audit import audit
+from orderstream.archive.replay import Selection, replay
+from orderstream.archive.sql import asked
+from orderstream.archive.targets import ToStream, ToTable
+from orderstream.local.laptop import Laptop
+from orderstream.ops import bucket, quarantine, reading, stream
+from orderstream.ops.bucket import ALWAYS
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.failures import entries_of, waiting_objects
+from orderstream.ops.mend import setting
+from orderstream.ops.query import get_order
+from orderstream.ops.trace import trace
+from orderstream.pipeline.lines import Line
+from orderstream.pipeline.records import Record
+from tests.integration.conftest import Orders, awaited
+from tests.integration.pipe import Pipe, give_up
+from tests.integration.test_archive import keep, record
+from tests.integration.test_forget import HER, erase, her
+from tests.integration.test_operators import failures_by_place, given_up
+from tests.integration.test_pipeline import found_order, quarantined
+from tests.integration.test_verify import LATER, found, items, order, verified
+
+
+def put(cloud: Cloud, stream_name: str, *records: str | bytes) -> list[str]:
+    """Put records without a key on a stream; returns their event ids."""
+    sent = [{"Data": one if isinstance(one, bytes) else one.encode()} for one in records]
+    answer = cloud.kinesis.put_records(StreamName=stream_name, Records=sent)  # type: ignore[arg-type]
+    return [f"{one['ShardId']}:{one['SequenceNumber']}" for one in answer["Records"]]
+
+
+def keyless(records: Sequence[Record]) -> list[Record]:
+    return [msgspec.structs.replace(one, partition_key=None) for one in records]
+
+
+def archived(pipe: Pipe) -> dict[str, Line]:
+    entries = bucket.archive(pipe.cloud, pipe.stack)
+    return {one.line.event_id: one.line for one in reading.lines(pipe.cloud, pipe.stack, entries)}
+
+
+def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: Laptop, orders: Orders) -> None:
+    customer = uuid.uuid4().hex
+    good, bad = put(
+        laptop.cloud,
+        laptop.stack.stream,
+        order("", customer=customer).replace('"order_id": "", ', ""),
+        f'{{"customer_id": "{customer}", "amount": -1}}',
+    )
+    awaited(lambda: found_order(laptop, good))
+    line = awaited(lambda: quarantined(laptop).get(bad))
+    assert line.partition_key is None
+    item = get_order(laptop.cloud, laptop.stack, good)
+    (kept,) = (
+        one
+        for one in reading.lines_at(laptop.cloud, laptop.stack, item["ArchiveKey"], item["ReceivedAt"])
+        if one.event_id == good
+    )
+    assert kept.partition_key is None
+    assert "no partition key" in orders("trace", good).stdout
+    shown = orders("quarantine", "show", bad).stdout
+    assert "partition key" in shown and "(none)" in shown
+    assert json.loads(orders("quarantine", "show", bad, "--json").stdout)["partition_key"] is None
+    orders("quarantine", "resubmit", bad, "--set", "amount=1")
+    assert awaited(lambda: found_order(laptop, bad))["CustomerID"] == customer
+
+
+def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    maker = RecordAggregator()
+    maker.add_user_record("inside", order("G"))
+    aggregate = maker.clear_and_get().get_contents()[2]
+    *_, bad = put(cloud, "S", order("A"), aggregate, '{"customer_id": "c", "amount": -1}')
+    assert [one.partition_key for one in pipe.records()] == [None, "inside", None]
+    pipe.process()
+    entry = quarantine.find(cloud, pipe.stack, bad)
+    (done,) = quarantine.resubmit(cloud, pipe.stack, [entry], settings=[setting("amount=1")])
+    assert (done.sent, done.problem) == (True, "")
+    replayed = replay(cloud, pipe.stack, Selection(), ToStream(cloud, pipe.stack))
+    assert (replayed.sent, replayed.failed) == (2, 0)
+    keys = [one.partition_key for one in stream.records(cloud, pipe.stack)]
+    assert keys[3:] == [bad, "A", "inside"], "one that has a key keeps it"
+    pipe.process()
+    report = verified(pipe, later=LATER)
+    assert report.discrepancies == ()
+    assert sorted(items(pipe)) == sorted(["A", "G", bad])
+
+
+def test_compaction_sql_replay_trace_and_audit_take_it(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
+    records = keyless([record(number, order(f"A-{number}")) for number in range(1, 5)])
+    records.append(record(5, order("A-5")))
+    pipe.process(records[:2])
+    pipe.process(records[2:])
+    before = archived(pipe)
+    assert [line.partition_key for line in before.values()] == [None] * 4 + ["key-5"]
+    query = "SELECT order_id, partition_key FROM records ORDER BY order_id"
+    with asked(cloud, pipe.stack, query, ALWAYS) as answer:
+        small = [tuple(row) for row in answer.rows()[1]]
+    assert keep(pipe).compacted[0].lines == 5
+    assert pipe.keys("orders/") == []
+    assert {event: line.partition_key for event, line in archived(pipe).items()} == {
+        event: line.partition_key for event, line in before.items()
+    }
+    with asked(cloud, pipe.stack, query, ALWAYS) as answer:
+        assert [tuple(row) for row in answer.rows()[1]] == small
+    assert small[0] == ("A-1", None) and small[4] == ("A-5", "key-5")
+    assert audit(cloud, pipe.stack, ALWAYS).findings == []
+    cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "A-1"}})
+    assert replay(cloud, pipe.stack, Selection(), ToTable(cloud, pipe.stack)).stored == 1
+    assert "no partition key" in [step.detail for step in trace(cloud, pipe.stack, "A-1").steps]
+    assert found(verified(pipe, later=LATER)) == set()
+
+
+def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(laptop: Laptop, orders: Orders) -> None:
+    order_id = uuid.uuid4().hex
+    records = keyless(given_up([order_id], b"bad"))
+    key = give_up(laptop.cloud, laptop.stack, records)
+    assert f"done: {key}" in orders("failures", "redrive").stdout
+    assert found_order(laptop, order_id)
+    assert quarantined(laptop)[records[1].event_id].partition_key is None
+    assert failures_by_place(orders, "--all")[key]["done"]
+
+
+def test_an_erasure_in_an_aggregate_without_a_key_gives_it_none(cloud: Cloud) -> None:
+    pipe = Pipe(cloud)
+    pipe.make_function()
+    maker = RecordAggregator()
+    for data in (order("G-1"), her(1, "G-2")):
+        maker.add_user_record(HER if HER in data else "k", data)
+    aggregate = record(1, maker.clear_and_get().get_contents()[2], at=datetime.now(UTC))
+    give_up(cloud, pipe.stack, keyless([aggregate]))
+    assert erase(pipe).receipt.failed == 1
+    (failure,) = waiting_objects(cloud, pipe.stack)
+    assert [one["kinesis"]["partitionKey"] for one in entries_of(failure)] == [None]

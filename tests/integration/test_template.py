@@ -10,6 +10,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.ops.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
+from orderstream.ops.cloud import Cloud
+from tests.integration import deployed
 
 RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]
 
@@ -64,3 +66,10 @@ def test_the_function_may_write_archive_and_quarantine_only_where_nothing_is() -
 def test_every_parameter_says_what_it_is() -> None:
     parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
     assert all(parameter.get("Description") and "Default" in parameter for parameter in parameters.values())
+
+
+def test_a_stack_without_the_index_has_no_alarm_that_looks_at_the_index(cloud: Cloud) -> None:
+    deployed.deploy(cloud, CustomerIndex="false")
+    (alarm,) = cloud.cloudwatch.describe_alarms(AlarmNames=["orderstream-table-throttled"])["MetricAlarms"]
+    assert [query["Id"] for query in alarm["Metrics"]] == ["table", "result"]
+    assert "index" not in alarm["Metrics"][-1]["Expression"]

@@ -161,7 +161,11 @@ def test_the_alarms_and_dashboards_that_are_reckoned_are_those_of_the_template()
     metrics = 0
     for alarm in alarms:
         metrics += len(
-            [query for query in alarm.get("Metrics", [{"MetricStat": {}}]) if "MetricStat" in query]
+            [
+                query
+                for query in map(_with_everything, alarm.get("Metrics", [{"MetricStat": {}}]))
+                if "MetricStat" in query
+            ]
         )
         # A band is two more: its upper and its lower bound.
         metrics += 2 * ("ThresholdMetricId" in alarm)
@@ -169,6 +173,12 @@ def test_the_alarms_and_dashboards_that_are_reckoned_are_those_of_the_template()
     assert one.alarm_metrics == metrics
     assert one.composite_alarms == kinds["AWS::CloudWatch::CompositeAlarm"]
     assert one.dashboards == kinds["AWS::CloudWatch::Dashboard"]
+
+
+def _with_everything(value: dict[str, Any]) -> dict[str, Any]:
+    """What stands there if its condition holds."""
+    kept: dict[str, Any] = value["Fn::If"][1] if "Fn::If" in value else value
+    return kept
 
 
 def test_every_figure_has_a_source_and_a_date() -> None:

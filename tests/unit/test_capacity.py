@@ -391,6 +391,7 @@ def test_what_cannot_be_is_refused_with_a_hint(
     [
         {"retention_hours": 23},
         {"retention_hours": 8761},
+        {"retention_hours": 100},
         {"window_seconds": 301},
         {"window_seconds": -1},
         {"consumers": 0},

@@ -14,7 +14,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.domain.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
 from orderstream.domain.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
-from orderstream.domain.capacity.plan import MAXIMUM_RECORD_AGE_SECONDS, plan
+from orderstream.domain.capacity.plan import maximum_record_age_seconds, plan
 from orderstream.local.embedded import metrics_of_line
 from orderstream.local.esm import lanes
 from orderstream.ops.artifact import PROJECT, TEMPLATE
@@ -54,10 +54,10 @@ def test_what_is_to_be_deployed_is_what_the_template_takes(
     assert set(found) <= set(PARAMETERS)
     for name, value in found.items():
         bounds = PARAMETERS[name]
-        if bounds["Type"] == "Number":
-            assert bounds.get("MinValue", 0) <= int(value) <= bounds.get("MaxValue", 1e9), name
+        if "AllowedValues" in bounds:
+            assert value in map(str, bounds["AllowedValues"]), name
         else:
-            assert value in bounds["AllowedValues"], name
+            assert bounds.get("MinValue", 0) <= int(value) <= bounds.get("MaxValue", 1e9), name
 
 
 def test_enhanced_fan_out_is_deployed_where_it_is_reckoned_in() -> None:
@@ -69,13 +69,14 @@ def test_enhanced_fan_out_is_deployed_where_it_is_reckoned_in() -> None:
 
 def test_bounds_and_defaults_are_the_templates() -> None:
     bounds = {name: (one.get("MinValue"), one.get("MaxValue")) for name, one in PARAMETERS.items()}
-    assert bounds["RetentionHours"] == (RETENTION_HOURS.start, RETENTION_HOURS.stop - 1)
+    assert tuple(PARAMETERS["RetentionHours"]["AllowedValues"]) == RETENTION_HOURS
     assert bounds["BatchWindowSeconds"] == (WINDOW_SECONDS.start, WINDOW_SECONDS.stop - 1)
     assert bounds["BatchSize"][1] == FIGURES.limits.lambda_.batch_size
     assert bounds["ParallelizationFactor"][1] == FIGURES.limits.lambda_.parallelization_factor
     defaults = {name: one["Default"] for name, one in PARAMETERS.items()}
     assert defaults["BatchSize"] == DEFAULT_BATCH_SIZE
-    assert defaults["MaximumRecordAgeSeconds"] == MAXIMUM_RECORD_AGE_SECONDS
+    # The age that follows from the retention.
+    assert defaults["MaximumRecordAgeSeconds"] == "0"
     usual = Choices()
     assert defaults["RetentionHours"] == usual.retention_hours
     assert defaults["BatchWindowSeconds"] == usual.window_seconds
@@ -85,6 +86,14 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert defaults["ShardMetrics"] == str(usual.shard_metrics).lower()
     assert defaults["ArchiveUpkeep"] == usual.upkeep
     assert defaults["NoncurrentDays"] == FIGURES.measured.upkeep.noncurrent_days
+
+
+def test_orders_are_given_up_at_nine_tenths_of_the_retention_and_after_seven_days_at_most() -> None:
+    ages = {int(hours): one["Seconds"] for hours, one in DOCUMENT["Mappings"]["RecordAge"].items()}
+    assert ages == {hours: maximum_record_age_seconds(hours) for hours in RETENTION_HOURS}
+    for hours, seconds in ages.items():
+        assert seconds == min(Decimal(hours) * 3600 * 9 / 10, 604_800)
+        assert seconds < hours * 3600
 
 
 def test_the_function_is_reckoned_as_it_is_deployed() -> None:

@@ -5,7 +5,13 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.domain.capacity.demand import MOST_ORDERS_A_SECOND, Choices, Demand, Mode
+from orderstream.domain.capacity.demand import (
+    MOST_ORDERS_A_SECOND,
+    RETENTION_HOURS,
+    Choices,
+    Demand,
+    Mode,
+)
 from orderstream.domain.capacity.modes import cheaper
 from orderstream.domain.capacity.plan import parameters
 from orderstream.domain.capacity.quotas import quotas
@@ -21,7 +27,7 @@ SIZES = st.integers(1, 409_600)
 MODES = st.sampled_from(["shards", "on-demand"])
 CHOICES = st.builds(
     Choices,
-    retention_hours=st.integers(24, 8760),
+    retention_hours=st.sampled_from(RETENTION_HOURS),
     layout=st.sampled_from(["batch", "order"]),
     has_index=st.booleans(),
     window_seconds=st.integers(0, 300),

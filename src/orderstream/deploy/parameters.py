@@ -101,13 +101,25 @@ def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> N
 
 
 def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
-    """Raise InputError for the first of the template's Rules that the values, of all parameters, break."""
+    """Raise InputError for the first rule that the values, of all parameters, break.
+
+    Those are the template's Rules and, because they cannot compare numbers, that AWS gives an order up before
+    the stream forgets it.
+    """
     for rule in document(template).get("Rules", {}).values():
         if _holds(rule["RuleCondition"], values):
             for one in rule["Assertions"]:
                 if not _holds(one["Assert"], values):
                     said = one["AssertDescription"]
                     raise InputError(said, hint="give it with --parameter NAME=VALUE")
+
+    age, hours = int(values["MaximumRecordAgeSeconds"]), int(values["RetentionHours"])
+    if age >= hours * 3600:
+        raise InputError(
+            f"MaximumRecordAgeSeconds={age} is not below the {hours * 3600} s of RetentionHours={hours}:"
+            " the stream would forget orders before they go to the on-failure prefix",
+            hint="0 is nine tenths of the retention",
+        )
 
 
 def _holds(condition: Mapping[str, Any], values: Mapping[str, str]) -> bool:

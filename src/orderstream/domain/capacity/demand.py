@@ -16,7 +16,7 @@ Upkeep = Literal["none", "seal", "compact"]
 # Nobody's forecast goes further; above it some limit that is not written down anywhere is met first.
 MOST_ORDERS_A_SECOND = 100_000_000
 # What template.yaml allows.
-RETENTION_HOURS = range(24, 8760 + 1)
+RETENTION_HOURS = (24, 36, 48, 72, 96, 120, 144, 168, 240, 336, 720, 2160, 4320, 8760)
 WINDOW_SECONDS = range(300 + 1)
 # The shared readers of a shard that AWS advises at most.
 CONSUMERS = range(1, 5 + 1)
@@ -85,7 +85,6 @@ class Choices:
 
     def __post_init__(self) -> None:
         for name, value, bounds in (
-            ("a retention", self.retention_hours, RETENTION_HOURS),
             ("a batch window", self.window_seconds, WINDOW_SECONDS),
             ("a number of consumers", self.consumers, CONSUMERS),
             ("a number of months", self.months, range(1, 1200 + 1)),
@@ -94,7 +93,12 @@ class Choices:
                 raise InputError(
                     f"{name} of {value} cannot be planned", hint=f"{bounds.start} to {bounds.stop - 1}"
                 )
-        if not 0 <= self.outage_hours <= RETENTION_HOURS.stop:
+        if self.retention_hours not in RETENTION_HOURS:
+            raise InputError(
+                f"a retention of {self.retention_hours} cannot be planned",
+                hint=f"one of {', '.join(map(str, RETENTION_HOURS))}",
+            )
+        if not 0 <= self.outage_hours <= RETENTION_HOURS[-1]:
             raise InputError(f"an outage of {self.outage_hours:f} hours cannot be planned", hint="0 or more")
         if not 0 <= self.headroom <= 10:
             raise InputError(f"a headroom of {self.headroom:%} cannot be planned", hint="0% to 1,000%")

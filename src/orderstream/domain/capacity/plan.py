@@ -14,8 +14,8 @@ from orderstream.domain.capacity.recovery import CatchUp, catch_up
 from orderstream.domain.capacity.shape import Shape, shape
 from orderstream.domain.capacity.stream import shards_per_order
 
-# What template.yaml sets for MaximumRecordAgeSeconds: older orders go to the bucket, whole.
-MAXIMUM_RECORD_AGE_SECONDS = 43200
+# The most that Lambda takes for MaximumRecordAgeInSeconds.
+_LONGEST_RECORD_AGE_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ def plan(demand: Demand, choices: Choices, figures: Figures) -> Plan:
         quotas=quotas(of, demand, choices, figures),
         parameters=parameters(of, choices),
     )
+
+
+def maximum_record_age_seconds(retention_hours: int) -> int:
+    """What template.yaml makes of MaximumRecordAgeSeconds=0: older orders go to the bucket, whole."""
+    return min(retention_hours * 3600 * 9 // 10, _LONGEST_RECORD_AGE_SECONDS)
 
 
 def parameters(of: Shape, choices: Choices) -> dict[str, str]:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from orderstream.domain.capacity.demand import Choices, Demand
 from orderstream.domain.capacity.figures import Figures
 from orderstream.domain.capacity.function import poll_seconds, seconds_of
-from orderstream.domain.capacity.plan import MAXIMUM_RECORD_AGE_SECONDS, Plan
+from orderstream.domain.capacity.plan import Plan, maximum_record_age_seconds
 from orderstream.domain.capacity.recovery import reads_per_shard, table_writes
 from orderstream.domain.capacity.stream import shards_per_order
 
@@ -150,7 +150,7 @@ def deployment(of: Plan, demand: Demand, choices: Choices, figures: Figures) -> 
         table=float(table_writes(table, choices, figures) / table.units_per_order),
         concurrency=concurrency,
         retention_seconds=choices.retention_hours * 3600.0,
-        maximum_age_seconds=float(MAXIMUM_RECORD_AGE_SECONDS),
+        maximum_age_seconds=float(maximum_record_age_seconds(choices.retention_hours)),
         seconds_of=_duration(demand, choices, figures),
     )
 

@@ -230,13 +230,24 @@ def a_function_that_is_throttled(station: Station) -> None:
 def a_stream_that_nobody_reads(station: Station) -> None:
     with throttled(station):
         station.send(station.order())
-        incoming = metric_of(station, "not-read-15m", "incoming")
+        incoming = metric_of(station, "not-read", "incoming")
         awaited(lambda: station.value(incoming))
-        # What was invoked before has nothing to do with the minutes that come.
-        station.put(incoming, 1, range(1, 21))
+        # What was invoked before has nothing to do with the minutes that come. One order an hour arrives, and
+        # the first is enough.
+        for minute in (60, 120):
+            station.put(incoming, 1, range(minute, minute + 1))
         station.calm("not-read")
-        station.judge(20)
+        station.judge(65)
+        assert station.alarm("not-read")["StateValue"] == "OK"
+        station.judge(74)
         station.notified("not-read", "ALARM")
+        # It does not end because nothing more arrives, nor with the next order, but with an invocation.
+        for minute in (100, 121):
+            station.judge(minute)
+            assert station.alarm("not-read")["StateValue"] == "ALARM"
+        station.put(metric_of(station, "not-read", "invocations"), 1, range(130, 131))
+        station.judge(131)
+        station.notified("not-read", "OK")
 
 
 def delayed(station: Station) -> None:
@@ -431,7 +442,7 @@ def test_an_alarm_on_an_unknown_expression_keeps_no_other_from_being_judged(stat
         return [stat, {"Id": "e", "Expression": expression, "ReturnData": True}]
 
     # Alarms are judged in the order of their names. MiniStack takes these only out of a template.
-    alarms = {"mine-1": on("RATE(m)"), "mine-2": on("SUM([m, 7])")}
+    alarms = {"mine-1": on("RATE(m)"), "mine-2": on("m + 1")}
     resources = {
         f"A{number}": {
             "Type": "AWS::CloudWatch::Alarm",
@@ -449,6 +460,7 @@ def test_an_alarm_on_an_unknown_expression_keeps_no_other_from_being_judged(stat
     client.create_stack(StackName="mine", TemplateBody=json.dumps({"Resources": resources}))
     client.get_waiter("stack_create_complete").wait(StackName="mine", WaiterConfig={"Delay": 1})
     try:
+        station.put(Metric("N", "Told", ()), 2, range(-3, 1))
         problems: list[str] = []
         AlarmWatch(station.cloud, problems.append).judge_all(time.time())
         (problem,) = problems

@@ -428,6 +428,12 @@ def test_tokens_without_an_issuer_are_refused_before_anything_is_built(orders: O
     assert "HttpApi=jwt needs JwtIssuer" in said and "building" not in said
 
 
+def test_an_age_that_is_not_below_the_retention_is_refused_in_the_dry_run(orders: Orders) -> None:
+    said = orders("deploy", "--dry-run", "--parameter", "MaximumRecordAgeSeconds=259200", status=2).stderr
+    assert "MaximumRecordAgeSeconds=259200 is not below" in said and "RetentionHours=72" in said
+    assert "hint: 0 is nine tenths of the retention" in said and "building" not in said
+
+
 def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: Cloud) -> None:
     name = f"full-{uuid.uuid4().hex}"
     where: Any = {"LocationConstraint": "eu-west-1"}

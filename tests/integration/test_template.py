@@ -10,6 +10,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.ops.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
+from orderstream.ops.cloud import Cloud
+from tests.integration import deployed
 
 RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]
 
@@ -67,3 +69,29 @@ def test_the_function_may_write_archive_and_quarantine_only_where_nothing_is() -
 def test_every_parameter_says_what_it_is() -> None:
     parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
     assert all(parameter.get("Description") and "Default" in parameter for parameter in parameters.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "retries", "age"),
+    [
+        ({}, -1, 233_280),
+        ({"RetentionHours": "24"}, -1, 77_760),
+        ({"RetentionHours": "8760"}, -1, 604_800),
+        ({"RetentionHours": "168", "MaximumRecordAgeSeconds": "3600", "MaximumRetryAttempts": "5"}, 5, 3600),
+    ],
+    ids=str,
+)
+def test_a_failing_batch_is_given_up_by_its_age_which_follows_from_the_retention_unless_given(
+    cloud: Cloud, given: dict[str, str], retries: int, age: int
+) -> None:
+    stack = deployed.deploy(cloud, **given)
+    mapping = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+    assert int(mapping["MaximumRetryAttempts"]) == retries
+    assert int(mapping["MaximumRecordAgeInSeconds"]) == age
+
+
+def test_a_stack_without_the_index_has_no_alarm_that_looks_at_the_index(cloud: Cloud) -> None:
+    deployed.deploy(cloud, CustomerIndex="false")
+    (alarm,) = cloud.cloudwatch.describe_alarms(AlarmNames=["orderstream-table-throttled"])["MetricAlarms"]
+    assert [query["Id"] for query in alarm["Metrics"]] == ["table", "result"]
+    assert "index" not in alarm["Metrics"][-1]["Expression"]

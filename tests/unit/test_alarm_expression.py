@@ -19,16 +19,14 @@ ALL: Series = {100: 10.0, 200: 0.0, 300: 30.0}
         ("bad - all", {100: -9.0, 200: 5.0}),
         ("100 * bad / all", {100: 10.0}),
         ("FILL(bad, 0)", {100: 1.0, 200: 5.0, 300: 0.0}),
-        # Of a metric that was never published there may be nothing to fill; a sum leaves it out.
-        ("FILL(bad, 0) + FILL(none, 0)", {}),
-        ("FILL(none, 0) < 1", {}),
-        ("SUM([bad, none])", BAD),
+        ("FILL(bad, REPEAT)", {100: 1.0, 200: 5.0, 300: 5.0}),
+        ("FILL(late, REPEAT)", {200: 2.0, 300: 2.0}),
         ("SUM([bad, all])", {100: 11.0, 200: 5.0, 300: 30.0}),
-        ("SUM([none])", {}),
-        ("SUM([none, 0 * bad]) < 1", {100: 1.0, 200: 1.0}),
+        ("SUM([bad, 0 * all])", {100: 1.0, 200: 5.0, 300: 0.0}),
+        ("SUM([bad, none])", {100: 1.0, 200: 5.0}),
         ("IF(bad >= 5, all, 7)", {100: 7.0, 200: 0.0}),
-        ("IF(SUM([none, 0 * bad]) < 1, bad, 0)", {100: 1.0, 200: 5.0}),
-        ("IF(SUM([all, 0 * bad]) < 1, bad, 0)", {100: 0.0, 200: 5.0, 300: 0.0}),
+        ("IF(bad >= 5, 7)", {200: 7.0}),
+        ("IF(all >= 30, bad, 7)", {100: 7.0, 200: 7.0, 300: 0.0}),
         ("bad > 0 && all > 0", {100: 1.0, 200: 0.0}),
         ("bad > 4 || all > 5", {100: 1.0, 200: 1.0}),
         ("none", {}),
@@ -36,21 +34,23 @@ ALL: Series = {100: 10.0, 200: 0.0, 300: 30.0}
     ],
 )
 def test_an_expression_has_values_where_its_operands_have(text: str, found: Series) -> None:
-    assert evaluate(text, {"bad": BAD, "all": ALL, "none": {}}, PERIODS) == found
+    assert evaluate(text, {"bad": BAD, "all": ALL, "late": {200: 2.0}, "none": {}}, PERIODS) == found
 
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "RATE(bad)",
-        "SUM(bad)",
-        "bad +",
-        "SEARCH('x')",
-        "bad.all",
-        "bad % 2",
-        "other",
-        "ANOMALY_DETECTION_BAND(bad)",
-    ],
+    ["none + bad", "0 * none", "none < 1", "IF(none < 1, bad, 0)", "SUM([none])"]
+    + ["FILL(none, 0)", "FILL(none, REPEAT)", "FILL(none, bad)", "FILL(bad, 0) + FILL(none, 0)"],
+)
+def test_a_metric_that_was_never_published_gives_nothing_and_cannot_be_filled(text: str) -> None:
+    assert evaluate(text, {"bad": BAD, "none": {}}, PERIODS) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["RATE(bad)", "bad +", "SEARCH('x')", "bad.all", "bad % 2", "other", "ANOMALY_DETECTION_BAND(bad)"]
+    # Over all periods and not of each: CloudWatch advises against it in alarms.
+    + ["SUM(bad)", "IF(bad)", "IF(bad, 1, 2, 3)", "FILL(bad, LINEAR)"],
 )
 def test_what_is_not_known_is_named(text: str) -> None:
     with pytest.raises(CloudError, match="do not know the expression"):

@@ -55,20 +55,36 @@ def test_so_many_of_the_newest_periods_make_an_alarm(values: tuple[float, ...], 
     assert state_of(alarm(), *values) == state
 
 
+# CloudWatch's user guide, "How alarm state is evaluated when data is missing": 0 does not breach, X does.
 @pytest.mark.parametrize(
-    ("missing", "nothing", "one_beyond"),
+    ("to_alarm", "periods", "missing", "ignore", "breaching", "not_breaching"),
     [
-        ("missing", "INSUFFICIENT_DATA", "OK"),
-        ("ignore", None, "OK"),
-        ("notBreaching", "OK", "OK"),
-        ("breaching", "ALARM", "ALARM"),
+        (3, "---", "INSUFFICIENT_DATA", None, "ALARM", "OK"),
+        (3, "0--", "OK", "OK", "OK", "OK"),
+        (3, "--X", "INSUFFICIENT_DATA", None, "ALARM", "OK"),
+        (3, "-XX", "INSUFFICIENT_DATA", None, "ALARM", "OK"),
+        (3, "X--", "ALARM", None, "ALARM", "OK"),
+        (3, "0-X", "OK", "OK", "OK", "OK"),
+        (3, "XXX", "ALARM", "ALARM", "ALARM", "ALARM"),
+        (2, "0X-", "OK", "OK", "ALARM", "OK"),
+        (2, "--0", "OK", "OK", "ALARM", "OK"),
+        (2, "--X", "INSUFFICIENT_DATA", None, "ALARM", "OK"),
+        (2, "X-X", "ALARM", "ALARM", "ALARM", "ALARM"),
     ],
 )
 def test_what_is_missing_counts_as_the_alarm_says(
-    missing: str, nothing: State | None, one_beyond: State
+    to_alarm: int, periods: str, missing: State, ignore: State | None, breaching: State, not_breaching: State
 ) -> None:
-    assert state_of(alarm(TreatMissingData=missing)) == nothing
-    assert state_of(alarm(TreatMissingData=missing), None, 11, None) == one_beyond
+    values = [{"0": 0, "X": 11, "-": None}[period] for period in periods]
+    states = {"missing": missing, "ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
+    for treated, state in states.items():
+        of = alarm(TreatMissingData=treated, DatapointsToAlarm=to_alarm)
+        assert state_of(of, *values) == state, treated
+
+
+@pytest.mark.parametrize("missing", ["notBreaching", "breaching", "missing"])
+def test_an_alarm_on_dynamodb_keeps_its_state_while_data_is_missing(missing: str) -> None:
+    assert state_of(alarm(Namespace="AWS/DynamoDB", TreatMissingData=missing)) is None
 
 
 @pytest.mark.parametrize(

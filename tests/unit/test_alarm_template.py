@@ -1,110 +1,164 @@
-"""The template's alarms see what they are for, at any traffic and whatever metric was never published."""
+"""The template's alarms on expressions see what they are for, also where a metric was never published."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from orderstream.deploy.parameters import document
 from orderstream.local.alarms.expression import Series
-from orderstream.local.alarms.judge import Alarm, alarm_of, judge
-from orderstream.ops.artifact import TEMPLATE
+from orderstream.local.alarms.judge import Alarm, State, alarm_of, judge
+from orderstream.local.embedded import metrics_of_line
+from orderstream.pipeline import telemetry
+from orderstream.pipeline.process import Report
+from tests.integration.expanded import EVERYTHING, resources
 
-MINUTE, HOUR = 60, 3600
-RESOURCES: dict[str, Any] = document(TEMPLATE)["Resources"]
-ADDED_UP = ("TableThrottledAlarm", "TableErrorsAlarm", "ArchiveUpkeepAlarm", "ApiErrorsAlarm")
-NOT_READ = ("NotRead15mAlarm", "NotRead2hAlarm")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+START = 20_000 * DAY
+# What is enough for an alarm, by the ids of its metrics: nothing but this was ever published.
+EVIDENCE: dict[str, list[dict[str, float]]] = {
+    "data-loss": [{"age": 8 * HOUR * 1000}],
+    "not-read": [{"incoming": 1}],
+    "quarantine": [{"conflicts": 2, "received": 2}, {"invalid": 2, "received": 2}],
+    "table-throttled": [{"table": 1}, {"index": 1}],
+    "table-errors": [{"inserts": 1}, {"reads": 1}],
+    "latency-burn-fast-1h": [{"late": 1, "stored": 2}],
+    "latency-burn-fast-5m": [{"late": 1, "stored": 2}],
+    "latency-burn-slow-6h": [{"late": 1, "stored": 2}],
+    "latency-burn-slow-30m": [{"late": 1, "stored": 2}],
+    "archive-upkeep": [{"errors": 1}, {"findings": 1}],
+    "api-errors": [{"failed": 1}, {"throttled": 1}],
+}
+# A share needs its whole: the function publishes both in every line.
+TOGETHER = {"Received", "Conflicts", "Invalid", "Stored", "Late"}
 
 
-def alarm(logical_id: str) -> Alarm:
-    """The alarm as the template has it with its defaults; nothing that it refers to is of interest here."""
-    properties = dict(RESOURCES[logical_id]["Properties"])
-    queries = []
-    for found in properties["Metrics"]:
-        query = dict(found["Fn::If"][1] if "Fn::If" in found else found)
+def expression_alarms(**given: str) -> dict[str, Alarm]:
+    """The alarms that compute something, by their names without the stack's; without those on a band."""
+    found = {}
+    for properties in resources("AWS::CloudWatch::Alarm", given).values():
+        if "Metrics" in properties and "ThresholdMetricId" not in properties:
+            alarm = alarm_of(as_described(properties))
+            found[alarm.name.removeprefix("orderstream-")] = alarm
+    return found
+
+
+def as_described(properties: Mapping[str, Any]) -> Any:
+    queries = [dict(query) for query in properties["Metrics"]]
+    for query in queries:
         if "MetricStat" in query:
-            metric = {**query["MetricStat"]["Metric"], "Dimensions": []}
-            query["MetricStat"] = {**query["MetricStat"], "Metric": metric | {"MetricName": query["Id"]}}
-        elif "Fn::If" in query["Expression"]:
-            query["Expression"] = query["Expression"]["Fn::If"][1]
-        queries.append(query)
-    given: Any = properties | {"AlarmName": logical_id, "StateValue": "OK", "Metrics": queries}
-    return alarm_of(given)
+            metric = query["MetricStat"]["Metric"]
+            named = [{"Name": one["Name"], "Value": str(one["Value"])} for one in metric["Dimensions"]]
+            query["MetricStat"] = query["MetricStat"] | {"Metric": metric | {"Dimensions": named}}
+    return {**properties, "Metrics": queries, "StateValue": "INSUFFICIENT_DATA"}
 
 
-def state(of: Alarm, end: int, **metrics: Series) -> str:
-    verdict = judge(of, {of.metrics[id]: series for id, series in metrics.items()}, end)
-    assert verdict is not None
-    return verdict[0]
+ALARMS = expression_alarms(**EVERYTHING)
+NOT_READ = ALARMS["not-read"]
 
 
-def test_no_alarm_of_the_template_fills_what_may_never_have_been_there() -> None:
-    expressions = [
-        str(query.get("Expression", ""))
-        for found in RESOURCES.values()
-        if found["Type"] == "AWS::CloudWatch::Alarm"
-        for query in found["Properties"].get("Metrics", [])
-    ]
-    assert any("SUM([" in one for one in expressions)
-    assert not any("FILL" in one for one in expressions)
-
-
-@pytest.mark.parametrize("logical_id", ADDED_UP)
-def test_each_of_the_metrics_that_are_added_up_is_enough_for_the_alarm(logical_id: str) -> None:
-    added = alarm(logical_id)
-    minutes = {MINUTE * at: 1.0 for at in range(HOUR // MINUTE)}
-    assert len(added.metrics) == 2
-    for id in added.metrics:
-        assert state(added, HOUR, **{id: minutes}) == "ALARM"
-    assert state(added, HOUR) == "OK"
-
-
-def test_a_term_of_a_resource_that_is_not_there_is_left_out() -> None:
-    properties = RESOURCES["TableThrottledAlarm"]["Properties"]
-    (index,) = [query for query in properties["Metrics"] if "Fn::If" in query]
-    assert index["Fn::If"][0] == "WithCustomerIndex" and index["Fn::If"][2] == {"Ref": "AWS::NoValue"}
-    (result,) = [query["Expression"] for query in properties["Metrics"] if "Expression" in query]
-    assert result == {"Fn::If": ["WithCustomerIndex", "SUM([table, index])", "SUM([table])"]}
-
-
-@pytest.mark.parametrize("was_invoked", [True, False])
-def test_a_dead_mapping_is_seen_at_one_order_an_hour(was_invoked: bool) -> None:
-    incoming = {HOUR * hour + MINUTE * 7: 1.0 for hour in range(48)}
-    died = 24 * HOUR
-    # Or the function was never invoked, and there is no such metric.
-    invocations = {at: value for at, value in incoming.items() if was_invoked and at < died}
-    slow = alarm("NotRead2hAlarm")
-    seen = [
-        end
-        for end in range(died, 48 * HOUR, MINUTE)
-        if state(slow, end, incoming=incoming, invocations=invocations) == "ALARM"
-    ]
-    assert seen and seen[0] <= died + 3 * HOUR
-    assert seen == list(range(seen[0], 48 * HOUR, MINUTE))
-
-
-def test_a_dead_mapping_of_a_busy_stream_is_seen_within_a_quarter_of_an_hour() -> None:
-    incoming = {MINUTE * at: 100.0 for at in range(120)}
-    invocations = {at: 1.0 for at in incoming if at < HOUR}
-    soon = alarm("NotRead15mAlarm")
-    states = {
-        end: state(soon, end, incoming=incoming, invocations=invocations)
-        for end in range(HOUR, 2 * HOUR, MINUTE)
+def states(alarm: Alarm, published: Mapping[str, Series], minutes: Iterable[int]) -> dict[int, State]:
+    """Its state at each of these minutes after START, judged one after the other."""
+    of_metrics = {
+        alarm.metrics[id]: {START + at * MINUTE: value for at, value in values.items()}
+        for id, values in published.items()
     }
-    assert min(end for end, found in states.items() if found == "ALARM") == HOUR + 15 * MINUTE
+    found = {}
+    for at in minutes:
+        if verdict := judge(alarm, of_metrics, START + at * MINUTE):
+            alarm = replace(alarm, state=verdict[0])
+        found[at] = alarm.state
+    return found
 
 
-@pytest.mark.parametrize("logical_id", NOT_READ)
-@pytest.mark.parametrize("every", [1, 5, 15, 59, 60, 61, 120, 180])
-@pytest.mark.parametrize("waits", [0, 1, 5])
-def test_a_function_that_is_invoked_is_never_taken_for_dead(logical_id: str, every: int, waits: int) -> None:
-    # The longest batching window is five minutes.
-    incoming = {MINUTE * at: 1.0 for at in range(0, 12 * 60, every)}
-    invocations = {at + MINUTE * waits: 1.0 for at in incoming}
-    found = alarm(logical_id)
-    for end in range(3 * HOUR, 12 * HOUR, MINUTE):
-        # What is on its way at the end of the period has not been delivered yet.
-        known = {at: value for at, value in invocations.items() if at < end}
-        arrived = {at: value for at, value in incoming.items() if at < end}
-        assert state(found, end, incoming=arrived, invocations=known) == "OK", (end, every, waits)
+def test_every_alarm_on_an_expression_and_each_of_its_metrics_is_tried() -> None:
+    assert EVIDENCE.keys() == ALARMS.keys()
+    for name, alarm in ALARMS.items():
+        # That the function was invoked is evidence against the alarm.
+        assert {id for one in EVIDENCE[name] for id in one} == alarm.metrics.keys() - {"invocations"}, name
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [(name, published) for name, some in EVIDENCE.items() for published in some]
+)
+def test_an_alarm_goes_off_by_its_evidence_though_no_other_metric_was_ever_published(
+    name: str, published: dict[str, float]
+) -> None:
+    alarm = ALARMS[name]
+    long_enough = alarm.seconds // MINUTE
+    values = {id: dict.fromkeys(range(long_enough), value) for id, value in published.items()}
+    assert states(alarm, values, [long_enough]) == {long_enough: "ALARM"}
+
+
+@pytest.mark.parametrize("name", EVIDENCE)
+def test_an_alarm_stays_quiet_while_nothing_was_ever_published(name: str) -> None:
+    assert "ALARM" not in states(ALARMS[name], {}, range(10)).values()
+
+
+def test_the_parts_and_the_whole_of_a_share_are_in_every_line_of_the_function() -> None:
+    now = datetime.now(UTC)
+    line = telemetry.line(Report(), [], stack="s", objective_seconds=1, request_id="r", cold=False, now=now)
+    assert {metric.name for metric in metrics_of_line(line, 0)} >= TOGETHER
+    shares = ("quarantine", "latency-burn-fast-1h", "latency-burn-slow-6h")
+    assert {metric.name for name in shares for metric in ALARMS[name].metrics.values()} == TOGETHER
+
+
+@pytest.mark.parametrize("name", ["table-throttled", "table-errors"])
+def test_an_alarm_on_dynamodb_ends_though_nothing_more_is_published(name: str) -> None:
+    for one in EVIDENCE[name]:
+        trouble = {id: dict.fromkeys(range(5), value) for id, value in one.items()}
+        after = states(ALARMS[name], trouble, range(1, 30))
+        assert (after[5], after[29]) == ("ALARM", "OK")
+
+
+def test_without_the_index_nothing_looks_at_the_index() -> None:
+    alarm = expression_alarms(CustomerIndex="false")["table-throttled"]
+    assert alarm.metrics.keys() == {"table"}
+    after = states(alarm, {"table": dict.fromkeys(range(5), 1.0)}, [5])
+    assert after == {5: "ALARM"}
+
+
+# The mapping that delivers nothing, and the one that does.
+
+
+@pytest.mark.parametrize("every", [1, 4, 7, 10, 14, 16, 60, 24 * 60], ids=lambda minutes: f"{minutes} min")
+@pytest.mark.parametrize("was_invoked", [False, True])
+def test_a_dead_mapping_is_seen_a_quarter_of_an_hour_after_an_order_and_until_the_first_invocation(
+    every: int, was_invoked: bool
+) -> None:
+    # It delivered an order a while before, or never one.
+    invocations: Series = {0: 1.0} if was_invoked else {}
+    first = 30
+    end = 26 * 60
+    published = {
+        "incoming": ({0: 1.0} if was_invoked else {}) | dict.fromkeys(range(first, end, every), 1.0),
+        "invocations": invocations,
+    }
+    found = states(NOT_READ, published, range(1, end))
+    assert "ALARM" not in {state for at, state in found.items() if at < first + 11}
+    assert {state for at, state in found.items() if at >= first + 15} == {"ALARM"}
+    again = {**published, "invocations": invocations | {end: 1.0}}
+    assert states(replace(NOT_READ, state="ALARM"), again, [end + 1]) == {end + 1: "OK"}
+
+
+@pytest.mark.parametrize("every", [1, 4, 5, 6, 7, 11, 60, 24 * 60], ids=lambda minutes: f"{minutes} min")
+@pytest.mark.parametrize("delay", [0, 1, 5, 6])
+def test_a_mapping_that_delivers_is_never_taken_for_dead(every: int, delay: int) -> None:
+    """After the longest batching window an order can be delivered in the sixth minute after its own."""
+    end = 26 * 60
+    arrivals = range(0, end, every)
+    published = {
+        "incoming": dict.fromkeys(arrivals, 1.0),
+        "invocations": {at + delay: 1.0 for at in arrivals},
+    }
+    assert "ALARM" not in states(NOT_READ, published, range(1, end)).values()
+
+
+def test_minutes_of_nothing_are_no_arrivals_where_they_are_published_as_0() -> None:
+    nothing = dict.fromkeys(range(120), 0.0)
+    assert "ALARM" not in states(NOT_READ, {"incoming": nothing}, range(1, 120)).values()
+    waiting = {"incoming": nothing | {30: 1.0}, "invocations": nothing}
+    assert states(NOT_READ, waiting, range(1, 60))[45] == "ALARM"

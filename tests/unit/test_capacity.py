@@ -231,8 +231,8 @@ def test_the_bill_has_every_service() -> None:
     assert abs(paid(bill, "CloudWatch", "logs") - Decimal("23.97")) < Decimal("0.02")
     # 10 of the function and 6 of the mapping × $0.30; 2 of each of 13 shards
     assert paid(bill, "CloudWatch", "metrics") == Decimal("4.80")
-    # 31 × $0.10, 3 × $0.50, $3
-    assert paid(bill, "CloudWatch", "alarms") == Decimal("7.60")
+    # 29 × $0.10, 2 × $0.50, $3
+    assert paid(bill, "CloudWatch", "alarms") == Decimal("6.90")
     assert paid(bill, "CloudWatch", "shard metrics") == Decimal("7.80")
     # 0.6620 at a time × 2,628,000 s × 1 GB × $0.0000133334
     assert abs(paid(bill, "Lambda", "duration") - Decimal("23.20")) < Decimal("0.03")
@@ -391,6 +391,7 @@ def test_what_cannot_be_is_refused_with_a_hint(
     [
         {"retention_hours": 23},
         {"retention_hours": 8761},
+        {"retention_hours": 100},
         {"window_seconds": 301},
         {"window_seconds": -1},
         {"consumers": 0},

@@ -69,7 +69,7 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert bounds["ParallelizationFactor"][1] == FIGURES.limits.lambda_.parallelization_factor
     defaults = {name: one["Default"] for name, one in PARAMETERS.items()}
     assert defaults["BatchSize"] == DEFAULT_BATCH_SIZE
-    assert defaults["MaximumRecordAgeSeconds"] == 0
+    assert defaults["MaximumRecordAgeSeconds"] == "0"
     # A template cannot calculate, so it has each of them.
     assert DOCUMENT["Mappings"]["RecordAge"] == {
         str(hours): {"Seconds": record_age_seconds(hours)} for hours in RETENTION_HOURS
@@ -83,6 +83,14 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert defaults["ShardMetrics"] == str(usual.shard_metrics).lower()
     assert defaults["ArchiveUpkeep"] == usual.upkeep
     assert defaults["NoncurrentDays"] == FIGURES.measured.upkeep.noncurrent_days
+
+
+def test_orders_are_given_up_at_nine_tenths_of_the_retention_and_after_seven_days_at_most() -> None:
+    ages = {int(hours): one["Seconds"] for hours, one in DOCUMENT["Mappings"]["RecordAge"].items()}
+    assert ages == {hours: record_age_seconds(hours) for hours in RETENTION_HOURS}
+    for hours, seconds in ages.items():
+        assert seconds == min(Decimal(hours) * 3600 * 9 / 10, 604_800)
+        assert seconds < hours * 3600
 
 
 def test_the_function_is_reckoned_as_it_is_deployed() -> None:
@@ -169,6 +177,12 @@ def test_the_alarms_and_dashboards_that_are_reckoned_are_those_of_the_template()
     assert one.alarm_metrics == metrics
     assert one.composite_alarms == kinds["AWS::CloudWatch::CompositeAlarm"]
     assert one.dashboards == kinds["AWS::CloudWatch::Dashboard"]
+
+
+def _with_everything(value: dict[str, Any]) -> dict[str, Any]:
+    """What stands there if its condition holds."""
+    kept: dict[str, Any] = value["Fn::If"][1] if "Fn::If" in value else value
+    return kept
 
 
 def test_every_figure_has_a_source_and_a_date() -> None:

@@ -272,6 +272,26 @@ def test_records_within_the_age_stay(max_age: float, now: float) -> None:
     assert expire(batch(1, 2), Rules(max_age_seconds=max_age), now) is None
 
 
+def test_a_record_that_makes_the_function_crash_blocks_its_lane_until_it_is_too_old() -> None:
+    rules = Rules(max_retries=-1, max_age_seconds=60, bisect=True)
+    lane = Lane((Batch((record(1), record(2), record(3, arrived_at=50))),))
+    stored: list[int] = []
+    discarded: list[int] = []
+    for now in range(100):
+        todo = lane.batches[0]
+        settled = expire(todo, rules, now)
+        if settled is None:
+            crashes = 2 in numbers(todo.records)
+            settled = settle(todo, Failed() if crashes else Delivered(), rules)
+            stored += [] if crashes else numbers(todo.records)
+        discarded += given_up(settled)
+        lane = proceed(lane, settled.again)
+        if not lane.batches:
+            break
+        assert stored == [1][: len(stored)] or discarded == [2], "the record behind it waits"
+    assert (stored, discarded, now) == ([1, 3], [2], 62)
+
+
 def test_the_retries_used_up_go_with_the_record_that_used_them() -> None:
     todo = Batch((record(1, arrived_at=0), record(2, arrived_at=50)), failures=2)
     settled = expire(todo, Rules(max_age_seconds=60), now=70)

@@ -17,8 +17,6 @@ from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
 from orderstream.ops.artifact import TEMPLATE
 
-_LEAST_AGE_SECONDS = 60
-
 
 @dataclass(frozen=True)
 class Parameter:
@@ -128,11 +126,11 @@ def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
                 if not resolver.holds(one["Assert"]):
                     said = one["AssertDescription"]
                     raise InputError(said, hint="give it with --parameter NAME=VALUE")
-    age, retention = int(values["MaximumRecordAgeSeconds"]), int(values["RetentionHours"]) * 3600
-    # A rule of a template cannot calculate. Lambda takes no age below a minute.
-    if age and not _LEAST_AGE_SECONDS <= age < retention:
+    age, hours = int(values["MaximumRecordAgeSeconds"]), int(values["RetentionHours"])
+    # A rule of a template cannot calculate.
+    if age >= hours * 3600:
         raise InputError(
-            f"MaximumRecordAgeSeconds={age} is not between {_LEAST_AGE_SECONDS} and the retention,"
-            f" which is {retention} seconds",
-            hint="0 is nine tenths of the retention; RetentionHours sets that",
+            f"MaximumRecordAgeSeconds={age} is not below the {hours * 3600} s of RetentionHours={hours}:"
+            " the stream would forget orders before Lambda discards them into a bucket",
+            hint="0 is nine tenths of the retention",
         )

@@ -11,8 +11,10 @@ import msgspec
 from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.ops.stack import Stack
 
-# By the template's default AWS delivers a record for 12 hours, and then gives it up.
-DELIVERED_FOR = timedelta(hours=13)
+# AWS tries to deliver a record for seven days at most. Nearly every one is done long before: the log of the
+# rest of that time, which may be gigabytes, is read only for those that are not.
+SOON = timedelta(hours=12)
+AT_THE_LATEST = timedelta(days=7, hours=1)
 
 
 class Delivery(msgspec.Struct, frozen=True):
@@ -50,39 +52,49 @@ _DECODER = msgspec.json.Decoder(_LogLine)
 def deliveries(cloud: Cloud, stack: Stack, places: Iterable[Place]) -> dict[Place, list[Delivery]]:
     """The invocations that had each record, earliest first, as long as the log is kept."""
     found: dict[Place, list[Delivery]] = {place: [] for place in places}
-    for shard_id, since, until, some in _windows(found):
-        for at, line in _log(cloud, stack, shard_id, since, until):
-            for place in some:
-                if _has(line, place):
-                    found[place].append(Delivery(at, line.request_id, _is_done(line, place)))
+    for begin, end in ((timedelta(0), SOON), (SOON, AT_THE_LATEST)):
+        undone = [place for place, some in found.items() if not any(one.done for one in some)]
+        for shard_id, since, until, waiting in _windows(undone, begin, end):
+            for at, line in _log(cloud, stack, shard_id, since, until):
+                for place in waiting:
+                    is_soon = at - place.arrived_at < SOON
+                    if is_soon == (end == SOON) and _has(line, place):
+                        found[place].append(Delivery(at, line.request_id, _is_done(line, place)))
     return {place: sorted(some, key=lambda delivery: delivery.at) for place, some in found.items()}
 
 
-def _windows(places: Iterable[Place]) -> Iterator[tuple[str, datetime, datetime, list[Place]]]:
-    """The times of the log to look at for the records of a shard: each once, however many records."""
+def _windows(
+    places: Iterable[Place], begin: timedelta, end: timedelta
+) -> Iterator[tuple[str, datetime, datetime, list[Place]]]:
+    """The times of the log from `begin` to `end` after the records of a shard: each once, however many."""
     waiting: list[Place] = []
     for place in sorted(places, key=lambda place: (place.shard_id, place.arrived_at)):
         last = waiting[-1] if waiting else place
-        if place.shard_id != last.shard_id or place.arrived_at > last.arrived_at + DELIVERED_FOR:
-            yield _window(waiting)
+        if place.shard_id != last.shard_id or place.arrived_at + begin > last.arrived_at + end:
+            yield _window(waiting, begin, end)
             waiting = []
         waiting.append(place)
     if waiting:
-        yield _window(waiting)
+        yield _window(waiting, begin, end)
 
 
-def _window(places: list[Place]) -> tuple[str, datetime, datetime, list[Place]]:
-    return places[0].shard_id, places[0].arrived_at, places[-1].arrived_at + DELIVERED_FOR, places
+def _window(
+    places: list[Place], begin: timedelta, end: timedelta
+) -> tuple[str, datetime, datetime, list[Place]]:
+    return places[0].shard_id, places[0].arrived_at + begin, places[-1].arrived_at + end, places
 
 
 def _log(
     cloud: Cloud, stack: Stack, shard_id: str, since: datetime, until: datetime
 ) -> Iterator[tuple[datetime, _LogLine]]:
+    now = cloud.now()
+    if since > now:
+        return
     with cloud_errors(f"cannot read the log of {stack.function}"):
         pages = cloud.logs.get_paginator("filter_log_events").paginate(
             logGroupName=f"/aws/lambda/{stack.function}",
             startTime=int(since.timestamp() * 1000),
-            endTime=int(min(until, cloud.now()).timestamp() * 1000) + 1,
+            endTime=int(min(until, now).timestamp() * 1000) + 1,
             filterPattern=f'"{shard_id}"',
         )
         for page in pages:

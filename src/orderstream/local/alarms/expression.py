@@ -8,6 +8,7 @@ import operator
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from orderstream.errors import CloudError
 
@@ -45,9 +46,11 @@ class Band:
 def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) -> Series | Band:
     """The value of an expression over `periods`; `series` may go further back, which the band learns from.
 
-    As CloudWatch does: an operator gives a value only where both sides have one, a division by zero gives
-    none, and the sum of several series leaves out what is missing. A metric without any value is taken for
-    one that was never published, of which FILL may make nothing. Raises CloudError for an unknown expression.
+    Where CloudWatch's documentation and reports from the field differ, an expression gives less here
+    (docs/design.md): an operator gives a value only where both sides have one, and FILL gives none where
+    nothing was published in any of the `periods`. A division by zero gives none.
+
+    Raises CloudError for what is not known here.
     """
     try:
         tree = ast.parse(text.replace("&&", " and ").replace("||", " or "), mode="eval").body
@@ -74,17 +77,20 @@ def _value(node: ast.expr, series: Mapping[str, Series], periods: Sequence[int])
             | ast.BoolOp(op=op, values=[left, right])
         ) if type(op) in _OPERATORS:
             return _apply(_OPERATORS[type(op)], _value(left, series, periods), _value(right, series, periods))
+        case ast.Call(args=[ast.List(elts=summands)]) if _name(node) == "SUM":
+            return _sum([_series(_value(each, series, periods), periods) for each in summands])
         case ast.Call(args=[filled, filling]) if _name(node) == "FILL":
             given = _series(_value(filled, series, periods), periods)
+            if isinstance(filling, ast.Name) and filling.id == "REPEAT":
+                return _repeated(given, periods)
             instead = _series(_value(filling, series, periods), periods)
-            return instead | given if given else {}
-        case ast.Call(args=[ast.List(elts=summed)]) if _name(node) == "SUM":
-            return _sum([_series(_value(one, series, periods), periods) for one in summed])
-        case ast.Call(args=[condition, then, otherwise]) if _name(node) == "IF":
+            return instead | given if any(period in given for period in periods) else {}
+        case ast.Call(args=[condition, then, *otherwise]) if _name(node) == "IF" and len(otherwise) <= 1:
             chosen = _series(_value(condition, series, periods), periods)
             yes = _series(_value(then, series, periods), periods)
-            no = _series(_value(otherwise, series, periods), periods)
-            picked = {period: (yes if chosen[period] else no).get(period) for period in chosen}
+            no = _series(_value(otherwise[0], series, periods), periods) if otherwise else {}
+            # Where the condition is true and the value is missing, CloudWatch documents 0.
+            picked = {period: yes.get(period, 0.0) if chosen[period] else no.get(period) for period in chosen}
             return {period: value for period, value in picked.items() if value is not None}
     raise _unknown(ast.unparse(node))
 
@@ -100,11 +106,21 @@ def _apply(of: Callable[[float, float], float], left: Operand, right: Operand) -
     return found
 
 
-def _sum(of: Sequence[Series]) -> Series:
+def _sum(summands: Sequence[Series]) -> Series:
+    """Of an array: a value wherever any of them has one."""
     found: Series = {}
-    for series in of:
-        for period, value in series.items():
+    for summand in summands:
+        for period, value in summand.items():
             found[period] = found.get(period, 0.0) + value
+    return found
+
+
+def _repeated(given: Series, periods: Sequence[int]) -> Series:
+    """With the last value that there was where there is none; before the first there is none."""
+    found = dict(given)
+    for before, period in pairwise(periods):
+        if period not in found and before in found:
+            found[period] = found[before]
     return found
 
 

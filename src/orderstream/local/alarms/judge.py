@@ -86,9 +86,14 @@ def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
         threshold=float(given.get("Threshold", 0)),
         periods=int(given["EvaluationPeriods"]),
         to_alarm=int(given.get("DatapointsToAlarm") or given["EvaluationPeriods"]),
-        missing=given.get("TreatMissingData", "missing"),
+        missing=_missing(metrics.values(), given.get("TreatMissingData", "missing")),
         period=periods[0],
     )
+
+
+def _missing(metrics: Iterable[Metric], said: str) -> str:
+    """PutMetricAlarm: alarms on metrics of DynamoDB always ignore missing data, whatever they say."""
+    return "ignore" if any(metric.namespace == "AWS/DynamoDB" for metric in metrics) else said
 
 
 def _metric(given: MetricStatOutputTypeDef) -> Metric:
@@ -105,7 +110,8 @@ def judge(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[Sta
     """The state of an alarm at `end`, the end of a minute, and why; None for: as it is.
 
     `minutes` has the values of each metric by minute. The window slides: its last period ends at `end`.
-    What is missing counts as the alarm says; where all is missing and it says nothing, data is insufficient.
+    What is missing counts as the alarm says, by the tables of CloudWatch's user guide for missing data. AWS
+    also looks at a few periods before the window, which this does not.
     """
     begins = [end - alarm.period * back for back in range(alarm.seconds // alarm.period, 0, -1)]
     judged = begins[-alarm.periods :]
@@ -123,20 +129,31 @@ def judge(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[Sta
     values = series[alarm.judged]
     if alarm.band and not band.lower:
         return ("OK", "too little is known yet of what is usual") if alarm.state != "OK" else None
-    breaching = [
-        (alarm.missing == "breaching")
-        if period not in values
-        else _breaches(alarm, values[period], period, band)
-        for period in judged
-    ]
-    known = [values[period] for period in judged if period in values]
-    if not known and alarm.missing in {"missing", "ignore"}:
-        return None if alarm.missing == "ignore" else ("INSUFFICIENT_DATA", "no data")
-    said = ", ".join(f"{value:g}" for value in known) or "no data"
-    many = (
-        f"{sum(breaching)} of {alarm.periods} periods of {alarm.period} s are beyond the threshold ({said})"
-    )
-    return ("ALARM" if sum(breaching) >= alarm.to_alarm else "OK", many)
+    known = [period for period in judged if period in values]
+    breaching = sum(_breaches(alarm, values[period], period, band) for period in known)
+    state = _state(alarm, breaching, len(known), begins_breaching=bool(known) and known[0] == judged[0])
+    if state is None:
+        return None
+    said = ", ".join(f"{values[period]:g}" for period in known) or "no data"
+    many = f"{breaching} of {alarm.periods} periods of {alarm.period} s are beyond the threshold ({said})"
+    return state, many
+
+
+def _state(alarm: Alarm, breaching: int, known: int, *, begins_breaching: bool) -> State | None:
+    """By how many of the known periods breach, and what the alarm makes of the others."""
+    if breaching >= alarm.to_alarm:
+        return "ALARM"
+    if known == alarm.periods or alarm.missing == "notBreaching":
+        return "OK"
+    if alarm.missing == "breaching":
+        return "ALARM" if breaching + alarm.periods - known >= alarm.to_alarm else "OK"
+    # `missing` and `ignore`: one period that does not breach is enough for OK. Those that breach are too few,
+    # unless the oldest of them is as old as the window: that, `missing` takes for an alarm.
+    if known > breaching:
+        return "OK"
+    if alarm.missing == "ignore":
+        return None
+    return "ALARM" if begins_breaching else "INSUFFICIENT_DATA"
 
 
 def _breaches(alarm: Alarm, value: float, period: int, band: Band) -> bool:

@@ -1,0 +1,100 @@
+"""Deliveries are found for as long as AWS tries, and no more of the log is read than that takes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+from orderstream.ops.cloud import Cloud
+from orderstream.ops.deliveries import AT_THE_LATEST, SOON, Delivery, Place, deliveries
+from orderstream.ops.stack import Stack
+
+NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
+STACK = Stack("test", "S", "Orders", None, "B", "F", "mapping")
+
+
+class Log:
+    """CloudWatch Logs: lines of a shard by their times, and the times that were asked for."""
+
+    def __init__(self, lines: Mapping[datetime, dict[str, Any]]) -> None:
+        self.lines = lines
+        self.asked: list[tuple[datetime, datetime]] = []
+
+    def get_paginator(self, operation: str) -> Log:
+        assert operation == "filter_log_events"
+        return self
+
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        since, until = (
+            datetime.fromtimestamp(request[name] / 1000, UTC) for name in ("startTime", "endTime")
+        )
+        assert since < until, "AWS refuses that"
+        self.asked.append((since, until))
+        events = [
+            {"timestamp": int(at.timestamp() * 1000), "message": json.dumps(line)}
+            for at, line in self.lines.items()
+            if since <= at < until
+        ]
+        yield {"events": events}
+
+    def cloud(self) -> Cloud:
+        return cast(Cloud, SimpleNamespace(logs=self, now=lambda: NOW))
+
+
+def place(number: int, *, ago: timedelta) -> Place:
+    return Place("shard", str(number), NOW - ago, frozenset())
+
+
+def line(of: Place, *, done: bool, request_id: str = "r") -> dict[str, Any]:
+    number = of.sequence_number
+    return {
+        "request_id": request_id,
+        "shard_id": of.shard_id,
+        "first_sequence_number": number,
+        "last_sequence_number": number,
+        "undone_from": None if done else number,
+        "objects": [],
+    }
+
+
+def test_a_record_that_failed_for_days_has_all_its_deliveries_once_and_in_order() -> None:
+    first, second = place(1, ago=timedelta(days=8)), place(2, ago=timedelta(days=8) - timedelta(hours=5))
+    log = Log(
+        {
+            first.arrived_at: line(first, done=False, request_id="a"),
+            # Of the first, this is late; the window of the second has it at once.
+            first.arrived_at + SOON + timedelta(hours=1): line(first, done=False, request_id="b"),
+            first.arrived_at + timedelta(days=6, hours=23): line(first, done=True, request_id="c"),
+            second.arrived_at + timedelta(days=6, hours=22): line(second, done=True, request_id="d"),
+        }
+    )
+    found = deliveries(log.cloud(), STACK, [first, second])
+    assert [(one.request_id, one.done) for one in found[first]] == [("a", False), ("b", False), ("c", True)]
+    assert [one.request_id for one in found[second]] == ["d"]
+
+
+def test_of_a_record_that_is_done_the_log_of_later_days_is_not_read() -> None:
+    done, undone = place(1, ago=timedelta(days=8)), place(2, ago=timedelta(days=4))
+    log = Log({done.arrived_at: line(done, done=True), undone.arrived_at: line(undone, done=False)})
+    found = deliveries(log.cloud(), STACK, [done, undone])
+    assert found[done] == [Delivery(done.arrived_at, "r", done=True)]
+    assert [since for since, _ in log.asked] == [
+        done.arrived_at,
+        undone.arrived_at,
+        undone.arrived_at + SOON,
+    ]
+
+
+def test_nothing_is_asked_of_times_that_are_to_come() -> None:
+    young = place(1, ago=timedelta(minutes=1))
+    log = Log({young.arrived_at: line(young, done=False)})
+    assert len(deliveries(log.cloud(), STACK, [young])[young]) == 1
+    ((since, until),) = log.asked
+    assert since == young.arrived_at and until <= NOW + timedelta(seconds=1)
+
+
+def test_aws_tries_no_longer_than_is_looked_at() -> None:
+    assert AT_THE_LATEST > timedelta(seconds=604_800)

@@ -47,3 +47,11 @@ class EmptyError(OrderstreamError):
     """There was nothing to check or to replay: neither a success nor a failure of the orders."""
 
     exit_code = 4
+
+
+class CheckFailedError(OrderstreamError):
+    """A check of `orders accept` found something else than it should."""
+
+
+class NotShownError(OrderstreamError):
+    """What a check of `orders accept` is about cannot be shown where it runs."""

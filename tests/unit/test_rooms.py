@@ -22,6 +22,7 @@ ROOMS = [
     "archive",
     "api",
     "deploy",
+    "acceptance",
     "local",
     "show",
     "page",

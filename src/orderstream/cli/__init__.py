@@ -12,6 +12,7 @@ import typer
 
 from orderstream import __version__
 from orderstream.cli import (
+    accept,
     archive,
     audit,
     dashboard,
@@ -38,6 +39,7 @@ app = typer.Typer(
 
 app.add_typer(laptop.verbs)
 app.add_typer(deploy.verbs)
+app.add_typer(accept.verbs)
 app.add_typer(orders.verbs)
 app.add_typer(status.verbs)
 app.add_typer(dashboard.verbs)

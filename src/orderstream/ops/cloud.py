@@ -167,6 +167,17 @@ class Cloud:
         client: SQSClient = self._client("sqs")
         return client
 
+    def client(self, service: str) -> Any:
+        """A new client of a service that has no client above."""
+        return self._client(service)
+
+    def credentials(self) -> Any:
+        """What requests are signed with (botocore's Credentials). Raises CloudError where there are none."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise CloudError("there are no credentials to sign with", hint=CREDENTIALS_HINT)
+        return found
+
     @cached_property
     def sts(self) -> Any:
         return self._client("sts", _BRIEF)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -22,7 +23,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from orderstream.errors import NotConfirmedError, OrderstreamError
+from orderstream.errors import InputError, NotConfirmedError, OrderstreamError
 from orderstream.show.terminal import SafeConsole, escaped
 
 out = SafeConsole()
@@ -37,6 +38,14 @@ def print_json(value: Any) -> None:
     """One value as one line of JSON on standard output; Decimals as exact numbers."""
     sys.stdout.buffer.write(escaped(_JSON.encode(value)) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def write_json(file: Path, value: Any) -> None:
+    """The same in a file, with line ends. Raises InputError where it cannot be written."""
+    try:
+        file.write_bytes(msgspec.json.format(_JSON.encode(value), indent=2) + b"\n")
+    except OSError as failure:
+        raise InputError(f"cannot write {file}: {failure.strerror}") from failure
 
 
 def step(text: str) -> None:

@@ -95,6 +95,18 @@ class CloudWatchPrices(_Table, frozen=True):
     dashboard_month: Decimal
 
 
+class RequestPrices(_Table, frozen=True):
+    """US dollars, of services that charge by the request alone; Athena bills `athena_least_mb` at least."""
+
+    api_million: Decimal
+    athena_tb: Decimal
+    athena_least_mb: Decimal
+    sns_million: Decimal
+    sqs_million: Decimal
+    kms_ten_thousand: Decimal
+    trace_million: Decimal
+
+
 class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """By service."""
 
@@ -104,6 +116,7 @@ class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dynamodb: DynamoPrices
     s3: S3Prices
     cloudwatch: CloudWatchPrices
+    requests: RequestPrices
 
 
 class KinesisLimits(_Table, frozen=True):

@@ -1,0 +1,118 @@
+"""Checks of Athena: it takes the views as Glue holds them, and reads only the hours that are asked for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.acceptance.traffic import accounted
+from orderstream.domain.values import instant
+from orderstream.errors import CheckFailedError
+from orderstream.ops import bucket, reading
+from orderstream.ops.bucket import Span
+from orderstream.ops.cloud import cloud_errors
+
+# What is asked: of these queries, `orders` looks into every hour there has been (see docs/archive.md).
+QUERIES = 6
+FULL_QUERIES = 1
+_QUERY_SECONDS = 300.0
+# A query that reads more is refused: nothing here has so much.
+_MOST_BYTES = 100_000_000
+_BUSY = {"QUEUED", "RUNNING"}
+
+
+def views(context: Context) -> Evidence:
+    """The three views give as many rows as orders verify counts."""
+    # What came until now: the canary goes on.
+    until = context.cloud.now()
+    counts = accounted(context, Span(until=until)).counts
+    days = _days(context, until)
+    before = f"arrived_at < TIMESTAMP '{until:%Y-%m-%d %H:%M:%S.%f}'"[:-4] + "'"
+    evidence: Evidence = {}
+    for view, expected, where in (
+        ("records", counts.records, f"{before} AND {days}"),
+        ("quarantine", counts.conflicts + counts.invalid, f"{before} AND {days}"),
+        ("orders", counts.stored, before),
+    ):
+        found, scanned = _asked(context, f"SELECT count(*) FROM {view} WHERE {where}")
+        expect(found == expected, f"{view} has {found:,} rows, orders verify counts {expected:,}")
+        evidence |= {view: found, f"{view}_bytes": scanned}
+    return evidence
+
+
+def pruning(context: Context) -> Evidence:
+    """A condition on the hour keeps Athena from reading the others."""
+    hour = instant(_some_arrival(context))
+    empty = hour - timedelta(hours=24)
+    query = "SELECT count(*) FROM records WHERE {}"
+    _, day = _asked(context, query.format(_hour(hour).rpartition(" AND ")[0]))
+    rows, of_hour = _asked(context, query.format(_hour(hour)))
+    _, of_empty = _asked(context, query.format(_hour(empty)))
+    expect(rows and of_hour, f"the hour {hour:%Y-%m-%d %H} has no record")
+    expect(of_empty < of_hour <= day, f"read were {of_empty}, {of_hour} and {day} bytes")
+    return {"empty_hour_bytes": of_empty, "hour_bytes": of_hour, "day_bytes": day, "rows": rows}
+
+
+def _asked(context: Context, sql: str) -> tuple[int, int]:
+    """A query's number, and the bytes that it read. Raises CheckFailedError if Athena refuses it."""
+    athena = context.cloud.client("athena")
+    with cloud_errors("cannot ask Athena"):
+        _make_workgroup(context, athena)
+        query: str = athena.start_query_execution(
+            QueryString=sql,
+            QueryExecutionContext={"Database": context.name.replace("-", "_")},
+            WorkGroup=context.name,
+        )["QueryExecutionId"]
+
+    def look() -> dict[str, Any]:
+        with cloud_errors("cannot ask Athena"):
+            found: dict[str, Any] = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
+        expect(found["Status"]["State"] not in _BUSY, f"the query is {found['Status']['State']}")
+        return found
+
+    done = context.until(look, seconds=_QUERY_SECONDS, what="Athena")
+    if done["Status"]["State"] != "SUCCEEDED":
+        raise CheckFailedError(f"Athena: {done['Status'].get('StateChangeReason', 'failed')} ({sql})")
+    with cloud_errors("cannot ask Athena"):
+        rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
+    # The first row has the names.
+    return int(rows[1]["Data"][0]["VarCharValue"]), done["Statistics"].get("DataScannedInBytes", 0)
+
+
+def _make_workgroup(context: Context, athena: Any) -> None:
+    """One of the run's own: results lie in the archive's bucket and go with it, queries with the group."""
+    place = f"s3://{context.stack.bucket}/athena-results/"
+    try:
+        athena.create_work_group(
+            Name=context.name,
+            Configuration={
+                "ResultConfiguration": {"OutputLocation": place},
+                "EnforceWorkGroupConfiguration": True,
+                "BytesScannedCutoffPerQuery": _MOST_BYTES,
+            },
+        )
+    except ClientError as error:
+        if "already" not in str(error):
+            raise
+
+
+def _some_arrival(context: Context) -> str:
+    entries = bucket.hourly(context.cloud, context.stack, "orders")
+    for one in reading.lines(context.cloud, context.stack, entries):
+        return one.line.arrived_at
+    raise CheckFailedError("the archive has no record")
+
+
+def _hour(hour: datetime) -> str:
+    return f"year = '{hour:%Y}' AND month = '{hour:%m}' AND day = '{hour:%d}' AND hour = '{hour:%H}'"
+
+
+def _days(context: Context, until: datetime) -> str:
+    """A condition on the days of a run, which may have begun before midnight."""
+    days = [until - timedelta(days=1), until]
+    return " OR ".join(f"year = '{day:%Y}' AND month = '{day:%m}' AND day = '{day:%d}'" for day in days).join(
+        "()"
+    )

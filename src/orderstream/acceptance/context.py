@@ -1,0 +1,128 @@
+"""What the checks of `orders accept` work with: the stack that they look at, and patience."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from orderstream.acceptance.deployer import Deployer, Documents
+from orderstream.deploy.place import Place, place_of
+from orderstream.errors import CheckFailedError, InputError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import Stack, find_stack, standing
+
+T = TypeVar("T")
+
+# What a check found: names and what was counted, measured or seen. Units are in the names (`p50_ms`).
+Evidence = dict[str, Any]
+# (what is done, to what)
+Progress = Callable[[str, str], None]
+
+_NAME = re.compile(r"orders-accept-[0-9a-f]{6}")
+# Waiting is told so often.
+_TELL_SECONDS = 15.0
+_TOLD = 200
+
+
+def new_name() -> str:
+    """A name for a stack that nobody else has."""
+    return f"orders-accept-{secrets.token_hex(3)}"
+
+
+def name_of_second(name: str) -> str:
+    """The stack that cannot be made: its name begins as all others of the run do, and begins no other's."""
+    return f"{name}x"
+
+
+def ensure_ours(name: str) -> None:
+    """Raise InputError unless `orders accept` gives stacks such a name: no other stack is ever touched."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name} is no stack of orders accept",
+            hint="their names are orders-accept- and six hexadecimal digits; others: orders destroy --stack",
+        )
+
+
+def context_of(
+    cloud: Cloud, name: str, *, documents: Documents | None, progress: Progress, keep: bool = False
+) -> Context:
+    """For a run in the account and region of `cloud`; `documents` makes the deployer's policy."""
+    with cloud_errors("cannot look for the account"):
+        account: str = cloud.client("sts").get_caller_identity()["Account"]
+    return Context(cloud, name, account, place_of(cloud), Deployer(cloud, name, documents), progress, keep)
+
+
+@dataclass
+class Context:
+    """The stack called `name` in `account`, which `deployer` deploys; all other calls are the caller's own.
+
+    With `keep` the stack is left up at the end. `sleep` waits so many seconds.
+    """
+
+    cloud: Cloud
+    name: str
+    account: str
+    place: Place
+    deployer: Deployer
+    progress: Progress
+    keep: bool = False
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+    sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+
+    @property
+    def stack(self) -> Stack:
+        """The names of what the stack consists of now."""
+        return find_stack(self.cloud, self.name)
+
+    @property
+    def region(self) -> str:
+        """The region that it is in."""
+        return str(self.cloud.cloudformation.meta.region_name)
+
+    def output(self, name: str) -> str:
+        """An output of the stack. Raises CheckFailedError where it has none of that name."""
+        found = standing(self.cloud, self.name)
+        if found is None or name not in found.outputs:
+            raise CheckFailedError(f"stack {self.name} has no output {name}")
+        return found.outputs[name]
+
+    def physical_id(self, logical_id: str) -> str:
+        """What a resource of the stack is called by its service."""
+        with cloud_errors(f"cannot look for {logical_id} in stack {self.name}"):
+            found = self.cloud.cloudformation.describe_stack_resource(
+                StackName=self.name, LogicalResourceId=logical_id
+            )
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+    def counted(self, what: str, done: int) -> None:
+        """So many of what is read or removed are done."""
+        self.progress(what, f"{done:,}")
+
+    def until(self, look: Callable[[], T], *, seconds: float, what: str) -> T:
+        """What `look` returns. While it raises CheckFailedError it is asked again, for so many seconds.
+
+        After that the last CheckFailedError goes through. `what` is what is waited for.
+        """
+        begin = self.clock()
+        told = begin - _TELL_SECONDS
+        while True:
+            try:
+                return look()
+            except CheckFailedError as error:
+                now = self.clock()
+                if now - begin >= seconds:
+                    raise CheckFailedError(f"after {now - begin:,.0f} s: {error.message}") from error
+                if now - told >= _TELL_SECONDS:
+                    self.progress("waiting for", f"{what} ({error.message[:_TOLD]})")
+                    told = now
+            self.sleep(self.place.poll_seconds)
+
+
+def expect(condition: object, message: str) -> None:
+    """Raise CheckFailedError with the message unless the condition holds."""
+    if not condition:
+        raise CheckFailedError(message)

@@ -1,0 +1,98 @@
+"""The most that a run costs on AWS: list prices, and what the checks use of each service."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from orderstream.acceptance import athena, delivery, http_api, latency
+from orderstream.domain.capacity.figures import GB, HOURS_A_MONTH, Figures
+
+# Besides those that are made of the numbers below: an alarm's, an API's, an update's.
+_OTHER_ORDERS = 20
+SENT = (
+    2 * (delivery.DUPLICATES + delivery.CONFLICTS)
+    + delivery.INVALID
+    + delivery.DISCARDED
+    + delivery.RESHARDED
+    + 2 * latency.ORDERS
+    + _OTHER_ORDERS
+)
+# A canary every five minutes, and an hourly round.
+_CANARIES_AN_HOUR = 12
+# Enhanced fan-out reads once more what the stream keeps.
+_READINGS = 2
+# Each as an invocation of its own, which takes a second: many times what it takes.
+_SECONDS = 1
+_UPKEEP_SECONDS = 60
+_CANARY_GB = Decimal("0.25")
+# An item and its index, two units each.
+_UNITS_A_WRITE = 4
+_SHARDS = 2
+# Of each the stack has one shard, then two, then one, then on demand four.
+_SHARDS_EVER = 8
+# Of the canary, the upkeep and the HTTP API, which the figures of a plan do not have.
+_MORE_ALARM_METRICS, _MORE_METRICS = 5, 3
+# While something is waited for, it is asked every three seconds for some minutes.
+_METRICS_READ, _MESSAGES = 3_000, 2_000
+# Code, templates, listings and readings of the archive by orders verify.
+_WRITES_TO_S3, _READS_OF_S3 = 5_000, 100_000
+_OTHER_REQUESTS = 100
+# Who uses the stream asks KMS for a key every five minutes.
+_KMS_AN_HOUR = 200
+_MEGABYTES_A_TB = 1_000_000
+# The years begin where template.yaml has them begin; each has 12 months of 31 days of 24 hours for Athena.
+_FIRST_YEAR = 2026
+_HOURS_A_YEAR = 12 * 31 * 24
+# What a query that looks at all hours lists each of: lines, quarantine, compacted.
+_TABLES = 3
+
+Bill = dict[str, Decimal]
+
+
+def most(figures: Figures, *, hours: Decimal, year: int) -> Bill:
+    """US dollars by service, at most, of a run that takes so many hours in this year. Without free tiers."""
+    price, one = figures.prices, figures.measured
+    millions = Decimal(1_000_000)
+    delivered = (SENT + _CANARIES_AN_HOUR * hours) * _READINGS
+    calls = http_api.REQUESTS + _OTHER_REQUESTS
+    month = hours / HOURS_A_MONTH
+    gb_seconds = (delivered + calls) * _SECONDS * one.function.memory_mb / 1024
+    gb_seconds += (hours + 1) * _UPKEEP_SECONDS * one.upkeep.memory_mb / 1024
+    gb_seconds += _CANARIES_AN_HOUR * hours * latency.OBJECTIVE_MS / 1000 * _CANARY_GB
+    lists = athena.FULL_QUERIES * _TABLES * _HOURS_A_YEAR * (year - _FIRST_YEAR + 1)
+    logged = (delivered + calls) * (one.bytes.log + one.bytes.log_of_lambda) / GB
+    watch = price.cloudwatch
+    metrics = (
+        one.bytes.metrics
+        + 2 * one.bytes.mapping_metrics
+        + _SHARDS_EVER * one.bytes.shard_metrics
+        + _MORE_METRICS
+    )
+    request = price.requests
+    return {
+        "Kinesis": hours
+        * (
+            _SHARDS * (price.kinesis.shard_hour + price.kinesis.consumer_shard_hour)
+            + price.kinesis.stream_hour
+        )
+        + delivered * price.kinesis.put_unit_million / millions,
+        "Lambda": gb_seconds * price.lambda_.gb_second
+        + (delivered + calls) * price.lambda_.request_million / millions,
+        "DynamoDB": delivered * _UNITS_A_WRITE * price.dynamodb.write_million / millions,
+        "S3": (_WRITES_TO_S3 + delivered + lists) * price.s3.put_thousand / 1000
+        + _READS_OF_S3 * price.s3.get_thousand / 1000,
+        "CloudWatch": month
+        * (
+            (one.bytes.alarm_metrics + _MORE_ALARM_METRICS) * watch.alarm_metric_month
+            + one.bytes.composite_alarms * watch.alarm_composite_month
+            + one.bytes.dashboards * watch.dashboard_month
+            + metrics * watch.metric_month
+        )
+        + logged * watch.log_gb_tiers[0][1]
+        + _METRICS_READ * watch.metric_read_thousand / 1000,
+        "Athena": athena.QUERIES * request.athena_least_mb * request.athena_tb / _MEGABYTES_A_TB,
+        "API Gateway": calls * request.api_million / millions,
+        "SNS, SQS": _MESSAGES * (request.sns_million + request.sqs_million) / millions,
+        "KMS": _KMS_AN_HOUR * hours * request.kms_ten_thousand / 10_000,
+        "X-Ray": (delivered + calls) * request.trace_million / millions,
+    }

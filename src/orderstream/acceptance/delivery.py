@@ -1,0 +1,171 @@
+"""Checks of delivery: duplicates, conflicts, records that are no orders, discarded batches, resharding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send, send_bytes
+from orderstream.ops import failures
+from orderstream.ops.cloud import cloud_errors
+from orderstream.ops.quarantine import quarantined
+from orderstream.ops.query import get_order
+from orderstream.ops.redrive import redrive
+from orderstream.ops.samples import BAD
+from orderstream.ops.stack import Stack
+
+DUPLICATES, CONFLICTS, INVALID, DISCARDED, RESHARDED = 20, 5, 5, 3, 60
+# The least that AWS takes.
+_AGE_SECONDS = 60
+# A mapping that is changed is settled within a minute or two.
+_SETTLED_SECONDS = 300.0
+_MOVING = {"Creating", "Enabling", "Disabling", "Updating"}
+
+
+def duplicates(context: Context) -> Evidence:
+    """Send orders, wait until they are stored, and send them again."""
+    before = accounted(context).counts
+    orders = new_orders("duplicate", DUPLICATES)
+    send(context, orders)
+    await_stored(context, orders)
+    send(context, orders)
+
+    def look() -> Evidence:
+        now = accounted(context).counts
+        found = {"sent": 2 * DUPLICATES, "records": now.records - before.records}
+        # The canary's orders may be among what is stored, and never among these.
+        found |= {"items": now.stored - before.stored, "duplicates": now.duplicates - before.duplicates}
+        expect(found["duplicates"] == DUPLICATES, f"{found['duplicates']} duplicates of {DUPLICATES}")
+        return found
+
+    return context.until(look, seconds=120, what="duplicates")
+
+
+def conflicts(context: Context) -> Evidence:
+    """Send orders, and others under the same ids."""
+    orders = new_orders("conflict", CONFLICTS)
+    send(context, orders)
+    await_stored(context, orders)
+    send(context, [order | {"amount": "2.00"} for order in orders])
+    ids = {order["order_id"] for order in orders}
+
+    def look() -> Evidence:
+        found = [one for one in quarantined(context.cloud, context.stack, reason="conflict")]
+        both = [one for one in found if one.line.order_id in ids and one.line.stored]
+        expect(len(both) == CONFLICTS, f"{len(both)} of {CONFLICTS} conflicts are in quarantine")
+        kept = [get_order(context.cloud, context.stack, one) for one in ids]
+        amounts = {item["OrderAmount"] for item in kept}
+        expect(amounts == {Decimal(1)}, f"the first orders were changed: {sorted(map(str, amounts))}")
+        return {"conflicts": len(both), "kept": len(kept), "object": both[0].key}
+
+    return context.until(look, seconds=120, what="conflicts")
+
+
+def invalid(context: Context) -> Evidence:
+    """Send records that are no orders."""
+    some = BAD[:INVALID]
+    before = sum(1 for _ in quarantined(context.cloud, context.stack))
+    send_bytes(context, some)
+
+    def look() -> Evidence:
+        found = list(quarantined(context.cloud, context.stack))[before:]
+        expect(len(found) == INVALID, f"{len(found)} of {INVALID} records are in quarantine")
+        codes = sorted({reason["code"] for one in found for reason in one.line.reasons})
+        return {"quarantined": len(found), "reasons": codes}
+
+    return context.until(look, seconds=120, what="the quarantine")
+
+
+def discarded(context: Context) -> Evidence:
+    """Keep the function from running until orders are too old; then bring back what Lambda discarded."""
+    cloud, stack = context.cloud, context.stack
+    orders = new_orders("discarded", DISCARDED)
+    with _discarding(context, stack):
+        send(context, orders)
+
+        def look() -> list[failures.Failure]:
+            found = list(failures.looked_at(cloud, stack, everything=False))
+            records = sum(one.records for one in found)
+            expect(records >= DISCARDED, f"{records} of {DISCARDED} records are discarded")
+            return found
+
+        waiting = context.until(look, seconds=_AGE_SECONDS + 240, what="discarded batches")
+    outcomes = list(redrive(cloud, stack, failures.failures(cloud, stack), dry_run=False))
+    problems = [problem for one in outcomes for problem in one.problems]
+    expect(all(one.done for one in outcomes), f"not redriven: {'; '.join(problems)}")
+    await_stored(context, orders)
+    left = list(failures.looked_at(cloud, stack, everything=False))
+    expect(not left, f"{len(left)} batches are still listed after the redrive")
+    return {
+        "batches": len(waiting),
+        "condition": sorted({one.condition for one in waiting}),
+        "bucket": stack.discarded_bucket,
+        "object": waiting[0].place,
+        "redriven": sum(one.records for one in outcomes),
+        "stored": len(orders),
+    }
+
+
+def reshard(context: Context) -> Evidence:
+    """Split the shard and merge it again while orders come."""
+    cloud, stream = context.cloud, context.stack.stream
+    orders = new_orders("reshard", RESHARDED)
+    third = RESHARDED // 3
+    shards = [_open_shards(context, stream)]
+    for number, target in enumerate((2 * shards[0], shards[0])):
+        send(context, orders[number * third : number * third + third // 2])
+        with cloud_errors("cannot reshard the stream"):
+            cloud.kinesis.update_shard_count(
+                StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING"
+            )
+        send(context, orders[number * third + third // 2 : (number + 1) * third])
+
+        def look(wanted: int = target) -> None:
+            found = _open_shards(context, stream)
+            expect(found == wanted, f"{found} shards are open, not {wanted}")
+
+        context.until(look, seconds=300, what="the shards")
+        shards.append(target)
+    send(context, orders[2 * third :])
+    await_stored(context, orders)
+    counts = accounted(context).counts
+    return {"shards": shards, "orders": len(orders), "records": counts.records, "discrepancies": 0}
+
+
+def _open_shards(context: Context, stream: str) -> int:
+    with cloud_errors("cannot look at the stream"):
+        found = context.cloud.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+    expect(found["StreamStatus"] == "ACTIVE", f"the stream is {found['StreamStatus']}")
+    return found["OpenShardCount"]
+
+
+@contextmanager
+def _discarding(context: Context, stack: Stack) -> Iterator[None]:
+    """Invoke nothing, and give up after the shortest age; the function and its mapping are as before then."""
+    functions = context.cloud.lambda_
+    with cloud_errors("cannot keep the function from running"):
+        mapping = functions.get_event_source_mapping(UUID=stack.mapping_id)
+        functions.put_function_concurrency(FunctionName=stack.function, ReservedConcurrentExecutions=0)
+    try:
+        _set_age(context, stack, _AGE_SECONDS)
+        yield
+    finally:
+        with cloud_errors("cannot let the function run again"):
+            functions.delete_function_concurrency(FunctionName=stack.function)
+        _set_age(context, stack, int(mapping["MaximumRecordAgeInSeconds"]))
+
+
+def _set_age(context: Context, stack: Stack, seconds: int) -> None:
+    def settled() -> None:
+        with cloud_errors("cannot look at the event source mapping"):
+            state = context.cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["State"]
+        expect(state not in _MOVING, f"the mapping is {state}")
+
+    context.until(settled, seconds=_SETTLED_SECONDS, what="the mapping")
+    with cloud_errors("cannot change the event source mapping"):
+        context.cloud.lambda_.update_event_source_mapping(
+            UUID=stack.mapping_id, MaximumRecordAgeInSeconds=seconds
+        )
+    context.until(settled, seconds=_SETTLED_SECONDS, what="the mapping")

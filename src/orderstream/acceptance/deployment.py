@@ -1,0 +1,192 @@
+"""Checks of deploying and removing: the whole stack, one that fails, one that takes over what was left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from orderstream.acceptance.cleaning import remove_stack
+from orderstream.acceptance.context import Context, Evidence, expect, name_of_second
+from orderstream.acceptance.leftovers import leftovers
+from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
+from orderstream.deploy import destroy as destroying
+from orderstream.deploy.changes import KEEPERS
+from orderstream.deploy.deploy import Plan, carry_out, planned
+from orderstream.deploy.destroy import Destroyed
+from orderstream.deploy.standing import resources
+from orderstream.errors import CheckFailedError, CloudError, NotShownError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.ops.stack import standing
+
+# Everything that the template can have, except what needs something of the user's own (a key, a bucket for
+# access logs, an issuer of tokens) or of the account (reserved concurrency, which a new one has not).
+PARAMETERS = {
+    # Shards, so that they can be split; on demand is what the second deployment has.
+    "ShardCount": "1",
+    "RetentionHours": "24",
+    "ArchiveUpkeep": "compact",
+    "CanaryMinutes": "5",
+    "HttpApi": "iam",
+    # So that a few requests are too many.
+    "ApiRate": "5",
+    "ApiBurst": "5",
+    "Tracing": "Active",
+    "LogRetentionDays": "1",
+}
+# What `orders destroy` names as left goes when it is run again: if a function logs after its log group went,
+# Lambda makes the group anew.
+_ATTEMPTS = 3
+ADOPTED_WITH = PARAMETERS | {"ShardCount": "0", "EnhancedFanOut": "false"}
+
+
+def deploy(context: Context, cloud: Cloud, parameters: Mapping[str, str]) -> tuple[float, Plan]:
+    """Deploy the stack as `orders deploy --yes` does; returns the seconds that it took, and the plan."""
+    with planned(
+        cloud, context.name, parameters, tell=lambda step: context.progress(context.name, step)
+    ) as plan:
+        begin = time.monotonic()
+        carry_out(cloud, plan, progress=context.progress)
+        return time.monotonic() - begin, plan
+
+
+def destroy(context: Context, cloud: Cloud, *, delete_data: bool) -> tuple[Destroyed, Evidence]:
+    """Remove the stack as `orders destroy --yes` does; returns also how long its steps took."""
+    steps: list[tuple[str, float]] = []
+
+    def tell(step: str) -> None:
+        steps.append((step, time.monotonic()))
+        context.progress(context.name, step)
+
+    attempts = 0
+    while True:
+        attempts += 1
+        found = destroying.look(cloud, context.name, progress=context.counted)
+        done = destroying.destroy(
+            cloud,
+            found,
+            delete_data=delete_data,
+            tell=tell,
+            events=context.progress,
+            progress=context.counted,
+        )
+        if not done.left or attempts == _ATTEMPTS:
+            break
+    expect(not done.left, f"left: {'; '.join(done.left)}")
+    took: Evidence = {"attempts": attempts}
+    for (step, begin), (_, end) in zip(steps, steps[1:], strict=False):
+        for words, name in (
+            ("stopping delivery", "stopping_delivery_s"),
+            ("deleting stack", "deleting_stack_s"),
+        ):
+            if step.startswith(words):
+                took[name] = round(end - begin, 1)
+    return done, took
+
+
+def deployment(context: Context) -> Evidence:
+    """Deploy the scratch stack, with everything on."""
+    if not context.place.is_laptop:
+        context.deployer.begin(context.account, context.region)
+
+    def first(cloud: Cloud) -> tuple[float, Plan]:
+        # What an attempt with too few rights left.
+        remove_stack(context, context.name)
+        return deploy(context, cloud, PARAMETERS)
+
+    seconds, plan = context.deployer.do("deploy", first)
+    found = standing(context.cloud, context.name)
+    expect(found, f"there is no stack {context.name}")
+    assert found
+    return {
+        "stack": context.name,
+        "resources": len(resources(context.cloud, found.id)),
+        "seconds": round(seconds, 1),
+        "by": context.deployer.arn or "the caller",
+        "sha256": {one.name: one.sha256[:16] for one in plan.artifacts},
+    }
+
+
+def failed_deployment(context: Context) -> Evidence:
+    """Deploy a second stack that cannot be made: its archive has the name of a bucket that is there."""
+    other = replace(context, name=name_of_second(context.name))
+    parameters = {
+        "ArchiveBucketName": context.stack.discarded_bucket,
+        "HttpApi": "none",
+        "ArchiveUpkeep": "none",
+    }
+    try:
+        deploy(other, context.cloud, parameters)
+    except CloudError as error:
+        said = error.message.splitlines()
+    else:
+        raise CheckFailedError(f"{other.name} was made, with the bucket of another stack")
+    finally:
+        left = [one for one in leftovers(other) if not one.startswith("code ")]
+        # The code that was uploaded for it lies there until `orders destroy`, as that of every stack.
+        remove_stack(context, other.name)
+    expect(not left, f"left: {'; '.join(left)}")
+    return {"said": said[1].strip() if len(said) > 1 else said[0], "left": 0}
+
+
+def adoption(context: Context) -> Evidence:
+    """Remove the stack without its data, and deploy it again, with another kind of stream."""
+    cloud = context.cloud
+    before = accounted(context).counts
+    _, took = context.deployer.do("destroy", lambda one: destroy(context, one, delete_data=False))
+    seconds, plan = context.deployer.do("deploy again", lambda one: deploy(context, one, ADOPTED_WITH))
+    adopted = sorted(change.logical_id for change in plan.changes if change.action == "Import")
+    kept = sorted(
+        change.logical_id
+        for change in plan.changes
+        if change.type in KEEPERS and change.type != "AWS::Kinesis::Stream"
+    )
+    expect(adopted == kept, f"adopted were {adopted}, not {kept}")
+    after = accounted(context).counts
+    expect(after.items == before.items, f"{after.items:,} items are there, {before.items:,} were")
+    drifted = {name: found for name in adopted if (found := _drift(cloud, context.name, name))}
+    expect(not drifted, f"not as the template has it: {drifted}")
+    orders = new_orders("adopted", 1)
+    send(context, orders)
+    await_stored(context, orders)
+    return {
+        "adopted": adopted,
+        "items": after.items,
+        "archived": after.archived,
+        "discrepancies": 0,
+        "drifted": 0,
+        **took,
+        "deploying_s": round(seconds, 1),
+    }
+
+
+def _drift(cloud: Cloud, stack: str, logical_id: str) -> list[str]:
+    """The properties of a resource that are not as the template has them."""
+    with cloud_errors(f"cannot detect drift of {logical_id}"):
+        found: Any = cloud.cloudformation.detect_stack_resource_drift(
+            StackName=stack, LogicalResourceId=logical_id
+        )["StackResourceDrift"]
+    return [
+        f"{one['PropertyPath']} {one['DifferenceType']}: {one.get('ActualValue', '')[:80]}"
+        for one in found.get("PropertyDifferences", [])
+    ]
+
+
+def removal(context: Context) -> Evidence:
+    """Remove the stack with all its data."""
+    if context.keep:
+        raise NotShownError("--keep leaves the stack up")
+    done, took = context.deployer.do(
+        "destroy --delete-data", lambda one: destroy(context, one, delete_data=True)
+    )
+    return {"versions": done.versions, "left": 0, **took}
+
+
+def deployers_policy(context: Context) -> Evidence:
+    """A role with nothing but the deployer's policy deployed, changed and removed the stack until now."""
+    deployer = context.deployer
+    if deployer.unavailable:
+        raise NotShownError(deployer.unavailable)
+    expect(not deployer.refused, "; ".join(deployer.refused))
+    return {"role": deployer.arn, "characters": deployer.sizes, "did": deployer.done}

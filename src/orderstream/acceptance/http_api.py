@@ -1,0 +1,150 @@
+"""Checks of the HTTP API on API Gateway: signatures, ids in paths, throttling, its log and its metrics."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import HTTPClientError
+from botocore.httpsession import URLLib3Session
+
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.acceptance.traffic import ARRIVAL_SECONDS, new_orders
+from orderstream.errors import CheckFailedError
+from orderstream.ops.cloud import cloud_errors
+from orderstream.ops.metrics import MINUTE, Metric, read
+from orderstream.pipeline.telemetry import NAMESPACE
+
+# So many at once are ten times what the stack's ApiRate allows in a second.
+REQUESTS, AT_ONCE = 200, 16
+TIMEOUT_SECONDS = 35
+_LOG_SECONDS, _METRIC_SECONDS = 600.0, 900.0
+_TOO_MANY = 429
+# In every path that is logged would be this; nothing of it may be in the access log.
+_PERSON = "planted-person"
+
+
+def orders(context: Context) -> Evidence:
+    """An order that is sent with a signature is stored, and read back with its bytes."""
+    (order,) = new_orders("http", 1)
+    body = json.dumps(order).encode()
+    status, said = call(context, "POST", "/orders", body)
+    expect(status == 202, f"POST /orders answers {status}: {said[:200]}")
+    raw = _await(context, f"/orders/{order['order_id']}/raw")
+    expect(raw == body.decode(), "the bytes are not those that were sent")
+    return {"order_id": order["order_id"], "status": status, "bytes": len(raw)}
+
+
+def signatures(context: Context) -> Evidence:
+    """Who does not sign is refused, and ids with slashes, blanks and percent signs can be signed and read."""
+    refused, said = call(context, "GET", "/orders/nobody", signed=False)
+    expect(refused == 403, f"without a signature it answers {refused}: {said[:200]}")
+    health, _ = call(context, "GET", "/health", signed=False)
+    expect(health == 200, f"GET /health answers {health}")
+    order_id = f"shop/{secrets.token_hex(4)} 100%/1"
+    order = {"order_id": order_id, "customer_id": _PERSON, "amount": "1.00", "currency": "XTS"}
+    status, answer = call(context, "POST", "/orders", json.dumps(order).encode())
+    expect(status == 202, f"POST /orders answers {status}: {answer[:200]}")
+    found = json.loads(_await(context, f"/orders/{quote(order_id, safe='')}"))
+    expect(found["OrderID"] == order_id, f"read was {found['OrderID']!r}")
+    call(context, "GET", f"/customers/{_PERSON}/orders")
+    return {"unsigned": f"{refused} {said.strip()}", "order_id": order_id}
+
+
+def throttling(context: Context) -> Evidence:
+    """More requests at once than the stack's rate allows: some are refused with 429."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        answers = list(threads.map(lambda number: _asked(context, number), range(REQUESTS)))
+    counts = Counter(status for status, _ in answers)
+    expect(counts[_TOO_MANY], f"of {REQUESTS} requests none was refused: {dict(counts)}")
+    said = next(text for status, text in answers if status == _TOO_MANY)
+    return {"requests": REQUESTS, **{str(one): counts[one] for one in sorted(counts)}, "said": said.strip()}
+
+
+def access_log(context: Context) -> Evidence:
+    """A line for each request, with its route and status, and with nothing about people."""
+
+    def look() -> Evidence:
+        messages = _access_log(context)
+        lines: list[dict[str, str]] = [json.loads(one) for one in messages]
+        statuses = Counter(one["status"] for one in lines)
+        for status in ("202", "403", str(_TOO_MANY)):
+            expect(statuses[status], f"among {len(lines)} lines none has status {status}")
+        told = [one for one in messages if _PERSON in one or "shop/" in one]
+        expect(not told, f"{len(told)} lines have ids in them")
+        routes = sorted({one["route"] for one in lines})
+        return {"lines": len(lines), "statuses": dict(sorted(statuses.items())), "routes": routes}
+
+    return context.until(look, seconds=_LOG_SECONDS, what="the access log")
+
+
+def counted(context: Context) -> Evidence:
+    """The metric filter counts what was refused for its rate, and API Gateway all requests."""
+    refused = sum(
+        1
+        for one in map(json.loads, _access_log(context))
+        if one["status"] == str(_TOO_MANY) and one["route"] != "GET /health"
+    )
+    expect(refused, "the access log has no refused request")
+    throttled = Metric(NAMESPACE, "ApiThrottled", (("Stack", context.name),))
+    requests = Metric("AWS/ApiGateway", "Count", (("ApiId", context.physical_id("Api")),))
+
+    def look() -> Evidence:
+        now = int(context.cloud.now().timestamp())
+        begin = (now - 86_400) // MINUTE * MINUTE
+        with cloud_errors("cannot read metrics"):
+            found = read(context.cloud, [throttled, requests], begin, now + 2 * MINUTE)
+        sums = {metric.name: round(sum(values.values())) for metric, values in found.items()}
+        expect(sums["ApiThrottled"] >= refused, f"ApiThrottled is {sums['ApiThrottled']}, refused {refused}")
+        expect(sums["Count"] >= refused, f"API Gateway counts {sums['Count']} requests")
+        return {"refused": refused, **sums}
+
+    return context.until(look, seconds=_METRIC_SECONDS, what="the metrics of the HTTP API")
+
+
+def call(
+    context: Context, method: str, path: str, body: bytes | None = None, *, signed: bool = True
+) -> tuple[int, str]:
+    """Call the HTTP API with the caller's signature, or without; returns status and text."""
+    url = context.output("ApiUrl")
+    host, headers = urlsplit(url).netloc, {"content-type": "application/json"} if body else {}
+    asked = AWSRequest(method, url + path, data=body, headers={**headers, "host": host})
+    credentials = context.cloud.credentials()
+    if signed:
+        SigV4Auth(credentials, "execute-api", context.region).add_auth(asked)
+    if context.place.is_laptop:
+        # ApiUrl is a name that not every machine resolves, and nobody gets in there without the secret.
+        asked.url = f"{context.cloud.cloudformation.meta.endpoint_url}{path}"
+        asked.headers["x-amz-security-token"] = credentials.token
+    try:
+        answer: Any = URLLib3Session(timeout=TIMEOUT_SECONDS).send(asked.prepare())
+    except HTTPClientError as error:
+        raise CheckFailedError(f"{method} {path}: {error}") from error
+    return answer.status_code, answer.text
+
+
+def _asked(context: Context, number: int) -> tuple[int, str]:
+    return call(context, "GET", f"/orders/{_PERSON}-{number}")
+
+
+def _await(context: Context, path: str) -> str:
+    def look() -> str:
+        status, text = call(context, "GET", path)
+        expect(status == 200, f"GET {path} answers {status}")
+        return text
+
+    return context.until(look, seconds=ARRIVAL_SECONDS, what=path)
+
+
+def _access_log(context: Context) -> list[str]:
+    with cloud_errors("cannot read the access log"):
+        pages = context.cloud.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=context.physical_id("ApiLog")
+        )
+        return [event["message"] for page in pages for event in page["events"]]

@@ -1,0 +1,78 @@
+"""Checks of who may do what: how DynamoDB refuses a statement, and as whom Lambda reads the stream."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orderstream.acceptance import roles
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.acceptance.roles import TemporaryRole
+from orderstream.acceptance.traffic import new_orders
+from orderstream.errors import CheckFailedError, CloudError
+from orderstream.ops.cloud import Cloud, cloud_errors
+from orderstream.pipeline.table import OrderTable
+
+# CloudTrail tells of a call within a quarter of an hour.
+_TRAIL_SECONDS = 1200.0
+_STRANGER = "-stranger"
+
+
+def refused_statement(context: Context) -> Evidence:
+    """A role without rights inserts an order: the function's own code takes the refusal for what it is."""
+    name = context.name + _STRANGER
+    try:
+        cloud = TemporaryRole.make(context.cloud, name, []).assumed()
+        table = context.stack.table
+        answer = context.until(lambda: _refused(cloud, table), seconds=60, what="the refusal")
+        (order,) = new_orders("stranger", 1)
+        try:
+            OrderTable(cloud.dynamodb, table).insert([{"OrderID": order["order_id"]}], lambda: 10)
+        except CloudError as error:
+            return {"answer": answer, "function": error.message}
+        raise CheckFailedError("the function's code does not take the refusal for one of the table")
+    finally:
+        roles.remove(context.cloud, name)
+
+
+def _refused(cloud: Cloud, table: str) -> str:
+    """How DynamoDB refuses an insert: the whole call, or the statement in the call's answer."""
+    statement = f"INSERT INTO \"{table}\" VALUE {{'OrderID': ?}}"
+    try:
+        answer: Any = cloud.dynamodb.batch_execute_statement(
+            Statements=[{"Statement": statement, "Parameters": [{"S": "stranger"}]}]
+        )
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        expect(code == "AccessDeniedException", f"the call is refused with {code}")
+        return f"the call: {code}"
+    code = answer["Responses"][0].get("Error", {}).get("Code")
+    expect(code == "AccessDenied", f"the statement is answered with {code or 'success'}")
+    return f"the statement: {code}"
+
+
+def principals(context: Context) -> Evidence:
+    """CloudTrail has the calls by which Lambda looks at the stream: they are the function's role's."""
+    role, stream = context.physical_id("ProcessOrdersRole"), context.stack.stream
+    trail = context.cloud.client("cloudtrail")
+
+    def look() -> Evidence:
+        with cloud_errors("cannot read CloudTrail's history"):
+            pages = trail.get_paginator("lookup_events").paginate(
+                LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": stream}],
+                PaginationConfig={"MaxItems": 500},
+            )
+            events = [json.loads(one["CloudTrailEvent"]) for page in pages for one in page["Events"]]
+        calls = sorted({one["eventName"] for one in events if _issuer(one) == role})
+        expect(calls, f"among {len(events)} events of {stream} none is of {role}")
+        return {"role": role, "calls": calls, "events": len(events)}
+
+    return context.until(look, seconds=_TRAIL_SECONDS, what="CloudTrail")
+
+
+def _issuer(event: dict[str, Any]) -> str:
+    """The role whose session made the call."""
+    session = event.get("userIdentity", {}).get("sessionContext", {})
+    return str(session.get("sessionIssuer", {}).get("userName", ""))

@@ -1,0 +1,103 @@
+"""Checks of time: how long an order takes to be stored, polled and with enhanced fan-out, and cold starts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.acceptance.deployment import deploy
+from orderstream.acceptance.traffic import await_stored, new_orders, send
+from orderstream.ops.cloud import cloud_errors
+from orderstream.ops.stack import consumer_of
+from orderstream.pipeline.telemetry import LATENCY
+
+ORDERS, PER_SECOND = 200, 10.0
+# What the template promises of 99 % of the orders (LatencyObjectiveSeconds).
+OBJECTIVE_MS = 30_000
+_LOG_SECONDS = 180.0
+_FUNCTIONS = ("ProcessOrders", "KeepArchive", "OrdersApi", "Canary")
+
+
+def polled(context: Context) -> Evidence:
+    """Orders at a steady rate, of which the stream is polled."""
+    return _measured(context)
+
+
+def fan_out(context: Context) -> Evidence:
+    """The same after an update of the stack to enhanced fan-out."""
+    seconds, _ = context.deployer.do(
+        "deploy EnhancedFanOut=true", lambda cloud: deploy(context, cloud, {"EnhancedFanOut": "true"})
+    )
+    stack = context.stack
+    with cloud_errors("cannot look at the event source mapping"):
+        source = context.cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
+    expect(consumer_of(source), f"the mapping reads {source}, which is no consumer")
+    # The new mapping reads once more all that the stream keeps; what is sent now comes after that.
+    first = new_orders("after-update", 1)
+    send(context, first)
+    await_stored(context, first)
+    return {"update_s": round(seconds, 1), "consumer": consumer_of(source), **_measured(context)}
+
+
+def _measured(context: Context) -> Evidence:
+    since = context.cloud.now()
+    orders = new_orders("paced", ORDERS)
+    send(context, orders, per_second=PER_SECOND)
+    await_stored(context, orders)
+
+    def look() -> list[int]:
+        found = list(_latencies(context, since))
+        expect(len(found) >= ORDERS, f"the log has {len(found)} of {ORDERS} latencies")
+        return sorted(found)
+
+    values = context.until(look, seconds=_LOG_SECONDS, what="the function's log")
+    p50, p99 = _percentile(values, 50), _percentile(values, 99)
+    expect(p99 <= OBJECTIVE_MS, f"p99 is {p99:,} ms, more than {OBJECTIVE_MS:,}")
+    return {"orders": ORDERS, "p50_ms": p50, "p99_ms": p99, "most_ms": values[-1]}
+
+
+def _latencies(context: Context, since: datetime) -> Iterator[int]:
+    """Milliseconds from arrival to stored of each order since then, as the function logged them."""
+    for message in _log(context, context.stack.function, f'"{LATENCY}"', since):
+        try:
+            line: Any = json.loads(message)
+        except ValueError:
+            # Lambda's own lines, and whatever else is printed.
+            continue
+        if isinstance(line, dict):
+            yield from line.get(LATENCY, ())
+
+
+def cold_starts(context: Context) -> Evidence:
+    """Every function was started for the first time in this run: Lambda's log says how long that took."""
+
+    def look() -> Evidence:
+        found: Evidence = {}
+        for logical_id in _FUNCTIONS:
+            lines = _log(context, context.physical_id(logical_id), '"Init Duration"')
+            times = [float(one) for line in lines for one in re.findall(r"Init Duration: ([0-9.]+) ms", line)]
+            expect(times, f"{logical_id} has no cold start in its log")
+            found |= {f"{logical_id}_starts": len(times), f"{logical_id}_most_ms": round(max(times))}
+        return found
+
+    return context.until(look, seconds=_LOG_SECONDS, what="the functions' logs")
+
+
+def _log(context: Context, function: str, pattern: str, since: datetime | None = None) -> Iterator[str]:
+    begin: Any = {"startTime": int(since.timestamp() * 1000)} if since else {}
+    with cloud_errors(f"cannot read the log of {function}"):
+        pages = context.cloud.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{function}", filterPattern=pattern, **begin
+        )
+        for page in pages:
+            for event in page["events"]:
+                yield event["message"]
+
+
+def _percentile(values: Sequence[int], percent: int) -> int:
+    """The nearest rank of sorted values."""
+    return values[max(0, -(-len(values) * percent // 100) - 1)]

@@ -1,0 +1,39 @@
+"""The report of a run, for programs: where it was, and what was checked with which evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from orderstream import __version__
+from orderstream.acceptance.check import Result, all_is_well
+from orderstream.acceptance.context import Context
+from orderstream.domain.values import utc_text
+
+
+def report(
+    context: Context, results: Sequence[Result], *, began: datetime, ended: datetime
+) -> dict[str, Any]:
+    """A document as JSON has it."""
+    return {
+        "version": __version__,
+        "stack": context.name,
+        "account": context.account,
+        "region": context.region,
+        "cloud": "local" if context.place.is_laptop else "aws",
+        "began": utc_text(began),
+        "ended": utc_text(ended),
+        "passed": all_is_well(results),
+        "checks": [
+            {
+                "name": one.check.name,
+                "shows": one.check.shows,
+                "outcome": one.outcome.value,
+                "seconds": round(one.seconds, 1),
+                **({"evidence": one.evidence} if one.evidence else {}),
+                **({"reason": one.reason} if one.reason else {}),
+            }
+            for one in results
+        ],
+    }

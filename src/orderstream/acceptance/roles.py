@@ -1,0 +1,138 @@
+"""Temporary roles: made with given policies, assumed by the caller alone, found and removed by name."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orderstream.errors import CloudError, NotShownError
+from orderstream.ops.cloud import Cloud, cloud_errors
+
+# Nothing else has this path, so that what an earlier run left is found.
+PATH = "/orders-accept/"
+# IAM takes some seconds until a new role can be assumed and a policy counts everywhere.
+PATIENCE_SECONDS = 60.0
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+
+
+@dataclass(frozen=True)
+class TemporaryRole:
+    """A role of the caller's account, which only the caller may assume."""
+
+    cloud: Cloud
+    arn: str
+    sleep: Callable[[float], None] = time.sleep
+
+    @classmethod
+    def make(cls, cloud: Cloud, name: str, documents: Sequence[str]) -> TemporaryRole:
+        """Make a role with these policies (JSON). Raises NotShownError where the caller may make none."""
+        iam = cloud.client("iam")
+        with cloud_errors(f"cannot make role {name}"):
+            caller = cloud.client("sts").get_caller_identity()
+            partition = caller["Arn"].split(":")[1]
+            trust = {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:{partition}:iam::{caller['Account']}:root"},
+                "Action": "sts:AssumeRole",
+                # The account as a principal is everybody in it: this is the caller alone.
+                "Condition": {"StringEquals": {"aws:userid": caller["UserId"]}},
+            }
+            try:
+                role = iam.create_role(
+                    Path=PATH,
+                    RoleName=name,
+                    AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+                )["Role"]
+                for number, document in enumerate(documents, start=1):
+                    policy = iam.create_policy(
+                        Path=PATH, PolicyName=f"{name}-{number}", PolicyDocument=document
+                    )
+                    iam.attach_role_policy(RoleName=name, PolicyArn=policy["Policy"]["Arn"])
+            except ClientError as error:
+                if _code(error) not in _DENIED:
+                    raise
+                raise NotShownError(f"these credentials may make no role: {_said(error)}") from error
+        return cls(cloud, role["Arn"])
+
+    def assumed(self) -> Cloud:
+        """The same cloud as the role, for an hour. Raises NotShownError where the caller cannot assume it."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        with cloud_errors(f"cannot assume role {self.arn}"):
+            while True:
+                try:
+                    keys = self.cloud.client("sts").assume_role(
+                        RoleArn=self.arn, RoleSessionName="orders-accept", DurationSeconds=3600
+                    )["Credentials"]
+                    break
+                except ClientError as error:
+                    if _code(error) not in _DENIED:
+                        raise
+                    if time.monotonic() > deadline:
+                        raise NotShownError(f"these credentials assume no role: {_said(error)}") from error
+                self.sleep(3)
+        return replace(
+            self.cloud,
+            region=str(self.cloud.cloudformation.meta.region_name),
+            profile=None,
+            access_key=keys["AccessKeyId"],
+            secret_key=keys["SecretAccessKey"],
+            session_token=keys["SessionToken"],
+        )
+
+    def settle(self, ask: Callable[[Cloud], object]) -> None:
+        """Wait until `ask` is allowed to the role: a new policy does not count at once everywhere.
+
+        If it is not within a minute, the policy does not allow it, which is for others to find out.
+        """
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        cloud = self.assumed()
+        while True:
+            try:
+                ask(cloud)
+                return
+            except CloudError:
+                if time.monotonic() > deadline:
+                    return
+            self.sleep(3)
+
+
+def named(cloud: Cloud, prefix: str) -> tuple[list[str], list[str]]:
+    """The names of the roles and the ARNs of the policies made here whose names begin so."""
+    iam = cloud.client("iam")
+    with cloud_errors("cannot look for roles"):
+        roles = _listed(iam, "list_roles", "Roles", PathPrefix=PATH)
+        policies = _listed(iam, "list_policies", "Policies", Scope="Local", PathPrefix=PATH)
+    return (
+        [one["RoleName"] for one in roles if one["RoleName"].startswith(prefix) and one["Path"] == PATH],
+        [one["Arn"] for one in policies if one["PolicyName"].startswith(prefix) and one["Path"] == PATH],
+    )
+
+
+def remove(cloud: Cloud, prefix: str) -> None:
+    """Remove the roles and policies made here whose names begin so."""
+    iam = cloud.client("iam")
+    roles, policies = named(cloud, prefix)
+    with cloud_errors("cannot remove roles"):
+        for role in roles:
+            for one in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+                iam.detach_role_policy(RoleName=role, PolicyArn=one["PolicyArn"])
+            iam.delete_role(RoleName=role)
+        for arn in policies:
+            iam.delete_policy(PolicyArn=arn)
+
+
+def _listed(iam: Any, operation: str, key: str, **request: Any) -> list[dict[str, Any]]:
+    return [one for page in iam.get_paginator(operation).paginate(**request) for one in page[key]]
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])
+
+
+def _said(error: ClientError) -> str:
+    return str(error.response["Error"].get("Message", error))

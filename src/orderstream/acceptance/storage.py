@@ -1,0 +1,88 @@
+"""Checks of what S3 refuses: a second put of a key, writing over evidence, deleting what is locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from orderstream.acceptance.cleaning import lock_bucket, remove_lock_bucket
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.deploy.emptying import empty
+from orderstream.errors import CheckFailedError
+from orderstream.ops import bucket
+from orderstream.ops.cloud import cloud_errors
+
+_LOCK_DAYS = 1
+_KEY = "acceptance.json"
+
+
+def if_none_match(context: Context) -> Evidence:
+    """A second put of a key in the archive, as the function makes it, is refused, and changes nothing."""
+    cloud, stack = context.cloud, context.stack
+    entry = next(bucket.archive(cloud, stack), None)
+    if entry is None:
+        raise CheckFailedError("the archive has no object")
+    code = _refusal(
+        lambda: cloud.s3.put_object(Bucket=stack.bucket, Key=entry.key, Body=b"", IfNoneMatch="*"),
+        "a second put of the key was taken",
+    )
+    expect(code == "PreconditionFailed", f"a second put of the key is refused with {code}")
+    now = next(bucket.listed(cloud, stack, entry.key))
+    expect(now == entry, "the object is not what it was")
+    return {"object": entry.key, "refused": code, "etag": now.etag}
+
+
+def evidence_stays(context: Context) -> Evidence:
+    """The bucket's policy refuses the caller to write over evidence and to delete a manifest."""
+    s3, name = context.cloud.s3, context.stack.bucket
+    refused = {
+        f"put {prefix}": _refusal(
+            lambda key=prefix + _KEY: s3.put_object(Bucket=name, Key=key, Body=b"{}"),  # type: ignore[misc]
+            f"{prefix}{_KEY} was written without If-None-Match",
+        )
+        for prefix in ("manifests/", "erasures/", "resubmitted/", "redriven/")
+    }
+    refused["delete manifests/"] = _refusal(
+        lambda: s3.delete_object(Bucket=name, Key=f"manifests/{_KEY}"), "a manifest was deleted"
+    )
+    others = {what: code for what, code in refused.items() if code != "AccessDenied"}
+    expect(not others, f"refused otherwise: {others}")
+    return refused
+
+
+def object_lock(context: Context) -> Evidence:
+    """In a bucket of its own: what is locked cannot be deleted, but by who bypasses GOVERNANCE."""
+    s3, name = context.cloud.s3, lock_bucket(context)
+    where: Any = {}
+    if context.region != "us-east-1":
+        where = {"CreateBucketConfiguration": {"LocationConstraint": context.region}}
+    rule: Any = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": _LOCK_DAYS}}
+    with cloud_errors(f"cannot make s3://{name}"):
+        s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True, **where)
+        s3.put_object_lock_configuration(
+            Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
+        )
+    try:
+        with cloud_errors(f"cannot write to s3://{name}"):
+            version = s3.put_object(Bucket=name, Key=_KEY, Body=b"{}")["VersionId"]
+        code = _refusal(
+            lambda: s3.delete_object(Bucket=name, Key=_KEY, VersionId=version), "a locked version was deleted"
+        )
+        expect(code == "AccessDenied", f"deleting a locked version is refused with {code}")
+        # What `orders destroy --delete-data` does with it.
+        left = empty(context.cloud, name, progress=context.counted)
+        expect((left.removed, left.locked) == (0, 1), f"{left.removed} removed, {left.locked} held")
+        return {"refused": code, "held": left.locked, "until": f"{left.until:%Y-%m-%dT%H:%MZ}"}
+    finally:
+        remove_lock_bucket(context)
+
+
+def _refusal(act: Callable[[], object], otherwise: str) -> str:
+    """The code with which S3 refuses it. Raises CheckFailedError if it does not."""
+    try:
+        act()
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    raise CheckFailedError(otherwise)

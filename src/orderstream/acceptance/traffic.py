@@ -1,0 +1,96 @@
+"""Orders for the checks: made, sent by the project's own producer, and awaited."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.client import OrderProducer
+from orderstream.domain.values import TEST_CURRENCY
+from orderstream.ops.bucket import ALWAYS, Span
+from orderstream.ops.verify import Report, verify
+from orderstream.pipeline.table import OrderTable
+
+Order = dict[str, Any]
+
+SECONDS_FOR_READING = 60.0
+# From the stream to the table: many times the usual seconds, so that only what is lost is missed.
+ARRIVAL_SECONDS = 180.0
+
+
+def new_orders(label: str, count: int) -> list[Order]:
+    """Orders that nobody sent before, one customer each; `label` begins their ids. No revenue (XTS)."""
+    unique = secrets.token_hex(4)
+    return [
+        {
+            "order_id": f"{label}-{unique}-{number}",
+            "customer_id": f"customer-{unique}-{number}",
+            "amount": "1.00",
+            "currency": TEST_CURRENCY,
+        }
+        for number in range(count)
+    ]
+
+
+def send(context: Context, orders: Iterable[Order], *, per_second: float | None = None) -> None:
+    """Put the orders on the stream; returns when Kinesis has all of them. NotSentErrors go through."""
+    _send(context, ((json.dumps(one).encode(), one["customer_id"]) for one in orders), per_second)
+
+
+def send_bytes(context: Context, records: Iterable[bytes]) -> None:
+    """The same for records of any kind."""
+    _send(context, ((record, "no order") for record in records), None)
+
+
+def _send(context: Context, records: Iterable[tuple[bytes, str]], per_second: float | None) -> None:
+    fates = []
+    with OrderProducer(context.stack.stream, context.cloud.kinesis_once) as producer:
+        for data, key in records:
+            fates.append(producer.send_bytes(data, partition_key=key))
+            if per_second:
+                context.sleep(1 / per_second)
+    for fate in fates:
+        fate.result()
+
+
+def await_stored(context: Context, orders: Sequence[Order], *, seconds: float = ARRIVAL_SECONDS) -> None:
+    """Return when each of the orders is an item. Raises CheckFailedError if one is not in time."""
+    table = OrderTable(context.cloud.dynamodb, context.stack.table)
+    missing = [one["order_id"] for one in orders]
+
+    def look() -> None:
+        nonlocal missing
+        found = table.read(missing, lambda: SECONDS_FOR_READING)
+        missing = [one for one in missing if one not in found]
+        expect(not missing, f"{len(missing):,} of {len(orders):,} orders are not stored")
+
+    context.until(look, seconds=seconds, what="orders")
+
+
+def accounted(context: Context, span: Span = ALWAYS) -> Report:
+    """What `orders verify` says when nothing is on its way. Raises CheckFailedError if it disagrees."""
+
+    def look() -> Report:
+        report = verify(context.cloud, context.stack, span)
+        found = [f"{one.kind} {one.id}: {one.detail}" for one in report.discrepancies]
+        expect(not found, f"{len(found):,} discrepancies: {'; '.join(found[:3])}")
+        expect(not report.counts.on_their_way, f"{report.counts.on_their_way:,} records are on their way")
+        return report
+
+    return context.until(look, seconds=ARRIVAL_SECONDS, what="orders verify")
+
+
+def verified(context: Context) -> Evidence:
+    """Every record on the stream is accounted for, by orders verify."""
+    counts = accounted(context).counts
+    return {
+        "records": counts.records,
+        "stored": counts.stored,
+        "duplicates": counts.duplicates,
+        "conflicts": counts.conflicts,
+        "invalid": counts.invalid,
+        "discrepancies": 0,
+    }

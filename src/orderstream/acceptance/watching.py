@@ -1,0 +1,192 @@
+"""Checks of what watches the stack: alarms and who hears of them, the dashboard, metrics, canary, upkeep."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+from orderstream.acceptance.cleaning import queue_name, remove_queue
+from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
+from orderstream.deploy.standing import resources
+from orderstream.ops.cloud import cloud_errors
+from orderstream.ops.metrics import MINUTE, Metric, read
+from orderstream.ops.stack import standing
+from orderstream.pipeline.telemetry import NAMESPACE
+
+# An alarm of five minutes sees a metric of the function's log within so long.
+_ALARM_SECONDS = 900.0
+_METRIC_SECONDS = 600.0
+_OUTCOMES = ("Stored", "Duplicates", "Conflicts", "Invalid")
+_TYPES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+
+
+def alarms(context: Context) -> Evidence:
+    """Every alarm of the template is there, can be evaluated, and leads to its page of the runbook."""
+    found = standing(context.cloud, context.name)
+    wanted = {
+        one.physical_id for one in resources(context.cloud, found.id if found else "") if one.type in _TYPES
+    }
+
+    def look() -> Evidence:
+        pages = context.cloud.cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmNamePrefix=f"{context.name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+        )
+        listed: list[Any] = []
+        with cloud_errors("cannot list the alarms"):
+            for page in pages:
+                listed += [*page["MetricAlarms"], *page["CompositeAlarms"]]
+        there = {one["AlarmName"]: one for one in listed}
+        names = {one.rpartition(":alarm:")[2] for one in wanted}
+        expect(there.keys() == names, f"missing are {sorted(names - there.keys())}")
+        unclear = [name for name, one in there.items() if "#" not in one.get("AlarmDescription", "")]
+        expect(not unclear, f"no page of the runbook: {unclear}")
+        broken = {
+            name: one["EvaluationState"]
+            for name, one in there.items()
+            if one.get("EvaluationState", "PARTIAL_DATA") != "PARTIAL_DATA"
+        }
+        expect(not broken, f"cannot be evaluated: {broken}")
+        rate = there[f"{context.name}-order-rate"]
+        expect(rate.get("ThresholdMetricId"), "order-rate has no band")
+        states = [one["StateValue"] for one in listed]
+        return {
+            "alarms": len(listed),
+            **{state: states.count(state) for state in sorted(set(states))},
+            "band": rate["StateValue"],
+        }
+
+    return context.until(look, seconds=120, what="the alarms")
+
+
+def dashboard(context: Context) -> Evidence:
+    """Put the dashboard that is there once more: CloudWatch says what it does not take of it."""
+    watch = context.cloud.cloudwatch
+    with cloud_errors("cannot put the dashboard"):
+        body = watch.get_dashboard(DashboardName=context.name)["DashboardBody"]
+        said = watch.put_dashboard(DashboardName=context.name, DashboardBody=body)
+    found = [one.get("Message", "") for one in said.get("DashboardValidationMessages", [])]
+    expect(not found, f"CloudWatch says: {'; '.join(found)}")
+    return {"widgets": len(json.loads(body)["widgets"]), "bytes": len(body), "messages": 0}
+
+
+def alarm_subscriber(context: Context) -> Evidence:
+    """Subscribe a queue to the topic, cause a conflict, and receive what its alarm says."""
+    sqs, topic = context.cloud.sqs, context.output("AlarmTopic")
+    with cloud_errors("cannot subscribe a queue to the alarms"):
+        url = sqs.create_queue(QueueName=queue_name(context))["QueueUrl"]
+        arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        allowed = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        context.cloud.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    try:
+        (order,) = orders = new_orders("alarm", 1)
+        send(context, orders)
+        await_stored(context, orders)
+        send(context, [order | {"amount": "2.00"}])
+        begin = time.monotonic()
+        told = context.until(
+            lambda: _alarm_in(context, url, f"{context.name}-conflicts"),
+            seconds=_ALARM_SECONDS,
+            what="the alarm",
+        )
+        return {
+            "alarm": told["AlarmName"],
+            "state": told["NewStateValue"],
+            "said": told["NewStateReason"],
+            "seconds_from_the_conflict": round(time.monotonic() - begin),
+        }
+    finally:
+        remove_queue(context)
+
+
+def _alarm_in(context: Context, queue_url: str, name: str) -> dict[str, Any]:
+    """The message that the alarm went off."""
+    with cloud_errors("cannot read the queue of the alarms"):
+        answer = context.cloud.sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+        )
+    told = [json.loads(json.loads(one["Body"])["Message"]) for one in answer.get("Messages", [])]
+    found = [one for one in told if (one["AlarmName"], one["NewStateValue"]) == (name, "ALARM")]
+    expect(found, f"no message of {name}")
+    message: dict[str, Any] = found[0]
+    return message
+
+
+def metrics(context: Context) -> Evidence:
+    """CloudWatch took the metrics out of the function's log: their sums fit what orders verify counts."""
+    names = ("Received", *_OUTCOMES, "Undone")
+    wanted = [Metric(NAMESPACE, name, (("Stack", context.name),)) for name in names]
+
+    def arrived(counts: Evidence) -> dict[str, int]:
+        sums = {metric.name: round(value) for metric, value in _sums(context, wanted).items()}
+        late = [name for name, count in counts.items() if sums[name] < count]
+        expect(not late, f"{', '.join(late)}: the sums are {sums}, orders verify counts {counts}")
+        return sums
+
+    def look() -> Evidence:
+        found = accounted(context).counts
+        numbers = (found.stored, found.duplicates, found.conflicts, found.invalid)
+        counts = dict(zip(_OUTCOMES, numbers, strict=True))
+        sums = context.until(lambda: arrived(counts), seconds=_METRIC_SECONDS, what="metrics")
+        # A record is delivered at least once, so the others may be counted again; stored it is once.
+        # (A canary's order may have come meanwhile: then all is counted again here.)
+        stored, received = sums["Stored"], sums["Received"]
+        expect(
+            stored == counts["Stored"], f"{stored:,} are stored, orders verify counts {counts['Stored']:,}"
+        )
+        parts = sum(sums.values()) - received
+        expect(received == parts, f"{received:,} were received, the outcomes add up to {parts:,}")
+        return {**sums, "verified": counts}
+
+    return context.until(look, seconds=120, what="metrics")
+
+
+def canary(context: Context) -> Evidence:
+    """Invoke the canary: its order comes through, and its metric arrives."""
+    flight = _invoked(context, "Canary")
+    expect(flight.get("arrived"), f"the canary did not arrive: {flight}")
+    metric = Metric(NAMESPACE, "CanaryArrived", (("Stack", context.name),))
+
+    def look() -> float:
+        found = _sums(context, [metric])[metric]
+        expect(found > 0, "CanaryArrived has no value")
+        return found
+
+    arrived = context.until(look, seconds=_METRIC_SECONDS, what="the canary's metric")
+    return {"seconds": flight["seconds"], "CanaryArrived": round(arrived)}
+
+
+def upkeep(context: Context) -> Evidence:
+    """Invoke the archive's upkeep: it starts, with DuckDB for its processor, and does a round."""
+    found = _invoked(context, "KeepArchive")
+    expect(not found["problems"], f"{found['problems']} hours were left as they were")
+    return {name: found[name] for name in ("sealed", "compacted", "late", "problems")}
+
+
+def _invoked(context: Context, logical_id: str) -> dict[str, Any]:
+    name = context.physical_id(logical_id)
+    with cloud_errors(f"cannot invoke {name}"):
+        answer = context.cloud.lambda_.invoke(FunctionName=name, Payload=b"{}")
+        found = json.loads(answer["Payload"].read() or b"{}")
+    expect(not answer.get("FunctionError"), f"{name} fails: {found.get('errorMessage', found)}")
+    result: dict[str, Any] = found
+    return result
+
+
+def _sums(context: Context, wanted: list[Metric]) -> dict[Metric, float]:
+    """The sums of metrics over the run, which takes less than a day."""
+    now = context.cloud.now()
+    begin = int((now - timedelta(days=1)).timestamp()) // MINUTE * MINUTE
+    with cloud_errors("cannot read metrics"):
+        found = read(context.cloud, wanted, begin, int(now.timestamp()) + 2 * MINUTE)
+    return {metric: sum(values.values()) for metric, values in found.items()}

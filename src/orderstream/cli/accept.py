@@ -1,0 +1,106 @@
+"""The verb that proves a deployment: accept."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orderstream.cli.options import AsJson, Profile, Region, cloud_of
+from orderstream.errors import InputError
+from orderstream.show import accept as show
+from orderstream.show import console
+from orderstream.show.deploy import where
+
+# This verb imports its room when it runs: the others need not wait for it.
+verbs = typer.Typer()
+
+# Taking down is not bounded; it is reckoned as an hour.
+_HOURS_TO_TAKE_DOWN = 1
+
+
+@verbs.command(epilog="Example: orders accept --report acceptance.json")
+def accept(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what it would do, and list the checks.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up, to look at it.")] = False,
+    timeout: Annotated[
+        float, typer.Option(help="Minutes after which no further check is begun.", min=1)
+    ] = 180,
+    report: Annotated[Path | None, typer.Option(help="File for the report, as JSON.")] = None,
+    clean_up: Annotated[
+        str | None, typer.Option(metavar="STACK", help="Only take down what a run of this name has left.")
+    ] = None,
+    as_json: AsJson = False,
+    region: Region = None,
+    profile: Profile = None,
+) -> None:
+    """Deploy a scratch stack, check on it what only AWS can show, and take everything down again.
+
+    It says first where it acts, what it makes and the most that it costs, and asks. No existing stack is
+    touched. Interrupted, it takes everything down too. Ends with status 0 if every check passed that can be
+    shown there.
+    """
+    from orderstream.acceptance import cost
+    from orderstream.acceptance.check import Result, all_is_well
+    from orderstream.acceptance.checks import CHECKS
+    from orderstream.acceptance.context import context_of, ensure_ours, new_name
+    from orderstream.acceptance.deployer import documents_of
+    from orderstream.acceptance.leftovers import ensure_free
+    from orderstream.acceptance.report import report as report_of
+    from orderstream.acceptance.run import run
+    from orderstream.ops.prices import figures
+
+    if report and not report.parent.is_dir():
+        raise InputError(
+            f"{report}: there is no folder {report.parent}", hint="make it, or name another file"
+        )
+    name = clean_up or new_name()
+    ensure_ours(name)
+    cloud = cloud_of(region, profile)
+    options = where(stack="", usual_stack="", region=region, profile=profile)
+    command = f"orders accept --clean-up {name}{options}"
+    results: list[Result] = []
+
+    def told(result: Result) -> None:
+        results.append(result)
+        show.ended(result)
+
+    with console.working() as progress:
+        context = context_of(cloud, name, documents=documents_of, progress=progress, keep=keep)
+        if not clean_up:
+            ensure_free(context)
+    began = cloud.now()
+    if clean_up:
+        show.cleaning(context)
+    else:
+        hours = Decimal(str(timeout)) / 60 + _HOURS_TO_TAKE_DOWN
+        bill = cost.most(figures(), hours=hours, year=began.year)
+        show.plan(context, CHECKS, bill, minutes=timeout, region=figures().region)
+    if dry_run:
+        show.checks(CHECKS)
+        return
+    if not yes:
+        console.confirm("Go on?", doing=f"orders accept in {show.place(context)}")
+    if not clean_up:
+        show.resuming(command)
+    try:
+        with console.working() as progress:
+            context.progress = progress
+            run(context, [one for one in CHECKS if one.always or not clean_up], minutes=timeout, told=told)
+    except KeyboardInterrupt:
+        show.broken_off(command)
+    found = report_of(context, results, began=began, ended=cloud.now())
+    if as_json:
+        console.print_json(found)
+    else:
+        show.table(results)
+    if keep:
+        show.kept(name, command)
+    if report:
+        console.write_json(report, found)
+    raise typer.Exit(0 if all_is_well(results) else 1)

@@ -1,0 +1,92 @@
+"""The list of checks is what the docs say, names everything that only AWS can show, and costs little."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from bench.acceptance import PAGE, page
+
+from orderstream.acceptance import cost
+from orderstream.acceptance.checks import CHECKS, NOT_CHECKED
+from orderstream.ops.prices import figures
+
+DOCS = Path(__file__).parents[2] / "docs"
+# What was asked for, and the checks that show it.
+ASKED = {
+    "a subscriber receives an alarm": {"alarm-subscriber"},
+    "throttling of the API": {"api-throttling"},
+    "the API's access log": {"api-access-log"},
+    "Athena takes the views": {"athena-views"},
+    "Athena prunes by hour": {"athena-pruning"},
+    "If-None-Match": {"if-none-match", "evidence"},
+    "Object Lock": {"object-lock"},
+    "a discarded batch, its bucket, the redrive": {"discarded-batch"},
+    "duplicates": {"duplicates"},
+    "conflicts": {"conflicts"},
+    "reshard": {"reshard"},
+    "the deployer's policy is enough": {"deployers-policy"},
+    "cold starts": {"cold-starts"},
+    "latency, polled and fan-out": {"latency-polled", "latency-fan-out"},
+    "EMF arrives": {"metrics"},
+    "metric filters arrive": {"api-metrics"},
+    "import after destroy": {"adoption"},
+    "nothing left behind": {"nothing-left"},
+}
+
+
+def test_everything_that_was_asked_for_is_a_check() -> None:
+    names = {one.name for one in CHECKS}
+    assert {what: wanted - names for what, wanted in ASKED.items() if wanted - names} == {}
+
+
+def test_checks_have_names_of_their_own_and_one_sentence_or_two() -> None:
+    names = [one.name for one in CHECKS]
+    assert len(set(names)) == len(names)
+    assert len({one.run for one in CHECKS}) == len(CHECKS)
+    for one in CHECKS:
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", one.name)
+        assert one.shows.endswith((".", ".)")) and one.minutes > 0
+
+
+def test_the_first_check_deploys_and_the_last_one_always_cleans_up() -> None:
+    assert [one.name for one in CHECKS if one.required] == [CHECKS[0].name] == ["deployment"]
+    assert [one.name for one in CHECKS if one.always] == [CHECKS[-1].name] == ["nothing-left"]
+
+
+def test_the_page_is_made_of_the_list() -> None:
+    text = PAGE.read_text()
+    # `python -m bench.acceptance --write` makes it so.
+    assert page(text) == text
+    for one in CHECKS:
+        assert f"| `{one.name}` | {one.shows} |" in text
+    for what, why in NOT_CHECKED:
+        assert f"| {what} | {why} |" in text
+
+
+@pytest.mark.parametrize("name", ["api.md", "archive.md", "deploy.md", "security.md", "watching.md"])
+def test_no_other_page_has_a_list_of_its_own_of_what_only_aws_can_show(name: str) -> None:
+    text = (DOCS / name).read_text()
+    for line in re.findall(r"^.*only AWS can.*$", text, re.MULTILINE | re.IGNORECASE):
+        assert "acceptance.md" in line, line
+    assert "acceptance.md" in text
+
+
+@pytest.mark.parametrize("year", [2026, 2027, 2028])
+def test_a_run_costs_less_than_a_dollar_by_all_prices_that_are_known(year: int) -> None:
+    # The default of --timeout, and an hour to take everything down.
+    bill = cost.most(figures(), hours=Decimal("3.5"), year=year)
+    assert Decimal("0.10") < sum(bill.values()) < 1
+    assert all(dollars > 0 for dollars in bill.values())
+
+
+def test_the_cost_follows_from_the_hours_and_the_years_that_athena_looks_into() -> None:
+    def dollars(hours: int, year: int) -> dict[str, Decimal]:
+        return cost.most(figures(), hours=Decimal(hours), year=year)
+
+    assert dollars(4, 2026)["Kinesis"] > Decimal("1.9") * dollars(2, 2026)["Kinesis"]
+    more = dollars(2, 2027)["S3"] - dollars(2, 2026)["S3"]
+    # 8,928 hours of a year in three tables, at half a cent a thousand.
+    assert more == pytest.approx(Decimal("0.134"), abs=Decimal("0.001"))

@@ -106,6 +106,24 @@ def asked(
     )
 
 
+def test_an_update_has_the_alarm_that_rolls_it_back_and_a_first_deployment_has_none() -> None:
+    watched = {"RollbackTriggers": [{"Arn": "arn", "Type": "AWS::CloudWatch::Alarm"}]}
+    for found, wanted in ((Standing(STACK_ID, "UPDATE_COMPLETE"), watched), (None, None)):
+        cloudformation, cloud = fake("UPDATE_COMPLETE" if found else "", added("A"))
+        make(
+            cloud,
+            "orderstream",
+            found,
+            template_url="https://there",
+            parameters={},
+            known={},
+            adopt=False,
+            rollback=watched,
+            place=AWS,
+        )
+        assert cloudformation.requests[-1].get("RollbackConfiguration") == wanted
+
+
 def test_what_is_not_given_again_keeps_its_value_where_the_stack_has_one() -> None:
     cloudformation, cloud = fake("UPDATE_COMPLETE", added("A"))
     there = Standing(STACK_ID, "UPDATE_COMPLETE", {"BatchSize": "5", "ShardCount": "2", "Old": "x"})

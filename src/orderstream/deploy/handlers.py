@@ -25,6 +25,28 @@ _WITHOUT_SCHEMA = {
         "glue:UpdateTable",
     },
 }
+# What a service asks for behind a handler, and no schema has. Of the access log, by API Gateway's guide
+# (developerguide/http-api-logging); of the band of an alarm, because CloudWatch makes a detector for it.
+BEHIND: Mapping[str, tuple[str, ...]] = {
+    "AWS::ApiGatewayV2::Stage": (
+        "logs:CreateLogDelivery",
+        "logs:DeleteLogDelivery",
+        "logs:DescribeLogGroups",
+        "logs:DescribeLogStreams",
+        "logs:DescribeResourcePolicies",
+        "logs:FilterLogEvents",
+        "logs:GetLogDelivery",
+        "logs:GetLogEvents",
+        "logs:ListLogDeliveries",
+        "logs:PutResourcePolicy",
+        "logs:UpdateLogDelivery",
+    ),
+    "AWS::CloudWatch::Alarm": (
+        "cloudwatch:DeleteAnomalyDetector",
+        "cloudwatch:DescribeAnomalyDetectors",
+        "cloudwatch:PutAnomalyDetector",
+    ),
+}
 # Handlers that create and update ask for what any property may need. What only a property that is not set
 # needs is left out: by type and property, actions, or whole services (a name that ends with a colon).
 SPARED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -146,7 +168,7 @@ def permissions(kind: str) -> frozenset[str]:
     more = {action for name in _SPARING & found.keys() for action in found[name]}
     spared = tuple(one for actions in SPARED.get(kind, {}).values() for one in actions)
     kept |= {action for action in more if not is_spared(action, spared)}
-    spelled = map(_spelled, kept | _tagging(kind))
+    spelled = map(_spelled, kept | _tagging(kind) | set(BEHIND.get(kind, ())))
     # Some schemas name actions that IAM does not have.
     return frozenset(action for action in spelled if exists(action))
 

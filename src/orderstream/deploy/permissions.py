@@ -42,6 +42,8 @@ COMMANDS = {
         "GetTemplateSummary",
         "ListChangeSets",
         "ListStackResources",
+        # SAM CLI puts a tag on the stack of its bucket.
+        "TagResource",
     ),
     "cloudwatch": ("DescribeAlarms", "GetMetricStatistics"),
     "dynamodb": ("DeleteTable", "DescribeTable", "ListTagsOfResource", "TagResource", "UpdateTable"),

@@ -8,6 +8,7 @@ import operator
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 from orderstream.errors import CloudError
@@ -52,10 +53,7 @@ def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) ->
 
     Raises CloudError for what is not known here.
     """
-    try:
-        tree = ast.parse(text.replace("&&", " and ").replace("||", " or "), mode="eval").body
-    except SyntaxError as error:
-        raise _unknown(text) from error
+    tree = _parsed(text)
     match tree:
         case ast.Call(args=[metric, ast.Constant(value=int() | float() as width)]) if (
             _name(tree) == "ANOMALY_DETECTION_BAND"
@@ -63,6 +61,15 @@ def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) ->
             return _band(_series(_value(metric, series, periods), periods), width, periods)
     found = _series(_value(tree, series, periods), periods)
     return {period: found[period] for period in periods if period in found}
+
+
+# CPython 3.11 fails where two threads parse at a time (python/cpython#106905), so nothing is parsed twice.
+@cache
+def _parsed(text: str) -> ast.expr:
+    try:
+        return ast.parse(text.replace("&&", " and ").replace("||", " or "), mode="eval").body
+    except SyntaxError as error:
+        raise _unknown(text) from error
 
 
 def _value(node: ast.expr, series: Mapping[str, Series], periods: Sequence[int]) -> Operand:

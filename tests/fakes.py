@@ -16,6 +16,19 @@ Fault = Callable[[str], str | None]
 Item = dict[str, Any]
 
 
+class Clock:
+    """Time that passes only by waiting."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
 class Around(Protocol):
     """Carries out the `effect` of a call of AWS; things may go wrong before it and after it."""
 

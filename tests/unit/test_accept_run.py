@@ -15,19 +15,7 @@ from orderstream.acceptance.run import run
 from orderstream.deploy.place import AWS, LAPTOP, Place
 from orderstream.errors import CheckFailedError, CloudError, InputError, NotShownError
 from orderstream.ops.cloud import Cloud
-
-
-class Clock:
-    """Time that passes only by waiting."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.fakes import Clock
 
 
 def context_in(place: Place = AWS, clock: Clock | None = None, said: list[str] | None = None) -> Context:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.ops.cloud import Cloud
 from orderstream.ops.mapping import switch_off
-from tests.fakes import client_error
+from tests.fakes import Clock, client_error
 
 
 class FakeLambda:
@@ -37,19 +37,6 @@ class FakeLambda:
             raise client_error(self._refusal)
         self.state = "Disabling"
         return {"State": self.state}
-
-
-class Clock:
-    """Time that passes when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def switched_off(fake: FakeLambda, clock: Clock | None = None) -> str:

@@ -16,6 +16,15 @@ from orderstream.errors import InputError
 # Where SAM CLI keeps the code: a stack of its own with a bucket.
 SAM_STACK = "aws-sam-cli-managed-default"
 
+# Types whose resources are named by a property: service, what precedes the name in an ARN, the property, and
+# what follows the ARN in those of what is within.
+_NAMED = {
+    "AWS::Kinesis::Stream": ("kinesis", "stream/", "Name", "/*"),
+    "AWS::DynamoDB::Table": ("dynamodb", "table/", "TableName", "/*"),
+    "AWS::Lambda::Function": ("lambda", "function:", "FunctionName", ":*"),
+    "AWS::Logs::LogGroup": ("logs", "log-group:", "LogGroupName", ":*"),
+}
+
 
 @dataclass(frozen=True)
 class Where:
@@ -44,34 +53,21 @@ def owned_by(
         owned[service].update(names)
 
     for kind, properties in found:
-
-        def name(which: str, of: Mapping[str, Any] = properties) -> str:
-            return resolver.text(of[which]) or ""
-
-        match kind:
-            case "AWS::S3::Bucket":
-                bucket = f"arn:{where.partition}:s3:::{name('BucketName')}"
-                own("s3", bucket, f"{bucket}/*")
-            case "AWS::Kinesis::Stream":
-                stream = where.arn("kinesis", f"stream/{name('Name')}")
-                own("kinesis", stream, f"{stream}/*")
-            case "AWS::DynamoDB::Table":
-                table = where.arn("dynamodb", f"table/{name('TableName')}")
-                own("dynamodb", table, f"{table}/*")
-            case "AWS::Lambda::Function":
-                function = where.arn("lambda", f"function:{name('FunctionName')}")
-                own("lambda", function, f"{function}:*")
-            case "AWS::Logs::LogGroup":
-                group = where.arn("logs", f"log-group:{name('LogGroupName')}")
-                own("logs", group, f"{group}:*")
-            case "AWS::Glue::Database":
-                database = resolver.text(properties["DatabaseInput"]["Name"])
-                own("glue", where.arn("glue", "catalog"), where.arn("glue", f"database/{database}"))
-                own(
-                    "glue",
-                    where.arn("glue", f"table/{database}/*"),
-                    where.arn("glue", f"userDefinedFunction/{database}/*"),
-                )
+        if kind == "AWS::S3::Bucket":
+            bucket = f"arn:{where.partition}:s3:::{resolver.text(properties['BucketName']) or ''}"
+            own("s3", bucket, f"{bucket}/*")
+        elif kind == "AWS::Glue::Database":
+            database = resolver.text(properties["DatabaseInput"]["Name"])
+            own("glue", where.arn("glue", "catalog"), where.arn("glue", f"database/{database}"))
+            own(
+                "glue",
+                where.arn("glue", f"table/{database}/*"),
+                where.arn("glue", f"userDefinedFunction/{database}/*"),
+            )
+        elif kind in _NAMED:
+            service, prefix, naming, within = _NAMED[kind]
+            arn = where.arn(service, f"{prefix}{resolver.text(properties[naming]) or ''}")
+            own(service, arn, f"{arn}{within}")
     own("lambda", where.arn("lambda", "event-source-mapping:*"))
     own("events", where.arn("events", f"rule/{where.stack}-*"))
     own("sns", where.arn("sns", f"{where.stack}-*"))

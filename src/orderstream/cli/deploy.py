@@ -68,11 +68,9 @@ def deploy(
     Run again without changes, it says so. An update that makes the function fail is rolled back.
     """
     from orderstream.deploy import deploy as deploying
-    from orderstream.deploy.parameters import declared, ensure_valid, given
-    from orderstream.ops.artifact import TEMPLATE
+    from orderstream.deploy.parameters import checked
 
-    values = given(parameter or ())
-    ensure_valid(values, declared(TEMPLATE))
+    values = checked(parameter or ())
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
     if rollback:

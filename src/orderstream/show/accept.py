@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.table import Column
 from rich.text import Text
 
+from orderstream.ops.location import Location
 from orderstream.show.console import err, hint, out, problem, step, text_of
 from orderstream.show.numbers import dollars, length
 from orderstream.show.terminal import Table
@@ -25,9 +26,8 @@ _CENT = Decimal("0.01")
 
 def place(context: Context) -> str:
     """Where the command acts."""
-    if context.place.is_laptop:
-        return f"local cloud at {context.cloud.cloudformation.meta.endpoint_url}"
-    return f"account {context.account}, region {context.region}"
+    endpoint = context.cloud.cloudformation.meta.endpoint_url if context.place.is_laptop else None
+    return str(Location(context.region, context.account, endpoint=endpoint))
 
 
 def plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes: float, region: str) -> None:

@@ -149,7 +149,7 @@ class _Followed:
             found = standing(self._delivery.cloud, self._stack)
         except CloudError:
             return True
-        return found is not None and found.id == self._stack_id
+        return found is not None and found.id == self._stack_id and not _is_gone(found)
 
     def begin_look(self) -> None:
         """Before the stacks are listed: what the event source has said by then is no consequence of a change
@@ -171,7 +171,7 @@ class _Followed:
                 )
             return
         self._in_vain = 0
-        if found is None or found.is_new or found.status.startswith("DELETE"):
+        if found is None or _is_gone(found):
             self._tell_stack(None)
             self._detach()
             return
@@ -180,11 +180,16 @@ class _Followed:
             self._detach()
             self._stack_id = found.id
         self._tell_stack(there)
-        if marks is not None and marks != self._attached_to:
-            self._attach(found.outputs["EventSourceMapping"], marks)
-        elif self._source:
-            self._tell_problems(self._said_before)
-            self._source.check()
+        try:
+            if marks is not None and marks != self._attached_to:
+                self._attach(found.outputs["EventSourceMapping"], marks)
+            elif self._source:
+                self._tell_problems(self._said_before)
+                self._source.check()
+        except OrderstreamError:
+            # Gone since the stacks were listed, it breaks no other's delivery: the next look sees it.
+            if self._is_there():
+                raise
 
     def _marks(self, found: Standing) -> Any:
         """What delivery depends on. Makes sure that MiniStack does not deliver as well."""
@@ -204,14 +209,14 @@ class _Followed:
         again = self._source is not None
         if self._source:
             self._source.stop()
-        self._source = EventSource(
+        source = EventSource(
             self._delivery.cloud,
             mapping_id,
             checkpoints=self._delivery.checkpoints,
             on_problem=self._said.append,
         )
-        self._source.start()
-        self._attached_to = marks
+        source.start()
+        self._source, self._attached_to = source, marks
         if again:
             self._delivery.progress(f"stack {self._stack} has changed: delivering by what it says now")
         else:
@@ -236,6 +241,10 @@ class _Followed:
         for line in list(said):
             self._delivery.problem(line)
             self._said.remove(line)
+
+
+def _is_gone(found: Standing) -> bool:
+    return found.is_new or found.status.startswith("DELETE")
 
 
 def _is_settled(found: Standing) -> bool:

@@ -246,7 +246,7 @@ def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: Laptop) -
 
 
 def test_every_policy_of_the_page_is_one() -> None:
-    assert set(POLICIES) == {"key", "producer", "caller", "reader", "operator", "page", "keeper", "deployer"}
+    assert set(POLICIES) == {"key", "producer", "caller", "reader", "operator", "page", "keeper"}
     for text in POLICIES.values():
         for statement in json.loads(text)["Statement"]:
             assert {"Sid", "Effect", "Action", "Resource"} <= set(statement)

@@ -117,6 +117,7 @@ def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: Cloud) -> None:
     variables = {
         "ARCHIVE_UPKEEP": "compact",
         "ARCHIVE_BUCKET": pipe.stack.bucket,
+        "DISCARDED_BUCKET": pipe.stack.discarded_bucket,
         "FUNCTION_NAME": pipe.stack.function,
         "DEFAULT_CURRENCY": "EUR",
         "STACK_NAME": "test",

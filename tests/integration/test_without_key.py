@@ -30,7 +30,7 @@ from tests.integration.conftest import Orders, awaited
 from tests.integration.pipe import Pipe, give_up
 from tests.integration.test_archive import keep, record
 from tests.integration.test_forget import HER, erase, her
-from tests.integration.test_operators import failures_by_place, given_up
+from tests.integration.test_operators import failures_by_place, given_up, given_up_at
 from tests.integration.test_pipeline import found_order, quarantined
 from tests.integration.test_verify import LATER, found, items, order, verified
 
@@ -133,11 +133,11 @@ def test_compaction_sql_replay_trace_and_audit_take_it(
 def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(laptop: Laptop, orders: Orders) -> None:
     order_id = uuid.uuid4().hex
     records = keyless(given_up([order_id], b"bad"))
-    key = give_up(laptop.cloud, laptop.stack, records)
-    assert f"done: {key}" in orders("failures", "redrive").stdout
+    place = given_up_at(laptop, records, long_ago=False)
+    assert f"done: {place}" in orders("failures", "redrive").stdout
     assert found_order(laptop, order_id)
     assert quarantined(laptop)[records[1].event_id].partition_key is None
-    assert failures_by_place(orders, "--all")[key]["done"]
+    assert failures_by_place(orders, "--all")[place]["done"]
 
 
 def test_an_erasure_in_an_aggregate_without_a_key_gives_it_none(cloud: Cloud) -> None:

@@ -6,8 +6,9 @@ from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
+from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from orderstream.deploy.changes import Change, ChangeSet, discard, make
+from orderstream.deploy.changes import IN_PLACE, Change, ChangeSet, discard, make
 from orderstream.deploy.deploy import doubts
 from orderstream.deploy.operation import MAKING, REMOVING, Operation
 from orderstream.deploy.place import AWS, LAPTOP, Place, environment_for, place_of, values_for
@@ -186,6 +187,7 @@ def test_a_stack_that_others_still_look_at_stays() -> None:
         ("Modify", "AWS::S3::Bucket", "Conditional", ("BucketName",), True),
         ("Modify", "AWS::Kinesis::Stream", "Conditional", ("Name", "ShardCount"), True),
         ("Modify", "AWS::Kinesis::Stream", "Conditional", ("ShardCount", "StreamModeDetails"), False),
+        ("Modify", "AWS::Kinesis::Stream", "Conditional", ("WarmThroughputMiBps",), False),
         ("Remove", "AWS::S3::Bucket", "", (), True),
         ("Remove", "AWS::Glue::Table", "", (), False),
         ("Modify", "AWS::Lambda::EventSourceMapping", "True", ("EventSourceArn",), False),
@@ -195,6 +197,13 @@ def test_what_takes_orders_away_is_dangerous(
     action: str, kind: str, replacement: str, recreating: tuple[str, ...], dangerous: bool
 ) -> None:
     assert Change(action, "X", kind, replacement, "x", recreating).endangers_orders is dangerous
+
+
+@pytest.mark.parametrize("property_name", sorted(IN_PLACE))
+def test_what_is_said_to_change_in_place_is_created_only_by_no_provider_schema(property_name: str) -> None:
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::Kinesis::Stream").schema
+    assert property_name in schema["properties"]
+    assert f"/properties/{property_name}" not in schema["createOnlyProperties"]
 
 
 def test_only_what_a_stack_of_the_name_left_is_taken_over_unasked() -> None:

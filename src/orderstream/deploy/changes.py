@@ -17,8 +17,9 @@ from orderstream.ops.stack import Standing, standing
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 # What holds orders: to lose it is to lose them.
 KEEPERS = {"AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::S3::Bucket"}
-# CloudFormation says of some properties only that they may need another resource. Of these it is known.
-_IN_PLACE = {"ShardCount", "StreamModeDetails"}
+# CloudFormation says of some properties only that they may need another resource. These never do: none is
+# createOnly in the provider schema of a stream.
+IN_PLACE = {"ShardCount", "StreamModeDetails", "WarmThroughputMiBps"}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Change:
         """Whether stream, table or bucket would be removed or made anew, or may be."""
         if self.type not in KEEPERS:
             return False
-        doubtful = self.replacement == "Conditional" and not _IN_PLACE.issuperset(self.recreating)
+        doubtful = self.replacement == "Conditional" and not IN_PLACE.issuperset(self.recreating)
         return self.action == "Remove" or self.replacement == "True" or doubtful
 
 

@@ -39,7 +39,7 @@ tpch: .venv/ready ## 15,000 orders of TPC-H, totals compared with the generator'
 	@$(BIN)/orders demo --tpch 0.01
 
 artifact: .venv/ready ## build the functions for AWS in build/, where template.yaml expects them
-	@$(BIN)/python -m orderstream.ops.artifact
+	@$(BIN)/python -m orderstream.deploy.artifact
 
 test: lint types .venv/ready .venv/checkov/ready ## every test, lint and type check
 	@$(BIN)/pytest -n 3 --dist worksteal
@@ -55,7 +55,7 @@ bench: .venv/ready ## the function beside its peers, the producer, the laptop cl
 	@$(BIN)/python -m bench
 
 bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
-	@$(BIN)/python -m bench.growth
+	@$(BIN)/python -m bench.scaling
 	@$(BIN)/python -m bench.producer --rounds 3 --size
 
 bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/archive.md

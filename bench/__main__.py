@@ -16,11 +16,11 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import artifacts, cold_start, handlers, laptop, picture, producer, report
+from bench import artifacts, cold_start, handlers, laptop, plot, producer, report
 from bench.events import SIZES
 from bench.processes import PYTHON, Stub, environment, processors
-from bench.targets import BATCH
-from orderstream.ops.artifact import PROJECT
+from bench.thresholds import BATCH
+from orderstream.deploy.artifact import PROJECT
 
 PARTS = ("handlers", "cold_starts", "producer", "laptop")
 
@@ -82,7 +82,7 @@ def main() -> None:
         if "laptop" in parts:
             results["laptop"] = laptop.measure(rounds=options.rounds, progress=status.update)
     options.results.write_text(json.dumps(results, indent=1, default=str) + "\n")
-    picture.draw(results, options.picture)
+    plot.draw(results, options.picture)
     tables = Console(record=True, width=130)
     report.show(results, tables)
     write_page(options.page, tables.export_text())
@@ -97,7 +97,7 @@ def write_page(page: Path, tables: str) -> None:
 
 
 def by_part(script: str, size: int) -> Any:
-    """What `bench/floor.py` or `bench/choices.py` finds for orders of `size` bytes."""
+    """What `bench/cost_breakdown.py` or `bench/ablation.py` finds for orders of `size` bytes."""
     with Stub() as stub:
         command = [PYTHON, "-S", "-E", "-B", str(PROJECT / "bench" / script), str(PROJECT)]
         command += [str(artifacts.OURS.artifact), str(processors()[0]), str(size)]

@@ -28,17 +28,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from orderstream.local.laptop import Laptop
+from orderstream.deploy.artifact import PROJECT
+from orderstream.ingest import tpch
+from orderstream.ingest.samples import Sample
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
-from orderstream.ops import bucket, tpch
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.samples import Sample
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import S3Store, archive_of
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
+from orderstream.storage import bucket
 
 ORDERS, OBJECTS = 100_000, 10_000
 # TPC-H at scale 1 has so many.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from orderstream.ops.artifact import PROCESS, PROJECT, build
+from orderstream.deploy.artifact import PROCESS, PROJECT, build
 
 FOLDER = PROJECT / "build" / "bench"
 PEERS = Path(__file__).parent / "peers"
@@ -37,7 +37,7 @@ class Peer:
 NAIVE = Peer("naive", "(a) naive", "naive", ("boto3",))
 TEXTBOOK = Peer("textbook", "(b) textbook", "textbook", ("boto3", "aws-lambda-powertools", "pydantic"))
 BATCH_WRITER = Peer("batch_writer", "(c) batch_writer", "batch_writer", ("boto3",))
-OURS = Peer("orderstream", "Orderstream", "orderstream.pipeline.handler")
+OURS = Peer("orderstream", "Orderstream", "orderstream.pipeline.lambda_handler")
 ALL = (NAIVE, TEXTBOOK, BATCH_WRITER, OURS)
 
 

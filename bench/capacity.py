@@ -1,7 +1,7 @@
 """The bytes that a plan is computed from, measured; and docs/capacity.md's examples, by the command itself.
 
 `python -m bench.capacity` prints what an order takes in item, archive and log, to be held against
-`measured.bytes` of src/orderstream/ops/aws.toml. `--write` writes figures, examples and picture of
+`measured.bytes` of src/orderstream/aws/pricing.toml. `--write` writes figures, examples and picture of
 docs/capacity.md.
 """
 
@@ -20,16 +20,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.events import SIZES, traffic
+from orderstream.aws.pricing import figures
+from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
-from orderstream.domain.identity import batch_key, hour_of, order_id_of
-from orderstream.ops import parquet
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.parquet import Placed
-from orderstream.ops.prices import figures
+from orderstream.domain.ids import order_id_of
+from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.lines import line_of, pack, read_line
+from orderstream.pipeline.archive_codec import line_of, pack, read_line
 from orderstream.pipeline.process import Report, item_of
 from orderstream.pipeline.records import from_event
+from orderstream.storage import parquet
+from orderstream.storage.parquet import Placed
 
 PAGE = PROJECT / "docs" / "capacity.md"
 PICTURE = PROJECT / "docs" / "capacity.png"

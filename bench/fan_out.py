@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import shop
+from bench import sample_orders
+from bench.end_to_end import Through
 from bench.laptop import started
-from bench.through import Through
 from orderstream.client import OrderProducer
-from orderstream.ops.samples import Sample
-from orderstream.ops.send import Tally, simulate
+from orderstream.ingest.samples import Sample
+from orderstream.ingest.send import Tally, simulate
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricTypeDef
@@ -52,7 +52,7 @@ def measure(
 
 
 def _latency(through: Through, orders: int, rate: float) -> dict[str, float]:
-    traffic = (Sample("order", data, key) for data, key in shop.orders(orders, "seldom"))
+    traffic = (Sample("order", data, key) for data, key in sample_orders.orders(orders, "seldom"))
 
     def send(producer: OrderProducer) -> None:
         simulate(producer, traffic, rate=rate, seconds=None, stop=threading.Event(), tally=Tally())

@@ -18,8 +18,8 @@ from typing import Any
 from bench.artifacts import ALL, Peer
 from bench.events import SIZES, Traffic, traffic
 from bench.processes import Stub, Worker, memory_mb
+from orderstream.aws.pricing import prices
 from orderstream.errors import OrderstreamError
-from orderstream.ops.prices import prices
 
 Progress = Callable[[str], None]
 

@@ -19,14 +19,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import shop
-from bench.alone import INSERT, PUT, Alone
-from bench.through import Through
+from bench import sample_orders
+from bench.end_to_end import Through
+from bench.ministack_ceiling import INSERT, PUT, Alone
 from orderstream.client import OrderProducer
-from orderstream.local.laptop import Laptop
+from orderstream.ingest.samples import Sample
+from orderstream.ingest.send import Tally, simulate
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
-from orderstream.ops.samples import Sample
-from orderstream.ops.send import Tally, simulate
 
 ORDERS, ROUNDS = 10_000, 5
 RATE, LATENCY_SECONDS = 100, 30
@@ -78,7 +78,7 @@ def _throughput(through: Through, orders: int, rounds: int, progress: Progress) 
     runs, calls = [], []
     for number in range(rounds):
         progress(f"round {number + 1} of {rounds}: {orders:,} orders, then the same by MiniStack alone")
-        runs.append(through.orders(shop.orders(orders, f"round{number}"), orders))
+        runs.append(through.orders(sample_orders.orders(orders, f"round{number}"), orders))
         calls.append(alone.costs(orders, f"round{number}"))
     rates = [orders / run.seconds for run in runs]
     puts, inserts = ([costs[call].per_second for costs in calls] for call in (PUT, INSERT))
@@ -115,7 +115,7 @@ def _spread(values: Sequence[float]) -> dict[str, float]:
 
 def _latency(through: Through, count: int, rate: float) -> dict[str, float]:
     """Of so many orders at random moments, as the function measures it; it logs at most 100 of a batch."""
-    traffic = (Sample("order", data, key) for data, key in shop.orders(count, "trickle"))
+    traffic = (Sample("order", data, key) for data, key in sample_orders.orders(count, "trickle"))
 
     def send(producer: OrderProducer) -> None:
         simulate(producer, traffic, rate=rate, seconds=None, stop=threading.Event(), tally=Tally())

@@ -26,16 +26,16 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
-from bench import shoppers
+from bench import http_load
+from bench.api_server import Up, throttled
+from bench.http_load import Order, Told
 from bench.laptop import percentile
-from bench.shoppers import Order, Told
-from bench.up import Up, throttled
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
+from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack
-from orderstream.ops.verify import verify
+from orderstream.recovery.verify import verify
+from orderstream.storage.bucket import Span
 
 CLIENTS, SECONDS = 50, 30.0
 PATIENCE_SECONDS = 60
@@ -91,7 +91,7 @@ def _run(
     up: Up, stack: Stack, url: str, clients: int, seconds: float, name: str, progress: Progress
 ) -> dict[str, Any]:
     begin, used = datetime.now(UTC), up.used()
-    told = asyncio.run(shoppers.send(url, clients=clients, seconds=seconds, name=name))
+    told = asyncio.run(http_load.send(url, clients=clients, seconds=seconds, name=name))
     took = (datetime.now(UTC) - begin).total_seconds()
     # Those of others are what is left of two clocks: with none, it may be a little less than nothing.
     processors = {part: max(0.0, after - used[part]) / took for part, after in up.used().items()}

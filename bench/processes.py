@@ -13,9 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from bench.asked import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, SESSION_TOKEN, TABLE
+from bench.request_checks import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, SESSION_TOKEN, TABLE
+from orderstream.deploy.artifact import PROJECT, TEMPLATE
 from orderstream.errors import OrderstreamError
-from orderstream.ops.artifact import PROJECT, TEMPLATE
 
 # The interpreter itself, without the environment that this runs in.
 PYTHON = str(getattr(sys, "_base_executable", sys.executable))
@@ -69,7 +69,7 @@ class Stub:
         self._ask("PUT", f"/_begin?table_ms={table_ms}&bucket_ms={bucket_ms}&keep={keep}")
 
     def asked(self) -> dict[str, Any]:
-        """What was asked since `begin`, as `bench.asked.judge` tells it, and the `records` of PutRecords."""
+        """The requests since `begin`, as `request_checks.judge` reports them, and `records` of PutRecords."""
         return self._ask("GET", "/_asked")
 
     def _ask(self, method: str, path: str) -> dict[str, Any]:

@@ -21,14 +21,14 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench.asked import ACCESS_KEY, REGION, SECRET_KEY, SESSION_TOKEN
 from bench.events import SIZES
 from bench.processes import Answering, Stub, processors
+from bench.request_checks import ACCESS_KEY, REGION, SECRET_KEY, SESSION_TOKEN
 from bench.sender import STREAM, orders
+from orderstream.aws.clients import Cloud
+from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import OrderstreamError
 from orderstream.local.ministack import MiniStack, free_port
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.cloud import Cloud
 
 WAYS = ("raw", "send_json", "send_bytes", "send")
 COUNTS = (10_000, 100_000, 1_000_000)

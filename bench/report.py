@@ -9,7 +9,7 @@ from rich.table import Table
 
 from bench import laptop, producer
 from bench.artifacts import ALL
-from bench.targets import targets
+from bench.thresholds import targets
 
 _LABELS = {peer.name: peer.label for peer in ALL}
 

@@ -23,11 +23,11 @@ from playwright.sync_api import Browser, sync_playwright
 
 from orderstream.api.server import Server
 from orderstream.client import OrderProducer
-from orderstream.local.laptop import Laptop
+from orderstream.dashboard.app import add_page
+from orderstream.deploy.artifact import PROJECT
+from orderstream.ingest.samples import samples
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.samples import samples
-from orderstream.page.app import add_page
 
 PICTURES = {"light": PROJECT / "docs" / "live-light.png", "dark": PROJECT / "docs" / "live-dark.png"}
 WIDTH, HEIGHT = 1440, 1340

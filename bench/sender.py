@@ -24,9 +24,9 @@ from typing import Any
 import botocore.session
 
 from bench.events import traffic
-from bench.kernel import peak_mb
+from bench.proc_stats import peak_mb
 from orderstream.client import OrderProducer
-from orderstream.client.calls import producer_client
+from orderstream.client.put_records import producer_client
 
 STREAM = "OrderStream"
 # Of the orders that are sent again and again where it is about memory: they must not take it themselves.

@@ -1,7 +1,7 @@
 """An endpoint for DynamoDB, S3 and Kinesis that costs far less than any client: it answers and remembers.
 
 `python -m bench.stub --port 0` prints its port. What was asked of it is judged only when the clock has
-stopped (`bench.asked`), so that nobody waits for that. PUT /_begin?table_ms=5&bucket_ms=20 forgets
+stopped (`bench.request_checks`), so that nobody waits for that. PUT /_begin?table_ms=5&bucket_ms=20 forgets
 everything and sets how long answers take; with keep=100 only one request in so many is kept for the judge.
 GET /_asked tells what came since; `records` are those of all PutRecords.
 """
@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from bench.asked import BUCKET, TABLE, Request, judge
+from bench.request_checks import BUCKET, TABLE, Request, judge
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _DATE = b"Date: Tue, 24 Nov 2026 12:00:00 GMT\r\n"

@@ -9,10 +9,10 @@ import botocore.session
 import pytest
 from bench.__main__ import by_part, machine
 from bench.artifacts import NAIVE, OURS, make
-from bench.asked import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, TABLE
 from bench.events import FIRST_NUMBER, MAX_EVENT_BYTES, SIZES, traffic
 from bench.processes import Stub
-from bench.targets import targets
+from bench.request_checks import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, TABLE
+from bench.thresholds import targets
 from botocore.config import Config
 
 from bench import cold_start, handlers

@@ -6,9 +6,9 @@ import pytest
 from bench.capacity import EXAMPLES, PAGE, PICTURE, measure, page
 from bench.events import SIZES
 
-from orderstream.domain.capacity.demand import Demand
-from orderstream.domain.capacity.stores import item_bytes
-from orderstream.ops.prices import figures
+from orderstream.aws.pricing import figures
+from orderstream.capacity.demand import Demand
+from orderstream.capacity.storage import item_bytes
 
 
 def test_the_page_has_what_the_command_prints() -> None:

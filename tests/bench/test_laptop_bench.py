@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import fan_out, growth, laptop, shop
+from bench import fan_out, laptop, sample_orders, scaling
 from orderstream.domain.decode import decode
 
 
@@ -36,13 +36,13 @@ def test_every_order_is_stored_and_shares_are_of_what_was_measured() -> None:
 
 
 def test_growth_has_a_row_for_each_size_of_each_part() -> None:
-    found = growth.measure(laptop_sizes=(200,), stream_sizes=(500, 1_000), rounds=1)
+    found = scaling.measure(laptop_sizes=(200,), stream_sizes=(500, 1_000), rounds=1)
     assert [row["orders"] for row in found["laptop"]["sizes"]] == [200]
     for part in ("reader", "verify"):
         first, last = found[part]["sizes"]
         assert (first["orders"], last["orders"]) == (500, 1_000)
         assert found[part]["growth"]["us"] == pytest.approx(last["us"] / first["us"])
-    assert "orders verify" in printed(growth.show, found)
+    assert "orders verify" in printed(scaling.show, found)
 
 
 def test_a_percentile_is_one_of_the_values() -> None:
@@ -52,8 +52,8 @@ def test_a_percentile_is_one_of_the_values() -> None:
 
 
 def test_orders_of_the_shop_are_valid_and_are_the_same_again() -> None:
-    some = list(shop.orders(200, "a"))
-    assert some == list(shop.orders(200, "a"))
+    some = list(sample_orders.orders(200, "a"))
+    assert some == list(sample_orders.orders(200, "a"))
     assert all(not decode(data).reasons for data, _ in some)
     assert len({json.loads(data)["order_id"] for data, _ in some}) == 200
 

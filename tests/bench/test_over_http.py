@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from bench.http_load import Order
 from bench.over_http import PAGE, ROWS, RUNS, Account, account, measure, text
-from bench.shoppers import Order
 
 from orderstream.domain.decode import decode
 

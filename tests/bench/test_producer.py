@@ -4,9 +4,9 @@ import json
 
 import botocore.session
 import pytest
-from bench.asked import ACCESS_KEY, REGION, SECRET_KEY
 from bench.processes import Stub
-from bench.targets import targets
+from bench.request_checks import ACCESS_KEY, REGION, SECRET_KEY
+from bench.thresholds import targets
 from botocore.config import Config
 from rich.console import Console
 

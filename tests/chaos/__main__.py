@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos import crashes, restart, wire_faults
+from tests.chaos.environment import Stage
 from tests.chaos.scenarios import Outcome, play
-from tests.chaos.stage import Stage
 
 # On the stage, in this order; each restart needs a cloud of its own.
 _STAGED = {scenario.name: scenario for scenario in wire_faults.SCENARIOS + crashes.SCENARIOS}

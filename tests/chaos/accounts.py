@@ -9,16 +9,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
-from orderstream.domain.values import utc_text
-from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.samples import Sample
-from orderstream.ops.stack import Stack
-from orderstream.ops.verify import Report, verify
+from orderstream.domain.fields import utc_text
+from orderstream.ingest.samples import Sample
 from orderstream.pipeline.table import plain_value
-from tests.chaos.stage import Sent, awaited
+from orderstream.recovery.verify import Report, verify
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import Span
+from tests.chaos.environment import Sent, awaited
 
 Item = dict[str, Any]
 
@@ -157,4 +157,4 @@ def _quarantined(cloud: Cloud, stack: Stack, since: datetime) -> set[str]:
         # S3 tells the second only.
         if entry.modified >= since.replace(microsecond=0)
     )
-    return {one.line.event_id for one in reading.lines(cloud, stack, entries, span)}
+    return {one.line.event_id for one in reader.lines(cloud, stack, entries, span)}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.stage import Stage
+from tests.chaos.environment import Stage
 
 
 @pytest.fixture(scope="session")

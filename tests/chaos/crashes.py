@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.chaos.child import child
+from tests.chaos.environment import TOKEN, Stage, awaited
 from tests.chaos.scenarios import Scenario
-from tests.chaos.stage import TOKEN, Stage, awaited
 
 _DICE = random.Random(1)
 

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from orderstream.local.cloud import laptop_cloud
 from orderstream.local.event_source import EventSource
-from orderstream.local.laptop import laptop_cloud
 
 
 def run(endpoint_url: str, token: str, mapping_id: str, checkpoints: Path) -> None:

@@ -18,15 +18,23 @@ from tempfile import TemporaryDirectory
 
 from botocore.exceptions import BotoCoreError
 
-from orderstream.local.laptop import laptop_cloud
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
+from orderstream.local.cloud import laptop_cloud
 from orderstream.local.ministack import free_port
 from orderstream.local.secret import token_of
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack
 from tests.chaos.accounts import account_for
 from tests.chaos.crashes import children
+from tests.chaos.environment import (
+    Sent,
+    awaited,
+    done_up_to,
+    is_past,
+    last_of_each_shard,
+    producer_client,
+    send,
+)
 from tests.chaos.scenarios import Outcome, sample_traffic
-from tests.chaos.stage import Sent, awaited, done_up_to, is_past, last_of_each_shard, producer_client, send
 
 # Time for the function's first start before the end; what is left of it passes while nobody answers.
 _TRAFFIC_SECONDS = 15.0

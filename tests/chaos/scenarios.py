@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from zlib import crc32
 
-from orderstream.ops.samples import Sample, samples
+from orderstream.ingest.samples import Sample, samples
 from tests.chaos.accounts import Accounts, account_for
-from tests.chaos.stage import Stage, awaited
+from tests.chaos.environment import Stage, awaited
 
 # Makes trouble on the stage while its block runs; gives a function that counts it, kind by kind.
 Trouble = Callable[[Stage], AbstractContextManager[Callable[[], list[int]]]]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from orderstream.ops.samples import Sample
+from orderstream.ingest.samples import Sample
 from tests.chaos.accounts import Item, Version, double, lost
-from tests.chaos.stage import Sent
+from tests.chaos.environment import Sent
 
 _FIRST = b'{"order_id": "A-1", "customer_id": "12345", "amount": 250.00}'
 _OTHER = b'{"order_id": "A-1", "customer_id": "12345", "amount": 250.00, "note": "changed"}'

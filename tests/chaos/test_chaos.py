@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos import crashes, wire_faults
+from tests.chaos.environment import Stage
 from tests.chaos.restart import RESTARTS, play_restart
 from tests.chaos.scenarios import Scenario, play
-from tests.chaos.stage import Stage
 
 _REPRESENTATIVE = {
     "answer-lost",

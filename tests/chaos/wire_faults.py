@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tests.chaos.environment import Stage
 from tests.chaos.lossy_proxy import NO_LOSSES, Losses
 from tests.chaos.scenarios import Scenario, Trouble
-from tests.chaos.stage import Stage
 from tests.chaos.wire import Rule
 
 # The function and the scenarios' producer wait 5 seconds for an answer.

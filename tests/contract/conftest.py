@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.local.ministack import MiniStack
-from orderstream.ops.cloud import Cloud
 from orderstream.pipeline.archive import ObjectStore
 from orderstream.pipeline.services import S3Store
 from tests.fakes import FakeDynamo, FakeStore

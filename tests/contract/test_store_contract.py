@@ -2,8 +2,8 @@
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.errors import CloudError
-from orderstream.ops.cloud import Cloud
 from orderstream.pipeline.archive import ObjectStore
 from orderstream.pipeline.services import S3Store
 

@@ -24,9 +24,9 @@ from botocore.awsrequest import AWSResponse
 
 from orderstream.domain.decode import decode
 from orderstream.domain.order import MAX_BYTES
+from orderstream.pipeline.archive_codec import line_of, pack
 from orderstream.pipeline.concurrency import threads_for
-from orderstream.pipeline.handler import handle_with
-from orderstream.pipeline.lines import line_of, pack
+from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import CONFIG, S3Store, Services, archive_of, dynamodb_client

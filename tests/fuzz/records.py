@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.expansion import GZIP_MAGIC
 from orderstream.domain.order import MAX_BYTES
-from orderstream.ops.samples import BAD
+from orderstream.ingest.samples import BAD
 from tests.fuzz.heavy import Dice, aggregate, bombs, huge, sealed
 
 VALID: tuple[bytes, ...] = (

@@ -12,15 +12,15 @@ from typing import Any
 
 import msgspec
 
-from orderstream.domain.checks import Reason
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import same_content
-from orderstream.domain.identity import order_id_of
+from orderstream.domain.ids import order_id_of
 from orderstream.domain.order import Order, attributes
-from orderstream.pipeline.lines import line_of, raw_of, read_line
+from orderstream.domain.validation import Reason
+from orderstream.pipeline.archive_codec import line_of, raw_of, read_line
+from orderstream.pipeline.deaggregate import unpack
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import attribute_value, plain_value
-from orderstream.pipeline.unpack import unpack
 
 # For the largest record on a slow machine; a plain order takes a ten-thousandth of it.
 MAX_SECONDS = 0.5

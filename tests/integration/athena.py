@@ -14,8 +14,8 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 
 Row = dict[str, Any]
 Table = dict[str, Any]

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
 
 NAME = "aws.example"
 _OF_ONE_CONNECTION = {"connection", "content-length", "host", "proxy-connection", "transfer-encoding"}

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from orderstream.local.laptop import ACCOUNT, REGION
+from orderstream.local.cloud import ACCOUNT, REGION
 from tests.integration.probes import Call
 
 # As the template names it for the laptop cloud.

@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.cli import main
+from orderstream.local.cloud import Laptop
 from orderstream.local.demo import Outcome, run_demo, sample_traffic
-from orderstream.local.laptop import Laptop
 from orderstream.local.ministack import MiniStack, free_port
 from orderstream.local.secret import new_token
-from orderstream.ops.cloud import Cloud
 from tests import terminals
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.ops.artifact import TEMPLATE
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import DEFAULT_STACK, Stack, find_stack, standing
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack, standing
+from orderstream.deploy.artifact import TEMPLATE
 
 TEMPLATE_BODY: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 

@@ -12,7 +12,7 @@ import boto3
 import botocore.session
 from botocore.exceptions import ClientError
 
-from orderstream.local.laptop import REGION, Laptop
+from orderstream.local.cloud import REGION, Laptop
 
 # Service, operation and its arguments.
 Call = tuple[str, str, dict[str, Any]]

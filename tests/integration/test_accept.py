@@ -20,11 +20,11 @@ from orderstream.acceptance.checks import CHECKS
 from orderstream.acceptance.context import Context, context_of, new_name
 from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.leftovers import LOOKS, ensure_free, leftovers
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import standing
 from orderstream.errors import CloudError
-from orderstream.local.laptop import Laptop
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import standing
 from tests.integration.conftest import Orders, awaited
 
 COMMAND = str(Path(sys.executable).with_name("orders"))

@@ -20,10 +20,10 @@ import pytest
 from botocore.exceptions import ClientError
 from playwright.sync_api import Browser
 
-from orderstream.local.laptop import Laptop
+from orderstream.aws.clients import Cloud
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import MiniStack
-from orderstream.local.running import running_clouds
-from orderstream.ops.cloud import Cloud
+from orderstream.local.registry import running_clouds
 from tests.integration import browser as browsers
 from tests.integration.conftest import Orders
 from tests.integration.test_up import Up, up

@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.metrics import Metric
+from orderstream.aws.stack import DEFAULT_STACK, find_stack
 from orderstream.errors import CloudError
-from orderstream.local.alarms.judge import alarm_of
-from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
-from orderstream.local.laptop import Laptop
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
+from orderstream.local.alarms.evaluator import alarm_of
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
-from orderstream.ops.metrics import Metric
-from orderstream.ops.stack import DEFAULT_STACK, find_stack
 from tests.integration.conftest import awaited
 from tests.settings import changed
 

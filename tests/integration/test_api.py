@@ -17,11 +17,11 @@ import httpx
 import pytest
 
 from orderstream.api.app import MOST_A_PAGE, MOST_BYTES, make_app
+from orderstream.api.dependencies import shop_of
 from orderstream.api.server import Server
-from orderstream.api.shop import shop_of
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import OrderstreamError
-from orderstream.local.laptop import Laptop
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
 

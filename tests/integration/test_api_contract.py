@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from orderstream.api.app import make_app
+from orderstream.api.dependencies import shop_of
 from orderstream.api.server import Server
-from orderstream.api.shop import shop_of
-from orderstream.local.laptop import Laptop
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
 
 # The schema of an order cannot say that items add up to the amount, or how many digits there may be; and in

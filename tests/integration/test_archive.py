@@ -14,23 +14,23 @@ import pytest
 
 from orderstream.archive.audit import Audit, audit
 from orderstream.archive.lease import KEY, Lease
+from orderstream.archive.maintenance import Kept, upkeep, waiting
 from orderstream.archive.manifests import Chain
 from orderstream.archive.replay import Event, Replayed, Selection, replay
-from orderstream.archive.upkeep import Kept, upkeep, waiting
+from orderstream.aws.clients import Cloud
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
-from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import ALWAYS, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.query import raw_order
-from orderstream.ops.trace import Step, Story, trace
-from orderstream.ops.verify import verify
+from orderstream.lookup.trace import Step, Story, trace
 from orderstream.pipeline.archive import BatchArchive
-from orderstream.pipeline.lines import raw_of
+from orderstream.pipeline.archive_codec import raw_of
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import S3Store
+from orderstream.recovery.verify import verify
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.orders import raw_order
 from tests.integration.conftest import awaited
-from tests.integration.pipe import Pipe, give_up
+from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.test_verify import items, order
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -124,7 +124,7 @@ def seen(pipe: Pipe) -> dict[str, object]:
             one.line.arrived_at,
             raw_of(one.line),
         )
-        for one in reading.lines(cloud, stack, bucket.archive(cloud, stack))
+        for one in reader.lines(cloud, stack, bucket.archive(cloud, stack))
     }
     target = Collected([])
     replay(cloud, stack, Selection(), target)
@@ -197,7 +197,7 @@ class CrashingCloud(Cloud):
 
 def lines_of(pipe: Pipe) -> set[tuple[str, bytes]]:
     cloud, stack = pipe.cloud, pipe.stack
-    found = reading.lines(cloud, stack, bucket.archive(cloud, stack))
+    found = reader.lines(cloud, stack, bucket.archive(cloud, stack))
     return {(one.line.event_id, raw_of(one.line)) for one in found}
 
 

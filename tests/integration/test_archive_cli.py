@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
 from tests.integration.conftest import Orders, OrdersHere
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_archive import filled
 from tests.integration.test_verify import items
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.local.laptop import Laptop
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.rows import columns
-from orderstream.pipeline.lines import pack
+from orderstream.aws.clients import Cloud
+from orderstream.deploy.artifact import PROJECT
+from orderstream.local.cloud import Laptop
+from orderstream.pipeline.archive_codec import pack
+from orderstream.storage.columns import column_types
 from tests.integration.athena import (
     HOURS,
     PLACES,
@@ -43,7 +43,7 @@ def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: Cloud, l
     tables = glue_tables(cloud)
     by_layout = {"batch": "archive_lines", "order": "archive_objects"}[layout]
     assert tables.keys() == {by_layout, "quarantine_lines", "compacted", *VIEWS}
-    record = as_athena(columns())
+    record = as_athena(column_types())
     assert list(declared(tables["records"]).items()) == list((record | HOURS).items())
     assert list(declared(tables["orders"]).items()) == list((record | HOURS).items())
     assert declared(tables["compacted"]) == record | as_athena(PLACES) | HOURS

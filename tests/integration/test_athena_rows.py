@@ -14,18 +14,18 @@ import duckdb
 import msgspec
 import pytest
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
-from orderstream.domain.identity import hour_prefix
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.rows import columns, row_of
-from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import Line, raw_of, read_lines
+from orderstream.domain.object_keys import hour_prefix
+from orderstream.pipeline.archive_codec import Line, raw_of, read_lines
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import S3Store, archive_of
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
+from orderstream.storage.columns import column_types, row_of
 from tests.fuzz.records import records as fuzz_records
 from tests.integration.athena import HOURS, PLACES, Athena, Row
 from tests.integration.athena_cases import CASES, order
@@ -65,7 +65,7 @@ def compact(cloud: Cloud, stack: Stack, folder: Path, compacted: Iterable[Line],
         b"\n".join(msgspec.json.encode(row_of(line, "EUR") | {"places": [place]}) for line in compacted)
     )
     duckdb.connect().execute(
-        f"COPY (SELECT * FROM read_json('{rows}', format = 'nd', columns = {columns() | PLACES}))"
+        f"COPY (SELECT * FROM read_json('{rows}', format = 'nd', columns = {column_types() | PLACES}))"
         f" TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
     )
     key = f"{hour_prefix('compacted', hour)}/rows.parquet"
@@ -83,7 +83,7 @@ def expected(line: Line, currency: str = "EUR") -> Row:
     ]
     arrived_at: datetime = row["arrived_at"]
     hours = zip(HOURS, arrived_at.strftime("%Y %m %d %H").split(), strict=True)
-    return {name: row[name] for name in columns()} | dict(hours)
+    return {name: row[name] for name in column_types()} | dict(hours)
 
 
 def _milliseconds(text: str) -> datetime:

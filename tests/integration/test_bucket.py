@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
 from tests.integration.deployed import bucket_properties, deploy
 
 # Batches that were discarded before they had a bucket of their own among them.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.local.laptop import Laptop
-from orderstream.ops.query import list_orders
-from orderstream.pipeline.lines import raw_of
+from orderstream.local.cloud import Laptop
+from orderstream.pipeline.archive_codec import raw_of
+from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
 from tests.integration.test_pipeline import quarantined
 

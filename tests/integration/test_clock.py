@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from orderstream.archive.lease import Lease
-from orderstream.archive.upkeep import upkeep
+from orderstream.archive.maintenance import upkeep
+from orderstream.aws.clients import Cloud
+from orderstream.aws.clock import Clock
 from orderstream.cli.options import span_of
 from orderstream.errors import CloudError
-from orderstream.ops.clock import Clock
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.verify import verify
+from orderstream.recovery.verify import verify
 from tests.integration.conftest import OrdersHere
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_verify import order
 
 HOURS = timedelta(hours=2)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from orderstream.ops.artifact import PROJECT
+from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
 from tests.integration.test_up import processes_of
 

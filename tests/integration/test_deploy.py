@@ -14,20 +14,20 @@ from typing import Any
 import httpx
 import pytest
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack, find_stack
 from orderstream.deploy import changes, inventory
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.deploy import Plan, carry_out, planned
-from orderstream.deploy.emptying import empty
+from orderstream.deploy.empty_bucket import empty
 from orderstream.deploy.packaging import template_url
-from orderstream.deploy.place import LAPTOP
-from orderstream.deploy.remains import remains
+from orderstream.deploy.retained import remains
+from orderstream.deploy.target import LAPTOP
 from orderstream.errors import DeploymentError
-from orderstream.local.laptop import laptop_cloud
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.query import list_orders
-from orderstream.ops.stack import Stack, find_stack
+from orderstream.local.cloud import laptop_cloud
+from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, OrdersHere, awaited
-from tests.integration.pipe import give_up
+from tests.integration.pipeline_harness import give_up
 from tests.integration.test_operators import given_up
 from tests.integration.test_up import Up, up
 

@@ -11,7 +11,7 @@ import pytest
 
 from orderstream.deploy.arns import Where
 from orderstream.deploy.permissions import deployer
-from orderstream.local.laptop import ACCOUNT, REGION, Laptop
+from orderstream.local.cloud import ACCOUNT, REGION, Laptop
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import OrdersHere
 from tests.integration.probes import make_user

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.deploy import destroy
 from orderstream.deploy.inventory import Bucket, Inventory
 from orderstream.errors import DeploymentError
-from orderstream.ops.cloud import Cloud
 from tests.fakes import client_error
 from tests.integration.deployed import deploy
 

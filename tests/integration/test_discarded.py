@@ -7,12 +7,12 @@ import uuid
 from importlib import import_module
 from typing import Any
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.deploy import inventory
-from orderstream.ops import failures
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
+from orderstream.recovery import dead_letters
 from tests.integration.deployed import TEMPLATE_BODY, deploy
-from tests.integration.pipe import give_up
+from tests.integration.pipeline_harness import give_up
 from tests.integration.test_operators import given_up
 
 
@@ -31,7 +31,7 @@ def destination_of(cloud: Cloud, stack: Stack) -> str:
 
 
 def waiting(cloud: Cloud, stack: Stack) -> list[str]:
-    return [failure.place for failure in failures.failures(cloud, stack)]
+    return [failure.place for failure in dead_letters.failures(cloud, stack)]
 
 
 def test_a_deployment_over_a_stack_of_before_turns_its_mapping_and_leaves_old_batches_where_they_are(

@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
 
 STACK = "s"
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import lane_of
 from orderstream.local.event_source import EventSource
-from orderstream.ops.cloud import Cloud
 
 # Writes down each batch it gets, then answers as `answer` says. `before` are the batches until then.
 _FUNCTION = """

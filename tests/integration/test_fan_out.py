@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import consumer_of, stream_of
 from orderstream.local.esm.lanes import lane_of
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import consumer_of, stream_of
 from tests.integration import deployed
 from tests.integration.test_event_source import Scene, eventually, statistics
 

@@ -12,20 +12,20 @@ import pytest
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from orderstream.archive.audit import audit
-from orderstream.archive.forget import forget, plan
+from orderstream.archive.erasure import forget, plan
 from orderstream.archive.lease import KEY
 from orderstream.archive.receipt import Stamped, stamped_in
-from orderstream.domain.values import utc_text
+from orderstream.aws.clients import Cloud
+from orderstream.domain.fields import utc_text
 from orderstream.errors import InputError, NotFoundError
-from orderstream.ops import bucket, reading
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import DONE, entries_of, records_in, waiting_objects
-from orderstream.ops.notes import Note, write_notes
-from orderstream.ops.trace import trace
-from orderstream.ops.verify import verify, verify_and_repair
-from orderstream.pipeline.lines import raw_of
+from orderstream.lookup.trace import trace
+from orderstream.pipeline.archive_codec import raw_of
 from orderstream.pipeline.records import Record
-from tests.integration.pipe import Pipe, give_up
+from orderstream.recovery.dead_letters import DONE, entries_of, records_in, waiting_objects
+from orderstream.recovery.resubmissions import Note, write_notes
+from orderstream.recovery.verify import verify, verify_and_repair
+from orderstream.storage import bucket, reader
+from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.test_archive import HOUR, NOON, Crash, CrashingCloud, keep, kinds, lines_of, record
 from tests.integration.test_verify import LATER, items, order
 
@@ -102,7 +102,7 @@ def everything(pipe: Pipe) -> dict[str, bytes]:
                 found[f"{one['Key']} {one['VersionId']}"] = (
                     gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
                 )
-    compacted = reading.lines(pipe.cloud, pipe.stack, bucket.hourly(pipe.cloud, pipe.stack, "compacted"))
+    compacted = reader.lines(pipe.cloud, pipe.stack, bucket.hourly(pipe.cloud, pipe.stack, "compacted"))
     found["compacted"] = b"\n".join(
         b" ".join(((one.line.partition_key or "").encode(), raw_of(one.line))) for one in compacted
     )
@@ -177,7 +177,7 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
 def test_somebody_elses_conflict_with_an_order_of_hers_stays_without_what_was_hers(cloud: Cloud) -> None:
     pipe = filled(cloud)
     erase(pipe)
-    quarantine = reading.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "quarantine"))
+    quarantine = reader.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "quarantine"))
     kept = {one.line.event_id: one.line for one in quarantine}
     assert sorted(kept) == ["shardId-1:6", "shardId-1:9"]
     assert raw_of(kept["shardId-1:6"]) == order("H-1", "99").encode()

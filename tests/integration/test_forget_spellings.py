@@ -6,16 +6,16 @@ from io import BytesIO
 
 import pytest
 
-from orderstream.archive.forget import forget
+from orderstream.archive.erasure import forget
 from orderstream.archive.receipt import Stamped
+from orderstream.aws.clients import Cloud
 from orderstream.errors import NotFoundError
-from orderstream.ops import bucket, reading
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.erased import erased_events
-from orderstream.ops.failures import entries_of, failed_objects, read_failure, records_in
-from orderstream.ops.verify import verify
-from orderstream.pipeline.lines import raw_of, read_lines
-from tests.integration.pipe import Pipe, give_up
+from orderstream.pipeline.archive_codec import raw_of, read_lines
+from orderstream.recovery.dead_letters import entries_of, failed_objects, read_failure, records_in
+from orderstream.recovery.verify import verify
+from orderstream.storage import bucket, reader
+from orderstream.storage.tombstones import erased_events
+from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.test_archive import keep, kinds, record
 from tests.integration.test_verify import order
 from tests.unit.test_texts import HER, OTHERS, SPELLINGS, UNREADABLE
@@ -66,7 +66,7 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
     cloud, stack = pipe.cloud, pipe.stack
     found: dict[str, dict[str, bytes]] = {"old": {}}
     for prefix in ("orders", "compacted", "quarantine"):
-        lines = reading.lines(cloud, stack, bucket.hourly(cloud, stack, prefix))
+        lines = reader.lines(cloud, stack, bucket.hourly(cloud, stack, prefix))
         found[prefix] = {one.line.event_id: raw_of(one.line) for one in lines}
     for failure in failed_objects(cloud, stack):
         found["given up"] = {one.event_id: one.data for one in records_in(failure, entries_of(failure))}

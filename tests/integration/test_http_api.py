@@ -20,16 +20,16 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from orderstream.api.app import Shop, make_app
-from orderstream.archive.upkeep import upkeep
-from orderstream.local.alarms.judge import alarm_of
-from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
-from orderstream.local.laptop import REGION, Laptop
-from orderstream.ops import stream
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.kinesis_event import Origin, entry_of
-from orderstream.ops.metrics import Metric
-from orderstream.ops.stack import DEFAULT_STACK, Stack, standing
+from orderstream.archive.maintenance import upkeep
+from orderstream.aws.clients import Cloud
+from orderstream.aws.kinesis_event import Origin, entry_of
+from orderstream.aws.metrics import Metric
+from orderstream.aws.stack import DEFAULT_STACK, Stack, standing
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
+from orderstream.local.alarms.evaluator import alarm_of
+from orderstream.local.cloud import REGION, Laptop
+from orderstream.storage import stream
+from orderstream.storage.bucket import Span
 from tests.integration.deployed import deploy
 from tests.integration.expanded import EVERYTHING, expanded, resources
 from tests.integration.test_people import user

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
-from orderstream.domain.values import instant
+from orderstream.aws.clients import Cloud
+from orderstream.domain.fields import instant
 from orderstream.errors import CloudError
-from orderstream.local.laptop import Laptop
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.latest import Latest
+from orderstream.local.cloud import Laptop
+from orderstream.lookup.recent_orders import Latest
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.process import Report
 from orderstream.pipeline.records import Record
 from tests.integration.conftest import awaited
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_pipeline import found_order, put
 from tests.integration.test_query import compact
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
 from tests.integration.aws_stand_in import as_aws
 from tests.integration.conftest import Orders, OrdersHere
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_archive import filled
 from tests.integration.test_verify import items
 

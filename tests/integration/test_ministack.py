@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.errors import CloudError
-from orderstream.local.laptop import laptop_cloud
+from orderstream.local.cloud import laptop_cloud
 from orderstream.local.ministack import MiniStack, free_port, port_is_free
-from orderstream.ops.cloud import Cloud
 
 TOKEN = "a secret"
 

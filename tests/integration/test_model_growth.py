@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import orderstream
-from orderstream.ops.cloud import Cloud
-from tests.integration.pipe import Pipe
+from orderstream.aws.clients import Cloud
+from tests.integration.pipeline_harness import Pipe
 from tests.unit.test_identity import STORED_EARLIER
 
 # What the version with the new field does: it processes what is on the stream again, verifies, replays.
@@ -24,12 +24,12 @@ from datetime import UTC, datetime, timedelta
 from orderstream.archive.replay import Replayed, Event
 from orderstream.archive.targets import ToTable
 from orderstream.domain.order import Order
-from orderstream.ops import bucket, reading, stream
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.processing import Processing
-from orderstream.ops.stack import find_stack
-from orderstream.ops.verify import verify
-from orderstream.pipeline.unpack import unpack
+from orderstream.storage import bucket, reader, stream
+from orderstream.aws.clients import Cloud
+from orderstream.recovery.reprocess import Processing
+from orderstream.aws.stack import find_stack
+from orderstream.recovery.verify import verify
+from orderstream.pipeline.deaggregate import unpack
 
 assert "discount" in Order.__struct_fields__
 cloud = Cloud()
@@ -37,7 +37,7 @@ stack = find_stack(cloud, "orderstream")
 again = Processing(cloud, stack, "retry")
 again.run((inner for record in stream.records(cloud, stack) for inner in unpack(record)), again.archive)
 target, replayed = ToTable(cloud, stack), Replayed()
-lines = reading.lines(cloud, stack, bucket.archive(cloud, stack))
+lines = reader.lines(cloud, stack, bucket.archive(cloud, stack))
 events = {one.line.event_id: Event(one.line, one.key) for one in lines}
 target.take(list(events.values()), replayed)
 target.close()

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from orderstream.local.laptop import Laptop
-from orderstream.ops import stream
-from orderstream.ops.query import get_order
-from orderstream.ops.verify import GRACE, verify
+from orderstream.local.cloud import Laptop
 from orderstream.pipeline.records import Record
+from orderstream.recovery.verify import GRACE, verify
+from orderstream.storage import stream
+from orderstream.storage.orders import get_order
 from tests.integration.conftest import Orders, awaited
-from tests.integration.pipe import give_up, message_about
+from tests.integration.pipeline_harness import give_up, message_about
 from tests.integration.test_pipeline import found_order, put, quarantined
 
 

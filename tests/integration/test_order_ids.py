@@ -11,15 +11,15 @@ import httpx
 import pytest
 
 from orderstream.api.app import make_app
-from orderstream.api.shop import shop_of
+from orderstream.api.dependencies import shop_of
 from orderstream.archive.replay import Selection, replay
 from orderstream.archive.targets import ToStream, ToTable
+from orderstream.aws.clients import Cloud
 from orderstream.client import OrderProducer
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.query import get_order, raw_order
-from orderstream.ops.trace import trace
+from orderstream.lookup.trace import trace
+from orderstream.storage.orders import get_order, raw_order
 from tests.integration.conftest import OrdersHere
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_replay import drop_table
 from tests.integration.test_verify import LATER, items, verified
 

@@ -18,15 +18,15 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.metrics import MINUTE
 from orderstream.client import OrderProducer
-from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
-from orderstream.local.laptop import Laptop, laptop_environment
+from orderstream.dashboard.components import MOST_SHOWN
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
+from orderstream.local.cloud import Laptop, laptop_environment
 from orderstream.local.ministack import free_port
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.metrics import MINUTE
-from orderstream.ops.query import get_order, raw_order
-from orderstream.ops.status.look import Watch
-from orderstream.page.parts import MOST_SHOWN
+from orderstream.monitoring.collector import Watch
+from orderstream.storage.orders import get_order, raw_order
 from tests.integration import browser as browsers
 from tests.integration.conftest import awaited
 from tests.integration.test_up import processes_of, up

@@ -14,17 +14,17 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import standing
 from orderstream.client import OrderProducer
+from orderstream.deploy.artifact import PROJECT
+from orderstream.local.cloud import ACCOUNT, REGION, Laptop
 from orderstream.local.demo import Outcome
-from orderstream.local.laptop import ACCOUNT, REGION, Laptop
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.latest import Latest
-from orderstream.ops.stack import standing
-from orderstream.ops.status.look import Watch
+from orderstream.lookup.recent_orders import Latest
+from orderstream.monitoring.collector import Watch
 from tests.integration.calls import FOREIGN, fresh, put, s3
 from tests.integration.conftest import OrdersHere
-from tests.integration.pipe import give_up
+from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, administrator, by_user, make_user
 from tests.integration.test_operators import given_up
 

@@ -13,13 +13,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orderstream.domain.decode import decode
+from orderstream.local.cloud import REGION, Laptop
 from orderstream.local.demo import Outcome
-from orderstream.local.laptop import REGION, Laptop
-from orderstream.ops import stream
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
+from orderstream.storage import stream
 from tests.integration.calls import FOREIGN, INSERT, METRIC, discarded, fresh, log_of, partiql, put, s3
-from tests.integration.pipe import give_up
+from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, administrator, by_role, by_user, make_probe, make_user
 from tests.integration.test_archive import record
 from tests.integration.test_verify import order

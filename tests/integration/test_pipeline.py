@@ -10,12 +10,12 @@ from aws_kinesis_agg import aggregator
 
 from orderstream.client import OrderProducer
 from orderstream.errors import NotFoundError
-from orderstream.local.laptop import ACCOUNT, REGION, SECRET, Laptop
-from orderstream.ops import bucket, reading
-from orderstream.ops.query import get_order, list_orders, raw_order
-from orderstream.ops.samples import BAD
-from orderstream.ops.trace import trace
-from orderstream.pipeline.lines import Line, raw_of
+from orderstream.ingest.samples import BAD
+from orderstream.local.cloud import ACCOUNT, REGION, SECRET, Laptop
+from orderstream.lookup.trace import trace
+from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.storage import bucket, reader
+from orderstream.storage.orders import get_order, list_orders, raw_order
 from tests.integration.conftest import awaited
 from tests.settings import changed
 
@@ -29,7 +29,7 @@ def found_order(laptop: Laptop, order_id: str) -> dict[str, Any] | None:
 
 def quarantined(laptop: Laptop) -> dict[str, Line]:
     entries = bucket.hourly(laptop.cloud, laptop.stack, "quarantine")
-    return {one.line.event_id: one.line for one in reading.lines(laptop.cloud, laptop.stack, entries)}
+    return {one.line.event_id: one.line for one in reader.lines(laptop.cloud, laptop.stack, entries)}
 
 
 def put(laptop: Laptop, data: bytes, key: str = "k") -> str:
@@ -123,7 +123,7 @@ def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a
     assert line.stored is not None and line.stored["EventID"] == item["EventID"]
     mine = [
         one
-        for one in reading.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
+        for one in reader.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
         if one.line.order_id == order_id
     ]
     assert len(mine) == 6, "every copy is in the archive"

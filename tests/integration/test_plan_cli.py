@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import declared, ensure_valid, given
-from orderstream.ops.artifact import TEMPLATE
 from tests.integration.conftest import Orders, OrdersHere
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.client import NotSentError, OrderProducer
 from orderstream.local.ministack import free_port
-from orderstream.ops.cloud import Cloud
 
 
 def records_by_shard(cloud: Cloud, stream: str) -> dict[str, list[tuple[str, str, bytes]]]:

@@ -13,17 +13,16 @@ from typing import Any
 import pytest
 
 from orderstream.archive import cache
+from orderstream.archive.cache_sync import Synced
 from orderstream.archive.sql import asked, drop_gone
-from orderstream.archive.sync import Synced
 from orderstream.archive.views import VIEWS, columns_of
-from orderstream.domain.identity import hour_prefix
+from orderstream.aws.clients import Cloud
+from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.errors import CloudError, InputError
-from orderstream.ops import bucket, parquet, reading
-from orderstream.ops.bucket import ALWAYS, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.keys import COMPACTED
 from orderstream.pipeline.records import Record
-from tests.integration.pipe import Pipe
+from orderstream.storage import bucket, parquet, reader
+from orderstream.storage.bucket import ALWAYS, Span
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_verify import order
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -77,7 +76,7 @@ def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -
     listed = [
         entry for of_one in (prefix, compacted) for entry in bucket.listed(pipe.cloud, pipe.stack, of_one)
     ]
-    opened = reading.objects(pipe.cloud, pipe.stack, listed)
+    opened = reader.objects(pipe.cloud, pipe.stack, listed)
     file = tmp_path / "compacted.parquet"
     count = parquet.write(file, (line for one in opened for line in one.lines), pipe.settings.currency)
     key = f"{compacted}{count}-{uuid.uuid4().hex[:16]}.parquet"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from orderstream.archive.cache import folder_of
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
 from tests.integration.conftest import OrdersHere
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_archive import filled, keep, record
 from tests.integration.test_verify import items, order
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.local.laptop import Laptop
-from orderstream.ops.query import list_orders
+from orderstream.local.cloud import Laptop
+from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
 
 ORDERS = str(Path(sys.executable).with_name("orders"))

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.errors import DamagedError
-from orderstream.ops import bucket, reading, stream
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.quarantine import find, quarantined
 from orderstream.pipeline.records import Record
-from tests.integration.pipe import Pipe
+from orderstream.recovery.quarantine import find, quarantined
+from orderstream.storage import bucket, reader, stream
+from orderstream.storage.bucket import Span
+from tests.integration.pipeline_harness import Pipe
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -75,7 +75,7 @@ def test_the_lines_of_a_span_are_exact_to_the_moment(cloud: Cloud) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON + timedelta(seconds=number)) for number in range(5)])
     span = Span(NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
-    found = reading.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "orders", span), span)
+    found = reader.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "orders", span), span)
     assert [(one.line.event_id, one.number) for one in found] == [("shardId-1:1", 2), ("shardId-1:2", 3)]
 
 
@@ -96,9 +96,9 @@ def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: Cloud) ->
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON, f"to find {number}".encode()) for number in range(20)])
     entries = list(bucket.archive(cloud, pipe.stack))
-    found = list(reading.lines_with(cloud, pipe.stack, entries, "to find 17"))
+    found = list(reader.lines_with(cloud, pipe.stack, entries, "to find 17"))
     assert [(one.number, one.line.raw_text) for one in found] == [(18, "to find 17")]
-    assert list(reading.lines_with(cloud, pipe.stack, entries, 'a "quote"')) == []
+    assert list(reader.lines_with(cloud, pipe.stack, entries, 'a "quote"')) == []
 
 
 def test_a_damaged_object_is_named(cloud: Cloud) -> None:
@@ -108,9 +108,9 @@ def test_a_damaged_object_is_named(cloud: Cloud) -> None:
     pipe.write(key, pipe.body(key)[:-9])
     entries = list(bucket.archive(cloud, pipe.stack))
     with pytest.raises(DamagedError, match=key):
-        list(reading.lines(cloud, pipe.stack, entries))
+        list(reader.lines(cloud, pipe.stack, entries))
     with pytest.raises(DamagedError, match=key):
-        list(reading.lines_with(cloud, pipe.stack, entries, "x"))
+        list(reader.lines_with(cloud, pipe.stack, entries, "x"))
 
 
 def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) -> None:
@@ -118,7 +118,7 @@ def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) 
     pipe.process([record(1, NOON)])
     entries = list(bucket.archive(cloud, pipe.stack))
     cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=entries[0].key)
-    assert list(reading.lines(cloud, pipe.stack, entries)) == []
+    assert list(reader.lines(cloud, pipe.stack, entries)) == []
 
 
 def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: Cloud) -> None:

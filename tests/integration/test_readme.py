@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.ops.artifact import PROJECT
+from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
 from tests.integration.test_up import Up, up
 

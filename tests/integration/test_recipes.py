@@ -13,10 +13,10 @@ import pytest
 
 from orderstream.archive.sql import asked
 from orderstream.archive.views import columns_of
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
+from orderstream.deploy.artifact import PROJECT
 from orderstream.pipeline.records import Record
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 
 PAGE = (PROJECT / "docs" / "archive.md").read_text()
 QUESTIONS = PAGE.partition("\n## Questions in SQL\n")[2].partition("\n## ")[0]

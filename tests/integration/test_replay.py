@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from orderstream.archive.journal import Journal
+from orderstream.archive.checkpoint import Journal
 from orderstream.archive.plan import plan
 from orderstream.archive.replay import Event, Replayed, Selection, replay
 from orderstream.archive.targets import ToStream, ToTable
+from orderstream.aws.clients import Cloud
 from orderstream.errors import CloudError
-from orderstream.ops.bucket import ALWAYS, Span
-from orderstream.ops.cloud import Cloud
 from orderstream.pipeline.records import Record
+from orderstream.storage.bucket import ALWAYS, Span
 from tests.integration.conftest import Orders, awaited
-from tests.integration.pipe import Pipe
+from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_verify import items, order
 
 HOUR = timedelta(hours=1)

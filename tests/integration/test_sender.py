@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from orderstream.api.sender import prefix_of
-from orderstream.ops import stream
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.storage import stream
 from tests.integration.deployed import deploy
 from tests.integration.test_http_api import Caller, token
 

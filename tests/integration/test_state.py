@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.errors import DamagedError
 from orderstream.local.ministack import MiniStack, free_port
-from orderstream.ops.cloud import Cloud
 from tests.integration.conftest import awaited
 
 

@@ -16,18 +16,18 @@ import pytest
 from mypy_boto3_cloudwatch.literals import StateValueType
 from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
-from orderstream.local.laptop import Laptop
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import DONE
-from orderstream.ops.stack import Stack
-from orderstream.ops.status import given_up
-from orderstream.ops.status.figures import Pair
-from orderstream.ops.status.health import GivenUp, Status
-from orderstream.ops.status.look import SECONDS_KEPT, Watch, looks
+from orderstream.local.cloud import Laptop
+from orderstream.monitoring import dead_letter_backlog
+from orderstream.monitoring.collector import SECONDS_KEPT, Watch, looks
+from orderstream.monitoring.figures import Pair
+from orderstream.monitoring.health import GivenUp, Status
+from orderstream.recovery.dead_letters import DONE
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
-from tests.integration.pipe import environment_of
+from tests.integration.pipeline_harness import environment_of
 from tests.unit.test_partition_keys import shard_of
 
 # The middle of a minute that is over for long: what is put then is in the account like anything else.
@@ -189,21 +189,21 @@ def test_the_status_is_one_while_anything_is_in_alarm(cloud: Cloud, stack: Stack
 
 def test_given_up_batches_are_seen_without_listing_them_all(cloud: Cloud, stack: Stack) -> None:
     keys = [f"aws/lambda/m/shardId-{number}/2026/11/22/2026-11-22T10.00.00-u" for number in range(4)]
-    assert given_up.left(cloud, stack) == GivenUp(0, None, False)
+    assert dead_letter_backlog.left(cloud, stack) == GivenUp(0, None, False)
     # Two from before discarded batches had a bucket of their own.
     for number, key in enumerate(keys):
         name = stack.bucket if number % 2 else stack.discarded_bucket
         cloud.s3.put_object(Bucket=name, Key=key, Body=b"{}")
     cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + keys[1], Body=b"{}")
-    found = given_up.left(cloud, stack)
+    found = dead_letter_backlog.left(cloud, stack)
     assert (found.batches, found.more) == (3, False)
     assert found.since and abs(found.since.timestamp() - time.time()) < 60
-    assert given_up.left(cloud, stack, a_listing=2).batches == 1
-    assert given_up.left(cloud, stack, a_listing=2).more
+    assert dead_letter_backlog.left(cloud, stack, a_listing=2).batches == 1
+    assert dead_letter_backlog.left(cloud, stack, a_listing=2).more
     for key in keys:
         cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + key, Body=b"{}")
-    assert given_up.left(cloud, stack) == GivenUp(0, None, False)
-    assert given_up.left(cloud, stack, most=3) == GivenUp(0, None, True)
+    assert dead_letter_backlog.left(cloud, stack) == GivenUp(0, None, False)
+    assert dead_letter_backlog.left(cloud, stack, most=3) == GivenUp(0, None, True)
 
 
 def test_a_consumer_is_named_and_its_own_age_is_read(cloud: Cloud) -> None:

@@ -14,18 +14,18 @@ import msgspec
 import pytest
 
 from orderstream.archive.audit import audit
-from orderstream.archive.forget import forget, plan
+from orderstream.archive.erasure import forget, plan
 from orderstream.archive.manifests import Chain, Manifest, digest
+from orderstream.aws.clients import Cloud
 from orderstream.domain.decode import decode
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import DONE, failed_objects, mark_done
-from orderstream.ops.notes import Note, write_notes
-from orderstream.ops.verify import verify
 from orderstream.pipeline.archive import BatchArchive
-from orderstream.pipeline.lines import line_of, pack
+from orderstream.pipeline.archive_codec import line_of, pack
 from orderstream.pipeline.services import S3Store
+from orderstream.recovery.dead_letters import DONE, failed_objects, mark_done
+from orderstream.recovery.resubmissions import Note, write_notes
+from orderstream.recovery.verify import verify
 from tests.integration.conftest import OrdersHere
-from tests.integration.pipe import Pipe, give_up
+from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.test_archive import HOUR, NOON, filled, keep, kinds, lines_of, record
 from tests.integration.test_verify import order
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.ops.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
-from orderstream.ops.cloud import Cloud
+from orderstream.aws.clients import Cloud
+from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
 from tests.integration import deployed
 
 RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]

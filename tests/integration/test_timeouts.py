@@ -17,12 +17,12 @@ import pytest
 from botocore.config import Config
 
 from orderstream.archive.audit import audit
+from orderstream.aws.clients import Cloud
 from orderstream.errors import CloudError
-from orderstream.ops import bucket
-from orderstream.ops.bucket import ALWAYS
-from orderstream.ops.cloud import Cloud
+from orderstream.storage import bucket
+from orderstream.storage.bucket import ALWAYS
 from tests.integration.dead_wire import DeadWire
-from tests.integration.pipe import Pipe, environment_of
+from tests.integration.pipeline_harness import Pipe, environment_of
 from tests.integration.test_archive import filled
 from tests.integration.test_verify import order
 
@@ -81,7 +81,7 @@ def asked(
     variables["ARCHIVE_BUCKET"] = stack.bucket
     with DeadWire(pipe.cloud.endpoint_url or "", dead) as wire:
         there = replace(pipe.cloud, endpoint_url=wire.url)
-        answer, seconds = invoked(there, "orderstream.api.function", event, variables)
+        answer, seconds = invoked(there, "orderstream.api.lambda_handler", event, variables)
         said = answer["body"]
         if answer["isBase64Encoded"]:
             said = base64.b64decode(said).decode()
@@ -124,7 +124,7 @@ def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: Cloud) -> None:
     }
     with DeadWire(cloud.endpoint_url or "", {0, 2}) as wire:
         there = replace(cloud, endpoint_url=wire.url)
-        done, seconds = invoked(there, "orderstream.archive.function", {}, variables)
+        done, seconds = invoked(there, "orderstream.archive.lambda_handler", {}, variables)
         assert wire.connections > 3
     assert (done["problems"], done["late"]) == (0, 0)
     assert seconds < 60

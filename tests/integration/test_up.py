@@ -187,7 +187,8 @@ def test_a_dead_ministack_ends_it_with_a_reason(tmp_path: Path) -> None:
             try:
                 if (
                     f"ORDERS_TEST={running.mark}\0".encode() in (entry / "environ").read_bytes()
-                    and b"from orderstream.local.emulator import main" in (entry / "cmdline").read_bytes()
+                    and b"from orderstream.local.ministack_patches import main"
+                    in (entry / "cmdline").read_bytes()
                 ):
                     os.kill(int(entry.name), signal.SIGKILL)
             except (OSError, ValueError):

@@ -12,17 +12,17 @@ import boto3
 import pytest
 
 from orderstream.archive.audit import audit
-from orderstream.archive.function import line, settings
-from orderstream.archive.upkeep import Kept
+from orderstream.archive.lambda_handler import line, settings
+from orderstream.archive.maintenance import Kept
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
-from orderstream.local.alarms.watch import LAG_SECONDS, AlarmWatch
-from orderstream.local.laptop import Laptop
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
+from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
-from orderstream.ops import bucket, reading
 from orderstream.pipeline.archive import BatchArchive
-from orderstream.pipeline.lines import raw_of
+from orderstream.pipeline.archive_codec import raw_of
 from orderstream.pipeline.services import S3Store
+from orderstream.storage import bucket, reader
 from tests.integration.test_archive import record
 from tests.integration.test_verify import order
 
@@ -65,7 +65,7 @@ def invoked(laptop: Laptop) -> dict[str, Any]:
 
 
 def lines(laptop: Laptop) -> set[bytes]:
-    found = reading.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
+    found = reader.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
     return {raw_of(one.line) for one in found}
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from aws_kinesis_agg import aggregator
 
-from orderstream.ops.bucket import ALWAYS, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.verify import GRACE, Report, verify, verify_and_repair
+from orderstream.aws.clients import Cloud
 from orderstream.pipeline.records import Record
-from tests.integration.pipe import Pipe, give_up
+from orderstream.recovery.verify import GRACE, Report, verify, verify_and_repair
+from orderstream.storage.bucket import ALWAYS, Span
+from tests.integration.pipeline_harness import Pipe, give_up
 
 
 def order(order_id: str, amount: str = "1", customer: str = "c") -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.local.esm.wire import lighten
-from orderstream.ops.cloud import Cloud
 
 
 @pytest.fixture

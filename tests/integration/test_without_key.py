@@ -16,18 +16,19 @@ from orderstream.archive.audit import audit
 from orderstream.archive.replay import Selection, replay
 from orderstream.archive.sql import asked
 from orderstream.archive.targets import ToStream, ToTable
-from orderstream.local.laptop import Laptop
-from orderstream.ops import bucket, quarantine, reading, stream
-from orderstream.ops.bucket import ALWAYS
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import entries_of, waiting_objects
-from orderstream.ops.mend import setting
-from orderstream.ops.query import get_order
-from orderstream.ops.trace import trace
-from orderstream.pipeline.lines import Line
+from orderstream.aws.clients import Cloud
+from orderstream.local.cloud import Laptop
+from orderstream.lookup.trace import trace
+from orderstream.pipeline.archive_codec import Line
 from orderstream.pipeline.records import Record
+from orderstream.recovery import quarantine
+from orderstream.recovery.dead_letters import entries_of, waiting_objects
+from orderstream.recovery.patch import setting
+from orderstream.storage import bucket, reader, stream
+from orderstream.storage.bucket import ALWAYS
+from orderstream.storage.orders import get_order
 from tests.integration.conftest import Orders, awaited
-from tests.integration.pipe import Pipe, give_up
+from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.test_archive import keep, record
 from tests.integration.test_forget import HER, erase, her
 from tests.integration.test_operators import failures_by_place, given_up, given_up_at
@@ -48,7 +49,7 @@ def keyless(records: Sequence[Record]) -> list[Record]:
 
 def archived(pipe: Pipe) -> dict[str, Line]:
     entries = bucket.archive(pipe.cloud, pipe.stack)
-    return {one.line.event_id: one.line for one in reading.lines(pipe.cloud, pipe.stack, entries)}
+    return {one.line.event_id: one.line for one in reader.lines(pipe.cloud, pipe.stack, entries)}
 
 
 def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: Laptop, orders: Orders) -> None:
@@ -65,7 +66,7 @@ def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: Laptop, orde
     item = get_order(laptop.cloud, laptop.stack, good)
     (kept,) = (
         one
-        for one in reading.lines_at(laptop.cloud, laptop.stack, item["ArchiveKey"], item["ReceivedAt"])
+        for one in reader.lines_at(laptop.cloud, laptop.stack, item["ArchiveKey"], item["ReceivedAt"])
         if one.event_id == good
     )
     assert kept.partition_key is None

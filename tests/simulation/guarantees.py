@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, NoReturn
 
+from orderstream.aws.kinesis_event import Record
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Discarded, Rules
-from orderstream.ops.kinesis_event import Record
-from orderstream.pipeline.lines import Line, raw_of, read_lines
+from orderstream.pipeline.archive_codec import Line, raw_of, read_lines
 from tests.fakes import Item
 from tests.simulation.traffic import CUSTOMER, Sent
 

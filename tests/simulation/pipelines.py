@@ -8,7 +8,7 @@ from typing import Any
 
 from orderstream.domain.expansion import RECORD_BYTES
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
-from orderstream.pipeline.handler import handle_with
+from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.services import Services
 from orderstream.pipeline.settings import Settings

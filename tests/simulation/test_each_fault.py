@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from orderstream.local.esm.lanes import Rules
-from tests.simulation.broken import ArchiveByRange, with_archive
+from tests.simulation.fake_aws import World
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.guarantees import Broken
+from tests.simulation.mutants import ArchiveByRange, with_archive
 from tests.simulation.pipelines import REAL, Pipeline
 from tests.simulation.traffic import Spec
-from tests.simulation.world import World
 
 RULES = Rules(batch_size=60, reports_failures=True)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.simulation.broken import BROKEN
 from tests.simulation.guarantees import Broken
-from tests.simulation.machine import simulation
+from tests.simulation.mutants import BROKEN
 from tests.simulation.pipelines import IN_SLICES
+from tests.simulation.state_machine import simulation
 
 # `ORDERSTREAM_LONG=1 pytest tests/simulation -s` takes some twenty minutes.
 LONG = "ORDERSTREAM_LONG" in os.environ

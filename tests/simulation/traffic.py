@@ -10,7 +10,7 @@ from aws_kinesis_agg import aggregator
 
 from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.order import MAX_BYTES
-from orderstream.ops.samples import BAD
+from orderstream.ingest.samples import BAD
 from tests.fuzz.heavy import aggregate
 
 Kind = Literal["order", "anonymous", "usurper", "refused", "bad", "aggregate", "damaged", "oversized"]

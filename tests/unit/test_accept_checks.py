@@ -7,11 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from bench.acceptance import PAGE, page
 
 from orderstream.acceptance import cost
-from orderstream.acceptance.checks import CHECKS, NOT_CHECKED
-from orderstream.ops.prices import figures
+from orderstream.acceptance.checks import CHECKS
+from orderstream.aws.pricing import figures
 
 DOCS = Path(__file__).parents[2] / "docs"
 # What was asked for, and the checks that show it.
@@ -54,16 +53,6 @@ def test_checks_have_names_of_their_own_and_one_sentence_or_two() -> None:
 def test_the_first_check_deploys_and_the_last_one_always_cleans_up() -> None:
     assert [one.name for one in CHECKS if one.required] == [CHECKS[0].name] == ["deployment"]
     assert [one.name for one in CHECKS if one.always] == [CHECKS[-1].name] == ["nothing-left"]
-
-
-def test_the_page_is_made_of_the_list() -> None:
-    text = PAGE.read_text()
-    # `python -m bench.acceptance --write` makes it so.
-    assert page(text) == text
-    for one in CHECKS:
-        assert f"| `{one.name}` | {one.shows} |" in text
-    for what, why in NOT_CHECKED:
-        assert f"| {what} | {why} |" in text
 
 
 @pytest.mark.parametrize("name", ["api.md", "archive.md", "deploy.md", "security.md", "watching.md"])

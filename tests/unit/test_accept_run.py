@@ -12,9 +12,9 @@ from orderstream.acceptance.check import Check, Outcome, Result, all_is_well
 from orderstream.acceptance.context import Context, Evidence, ensure_ours, expect, new_name
 from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.run import run
-from orderstream.deploy.place import AWS, LAPTOP, Place
+from orderstream.aws.clients import Cloud
+from orderstream.deploy.target import AWS, LAPTOP, Place
 from orderstream.errors import CheckFailedError, CloudError, InputError, NotShownError
-from orderstream.ops.cloud import Cloud
 from tests.fakes import Clock
 
 

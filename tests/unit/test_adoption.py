@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from orderstream.aws.clients import Cloud
 from orderstream.deploy.adoption import Difference, Settings, adopting, bring_settings
 from orderstream.deploy.changes import Change, ChangeSet
-from orderstream.deploy.place import LAPTOP
-from orderstream.deploy.remains import BUCKET, TABLE, Named
-from orderstream.ops.cloud import Cloud
+from orderstream.deploy.retained import BUCKET, TABLE, Named
+from orderstream.deploy.target import LAPTOP
 from tests.unit.test_change_sets import STACK_ID, FakeCloudFormation
 
 ADOPTED = ("Archive", "Orders")

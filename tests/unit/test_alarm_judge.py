@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from orderstream.errors import CloudError
+from orderstream.local.alarms.evaluator import HISTORY, Alarm, State, alarm_of, judge
 from orderstream.local.alarms.expression import Series
-from orderstream.local.alarms.judge import HISTORY, Alarm, State, alarm_of, judge
 
 END = 6000
 PLAIN: dict[str, Any] = {

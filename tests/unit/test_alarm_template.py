@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, judge
 from orderstream.local.alarms.expression import Series
-from orderstream.local.alarms.judge import Alarm, State, alarm_of, judge
-from orderstream.local.embedded import metrics_of_line
+from orderstream.local.emf import metrics_of_line
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.process import Report
 from tests.integration.expanded import EVERYTHING, resources

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from samcli.lib.utils.architecture import SUPPORTED_RUNTIMES
 
+from orderstream.deploy import artifact_check
+from orderstream.deploy.artifact import LAMBDA_PYTHON, PROJECT, measured
+from orderstream.deploy.artifact_check import ensure_fit
+from orderstream.deploy.bytecode import compile_all, compile_for
+from orderstream.deploy.imports import unresolved
 from orderstream.errors import OrderstreamError
-from orderstream.ops import artifact_check
-from orderstream.ops.artifact import LAMBDA_PYTHON, PROJECT, measured
-from orderstream.ops.artifact_check import ensure_fit, unresolved
-from orderstream.ops.bytecode import compile_all, compile_for
 
 HANDLER = """
 from typing import TYPE_CHECKING

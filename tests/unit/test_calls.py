@@ -14,7 +14,7 @@ from botocore.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.client.calls import producer_client, record_size
+from orderstream.client.put_records import producer_client, record_size
 from orderstream.errors import InputError
 
 SESSION = botocore.session.Session()

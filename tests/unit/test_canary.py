@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from orderstream.canary.lambda_handler import Flight, fly, line, settings
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
-from orderstream.pipeline.canary import Flight, fly, line, settings
 
 VARIABLES = {
     "STREAM_NAME": "OrderStream",

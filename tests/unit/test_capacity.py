@@ -6,16 +6,16 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from orderstream.domain.capacity.bill import Bill, Entry, bill_of
-from orderstream.domain.capacity.demand import Choices, Demand, Layout, Mode
-from orderstream.domain.capacity.figures import tiered
-from orderstream.domain.capacity.function import event_bytes, orders_that_fit, seconds_of
-from orderstream.domain.capacity.modes import cheaper, compare
-from orderstream.domain.capacity.plan import Plan, plan
-from orderstream.domain.capacity.shape import shape
-from orderstream.domain.capacity.stream import costs, shards_for
+from orderstream.aws.pricing import figures, prices
+from orderstream.capacity.bill import Bill, Entry, bill_of
+from orderstream.capacity.demand import Choices, Demand, Layout, Mode
+from orderstream.capacity.function import event_bytes, orders_that_fit, seconds_of
+from orderstream.capacity.plan import Plan, plan
+from orderstream.capacity.reference_data import tiered
+from orderstream.capacity.sizing import shape
+from orderstream.capacity.stream import costs, shards_for
+from orderstream.capacity.stream_mode import cheaper, compare
 from orderstream.errors import InputError
-from orderstream.ops.prices import figures, prices
 
 FIGURES = figures()
 CHOICES = Choices()

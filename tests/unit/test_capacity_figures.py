@@ -10,20 +10,20 @@ import msgspec
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
+from orderstream.aws.kinesis_event import Origin, entry
+from orderstream.aws.pricing import figures
+from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
+from orderstream.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
+from orderstream.capacity.plan import plan, record_age_seconds
+from orderstream.deploy.artifact import PROJECT, TEMPLATE
 from orderstream.deploy.parameters import declared
-from orderstream.domain.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
-from orderstream.domain.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
-from orderstream.domain.capacity.plan import plan, record_age_seconds
-from orderstream.local.embedded import metrics_of_line
+from orderstream.local.emf import metrics_of_line
 from orderstream.local.esm import lanes
-from orderstream.ops.artifact import PROJECT, TEMPLATE
-from orderstream.ops.kinesis_event import Origin, entry
-from orderstream.ops.prices import figures
+from orderstream.output.plan import command
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.concurrency import MEGABYTES_PER_PROCESSOR, threads_for
 from orderstream.pipeline.process import Report
 from orderstream.pipeline.table import STATEMENTS_PER_CALL
-from orderstream.show.plan import command
 
 FIGURES = figures()
 DOCUMENT: dict[str, Any] = yaml_parse(TEMPLATE.read_text())

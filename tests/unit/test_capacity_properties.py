@@ -5,19 +5,13 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.domain.capacity.demand import (
-    MOST_ORDERS_A_SECOND,
-    RETENTION_HOURS,
-    Choices,
-    Demand,
-    Mode,
-)
-from orderstream.domain.capacity.modes import cheaper
-from orderstream.domain.capacity.plan import parameters
-from orderstream.domain.capacity.quotas import quotas
-from orderstream.domain.capacity.recovery import catch_up
-from orderstream.domain.capacity.shape import Shape, shape
-from orderstream.ops.prices import figures
+from orderstream.aws.pricing import figures
+from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, RETENTION_HOURS, Choices, Demand, Mode
+from orderstream.capacity.plan import parameters
+from orderstream.capacity.quotas import quotas
+from orderstream.capacity.recovery import catch_up
+from orderstream.capacity.sizing import Shape, shape
+from orderstream.capacity.stream_mode import cheaper
 
 FIGURES = figures()
 

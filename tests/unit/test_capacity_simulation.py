@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.domain.capacity.chance import delay, poisson
-from orderstream.domain.capacity.demand import Choices, Demand, Mode
-from orderstream.domain.capacity.plan import Plan, plan
-from orderstream.domain.capacity.simulation import simulate
-from orderstream.domain.capacity.traffic import Curve, Deployment, Outage, Simulated, deployment
+from orderstream.aws.pricing import figures
+from orderstream.capacity.demand import Choices, Demand, Mode
+from orderstream.capacity.plan import Plan, plan
+from orderstream.capacity.randomness import delay, poisson
+from orderstream.capacity.simulation import simulate
+from orderstream.capacity.traffic import Curve, Deployment, Outage, Simulated, deployment
 from orderstream.local.esm import lanes
-from orderstream.ops.prices import figures
 
 FIGURES = figures()
 CHOICES = Choices()

@@ -8,15 +8,15 @@ import pytest
 from botocore.exceptions import ClientError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import DEFAULT_STACK, IN_REVIEW, Standing
 from orderstream.deploy.changes import IN_PLACE, Change, ChangeSet, discard, make
 from orderstream.deploy.deploy import doubts
 from orderstream.deploy.operation import MAKING, REMOVING, Operation
-from orderstream.deploy.place import AWS, LAPTOP, Place, environment_for, place_of, values_for
-from orderstream.deploy.remains import Remains
-from orderstream.deploy.standing import ensure_deployable
+from orderstream.deploy.retained import Remains
+from orderstream.deploy.stack_state import ensure_deployable
+from orderstream.deploy.target import AWS, LAPTOP, Place, environment_for, place_of, values_for
 from orderstream.errors import DeploymentError, InputError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import DEFAULT_STACK, IN_REVIEW, Standing
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:000000000001:stack/orderstream/1"
 

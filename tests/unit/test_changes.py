@@ -2,7 +2,7 @@
 
 import pytest
 
-from orderstream.local.changes import may_change
+from orderstream.local.write_operations import may_change
 
 
 def scope(path: str = "/", target: bytes = b"") -> dict[str, object]:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.client.calls import problem_of
+from orderstream.aws.clients import cloud_errors
+from orderstream.aws.clock import PRECISION, Clock
+from orderstream.client.put_records import problem_of
 from orderstream.errors import CloudError
-from orderstream.ops.clock import PRECISION, Clock
-from orderstream.ops.cloud import cloud_errors
 
 HOURS = timedelta(hours=2)
 

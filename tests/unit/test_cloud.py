@@ -12,8 +12,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
+from orderstream.aws.clients import Cloud, cloud_errors, region_of
 from orderstream.errors import CloudError
-from orderstream.ops.cloud import Cloud, cloud_errors, region_of
 
 
 class Session:

@@ -13,8 +13,8 @@ from botocore.exceptions import EndpointConnectionError
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import OrderArchive
+from orderstream.pipeline.archive_codec import raw_of, read_line
 from orderstream.pipeline.concurrency import MOST_THREADS, threads_for
-from orderstream.pipeline.lines import raw_of, read_line
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import OrderTable, Result
 from tests.fakes import FakeDynamo, FakeStore, client_error

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from orderstream.errors import NotConfirmedError
-from orderstream.show import console
+from orderstream.output import console
 from tests.terminals import instead_of, typed
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.deliveries import AT_THE_LATEST, SOON, Delivery, Place, deliveries
-from orderstream.ops.stack import Stack
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.lookup.invocation_log import AT_THE_LATEST, SOON, Delivery, Place, deliveries
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
 STACK = Stack("test", "S", "Orders", None, "B", "F", "mapping")

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.kinesis_event import Record
 from orderstream.local.esm.destination import Destination, Ending
 from orderstream.local.esm.failures import Source
 from orderstream.local.esm.lanes import Discarded
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.kinesis_event import Record
 
 BUCKET, QUEUE = "arn:aws:s3:::orders", "arn:aws:sqs:eu-west-1:000000000001:failed"
 SOURCE = Source("mapping", "function", "stream", "shard-0")

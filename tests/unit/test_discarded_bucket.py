@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import document
-from orderstream.deploy.remains import is_discarded
-from orderstream.ops.artifact import TEMPLATE
+from orderstream.deploy.retained import is_discarded
 
 
 def derived_names(logical_id: str, stack: str) -> list[str]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from orderstream.local.embedded import Embedded, metrics_of_line
+from orderstream.local.emf import Embedded, metrics_of_line
 
 AT = 1_795_370_400.25
 NOW = AT + 60

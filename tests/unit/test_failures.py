@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.kinesis_event import Record, event_of
 from orderstream.local.esm.failures import (
     Invocation,
     Source,
@@ -15,8 +16,7 @@ from orderstream.local.esm.failures import (
     object_key,
 )
 from orderstream.local.esm.lanes import Discarded
-from orderstream.ops.failures import read_failure
-from orderstream.ops.kinesis_event import Record, event_of
+from orderstream.recovery.dead_letters import read_failure
 
 FUNCTION = "arn:aws:lambda:us-east-2:123456789012:function:myfunction"
 STREAM = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"

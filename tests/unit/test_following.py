@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
-from orderstream.local.following import Following
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
+from orderstream.local.stack_watcher import Following
 from tests.fakes import client_error
 
 ARN = "arn:aws:cloudformation:eu-west-1:000000000001:stack/shop/1"

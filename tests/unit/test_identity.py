@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.domain.checks import Checks, Reader
 from orderstream.domain.decode import Decoded, decode, parse
 from orderstream.domain.equality import is_item, same_content
-from orderstream.domain.identity import batch_key, event_id, hour_of, order_id_of
-from orderstream.domain.identity import fingerprint as fingerprint_of
+from orderstream.domain.ids import event_id, order_id_of
+from orderstream.domain.ids import fingerprint as fingerprint_of
 from orderstream.domain.normalization import as_read, model_version, normalized
+from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.domain.order import Currency, Instant, Item, Name, Order, Price, Quantity
+from orderstream.domain.validation import Checks, Reader
 
 BASE = '{"customer_id": "c", "amount": 6, "items": [{"sku": "A", "quantity": 2, "unit_price": 3}], "x": 1}'
 

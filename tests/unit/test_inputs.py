@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderstream.errors import InputError
-from orderstream.ops.inputs import MAX_ARRAY_BYTES, MAX_LINE_BYTES, Fault, Line, read_orders
+from orderstream.ingest.order_reader import MAX_ARRAY_BYTES, MAX_LINE_BYTES, Fault, Line, read_orders
 
 BOM = b"\xef\xbb\xbf"
 

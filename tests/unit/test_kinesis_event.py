@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.ops.kinesis_event import Origin, Record, entry, entry_of, event_of, event_size
+from orderstream.aws.kinesis_event import Origin, Record, entry, entry_of, event_of, event_size
 from orderstream.pipeline.records import from_event
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/OrderStream"

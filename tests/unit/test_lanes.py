@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orderstream.aws.kinesis_event import Record, event_of
 from orderstream.local.esm.lanes import (
     LONGEST_DELAY_SECONDS,
     MAX_EVENT_BYTES,
@@ -26,7 +27,6 @@ from orderstream.local.esm.lanes import (
     with_records,
 )
 from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, Refused
-from orderstream.ops.kinesis_event import Record, event_of
 
 
 def record(

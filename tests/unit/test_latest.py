@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from botocore.response import StreamingBody
 
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.latest import MOST_PAGES, SPANS, Latest
-from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import line_of, pack
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.lookup.recent_orders import MOST_PAGES, SPANS, Latest
+from orderstream.pipeline.archive_codec import line_of, pack
 from orderstream.pipeline.records import Record
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.domain.decode import decode
-from orderstream.pipeline.lines import line_of, pack, raw_of, read_line, read_lines
+from orderstream.pipeline.archive_codec import line_of, pack, raw_of, read_line, read_lines
 from orderstream.pipeline.records import Record
 
 ARRIVAL = datetime(2026, 11, 22, 18, 0, 0, 123000, tzinfo=UTC)

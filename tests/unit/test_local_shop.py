@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from orderstream.api.problems import ProblemError
+from orderstream.aws.stack import Stack
 from orderstream.client import NotSentError
-from orderstream.local.laptop import laptop_cloud
-from orderstream.local.shop import ShopThatIsThere
-from orderstream.ops.stack import Stack
+from orderstream.local.cloud import laptop_cloud
+from orderstream.local.current_services import ShopThatIsThere
 
 STACK = Stack("orderstream", "OrderStream", "Orders", "ByCustomer", "one", "ProcessOrders", "mapping")
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.location import Location, location_of
 from orderstream.errors import CloudError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.location import Location, location_of
 
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Any")
 SILENT = ConnectTimeoutError(endpoint_url="https://sts.eu-west-1.amazonaws.com")

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
+from orderstream.aws.clients import Cloud
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Rules
 from orderstream.local.esm.mapping import Mapping, read_mapping
 from orderstream.local.esm.shards import TRIM_HORIZON
-from orderstream.ops.cloud import Cloud
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/OrderStream"
 FUNCTION = "arn:aws:lambda:eu-west-1:000000000001:function:ProcessOrders"

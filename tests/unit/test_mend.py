@@ -8,7 +8,7 @@ import pytest
 
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
-from orderstream.ops.mend import mended, setting
+from orderstream.recovery.patch import mended, setting
 
 EVENT = "shardId-000000000000:17"
 

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
-from orderstream.domain.checks import MAX_REASONS
 from orderstream.domain.decode import AGGREGATE_MAGIC, Decoded, decode
 from orderstream.domain.order import MAX_BYTES, Item
+from orderstream.domain.validation import MAX_REASONS
 
 
 def reasons(data: bytes | str) -> list[tuple[str, str]]:

@@ -16,16 +16,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from orderstream.api.accept import accept, accept_all
+from orderstream.api.ingest import accept, accept_all
 from orderstream.api.problems import ProblemError
 from orderstream.client import Receipt
-from orderstream.client.orders import encode_order, identified
+from orderstream.client.serialization import encode_order, identified
 from orderstream.domain.decode import decode
+from orderstream.domain.fields import Refused
 from orderstream.domain.order import MAX_BYTES, order_id_rule
-from orderstream.domain.values import Refused
-from orderstream.ops.inputs import Line
-from orderstream.ops.mend import mended, setting
-from orderstream.ops.send import send_lines
+from orderstream.ingest.order_reader import Line
+from orderstream.ingest.send import send_lines
+from orderstream.recovery.patch import mended, setting
 
 INJECTION = 'x","amount":0.01,"customer_id":"victim","note":"'
 HOSTILE = [INJECTION, '"', "\\", '\\"', "a\\", "\\u0022", "a/b", "{}", "%22", "'", "$(id)", "</script>"]

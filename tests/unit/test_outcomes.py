@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from orderstream.aws.kinesis_event import Record
 from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, read_answer
-from orderstream.ops.kinesis_event import Record
 
 BATCH = [Record(f"000{number}", "key", 0, 0, None, b"{}") for number in (90, 100, 110)]
 

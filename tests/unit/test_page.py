@@ -8,15 +8,15 @@ from decimal import Decimal
 
 import pytest
 
-from orderstream.ops.artifact import PROJECT
-from orderstream.ops.metrics import MINUTE
-from orderstream.ops.status.figures import WINDOW
-from orderstream.ops.status.shards import Load
-from orderstream.page import charts
-from orderstream.page.charts import Window
-from orderstream.page.parts import amount
-from orderstream.page.runbook import page_of
-from orderstream.page.times import Clock, utc
+from orderstream.aws.metrics import MINUTE
+from orderstream.dashboard import charts
+from orderstream.dashboard.charts import Window
+from orderstream.dashboard.components import amount
+from orderstream.dashboard.runbook import page_of
+from orderstream.dashboard.time_format import Clock, utc
+from orderstream.deploy.artifact import PROJECT
+from orderstream.monitoring.figures import WINDOW
+from orderstream.monitoring.shards import Load
 
 # A full minute, and half of the next one.
 FIRST = 1_800_000_000 // MINUTE * MINUTE

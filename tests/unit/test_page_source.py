@@ -6,8 +6,8 @@ import asyncio
 import threading
 from typing import Any, cast
 
-from orderstream.ops.cloud import Cloud
-from orderstream.page.source import Source
+from orderstream.aws.clients import Cloud
+from orderstream.dashboard.status_feed import Source
 
 
 class Meta:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import Parameter, declared, ensure_agreed, ensure_valid, given
 from orderstream.errors import InputError
-from orderstream.ops.artifact import TEMPLATE
 
 KNOWN = declared(TEMPLATE)
 

@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderstream.domain.decode import decode
-from orderstream.domain.identity import order_id_of
-from orderstream.ops import parquet
-from orderstream.ops.parquet import Placed, Unreadable
-from orderstream.ops.rows import columns
-from orderstream.pipeline.lines import Line, line_of, raw_of, read_line
+from orderstream.domain.ids import order_id_of
+from orderstream.pipeline.archive_codec import Line, line_of, raw_of, read_line
 from orderstream.pipeline.records import Record
+from orderstream.storage import parquet
+from orderstream.storage.columns import column_types
+from orderstream.storage.parquet import Placed, Unreadable
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -129,7 +129,7 @@ def row(data: bytes, tmp_path: Path) -> dict[str, Any]:
     with parquet.database() as sql:
         found = sql.execute("SELECT * FROM read_parquet(?)", [str(file)])
         names = [column[0] for column in found.description or []]
-        assert names == [*columns(), "places"]
+        assert names == [*column_types(), "places"]
         return dict(zip(names, found.fetchone() or (), strict=True))
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from orderstream.client.orders import customer_key
-from orderstream.ops.status.figures import Minutes
-from orderstream.ops.status.shards import Shards, shards_of
+from orderstream.client.serialization import customer_key
+from orderstream.monitoring.figures import Minutes
+from orderstream.monitoring.shards import Shards, shards_of
 
 CUSTOMERS, SHARDS = 100_000, 32
 # What chi-squared with 31 degrees of freedom exceeds once in a thousand times.

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.archive.journal import Journal
+from orderstream.archive.checkpoint import Journal
 from orderstream.errors import CloudError
+from orderstream.files import private
+from orderstream.local.cloud import sole_user
 from orderstream.local.esm.checkpoints import CheckpointFile
-from orderstream.local.laptop import sole_user
-from orderstream.local.running import noted
+from orderstream.local.registry import noted
 from orderstream.local.secret import new_token, token_of
-from orderstream.ops import private
-from orderstream.ops.bucket import Span
+from orderstream.storage.bucket import Span
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct, autouse=True)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
-from orderstream.pipeline.lines import Line, raw_of, read_lines
+from orderstream.pipeline.archive_codec import Line, raw_of, read_lines
+from orderstream.pipeline.deaggregate import unpack
 from orderstream.pipeline.process import Invocation, Report, process
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import OrderTable
-from orderstream.pipeline.unpack import unpack
 from tests.fakes import FakeDynamo, FakeStore
 from tests.fuzz.heavy import aggregate
 

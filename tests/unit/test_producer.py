@@ -35,8 +35,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderstream.client import NotSentError, OrderProducer, Receipt
-from orderstream.client.fate import Fate
-from orderstream.client.orders import customer_key, identified
+from orderstream.client.delivery import Fate
+from orderstream.client.serialization import customer_key, identified
 from orderstream.errors import CloudError, InputError
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def test_an_order_without_an_id_gets_one_and_the_callers_mapping_stays_as_it_is(
 
 def test_ids_are_unique_also_in_a_forked_child() -> None:
     program = (
-        "import os; from orderstream.client.orders import new_order_id\n"
+        "import os; from orderstream.client.serialization import new_order_id\n"
         "new_order_id(); child = os.fork(); ids = [new_order_id() for _ in range(600)]\n"
         "if child: os.wait()\n"
         "print(*ids)"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from bench.generated import BATCH, Generated
+from bench.synthetic_account import BATCH, Generated
 
 from orderstream.archive.plan import plan
 from orderstream.archive.replay import Selection
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
-from orderstream.ops.tpch import table_totals
-from orderstream.ops.verify import verify
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.ingest.tpch import table_totals
+from orderstream.recovery.verify import verify
 
 STACK = Stack("s", "OrderStream", "Orders", None, "bucket", "F", "m")
 

@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from orderstream.api.app import Shop, make_app
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError, InputError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.query import page_of_orders
-from orderstream.ops.stack import Stack
+from orderstream.storage.orders import page_of_orders
 from tests.fakes import client_error
 
 STACK = Stack("test", "S", "Orders", "ByCustomer", "B", "F", "mapping")

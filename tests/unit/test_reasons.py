@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from orderstream.api.accept import accept_all
+from orderstream.api.ingest import accept_all
 from orderstream.client import OrderProducer
-from orderstream.domain.checks import FIRST_REASONS, MAX_MESSAGE, MAX_REASONS, Reason, bounded
 from orderstream.domain.decode import decode
-from orderstream.pipeline.lines import Line, read_lines
+from orderstream.domain.validation import FIRST_REASONS, MAX_MESSAGE, MAX_REASONS, Reason, bounded
+from orderstream.pipeline.archive_codec import Line, read_lines
 from orderstream.pipeline.quarantine import Bad, Quarantine
 from orderstream.pipeline.records import Record
 from tests.fakes import FakeStore

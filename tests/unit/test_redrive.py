@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import pytest
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import Failure, places
-from orderstream.ops.redrive import Redriven, redrive
-from orderstream.ops.stack import Stack
+from orderstream.recovery.dead_letters import Failure, places
+from orderstream.recovery.redrive import Redriven, redrive
 from tests.fakes import FakeDynamo, client_error
 
 SHARD = "shardId-000000000000"

@@ -8,10 +8,10 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
+from orderstream.aws.clients import Cloud
 from orderstream.deploy import parameters
-from orderstream.deploy.remains import BUCKET, LOG_GROUP, TABLE, TAG, Named, Remains, names_in, remains
-from orderstream.ops.artifact import TEMPLATE
-from orderstream.ops.cloud import Cloud
+from orderstream.deploy.artifact import TEMPLATE
+from orderstream.deploy.retained import BUCKET, LOG_GROUP, TABLE, TAG, Named, Remains, names_in, remains
 
 NAMED = (
     Named("Orders", TABLE, "Orders"),

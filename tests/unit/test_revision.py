@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import declared, document
 from orderstream.deploy.revision import PARAMETER, revision
-from orderstream.ops.artifact import TEMPLATE
 
 VALUES = {name: one.default or "" for name, one in declared(TEMPLATE).items()}
 NOTHING: Mapping[str, str] = {}

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.function_versions import VersionInUse, version_in_use
+from orderstream.aws.stack import Stack
 from orderstream.deploy.deploy import doubts
-from orderstream.deploy.names import is_production
 from orderstream.deploy.operation import reasons, rollback_reasons
-from orderstream.deploy.remains import Remains
+from orderstream.deploy.retained import Remains
 from orderstream.deploy.rollback import forward, rollback
-from orderstream.deploy.watch import watch
+from orderstream.deploy.rollback_alarm import watch
+from orderstream.deploy.stack_name import is_production
 from orderstream.errors import CloudError, DeploymentError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
-from orderstream.ops.versions import VersionInUse, version_in_use
 
 STACK = Stack("orderstream", "S", "T", None, "B", "F", "m", alias="live")
 OUTPUTS = {

@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from orderstream.domain.decode import decode
-from orderstream.ops.samples import BAD, samples
+from orderstream.ingest.samples import BAD, samples
 
 
 def test_the_same_seed_gives_the_same_traffic() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.ops.scratch import ScratchFolder, remove_abandoned
+from orderstream.files.scratch import ScratchFolder, remove_abandoned
 
 _MAKES_ONE_AND_IS_KILLED = """
 import os, sys
 from pathlib import Path
-from orderstream.ops.scratch import ScratchFolder
+from orderstream.files.scratch import ScratchFolder
 folder = ScratchFolder("test")
 Path(folder.name, "large").write_text("x")
 if sys.argv[1:] == ["child"]:

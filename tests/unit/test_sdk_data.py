@@ -10,8 +10,8 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 
-from orderstream.ops.artifact import PROCESS, UPKEEP, Artifact
-from orderstream.ops.sdk_data import trim
+from orderstream.deploy.artifact import PROCESS, UPKEEP, Artifact
+from orderstream.deploy.botocore_trim import trim
 
 FULL = Path(botocore.__file__).parent / "data"
 

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from mangum import Mangum
 
 from orderstream.api.app import Shop, make_app
+from orderstream.api.dependencies import stack_of
 from orderstream.api.sender import BY_SENDER, OrderIds, prefix_of, sender_of
-from orderstream.api.shop import stack_of
+from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
+from orderstream.domain.fields import Refused
 from orderstream.domain.order import order_id_rule
-from orderstream.domain.values import Refused
 from orderstream.errors import InputError
-from orderstream.ops.stack import Stack
 from tests.unit.test_order_ids import Stream
 
 ISSUER = "https://issuer.example"

@@ -10,9 +10,9 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_kinesis import KinesisClient
 
+from orderstream.aws.kinesis_event import Origin
 from orderstream.local.esm.shard_reader import ShardReader
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
-from orderstream.ops.kinesis_event import Origin
 
 ORIGIN = Origin("arn:aws:kinesis:eu-west-1:000000000001:stream/s", "shardId-000000000000", "")
 

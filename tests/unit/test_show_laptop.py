@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from orderstream.show.laptop import exports
+from orderstream.output.local_cloud import exports
 
 
 def test_a_shell_takes_the_values_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

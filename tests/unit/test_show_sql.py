@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.archive.cache_sync import Synced
 from orderstream.archive.sql import Answer
-from orderstream.archive.sync import Synced
 from orderstream.errors import InputError
-from orderstream.ops import parquet
-from orderstream.show import console, sql
-from orderstream.show.sql import Format, format_of
+from orderstream.output import console, sql
+from orderstream.output.sql import Format, format_of
+from orderstream.storage import parquet
 
 VALUES = """
     SELECT 19.9::DECIMAL(38,10) AS amount, 3::DECIMAL(38,0) AS quantity, 1e-10::DECIMAL(38,10) AS tiny,

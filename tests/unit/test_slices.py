@@ -15,7 +15,7 @@ from orderstream.domain.expansion import RECORD_BYTES
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive
-from orderstream.pipeline.lines import read_lines
+from orderstream.pipeline.archive_codec import read_lines
 from orderstream.pipeline.process import Report
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.slices import process_in_slices, slices

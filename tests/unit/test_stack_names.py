@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from orderstream.deploy.names import ensure_name, kept_names
+from orderstream.aws.stack import Standing
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import document
+from orderstream.deploy.stack_name import ensure_name, kept_names
 from orderstream.errors import InputError
-from orderstream.ops.artifact import TEMPLATE
-from orderstream.ops.stack import Standing
 
 ACCOUNT = "123456789012"
 LONGEST_REGION = "ap-southeast-1"

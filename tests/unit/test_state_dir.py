@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from orderstream.errors import CloudError, InputError
-from orderstream.local.laptop import sole_user
-from orderstream.ops.folders import ensure_room, ensure_writable
+from orderstream.files.folders import ensure_room, ensure_writable
+from orderstream.local.cloud import sole_user
 
 # The child that it leaves has the lock until it is told to end, like a MiniStack that saves its state.
 _IS_KILLED_AND_LEAVES_A_CHILD = """
 import os, subprocess, sys
 from pathlib import Path
-from orderstream.local.laptop import sole_user
+from orderstream.local.cloud import sole_user
 with sole_user(Path(sys.argv[1])) as lock:
     child = "print('held', flush=True); import sys, time; sys.stdin.readline(); time.sleep(0.2)"
     subprocess.Popen([sys.executable, "-c", child], pass_fds=[lock])

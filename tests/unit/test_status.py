@@ -11,7 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from orderstream.ops.status.figures import (
+from orderstream.monitoring.figures import (
     NOTHING,
     Minutes,
     Names,
@@ -22,18 +22,10 @@ from orderstream.ops.status.figures import (
     per_second,
     settled,
 )
-from orderstream.ops.status.health import (
-    Alarm,
-    Described,
-    GivenUp,
-    Status,
-    age_of,
-    alarm_of,
-    status_of,
-)
-from orderstream.ops.status.shards import AUTO, BY_KEY, MOST_SHOWN, Shards, shards_of
-from orderstream.show import status as show
-from orderstream.show.terminal import SafeConsole
+from orderstream.monitoring.health import Alarm, Described, GivenUp, Status, age_of, alarm_of, status_of
+from orderstream.monitoring.shards import AUTO, BY_KEY, MOST_SHOWN, Shards, shards_of
+from orderstream.output import status as show
+from orderstream.output.terminal import SafeConsole
 
 NOON = int(datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp())
 LIMITS = (1_000, 1_000_000)

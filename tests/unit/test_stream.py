@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
-from orderstream.ops import stream
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
+from orderstream.storage import stream
+from orderstream.storage.bucket import Span
 from tests.fakes import client_error
 
 NOW = datetime.now(UTC)

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.mapping import switch_off
+from orderstream.aws.clients import Cloud
+from orderstream.aws.event_source_mapping import switch_off
 from tests.fakes import Clock, client_error
 
 

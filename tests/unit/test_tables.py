@@ -12,35 +12,35 @@ import pytest
 from rich.table import Column
 
 from orderstream.archive.audit import Audit
+from orderstream.archive.cache_sync import Synced
 from orderstream.archive.compact import Compacted
 from orderstream.archive.evidence import Finding
+from orderstream.archive.maintenance import Kept
 from orderstream.archive.plan import Plan as ReplayPlan
 from orderstream.archive.receipt import Receipt
 from orderstream.archive.replay import Selection
 from orderstream.archive.sql import Answer
-from orderstream.archive.sync import Synced
-from orderstream.archive.upkeep import Kept
+from orderstream.aws.location import Location
+from orderstream.aws.stack import Standing
 from orderstream.deploy.changes import Change, ChangeSet
 from orderstream.deploy.deploy import Deployed, Plan
 from orderstream.deploy.inventory import Inventory
-from orderstream.deploy.standing import Resource
-from orderstream.ops import parquet
-from orderstream.ops.books import Discrepancy
-from orderstream.ops.bucket import ALWAYS, Span
-from orderstream.ops.failures import Failure
-from orderstream.ops.location import Location
-from orderstream.ops.notes import Note
-from orderstream.ops.quarantine import Quarantined, Resubmission
-from orderstream.ops.redrive import Redriven
-from orderstream.ops.stack import Standing
-from orderstream.ops.status.figures import Pair
-from orderstream.ops.status.health import Alarm, GivenUp, Reader, Status
-from orderstream.ops.status.shards import Load, Shards
-from orderstream.ops.trace import Step, Story
-from orderstream.ops.verify import Counts, Report
-from orderstream.pipeline.lines import Line
-from orderstream.show import archive, audit, console, deploy, destroy, orders, sql, status
-from orderstream.show.terminal import Table
+from orderstream.deploy.stack_state import Resource
+from orderstream.lookup.trace import Step, Story
+from orderstream.monitoring.figures import Pair
+from orderstream.monitoring.health import Alarm, GivenUp, Reader, Status
+from orderstream.monitoring.shards import Load, Shards
+from orderstream.output import archive, console, deploy, destroy, orders, recovery, sql, status
+from orderstream.output.terminal import Table
+from orderstream.pipeline.archive_codec import Line
+from orderstream.recovery.dead_letters import Failure
+from orderstream.recovery.quarantine import Quarantined, Resubmission
+from orderstream.recovery.reconciliation_store import Discrepancy
+from orderstream.recovery.redrive import Redriven
+from orderstream.recovery.resubmissions import Note
+from orderstream.recovery.verify import Counts, Report
+from orderstream.storage import parquet
+from orderstream.storage.bucket import ALWAYS, Span
 
 ID = "an order " + "i" * 119
 EVENT = "shardId-000000000000:" + "4" * 56 + ":12"
@@ -145,25 +145,27 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         ),
         [AT],
     ),
-    "quarantine list": (lambda: audit.quarantined([ENTRY], as_json=False), [ID, EVENT, AT]),
+    "quarantine list": (lambda: recovery.quarantined([ENTRY], as_json=False), [ID, EVENT, AT]),
     "quarantine show": (
-        lambda: audit.one_quarantined(ENTRY, as_json=False),
+        lambda: recovery.one_quarantined(ENTRY, as_json=False),
         [ID, EVENT, EVENT + "9", KEY, CUSTOMER, "2026-11-22T18:00:00.250000Z", "r" * 36],
     ),
     "quarantine resubmit": (
-        lambda: audit.resubmitted([Resubmission(EVENT, ID, True)], dry_run=False, as_json=False),
+        lambda: recovery.resubmitted([Resubmission(EVENT, ID, True)], dry_run=False, as_json=False),
         [ID, EVENT],
     ),
     "failures list": (
-        lambda: audit.failures([Failure(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False),
+        lambda: recovery.failures(
+            [Failure(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False
+        ),
         [KEY, "2026-11-22 18:00:00"],
     ),
     "failures redrive": (
-        lambda: audit.redriven([Redriven(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False),
+        lambda: recovery.redriven([Redriven(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False),
         [KEY],
     ),
     "verify": (
-        lambda: audit.verified(
+        lambda: recovery.verified(
             Report(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALWAYS, 1),
             None,
             None,
@@ -172,7 +174,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [ID, KEY],
     ),
     "trace": (
-        lambda: audit.story(
+        lambda: recovery.story(
             Story(ID, ITEM, (STEP,)),
             as_json=False,
         ),

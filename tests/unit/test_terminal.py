@@ -17,8 +17,8 @@ from rich.table import Column
 from rich.text import Text
 
 from orderstream.errors import OrderstreamError
-from orderstream.show import console, orders
-from orderstream.show.terminal import SafeConsole, Table, escaped, printable, write_bytes
+from orderstream.output import console, orders
+from orderstream.output.terminal import SafeConsole, Table, escaped, printable, write_bytes
 from tests.terminals import instead_of, screen
 
 ATTACKS = [

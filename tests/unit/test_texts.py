@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.archive.person import Person
-from orderstream.archive.texts import MOST_BYTES, MOST_LAYERS, search
+from orderstream.archive.data_subject import Person
+from orderstream.archive.identifier_search import MOST_BYTES, MOST_LAYERS, search
 from orderstream.domain.decode import AGGREGATE_MAGIC
 
 HER = "her-id-7f3a"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from orderstream.aws.times import moment
 from orderstream.errors import InputError
-from orderstream.ops.times import moment
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
 

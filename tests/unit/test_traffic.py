@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.aws.times import span
+from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
 from orderstream.errors import InputError, NotFoundError
-from orderstream.ops.times import span
-from orderstream.ops.traffic import curve_in, orders_per_second, peak_of
 
 
 def written(folder: Path, text: str) -> Path:

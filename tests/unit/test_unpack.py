@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.expansion import MAX_EXPANDED_BYTES, RECORD_BYTES
 from orderstream.domain.order import MAX_BYTES
+from orderstream.pipeline.deaggregate import decode_unpacked, unpack
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.unpack import decode_unpacked, unpack
 
 ARRIVAL = datetime(2026, 11, 22, 18, tzinfo=UTC)
 

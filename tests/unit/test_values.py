@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from orderstream.domain.values import (
+from orderstream.domain.fields import (
     CURRENCIES,
     MAX_DIGITS,
     Refused,

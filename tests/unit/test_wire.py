@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderstream.pipeline.botocore_codec import lighten
 from orderstream.pipeline.table import attribute_value
-from orderstream.pipeline.wire import lighten
 
 VALUES = st.recursive(
     st.text() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=2),

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted
-from orderstream.domain.values import instant
+from orderstream.aws.clients import cloud_errors
+from orderstream.domain.fields import instant
 from orderstream.errors import CheckFailedError
-from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import cloud_errors
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import Span
 
 # What is asked: of these queries, `orders` looks into every hour there has been (see docs/archive.md).
 QUERIES = 6
@@ -101,7 +101,7 @@ def _make_workgroup(context: Context, athena: Any) -> None:
 
 def _some_arrival(context: Context) -> str:
     entries = bucket.hourly(context.cloud, context.stack, "orders")
-    for one in reading.lines(context.cloud, context.stack, entries):
+    for one in reader.lines(context.cloud, context.stack, entries):
         return one.line.arrived_at
     raise CheckFailedError("the archive has no record")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orderstream.acceptance import (
     athena,
-    cleaning,
+    cleanup,
     delivery,
     deployment,
     http_api,
@@ -207,7 +207,7 @@ CHECKS = (
     Check(
         "nothing-left",
         "No service has anything that is called after the stack or has its tag.",
-        cleaning.nothing_left,
+        cleanup.nothing_left,
         3,
         always=True,
     ),

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from orderstream.acceptance.deployer import Deployer, Documents
-from orderstream.deploy.place import Place, place_of
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack, find_stack, standing
+from orderstream.deploy.target import Place, place_of
 from orderstream.errors import CheckFailedError, InputError
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Stack, find_stack, standing
 
 T = TypeVar("T")
 

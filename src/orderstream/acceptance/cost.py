@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from orderstream.acceptance import athena, delivery, http_api, latency
-from orderstream.domain.capacity.figures import GB, HOURS_A_MONTH, Figures
+from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, Figures
 
 # Besides those that are made of the numbers below: an alarm's, an API's, an update's.
 _OTHER_ORDERS = 20

@@ -8,13 +8,13 @@ from decimal import Decimal
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send, send_bytes
-from orderstream.ops import failures
-from orderstream.ops.cloud import cloud_errors
-from orderstream.ops.quarantine import quarantined
-from orderstream.ops.query import get_order
-from orderstream.ops.redrive import redrive
-from orderstream.ops.samples import BAD
-from orderstream.ops.stack import Stack
+from orderstream.aws.clients import cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.ingest.samples import BAD
+from orderstream.recovery import dead_letters
+from orderstream.recovery.quarantine import quarantined
+from orderstream.recovery.redrive import redrive
+from orderstream.storage.orders import get_order
 
 DUPLICATES, CONFLICTS, INVALID, DISCARDED, RESHARDED = 20, 5, 5, 3, 60
 # The least that AWS takes.
@@ -85,18 +85,18 @@ def discarded(context: Context) -> Evidence:
     with _discarding(context, stack):
         send(context, orders)
 
-        def look() -> list[failures.Failure]:
-            found = list(failures.looked_at(cloud, stack, everything=False))
+        def look() -> list[dead_letters.Failure]:
+            found = list(dead_letters.looked_at(cloud, stack, everything=False))
             records = sum(one.records for one in found)
             expect(records >= DISCARDED, f"{records} of {DISCARDED} records are discarded")
             return found
 
         waiting = context.until(look, seconds=_AGE_SECONDS + 240, what="discarded batches")
-    outcomes = list(redrive(cloud, stack, failures.failures(cloud, stack), dry_run=False))
+    outcomes = list(redrive(cloud, stack, dead_letters.failures(cloud, stack), dry_run=False))
     problems = [problem for one in outcomes for problem in one.problems]
     expect(all(one.done for one in outcomes), f"not redriven: {'; '.join(problems)}")
     await_stored(context, orders)
-    left = list(failures.looked_at(cloud, stack, everything=False))
+    left = list(dead_letters.looked_at(cloud, stack, everything=False))
     expect(not left, f"{len(left)} batches are still listed after the redrive")
     return {
         "batches": len(waiting),

@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from orderstream.acceptance.roles import TemporaryRole
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import standing
 from orderstream.deploy.arns import where_of
 from orderstream.deploy.permissions import deployer
 from orderstream.errors import CloudError, NotShownError, OrderstreamError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import standing
 
 T = TypeVar("T")
 

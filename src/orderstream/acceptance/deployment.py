@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from orderstream.acceptance.cleaning import remove_stack
+from orderstream.acceptance.cleanup import remove_stack
 from orderstream.acceptance.context import Context, Evidence, expect, name_of_second
 from orderstream.acceptance.leftovers import leftovers
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import standing
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.changes import KEEPERS
 from orderstream.deploy.deploy import Plan, carry_out, planned
 from orderstream.deploy.destroy import Destroyed
-from orderstream.deploy.standing import resources
+from orderstream.deploy.stack_state import resources
 from orderstream.errors import CheckFailedError, CloudError, NotShownError
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import standing
 
 # Everything that the template can have, except what needs something of the user's own (a key, a bucket for
 # access logs, an issuer of tokens) or of the account (reserved concurrency, which a new one has not).

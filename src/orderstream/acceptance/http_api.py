@@ -16,9 +16,9 @@ from botocore.httpsession import URLLib3Session
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import ARRIVAL_SECONDS, new_orders
+from orderstream.aws.clients import cloud_errors
+from orderstream.aws.metrics import MINUTE, Metric, read
 from orderstream.errors import CheckFailedError
-from orderstream.ops.cloud import cloud_errors
-from orderstream.ops.metrics import MINUTE, Metric, read
 from orderstream.pipeline.telemetry import NAMESPACE
 
 # So many at once are ten times what the stack's ApiRate allows in a second.

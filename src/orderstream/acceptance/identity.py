@@ -11,8 +11,8 @@ from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.roles import TemporaryRole
 from orderstream.acceptance.traffic import new_orders
+from orderstream.aws.clients import Cloud, cloud_errors
 from orderstream.errors import CheckFailedError, CloudError
-from orderstream.ops.cloud import Cloud, cloud_errors
 from orderstream.pipeline.table import OrderTable
 
 # CloudTrail tells of a call within a quarter of an hour.

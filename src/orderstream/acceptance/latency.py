@@ -11,8 +11,8 @@ from typing import Any
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.deployment import deploy
 from orderstream.acceptance.traffic import await_stored, new_orders, send
-from orderstream.ops.cloud import cloud_errors
-from orderstream.ops.stack import consumer_of
+from orderstream.aws.clients import cloud_errors
+from orderstream.aws.stack import consumer_of
 from orderstream.pipeline.telemetry import LATENCY
 
 ORDERS, PER_SECOND = 200, 10.0

@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context
+from orderstream.aws.clients import cloud_errors
 from orderstream.deploy import destroy as destroying
-from orderstream.deploy.remains import remains
+from orderstream.deploy.retained import remains
 from orderstream.errors import CloudError
-from orderstream.ops.cloud import cloud_errors
 
 
 def leftovers(context: Context) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from orderstream import __version__
 from orderstream.acceptance.check import Result, all_is_well
 from orderstream.acceptance.context import Context
-from orderstream.domain.values import utc_text
+from orderstream.domain.fields import utc_text
 
 
 def report(

@@ -10,8 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from orderstream.aws.clients import Cloud, cloud_errors
 from orderstream.errors import CloudError, NotShownError
-from orderstream.ops.cloud import Cloud, cloud_errors
 
 # Nothing else has this path, so that what an earlier run left is found.
 PATH = "/orders-accept/"

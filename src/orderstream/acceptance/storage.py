@@ -7,12 +7,12 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from orderstream.acceptance.cleaning import lock_bucket, remove_lock_bucket
+from orderstream.acceptance.cleanup import lock_bucket, remove_lock_bucket
 from orderstream.acceptance.context import Context, Evidence, expect
-from orderstream.deploy.emptying import empty
+from orderstream.aws.clients import cloud_errors
+from orderstream.deploy.empty_bucket import empty
 from orderstream.errors import CheckFailedError
-from orderstream.ops import bucket
-from orderstream.ops.cloud import cloud_errors
+from orderstream.storage import bucket
 
 _LOCK_DAYS = 1
 _KEY = "acceptance.json"

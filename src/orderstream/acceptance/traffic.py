@@ -9,10 +9,10 @@ from typing import Any
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.client import OrderProducer
-from orderstream.domain.values import TEST_CURRENCY
-from orderstream.ops.bucket import ALWAYS, Span
-from orderstream.ops.verify import Report, verify
+from orderstream.domain.fields import TEST_CURRENCY
 from orderstream.pipeline.table import OrderTable
+from orderstream.recovery.verify import Report, verify
+from orderstream.storage.bucket import ALWAYS, Span
 
 Order = dict[str, Any]
 

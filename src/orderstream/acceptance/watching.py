@@ -7,13 +7,13 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from orderstream.acceptance.cleaning import queue_name, remove_queue
+from orderstream.acceptance.cleanup import queue_name, remove_queue
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
-from orderstream.deploy.standing import resources
-from orderstream.ops.cloud import cloud_errors
-from orderstream.ops.metrics import MINUTE, Metric, read
-from orderstream.ops.stack import standing
+from orderstream.aws.clients import cloud_errors
+from orderstream.aws.metrics import MINUTE, Metric, read
+from orderstream.aws.stack import standing
+from orderstream.deploy.stack_state import resources
 from orderstream.pipeline.telemetry import NAMESPACE
 
 # An alarm of five minutes sees a metric of the function's log within so long.

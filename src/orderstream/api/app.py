@@ -16,17 +16,17 @@ from starlette.responses import Response
 
 from orderstream import __version__
 from orderstream.api import problems, schema
-from orderstream.api.accept import MOST_ORDERS, accept, accept_all
+from orderstream.api.ingest import MOST_ORDERS, accept, accept_all
 from orderstream.api.problems import ProblemError
 from orderstream.api.sender import ids_of
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.aws.times import moment
 from orderstream.client import OrderProducer
-from orderstream.domain.checks import Reason
 from orderstream.domain.order import MAX_BYTES
+from orderstream.domain.validation import Reason
 from orderstream.errors import InputError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.query import get_order, page_of_orders, raw_order
-from orderstream.ops.stack import Stack
-from orderstream.ops.times import moment
+from orderstream.storage.orders import get_order, page_of_orders, raw_order
 
 # What Lambda takes in one request, less what API Gateway puts around it.
 MOST_BYTES = 4_500_000

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from orderstream.domain.checks import MORE_REASONS, Reason, bounded
+from orderstream.domain.validation import MORE_REASONS, Reason, bounded
 from orderstream.errors import CloudError, InputError, NotFoundError, OrderstreamError
 
 MEDIA_TYPE = "application/problem+json"

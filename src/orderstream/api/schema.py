@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orderstream.domain.values import CURRENCIES
+from orderstream.domain.fields import CURRENCIES
 
 _MONEY = {
     "description": "A JSON number, or a plain decimal string; its digits are kept exactly.",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from orderstream.api.problems import ProblemError
-from orderstream.client.orders import new_order_id
+from orderstream.client.serialization import new_order_id
+from orderstream.domain.fields import Refused
 from orderstream.domain.order import order_id_rule
-from orderstream.domain.values import Refused
 
 # The values of the template's parameter OrderIdsBySender.
 BY_SENDER = ("none", "check", "prefix")

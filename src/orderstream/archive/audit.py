@@ -6,18 +6,18 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from orderstream.archive.batches import given_up
+from orderstream.archive.discarded_batches import given_up
 from orderstream.archive.evidence import Finding, beside, foreign
-from orderstream.archive.expected import Expected, Expiry, expiry_days, touches
+from orderstream.archive.expected_objects import Expected, Expiry, expiry_days, touches
 from orderstream.archive.manifests import NOTHING, Chain, Head, Manifest, digest, hour_text, links, parsed
 from orderstream.archive.receipt import Stamped
 from orderstream.archive.seal import PREFIXES, hour_of_single, unknown
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain.object_keys import begins_of
 from orderstream.errors import DamagedError
-from orderstream.ops import bucket
-from orderstream.ops.bucket import ALWAYS, Entry, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.keys import begins_of
-from orderstream.ops.stack import Stack
+from orderstream.storage import bucket
+from orderstream.storage.bucket import ALWAYS, Entry, Span
 
 Progress = Callable[[str, int], None]
 

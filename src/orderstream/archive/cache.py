@@ -17,10 +17,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
-from orderstream.ops import private
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack
+from orderstream.files import private
 
 # Of a Parquet file, at its beginning and at its end. After a loss of power one may not be whole.
 _MAGIC = b"PAR1"

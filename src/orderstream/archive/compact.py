@@ -13,16 +13,15 @@ import msgspec
 
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Manifest, Sealed, hour_of_text
-from orderstream.domain.identity import hour_prefix
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.errors import DamagedError
-from orderstream.ops import bucket, parquet, reading
-from orderstream.ops.bucket import Entry
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.keys import COMPACTED
-from orderstream.ops.parquet import Placed
-from orderstream.ops.scratch import ScratchFolder
-from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import raw_of
+from orderstream.files.scratch import ScratchFolder
+from orderstream.pipeline.archive_codec import raw_of
+from orderstream.storage import bucket, parquet, reader
+from orderstream.storage.bucket import Entry
+from orderstream.storage.parquet import Placed
 
 _DELETED_AT_A_TIME = 1000
 _MODULUS = 1 << 128
@@ -126,7 +125,7 @@ def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> I
             raise _changed(stack, one, "is gone")
         if bucket.file_digest(file) != one.sha256:
             raise _changed(stack, one, "was altered")
-        for line in reading.guarded(stack, one.key, parquet.by_place(file)):
+        for line in reader.guarded(stack, one.key, parquet.by_place(file)):
             files[line.key] = file
             yield line
     plain = {one.key: one for one in old if not bucket.is_compacted(one.key)}
@@ -136,7 +135,7 @@ def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> I
             raise _changed(stack, one, "was altered")
         # One that a compaction which was broken off has left is in its Parquet file already.
         if entry.key not in files or not _is_in(files[entry.key], stack, entry, body):
-            yield from reading.placed(stack, entry, body)
+            yield from reader.placed(stack, entry, body)
     for one in plain.values():
         raise _changed(stack, one, "is gone")
 
@@ -144,7 +143,7 @@ def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> I
 def _is_in(file: Path, stack: Stack, entry: Entry, body: bytes) -> bool:
     here, there = _Tally(), _Tally()
     for tally, lines in (
-        (here, reading.placed(stack, entry, body)),
+        (here, reader.placed(stack, entry, body)),
         (there, parquet.by_place(file, key=entry.key)),
     ):
         for _ in tally.counted(lines):
@@ -157,7 +156,7 @@ def _read_back(cloud: Cloud, stack: Stack, new: Sealed, file: Path, tally: _Tall
     is_there = bucket.download(cloud, stack, bucket.unlisted(new.key), file)
     found = _Tally()
     if is_there and bucket.file_digest(file) == new.sha256:
-        for _ in found.counted(reading.guarded(stack, new.key, parquet.by_place(file))):
+        for _ in found.counted(reader.guarded(stack, new.key, parquet.by_place(file))):
             pass
     if found != tally:
         raise DamagedError(

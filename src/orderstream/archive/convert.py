@@ -13,10 +13,10 @@ import msgspec
 from orderstream import domain
 from orderstream.archive.views import QUARANTINED, nothing, once, quoted
 from orderstream.domain.decode import decode
-from orderstream.ops import parquet, rows
-from orderstream.ops.parquet import PLACES, Placed, Unreadable
-from orderstream.ops.rows import bytes_of, columns
-from orderstream.pipeline.lines import Line, raw_of
+from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.storage import columns, parquet
+from orderstream.storage.columns import bytes_of, column_types
+from orderstream.storage.parquet import PLACES, Placed, Unreadable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -36,7 +36,7 @@ class Converter:
         self._numbers = count()
         # Whoever edits order.py asks for other columns, or the same by other rules.
         code = sorted(Path(domain.__file__).parent.glob("*.py"))
-        sources = [file.read_bytes() for file in (*code, Path(rows.__file__), Path(__file__))]
+        sources = [file.read_bytes() for file in (*code, Path(columns.__file__), Path(__file__))]
         self.stamp = hashlib.blake2b(b"\0".join([currency.encode(), *sources])).hexdigest()
 
     def new(self) -> Path:
@@ -47,7 +47,7 @@ class Converter:
         """A file of these lines of the archive."""
         file = self.new()
         parquet.write(file, lines, self._currency)
-        return self._once(file, columns(), by="customer_id, arrived_at")
+        return self._once(file, column_types(), by="customer_id, arrived_at")
 
     def quarantine(self, lines: Iterable[Placed]) -> Path:
         """A file of these lines of the quarantine."""
@@ -61,11 +61,11 @@ class Converter:
 
         try:
             found = self._sql.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})").fetchall()
-            meant = self._sql.execute(f"DESCRIBE {nothing(columns() | PLACES)}").fetchall()
+            meant = self._sql.execute(f"DESCRIBE {nothing(column_types() | PLACES)}").fetchall()
             if [column[:2] for column in found] != [column[:2] for column in meant]:
                 # Compacted when an order had other fields.
                 return self.records(parquet.by_place(file))
-            return self._once(file, columns(), by="customer_id, arrived_at")
+            return self._once(file, column_types(), by="customer_id, arrived_at")
         except duckdb.Error as error:
             raise Unreadable(str(error)) from error
 

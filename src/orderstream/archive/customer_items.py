@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Stack
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
 from orderstream.pipeline.concurrency import MOST_THREADS
 
 

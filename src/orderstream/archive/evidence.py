@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from orderstream.archive.expected import touches
+from orderstream.archive.expected_objects import touches
 from orderstream.archive.manifests import digest, hour_text
-from orderstream.domain.identity import hour_prefix
-from orderstream.ops import bucket, keys, reading
-from orderstream.ops.bucket import Entry, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.erased import PREFIX as ERASED
-from orderstream.ops.keys import begins_of
-from orderstream.ops.notes import PREFIX as NOTED
-from orderstream.ops.notes import read_note
-from orderstream.ops.parquet import Placed
-from orderstream.ops.stack import Stack
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain import object_keys
+from orderstream.domain.object_keys import begins_of, hour_prefix
+from orderstream.recovery.resubmissions import PREFIX as NOTED
+from orderstream.recovery.resubmissions import read_note
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import Entry, Span
+from orderstream.storage.parquet import Placed
+from orderstream.storage.tombstones import PREFIX as ERASED
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def beside(
     `attested` are the objects that the chain attests, with their SHA-256. `is_kept` says whether the objects
     under a prefix of an hour must be there still, by the lifecycle rules of the bucket.
     """
-    for prefix in keys.HOURLY:
+    for prefix in object_keys.HOURLY:
         for entry in bucket.beside_hours(cloud, stack, prefix):
             yield foreign(entry.key)
     yield from _erasures(cloud, stack, span, attested)
@@ -63,7 +63,9 @@ def _erasures(cloud: Cloud, stack: Stack, span: Span, attested: Mapping[str, str
     missing = {
         key
         for key in attested
-        if key.startswith(f"{ERASED}/") and keys.is_hourly(key) and touches(span, hour_text(begins_of(key)))
+        if key.startswith(f"{ERASED}/")
+        and object_keys.is_hourly(key)
+        and touches(span, hour_text(begins_of(key)))
     }
     entries = bucket.hourly(
         cloud, stack, ERASED, span, foreign=lambda entry: found.append(foreign(entry.key))
@@ -105,5 +107,5 @@ def _notes(cloud: Cloud, stack: Stack, span: Span, is_kept: Callable[[str, str],
 
 def lines_of(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Placed]:
     """The lines of objects, as far as they can be read."""
-    for opened in reading.objects(cloud, stack, entries):
-        yield from reading.undamaged(opened.lines, opened.key, lambda key, what: None)
+    for opened in reader.objects(cloud, stack, entries):
+        yield from reader.undamaged(opened.lines, opened.key, lambda key, what: None)

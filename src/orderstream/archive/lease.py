@@ -13,10 +13,10 @@ from typing import Any, Self
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.domain.values import Refused, instant, utc_text
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import Refused, instant, utc_text
 from orderstream.errors import CloudError, DamagedError
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Stack
 
 KEY = "locks/archive.json"
 # Who was killed is waited for so long; who lives says so three times within it.

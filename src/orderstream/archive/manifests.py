@@ -15,12 +15,12 @@ from typing import Literal
 
 import msgspec
 
-from orderstream.domain.values import utc_text
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import utc_text
 from orderstream.errors import CloudError, DamagedError, InputError
-from orderstream.ops import bucket
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Stack
+from orderstream.storage import bucket
+from orderstream.storage.bucket import Span
 
 PREFIX = "manifests"
 # Stands before the first manifest.

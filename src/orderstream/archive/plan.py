@@ -9,11 +9,11 @@ from decimal import ROUND_UP, Decimal
 from typing import Literal
 
 from orderstream.archive.replay import Selection
-from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import Entry
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.prices import prices
-from orderstream.ops.stack import Stack
+from orderstream.aws.clients import Cloud
+from orderstream.aws.pricing import prices
+from orderstream.aws.stack import Stack
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import Entry
 
 Destination = Literal["table", "stream"]
 
@@ -66,8 +66,8 @@ def plan(
         elif (place := dice.randrange(small)) < SAMPLED:
             sample[place] = entry
     events = 0
-    for opened in reading.objects(cloud, stack, sample):
-        lines = reading.undamaged(opened.lines, opened.key, lambda key, what: None)
+    for opened in reader.objects(cloud, stack, sample):
+        lines = reader.undamaged(opened.lines, opened.key, lambda key, what: None)
         events += sum(selection.span.holds(one.line.arrived_at) for one in lines)
     if sampled := sum(entry.size for entry in sample):
         events = round(events * plain / sampled)

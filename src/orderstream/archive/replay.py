@@ -9,14 +9,14 @@ from heapq import merge
 from itertools import groupby
 from typing import Protocol
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
-from orderstream.ops import bucket, parquet, reading
-from orderstream.ops.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.keys import COMPACTED
-from orderstream.ops.parquet import Placed
-from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import Line, raw_of
+from orderstream.domain.object_keys import COMPACTED
+from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.storage import bucket, parquet, reader
+from orderstream.storage.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
+from orderstream.storage.parquet import Placed
 
 EVENTS_AT_A_TIME = 500
 
@@ -146,7 +146,7 @@ def _events(
             yield from _once(_of_hour(cloud, stack, list(of_hour), done), selection, done)
             yield hour
     singles = (entry for entry in bucket.single(cloud, stack, selection.span) if _SINGLE + entry.key > after)
-    for opened in reading.objects(cloud, stack, singles):
+    for opened in reader.objects(cloud, stack, singles):
         yield from _once(_events_in(opened.lines, opened.key, done), selection, done)
         yield _SINGLE + opened.key
 
@@ -182,12 +182,12 @@ def _of_hour(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -
     ahead = max(1, FETCHED_AHEAD // max(1, len(shards)))
 
     def of_shard(entries: list[Entry]) -> Iterator[Event]:
-        for opened in reading.objects(cloud, stack, entries, ahead):
+        for opened in reader.objects(cloud, stack, entries, ahead):
             yield from _events_in(opened.lines, opened.key, done)
 
     def of_compacted(entry: Entry) -> Iterator[Event]:
-        for found, file in reading.compacted(cloud, stack, entry):
-            lines = reading.guarded(stack, found.key, parquet.by_arrival(file))
+        for found, file in reader.compacted(cloud, stack, entry):
+            lines = reader.guarded(stack, found.key, parquet.by_arrival(file))
             yield from _events_in(lines, found.key, done)
 
     streams = [*map(of_shard, shards.values()), *map(of_compacted, compacted)]
@@ -203,5 +203,5 @@ def _events_in(lines: Iterator[Placed], key: str, done: Replayed) -> Iterator[Ev
     def note(key: str, what: str) -> None:
         done.damaged.append(what)
 
-    for one in reading.undamaged(lines, key, note):
+    for one in reader.undamaged(lines, key, note):
         yield Event(one.line, one.key)

@@ -12,18 +12,17 @@ from itertools import groupby
 from types import TracebackType
 from typing import Self
 
-from orderstream.archive.lambdas import not_lambdas
 from orderstream.archive.manifests import Act, Chain, Manifest, Sealed, attested, digest, hour_text
-from orderstream.domain.identity import hour_of
-from orderstream.domain.values import instant
+from orderstream.archive.provenance import not_lambdas
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import instant
+from orderstream.domain.object_keys import COMPACTED, begins_of, hour_of
 from orderstream.errors import DamagedError
-from orderstream.ops import bucket, reading
-from orderstream.ops.bucket import Entry, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.failures import PREFIX, entries_of, places, read_failure, records_in, url
-from orderstream.ops.keys import COMPACTED, begins_of
-from orderstream.ops.stack import Stack
-from orderstream.pipeline.lines import Line, raw_of
+from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.recovery.dead_letters import PREFIX, entries_of, places, read_failure, records_in, url
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import Entry, Span
 
 PREFIXES = ("orders", COMPACTED, "quarantine")
 _HOUR = timedelta(hours=1)
@@ -115,7 +114,7 @@ def sealed_from(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterato
             yield Sealed(entry.key, sha256, size, bucket.lines_in(entry.key))
             continue
         try:
-            lines = sum(1 for _ in reading.placed(stack, entry, body))
+            lines = sum(1 for _ in reader.placed(stack, entry, body))
         except DamagedError:
             lines = 0
         yield Sealed(entry.key, hashlib.sha256(body).hexdigest(), len(body), lines)
@@ -125,8 +124,8 @@ def unknown(cloud: Cloud, stack: Stack, sealed: Iterable[str], new: Iterable[Ent
     """The keys of those `new` objects of an hour that have records which are nowhere in the `sealed` ones."""
     wanted: dict[bytes, set[str]] = {}
     damaged: set[str] = set()
-    for opened in reading.objects(cloud, stack, new):
-        for one in reading.undamaged(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
+    for opened in reader.objects(cloud, stack, new):
+        for one in reader.undamaged(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
             wanted.setdefault(mark(one.line.event_id, raw_of(one.line)), set()).add(opened.entry.key)
     for line in _known(cloud, stack, sealed):
         wanted.pop(mark(line.event_id, raw_of(line)), None)
@@ -137,8 +136,8 @@ def unknown(cloud: Cloud, stack: Stack, sealed: Iterable[str], new: Iterable[Ent
 
 
 def _known(cloud: Cloud, stack: Stack, keys: Iterable[str]) -> Iterator[Line]:
-    for opened in reading.objects(cloud, stack, map(bucket.unlisted, keys)):
-        for one in reading.undamaged(opened.lines, opened.key, lambda key, what: None):
+    for opened in reader.objects(cloud, stack, map(bucket.unlisted, keys)):
+        for one in reader.undamaged(opened.lines, opened.key, lambda key, what: None):
             yield one.line
 
 
@@ -166,7 +165,7 @@ def mark(event_id: str, data: bytes) -> bytes:
 def hour_of_single(stack: Stack, entry: Entry, body: bytes) -> datetime:
     """The hour in which the order of an object arrived; of a damaged one, in which it was written."""
     try:
-        return hour_of(instant(next(reading.placed(stack, entry, body)).line.arrived_at))
+        return hour_of(instant(next(reader.placed(stack, entry, body)).line.arrived_at))
     except (DamagedError, StopIteration):
         return hour_of(entry.modified)
 

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import msgspec
 
 from orderstream.archive import cache, views
+from orderstream.archive.cache_sync import Progress, Sync, Synced
 from orderstream.archive.convert import Converter
-from orderstream.archive.sync import Progress, Sync, Synced
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.domain.order import Order
 from orderstream.errors import CloudError, InputError
-from orderstream.ops import parquet
-from orderstream.ops.bucket import ALWAYS, Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.processing import settings_of
-from orderstream.ops.stack import Stack
+from orderstream.recovery.reprocess import settings_of
+from orderstream.storage import parquet
+from orderstream.storage.bucket import ALWAYS, Span
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

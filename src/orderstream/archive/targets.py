@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from orderstream.archive.replay import Event, Replayed
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.mend import mended
-from orderstream.ops.processing import Processing, There, record_of
-from orderstream.ops.stack import Stack
+from orderstream.pipeline.archive_codec import raw_of
 from orderstream.pipeline.concurrency import MOST_THREADS
-from orderstream.pipeline.lines import raw_of
 from orderstream.pipeline.quarantine import Bad
+from orderstream.recovery.patch import mended
+from orderstream.recovery.reprocess import Processing, There, record_of
 
 MOST_PROBLEMS = 5
 

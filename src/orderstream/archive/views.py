@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orderstream.domain.values import utc_text
-from orderstream.ops.bucket import Span
-from orderstream.ops.rows import columns
+from orderstream.domain.fields import utc_text
+from orderstream.storage.bucket import Span
+from orderstream.storage.columns import column_types
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -78,18 +78,18 @@ NO_FILES = Files()
 
 def columns_of(view: str) -> dict[str, str]:
     """The columns of a view with DuckDB's types, in their order."""
-    own = QUARANTINED if view == "quarantine" else columns()
+    own = QUARANTINED if view == "quarantine" else column_types()
     return own | dict.fromkeys(PARTITIONS, "VARCHAR")
 
 
 def define(sql: DuckDBPyConnection, files: Files, span: Span) -> None:
     """Make the views over what the files hold of `span`."""
-    names = ", ".join(columns())
-    hourly = f"{_of(files.alone, columns())} UNION ALL {_once(_of(files.crowded, columns()))}"
+    names = ", ".join(column_types())
+    hourly = f"{_of(files.alone, column_types())} UNION ALL {_once(_of(files.crowded, column_types()))}"
     parts = [hourly]
     if files.single:
         others = f"SELECT event_id FROM ({hourly})"
-        single = _once(_of(files.single, columns()))
+        single = _once(_of(files.single, column_types()))
         parts.append(f"SELECT * FROM ({single}) WHERE event_id NOT IN ({others})")
     sql.execute("CREATE SCHEMA files")
     records = f"SELECT {names} FROM ({' UNION ALL '.join(parts)}) {_where(span)}"

@@ -27,7 +27,7 @@ from orderstream.cli import (
     status,
 )
 from orderstream.errors import OrderstreamError
-from orderstream.show import console
+from orderstream.output import console
 
 app = typer.Typer(
     help="Real-time order processing on AWS, the same on a laptop.",

@@ -10,9 +10,9 @@ import typer
 
 from orderstream.cli.options import AsJson, Profile, Region, cloud_of
 from orderstream.errors import InputError
-from orderstream.show import accept as show
-from orderstream.show import console
-from orderstream.show.deploy import where
+from orderstream.output import accept as show
+from orderstream.output import console
+from orderstream.output.deploy import where
 
 # This verb imports its room when it runs: the others need not wait for it.
 verbs = typer.Typer()
@@ -53,7 +53,7 @@ def accept(
     from orderstream.acceptance.leftovers import ensure_free
     from orderstream.acceptance.report import report as report_of
     from orderstream.acceptance.run import run
-    from orderstream.ops.prices import figures
+    from orderstream.aws.pricing import figures
 
     if report and not report.parent.is_dir():
         raise InputError(

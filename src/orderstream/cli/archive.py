@@ -8,17 +8,20 @@ from typing import Annotated
 import typer
 
 from orderstream.archive.audit import audit as auditing
-from orderstream.archive.forget import forget as erasing
-from orderstream.archive.forget import nothing_found
-from orderstream.archive.forget import plan as plan_erasure
-from orderstream.archive.journal import Journal
+from orderstream.archive.checkpoint import Journal
+from orderstream.archive.erasure import forget as erasing
+from orderstream.archive.erasure import nothing_found
+from orderstream.archive.erasure import plan as plan_erasure
+from orderstream.archive.maintenance import upkeep, waiting
 from orderstream.archive.manifests import head_of
 from orderstream.archive.plan import Destination, plan
 from orderstream.archive.receipt import stamped_in
 from orderstream.archive.replay import Selection
 from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import ToStream, ToTable
-from orderstream.archive.upkeep import upkeep, waiting
+from orderstream.aws.clients import Cloud
+from orderstream.aws.location import Location
+from orderstream.aws.stack import DEFAULT_STACK, Stack
 from orderstream.cli.options import (
     AsJson,
     Profile,
@@ -33,13 +36,10 @@ from orderstream.cli.options import (
     span_of,
 )
 from orderstream.errors import EmptyError
-from orderstream.ops.bucket import Span
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.location import Location
-from orderstream.ops.processing import settings_of
-from orderstream.ops.stack import DEFAULT_STACK, Stack
-from orderstream.show import archive as show
-from orderstream.show import console
+from orderstream.output import archive as show
+from orderstream.output import console
+from orderstream.recovery.reprocess import settings_of
+from orderstream.storage.bucket import Span
 
 verbs = typer.Typer()
 archive_verbs = typer.Typer(

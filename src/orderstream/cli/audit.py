@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK, find_stack
 from orderstream.cli.options import (
     AsJson,
     Profile,
@@ -19,11 +20,10 @@ from orderstream.cli.options import (
     span_of,
 )
 from orderstream.errors import EmptyError
-from orderstream.ops import trace as tracing
-from orderstream.ops import verify as verifying
-from orderstream.ops.stack import DEFAULT_STACK, find_stack
-from orderstream.show import audit as show
-from orderstream.show import console
+from orderstream.lookup import trace as tracing
+from orderstream.output import console
+from orderstream.output import recovery as show
+from orderstream.recovery import verify as verifying
 
 verbs = typer.Typer()
 

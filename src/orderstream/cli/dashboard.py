@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import LAST_PORT, Profile, Region, StackName, cloud_of
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import laptop as show
+from orderstream.output import local_cloud as show
 
 USUAL_PORT = 4568
 
@@ -38,8 +38,8 @@ def dashboard(
     from fastapi import FastAPI
 
     from orderstream.api.server import Server
+    from orderstream.dashboard.app import add_page
     from orderstream.local.ministack import this_or_free_port
-    from orderstream.page.app import add_page
 
     app = FastAPI(openapi_url=None)
     path = add_page(app, cloud_of(region, profile), stack)

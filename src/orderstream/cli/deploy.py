@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.location import Location
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import (
     AsJson,
     Profile,
@@ -16,14 +19,11 @@ from orderstream.cli.options import (
     confirm_on_aws,
     say_where,
 )
-from orderstream.deploy.watch import MOST_MINUTES
+from orderstream.deploy.rollback_alarm import MOST_MINUTES
 from orderstream.errors import InputError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.location import Location
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import console
-from orderstream.show import deploy as show
-from orderstream.show import destroy as show_end
+from orderstream.output import console
+from orderstream.output import deploy as show
+from orderstream.output import destroy as show_end
 
 # These verbs import their room when they run: the others need not wait for it.
 verbs = typer.Typer()
@@ -100,8 +100,8 @@ def deploy(
 def _roll_back(
     cloud: Cloud, stack: str, location: Location, *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
+    from orderstream.aws.function_versions import move_alias
     from orderstream.deploy.rollback import rollback
-    from orderstream.ops.versions import move_alias
 
     move = rollback(cloud, stack)
     show.move(move)

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import AsJson, Profile, Region, StackName, find, find_to_change
-from orderstream.ops import failures
-from orderstream.ops import redrive as redriving
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import audit as show
+from orderstream.output import recovery as show
+from orderstream.recovery import dead_letters
+from orderstream.recovery import redrive as redriving
 
 verbs = typer.Typer(
     help="Batches that AWS gave up delivering: look at them, bring them back.", no_args_is_help=True
@@ -27,7 +27,7 @@ def list_(
 ) -> None:
     """List the batches that AWS gave up and that are not done yet, oldest first. With --json one a line."""
     cloud, found = find(stack, region, profile)
-    listed = failures.looked_at(cloud, found, everything=everything)
+    listed = dead_letters.looked_at(cloud, found, everything=everything)
     show.failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
 
 
@@ -45,6 +45,6 @@ def redrive(
     harmless. Ends with status 1 if any is left.
     """
     (cloud, found), _ = find_to_change(stack, region, profile)
-    results = redriving.redrive(cloud, found, failures.failures(cloud, found), dry_run=dry_run)
+    results = redriving.redrive(cloud, found, dead_letters.failures(cloud, found), dry_run=dry_run)
     left = show.redriven(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if left and not dry_run else 0)

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import LAST_PORT, AsJson
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
-from orderstream.ops.folders import ensure_writable
-from orderstream.ops.samples import samples
-from orderstream.ops.scratch import ScratchFolder
-from orderstream.ops.send import Tally
-from orderstream.ops.send import simulate as send_at_rate
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import console
-from orderstream.show import laptop as show
+from orderstream.files.folders import ensure_writable
+from orderstream.files.scratch import ScratchFolder
+from orderstream.ingest.samples import samples
+from orderstream.ingest.send import Tally
+from orderstream.ingest.send import simulate as send_at_rate
+from orderstream.output import console
+from orderstream.output import local_cloud as show
 
 if TYPE_CHECKING:
-    from orderstream.local.laptop import Laptop
+    from orderstream.local.cloud import Laptop
 
 # The verbs of the laptop cloud import its room when they run: the others need not wait for that.
 USUAL_PORT = 4566
@@ -62,17 +62,11 @@ def up(
     """
     from orderstream.api.app import make_app
     from orderstream.api.server import Server
-    from orderstream.local.laptop import Laptop
+    from orderstream.dashboard.app import add_page
+    from orderstream.local.cloud import Laptop
+    from orderstream.local.current_services import ShopThatIsThere
     from orderstream.local.ministack import this_or_free_port
-    from orderstream.local.running import (
-        ensure_http_port,
-        ensure_port,
-        noted,
-        notes_dir,
-        running_clouds,
-    )
-    from orderstream.local.shop import ShopThatIsThere
-    from orderstream.page.app import add_page
+    from orderstream.local.registry import ensure_http_port, ensure_port, noted, notes_dir, running_clouds
 
     if simulate and empty:
         raise InputError("--empty has no stream to send to", hint="orders simulate sends to it later")
@@ -131,8 +125,8 @@ def env(
     as_json: AsJson = False,
 ) -> None:
     """Print the exports that make every AWS tool, and every verb here, speak to the laptop cloud."""
-    from orderstream.local.laptop import laptop_environment
-    from orderstream.local.running import choose, notes_dir, running_clouds
+    from orderstream.local.cloud import laptop_environment
+    from orderstream.local.registry import choose, notes_dir, running_clouds
 
     cloud = choose(running_clouds(notes_dir()), port)
     environment = laptop_environment(cloud.endpoint_url, cloud.token) | {"ORDERS_API_URL": cloud.api_url}
@@ -153,10 +147,10 @@ def demo(
 
     Ends with status 0 only if every record is accounted for as it should be.
     """
+    from orderstream.ingest import tpch
     from orderstream.local import demo as demonstration
-    from orderstream.local.laptop import Laptop
+    from orderstream.local.cloud import Laptop
     from orderstream.local.ministack import free_port
-    from orderstream.ops import tpch
 
     with ExitStack() as stack:
         traffic = demonstration.sample_traffic(orders)

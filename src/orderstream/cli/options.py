@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orderstream.ops.bucket import Span
-from orderstream.ops.clock import Clock
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.location import Location, location_of
-from orderstream.ops.stack import Stack, find_stack
-from orderstream.ops.times import moment
-from orderstream.show import console
-from orderstream.show.numbers import length
+from orderstream.aws.clients import Cloud
+from orderstream.aws.clock import Clock
+from orderstream.aws.location import Location, location_of
+from orderstream.aws.stack import Stack, find_stack
+from orderstream.aws.times import moment
+from orderstream.output import console
+from orderstream.output.numbers import length
+from orderstream.storage.bucket import Span
 
 StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="ORDERS_STACK")]
 Region = Annotated[str | None, typer.Option(help="AWS region, if not the configured one.")]

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import (
     AsJson,
     Profile,
@@ -25,13 +26,12 @@ from orderstream.cli.options import (
 )
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError
-from orderstream.ops import query
-from orderstream.ops.inputs import read_orders
-from orderstream.ops.samples import samples
-from orderstream.ops.send import Tally, send_lines
-from orderstream.ops.send import simulate as send_at_rate
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import orders as show
+from orderstream.ingest.order_reader import read_orders
+from orderstream.ingest.samples import samples
+from orderstream.ingest.send import Tally, send_lines
+from orderstream.ingest.send import simulate as send_at_rate
+from orderstream.output import orders as show
+from orderstream.storage import orders
 
 verbs = typer.Typer()
 
@@ -111,7 +111,7 @@ def get(
     profile: Profile = None,
 ) -> None:
     """Show one order as it lies in the table. Ends with status 1 if there is none."""
-    show.order(query.get_order(*find(stack, region, profile), order_id), as_json=as_json)
+    show.order(orders.get_order(*find(stack, region, profile), order_id), as_json=as_json)
 
 
 @verbs.command("list", epilog="Example: orders list --customer 12345 --since 2h")
@@ -128,8 +128,8 @@ def list_(
     """List a customer's orders, newest first. With --json one object a line."""
     cloud, found = find(stack, region, profile)
     span = span_of(cloud, since, until)
-    orders = query.list_orders(cloud, found, customer, since=span.since, until=span.until, limit=limit)
-    show.orders(orders, as_json=as_json)
+    found_orders = orders.list_orders(cloud, found, customer, since=span.since, until=span.until, limit=limit)
+    show.orders(found_orders, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders raw 9f86d081884c7d65 | jq .")
@@ -143,5 +143,5 @@ def raw(
 
     To a terminal they are printed as text, without control characters.
     """
-    data = query.raw_order(*find(stack, region, profile), order_id)
+    data = orders.raw_order(*find(stack, region, profile), order_id)
     show.raw(data, exact=f"orders raw {order_id} > FILE")

@@ -9,17 +9,17 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.pricing import figures
+from orderstream.aws.times import span
+from orderstream.capacity.demand import Choices, Demand, Layout, Mode, Upkeep
+from orderstream.capacity.plan import plan as planning
+from orderstream.capacity.simulation import simulate as simulating
+from orderstream.capacity.traffic import Outage, deployment
+from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
 from orderstream.cli.options import AsJson
-from orderstream.domain.capacity.demand import Choices, Demand, Layout, Mode, Upkeep
-from orderstream.domain.capacity.plan import plan as planning
-from orderstream.domain.capacity.simulation import simulate as simulating
-from orderstream.domain.capacity.traffic import Outage, deployment
 from orderstream.errors import InputError
-from orderstream.ops.prices import figures
-from orderstream.ops.times import span
-from orderstream.ops.traffic import curve_in, orders_per_second, peak_of
-from orderstream.show import plan as show
-from orderstream.show.simulated import picture as draw
+from orderstream.output import plan as show
+from orderstream.output.simulation import picture as draw
 
 verbs = typer.Typer()
 
@@ -54,7 +54,7 @@ def plan(
 ) -> None:
     """Plan a deployment for expected traffic: settings, quotas, a month's bill and the command to deploy it.
 
-    No AWS is asked: prices and limits are those of ops/aws.toml, with source and date. Without --rate and
+    No AWS is asked: prices and limits are those of aws/pricing.toml, with source and date. Without --rate and
     --peak they are those of the traffic to be simulated. docs/capacity.md has the formulas.
     """
     traffic = curve_in(simulate) if simulate else None

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import Region, StackName
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import console
+from orderstream.output import console
 
 verbs = typer.Typer(
     help="Print the IAM policies for whoever deploys, as JSON.",

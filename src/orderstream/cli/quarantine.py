@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import (
     AsJson,
     Profile,
@@ -20,10 +21,9 @@ from orderstream.cli.options import (
     span_of,
 )
 from orderstream.errors import InputError
-from orderstream.ops import quarantine
-from orderstream.ops.mend import setting
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import audit as show
+from orderstream.output import recovery as show
+from orderstream.recovery import quarantine
+from orderstream.recovery.patch import setting
 
 verbs = typer.Typer(
     help="Records that are no orders, and conflicts: look at them, mend them.", no_args_is_help=True

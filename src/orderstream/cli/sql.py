@@ -11,12 +11,12 @@ import typer
 
 from orderstream.archive.sql import EXAMPLE, asked
 from orderstream.archive.views import columns_of
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import Profile, Region, Since, StackName, Until, find, span_of
 from orderstream.errors import InputError
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.show import console
-from orderstream.show import sql as show
-from orderstream.show.sql import Format
+from orderstream.output import console
+from orderstream.output import sql as show
+from orderstream.output.sql import Format
 
 verbs = typer.Typer()
 

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import AsJson, Profile, Region, StackName, find
-from orderstream.ops.stack import DEFAULT_STACK
-from orderstream.ops.status.look import Watch, looks
-from orderstream.show import console
-from orderstream.show import status as show
+from orderstream.monitoring.collector import Watch, looks
+from orderstream.output import console
+from orderstream.output import status as show
 
 verbs = typer.Typer()
 

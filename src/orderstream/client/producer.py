@@ -14,17 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from orderstream.client.calls import (
-    MAX_RECORD_BYTES,
-    Problem,
-    Stream,
-    one_line,
-    record_size,
-    refusal,
-)
-from orderstream.client.fate import Fate, NotSentError, Receipt
-from orderstream.client.orders import customer_key, encode_order, identified
+from orderstream.client.delivery import Fate, NotSentError, Receipt
+from orderstream.client.put_records import MAX_RECORD_BYTES, Problem, Stream, one_line, record_size, refusal
 from orderstream.client.queue import RECORD_OVERHEAD_BYTES, KeyOrderedQueue, Waiting
+from orderstream.client.serialization import customer_key, encode_order, identified
 from orderstream.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from orderstream.aws.clients import Cloud, cloud_errors
 from orderstream.deploy import changes
 from orderstream.deploy.changes import Change, ChangeSet
 from orderstream.deploy.operation import CHANGING, Operation, Progress
-from orderstream.deploy.place import Place
-from orderstream.deploy.remains import NAMING, Named
+from orderstream.deploy.retained import NAMING, Named
+from orderstream.deploy.target import Place
 from orderstream.errors import DeploymentError, OrderstreamError
-from orderstream.ops.cloud import Cloud, cloud_errors
 
 
 @dataclass(frozen=True)

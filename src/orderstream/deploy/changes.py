@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderstream.deploy.place import Place
-from orderstream.deploy.standing import validation_reasons
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Standing, standing
+from orderstream.deploy.stack_state import validation_reasons
+from orderstream.deploy.target import Place
 from orderstream.errors import DeploymentError
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Standing, standing
 
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 # What holds orders: to lose it is to lose them.

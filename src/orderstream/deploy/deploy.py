@@ -7,23 +7,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from orderstream.aws.clients import Cloud, region_of
+from orderstream.aws.function_versions import move_alias
+from orderstream.aws.stack import Standing, resources, standing
 from orderstream.deploy import changes, parameters, revision
 from orderstream.deploy.adoption import Settings, adopting, bring_settings
+from orderstream.deploy.artifact import TEMPLATE, Built
 from orderstream.deploy.changes import Change, ChangeSet
-from orderstream.deploy.names import ensure_name, is_production, kept_names
 from orderstream.deploy.operation import CHANGING, MAKING, ROLLED_BACK, Operation, Progress, remove_stack
 from orderstream.deploy.packaging import build_all, packaged, template_url
-from orderstream.deploy.place import Place, place_of, values_for
-from orderstream.deploy.remains import Named, Remains, is_discarded, names_of, remains
+from orderstream.deploy.retained import Named, Remains, is_discarded, names_of, remains
 from orderstream.deploy.rollback import Move, forward
-from orderstream.deploy.standing import ensure_deployable
-from orderstream.deploy.watch import MINUTES, Watch, watch
+from orderstream.deploy.rollback_alarm import MINUTES, Watch, watch
+from orderstream.deploy.stack_name import ensure_name, is_production, kept_names
+from orderstream.deploy.stack_state import ensure_deployable
+from orderstream.deploy.target import Place, place_of, values_for
 from orderstream.errors import DeploymentError
-from orderstream.ops.artifact import TEMPLATE, Built
-from orderstream.ops.cloud import Cloud, region_of
-from orderstream.ops.scratch import ScratchFolder
-from orderstream.ops.stack import Standing, resources, standing
-from orderstream.ops.versions import move_alias
+from orderstream.files.scratch import ScratchFolder
 
 Tell = Callable[[str], None]
 # The parameter that gives the archive another name than the template would.

@@ -8,17 +8,17 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.event_source_mapping import switch_off
+from orderstream.aws.stack import Standing, standing
 from orderstream.deploy import inventory
-from orderstream.deploy.emptying import Emptied, empty
+from orderstream.deploy.empty_bucket import Emptied, empty
 from orderstream.deploy.inventory import Inventory, Table
 from orderstream.deploy.operation import Progress as Events
 from orderstream.deploy.operation import remove_stack
-from orderstream.deploy.place import place_of
-from orderstream.deploy.remains import TAG, Remains, tagged
+from orderstream.deploy.retained import TAG, Remains, tagged
+from orderstream.deploy.target import place_of
 from orderstream.errors import DeploymentError
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.mapping import switch_off
-from orderstream.ops.stack import Standing, standing
 
 # AWS takes up to a minute to stop a mapping, and as long for a change that is under way before that.
 STOP_SECONDS = 180.0

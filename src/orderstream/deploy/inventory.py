@@ -8,16 +8,16 @@ from decimal import Decimal
 
 from botocore.exceptions import ClientError
 
-from orderstream.deploy.place import place_of, values_for
-from orderstream.deploy.remains import Remains, is_discarded, names_of, remains
-from orderstream.deploy.standing import Resource, resources
-from orderstream.domain.capacity.figures import GB, tiered
-from orderstream.ops import failures
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.prices import figures
-from orderstream.ops.quarantine import quarantined
-from orderstream.ops.stack import DEFAULT_STACK, Stack, Standing, standing
-from orderstream.ops.verify import iterator_age
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.pricing import figures
+from orderstream.aws.stack import DEFAULT_STACK, Stack, Standing, standing
+from orderstream.capacity.reference_data import GB, tiered
+from orderstream.deploy.retained import Remains, is_discarded, names_of, remains
+from orderstream.deploy.stack_state import Resource, resources
+from orderstream.deploy.target import place_of, values_for
+from orderstream.recovery import dead_letters
+from orderstream.recovery.quarantine import quarantined
+from orderstream.recovery.verify import iterator_age
 
 # (what is read, how many so far)
 Progress = Callable[[str, int], None]
@@ -231,9 +231,9 @@ def _undrained(
             except cloud.lambda_.exceptions.ResourceNotFoundException:
                 mapping = ""
     given_up = (
-        failures.looked_at(cloud, stack, everything=False)
+        dead_letters.looked_at(cloud, stack, everything=False)
         if mapping
-        else failures.waiting_objects(cloud, stack)
+        else dead_letters.waiting_objects(cloud, stack)
     )
     return Undrained(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
 

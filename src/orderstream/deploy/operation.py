@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from orderstream.deploy.standing import events_since, validation_reasons
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Standing, standing
+from orderstream.deploy.stack_state import events_since, validation_reasons
 from orderstream.errors import CloudError, DeploymentError
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.stack import Standing, standing
 
 # (what is done, to what)
 Progress = Callable[[str, str], None]

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.deploy.artifact import API, PROCESS, TEMPLATE, UPKEEP, Built, build
 from orderstream.deploy.parameters import document
-from orderstream.deploy.place import Place, environment_for
+from orderstream.deploy.target import Place, environment_for
 from orderstream.errors import DeploymentError
-from orderstream.ops.artifact import API, PROCESS, TEMPLATE, UPKEEP, Built, build
-from orderstream.ops.cloud import Cloud, cloud_errors
 
 LINES_OF_SAM = 15
 _AS_JSON = "template.json"

@@ -13,9 +13,9 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
-from orderstream.ops.artifact import TEMPLATE
 
 
 @dataclass(frozen=True)

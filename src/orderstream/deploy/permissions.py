@@ -13,9 +13,9 @@ from samtranslator.translator.translator import Translator
 
 from orderstream.deploy import handlers
 from orderstream.deploy.arns import Where, owned_by
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.deploy.parameters import declared, document
-from orderstream.ops.artifact import TEMPLATE
 
 # The most characters of a managed policy, white space not counted.
 MOST_CHARACTERS = 6144

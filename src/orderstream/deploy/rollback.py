@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orderstream.deploy.standing import ensure_deployable
+from orderstream.aws.clients import Cloud
+from orderstream.aws.function_versions import Alias, Version, alias_of, versions_of
+from orderstream.aws.stack import Stack, resources, standing
+from orderstream.deploy.stack_state import ensure_deployable
 from orderstream.errors import DeploymentError
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import Stack, resources, standing
-from orderstream.ops.versions import Alias, Version, alias_of, versions_of
 
 
 @dataclass(frozen=True)

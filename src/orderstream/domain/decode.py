@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from orderstream.domain import order as model
-from orderstream.domain.checks import Checks, Reason
 from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
-from orderstream.domain.identity import fingerprint
+from orderstream.domain.fields import Refused, kind
+from orderstream.domain.ids import fingerprint
 from orderstream.domain.normalization import model_version, normalized
-from orderstream.domain.values import Refused, kind
+from orderstream.domain.validation import Checks, Reason
 
 _MODEL = model_version(model.Order)
 

@@ -10,8 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from orderstream.domain.checks import Checks, Reader
-from orderstream.domain.values import (
+from orderstream.domain.fields import (
     ascii_label,
     currency,
     exact_sum_of_products,
@@ -23,6 +22,7 @@ from orderstream.domain.values import (
     positive_integer,
     utc_text,
 )
+from orderstream.domain.validation import Checks, Reader
 
 # The largest order that is taken: what DynamoDB lets one item hold.
 MAX_BYTES = 400 * 1024

@@ -9,7 +9,7 @@ from typing import Any
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 from samtranslator.translator import transform as sam
 
-from orderstream.local.permissions import must_have
+from orderstream.local.iam_patches import must_have
 
 
 def follow_aws() -> None:

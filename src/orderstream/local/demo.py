@@ -12,17 +12,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
 from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
-from orderstream.local.laptop import Laptop
-from orderstream.ops.books import Books
-from orderstream.ops.cloud import Cloud, cloud_errors
-from orderstream.ops.query import Item, get_order, raw_order
-from orderstream.ops.samples import Kind, Sample, samples
-from orderstream.ops.send import Tally, simulate
-from orderstream.ops.stack import Stack
-from orderstream.ops.verify import Report, read_archive, read_items, read_quarantine, verify
+from orderstream.ingest.samples import Kind, Sample, samples
+from orderstream.ingest.send import Tally, simulate
+from orderstream.local.cloud import Laptop
 from orderstream.pipeline import telemetry
+from orderstream.recovery.reconciliation_store import Books
+from orderstream.recovery.verify import Report, read_archive, read_items, read_quarantine, verify
+from orderstream.storage.orders import Item, get_order, raw_order
 
 Progress = Callable[[str, int], None]
 

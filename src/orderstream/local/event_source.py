@@ -17,17 +17,17 @@ from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orderstream.aws.clients import Cloud, cloud_errors
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
 from orderstream.local.esm.destination import Destination
-from orderstream.local.esm.faults import is_passing
 from orderstream.local.esm.mapping import Mapping, read_mapping
 from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.metrics import MetricSender
 from orderstream.local.esm.shard_worker import ShardWorker, Surroundings
 from orderstream.local.esm.shards import Position, Shard, readable, start_of
+from orderstream.local.esm.transient_errors import is_passing
 from orderstream.local.esm.wire import lighten
-from orderstream.ops.cloud import Cloud, cloud_errors
 
 SURVEY_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 1.0

@@ -18,8 +18,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from orderstream.errors import CloudError, DamagedError, OrderstreamError
-from orderstream.local.child import CHECKPOINTS, REPORTS
-from orderstream.ops import private
+from orderstream.files import private
+from orderstream.local.child_process import CHECKPOINTS, REPORTS
 
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
@@ -28,10 +28,10 @@ SAVE_TIMEOUT_SECONDS = 120
 
 _CHILD = """
 import sys
-from orderstream.local.child import begin
+from orderstream.local.child_process import begin
 begin()
 sys.argv = ["ministack"]
-from orderstream.local.emulator import main
+from orderstream.local.ministack_patches import main
 main()
 """
 
@@ -277,7 +277,7 @@ class MiniStack:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "AUTH": str(self._authorize).lower(),
-            # What `local/gate.py` asks for, and what functions answer with.
+            # What `local/request_guard.py` asks for, and what functions answer with.
             "AWS_SESSION_TOKEN": self.token,
         }
         if self._state_dir:

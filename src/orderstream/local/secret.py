@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from orderstream.errors import CloudError
-from orderstream.ops import private
+from orderstream.files import private
 
 _FILE = "session-token"
 

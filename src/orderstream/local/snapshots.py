@@ -24,11 +24,11 @@ from typing import Any
 from ministack import app
 from ministack.services import kinesis, lambda_svc
 
-from orderstream.local.changes import noticing_changes
-from orderstream.local.child import SNAPSHOT_SECONDS
-from orderstream.local.permissions import must_have
+from orderstream.local.child_process import SNAPSHOT_SECONDS
+from orderstream.local.iam_patches import must_have
 from orderstream.local.state import Snapshot, StateFolder, damaged
-from orderstream.local.unwritten import Unwritten
+from orderstream.local.unsaved_objects import Unwritten
+from orderstream.local.write_operations import noticing_changes
 
 # A snapshot of much state takes longer: it has one core for a fifth of the time, and the pauses grow.
 CORE_SHARE = 0.2

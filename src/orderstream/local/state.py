@@ -18,7 +18,7 @@ from typing import Any
 from ministack.core import persistence
 
 from orderstream.errors import DamagedError
-from orderstream.local.permissions import must_have
+from orderstream.local.iam_patches import must_have
 
 FORMAT = 1
 _JOURNAL = re.compile(r"records-(\d+)\.ndjson")

@@ -13,10 +13,11 @@ import msgspec
 
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import same_content
-from orderstream.domain.identity import batch_key, hour_of, order_id_of
+from orderstream.domain.ids import order_id_of
+from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.errors import CloudError
+from orderstream.pipeline.archive_codec import line_of, pack, raw_of, read_line, read_lines
 from orderstream.pipeline.concurrency import Each
-from orderstream.pipeline.lines import line_of, pack, raw_of, read_line, read_lines
 from orderstream.pipeline.records import Record
 
 Item = dict[str, Any]

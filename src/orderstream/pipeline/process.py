@@ -9,18 +9,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from orderstream.domain.checks import Reason
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import content_fingerprints, is_item
-from orderstream.domain.identity import order_id_of
+from orderstream.domain.fields import TEST_CURRENCY, exact_sum, utc_text
+from orderstream.domain.ids import order_id_of
 from orderstream.domain.order import Order, attributes
-from orderstream.domain.values import TEST_CURRENCY, exact_sum, utc_text
+from orderstream.domain.validation import Reason
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived
+from orderstream.pipeline.deaggregate import decode_unpacked
 from orderstream.pipeline.quarantine import Bad
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import Outcome, Result
-from orderstream.pipeline.unpack import decode_unpacked
 
 _NOTHING = Decimal(0)
 # How many orders are read back from the archive at a time.

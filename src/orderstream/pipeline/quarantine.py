@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from orderstream.domain.checks import Reason, bounded
+from orderstream.domain.validation import Reason, bounded
 from orderstream.pipeline.archive import ObjectStore, put_by_hour
-from orderstream.pipeline.lines import line_of
+from orderstream.pipeline.archive_codec import line_of
 from orderstream.pipeline.records import Record
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from orderstream.domain.identity import event_id
+from orderstream.domain.ids import event_id
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 

@@ -16,11 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orderstream import __version__
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
+from orderstream.pipeline.botocore_codec import lighten
 from orderstream.pipeline.concurrency import MOST_THREADS, Each, threads_for
 from orderstream.pipeline.quarantine import Quarantine
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
-from orderstream.pipeline.wire import lighten
 
 # Said in full, because botocore's defaults change: a call that hangs must fail while the invocation
 # has time to report it, and the SDK's own retries must not eat that time either.

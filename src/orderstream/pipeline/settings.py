@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from orderstream.domain.values import Refused, currency
+from orderstream.domain.fields import Refused, currency
 from orderstream.errors import InputError
 
 LAYOUTS = ("batch", "order")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orderstream.domain.expansion import expanded_bytes
 from orderstream.errors import CloudError
+from orderstream.pipeline.deaggregate import unpack
 from orderstream.pipeline.process import Report
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.unpack import unpack
 
 # Counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation carries at most
 # 6 MiB of them, base64 and metadata included.

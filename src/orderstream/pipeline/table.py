@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from orderstream.domain.values import MAX_DIGITS
+from orderstream.domain.fields import MAX_DIGITS
 from orderstream.errors import CloudError
 from orderstream.pipeline.concurrency import Each
 from orderstream.pipeline.dynamo import CALLS_IN_A_ROW, PERMANENT, TRANSIENT, CallFailedError, call

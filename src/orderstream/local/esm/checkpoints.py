@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from orderstream.errors import CloudError
-from orderstream.ops import private
+from orderstream.files import private
 
 # The whole file is read and replaced to change one mapping's part of it.
 _one_at_a_time = threading.Lock()

@@ -10,6 +10,7 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orderstream.aws.clients import Cloud
 from orderstream.local.esm.failures import (
     Invocation,
     Source,
@@ -19,7 +20,6 @@ from orderstream.local.esm.failures import (
     object_key,
 )
 from orderstream.local.esm.lanes import Discarded, delay
-from orderstream.ops.cloud import Cloud
 
 # AWS loses the batch when the SDK's own retries are over. A laptop's destination is away for as long
 # as somebody restarts it: wait that long.

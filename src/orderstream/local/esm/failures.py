@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from orderstream.aws.kinesis_event import event_of
 from orderstream.local.esm.lanes import Discarded
-from orderstream.ops.kinesis_event import event_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
+from orderstream.aws.kinesis_event import Record, event_of
 from orderstream.local.esm.failures import Invocation
-from orderstream.local.esm.faults import error_code, is_throttle
 from orderstream.local.esm.outcomes import Failed, Outcome, Refused, read_answer
-from orderstream.ops.kinesis_event import Record, event_of
+from orderstream.local.esm.transient_errors import error_code, is_throttle
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

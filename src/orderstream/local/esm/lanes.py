@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from orderstream.aws.kinesis_event import Record, event_size
 from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, Refused
-from orderstream.ops.kinesis_event import Record, event_size
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 READ_AHEAD_BATCHES = 2

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import consumer_of, stream_of
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Rules
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.stack import consumer_of, stream_of
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef as Deployed

@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
+from orderstream.aws.kinesis_event import Record
+from orderstream.aws.stack import consumer_of
 from orderstream.local.esm.destination import Ending
 from orderstream.local.esm.mapping import Mapping
 from orderstream.local.esm.metrics import MetricSender, delivery_failure, iterator_age
 from orderstream.local.esm.tally import Series, Tally, minute_of
-from orderstream.ops.kinesis_event import Record
-from orderstream.ops.stack import consumer_of
 
 
 class Measures:

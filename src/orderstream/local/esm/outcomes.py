@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orderstream.ops.kinesis_event import Record
+from orderstream.aws.kinesis_event import Record
 
 
 @dataclass(frozen=True, slots=True)

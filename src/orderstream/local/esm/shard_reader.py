@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
-from orderstream.local.esm.faults import error_code
+from orderstream.aws.kinesis_event import Origin, Record, entry
 from orderstream.local.esm.shards import Position
-from orderstream.ops.kinesis_event import Origin, Record, entry
+from orderstream.local.esm.transient_errors import error_code
 from orderstream.pipeline.records import key_of
 
 if TYPE_CHECKING:

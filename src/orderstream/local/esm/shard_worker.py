@@ -11,9 +11,10 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from orderstream.aws.clients import Cloud
+from orderstream.aws.kinesis_event import Origin, Record
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.failures import Invocation, Source
-from orderstream.local.esm.faults import is_passing, is_throttle
 from orderstream.local.esm.invoker import invoke
 from orderstream.local.esm.lanes import (
     Batch,
@@ -35,8 +36,7 @@ from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, ShardReader
 from orderstream.local.esm.shards import Position, Shard
 from orderstream.local.esm.subscription import Subscription
-from orderstream.ops.cloud import Cloud
-from orderstream.ops.kinesis_event import Origin, Record
+from orderstream.local.esm.transient_errors import is_passing, is_throttle
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request walks through
 # all of them: at 10 calls a second those are 3,000, and a request takes some 9 ms. So all shards

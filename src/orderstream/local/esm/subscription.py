@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from orderstream.local.esm.faults import error_code
+from orderstream.aws.kinesis_event import Origin
 from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, taken
 from orderstream.local.esm.shards import Position
-from orderstream.ops.kinesis_event import Origin
+from orderstream.local.esm.transient_errors import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -1,0 +1,85 @@
+"""What the application stands on, made of a stack: the producer, the table, the archive, the alarms."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from orderstream.api.app import Shop
+from orderstream.api.sender import BY_SENDER
+from orderstream.aws.alarms import alarms_of
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.client import OrderProducer
+from orderstream.errors import CloudError, InputError
+from orderstream.pipeline.settings import required
+
+# A shop should hear soon that an order was not taken, and send it again itself. But a call that hung for as
+# long as the function's read timeout must leave time for another one.
+GIVE_UP_AFTER_SECONDS = 5.0
+# Anybody may ask how it is, as often as they like: the answer is this old at most.
+ALARMS_KEPT_SECONDS = 30.0
+
+
+def shop_of(cloud: Cloud, stack: Stack) -> Shop:
+    """The services of a stack, for the application."""
+    producer = OrderProducer(stack.stream, cloud.kinesis_once, give_up_after_seconds=GIVE_UP_AFTER_SECONDS)
+    return Shop(producer, cloud, stack, Alarms(cloud, stack.name))
+
+
+def stack_of(environ: Mapping[str, str]) -> Stack:
+    """The stack that template.yaml's variables name. Raises InputError for what is not set, or wrong."""
+    name, stream, table, bucket = required(
+        environ, "STACK_NAME", "STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET"
+    )
+    index = environ.get("CUSTOMER_INDEX", "none")
+    ids_by_sender = environ.get("ORDER_IDS_BY_SENDER", "none")
+    if ids_by_sender not in BY_SENDER:
+        # Whatever was meant: not that every sender may take any id.
+        raise InputError(f"ORDER_IDS_BY_SENDER must be one of {', '.join(BY_SENDER)}, not {ids_by_sender!r}")
+    return Stack(
+        name=name,
+        stream=stream,
+        table=table,
+        customer_index=None if index == "none" else index,
+        bucket=bucket,
+        # They are the operator's: the API neither calls the function nor touches its mapping.
+        function="",
+        mapping_id="",
+        ids_by_sender=ids_by_sender,
+    )
+
+
+class Alarms:
+    """The names of a stack's alarms that are on; asked for again after ALARMS_KEPT_SECONDS."""
+
+    def __init__(self, cloud: Cloud, stack: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._asked: float | None = None
+        self._on: list[str] = []
+
+    def __call__(self) -> list[str]:
+        """Their names without the stack's; ["alarms unknown"] when CloudWatch does not answer."""
+        with self._lock:
+            if self._asked is None or self._clock() - self._asked >= ALARMS_KEPT_SECONDS:
+                self._on = self._ask()
+                self._asked = self._clock()
+            return self._on
+
+    def _ask(self) -> list[str]:
+        prefix = f"{self._stack}-"
+        try:
+            with cloud_errors("cannot read the alarms"):
+                found = [
+                    alarm["AlarmName"].removeprefix(prefix)
+                    for alarm in alarms_of(self._cloud, self._stack, StateValue="ALARM")
+                    # Those that tell nobody are only looked at by others.
+                    if alarm.get("AlarmActions")
+                ]
+        except CloudError:
+            return ["alarms unknown"]
+        return sorted(found)

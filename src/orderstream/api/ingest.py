@@ -1,0 +1,113 @@
+"""Orders that come in: checked by the function's own rules, and answered when Kinesis has them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+
+from orderstream.api.problems import ProblemError, document, not_an_order, try_again
+from orderstream.api.sender import ANY, OrderIds
+from orderstream.client import NotSentError, OrderProducer, Receipt
+from orderstream.client.serialization import customer_key, identified, with_order_id
+from orderstream.domain.decode import decode
+from orderstream.domain.fields import Refused
+from orderstream.domain.ids import event_id
+from orderstream.domain.order import MAX_BYTES
+from orderstream.domain.validation import Reason
+from orderstream.errors import InputError
+
+MOST_ORDERS = 500
+
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_log = logging.getLogger(__name__)
+
+
+async def accept(
+    producer: OrderProducer, body: bytes, idempotency_key: str | None = None, ids: OrderIds = ANY
+) -> dict[str, Any]:
+    """Put one order on the stream; the answer when Kinesis has it.
+
+    Its id is its order_id, else the key, else a new one, as `ids` has it; the rest goes as it came, byte for
+    byte, but for the space between values where another id takes the place of its own. Raises ProblemError:
+    422 with every reason, 503 when the stream did not take it.
+    """
+    found = decode(body)
+    if found.order is None:
+        raise not_an_order(found.reasons)
+    given = found.order.order_id
+    order_id = _id_of(given, idempotency_key, ids)
+    try:
+        # What was compressed goes on as text: an id is to be written into it.
+        data = found.json or body
+        if given not in (None, order_id):
+            data = with_order_id(data, order_id)
+        data, _, customer_id = identified(data, lambda: order_id)
+        if len(data) > MAX_BYTES:
+            # The id is what was too much: without this, the order would be quarantined for it later.
+            message = f"has more than the {MAX_BYTES} bytes of an order, its order_id included"
+            raise not_an_order([Reason("$", "too_large", message)])
+        key = customer_key(customer_id)
+        # It waits while the buffer is full, and that must not hold up the other requests.
+        sent = await run_in_threadpool(producer.send_bytes, data, partition_key=key)
+        receipt = await asyncio.wrap_future(sent)
+    except InputError as error:
+        raise not_an_order([Reason("$", "not_sendable", error.message)]) from None
+    except NotSentError as error:
+        # Sent again with this id it is still one order, even if Kinesis had it all the same.
+        _log.warning("order %s was not accepted: %s", order_id, error.reason)
+        raise try_again("the stream does not take the order now; send it again") from None
+    return _accepted(order_id, receipt)
+
+
+def _id_of(given: str | None, idempotency_key: str | None, ids: OrderIds) -> str:
+    """The id of an order that has the id `given`, or none."""
+    found = []
+    for path, order_id in (("$.order_id", given), ("Idempotency-Key", idempotency_key)):
+        if order_id is not None:
+            try:
+                found.append(ids.own(order_id))
+            except Refused as refused:
+                raise not_an_order([Reason(path, refused.code, refused.message)]) from None
+    if len(set(found)) > 1:
+        message = "is not the Idempotency-Key: one of both is enough"
+        raise not_an_order([Reason("$.order_id", "differs", message)])
+    return found[0] if found else ids.new()
+
+
+def _accepted(order_id: str, receipt: Receipt) -> dict[str, Any]:
+    return {
+        "status": 202,
+        "order_id": order_id,
+        "event_id": event_id(receipt.shard_id, receipt.sequence_number),
+        "location": f"/orders/{quote(order_id, safe='')}",
+    }
+
+
+async def accept_all(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) -> list[dict[str, Any]]:
+    """Put each order of a JSON array on the stream; one answer for each, in their order.
+
+    Raises ProblemError for what is no array of 1 to 500.
+    """
+    try:
+        orders = _LIST.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = Reason("$", "not_an_array", f"must be a JSON array of orders ({error})")
+        raise not_an_order([reason]) from None
+    if not 1 <= len(orders) <= MOST_ORDERS:
+        reason = Reason("$", "wrong_number", f"must be 1 to {MOST_ORDERS} orders, not {len(orders)}")
+        raise not_an_order([reason])
+
+    async def result(order: msgspec.Raw) -> dict[str, Any] | ProblemError:
+        try:
+            return await accept(producer, bytes(order), ids=ids)
+        except ProblemError as problem:
+            return problem
+
+    results = await asyncio.gather(*map(result, orders))
+    problems = sum(isinstance(one, ProblemError) for one in results)
+    return [document(one, problems) if isinstance(one, ProblemError) else one for one in results]

@@ -1,0 +1,256 @@
+"""Brings the objects of a span into the cache, as Parquet files: only those that are not there yet."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import chain, groupby
+from pathlib import Path
+
+from orderstream.archive.cache import Cache, Stale, disk_errors
+from orderstream.archive.convert import Converter
+from orderstream.archive.views import Files
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain.object_keys import COMPACTED, hour_of
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import FETCHED_AHEAD, Entry, Span
+from orderstream.storage.parquet import Placed, Unreadable
+
+_HOUR = "%Y%m%d%H"
+_A_MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+# So many objects are known by name at a time, at the least: a listing may be longer than the memory.
+OBJECTS_AT_A_TIME = 10_000
+
+# Hears of how many objects, of how many that are known so far, were fetched.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Objects of one hour that become one file; `kind` says which of the bucket's prefixes they are of."""
+
+    kind: str
+    hour: str
+    entries: tuple[Entry, ...]
+
+    def name(self, stamp: str) -> str:
+        """The name of that file: another one for other objects."""
+        words = chain([stamp], *((entry.key, entry.etag) for entry in self.entries))
+        which = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
+        return f"{self.kind}-{self.hour}-{which}"
+
+
+@dataclass
+class Synced:
+    """What was done: objects and their bytes that were fetched, and those that were there.
+
+    `damaged` says which objects could not be read to their end.
+    """
+
+    fetched: int = 0
+    fetched_bytes: int = 0
+    cached: int = 0
+    cached_bytes: int = 0
+    damaged: list[str] = field(default_factory=list)
+
+
+class Sync:
+    """Gets the files of a bucket for a span. `progress` hears how far it is."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack: Stack,
+        cache: Cache,
+        converter: Converter,
+        span: Span,
+        progress: Progress = lambda done, of: None,
+    ) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._cache = cache
+        self._convert = converter
+        self._span = whole_hours(span)
+        self._progress = progress
+        self._names: set[str] = set()
+        self._files: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+        self._found = 0
+        self.done = Synced()
+
+    def get(self, *, archive: bool, quarantine: bool) -> Files:
+        """The files with the records of the archive and of the quarantine, if wanted."""
+        with disk_errors(self._cache.folder):
+            if archive:
+                self._get_lines(self._hourly("orders"), self._convert.records)
+                self._get_lines(self._single(), self._convert.records)
+                # Listed when the others are read: what was compacted meanwhile is among them.
+                self._get_compacted(list(bucket.hourly(self._cloud, self._stack, COMPACTED, self._span)))
+            if quarantine:
+                # After the archive, as it is written: of a conflict that is in the one, the other knows.
+                self._get_lines(self._hourly("quarantine"), self._convert.quarantine)
+        hours: dict[str, list[Path]] = defaultdict(list)
+        for kind in ("orders", COMPACTED):
+            for hour, files in self._files[kind].items():
+                hours[hour] += files
+        return Files(
+            alone=[file for files in hours.values() if len(files) == 1 for file in files],
+            crowded=[file for files in hours.values() if len(files) > 1 for file in files],
+            single=[file for files in self._files["single"].values() for file in files],
+            quarantine=[file for files in self._files["quarantine"].values() for file in files],
+        )
+
+    def look(self) -> None:
+        """See what there is, and get nothing: for `stale` alone."""
+        compacted = bucket.hourly(self._cloud, self._stack, COMPACTED, self._span)
+        parts = chain(
+            self._hourly("orders"), self._single(), map(_alone, compacted), self._hourly("quarantine")
+        )
+        self._names |= {part.name(self._convert.stamp) for part in parts}
+
+    def stale(self, *, archive: bool, quarantine: bool) -> Stale:
+        """The rule by which files of what was listed are stale: those that the listing did not call for."""
+        kinds = {"orders", "single", COMPACTED} if archive else set()
+        kinds |= {"quarantine"} if quarantine else set()
+        first = f"{self._span.since:{_HOUR}}" if self._span.since else ""
+        last = f"{self._span.until:{_HOUR}}" if self._span.until else "~"
+
+        def rule(kind: str, hour: str, name: str) -> bool:
+            if kind not in kinds or name in self._names or hour < first:
+                return False
+            # An order of its own may be written long after it arrived, and so is looked for in all hours.
+            return kind == "single" or hour <= last
+
+        return rule
+
+    def _hourly(self, kind: str) -> Iterator[Part]:
+        entries = bucket.hourly(self._cloud, self._stack, kind, self._span)
+        for hour, some in groupby(entries, lambda entry: _hour_in(entry.key)):
+            yield Part(kind, hour, tuple(some))
+
+    def _single(self) -> Iterator[Part]:
+        hours: dict[str, list[Entry]] = defaultdict(list)
+        for entry in bucket.single(self._cloud, self._stack, self._span):
+            hours[f"{entry.modified:{_HOUR}}"].append(entry)
+        for hour, some in sorted(hours.items()):
+            yield Part("single", hour, tuple(some))
+
+    def _get_lines(self, parts: Iterator[Part], convert: Callable[[Iterable[Placed]], Path]) -> None:
+        """Get the files of parts, whose objects hold lines."""
+        missing: list[Part] = []
+        objects = 0
+        for part in parts:
+            if self._is_there(part):
+                continue
+            missing.append(part)
+            objects += len(part.entries)
+            if objects >= OBJECTS_AT_A_TIME:
+                self._fetch_lines(missing, convert)
+                missing, objects = [], 0
+        self._fetch_lines(missing, convert)
+
+    def _fetch_lines(self, parts: list[Part], convert: Callable[[Iterable[Placed]], Path]) -> None:
+        self._found += sum(len(part.entries) for part in parts)
+        of_key = {entry.key: part for part in parts for entry in part.entries}
+        # All in one go, so that what is fetched ahead may be of the next hour.
+        opened = reader.objects(self._cloud, self._stack, chain(*(part.entries for part in parts)))
+        for part, objects in groupby(opened, lambda one: of_key[one.key]):
+            damaged = len(self.done.damaged)
+            file = convert(chain.from_iterable(map(self._lines, objects)))
+            # What is damaged is looked at again, and told again, until it is mended.
+            self._add(part, file, is_whole=len(self.done.damaged) == damaged)
+
+    def _lines(self, opened: reader.Opened) -> Iterator[Placed]:
+        yield from reader.undamaged(opened.lines, opened.key, self._note)
+        self._count(opened.entry)
+
+    def _get_compacted(self, entries: list[Entry]) -> None:
+        """Get the files of compacted objects; of one that is gone since it was listed, its successors."""
+        known = {entry.key for entry in entries}
+        while entries:
+            gone = set()
+            missing = [part for part in map(_alone, entries) if not self._is_there(part)]
+            self._found += len(missing)
+            for part, file in self._downloaded(missing):
+                (entry,) = part.entries
+                if file is None:
+                    gone.add(entry.key.rpartition("/")[0] + "/")
+                    continue
+                try:
+                    self._add(part, self._convert.compacted(file), is_whole=True)
+                except Unreadable as error:
+                    what = str(error).partition("\n")[0].replace(str(file), "it")
+                    self._note(entry.key, f"s3://{self._stack.bucket}/{entry.key} is damaged: {what}")
+                self._count(entry)
+            successors = chain(*(bucket.of_hour(self._cloud, self._stack, prefix) for prefix in sorted(gone)))
+            entries = [entry for entry in successors if entry.key not in known]
+            known |= {entry.key for entry in entries}
+
+    def _downloaded(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Path | None]]:
+        """Each part's compacted object as a file, several at a time; None where it is gone."""
+        waiting: deque[tuple[Part, Future[Path | None]]] = deque()
+        with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
+            try:
+                for part in parts:
+                    if len(waiting) == FETCHED_AHEAD:
+                        first, file = waiting.popleft()
+                        yield first, file.result()
+                    waiting.append(
+                        (part, threads.submit(self._download, part.entries[0], self._convert.new()))
+                    )
+                for first, file in waiting:
+                    yield first, file.result()
+            finally:
+                for _, file in waiting:
+                    file.cancel()
+
+    def _download(self, entry: Entry, file: Path) -> Path | None:
+        return file if bucket.download(self._cloud, self._stack, entry, file) else None
+
+    def _is_there(self, part: Part) -> bool:
+        name = part.name(self._convert.stamp)
+        self._names.add(name)
+        file = self._cache.find(name)
+        if file is None:
+            return False
+        self._files[part.kind][part.hour].append(file)
+        self.done.cached += len(part.entries)
+        self.done.cached_bytes += sum(entry.size for entry in part.entries)
+        return True
+
+    def _add(self, part: Part, file: Path, *, is_whole: bool) -> None:
+        if is_whole:
+            file = self._cache.keep(file, part.name(self._convert.stamp))
+        self._files[part.kind][part.hour].append(file)
+
+    def _count(self, entry: Entry) -> None:
+        self.done.fetched += 1
+        self.done.fetched_bytes += entry.size
+        self._progress(self.done.fetched, self._found)
+
+    def _note(self, key: str, what: str) -> None:
+        self.done.damaged.append(what)
+
+
+def whole_hours(span: Span) -> Span:
+    """The hours that a span needs, from the beginning of the first to a moment in the last."""
+    since, until = span.since, span.until
+    # An hour that begins with the end of the span is not one of them.
+    until = until and max(until, _EARLIEST + _A_MICROSECOND) - _A_MICROSECOND
+    return Span(since and hour_of(since), until)
+
+
+def _alone(entry: Entry) -> Part:
+    return Part(COMPACTED, _hour_in(entry.key), (entry,))
+
+
+def _hour_in(key: str) -> str:
+    """The hour of an object PREFIX/year=YYYY/month=MM/day=DD/hour=HH/…, as in the names of files."""
+    return "".join(re.findall(r"=([0-9]+)", key.rpartition("/")[0]))

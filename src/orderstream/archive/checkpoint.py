@@ -1,0 +1,74 @@
+"""How far long work has come, in a file: after an interruption the same command goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from orderstream.errors import CloudError, InputError
+from orderstream.files import private
+from orderstream.files.folders import state_home
+from orderstream.storage.bucket import Span
+
+
+class _State(msgspec.Struct):
+    """The span as it was when the work began, and the place before which all is done."""
+
+    since: datetime | None
+    until: datetime | None
+    after: str = ""
+
+
+class Journal:
+    """The journal of the work that `words` say all about.
+
+    `span` and `after` are those of the interrupted work, if there is any and `restart` does not say
+    otherwise: "2h" still means the two hours before it was first begun. `folder` is given in tests; else it
+    is the user's own place for such files.
+    """
+
+    def __init__(
+        self, words: Sequence[str], span: Span, *, restart: bool = False, folder: Path | None = None
+    ) -> None:
+        name = hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
+        self._file = (folder or state_home()) / f"{words[0]}-{name}.json"
+        self._state = _State(span.since, span.until)
+        self.is_resumed = False
+        if restart:
+            return
+        try:
+            self._state = msgspec.json.decode(self._file.read_bytes(), type=_State)
+            self.is_resumed = True
+        except FileNotFoundError:
+            pass
+        except (OSError, msgspec.MsgspecError) as error:
+            raise CloudError(f"cannot read {self._file}: {error}", hint="--restart begins anew") from None
+
+    @property
+    def span(self) -> Span:
+        """The span of the work."""
+        return Span(self._state.since, self._state.until)
+
+    @property
+    def after(self) -> str:
+        """The place before which all is done; empty at the beginning."""
+        return self._state.after
+
+    def note(self, place: str) -> None:
+        """All before `place` is done. Raises InputError if the file cannot be written."""
+        self._state.after = place
+        try:
+            private.write(self._file, msgspec.json.encode(self._state))
+        except OSError as error:
+            raise InputError(
+                f"cannot write in {self._file.parent}: {error.strerror or error}",
+                hint="XDG_STATE_HOME names another folder for it",
+            ) from error
+
+    def forget(self) -> None:
+        """The work is done."""
+        self._file.unlink(missing_ok=True)

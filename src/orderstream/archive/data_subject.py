@@ -1,0 +1,119 @@
+"""What in a record, a line or an on-failure object is about one customer, and the same without it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+import msgspec
+
+from orderstream.archive.identifier_search import search
+from orderstream.domain.decode import AGGREGATE_MAGIC, decode
+from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.deaggregate import unpack
+from orderstream.pipeline.records import Record, from_event
+from orderstream.recovery.dead_letters import event_entries
+
+_ERASED = "erased"
+_DIGEST_BYTES = 16
+_ENCODER = msgspec.json.Encoder()
+
+
+class Person:
+    """One customer, by the id that shops send: these characters and no others, as in the table.
+
+    `shared` are their records (event ids) in which other customers have orders, too. `unsure` says of each
+    record that may be theirs, by its event id, where it is and why nobody can tell.
+    """
+
+    def __init__(self, customer_id: str) -> None:
+        self.customer_id = customer_id
+        self.shared: set[str] = set()
+        self.unsure: dict[str, str] = {}
+
+    def sent(self, data: bytes, partition_key: str | None, event_id: str, key: str) -> bool:
+        """Whether a record, which lies in the object `key`, is of this customer.
+
+        An order is, if it says so. So is what is no order but has their customer_id, however deep; and what
+        has no customer_id, with the id as one of its strings or as its partition key.
+        """
+        order = decode(data).order
+        if order is not None:
+            return order.customer_id == self.customer_id
+        found = search(data, self.customer_id)
+        theirs = found.claimed or (not found.others and (found.named or partition_key == self.customer_id))
+        if theirs and found.others:
+            self.shared.add(event_id)
+        is_damaged_aggregate = data.startswith(AGGREGATE_MAGIC)
+        if not theirs and (not found.others or is_damaged_aggregate):
+            why = [*found.unread, *(["may name the customer"] if found.bare else [])]
+            if why:
+                self.unsure.setdefault(event_id, f"record {event_id} in {key} {' and '.join(why)}")
+        return theirs
+
+    def without(self, line: Line, key: str) -> Line | None:
+        """The line, of the object `key`, without this customer: itself, what is left of it, or None."""
+        if self.sent(raw_of(line), line.partition_key, line.event_id, key):
+            return None
+        # A conflict of somebody else shows the order that it met.
+        if line.stored and line.stored.get("CustomerID") == self.customer_id:
+            return msgspec.structs.replace(line, stored=None)
+        return line
+
+    def without_records(self, key: str, body: bytes) -> tuple[bytes | None, list[Record]]:
+        """The on-failure object `key` without this customer's records, None if none are left; and theirs.
+
+        What is no such object has no records, and is `unsure` if it names them or cannot be read.
+        """
+        try:
+            document = msgspec.json.decode(body)
+            entries = event_entries(document["payload"])
+            batch = dict(document["KinesisBatchInfo"])
+            records = [record for entry in entries for record in from_event({"Records": [entry]})]
+        except (KeyError, TypeError, ValueError, msgspec.MsgspecError) as error:
+            found = search(body, self.customer_id)
+            if found.claimed or found.named or found.bare or found.unread:
+                what = "names the customer" if found.claimed or found.named else "may name the customer"
+                self.unsure.setdefault(key, f"{key} {what} and is no batch of Lambda's: {error!r}")
+            return body, []
+        kept: list[dict[str, Any]] = []
+        erased: list[Record] = []
+        for entry, record in zip(entries, records, strict=True):
+            inner = unpack(record)
+            mine = [one for one in inner if self.sent(one.data, one.partition_key, one.event_id, key)]
+            erased += mine
+            if not mine:
+                kept.append(entry)
+            elif len(mine) < len(inner):
+                kept.append(_emptied(entry, record, {one.event_id for one in mine}))
+        if not erased:
+            return body, []
+        if not kept:
+            return None, erased
+        event = msgspec.json.decode(document["payload"])
+        document["payload"] = _ENCODER.encode(event | {"Records": kept}).decode()
+        document["KinesisBatchInfo"] = batch | {"batchSize": len(kept)}
+        return _ENCODER.encode(document), erased
+
+
+def _emptied(entry: dict[str, Any], record: Record, erased: set[str]) -> dict[str, Any]:
+    """The entry of an aggregate in which the `erased` records are empty: the others keep their numbers."""
+    from aws_kinesis_agg import deaggregator
+
+    message = deaggregator.messages_pb2.AggregatedRecord()
+    message.ParseFromString(record.data[len(AGGREGATE_MAGIC) : -_DIGEST_BYTES])
+    theirs = {one.partition_key_index for one in message.records}
+    for inner, one in zip(unpack(record), message.records, strict=True):
+        if inner.event_id in erased:
+            one.data = b""
+        else:
+            theirs.discard(one.partition_key_index)
+    for index in theirs:
+        message.partition_key_table[index] = _ERASED
+    text = message.SerializeToString()
+    data = AGGREGATE_MAGIC + text + hashlib.md5(text, usedforsecurity=False).digest()
+    kinesis = entry["kinesis"] | {"data": base64.b64encode(data).decode()}
+    if record.partition_key is not None and record.partition_key not in message.partition_key_table:
+        kinesis["partitionKey"] = _ERASED
+    return entry | {"kinesis": kinesis}

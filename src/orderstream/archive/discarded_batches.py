@@ -1,0 +1,194 @@
+"""Batches that AWS gave up, held against what Lambda writes, the stream and the archive; and their marks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from orderstream.archive.evidence import Finding, lines_of
+from orderstream.archive.expected_objects import Expiry, expiry_days, touches
+from orderstream.archive.manifests import digest, hour_text
+from orderstream.archive.provenance import delivered, not_lambdas
+from orderstream.archive.seal import PREFIXES, mark
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain.decode import decode
+from orderstream.domain.ids import order_id_of
+from orderstream.domain.object_keys import discarded, hour_of, hour_prefix
+from orderstream.errors import DamagedError, NotFoundError
+from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.records import Record
+from orderstream.recovery.dead_letters import (
+    DONE,
+    PREFIX,
+    Failure,
+    entries_of,
+    places,
+    read_failure,
+    records_in,
+    url,
+)
+from orderstream.storage import bucket
+from orderstream.storage.bucket import Entry, Span
+from orderstream.storage.orders import get_order
+from orderstream.storage.stream import shard_records
+from orderstream.storage.tombstones import erased_in_hour
+
+# Every stream keeps its records for a day at the least.
+_RETAINED = timedelta(hours=23)
+
+
+def given_up(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span,
+    attested: Mapping[str, str],
+    is_kept: Callable[[str, str], bool],
+    *,
+    progress: Callable[[str, int], None],
+) -> Iterator[Finding]:
+    """What is wrong with the on-failure objects and marks that were written since `span` began.
+
+    `attested` are the objects that the chain attests, with their SHA-256: those that an erasure has written
+    anew are among them. `is_kept` says whether an hour's objects must be there still.
+    """
+    marks = {entry.key for entry in bucket.listed(cloud, stack, DONE)}
+    there = {place: list(bucket.listed(cloud, place, PREFIX)) for place in places(stack)}
+    since = span.since or datetime.min.replace(tzinfo=UTC)
+    with _Records() as records:
+        for done, (place, entry, body) in enumerate(_bodies(cloud, there, since), start=1):
+            progress("batches that AWS gave up", done)
+            failure = read_failure(url(place, entry.key), body, entry.modified)
+            # As of all findings, a key alone is one of the archive.
+            name = entry.key if place == stack else failure.place
+            try:
+                found = records_in(failure, entries_of(failure))
+            except DamagedError as error:
+                yield Finding("unexpected", name, f"Lambda writes no such object: {error.message}")
+                continue
+            was = attested.get(entry.key)
+            if was is not None and was != digest(body):
+                detail = f"its SHA-256 was {was} when an erasure wrote it, and is {digest(body)}"
+                yield Finding("altered", name, detail)
+            elif why := not_lambdas(entry, failure, is_attested=was is not None):
+                yield Finding("unexpected", name, f"Lambda writes no such object: {why}")
+            elif was is None and (why := _not_streamed(cloud, stack, failure)):
+                yield Finding("contradicted", name, why)
+            if was is not None:
+                # An erased record of an aggregate is empty.
+                found = [one for one in found if one.data]
+            mark_key = DONE + entry.key
+            records.enter(name, found, mark_key if mark_key in marks else "")
+        for hour in records.hours():
+            if touches(span, hour_text(hour)):
+                yield from _not_archived(cloud, stack, hour, records, is_kept)
+    there_too = {DONE + entry.key for entries in there.values() for entry in entries}
+    yield from _without_batch(cloud, stack, marks - there_too)
+
+
+def _bodies(
+    cloud: Cloud, there: Mapping[Stack, Sequence[Entry]], since: datetime
+) -> Iterator[tuple[Stack, Entry, bytes]]:
+    """The batches that were written since then, each with the one of the `places` in which it lies."""
+    for place, entries in there.items():
+        late = (entry for entry in entries if entry.modified >= since)
+        for entry, body in bucket.bodies(cloud, place, late):
+            yield place, entry, body
+
+
+def _without_batch(cloud: Cloud, stack: Stack, marks: Collection[str]) -> Iterator[Finding]:
+    """Marks of batches that are not there, though no lifecycle rule of their bucket has removed them."""
+    if not marks:
+        return
+    is_kept = Expiry(expiry_days(cloud, places(stack)[0]), cloud.now()).is_kept
+    for mark_key in sorted(marks):
+        key = mark_key.removeprefix(DONE)
+        found = discarded(key)
+        if found is None or is_kept(key, hour_text(hour_of(found[1]))):
+            yield Finding("contradicted", mark_key, "marks a batch that is not there as brought back")
+
+
+def _not_streamed(cloud: Cloud, stack: Stack, failure: Failure) -> str:
+    """Which record is not so in the stream, as far as that keeps its records; empty where none is."""
+    records = delivered(failure)
+    found = shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
+    streamed = {record.sequence_number: record.data for record in found}
+    for record in records:
+        data = streamed.get(record.sequence_number)
+        if data is None and record.arrived_at < cloud.now() - _RETAINED:
+            continue
+        if data != record.data:
+            return f"{record.event_id} is not so in the stream"
+    return ""
+
+
+def _not_archived(
+    cloud: Cloud, stack: Stack, hour: datetime, records: _Records, is_kept: Callable[[str, str], bool]
+) -> Iterator[Finding]:
+    """Records of an hour that the archive has with other bytes; and those marked as done that it has not."""
+    wanted = list(records.of_hour(hour))
+    there: dict[str, set[bytes]] = {event_id: set() for event_id, *_ in wanted}
+    for prefix in PREFIXES:
+        entries = bucket.of_hour(cloud, stack, f"{hour_prefix(prefix, hour)}/")
+        for one in lines_of(cloud, stack, entries):
+            if one.line.event_id in there:
+                there[one.line.event_id].add(mark(one.line.event_id, raw_of(one.line)))
+    erased = erased_in_hour(cloud, stack, hour)
+    must_be_there = is_kept("orders/", hour_text(hour))
+    named: set[tuple[str, str]] = set()
+    for event_id, which, batch, done_by, order_id in wanted:
+        marks = there[event_id]
+        if marks and which not in marks:
+            kind, place, detail = "contradicted", batch, f"{event_id} lies in the archive with other bytes"
+        elif done_by and must_be_there and not marks and event_id not in erased:
+            # With one object an order, the archive has of several records of an order the first.
+            if order_id is not None and _is_stored(cloud, stack, order_id):
+                continue
+            kind, place = "contradicted", done_by
+            detail = f"marks a batch as brought back, and {event_id} is neither archived nor quarantined"
+        else:
+            continue
+        if (kind, place) not in named:
+            named.add((kind, place))
+            yield Finding(kind, place, detail)
+
+
+def _is_stored(cloud: Cloud, stack: Stack, order_id: str) -> bool:
+    try:
+        get_order(cloud, stack, order_id)
+    except NotFoundError:
+        return False
+    return True
+
+
+class _Records:
+    """The records of all batches by the hour of their arrival, in a file: an outage leaves very many.
+
+    With each are the batch that has it, and the key of the mark that the batch is done, "" without one.
+    """
+
+    def __enter__(self) -> _Records:
+        self._file = sqlite3.connect("", isolation_level=None)
+        self._file.execute("CREATE TABLE record (hour, event, mark, batch, done_by, order_id)")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+
+    def enter(self, batch: str, records: Sequence[Record], done_by: str) -> None:
+        for record in records:
+            hour = hour_of(record.arrived_at).isoformat()
+            order = decode(record.data).order
+            order_id = order_id_of(order, record.event_id) if order else None
+            which = mark(record.event_id, record.data)
+            row = (hour, record.event_id, which, batch, done_by, order_id)
+            self._file.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def hours(self) -> list[datetime]:
+        rows = self._file.execute("SELECT DISTINCT hour FROM record ORDER BY hour")
+        return [datetime.fromisoformat(hour) for (hour,) in rows]
+
+    def of_hour(self, hour: datetime) -> Iterator[tuple[str, bytes, str, str, str | None]]:
+        query = "SELECT event, mark, batch, done_by, order_id FROM record WHERE hour = ?"
+        yield from self._file.execute(query, (hour.isoformat(),))

@@ -1,0 +1,273 @@
+"""Erasure: a customer's orders go from table, archive, quarantine and what AWS gave up; old versions too."""
+
+from __future__ import annotations
+
+import shlex
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+
+from orderstream.archive import cache
+from orderstream.archive.compact import delete, written
+from orderstream.archive.customer_items import delete_items, order_ids_of
+from orderstream.archive.data_subject import Person
+from orderstream.archive.lease import Lease
+from orderstream.archive.manifests import Chain, Sealed, attested, digest, hour_text
+from orderstream.archive.noncurrent_versions import remove_old
+from orderstream.archive.receipt import Receipt, Stamped
+from orderstream.archive.redaction import Change, changes
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import begins_of, hour_of, hour_prefix
+from orderstream.errors import NotFoundError
+from orderstream.files.scratch import ScratchFolder
+from orderstream.recovery.dead_letters import DONE, done_marks, places, url
+from orderstream.recovery.dead_letters import PREFIX as FAILED
+from orderstream.recovery.resubmissions import PREFIX as NOTED
+from orderstream.recovery.resubmissions import read_note, write_lines
+from orderstream.storage import bucket
+from orderstream.storage.bucket import Entry
+from orderstream.storage.tombstones import PREFIX as ERASED
+from orderstream.storage.tombstones import erased_in_hour, note_erased
+
+Progress = Callable[[str, int], None]
+
+
+def plan(cloud: Cloud, stack: Stack, customer_id: str, *, currency: str, progress: Progress) -> Receipt:
+    """What `forget` would do; nothing is changed."""
+    return _Erasure(cloud, stack, customer_id, "", currency, progress).look()
+
+
+def forget(
+    cloud: Cloud, stack: Stack, customer_id: str, *, reason: str, currency: str, progress: Progress
+) -> Stamped:
+    """Remove all that is known of a customer. Interrupted, it can be run again.
+
+    Orders of others that name no currency are in `currency`. What `orders query` keeps on this machine goes
+    too. Raises NotFoundError where there is nothing of the customer, and then has changed nothing; CloudError
+    while the archive is in use.
+    """
+    with Lease(cloud, stack, "orders forget") as lease:
+        erasure = _Erasure(cloud, stack, customer_id, reason, currency, progress)
+        chain = Chain(cloud, stack)
+        try:
+            receipt = erasure.do(chain, lease)
+        finally:
+            if not erasure.receipt.is_empty:
+                cache.forget(cloud, stack)
+        if receipt.is_empty:
+            raise nothing_found(customer_id, receipt)
+        manifest = chain.append("", "erasure", [], note=receipt.sha256)
+        return Stamped(
+            receipt, manifest.number, chain.head.sha256, receipt.is_complete, len(erasure.person.shared)
+        )
+
+
+def nothing_found(customer_id: str, receipt: Receipt) -> NotFoundError:
+    """The error that there is nothing of a customer, at least in what can be read."""
+    if receipt.problems:
+        unread = f", as far as it can be read: {len(receipt.problems):,} problems"
+        hint = f"orders forget --customer {shlex.quote(customer_id)} --dry-run names them"
+    else:
+        unread, hint = "", "is the id spelled as the sender spells it?"
+    return NotFoundError(f"nothing found of customer {customer_id}{unread}; nothing was changed", hint=hint)
+
+
+class _Erasure:
+    """One erasure: it counts in `receipt` what it does."""
+
+    def __init__(
+        self, cloud: Cloud, stack: Stack, customer_id: str, reason: str, currency: str, progress: Progress
+    ) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self.person = Person(customer_id)
+        self._currency = currency
+        self._progress = progress
+        self._events: set[str] = set()
+        self._hours: set[datetime] = set()
+        self._noted = 0
+        self.receipt = Receipt(uuid.uuid4().hex, utc_text(cloud.now()), reason)
+
+    def look(self) -> Receipt:
+        """Count what there is."""
+        self.receipt.items = len(set(order_ids_of(self._cloud, self._stack, self.person.customer_id)))
+        with ScratchFolder("forget") as folder:
+            for _, found in self._changes(Path(folder)):
+                self._count(found)
+        self._failures(None)
+        self._notes(dry_run=True)
+        self._versions(dry_run=True)
+        self.receipt.problems += self.person.unsure.values()
+        return self.receipt
+
+    def do(self, chain: Chain, lease: Lease) -> Receipt:
+        """Remove it: first the items, which name objects, then what is in the objects."""
+        cloud, stack, customer_id = self._cloud, self._stack, self.person.customer_id
+        deleted = delete_items(cloud, stack, customer_id, order_ids_of(cloud, stack, customer_id))
+        order_ids: set[str] = set()
+        with ScratchFolder("forget") as folder:
+            for begins, found in self._changes(Path(folder)):
+                lease.check()
+                self._count(found)
+                order_ids.update(*(change.order_ids for change in found))
+                self._apply(chain, lease, begins, found)
+        self._failures(chain)
+        self._notes(dry_run=False)
+        # An index may lag behind, and a replay may have brought some back meanwhile.
+        deleted += delete_items(cloud, stack, customer_id, sorted(order_ids))
+        self.receipt.items = deleted
+        lease.check()
+        self._versions(dry_run=False)
+        self._drop_leftovers()
+        self.receipt.problems += self.person.unsure.values()
+        with cloud_errors(f"cannot read the retention of {stack.stream}"):
+            summary = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)
+        hours = summary["StreamDescriptionSummary"]["RetentionPeriodHours"]
+        self.receipt.on_stream_until = utc_text(cloud.now() + timedelta(hours=hours))
+        return self.receipt
+
+    def _changes(self, folder: Path) -> Iterator[tuple[datetime, list[Change]]]:
+        return changes(
+            self._cloud,
+            self._stack,
+            self.person,
+            self._currency,
+            folder,
+            damaged=self.receipt.problems.append,
+            progress=self._progress,
+        )
+
+    def _count(self, found: list[Change]) -> None:
+        self.receipt.objects += len(found)
+        for change in found:
+            self._events.update(change.events)
+        self.receipt.records = len(self._events)
+
+    def _apply(self, chain: Chain, lease: Lease, begins: datetime, found: list[Change]) -> None:
+        """Replace the objects of an hour: the new ones first, a manifest that names them, then the old go."""
+        events = sorted({event for change in found for event in change.events})
+        if events:
+            chain.append("", "erased", [self._note(begins, events)], self.receipt.id)
+        new: dict[str, Sealed | None] = {}
+        for change in found:
+            new[change.key] = self._new(lease, begins, change)
+        self._seal(chain, begins, found, new)
+        for change in found:
+            if change.left and not bucket.is_compacted(change.key):
+                with cloud_errors(f"cannot write s3://{self._stack.bucket}/{change.key}"):
+                    body = change.left.read_bytes()
+                    self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=change.key, Body=body)
+        kept = {one.key for one in new.values() if one}
+        delete(self._cloud, self._stack, [change.key for change in found if change.key not in kept])
+
+    def _note(self, hour: datetime, events: list[str]) -> Sealed:
+        """Note which events are erased, for a manifest to attest: before anything of them goes."""
+        # An hour may have several: of its objects, of objects of one order each, of batches.
+        self._noted += 1
+        erasure = f"{self.receipt.id}-{self._noted}"
+        key, body = note_erased(self._cloud, self._stack, hour, erasure, events)
+        self._hours.add(hour)
+        return Sealed(key, digest(body), len(body), len(events))
+
+    def _new(self, lease: Lease, begins: datetime, change: Change) -> Sealed | None:
+        """What takes the place of an object; a compacted one gets another name, and is written at once."""
+        if change.left is None:
+            return None
+        if bucket.is_compacted(change.key):
+            return written(self._cloud, self._stack, lease, begins, change.left, change.lines)
+        sha256 = bucket.file_digest(change.left)
+        return Sealed(change.key, sha256, change.left.stat().st_size, change.lines)
+
+    def _seal(
+        self, chain: Chain, begins: datetime, found: list[Change], new: dict[str, Sealed | None]
+    ) -> None:
+        manifest = chain.of_hour(hour_text(begins))
+        if manifest is None:
+            return
+        # An object that was altered since it was sealed stays one that was.
+        were = {(change.key, change.old_sha256) for change in found}
+        is_replaced = [(one.key, one.sha256) in were for one in manifest.objects]
+        if any(is_replaced):
+            objects = [
+                new[one.key] if replaced else one
+                for one, replaced in zip(manifest.objects, is_replaced, strict=True)
+            ]
+            chain.append(manifest.hour, "erased", [one for one in objects if one], self.receipt.id)
+
+    def _failures(self, chain: Chain | None) -> None:
+        """Take the customer out of batches that AWS gave up; without a chain, only count."""
+        marks = {entry.key for entry in done_marks(self._cloud, self._stack)}
+        for done, (place, entry, body) in enumerate(self._failed(), start=1):
+            self._progress("batches that AWS gave up", done)
+            left, records = self.person.without_records(url(place, entry.key), body)
+            if not records:
+                continue
+            self.receipt.failed += len(records)
+            self._events.update(record.event_id for record in records)
+            if chain is None:
+                continue
+            attested = [
+                self._note(hour, [one.event_id for one in some])
+                for hour, some in groupby(records, lambda one: hour_of(one.arrived_at))
+            ]
+            if left is not None:
+                attested.append(Sealed(entry.key, digest(left), len(left), 0))
+            chain.append("", "erased", attested, self.receipt.id)
+            if left is None:
+                # A mark without its batch would stay, a batch without its mark is found again.
+                delete(self._cloud, self._stack, sorted({DONE + entry.key} & marks))
+                delete(self._cloud, place, [entry.key])
+                continue
+            with cloud_errors(f"cannot write {url(place, entry.key)}"):
+                self._cloud.s3.put_object(Bucket=place.bucket, Key=entry.key, Body=left)
+
+    def _failed(self) -> Iterator[tuple[Stack, Entry, bytes]]:
+        """Each batch that AWS gave up, with the one of the `places` in which it lies."""
+        for place in places(self._stack):
+            entries = bucket.listed(self._cloud, place, FAILED)
+            for entry, body in bucket.bodies(self._cloud, place, entries):
+                yield place, entry, body
+
+    def _notes(self, *, dry_run: bool) -> None:
+        """Remove the notes about what is erased, by an earlier erasure that was broken off, too."""
+        entries = bucket.hourly(self._cloud, self._stack, NOTED)
+        for folder, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
+            objects = list(of_hour)
+            erased = self._events | erased_in_hour(self._cloud, self._stack, begins_of(objects[0].key))
+            for entry, body in bucket.bodies(self._cloud, self._stack, objects):
+                lines = body.splitlines()
+                events = [note.event_id if (note := read_note(line)) else "" for line in lines]
+                kept = [line for line, event in zip(lines, events, strict=True) if event not in erased]
+                self.receipt.notes += len(lines) - len(kept)
+                self._events |= erased.intersection(events)
+                if len(kept) < len(lines) and not dry_run:
+                    # Objects of notes are written once: what is left is another one.
+                    if kept:
+                        write_lines(self._cloud, self._stack, folder, kept)
+                    delete(self._cloud, self._stack, [entry.key])
+
+    def _drop_leftovers(self) -> None:
+        """Remove what an erasure that was broken off noted, and no manifest attests: it is noted again."""
+        known = attested(self._cloud, self._stack)
+        for hour in sorted(self._hours):
+            entries = bucket.of_hour(self._cloud, self._stack, f"{hour_prefix(ERASED, hour)}/")
+            noted = {
+                entry.key: set(body.decode(errors="replace").splitlines())
+                for entry, body in bucket.bodies(self._cloud, self._stack, entries)
+            }
+            again = set().union(*(events for key, events in noted.items() if key in known))
+            leftovers = [key for key, events in noted.items() if key not in known and events <= again]
+            delete(self._cloud, self._stack, leftovers)
+
+    def _versions(self, *, dry_run: bool) -> None:
+        removed = remove_old(
+            self._cloud, self._stack, self.person, self._events, dry_run=dry_run, progress=self._progress
+        )
+        self.receipt.versions = removed.versions
+        self.receipt.locked = len(removed.locked)
+        self.receipt.locked_until = max(map(utc_text, removed.locked.values()), default=None)
+        self.receipt.problems += removed.problems

@@ -1,0 +1,140 @@
+"""What the manifests say must be in the archive, in a file: there can be very many objects."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from botocore.exceptions import ClientError
+
+from orderstream.archive.manifests import Manifest, hour_of_text, hour_text
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.storage.bucket import Span
+
+_HOUR = timedelta(hours=1)
+
+
+class Expected:
+    """The objects by the last manifest of each hour, taken away as they are found.
+
+    `attested` are those of manifests without an hour, with their SHA-256.
+    """
+
+    def __enter__(self) -> Self:
+        self.attested: dict[str, str] = {}
+        # SQLite's own temporary file.
+        self._file = sqlite3.connect("", isolation_level=None)
+        self._file.executescript(
+            "CREATE TABLE object (key TEXT PRIMARY KEY, sha256 TEXT, hour TEXT, found INTEGER) WITHOUT ROWID;"
+            "CREATE INDEX by_hour ON object (hour);"
+            "CREATE TABLE hour (hour TEXT PRIMARY KEY) WITHOUT ROWID;"
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def enter(self, manifest: Manifest) -> list[str]:
+        """Take this for what is in its hour, whatever was said before; for one without an hour, for attested.
+
+        Returns the objects that it leaves out, or has with another hash, without its act's being a reason:
+        sealing only adds, and compaction leaves the quarantine as it is.
+        """
+        if not manifest.hour:
+            self.attested |= {one.key: one.sha256 for one in manifest.objects}
+            return []
+        before = self._file.execute("SELECT key, sha256 FROM object WHERE hour = ?", (manifest.hour,))
+        now = {(one.key, one.sha256) for one in manifest.objects}
+        lost = [key for key, sha256 in before if (key, sha256) not in now and _must_stay(manifest.act, key)]
+        self._file.execute("INSERT OR IGNORE INTO hour VALUES (?)", (manifest.hour,))
+        self._file.execute("DELETE FROM object WHERE hour = ?", (manifest.hour,))
+        self._file.executemany(
+            "INSERT OR REPLACE INTO object VALUES (?, ?, ?, 0)",
+            ((one.key, one.sha256, manifest.hour) for one in manifest.objects),
+        )
+        return lost
+
+    def restrict(self, span: Span) -> None:
+        """Expect nothing of the hours that `span` does not touch."""
+        for (hour,) in self._file.execute("SELECT hour FROM hour").fetchall():
+            if not touches(span, hour):
+                self._file.execute("DELETE FROM object WHERE hour = ?", (hour,))
+
+    @property
+    def last_hour(self) -> str:
+        """The latest hour that was sealed; empty where none was."""
+        (hour,) = self._file.execute("SELECT max(hour) FROM hour").fetchone()
+        return hour or ""
+
+    @property
+    def hours(self) -> int:
+        """How many hours have objects that are expected."""
+        (count,) = self._file.execute("SELECT count(DISTINCT hour) FROM object").fetchone()
+        return int(count)
+
+    def take(self, key: str) -> str | None:
+        """The SHA-256 that the object `key` was sealed with, which now is found; None if it was not."""
+        row = self._file.execute("SELECT sha256 FROM object WHERE key = ?", (key,)).fetchone()
+        self._file.execute("UPDATE object SET found = 1 WHERE key = ?", (key,))
+        return row and str(row[0])
+
+    def of_hour(self, hour: str) -> list[str]:
+        """The keys of the objects of an hour."""
+        rows = self._file.execute("SELECT key FROM object WHERE hour = ?", (hour,))
+        return [key for (key,) in rows]
+
+    def left(self, is_kept: Callable[[str, str], bool]) -> Iterator[tuple[str, bool]]:
+        """The keys that were not found, and whether they must be there: `is_kept`, given key and hour."""
+        for key, hour in self._file.execute("SELECT key, hour FROM object WHERE NOT found"):
+            yield key, is_kept(key, hour)
+
+
+class Expiry:
+    """What the bucket's lifecycle rules have removed by `now`; `days` has prefixes of keys and their days."""
+
+    def __init__(self, days: Sequence[tuple[str, int]], now: datetime) -> None:
+        self._days = days
+        self._now = now
+
+    def is_kept(self, key: str, hour: str) -> bool:
+        """Whether an object of an hour must be there still."""
+        ends = hour_of_text(hour) + _HOUR
+        return all(
+            ends + timedelta(days) > self._now for prefix, days in self._days if key.startswith(prefix)
+        )
+
+
+def _must_stay(act: str, key: str) -> bool:
+    return act in ("sealed", "accepted") or (act == "compacted" and key.startswith("quarantine/"))
+
+
+def touches(span: Span, hour: str) -> bool:
+    """Whether an hour, as manifests name it, has a moment of `span`."""
+    return (span.since is None or hour_text(span.since) <= hour) and (
+        span.until is None or hour_of_text(hour) < span.until
+    )
+
+
+def expiry_days(cloud: Cloud, stack: Stack) -> list[tuple[str, int]]:
+    """The prefixes of keys after whose days, by the bucket's lifecycle rules, S3 removes objects."""
+    with cloud_errors(f"cannot read the lifecycle rules of {stack.bucket}"):
+        try:
+            rules: Any = cloud.s3.get_bucket_lifecycle_configuration(Bucket=stack.bucket)["Rules"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+                raise
+            return []
+    found = []
+    for rule in rules:
+        days = rule.get("Expiration", {}).get("Days")
+        if rule["Status"] == "Enabled" and days:
+            where = rule.get("Filter", {})
+            where = where.get("And", where)
+            found.append((where.get("Prefix", rule.get("Prefix", "")), days))
+    return found

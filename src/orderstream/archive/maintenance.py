@@ -1,0 +1,126 @@
+"""Upkeep: hours that are over are sealed and, if wanted, compacted; by hand, or by the scheduled function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orderstream.archive.compact import Compacted, compact, sources
+from orderstream.archive.lease import Lease
+from orderstream.archive.manifests import Chain, Head, attested
+from orderstream.archive.seal import hours, seal, sealed_from
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.errors import DamagedError
+from orderstream.recovery.verify import settled
+from orderstream.storage import bucket
+from orderstream.storage.bucket import Span
+from orderstream.storage.tombstones import PREFIX as ERASED
+
+# Hears what is done to which hour.
+Progress = Callable[[str, str], None]
+
+
+@dataclass
+class Kept:
+    """What was done: hours sealed, `late` objects that were not (see `seal`), hours compacted, and the head.
+
+    `problems` say which hours were left as they are, and why.
+    """
+
+    sealed: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
+    compacted: list[Compacted] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    head: Head | None = None
+
+
+def upkeep(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span,
+    *,
+    compacting: bool,
+    currency: str,
+    accept: bool = False,
+    is_patient: bool = False,
+    has_time: Callable[[], bool] = lambda: True,
+    progress: Progress = lambda what, hour: None,
+    now: datetime | None = None,
+) -> Kept:
+    """Seal the hours of `span` that are over and, with `compacting`, compact them.
+
+    Orders without a currency are in `currency`; `is_patient` is as `hours` has it. Ends between two hours
+    when `has_time` says no; what is left is done the next time. Raises CloudError while somebody else is at
+    it.
+    """
+    kept = Kept()
+    closed = over(cloud, stack, span, now or cloud.now())
+    doing = "orders archive compact" if compacting else "orders archive seal"
+    with Lease(cloud, stack, doing) as lease:
+        chain = Chain(cloud, stack)
+        for hour in hours(cloud, stack, chain, closed, is_patient=is_patient):
+            if not has_time():
+                break
+            lease.check()
+            progress("sealing", hour.name)
+            outcome = seal(cloud, stack, chain, hour, accept=accept)
+            kept.late += outcome.late
+            if outcome.is_new:
+                kept.sealed.append(hour.name)
+        if accept:
+            _accept_erasures(cloud, stack, chain, span)
+        for name in chain.not_compacted(closed) if compacting else ():
+            if not has_time():
+                break
+            progress("compacting", name)
+            _compact(cloud, stack, chain, lease, name, currency, kept)
+        kept.head = chain.head
+    return kept
+
+
+def waiting(cloud: Cloud, stack: Stack, span: Span) -> list[tuple[str, int, int]]:
+    """The hours that would be compacted, each with its objects and their bytes; nothing is done."""
+    closed = over(cloud, stack, span, cloud.now())
+    chain = Chain(cloud, stack)
+    found = []
+    for hour in hours(cloud, stack, chain, closed):
+        objects = [entry for entry in hour.entries if not entry.key.startswith("quarantine/")]
+        if len(objects) > 1:
+            found.append((hour.name, len(objects), sum(entry.size for entry in objects)))
+    listed = {name for name, _, _ in found}
+    for name in chain.not_compacted(closed):
+        manifest = chain.of_hour(name)
+        old = sources(manifest) if manifest and name not in listed else []
+        if old:
+            found.append((name, len(old), sum(one.size for one in old)))
+    return sorted(found)
+
+
+def over(cloud: Cloud, stack: Stack, span: Span, now: datetime) -> Span:
+    """The part of `span` that is over: nothing is on its way there any more."""
+    end = settled(cloud, stack, now)
+    return Span(span.since, min(span.until, end) if span.until else end)
+
+
+def _accept_erasures(cloud: Cloud, stack: Stack, chain: Chain, span: Span) -> None:
+    """Attest what is noted as erased and no manifest attests: somebody has looked at it."""
+    known = attested(cloud, stack)
+    new = (entry for entry in bucket.hourly(cloud, stack, ERASED, span) if entry.key not in known)
+    if found := list(sealed_from(cloud, stack, new)):
+        chain.append("", "accepted", found)
+
+
+def _compact(
+    cloud: Cloud, stack: Stack, chain: Chain, lease: Lease, name: str, currency: str, kept: Kept
+) -> None:
+    manifest = chain.of_hour(name)
+    try:
+        done = compact(cloud, stack, chain, lease, manifest, currency=currency) if manifest else None
+    except DamagedError as error:
+        # One hour's fault keeps no other hour back.
+        kept.problems.append(error.message)
+        return
+    if done:
+        kept.compacted.append(done)

@@ -1,0 +1,170 @@
+"""Versions of objects in whose place others are by now: those that have something of one customer go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+
+from orderstream.archive.data_subject import Person
+from orderstream.archive.redaction import cleaned, theirs_in
+from orderstream.archive.seal import PREFIXES, mark
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.object_keys import COMPACTED, begins_of, is_hourly
+from orderstream.files.scratch import ScratchFolder
+from orderstream.pipeline.archive_codec import Line, raw_of, read_line
+from orderstream.recovery.dead_letters import PREFIX as FAILED
+from orderstream.recovery.dead_letters import places, url
+from orderstream.recovery.resubmissions import PREFIX as NOTED
+from orderstream.storage import bucket, parquet, reader
+from orderstream.storage.bucket import Entry
+from orderstream.storage.tombstones import erased_in_hour
+
+
+@dataclass
+class Removed:
+    """How many old versions went, which are locked until when, and what else was kept and why."""
+
+    versions: int = 0
+    locked: dict[str, datetime] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def remove_old(
+    cloud: Cloud,
+    stack: Stack,
+    person: Person,
+    events: set[str],
+    *,
+    dry_run: bool,
+    progress: Callable[[str, int], None],
+) -> Removed:
+    """Remove every old version with something of the customer, or of the `events` that are known as theirs.
+
+    One that has records of others which are nowhere else stays, and is a problem: somebody has removed them.
+    """
+    removal = _Removal(cloud, stack, person, dry_run=dry_run, progress=progress)
+    for prefix in PREFIXES:
+        versions = removal.old(stack, f"{prefix}/")
+        for folder, of_hour in groupby(versions, lambda version: version[0].key.rpartition("/")[0]):
+            removal.of_hour(folder, of_hour)
+    for place in places(stack):
+        for version, body in removal.old(place, FAILED):
+            if person.without_records(url(place, version.key), body)[1]:
+                removal.remove(place, version)
+    for version, body in removal.old(stack, f"{NOTED}/"):
+        # An erasure that was broken off has left what it noted: its events are nobody's any more.
+        erased = erased_in_hour(cloud, stack, begins_of(version.key)) if is_hourly(version.key) else set()
+        if any(event_id.encode() in body for event_id in events | erased):
+            removal.remove(stack, version)
+    return removal.removed
+
+
+def old_versions(cloud: Cloud, stack: Stack, prefix: str) -> Iterator[Entry]:
+    """The versions under `prefix` that are not current."""
+    with cloud_errors(f"cannot list the versions of s3://{stack.bucket}/{prefix}"):
+        pages = cloud.s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket, Prefix=prefix)
+        for page in pages:
+            for one in page.get("Versions", []):
+                if not one["IsLatest"]:
+                    modified = one["LastModified"].astimezone(UTC)
+                    yield Entry(one["Key"], one["ETag"], modified, one["Size"], one["VersionId"])
+
+
+class _Removal:
+    """Looks at old versions, and removes those that it is told to."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack: Stack,
+        person: Person,
+        *,
+        dry_run: bool,
+        progress: Callable[[str, int], None],
+    ) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._person = person
+        self._dry_run = dry_run
+        self._progress = progress
+        self._looked_at = 0
+        self.removed = Removed()
+
+    def old(self, place: Stack, prefix: str) -> Iterator[tuple[Entry, bytes]]:
+        """The old versions under `prefix` in the place's bucket, with their bytes but for compacted ones."""
+        versions = old_versions(self._cloud, place, prefix)
+        for version, body in bucket.bodies(self._cloud, place, versions):
+            self._looked_at += 1
+            self._progress("old versions", self._looked_at)
+            yield version, body
+
+    def of_hour(self, folder: str, versions: Iterable[tuple[Entry, bytes]]) -> None:
+        """Remove those of an hour that have something of the customer."""
+        theirs: list[Entry] = []
+        others: dict[bytes, set[Entry]] = {}
+        for version, body in versions:
+            try:
+                kept = self._kept(version, body)
+            except reader.DAMAGE as error:
+                self.removed.problems.append(
+                    f"version {version.version} of {version.key} is damaged: {error}"
+                )
+                continue
+            if kept is not None:
+                theirs.append(version)
+                for line in kept:
+                    others.setdefault(mark(line.event_id, raw_of(line)), set()).add(version)
+        if others:
+            for line in self._current(folder):
+                others.pop(mark(line.event_id, raw_of(line)), None)
+        only_copy = set().union(*others.values())
+        for version in theirs:
+            if version in only_copy:
+                self.removed.problems.append(
+                    f"version {version.version} of {version.key} has the only copy of other records:"
+                    " restore it first"
+                )
+            else:
+                self.remove(self._stack, version)
+
+    def remove(self, place: Stack, version: Entry) -> None:
+        """Remove a version of the place's bucket, unless Object Lock holds it or nothing is to be done."""
+        bucket_name, key = place.bucket, version.key
+        with cloud_errors(f"cannot remove version {version.version} of s3://{bucket_name}/{key}"):
+            client = self._cloud.s3
+            found = client.head_object(Bucket=bucket_name, Key=key, VersionId=version.version)
+            until = found.get("ObjectLockRetainUntilDate")
+            if until is not None and until > self._cloud.now():
+                self.removed.locked[f"{key} ({version.version})"] = until
+                return
+            self.removed.versions += 1
+            if not self._dry_run:
+                client.delete_object(Bucket=bucket_name, Key=key, VersionId=version.version)
+
+    def _kept(self, version: Entry, body: bytes) -> Iterable[Line] | None:
+        """The lines of others in a version that has something of the customer; None if it has nothing."""
+        if not bucket.is_compacted(version.key):
+            found = cleaned(self._person, version.key, body)
+            return map(read_line, found.kept) if found.is_changed else None
+        with ScratchFolder("version") as folder:
+            file = Path(folder) / "old.parquet"
+            bucket.download(self._cloud, self._stack, version, file)
+            if not theirs_in(self._person, version.key, file):
+                return None
+            lines = (one.line for one in parquet.by_arrival(file))
+            return [line for line in lines if self._person.without(line, version.key) is not None]
+
+    def _current(self, folder: str) -> Iterator[Line]:
+        """The lines that are now in the archive for the hour of that folder, or in its quarantine."""
+        prefix, _, hour = folder.partition("/")
+        # An object of one order has no line of anybody else.
+        prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", COMPACTED] if hour else []
+        for one in prefixes:
+            entries = bucket.of_hour(self._cloud, self._stack, f"{one}/{hour}/")
+            for opened in reader.objects(self._cloud, self._stack, entries):
+                for placed in reader.undamaged(opened.lines, opened.key, lambda key, what: None):
+                    yield placed.line

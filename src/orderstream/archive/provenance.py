@@ -1,0 +1,45 @@
+"""Whether Lambda can have written an on-failure object: only then does it explain what came late."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orderstream.domain import object_keys
+from orderstream.pipeline.records import Record, from_event
+from orderstream.recovery.dead_letters import Failure, entries_of
+from orderstream.storage.bucket import Entry
+
+# Lambda writes the object when it gives the batch up. Later, somebody else does.
+_LATE = timedelta(hours=1)
+
+
+def not_lambdas(entry: Entry, failure: Failure, *, is_attested: bool) -> str:
+    """Why Lambda cannot have written an object; empty where it can. One `is_attested` an erasure wrote anew.
+
+    Raises DamagedError where there are no records in it.
+    """
+    place = object_keys.discarded(entry.key)
+    if place is None:
+        return "its key is none that Lambda gives"
+    shard_id, at = place
+    if failure.shard_id != shard_id:
+        return f"its key says {shard_id}, its document {failure.shard_id}"
+    if abs(failure.at - at) > _LATE or entry.modified < at - _LATE:
+        return f"its key says {at:%Y-%m-%dT%H:%M:%SZ}, its document {failure.at:%Y-%m-%dT%H:%M:%SZ}"
+    if entry.modified > at + _LATE and not is_attested:
+        return f"it was written at {entry.modified:%Y-%m-%dT%H:%M:%SZ}, and says {at:%Y-%m-%dT%H:%M:%SZ}"
+    records = delivered(failure)
+    if len(records) != failure.records:
+        return f"it says that it has {failure.records:,} records, and has {len(records):,}"
+    for record in records:
+        is_within = int(failure.first) <= int(record.sequence_number) <= int(failure.last)
+        if record.shard_id != shard_id or not is_within:
+            return f"{record.event_id} lies outside of what it says that it has"
+        if record.arrived_at > at + _LATE:
+            return f"{record.event_id} arrived after the batch was given up"
+    return ""
+
+
+def delivered(failure: Failure) -> list[Record]:
+    """The records of the stream in it, aggregates as they are."""
+    return from_event({"Records": entries_of(failure)})

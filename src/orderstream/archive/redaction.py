@@ -1,0 +1,177 @@
+"""The objects of archive and quarantine as they are without one customer."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from heapq import merge
+from itertools import groupby
+from pathlib import Path
+
+import msgspec
+
+from orderstream.archive.data_subject import Person
+from orderstream.archive.seal import PREFIXES
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import instant
+from orderstream.domain.object_keys import begins_of, hour_of
+from orderstream.errors import DamagedError
+from orderstream.pipeline.archive_codec import Line, pack, read_line
+from orderstream.storage import bucket, parquet, reader
+from orderstream.storage.bucket import Entry
+from orderstream.storage.parquet import Placed
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True)
+class Change:
+    """An object with something of the customer in it, and the file of what is left (None if nothing is).
+
+    `events` and `order_ids` are the customer's, `lines` counts those that are left.
+    """
+
+    key: str
+    old_sha256: str
+    left: Path | None
+    lines: int
+    events: list[str]
+    order_ids: list[str]
+
+
+class Cleaned(msgspec.Struct, frozen=True):
+    """The lines of an object: the customer's, and the bytes of those that stay, some of them changed."""
+
+    theirs: list[Line]
+    kept: list[bytes]
+    is_changed: bool
+
+
+def changes(
+    cloud: Cloud,
+    stack: Stack,
+    person: Person,
+    currency: str,
+    folder: Path,
+    *,
+    damaged: Callable[[str], None],
+    progress: Callable[[str, int], None],
+) -> Iterator[tuple[datetime, list[Change]]]:
+    """The changes of each hour that has any. Their files are in `folder` until the next hour.
+
+    `damaged` hears of what cannot be read, and so not be searched.
+    """
+    search = _Search(stack, person, currency, folder, damaged)
+    listings = (bucket.hourly(cloud, stack, prefix) for prefix in PREFIXES)
+    entries = merge(*listings, key=lambda entry: begins_of(entry.key))
+    done = 0
+    for begins, of_hour in groupby(entries, lambda entry: begins_of(entry.key)):
+        found: list[Change] = []
+        for entry, body in bucket.bodies(cloud, stack, of_hour):
+            if bucket.is_compacted(entry.key):
+                found += search.compacted(cloud, entry)
+            else:
+                found += search.plain(entry, body)
+            done += 1
+            progress("objects", done)
+        if found:
+            yield begins, found
+        for change in found:
+            if change.left:
+                change.left.unlink()
+    singles: dict[datetime, list[Change]] = {}
+    for entry, body in bucket.bodies(cloud, stack, bucket.single(cloud, stack)):
+        for change in search.plain(entry, body):
+            arrived_at = next(reader.placed(stack, entry, body)).line.arrived_at
+            singles.setdefault(hour_of(instant(arrived_at)), []).append(change)
+        done += 1
+        progress("objects", done)
+    yield from singles.items()
+
+
+def cleaned(person: Person, key: str, body: bytes) -> Cleaned:
+    """The lines of an object that is not compacted; those that stay as they are keep their bytes.
+
+    What is no such object raises one of `reading.DAMAGE`.
+    """
+    plain = gzip.decompress(body) if reader.is_of_batch(key) else body
+    theirs: list[Line] = []
+    kept: list[bytes] = []
+    is_changed = False
+    for text in plain.splitlines(keepends=True):
+        line = read_line(text)
+        rest = person.without(line, key)
+        if rest is None:
+            theirs.append(line)
+        else:
+            kept.append(text if rest is line else _ENCODER.encode(rest) + b"\n")
+        is_changed = is_changed or rest is not line
+    return Cleaned(theirs, kept, is_changed)
+
+
+def theirs_in(person: Person, key: str, file: Path) -> list[Line]:
+    """The customer's lines in the compacted object `key`."""
+    lines = (one.line for one in parquet.of_customer(file, person.customer_id))
+    return [line for line in lines if person.without(line, key) is None]
+
+
+class _Search:
+    """Looks for the customer in objects, and writes what is left of them to files."""
+
+    def __init__(
+        self, stack: Stack, person: Person, currency: str, folder: Path, damaged: Callable[[str], None]
+    ) -> None:
+        self._stack = stack
+        self._person = person
+        self._currency = currency
+        self._folder = folder
+        self._damaged = damaged
+        self._files = 0
+
+    def plain(self, entry: Entry, body: bytes) -> Iterator[Change]:
+        """The change of an object that is not compacted, if it needs one."""
+        try:
+            found = cleaned(self._person, entry.key, body)
+        except reader.DAMAGE as error:
+            self._damaged(f"s3://{self._stack.bucket}/{entry.key} is damaged: {error}")
+            return
+        if not found.is_changed:
+            return
+        left = None
+        if found.kept:
+            left = self._file()
+            left.write_bytes(pack(found.kept) if reader.is_of_batch(entry.key) else b"".join(found.kept))
+        yield _change(entry.key, hashlib.sha256(body).hexdigest(), left, len(found.kept), found.theirs)
+
+    def compacted(self, cloud: Cloud, entry: Entry) -> Iterator[Change]:
+        """The change of a compacted object, if it needs one."""
+        for found, file in reader.compacted(cloud, self._stack, entry):
+            try:
+                theirs = theirs_in(self._person, found.key, file)
+                if not theirs:
+                    continue
+                left = self._file()
+                lines = parquet.write(left, self._others(found.key, file), self._currency)
+            except (parquet.Unreadable, DamagedError) as error:
+                self._damaged(f"s3://{self._stack.bucket}/{found.key} is damaged: {error}")
+                continue
+            sha256 = bucket.file_digest(file)
+            yield _change(found.key, sha256, left if lines else None, lines, theirs)
+
+    def _others(self, key: str, file: Path) -> Iterator[Placed]:
+        for one in parquet.by_place(file):
+            if self._person.without(one.line, key) is not None:
+                yield one
+
+    def _file(self) -> Path:
+        self._files += 1
+        return self._folder / f"{self._files}.left"
+
+
+def _change(key: str, sha256: str, left: Path | None, lines: int, theirs: list[Line]) -> Change:
+    order_ids = [line.order_id for line in theirs if line.order_id]
+    return Change(key, sha256, left, lines, [line.event_id for line in theirs], order_ids)

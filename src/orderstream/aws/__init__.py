@@ -1,0 +1,1 @@
+"""Access to AWS: clients, the deployed stack, metrics and alarms, prices, time."""

@@ -1,0 +1,247 @@
+"""Where AWS is, real or laptop: typed clients, and its errors as ours."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
+from botocore.parsers import ResponseParserError
+
+from orderstream.aws.clock import Clock
+from orderstream.client.put_records import (
+    CLOCK_HINT,
+    CREDENTIALS_HINT,
+    is_about_the_clock,
+    new_session,
+    producer_client,
+)
+from orderstream.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+# botocore's defaults for retries have changed between releases: say what is meant. The read timeout
+# is longer than the longest invocation (15 minutes), which a client waits for.
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=5,
+    read_timeout=930,
+    max_pool_connections=64,
+)
+# For what is only said: a network that does not reach a service must not hold a command up for long.
+_BRIEF = _CONFIG.merge(Config(connect_timeout=2, read_timeout=5))
+# A service refused to answer, or somebody else answered, or nobody.
+UNANSWERED = (ClientError, ConnectionError, HTTPClientError, ResponseParserError)
+REGION_HINT = "name it with --region, or set AWS_REGION"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_OF_AWS = re.compile(r"\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$")
+
+# A session of the SDK must not make two clients at once.
+_making = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use,
+    in whatever thread that is.
+
+    What is None is taken from the environment and AWS's own configuration files. `timeouts` are for every
+    client, in place of those for somebody who waits.
+    """
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    session_token: str | None = None
+    timeouts: Config | None = field(default=None, repr=False, compare=False, kw_only=True)
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False, kw_only=True)
+
+    def now(self) -> datetime:
+        """The time (aware, UTC) by the clock that stamps the records: the service's, once it is known."""
+        return self.clock.now()
+
+    @cached_property
+    def _session(self) -> Any:
+        session = new_session(self.profile)
+        if self.access_key and self.secret_key:
+            session.set_credentials(self.access_key, self.secret_key, self.session_token)
+        session.register("response-received", self.clock.hear)
+        return session
+
+    @property
+    def _where(self) -> dict[str, str | None]:
+        return {"region_name": self.region, "endpoint_url": self.endpoint_url}
+
+    def _client(self, service: str, config: Config = _CONFIG) -> Any:
+        with _making:
+            config = config.merge(self.timeouts or Config())
+            return self._session.create_client(service, config=config, **self._where)
+
+    @cached_property
+    def cloudformation(self) -> CloudFormationClient:
+        client: CloudFormationClient = self._client("cloudformation")
+        return client
+
+    @cached_property
+    def cloudwatch(self) -> CloudWatchClient:
+        client: CloudWatchClient = self._client("cloudwatch")
+        return client
+
+    @cached_property
+    def dynamodb(self) -> DynamoDBClient:
+        client: DynamoDBClient = self._client("dynamodb")
+        return client
+
+    @cached_property
+    def account(self) -> str | None:
+        """The id of the account, None if STS does not say. Raises CloudError without credentials."""
+        with cloud_errors("cannot look for the account"):
+            try:
+                return str(self.sts.get_caller_identity()["Account"])
+            except UNANSWERED:
+                return None
+
+    @cached_property
+    def iam(self) -> Any:
+        return self._client("iam", _BRIEF)
+
+    @cached_property
+    def kinesis(self) -> KinesisClient:
+        client: KinesisClient = self._client("kinesis")
+        return client
+
+    @cached_property
+    def kinesis_once(self) -> KinesisClient:
+        """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
+        with _making:
+            return producer_client(self._session, self.timeouts, **self._where)
+
+    @cached_property
+    def lambda_(self) -> LambdaClient:
+        # An invocation must not be repeated by the SDK: whoever invokes decides about retries.
+        once = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+        client: LambdaClient = self._client("lambda", once)
+        return client
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        client: CloudWatchLogsClient = self._client("logs")
+        return client
+
+    @cached_property
+    def s3(self) -> S3Client:
+        client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        client: SQSClient = self._client("sqs")
+        return client
+
+    def client(self, service: str) -> Any:
+        """A new client of a service that has no client above."""
+        return self._client(service)
+
+    def credentials(self) -> Any:
+        """What requests are signed with (botocore's Credentials). Raises CloudError where there are none."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise CloudError("there are no credentials to sign with", hint=CREDENTIALS_HINT)
+        return found
+
+    @cached_property
+    def sts(self) -> Any:
+        return self._client("sts", _BRIEF)
+
+    @cached_property
+    def tagging(self) -> Any:
+        """The Resource Groups Tagging API."""
+        return self._client("resourcegroupstaggingapi")
+
+
+def region_of(cloud: Cloud) -> str:
+    """The region in which `cloud` acts. Raises CloudError where none is configured."""
+    with cloud_errors("cannot look for a stack"):
+        return str(cloud.cloudformation.meta.region_name)
+
+
+def is_local(cloud: Cloud) -> bool:
+    """Whether `cloud` is a laptop cloud. Raises CloudError where no region is configured."""
+    with cloud_errors("cannot look for a stack"):
+        return is_loopback(cloud.cloudformation.meta.endpoint_url)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a service of the local cloud answers at `url`: it is on this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
+@contextmanager
+def cloud_errors(doing: str) -> Iterator[None]:
+    """Turn any error of the SDK inside the block into a CloudError that says what could not be done."""
+    try:
+        yield
+    except NoRegionError as error:
+        raise CloudError(f"{doing}: no region is configured", hint=REGION_HINT) from error
+    except (NoCredentialsError, ProfileNotFound) as error:
+        raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT) from error
+    except EndpointConnectionError as error:
+        raise CloudError(f"{doing}: {error}", hint=_why_unreachable(error.kwargs["endpoint_url"])) from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        expired = code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
+        hint = CLOCK_HINT if is_about_the_clock(error) else CREDENTIALS_HINT if expired else ""
+        raise CloudError(f"{doing}: {error}", hint=hint) from error
+    except BotoCoreError as error:
+        raise CloudError(f"{doing}: {error}") from error
+
+
+def _why_unreachable(url: str) -> str:
+    """What to look at when nothing answers at `url`."""
+    host = urlsplit(url).hostname or ""
+    if is_loopback(url):
+        return 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders env)")?'
+    found = _OF_AWS.search(host)
+    if found is None:
+        return f"is AWS_ENDPOINT_URL right? is the network up, and can this machine reach {host}?"
+    region, known = found[1], _regions()
+    if region in known:
+        return f"region {region} exists: is the network up, and can this machine reach {host}?"
+    similar = difflib.get_close_matches(region, sorted(known), n=1)
+    meant = f"did you mean {similar[0]}?" if similar else "is it mistyped?"
+    return f"this version of the SDK knows no region {region}: {meant} (--region, AWS_REGION or the profile)"
+
+
+def _regions() -> set[str]:
+    session = botocore.session.Session()
+    names = session.get_available_partitions()
+    return {one for name in names for one in session.get_available_regions("kinesis", partition_name=name)}

@@ -1,0 +1,103 @@
+"""The published versions of the function, and the one to which its alias delivers orders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef, FunctionConfigurationTypeDef
+
+# The setting that tells versions apart: `orders deploy` gives it to each.
+REVISION = "REVISION"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A published version: its number, when it was published (RFC 3339), and what tells it apart.
+
+    `revision` is "" for one that `orders deploy` has not published.
+    """
+
+    number: int
+    published: str
+    code_sha256: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Alias:
+    """The version to which an alias leads, and what has to be given to move it: `revision_id`."""
+
+    version: Version
+    revision_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInUse:
+    """The version of the function to which orders are delivered, and whether a later one was rolled back."""
+
+    number: int
+    rolled_back: bool
+
+
+def alias_of(cloud: Cloud, stack: Stack) -> Alias:
+    """Where the stack's alias leads. Raises CloudError for a stack that has none yet."""
+    if not stack.alias:
+        raise CloudError(
+            f"stack {stack.name} was last deployed before its function had versions",
+            hint=f"orders deploy --stack {stack.name} publishes the first",
+        )
+    with cloud_errors(f"cannot read alias {stack.live_function}"):
+        found = cloud.lambda_.get_alias(FunctionName=stack.function, Name=stack.alias)
+        about = cloud.lambda_.get_function_configuration(
+            FunctionName=stack.function, Qualifier=found["FunctionVersion"]
+        )
+    return Alias(_version(about), found["RevisionId"])
+
+
+def versions_of(cloud: Cloud, stack: Stack) -> list[Version]:
+    """All published versions of the function, the oldest first."""
+    with cloud_errors(f"cannot list the versions of {stack.function}"):
+        pages = cloud.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=stack.function)
+        found = [_version(one) for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
+    return sorted(found, key=lambda version: version.number)
+
+
+def move_alias(cloud: Cloud, stack: Stack, alias: Alias, to: Version) -> None:
+    """Have orders delivered to another version. Raises CloudError if the alias was moved meanwhile."""
+    with cloud_errors(f"cannot move alias {stack.live_function} to version {to.number}"):
+        cloud.lambda_.update_alias(
+            FunctionName=stack.function,
+            Name=stack.alias,
+            FunctionVersion=str(to.number),
+            RevisionId=alias.revision_id,
+        )
+
+
+def _version(about: FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef) -> Version:
+    return Version(int(about["Version"]), about["LastModified"], about["CodeSha256"], _revision(about))
+
+
+def _revision(about: FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef) -> str:
+    return about.get("Environment", {}).get("Variables", {}).get(REVISION, "")
+
+
+def version_in_use(cloud: Cloud, stack: Stack) -> VersionInUse | None:
+    """The version to which orders are delivered; None for a stack whose function has none yet."""
+    if not stack.alias:
+        return None
+    with cloud_errors(f"cannot read the settings of {stack.live_function}"):
+        read = cloud.lambda_.get_function_configuration
+        live, latest = (read(FunctionName=name) for name in (stack.live_function, stack.function))
+    # What is published last has the code and the settings that the function has.
+    same = all(_told_apart(live)[key] == value for key, value in _told_apart(latest).items())
+    return VersionInUse(int(live["Version"]), not same)
+
+
+def _told_apart(about: FunctionConfigurationResponseTypeDef) -> dict[str, str]:
+    return {"code": about["CodeSha256"], "revision": _revision(about)}

@@ -1,0 +1,57 @@
+"""Where commands act: in which account and region of AWS, or in which laptop cloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orderstream.aws.clients import UNANSWERED, Cloud, cloud_errors, is_local, region_of
+
+
+@dataclass(frozen=True)
+class Location:
+    """An account, by its id and alias where they are known, and a region; or a laptop cloud at `endpoint`."""
+
+    region: str
+    account: str | None = None
+    alias: str | None = None
+    endpoint: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a laptop cloud, in which a mistake costs nothing."""
+        return self.endpoint is not None
+
+    def __str__(self) -> str:
+        if self.is_local:
+            return f"local cloud at {self.endpoint}"
+        alias = f" ({self.alias})" if self.alias else ""
+        return f"account {self.account or 'unknown'}{alias}, region {self.region}"
+
+    def document(self) -> dict[str, str | None]:
+        """What JSON says of it."""
+        return {
+            "account": self.account,
+            "alias": self.alias,
+            "region": self.region,
+            "cloud": "local" if self.is_local else "aws",
+        }
+
+
+def location_of(cloud: Cloud) -> Location:
+    """Where `cloud` acts. On AWS it takes a call each to STS and IAM, which may be refused.
+
+    Raises CloudError where credentials or region are missing.
+    """
+    region = region_of(cloud)
+    if is_local(cloud):
+        return Location(region, endpoint=cloud.cloudformation.meta.endpoint_url)
+    return Location(region, cloud.account, _alias(cloud))
+
+
+def _alias(cloud: Cloud) -> str | None:
+    with cloud_errors("cannot look for the account"):
+        try:
+            aliases = cloud.iam.list_account_aliases()["AccountAliases"]
+        except UNANSWERED:
+            return None
+    return aliases[0] if aliases else None

@@ -1,0 +1,34 @@
+"""What AWS charges and allows, from the one file with its dates, region and sources."""
+
+import tomllib
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import msgspec
+
+from orderstream.capacity.reference_data import Figures
+
+
+@cache
+def figures() -> Figures:
+    """Everything in `pricing.toml`: prices in US dollars, limits, measurements."""
+    return msgspec.convert(_document(), Figures)
+
+
+@cache
+def prices() -> dict[str, dict[str, Decimal]]:
+    """The prices that are one number, by service and name: US dollars."""
+    return {
+        service: {
+            name: Decimal(price)
+            for name, price in values.items()
+            if isinstance(price, str) and name != "source"
+        }
+        for service, values in _document()["prices"].items()
+    }
+
+
+def _document() -> dict[str, Any]:
+    return tomllib.loads((resources.files("orderstream.aws") / "pricing.toml").read_text())

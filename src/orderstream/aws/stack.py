@@ -1,0 +1,147 @@
+"""A stack, found by its name: how it stands with CloudFormation, and what its outputs name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
+
+DEFAULT_STACK = "orderstream"
+
+
+def stream_of(event_source_arn: str) -> str:
+    """The ARN of the stream that a mapping reads, be it by a registered consumer."""
+    return event_source_arn.partition("/consumer/")[0]
+
+
+def consumer_of(event_source_arn: str) -> str:
+    """The name of the registered consumer by which a mapping reads its stream, "" if there is none."""
+    # …:stream/NAME/consumer/CONSUMER:SECONDS
+    return event_source_arn.partition("/consumer/")[2].partition(":")[0]
+
+
+# What a stack is called in a change set that was never carried out.
+IN_REVIEW = "REVIEW_IN_PROGRESS"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A stack as CloudFormation describes it."""
+
+    id: str
+    status: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def partition(self) -> str:
+        """The partition of AWS that it is in: aws, aws-cn or aws-us-gov."""
+        return self.id.split(":")[1]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it is there yet."""
+        return self.status == IN_REVIEW
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a stack of Orderstream, deployed to its end at least once."""
+        return {"StreamName", "TableName", "EventSourceMapping"} <= self.outputs.keys()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The names of a stack's resources; `customer_index` is None where the table has none.
+
+    `ids_by_sender` is whether its HTTP API keeps order ids apart by sender: the parameter OrderIdsBySender.
+    `discarded_bucket` has the batches that Lambda discarded, and `alias` is the alias of the function to
+    which orders are delivered: "" for a stack that was last deployed before it had one.
+    """
+
+    name: str
+    stream: str
+    table: str
+    customer_index: str | None
+    bucket: str
+    function: str
+    mapping_id: str
+    ids_by_sender: str = "none"
+    discarded_bucket: str = ""
+    alias: str = ""
+
+    @property
+    def live_function(self) -> str:
+        """The function by the name under which the version is invoked that orders are delivered to."""
+        return f"{self.function}:{self.alias}" if self.alias else self.function
+
+
+def standing(cloud: Cloud, stack: str) -> Standing | None:
+    """How the stack called so (or with that id) stands; None where there is none."""
+    with cloud_errors(f"cannot look for stack {stack}"):
+        try:
+            (found,) = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise
+    if found["StackStatus"] == "DELETE_COMPLETE" and not stack.startswith("arn:"):
+        return None
+    return _standing(found)
+
+
+def standings(cloud: Cloud) -> dict[str, Standing]:
+    """How every stack of the account and region stands that is not deleted, by name."""
+    with cloud_errors("cannot list the stacks"):
+        pages = cloud.cloudformation.get_paginator("describe_stacks").paginate()
+        return {found["StackName"]: _standing(found) for page in pages for found in page["Stacks"]}
+
+
+def _standing(found: StackTypeDef) -> Standing:
+    return Standing(
+        found["StackId"],
+        found["StackStatus"],
+        {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
+        {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", [])},
+    )
+
+
+def find_stack(cloud: Cloud, name: str) -> Stack:
+    """The stack called `name`. Raises CloudError when there is none, or it is not one of Orderstream."""
+    found = standing(cloud, name)
+    if found is None:
+        raise CloudError(
+            f"there is no stack {name} here",
+            hint='for the laptop: orders up, then eval "$(orders env)"; '
+            "for AWS: orders deploy, or name another with --stack",
+        )
+    return resources(name, found)
+
+
+def resources(name: str, found: Standing) -> Stack:
+    """What the stack called `name` consists of. Raises CloudError when it is not one of Orderstream."""
+    outputs = found.outputs
+    try:
+        return Stack(
+            name=name,
+            stream=outputs["StreamName"],
+            table=outputs["TableName"],
+            customer_index=outputs["CustomerIndex"] if outputs["CustomerIndex"] != "none" else None,
+            bucket=outputs["ArchiveBucket"],
+            function=outputs["FunctionName"],
+            mapping_id=outputs["EventSourceMapping"],
+            ids_by_sender=found.parameters.get("OrderIdsBySender", "none"),
+            discarded_bucket=outputs.get("DiscardedBucket", ""),
+            alias=outputs.get("FunctionAlias", ""),
+        )
+    except KeyError as missing:
+        raise CloudError(
+            f"stack {name} ({found.status}) has no output {missing}",
+            hint="is it a stack of Orderstream, and is its deployment complete?",
+        ) from None

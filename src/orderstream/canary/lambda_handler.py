@@ -1,0 +1,96 @@
+"""The canary: a scheduled Lambda function that sends an order through the pipeline and looks for it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import botocore.session
+import msgspec
+from botocore.config import Config
+
+from orderstream.domain.fields import TEST_CURRENCY
+from orderstream.pipeline import telemetry
+from orderstream.pipeline.settings import required
+
+# No sum of any money has a canary in it.
+CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", TEST_CURRENCY
+POLL_SECONDS = 0.5
+_CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """What became of a canary: whether its order came through in time, and after how many seconds."""
+
+    order_id: str
+    arrived: bool
+    seconds: float
+
+
+def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Send one, wait for as long as an order may take, and log what became of it.
+
+    Errors of AWS come through: the invocation fails, and no canary arrives.
+    """
+    stream, table, stack, objective = settings(os.environ)
+    session: Any = botocore.session.get_session()
+    kinesis, dynamodb = (session.create_client(name, config=_CONFIG) for name in ("kinesis", "dynamodb"))
+
+    def is_there(order_id: str) -> bool:
+        key = {"OrderID": {"S": order_id}}
+        found = dynamodb.get_item(
+            TableName=table, Key=key, ConsistentRead=True, ProjectionExpression="OrderID"
+        )
+        return "Item" in found
+
+    flight = fly(
+        context.aws_request_id,
+        lambda order_id, order: kinesis.put_record(StreamName=stream, PartitionKey=order_id, Data=order),
+        is_there,
+        patience=objective,
+    )
+    print(line(flight, stack=stack, request_id=context.aws_request_id, now=datetime.now(UTC)), flush=True)
+    return msgspec.structs.asdict(flight)
+
+
+def settings(environ: Mapping[str, str]) -> tuple[str, str, str, int]:
+    """Stream, table, stack, and the seconds that an order may take. Raises InputError for what is not set."""
+    stream, table, stack, objective = required(
+        environ, "STREAM_NAME", "TABLE_NAME", "STACK_NAME", "LATENCY_OBJECTIVE_SECONDS"
+    )
+    return stream, table, stack, int(objective)
+
+
+def fly(
+    name: str,
+    send: Callable[[str, bytes], Any],
+    is_there: Callable[[str], bool],
+    *,
+    patience: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Flight:
+    """Send an order whose id has `name` in it, and look for it for `patience` seconds at most.
+
+    Its partition key is its id, so that every canary takes the way of some other shard.
+    """
+    order_id = f"canary-{name}"
+    order = {"order_id": order_id, "customer_id": CUSTOMER, "amount": AMOUNT, "currency": CURRENCY}
+    begin = clock()
+    send(order_id, msgspec.json.encode(order))
+    while True:
+        arrived = is_there(order_id)
+        seconds = clock() - begin
+        if arrived or seconds >= patience:
+            return Flight(order_id, arrived and seconds <= patience, round(seconds, 3))
+        sleep(POLL_SECONDS)
+
+
+def line(flight: Flight, *, stack: str, request_id: str, now: datetime) -> str:
+    """The log line of a canary, with its metric."""
+    fields = {"Stack": stack, "CanaryArrived": int(flight.arrived)}
+    said = {"request_id": request_id, "order_id": flight.order_id, "seconds": flight.seconds}
+    return telemetry.embedded(fields | said, {"CanaryArrived": "Count"}, now)

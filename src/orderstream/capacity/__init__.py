@@ -1,0 +1,1 @@
+"""Capacity planning: sizing, cost, quotas and simulation. Pure."""

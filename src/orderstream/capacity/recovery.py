@@ -1,0 +1,74 @@
+"""After an outage: how fast what has gathered is worked off, and what holds it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orderstream.capacity.demand import Choices, Demand
+from orderstream.capacity.function import Function
+from orderstream.capacity.reference_data import Figures
+from orderstream.capacity.storage import Table
+from orderstream.capacity.stream import Stream, record_bytes
+
+
+@dataclass(frozen=True)
+class CatchUp:
+    """What happens when nothing is processed for `outage_seconds` at the average rate, in orders (a second).
+
+    Each of `lanes`, `reads` and `table` is what that part does at most; the least of them is
+    `orders_per_second`, and `limited_by` names it. `seconds` is how long it then takes until all are done
+    (None: it never ends).
+    """
+
+    outage_seconds: Decimal
+    backlog: Decimal
+    lanes: Decimal
+    reads: Decimal
+    table: Decimal
+    orders_per_second: Decimal
+    limited_by: str
+    seconds: Decimal | None
+
+
+def reads_per_shard(demand: Demand, choices: Choices, figures: Figures) -> Decimal:
+    """Orders a second that this function may read of a shard: shared by all consumers but with fan-out."""
+    limit = figures.limits.kinesis
+    by_bytes = Decimal(limit.shard_out_bytes) / record_bytes(demand.size, figures)
+    return min(Decimal(limit.shard_out_records), by_bytes) / (1 if choices.fan_out else choices.consumers)
+
+
+def table_writes(of: Table, choices: Choices, figures: Figures) -> Decimal:
+    """Write units a second that the table takes: twice its earlier peak, as far as the quota goes.
+
+    The quota is the default or, above it, what the plan says to ask AWS for.
+    """
+    limit = figures.limits.dynamodb
+    quota = max(Decimal(limit.table_writes), of.peak_units * (1 + choices.headroom))
+    return min(quota, max(Decimal(limit.new_table_writes), limit.growth * of.peak_units))
+
+
+def catch_up(
+    stream: Stream, function: Function, table: Table, demand: Demand, choices: Choices, figures: Figures
+) -> CatchUp:
+    """Catching up after the outage, by the quotas that the plan asks for."""
+    limits = {
+        "lanes": function.lanes * function.lane_rate,
+        "shard reads": stream.shards * reads_per_shard(demand, choices, figures),
+        "table": table_writes(table, choices, figures) / table.units_per_order,
+    }
+    limited_by = min(limits, key=lambda name: limits[name])
+    drain = limits[limited_by]
+    outage = choices.outage_hours * 3600
+    backlog = demand.rate * outage
+    spare = drain - demand.rate
+    return CatchUp(
+        outage_seconds=outage,
+        backlog=backlog,
+        lanes=limits["lanes"],
+        reads=limits["shard reads"],
+        table=limits["table"],
+        orders_per_second=drain,
+        limited_by=limited_by,
+        seconds=backlog / spare if spare > 0 else None,
+    )

@@ -1,0 +1,121 @@
+"""What is written: items in the table, objects in the archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orderstream.capacity.demand import Choices, Demand, Layout
+from orderstream.capacity.function import Function, ceiling
+from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, SECONDS_A_MONTH, Figures
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of a plan, on demand. A write unit is a write of up to 1 KB.
+
+    `units_per_order` are those of the table alone; with the index, as many are written and billed again.
+    `peak_units` a second are needed of the table, and of the index, each. Above `new_table_units` it must be
+    warmed first, to `warm_units` (0: it need not), which costs `warm_dollars` once. The peak needs so many
+    `partitions` at least. `stored_gb` is what a month's orders take, the index included.
+    """
+
+    item_bytes: int
+    units_per_order: int
+    billed_units_per_order: int
+    peak_units: Decimal
+    new_table_units: int
+    warm_units: int
+    warm_dollars: Decimal
+    partitions: int
+    stored_gb: Decimal
+    recovery_gb: Decimal
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The archive of a plan: a month's objects, their GB, and the same as one Parquet file an hour.
+
+    With upkeep, a round of it is an hour's objects: `upkeep_seconds` on average and `upkeep_seconds_at_peak`,
+    `upkeep_reads` objects read a month. `old_gb` is what of replaced objects lies there at any time.
+    """
+
+    layout: Layout
+    objects: Decimal
+    object_bytes: Decimal
+    gb: Decimal
+    compacted_objects: int
+    compacted_gb: Decimal
+    upkeep_seconds: Decimal
+    upkeep_seconds_at_peak: Decimal
+    upkeep_reads: Decimal
+    old_gb: Decimal
+
+
+def item_bytes(demand: Demand, figures: Figures) -> int:
+    """Bytes of an order's item, as DynamoDB counts them: given, or estimated from the order's size."""
+    if demand.item_size is not None:
+        return demand.item_size
+    one = figures.measured.bytes
+    return ceiling(one.item + one.item_per_byte * demand.size)
+
+
+def table(demand: Demand, choices: Choices, figures: Figures) -> Table:
+    """The table for a demand. Its key is the order's id, which spreads; the index's is the customer."""
+    limit = figures.limits.dynamodb
+    size = item_bytes(demand, figures)
+    units = -(-size // KB)
+    copies = 2 if choices.has_index else 1
+    peak = demand.peak * units
+    warm = 0 if peak <= limit.new_table_writes else ceiling(peak * (1 + choices.headroom))
+    stored = demand.rate * SECONDS_A_MONTH * (size + figures.measured.bytes.item_stored) / GB
+    return Table(
+        item_bytes=size,
+        units_per_order=units,
+        billed_units_per_order=units * copies,
+        peak_units=peak,
+        new_table_units=limit.new_table_writes,
+        warm_units=warm,
+        warm_dollars=max(0, warm - limit.new_table_writes) * copies * figures.prices.dynamodb.warm_write_unit,
+        partitions=max(1, ceiling(peak / limit.partition_writes)),
+        stored_gb=stored * copies,
+        recovery_gb=stored,
+    )
+
+
+def archive(of: Function, demand: Demand, choices: Choices, figures: Figures) -> Archive:
+    """The archive for a demand. (A batch that spans a full hour makes two objects: not counted.)"""
+    one = figures.measured.bytes
+    orders = demand.rate * SECONDS_A_MONTH
+    if choices.layout == "order":
+        objects, size, objects_at_peak = orders, Decimal(one.line + demand.size), demand.peak
+    else:
+        objects, objects_at_peak = orders / of.average.orders, of.peak.batches_per_second
+        size = one.archive_object + of.average.orders * (
+            one.archive_line + one.archive_per_byte * demand.size
+        )
+    kept = Decimal(figures.measured.upkeep.noncurrent_days * 24) / HOURS_A_MONTH
+    compacted = orders * (one.compacted_line + one.compacted_per_byte * demand.size)
+    return Archive(
+        layout=choices.layout,
+        objects=objects,
+        object_bytes=size,
+        gb=objects * size / GB,
+        compacted_objects=HOURS_A_MONTH,
+        compacted_gb=compacted / GB,
+        upkeep_seconds=_upkeep_seconds(objects / HOURS_A_MONTH, demand.rate * 3600, choices, figures),
+        upkeep_seconds_at_peak=_upkeep_seconds(objects_at_peak * 3600, demand.peak * 3600, choices, figures),
+        upkeep_reads=objects * {"none": 0, "seal": 1, "compact": 2}[choices.upkeep],
+        old_gb=kept * objects * size / GB if choices.upkeep == "compact" else Decimal(0),
+    )
+
+
+def _upkeep_seconds(objects: Decimal, orders: Decimal, choices: Choices, figures: Figures) -> Decimal:
+    """What a round of the upkeep takes for an hour's objects and orders."""
+    one = figures.measured.upkeep
+    if choices.upkeep == "none":
+        return Decimal(0)
+    sealed = one.start_ms / 1000 + objects * one.seal_object_ms / 1000
+    if choices.upkeep == "seal":
+        return sealed
+    return sealed + objects * one.compact_object_ms / 1000 + orders * one.compact_order_us / 1_000_000

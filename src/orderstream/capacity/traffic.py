@@ -1,0 +1,166 @@
+"""A traffic curve, what a simulation is told about the deployment, and what comes of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+
+from orderstream.capacity.demand import Choices, Demand
+from orderstream.capacity.function import poll_seconds, seconds_of
+from orderstream.capacity.plan import Plan, record_age_seconds
+from orderstream.capacity.recovery import reads_per_shard, table_writes
+from orderstream.capacity.reference_data import Figures
+from orderstream.capacity.stream import shards_per_order
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Orders a second over time: each of `rates` holds from its second on, the last until `end` and after it.
+
+    `seconds` begin with 0 and grow. One rate at least.
+    """
+
+    seconds: tuple[float, ...]
+    rates: tuple[float, ...]
+    end: float
+
+    def at(self, second: float) -> float:
+        """Orders a second at `second`; those of the last rate after the end."""
+        return self.rates[max(0, bisect_right(self.seconds, second) - 1)]
+
+    def orders(self, begin: float, end: float) -> float:
+        """How many orders come from second `begin` to second `end`."""
+        first = max(0, bisect_right(self.seconds, begin) - 1)
+        count, at = 0.0, begin
+        for number in range(first, len(self.seconds)):
+            until = self.seconds[number + 1] if number + 1 < len(self.seconds) else end
+            until = min(until, end)
+            if until > at:
+                count += (until - at) * self.rates[number]
+                at = until
+            if at >= end:
+                break
+        return count
+
+    @property
+    def average(self) -> float:
+        """Orders a second over the whole of it."""
+        return self.orders(0, self.end) / self.end
+
+    @property
+    def peak(self) -> float:
+        """The highest rate, in orders a second."""
+        return max(self.rates)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """From second `begin` on for so many seconds every invocation fails."""
+
+    begin: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What there is: rates are in orders a second, `concurrency` in invocations at a time.
+
+    `seconds_of` tells how long an invocation with so many orders takes.
+    """
+
+    shards: int
+    lanes_per_shard: int
+    batch_size: int
+    window_seconds: float
+    poll_seconds: float
+    shard_in: float
+    shard_out: float
+    table: float
+    concurrency: int
+    retention_seconds: float
+    maximum_age_seconds: float
+    seconds_of: Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class Point:
+    """At a second: orders a second that come, orders not done, the age of the oldest, those held by shops."""
+
+    second: float
+    rate: float
+    backlog: float
+    oldest_seconds: float
+    held: float
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What came of a simulation, in orders, seconds from the curve's begin and invocations.
+
+    `backlog` is what the stream holds that is not done; `held` what shops could not put because shards were
+    full. It counts as behind while the oldest order is older than `ordinary_seconds`: from `behind_from` to
+    `caught_up_at`, the last time (None: never, or not before the end). Orders that lay longer than the
+    retention are `lost`; older ones than the mapping's maximum are `given_up`: they lie in a bucket, whole.
+    `to_spare_seconds` is what was left to the retention at the worst moment; `given_up_from` and `lost_from`
+    are when the first order was or, at the pace of the end, will be (None: none). `throttled` are invocations
+    that AWS refused. `shards_simulated` is how many shards stand for all.
+    """
+
+    seconds: float
+    shards_simulated: int
+    orders: float
+    done: float
+    lost: float
+    given_up: float
+    most_backlog: float
+    most_backlog_at: float
+    most_held: float
+    oldest_seconds: float
+    oldest_at: float
+    ordinary_seconds: float
+    behind_from: float | None
+    caught_up_at: float | None
+    to_spare_seconds: float
+    given_up_from: float | None
+    lost_from: float | None
+    invocations: float
+    failed: float
+    throttled: float
+    orders_per_batch: float
+    most_running: float
+    points: tuple[Point, ...]
+
+
+def deployment(of: Plan, demand: Demand, choices: Choices, figures: Figures) -> Deployment:
+    """The plan's own settings, with the quotas that it says to ask for."""
+    asked = [one.ask for one in of.quotas if one.unit == "executions"]
+    concurrency = max([figures.limits.lambda_.concurrency, *asked])
+    table = of.shape.table
+    return Deployment(
+        shards=of.shape.stream.shards,
+        lanes_per_shard=of.shape.function.parallelization_factor,
+        batch_size=of.shape.function.batch_size,
+        window_seconds=float(choices.window_seconds),
+        poll_seconds=float(poll_seconds(choices, figures)),
+        shard_in=float(1 / shards_per_order(demand.size, figures)),
+        shard_out=float(reads_per_shard(demand, choices, figures)),
+        table=float(table_writes(table, choices, figures) / table.units_per_order),
+        concurrency=concurrency,
+        retention_seconds=choices.retention_hours * 3600.0,
+        maximum_age_seconds=float(record_age_seconds(choices.retention_hours)),
+        seconds_of=_duration(demand, choices, figures),
+    )
+
+
+def _duration(demand: Demand, choices: Choices, figures: Figures) -> Callable[[int], float]:
+    """`seconds_of` in floats, remembered: a simulation asks for it a million times."""
+    between = figures.measured.function.between_ms / 1000
+
+    @lru_cache(maxsize=100_000)
+    def seconds(orders: int) -> float:
+        return float(seconds_of(Decimal(orders), demand.size, choices.layout, figures) + between)
+
+    return seconds

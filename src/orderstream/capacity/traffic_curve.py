@@ -1,0 +1,121 @@
+"""Expected traffic as people give it: a rate, a peak as a factor, and a curve in a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from orderstream.capacity.demand import MOST_ORDERS_A_SECOND
+from orderstream.capacity.traffic import Curve
+from orderstream.domain.fields import Refused, instant
+from orderstream.errors import InputError, NotFoundError
+
+_FACTOR = re.compile(r"([0-9.]+)\s*[x×]")
+# A month; more would be simulated for minutes.
+MOST_SECONDS = 31 * 86400
+_HINT = 'each line has a time (seconds, or RFC 3339) and orders a second: "3600,250"'
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A curve, and where it begins in its file: at a moment (UTC), or at a second."""
+
+    curve: Curve
+    begin: datetime | None
+    first: float
+
+    def second_of(self, text: str) -> float:
+        """The second that a time means, written as in the file. Raises InputError."""
+        second = _seconds(text, self.begin) - self.first
+        if not 0 <= second < self.curve.end:
+            raise InputError(f"{text!r} is not within the traffic", hint="give a time as the file has them")
+        return second
+
+
+def orders_per_second(text: str) -> Decimal:
+    """A rate in orders a second. Raises InputError for what is no number."""
+    try:
+        number = Decimal(text.replace(",", "").replace("_", ""))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise InputError(f"{text!r} is no number of orders a second", hint='write "2000" or "0.5"')
+    return number
+
+
+def peak_of(text: str, rate: Decimal) -> Decimal:
+    """The peak in orders a second: "5x" is five times `rate`, "10000" is what it says. Raises InputError."""
+    factor = _FACTOR.fullmatch(text.strip())
+    return orders_per_second(factor[1]) * rate if factor else orders_per_second(text)
+
+
+def curve_in(file: Path) -> Recorded:
+    """The curve in a CSV file: time (seconds, or RFC 3339), orders a second; a header may stand first.
+
+    A rate holds until the next line's time, and the last for as long as the one before it. Raises
+    NotFoundError if there is no such file, and InputError with the number of a line that cannot be used.
+    """
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{file} is no text", hint=_HINT) from None
+    except OSError as error:
+        raise NotFoundError(f"cannot read {file}: {error.strerror}") from None
+    rows: list[tuple[float, float]] = []
+    begin: datetime | None = None
+    for number, row in enumerate(csv.reader(lines), start=1):
+        if not row or (number == 1 and not _is_number(row[-1])):
+            continue
+        try:
+            if len(row) != 2:
+                raise InputError(f"{len(row)} columns", hint=_HINT)
+            begin = begin or _moment(row[0])
+            second, rate = _seconds(row[0], begin), orders_per_second(row[1].strip())
+            if not 0 <= rate <= MOST_ORDERS_A_SECOND:
+                raise InputError(f"a rate of {rate:f}", hint=f"0 to {MOST_ORDERS_A_SECOND:,} orders a second")
+            if rows and second <= rows[-1][0]:
+                raise InputError("its time is not after the one before", hint=_HINT)
+        except InputError as error:
+            raise InputError(f"{file}, line {number}: {error.message}", hint=error.hint) from None
+        rows.append((second, float(rate)))
+    if len(rows) < 2 or not any(rate for _, rate in rows):
+        raise InputError(f"{file} has no traffic", hint=f"two lines at least; {_HINT}")
+    first = rows[0][0]
+    seconds = tuple(second - first for second, _ in rows)
+    end = 2 * seconds[-1] - seconds[-2]
+    if end > MOST_SECONDS:
+        raise InputError(f"{file} covers {end / 86400:.0f} days", hint="31 days at most")
+    return Recorded(Curve(seconds, tuple(rate for _, rate in rows), end), begin, first)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        orders_per_second(text.strip())
+    except InputError:
+        return False
+    return True
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return instant(text.strip())
+    except Refused:
+        return None
+
+
+def _seconds(text: str, begin: datetime | None) -> float:
+    if begin is not None:
+        moment = _moment(text)
+        if moment is None:
+            raise InputError(
+                f"{text!r} is no time of RFC 3339", hint='"2026-11-27T18:00:00Z", as the line before'
+            )
+        return (moment - begin).total_seconds()
+    try:
+        return float(orders_per_second(text.strip()))
+    except InputError:
+        raise InputError(f"{text!r} is no time", hint=_HINT) from None

@@ -1,0 +1,208 @@
+"""PutRecords: one call, what Kinesis says of each record, and what the errors of the SDK mean for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoRegionError,
+    ParamValidationError,
+)
+from botocore.parsers import ResponseParserError
+
+from orderstream import __version__
+from orderstream.errors import InputError
+from orderstream.pipeline.botocore_codec import lighten
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef, PutRecordsResultEntryTypeDef
+
+MAX_RECORD_BYTES = 1024 * 1024
+MAX_PARTITION_KEY_CHARACTERS = 256
+
+# No retries by the SDK: it would send a whole call again, where the producer knows which records
+# failed, and it would not look at the time after which a record is given up on. No checks by it either:
+# each record was checked when it was accepted.
+CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=30,
+    retries={"mode": "standard", "total_max_attempts": 1},
+    tcp_keepalive=True,
+    parameter_validation=False,
+    # The SDK would put its own name together anew for each call: a seventh of one with a single record.
+    user_agent=f"orderstream/{__version__} botocore/{botocore.__version__}",
+)
+
+_TRANSIENT_CODES = frozenset(
+    {
+        "InternalFailure",
+        "InternalFailureException",
+        "KMSThrottlingException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "RequestTimeoutException",
+        # The stream is being made or changed.
+        "ResourceInUseException",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+
+CREDENTIALS_HINT = (
+    'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
+)
+_REGION_HINT = "set AWS_REGION, or give OrderProducer a client that was made with region_name"
+CLOCK_HINT = "AWS refuses what a wrong clock has signed: set this machine's clock (timedatectl set-ntp true)"
+_HINTS = {
+    "ResourceNotFoundException": "check the name of the stream, the region, the account and AWS_ENDPOINT_URL",
+    "AccessDeniedException": "the sender needs kinesis:PutRecords on the stream",
+    "KMSAccessDeniedException": "the sender needs kms:GenerateDataKey on the key of the stream",
+    "ExpiredToken": CREDENTIALS_HINT,
+    "ExpiredTokenException": CREDENTIALS_HINT,
+    "InvalidClientTokenId": CREDENTIALS_HINT,
+    "InvalidSignatureException": CREDENTIALS_HINT,
+    "MissingAuthenticationTokenException": CREDENTIALS_HINT,
+    "UnrecognizedClientException": CREDENTIALS_HINT,
+}
+
+
+class Problem(NamedTuple):
+    """Why a record or a call failed, in one line; a transient one may be gone at the next attempt."""
+
+    reason: str
+    hint: str = ""
+    is_transient: bool = True
+
+
+class _Result(TypedDict, total=False):
+    SequenceNumber: str
+    ShardId: str
+    ErrorCode: str
+    ErrorMessage: str
+
+
+class _Answer(TypedDict, total=False):
+    FailedRecordCount: int
+    Records: list[_Result]
+    EncryptionType: str
+
+
+def new_session(profile: str | None = None) -> Any:
+    """A session of the SDK that takes the region from the same places as the AWS CLI.
+
+    Those are AWS_REGION, AWS_DEFAULT_REGION and the profile; by itself, botocore passes AWS_REGION over.
+    """
+    # botocore's own session: importing boto3 would double the time in which a command starts.
+    region = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
+    return botocore.session.Session(session_vars={"region": region}, profile=profile)
+
+
+def producer_client(session: Any, timeouts: Config | None = None, **where: str | None) -> KinesisClient:
+    """A Kinesis client of this session of botocore for an OrderProducer; `where` as for `create_client`.
+
+    `timeouts` take the place of those in CONFIG.
+    """
+    config = CONFIG.merge(timeouts or Config())
+    client: KinesisClient = session.create_client("kinesis", config=config, **where)
+    lighten(client, "kinesis.PutRecords", _Answer)
+    return client
+
+
+def record_size(data: bytes, partition_key: str) -> int:
+    """The bytes of data and key. Raises InputError for a record that Kinesis would not take."""
+    if not isinstance(data, bytes):
+        raise InputError(f"a record is bytes, not {type(data).__name__}")
+    if not isinstance(partition_key, str):
+        raise InputError(f"a partition key is a text, not {type(partition_key).__name__}")
+    if not 1 <= len(partition_key) <= MAX_PARTITION_KEY_CHARACTERS:
+        raise InputError(
+            f"a partition key has 1 to {MAX_PARTITION_KEY_CHARACTERS} characters, not {len(partition_key)}"
+        )
+    try:
+        key_size = len(partition_key) if partition_key.isascii() else len(partition_key.encode())
+    except UnicodeEncodeError as error:
+        raise InputError(f"the partition key is not Unicode text: {error.reason}") from error
+    size = len(data) + key_size
+    if size > MAX_RECORD_BYTES:
+        raise InputError(f"a record with its key has at most {MAX_RECORD_BYTES} bytes, this one has {size}")
+    return size
+
+
+class Stream:
+    """The stream to write to. Without a client it makes one from the environment at the first call."""
+
+    def __init__(self, name: str, client: KinesisClient | None) -> None:
+        self._name = name
+        self._client = client
+
+    def put(
+        self, records: Sequence[PutRecordsRequestEntryTypeDef]
+    ) -> list[PutRecordsResultEntryTypeDef] | Problem:
+        """One result for each record, in their order, or the problem of the whole call.
+
+        An error that is neither of AWS nor of the way to it is raised as it is.
+        """
+        try:
+            if self._client is None:
+                self._client = producer_client(new_session())
+            answer = self._client.put_records(StreamName=self._name, Records=records)
+        except Exception as error:
+            return problem_of(error)
+        results = answer.get("Records", [])
+        if len(results) != len(records):
+            return Problem(f"Kinesis gave {len(results)} results for {len(records)} records")
+        return results
+
+
+def refusal(result: PutRecordsResultEntryTypeDef) -> Problem:
+    """Why Kinesis refused one record of a call: it documents transient causes only."""
+    return Problem(one_line(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"))
+
+
+def is_about_the_clock(error: ClientError) -> bool:
+    """Whether AWS refused a call because its signature is too old, or of a time that is still to come."""
+    about = error.response.get("Error", {})
+    said = str(about.get("Message", ""))
+    return about.get("Code") in {"RequestTimeTooSkewed", "RequestExpired"} or said.startswith(
+        ("Signature expired", "Signature not yet current")
+    )
+
+
+def problem_of(error: Exception) -> Problem:
+    """What an error of the SDK means; any other is raised again."""
+    text = one_line(str(error))
+    if isinstance(error, ClientError):
+        code = error.response.get("Error", {}).get("Code", "")
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        is_transient = code in _TRANSIENT_CODES or status >= 500 or status == 429
+        hint = CLOCK_HINT if is_about_the_clock(error) else _HINTS.get(code, "")
+        return Problem(text, hint, is_transient)
+    if isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)):
+        return Problem(
+            text, 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
+        )
+    if isinstance(error, BotoCoreError):
+        # What is left is about credentials or the profile, but for parameters that AWS forbids.
+        hint = "" if isinstance(error, ParamValidationError) else CREDENTIALS_HINT
+        hint = _REGION_HINT if isinstance(error, NoRegionError) else hint
+        return Problem(text, hint, is_transient=False)
+    raise error
+
+
+def one_line(text: str) -> str:
+    """`text` with every run of white space made one space."""
+    return " ".join(text.split())

@@ -1,0 +1,1 @@
+"""The web dashboard: status, orders and quarantine of a stack, in a browser on this machine."""

@@ -1,0 +1,162 @@
+"""Charts by the minute, as options of ECharts. Pure: the minutes are passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from orderstream.aws.metrics import MINUTE
+from orderstream.domain.fields import minor_units
+from orderstream.monitoring.figures import WINDOW, Minutes
+from orderstream.monitoring.shards import Load
+
+Options = dict[str, Any]
+
+# Told apart by who sees no red and green, on white and on black.
+COLOURS = ("#2f9bd6", "#e69f00", "#00a884", "#cc79a7", "#d55e00", "#8f8fd6")
+_GREY = "#8b93a1"
+_LINE = "rgba(139, 147, 161, 0.25)"
+_LEAST = 10 * MINUTE
+# The minute under way is a rate only when some of it has passed.
+_SOME_SECONDS = 10
+
+
+class Window(NamedTuple):
+    """What a chart shows, in seconds since the epoch; `until` is up to when the figures reach."""
+
+    since: int
+    until: int
+
+    @property
+    def minutes(self) -> range:
+        """The minutes in it, by their beginnings."""
+        return range(self.since // MINUTE * MINUTE, self.until, MINUTE)
+
+
+def window(figures: Iterable[Minutes], until: int) -> Window:
+    """The last hour, or as much of it as there are figures of: ten minutes at least."""
+    first = min((at for minutes in figures for at in minutes), default=until)
+    return Window(max(until - WINDOW, min(first, until - _LEAST)), until)
+
+
+def rates(series: Mapping[str, Minutes], of: Window, *, seconds: int = 1) -> Options:
+    """How many in so many seconds: a line each."""
+    points = {
+        name: [
+            (at, minutes.get(at, 0.0) * seconds / min(MINUTE, of.until - at))
+            for at in of.minutes
+            if of.until - at >= _SOME_SECONDS
+        ]
+        for name, minutes in series.items()
+    }
+    return _chart(points, of, "line")
+
+
+def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> Options:
+    """What is measured now and then: a line each, interrupted where nothing was measured."""
+    points = {
+        name: [(at, minutes[at] / divisor if at in minutes else None) for at in of.minutes]
+        for name, minutes in series.items()
+    }
+    return _chart(points, of, "line")
+
+
+def sums(name: str, minutes: Minutes, of: Window) -> Options:
+    """How much of the currency `name` in each minute: bars, of which the last one grows."""
+    drawn = _chart({name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)]}, of, "bar")
+    units = minor_units(name)
+    if units is not None:
+        drawn["tooltip"][":valueFormatter"] = _number(least=units, most=units)
+    return drawn
+
+
+def shares(loads: Sequence[Load], hot: str | None) -> Options:
+    """The share of each shard in the traffic, in percent; the hot one stands out."""
+    # ECharts draws the first one lowest.
+    loads = sorted(loads, key=lambda load: load.share)
+    names = [load.shard_id.removeprefix("shardId-").lstrip("0") or "0" for load in loads]
+    bars = [
+        {
+            "value": round(load.share * 100, 1),
+            "itemStyle": {"color": COLOURS[4] if load.shard_id == hot else COLOURS[0]},
+        }
+        for load in loads
+    ]
+    label = {"show": True, "position": "right", "formatter": "{c} %", "color": _GREY}
+    return {
+        "animation": False,
+        "grid": {"left": 4, "right": 56, "top": 8, "bottom": 4, "containLabel": True},
+        "xAxis": {"type": "value", "max": 100, "axisLabel": {"color": _GREY}, **_SPLIT},
+        "yAxis": {"type": "category", "data": names, "axisLabel": {"color": _GREY}},
+        "series": [{"type": "bar", "data": bars, "label": label, "barMaxWidth": 26}],
+    }
+
+
+_SPLIT = {"splitLine": {"lineStyle": {"color": _LINE}}}
+
+
+def _number(*, least: int = 0, most: int) -> str:
+    digits = f"{{minimumFractionDigits: {least}, maximumFractionDigits: {most}}}"
+    return f"value => value == null ? '–' : value.toLocaleString(undefined, {digits})"
+
+
+def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window, kind: str) -> Options:
+    empty = not any(value for points in series.values() for _, value in points)
+    return {
+        "animation": False,
+        "color": list(COLOURS),
+        "title": {
+            "show": empty,
+            "text": "nothing yet",
+            "left": "center",
+            "top": "middle",
+            "textStyle": {"color": _GREY, "fontSize": 13, "fontWeight": "normal"},
+        },
+        "legend": {
+            "show": len(series) > 1,
+            "top": 0,
+            "right": 0,
+            "textStyle": {"color": _GREY},
+            "icon": "rect",
+        },
+        "grid": {
+            "left": 4,
+            "right": 12,
+            "top": 30 if len(series) > 1 else 12,
+            "bottom": 4,
+            "containLabel": True,
+        },
+        "tooltip": {
+            "trigger": "axis",
+            ":valueFormatter": _number(most=2),
+            "confine": True,
+        },
+        "xAxis": {
+            "type": "time",
+            "min": of.since * 1000,
+            "max": of.until * 1000,
+            "axisLabel": {
+                "color": _GREY,
+                "hideOverlap": True,
+                "showMaxLabel": False,
+                "formatter": "{HH}:{mm}",
+            },
+            "axisLine": {"lineStyle": {"color": _LINE}},
+            "splitLine": {"show": False},
+        },
+        "yAxis": {"type": "value", "min": 0, "minInterval": 0, "axisLabel": {"color": _GREY}, **_SPLIT},
+        "series": [_series(name, points, kind) for name, points in series.items()],
+    }
+
+
+def _series(name: str, points: Sequence[tuple[int, float | None]], kind: str) -> Options:
+    # A bar stands over its minute, a line's point in the middle of it.
+    data = [[(at + MINUTE / 2) * 1000, None if value is None else round(value, 4)] for at, value in points]
+    found: Options = {"name": name, "type": kind, "data": data}
+    if kind == "line":
+        found |= {"showSymbol": False, "lineStyle": {"width": 2}, "connectNulls": False}
+        # A single point between gaps would not show as a line.
+        found["showSymbol"] = sum(value is not None for _, value in data) < 3
+    else:
+        found |= {"barMaxWidth": 8}
+    return found

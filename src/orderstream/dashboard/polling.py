@@ -1,0 +1,27 @@
+"""Waiting for what becomes of an order that was sent."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from orderstream.dashboard.status_feed import Source
+from orderstream.errors import CloudError, NotFoundError
+from orderstream.storage.orders import get_order
+
+PATIENCE_SECONDS = 20.0
+_POLL_SECONDS = 0.5
+
+
+async def await_stored(source: Source, order_id: str) -> bool:
+    """Whether the order comes to be in the table within PATIENCE_SECONDS."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            # To look for the stack may take as long as to ask for the order.
+            await asyncio.to_thread(lambda: get_order(source.cloud, source.stack, order_id))
+        except (NotFoundError, CloudError):
+            await asyncio.sleep(_POLL_SECONDS)
+        else:
+            return True
+    return False

@@ -1,0 +1,121 @@
+"""The tab of bad records: looked at, mended, put back on the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import timedelta
+
+from nicegui import ui
+
+from orderstream.dashboard import components
+from orderstream.dashboard.edit_dialog import Mending
+from orderstream.dashboard.status_feed import Source
+from orderstream.dashboard.time_format import Clock, utc
+from orderstream.errors import OrderstreamError
+from orderstream.recovery.quarantine import Quarantined, quarantined, why
+from orderstream.storage.bucket import Span
+
+MOST_RECORDS = 500
+_SPANS = {
+    "an hour": timedelta(hours=1),
+    "a day": timedelta(days=1),
+    "a week": timedelta(weeks=1),
+    "all time": None,
+}
+_COLUMNS = (("time", "arrived"), ("why", "why"), ("order_id", "order"), ("sent", "resubmitted"))
+
+
+class Quarantine:
+    """The tab."""
+
+    def __init__(self, source: Source, clock: Callable[[], Clock]) -> None:
+        self._source = source
+        self._clock = clock
+        self._entries: dict[str, Quarantined] = {}
+        with ui.row().classes("w-full items-center gap-2"):
+            self._span = (
+                ui.select([*_SPANS], value="a day", label="of the last")
+                .classes("w-32")
+                .props("outlined dense")
+            )
+            self._all = ui.switch("resubmitted too")
+            ui.button(icon="refresh", on_click=self.load).props('flat round dense aria-label="look again"')
+            self._busy = ui.spinner()
+            self._busy.set_visibility(False)
+        self._span.on_value_change(self.load)
+        self._all.on_value_change(self.load)
+        self._said = ui.label().classes("opacity-70 mt-2")
+        columns = [
+            {
+                "name": name,
+                "label": label,
+                "field": name,
+                "align": "left",
+                "classes": "" if name == "why" else "whitespace-nowrap",
+            }
+            for name, label in _COLUMNS
+        ]
+        self._table = ui.table(columns=columns, rows=[], row_key="event_id", pagination={"rowsPerPage": 20})
+        self._table.classes("w-full cursor-pointer").props("flat dense bordered wrap-cells")
+        components.with_utc(self._table)
+        self._table.on(
+            "rowClick", lambda event: self._open(event.args[1]["event_id"]), [[], ["event_id"], []]
+        )
+        # And for who has no pointer.
+        self._table.add_slot(
+            "body-cell-why",
+            '<q-td :props="props" tabindex="0"'
+            " @keyup.enter=\"$parent.$emit('open', props.row.event_id)\">{{ props.value }}</q-td>",
+        )
+        self._table.on("open", lambda event: self._open(event.args))
+        self._table.set_visibility(False)
+
+    async def load(self) -> None:
+        """Look into the quarantine again."""
+        self._busy.set_visibility(True)
+        try:
+            found = await asyncio.to_thread(self._look)
+        except OrderstreamError as error:
+            components.say_problem(error)
+            return
+        finally:
+            self._busy.set_visibility(False)
+        self._entries = {entry.line.event_id: entry for entry in found}
+        self._table.set_visibility(bool(found))
+        self._table.rows = [self._row(entry) for entry in found]
+        if not found:
+            self._said.set_text("Nothing is in quarantine here: every record was an order, or was put back.")
+        elif len(found) == MOST_RECORDS:
+            self._said.set_text(f"The {MOST_RECORDS} newest. Click one to mend it.")
+        else:
+            self._said.set_text("Click one to see it whole and to mend it.")
+
+    def _look(self) -> list[Quarantined]:
+        back = _SPANS[self._span.value]
+        span = Span(self._source.cloud.now() - back if back else None, None)
+        wanted = (
+            entry
+            for entry in quarantined(self._source.cloud, self._source.stack, span)
+            if self._all.value or not entry.notes
+        )
+        # They come hour by hour, and within one shard by shard.
+        newest = deque(wanted, MOST_RECORDS)
+        return sorted(newest, key=lambda entry: entry.line.arrived_at, reverse=True)
+
+    def _row(self, entry: Quarantined) -> dict[str, str]:
+        line = entry.line
+        return {
+            "time": self._clock().text(line.arrived_at),
+            "utc": utc(line.arrived_at),
+            "why": why(line),
+            "order_id": line.order_id or "",
+            "event_id": line.event_id,
+            "sent": self._clock().text(entry.notes[-1].at) if entry.notes else "",
+        }
+
+    def _open(self, event_id: str) -> None:
+        entry = self._entries.get(event_id)
+        if entry:
+            Mending(self._source, self._clock(), entry, on_done=self.load)

@@ -1,0 +1,192 @@
+"""The tab where orders are found: one by its id, with its story and its bytes, or a customer's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from nicegui import ui
+
+from orderstream.dashboard import components
+from orderstream.dashboard.status_feed import Source
+from orderstream.dashboard.time_format import Clock, utc
+from orderstream.domain.fields import instant
+from orderstream.errors import NotFoundError, OrderstreamError
+from orderstream.lookup.trace import Story, trace
+from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.orders import Item, get_order, list_orders, raw_order
+
+MOST_ORDERS = 100
+# A story is read out of the archive's objects, and on AWS each costs a request: a day of them unless asked.
+_USUAL = timedelta(days=1)
+_ICONS = {
+    "dated": "event",
+    "arrived": "login",
+    "archived": "inventory_2",
+    "delivered": "bolt",
+    "undone": "replay",
+    "stored": "check_circle",
+    "duplicate": "content_copy",
+    "quarantined": "rule",
+    "resubmitted": "send",
+    "given up": "warning",
+    "redriven": "replay",
+    "erased": "delete",
+    "open": "hourglass_empty",
+}
+
+
+class Find:
+    """The tab."""
+
+    def __init__(self, source: Source, clock: Callable[[], Clock]) -> None:
+        self._source = source
+        self._clock = clock
+        self._asked = 0
+        with ui.row().classes("w-full items-center gap-2"):
+            self._text = (
+                ui.input("order id or customer").classes("grow min-w-0").props("outlined dense clearable")
+            )
+            self._text.on("keydown.enter", self._search)
+            ui.button("Find", on_click=self._search).props("unelevated")
+        with ui.column().classes("w-full gap-2 mt-2") as self._found:
+            ui.label("An order's id shows what became of it; a customer's, all of their orders.").classes(
+                "opacity-70"
+            )
+
+    async def open(self, text: str) -> None:
+        """Find this order or customer."""
+        self._text.set_value(text)
+        await self._search()
+
+    async def _search(self) -> None:
+        text = (self._text.value or "").strip()
+        if not text:
+            return
+        self._asked += 1
+        asked = self._asked
+        self._found.clear()
+        with self._found:
+            waiting = ui.spinner(size="lg")
+        item, orders, problems = await asyncio.to_thread(self._look, text)
+        if asked != self._asked:
+            return
+        waiting.delete()
+        with self._found:
+            for problem in problems:
+                components.say_problem(problem)
+            if orders:
+                self._show_customer(text, orders)
+            if item:
+                self._show_item(item)
+            if item or not orders:
+                await self._show_story(text, item)
+
+    def _look(self, text: str) -> tuple[Item | None, list[Item], list[OrderstreamError]]:
+        item: Item | None = None
+        orders: list[Item] = []
+        problems: list[OrderstreamError] = []
+        cloud = self._source.cloud
+        try:
+            stack = self._source.stack
+            try:
+                item = get_order(cloud, stack, text)
+            except NotFoundError:
+                pass
+            if stack.customer_index:
+                orders = list(list_orders(cloud, stack, text, limit=MOST_ORDERS))
+        except OrderstreamError as error:
+            problems.append(error)
+        return item, orders, problems
+
+    def _show_customer(self, customer: str, orders: list[Item]) -> None:
+        number = f"the {MOST_ORDERS} newest orders" if len(orders) == MOST_ORDERS else f"{len(orders)} orders"
+        with components.card(f"Customer {customer}: {number if len(orders) > 1 else '1 order'}"):
+            components.orders_table(self.open).rows = components.order_rows(orders, self._clock())
+
+    def _show_item(self, item: Item) -> None:
+        with components.card(f"Order {item['OrderID']}"):
+            ui.label(
+                f"{components.amount(item)} {item['Currency']} of customer {item['CustomerID']}"
+            ).classes("text-lg")
+            with ui.expansion("The item in the table", icon="table_rows").classes("w-full").props("dense"):
+                stored = components.as_json(item)
+                components.verbatim(stored, stored.encode(), "item.json")
+            raw = (
+                ui.expansion("Its bytes, as they were sent", icon="data_object")
+                .classes("w-full")
+                .props("dense")
+            )
+
+            async def open_raw() -> None:
+                if raw.value and not raw.default_slot.children:
+                    try:
+                        data = await asyncio.to_thread(self._raw, item["OrderID"])
+                    except OrderstreamError as error:
+                        components.say_problem(error)
+                        return
+                    with raw:
+                        components.verbatim(components.readable(data), data, "order.json")
+
+            raw.on_value_change(open_raw)
+
+    def _raw(self, order_id: str) -> bytes:
+        return raw_order(self._source.cloud, self._source.stack, order_id)
+
+    async def _show_story(self, text: str, item: Item | None) -> None:
+        if item:
+            span = Span(None, instant(item["ReceivedAt"]) + _USUAL)
+            said = "Looked for in the day after its arrival."
+        else:
+            span = Span(self._source.cloud.now() - _USUAL, None)
+            said = "Looked for in the last day."
+        with components.card("Its story"):
+            place = ui.column().classes("w-full gap-0")
+            with ui.row().classes("items-center gap-2"):
+                ui.label(said).classes("text-sm opacity-70")
+
+                async def look_further() -> None:
+                    everywhere.disable()
+                    await self._tell(place, text, ALWAYS)
+
+                everywhere = ui.button("Search everything", on_click=look_further).props("flat dense no-caps")
+        await self._tell(place, text, span)
+
+    async def _tell(self, place: ui.column, order_id: str, span: Span) -> None:
+        place.clear()
+        with place, ui.row().classes("items-center"):
+            ui.spinner()
+            doing = ui.label("searching …").classes("text-sm opacity-70")
+        seen: dict[str, int] = {}
+        timer = ui.timer(0.5, lambda: doing.set_text(", ".join(f"{n:,} {what}" for what, n in seen.items())))
+        try:
+            story = await asyncio.to_thread(self._trace, order_id, span, seen)
+        except OrderstreamError as error:
+            story = None
+            said = f"{error.message}. {error.hint}".strip()
+        timer.cancel()
+        place.clear()
+        with place:
+            if story is None:
+                ui.label(said).classes("opacity-80")
+            else:
+                self._draw(story)
+
+    def _trace(self, order_id: str, span: Span, seen: dict[str, int]) -> Story:
+        return trace(self._source.cloud, self._source.stack, order_id, span, progress=seen.__setitem__)
+
+    def _draw(self, story: Story) -> None:
+        clock = self._clock()
+        for step in story.steps:
+            with ui.row().classes("w-full flex-nowrap gap-x-3 py-1 border-b border-gray-500/20"):
+                ui.icon(_ICONS.get(step.what, "circle")).classes("text-xl opacity-80")
+                with ui.column().classes("gap-0 min-w-0"):
+                    with ui.row().classes("gap-x-3 gap-y-0 items-baseline"):
+                        ui.label(step.what).classes("font-medium")
+                        at = ui.label(clock.text(step.at) if step.at else "nobody knows when")
+                        at.classes("text-sm opacity-70")
+                        if step.at:
+                            at.props(f'title="{utc(step.at)}"')
+                    for line in filter(None, (step.detail, step.where, step.event_id)):
+                        ui.label(line).classes("text-sm opacity-70 break-all")

@@ -1,0 +1,129 @@
+"""The tab that sends an order: fields that write its JSON, which is sent as it stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from nicegui import ui
+
+from orderstream.client import OrderProducer, Receipt
+from orderstream.client.serialization import customer_key, identified, new_order_id
+from orderstream.dashboard import components
+from orderstream.dashboard.polling import await_stored
+from orderstream.dashboard.status_feed import Source
+from orderstream.domain.decode import decode
+from orderstream.domain.fields import CURRENCIES
+from orderstream.domain.ids import event_id
+from orderstream.errors import InputError, OrderstreamError
+
+# Somebody sits and waits.
+_GIVE_UP_AFTER_SECONDS = 10.0
+
+
+class Send:
+    """The tab. `on_order` hears of an order that somebody wants to see."""
+
+    def __init__(self, source: Source, on_order: Callable[[str], Awaitable[None]]) -> None:
+        self._source = source
+        self._on_order = on_order
+        with components.card("").classes("max-w-3xl"):
+            with ui.grid().classes("w-full grid-cols-1 sm:grid-cols-2 gap-2"):
+                self._customer = ui.input("customer", value="12345").props("outlined dense")
+                self._order_id = ui.input("order id", placeholder="a new one").props(
+                    "outlined dense stack-label"
+                )
+                self._amount = ui.input("amount", value="19.90").props("outlined dense inputmode=decimal")
+                self._currency = ui.select(
+                    sorted(CURRENCIES - {"XTS"}), value="EUR", label="currency", with_input=True
+                ).props("outlined dense")
+            for field in (self._customer, self._order_id, self._amount, self._currency):
+                field.on_value_change(self._write)
+            self._text = ui.textarea("what is sent").classes("w-full")
+            self._text.props("outlined autogrow input-class=font-mono spellcheck=false")
+            self._text.on_value_change(self._check)
+            self._reasons = ui.column().classes("w-full gap-0")
+            with ui.row().classes("items-center gap-2"):
+                self._send = ui.button("Send", on_click=self._ask).props("unelevated")
+                self._anyway = ui.button("Send it all the same", on_click=self._ask).props(
+                    "outline color=orange-9"
+                )
+            self._answer = ui.column().classes("w-full gap-1")
+        self._write()
+
+    def _write(self) -> None:
+        fields = {
+            "order_id": self._order_id.value,
+            "customer_id": self._customer.value or "",
+            # As text: whatever was typed is sent, digit for digit.
+            "amount": (self._amount.value or "").strip(),
+            "currency": self._currency.value,
+        }
+        order = {name: value for name, value in fields.items() if value or name == "customer_id"}
+        self._text.set_value(msgspec.json.encode(order).decode())
+        self._check()
+
+    def _check(self) -> None:
+        reasons = decode(self._data()).reasons
+        self._reasons.clear()
+        with self._reasons:
+            for reason in reasons:
+                ui.label(f"{reason.path} {reason.message}").classes("text-red-600 dark:text-red-400 text-sm")
+            if reasons:
+                ui.label("Sent all the same, it goes to quarantine.").classes("text-sm opacity-70")
+        self._send.set_enabled(not reasons)
+        self._anyway.set_visibility(bool(reasons))
+
+    def _data(self) -> bytes:
+        return (self._text.value or "").encode()
+
+    async def _ask(self) -> None:
+        if not self._source.is_laptop and not await self._is_meant():
+            return
+        data = self._data()
+        self._answer.clear()
+        with self._answer:
+            said = ui.label("sending …")
+        try:
+            order_id, receipt = await asyncio.to_thread(self._put, data)
+        except OrderstreamError as error:
+            said.set_text(f"Not sent: {error.message} {error.hint}".strip())
+            said.classes("text-red-600 dark:text-red-400")
+            return
+        place = event_id(receipt.shard_id, receipt.sequence_number)
+        said.set_text(f"Kinesis has it: {place}").classes("break-all text-sm opacity-80")
+        with self._answer:
+            fate = ui.label("waiting until it is stored …")
+            if decode(data).reasons:
+                fate.set_text("It is no order: look for it in quarantine.")
+                return
+            stored = await await_stored(self._source, order_id)
+            fate.set_text(f"Order {order_id} is stored." if stored else "It is not stored yet.")
+            ui.button("Show it", on_click=lambda: self._on_order(order_id)).props("flat dense no-caps")
+
+    async def _is_meant(self) -> bool:
+        with ui.dialog() as dialog, ui.card():
+            where = f"stack {self._source.name} on AWS"
+            ui.label(f"This goes to {where}, where it is an order like every other.")
+            with ui.row().classes("w-full justify-end"):
+                ui.button("Cancel", on_click=lambda: dialog.submit(False)).props("flat")
+                ui.button("Send it", on_click=lambda: dialog.submit(True)).props("unelevated")
+        meant = bool(await dialog)
+        dialog.delete()
+        return meant
+
+    def _put(self, data: bytes) -> tuple[str, Receipt]:
+        order_id = new_order_id()
+        try:
+            data, order_id, customer = identified(data, lambda: order_id)
+            key = customer_key(customer)
+        except InputError:
+            # No order, but that is what quarantine is for.
+            key = order_id
+        stack = self._source.stack
+        with OrderProducer(
+            stack.stream, self._source.cloud.kinesis_once, give_up_after_seconds=_GIVE_UP_AFTER_SECONDS
+        ) as producer:
+            fate = producer.send_bytes(data, partition_key=key)
+        return order_id, fate.result()

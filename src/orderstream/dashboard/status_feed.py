@@ -1,0 +1,106 @@
+"""What the page shows of a stack: looked up once for all who look at it, and only while somebody does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack, find_stack
+from orderstream.deploy.target import place_of
+from orderstream.errors import CloudError, OrderstreamError
+from orderstream.lookup.recent_orders import Latest
+from orderstream.monitoring.collector import SECONDS_BETWEEN_LOOKS, Watch
+from orderstream.monitoring.figures import Minutes
+from orderstream.monitoring.health import Status
+from orderstream.storage.orders import Item
+
+# The SDK itself waits for many minutes: somebody may have asked it for an invocation.
+PATIENCE_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A look: status, minutes by metric and by currency, the latest orders or `why_none`.
+
+    `dollars_an_hour` is what it costs to keep looking, None on the laptop.
+    """
+
+    status: Status
+    minutes: Mapping[str, Minutes]
+    revenue: Mapping[str, Minutes]
+    latest: list[Item]
+    why_none: str
+    dollars_an_hour: Decimal | None
+
+
+class Source:
+    """The stack called `name`: `seen` is the last look that worked, `problem` why the newest one did not.
+
+    `looks` counts looks: whoever has drawn that many has drawn all.
+    """
+
+    def __init__(self, cloud: Cloud, name: str, patience: float = PATIENCE_SECONDS) -> None:
+        self.cloud = cloud
+        self.name = name
+        self.is_laptop = place_of(cloud).is_laptop
+        self.seen: Seen | None = None
+        self.problem: OrderstreamError | None = None
+        self.looks = 0
+        self._patience = patience
+        self._watched: tuple[Stack, Watch, Latest] | None = None
+        self._looked_at = -SECONDS_BETWEEN_LOOKS
+        self._lock = asyncio.Lock()
+
+    @property
+    def stack(self) -> Stack:
+        """The stack, looked for if it is not known. Raises CloudError."""
+        return self._watching()[0]
+
+    async def refresh(self) -> None:
+        """Look again, unless somebody did so a moment ago."""
+        async with self._lock:
+            if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
+                return
+            try:
+                self.seen = await asyncio.wait_for(asyncio.to_thread(self._look), self._patience)
+                self.problem = None
+            except OrderstreamError as error:
+                self.problem = error
+            except TimeoutError:
+                self.problem = CloudError(
+                    f"AWS has not answered for {self._patience:g} seconds", hint="it is asked again and again"
+                )
+            if self.problem:
+                # It may have been removed, or deployed anew under other names; and a thread that waits for an
+                # answer keeps what it has.
+                self._watched = None
+            self._looked_at = time.monotonic()
+            self.looks += 1
+
+    def _look(self) -> Seen:
+        _, watch, latest = self._watching()
+        status = watch.look()
+        return Seen(
+            status,
+            watch.minutes,
+            watch.revenue,
+            latest.look(),
+            latest.why_empty,
+            self._dollars(watch),
+        )
+
+    def _dollars(self, watch: Watch) -> Decimal | None:
+        if self.seen is None and not self.is_laptop:
+            return watch.dollars_an_hour
+        return self.seen.dollars_an_hour if self.seen else None
+
+    def _watching(self) -> tuple[Stack, Watch, Latest]:
+        watched = self._watched
+        if watched is None:
+            stack = find_stack(self.cloud, self.name)
+            watched = self._watched = (stack, Watch(self.cloud, stack), Latest(self.cloud, stack))
+        return watched

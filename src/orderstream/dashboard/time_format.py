@@ -1,0 +1,34 @@
+"""Times as the one who looks reads them: of their own place, with UTC beside it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from orderstream.domain.fields import instant
+
+
+class Clock:
+    """Times in the time zone of a browser; of this machine where that is not known."""
+
+    def __init__(self, zone: str | None = None) -> None:
+        self._zone: tzinfo | None = None
+        try:
+            self._zone = ZoneInfo(zone) if zone else None
+        except (ZoneInfoNotFoundError, ValueError):
+            pass
+
+    def text(self, at: datetime | str) -> str:
+        """`18:03:07`, with the day before it where that is not today."""
+        local = _moment(at).astimezone(self._zone)
+        today = datetime.now(UTC).astimezone(self._zone).date()
+        return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M:%S}"
+
+
+def utc(at: datetime | str) -> str:
+    """`2026-11-22 18:03:07.250 UTC`."""
+    return f"{_moment(at):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC"
+
+
+def _moment(at: datetime | str) -> datetime:
+    return (instant(at) if isinstance(at, str) else at).astimezone(UTC)

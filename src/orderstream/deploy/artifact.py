@@ -1,0 +1,158 @@
+"""The functions' artifacts: the modules that each entry point imports, and the libraries that it needs."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orderstream.deploy.artifact_check import ensure_fit
+from orderstream.deploy.botocore_trim import trim
+from orderstream.deploy.bytecode import compile_all, compile_for
+from orderstream.deploy.imports import own_modules
+from orderstream.errors import InputError, OrderstreamError
+from orderstream.files.folders import ensure_writable
+
+PROJECT = Path(__file__).resolve().parents[3]
+TEMPLATE = PROJECT / "template.yaml"
+SOURCES = PROJECT / "src"
+
+# What template.yaml names: Runtime python3.14 on Amazon Linux 2023, arm64. It is Lambda's newest Python: when
+# there is a newer one, and every library in the lock files has a wheel for it, this and the template move on.
+LAMBDA_PYTHON = "3.14"
+LAMBDA_PLATFORM = ("--python-version", LAMBDA_PYTHON, "--python-platform", "aarch64-manylinux_2_28")
+
+
+_UV = Path(sys.executable).with_name("uv")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a function is made of.
+
+    `code_uri` is the path in template.yaml, relative to it. `entries` are the modules that Lambda imports;
+    they ship with every module of this package that they import. `lock` pins the libraries. botocore has the
+    models of all AWS services: `calls` are the operations that the function calls, by service.
+    """
+
+    code_uri: Path
+    entries: tuple[str, ...]
+    lock: Path
+    calls: Mapping[str, tuple[str, ...]]
+
+
+PROCESS = Artifact(
+    Path("build/function"),
+    ("orderstream.pipeline.lambda_handler", "orderstream.canary.lambda_handler"),
+    PROJECT / "requirements-function.lock",
+    {
+        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem"),
+        "kinesis": ("PutRecord",),
+        "s3": ("GetObject", "PutObject"),
+    },
+)
+UPKEEP = Artifact(
+    Path("build/upkeep"),
+    ("orderstream.archive.lambda_handler",),
+    PROJECT / "requirements-upkeep.lock",
+    {
+        "cloudwatch": ("GetMetricStatistics",),
+        "s3": ("DeleteObject", "DeleteObjects", "GetObject", "ListObjectsV2", "PutObject"),
+    },
+)
+
+
+API = Artifact(
+    Path("build/api"),
+    ("orderstream.api.lambda_handler",),
+    PROJECT / "requirements-api.lock",
+    {
+        "cloudwatch": ("DescribeAlarms",),
+        "dynamodb": ("GetItem", "Query"),
+        "kinesis": ("PutRecords",),
+        "s3": ("GetObject", "ListObjectsV2"),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Built:
+    """An artifact in a folder: `sha256` (hex) is over paths and contents, `size` in bytes, unpacked.
+
+    `no_bytecode` says why there is no bytecode in it, "" where there is.
+    """
+
+    name: str
+    sha256: str
+    size: int
+    files: int
+    no_bytecode: str
+
+
+def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> Built:
+    """Make an artifact in `target`, anew, and check it; for this machine unless `platform` says otherwise.
+
+    The same sources and lock file make the same bytes. Raises OrderstreamError with uv's own words if a
+    library cannot be had, or if the artifact could not run.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    _install_libraries(artifact, target, platform or ("--python", sys.executable))
+    for file in {file for entry in artifact.entries for file in own_modules(SOURCES, entry).values()}:
+        copy = target / file.relative_to(SOURCES)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copy)
+    no_bytecode = ""
+    if platform:
+        no_bytecode = compile_for(LAMBDA_PYTHON, target)
+    else:
+        compile_all(target)
+    for entry in artifact.entries:
+        ensure_fit(target, entry, runs_here=not platform)
+    return measured(artifact.code_uri.name, target, no_bytecode)
+
+
+def measured(name: str, folder: Path, no_bytecode: str = "") -> Built:
+    """The hash and the size of what is in `folder`."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    whole = hashlib.sha256()
+    for path in files:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        whole.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
+    size = sum(path.stat().st_size for path in files)
+    return Built(name, whole.hexdigest(), size, len(files), no_bytecode)
+
+
+def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]) -> None:
+    ensure_uv_cache()
+    command = [str(_UV), "pip", "install", "--quiet", "--target", str(target), *python]
+    command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(artifact.lock)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise OrderstreamError(
+            f"the function's libraries could not be installed: {done.stderr.strip()}",
+            hint="is the package index reachable from here?",
+        )
+    trim(target / "botocore" / "data", artifact.calls)
+    shutil.rmtree(target / "bin", ignore_errors=True)
+    (target / ".lock").unlink(missing_ok=True)
+
+
+def ensure_uv_cache() -> None:
+    """Raise InputError if uv, which fetches the libraries, cannot keep them in its cache."""
+    asked = subprocess.run([str(_UV), "cache", "dir"], capture_output=True, text=True, check=False)
+    hint = "UV_CACHE_DIR names another folder for the cache of uv, which fetches the libraries"
+    if asked.returncode:
+        said = asked.stderr.strip().partition("\n")[0]
+        raise InputError(f"uv has no folder for its cache: {said}", hint=hint)
+    ensure_writable(Path(asked.stdout.strip()), hint=hint)
+
+
+if __name__ == "__main__":
+    for one in (PROCESS, UPKEEP, API):
+        done = build(one, one.code_uri, LAMBDA_PLATFORM)
+        print(f"{one.code_uri}: {done.files:,} files, {done.size:,} bytes, sha256 {done.sha256}")
+        if done.no_bytecode:
+            print(f"without bytecode, which makes cold starts slower: {done.no_bytecode}", file=sys.stderr)

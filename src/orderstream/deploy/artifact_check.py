@@ -1,0 +1,42 @@
+"""Whether an artifact can run in Lambda: every import of it leads somewhere, and it is not too large."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from orderstream.deploy.imports import unresolved
+from orderstream.errors import OrderstreamError
+
+# Of a function, unpacked. (50 MB zipped is the limit of an upload without S3, which nobody makes here.)
+MOST_BYTES = 250 * 2**20
+
+
+def ensure_fit(folder: Path, entry: str, *, runs_here: bool) -> None:
+    """Raise OrderstreamError if Lambda could not import `entry` from `folder`, or would refuse its size.
+
+    What is built for this machine is imported, alone. Code for another cannot be run: its imports are
+    followed through the sources.
+    """
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    if size > MOST_BYTES:
+        raise OrderstreamError(
+            f"{entry} takes {size / 2**20:,.0f} MB with its libraries; Lambda takes 250 MB",
+            hint="which library has grown? compare the lock file with the last one",
+        )
+    missing = unresolved(folder, entry)
+    if missing:
+        raise OrderstreamError(
+            f"{entry} could not be imported in Lambda: {'; '.join(missing)}",
+            hint="is the library in the lock file?",
+        )
+    if runs_here:
+        _import_alone(folder, entry)
+
+
+def _import_alone(folder: Path, entry: str) -> None:
+    program = f"import sys; sys.path[:0] = [{str(folder)!r}]; import {entry}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", program], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise OrderstreamError(f"{entry} cannot be imported: {done.stderr.strip().splitlines()[-1]}")

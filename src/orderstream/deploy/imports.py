@@ -1,0 +1,76 @@
+"""The imports of this package's modules, read from their sources."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_OURS = "orderstream"
+
+
+def own_modules(folder: Path, entry: str) -> dict[str, Path]:
+    """The modules of this package in `folder` that `entry` can import, with their files; `entry` is one.
+
+    Imports in functions count, and so do the packages that a module is in; imports for type checkers do not.
+    """
+    found: dict[str, Path] = {}
+    waiting = [entry]
+    while waiting:
+        module = waiting.pop()
+        file = _file_of(folder, module)
+        if module in found or not file or file.suffix != ".py":
+            continue
+        found[module] = file
+        reached = {module.rpartition(".")[0]} | {
+            one for base, name in imports_of(file) for one in (base, f"{base}.{name}")
+        }
+        waiting += [one for one in reached if one.split(".")[0] == _OURS]
+    return found
+
+
+def unresolved(folder: Path, entry: str) -> list[str]:
+    """The imports that lead nowhere, of all our modules that `entry` can reach: "MODULE imports NAME"."""
+    if _file_of(folder, entry) is None:
+        return [f"there is no {entry}"]
+    return sorted(
+        f"{module} imports {f'{base}.{name}' if name else base}"
+        for module, file in own_modules(folder, entry).items()
+        for base, name in imports_of(file)
+        if base.split(".")[0] not in sys.stdlib_module_names
+        and (_file_of(folder, base) is None or not _has(folder, base, name))
+    )
+
+
+def imports_of(file: Path) -> Iterator[tuple[str, str]]:
+    """(module, name in it or "") of every import in a source, but not of those for type checkers."""
+    return _imports(ast.parse(file.read_text()))
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield from ((node.module, alias.name) for alias in node.names)
+        yield from _imports(node)
+
+
+def _has(folder: Path, base: str, name: str) -> bool:
+    """Whether `name` can be imported from `base`, as far as sources tell: of ours, a module or a name."""
+    file = _file_of(folder, base)
+    if not name or not base.startswith(_OURS) or file is None or file.name != "__init__.py":
+        return True
+    return bool(_file_of(folder, f"{base}.{name}")) or name in file.read_text()
+
+
+def _file_of(folder: Path, module: str) -> Path | None:
+    place = folder / Path(*module.split("."))
+    if (place / "__init__.py").is_file():
+        return place / "__init__.py"
+    if place.with_name(f"{place.name}.py").is_file():
+        return place.with_name(f"{place.name}.py")
+    libraries = sorted(place.parent.glob(f"{place.name}.*so"))
+    # A folder without __init__.py is a package too (google, of protobuf).
+    return libraries[0] if libraries else place if place.is_dir() else None

@@ -1,0 +1,56 @@
+"""The alarm that CloudFormation watches during an update: it rolls back if the function begins to fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orderstream.aws.clients import Cloud, cloud_errors
+
+# The alarm of template.yaml, after the stack's name.
+ALARM = "function-errors"
+# The alarm goes off after two failing minutes of three, and CloudWatch is a minute late.
+MINUTES = 5
+MOST_MINUTES = 180
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The alarm, by name and ARN, and for how many minutes after the update it is watched.
+
+    `arn` is "" if no alarm is watched; then `why` says why.
+    """
+
+    alarm: str
+    arn: str
+    minutes: int
+    why: str = ""
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """The RollbackConfiguration of a change set. Without an alarm, it takes back an earlier one."""
+        if not self.arn:
+            return {"RollbackTriggers": []}
+        trigger = {"Arn": self.arn, "Type": "AWS::CloudWatch::Alarm"}
+        return {"RollbackTriggers": [trigger], "MonitoringTimeInMinutes": self.minutes}
+
+    def __str__(self) -> str:
+        if not self.arn:
+            return f"not watching alarm {self.alarm}: {self.why}"
+        after = f" and for {self.minutes} minutes after it" if self.minutes else ""
+        return (
+            f"watching alarm {self.alarm} during the update{after}: if it goes off, CloudFormation rolls back"
+        )
+
+
+def watch(cloud: Cloud, stack: str, minutes: int) -> Watch:
+    """Which alarm to watch while a stack that is there is updated."""
+    name = f"{stack}-{ALARM}"
+    with cloud_errors(f"cannot look at alarm {name}"):
+        found = cloud.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    if not found:
+        return Watch(name, "", 0, "the stack has no such alarm yet")
+    if found[0]["StateValue"] == "ALARM":
+        # Whoever deploys then, deploys the remedy.
+        return Watch(name, "", 0, "it is on already")
+    return Watch(name, found[0]["AlarmArn"], minutes)

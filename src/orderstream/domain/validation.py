@@ -1,0 +1,133 @@
+"""Reads the fields of a model by its rules, and collects every rule that is broken, with the path.
+
+The fields of a model are annotated with the rule that reads them, `Annotated[Decimal, positive]`, or are
+a tuple of another model; one that may be absent is `| None`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from orderstream.domain.fields import Refused, kind
+
+M = TypeVar("M", bound=msgspec.Struct)
+
+# More than anyone reads. A record of many tiny lines, each wrong in three ways, would otherwise leave
+# a hundred times its own size in the quarantine.
+MAX_REASONS = 100
+# Of all records that are written or answered together; each keeps its first ones, if it has any.
+MAX_REASONS_TOGETHER = 1000
+FIRST_REASONS = 3
+MAX_MESSAGE = 300
+MORE_REASONS = "more_reasons"
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One broken rule: the `path` of the value ("$.amount"), a stable `code`, a `message` for people."""
+
+    path: str
+    code: str
+    message: str
+
+
+def bounded(reasons: Sequence[Reason], records: int) -> list[Reason]:
+    """The reasons of one of so many records that are reported together, cut to its share of them.
+
+    What is left out is said in a last reason, `more_reasons`. Long messages are cut.
+    """
+    most = max(FIRST_REASONS, MAX_REASONS_TOGETHER // records)
+    if len(reasons) <= most + 1:
+        most += 1
+    kept = [_shortened(reason) for reason in reasons[:most]]
+    if left_out := len(reasons) - len(kept):
+        message = f"has {left_out} or more other faults, not listed because many records of the batch are bad"
+        kept.append(Reason("$", MORE_REASONS, message))
+    return kept
+
+
+def _shortened(reason: Reason) -> Reason:
+    if len(reason.message) <= MAX_MESSAGE:
+        return reason
+    return msgspec.structs.replace(reason, message=reason.message[: MAX_MESSAGE - 1] + "…")
+
+
+class Checks:
+    """The reasons found so far in one record."""
+
+    def __init__(self) -> None:
+        self.reasons: list[Reason] = []
+
+    def note(self, path: str, code: str, message: str) -> None:
+        """Note a reason; the first MAX_REASONS are kept."""
+        if len(self.reasons) < MAX_REASONS:
+            self.reasons.append(Reason(path, code, message))
+        elif len(self.reasons) == MAX_REASONS:
+            self.reasons.append(Reason("$", MORE_REASONS, f"has more than {MAX_REASONS} faults"))
+
+
+class _Field(msgspec.Struct, frozen=True):
+    """How a field is read: by a rule, or as a list of another model."""
+
+    name: str
+    is_required: bool
+    rule: Callable[[Any], Any] | None = None
+    elements: "Reader[Any] | None" = None
+
+
+class Reader(Generic[M]):
+    """Reads a model out of decoded JSON objects. Raises TypeError for a model that is not annotated so."""
+
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+        hints = get_type_hints(model, include_extras=True)
+        fields = [_field(name, hints[name]) for name in model.__struct_fields__]
+        self._fields = [(one.name, one.is_required, one.rule, one.elements) for one in fields]
+
+    def read(self, fields: dict[str, Any], path: str, check: Checks) -> M:
+        """The model, with None for each field that is absent, null or, as `check` then knows, wrong."""
+        values: list[Any] = []
+        for name, is_required, rule, elements in self._fields:
+            value = fields.get(name)
+            if value is None:
+                if is_required:
+                    check.note(f"{path}.{name}", "missing", "is required")
+            elif rule is None:
+                value = elements and elements._read_list(value, f"{path}.{name}", check)
+            else:
+                try:
+                    value = rule(value)
+                except Refused as refused:
+                    check.note(f"{path}.{name}", refused.code, refused.message)
+                    value = None
+            values.append(value)
+        return self._model(*values)
+
+    def _read_list(self, value: Any, path: str, check: Checks) -> tuple[M, ...] | None:
+        """Every element of a list of objects; None where any of it is wrong."""
+        if not isinstance(value, list):
+            check.note(path, "not_an_array", f"must be an array, not {kind(value)}")
+            return None
+        before = len(check.reasons)
+        elements: list[M] = []
+        for number, fields in enumerate(value):
+            if len(check.reasons) > MAX_REASONS:
+                break
+            here = f"{path}[{number}]"
+            if isinstance(fields, dict):
+                elements.append(self.read(fields, here, check))
+            else:
+                check.note(here, "not_an_object", f"must be an object, not {kind(fields)}")
+        return tuple(elements) if len(check.reasons) == before else None
+
+
+def _field(name: str, hint: Any) -> _Field:
+    options = [option for option in get_args(hint) if option is not type(None)]
+    is_required = type(None) not in get_args(hint)
+    if not is_required:
+        (hint,) = options
+    if get_origin(hint) is tuple:
+        return _Field(name, is_required, elements=Reader(get_args(hint)[0]))
+    if get_origin(hint) is not Annotated:
+        raise TypeError(f"{name}: {hint} is neither annotated with its rule nor a tuple of a model")
+    return _Field(name, is_required, rule=get_args(hint)[1])

@@ -1,0 +1,1 @@
+"""Sends orders: from files, from generated samples, from TPC-H."""

@@ -1,0 +1,132 @@
+"""Sending orders from a file, standard input or the command line; and sample traffic at a rate."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from orderstream.client import OrderProducer, Receipt
+from orderstream.client.serialization import identified
+from orderstream.domain.decode import decode
+from orderstream.errors import InputError, OrderstreamError
+from orderstream.ingest.order_reader import Fault, Line
+from orderstream.ingest.samples import Kind, Sample
+
+# So many of the orders that were not sent are named at the end.
+MOST_NAMED = 10
+
+
+@dataclass
+class Tally:
+    """How many lines were read, sent, and not sent; counted from several threads.
+
+    `not_sent` names the first that were not: "line 3 (A-1003)", or "line 4" of one without an id.
+    """
+
+    read: int = 0
+    sent: int = 0
+    failed: int = 0
+    kinds: dict[Kind, int] = field(default_factory=dict)
+    not_sent: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, *, sent: bool, name: str = "") -> None:
+        """Count one record's fate; `name` says which record it is."""
+        with self._lock:
+            if sent:
+                self.sent += 1
+                return
+            self.failed += 1
+            if name and len(self.not_sent) < MOST_NAMED:
+                self.not_sent.append(name)
+
+
+def send_lines(
+    producer: OrderProducer,
+    lines: Iterable[Line | Fault],
+    *,
+    check: bool,
+    on_receipt: Callable[[Receipt], None],
+    on_fault: Callable[[str], None],
+) -> Tally:
+    """Send every good line; `on_fault` hears of each other one ("line 7: …"), and the rest goes on.
+
+    With `check`, an order that the pipeline would quarantine is a fault here and is not sent.
+    """
+    tally = Tally()
+    for line in lines:
+        tally.read += 1
+        try:
+            if isinstance(line, Fault):
+                raise InputError(line.text)
+            # With its id in it: that may be what makes it too large.
+            data, _, _ = identified(line.raw)
+            if check:
+                _refuse_invalid(data)
+            fate = producer.send_json(data)
+        except InputError as error:
+            tally.note(sent=False, name=_name(line))
+            on_fault(f"{line.place}: {error.message}")
+            continue
+        fate.add_done_callback(_reporter(line, tally, on_receipt, on_fault))
+    producer.flush()
+    return tally
+
+
+def _refuse_invalid(data: bytes) -> None:
+    reasons = decode(data).reasons
+    if reasons:
+        raise InputError("; ".join(f"{reason.path} {reason.message}" for reason in reasons))
+
+
+def _name(line: Line | Fault) -> str:
+    found = decode(line.raw).claimed_id if isinstance(line, Line) else None
+    return f"{line.place} ({found})" if found else line.place
+
+
+def _reporter(
+    line: Line, tally: Tally, on_receipt: Callable[[Receipt], None], on_fault: Callable[[str], None]
+) -> Callable[[Future[Receipt]], None]:
+    def report(fate: Future[Receipt]) -> None:
+        error = fate.exception()
+        tally.note(sent=error is None, name=_name(line) if error else "")
+        if error is None:
+            on_receipt(fate.result())
+        else:
+            on_fault(f"{line.place}: {error.message if isinstance(error, OrderstreamError) else error}")
+
+    return report
+
+
+def simulate(
+    producer: OrderProducer,
+    traffic: Iterable[Sample],
+    *,
+    rate: float,
+    seconds: float | None,
+    stop: threading.Event,
+    tally: Tally,
+) -> Tally:
+    """Send samples at `rate` a second (inf: as fast as it goes), until they, `seconds` or patience end.
+
+    `stop` is whoever's patience it is. `tally` counts as it goes, and comes back when each record that
+    was sent has its fate.
+    """
+    start = time.monotonic()
+    for sample in traffic:
+        # Poisson traffic: exponential gaps, as from many shops that know nothing of each other.
+        due = start + (tally.read + random.expovariate(1)) / rate
+        if seconds is not None and due > start + seconds:
+            break
+        if stop.wait(max(0.0, due - time.monotonic())):
+            break
+        tally.read += 1
+        tally.kinds[sample.kind] = tally.kinds.get(sample.kind, 0) + 1
+        fate = producer.send_bytes(sample.data, partition_key=sample.partition_key)
+        fate.add_done_callback(lambda done: tally.note(sent=done.exception() is None))
+    producer.flush()
+    return tally

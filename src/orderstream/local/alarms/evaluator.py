@@ -1,0 +1,172 @@
+"""One alarm: what its definition says of the newest values of its metrics. No clock and no call."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from orderstream.aws.metrics import MINUTE, Metric
+from orderstream.errors import CloudError
+from orderstream.local.alarms.expression import Band, Series, evaluate
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricAlarmTypeDef, MetricStatOutputTypeDef
+
+State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+
+# How the values of minutes come to that of a longer period. Of percentiles they do not.
+_COMBINED: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
+
+_COMPARED: dict[str, Callable[[float, float], bool]] = {
+    "GreaterThanThreshold": operator.gt,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
+}
+
+# How many periods before those that are judged a band learns from.
+HISTORY = 36
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """The definition of an alarm: metrics by their ids, the expressions on them, and what is too much.
+
+    All of its metrics have the same `period`, in seconds.
+    """
+
+    name: str
+    state: State
+    metrics: Mapping[str, Metric]
+    expressions: Mapping[str, str]
+    judged: str
+    band: str | None
+    comparison: str
+    threshold: float
+    periods: int
+    to_alarm: int
+    missing: str
+    period: int
+
+    @property
+    def seconds(self) -> int:
+        """How far back its metrics are looked at."""
+        return self.period * (self.periods + (HISTORY if self.band else 0))
+
+
+def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
+    """An alarm as DescribeAlarms has it. Raises CloudError for what the laptop cannot judge."""
+    name = given["AlarmName"]
+    queries = given.get("Metrics") or []
+    stats = {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
+    if queries:
+        metrics = {id: _metric(stat) for id, stat in stats.items()}
+        periods = [int(stat["Period"]) for stat in stats.values()]
+    else:
+        statistic = given.get("ExtendedStatistic") or given["Statistic"]
+        dimensions = _dimensions(given.get("Dimensions", []))
+        metrics = {"m": Metric(given["Namespace"], given["MetricName"], dimensions, statistic)}
+        periods = [int(given["Period"])]
+    for metric, period in zip(metrics.values(), periods, strict=True):
+        if metric.statistic not in _COMBINED or period % MINUTE:
+            raise CloudError(f"the laptop cannot judge {metric.statistic} of {period} s, in alarm {name}")
+    expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
+    band = given.get("ThresholdMetricId")
+    returned = [query["Id"] for query in queries if query.get("ReturnData", True) and query["Id"] != band]
+    return Alarm(
+        name=name,
+        state=given["StateValue"],
+        metrics=metrics,
+        expressions=expressions,
+        judged=returned[0] if queries else "m",
+        band=band,
+        comparison=given["ComparisonOperator"],
+        threshold=float(given.get("Threshold", 0)),
+        periods=int(given["EvaluationPeriods"]),
+        to_alarm=int(given.get("DatapointsToAlarm") or given["EvaluationPeriods"]),
+        missing=_missing(metrics.values(), given.get("TreatMissingData", "missing")),
+        period=periods[0],
+    )
+
+
+def _missing(metrics: Iterable[Metric], said: str) -> str:
+    """PutMetricAlarm: alarms on metrics of DynamoDB always ignore missing data, whatever they say."""
+    return "ignore" if any(metric.namespace == "AWS/DynamoDB" for metric in metrics) else said
+
+
+def _metric(given: MetricStatOutputTypeDef) -> Metric:
+    metric = given["Metric"]
+    dimensions = _dimensions(metric.get("Dimensions", []))
+    return Metric(metric["Namespace"], metric["MetricName"], dimensions, given["Stat"])
+
+
+def _dimensions(given: Iterable[DimensionTypeDef]) -> tuple[tuple[str, str], ...]:
+    return tuple((each["Name"], each["Value"]) for each in given)
+
+
+def judge(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[State, str] | None:
+    """The state of an alarm at `end`, the end of a minute, and why; None for: as it is.
+
+    `minutes` has the values of each metric by minute. The window slides: its last period ends at `end`.
+    What is missing counts as the alarm says, by the tables of CloudWatch's user guide for missing data. AWS
+    also looks at a few periods before the window, which this does not.
+    """
+    begins = [end - alarm.period * back for back in range(alarm.seconds // alarm.period, 0, -1)]
+    judged = begins[-alarm.periods :]
+    series = {
+        id: _of_periods(minutes.get(metric, {}), metric.statistic, alarm.period, begins)
+        for id, metric in alarm.metrics.items()
+    }
+    band = Band({}, {})
+    for id, text in alarm.expressions.items():
+        found = evaluate(text, series, judged)
+        if isinstance(found, Band):
+            band = found
+        else:
+            series[id] = found
+    values = series[alarm.judged]
+    if alarm.band and not band.lower:
+        return ("OK", "too little is known yet of what is usual") if alarm.state != "OK" else None
+    known = [period for period in judged if period in values]
+    breaching = sum(_breaches(alarm, values[period], period, band) for period in known)
+    state = _state(alarm, breaching, len(known), begins_breaching=bool(known) and known[0] == judged[0])
+    if state is None:
+        return None
+    said = ", ".join(f"{values[period]:g}" for period in known) or "no data"
+    many = f"{breaching} of {alarm.periods} periods of {alarm.period} s are beyond the threshold ({said})"
+    return state, many
+
+
+def _state(alarm: Alarm, breaching: int, known: int, *, begins_breaching: bool) -> State | None:
+    """By how many of the known periods breach, and what the alarm makes of the others."""
+    if breaching >= alarm.to_alarm:
+        return "ALARM"
+    if known == alarm.periods or alarm.missing == "notBreaching":
+        return "OK"
+    if alarm.missing == "breaching":
+        return "ALARM" if breaching + alarm.periods - known >= alarm.to_alarm else "OK"
+    # `missing` and `ignore`: one period that does not breach is enough for OK. Those that breach are too few,
+    # unless the oldest of them is as old as the window: that, `missing` takes for an alarm.
+    if known > breaching:
+        return "OK"
+    if alarm.missing == "ignore":
+        return None
+    return "ALARM" if begins_breaching else "INSUFFICIENT_DATA"
+
+
+def _breaches(alarm: Alarm, value: float, period: int, band: Band) -> bool:
+    if alarm.band:
+        lower = "Lower" in alarm.comparison and value < band.lower[period]
+        return lower or ("Upper" in alarm.comparison and value > band.upper[period])
+    return _COMPARED[alarm.comparison](value, alarm.threshold)
+
+
+def _of_periods(minutes: Series, statistic: str, period: int, begins: Sequence[int]) -> Series:
+    found: Series = {}
+    for begin in begins:
+        inside = [minutes[at] for at in range(begin, begin + period, MINUTE) if at in minutes]
+        if inside:
+            found[begin] = _COMBINED[statistic](inside)
+    return found

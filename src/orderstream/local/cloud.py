@@ -1,0 +1,244 @@
+"""The laptop cloud: MiniStack, the stack deployed to it, and delivery that follows the stack."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TextIO
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
+from orderstream.deploy.artifact import ensure_uv_cache
+from orderstream.deploy.deploy import carry_out, planned
+from orderstream.errors import CloudError, DeploymentError
+from orderstream.files import private
+from orderstream.files.folders import ensure_room, ensure_writable, temporary_folder
+from orderstream.files.scratch import ScratchFolder
+from orderstream.local.alarms.evaluation_loop import AlarmWatch
+from orderstream.local.child_process import SNAPSHOT_SECONDS
+from orderstream.local.ministack import SAVE_TIMEOUT_SECONDS, MiniStack
+from orderstream.local.secret import new_token, token_of
+from orderstream.local.stack_watcher import Following, switch_off
+
+REGION = "us-east-1"
+ACCOUNT = "000000000001"
+SECRET = "laptop"
+
+# The artifacts are built in the temporary folder, packed, and unpacked by MiniStack: 185 MB. A state folder
+# begins with the packed ones, 40 MB, and has two snapshots while one is written.
+ROOM_FOR_WORK = 300_000_000
+ROOM_FOR_STATE = 100_000_000
+# Its connections break before its process is gone.
+ENDING_SECONDS = 0.3
+WHAT_SURVIVES = (
+    "a kill loses no acknowledged record, and of everything else only what changed since the last save"
+    f" (every {SNAPSHOT_SECONDS:.0f} s, less often with much data)"
+)
+
+_AS_THEY_ARE: Mapping[str, str] = {}
+
+
+def laptop_environment(endpoint_url: str, token: str) -> dict[str, str]:
+    """The variables that make every AWS tool speak to the laptop cloud whose secret is `token`."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        # MiniStack takes a 12-digit access key for an account of its own.
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_SESSION_TOKEN": token,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+
+
+def laptop_cloud(endpoint_url: str, token: str) -> Cloud:
+    """Clients for the laptop cloud at `endpoint_url`, whatever the environment says."""
+    return Cloud(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET, session_token=token)
+
+
+def deploy(
+    cloud: Cloud,
+    work_dir: Path,
+    parameters: Mapping[str, str] = _AS_THEY_ARE,
+    tell: Callable[[str], None] = lambda step: None,
+) -> Stack:
+    """Deploy as `orders deploy` does, and switch the mapping off.
+
+    `parameters` are values for the template's parameters in place of its defaults. Raises OrderstreamError.
+    """
+    with planned(cloud, DEFAULT_STACK, parameters, tell=tell, work_dir=work_dir) as plan:
+        # A rollback stays one: `orders deploy` takes it back.
+        if plan.doubts and plan.change_set:
+            raise DeploymentError(
+                f"the template would not leave what is here as it is: {'; '.join(plan.doubts)}",
+                hint="look at it with orders up --empty, and orders deploy in another terminal",
+            )
+        if plan.change_set:
+            done = carry_out(cloud, plan, progress=lambda what, doing: None)
+            for line in done.settings.warnings if done.settings else ():
+                tell(line)
+    stack = find_stack(cloud, DEFAULT_STACK)
+    switch_off(cloud, stack.mapping_id)
+    return stack
+
+
+class Laptop:
+    """A running laptop cloud; leaving the `with` block stops all of it and leaves no process behind.
+
+    With `state_dir` it goes on where the last one with that folder stopped; `parameters` are values for
+    template.yaml's parameters. With `empty` nothing is deployed; with `authorize` everybody may do what their
+    policies say, and no more. Whoever deploys the stack, changes it or removes it, then or later: delivery
+    follows, and `changed` hears of the stack that is there now, None when it goes. `progress` hears one line
+    for each step, `problem` one for each thing that went wrong and did not stop it.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int,
+        state_dir: Path | None = None,
+        parameters: Mapping[str, str] = _AS_THEY_ARE,
+        empty: bool = False,
+        authorize: bool = False,
+        progress: Callable[[str], None],
+        problem: Callable[[str], None],
+        changed: Callable[[Stack | None], None] = lambda stack: None,
+    ) -> None:
+        self.endpoint_url = f"http://127.0.0.1:{port}"
+        ensure_folders(state_dir)
+        self.token = token_of(state_dir) if state_dir else new_token()
+        self.cloud = laptop_cloud(self.endpoint_url, self.token)
+        self.stack: Stack
+        self.ministack: MiniStack
+        self.delivery: Following
+        self.alarms: AlarmWatch
+        self._port = port
+        self._state_dir = state_dir
+        self._parameters = parameters
+        self._empty = empty
+        self._authorize = authorize
+        self._progress = progress
+        self._problem = problem
+        self._changed = changed
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            scratch = ScratchFolder("up")
+            work_dir = Path(starting.enter_context(scratch))
+            held = [scratch.lock]
+            if self._state_dir:
+                held.append(starting.enter_context(sole_user(self._state_dir)))
+                self._progress(f"keeping all data in {self._state_dir}: {WHAT_SURVIVES}")
+            checkpoints = (self._state_dir or work_dir) / "checkpoints.json"
+            self._progress(f"starting MiniStack on port {self._port}")
+            self.ministack = starting.enter_context(
+                MiniStack(
+                    port=self._port,
+                    token=self.token,
+                    work_dir=work_dir,
+                    state_dir=self._state_dir / "ministack" if self._state_dir else None,
+                    checkpoints=checkpoints if self._state_dir else None,
+                    held=held,
+                    authorize=self._authorize,
+                    problem=self._problem,
+                    progress=self._progress,
+                )
+            )
+            if not self._empty:
+                self.stack = deploy(self.cloud, work_dir, self._parameters, self._progress)
+            self.delivery = starting.enter_context(
+                Following(
+                    self.cloud,
+                    DEFAULT_STACK,
+                    checkpoints=checkpoints,
+                    progress=self._progress,
+                    problem=self._tell_problem,
+                    changed=self._changed,
+                )
+            )
+            self.alarms = starting.enter_context(AlarmWatch(self.cloud, self._tell_problem))
+            if self._state_dir:
+                # Ready is only what a kill does not undo: the stack, and the bucket that it made.
+                self.ministack.save()
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that make every AWS tool speak to it."""
+        return laptop_environment(self.endpoint_url, self.token)
+
+    def _tell_problem(self, line: str) -> None:
+        # Once MiniStack has ended everybody fails, and `check` says why.
+        if not self.ministack.has_ended(within=ENDING_SECONDS):
+            self._problem(line)
+
+    def check(self) -> None:
+        """Raise CloudError if a part of it has died."""
+        self.ministack.ensure_running()
+        self.delivery.check()
+
+
+def ensure_folders(state_dir: Path | None) -> None:
+    """Raise InputError, before a start, if a folder that is needed cannot be written or is full."""
+    work = temporary_folder()
+    ensure_room(work, ROOM_FOR_WORK, hint="make room, or set TMPDIR to a folder that has it")
+    ensure_uv_cache()
+    if state_dir:
+        ensure_writable(state_dir, hint="give another --state-dir")
+        ensure_room(state_dir, ROOM_FOR_STATE, hint="make room, or give another --state-dir")
+
+
+@contextmanager
+def sole_user(state_dir: Path) -> Iterator[int]:
+    """Hold `state_dir` for this process; gives the descriptor, for those that belong to it to hold it too.
+
+    Raises CloudError while another one holds it. What a killed one left is about to end: it is waited for.
+    """
+    private.make_folder(state_dir)
+    descriptor = private.opener(str(state_dir / "lock"), os.O_RDWR | os.O_CREAT)
+    with open(descriptor, "r+") as lock:
+        deadline = time.monotonic() + SAVE_TIMEOUT_SECONDS
+        while not _locked(lock):
+            lock.seek(0)
+            if _is_alive(lock.read()) or time.monotonic() > deadline:
+                raise CloudError(
+                    f"another laptop cloud uses {state_dir}",
+                    hint="stop it with Ctrl-C where it runs, or give another --state-dir",
+                )
+            time.sleep(0.1)
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield lock.fileno()
+
+
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_alive(pid: str) -> bool:
+    """Whether the process runs; what is no number is one that is about to write its own."""
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, PermissionError):
+        return True
+    return True

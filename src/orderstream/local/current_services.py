@@ -1,0 +1,30 @@
+"""What the HTTP API stands on at a laptop: the stack that is there now, if there is one."""
+
+from __future__ import annotations
+
+from orderstream.api.app import Shop
+from orderstream.api.dependencies import shop_of
+from orderstream.api.problems import try_again
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+
+
+class ShopThatIsThere:
+    """The services of the stack that `change` was told of last; without one, requests are to come again."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._shop: Shop | None = None
+
+    def __call__(self) -> Shop:
+        """The services. Raises ProblemError (503) while there is no stack."""
+        shop = self._shop
+        if shop is None:
+            raise try_again("no stack is deployed here now; orders deploy does it")
+        return shop
+
+    def change(self, stack: Stack | None) -> None:
+        """Stand on this stack from now on; returns when the orders for the one before have their fates."""
+        before, self._shop = self._shop, shop_of(self._cloud, stack) if stack else None
+        if before:
+            before.producer.close()

@@ -1,0 +1,100 @@
+"""What stands in front of MiniStack, in its process: no foreign page, and nobody without the secret.
+
+MiniStack itself answers whoever can reach its port, and lets every web page read the answer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable
+from secrets import compare_digest
+from typing import Any
+from urllib.parse import parse_qs
+
+from ministack import app
+from ministack.core import iam_actions, router
+from ministack.services import iam, sts
+
+from orderstream.api.access import Receive, Scope, Send, local_only, refuse
+from orderstream.local.iam_patches import must_have
+
+# A page that is stored in a bucket is not to run with the token of the address that it was opened by.
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+# The public keys of a Cognito user pool, which MiniStack's API Gateway fetches from here to check tokens.
+_PUBLIC_KEYS = re.compile(r"/([^/]+)/\.well-known/jwks\.json")
+_REFUSED = 'this laptop cloud wants the session token that it was started with: eval "$(orders env)"'
+
+
+def stand_in_front() -> None:
+    """Let through what comes with the secret (AWS_SESSION_TOKEN of this process), and nothing else.
+
+    Also let through are the temporary credentials that this cloud gave out and, where it verifies signatures,
+    the keys of its users, but not to MiniStack's own administration. Public keys are told to everybody.
+    """
+    plain = must_have(app, "app")
+    respond = must_have(app, "_send_response")
+    module = must_have(app, "_get_module")
+    service_of = must_have(router, "detect_service")
+    denied = must_have(iam_actions, "access_denied_response")
+    must_have(router, "extract_access_key_id")
+    must_have(sts, "_sessions")
+    must_have(sts, "_session_expired")
+    must_have(iam, "_access_keys")
+    secret = os.environ["AWS_SESSION_TOKEN"]
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await plain(scope, receive, send)
+            return
+        decoded = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        headers = {name.lower(): value for name, value in decoded}
+        query = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        if _may_enter(secret, scope["path"], headers, query):
+            await plain(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await refuse(scope, receive, send, _REFUSED)
+        elif keys := _public_keys(module, scope):
+            # Told from here: MiniStack may take such a request for one to another service.
+            await respond(send, *keys)
+        else:
+            service = service_of(scope["method"], scope["path"], headers, query)
+            # In the service's own format, so that every SDK can read it.
+            said = {"error_code": "AccessDenied", "message": _REFUSED, "headers": headers}
+            await respond(send, *denied(service, "", "", str(uuid.uuid4()), **said))
+
+    app.app = local_only(served, _HEADERS)
+
+
+def _may_enter(secret: str, path: str, headers: dict[str, str], query: dict[str, list[str]]) -> bool:
+    # Of a presigned address, which spells it in its own way for each version of the signature.
+    signed = {name.lower(): values[0] for name, values in query.items()}
+    given = headers.get("x-amz-security-token") or signed.get("x-amz-security-token", "")
+    if _same(given, secret):
+        return True
+    if path.startswith(("/_ministack/", "/_localstack/")):
+        return False
+    key: str = router.extract_access_key_id(headers, query)
+    session: dict[str, Any] | None = sts._sessions.get(key)
+    if session:
+        return not sts._session_expired(session) and _same(given, session.get("SessionToken", ""))
+    return app.AUTH and not given and any(key == one for _, one in iam._access_keys.to_dict())
+
+
+def _public_keys(module: Callable[[str], Any], scope: Scope) -> tuple[Any, ...] | None:
+    found = _PUBLIC_KEYS.fullmatch(scope["path"])
+    if scope["method"] != "GET" or not found:
+        return None
+    cognito = module("cognito")
+    pool = must_have(cognito, "_get_pool_unscoped")(found[1])
+    keys: tuple[Any, ...] | None = cognito.well_known_jwks(found[1]) if pool else None
+    return keys
+
+
+def _same(given: str, expected: str) -> bool:
+    return bool(given) and compare_digest(given.encode(), expected.encode())

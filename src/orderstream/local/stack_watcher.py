@@ -1,0 +1,259 @@
+"""Delivery that follows the stacks: begun when one is deployed, anew when it changes, ended when it goes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.event_source_mapping import switch_off as switch_mapping_off
+from orderstream.aws.stack import Stack, Standing, resources, standing, standings
+from orderstream.errors import CloudError, OrderstreamError
+from orderstream.local.event_source import EventSource
+
+LOOK_SECONDS = 0.5
+LOOKS_IN_VAIN = 5
+OFF_SECONDS = 10.0
+# What of a mapping changes by itself, or says only that it is not AWS who delivers.
+_VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
+
+
+class Following:
+    """Keeps an event source on the mapping of every stack of Orderstream, whatever becomes of the stacks.
+
+    `progress` hears of each beginning and end, `problem` of what went wrong with a stack that is there:
+    what a stack's disappearance breaks is no problem. `changed` hears of the stack called `stack` when it is
+    there and when it consists of others than before, and None when it goes and when following ends.
+    """
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack: str,
+        *,
+        checkpoints: Path,
+        progress: Callable[[str], None],
+        problem: Callable[[str], None],
+        changed: Callable[[Stack | None], None] = lambda stack: None,
+    ) -> None:
+        self._cloud = cloud
+        self._delivery = _Delivery(cloud, checkpoints, progress, problem)
+        self._problem = problem
+        self._followed = {stack: _Followed(stack, self._delivery, changed)}
+        self._error: BaseException | None = None
+        self._in_vain = 0
+        self._stop = threading.Event()
+        # One look at a time, and none while delivery is ended.
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._keep_looking, name="following the stacks", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if error is None:
+            self.check()
+
+    def stop(self) -> None:
+        """End delivery, as the event source does, and follow no longer. May be called again."""
+        self._stop.set()
+        with self._lock:
+            for followed in self._followed.values():
+                followed.stop()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def check(self) -> None:
+        """Raise CloudError if an unexpected error has ended it."""
+        if isinstance(self._error, OrderstreamError):
+            raise self._error
+        if self._error is not None:
+            raise CloudError(f"following the stacks broke off: {self._error!r}") from self._error
+
+    def _keep_looking(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            try:
+                with self._lock:
+                    if not self._stop.is_set():
+                        self._look()
+            except BaseException as error:
+                self._error = error
+                return
+
+    def _look(self) -> None:
+        for followed in self._followed.values():
+            followed.begin_look()
+        try:
+            there = standings(self._cloud)
+        except CloudError as error:
+            # MiniStack may be busy; whether it has died is somebody else's question.
+            self._in_vain += 1
+            if self._in_vain == LOOKS_IN_VAIN:
+                self._problem(f"cannot see which stacks there are, trying on: {error.message}")
+            return
+        self._in_vain = 0
+        for name, found in there.items():
+            if name not in self._followed and found.is_ours:
+                self._followed[name] = _Followed(name, self._delivery)
+        for name, followed in self._followed.items():
+            followed.look(there.get(name))
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """What all stacks have in common: where delivery notes how far it is, and who hears of it."""
+
+    cloud: Cloud
+    checkpoints: Path
+    progress: Callable[[str], None]
+    problem: Callable[[str], None]
+
+
+class _Followed:
+    """One stack, and the event source on its mapping while it is there."""
+
+    def __init__(
+        self, stack: str, delivery: _Delivery, changed: Callable[[Stack | None], None] = lambda stack: None
+    ) -> None:
+        self._stack = stack
+        self._delivery = delivery
+        self._changed = changed
+        self._there: Stack | None = None
+        self._stack_id = ""
+        self._source: EventSource | None = None
+        self._attached_to: Any = None
+        self._said: list[str] = []
+        self._said_before: list[str] = []
+        self._in_vain = 0
+
+    def stop(self) -> None:
+        """End delivery."""
+        if self._source:
+            self._source.stop()
+            if self._is_there():
+                self._tell_problems(self._said)
+        self._tell_stack(None)
+
+    def _is_there(self) -> bool:
+        """Whether the stack is the one that was delivered to, as far as anybody knows."""
+        try:
+            found = standing(self._delivery.cloud, self._stack)
+        except CloudError:
+            return True
+        return found is not None and found.id == self._stack_id and not _is_gone(found)
+
+    def begin_look(self) -> None:
+        """Before the stacks are listed: what the event source has said by then is no consequence of a change
+        that is seen afterwards, so it is told as a problem.
+        """
+        self._said_before = list(self._said)
+
+    def look(self, found: Standing | None) -> None:
+        """Deliver to the stack as it stands; None is a stack that is not there."""
+        try:
+            marks = self._marks(found) if found and _is_settled(found) else None
+            there = resources(self._stack, found) if found and marks is not None else self._there
+        except CloudError as error:
+            # A stack may go between two questions.
+            self._in_vain += 1
+            if self._in_vain == LOOKS_IN_VAIN:
+                self._delivery.problem(
+                    f"cannot see how stack {self._stack} stands, trying on: {error.message}"
+                )
+            return
+        self._in_vain = 0
+        if found is None or _is_gone(found):
+            self._tell_stack(None)
+            self._detach()
+            return
+        if found.id != self._stack_id:
+            # It went and came between two looks.
+            self._detach()
+            self._stack_id = found.id
+        self._tell_stack(there)
+        try:
+            if marks is not None and marks != self._attached_to:
+                self._attach(found.outputs["EventSourceMapping"], marks)
+            elif self._source:
+                self._tell_problems(self._said_before)
+                self._source.check()
+        except OrderstreamError:
+            # Gone since the stacks were listed, it breaks no other's delivery: the next look sees it.
+            if self._is_there():
+                raise
+
+    def _marks(self, found: Standing) -> Any:
+        """What delivery depends on. Makes sure that MiniStack does not deliver as well."""
+        mapping_id = found.outputs.get("EventSourceMapping")
+        if mapping_id is None:
+            return None
+        cloud = self._delivery.cloud
+        with cloud_errors(f"cannot read event source mapping {mapping_id}"):
+            mapping = dict(cloud.lambda_.get_event_source_mapping(UUID=mapping_id))
+            function = cloud.lambda_.get_function_configuration(FunctionName=str(mapping["FunctionArn"]))
+        if mapping["State"] != "Disabled":
+            switch_off(cloud, mapping_id)
+        settings = {name: value for name, value in mapping.items() if name not in _VOLATILE}
+        return settings, function["CodeSha256"], function.get("Role"), function.get("Timeout")
+
+    def _attach(self, mapping_id: str, marks: Any) -> None:
+        again = self._source is not None
+        if self._source:
+            self._source.stop()
+        source = EventSource(
+            self._delivery.cloud,
+            mapping_id,
+            checkpoints=self._delivery.checkpoints,
+            on_problem=self._said.append,
+        )
+        source.start()
+        self._source, self._attached_to = source, marks
+        if again:
+            self._delivery.progress(f"stack {self._stack} has changed: delivering by what it says now")
+        else:
+            self._delivery.progress(f"delivering to stack {self._stack}")
+
+    def _detach(self) -> None:
+        if self._source is None:
+            return
+        self._source.stop()
+        self._source = self._attached_to = None
+        self._said.clear()
+        self._delivery.progress(
+            f"stack {self._stack} has gone: nothing is delivered until it is deployed again"
+        )
+
+    def _tell_stack(self, there: Stack | None) -> None:
+        if there != self._there:
+            self._there = there
+            self._changed(there)
+
+    def _tell_problems(self, said: list[str]) -> None:
+        for line in list(said):
+            self._delivery.problem(line)
+            self._said.remove(line)
+
+
+def _is_gone(found: Standing) -> bool:
+    return found.is_new or found.status.startswith("DELETE")
+
+
+def _is_settled(found: Standing) -> bool:
+    return not found.status.endswith("_IN_PROGRESS")
+
+
+def switch_off(cloud: Cloud, mapping_id: str) -> None:
+    """MiniStack makes the mapping enabled whatever the template says, and would read the stream too."""
+    with cloud_errors("cannot switch MiniStack's own event source off"):
+        state = switch_mapping_off(cloud, mapping_id, patience=OFF_SECONDS, pause=LOOK_SECONDS)
+    if state != "Disabled":
+        raise CloudError(f"MiniStack's own event source is {state}, it must be Disabled")

@@ -1,0 +1,120 @@
+"""When a record was handed to the function, and what came of it, out of the function's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+
+# AWS tries to deliver a record for seven days at most. Nearly every one is done long before: the log of the
+# rest of that time, which may be gigabytes, is read only for those that are not.
+SOON = timedelta(hours=12)
+AT_THE_LATEST = timedelta(days=7, hours=1)
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One invocation that had the record; `done` if it stored, recognised or quarantined it."""
+
+    at: datetime
+    request_id: str
+    done: bool
+
+
+@dataclass(frozen=True)
+class Place:
+    """A record's place in the stream, when it arrived, and the objects of the archive that hold it."""
+
+    shard_id: str
+    sequence_number: str
+    arrived_at: datetime
+    objects: frozenset[str]
+
+
+class _LogLine(msgspec.Struct):
+    """The line that the function logs for each invocation, as far as it is used here."""
+
+    request_id: str
+    shard_id: str | None
+    first_sequence_number: str | None
+    last_sequence_number: str | None
+    undone_from: str | None
+    objects: list[str]
+
+
+_DECODER = msgspec.json.Decoder(_LogLine)
+
+
+def deliveries(cloud: Cloud, stack: Stack, places: Iterable[Place]) -> dict[Place, list[Delivery]]:
+    """The invocations that had each record, earliest first, as long as the log is kept."""
+    found: dict[Place, list[Delivery]] = {place: [] for place in places}
+    for begin, end in ((timedelta(0), SOON), (SOON, AT_THE_LATEST)):
+        undone = [place for place, some in found.items() if not any(one.done for one in some)]
+        for shard_id, since, until, waiting in _windows(undone, begin, end):
+            for at, line in _log(cloud, stack, shard_id, since, until):
+                for place in waiting:
+                    is_soon = at - place.arrived_at < SOON
+                    if is_soon == (end == SOON) and _has(line, place):
+                        found[place].append(Delivery(at, line.request_id, _is_done(line, place)))
+    return {place: sorted(some, key=lambda delivery: delivery.at) for place, some in found.items()}
+
+
+def _windows(
+    places: Iterable[Place], begin: timedelta, end: timedelta
+) -> Iterator[tuple[str, datetime, datetime, list[Place]]]:
+    """The times of the log from `begin` to `end` after the records of a shard: each once, however many."""
+    waiting: list[Place] = []
+    for place in sorted(places, key=lambda place: (place.shard_id, place.arrived_at)):
+        last = waiting[-1] if waiting else place
+        if place.shard_id != last.shard_id or place.arrived_at + begin > last.arrived_at + end:
+            yield _window(waiting, begin, end)
+            waiting = []
+        waiting.append(place)
+    if waiting:
+        yield _window(waiting, begin, end)
+
+
+def _window(
+    places: list[Place], begin: timedelta, end: timedelta
+) -> tuple[str, datetime, datetime, list[Place]]:
+    return places[0].shard_id, places[0].arrived_at + begin, places[-1].arrived_at + end, places
+
+
+def _log(
+    cloud: Cloud, stack: Stack, shard_id: str, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, _LogLine]]:
+    now = cloud.now()
+    if since > now:
+        return
+    with cloud_errors(f"cannot read the log of {stack.function}"):
+        pages = cloud.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{stack.function}",
+            startTime=int(since.timestamp() * 1000),
+            endTime=int(min(until, now).timestamp() * 1000) + 1,
+            filterPattern=f'"{shard_id}"',
+        )
+        for page in pages:
+            for event in page["events"]:
+                try:
+                    line = _DECODER.decode(event["message"])
+                except msgspec.MsgspecError:
+                    # Lambda's own lines, and whatever else is printed.
+                    continue
+                yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), line
+
+
+def _has(line: _LogLine, place: Place) -> bool:
+    if line.objects:
+        # The lanes of a shard interleave; which records a batch had, the name of its object tells.
+        return not place.objects.isdisjoint(line.objects)
+    if line.shard_id != place.shard_id or not line.first_sequence_number or not line.last_sequence_number:
+        return False
+    return int(line.first_sequence_number) <= int(place.sequence_number) <= int(line.last_sequence_number)
+
+
+def _is_done(line: _LogLine, place: Place) -> bool:
+    return line.undone_from is None or int(place.sequence_number) < int(line.undone_from)

@@ -1,0 +1,195 @@
+"""The orders that were stored last: the function's log says where they lie, the table which are there."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.errors import DamagedError
+from orderstream.pipeline.table import KEYS_PER_READ, plain_value
+from orderstream.storage.bucket import FETCHED_AHEAD
+from orderstream.storage.orders import Item
+from orderstream.storage.reader import lines_at
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
+
+# How far back the first look goes: no further than it has to. MiniStack answers with the oldest lines of a
+# span, and with 10,000 at most.
+SPANS = (timedelta(seconds=10), timedelta(minutes=2), timedelta(hours=1))
+# The lines of the log's streams come in out of order: so much later than others, one is still seen.
+LATE = timedelta(seconds=10)
+# AWS looks through so much of the log at most, newest lines first; a page has a megabyte of them or less.
+MOST_PAGES = 10
+# Of an object so many times the orders that are wanted are looked at, the last ones.
+_TIMES_WANTED = 10
+
+# An order's id, and the event that its line in the archive is about.
+_Pair = tuple[str, str]
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """The line that the function logs for each invocation, as far as it is used here."""
+
+    request_id: str
+    objects: list[str]
+    stored: int = msgspec.field(name="Stored")
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch of which orders were stored; `at` is when that was logged, in milliseconds since the epoch."""
+
+    request_id: str
+    at: int
+    stored: int
+    objects: Sequence[str]
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+class Latest:
+    """Looks again and again at the orders that the function stored last.
+
+    Each look asks the log for what is new since the last one, reads the objects of that alone, and asks the
+    table for all that it returns. What a repair or a replay to the table stores is in no log, and a line that
+    comes into the log more than ten seconds after a later one may be missed.
+    """
+
+    def __init__(self, cloud: Cloud, stack: Stack, most: int = 50) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._most = most
+        self._items: list[Item] = []
+        # The invocations of the last seconds that were seen, and when they were logged.
+        self._seen: dict[str, int] = {}
+        self._names_objects = True
+
+    @property
+    def why_empty(self) -> str:
+        """Why the last look returned no order; "" if it did."""
+        if self._items:
+            return ""
+        if not self._names_objects:
+            return "with ArchiveLayout=order, the log does not say where orders lie"
+        return "no order was stored in the last hour"
+
+    def look(self, now: datetime | None = None) -> list[Item]:
+        """The items of the last orders at `now` (aware), as `get_order` has them, by arrival, newest first.
+
+        All of them are in the table now. The first look goes back an hour at most. Raises CloudError.
+        """
+        batches = self._batches(now or self._cloud.now())
+        before = [(item["OrderID"], item["EventID"]) for item in self._items]
+        pairs = chain(before, self._pairs(batches))
+        found: dict[str, Item] = {}
+        while some := list(islice(pairs, KEYS_PER_READ)):
+            found |= self._stored(some)
+            if len(found.keys() - {order_id for order_id, _ in before}) >= self._most:
+                break
+        newest = sorted(found.values(), key=lambda item: (item["ReceivedAt"], item["EventID"]), reverse=True)
+        self._items = newest[: self._most]
+        if batches:
+            self._names_objects = any(batch.objects for batch in batches)
+            seen = self._seen | {batch.request_id: batch.at for batch in batches}
+            since = max(seen.values()) - _milliseconds(LATE)
+            self._seen = {request_id: at for request_id, at in seen.items() if at >= since}
+        return list(self._items)
+
+    def _batches(self, now: datetime) -> list[_Batch]:
+        """What is new in the log, newest first."""
+        begins = [int((now - span).timestamp() * 1000) for span in SPANS]
+        if self._seen:
+            begins = [max(begins[-1], max(self._seen.values()) - _milliseconds(LATE))]
+        found: list[_Batch] = []
+        for begin in begins:
+            found = list(self._log(begin))
+            if sum(batch.stored for batch in found) >= self._most:
+                break
+        return sorted(found, key=lambda batch: batch.at, reverse=True)
+
+    def _log(self, begin: int) -> Iterator[_Batch]:
+        """Batches that were not seen before; page by page until there are enough of them."""
+        stored = 0
+        with cloud_errors(f"cannot read the log of {self._stack.function}"):
+            pages = self._cloud.logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{self._stack.function}",
+                startTime=begin,
+                filterPattern="{ $.Stored > 0 }",
+                startFromHead=False,
+            )
+            for page in islice(pages, MOST_PAGES):
+                for event in page["events"]:
+                    try:
+                        line = _DECODER.decode(event["message"])
+                    except msgspec.MsgspecError:
+                        # MiniStack takes no notice of such a pattern.
+                        continue
+                    if line.stored and line.request_id not in self._seen:
+                        stored += line.stored
+                        yield _Batch(line.request_id, event["timestamp"], line.stored, line.objects)
+                if stored >= self._most:
+                    return
+
+    def _pairs(self, batches: Iterable[_Batch]) -> Iterator[_Pair]:
+        """The orders in the objects of the batches, last ones first; of no more objects than it takes."""
+        keys: dict[str, None] = {}
+        stored = 0
+        for batch in batches:
+            # One that spans a full hour has two.
+            keys |= dict.fromkeys(reversed(batch.objects))
+            stored += batch.stored
+            if stored >= self._most:
+                break
+        if not keys:
+            return
+        with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
+            for pairs in threads.map(self._pairs_in, keys):
+                yield from reversed(pairs)
+
+    def _pairs_in(self, key: str) -> deque[_Pair]:
+        pairs: deque[_Pair] = deque(maxlen=_TIMES_WANTED * self._most)
+        try:
+            for line in lines_at(self._cloud, self._stack, key, ""):
+                if line.order_id is not None:
+                    pairs.append((line.order_id, line.event_id))
+        except DamagedError:
+            # `verify` names it; what stands before the damage is shown.
+            pass
+        return pairs
+
+    def _stored(self, pairs: Iterable[_Pair]) -> dict[str, Item]:
+        """Those of the orders that are in the table, and came there from that event."""
+        events: dict[str, set[str]] = {}
+        for order_id, event_id in pairs:
+            events.setdefault(order_id, set()).add(event_id)
+        table = self._stack.table
+        keys = [{"OrderID": {"S": order_id}} for order_id in events]
+        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
+            table: {"Keys": keys, "ConsistentRead": True}
+        }
+        found: dict[str, Item] = {}
+        with cloud_errors(f"cannot read orders of table {table}"):
+            # An answer has at least one of those that were asked for, or is an error.
+            while wanted:
+                answer = self._cloud.dynamodb.batch_get_item(RequestItems=wanted)
+                for attributes in answer["Responses"].get(table, []):
+                    item: Item = plain_value({"M": attributes})
+                    if item["EventID"] in events[item["OrderID"]]:
+                        found[item["OrderID"]] = item
+                wanted = answer["UnprocessedKeys"]
+        return found
+
+
+def _milliseconds(span: timedelta) -> int:
+    return span // timedelta(milliseconds=1)

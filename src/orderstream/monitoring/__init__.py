@@ -1,0 +1,1 @@
+"""The status of a stack: `collector` reads the metrics and `health` evaluates them."""

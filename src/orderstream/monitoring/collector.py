@@ -1,0 +1,232 @@
+"""Asks CloudWatch and AWS how a stack is: one GetMetricData for all figures, and Describe calls."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from orderstream.aws.alarms import alarms_of
+from orderstream.aws.clients import Cloud, cloud_errors, is_loopback
+from orderstream.aws.function_versions import VersionInUse, version_in_use
+from orderstream.aws.metrics import MINUTE, Metric, read
+from orderstream.aws.pricing import figures as known
+from orderstream.aws.stack import Stack, consumer_of
+from orderstream.errors import OrderstreamError
+from orderstream.monitoring import dead_letter_backlog
+from orderstream.monitoring.figures import (
+    WINDOW,
+    Minutes,
+    Names,
+    came,
+    metrics_of,
+    metrics_of_shard,
+    revenue_of,
+)
+from orderstream.monitoring.health import (
+    Alarm,
+    Described,
+    GivenUp,
+    Status,
+    age_of,
+    alarm_of,
+    status_of,
+    until_of,
+)
+from orderstream.monitoring.shards import BY_KEY, Shards, shards_of
+from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
+
+# What changes slowly, or costs by the shard, is asked for again only after so long.
+SECONDS_KEPT = 60.0
+SECONDS_BETWEEN_LOOKS = 5.0
+
+
+@dataclass(frozen=True)
+class _Slow:
+    """What a look keeps for the next ones."""
+
+    at: float
+    retention_seconds: int
+    shards: Shards
+    given_up: GivenUp
+    currencies: tuple[str, ...]
+    version: VersionInUse | None
+
+
+class Watch:
+    """Looks at a stack again and again; `metrics_read` counts what CloudWatch charges for.
+
+    `minutes` has the values of the last hour that the last look read, by the names of `metrics_of`, and
+    `revenue` the amounts of the orders that were stored, by currency: CloudWatch's, so that they are for
+    looking. Before the first look both are empty.
+    """
+
+    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._slow: _Slow | None = None
+        self.metrics_read = 0
+        self.minutes: Mapping[str, Minutes] = {}
+        self.revenue: Mapping[str, Minutes] = {}
+
+    def look(self, now: float | None = None) -> Status:
+        """The status at `now`, in seconds since the epoch. Raises CloudError."""
+        now = self._cloud.now().timestamp() if now is None else now
+        with cloud_errors(f"cannot look at stack {self._stack.name}"):
+            return self._look(now)
+
+    @property
+    def dollars_so_far(self) -> Decimal:
+        """What CloudWatch charges for what was read until now."""
+        return _dollars(self.metrics_read)
+
+    @property
+    def dollars_an_hour(self) -> Decimal:
+        """What it charges for looking again and again, by what there is to look at now. Raises CloudError."""
+        with cloud_errors(f"cannot look at stack {self._stack.name}"):
+            shards = len(self._stream()[0])
+            every_look = len(metrics_of(Names("", "", "", ""))) + len(self._currencies())
+        return _dollars(every_look * 3600 / SECONDS_BETWEEN_LOOKS + 2 * shards * 3600 / SECONDS_KEPT)
+
+    def _look(self, now: float) -> Status:
+        mapping = self._cloud.lambda_.get_event_source_mapping(UUID=self._stack.mapping_id)
+        consumer = consumer_of(mapping.get("EventSourceArn", ""))
+        names = Names(
+            self._stack.name, self._stack.stream, self._stack.function, self._stack.mapping_id, consumer
+        )
+        slow = self._figures(names, now)
+        figures = self.minutes
+        described = Described(
+            stack=self._stack.name,
+            retention_seconds=slow.retention_seconds,
+            mapping_state=mapping.get("State", "unknown"),
+            mapping_reason=mapping.get("StateTransitionReason", ""),
+            consumer=consumer,
+            is_local=is_loopback(self._cloud.lambda_.meta.endpoint_url),
+            given_up=slow.given_up,
+            alarms=list(self._alarms()),
+            version=slow.version,
+        )
+        backlog = self._backlog(names, figures, now)
+        return status_of(described, figures, self.revenue, slow.shards, backlog, now)
+
+    def _figures(self, names: Names, now: float) -> _Slow:
+        """Read all figures by one question, those of the shards among them if it is time for them."""
+        slow = self._slow
+        if slow and now - slow.at < SECONDS_KEPT:
+            self._read_all(names, slow.currencies, (), now)
+            return slow
+        currencies = self._currencies()
+        shard_ids, retention, mode, distribution = self._stream()
+        loads = self._read_all(names, currencies, shard_ids, now)
+        limit = known().limits.kinesis
+        limits = limit.shard_in_records, limit.shard_in_bytes
+        shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits, distribution)
+        waiting = dead_letter_backlog.left(self._cloud, self._stack)
+        version = version_in_use(self._cloud, self._stack)
+        self._slow = _Slow(now, retention, shards, waiting, currencies, version)
+        return self._slow
+
+    def _read_all(
+        self, names: Names, currencies: Iterable[str], shard_ids: Iterable[str], now: float
+    ) -> dict[str, tuple[Minutes, Minutes]]:
+        """Read the minutes of the stack and of currencies; returns those of shards, records and bytes."""
+        wanted = metrics_of(names)
+        revenue = {currency: revenue_of(names, currency) for currency in currencies}
+        by_shard = {shard_id: metrics_of_shard(names, shard_id) for shard_id in shard_ids}
+        of_shards = (one for both in by_shard.values() for one in both)
+        found = self._read([*wanted.values(), *revenue.values(), *of_shards], now)
+        self.minutes = {name: found[metric] for name, metric in wanted.items()}
+        self.revenue = {currency: found[metric] for currency, metric in revenue.items()}
+        return {shard_id: (found[both[0]], found[both[1]]) for shard_id, both in by_shard.items()}
+
+    def _currencies(self) -> tuple[str, ...]:
+        """Those in which orders were stored in the last hours, of which CloudWatch lists them."""
+        pages = self._cloud.cloudwatch.get_paginator("list_metrics").paginate(
+            Namespace=NAMESPACE,
+            MetricName=REVENUE,
+            Dimensions=[{"Name": "Stack", "Value": self._stack.name}],
+            RecentlyActive="PT3H",
+        )
+        found = {
+            dimension["Value"]
+            for page in pages
+            for metric in page["Metrics"]
+            for dimension in metric["Dimensions"]
+            if dimension["Name"] == "Currency"
+        }
+        return tuple(sorted(found))
+
+    def _stream(self) -> tuple[list[str], int, str, str]:
+        """The shards that take records, the retention in seconds, the mode, how records are distributed."""
+        about = self._cloud.kinesis.describe_stream_summary(StreamName=self._stack.stream)
+        summary = about["StreamDescriptionSummary"]
+        pages = self._cloud.kinesis.get_paginator("list_shards").paginate(StreamName=self._stack.stream)
+        shard_ids = [
+            shard["ShardId"]
+            for page in pages
+            for shard in page["Shards"]
+            if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
+        ]
+        mode = summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
+        # Kinesis names it for streams on demand only.
+        distribution = summary.get("RecordDistributionStrategy", BY_KEY)
+        return shard_ids, summary["RetentionPeriodHours"] * 3600, mode, distribution
+
+    def _backlog(self, names: Names, figures: Mapping[str, Minutes], now: float) -> int | None:
+        until = until_of(figures, now)
+        age = age_of(figures, until)
+        if age is None:
+            return None
+        if age < 1:
+            return 0
+        since = until - age
+        if age <= WINDOW - MINUTE:
+            return math.ceil(came(figures["records"], since, until))
+        # Few periods that reach back so far; CloudWatch has shorter ones for fifteen days only.
+        period = next(one for one in (60, 300, 3600) if age / one <= 300 or one == 3600)
+        records = metrics_of(names)["records"]
+        long_ago = self._read([records], now, since - period, period)[records]
+        return math.ceil(came(long_ago, since, until, period))
+
+    def _alarms(self) -> Iterable[Alarm]:
+        for alarm in alarms_of(self._cloud, self._stack.name):
+            since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
+            yield alarm_of(
+                self._stack.name,
+                alarm["AlarmName"],
+                alarm["StateValue"],
+                since,
+                alarm.get("AlarmDescription", ""),
+            )
+
+    def _read(
+        self, metrics: Sequence[Metric], now: float, since: float | None = None, period: int = MINUTE
+    ) -> dict[Metric, Minutes]:
+        """The periods of each metric, from `since` (a window back from now) on."""
+        begin = int((now - WINDOW if since is None else since) // period) * period
+        self.metrics_read += len(metrics)
+        found = read(self._cloud, metrics, begin, int(now // MINUTE + 1) * MINUTE, period)
+        return dict(found)
+
+
+def looks(
+    watch: Watch,
+    *,
+    on_problem: Callable[[str], None],
+    wait: Callable[[float], object] = time.sleep,
+) -> Iterator[Status]:
+    """A status every few seconds, for ever. The first look must work; later ones that fail are only told."""
+    yield watch.look()
+    while True:
+        wait(SECONDS_BETWEEN_LOOKS)
+        try:
+            yield watch.look()
+        except OrderstreamError as error:
+            on_problem(error.message)
+
+
+def _dollars(metrics: float) -> Decimal:
+    return known().prices.cloudwatch.metric_read_thousand * Decimal(metrics) / 1000

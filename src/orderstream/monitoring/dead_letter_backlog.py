@@ -1,0 +1,37 @@
+"""Whether batches that AWS gave up lie there and wait for a redrive, without listing them all."""
+
+from __future__ import annotations
+
+from heapq import merge
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.monitoring.health import GivenUp
+from orderstream.recovery.dead_letters import DONE, PREFIX, done_marks, places
+from orderstream.storage import bucket
+
+# One request has so many keys; as soon as one of them waits, that is enough.
+A_LISTING = 1_000
+# Whoever has more, all of them redriven, has to ask `orders failures`.
+MOST_LOOKED_AT = 5_000
+
+
+def left(cloud: Cloud, stack: Stack, a_listing: int = A_LISTING, most: int = MOST_LOOKED_AT) -> GivenUp:
+    """The batches that were not redriven, of the first `a_listing` keys, or of `most` if none is there.
+
+    `since` is the earliest of them, whose shards come one after the other.
+    """
+    marks = done_marks(cloud, stack)
+    mark = next(marks, None)
+    batches, since = 0, None
+    listings = (bucket.listed(cloud, place, PREFIX) for place in places(stack))
+    for number, entry in enumerate(merge(*listings, key=lambda entry: entry.key)):
+        if number >= (a_listing if batches else most):
+            return GivenUp(batches, since, more=True)
+        # All listings are in the order of the keys.
+        while mark is not None and mark.key.removeprefix(DONE) < entry.key:
+            mark = next(marks, None)
+        if mark is None or mark.key.removeprefix(DONE) != entry.key:
+            batches += 1
+            since = min(since or entry.modified, entry.modified)
+    return GivenUp(batches, since, more=False)

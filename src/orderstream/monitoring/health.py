@@ -1,0 +1,225 @@
+"""The health of a stack, made of figures and descriptions. Pure: `look` fetches them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from orderstream.aws.function_versions import VersionInUse
+from orderstream.aws.metrics import MINUTE
+from orderstream.monitoring.figures import (
+    NOTHING,
+    Minutes,
+    Pair,
+    counted,
+    highest,
+    newest,
+    per_second,
+    settled,
+    summed,
+)
+from orderstream.monitoring.shards import Shards
+
+State = Literal["alarm", "ok", "no data"]
+_STATES: dict[str, State] = {"ALARM": "alarm", "OK": "ok", "INSUFFICIENT_DATA": "no data"}
+_WORST_FIRST: tuple[State, ...] = ("alarm", "no data", "ok")
+# What an alarm's description ends with.
+_RUNBOOK = re.compile(r"\S+#\S+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm without the stack's name before its own; `runbook` is the link to what to do, or ""."""
+
+    name: str
+    state: State
+    since: datetime | None
+    says: str
+    runbook: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The mapping: `consumer` is "" where it polls, `is_read` whether anything reads the stream.
+
+    In the local cloud (`is_local`) the mapping is disabled, and the local event source does its work.
+    """
+
+    state: str
+    reason: str
+    consumer: str
+    is_read: bool
+    is_local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Batches that were not redriven: how many were seen, the earliest of them, if there are more."""
+
+    batches: int
+    since: datetime | None
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Ms from arrival to stored: of the newest minute with orders, and of the worst of the last five."""
+
+    p50: float
+    p99: float
+    p50_worst: float
+    p99_worst: float
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What Describe calls say of a stack."""
+
+    stack: str
+    retention_seconds: int
+    mapping_state: str
+    mapping_reason: str
+    consumer: str
+    is_local: bool
+    given_up: GivenUp
+    alarms: Sequence[Alarm]
+    version: VersionInUse | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that `orders status` says. Rates are a second, ages in seconds, times UTC.
+
+    `revenue` is by currency, in CloudWatch's floating point: for looking, not for accounts.
+    `iterator_age` is None while nothing reads the stream; then nobody knows what waits. `backlog` is at most
+    what came since the oldest order that waits.
+    """
+
+    stack: str
+    at: datetime
+    records: Pair
+    bytes: Pair
+    stored: Pair
+    revenue: dict[str, Pair]
+    counts: dict[str, Pair]
+    latency: Latency | None
+    iterator_age: float | None
+    until_data_loss: float | None
+    backlog: int | None
+    retention: int
+    reader: Reader
+    shards: Shards
+    given_up: GivenUp
+    alarms: tuple[Alarm, ...]
+    in_alarm: bool
+    version: VersionInUse | None = None
+
+
+# Each record that was received has one of these outcomes.
+OUTCOMES = ("stored", "duplicates", "conflicts", "invalid", "undone")
+# The figures that are shown as they were counted.
+COUNTS = (
+    *OUTCOMES,
+    "throttled_puts",
+    "invocations",
+    "errors",
+    "throttles",
+    "given_up",
+    "dropped",
+)
+
+
+def age_of(figures: Mapping[str, Minutes], until: int) -> float | None:
+    """The iterator age in seconds, None while nothing reads.
+
+    A stream that is read has it in every minute. The function's own, which is there only while it is called,
+    may be the higher one: of what was read already, and fails.
+    """
+    of_stream = newest(figures.get("age", NOTHING), until, 2 * MINUTE)
+    if of_stream is None:
+        return None
+    return max(of_stream, newest(figures.get("age_at_function", NOTHING), until, MINUTE) or 0.0) / 1000
+
+
+def until_of(figures: Mapping[str, Minutes], now: float) -> int:
+    """Up to when the figures reach, in seconds since the epoch."""
+    return settled(now, figures.get("records", NOTHING), figures.get("age", NOTHING))
+
+
+def status_of(
+    described: Described,
+    figures: Mapping[str, Minutes],
+    revenue: Mapping[str, Minutes],
+    shards: Shards,
+    backlog: int | None,
+    now: float,
+) -> Status:
+    """The status at `now`, in seconds since the epoch; `revenue` is by currency."""
+    until = until_of(figures, now)
+    age = age_of(figures, until)
+    alarms = sorted(_whole(described.alarms), key=lambda one: (_WORST_FIRST.index(one.state), one.name))
+    return Status(
+        stack=described.stack,
+        at=datetime.fromtimestamp(until, UTC),
+        records=per_second(figures.get("records", NOTHING), until),
+        bytes=per_second(figures.get("bytes", NOTHING), until),
+        stored=per_second(figures.get("stored", NOTHING), until),
+        revenue={currency: summed(minutes, until) for currency, minutes in revenue.items()},
+        counts=_counts(figures, until),
+        latency=_latency(figures, until),
+        iterator_age=age,
+        until_data_loss=None if age is None else max(0.0, described.retention_seconds - age),
+        backlog=backlog,
+        retention=described.retention_seconds,
+        reader=Reader(
+            described.mapping_state,
+            described.mapping_reason,
+            described.consumer,
+            age is not None,
+            described.is_local,
+        ),
+        shards=shards,
+        given_up=described.given_up,
+        alarms=tuple(alarms),
+        in_alarm=any(alarm.state == "alarm" for alarm in alarms),
+        version=described.version,
+    )
+
+
+def _counts(figures: Mapping[str, Minutes], until: int) -> dict[str, Pair]:
+    counts = {name: counted(figures.get(name, NOTHING), until) for name in COUNTS}
+    # Added up here: each of them is rounded, and what is shown has to add up.
+    outcomes = [counts[name] for name in OUTCOMES]
+    received = Pair(
+        sum(one.last_minute for one in outcomes),
+        sum(one.five_minutes for one in outcomes),
+    )
+    return {"received": received, **counts}
+
+
+def _whole(alarms: Sequence[Alarm]) -> Iterable[Alarm]:
+    """Without those that only another alarm looks at: they link to the page of that one."""
+    names = {alarm.name for alarm in alarms}
+    for alarm in alarms:
+        page = alarm.runbook.rpartition("#")[2]
+        if page not in names or page == alarm.name:
+            yield alarm
+
+
+def alarm_of(stack: str, name: str, state: str, since: datetime | None, description: str) -> Alarm:
+    """An alarm as DescribeAlarms has it, of the stack that its name begins with."""
+    link = _RUNBOOK.search(description.strip())
+    says = description.strip()[: link.start()] if link else description
+    return Alarm(name.removeprefix(f"{stack}-"), _STATES[state], since, says.strip(), link[0] if link else "")
+
+
+def _latency(figures: Mapping[str, Minutes], until: int) -> Latency | None:
+    p50, p99 = (figures.get(name, NOTHING) for name in ("latency_p50", "latency_p99"))
+    now = newest(p50, until), newest(p99, until)
+    worst = highest(p50, until), highest(p99, until)
+    if now[0] is None or now[1] is None:
+        return None
+    return Latency(now[0], now[1], max(now[0], worst[0] or 0.0), max(now[1], worst[1] or 0.0))

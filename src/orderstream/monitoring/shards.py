@@ -1,0 +1,94 @@
+"""How traffic spreads over the shards: each one's share, the hottest, and what to do about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orderstream.monitoring.figures import Minutes, per_second
+
+# A shard is hot when it has more than twice an even share of the traffic and is more than half full.
+TIMES_EVEN = 2
+FULL = 0.5
+MOST_SHOWN = 5
+
+# How Kinesis distributes records over the shards: by their partition keys, or as it sees fit.
+BY_KEY, AUTO = "USER_PARTITION_KEY", "AUTO"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A shard over the last five minutes: what came a second, and its share of the stream's traffic.
+
+    `share` is that of records or of bytes, of what fills the hottest shard; `full` is how full this one is,
+    by whichever fills it more: 0 to 1 of its limit, and above when AWS let more pass.
+    """
+
+    shard_id: str
+    records: float
+    bytes: float
+    share: float
+    full: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """The shards that take records: how many, the hottest of them, and which of those is hot.
+
+    `mode` is ON_DEMAND or PROVISIONED, `distribution` BY_KEY or AUTO. `hottest` is empty where
+    the stream has no metrics by shard. `advice` is "" unless one is hot.
+    """
+
+    count: int
+    mode: str
+    hottest: tuple[Load, ...]
+    hot: str | None
+    advice: str = ""
+    distribution: str = BY_KEY
+
+
+def shards_of(
+    shard_ids: Sequence[str],
+    mode: str,
+    figures: Mapping[str, tuple[Minutes, Minutes]],
+    until: int,
+    limits: tuple[int, int],
+    distribution: str = BY_KEY,
+) -> Shards:
+    """What `figures`, records and bytes by shard, say up to `until`; `limits` are a shard's, a second."""
+    rates = {
+        shard_id: tuple(per_second(one, until).five_minutes for one in both)
+        for shard_id, both in figures.items()
+        if any(both)
+    }
+    sums = [sum(rate[kind] for rate in rates.values()) for kind in (0, 1)]
+    fullest = [max((rate[kind] for rate in rates.values()), default=0) / limits[kind] for kind in (0, 1)]
+    # One kind for all of them: so that shares add up.
+    kind = fullest.index(max(fullest))
+    loads = []
+    for shard_id, rate in rates.items():
+        share = rate[kind] / sums[kind] if sums[kind] else 0.0
+        full = max(one / limit for one, limit in zip(rate, limits, strict=True))
+        loads.append(Load(shard_id, rate[0], rate[1], share, full))
+    hottest = tuple(sorted(loads, key=lambda load: (-load.full, load.shard_id))[:MOST_SHOWN])
+    hot = next((load.shard_id for load in hottest if _is_hot(load, len(shard_ids))), None)
+    advice = _advice(mode, distribution) if hot else ""
+    return Shards(len(shard_ids), mode, hottest, hot, advice, distribution)
+
+
+def _is_hot(load: Load, count: int) -> bool:
+    return load.share > TIMES_EVEN / count and load.full > FULL
+
+
+def _advice(mode: str, distribution: str) -> str:
+    if distribution == AUTO:
+        return "Kinesis distributes the records and splits shards by itself: docs/partition-keys.md"
+    more = (
+        "on-demand splits it by itself"
+        if mode == "ON_DEMAND"
+        else "splitting it or a larger ShardCount helps"
+    )
+    return (
+        f"if many customers share it, {more}; if one fills it, nothing but spreading its orders does: "
+        "docs/partition-keys.md"
+    )

@@ -1,1 +1,0 @@
-"""What operators do: find, send, read."""

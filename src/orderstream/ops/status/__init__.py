@@ -1,1 +1,0 @@
-"""Health at a glance: `look` asks CloudWatch and AWS, `health` makes a status of what they answer."""

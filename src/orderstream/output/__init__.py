@@ -1,0 +1,1 @@
+"""Output of the commands: data on standard output, everything else on standard error."""

@@ -1,0 +1,114 @@
+"""What `orders accept` prints: where it acts and what it takes, each check as it ends, and the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import ROUND_UP, Decimal
+from typing import TYPE_CHECKING
+
+from rich.table import Column
+from rich.text import Text
+
+from orderstream.aws.location import Location
+from orderstream.output.console import err, hint, out, problem, step, text_of
+from orderstream.output.numbers import dollars, length
+from orderstream.output.terminal import Table
+
+if TYPE_CHECKING:
+    from orderstream.acceptance.check import Check, Result
+    from orderstream.acceptance.context import Context
+    from orderstream.acceptance.cost import Bill
+
+_COLOURS = {"passed": "green", "failed": "red", "not shown here": "yellow", "not run": "yellow"}
+# Services that cost less than a cent together are not named.
+_CENT = Decimal("0.01")
+
+
+def place(context: Context) -> str:
+    """Where the command acts."""
+    endpoint = context.cloud.cloudformation.meta.endpoint_url if context.place.is_laptop else None
+    return str(Location(context.region, context.account, endpoint=endpoint))
+
+
+def plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes: float, region: str) -> None:
+    """Where it acts, what it makes, how long it takes, and what it costs at most; before anybody is asked."""
+    step(place(context))
+    step(
+        f"makes stack {context.name} with everything that the template can have, a second stack that fails,"
+        " and for single checks a queue, a bucket, a workgroup of Athena and two roles; takes all of it down"
+    )
+    if context.place.is_laptop:
+        shown = sum(not one.only_aws for one in checks)
+        step(f"runs {shown} of {len(checks)} checks, the others can be shown on AWS only; costs nothing")
+        return
+    total = sum(bill.values(), Decimal(0))
+    parts = ", ".join(f"{name} {_up(cost)}" for name, cost in bill.items() if cost >= _CENT)
+    expected = sum(one.minutes for one in checks)
+    step(
+        f"runs {len(checks)} checks in about {length(60 * expected)}, {length(60 * minutes)} at most;"
+        f" costs at most {_up(total)} ({parts}; list prices of {region}, without free tiers)"
+    )
+
+
+def cleaning(context: Context) -> None:
+    """What is taken down, where."""
+    step(place(context))
+    step(f"takes down stack {context.name} with its data, and all that its checks made beside it")
+
+
+def resuming(command: str) -> None:
+    """What to do if the command itself is killed before it has taken everything down."""
+    step(f"if this is killed before it has taken everything down, go on with: {command}")
+
+
+def _up(amount: Decimal) -> str:
+    return dollars(amount.quantize(_CENT, ROUND_UP))
+
+
+def checks(listed: Sequence[Check]) -> None:
+    """The checks that there are."""
+    table = Table(Column("check", no_wrap=True), "shows", "where")
+    for one in listed:
+        table.add_row(one.name, one.shows, "AWS" if one.only_aws else "AWS, local")
+    out.print(table)
+
+
+def ended(result: Result) -> None:
+    """A check, as it ends."""
+    outcome = Text(result.outcome.value, _COLOURS[result.outcome.value])
+    err.print(outcome, f"{result.check.name} ({_time(result)}): {_said(result)}")
+
+
+def table(results: Sequence[Result]) -> None:
+    """All checks, with their evidence or the reason."""
+    shown = Table(
+        Column("check", no_wrap=True),
+        Column("outcome", no_wrap=True),
+        "time",
+        Column("evidence", overflow="fold"),
+    )
+    for one in results:
+        outcome = Text(one.outcome.value, _COLOURS[one.outcome.value])
+        shown.add_row(one.check.name, outcome, _time(one), _said(one))
+    out.print(shown)
+
+
+def _time(result: Result) -> str:
+    return length(round(result.seconds, 1))
+
+
+def _said(result: Result) -> str:
+    if result.reason:
+        return result.reason
+    return ", ".join(f"{name} {text_of(value)}" for name, value in result.evidence.items())
+
+
+def broken_off(command: str) -> None:
+    """Taking down was broken off."""
+    problem("not everything was taken down")
+    hint(f"go on with: {command}")
+
+
+def kept(name: str, command: str) -> None:
+    """The stack was left up."""
+    step(f"stack {name} is still there; take it down with: {command}")

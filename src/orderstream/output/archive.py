@@ -1,0 +1,204 @@
+"""Plans and results of work on the archive, as people and programs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.table import Column
+
+from orderstream.output.console import err, fields, out, print_json, problem, step
+from orderstream.output.terminal import Table
+
+if TYPE_CHECKING:
+    from orderstream.archive.audit import Audit
+    from orderstream.archive.maintenance import Kept
+    from orderstream.archive.manifests import Head
+    from orderstream.archive.plan import Plan
+    from orderstream.archive.receipt import Receipt, Stamped
+    from orderstream.archive.replay import Replayed, Selection
+    from orderstream.aws.location import Location
+    from orderstream.storage.bucket import Span
+
+
+def replay_plan(plan: Plan, selection: Selection, location: Location, *, to: str, as_json: bool) -> None:
+    """What would be read, how long it takes at least, and what it costs."""
+    if as_json:
+        print_json(asdict(plan) | {"to": to, "place": location.document()})
+        return
+    rows = [("arrived", str(selection.span))]
+    for name, wanted in (("customer", selection.customer_id), ("order", selection.order_id)):
+        if wanted is not None:
+            rows.append((f"only {name}", wanted))
+    rows += [
+        ("objects", f"{plan.objects:,} of {plan.bytes:,} bytes"),
+        ("events", f"about {plan.events:,}"),
+        ("takes at least", str(timedelta(seconds=round(plan.seconds)))),
+        ("costs at most", f"${plan.dollars}, to the {to}"),
+    ]
+    fields(rows, err)
+
+
+def replayed(done: Replayed, location: Location, *, as_json: bool) -> None:
+    """What became of the events."""
+    for what in done.damaged:
+        problem(what)
+    for what in done.problems:
+        problem(f"not replayed: {what}")
+    if as_json:
+        print_json(asdict(done) | {"place": location.document()})
+        return
+    rows = {
+        "read": done.read,
+        "the same in another object": done.again,
+        "stored": done.stored,
+        "there already": done.duplicates,
+        "sent": done.sent,
+        "conflicts, in quarantine already": done.conflicts,
+        "invalid, in quarantine already": done.invalid,
+        "failed": done.failed,
+    }
+    out.print(_counts("event", {name: count for name, count in rows.items() if count or name == "read"}))
+
+
+def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
+    """The hours that would be compacted: objects and their bytes."""
+    if as_json:
+        print_json([{"hour": hour, "objects": objects, "bytes": size} for hour, objects, size in hours])
+        return
+    table = _counted("hour", "objects", "bytes")
+    for hour, objects, size in hours:
+        table.add_row(hour, f"{objects:,}", f"{size:,}")
+    table.add_section()
+    total = (sum(objects for _, objects, _ in hours), sum(size for _, _, size in hours))
+    table.add_row(f"{len(hours)} hours", *(f"{one:,}" for one in total))
+    out.print(table)
+
+
+def kept(done: Kept, location: Location, *, as_json: bool) -> None:
+    """What was sealed and compacted."""
+    for key in done.late:
+        problem(
+            f"{key} came after its hour or a later one was sealed, with unknown records: it is not sealed"
+        )
+    for what in done.problems:
+        problem(what)
+    if as_json:
+        print_json(asdict(done) | {"head": _head(done.head), "place": location.document()})
+        return
+    out.print(f"{len(done.sealed):,} hours sealed, {len(done.compacted):,} compacted")
+    if done.compacted:
+        table = _counted("hour", "lines", "objects", "bytes", "bytes after")
+        for one in done.compacted:
+            table.add_row(one.hour, *_numbers(one.lines, one.objects, one.bytes, one.bytes_after))
+        table.add_section()
+        names = ("lines", "objects", "bytes", "bytes_after")
+        table.add_row(
+            "all", *_numbers(*(sum(getattr(one, name) for one in done.compacted) for name in names))
+        )
+        out.print(table)
+    _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
+
+
+def audited(done: Audit, span: Span, *, as_json: bool) -> None:
+    """What was looked at, and what was found."""
+    if as_json:
+        print_json(asdict(span) | asdict(done) | {"head": _head(done.head)})
+        return
+    rows = {
+        "manifests": done.manifests,
+        "hours sealed": done.hours,
+        "objects hashed": done.objects,
+        "bytes hashed": done.bytes,
+        "objects delivered again, with nothing new": done.repeated,
+        "objects of hours that are not sealed yet": done.unsealed,
+        "objects removed by the lifecycle rules": done.expired,
+        "findings": len(done.findings),
+    }
+    out.print(_counts("what", rows))
+    out.print(f"looked at the hours {span}")
+    if done.findings:
+        found = Table("kind", Column("object", no_wrap=True), "what is wrong")
+        for finding in done.findings:
+            found.add_row(finding.kind, finding.key, finding.detail)
+        out.print(found)
+    _print_head(done.head, "nothing is sealed yet: orders archive seal")
+
+
+def erasure_plan(found: Receipt, location: Location, *, as_json: bool) -> None:
+    """What there is of a customer."""
+    if as_json:
+        print_json(msgspec.structs.asdict(found) | {"place": location.document()})
+        return
+    err.print(_erasure(found))
+    problems(found)
+
+
+def erased(stamped: Stamped, location: Location, *, as_json: bool) -> None:
+    """The receipt of an erasure. As JSON it is what the audit takes."""
+    receipt = stamped.receipt
+    problems(receipt)
+    if as_json:
+        print_json(msgspec.structs.asdict(stamped) | {"place": location.document()})
+        return
+    out.print(_erasure(receipt))
+    if stamped.shared:
+        step(f"{stamped.shared:,} of the records were no order and had orders of others in them, too")
+    out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}")
+    step(f"the stream has the records until {receipt.on_stream_until}; backups of the table go by themselves")
+
+
+def _erasure(receipt: Receipt) -> Table:
+    rows = {
+        "items of the table": receipt.items,
+        "records in archive and quarantine": receipt.records,
+        "objects with them": receipt.objects,
+        "records that AWS gave up": receipt.failed,
+        "notes about records put back": receipt.notes,
+        "old versions of objects": receipt.versions,
+        f"old versions locked until {receipt.locked_until}": receipt.locked,
+    }
+    shown = {name: count for name, count in rows.items() if count or "locked" not in name}
+    return _counts("of the customer", shown)
+
+
+def problems(receipt: Receipt) -> None:
+    """What could not be erased, or not be searched."""
+    for what in receipt.problems:
+        problem(what)
+    if receipt.locked:
+        problem(
+            f"Object Lock keeps {receipt.locked} old versions until {receipt.locked_until}: erase again then"
+        )
+
+
+def _counted(*columns: str) -> Table:
+    table = Table(*columns)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def _counts(of: str, rows: Mapping[str, int]) -> Table:
+    table = _counted(of, "count")
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    return table
+
+
+def _numbers(*numbers: int) -> list[str]:
+    return [f"{number:,}" for number in numbers]
+
+
+def _head(head: Head | None) -> str | None:
+    return f"{head.number}:{head.sha256}" if head and head.number else None
+
+
+def _print_head(head: Head | None, otherwise: str) -> None:
+    if found := _head(head):
+        out.print(f"head {found}")
+    else:
+        step(otherwise)

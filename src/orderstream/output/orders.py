@@ -1,0 +1,135 @@
+"""Orders, and the sending of them, as people and programs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.progress import (
+    ProgressColumn,
+    Task,
+)
+from rich.table import Column
+from rich.text import Text
+
+from orderstream.domain.fields import money
+from orderstream.output.console import bar, err, fields, out, print_json, problem, text_of
+from orderstream.output.terminal import REPLACEMENT, Table, write_bytes
+
+if TYPE_CHECKING:
+    from orderstream.client import Receipt
+    from orderstream.ingest.send import Tally
+    from orderstream.storage.orders import Item
+
+
+@contextmanager
+def sending(*, as_json: bool) -> Iterator[tuple[Callable[[Receipt], None], Callable[[str], None], list[str]]]:
+    """A running count of orders sent: what to call with each receipt, and with each fault.
+
+    The list holds the id of the latest order.
+    """
+    latest: list[str] = []
+    count = 0
+
+    def receipt(sent: Receipt) -> None:
+        nonlocal count
+        count += 1
+        latest[:] = [sent.order_id or ""]
+        if as_json:
+            print_json(sent)
+
+    def fault(text: str) -> None:
+        err.print(Text("not sent:", "red"), text)
+
+    with bar(_Sent(lambda: count)) as progress:
+        progress.add_task("orders sent", total=None)
+        yield receipt, fault, latest
+
+
+class _Sent(ProgressColumn):
+    """How many records went out so far, looked up whenever the bar is drawn."""
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        super().__init__()
+        self._count = count
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{self._count():,} {task.description}")
+
+
+@contextmanager
+def simulating(counts: Tally, seconds: float | None) -> Iterator[None]:
+    """A running count of sample orders."""
+    text = "orders sent; Ctrl-C ends it" if seconds is None else f"orders sent, for {seconds:g} s"
+    with bar(_Sent(lambda: counts.read)) as progress:
+        progress.add_task(text, total=None)
+        yield
+
+
+def tally(counts: Tally, order_id: str = "") -> None:
+    """What was sent and what was not, in one line; `order_id` of the order if only one was sent."""
+    said = f"{counts.sent:,} of {counts.read:,} sent"
+    if order_id and counts.sent == 1:
+        said += f": {order_id}"
+    if counts.failed:
+        said += f"; {counts.failed:,} not sent"
+    if counts.not_sent:
+        more = counts.failed - len(counts.not_sent)
+        said += ": " + ", ".join(counts.not_sent) + (f" and {more:,} more" if more else "")
+    err.print(said)
+
+
+def shown(item: Item) -> Iterator[tuple[str, str]]:
+    """The attributes of an order as people read them: money with the digits that its currency has.
+
+    In an item of the quarantine numbers are text.
+    """
+    currency = item.get("Currency", "")
+    for name, value in item.items():
+        if name == "OrderAmount":
+            yield name, money(Decimal(value), currency)
+        elif name == "Items":
+            prices = (money(Decimal(line["unit_price"]), currency) for line in value)
+            lines = [line | {"unit_price": msgspec.Raw(one)} for line, one in zip(value, prices, strict=True)]
+            yield name, text_of(lines)
+        else:
+            yield name, text_of(value)
+
+
+def order(item: Item, *, as_json: bool) -> None:
+    """One order."""
+    if as_json:
+        print_json(item)
+    else:
+        fields(shown(item))
+
+
+def orders(items: Iterable[Item], *, as_json: bool) -> None:
+    """Many orders: a table, or one JSON object a line."""
+    if as_json:
+        for item in items:
+            print_json(item)
+        return
+    table = Table(
+        Column("OrderID", no_wrap=True),
+        Column("OrderDate", no_wrap=True),
+        Column("OrderAmount", justify="right"),
+        "Currency",
+        "Status",
+    )
+    for item in items:
+        texts = dict(shown(item))
+        table.add_row(*(texts.get(str(column.header), "") for column in table.columns))
+    if table.row_count:
+        out.print(table)
+    else:
+        err.print("no orders")
+
+
+def raw(data: bytes, *, exact: str) -> None:
+    """Bytes as they were sent; a terminal gets them as text. `exact` is the command that has all of them."""
+    if not write_bytes(data):
+        problem(f"what a terminal cannot show is {REPLACEMENT} here; {exact} has the exact bytes")

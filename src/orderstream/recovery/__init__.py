@@ -1,0 +1,1 @@
+"""Dead letters, quarantine, reconciliation and repair."""

@@ -1,0 +1,296 @@
+"""What AWS gave up delivering: the on-failure objects in their bucket, or the messages of a queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack, stream_of
+from orderstream.errors import DamagedError
+from orderstream.pipeline.deaggregate import unpack
+from orderstream.pipeline.records import Record, from_event
+from orderstream.storage import bucket
+from orderstream.storage.bucket import Entry
+
+# AWS chooses the keys: aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID.
+PREFIX = "aws/lambda/"
+# An object that is done has a mark at its key under this, in the archive. The object stays, as evidence.
+DONE = "redriven/"
+
+# Longer than the redrive of one message takes; a message whose redrive was broken off comes back then.
+SECONDS_HELD = 900
+
+# Later arrivals, which there are none of, would overflow.
+_YEAR_3000 = 32503680000
+
+# The condition of what is no document of AWS's.
+UNREADABLE = "Unreadable"
+
+
+@dataclass(frozen=True)
+class Message:
+    """Where a message of an SQS queue is, to delete it or to let go of it."""
+
+    queue_url: str
+    id: str
+    receipt: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A batch that AWS gave up: its `place` (s3://BUCKET/KEY or message id), why, and which records it had.
+
+    `payload` is the event with the records; a message has none, only their place in the stream.
+    """
+
+    place: str
+    at: datetime
+    condition: str
+    error: str | None
+    invocations: int
+    shard_id: str
+    first: str
+    last: str
+    records: int
+    done: bool = False
+    payload: str | None = None
+    message: Message | None = None
+    stream_arn: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of an object, in whichever bucket it lies; "" for a message."""
+        return self.place.removeprefix("s3://").partition("/")[2]
+
+
+_Number = Annotated[str, msgspec.Meta(pattern="^[0-9]{1,128}$")]
+
+
+class _Request(msgspec.Struct, rename="camel"):
+    condition: str
+    approximate_invoke_count: int = 0
+
+
+class _Response(msgspec.Struct, rename="camel"):
+    function_error: str | None = None
+
+
+class _Batch(msgspec.Struct, rename="camel"):
+    shard_id: str
+    start_sequence_number: _Number
+    end_sequence_number: _Number
+    batch_size: int
+    stream_arn: str
+
+
+class _Document(msgspec.Struct, rename="camel"):
+    """The document that AWS writes, as far as it is used here."""
+
+    request_context: _Request
+    timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
+    batch: _Batch = msgspec.field(name="KinesisBatchInfo")
+    response_context: _Response | None = None
+    payload: str | None = None
+
+
+class _Kinesis(msgspec.Struct, rename="camel"):
+    sequence_number: _Number
+    data: str
+    approximate_arrival_timestamp: Annotated[float, msgspec.Meta(ge=0, lt=_YEAR_3000)]
+    partition_key: str | None = None
+
+
+class _Entry(msgspec.Struct):
+    kinesis: _Kinesis
+    event: str = msgspec.field(name="eventID")
+
+
+class _Event(msgspec.Struct):
+    """The event of a batch, as far as its records are read."""
+
+    records: list[_Entry] = msgspec.field(name="Records")
+
+
+_DECODER = msgspec.json.Decoder(_Document)
+
+
+def places(stack: Stack) -> tuple[Stack, ...]:
+    """The stack once for each bucket in which on-failure objects lie, with that one as its `bucket`.
+
+    They have a bucket of their own. What AWS gave up before the stack had one is still in the archive.
+    """
+    own = (replace(stack, bucket=stack.discarded_bucket),) if stack.discarded_bucket else ()
+    return (*own, stack)
+
+
+def failures(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
+    """The on-failure objects, done or not, bucket for bucket; then an on-failure queue's messages.
+
+    Messages are held while they are looked at: give each back with `let_go`, or remove it.
+    """
+    done = _done(cloud, stack)
+    for failure in failed_objects(cloud, stack):
+        yield replace(failure, done=failure.key in done)
+    yield from _messages(cloud, stack)
+
+
+def looked_at(cloud: Cloud, stack: Stack, *, everything: bool) -> Iterator[Failure]:
+    """The failures to show, those that are done only with `everything`; nothing is held."""
+    held: list[Failure] = []
+    try:
+        for failure in failures(cloud, stack):
+            if failure.message:
+                held.append(failure)
+            if everything or not failure.done:
+                yield replace(failure, payload=None)
+    finally:
+        for failure in held:
+            let_go(cloud, failure)
+
+
+def waiting_objects(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
+    """The on-failure objects that are not done; the others are not even fetched."""
+    done = _done(cloud, stack)
+    return failed_objects(cloud, stack, lambda entry: entry.key not in done)
+
+
+def failed_objects(
+    cloud: Cloud, stack: Stack, is_wanted: Callable[[Entry], bool] = lambda entry: True
+) -> Iterator[Failure]:
+    """What is in the on-failure objects that are wanted, whether they are done or not."""
+    for place in places(stack):
+        entries = filter(is_wanted, bucket.listed(cloud, place, PREFIX))
+        for entry, body in bucket.bodies(cloud, place, entries):
+            yield read_failure(url(place, entry.key), body, entry.modified)
+
+
+def url(place: Stack, key: str) -> str:
+    """The `place` of the failure in an on-failure object."""
+    return f"s3://{place.bucket}/{key}"
+
+
+def done_marks(cloud: Cloud, stack: Stack) -> Iterator[Entry]:
+    """The marks of the objects that are done: DONE and the object's key."""
+    return bucket.listed(cloud, stack, DONE + PREFIX)
+
+
+def _done(cloud: Cloud, stack: Stack) -> set[str]:
+    return {entry.key.removeprefix(DONE) for entry in done_marks(cloud, stack)}
+
+
+def entries_of(failure: Failure) -> list[dict[str, Any]]:
+    """The `Records` of the event that AWS gave up delivering. Raises DamagedError where there are none."""
+    if failure.condition == UNREADABLE:
+        raise DamagedError(f"{failure.place} is not what AWS writes for a failed batch: {failure.error}")
+    try:
+        return event_entries(failure.payload or "")
+    except msgspec.MsgspecError as error:
+        raise DamagedError(f"{failure.place} holds no event of a stream: {error}") from error
+
+
+def event_entries(payload: str) -> list[dict[str, Any]]:
+    """The `Records` of an event as JSON. Raises msgspec.DecodeError for what is no event of a stream."""
+    event = msgspec.json.decode(payload, type=dict[str, Any])
+    msgspec.convert(event, _Event)
+    found: list[dict[str, Any]] = event["Records"]
+    return found
+
+
+def records_in(failure: Failure, entries: list[dict[str, Any]]) -> list[Record]:
+    """The records in those entries, aggregates taken apart. Raises DamagedError where they are none."""
+    try:
+        return [inner for record in from_event({"Records": entries}) for inner in unpack(record)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedError(f"{failure.place} holds no event of a stream: {error!r}") from error
+
+
+def let_go(cloud: Cloud, failure: Failure) -> None:
+    """Give a message back to its queue; an object needs no such thing."""
+    if failure.message:
+        with cloud_errors(f"cannot give message {failure.place} back"):
+            cloud.sqs.change_message_visibility(
+                QueueUrl=failure.message.queue_url,
+                ReceiptHandle=failure.message.receipt,
+                VisibilityTimeout=0,
+            )
+
+
+def mark_done(cloud: Cloud, stack: Stack, failure: Failure, account: dict[str, Any]) -> None:
+    """Mark an object as done, with the account of its records; remove a message.
+
+    A mark is written once: where somebody else has marked the object meanwhile, theirs stays.
+    """
+    with cloud_errors(f"cannot mark {failure.place} as done"):
+        if failure.message:
+            cloud.sqs.delete_message(
+                QueueUrl=failure.message.queue_url, ReceiptHandle=failure.message.receipt
+            )
+            return
+        body = msgspec.json.encode(account)
+        try:
+            cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + failure.key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+
+
+def _messages(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
+    with cloud_errors("cannot read the on-failure queue"):
+        mapping = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+        arn = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+        if ":sqs:" not in arn:
+            return
+        account, name = arn.split(":")[4:6]
+        queue_url = cloud.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+    others: list[Failure] = []
+    try:
+        while messages := _receive(cloud, queue_url):
+            for body, message in messages:
+                found = replace(read_failure(message.id, body, cloud.now()), message=message)
+                if stream_of(found.stream_arn) == stream_of(mapping["EventSourceArn"]):
+                    yield found
+                else:
+                    # A queue may serve other streams too. Given back only at the end: it would come again.
+                    others.append(found)
+    finally:
+        for other in others:
+            let_go(cloud, other)
+
+
+def _receive(cloud: Cloud, queue_url: str) -> list[tuple[bytes, Message]]:
+    with cloud_errors("cannot read the on-failure queue"):
+        answer = cloud.sqs.receive_message(
+            QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=SECONDS_HELD, WaitTimeSeconds=1
+        )
+    return [
+        (message["Body"].encode(), Message(queue_url, message["MessageId"], message["ReceiptHandle"]))
+        for message in answer.get("Messages", [])
+    ]
+
+
+def read_failure(place: str, body: bytes, at: datetime) -> Failure:
+    """What an object or a message says; for what is no document of AWS's, UNREADABLE and `at`."""
+    try:
+        document = _DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        # It is shown and stays; the others are brought back all the same.
+        return Failure(place, at, UNREADABLE, str(error), 0, "", "", "", 0)
+    return Failure(
+        place=place,
+        at=document.timestamp,
+        condition=document.request_context.condition,
+        error=document.response_context.function_error if document.response_context else None,
+        invocations=document.request_context.approximate_invoke_count,
+        shard_id=document.batch.shard_id,
+        first=document.batch.start_sequence_number,
+        last=document.batch.end_sequence_number,
+        records=document.batch.batch_size,
+        payload=document.payload,
+        stream_arn=document.batch.stream_arn,
+    )

@@ -1,0 +1,110 @@
+"""Mending a quarantined record: what is set in it, and the order that it then is, under its identity."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderstream.client.serialization import identified
+from orderstream.domain.decode import decode
+from orderstream.domain.fields import kind
+from orderstream.errors import InputError
+
+_STEP = re.compile(r"\.?([^.\[\]]+)|\[([0-9]{1,6})\]")
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
+# NaN would be written as it is, and refused when the order is checked, with its path.
+_NUMBERS: dict[str, Any] = {"parse_float": Decimal, "parse_int": Decimal, "parse_constant": Decimal}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value to set at a `path`, which leads there by `steps`: names, and indices of arrays."""
+
+    path: str
+    steps: tuple[str | int, ...]
+    value: Any
+
+
+def setting(text: str) -> Setting:
+    """PATH=VALUE as typed, for instance `items[0].quantity=2`.
+
+    A value that is JSON is taken as such, any other as a string. Raises InputError.
+    """
+    path, equals, value = text.partition("=")
+    path = path.removeprefix("$").removeprefix(".")
+    steps = [step for step in _STEP.finditer(path)]
+    if not equals or not steps or "".join(step[0] for step in steps) != path:
+        raise InputError(
+            f"{text!r} does not say what to set",
+            hint="write PATH=VALUE, such as amount=19.90 or 'items[0].quantity=2'",
+        )
+    try:
+        found = json.loads(value, **_NUMBERS)
+    except ValueError:
+        found = value
+    return Setting(path, tuple(step[1] or int(step[2]) for step in steps), found)
+
+
+def mended(data: bytes, identity: str, settings: Sequence[Setting] = ()) -> tuple[bytes, str]:
+    """The order that `data` is with `settings` in it, as JSON, and its order_id.
+
+    That is the one in it, or `identity` where it has none: so mending twice makes one order. Without
+    settings every byte stays, but for that id and gzip. Raises InputError with every reason where the
+    result is no valid order.
+    """
+    text = decode(data).json or data
+    if settings:
+        text = _with(text, settings)
+    # What `decode` takes is a JSON object, so the id goes in before the check: a reason may be about it.
+    try:
+        text, _, _ = identified(text, lambda: identity)
+    except InputError:
+        pass
+    what = decode(text)
+    if what.order is None:
+        reasons = "; ".join(f"{reason.path} {reason.message}" for reason in what.reasons)
+        raise InputError(
+            reasons,
+            hint="mend it with --set PATH=VALUE or --edit FILE; for a string that looks like a number: "
+            """--set 'customer_id="12345"'""",
+        )
+    return text, what.order.order_id or identity
+
+
+def _with(text: bytes, settings: Sequence[Setting]) -> bytes:
+    try:
+        document = json.loads(text, **_NUMBERS)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"is not JSON, so nothing can be set in it ({error})", hint="give the whole order: --edit FILE"
+        ) from None
+    for one in settings:
+        _set(document, one)
+    return _ENCODER.encode(document)
+
+
+def _set(document: Any, setting: Setting) -> None:
+    place = document
+    *way, last = setting.steps
+    for step, following in zip(way, setting.steps[1:], strict=True):
+        if isinstance(step, str) and isinstance(place, dict):
+            place = place.setdefault(step, [] if isinstance(following, int) else {})
+        else:
+            place = _element(place, step, setting)
+    if isinstance(last, str) and isinstance(place, dict):
+        place[last] = setting.value
+    else:
+        _element(place, last, setting)
+        place[last] = setting.value
+
+
+def _element(place: Any, step: str | int, setting: Setting) -> Any:
+    if isinstance(step, int) and isinstance(place, list) and step < len(place):
+        return place[step]
+    raise InputError(f"nothing can be set at {setting.path}: {kind(place)} has no {step}")

@@ -1,0 +1,214 @@
+"""The quarantine for operators: what is in it, one record of it, and records put back on the stream."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import groupby, islice
+from typing import Any
+
+import msgspec
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.client import OrderProducer, Receipt
+from orderstream.domain.fields import instant, utc_text
+from orderstream.domain.ids import event_id as id_of_event
+from orderstream.errors import InputError, NotFoundError, OrderstreamError
+from orderstream.pipeline.archive_codec import Line, raw_of, read_line
+from orderstream.pipeline.table import OrderTable
+from orderstream.recovery.patch import Setting, mended
+from orderstream.recovery.resubmissions import Note, notes_of_hour, write_notes
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.orders import is_order
+from orderstream.storage.parquet import Placed
+
+RECORDS_AT_A_TIME = 500
+SECONDS_FOR_READING = 60.0
+
+
+@dataclass(frozen=True)
+class Quarantined:
+    """A record in quarantine: the line about it, the object with that line, and the notes about it."""
+
+    line: Line
+    key: str
+    number: int
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """The order_id that it has or, had it been an order, would have got."""
+        return self.line.order_id or self.line.event_id
+
+
+@dataclass(frozen=True)
+class Resubmission:
+    """What became of a record that was to be put back: `sent` or, if not, why not and what to do."""
+
+    event_id: str
+    order_id: str
+    sent: bool
+    problem: str = ""
+    hint: str = ""
+    new_event_id: str = ""
+    data: bytes = b""
+
+
+def why(line: Line) -> str:
+    """Every reason that a line of the quarantine has, in one line."""
+    return "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
+
+
+def quarantined(
+    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, reason: str | None = None
+) -> Iterator[Quarantined]:
+    """The records in quarantine that arrived in `span`, each once, in the order of their arrival.
+
+    `reason` is a code that one must have.
+    """
+    for _, entries in groupby(bucket.hourly(cloud, stack, "quarantine", span), _folder):
+        notes: dict[str, list[Note]] | None = None
+        # A record is in the same hour at every delivery: no longer memory is needed.
+        for key, number, line in _by_arrival(reader.lines(cloud, stack, entries, span)):
+            if reason is None or any(one["code"] == reason for one in line.reasons):
+                if notes is None:
+                    notes = notes_of_hour(cloud, stack, instant(line.arrived_at))
+                yield Quarantined(line, key, number, tuple(notes.get(line.event_id, ())))
+
+
+def find(cloud: Cloud, stack: Stack, event_id: str) -> Quarantined:
+    """The record with this event_id. Raises NotFoundError where the quarantine has none."""
+    entries = (entry for entry in bucket.hourly(cloud, stack, "quarantine") if _may_hold(entry.key, event_id))
+    for one in reader.lines(cloud, stack, entries):
+        if one.line.event_id == event_id:
+            notes = notes_of_hour(cloud, stack, instant(one.line.arrived_at))
+            return Quarantined(one.line, one.key, one.number, tuple(notes.get(event_id, ())))
+    raise NotFoundError(
+        f"there is no record {event_id} in quarantine", hint="orders quarantine list shows what is there"
+    )
+
+
+def resubmit(
+    cloud: Cloud,
+    stack: Stack,
+    entries: Iterable[Quarantined],
+    *,
+    settings: Sequence[Setting] = (),
+    edited: bytes | None = None,
+    dry_run: bool = False,
+) -> Iterator[Resubmission]:
+    """Put records back on the stream as the orders that they are with `settings`, or that `edited` is.
+
+    Each keeps its identity, so doing it twice is harmless: the second is a duplicate. One that would
+    land in quarantine again is not sent, and its resubmission says why.
+    """
+    rest = iter(entries)
+    with OrderProducer(stack.stream, cloud.kinesis_once) as producer:
+        while some := list(islice(rest, RECORDS_AT_A_TIME)):
+            plans = _plans(cloud, stack, some, settings, edited)
+            if dry_run:
+                yield from plans
+                continue
+            sent = [
+                (entry, plan, producer.send_bytes(plan.data, partition_key=_key(entry.line, plan)))
+                if plan.sent
+                else (entry, plan, None)
+                for entry, plan in zip(some, plans, strict=True)
+            ]
+            producer.flush()
+            done = [_with_fate(plan, fate) for _, plan, fate in sent]
+            write_notes(cloud, stack, _notes(some, done, utc_text(cloud.now())))
+            yield from done
+
+
+def _plans(
+    cloud: Cloud,
+    stack: Stack,
+    entries: Sequence[Quarantined],
+    settings: Sequence[Setting],
+    edited: bytes | None,
+) -> list[Resubmission]:
+    """What would be sent for each."""
+    plans = [_plan(entry, settings, edited) for entry in entries]
+    # The shop may have sent the order again by itself, or it was a conflict from the beginning.
+    table = OrderTable(cloud.dynamodb, stack.table)
+    there = table.read(list({plan.order_id for plan in plans if plan.sent}), lambda: SECONDS_FOR_READING)
+    return [_unless_taken(cloud, stack, plan, there.get(plan.order_id)) for plan in plans]
+
+
+def _plan(entry: Quarantined, settings: Sequence[Setting], edited: bytes | None) -> Resubmission:
+    event_id = entry.line.event_id
+    try:
+        data, order_id = mended(raw_of(entry.line) if edited is None else edited, entry.identity, settings)
+    except InputError as error:
+        return Resubmission(event_id, entry.identity, False, error.message, error.hint)
+    return Resubmission(event_id, order_id, True, data=data)
+
+
+def _unless_taken(
+    cloud: Cloud, stack: Stack, plan: Resubmission, item: dict[str, Any] | None
+) -> Resubmission:
+    if not plan.sent or item is None or is_order(cloud, stack, item, plan.data):
+        return plan
+    problem = f"order {plan.order_id} is there with other content"
+    return replace(plan, sent=False, problem=problem, hint="to keep both: --set order_id=…")
+
+
+def _key(line: Line, plan: Resubmission) -> str:
+    # Kinesis wants a key unless the stream distributes records itself, and takes one in either case.
+    return line.partition_key or plan.order_id
+
+
+def _with_fate(plan: Resubmission, fate: Future[Receipt] | None) -> Resubmission:
+    if fate is None:
+        return plan
+    error = fate.exception()
+    if error is not None:
+        problem = error.message if isinstance(error, OrderstreamError) else str(error)
+        return replace(plan, sent=False, problem=problem)
+    receipt = fate.result()
+    return replace(plan, new_event_id=id_of_event(receipt.shard_id, receipt.sequence_number))
+
+
+def _notes(
+    entries: Sequence[Quarantined], done: Sequence[Resubmission], now: str
+) -> Iterator[tuple[datetime, Note]]:
+    for entry, one in zip(entries, done, strict=True):
+        if one.sent:
+            arrived_at = instant(entry.line.arrived_at)
+            yield arrived_at, Note(one.event_id, one.order_id, now, one.new_event_id)
+
+
+def _by_arrival(lines: Iterable[Placed]) -> Iterator[tuple[str, int, Line]]:
+    """Lines of an hour in the order of their arrival, each event once, with the objects they are in."""
+    # A database without a name is a temporary one, and goes to disk when it is large.
+    with closing(sqlite3.connect("")) as database:
+        database.execute("CREATE TABLE line (event_id UNIQUE, arrived_at, key, number, line)")
+        database.executemany(
+            "INSERT OR IGNORE INTO line VALUES (?, ?, ?, ?, ?)",
+            (
+                (one.line.event_id, one.line.arrived_at, one.key, one.number, msgspec.json.encode(one.line))
+                for one in lines
+            ),
+        )
+        found = database.execute("SELECT key, number, line FROM line ORDER BY arrived_at, rowid")
+        for key, number, line in found:
+            yield key, number, read_line(line)
+
+
+def _folder(entry: Entry) -> str:
+    return entry.key.rpartition("/")[0]
+
+
+def _may_hold(key: str, event_id: str) -> bool:
+    """Whether the object, named SHARD-FIRST-LAST-WHICH, can hold the event SHARD:NUMBER or SHARD:NUMBER:N."""
+    name = key.rpartition("/")[2]
+    shard_id, first, last, _ = name.rsplit("-", 3)
+    shard, number, *_ = (*event_id.split(":"), "")
+    return shard == shard_id and number.isdecimal() and int(first) <= int(number) <= int(last)

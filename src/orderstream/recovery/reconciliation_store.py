@@ -1,0 +1,267 @@
+"""The books: every record, item and quarantined record of a stack side by side, in a file on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orderstream.domain.decode import decode
+from orderstream.domain.equality import earlier_fingerprints, reading_in
+from orderstream.domain.fields import utc_text
+from orderstream.domain.ids import order_id_of
+from orderstream.files.scratch import ScratchFolder
+from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.records import Record
+from orderstream.recovery.reconciliation_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
+from orderstream.storage.bucket import Entry
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """Something that is not as it must be: of which `kind`, the `id` of what it is about, and `detail`."""
+
+    kind: str
+    id: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Open:
+    """A record that is neither an item nor quarantined; `key` of an object that has it, None without one."""
+
+    event_id: str
+    order_id: str | None
+    arrived_at: str
+    key: str | None
+
+
+class Books:
+    """Takes what the stream, the archive, the table and the quarantine hold, and says what disagrees.
+
+    What is entered again is counted once. Memory is flat: all of it lies in a temporary file.
+    """
+
+    def __init__(self) -> None:
+        self._folder = ScratchFolder("books")
+        # One thread at a time uses it, not always the same one.
+        self._file = sqlite3.connect(
+            Path(self._folder.name) / "books.sqlite", isolation_level=None, check_same_thread=False
+        )
+        self._file.executescript(SCHEMA)
+        self._file.execute("BEGIN")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._folder.cleanup()
+
+    def is_known(self, entry: Entry) -> bool:
+        """Whether this version of an object was entered."""
+        row = self._file.execute("SELECT etag FROM object WHERE key = ?", (entry.key,)).fetchone()
+        return row is not None and row[0] == entry.etag
+
+    def enter_object(self, key: str, etag: str) -> None:
+        """Note that an object's lines were entered."""
+        self._file.execute(
+            "INSERT INTO object (key, etag) VALUES (?, ?) ON CONFLICT DO UPDATE SET etag = excluded.etag",
+            (key, etag),
+        )
+
+    def enter_archived(self, key: str, lines: Iterable[Line]) -> None:
+        """Enter lines of an object of the archive."""
+        self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
+        (number,) = self._file.execute("SELECT id FROM object WHERE key = ?", (key,)).fetchone()
+        single = not key.endswith(".gz")
+        self._file.executemany(
+            "INSERT OR REPLACE INTO archived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            ((line.event_id, number, *_said_in(line), line.arrived_at, single) for line in lines),
+        )
+
+    def enter_streamed(self, records: Iterable[Record]) -> None:
+        """Enter records of the stream, aggregates taken apart."""
+        self._file.executemany(
+            "INSERT OR REPLACE INTO streamed VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                (record.event_id, *_content(record.event_id, record.data), utc_text(record.arrived_at))
+                for record in records
+            ),
+        )
+
+    def enter_items(self, items: Iterable[dict[str, str]]) -> None:
+        """Enter items: OrderID, EventID, ArchiveKey, ReceivedAt and the fingerprints, as text."""
+        for item in items:
+            key = item.get("ArchiveKey", "")
+            self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
+            self._file.execute(
+                "INSERT OR REPLACE INTO item VALUES (?, ?, (SELECT id FROM object WHERE key = ?), ?, ?, ?)",
+                (
+                    item["OrderID"],
+                    item.get("EventID", ""),
+                    key,
+                    _binary(item.get("Fingerprint", "")),
+                    _binary(reading_in(item.get("NormalizedFingerprint", ""))),
+                    item.get("ReceivedAt", ""),
+                ),
+            )
+
+    def enter_original(self, order_id: str, data: bytes) -> None:
+        """Enter the bytes that an item was made of, where its object was not entered."""
+        reading = _content("", data)[2]
+        self._file.execute("INSERT OR REPLACE INTO original VALUES (?, ?)", (order_id, reading))
+
+    def contested(self) -> Iterator[dict[str, str]]:
+        """The items that records without an outcome are called like: what they were made of decides."""
+        rows = self._file.execute(
+            "SELECT DISTINCT item.order_id, item.event, object.key, hex(item.fingerprint), item.arrived"
+            " FROM fate JOIN item USING (order_id) JOIN object ON object.id = item.object"
+            " WHERE fate = 'open' ORDER BY object.key"
+        )
+        names = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
+        return (dict(zip(names, (*row[:3], row[3].lower(), row[4]), strict=True)) for row in rows)
+
+    def enter_quarantined(self, lines: Iterable[Line]) -> None:
+        """Enter lines of an object of the quarantine."""
+        self._file.executemany(
+            "INSERT OR REPLACE INTO quarantined VALUES (?, ?, ?)",
+            (
+                (line.event_id, [one["code"] for one in line.reasons[:1]] == ["conflict"], line.arrived_at)
+                for line in lines
+            ),
+        )
+
+    def enter_given_up(self, key: str, records: Iterable[Record]) -> None:
+        """Enter the records of an on-failure object, aggregates taken apart."""
+        self._file.executemany(
+            "INSERT OR REPLACE INTO given_up VALUES (?, ?)", ((record.event_id, key) for record in records)
+        )
+
+    def enter_erased(self, events: Iterable[str]) -> None:
+        """Enter events that were erased on purpose."""
+        self._file.executemany("INSERT OR IGNORE INTO erased VALUES (?)", ((event,) for event in events))
+
+    def enter_damaged(self, key: str, what: str) -> None:
+        """Note an object that cannot be read to its end."""
+        self._file.execute("INSERT OR REPLACE INTO damaged VALUES (?, ?)", (key, what))
+
+    @property
+    def archived(self) -> int:
+        """How many distinct records the archive holds."""
+        return self._count("SELECT count(DISTINCT event) FROM archived")
+
+    def seen(self) -> tuple[int, int, int]:
+        """How many records of the stream, objects of archive and quarantine, and items were read."""
+        of = ("streamed", "object WHERE etag != ''", "item")
+        streamed, objects, items = (self._count(f"SELECT count(*) FROM {one}") for one in of)
+        return streamed, objects, items
+
+    def order_ids(self) -> list[str]:
+        """The ids of the orders among the records of the stream."""
+        rows = self._file.execute("SELECT DISTINCT order_id FROM streamed WHERE order_id IS NOT NULL")
+        return [order_id for (order_id,) in rows]
+
+    def fates(self) -> dict[str, int]:
+        """How many records are stored, duplicate, conflict, invalid, given_up, erased or open, each once."""
+        return dict(self._file.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
+
+    def open(self) -> Iterator[Open]:
+        """The records that are nowhere but in the archive or the stream, those of one object together."""
+        rows = self._file.execute(
+            "SELECT event, order_id, arrived, key FROM fate LEFT JOIN object ON id = object"
+            " WHERE fate = 'open' ORDER BY object"
+        )
+        return (Open(*row) for row in rows)
+
+    def given_up(self) -> Iterator[tuple[str, str]]:
+        """The events that lie in an on-failure object and nowhere else, each with that object's key."""
+        return self._file.execute(
+            "SELECT event, key FROM given_up JOIN fate USING (event) WHERE fate = 'given_up'"
+        )
+
+    def unread(self, since: str, until: str) -> list[tuple[str, str]]:
+        """The keys of objects not read that items received from `since` to `until` (not) name, with when."""
+        return self._file.execute(
+            "SELECT key, min(arrived) FROM item JOIN object ON id = object"
+            " WHERE etag IS NULL AND key != '' AND arrived >= ? AND arrived < ? GROUP BY key",
+            (since, until),
+        ).fetchall()
+
+    def discrepancies(self, since: str, until: str) -> Iterator[Discrepancy]:
+        """What is wrong with items received from `since` to `until` (not), and with the archive."""
+        span = (since, until)
+        queries = (
+            (
+                "no_bytes",
+                "SELECT item.order_id, 'the item names event ' || item.event || ' in ' || key ||"
+                f" ', which is not there' {ITEMS} AND NOT EXISTS ({OF_EVENT}) AND NOT EXISTS ({SINGLE})",
+                span,
+            ),
+            (
+                "differs",
+                "SELECT item.order_id, 'the bytes in ' || key || ' are not those that the item was made of'"
+                f" {ITEMS} AND (EXISTS ({OF_EVENT}) OR EXISTS ({SINGLE}))"
+                f" AND NOT EXISTS ({OF_EVENT} {SAME}) AND NOT EXISTS ({SINGLE} {SAME})",
+                span,
+            ),
+            (
+                "twice",
+                "SELECT event, 'is the event of ' || count(*) || ' items: ' || group_concat(order_id, ', ')"
+                " FROM item WHERE arrived >= ? AND arrived < ? GROUP BY event HAVING count(*) > 1",
+                span,
+            ),
+            (
+                "altered",
+                "SELECT event, 'two objects of the archive have other bytes for it' FROM archived"
+                " GROUP BY event HAVING min(content) != max(content)",
+                (),
+            ),
+            (
+                "altered",
+                "SELECT DISTINCT event, 'the archive has other bytes than the stream' FROM archived"
+                " JOIN streamed USING (event) WHERE archived.content != streamed.content",
+                (),
+            ),
+            ("damaged", "SELECT key, what FROM damaged", ()),
+        )
+        for kind, query, parameters in queries:
+            for about, detail in self._file.execute(query, parameters):
+                yield Discrepancy(kind, about, detail)
+
+    def _count(self, query: str) -> int:
+        return int(self._file.execute(query).fetchone()[0])
+
+
+# Of a record: the order_id (None where it is no order), all fingerprints, that of its reading, a hash of the
+# bytes.
+_Content = tuple[str | None, bytes | None, bytes | None, bytes]
+
+
+def _said_in(line: Line) -> _Content:
+    order_id, fingerprints, reading, content = _content(line.event_id, raw_of(line))
+    # What was an order when it came stays one, though the model has other rules by now.
+    return order_id or line.order_id, fingerprints, reading, content
+
+
+def _content(event_id: str, data: bytes) -> _Content:
+    what = decode(data)
+    content = hashlib.blake2b(data, digest_size=8).digest()
+    order_id = order_id_of(what.order, event_id) if what.order else None
+    reading = reading_in(what.normalized) or what.fingerprint
+    known = dict.fromkeys((what.fingerprint, reading, *earlier_fingerprints(what)))
+    return order_id, b"".join(map(bytes.fromhex, known)) or None, _binary(reading), content
+
+
+def _binary(fingerprint: str) -> bytes | None:
+    """As the file has it; None for what is no fingerprint."""
+    try:
+        return bytes.fromhex(fingerprint) or None
+    except ValueError:
+        return None

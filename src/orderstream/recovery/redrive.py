@@ -1,0 +1,190 @@
+"""Redrive: what AWS gave up goes through the function again, until every record is accounted for."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.kinesis_event import Origin, entry_of
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import utc_text
+from orderstream.errors import CloudError, DamagedError
+from orderstream.pipeline.archive_codec import Line
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.table import OrderTable
+from orderstream.recovery.dead_letters import Failure, entries_of, let_go, mark_done, records_in
+from orderstream.recovery.reconciliation_store import Books
+from orderstream.recovery.verify import settle_contested
+from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import Span
+from orderstream.storage.stream import shard_records
+
+ATTEMPTS = 5
+BACKOFF_SECONDS = 0.5
+SECONDS_FOR_READING = 60.0
+
+_LATER = frozenset({"TooManyRequestsException", "ServiceException", "ServiceUnavailableException"})
+
+
+@dataclass
+class Redriven:
+    """What became of a failure: how many records it had, what they are now, and what stands in the way."""
+
+    place: str
+    records: int = 0
+    fates: dict[str, int] = field(default_factory=dict)
+    done: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+def redrive(
+    cloud: Cloud,
+    stack: Stack,
+    failures: Iterable[Failure],
+    *,
+    dry_run: bool,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Redriven]:
+    """Bring each failure that is not done through the function; with `dry_run` only say where it stands.
+
+    A batch that makes the function fail is halved until the record that does it stands alone, so one
+    bad record keeps no other one back. Repeating it is harmless. CloudErrors come through, with the
+    failure at hand as it was.
+    """
+    function = _Function(cloud, stack, sleep)
+    # Let go of only at the end: a message would come again at once, and again.
+    left: list[Failure] = []
+    try:
+        for failure in failures:
+            if not failure.done:
+                left.append(failure)
+                outcome = _redrive_one(function, failure, dry_run=dry_run)
+                if outcome.done:
+                    left.pop()
+                yield outcome
+    finally:
+        for failure in left:
+            let_go(cloud, failure)
+
+
+def _redrive_one(function: _Function, failure: Failure, *, dry_run: bool) -> Redriven:
+    cloud, stack = function.cloud, function.stack
+    outcome = Redriven(failure.place)
+    try:
+        entries = _entries(cloud, stack, failure)
+        records = records_in(failure, entries)
+    except DamagedError as error:
+        outcome.problems.append(error.message)
+        return outcome
+    gone = failure.records - len(entries)
+    if gone > 0:
+        outcome.problems.append(f"{gone} of its records are gone from the stream; the archive may have them")
+    if entries and not dry_run:
+        outcome.problems += function.deliver(entries)
+    outcome.records = len(records)
+    outcome.fates = _account(cloud, stack, records)
+    if dry_run or gone > 0 or outcome.fates.get("open"):
+        return outcome
+    account = {"at": utc_text(cloud.now()), "records": len(records), "fates": outcome.fates}
+    mark_done(cloud, stack, failure, account)
+    outcome.done = True
+    return outcome
+
+
+def _entries(cloud: Cloud, stack: Stack, failure: Failure) -> list[dict[str, Any]]:
+    """The `Records` of the event; those of a message as far as the stream still has them."""
+    if failure.payload is not None or not failure.shard_id:
+        return entries_of(failure)
+    origin = Origin(failure.stream_arn, failure.shard_id, "")
+    return [
+        msgspec.json.decode(entry_of(origin, record))
+        for record in shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
+    ]
+
+
+class _Function:
+    """The deployed function, invoked with `Records` of an event until nothing is left that it can do."""
+
+    def __init__(self, cloud: Cloud, stack: Stack, sleep: Callable[[float], None]) -> None:
+        self.cloud = cloud
+        self.stack = stack
+        self._sleep = sleep
+
+    def deliver(self, entries: list[dict[str, Any]]) -> list[str]:
+        """Bring the records through; returns what could not be done, and why."""
+        error = ""
+        for attempt in range(ATTEMPTS):
+            self._pause(attempt)
+            answer, error = self._invoke(entries)
+            if error and len(entries) > 1:
+                middle = len(entries) // 2
+                return self.deliver(entries[:middle]) + self.deliver(entries[middle:])
+            if not error:
+                undone = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+                entries = [one for one in entries if one["kinesis"]["sequenceNumber"] in undone]
+                if not entries:
+                    return []
+                error = "is reported as not done; the function's log says why"
+        return [f"{one['eventID']}: {error}" for one in entries]
+
+    def _invoke(self, entries: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
+        """The function's answer, or what went wrong in it."""
+        name = self.stack.live_function
+        payload = msgspec.json.encode({"Records": entries})
+        for attempt in range(ATTEMPTS):
+            self._pause(attempt)
+            with cloud_errors(f"cannot invoke {name}"):
+                try:
+                    response = self.cloud.lambda_.invoke(FunctionName=name, Payload=payload)
+                    answer = msgspec.json.decode(response["Payload"].read() or b"null")
+                    break
+                except ClientError as error:
+                    code = error.response["Error"]["Code"]
+                    if code == "RequestTooLargeException":
+                        return {}, code
+                    if code not in _LATER or attempt + 1 == ATTEMPTS:
+                        raise
+        if response.get("FunctionError"):
+            return {}, f"{answer.get('errorType', 'error')}: {answer.get('errorMessage', 'it ended')}"
+        if not isinstance(answer, dict) or not isinstance(answer.get("batchItemFailures"), list):
+            raise CloudError(f"{name} answers as no function of Orderstream does")
+        return answer, ""
+
+    def _pause(self, attempt: int) -> None:
+        if attempt:
+            self._sleep(random.random() * BACKOFF_SECONDS * 2.0**attempt)
+
+
+def _account(cloud: Cloud, stack: Stack, records: list[Record]) -> dict[str, int]:
+    """What the records are by now: the function's word is not taken for it."""
+    if not records:
+        return {}
+    arrivals = [record.arrived_at for record in records]
+    span = Span(min(arrivals), max(arrivals) + timedelta(microseconds=1))
+    events = {record.event_id for record in records}
+    table = OrderTable(cloud.dynamodb, stack.table)
+    with Books() as books:
+        books.enter_streamed(records)
+        books.enter_items(table.read(books.order_ids(), lambda: SECONDS_FOR_READING).values())
+        found = _quarantined(cloud, stack, records[0].shard_id, span)
+        books.enter_quarantined(line for line in found if line.event_id in events)
+        settle_contested(books, cloud, stack)
+        return books.fates()
+
+
+def _quarantined(cloud: Cloud, stack: Stack, shard_id: str, span: Span) -> Iterator[Line]:
+    entries = (
+        entry
+        for entry in bucket.hourly(cloud, stack, "quarantine", span)
+        if entry.key.rpartition("/")[2].startswith(f"{shard_id}-")
+    )
+    for one in reader.lines(cloud, stack, entries, span):
+        yield one.line

@@ -1,0 +1,72 @@
+"""Repair: records that are nowhere but in the archive or the stream go through the same processing again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import instant, utc_text
+from orderstream.domain.object_keys import COMPACTED, hour_prefix
+from orderstream.pipeline.archive_codec import Line
+from orderstream.pipeline.deaggregate import unpack
+from orderstream.recovery.reconciliation_store import Books
+from orderstream.recovery.reprocess import Done, Processing, There, record_of
+from orderstream.storage import bucket, reader, stream
+from orderstream.storage.bucket import Span
+from orderstream.storage.parquet import Placed
+
+
+def repair(
+    books: Books,
+    cloud: Cloud,
+    stack: Stack,
+    span: Span,
+    *,
+    settled: datetime,
+    progress: Callable[[str, int], None],
+) -> Done:
+    """Bring what is missing, of what arrived before `settled`, to the table or the quarantine.
+
+    Nothing is overwritten: it is what the function does, from the bytes in the archive or, for what
+    never came there, in the stream.
+    """
+    processing = Processing(cloud, stack, "orders verify --repair")
+    missing = (record for record in books.open() if record.arrived_at < utc_text(settled))
+    unarchived: set[str] = set()
+    compacted: dict[str, dict[str, str]] = {}
+    for key, group in groupby(missing, attrgetter("key")):
+        wanted = {record.event_id: record.arrived_at for record in group}
+        if key is None:
+            unarchived |= wanted.keys()
+            continue
+        body = bucket.fetch(cloud, stack, key)
+        if body is None:
+            # An hour's objects are compacted together: they are read together.
+            for event_id, arrived_at in wanted.items():
+                hour = hour_prefix(COMPACTED, instant(arrived_at))
+                compacted.setdefault(hour, {})[event_id] = key
+            continue
+        # Damage was noted when the books were filled, and what comes before it can be mended.
+        lines = _undamaged(reader.placed(stack, bucket.unlisted(key), body), key)
+        there = There(cloud, stack, dict.fromkeys(wanted, key).__getitem__)
+        processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
+        progress("missing records mended", processing.done.records)
+    for hour, keys in compacted.items():
+        entries = list(bucket.of_hour(cloud, stack, hour + "/"))
+        for opened in reader.objects(cloud, stack, entries):
+            lines = _undamaged(opened.lines, opened.key)
+            mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)
+            processing.run(mine, There(cloud, stack, keys.__getitem__))
+        progress("missing records mended", processing.done.records)
+    if unarchived:
+        records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
+        processing.run((record for record in records if record.event_id in unarchived), processing.archive)
+    return processing.done
+
+
+def _undamaged(lines: Iterator[Placed], key: str) -> Iterator[Line]:
+    return (one.line for one in reader.undamaged(lines, key, lambda key, what: None))

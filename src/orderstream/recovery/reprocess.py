@@ -1,0 +1,140 @@
+"""What the function does, done here: by its own code and settings, with the caller's credentials."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.decode import Decoded
+from orderstream.domain.fields import instant
+from orderstream.pipeline.archive import Archived
+from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.concurrency import Each
+from orderstream.pipeline.process import Archive, Invocation, QuarantineStore, Report, process
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.settings import Settings, from_environment
+from orderstream.pipeline.slices import slices
+from orderstream.pipeline.table import OrderTable
+from orderstream.storage.orders import Item, originals
+
+RECORDS_A_BATCH = 500
+SECONDS_A_BATCH = 60.0
+
+
+@dataclass
+class Done:
+    """What became of records: counts, and `problems` that say why some are undone."""
+
+    stored: int = 0
+    duplicates: int = 0
+    conflicts: int = 0
+    invalid: int = 0
+    undone: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def records(self) -> int:
+        """All of them."""
+        return self.stored + self.duplicates + self.conflicts + self.invalid + self.undone
+
+
+class There:
+    """Stands for the archive where the records already lie in it; `keys` has each one's object."""
+
+    def __init__(self, cloud: Cloud, stack: Stack, keys: Callable[[str], str]) -> None:
+        self._cloud = cloud
+        self._stack = stack
+        self._keys = keys
+
+    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
+        """Where each record is, by event_id."""
+        return {record.event_id: Archived(self._keys(record.event_id)) for record in records}
+
+    def originals(self, items: Sequence[Item]) -> dict[str, bytes]:
+        """The bytes that items were made of, by OrderID, also where they are compacted by now."""
+        return originals(self._cloud, self._stack, items)
+
+
+class Processing:
+    """Processes records as the function does. `who` stands in the quarantine as the request."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        stack: Stack,
+        who: str,
+        *,
+        each: Each = map,
+        quarantine: QuarantineStore | None = None,
+    ) -> None:
+        self._settings = settings_of(cloud, stack)
+        store = S3Store(cloud.s3, stack.bucket)
+        self._table = OrderTable(cloud.dynamodb, stack.table, each=each)
+        self._quarantine = quarantine or Quarantine(store)
+        self._who = who
+        self._now = cloud.now
+        self.archive = archive_of(self._settings, store)
+        self.done = Done()
+
+    def run(self, records: Iterable[Record], archive: Archive) -> None:
+        """Process the records, in batches of one shard each, and add what became of them to `done`."""
+        for batch in _batches(records):
+            report = self._run(batch, archive)
+            self.done.stored += report.stored
+            self.done.duplicates += report.duplicates
+            self.done.conflicts += report.conflicts
+            self.done.invalid += report.invalid
+            self.done.undone += report.undone_records
+            self.done.problems += report.problems
+
+    def _run(self, batch: Sequence[Record], archive: Archive) -> Report:
+        deadline = time.monotonic() + SECONDS_A_BATCH
+        return process(
+            batch,
+            archive=archive,
+            table=self._table,
+            quarantine=self._quarantine,
+            currency=self._settings.currency,
+            invocation=Invocation(
+                request_id=self._who,
+                seconds_left=lambda: deadline - time.monotonic(),
+                now=self._now,
+            ),
+        )
+
+
+def settings_of(cloud: Cloud, stack: Stack) -> Settings:
+    """The settings of the deployed function."""
+    with cloud_errors(f"cannot read the settings of {stack.function}"):
+        found = cloud.lambda_.get_function_configuration(FunctionName=stack.live_function)
+    return from_environment(found["Environment"]["Variables"])
+
+
+def record_of(line: Line) -> Record:
+    """The record that a line of the archive was made of."""
+    shard_id, sequence_number = line.event_id.split(":")[:2]
+    return Record(
+        event_id=line.event_id,
+        shard_id=shard_id,
+        sequence_number=sequence_number,
+        partition_key=line.partition_key,
+        arrived_at=instant(line.arrived_at),
+        data=raw_of(line),
+    )
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in lists of one shard each, no larger than the function's slices."""
+    of_shard: dict[str, list[Record]] = {}
+    for record in records:
+        batch = of_shard.setdefault(record.shard_id, [])
+        batch.append(record)
+        if len(batch) == RECORDS_A_BATCH:
+            yield from slices(of_shard.pop(record.shard_id))
+    for batch in of_shard.values():
+        yield from slices(batch)

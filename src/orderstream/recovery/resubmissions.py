@@ -1,0 +1,77 @@
+"""Notes about quarantined records that were put back on the stream. An object of notes is written once.
+
+They lie beside the quarantine, under the same hours: a redelivery may write an object of the
+quarantine again, and would wipe out a note in it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+import msgspec
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.object_keys import hour_prefix
+from orderstream.storage import bucket
+from orderstream.storage.bucket import ALWAYS, Entry, Span
+
+PREFIX = "resubmitted"
+
+
+class Note(msgspec.Struct, frozen=True):
+    """That the record `event_id` was put back: as which order, when, and as which new event."""
+
+    event_id: str
+    order_id: str
+    at: str
+    new_event_id: str
+
+
+def read_note(line: bytes) -> Note | None:
+    """The note in a line of an object of notes; None where it is none."""
+    try:
+        return msgspec.json.decode(line, type=Note)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def write_notes(cloud: Cloud, stack: Stack, notes: Iterable[tuple[datetime, Note]]) -> None:
+    """Keep notes, each given with the arrival of the record that it is about."""
+    hours: dict[str, list[bytes]] = {}
+    for arrived_at, note in notes:
+        hours.setdefault(hour_prefix(PREFIX, arrived_at), []).append(msgspec.json.encode(note))
+    for hour, lines in hours.items():
+        write_lines(cloud, stack, hour, lines)
+
+
+def write_lines(cloud: Cloud, stack: Stack, folder: str, lines: Iterable[bytes]) -> None:
+    """Write notes as a new object in `folder`, the prefix of an hour without its last slash."""
+    key = f"{folder}/{uuid.uuid4().hex}.ndjson"
+    with cloud_errors(f"cannot write s3://{stack.bucket}/{key}"):
+        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"\n".join(lines), IfNoneMatch="*")
+
+
+def notes_of_hour(cloud: Cloud, stack: Stack, arrived_at: datetime) -> dict[str, list[Note]]:
+    """The notes about records that arrived in the same hour, by event_id, earliest first."""
+    found: dict[str, list[Note]] = {}
+    entries = bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")
+    for note in sorted(_read(cloud, stack, entries), key=lambda note: note.at):
+        found.setdefault(note.event_id, []).append(note)
+    return found
+
+
+def notes_of_order(cloud: Cloud, stack: Stack, order_id: str, span: Span = ALWAYS) -> list[Note]:
+    """The notes about records put back as this order, that first arrived in `span`, earliest first."""
+    notes = _read(cloud, stack, bucket.hourly(cloud, stack, PREFIX, span))
+    return sorted((note for note in notes if note.order_id == order_id), key=lambda note: note.at)
+
+
+def _read(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Note]:
+    for _, body in bucket.bodies(cloud, stack, entries):
+        for line in body.splitlines():
+            # What is no note says nothing of any record; the audit names its object.
+            if note := read_note(line):
+                yield note

@@ -1,0 +1,280 @@
+"""Verify: stream, archive, table and quarantine held against each other, every discrepancy by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import utc_text
+from orderstream.errors import DamagedError
+from orderstream.pipeline.archive_codec import Line
+from orderstream.pipeline.deaggregate import unpack
+from orderstream.recovery.dead_letters import entries_of, records_in, waiting_objects
+from orderstream.recovery.reconciliation_store import Books, Discrepancy
+from orderstream.recovery.repair import repair
+from orderstream.recovery.reprocess import Done
+from orderstream.storage import bucket, reader, stream
+from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.orders import originals
+from orderstream.storage.reader import Opened
+from orderstream.storage.tombstones import erased_events
+
+T = TypeVar("T")
+
+# A record this young may be in the function's hands.
+GRACE = timedelta(minutes=5)
+_ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerprint", "ReceivedAt")
+# Before and after every time as `utc_text` writes it.
+_EARLIEST, _LATEST = "", "~"
+
+Progress = Callable[[str, int], None]
+Clock = Callable[[], datetime] | None
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was read, and the outcomes of the distinct records in it.
+
+    Read were `streamed` records of the stream, `archived` ones of the archive and `items` of the table, which
+    is read whole. Each of the `records` has one outcome, so their number is the sum of all the counts after
+    it. Those `on_their_way` are neither accounted for nor old enough to be missed; `missing` ones are.
+    """
+
+    streamed: int
+    archived: int
+    items: int
+    records: int
+    stored: int
+    duplicates: int
+    conflicts: int
+    invalid: int
+    given_up: int
+    erased: int
+    on_their_way: int
+    missing: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, and where: in `objects` of archive and quarantine, among what arrived in `span`.
+
+    If nothing else ends the span, it ends when the report was made.
+    """
+
+    counts: Counts
+    discrepancies: tuple[Discrepancy, ...]
+    # Where it was found is nothing that it says: the same, found again, is the same report.
+    span: Span = field(compare=False)
+    objects: int = field(compare=False)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was nothing to check, so that there is no verdict."""
+        return not self.counts.records and not self.discrepancies
+
+
+def _silent(what: str, done: int) -> None:
+    pass
+
+
+def verify(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span = ALWAYS,
+    *,
+    progress: Progress = _silent,
+    clock: Clock = None,
+) -> Report:
+    """Reconcile what arrived in `span`. `progress` hears what is read and how much of it so far.
+
+    `clock` is the service's unless it is given.
+
+    Reads the whole table, the objects of the span, and the stream as far as it is retained.
+    """
+    with Books() as books:
+        fill(books, cloud, stack, span, progress=progress)
+        now = (clock or cloud.now)()
+        return judge(books, span, settled(cloud, stack, now), now)
+
+
+def verify_and_repair(
+    cloud: Cloud,
+    stack: Stack,
+    span: Span = ALWAYS,
+    *,
+    progress: Progress = _silent,
+    clock: Clock = None,
+) -> tuple[Done, Report]:
+    """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
+    with Books() as books:
+        fill(books, cloud, stack, span, progress=progress)
+        before = settled(cloud, stack, (clock or cloud.now)())
+        done = repair(books, cloud, stack, span, settled=before, progress=progress)
+    return done, verify(cloud, stack, span, progress=progress, clock=clock)
+
+
+def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Progress) -> None:
+    """Enter everything. What a record comes by first is read first, so that none can seem to jump ahead."""
+    records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
+    books.enter_streamed(_counted(records, "records of the stream read", progress))
+    read_archive(books, cloud, stack, span, progress=progress)
+    read_items(books, cloud, stack, progress=progress)
+    read_quarantine(books, cloud, stack, span, progress=progress)
+    books.enter_erased(erased_events(cloud, stack, span))
+    for key, arrived_at in books.unread(*_bounds(span)):
+        # Written since the archive was read, by a batch of another time, or not there at all.
+        try:
+            books.enter_archived(key, reader.lines_at(cloud, stack, key, arrived_at))
+        except DamagedError as error:
+            books.enter_damaged(key, error.message)
+    settle_contested(books, cloud, stack)
+    progress("items to compare", books.seen()[2])
+    if books.fates().get("open"):
+        for failure in waiting_objects(cloud, stack):
+            try:
+                books.enter_given_up(failure.place, records_in(failure, entries_of(failure)))
+            except DamagedError as error:
+                books.enter_damaged(failure.place, error.message)
+
+
+def settle_contested(books: Books, cloud: Cloud, stack: Stack) -> None:
+    """Enter what decides about records of which the item has another fingerprint, and is not in the span."""
+    for order_id, data in originals(cloud, stack, list(books.contested())).items():
+        books.enter_original(order_id, data)
+
+
+def read_archive(
+    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
+) -> None:
+    """Enter the objects of the archive that were not entered before."""
+    _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.enter_archived, span, progress)
+
+
+def read_items(books: Books, cloud: Cloud, stack: Stack, *, progress: Progress = _silent) -> None:
+    """Enter the items of the table, all of them."""
+    books.enter_items(_counted(_items(cloud, stack), "items read", progress))
+
+
+def read_quarantine(
+    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
+) -> None:
+    """Enter the objects of the quarantine that were not entered before."""
+
+    def enter(key: str, lines: Iterable[Line]) -> None:
+        books.enter_quarantined(lines)
+
+    _read(books, cloud, stack, bucket.hourly(cloud, stack, "quarantine", span), enter, span, progress)
+
+
+def judge(books: Books, span: Span, settled: datetime, now: datetime) -> Report:
+    """What the books say at `now`; records that arrived since `settled` may still be on their way."""
+    found: list[Discrepancy] = []
+    on_their_way = missing = 0
+    for record in books.open():
+        if record.arrived_at >= utc_text(settled):
+            on_their_way += 1
+            continue
+        missing += 1
+        if record.key is None:
+            found.append(Discrepancy("not_archived", record.event_id, "is in the stream and nowhere else"))
+        else:
+            of = f"order {record.order_id}" if record.order_id else "a record that is no order"
+            found.append(
+                Discrepancy("missing", record.event_id, f"{of}: is in {record.key} and nowhere else")
+            )
+    for event_id, key in books.given_up():
+        found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
+    found += books.discrepancies(*_bounds(span))
+    fates = books.fates()
+    streamed, objects, items = books.seen()
+    counts = Counts(
+        streamed=streamed,
+        archived=books.archived,
+        items=items,
+        records=sum(fates.values()),
+        stored=fates.get("stored", 0),
+        duplicates=fates.get("duplicate", 0),
+        conflicts=fates.get("conflict", 0),
+        invalid=fates.get("invalid", 0),
+        given_up=fates.get("given_up", 0),
+        erased=fates.get("erased", 0),
+        on_their_way=on_their_way,
+        missing=missing,
+    )
+    return Report(counts, tuple(found), Span(span.since, min(span.until or now, now)), objects)
+
+
+def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:
+    """What arrived before this was in the function's hands for longer than it needs."""
+    # The age of what it works on: behind an outage, everything younger waits for its turn.
+    return now - GRACE - (iterator_age(cloud, stack.function, now) or timedelta(0))
+
+
+def iterator_age(cloud: Cloud, function: str, now: datetime) -> timedelta | None:
+    """The greatest age of what the function worked on in the last minutes; None if it did nothing then."""
+    with cloud_errors("cannot read the iterator age from CloudWatch"):
+        points = cloud.cloudwatch.get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName="IteratorAge",
+            Dimensions=[{"Name": "FunctionName", "Value": function}],
+            StartTime=now - GRACE,
+            EndTime=now,
+            Period=60,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+    ages = [timedelta(milliseconds=point["Maximum"]) for point in points]
+    return max(ages, default=None)
+
+
+def _bounds(span: Span) -> tuple[str, str]:
+    return (
+        utc_text(span.since) if span.since else _EARLIEST,
+        utc_text(span.until) if span.until else _LATEST,
+    )
+
+
+def _read(
+    books: Books,
+    cloud: Cloud,
+    stack: Stack,
+    entries: Iterable[Entry],
+    enter: Callable[[str, Iterable[Line]], None],
+    span: Span,
+    progress: Progress,
+) -> None:
+    new = (entry for entry in entries if not books.is_known(entry))
+    done = 0
+    for opened in reader.objects(cloud, stack, new):
+        entry = opened.entry
+        enter(opened.key, _lines(books, opened, span))
+        books.enter_object(opened.key, entry.etag if opened.key == entry.key else "")
+        books.enter_object(entry.key, entry.etag)
+        done += 1
+        progress(f"objects of {opened.key.partition('/')[0]}/ read", done)
+
+
+def _lines(books: Books, opened: Opened, span: Span) -> Iterator[Line]:
+    for one in reader.undamaged(opened.lines, opened.entry.key, books.enter_damaged):
+        if span.holds(one.line.arrived_at):
+            yield one.line
+
+
+def _items(cloud: Cloud, stack: Stack) -> Iterator[dict[str, str]]:
+    with cloud_errors(f"cannot read table {stack.table}"):
+        pages = cloud.dynamodb.get_paginator("scan").paginate(
+            TableName=stack.table, ProjectionExpression=", ".join(_ITEM), ConsistentRead=True
+        )
+        for page in pages:
+            for item in page["Items"]:
+                yield {name: value.get("S", "") for name, value in item.items()}
+
+
+def _counted(things: Iterable[T], what: str, progress: Progress) -> Iterator[T]:
+    for done, thing in enumerate(things, start=1):
+        if done % 1000 == 0:
+            progress(what, done)
+        yield thing

@@ -1,0 +1,255 @@
+"""The objects of the bucket: listed for a span of arrival times, and fetched."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any, TypeVar
+
+from botocore.exceptions import HTTPClientError, IncompleteReadError
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain import object_keys
+from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import COMPACTED, hour_prefix
+
+# So many objects are fetched at a time, and lie in memory until they are read.
+FETCHED_AHEAD = 8
+_PIECE = 1024 * 1024
+# So often an object is begun to be read, until it comes to its end.
+ATTEMPTS = 3
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The arrival times from `since` (included) to `until` (not); None is no bound. Aware UTC."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self, arrived_at: str) -> bool:
+        """Whether a moment as `utc_text` writes it, whose width is fixed, lies in the span."""
+        return (self.since is None or arrived_at >= utc_text(self.since)) and (
+            self.until is None or arrived_at < utc_text(self.until)
+        )
+
+    def __str__(self) -> str:
+        since = utc_text(self.since) if self.since else "the beginning"
+        return f"from {since} to {utc_text(self.until) if self.until else 'now'}"
+
+
+ALWAYS = Span()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object as S3 lists it; with `version`, one that is not the current one of its key."""
+
+    key: str
+    etag: str
+    modified: datetime
+    size: int
+    version: str = ""
+
+
+def _ignored(entry: Entry) -> None:
+    """Skip an object whose key has no known form."""
+
+
+def hourly(
+    cloud: Cloud,
+    stack: Stack,
+    prefix: str,
+    span: Span = ALWAYS,
+    *,
+    foreign: Callable[[Entry], None] = _ignored,
+) -> Iterator[Entry]:
+    """The objects under `prefix`/year=…/…/hour=… that can hold lines of `span`, earliest hour first.
+
+    `foreign` hears of the objects there whose keys nothing here writes (see `keys`).
+    """
+    last = hour_prefix(prefix, span.until) if span.until else None
+    request = {"StartAfter": hour_prefix(prefix, span.since)} if span.since else {}
+    for entry in listed(cloud, stack, f"{prefix}/year=", **request):
+        if last and entry.key[: len(last)] > last:
+            return
+        if object_keys.is_hourly(entry.key):
+            yield entry
+        else:
+            foreign(entry)
+
+
+def of_hour(cloud: Cloud, stack: Stack, folder: str) -> Iterator[Entry]:
+    """The objects of one hour; `folder` is PREFIX/year=…/month=…/day=…/hour=…/."""
+    return (entry for entry in listed(cloud, stack, folder) if object_keys.is_hourly(entry.key))
+
+
+def archive(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
+    """The objects of the archive that can hold lines of `span`, in either layout and compacted."""
+    # The compacted ones are listed when the others are read: what was compacted meanwhile is among them.
+    plain, compacted = (hourly(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
+    return chain(plain, single(cloud, stack, span), compacted)
+
+
+def single(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
+    """The objects of the archive that hold one order each, and can hold one of `span`."""
+    # They lie right under orders/, beside the years, and are written after the order arrived: so what
+    # was written before the span holds nothing of it.
+    for entry in listed(cloud, stack, "orders/", Delimiter="/"):
+        if object_keys.is_single(entry.key) and (span.since is None or entry.modified >= span.since):
+            yield entry
+
+
+def beside_hours(cloud: Cloud, stack: Stack, prefix: str) -> Iterator[Entry]:
+    """The objects under `prefix` that lie beside its years, where `hourly` does not look."""
+    with cloud_errors(f"cannot list s3://{stack.bucket}/{prefix}/"):
+        pages = cloud.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=stack.bucket, Prefix=f"{prefix}/", Delimiter="/"
+        )
+        folders = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
+    for entry in listed(cloud, stack, f"{prefix}/", Delimiter="/"):
+        if not (prefix == "orders" and object_keys.is_single(entry.key)):
+            yield entry
+    for folder in folders:
+        if not folder.startswith(f"{prefix}/year="):
+            yield from listed(cloud, stack, folder)
+
+
+def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[Entry]:
+    """The objects under `prefix`, in the order of their keys."""
+    with cloud_errors(f"cannot list s3://{stack.bucket}/{prefix}"):
+        pages = cloud.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=stack.bucket, Prefix=prefix, **request
+        )
+        for page in pages:
+            for entry in page.get("Contents", []):
+                modified = entry["LastModified"].astimezone(UTC)
+                yield Entry(entry["Key"], entry["ETag"], modified, entry["Size"])
+
+
+def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
+    """The bytes of an object; None where there is none."""
+    found = _fetched(cloud, stack, unlisted(key))
+    return found and found[0]
+
+
+def _fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+    return _read(cloud, stack, entry, b"".join)
+
+
+def _read(
+    cloud: Cloud, stack: Stack, entry: Entry, use: Callable[[Iterable[bytes]], T]
+) -> tuple[T, datetime] | None:
+    """What `use` makes of an object's bytes, and when they were written; None where there is none.
+
+    Where the connection breaks off between two pieces, `use` begins anew: the SDK tries again only until an
+    answer begins.
+    """
+    version: dict[str, Any] = {"VersionId": entry.version} if entry.version else {}
+    attempts = 0
+    with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
+        while True:
+            attempts += 1
+            try:
+                answer = cloud.s3.get_object(Bucket=stack.bucket, Key=entry.key, **version)
+            except cloud.s3.exceptions.NoSuchKey:
+                return None
+            try:
+                return use(answer["Body"].iter_chunks(_PIECE)), answer["LastModified"].astimezone(UTC)
+            except (HTTPClientError, IncompleteReadError):
+                if attempts == ATTEMPTS:
+                    raise
+
+
+def _not_fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+    return b"", datetime.min.replace(tzinfo=UTC)
+
+
+def bodies(
+    cloud: Cloud, stack: Stack, entries: Iterable[Entry], ahead: int = FETCHED_AHEAD
+) -> Iterator[tuple[Entry, bytes]]:
+    """Each object with its bytes, in the order given, `ahead` of them fetched at a time.
+
+    An object that is not there is left out, one that was not `listed` gets its time and size from the answer.
+    A compacted one, which may be large, has no bytes here: `download` it.
+    """
+    waiting: deque[tuple[Entry, Future[tuple[bytes, datetime] | None]]] = deque()
+    with ThreadPoolExecutor(ahead) as threads:
+
+        def first() -> Iterator[tuple[Entry, bytes]]:
+            entry, body = waiting.popleft()
+            found = body.result()
+            if found is not None:
+                text, modified = found
+                yield entry if entry.etag else replace(entry, modified=modified, size=len(text)), text
+
+        try:
+            for entry in entries:
+                read = _not_fetched if is_compacted(entry.key) else _fetched
+                waiting.append((entry, threads.submit(read, cloud, stack, entry)))
+                if len(waiting) == ahead:
+                    yield from first()
+            while waiting:
+                yield from first()
+        finally:
+            for _, body in waiting:
+                body.cancel()
+
+
+def unlisted(key: str) -> Entry:
+    """An object that something else than a listing tells of."""
+    return Entry(key, "", datetime.min.replace(tzinfo=UTC), 0)
+
+
+def download(cloud: Cloud, stack: Stack, entry: Entry, file: Path) -> bool:
+    """Write an object to `file`, piece by piece; False where there is none."""
+
+    def write(pieces: Iterable[bytes]) -> None:
+        with file.open("wb") as out:
+            out.writelines(pieces)
+
+    return _read(cloud, stack, entry, write) is not None
+
+
+def digest(cloud: Cloud, stack: Stack, key: str) -> tuple[str, int]:
+    """The SHA-256 (hex) of an object's bytes, and how many they are. Of none, where there is none."""
+
+    def reckon(pieces: Iterable[bytes]) -> tuple[str, int]:
+        found, size = hashlib.sha256(), 0
+        for piece in pieces:
+            found.update(piece)
+            size += len(piece)
+        return found.hexdigest(), size
+
+    there = _read(cloud, stack, unlisted(key), reckon)
+    return there[0] if there else reckon(())
+
+
+def file_digest(file: Path) -> str:
+    """The SHA-256 (hex) of a file."""
+    with file.open("rb") as body:
+        return hashlib.file_digest(body, "sha256").hexdigest()
+
+
+def is_compacted(key: str) -> bool:
+    """Whether the object `key` has the lines of others in it."""
+    return key.startswith(f"{COMPACTED}/")
+
+
+def lines_in(key: str) -> int:
+    """How many lines a compacted object has: its name LINES-WHICH.parquet says so."""
+    return int(key.rpartition("/")[2].partition("-")[0])
+
+
+def compacted_of(key: str) -> str:
+    """The prefix of the compacted objects for the hour that `key`, of an object under an hour, lies in."""
+    return f"{COMPACTED}/{key.partition('/')[2].rpartition('/')[0]}/"

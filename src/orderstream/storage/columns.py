@@ -1,0 +1,99 @@
+"""The rows that SQL sees: an archived record, with the fields of its order in typed columns."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from orderstream.domain.decode import decode
+from orderstream.domain.fields import utc_text
+from orderstream.domain.order import Order
+from orderstream.pipeline.archive_codec import Line, raw_of
+
+# SQL's largest numbers are shorter than DynamoDB's: what does not fit without a loss is null, and in `raw`.
+SCALE = 10
+_WHOLE_DIGITS = 38 - SCALE
+_TOO_LARGE = 10**38
+
+_TYPES = {str: "VARCHAR", Decimal: f"DECIMAL(38,{SCALE})", int: "DECIMAL(38,0)", datetime: "TIMESTAMPTZ"}
+
+_ABOUT = dict.fromkeys(("event_id", "order_id", "partition_key"), "VARCHAR") | {"arrived_at": "TIMESTAMPTZ"}
+_BYTES = dict.fromkeys(("raw", "raw_base64"), "VARCHAR")
+
+
+def column_types() -> dict[str, str]:
+    """The columns of an archived record with DuckDB's types: about the record, its order, its bytes.
+
+    `order_id` and all fields of the order are null where it is none. `raw` is the text (of compressed JSON,
+    the text in it); `raw_base64` is there where that is not all: the bytes as sent.
+    """
+    fields = {name: kind for name, kind in _fields(Order).items() if name not in _ABOUT}
+    return _ABOUT | fields | _BYTES
+
+
+def row_of(line: Line, currency: str) -> dict[str, Any]:
+    """The values of those columns, as msgspec encodes them; `currency` is that of orders that name none."""
+    data = raw_of(line)
+    what = decode(data)
+    order = dict.fromkeys(Order.__struct_fields__) | {"order_id": line.order_id}
+    if what.order is not None and line.order_id is not None:
+        order |= _plain(what.order)
+        order["order_id"] = line.order_id
+        order["currency"] = order["currency"] or currency
+        order["order_date"] = order["order_date"] or line.arrived_at
+    return {
+        "event_id": line.event_id,
+        "partition_key": line.partition_key,
+        "arrived_at": line.arrived_at,
+        **order,
+        **bytes_of(data, what.json),
+    }
+
+
+def bytes_of(data: bytes, json: bytes | None) -> dict[str, str | None]:
+    """`raw` and `raw_base64` of a record that is `data`, with the JSON text in it, if any."""
+    try:
+        text = (json or data).decode()
+    except UnicodeDecodeError:
+        text = None
+    is_all = text is not None and (json is None or json == data)
+    return {"raw": text, "raw_base64": None if is_all else base64.b64encode(data).decode()}
+
+
+def _fields(model: Any) -> dict[str, str]:
+    return {name: _type(hint) for name, hint in get_type_hints(model).items()}
+
+
+def _type(hint: Any) -> str:
+    options = [option for option in get_args(hint) if option is not type(None)]
+    if get_origin(hint) is tuple:
+        inside = ", ".join(f"{name} {kind}" for name, kind in _fields(options[0]).items())
+        return f"STRUCT({inside})[]"
+    if hint in _TYPES:
+        return _TYPES[hint]
+    # What may be absent is of its type or None.
+    (kind,) = options
+    return _type(kind)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Decimal):
+        return f"{value:f}" if _fits(value) else None
+    if isinstance(value, datetime):
+        return utc_text(value)
+    if isinstance(value, int):
+        return str(value) if abs(value) < _TOO_LARGE else None
+    return value
+
+
+def _fits(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -SCALE and number.adjusted() < _WHOLE_DIGITS

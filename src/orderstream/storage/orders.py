@@ -1,0 +1,172 @@
+"""Orders as they lie in the table and the archive: one, a customer's, the bytes as sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.stack import Stack
+from orderstream.domain.decode import decode
+from orderstream.domain.equality import is_item, same_content
+from orderstream.domain.fields import utc_text
+from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
+from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.table import attribute_value, plain_value
+from orderstream.storage.reader import is_of_batch, lines_at
+
+Item = dict[str, Any]
+
+
+def get_order(cloud: Cloud, stack: Stack, order_id: str) -> Item:
+    """The item of an order: text, Decimal, lists and dicts. Raises NotFoundError where there is none."""
+    with cloud_errors(f"cannot read order {order_id}"):
+        answer = cloud.dynamodb.get_item(
+            TableName=stack.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
+        )
+    if "Item" not in answer:
+        raise NotFoundError(
+            f"there is no order {order_id}",
+            hint="it may be on its way or in quarantine; an order sent without an id is called by its event",
+        )
+    item: Item = plain_value({"M": answer["Item"]})
+    return item
+
+
+class Page(NamedTuple):
+    """A customer's orders, newest first; `next` is where the next page begins, None after the last order."""
+
+    orders: list[Item]
+    next: Item | None
+
+
+def list_orders(
+    cloud: Cloud,
+    stack: Stack,
+    customer_id: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+) -> Iterator[Item]:
+    """A customer's orders, newest first, from `since` (included) to `until` (not), at most `limit`."""
+    begin: Item | None = None
+    while True:
+        page = page_of_orders(
+            cloud, stack, customer_id, since=since, until=until, limit=min(limit, 1000), begin=begin
+        )
+        yield from page.orders
+        limit -= len(page.orders)
+        if not limit or page.next is None:
+            return
+        begin = page.next
+
+
+def page_of_orders(
+    cloud: Cloud,
+    stack: Stack,
+    customer_id: str,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int,
+    begin: Item | None = None,
+) -> Page:
+    """A page of them, from `begin` on: the `next` of the page before (OrderID and OrderDate).
+
+    Raises InputError for an `until` before `since`, and for a `begin` that is none of these orders.
+    """
+    if stack.customer_index is None:
+        raise CloudError(
+            f"the table of stack {stack.name} has no index by customer",
+            hint="deploy with the parameter CustomerIndex=true",
+        )
+    # DynamoDB calls it an error too, but not one of whoever asks.
+    if since and until and until < since:
+        raise InputError(f"until ({utc_text(until)}) is before since ({utc_text(since)})")
+    # OrderDate has a fixed width, so text sorts as time does, and BETWEEN of the earliest and the
+    # latest text stands for "no bound".
+    first = utc_text(since) if since else "0"
+    last = utc_text(until) if until else "9"
+    request: dict[str, Any] = {
+        "TableName": stack.table,
+        "IndexName": stack.customer_index,
+        "KeyConditionExpression": "CustomerID = :customer AND OrderDate BETWEEN :first AND :last",
+        "ExpressionAttributeValues": {
+            ":customer": attribute_value(customer_id),
+            ":first": attribute_value(first),
+            ":last": attribute_value(last),
+        },
+        "ScanIndexForward": False,
+    }
+    if begin:
+        key = {"OrderID": begin["OrderID"], "OrderDate": begin["OrderDate"], "CustomerID": customer_id}
+        request["ExclusiveStartKey"] = {name: attribute_value(value) for name, value in key.items()}
+    with cloud_errors(f"cannot list the orders of customer {customer_id}"):
+        try:
+            page = cloud.dynamodb.query(**request, Limit=limit)
+        except ClientError as error:
+            if begin and error.response["Error"]["Code"] == "ValidationException":
+                raise InputError("the page cannot begin there: that is none of these orders") from error
+            raise
+    orders: list[Item] = [plain_value({"M": attributes}) for attributes in page["Items"]]
+    more = page.get("LastEvaluatedKey")
+    # BETWEEN has its last value in it.
+    kept = [order for order in orders if not (until and order["OrderDate"] == last)]
+    return Page(kept, plain_value({"M": more}) if more else None)
+
+
+def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:
+    """The bytes of an order, exactly as they were sent.
+
+    Raises NotFoundError where there is no such order, CloudError where the archive lacks its bytes.
+    """
+    item = get_order(cloud, stack, order_id)
+    key, event = item["ArchiveKey"], item["EventID"]
+    data = _originals_in(cloud, stack, key, [item]).get(order_id)
+    if data is None:
+        raise DamagedError(f"s3://{stack.bucket}/{key} does not hold event {event}, which the item names")
+    return data
+
+
+def originals(cloud: Cloud, stack: Stack, items: Iterable[Item]) -> dict[str, bytes]:
+    """The bytes that items were made of, by OrderID, wherever they are in the archive.
+
+    Items have at least OrderID, EventID, ReceivedAt, ArchiveKey and Fingerprint. One whose bytes are not
+    there, or in an object that cannot be read, is left out.
+    """
+    found: dict[str, bytes] = {}
+    in_order = sorted(items, key=lambda item: str(item["ArchiveKey"]))
+    for key, group in groupby(in_order, lambda item: str(item["ArchiveKey"])):
+        # `orders verify` names what is damaged.
+        with suppress(DamagedError):
+            found |= _originals_in(cloud, stack, key, list(group))
+    return found
+
+
+def _originals_in(cloud: Cloud, stack: Stack, key: str, items: Sequence[Item]) -> dict[str, bytes]:
+    of_event = {item["EventID"]: item for item in items}
+    found: dict[str, bytes] = {}
+    for line in lines_at(cloud, stack, key, items[0]["ReceivedAt"]):
+        item = of_event.get(line.event_id)
+        # An object of one order holds the first record of it, whichever event the item came from.
+        if item is None and not is_of_batch(key):
+            item = items[0] if is_item(decode(raw_of(line)), items[0]) else None
+        if item is not None:
+            found.setdefault(item["OrderID"], raw_of(line))
+    return found
+
+
+def is_order(cloud: Cloud, stack: Stack, item: Item, data: bytes) -> bool:
+    """Whether `data` is the order of which `item` is there, in any spelling, as the function decides it."""
+    what = decode(data)
+    is_same = is_item(what, item)
+    if is_same is not None:
+        return is_same
+    original = originals(cloud, stack, [item]).get(item["OrderID"])
+    return original is not None and same_content(what, decode(original))

@@ -1,0 +1,208 @@
+"""The lines of the bucket's objects, wherever they lie: in the object they were written to, or compacted."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from io import BytesIO
+from itertools import groupby
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.domain.fields import instant
+from orderstream.domain.object_keys import COMPACTED, hour_of, hour_prefix
+from orderstream.errors import DamagedError
+from orderstream.files.scratch import ScratchFolder
+from orderstream.pipeline.archive_codec import Line, read_line, read_lines
+from orderstream.storage import bucket, parquet
+from orderstream.storage.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
+from orderstream.storage.parquet import Placed, Unreadable
+
+T = TypeVar("T")
+
+# What a reader meets in an object that is no archive object, or no whole one.
+DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, msgspec.MsgspecError, UnicodeDecodeError, Unreadable)
+
+# An order may be archived so long before the event of its item arrives: the longest that AWS retries.
+_LONGEST_RETRY = timedelta(days=7)
+_HOUR = timedelta(hours=1)
+
+# Hears of an object that cannot be read to its end: its key, and what is wrong.
+Note = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The object `key` with its lines, which were read from `entry`: itself, or what it is compacted in."""
+
+    entry: Entry
+    key: str
+    lines: Iterator[Placed]
+
+
+def objects(
+    cloud: Cloud, stack: Stack, entries: Iterable[Entry], ahead: int = FETCHED_AHEAD
+) -> Iterator[Opened]:
+    """Each object with its lines, and of a compacted one each that is in it. Read the lines in their turn.
+
+    An object that is gone since it was listed is left out, for it is compacted by now. Of a compacted one
+    that is gone, its successor is read. To iterate over lines raises DamagedError where they are damaged.
+    """
+    for entry, body in bucket.bodies(cloud, stack, entries, ahead):
+        if not bucket.is_compacted(entry.key):
+            yield Opened(entry, entry.key, placed(stack, entry, body))
+            continue
+        for found, file in compacted(cloud, stack, entry):
+            inside = guarded(stack, found.key, parquet.by_place(file))
+            try:
+                for key, lines in groupby(inside, lambda one: one.key):
+                    yield Opened(found, key, lines)
+            except DamagedError as error:
+                # Met between two objects' lines: who reads lines hears of it, as of any other.
+                yield Opened(found, found.key, _damaged(error))
+
+
+def _damaged(error: DamagedError) -> Iterator[Placed]:
+    raise error
+    yield
+
+
+def compacted(cloud: Cloud, stack: Stack, entry: Entry) -> Iterator[tuple[Entry, Path]]:
+    """A compacted object as a file, which is there until the next step; if it is gone, its successors."""
+    with ScratchFolder("compacted") as folder:
+        file = Path(folder) / "lines.parquet"
+        if bucket.download(cloud, stack, entry, file):
+            yield entry, file
+            return
+        for other in bucket.of_hour(cloud, stack, entry.key.rpartition("/")[0] + "/"):
+            if other.key != entry.key and bucket.download(cloud, stack, other, file):
+                yield other, file
+
+
+def placed(stack: Stack, entry: Entry, body: bytes) -> Iterator[Placed]:
+    """The lines of an object that is not compacted. Raises DamagedError where it is damaged."""
+    for number, line in enumerate(_lines(stack, entry.key, body), start=1):
+        yield Placed(entry.key, number, entry.modified, line)
+
+
+def guarded(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[T]:
+    """The lines out of the object `key`; raises DamagedError where they cannot be read."""
+    number = 0
+    try:
+        for line in lines:
+            yield line
+            number += 1
+    except DAMAGE as error:
+        raise DamagedError(
+            f"s3://{stack.bucket}/{key} is damaged after line {number}: {error}",
+            hint="orders verify tells what else is affected",
+        ) from error
+
+
+def undamaged(lines: Iterator[Placed], key: str, note: Note) -> Iterator[Placed]:
+    """The lines of the object `key`; where it is damaged, those before the damage, and `note` hears."""
+    try:
+        yield from lines
+    except DamagedError as error:
+        note(key, error.message)
+
+
+def lines_at(cloud: Cloud, stack: Stack, key: str, arrived_at: str) -> Iterator[Line]:
+    """The lines of the object `key` that an item names which arrived at `arrived_at`, compacted or not.
+
+    Where objects hold one order each, the key may have been taken again after it was compacted: then these
+    are the lines of both. Raises DamagedError.
+    """
+    body = bucket.fetch(cloud, stack, key)
+    if body is not None:
+        yield from _lines(stack, key, body)
+        if is_of_batch(key):
+            return
+    for prefix in _compacted_hours(key, arrived_at):
+        found = False
+        for entry in bucket.of_hour(cloud, stack, prefix):
+            for other, file in compacted(cloud, stack, entry):
+                for one in guarded(stack, other.key, parquet.by_place(file, key=key)):
+                    found = True
+                    yield one.line
+        if found:
+            return
+
+
+def lines_with(
+    cloud: Cloud,
+    stack: Stack,
+    entries: Iterable[Entry],
+    text: str,
+    *,
+    progress: Callable[[int], None] = lambda objects: None,
+) -> Iterator[Placed]:
+    """The lines in which `text` stands, or whose order or event is called so.
+
+    Only those are decoded, so a year can be searched. `progress` hears how many objects were. Raises
+    DamagedError.
+    """
+    # As the lines were written, a quote in it is escaped.
+    wanted = msgspec.json.encode(text)[1:-1]
+    for done, (entry, body) in enumerate(bucket.bodies(cloud, stack, entries), start=1):
+        if bucket.is_compacted(entry.key):
+            for found, file in compacted(cloud, stack, entry):
+                yield from guarded(stack, found.key, parquet.with_text(file, text))
+        else:
+            yield from guarded(stack, entry.key, _with_text(entry, body, wanted))
+        progress(done)
+
+
+def lines(
+    cloud: Cloud,
+    stack: Stack,
+    entries: Iterable[Entry],
+    span: Span = ALWAYS,
+    *,
+    progress: Callable[[int], None] = lambda lines: None,
+) -> Iterator[Placed]:
+    """The lines of `span` in the objects. `progress` hears after each object how many were read so far."""
+    read = 0
+    for opened in objects(cloud, stack, entries):
+        for one in opened.lines:
+            read += 1
+            if span.holds(one.line.arrived_at):
+                yield one
+        progress(read)
+
+
+def _lines(stack: Stack, key: str, body: bytes) -> Iterator[Line]:
+    return guarded(stack, key, read_lines(key, BytesIO(body)))
+
+
+def _with_text(entry: Entry, body: bytes, wanted: bytes) -> Iterator[Placed]:
+    plain = gzip.decompress(body) if is_of_batch(entry.key) else body
+    if wanted in plain:
+        for number, line in enumerate(plain.split(b"\n"), start=1):
+            if wanted in line:
+                yield Placed(entry.key, number, entry.modified, read_line(line))
+
+
+def is_of_batch(key: str) -> bool:
+    """Whether an object holds the records of a batch, and not one order."""
+    return key.endswith(".gz")
+
+
+def _compacted_hours(key: str, arrived_at: str) -> Iterator[str]:
+    """Where the lines of the object `key` can be compacted."""
+    if is_of_batch(key):
+        yield bucket.compacted_of(key)
+    if is_of_batch(key) or not arrived_at:
+        return
+    hour = hour_of(instant(arrived_at))
+    earliest = hour - _LONGEST_RETRY
+    while hour >= earliest:
+        yield hour_prefix(COMPACTED, hour) + "/"
+        hour -= _HOUR

@@ -1,0 +1,168 @@
+"""The records that the stream still keeps, read without starving the function of its share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clock import PRECISION
+from orderstream.aws.stack import Stack
+from orderstream.domain.ids import event_id
+from orderstream.pipeline.records import Record, arrival, key_of
+from orderstream.storage.bucket import ALWAYS, Span
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, RecordTypeDef
+
+# A shard gives 5 answers and 2 MB a second to all its readers together: with orders of 1 KB this
+# takes half of it.
+RECORDS_A_CALL = 1000
+SECONDS_A_CALL = 1.0
+LEAST_SECONDS_A_CALL = 0.4
+
+Sleep = Callable[[float], object]
+
+
+@dataclass
+class _Shard:
+    """A shard, and where to go on reading it: with `iterator` or, without one, at `start`."""
+
+    id: str
+    start: GetShardIteratorInputTypeDef
+    iterator: str | None = None
+    due: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Page:
+    """What one call brought. `ended`: the shard was closed and has no more; `at_tip`: it has no more yet."""
+
+    records: list[Record]
+    ended: bool = False
+    at_tip: bool = False
+
+
+def records(
+    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, sleep: Sleep = time.sleep
+) -> Iterator[Record]:
+    """The records of all shards that arrived in `span` and are still retained; each shard's in its order.
+
+    Ends where the stream ended at the time of the call. Shards that a split or a merge makes meanwhile are
+    read too, after their parents.
+    """
+    # The service's clock is known to about a second.
+    now = cloud.now() + PRECISION
+    since = span.since or datetime.min.replace(tzinfo=UTC)
+    until = min(span.until or now, now)
+    waiting = [_shard(stack, shard_id, span.since) for shard_id in _listed(cloud, stack)]
+    known = {shard.id for shard in waiting}
+    while waiting:
+        shard = waiting.pop(0)
+        page = _read(cloud, stack, shard, sleep)
+        found = [record for record in page.records if record.arrived_at < until]
+        yield from (record for record in found if record.arrived_at >= since)
+        if page.ended:
+            new = [shard_id for shard_id in _listed(cloud, stack) if shard_id not in known]
+            known.update(new)
+            waiting += [_shard(stack, shard_id, span.since) for shard_id in new]
+        elif not page.at_tip and (found or not page.records):
+            # Kinesis does not promise that times of arrival only grow: one later record ends nothing yet,
+            # a page of nothing else does.
+            waiting.append(shard)
+
+
+def shard_records(
+    cloud: Cloud, stack: Stack, shard_id: str, first: str, last: str, *, sleep: Sleep = time.sleep
+) -> Iterator[Record]:
+    """The records of a shard from sequence number `first` to `last`, both included, if still retained."""
+    shard = _shard(stack, shard_id, None)
+    shard.start |= {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": first}
+    with cloud_errors(f"cannot read {shard_id} of stream {stack.stream}"):
+        try:
+            shard.iterator = cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
+        except ClientError as error:
+            if _code(error) not in {"ResourceNotFoundException", "InvalidArgumentException"}:
+                raise
+            # The shard, or this place in it, is older than the stream's retention.
+            return
+    page = _Page([])
+    while not (page.ended or page.at_tip):
+        page = _read(cloud, stack, shard, sleep)
+        for record in page.records:
+            if int(record.sequence_number) > int(last):
+                return
+            if int(record.sequence_number) >= int(first):
+                yield record
+
+
+def _listed(cloud: Cloud, stack: Stack) -> list[str]:
+    """The ids of the stream's shards, those that are closed too while they have records."""
+    with cloud_errors(f"cannot read stream {stack.stream}"):
+        pages = cloud.kinesis.get_paginator("list_shards").paginate(StreamName=stack.stream)
+        return [shard["ShardId"] for page in pages for shard in page["Shards"]]
+
+
+def _shard(stack: Stack, shard_id: str, since: datetime | None) -> _Shard:
+    start: GetShardIteratorInputTypeDef = {
+        "StreamName": stack.stream,
+        "ShardId": shard_id,
+        "ShardIteratorType": "TRIM_HORIZON",
+    }
+    if since is not None:
+        start |= {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": since}
+    return _Shard(shard_id, start)
+
+
+def _read(cloud: Cloud, stack: Stack, shard: _Shard, sleep: Sleep) -> _Page:
+    """The next records of a shard."""
+    sleep(max(0.0, shard.due - time.monotonic()))
+    begun = time.monotonic()
+    shard.due = begun + SECONDS_A_CALL
+    with cloud_errors(f"cannot read {shard.id} of stream {stack.stream}"):
+        try:
+            iterator = shard.iterator or cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
+            answer = cloud.kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL)
+        except ClientError as error:
+            if _code(error) == "ExpiredIteratorException":
+                # An iterator is good for five minutes, and a round through many shards can take longer.
+                shard.iterator = None
+            elif _code(error) != "ProvisionedThroughputExceededException":
+                raise
+            # If the shard's readers want more than it gives, this one is the one that can wait.
+            return _Page([])
+    found = [_record(shard.id, record) for record in answer["Records"]]
+    shard.iterator = answer.get("NextShardIterator")
+    share = len(found) / RECORDS_A_CALL
+    shard.due = begun + max(LEAST_SECONDS_A_CALL, share * SECONDS_A_CALL)
+    if found:
+        shard.start = {
+            "StreamName": stack.stream,
+            "ShardId": shard.id,
+            "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+            "StartingSequenceNumber": found[-1].sequence_number,
+        }
+    # An empty page is no end by itself: AWS sends them on the way. Nor is a page with records that is 0 ms
+    # behind the latest: some services say that of every page.
+    at_tip = not found and not answer.get("MillisBehindLatest")
+    return _Page(found, ended=shard.iterator is None, at_tip=at_tip)
+
+
+def _record(shard_id: str, record: RecordTypeDef) -> Record:
+    return Record(
+        event_id=event_id(shard_id, record["SequenceNumber"]),
+        shard_id=shard_id,
+        sequence_number=record["SequenceNumber"],
+        partition_key=key_of(record.get("PartitionKey")),
+        arrived_at=arrival(record["ApproximateArrivalTimestamp"].timestamp()),
+        data=record["Data"],
+    )
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])

@@ -1,0 +1,202 @@
+"""A laptop cloud whose function, producer and event source all reach AWS over a wire with faults."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar, cast
+
+import botocore.session
+from botocore.config import Config
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.stack import Stack
+from orderstream.client import OrderProducer, Receipt
+from orderstream.client.put_records import CONFIG as PRODUCER_CONFIG
+from orderstream.domain.ids import event_id
+from orderstream.ingest.samples import Sample
+from orderstream.local.cloud import ACCOUNT, REGION, SECRET, deploy, laptop_cloud
+from orderstream.local.event_source import EventSource
+from orderstream.local.ministack import MiniStack, free_port
+from tests.chaos.wire import Wire, wire_to
+from tests.settings import change
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+T = TypeVar("T")
+
+# How long a scenario's traffic may take to be done with, on a machine that does other things as well.
+PATIENCE_SECONDS = 180
+TOKEN = "the secret of the stage"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A sample that was handed to the producer, and where Kinesis acknowledged it; None if it did not."""
+
+    sample: Sample
+    shard_id: str | None
+    sequence_number: str | None
+
+    @property
+    def event_id(self) -> str | None:
+        if self.shard_id is None or self.sequence_number is None:
+            return None
+        return event_id(self.shard_id, self.sequence_number)
+
+
+class Stage:
+    """The cloud of the scenarios. `cloud` reads what came of them and knows no faults; `wire` has them."""
+
+    def __init__(self) -> None:
+        self.cloud: Cloud
+        self.stack: Stack
+        self.wire: Wire
+        self.ministack: MiniStack
+        self.work_dir: Path
+        self.checkpoints: Path
+        # What went wrong and did not stop the event source; faults make it speak, so it is no error.
+        self.problems: list[str] = []
+        self._event_source: EventSource | None = None
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            self.work_dir = Path(starting.enter_context(TemporaryDirectory(prefix="orderstream-chaos-")))
+            self.checkpoints = self.work_dir / "checkpoints.json"
+            self.ministack = starting.enter_context(
+                MiniStack(port=free_port(), token=TOKEN, work_dir=self.work_dir)
+            )
+            self.cloud = laptop_cloud(self.ministack.endpoint_url, TOKEN)
+            self.stack = deploy(self.cloud, self.work_dir)
+            self.wire = starting.enter_context(wire_to(self.ministack, self.work_dir))
+            self._use_wire()
+            starting.callback(self._stop_event_source)
+            self._start_event_source()
+            self._running = starting.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def _use_wire(self) -> None:
+        # MiniStack gives a function its own address only where the function has no other.
+        change(self.cloud, self.stack, AWS_ENDPOINT_URL=self.wire.endpoint_url)
+        # Many small invocations instead of few large ones: more calls for faults to meet.
+        self.cloud.lambda_.update_event_source_mapping(
+            UUID=self.stack.mapping_id, Enabled=False, BatchSize=50, MaximumBatchingWindowInSeconds=0
+        )
+
+    def _start_event_source(self) -> None:
+        self._event_source = EventSource(
+            laptop_cloud(self.wire.endpoint_url, TOKEN),
+            self.stack.mapping_id,
+            checkpoints=self.checkpoints,
+            on_problem=self.problems.append,
+        )
+        self._event_source.start()
+
+    def _stop_event_source(self) -> None:
+        if self._event_source:
+            self._event_source.stop()
+            self._event_source = None
+
+    @contextmanager
+    def another_event_source(self) -> Iterator[None]:
+        """While the block runs, whoever uses it reads the stream, with the same checkpoints."""
+        self._stop_event_source()
+        try:
+            yield
+        finally:
+            self._start_event_source()
+
+    def check(self) -> None:
+        """Raise CloudError if the event source has broken off."""
+        if self._event_source:
+            self._event_source.check()
+
+    def send(self, samples: Sequence[Sample], seconds: float) -> list[Sent]:
+        """Send the samples over the wire, spread over so many seconds, and wait for the fate of each."""
+        return send(producer_client(self.wire.endpoint_url, TOKEN), self.stack.stream, samples, seconds)
+
+    def await_processed(self, sent: Iterable[Sent]) -> None:
+        """Return when the event source has no acknowledged record of them left to deliver."""
+        wanted = last_of_each_shard(sent)
+
+        def is_processed() -> bool:
+            self.check()
+            return is_past(self.checkpoints, self.stack.mapping_id, wanted)
+
+        awaited(is_processed)
+
+
+def producer_client(endpoint_url: str, token: str) -> KinesisClient:
+    """OrderProducer's client, which gives up waiting for an answer after 5 seconds, not 30."""
+    session = botocore.session.Session()
+    session.set_credentials(ACCOUNT, SECRET, token)
+    client = session.create_client(
+        "kinesis",
+        region_name=REGION,
+        endpoint_url=endpoint_url,
+        config=PRODUCER_CONFIG.merge(Config(read_timeout=5)),
+    )
+    return cast("KinesisClient", client)
+
+
+def send(client: KinesisClient, stream: str, samples: Sequence[Sample], seconds: float) -> list[Sent]:
+    """Send the samples, spread over so many seconds, and wait for the fate of each."""
+    with OrderProducer(stream, client) as producer:
+        began = time.monotonic()
+        fates = []
+        for number, sample in enumerate(samples):
+            due = began + number * seconds / len(samples)
+            time.sleep(max(0.0, due - time.monotonic()))
+            fates.append(producer.send_bytes(sample.data, partition_key=sample.partition_key))
+    return [_sent(sample, fate) for sample, fate in zip(samples, fates, strict=True)]
+
+
+def _sent(sample: Sample, fate: Future[Receipt]) -> Sent:
+    if fate.exception():
+        return Sent(sample, None, None)
+    receipt = fate.result()
+    return Sent(sample, receipt.shard_id, receipt.sequence_number)
+
+
+def last_of_each_shard(sent: Iterable[Sent]) -> dict[str, int]:
+    """The highest acknowledged sequence number of each shard."""
+    last: dict[str, int] = {}
+    for record in sent:
+        if record.shard_id is not None and record.sequence_number is not None:
+            last[record.shard_id] = max(last.get(record.shard_id, 0), int(record.sequence_number))
+    return last
+
+
+def done_up_to(checkpoints: Path, mapping_id: str) -> dict[str, int]:
+    """The sequence number up to which each shard is done, by the file; shards without one are left out."""
+    saved = json.loads(checkpoints.read_text()) if checkpoints.exists() else {}
+    return {shard: int(done) for shard, done in saved.get(mapping_id, {}).items() if done.isdigit()}
+
+
+def is_past(checkpoints: Path, mapping_id: str, wanted: dict[str, int]) -> bool:
+    """Whether the file says that each shard is done up to the sequence number wanted."""
+    done = done_up_to(checkpoints, mapping_id)
+    return all(done.get(shard, -1) >= number for shard, number in wanted.items())
+
+
+def awaited(wanted: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:
+    """What `wanted` returns as soon as it is something; fails when it is nothing for so long."""
+    deadline = time.monotonic() + seconds
+    while not (found := wanted()):
+        assert time.monotonic() < deadline, f"waited for {seconds} s in vain"
+        time.sleep(0.05)
+    return found

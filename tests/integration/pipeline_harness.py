@@ -1,0 +1,211 @@
+"""The pipeline on MiniStack without its Lambda: a stack made by hand, and the function's work done here."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import zipfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from orderstream.aws.clients import Cloud
+from orderstream.aws.kinesis_event import Origin, entry_of
+from orderstream.aws.kinesis_event import Record as Delivered
+from orderstream.aws.stack import Stack
+from orderstream.local.esm.failures import Invocation as LastInvocation
+from orderstream.local.esm.failures import Source, failure_record, message_body, object_body, object_key
+from orderstream.local.esm.lanes import Discarded
+from orderstream.pipeline.deaggregate import unpack
+from orderstream.pipeline.process import Invocation, Report, process
+from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.settings import Settings
+from orderstream.pipeline.table import OrderTable
+from orderstream.storage import stream
+
+
+class Pipe:
+    """Stream, table and buckets in an account of their own, and what the function does with them.
+
+    Without `discards_apart` it is as a stack was before discarded batches had a bucket of their own.
+    """
+
+    def __init__(self, cloud: Cloud, *, layout: str = "batch", discards_apart: bool = True) -> None:
+        self.cloud = cloud
+        # Bucket names are shared by all accounts.
+        bucket = f"archive-{uuid.uuid4().hex}"
+        discarded = f"discarded-{uuid.uuid4().hex}" if discards_apart else ""
+        self.stack = Stack("test", "S", "Orders", None, bucket, "F", "no-mapping", discarded_bucket=discarded)
+        self.settings = Settings("Orders", bucket, "test", layout)
+        cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
+        cloud.kinesis.get_waiter("stream_exists").wait(StreamName="S", WaiterConfig={"Delay": 1})
+        cloud.dynamodb.create_table(
+            TableName="Orders",
+            KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for name in self.buckets:
+            cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+    @property
+    def buckets(self) -> list[str]:
+        """The archive and, if there is one, the bucket of discarded batches."""
+        return list(filter(None, (self.stack.bucket, self.stack.discarded_bucket)))
+
+    def keep_versions(self) -> None:
+        """Keep what is replaced or deleted in the buckets."""
+        for name in self.buckets:
+            self.cloud.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+    def put(self, *orders: str | bytes) -> list[str]:
+        """Put records on the stream; returns their event ids."""
+        events = []
+        for order in orders:
+            data = order if isinstance(order, bytes) else order.encode()
+            answer = self.cloud.kinesis.put_record(StreamName="S", PartitionKey="k", Data=data)
+            events.append(f"{answer['ShardId']}:{answer['SequenceNumber']}")
+        return events
+
+    def records(self) -> list[Record]:
+        """All records of the stream, aggregates taken apart."""
+        return [inner for record in stream.records(self.cloud, self.stack) for inner in unpack(record)]
+
+    def process(self, records: Iterable[Record] | None = None) -> Report:
+        """Do what the function does, with all records of the stream or those given."""
+        store = S3Store(self.cloud.s3, self.stack.bucket)
+        return process(
+            self.records() if records is None else list(records),
+            archive=archive_of(self.settings, store),
+            table=OrderTable(self.cloud.dynamodb, "Orders"),
+            quarantine=Quarantine(store),
+            currency=self.settings.currency,
+            invocation=Invocation("request-1", lambda: 50.0, lambda: datetime.now(UTC)),
+        )
+
+    def make_function(self) -> None:
+        """A function with the settings, which does nothing: `verify --repair` reads them from it."""
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("f.py", "def handle(event, context):\n    return None\n")
+        self.cloud.lambda_.create_function(
+            FunctionName="F",
+            Runtime="python3.12",
+            Role="arn:aws:iam::000000000000:role/none",
+            Handler="f.handle",
+            Code={"ZipFile": code.getvalue()},
+            Environment={
+                "Variables": {
+                    "TABLE_NAME": "Orders",
+                    "ARCHIVE_BUCKET": self.stack.bucket,
+                    "STACK_NAME": "test",
+                    "ARCHIVE_LAYOUT": self.settings.layout,
+                    "DEFAULT_CURRENCY": self.settings.currency,
+                }
+            },
+        )
+
+    def deploy(self) -> None:
+        """A CloudFormation stack that names what is here: so the command line finds it."""
+        outputs = {
+            "StreamName": self.stack.stream,
+            "TableName": self.stack.table,
+            "CustomerIndex": "none",
+            "ArchiveBucket": self.stack.bucket,
+            "FunctionName": self.stack.function,
+            "EventSourceMapping": self.stack.mapping_id,
+        }
+        if self.stack.discarded_bucket:
+            outputs["DiscardedBucket"] = self.stack.discarded_bucket
+        template = {
+            "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+        }
+        self.cloud.cloudformation.create_stack(StackName="orderstream", TemplateBody=json.dumps(template))
+        self.cloud.cloudformation.get_waiter("stack_create_complete").wait(
+            StackName="orderstream", WaiterConfig={"Delay": 1}
+        )
+
+    def environment(self) -> dict[str, str]:
+        """With which a command line speaks to this account."""
+        return environment_of(self.cloud)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of the objects under `prefix`."""
+        found = self.cloud.s3.list_objects_v2(Bucket=self._bucket_of(prefix), Prefix=prefix)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    def body(self, key: str) -> bytes:
+        """The bytes of an object."""
+        return self.cloud.s3.get_object(Bucket=self._bucket_of(key), Key=key)["Body"].read()
+
+    def write(self, key: str, body: bytes) -> None:
+        """Write an object, as nobody should."""
+        self.cloud.s3.put_object(Bucket=self._bucket_of(key), Key=key, Body=body)
+
+    def delete(self, key: str) -> None:
+        """Delete an object."""
+        self.cloud.s3.delete_object(Bucket=self._bucket_of(key), Key=key)
+
+    def named(self, key: str) -> str:
+        """How the audit names an object: by its key alone in the archive."""
+        name = self._bucket_of(key)
+        return key if name == self.stack.bucket else f"s3://{name}/{key}"
+
+    def _bucket_of(self, key: str) -> str:
+        """The bucket in which an object belongs."""
+        is_batch = key.startswith("aws/")
+        return self.stack.discarded_bucket if is_batch and self.stack.discarded_bucket else self.stack.bucket
+
+
+def environment_of(cloud: Cloud) -> dict[str, str]:
+    """With which a command line speaks to an account."""
+    return {
+        "AWS_ENDPOINT_URL": cloud.endpoint_url or "",
+        "AWS_DEFAULT_REGION": cloud.region or "",
+        "AWS_ACCESS_KEY_ID": cloud.access_key or "",
+        "AWS_SECRET_ACCESS_KEY": cloud.secret_key or "",
+        "AWS_SESSION_TOKEN": cloud.session_token or "",
+    }
+
+
+def give_up(cloud: Cloud, stack: Stack, records: list[Record], *, long_ago: bool = False) -> str:
+    """Leave in a bucket what AWS leaves of a batch it gave up; returns the object's key.
+
+    What it gave up `long_ago` is in the archive: discarded batches had no bucket of their own then.
+    """
+    document, discarded, source = _discarded(records)
+    now = datetime.now(UTC).timestamp()
+    key = object_key(source, now, uuid.uuid4().hex)
+    name = stack.bucket if long_ago else stack.discarded_bucket or stack.bucket
+    cloud.s3.put_object(Bucket=name, Key=key, Body=object_body(document, discarded))
+    return key
+
+
+def message_about(records: list[Record], stream_arn: str) -> str:
+    """What AWS sends to an on-failure queue about a batch it gave up."""
+    return message_body(_discarded(records, stream_arn)[0])
+
+
+def _discarded(
+    records: list[Record], stream_arn: str = "arn:aws:kinesis:eu-west-1:000000000000:stream/S"
+) -> tuple[dict[str, object], Discarded, Source]:
+    origin = Origin(stream_arn, records[0].shard_id, "")
+    delivered = tuple(
+        Delivered(
+            record.sequence_number,
+            record.partition_key,
+            record.arrived_at.timestamp(),
+            0.0,
+            None,
+            entry_of(origin, record),
+        )
+        for record in records
+    )
+    source = Source("mapping", "arn:function", origin.stream_arn, origin.shard_id)
+    discarded = Discarded(delivered, "RetryAttemptsExhausted", 3)
+    now = datetime.now(UTC).timestamp()
+    document = failure_record(discarded, source, LastInvocation("request", 200, "$LATEST"), now)
+    return document, discarded, source

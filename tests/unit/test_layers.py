@@ -1,0 +1,110 @@
+"""The house rules that no reviewer should have to check: imports, sizes, lock files."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from reference.layers import MODULES, PACKAGE, PACKAGES, imported_packages, package_of
+
+from orderstream.deploy.artifact import PROJECT
+from orderstream.deploy.imports import imports_of
+
+# What may be imported, beside the standard library, by all that ships to Lambda with the function.
+SHIPPED = {"aws_kinesis_agg", "msgspec", "botocore", "orderstream"}
+
+
+def test_every_package_is_in_a_layer() -> None:
+    assert {package_of(module) for module in MODULES} - {"__init__"} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_down_only(package: str) -> None:
+    allowed = {*PACKAGES[: PACKAGES.index(package)], "__version__"}
+    assert imported_packages()[package] <= allowed
+
+
+@pytest.mark.parametrize(
+    "module",
+    [module for module in MODULES if package_of(module) in ("domain", "pipeline", "canary")],
+    ids=lambda module: str(module.relative_to(PACKAGE)),
+)
+def test_what_ships_to_lambda_imports_only_what_ships_to_lambda(module: Path) -> None:
+    foreign = {base.split(".")[0] for base, _ in imports_of(module)} - set(sys.stdlib_module_names)
+    assert foreign <= SHIPPED
+
+
+def test_the_domain_does_no_input_or_output() -> None:
+    outside = {"os", "io", "pathlib", "socket", "subprocess", "logging", "time", "random", "botocore"}
+    for module in MODULES:
+        if package_of(module) == "domain":
+            assert not {base.split(".")[0] for base, _ in imports_of(module)} & outside, module
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_no_import_is_relative(module: Path) -> None:
+    assert not re.search(r"^\s*from \.", module.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
+def test_a_module_says_its_job_and_is_short(module: Path) -> None:
+    text = module.read_text()
+    assert text.startswith('"""'), "no first line about its job"
+    assert len(text.splitlines()) <= 300
+
+
+# Wherever it lies, but for what is made here: the environments, and what is built.
+LOCKS = sorted(
+    lock.relative_to(PROJECT)
+    for lock in (*PROJECT.glob("*.lock"), *PROJECT.glob("[!.]*/**/*.lock"))
+    if lock.relative_to(PROJECT).parts[0] != "build"
+)
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=str)
+def test_a_lock_file_pins_all_by_hash_and_names_no_index(lock: Path) -> None:
+    text = (PROJECT / lock).read_text()
+    assert "://" not in text
+    # A pin, its marker if it has one, and its hashes on lines of their own.
+    pin = r"[a-z0-9][^\s=;]*==[^\s;]+(?: ; [^\\\n]+)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+\n"
+    assert re.fullmatch(f"(?:{pin})+", text)
+
+
+def test_make_audit_covers_every_lock_file_and_checks_hashes() -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "-n", "audit"], cwd=PROJECT, env=environment, capture_output=True, text=True, check=True
+    )
+    (locks, command) = re.findall(r"for lock in ([^;]*);.*?(\S+/pip-audit [^|]*)", done.stdout, re.DOTALL)[0]
+    assert set(locks.split()) == {*map(str, LOCKS)}
+    assert {"--strict", "--require-hashes", '"$lock"'} <= set(command.split())
+
+
+def test_what_audits_is_itself_pinned_by_hash() -> None:
+    makefile = (PROJECT / "Makefile").read_text()
+    assert "uvx" not in makefile, "that would fetch a tool by its version alone"
+    made = makefile.partition(".venv/audit/ready: ")[2].partition("\n\n")[0]
+    assert "--require-hashes -r requirements-audit.lock" in made
+    assert re.search(r"^pip-audit==", (PROJECT / "requirements-audit.lock").read_text(), re.MULTILINE)
+
+
+def test_make_lock_writes_every_lock_file() -> None:
+    made = (PROJECT / "Makefile").read_text().partition("\nlock: ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"-o (\S+)", made)) == {*map(str, LOCKS)}
+
+
+def test_the_functions_ship_the_versions_that_were_tested() -> None:
+    def pins(name: str) -> set[str]:
+        return set(re.findall(r"^(\S+==\S+)", (PROJECT / name).read_text(), re.MULTILINE))
+
+    for function in ("function", "upkeep", "api"):
+        assert pins(f"requirements-{function}.lock") <= pins("requirements.lock"), function
+        # So `make audit` looks at all of it, whichever Python and platform it runs on.
+        assert " ; " not in (PROJECT / f"requirements-{function}.lock").read_text()
+
+
+def test_no_source_and_no_policy_of_the_template_names_a_partition_of_aws() -> None:
+    sources = [*MODULES, PROJECT / "template.yaml"]
+    assert [source.name for source in sources if "arn:aws:" in source.read_text()] == []

@@ -19,7 +19,7 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
 
 
 def generated(page: Path) -> str:
-    """The text of a page with its generated parts as they should be. Raises ValueError if a mark is missing."""
+    """The text of a page, its parts generated anew. Raises ValueError if a mark is missing."""
     text = page.read_text()
     for name, make in PAGES[page].items():
         mark = f"<!-- {name} -->"

@@ -20,7 +20,7 @@ from orderstream.ingest.samples import Kind, Sample, samples
 from orderstream.ingest.send import Tally, simulate
 from orderstream.local.cloud import Laptop
 from orderstream.pipeline import telemetry
-from orderstream.recovery.reconciliation_store import Books
+from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import Report, read_archive, read_items, read_quarantine, verify
 from orderstream.storage.orders import Item, get_order, raw_order
 
@@ -81,7 +81,7 @@ def run_demo(
     cloud, stack = laptop.cloud, laptop.stack
     started = datetime.now(UTC)
     records = iter(traffic)
-    with Books() as books:
+    with ReconciliationStore() as books:
         first = _send_and_follow(laptop, books, islice(records, WAKING), float("inf"), sending)
         begin = time.monotonic()
         rest = _send_and_follow(laptop, books, records, rate, sending)
@@ -105,7 +105,7 @@ def run_demo(
 
 def _send_and_follow(
     laptop: Laptop,
-    books: Books,
+    books: ReconciliationStore,
     traffic: Iterable[Sample],
     rate: float,
     progress: Callable[[int, int], None],
@@ -133,7 +133,7 @@ def _send_and_follow(
     return seen
 
 
-def _following(laptop: Laptop, books: Books) -> Iterator[int]:
+def _following(laptop: Laptop, books: ReconciliationStore) -> Iterator[int]:
     """How many records the archive has, again and again; raises when that stands still for a minute."""
     latest, moved = -1, time.monotonic()
     while True:
@@ -150,12 +150,12 @@ def _following(laptop: Laptop, books: Books) -> Iterator[int]:
         time.sleep(0.2)
 
 
-def _archived(laptop: Laptop, books: Books) -> int:
+def _archived(laptop: Laptop, books: ReconciliationStore) -> int:
     read_archive(books, laptop.cloud, laptop.stack)
     return books.archived
 
 
-def _await_fates(laptop: Laptop, books: Books, progress: Progress) -> None:
+def _await_fates(laptop: Laptop, books: ReconciliationStore, progress: Progress) -> None:
     # Archived is not yet inserted. The whole table is read here, and slows down what it looks at: so
     # only at the end.
     deadline = time.monotonic() + PATIENCE_SECONDS

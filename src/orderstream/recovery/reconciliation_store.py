@@ -40,7 +40,7 @@ class Open:
     key: str | None
 
 
-class Books:
+class ReconciliationStore:
     """Takes what the stream, the archive, the table and the quarantine hold, and says what disagrees.
 
     What is entered again is counted once. Memory is flat: all of it lies in a temporary file.

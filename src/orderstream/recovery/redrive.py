@@ -21,7 +21,7 @@ from orderstream.pipeline.archive_codec import Line
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import OrderTable
 from orderstream.recovery.dead_letters import Failure, entries_of, let_go, mark_done, records_in
-from orderstream.recovery.reconciliation_store import Books
+from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import settle_contested
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import Span
@@ -171,7 +171,7 @@ def _account(cloud: Cloud, stack: Stack, records: list[Record]) -> dict[str, int
     span = Span(min(arrivals), max(arrivals) + timedelta(microseconds=1))
     events = {record.event_id for record in records}
     table = OrderTable(cloud.dynamodb, stack.table)
-    with Books() as books:
+    with ReconciliationStore() as books:
         books.enter_streamed(records)
         books.enter_items(table.read(books.order_ids(), lambda: SECONDS_FOR_READING).values())
         found = _quarantined(cloud, stack, records[0].shard_id, span)

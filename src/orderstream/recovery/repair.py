@@ -13,7 +13,7 @@ from orderstream.domain.fields import instant, utc_text
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.pipeline.archive_codec import Line
 from orderstream.pipeline.deaggregate import unpack
-from orderstream.recovery.reconciliation_store import Books
+from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.reprocess import Done, Processing, There, record_of
 from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import Span
@@ -21,7 +21,7 @@ from orderstream.storage.parquet import Placed
 
 
 def repair(
-    books: Books,
+    books: ReconciliationStore,
     cloud: Cloud,
     stack: Stack,
     span: Span,

@@ -14,7 +14,7 @@ from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import Line
 from orderstream.pipeline.deaggregate import unpack
 from orderstream.recovery.dead_letters import entries_of, records_in, waiting_objects
-from orderstream.recovery.reconciliation_store import Books, Discrepancy
+from orderstream.recovery.reconciliation_store import ReconciliationStore, Discrepancy
 from orderstream.recovery.repair import repair
 from orderstream.recovery.reprocess import Done
 from orderstream.storage import bucket, reader, stream
@@ -95,7 +95,7 @@ def verify(
 
     Reads the whole table, the objects of the span, and the stream as far as it is retained.
     """
-    with Books() as books:
+    with ReconciliationStore() as books:
         fill(books, cloud, stack, span, progress=progress)
         now = (clock or cloud.now)()
         return judge(books, span, settled(cloud, stack, now), now)
@@ -110,14 +110,14 @@ def verify_and_repair(
     clock: Clock = None,
 ) -> tuple[Done, Report]:
     """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
-    with Books() as books:
+    with ReconciliationStore() as books:
         fill(books, cloud, stack, span, progress=progress)
         before = settled(cloud, stack, (clock or cloud.now)())
         done = repair(books, cloud, stack, span, settled=before, progress=progress)
     return done, verify(cloud, stack, span, progress=progress, clock=clock)
 
 
-def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Progress) -> None:
+def fill(books: ReconciliationStore, cloud: Cloud, stack: Stack, span: Span, *, progress: Progress) -> None:
     """Enter everything. What a record comes by first is read first, so that none can seem to jump ahead."""
     records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
     books.enter_streamed(_counted(records, "records of the stream read", progress))
@@ -141,26 +141,26 @@ def fill(books: Books, cloud: Cloud, stack: Stack, span: Span, *, progress: Prog
                 books.enter_damaged(failure.place, error.message)
 
 
-def settle_contested(books: Books, cloud: Cloud, stack: Stack) -> None:
+def settle_contested(books: ReconciliationStore, cloud: Cloud, stack: Stack) -> None:
     """Enter what decides about records of which the item has another fingerprint, and is not in the span."""
     for order_id, data in originals(cloud, stack, list(books.contested())).items():
         books.enter_original(order_id, data)
 
 
 def read_archive(
-    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
+    books: ReconciliationStore, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
 ) -> None:
     """Enter the objects of the archive that were not entered before."""
     _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.enter_archived, span, progress)
 
 
-def read_items(books: Books, cloud: Cloud, stack: Stack, *, progress: Progress = _silent) -> None:
+def read_items(books: ReconciliationStore, cloud: Cloud, stack: Stack, *, progress: Progress = _silent) -> None:
     """Enter the items of the table, all of them."""
     books.enter_items(_counted(_items(cloud, stack), "items read", progress))
 
 
 def read_quarantine(
-    books: Books, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
+    books: ReconciliationStore, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
 ) -> None:
     """Enter the objects of the quarantine that were not entered before."""
 
@@ -170,7 +170,7 @@ def read_quarantine(
     _read(books, cloud, stack, bucket.hourly(cloud, stack, "quarantine", span), enter, span, progress)
 
 
-def judge(books: Books, span: Span, settled: datetime, now: datetime) -> Report:
+def judge(books: ReconciliationStore, span: Span, settled: datetime, now: datetime) -> Report:
     """What the books say at `now`; records that arrived since `settled` may still be on their way."""
     found: list[Discrepancy] = []
     on_their_way = missing = 0
@@ -238,7 +238,7 @@ def _bounds(span: Span) -> tuple[str, str]:
 
 
 def _read(
-    books: Books,
+    books: ReconciliationStore,
     cloud: Cloud,
     stack: Stack,
     entries: Iterable[Entry],
@@ -257,7 +257,7 @@ def _read(
         progress(f"objects of {opened.key.partition('/')[0]}/ read", done)
 
 
-def _lines(books: Books, opened: Opened, span: Span) -> Iterator[Line]:
+def _lines(books: ReconciliationStore, opened: Opened, span: Span) -> Iterator[Line]:
     for one in reader.undamaged(opened.lines, opened.entry.key, books.enter_damaged):
         if span.holds(one.line.arrived_at):
             yield one.line

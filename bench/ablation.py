@@ -77,7 +77,7 @@ def _choices() -> Iterator[tuple[str, str, Make, Make]]:
         config = services.CONFIG.merge(Config(**options))
         made = botocore.session.get_session().create_client("dynamodb", config=config)
         if is_light:
-            botocore_codec.lighten(made)
+            botocore_codec.use_msgspec(made)
         return made
 
     def using(dynamodb: Any, each: Any = now.table.each) -> Make:

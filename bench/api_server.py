@@ -20,7 +20,7 @@ from bench.proc_stats import busy_seconds, children, processor_seconds
 from orderstream.api.app import make_app
 from orderstream.api.dependencies import shop_of
 from orderstream.api.server import Server
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import OrderstreamError
 from orderstream.local.cloud import laptop_cloud
@@ -36,7 +36,7 @@ class Up:
     def __init__(self, folder: Path) -> None:
         port, http_port = free_port(), free_port()
         self.endpoint_url = f"http://127.0.0.1:{port}"
-        self.cloud: Cloud
+        self.cloud: AwsClients
         self._port, self._notes = port, folder / "orderstream"
         self.url = f"http://127.0.0.1:{http_port}"
         self._log = folder / "up.log"
@@ -102,7 +102,7 @@ def throttled(up: Up, stack: Stack, seconds: float) -> Iterator[str]:
             return AWSResponse(up.endpoint_url, 400, HTTPHeaders(), None), parsed
 
         # The SDK lets a handler answer in place of AWS.
-        events: Any = cloud.kinesis_once.meta.events
+        events: Any = cloud.kinesis_no_retry.meta.events
         events.register("before-call.kinesis.PutRecords", refuse)
         yield server.url
 

@@ -34,9 +34,9 @@ from orderstream.ingest.samples import Sample
 from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
 from orderstream.pipeline.process import Invocation, process
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.services import S3Store, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 from orderstream.storage import bucket
@@ -104,9 +104,9 @@ class Day:
         settings = Settings(self.stack.table, self.stack.bucket, "orderstream")
         report = process(
             batch,
-            archive=archive_of(settings, store),
+            archive=make_archive(settings, store),
             table=OrderTable(self.cloud.dynamodb, self.stack.table),
-            quarantine=Quarantine(store),
+            quarantine=QuarantineWriter(store),
             currency="USD",
             invocation=Invocation("bench", lambda: 60.0, lambda: datetime.now(UTC)),
         )

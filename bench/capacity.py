@@ -20,17 +20,17 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.events import SIZES, traffic
-from orderstream.aws.pricing import figures
+from orderstream.aws.pricing import reference_data
 from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.archive_codec import line_of, pack, read_line
-from orderstream.pipeline.process import Report, item_of
+from orderstream.pipeline.archive_codec import compress, encode, read_line
+from orderstream.pipeline.process import BatchResult, item_of
 from orderstream.pipeline.records import from_event
 from orderstream.storage import parquet
-from orderstream.storage.parquet import Placed
+from orderstream.storage.parquet import LocatedLine
 
 PAGE = PROJECT / "docs" / "capacity.md"
 PICTURE = PROJECT / "docs" / "capacity.png"
@@ -88,7 +88,7 @@ class Bytes:
 
 def measure(size: int, batches: int = 10) -> Bytes:
     """Batches of a thousand generated orders of about `size` bytes, through the function's own code."""
-    placed: list[Placed] = []
+    placed: list[LocatedLine] = []
     sent = items = plain = packed = 0
     log = ""
     for seed in range(batches):
@@ -98,7 +98,7 @@ def measure(size: int, batches: int = 10) -> Bytes:
         ids = {
             record.event_id: order_id_of(what.order, record.event_id) for record, what in pairs if what.order
         }
-        lines = [line_of(record, json=what.json, order_id=ids[record.event_id]) for record, what in pairs]
+        lines = [encode(record, json=what.json, order_id=ids[record.event_id]) for record, what in pairs]
         first = records[0]
         numbers = [record.sequence_number for record in records]
         key = batch_key("orders", hour_of(first.arrived_at), first.shard_id, numbers, list(ids))
@@ -108,18 +108,18 @@ def measure(size: int, batches: int = 10) -> Bytes:
             items += sum(len(name) + _stored(value) for name, value in item.items())
         sent += sum(len(record.data) for record in records)
         plain += sum(map(len, lines))
-        packed += len(pack(lines))
+        packed += len(compress(lines))
         now = datetime.now(UTC)
-        placed += [Placed(key, number, now, read_line(line)) for number, line in enumerate(lines)]
+        placed += [LocatedLine(key, number, now, read_line(line)) for number, line in enumerate(lines)]
         count = len(records)
-        report = Report(
+        report = BatchResult(
             received=count,
             stored=count,
             latencies=list(range(1000, 1000 + count)),
             revenue={"EUR": Decimal("123456.78")},
             objects=[key],
         )
-        log = telemetry.line(
+        log = telemetry.log_line(
             report,
             records,
             stack="orderstream",
@@ -177,7 +177,7 @@ def simulated(picture: Path | None = None) -> str:
 def sources() -> str:
     """Every figure with its source and date, as a table."""
     lines = ["", "| What | Figures | Source |", "| --- | --- | --- |"]
-    found = figures()
+    found = reference_data()
     for title, group in (("prices", found.prices), ("limits", found.limits), ("measured", found.measured)):
         for field in group.__struct_fields__:
             table = getattr(group, field)

@@ -77,7 +77,7 @@ def measure(size: int) -> dict[str, float]:
 
     records = part("unpack", lambda: from_event(event))
     decoded = part("decode", lambda: [decode(record.data) for record in records])
-    places = part("archive", lambda: BatchArchive(Nowhere()).keep(records, decoded))
+    places = part("archive", lambda: BatchArchive(Nowhere()).write(records, decoded))
 
     def render() -> list[bytes]:
         table = Nowhere()

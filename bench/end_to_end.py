@@ -80,7 +80,7 @@ class Through:
         before, used = self.stored(), self._used()
         begin = time.time()
         with OrderProducer(
-            stack.stream, cloud.kinesis_once, max_buffered_bytes=self.buffer_bytes
+            stack.stream, cloud.kinesis_no_retry, max_buffered_bytes=self.buffer_bytes
         ) as producer:
             send(producer)
             producer.flush()

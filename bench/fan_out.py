@@ -22,7 +22,7 @@ from bench.end_to_end import Through
 from bench.laptop import started
 from orderstream.client import OrderProducer
 from orderstream.ingest.samples import Sample
-from orderstream.ingest.send import Tally, simulate
+from orderstream.ingest.send import SendStats, simulate
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef, MetricTypeDef
@@ -55,7 +55,7 @@ def _latency(through: Through, orders: int, rate: float) -> dict[str, float]:
     traffic = (Sample("order", data, key) for data, key in sample_orders.orders(orders, "seldom"))
 
     def send(producer: OrderProducer) -> None:
-        simulate(producer, traffic, rate=rate, seconds=None, stop=threading.Event(), tally=Tally())
+        simulate(producer, traffic, rate=rate, seconds=None, stop=threading.Event(), tally=SendStats())
 
     begin = datetime.now(UTC)
     batches = len(through.through(send, orders).log)

@@ -24,7 +24,7 @@ from bench.end_to_end import Through
 from bench.ministack_ceiling import INSERT, PUT, Alone
 from orderstream.client import OrderProducer
 from orderstream.ingest.samples import Sample
-from orderstream.ingest.send import Tally, simulate
+from orderstream.ingest.send import SendStats, simulate
 from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
 
@@ -118,7 +118,7 @@ def _latency(through: Through, count: int, rate: float) -> dict[str, float]:
     traffic = (Sample("order", data, key) for data, key in sample_orders.orders(count, "trickle"))
 
     def send(producer: OrderProducer) -> None:
-        simulate(producer, traffic, rate=rate, seconds=None, stop=threading.Event(), tally=Tally())
+        simulate(producer, traffic, rate=rate, seconds=None, stop=threading.Event(), tally=SendStats())
 
     log = through.through(send, count).log
     latencies = sorted(latency for line in log for latency in line.ArrivalToStored)

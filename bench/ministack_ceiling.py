@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from bench import raw_http, sample_orders
 from bench.proc_stats import processor_seconds
-from orderstream.aws.clients import cloud_errors
-from orderstream.aws.kinesis_event import Origin, Record, entry, event_of
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.kinesis_event import EventRecord, EventSource, entry, event_of
 from orderstream.local.cloud import ACCOUNT, REGION, Laptop
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class Alone:
         self._laptop = laptop
         self._port = int(laptop.endpoint_url.rpartition(":")[2])
         self._event = _event()
-        with cloud_errors("cannot make a stream, a table and a function to measure with"):
+        with translate_errors("cannot make a stream, a table and a function to measure with"):
             self._items: list[dict[str, Any]] = laptop.cloud.dynamodb.scan(
                 TableName=laptop.stack.table, Limit=200
             )["Items"]
@@ -138,12 +138,14 @@ class Alone:
 
 
 def _event() -> bytes:
-    origin = Origin(f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/OrderStream", "shardId-000000000000", "role")
+    origin = EventSource(
+        f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/OrderStream", "shardId-000000000000", "role"
+    )
     records = []
     for number, (data, key) in enumerate(sample_orders.orders(BATCH, "event")):
         name = f"{number:030d}"
         text = entry(origin, sequence_number=name, partition_key=key, data=data, arrived_at=1.795e9)
-        records.append(Record(name, key, 1.795e9, 0.0, None, text))
+        records.append(EventRecord(name, key, 1.795e9, 0.0, None, text))
     return event_of(records)
 
 

@@ -30,12 +30,12 @@ from bench import http_load
 from bench.api_server import Up, throttled
 from bench.http_load import Order, Told
 from bench.laptop import percentile
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
 from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
 from orderstream.recovery.verify import verify
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 CLIENTS, SECONDS = 50, 30.0
 PATIENCE_SECONDS = 60
@@ -98,13 +98,13 @@ def _run(
     progress(f"{len(told.accepted):,} orders were accepted; waiting until they are stored")
     items = _await(up.cloud, stack, name, len(told.accepted))
     progress("orders verify")
-    report = verify(up.cloud, stack, Span(since=begin))
+    report = verify(up.cloud, stack, TimeRange(since=begin))
     accounted = account(told.accepted, items)
     counts = report.counts
     # What was refused must not be on the stream, and what came again must not be another order.
     is_verified = (
         not report.discrepancies
-        and not report.counts.on_their_way
+        and not report.counts.in_flight
         and counts.stored == len(told.accepted)
         and (counts.conflicts, counts.invalid) == (0, 0)
     )
@@ -137,7 +137,7 @@ def _figures(told: Told, clients: int, took: float) -> dict[str, Any]:
     } | {f"{name} ms": 1000 * percentile(times, share) for name, share in shares.items()}
 
 
-def _await(cloud: Cloud, stack: Stack, name: str, wanted: int) -> dict[str, str]:
+def _await(cloud: AwsClients, stack: Stack, name: str, wanted: int) -> dict[str, str]:
     """The fingerprints of the run's items by their ids, when as many are there as wanted, or no more come."""
     latest, moved = -1, time.monotonic()
     while True:
@@ -149,7 +149,7 @@ def _await(cloud: Cloud, stack: Stack, name: str, wanted: int) -> dict[str, str]
         time.sleep(1)
 
 
-def _items(cloud: Cloud, stack: Stack, name: str) -> dict[str, str]:
+def _items(cloud: AwsClients, stack: Stack, name: str) -> dict[str, str]:
     pages = cloud.dynamodb.get_paginator("scan").paginate(
         TableName=stack.table,
         ProjectionExpression="OrderID, CustomerID, Fingerprint",

@@ -25,7 +25,7 @@ from bench.events import SIZES
 from bench.processes import Answering, Stub, processors
 from bench.request_checks import ACCESS_KEY, REGION, SECRET_KEY, SESSION_TOKEN
 from bench.sender import STREAM, orders
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import OrderstreamError
 from orderstream.local.ministack import MiniStack, free_port
@@ -84,14 +84,14 @@ class Emulator(NamedTuple):
     """MiniStack: where it listens, and a client's view of it."""
 
     port: int
-    cloud: Cloud
+    cloud: AwsClients
 
 
 @contextmanager
 def _ministack() -> Iterator[Emulator]:
     with tempfile.TemporaryDirectory() as folder:
         with MiniStack(port=free_port(), token=SESSION_TOKEN, work_dir=Path(folder)) as running:
-            cloud = Cloud(
+            cloud = AwsClients(
                 running.endpoint_url,
                 REGION,
                 access_key=ACCESS_KEY,

@@ -27,7 +27,7 @@ from bench.laptop import started
 from bench.ministack_ceiling import INSERT, PUT, Alone
 from bench.proc_stats import children, peak_mb
 from bench.synthetic_account import Archived, Generated
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.recovery.verify import verify
 from orderstream.storage import bucket, parquet, reader
@@ -69,7 +69,7 @@ def laptop(orders: int) -> dict[str, float]:
 
 def archive_reader(orders: int) -> dict[str, float]:
     """All lines of an archive of so many orders, a multiple of a batch's, in this process."""
-    cloud = cast(Cloud, Archived(orders))
+    cloud = cast(AwsClients, Archived(orders))
 
     def read() -> None:
         lines = sum(1 for _ in reader.lines(cloud, _STACK, bucket.archive(cloud, _STACK)))
@@ -82,7 +82,7 @@ def verifier(orders: int) -> dict[str, float]:
     """`orders verify` of so many orders, in this process."""
 
     def run() -> None:
-        report = verify(cast(Cloud, Generated(orders)), _STACK)
+        report = verify(cast(AwsClients, Generated(orders)), _STACK)
         assert report.discrepancies == (), report.discrepancies[:3]
         assert report.counts.archived == orders
         assert report.counts.stored + report.counts.invalid == orders
@@ -92,7 +92,7 @@ def verifier(orders: int) -> dict[str, float]:
 
 def compactor(orders: int) -> dict[str, float]:
     """The lines of so many orders, as if of one hour, into a Parquet file and out of it again."""
-    cloud = cast(Cloud, Generated(orders))
+    cloud = cast(AwsClients, Generated(orders))
 
     def compact() -> None:
         with TemporaryDirectory(prefix="orderstream-bench-") as folder:

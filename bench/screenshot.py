@@ -84,7 +84,7 @@ def traffic(laptop: Laptop) -> Iterator[None]:
 
     def send() -> None:
         begun = time.monotonic()
-        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
             for sample in samples(1, bad_share=0.01, duplicate_share=0.02):
                 swell = math.sin((time.monotonic() - begun) / PERIOD_SECONDS * 2 * math.pi)
                 if stop.wait(random.expovariate(RATE + SWELL * swell)):

@@ -15,7 +15,7 @@ from botocore.response import StreamingBody
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import event_id
 from orderstream.domain.object_keys import batch_key, hour_of, hour_prefix
-from orderstream.pipeline.archive_codec import line_of, pack
+from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.records import Record
 
 BATCH = 1000
@@ -72,13 +72,13 @@ class Generated:
         lines = []
         for record in self.batch(start):
             what = decode(record.data)
-            more: dict[str, Any] = {"order_id": what.claimed_id if what.order else None}
+            more: dict[str, Any] = {"order_id": what.raw_order_id if what.order else None}
             if prefix == "quarantine":
                 if what.order:
                     continue
                 more |= {"reasons": [{"path": "$.amount", "code": "not_positive", "message": "no"}]}
-            lines.append(line_of(record, json=what.json, **more))
-        return _answer(pack(lines))
+            lines.append(encode(record, json=what.json, **more))
+        return _answer(compress(lines))
 
     def get_shard_iterator(self, **request: Any) -> dict[str, Any]:
         return {"ShardIterator": "0"}

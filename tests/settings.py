@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 
 
 @contextmanager
-def changed(cloud: Cloud, stack: Stack, **variables: str) -> Iterator[None]:
+def changed(cloud: AwsClients, stack: Stack, **variables: str) -> Iterator[None]:
     """Orders are delivered to a function with these environment variables; afterwards to the one before."""
     client = cloud.lambda_
     before = client.get_alias(FunctionName=stack.function, Name=stack.alias)["FunctionVersion"]
@@ -21,7 +21,7 @@ def changed(cloud: Cloud, stack: Stack, **variables: str) -> Iterator[None]:
         client.update_alias(FunctionName=stack.function, Name=stack.alias, FunctionVersion=before)
 
 
-def change(cloud: Cloud, stack: Stack, **variables: str) -> None:
+def change(cloud: AwsClients, stack: Stack, **variables: str) -> None:
     """Orders are delivered to a function with these environment variables."""
     client = cloud.lambda_
     found = client.get_function_configuration(FunctionName=stack.live_function)["Environment"]["Variables"]

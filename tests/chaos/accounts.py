@@ -9,15 +9,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
 from orderstream.ingest.samples import Sample
-from orderstream.pipeline.table import plain_value
-from orderstream.recovery.verify import Report, verify
+from orderstream.pipeline.attributes import plain_value
+from orderstream.recovery.verify import ReconciliationReport, verify
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 from tests.chaos.environment import Sent, awaited
 
 Item = dict[str, Any]
@@ -71,7 +71,7 @@ class _Promise:
     is_acknowledged: bool = False
 
 
-def account_for(cloud: Cloud, stack: Stack, sent: Sequence[Sent], since: datetime) -> Accounts:
+def account_for(cloud: AwsClients, stack: Stack, sent: Sequence[Sent], since: datetime) -> Accounts:
     """The account of all that was sent, from `since` on, and has been processed."""
     items = {item["OrderID"]: item for item in _items(cloud, stack)}
     quarantined = _quarantined(cloud, stack, since)
@@ -127,17 +127,17 @@ def double(sent: Sequence[Sent], items: Mapping[str, Item], quarantined: Collect
             yield f"{order_id} says something else than was sent first: {item}"
 
 
-def _discrepancies(cloud: Cloud, stack: Stack, since: datetime) -> tuple[str, ...]:
-    def when_nothing_is_on_its_way() -> Report | None:
-        report = verify(cloud, stack, Span(since))
-        return None if report.counts.on_their_way else report
+def _discrepancies(cloud: AwsClients, stack: Stack, since: datetime) -> tuple[str, ...]:
+    def when_nothing_is_on_its_way() -> ReconciliationReport | None:
+        report = verify(cloud, stack, TimeRange(since))
+        return None if report.counts.in_flight else report
 
     # A producer that got no answer may have put a record behind the last acknowledged one.
     report = awaited(when_nothing_is_on_its_way)
     return tuple(f"{one.kind} {one.id}: {one.detail}" for one in report.discrepancies)
 
 
-def _items(cloud: Cloud, stack: Stack) -> Iterator[Item]:
+def _items(cloud: AwsClients, stack: Stack) -> Iterator[Item]:
     pages = cloud.dynamodb.get_paginator("scan").paginate(
         TableName=stack.table,
         ProjectionExpression="OrderID, CustomerID, OrderAmount, Fingerprint, ReceivedAt",
@@ -148,12 +148,12 @@ def _items(cloud: Cloud, stack: Stack) -> Iterator[Item]:
             yield plain_value({"M": item})
 
 
-def _quarantined(cloud: Cloud, stack: Stack, since: datetime) -> set[str]:
+def _quarantined(cloud: AwsClients, stack: Stack, since: datetime) -> set[str]:
     """The events in quarantine that arrived from `since` on."""
-    span = Span(since)
+    span = TimeRange(since)
     entries = (
         entry
-        for entry in bucket.hourly(cloud, stack, "quarantine", span)
+        for entry in bucket.list_by_hour(cloud, stack, "quarantine", span)
         # S3 tells the second only.
         if entry.modified >= since.replace(microsecond=0)
     )

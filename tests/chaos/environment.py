@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Self, TypeVar, cast
 import botocore.session
 from botocore.config import Config
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.client import OrderProducer, Receipt
+from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.client.put_records import CONFIG as PRODUCER_CONFIG
 from orderstream.domain.ids import event_id
 from orderstream.ingest.samples import Sample
@@ -57,7 +57,7 @@ class Stage:
     """The cloud of the scenarios. `cloud` reads what came of them and knows no faults; `wire` has them."""
 
     def __init__(self) -> None:
-        self.cloud: Cloud
+        self.cloud: AwsClients
         self.stack: Stack
         self.wire: Wire
         self.ministack: MiniStack
@@ -165,7 +165,7 @@ def send(client: KinesisClient, stream: str, samples: Sequence[Sample], seconds:
     return [_sent(sample, fate) for sample, fate in zip(samples, fates, strict=True)]
 
 
-def _sent(sample: Sample, fate: Future[Receipt]) -> Sent:
+def _sent(sample: Sample, fate: Future[RecordMetadata]) -> Sent:
     if fate.exception():
         return Sent(sample, None, None)
     receipt = fate.result()

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from botocore.exceptions import BotoCoreError
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
 from orderstream.local.cloud import laptop_cloud
 from orderstream.local.ministack import free_port
@@ -61,7 +61,7 @@ class Up:
         return found[0]
 
     @property
-    def cloud(self) -> Cloud:
+    def cloud(self) -> AwsClients:
         """What answers on its port."""
         return laptop_cloud(f"http://127.0.0.1:{self.port}", token_of(self.state_dir))
 

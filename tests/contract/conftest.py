@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.local.ministack import MiniStack
 from orderstream.pipeline.archive import ObjectStore
 from orderstream.pipeline.services import S3Store
@@ -23,9 +23,9 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def account(ministack: MiniStack) -> Cloud:
+def account(ministack: MiniStack) -> AwsClients:
     """One account for all of the contract: to make its clients takes longer than all that they do."""
-    return Cloud(
+    return AwsClients(
         ministack.endpoint_url,
         region="eu-west-1",
         access_key="000000000002",
@@ -39,7 +39,7 @@ def store(request: pytest.FixtureRequest) -> ObjectStore:
     """An empty bucket."""
     if request.param == "fake":
         return FakeStore()
-    real: Cloud = request.getfixturevalue("account")
+    real: AwsClients = request.getfixturevalue("account")
     bucket = f"contract-{next(_numbers)}"
     real.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return S3Store(real.s3, bucket)
@@ -51,7 +51,7 @@ def dynamo(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "fake":
         yield FakeDynamo(table=TABLE)
         return
-    real: Cloud = request.getfixturevalue("account")
+    real: AwsClients = request.getfixturevalue("account")
     real.dynamodb.create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],

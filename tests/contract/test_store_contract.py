@@ -2,7 +2,7 @@
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import ObjectStore
 from orderstream.pipeline.services import S3Store
@@ -35,7 +35,7 @@ def test_keys_that_differ_in_a_letter_are_two_objects(store: ObjectStore) -> Non
     assert (store.get("orders/a.json"), store.get("orders/A.json")) == (b"small", b"large")
 
 
-def test_a_bucket_that_is_not_there_is_a_cloud_error(account: Cloud) -> None:
+def test_a_bucket_that_is_not_there_is_a_cloud_error(account: AwsClients) -> None:
     nowhere = S3Store(account.s3, "no-such-bucket")
     with pytest.raises(CloudError, match="no-such-bucket"):
         nowhere.put_new(KEY, b"")

@@ -13,7 +13,8 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 from orderstream.errors import CloudError
-from orderstream.pipeline.table import OrderTable, Outcome, Result, attribute_value, plain_value
+from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.pipeline.table import InsertOutcome, InsertResult, OrderTable
 from tests.contract.conftest import TABLE
 
 Item = dict[str, Any]
@@ -160,17 +161,21 @@ def stored(order_id: str, fingerprint: str = "f") -> Item:
     }
 
 
-def put(dynamo: Any, items: list[Item], table: str = TABLE) -> list[Outcome]:
+def put(dynamo: Any, items: list[Item], table: str = TABLE) -> list[InsertOutcome]:
     return OrderTable(dynamo, table).insert(items, lambda: 60.0)
 
 
 def test_the_table_tells_new_repeated_and_other_orders_apart(dynamo: Any) -> None:
     first = [stored(str(number)) for number in range(130)]
-    assert [outcome.result for outcome in put(dynamo, first)] == [Result.STORED] * 130
+    assert [outcome.result for outcome in put(dynamo, first)] == [InsertResult.STORED] * 130
     again = put(dynamo, [*first, stored("new")])
-    assert [outcome.result for outcome in again] == [Result.DUPLICATE] * 130 + [Result.STORED]
+    assert [outcome.result for outcome in again] == [InsertResult.DUPLICATE] * 130 + [InsertResult.STORED]
     same, other, third = put(dynamo, [stored("1"), stored("2", "g"), stored("3")])
-    assert (same.result, other.result, third.result) == (Result.DUPLICATE, Result.CONFLICT, Result.DUPLICATE)
+    assert (same.result, other.result, third.result) == (
+        InsertResult.DUPLICATE,
+        InsertResult.CONFLICT,
+        InsertResult.DUPLICATE,
+    )
     assert other.stored == {
         "OrderID": "2",
         "CustomerID": "c",
@@ -181,7 +186,11 @@ def test_the_table_tells_new_repeated_and_other_orders_apart(dynamo: Any) -> Non
 
 def test_the_table_refuses_one_order_alone(dynamo: Any) -> None:
     outcomes = put(dynamo, [stored("A"), stored(""), stored("B")])
-    assert [outcome.result for outcome in outcomes] == [Result.STORED, Result.REFUSED, Result.STORED]
+    assert [outcome.result for outcome in outcomes] == [
+        InsertResult.STORED,
+        InsertResult.REFUSED,
+        InsertResult.STORED,
+    ]
     assert outcomes[1].message
 
 

@@ -24,12 +24,12 @@ from botocore.awsrequest import AWSResponse
 
 from orderstream.domain.decode import decode
 from orderstream.domain.order import MAX_BYTES
-from orderstream.pipeline.archive_codec import line_of, pack
+from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.concurrency import threads_for
 from orderstream.pipeline.lambda_handler import handle_with
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import CONFIG, S3Store, Services, archive_of, dynamodb_client
+from orderstream.pipeline.services import CONFIG, S3Store, Services, dynamodb_client, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 
@@ -62,7 +62,7 @@ def _original() -> bytes:
     order = b'{"customer_id":"c","amount":1,"more":[%b1]}' % (b"1.5," * (MAX_BYTES // 4 - 20))
     assert decode(order).order
     record = Record(f"{_SHARD}:42", _SHARD, "42", "key", datetime(2026, 11, 22, 18, tzinfo=UTC), order)
-    return pack([line_of(record, json=order, order_id="A")])
+    return compress([encode(record, json=order, order_id="A")])
 
 
 _ORIGINAL = _original()
@@ -107,7 +107,7 @@ def _services() -> Services:
     settings = Settings("Orders", "bucket", "orderstream", memory_mb=MEMORY_MB)
     store = S3Store(s3, settings.bucket)
     table = OrderTable(dynamodb, "Orders", each=ThreadPoolExecutor(threads_for(MEMORY_MB)).map)
-    return Services(settings, archive_of(settings, store), table, Quarantine(store))
+    return Services(settings, make_archive(settings, store), table, QuarantineWriter(store))
 
 
 class _Context:

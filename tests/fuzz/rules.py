@@ -16,11 +16,11 @@ from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import same_content
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.order import Order, attributes
-from orderstream.domain.validation import Reason
-from orderstream.pipeline.archive_codec import line_of, raw_of, read_line
-from orderstream.pipeline.deaggregate import unpack
+from orderstream.domain.validation import Violation
+from orderstream.pipeline.archive_codec import encode, original_bytes, read_line
+from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.table import attribute_value, plain_value
 
 # For the largest record on a slow machine; a plain order takes a ten-thousandth of it.
 MAX_SECONDS = 0.5
@@ -54,7 +54,7 @@ def check(data: bytes) -> Verdict:
 
 def _check(data: bytes) -> Verdict:
     start = time.thread_time()
-    inner = unpack(Record("shard-1:42", "shard-1", "42", "key", _ARRIVAL, data))
+    inner = deaggregate(Record("shard-1:42", "shard-1", "42", "key", _ARRIVAL, data))
     decoded = [decode(record.data) for record in inner]
     lines = [_line(record, what) for record, what in zip(inner, decoded, strict=True)]
     items = [_item(record, what.order) for record, what in zip(inner, decoded, strict=True) if what.order]
@@ -65,7 +65,7 @@ def _check(data: bytes) -> Verdict:
     assert len({record.event_id for record in inner}) == len(inner)
     for record, what, line in zip(inner, decoded, lines, strict=True):
         assert line.count(b"\n") == 1 and line.endswith(b"\n")
-        assert raw_of(read_line(line)) == record.data, "the bytes do not come back"
+        assert original_bytes(read_line(line)) == record.data, "the bytes do not come back"
         _check_decoded(what)
     for item, value in zip(items, values, strict=True):
         assert plain_value(value) == item
@@ -75,7 +75,7 @@ def _check(data: bytes) -> Verdict:
 
 def _line(record: Record, what: Decoded) -> bytes:
     reasons = [msgspec.structs.asdict(reason) for reason in what.reasons]
-    return line_of(record, json=what.json, order_id=what.claimed_id, reasons=reasons)
+    return encode(record, json=what.json, order_id=what.raw_order_id, reasons=reasons)
 
 
 def _item(record: Record, order: Order) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _check_decoded(what: Decoded) -> None:
         assert sum(shares, Fraction()) == Fraction(what.order.amount)
 
 
-def _check_reason(reason: Reason) -> None:
+def _check_reason(reason: Violation) -> None:
     assert reason.path.startswith("$")
     assert _CODE.fullmatch(reason.code)
     assert reason.message.strip()

@@ -14,7 +14,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 
 Row = dict[str, Any]
@@ -29,14 +29,14 @@ _DIGITS = {"year": 4, "month": 2, "day": 2, "hour": 2}
 VIEWS = ("lines", "records", "quarantine", "orders")
 
 
-def client(cloud: Cloud, service: str) -> Any:
+def client(cloud: AwsClients, service: str) -> Any:
     """A client for a service of which the rest of the system knows nothing."""
     session: Any = botocore.session.Session()
     session.set_credentials(cloud.access_key, cloud.secret_key, cloud.session_token)
     return session.create_client(service, region_name=cloud.region, endpoint_url=cloud.endpoint_url)
 
 
-def glue_tables(cloud: Cloud) -> dict[str, Table]:
+def glue_tables(cloud: AwsClients) -> dict[str, Table]:
     """The tables and views of the database, as Glue's API returns them, by their names."""
     glue = client(cloud, "glue")
     assert glue.get_database(Name="orderstream")["Database"]["Name"] == "orderstream"
@@ -62,7 +62,7 @@ def duckdb_type(kind: str, dialect: str) -> str:
 class Athena:
     """The tables and views of a stack, with what lies in its bucket now."""
 
-    def __init__(self, cloud: Cloud, stack: Stack, work_dir: Path) -> None:
+    def __init__(self, cloud: AwsClients, stack: Stack, work_dir: Path) -> None:
         self._cloud = cloud
         self._stack = stack
         self._work_dir = work_dir

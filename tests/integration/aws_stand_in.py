@@ -10,14 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 
 NAME = "aws.example"
 _OF_ONE_CONNECTION = {"connection", "content-length", "host", "proxy-connection", "transfer-encoding"}
 
 
 @contextmanager
-def as_aws(cloud: Cloud, folder: Path) -> Iterator[dict[str, str]]:
+def as_aws(cloud: AwsClients, folder: Path) -> Iterator[dict[str, str]]:
     """The variables with which every AWS tool takes what is behind `cloud` for AWS."""
     handler = type("Forwarding", (_Handler,), {"target": urlsplit(str(cloud.endpoint_url)).netloc})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.cli import main
 from orderstream.local.cloud import Laptop
 from orderstream.local.demo import Outcome, run_demo, sample_traffic
@@ -43,9 +43,9 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
 
 
 @pytest.fixture
-def cloud(ministack: MiniStack) -> Cloud:
+def cloud(ministack: MiniStack) -> AwsClients:
     """An empty AWS account: MiniStack takes a 12-digit access key for an account of its own."""
-    return Cloud(
+    return AwsClients(
         endpoint_url=ministack.endpoint_url,
         region="eu-west-1",
         access_key=f"{next(_accounts):012d}",

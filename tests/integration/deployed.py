@@ -10,14 +10,14 @@ from typing import Any
 
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack, standing
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.stack import DEFAULT_STACK, Stack, describe_stack, find_stack
 from orderstream.deploy.artifact import TEMPLATE
 
 TEMPLATE_BODY: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 
 
-def deploy(cloud: Cloud, template: dict[str, Any] = TEMPLATE_BODY, /, **parameters: str) -> Stack:
+def deploy(cloud: AwsClients, template: dict[str, Any] = TEMPLATE_BODY, /, **parameters: str) -> Stack:
     """The stack of a template with these values for its parameters, made anew or changed."""
     bucket = f"code-{uuid.uuid4().hex}"
     cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -35,7 +35,7 @@ def deploy(cloud: Cloud, template: dict[str, Any] = TEMPLATE_BODY, /, **paramete
         body["Outputs"][f"{name}Properties"] = {"Value": shown}
     # CloudFormation takes so large a template from a bucket only.
     cloud.s3.put_object(Bucket=bucket, Key="template.json", Body=json.dumps(body).encode())
-    is_there = standing(cloud, DEFAULT_STACK) is not None
+    is_there = describe_stack(cloud, DEFAULT_STACK) is not None
     act = cloud.cloudformation.update_stack if is_there else cloud.cloudformation.create_stack
     act(
         StackName=DEFAULT_STACK,
@@ -53,7 +53,7 @@ def deploy(cloud: Cloud, template: dict[str, Any] = TEMPLATE_BODY, /, **paramete
     return find_stack(cloud, DEFAULT_STACK)
 
 
-def bucket_properties(cloud: Cloud, name: str = "Archive") -> dict[str, Any]:
+def bucket_properties(cloud: AwsClients, name: str = "Archive") -> dict[str, Any]:
     """The properties of a bucket of the stack, with parameters and conditions resolved by CloudFormation."""
     (stack,) = cloud.cloudformation.describe_stacks(StackName=DEFAULT_STACK)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

@@ -9,18 +9,18 @@ import zipfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.kinesis_event import Origin, entry_of
-from orderstream.aws.kinesis_event import Record as Delivered
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.kinesis_event import EventRecord as Delivered
+from orderstream.aws.kinesis_event import EventSource, entry_of
 from orderstream.aws.stack import Stack
 from orderstream.local.esm.failures import Invocation as LastInvocation
 from orderstream.local.esm.failures import Source, failure_record, message_body, object_body, object_key
 from orderstream.local.esm.lanes import Discarded
-from orderstream.pipeline.deaggregate import unpack
-from orderstream.pipeline.process import Invocation, Report, process
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.deaggregate import deaggregate
+from orderstream.pipeline.process import BatchResult, Invocation, process
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.services import S3Store, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 from orderstream.storage import stream
@@ -32,7 +32,7 @@ class Pipe:
     Without `discards_apart` it is as a stack was before discarded batches had a bucket of their own.
     """
 
-    def __init__(self, cloud: Cloud, *, layout: str = "batch", discards_apart: bool = True) -> None:
+    def __init__(self, cloud: AwsClients, *, layout: str = "batch", discards_apart: bool = True) -> None:
         self.cloud = cloud
         # Bucket names are shared by all accounts.
         bucket = f"archive-{uuid.uuid4().hex}"
@@ -71,16 +71,16 @@ class Pipe:
 
     def records(self) -> list[Record]:
         """All records of the stream, aggregates taken apart."""
-        return [inner for record in stream.records(self.cloud, self.stack) for inner in unpack(record)]
+        return [inner for record in stream.records(self.cloud, self.stack) for inner in deaggregate(record)]
 
-    def process(self, records: Iterable[Record] | None = None) -> Report:
+    def process(self, records: Iterable[Record] | None = None) -> BatchResult:
         """Do what the function does, with all records of the stream or those given."""
         store = S3Store(self.cloud.s3, self.stack.bucket)
         return process(
             self.records() if records is None else list(records),
-            archive=archive_of(self.settings, store),
+            archive=make_archive(self.settings, store),
             table=OrderTable(self.cloud.dynamodb, "Orders"),
-            quarantine=Quarantine(store),
+            quarantine=QuarantineWriter(store),
             currency=self.settings.currency,
             invocation=Invocation("request-1", lambda: 50.0, lambda: datetime.now(UTC)),
         )
@@ -160,7 +160,7 @@ class Pipe:
         return self.stack.discarded_bucket if is_batch and self.stack.discarded_bucket else self.stack.bucket
 
 
-def environment_of(cloud: Cloud) -> dict[str, str]:
+def environment_of(cloud: AwsClients) -> dict[str, str]:
     """With which a command line speaks to an account."""
     return {
         "AWS_ENDPOINT_URL": cloud.endpoint_url or "",
@@ -171,7 +171,7 @@ def environment_of(cloud: Cloud) -> dict[str, str]:
     }
 
 
-def give_up(cloud: Cloud, stack: Stack, records: list[Record], *, long_ago: bool = False) -> str:
+def give_up(cloud: AwsClients, stack: Stack, records: list[Record], *, long_ago: bool = False) -> str:
     """Leave in a bucket what AWS leaves of a batch it gave up; returns the object's key.
 
     What it gave up `long_ago` is in the archive: discarded batches had no bucket of their own then.
@@ -192,7 +192,7 @@ def message_about(records: list[Record], stream_arn: str) -> str:
 def _discarded(
     records: list[Record], stream_arn: str = "arn:aws:kinesis:eu-west-1:000000000000:stream/S"
 ) -> tuple[dict[str, object], Discarded, Source]:
-    origin = Origin(stream_arn, records[0].shard_id, "")
+    origin = EventSource(stream_arn, records[0].shard_id, "")
     delivered = tuple(
         Delivered(
             record.sequence_number,

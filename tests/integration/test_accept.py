@@ -20,8 +20,8 @@ from orderstream.acceptance.checks import CHECKS
 from orderstream.acceptance.context import Context, context_of, new_name
 from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.leftovers import LOOKS, ensure_free, leftovers
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.stack import standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.stack import describe_stack
 from orderstream.errors import CloudError
 from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
@@ -40,11 +40,11 @@ def empty() -> Iterator[Laptop]:
         running.check()
 
 
-def context_in(cloud: Cloud, name: str) -> Context:
+def context_in(cloud: AwsClients, name: str) -> Context:
     return context_of(cloud, name, documents=None, progress=lambda doing, what: None)
 
 
-def everything_of_orders_accept(cloud: Cloud) -> list[str]:
+def everything_of_orders_accept(cloud: AwsClients) -> list[str]:
     """What any run has left, by the same looks that a run itself takes."""
     return leftovers(context_in(cloud, "orders-accept-"))
 
@@ -165,7 +165,7 @@ def test_a_dry_run_and_another_stacks_name_make_nothing(empty: Laptop) -> None:
     assert everything_of_orders_accept(empty.cloud) == []
 
 
-def test_whatever_has_the_runs_name_at_any_service_is_seen(cloud: Cloud) -> None:
+def test_whatever_has_the_runs_name_at_any_service_is_seen(cloud: AwsClients) -> None:
     name = new_name()
     context = context_in(cloud, name)
     ensure_free(context)
@@ -223,8 +223,8 @@ def test_whatever_has_the_runs_name_at_any_service_is_seen(cloud: Cloud) -> None
     assert leftovers(context_in(cloud, new_name())) == []
 
 
-def streams(cloud: Cloud) -> list[str]:
-    with cloud_errors("cannot list the streams"):
+def streams(cloud: AwsClients) -> list[str]:
+    with translate_errors("cannot list the streams"):
         return cloud.kinesis.list_streams()["StreamNames"]
 
 
@@ -272,7 +272,7 @@ def test_a_deployer_is_a_role_with_the_policy_and_what_it_may_not_the_caller_doe
     try:
         deployer.begin(context.account, context.region)
         assert deployer.unavailable == "" and deployer.arn.endswith(f"role/orders-accept/{name}-deployer")
-        assert deployer.do("look", lambda one: standing(one, "orderstream"))
+        assert deployer.do("look", lambda one: describe_stack(one, "orderstream"))
         assert deployer.do("list streams", streams) == [guarded.stack.stream]
         assert deployer.done == ["look"]
         (refused,) = deployer.refused

@@ -20,7 +20,7 @@ import pytest
 from botocore.exceptions import ClientError
 from playwright.sync_api import Browser
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import MiniStack
 from orderstream.local.registry import running_clouds
@@ -112,7 +112,7 @@ def test_nothing_of_ministack_is_reached_without_the_secret(ministack: MiniStack
             assert asked(ministack.port, path, headers, method)[0] == 403
 
 
-def test_public_keys_are_told_and_lead_to_nothing_else(ministack: MiniStack, cloud: Cloud) -> None:
+def test_public_keys_are_told_and_lead_to_nothing_else(ministack: MiniStack, cloud: AwsClients) -> None:
     cognito: Any = cloud._client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
     path = f"/{pool}/.well-known/jwks.json"
@@ -131,7 +131,7 @@ def test_public_keys_are_told_and_lead_to_nothing_else(ministack: MiniStack, clo
 
 
 def test_every_service_refuses_a_client_without_the_secret_and_says_what_to_do(
-    cloud: Cloud, ministack: MiniStack
+    cloud: AwsClients, ministack: MiniStack
 ) -> None:
     cloud.s3.list_buckets()
     for token in (None, "another", ministack.token[:-1]):
@@ -148,7 +148,7 @@ def test_every_service_refuses_a_client_without_the_secret_and_says_what_to_do(
 
 
 def test_a_presigned_address_works_as_it_was_signed_and_not_without_its_token(
-    cloud: Cloud, ministack: MiniStack
+    cloud: AwsClients, ministack: MiniStack
 ) -> None:
     cloud.s3.create_bucket(Bucket="bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     cloud.s3.put_object(Bucket="bucket", Key="k", Body=b"<script>1</script>")
@@ -159,7 +159,9 @@ def test_a_presigned_address_works_as_it_was_signed_and_not_without_its_token(
     assert asked(ministack.port, "/bucket/k", {})[0] == 403
 
 
-def test_temporary_credentials_that_the_cloud_gave_out_are_taken_with_their_own_token(cloud: Cloud) -> None:
+def test_temporary_credentials_that_the_cloud_gave_out_are_taken_with_their_own_token(
+    cloud: AwsClients,
+) -> None:
     sts: Any = cloud._client("sts")
     given = sts.get_session_token()["Credentials"]
     temporary = replace(

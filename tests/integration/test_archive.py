@@ -17,17 +17,17 @@ from orderstream.archive.lease import KEY, Lease
 from orderstream.archive.maintenance import Kept, upkeep, waiting
 from orderstream.archive.manifests import Chain
 from orderstream.archive.replay import Event, Replayed, Selection, replay
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
-from orderstream.lookup.trace import Step, Story, trace
+from orderstream.lookup.trace import OrderTrace, TraceEvent, trace
 from orderstream.pipeline.archive import BatchArchive
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import S3Store
 from orderstream.recovery.verify import verify
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 from orderstream.storage.orders import raw_order
 from tests.integration.conftest import awaited
 from tests.integration.pipeline_harness import Pipe, give_up
@@ -63,7 +63,7 @@ def records() -> list[Record]:
     return some + [record(number, order(f"C-{number}"), at=NOON + HOUR) for number in range(41, 47)]
 
 
-def filled(cloud: Cloud, layout: str = "batch", *, discards_apart: bool = True) -> Pipe:
+def filled(cloud: AwsClients, layout: str = "batch", *, discards_apart: bool = True) -> Pipe:
     """Batches of few records, some delivered twice, in other batches."""
     pipe = Pipe(cloud, layout=layout, discards_apart=discards_apart)
     pipe.make_function()
@@ -78,11 +78,11 @@ def filled(cloud: Cloud, layout: str = "batch", *, discards_apart: bool = True) 
     return pipe
 
 
-def keep(pipe: Pipe, *, compacting: bool = True, accept: bool = False, span: Span = ALWAYS) -> Kept:
+def keep(pipe: Pipe, *, compacting: bool = True, accept: bool = False, span: TimeRange = ALL_TIME) -> Kept:
     return upkeep(pipe.cloud, pipe.stack, span, compacting=compacting, currency="EUR", accept=accept)
 
 
-def audited(pipe: Pipe, span: Span = ALWAYS) -> Audit:
+def audited(pipe: Pipe, span: TimeRange = ALL_TIME) -> Audit:
     return audit(pipe.cloud, pipe.stack, span)
 
 
@@ -97,13 +97,13 @@ class Collected:
     events: list[tuple[str, bytes, str]]
 
     def take(self, events: Sequence[Event], done: Replayed) -> None:
-        self.events += [(event.line.event_id, raw_of(event.line), event.key) for event in events]
+        self.events += [(event.line.event_id, original_bytes(event.line), event.key) for event in events]
 
     def close(self) -> None:
         pass
 
 
-def told(story: Story) -> list[Step]:
+def told(story: OrderTrace) -> list[TraceEvent]:
     """The steps to the second: AWS lists no more of the time at which an object was written."""
     steps = [
         msgspec.structs.replace(step, at=step.at and step.at[:19] if step.what == "archived" else step.at)
@@ -122,14 +122,16 @@ def seen(pipe: Pipe) -> dict[str, object]:
             one.line.event_id,
             one.line.partition_key,
             one.line.arrived_at,
-            raw_of(one.line),
+            original_bytes(one.line),
         )
         for one in reader.lines(cloud, stack, bucket.archive(cloud, stack))
     }
     target = Collected([])
     replay(cloud, stack, Selection(), target)
     an_hour = Collected([])
-    replay(cloud, stack, Selection(Span(NOON + timedelta(seconds=9), NOON + timedelta(seconds=13))), an_hour)
+    replay(
+        cloud, stack, Selection(TimeRange(NOON + timedelta(seconds=9), NOON + timedelta(seconds=13))), an_hour
+    )
     report = verify(cloud, stack)
     return {
         "lines": every,
@@ -142,7 +144,7 @@ def seen(pipe: Pipe) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_no_reader_sees_a_difference_after_compaction(cloud: Cloud, layout: str) -> None:
+def test_no_reader_sees_a_difference_after_compaction(cloud: AwsClients, layout: str) -> None:
     pipe = filled(cloud, layout)
     before = seen(pipe)
     kept = keep(pipe)
@@ -185,32 +187,32 @@ class Crashing:
 
 
 @dataclass(frozen=True)
-class CrashingCloud(Cloud):
+class CrashingCloud(AwsClients):
     """A cloud that a process uses for so many writes to S3, and then is no more."""
 
     writes: int = 0
 
     @cached_property
     def s3(self) -> Any:
-        return Crashing(Cloud.s3.func(self), self.writes)  # type: ignore[attr-defined]
+        return Crashing(AwsClients.s3.func(self), self.writes)  # type: ignore[attr-defined]
 
 
 def lines_of(pipe: Pipe) -> set[tuple[str, bytes]]:
     cloud, stack = pipe.cloud, pipe.stack
     found = reader.lines(cloud, stack, bucket.archive(cloud, stack))
-    return {(one.line.event_id, raw_of(one.line)) for one in found}
+    return {(one.line.event_id, original_bytes(one.line)) for one in found}
 
 
 # A manifest that seals the hour, the new object, a manifest that names it, the old ones gone.
 @pytest.mark.parametrize("writes", range(4))
 @pytest.mark.parametrize("layout", ["batch", "order"])
 def test_wherever_compaction_is_broken_off_nothing_is_lost_and_it_is_done_the_next_time(
-    cloud: Cloud, layout: str, writes: int
+    cloud: AwsClients, layout: str, writes: int
 ) -> None:
     pipe = filled(cloud, layout)
     before = lines_of(pipe)
     report = verify(cloud, pipe.stack)
-    an_hour = Span(NOON, NOON + HOUR)
+    an_hour = TimeRange(NOON, NOON + HOUR)
     broken = CrashingCloud(
         cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
     )
@@ -230,18 +232,18 @@ def test_wherever_compaction_is_broken_off_nothing_is_lost_and_it_is_done_the_ne
     assert audited(pipe).findings == []
 
 
-def test_an_hour_is_left_alone_until_it_is_over_and_nothing_is_on_its_way_to_it(cloud: Cloud) -> None:
+def test_an_hour_is_left_alone_until_it_is_over_and_nothing_is_on_its_way_to_it(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     now = datetime(2026, 11, 22, 13, 4, tzinfo=UTC)
     pipe.process([record(1, order("A"))])
     pipe.process([record(2, order("B"))])
-    assert upkeep(cloud, pipe.stack, ALWAYS, compacting=True, currency="EUR", now=now).sealed == []
+    assert upkeep(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=now).sealed == []
     later = now + timedelta(minutes=1)
-    kept = upkeep(cloud, pipe.stack, ALWAYS, compacting=True, currency="EUR", now=later)
+    kept = upkeep(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=later)
     assert (kept.sealed, len(kept.compacted)) == (["2026-11-22T12"], 1)
 
 
-def test_without_compaction_hours_are_sealed_and_objects_stay(cloud: Cloud) -> None:
+def test_without_compaction_hours_are_sealed_and_objects_stay(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     objects = pipe.keys("orders/")
     kept = keep(pipe, compacting=False)
@@ -257,7 +259,9 @@ def test_without_compaction_hours_are_sealed_and_objects_stay(cloud: Cloud) -> N
 
 
 @pytest.mark.parametrize("compacting", [False, True])
-def test_an_object_that_is_altered_or_removed_or_inserted_is_named(cloud: Cloud, compacting: bool) -> None:
+def test_an_object_that_is_altered_or_removed_or_inserted_is_named(
+    cloud: AwsClients, compacting: bool
+) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=compacting)
     first, second, *_ = pipe.keys("compacted/" if compacting else "orders/")
@@ -280,7 +284,7 @@ def test_an_object_that_is_altered_or_removed_or_inserted_is_named(cloud: Cloud,
     for at in (NOON, NOON - 5 * HOUR):
         forged = BatchArchive(S3Store(cloud.s3, pipe.stack.bucket))
         false = record(900, order("forged"), at=at)
-        key = forged.keep([false], [decode(false.data)])[false.event_id].key
+        key = forged.write([false], [decode(false.data)])[false.event_id].key
         assert kinds(pipe) == [("inserted", key)]
         kept = keep(pipe, compacting=compacting)
         assert kept.late == [key], "it is not sealed by itself"
@@ -289,7 +293,7 @@ def test_an_object_that_is_altered_or_removed_or_inserted_is_named(cloud: Cloud,
     assert kinds(pipe) == []
 
 
-def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: Cloud) -> None:
+def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
     key = next(key for key in pipe.keys("orders/") if "hour=12" in key)
@@ -304,7 +308,7 @@ def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: Cloud
 
 @pytest.mark.parametrize("long_ago", [False, True])
 def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(
-    cloud: Cloud, long_ago: bool
+    cloud: AwsClients, long_ago: bool
 ) -> None:
     pipe = filled(cloud)
     keep(pipe)
@@ -324,7 +328,7 @@ def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(
     assert audited(pipe).findings == []
 
 
-def test_what_is_accepted_is_sealed_and_the_manifest_says_so(cloud: Cloud) -> None:
+def test_what_is_accepted_is_sealed_and_the_manifest_says_so(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe)
     pipe.process([record(70, order("found again"))])
@@ -335,7 +339,7 @@ def test_what_is_accepted_is_sealed_and_the_manifest_says_so(cloud: Cloud) -> No
     assert manifest and manifest.act == "accepted"
 
 
-def test_a_manifest_that_is_altered_or_removed_breaks_the_chain(cloud: Cloud) -> None:
+def test_a_manifest_that_is_altered_or_removed_breaks_the_chain(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe)
     noted = audited(pipe).head
@@ -351,9 +355,9 @@ def test_a_manifest_that_is_altered_or_removed_breaks_the_chain(cloud: Cloud) ->
     assert ("broken_chain", first) in kinds(pipe)
 
 
-def test_a_head_that_was_noted_tells_that_the_end_of_the_chain_was_cut_off(cloud: Cloud) -> None:
+def test_a_head_that_was_noted_tells_that_the_end_of_the_chain_was_cut_off(cloud: AwsClients) -> None:
     pipe = filled(cloud)
-    keep(pipe, span=Span(until=NOON + HOUR))
+    keep(pipe, span=TimeRange(until=NOON + HOUR))
     noted = audited(pipe).head
     keep(pipe)
     assert audit(cloud, pipe.stack, noted=noted).findings == []
@@ -364,19 +368,19 @@ def test_a_head_that_was_noted_tells_that_the_end_of_the_chain_was_cut_off(cloud
     assert "broken_chain" in [finding.kind for finding in found]
 
 
-def test_a_span_is_audited_alone(cloud: Cloud) -> None:
+def test_a_span_is_audited_alone(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe)
     first, second = pipe.keys("compacted/")
     pipe.write(first, b"altered")
-    assert [finding.kind for finding in audited(pipe, Span(NOON + timedelta(minutes=59))).findings] == [
+    assert [finding.kind for finding in audited(pipe, TimeRange(NOON + timedelta(minutes=59))).findings] == [
         "altered"
     ]
-    found = audited(pipe, Span(NOON + HOUR))
+    found = audited(pipe, TimeRange(NOON + HOUR))
     assert (found.findings, found.hours) == ([], 1)
 
 
-def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: Cloud) -> None:
+def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe)
     for key in pipe.keys("compacted/"):
@@ -396,7 +400,7 @@ def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: Cloud) -> No
     assert (found.findings, found.expired) == ([], 2)
 
 
-def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cloud: Cloud) -> None:
+def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     with Lease(cloud, pipe.stack, "test") as lease:
         lease.check()
@@ -409,7 +413,7 @@ def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cl
     assert pipe.keys(KEY) == []
 
 
-def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: Cloud) -> None:
+def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     with Lease(cloud, pipe.stack, "long work", valid_for=timedelta(seconds=0.6)) as lease:
         first = pipe.body(KEY)
@@ -422,7 +426,7 @@ def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: Cloud) -> None:
     assert pipe.keys(KEY) == [KEY], "it is not given back by who has it no more"
 
 
-def test_a_lease_that_was_taken_over_just_before_it_is_given_back_stays(cloud: Cloud) -> None:
+def test_a_lease_that_was_taken_over_just_before_it_is_given_back_stays(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z"}'
     with Lease(cloud, pipe.stack, "slow"):
@@ -436,7 +440,7 @@ def test_a_lease_that_was_taken_over_just_before_it_is_given_back_stays(cloud: C
     assert pipe.keys(KEY) == []
 
 
-def test_a_lease_that_its_renewal_finds_taken_over_is_lost_at_once(cloud: Cloud) -> None:
+def test_a_lease_that_its_renewal_finds_taken_over_is_lost_at_once(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z", "id": "other"}'
     # For longer than anybody waits here: only the renewal, after a third of it, can tell.
@@ -463,15 +467,15 @@ class Repeating:
 
 
 @dataclass(frozen=True)
-class RepeatingCloud(Cloud):
+class RepeatingCloud(AwsClients):
     """A cloud with that S3."""
 
     @cached_property
     def s3(self) -> Any:
-        return Repeating(Cloud.s3.func(self))  # type: ignore[attr-defined]
+        return Repeating(AwsClients.s3.func(self))  # type: ignore[attr-defined]
 
 
-def test_a_lease_whose_answers_are_lost_is_held_renewed_and_given_back(cloud: Cloud) -> None:
+def test_a_lease_whose_answers_are_lost_is_held_renewed_and_given_back(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     there = RepeatingCloud(
         cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token
@@ -487,7 +491,7 @@ def test_a_lease_whose_answers_are_lost_is_held_renewed_and_given_back(cloud: Cl
     assert pipe.keys(KEY) == []
 
 
-def test_with_an_object_for_each_order_a_key_may_be_taken_again_after_compaction(cloud: Cloud) -> None:
+def test_with_an_object_for_each_order_a_key_may_be_taken_again_after_compaction(cloud: AwsClients) -> None:
     pipe = filled(cloud, "order")
     keep(pipe)
     other = record(901, order("A-1", "777"), at=NOON + 5 * HOUR)
@@ -503,12 +507,12 @@ def test_with_an_object_for_each_order_a_key_may_be_taken_again_after_compaction
     assert verify(cloud, pipe.stack).discrepancies == ()
 
 
-def test_what_waits_for_compaction_is_told_without_doing_it(cloud: Cloud) -> None:
+def test_what_waits_for_compaction_is_told_without_doing_it(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     objects = pipe.keys("")
-    ((noon, count, size), (_, _, _)) = waiting(cloud, pipe.stack, ALWAYS)
+    ((noon, count, size), (_, _, _)) = waiting(cloud, pipe.stack, ALL_TIME)
     assert (noon, count) == ("2026-11-22T12", sum("orders/" in key and "hour=12" in key for key in objects))
     assert size > 0
     assert pipe.keys("") == objects
     keep(pipe)
-    assert waiting(cloud, pipe.stack, ALWAYS) == []
+    assert waiting(cloud, pipe.stack, ALL_TIME) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from tests.integration.conftest import Orders, OrdersHere
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_archive import filled
@@ -15,7 +15,7 @@ from tests.integration.test_verify import items
 
 
 @pytest.fixture
-def pipe(cloud: Cloud) -> Pipe:
+def pipe(cloud: AwsClients) -> Pipe:
     pipe = filled(cloud)
     pipe.deploy()
     return pipe

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import PROJECT
 from orderstream.local.cloud import Laptop
-from orderstream.pipeline.archive_codec import pack
+from orderstream.pipeline.archive_codec import compress
 from orderstream.storage.columns import column_types
 from tests.integration.athena import (
     HOURS,
@@ -38,7 +38,7 @@ def declared(table: Table) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: Cloud, layout: str) -> None:
+def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: AwsClients, layout: str) -> None:
     deploy(cloud, ArchiveLayout=layout)
     tables = glue_tables(cloud)
     by_layout = {"batch": "archive_lines", "order": "archive_objects"}[layout]
@@ -63,7 +63,9 @@ def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: Cloud, l
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_a_view_is_declared_twice_as_what_its_sql_gives(cloud: Cloud, tmp_path: Path, layout: str) -> None:
+def test_a_view_is_declared_twice_as_what_its_sql_gives(
+    cloud: AwsClients, tmp_path: Path, layout: str
+) -> None:
     stack = deploy(cloud, ArchiveLayout=layout)
     athena = Athena(cloud, stack, tmp_path)
     tables = glue_tables(cloud)
@@ -79,7 +81,7 @@ def test_a_view_is_declared_twice_as_what_its_sql_gives(cloud: Cloud, tmp_path: 
             assert list(listed.items()) == list(in_view.items())
 
 
-def test_sam_deploys_them_as_they_are_here(laptop: Laptop, cloud: Cloud) -> None:
+def test_sam_deploys_them_as_they_are_here(laptop: Laptop, cloud: AwsClients) -> None:
     deploy(cloud)
     by_sam, here = glue_tables(laptop.cloud), glue_tables(cloud)
     assert by_sam.keys() == here.keys()
@@ -90,7 +92,7 @@ def test_sam_deploys_them_as_they_are_here(laptop: Laptop, cloud: Cloud) -> None
     assert place == "s3://order-data-archive/orders/year=${year}/month=${month}/day=${day}/hour=${hour}/"
 
 
-def asked(cloud: Cloud, bucket: str, query: str) -> list[list[str]]:
+def asked(cloud: AwsClients, bucket: str, query: str) -> list[list[str]]:
     """The rows that MiniStack's Athena finds: it runs simple queries on tables, no views."""
     athena = client(cloud, "athena")
     name = athena.start_query_execution(
@@ -109,17 +111,17 @@ def asked(cloud: Cloud, bucket: str, query: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("prefix", ["orders", "quarantine"])
-def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: Cloud, prefix: str) -> None:
+def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: AwsClients, prefix: str) -> None:
     stack = deploy(cloud)
     line = '{"event_id":"1","raw":{"a, b":"\\" \\u0001"}}'
     key = f"{prefix}/year=2026/month=11/day=22/hour=08/a.ndjson.gz"
-    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=pack([line.encode() + b"\n"]))
+    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=compress([line.encode() + b"\n"]))
     table = {"orders": "archive_lines", "quarantine": "quarantine_lines"}[prefix]
     rows = asked(cloud, stack.bucket, f"SELECT line, year, month, day, hour FROM {table}")
     assert rows == [[line, "2026", "11", "22", "08"]]
 
 
-def test_the_queries_of_the_documentation_run(cloud: Cloud, tmp_path: Path) -> None:
+def test_the_queries_of_the_documentation_run(cloud: AwsClients, tmp_path: Path) -> None:
     (section,) = re.findall(
         r"^## Athena\n(.*?)^## ", (PROJECT / "docs/archive.md").read_text(), re.MULTILINE | re.DOTALL
     )

@@ -14,18 +14,18 @@ import duckdb
 import msgspec
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import hour_prefix
-from orderstream.pipeline.archive_codec import Line, raw_of, read_lines
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
 from orderstream.pipeline.process import Invocation, process
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.services import S3Store, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
-from orderstream.storage.columns import column_types, row_of
+from orderstream.storage.columns import column_types, to_row
 from tests.fuzz.records import records as fuzz_records
 from tests.integration.athena import HOURS, PLACES, Athena, Row
 from tests.integration.athena_cases import CASES, order
@@ -42,27 +42,31 @@ def settings_of(stack: Stack, layout: str = "batch", currency: str = "EUR") -> S
     return Settings(stack.table, stack.bucket, stack.name, layout, currency)
 
 
-def archive(cloud: Cloud, stack: Stack, records: Sequence[Record], layout: str = "batch") -> None:
+def archive(cloud: AwsClients, stack: Stack, records: Sequence[Record], layout: str = "batch") -> None:
     """Archive records as the function does."""
     store = S3Store(cloud.s3, stack.bucket)
-    archive_of(settings_of(stack, layout), store).keep(records, [decode(record.data) for record in records])
+    make_archive(settings_of(stack, layout), store).write(
+        records, [decode(record.data) for record in records]
+    )
 
 
-def lines(cloud: Cloud, stack: Stack, prefix: str = "orders/") -> dict[str, Line]:
+def lines(cloud: AwsClients, stack: Stack, prefix: str = "orders/") -> dict[str, ArchiveLine]:
     """The archived lines by their event."""
-    found: dict[str, Line] = {}
+    found: dict[str, ArchiveLine] = {}
     for entry in cloud.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", []):
         body: Any = cloud.s3.get_object(Bucket=stack.bucket, Key=entry["Key"])["Body"]
         found |= {line.event_id: line for line in read_lines(entry["Key"], body)}
     return found
 
 
-def compact(cloud: Cloud, stack: Stack, folder: Path, compacted: Iterable[Line], hour: datetime) -> None:
+def compact(
+    cloud: AwsClients, stack: Stack, folder: Path, compacted: Iterable[ArchiveLine], hour: datetime
+) -> None:
     """Write the rows of an hour as Parquet."""
     place = {"key": "orders/x.ndjson.gz", "line": 1, "written": "2026-11-22T19:00:00Z"}
     rows, file = folder / "rows.json", folder / "rows.parquet"
     rows.write_bytes(
-        b"\n".join(msgspec.json.encode(row_of(line, "EUR") | {"places": [place]}) for line in compacted)
+        b"\n".join(msgspec.json.encode(to_row(line, "EUR") | {"places": [place]}) for line in compacted)
     )
     duckdb.connect().execute(
         f"COPY (SELECT * FROM read_json('{rows}', format = 'nd', columns = {column_types() | PLACES}))"
@@ -72,9 +76,9 @@ def compact(cloud: Cloud, stack: Stack, folder: Path, compacted: Iterable[Line],
     cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=file.read_bytes())
 
 
-def expected(line: Line, currency: str = "EUR") -> Row:
+def expected(line: ArchiveLine, currency: str = "EUR") -> Row:
     """The row of a line, with its hour: numbers as decimals, times to the millisecond."""
-    row = row_of(line, currency)
+    row = to_row(line, currency)
     for name in ("arrived_at", "order_date"):
         row[name] = row[name] and _milliseconds(row[name])
     row["amount"] = _decimal(row["amount"])
@@ -96,7 +100,7 @@ def _decimal(text: str | None) -> Decimal | None:
     return None if text is None or len(text) > 39 else Decimal(text)
 
 
-def test_every_record_reads_as_the_rest_of_the_system_reads_it(cloud: Cloud, tmp_path: Path) -> None:
+def test_every_record_reads_as_the_rest_of_the_system_reads_it(cloud: AwsClients, tmp_path: Path) -> None:
     stack = deploy(cloud)
     archive(cloud, stack, [of(number, data, key=key) for number, (data, key) in enumerate(CASES)])
     rows = {row["event_id"]: row for row in Athena(cloud, stack, tmp_path).rows("SELECT * FROM records")}
@@ -104,11 +108,11 @@ def test_every_record_reads_as_the_rest_of_the_system_reads_it(cloud: Cloud, tmp
     assert rows.keys() == archived.keys() and len(rows) == len(CASES)
     assert sum(row["amount"] is not None for row in rows.values()) > 70
     for event, line in archived.items():
-        assert rows[event] == expected(line), raw_of(line)
+        assert rows[event] == expected(line), original_bytes(line)
 
 
 def test_records_made_to_break_readers_read_as_the_rest_of_the_system_reads_them(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     stack = deploy(cloud)
     generated = [data for _, data in fuzz_records("athena", 6000)]
@@ -118,31 +122,33 @@ def test_records_made_to_break_readers_read_as_the_rest_of_the_system_reads_them
     compared = 0
     for event, line in lines(cloud, stack).items():
         if not says_a_key_twice(line) and not is_lost_to_sql(line):
-            assert rows[event] == expected(line), raw_of(line)
+            assert rows[event] == expected(line), original_bytes(line)
             compared += line.order_id is not None
     assert compared > 500
 
 
-def says_a_key_twice(line: Line) -> bool:
+def says_a_key_twice(line: ArchiveLine) -> bool:
     """Whether it does: the last one counts, to Trino's json_parse too, but to DuckDB it is the first."""
     twice = []
 
     def note(pairs: list[tuple[str, Any]]) -> None:
         twice.extend([1] * (len(pairs) - len(dict(pairs))))
 
-    document = decode(raw_of(line)).json
+    document = decode(original_bytes(line)).json
     if document is not None and line.order_id is not None:
         json.loads(document, object_pairs_hook=note, parse_int=str, parse_float=str)
     return bool(twice)
 
 
-def is_lost_to_sql(line: Line) -> bool:
+def is_lost_to_sql(line: ArchiveLine) -> bool:
     """Whether it is compressed JSON of several lines: its text stands nowhere, and SQL cannot uncompress."""
-    return line.raw_base64 is not None and not bytes(line.raw) and decode(raw_of(line)).json is not None
+    return (
+        line.raw_base64 is not None and not bytes(line.raw) and decode(original_bytes(line)).json is not None
+    )
 
 
 def test_a_compressed_order_of_several_lines_has_no_fields_before_its_hour_is_compacted(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     stack = deploy(cloud)
     archive(cloud, stack, [of(1, gzip.compress(b'{"customer_id":"c",\n"amount":1}'))])
@@ -156,7 +162,7 @@ def test_a_compressed_order_of_several_lines_has_no_fields_before_its_hour_is_co
 
 
 def test_an_event_counts_once_however_many_objects_have_it_compacted_or_not(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     stack = deploy(cloud)
     records = [
@@ -176,21 +182,23 @@ def test_an_event_counts_once_however_many_objects_have_it_compacted_or_not(
     assert athena.rows(in_an_hour) == [{"n": 3}]
 
 
-def processed(cloud: Cloud, stack: Stack, records: Sequence[Record], request_id: str, at: datetime) -> None:
+def processed(
+    cloud: AwsClients, stack: Stack, records: Sequence[Record], request_id: str, at: datetime
+) -> None:
     """Do with the records what the function does."""
     store = S3Store(cloud.s3, stack.bucket)
     process(
         list(records),
-        archive=archive_of(settings_of(stack), store),
+        archive=make_archive(settings_of(stack), store),
         table=OrderTable(cloud.dynamodb, stack.table),
-        quarantine=Quarantine(store),
+        quarantine=QuarantineWriter(store),
         currency="EUR",
         invocation=Invocation(request_id, lambda: 50.0, lambda: at),
     )
 
 
 @pytest.fixture
-def conflicted(cloud: Cloud) -> Stack:
+def conflicted(cloud: AwsClients) -> Stack:
     """A stack whose orders came again, in conflict, or were none, and whose batch was delivered again."""
     stack = deploy(cloud)
     first = [
@@ -217,7 +225,7 @@ def conflicted(cloud: Cloud) -> Stack:
 
 
 def test_an_order_is_the_record_of_it_that_came_first_and_no_conflict(
-    cloud: Cloud, conflicted: Stack, tmp_path: Path
+    cloud: AwsClients, conflicted: Stack, tmp_path: Path
 ) -> None:
     athena = Athena(cloud, conflicted, tmp_path)
     items = cloud.dynamodb.scan(TableName=conflicted.table)["Items"]
@@ -231,7 +239,7 @@ def test_an_order_is_the_record_of_it_that_came_first_and_no_conflict(
 
 
 def test_a_quarantined_record_is_there_once_with_its_reasons_and_what_it_met(
-    cloud: Cloud, conflicted: Stack, tmp_path: Path
+    cloud: AwsClients, conflicted: Stack, tmp_path: Path
 ) -> None:
     rows = Athena(cloud, conflicted, tmp_path).rows("SELECT * FROM quarantine ORDER BY event_id")
     quarantined = lines(cloud, conflicted, "quarantine/")
@@ -250,7 +258,7 @@ def test_a_quarantined_record_is_there_once_with_its_reasons_and_what_it_met(
     assert (bytes_only["raw"], bytes_only["raw_base64"]) == (None, "/w==")
 
 
-def test_with_one_object_an_order_the_hours_come_from_the_arrival(cloud: Cloud, tmp_path: Path) -> None:
+def test_with_one_object_an_order_the_hours_come_from_the_arrival(cloud: AwsClients, tmp_path: Path) -> None:
     stack = deploy(cloud, ArchiveLayout="order", DefaultCurrency="CHF")
     records = [
         of(1, order(order_id="A/1 +", amount=2)),

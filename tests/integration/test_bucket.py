@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from tests.integration.deployed import bucket_properties, deploy
 
 # Batches that were discarded before they had a bucket of their own among them.
@@ -62,7 +62,7 @@ def colder(*steps: tuple[str, int]) -> dict[str, dict[str, Any]]:
     ],
 )
 def test_the_lifecycle_is_that_of_the_parameters_and_zero_days_are_never(
-    cloud: Cloud, parameters: dict[str, str], rules: dict[str, dict[str, Any]]
+    cloud: AwsClients, parameters: dict[str, str], rules: dict[str, dict[str, Any]]
 ) -> None:
     stack = deploy(cloud, **parameters)
     found = rules_of(cloud, "Archive", stack.bucket)
@@ -87,7 +87,7 @@ def test_the_lifecycle_is_that_of_the_parameters_and_zero_days_are_never(
     ],
 )
 def test_discarded_batches_go_at_the_age_of_their_own_parameter_alone(
-    cloud: Cloud, parameters: dict[str, str], days: int | None, noncurrent_days: int | None
+    cloud: AwsClients, parameters: dict[str, str], days: int | None, noncurrent_days: int | None
 ) -> None:
     stack = deploy(cloud, **parameters)
     found = rules_of(cloud, "DiscardedBatches", stack.discarded_bucket)
@@ -102,7 +102,7 @@ def test_discarded_batches_go_at_the_age_of_their_own_parameter_alone(
     assert not [name for name in bucket_properties(cloud, "DiscardedBatches") if "Lock" in name]
 
 
-def rules_of(cloud: Cloud, name: str, bucket: str) -> Any:
+def rules_of(cloud: AwsClients, name: str, bucket: str) -> Any:
     """The lifecycle rules of a bucket of the stack, as S3 takes them and tells them again."""
     wanted = bucket_properties(cloud, name)["LifecycleConfiguration"]["Rules"]
     # What CloudFormation does on AWS. S3 has a say then, though MiniStack's knows not every rule about rules.
@@ -139,12 +139,14 @@ def actions_of(rule: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("days", ["1", "29", "-1", "03", "month"])
-def test_infrequent_access_before_the_30_days_that_s3_asks_for_is_refused(cloud: Cloud, days: str) -> None:
+def test_infrequent_access_before_the_30_days_that_s3_asks_for_is_refused(
+    cloud: AwsClients, days: str
+) -> None:
     with pytest.raises(ClientError, match="InfrequentAccessDays"):
         deploy(cloud, InfrequentAccessDays=days)
 
 
-def test_what_was_replaced_or_deleted_is_still_there(cloud: Cloud) -> None:
+def test_what_was_replaced_or_deleted_is_still_there(cloud: AwsClients) -> None:
     bucket = deploy(cloud).bucket
     cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"first")
     cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"second")
@@ -157,13 +159,15 @@ def test_what_was_replaced_or_deleted_is_still_there(cloud: Cloud) -> None:
     assert bodies == {b"first", b"second"} and len(found["DeleteMarkers"]) == 1
 
 
-def test_without_days_nothing_is_locked(cloud: Cloud) -> None:
+def test_without_days_nothing_is_locked(cloud: AwsClients) -> None:
     deploy(cloud)
     assert not [name for name in bucket_properties(cloud) if "Lock" in name]
 
 
 @pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE"])
-def test_what_was_written_to_a_locked_bucket_can_be_covered_but_not_deleted(cloud: Cloud, mode: str) -> None:
+def test_what_was_written_to_a_locked_bucket_can_be_covered_but_not_deleted(
+    cloud: AwsClients, mode: str
+) -> None:
     deploy(cloud, ObjectLockDays="10", **({} if mode == "GOVERNANCE" else {"ObjectLockMode": mode}))
     properties = bucket_properties(cloud)
     assert properties["ObjectLockEnabled"] is True
@@ -189,7 +193,7 @@ def test_what_was_written_to_a_locked_bucket_can_be_covered_but_not_deleted(clou
         cloud.s3.delete_object(Bucket=bucket, Key="orders/a", VersionId=first)
 
 
-def test_the_function_and_nobody_else_may_write_only_what_is_not_there(cloud: Cloud) -> None:
+def test_the_function_and_nobody_else_may_write_only_what_is_not_there(cloud: AwsClients) -> None:
     stack = deploy(cloud)
     policy = json.loads(cloud.s3.get_bucket_policy(Bucket=stack.bucket)["Policy"])
     (statement,) = (one for one in policy["Statement"] if one["Sid"] == "WriteOnce")

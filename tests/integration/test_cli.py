@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orderstream.local.cloud import Laptop
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
 from tests.integration.test_pipeline import quarantined
@@ -116,7 +116,7 @@ def test_an_order_that_breaks_a_rule_is_sent_when_told_to_and_lands_in_quarantin
     receipt = json.loads(orders("send", "--unchecked", "--json", data).stdout)
     event = f"{receipt['shard_id']}:{receipt['sequence_number']}"
     line = awaited(lambda: quarantined(laptop).get(event))
-    assert raw_of(line).decode() == data
+    assert original_bytes(line).decode() == data
 
 
 @pytest.mark.parametrize("form", ["array", "csv", "stdin"])

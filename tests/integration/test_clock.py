@@ -18,8 +18,8 @@ import pytest
 
 from orderstream.archive.lease import Lease
 from orderstream.archive.maintenance import upkeep
-from orderstream.aws.clients import Cloud
-from orderstream.aws.clock import Clock
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.clock import ServiceClock
 from orderstream.cli.options import span_of
 from orderstream.errors import CloudError
 from orderstream.recovery.verify import verify
@@ -30,15 +30,15 @@ from tests.integration.test_verify import order
 HOURS = timedelta(hours=2)
 
 
-def off_by(cloud: Cloud, behind: timedelta) -> Cloud:
+def off_by(cloud: AwsClients, behind: timedelta) -> AwsClients:
     """The same account, from a machine whose clock is so far behind. It has heard the service once."""
-    machine = replace(cloud, clock=Clock(here=lambda: datetime.now(UTC) - behind))
+    machine = replace(cloud, clock=ServiceClock(here=lambda: datetime.now(UTC) - behind))
     machine.s3.list_buckets()
     return machine
 
 
 @pytest.mark.parametrize("behind", [HOURS, -HOURS])
-def test_verify_reads_all_that_arrived_whatever_the_clock_says(cloud: Cloud, behind: timedelta) -> None:
+def test_verify_reads_all_that_arrived_whatever_the_clock_says(cloud: AwsClients, behind: timedelta) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A"), order("B"))
     pipe.process()
@@ -46,12 +46,12 @@ def test_verify_reads_all_that_arrived_whatever_the_clock_says(cloud: Cloud, beh
     machine = off_by(cloud, behind)
     report = verify(machine, pipe.stack, span_of(machine, "1h", None))
     counts = report.counts
-    assert (counts.streamed, counts.archived, counts.stored, counts.on_their_way) == (3, 2, 2, 1)
+    assert (counts.streamed, counts.archived, counts.stored, counts.in_flight) == (3, 2, 2, 1)
     assert (report.discrepancies, report.is_empty) == ((), False)
     assert report.span.until and abs(report.span.until - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_an_hour_that_is_not_over_is_not_sealed_by_a_clock_that_is_ahead(cloud: Cloud) -> None:
+def test_an_hour_that_is_not_over_is_not_sealed_by_a_clock_that_is_ahead(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A"))
     pipe.process()
@@ -61,7 +61,7 @@ def test_an_hour_that_is_not_over_is_not_sealed_by_a_clock_that_is_ahead(cloud: 
     assert done.sealed == []
 
 
-def test_a_clock_that_is_ahead_takes_no_lease_from_its_holder(cloud: Cloud) -> None:
+def test_a_clock_that_is_ahead_takes_no_lease_from_its_holder(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     with Lease(cloud, pipe.stack, "orders archive seal") as lease:
         with (
@@ -111,7 +111,7 @@ def service_ahead(endpoint_url: str, by: timedelta) -> Iterator[str]:
         server.server_close()
 
 
-def test_a_wrong_clock_is_warned_of_and_a_span_is_reckoned_by_the_services(cloud: Cloud) -> None:
+def test_a_wrong_clock_is_warned_of_and_a_span_is_reckoned_by_the_services(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.deploy()
     pipe.put(order("A"))
@@ -141,7 +141,7 @@ def test_a_wrong_clock_is_warned_of_and_a_span_is_reckoned_by_the_services(cloud
         (["archive", "audit"], "nothing was there to audit: no object of an hour from 2020-01-01T00:00:00"),
     ],
 )
-def test_a_reading_of_nothing_is_not_called_clean(cloud: Cloud, command: list[str], said: str) -> None:
+def test_a_reading_of_nothing_is_not_called_clean(cloud: AwsClients, command: list[str], said: str) -> None:
     pipe = Pipe(cloud)
     pipe.deploy()
     pipe.make_function()
@@ -159,7 +159,7 @@ def test_a_reading_of_nothing_is_not_called_clean(cloud: Cloud, command: list[st
     assert orders(*command).returncode == 0
 
 
-def test_what_verify_looked_at_is_told_and_its_outcomes_add_up(cloud: Cloud) -> None:
+def test_what_verify_looked_at_is_told_and_its_outcomes_add_up(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.deploy()
     pipe.put(order("A"), order("A"), order("A", "2"), "bad")

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack, find_stack
 from orderstream.deploy import changes, inventory
 from orderstream.deploy import destroy as destroying
@@ -54,7 +54,7 @@ def orders(empty_up: Up) -> Orders:
 
 
 @pytest.fixture
-def there(empty_up: Up) -> Cloud:
+def there(empty_up: Up) -> AwsClients:
     return laptop_cloud(f"http://127.0.0.1:{empty_up.port}", empty_up.token)
 
 
@@ -69,18 +69,18 @@ def document(orders: Orders, *arguments: str, given: bytes = b"") -> dict[str, A
     return found
 
 
-def await_order(cloud: Cloud, orders: Orders, order_id: str) -> None:
+def await_order(cloud: AwsClients, orders: Orders, order_id: str) -> None:
     orders("send", json.dumps({"order_id": order_id, "customer_id": order_id, "amount": 1}))
     stack = find_stack(cloud, "orderstream")
     awaited(lambda: list(list_orders(cloud, stack, order_id, limit=9)))
 
 
-def parameters(cloud: Cloud) -> dict[str, str]:
+def parameters(cloud: AwsClients) -> dict[str, str]:
     (stack,) = cloud.cloudformation.describe_stacks(StackName="orderstream")["Stacks"]
     return {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
 
 
-def test_a_dry_run_shows_the_change_set_and_leaves_nothing_behind(orders: Orders, there: Cloud) -> None:
+def test_a_dry_run_shows_the_change_set_and_leaves_nothing_behind(orders: Orders, there: AwsClients) -> None:
     planned = document(orders, "deploy", "--dry-run")
     assert planned["status"] == "planned"
     assert {"OrderStream", "Orders", "Archive", "ProcessOrders"} <= {
@@ -92,7 +92,7 @@ def test_a_dry_run_shows_the_change_set_and_leaves_nothing_behind(orders: Orders
 
 
 def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
-    orders: Orders, there: Cloud, empty_up: Up, api: httpx.Client
+    orders: Orders, there: AwsClients, empty_up: Up, api: httpx.Client
 ) -> None:
     order = {"customer_id": f"http-{uuid.uuid4().hex}", "amount": "19.90"}
     nothing = api.post("/orders", json=order)
@@ -181,7 +181,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
 
 
 @contextmanager
-def database_in_the_way(cloud: Cloud) -> Iterator[None]:
+def database_in_the_way(cloud: AwsClients) -> Iterator[None]:
     """Somebody else's database has the name of the stack's, so the stack cannot be made."""
     glue = cloud._client("glue")
     glue.create_database(DatabaseInput={"Name": "orderstream"})
@@ -189,7 +189,7 @@ def database_in_the_way(cloud: Cloud) -> Iterator[None]:
     glue.delete_database(Name="orderstream")
 
 
-def failing_at_its_end(cloud: Cloud, plan: Plan) -> Plan:
+def failing_at_its_end(cloud: AwsClients, plan: Plan) -> Plan:
     """The plan with one more resource, which cannot be made and comes after all others."""
     assert plan.change_set
     where: dict[str, Any] = {"ChangeSetName": plan.change_set.id, "StackName": plan.change_set.stack_id}
@@ -220,7 +220,7 @@ def failing_at_its_end(cloud: Cloud, plan: Plan) -> Plan:
     return replace(plan, change_set=change_set)
 
 
-def left_of(cloud: Cloud) -> dict[str, list[str]]:
+def left_of(cloud: AwsClients) -> dict[str, list[str]]:
     """What there is of a stack, beside the code that was uploaded for it."""
     buckets = [one["Name"] for one in cloud.s3.list_buckets()["Buckets"]]
     return {
@@ -239,7 +239,7 @@ NOTHING: dict[str, list[str]] = {
 
 
 def test_a_first_deployment_that_fails_leaves_nothing_whatever_it_had_made(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     made: list[str] = []
     with planned(there, "orderstream", {}, tell=made.append) as plan:
@@ -254,7 +254,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_whatever_it_had_made(
 
 
 def test_a_first_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_next(
-    orders: Orders, there: Cloud, api: httpx.Client
+    orders: Orders, there: AwsClients, api: httpx.Client
 ) -> None:
     with database_in_the_way(there):
         failed = orders("deploy", status=3).stderr
@@ -272,7 +272,7 @@ def test_a_first_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_ne
 
 
 def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     orders("deploy", "--parameter", "BatchWindowSeconds=0")
     order_id = f"spared-{uuid.uuid4().hex}"
@@ -293,7 +293,7 @@ def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
 class Lagging:
     """The tagging API with an index that lists `arns`, whatever there is and whatever is tagged."""
 
-    def __init__(self, cloud: Cloud, *arns: str) -> None:
+    def __init__(self, cloud: AwsClients, *arns: str) -> None:
         self._cloud = cloud
         self._arns = arns
 
@@ -307,7 +307,7 @@ class Lagging:
         return self._cloud.tagging.tag_resources(**request)
 
 
-def with_index_of(cloud: Cloud, *arns: str) -> Cloud:
+def with_index_of(cloud: AwsClients, *arns: str) -> AwsClients:
     lagging = replace(cloud)
     # What a client of botocore would be, made on first use.
     lagging.__dict__["tagging"] = Lagging(cloud, *arns)
@@ -315,7 +315,7 @@ def with_index_of(cloud: Cloud, *arns: str) -> Cloud:
 
 
 def test_a_stack_that_goes_and_comes_at_once_does_not_collide_with_what_the_index_of_tags_says_of_it(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     orders("deploy")
     deaf = with_index_of(there)
@@ -334,7 +334,7 @@ def test_a_stack_that_goes_and_comes_at_once_does_not_collide_with_what_the_inde
 
 
 def test_a_bucket_of_another_account_under_the_name_of_ours_is_refused_before_anything_is_built(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     theirs = replace(there, access_key="000000000002")
     theirs.s3.create_bucket(Bucket="order-data-archive")
@@ -345,7 +345,7 @@ def test_a_bucket_of_another_account_under_the_name_of_ours_is_refused_before_an
 
 
 def test_a_log_group_that_lambda_made_anew_is_taken_over_and_gets_its_settings_or_a_warning(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     there.logs.create_log_group(logGroupName="/aws/lambda/ProcessOrders")
     done = document(orders, "deploy")
@@ -355,7 +355,9 @@ def test_a_log_group_that_lambda_made_anew_is_taken_over_and_gets_its_settings_o
     assert paths == {("ProcessOrdersLog", "/RetentionInDays")}
 
 
-def test_a_stack_that_failed_and_stayed_is_not_in_the_way(orders: Orders, there: Cloud, empty_up: Up) -> None:
+def test_a_stack_that_failed_and_stayed_is_not_in_the_way(
+    orders: Orders, there: AwsClients, empty_up: Up
+) -> None:
     # Who delivers has seen the one before go.
     awaited(
         lambda: empty_up.log.read_text().count("delivering to") == empty_up.log.read_text().count("has gone")
@@ -370,13 +372,13 @@ def test_a_stack_that_failed_and_stayed_is_not_in_the_way(orders: Orders, there:
     assert left_of(there) == NOTHING
 
 
-def stack_status(cloud: Cloud) -> str:
+def stack_status(cloud: AwsClients) -> str:
     (stack,) = cloud.cloudformation.describe_stacks(StackName="orderstream")["Stacks"]
     return stack["StackStatus"]
 
 
 def test_what_no_stack_of_the_name_left_is_taken_over_when_told_to_and_told_apart_from_the_template(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     there.s3.create_bucket(Bucket="order-data-archive")
     there.dynamodb.create_table(
@@ -434,7 +436,7 @@ def test_an_age_that_is_not_below_the_retention_is_refused_in_the_dry_run(orders
     assert "hint: 0 is nine tenths of the retention" in said and "building" not in said
 
 
-def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: Cloud) -> None:
+def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: AwsClients) -> None:
     name = f"full-{uuid.uuid4().hex}"
     where: Any = {"LocationConstraint": "eu-west-1"}
     cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration=where)
@@ -452,7 +454,7 @@ def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: Cloud) -> Non
     assert inventory.bucket(cloud, name, progress=lambda what, count: None) is None
 
 
-def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: Cloud) -> None:
+def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: AwsClients) -> None:
     name = f"locked-{uuid.uuid4().hex}"
     where: Any = {"LocationConstraint": "eu-west-1"}
     cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=True)
@@ -468,7 +470,7 @@ def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: Cloud) -> 
 
 
 def test_stacks_stand_side_by_side_in_one_account_and_each_has_its_own_orders(
-    orders: Orders, there: Cloud, empty_up: Up
+    orders: Orders, there: AwsClients, empty_up: Up
 ) -> None:
     names = ["orderstream", "staging", "brand-b"]
     for name in names:
@@ -500,7 +502,7 @@ def test_stacks_stand_side_by_side_in_one_account_and_each_has_its_own_orders(
 
 
 def test_orders_are_delivered_to_the_version_that_has_the_settings_of_the_last_deployment(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     orders("deploy", "--parameter", "BatchWindowSeconds=0")
     stack = find_stack(there, "orderstream")
@@ -521,7 +523,7 @@ def test_orders_are_delivered_to_the_version_that_has_the_settings_of_the_last_d
 
 
 def test_a_rollback_delivers_to_the_version_before_until_somebody_deploys(
-    orders: Orders, there: Cloud
+    orders: Orders, there: AwsClients
 ) -> None:
     orders("deploy", "--parameter", "BatchWindowSeconds=0")
     refused = orders("deploy", "--rollback", status=None)
@@ -546,7 +548,7 @@ def test_a_rollback_delivers_to_the_version_before_until_somebody_deploys(
     assert document(orders, "deploy")["status"] == "unchanged"
 
 
-def test_a_protected_stack_is_not_destroyed(orders: Orders, there: Cloud) -> None:
+def test_a_protected_stack_is_not_destroyed(orders: Orders, there: AwsClients) -> None:
     on = ("--stack", "orders-prod")
     said = orders("deploy", *on)
     assert "DeletionProtection=true" in said.stderr
@@ -562,15 +564,15 @@ def test_a_protected_stack_is_not_destroyed(orders: Orders, there: Cloud) -> Non
     assert document(orders, "destroy", *on, "--delete-data", "--yes")["left"] == []
 
 
-def live_version(cloud: Cloud) -> str:
+def live_version(cloud: AwsClients) -> str:
     return cloud.lambda_.get_alias(FunctionName="ProcessOrders", Name="live")["FunctionVersion"]
 
 
-def orders_of(cloud: Cloud, stack: Stack) -> list[dict[str, Any]]:
+def orders_of(cloud: AwsClients, stack: Stack) -> list[dict[str, Any]]:
     """The orders of the customer who is called as the stack is."""
     return list(list_orders(cloud, stack, stack.name, limit=9))
 
 
-def glue_databases(cloud: Cloud) -> list[str]:
+def glue_databases(cloud: AwsClients) -> list[str]:
     client = cloud._client("glue")
     return [one["Name"] for one in client.get_databases()["DatabaseList"]]

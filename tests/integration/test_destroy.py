@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy import destroy
 from orderstream.deploy.inventory import Bucket, Inventory
 from orderstream.errors import DeploymentError
@@ -19,7 +19,7 @@ from tests.integration.deployed import deploy
 NO_BUCKET = Bucket("no-such-bucket-of-orders", 0, 0, 0, 0)
 
 
-def looked_at(cloud: Cloud) -> Inventory:
+def looked_at(cloud: AwsClients) -> Inventory:
     return destroy.look(cloud, "orderstream", progress=lambda what, done: None)
 
 
@@ -41,12 +41,12 @@ class Busy:
 
 
 @dataclass(frozen=True)
-class BusyCloud(Cloud):
+class BusyCloud(AwsClients):
     """A cloud with that Lambda."""
 
     @cached_property
     def lambda_(self) -> Any:
-        return Busy(Cloud.lambda_.func(self), 2)  # type: ignore[attr-defined]
+        return Busy(AwsClients.lambda_.func(self), 2)  # type: ignore[attr-defined]
 
 
 class Tagging:
@@ -68,7 +68,7 @@ class Tagging:
 
 
 @dataclass(frozen=True)
-class TaggingCloud(Cloud):
+class TaggingCloud(AwsClients):
     """A cloud with that API."""
 
     @cached_property
@@ -76,11 +76,11 @@ class TaggingCloud(Cloud):
         return Tagging()
 
 
-def alike(kind: type[Cloud], cloud: Cloud) -> Cloud:
+def alike(kind: type[AwsClients], cloud: AwsClients) -> AwsClients:
     return kind(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token)
 
 
-def taken_down(cloud: Cloud, found: Inventory) -> destroy.Destroyed:
+def taken_down(cloud: AwsClients, found: Inventory) -> destroy.Destroyed:
     return destroy.destroy(
         cloud,
         found,
@@ -91,7 +91,7 @@ def taken_down(cloud: Cloud, found: Inventory) -> destroy.Destroyed:
     )
 
 
-def test_a_mapping_that_is_changing_is_waited_for(cloud: Cloud) -> None:
+def test_a_mapping_that_is_changing_is_waited_for(cloud: AwsClients) -> None:
     stack = deploy(cloud)
     cloud.lambda_.update_event_source_mapping(UUID=stack.mapping_id, Enabled=True)
     busy: Any = alike(BusyCloud, cloud)
@@ -100,7 +100,7 @@ def test_a_mapping_that_is_changing_is_waited_for(cloud: Cloud) -> None:
     assert done.after and done.after.standing is None
 
 
-def test_what_cannot_be_marked_is_named_with_the_reason_and_the_stack_stays(cloud: Cloud) -> None:
+def test_what_cannot_be_marked_is_named_with_the_reason_and_the_stack_stays(cloud: AwsClients) -> None:
     deploy(cloud)
     found = looked_at(cloud)
     found = dataclasses.replace(found, buckets=(*found.buckets, NO_BUCKET))
@@ -111,7 +111,7 @@ def test_what_cannot_be_marked_is_named_with_the_reason_and_the_stack_stays(clou
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_the_bucket_is_marked_in_the_partition_of_the_stack(cloud: Cloud, partition: str) -> None:
+def test_the_bucket_is_marked_in_the_partition_of_the_stack(cloud: AwsClients, partition: str) -> None:
     deploy(cloud)
     found = looked_at(cloud)
     assert found.standing

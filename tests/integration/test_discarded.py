@@ -7,7 +7,7 @@ import uuid
 from importlib import import_module
 from typing import Any
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.deploy import inventory
 from orderstream.recovery import dead_letters
@@ -25,17 +25,17 @@ def template_of_before() -> dict[str, Any]:
     return body
 
 
-def destination_of(cloud: Cloud, stack: Stack) -> str:
+def destination_of(cloud: AwsClients, stack: Stack) -> str:
     mapping = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
     return mapping["DestinationConfig"]["OnFailure"]["Destination"]
 
 
-def waiting(cloud: Cloud, stack: Stack) -> list[str]:
-    return [failure.place for failure in dead_letters.failures(cloud, stack)]
+def waiting(cloud: AwsClients, stack: Stack) -> list[str]:
+    return [failure.place for failure in dead_letters.list_failures(cloud, stack)]
 
 
 def test_a_deployment_over_a_stack_of_before_turns_its_mapping_and_leaves_old_batches_where_they_are(
-    cloud: Cloud,
+    cloud: AwsClients,
 ) -> None:
     before = deploy(cloud, template_of_before())
     assert destination_of(cloud, before) == f"arn:aws:s3:::{before.bucket}"
@@ -48,7 +48,7 @@ def test_a_deployment_over_a_stack_of_before_turns_its_mapping_and_leaves_old_ba
     assert waiting(cloud, now) == [new, old]
 
 
-def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud: Cloud) -> None:
+def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud: AwsClients) -> None:
     stack = deploy(cloud, ArchiveBucketName=f"z-{uuid.uuid4().hex}")
     for long_ago in (True, False, False):
         give_up(cloud, stack, given_up(["A"]), long_ago=long_ago)
@@ -60,7 +60,7 @@ def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud
     assert found.undrained and found.undrained.given_up == 3
 
 
-def test_the_alarms_about_discarded_batches_name_their_bucket(cloud: Cloud) -> None:
+def test_the_alarms_about_discarded_batches_name_their_bucket(cloud: AwsClients) -> None:
     stack = deploy(cloud)
     names = [f"{stack.name}-{page}" for page in ("given-up", "delivery-failures", "dropped-records")]
     alarms = cloud.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]

@@ -7,12 +7,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 
 STACK = "s"
 
 
-def stacked(cloud: Cloud, resources: dict[str, Any]) -> None:
+def stacked(cloud: AwsClients, resources: dict[str, Any]) -> None:
     """A stack of these resources, made or updated."""
     client, body = cloud.cloudformation, json.dumps({"Resources": resources})
     if client.list_stacks(StackStatusFilter=["CREATE_COMPLETE", "UPDATE_COMPLETE"])["StackSummaries"]:
@@ -23,7 +23,7 @@ def stacked(cloud: Cloud, resources: dict[str, Any]) -> None:
         client.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
 
 
-def gone(cloud: Cloud) -> None:
+def gone(cloud: AwsClients) -> None:
     cloud.cloudformation.delete_stack(StackName=STACK)
     cloud.cloudformation.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig={"Delay": 1})
 
@@ -50,7 +50,7 @@ def alarm_on_share(threshold: int) -> dict[str, Any]:
     }
 
 
-def test_an_alarm_on_an_expression_is_made_changed_and_removed(cloud: Cloud) -> None:
+def test_an_alarm_on_an_expression_is_made_changed_and_removed(cloud: AwsClients) -> None:
     for threshold in (5, 10):
         stacked(cloud, {"Share": alarm_on_share(threshold)})
         (alarm,) = cloud.cloudwatch.describe_alarms()["MetricAlarms"]
@@ -62,7 +62,7 @@ def test_an_alarm_on_an_expression_is_made_changed_and_removed(cloud: Cloud) -> 
     assert cloud.cloudwatch.describe_alarms()["MetricAlarms"] == []
 
 
-def test_an_alarm_on_other_alarms_follows_them(cloud: Cloud) -> None:
+def test_an_alarm_on_other_alarms_follows_them(cloud: AwsClients) -> None:
     both = {
         "Type": "AWS::CloudWatch::CompositeAlarm",
         "DependsOn": "Share",
@@ -81,7 +81,7 @@ def test_an_alarm_on_other_alarms_follows_them(cloud: Cloud) -> None:
     assert cloud.cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
 
 
-def test_a_registered_consumer_is_made_and_removed(cloud: Cloud) -> None:
+def test_a_registered_consumer_is_made_and_removed(cloud: AwsClients) -> None:
     stream = {"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "S", "ShardCount": 1}}
     consumer = {
         "Type": "AWS::Kinesis::StreamConsumer",
@@ -95,7 +95,7 @@ def test_a_registered_consumer_is_made_and_removed(cloud: Cloud) -> None:
     assert cloud.kinesis.list_stream_consumers(StreamARN=arn)["Consumers"] == []
 
 
-def test_a_metric_of_other_dimensions_moves_no_alarm(cloud: Cloud) -> None:
+def test_a_metric_of_other_dimensions_moves_no_alarm(cloud: AwsClients) -> None:
     cloud.cloudwatch.put_metric_alarm(
         AlarmName="plain",
         Namespace="N",
@@ -112,7 +112,7 @@ def test_a_metric_of_other_dimensions_moves_no_alarm(cloud: Cloud) -> None:
     assert alarm["StateValue"] == "INSUFFICIENT_DATA"
 
 
-def test_a_mapping_keeps_the_metrics_that_it_is_to_have(cloud: Cloud) -> None:
+def test_a_mapping_keeps_the_metrics_that_it_is_to_have(cloud: AwsClients) -> None:
     stream = {"Type": "AWS::Kinesis::Stream", "Properties": {"Name": "S", "ShardCount": 1}}
     mapping = {
         "Type": "AWS::Lambda::EventSourceMapping",
@@ -131,7 +131,7 @@ def test_a_mapping_keeps_the_metrics_that_it_is_to_have(cloud: Cloud) -> None:
     assert cloud.lambda_.list_event_source_mappings()["EventSourceMappings"] == []
 
 
-def test_a_line_of_the_embedded_metric_format_becomes_a_metric(cloud: Cloud) -> None:
+def test_a_line_of_the_embedded_metric_format_becomes_a_metric(cloud: AwsClients) -> None:
     now = int(time.time() * 1000)
     directive = {
         "Namespace": "N",

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import lane_of
 from orderstream.local.event_source import EventSource
@@ -50,7 +50,7 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = 30) ->
 class Scene:
     """A stream, a function and their disabled mapping; `running` is the event source between them."""
 
-    def __init__(self, cloud: Cloud, folder: Path) -> None:
+    def __init__(self, cloud: AwsClients, folder: Path) -> None:
         self.cloud = cloud
         self.problems: list[str] = []
         self.checkpoints = folder / "checkpoints.json"
@@ -142,7 +142,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(cloud: Cloud, tmp_path: Path) -> Scene:
+def scene(cloud: AwsClients, tmp_path: Path) -> Scene:
     return Scene(cloud, tmp_path)
 
 
@@ -495,7 +495,7 @@ def test_check_raises_when_the_stream_is_gone(scene: Scene) -> None:
     source.stop()
 
 
-def statistics(cloud: Cloud, namespace: str, name: str, **dimensions: str) -> tuple[float, float]:
+def statistics(cloud: AwsClients, namespace: str, name: str, **dimensions: str) -> tuple[float, float]:
     """How many samples there are of a metric, and their sum."""
     now = datetime.now(UTC)
     points = cloud.cloudwatch.get_metric_statistics(
@@ -510,9 +510,9 @@ def statistics(cloud: Cloud, namespace: str, name: str, **dimensions: str) -> tu
     return sum(point["SampleCount"] for point in points), sum(point["Sum"] for point in points)
 
 
-def iterator_ages(cloud: Cloud) -> tuple[float, float]:
+def iterator_ages(cloud: AwsClients) -> tuple[float, float]:
     return statistics(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", StreamName="orders")
 
 
-def throttles(cloud: Cloud) -> float:
+def throttles(cloud: AwsClients) -> float:
     return statistics(cloud, "AWS/Lambda", "Throttles", FunctionName="process")[1]

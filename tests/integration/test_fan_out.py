@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import consumer_of, stream_of
 from orderstream.local.esm.lanes import lane_of
 from tests.integration import deployed
@@ -26,7 +26,7 @@ class Pushed(Scene):
 
 
 @pytest.fixture
-def scene(cloud: Cloud, tmp_path: Path) -> Pushed:
+def scene(cloud: AwsClients, tmp_path: Path) -> Pushed:
     return Pushed(cloud, tmp_path)
 
 
@@ -84,7 +84,9 @@ def test_how_far_behind_it_is_stands_under_the_consumers_name(scene: Pushed) -> 
     assert samples("GetRecords.IteratorAgeMilliseconds") == 0
 
 
-def test_the_template_makes_the_consumer_the_mapping_on_it_and_the_right_to_read_by_it(cloud: Cloud) -> None:
+def test_the_template_makes_the_consumer_the_mapping_on_it_and_the_right_to_read_by_it(
+    cloud: AwsClients,
+) -> None:
     stack = deployed.deploy(cloud, EnhancedFanOut="true")
     source = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
     assert consumer_of(source) == "ProcessOrders"
@@ -100,7 +102,7 @@ def test_the_template_makes_the_consumer_the_mapping_on_it_and_the_right_to_read
     )
 
 
-def test_without_it_the_stream_is_polled(cloud: Cloud) -> None:
+def test_without_it_the_stream_is_polled(cloud: AwsClients) -> None:
     stack = deployed.deploy(cloud)
     source = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
     assert consumer_of(source) == ""

@@ -15,14 +15,14 @@ from orderstream.archive.audit import audit
 from orderstream.archive.erasure import forget, plan
 from orderstream.archive.lease import KEY
 from orderstream.archive.receipt import Stamped, stamped_in
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.domain.fields import utc_text
 from orderstream.errors import InputError, NotFoundError
 from orderstream.lookup.trace import trace
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
-from orderstream.recovery.dead_letters import DONE, entries_of, records_in, waiting_objects
-from orderstream.recovery.resubmissions import Note, write_notes
+from orderstream.recovery.dead_letters import DONE, event_records, pending_objects, records_in
+from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify, verify_and_repair
 from orderstream.storage import bucket, reader
 from tests.integration.pipeline_harness import Pipe, give_up
@@ -59,7 +59,7 @@ def records() -> list[Record]:
     return some + [record(40, her(6, "H-later"), at=NOON + HOUR), record(41, order("A-9"), at=NOON + HOUR)]
 
 
-def filled(cloud: Cloud, layout: str = "batch", *, versions: bool = False) -> Pipe:
+def filled(cloud: AwsClients, layout: str = "batch", *, versions: bool = False) -> Pipe:
     pipe = Pipe(cloud, layout=layout)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
@@ -72,13 +72,13 @@ def filled(cloud: Cloud, layout: str = "batch", *, versions: bool = False) -> Pi
     return pipe
 
 
-def erase(pipe: Pipe, cloud: Cloud | None = None) -> Stamped:
+def erase(pipe: Pipe, cloud: AwsClients | None = None) -> Stamped:
     return forget(
         cloud or pipe.cloud, pipe.stack, HER, reason="asked for it", currency="EUR", progress=lambda *_: None
     )
 
 
-def crashing(pipe: Pipe, writes: int) -> Cloud:
+def crashing(pipe: Pipe, writes: int) -> AwsClients:
     """The cloud for somebody who breaks off after so many writes."""
     cloud = pipe.cloud
     return CrashingCloud(
@@ -102,9 +102,9 @@ def everything(pipe: Pipe) -> dict[str, bytes]:
                 found[f"{one['Key']} {one['VersionId']}"] = (
                     gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
                 )
-    compacted = reader.lines(pipe.cloud, pipe.stack, bucket.hourly(pipe.cloud, pipe.stack, "compacted"))
+    compacted = reader.lines(pipe.cloud, pipe.stack, bucket.list_by_hour(pipe.cloud, pipe.stack, "compacted"))
     found["compacted"] = b"\n".join(
-        b" ".join(((one.line.partition_key or "").encode(), raw_of(one.line))) for one in compacted
+        b" ".join(((one.line.partition_key or "").encode(), original_bytes(one.line))) for one in compacted
     )
     return found | {"items": repr(items(pipe)).encode()}
 
@@ -127,7 +127,7 @@ def others(pipe: Pipe) -> set[tuple[str, bytes]]:
 @pytest.mark.parametrize("compacted", [False, True])
 @pytest.mark.parametrize("layout", ["batch", "order"])
 def test_nothing_of_the_customer_is_left_and_all_of_the_others_is(
-    cloud: Cloud, layout: str, compacted: bool
+    cloud: AwsClients, layout: str, compacted: bool
 ) -> None:
     pipe = filled(cloud, layout, versions=True)
     keep(pipe, compacting=compacted)
@@ -157,7 +157,7 @@ def test_nothing_of_the_customer_is_left_and_all_of_the_others_is(
 @pytest.mark.parametrize("writes", range(8))
 @pytest.mark.parametrize("compacted", [False, True])
 def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
-    cloud: Cloud, compacted: bool, writes: int
+    cloud: AwsClients, compacted: bool, writes: int
 ) -> None:
     pipe = filled(cloud, versions=True)
     keep(pipe, compacting=compacted)
@@ -174,18 +174,18 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
     assert (kinds(pipe), lines_of(pipe)) == ([], left)
 
 
-def test_somebody_elses_conflict_with_an_order_of_hers_stays_without_what_was_hers(cloud: Cloud) -> None:
+def test_somebody_elses_conflict_with_an_order_of_hers_stays_without_what_was_hers(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     erase(pipe)
-    quarantine = reader.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "quarantine"))
+    quarantine = reader.lines(cloud, pipe.stack, bucket.list_by_hour(cloud, pipe.stack, "quarantine"))
     kept = {one.line.event_id: one.line for one in quarantine}
     assert sorted(kept) == ["shardId-1:6", "shardId-1:9"]
-    assert raw_of(kept["shardId-1:6"]) == order("H-1", "99").encode()
+    assert original_bytes(kept["shardId-1:6"]) == order("H-1", "99").encode()
     assert kept["shardId-1:6"].stored is None
 
 
 @pytest.mark.parametrize("long_ago", [False, True])
-def test_batches_that_aws_gave_up_go_on_without_her(cloud: Cloud, long_ago: bool) -> None:
+def test_batches_that_aws_gave_up_go_on_without_her(cloud: AwsClients, long_ago: bool) -> None:
     pipe = filled(cloud, versions=True)
     maker = RecordAggregator()
     for data in (order("G-1"), her(1, "G-2"), order("G-3")):
@@ -197,10 +197,10 @@ def test_batches_that_aws_gave_up_go_on_without_her(cloud: Cloud, long_ago: bool
     receipt = erase(pipe).receipt
     assert receipt.failed == 4
     assert traces(pipe) == [], "in no old version either"
-    (failure,) = waiting_objects(cloud, pipe.stack)
+    (failure,) = pending_objects(cloud, pipe.stack)
     where = pipe.stack.bucket if long_ago else pipe.stack.discarded_bucket
     assert (failure.place, failure.records) == (f"s3://{where}/{key}", 2)
-    found = {one.event_id: one.data for one in records_in(failure, entries_of(failure))}
+    found = {one.event_id: one.data for one in records_in(failure, event_records(failure))}
     assert found == {
         "shardId-1:50": order("F-1").encode(),
         "shardId-1:52:0": order("G-1").encode(),
@@ -213,7 +213,7 @@ def test_batches_that_aws_gave_up_go_on_without_her(cloud: Cloud, long_ago: bool
 @pytest.mark.parametrize("writes", range(5))
 @pytest.mark.parametrize("long_ago", [False, True])
 def test_wherever_the_erasure_of_a_batch_is_broken_off_no_mark_is_left_without_it(
-    cloud: Cloud, long_ago: bool, writes: int
+    cloud: AwsClients, long_ago: bool, writes: int
 ) -> None:
     pipe = Pipe(cloud)
     key = give_up(cloud, pipe.stack, [record(60, her(2))], long_ago=long_ago)
@@ -223,10 +223,10 @@ def test_wherever_the_erasure_of_a_batch_is_broken_off_no_mark_is_left_without_i
     cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
     with suppress(NotFoundError):
         erase(pipe)
-    assert (pipe.keys(DONE), list(waiting_objects(cloud, pipe.stack)), kinds(pipe)) == ([], [], [])
+    assert (pipe.keys(DONE), list(pending_objects(cloud, pipe.stack)), kinds(pipe)) == ([], [], [])
 
 
-def test_what_cannot_be_read_and_names_her_is_told(cloud: Cloud) -> None:
+def test_what_cannot_be_read_and_names_her_is_told(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     pipe.write("aws/lambda/mapping/shard/broken", f'{{"payload": "{HER}'.encode())
     pipe.write("aws/lambda/mapping/shard/named", f'{{"payload": "{HER}"}}'.encode())
@@ -239,11 +239,11 @@ def test_what_cannot_be_read_and_names_her_is_told(cloud: Cloud) -> None:
     assert [any(name in problem for name in names) for problem in receipt.problems] == [True] * 3
 
 
-def test_notes_about_what_she_had_put_back_go_too(cloud: Cloud) -> None:
+def test_notes_about_what_she_had_put_back_go_too(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     notes = [
-        (NOON, Note("shardId-1:7", "H-mended", "2026-11-22T13:00:00.000000Z", "shardId-1:99")),
-        (NOON, Note("shardId-1:9", "kept", "2026-11-22T13:00:00.000000Z", "shardId-1:98")),
+        (NOON, ResubmissionNote("shardId-1:7", "H-mended", "2026-11-22T13:00:00.000000Z", "shardId-1:99")),
+        (NOON, ResubmissionNote("shardId-1:9", "kept", "2026-11-22T13:00:00.000000Z", "shardId-1:98")),
     ]
     write_notes(cloud, pipe.stack, notes)
     assert erase(pipe).receipt.notes == 1
@@ -255,7 +255,7 @@ def test_notes_about_what_she_had_put_back_go_too(cloud: Cloud) -> None:
     assert pipe.keys("resubmitted/") == [key]
 
 
-def test_a_version_with_the_only_copy_of_other_records_is_not_removed(cloud: Cloud) -> None:
+def test_a_version_with_the_only_copy_of_other_records_is_not_removed(cloud: AwsClients) -> None:
     pipe = filled(cloud, versions=True)
     keep(pipe, compacting=False)
     key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
@@ -266,7 +266,7 @@ def test_a_version_with_the_only_copy_of_other_records_is_not_removed(cloud: Clo
     assert kinds(pipe) == [("removed", key)], "an erasure hides nothing that was removed before"
 
 
-def test_an_altered_object_stays_one_that_was_altered(cloud: Cloud) -> None:
+def test_an_altered_object_stays_one_that_was_altered(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
     key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
@@ -275,7 +275,7 @@ def test_an_altered_object_stays_one_that_was_altered(cloud: Cloud) -> None:
     assert kinds(pipe) == [("altered", key)]
 
 
-def test_object_lock_is_said_to_keep_what_it_keeps(cloud: Cloud) -> None:
+def test_object_lock_is_said_to_keep_what_it_keeps(cloud: AwsClients) -> None:
     pipe = filled(cloud, versions=True)
     cloud.s3.put_object_lock_configuration(
         Bucket=pipe.stack.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
@@ -294,7 +294,7 @@ def test_object_lock_is_said_to_keep_what_it_keeps(cloud: Cloud) -> None:
     assert lines_of(pipe) == left, "readers do not see it any more"
 
 
-def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cloud: Cloud) -> None:
+def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
@@ -310,7 +310,7 @@ def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cl
     assert [step.what for step in trace(cloud, pipe.stack, "H-1").steps] == ["arrived", "erased"]
 
 
-def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: AwsClients, tmp_path: Path) -> None:
     pipe = filled(cloud)
     stamped = erase(pipe)
     changed = Stamped(msgspec.structs.replace(stamped.receipt, records=0), stamped.manifest, stamped.sha256)
@@ -328,7 +328,7 @@ def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: Cloud, tmp
             stamped_in(wrong)
 
 
-def test_of_a_customer_whom_nobody_knows_nothing_is_erased(cloud: Cloud) -> None:
+def test_of_a_customer_whom_nobody_knows_nothing_is_erased(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
     before = everything(pipe)
@@ -338,7 +338,7 @@ def test_of_a_customer_whom_nobody_knows_nothing_is_erased(cloud: Cloud) -> None
     assert audit(cloud, pipe.stack).findings == []
 
 
-def test_of_a_customer_whom_nobody_knows_it_is_said_if_something_cannot_be_read(cloud: Cloud) -> None:
+def test_of_a_customer_whom_nobody_knows_it_is_said_if_something_cannot_be_read(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     pipe.write(pipe.keys("orders/")[0], b"damaged")
     before = everything(pipe)

@@ -8,13 +8,13 @@ import pytest
 
 from orderstream.archive.erasure import forget
 from orderstream.archive.receipt import Stamped
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import NotFoundError
-from orderstream.pipeline.archive_codec import raw_of, read_lines
-from orderstream.recovery.dead_letters import entries_of, failed_objects, read_failure, records_in
+from orderstream.pipeline.archive_codec import original_bytes, read_lines
+from orderstream.recovery.dead_letters import event_records, failed_objects, read_failure, records_in
 from orderstream.recovery.verify import verify
 from orderstream.storage import bucket, reader
-from orderstream.storage.tombstones import erased_events
+from orderstream.storage.tombstones import erased_event_ids
 from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.test_archive import keep, kinds, record
 from tests.integration.test_verify import order
@@ -40,7 +40,7 @@ def erase(pipe: Pipe) -> Stamped:
     return forget(pipe.cloud, pipe.stack, HER, reason="asked", currency="EUR", progress=progress)
 
 
-def filled(cloud: Cloud, *, compacted: bool) -> Pipe:
+def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
     """Every record in the archive and, if bad, in quarantine; in a discarded batch; in old versions.
 
     Discarded batches are in a bucket of their own where the archive is compacted, else in the archive.
@@ -66,10 +66,10 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
     cloud, stack = pipe.cloud, pipe.stack
     found: dict[str, dict[str, bytes]] = {"old": {}}
     for prefix in ("orders", "compacted", "quarantine"):
-        lines = reader.lines(cloud, stack, bucket.hourly(cloud, stack, prefix))
-        found[prefix] = {one.line.event_id: raw_of(one.line) for one in lines}
+        lines = reader.lines(cloud, stack, bucket.list_by_hour(cloud, stack, prefix))
+        found[prefix] = {one.line.event_id: original_bytes(one.line) for one in lines}
     for failure in failed_objects(cloud, stack):
-        found["given up"] = {one.event_id: one.data for one in records_in(failure, entries_of(failure))}
+        found["given up"] = {one.event_id: one.data for one in records_in(failure, event_records(failure))}
     for name in pipe.buckets:
         listed = cloud.s3.list_object_versions(Bucket=name)
         assert not listed["IsTruncated"]
@@ -80,10 +80,10 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
             body = answer["Body"].read()
             if one["Key"].startswith("aws/"):
                 failure = read_failure("", body, cloud.now())
-                found["old"] |= {f"discarded {entry['eventID']}": b"" for entry in entries_of(failure)}
+                found["old"] |= {f"discarded {entry['eventID']}": b"" for entry in event_records(failure)}
             else:
                 found["old"] |= {
-                    line.event_id: raw_of(line) for line in read_lines(one["Key"], BytesIO(body))
+                    line.event_id: original_bytes(line) for line in read_lines(one["Key"], BytesIO(body))
                 }
     return found
 
@@ -94,7 +94,7 @@ def numbers(events: dict[str, bytes]) -> set[int]:
 
 @pytest.mark.parametrize("compacted", [False, True])
 def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_byte(
-    cloud: Cloud, compacted: bool
+    cloud: AwsClients, compacted: bool
 ) -> None:
     pipe = filled(cloud, compacted=compacted)
     before = everywhere(pipe)
@@ -121,7 +121,7 @@ def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_
     assert not stamped.complete and not stamped.receipt.is_complete
     shared = ("an array with others", "one document after the other", "a later member", "a key twice")
     assert stamped.shared == len(shards) * len(shared)
-    assert set(erased_events(cloud, pipe.stack)) == {
+    assert set(erased_event_ids(cloud, pipe.stack)) == {
         f"{shard}:{number}" for shard in shards for number in hers
     }
     assert (stamped.receipt.records, stamped.receipt.failed) == (len(hers), len(hers))

@@ -21,15 +21,15 @@ from botocore.credentials import Credentials
 
 from orderstream.api.app import Shop, make_app
 from orderstream.archive.maintenance import upkeep
-from orderstream.aws.clients import Cloud
-from orderstream.aws.kinesis_event import Origin, entry_of
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.kinesis_event import EventSource, entry_of
 from orderstream.aws.metrics import Metric
-from orderstream.aws.stack import DEFAULT_STACK, Stack, standing
+from orderstream.aws.stack import DEFAULT_STACK, Stack, describe_stack
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
 from orderstream.local.alarms.evaluator import alarm_of
 from orderstream.local.cloud import REGION, Laptop
 from orderstream.storage import stream
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 from tests.integration.deployed import deploy
 from tests.integration.expanded import EVERYTHING, expanded, resources
 from tests.integration.test_people import user
@@ -79,7 +79,7 @@ def test_with_tokens_sending_and_reading_want_scopes_of_their_own() -> None:
 
 
 def test_all_that_the_application_answers_and_nothing_else_has_a_route() -> None:
-    nowhere = Shop(None, Cloud(), None, list)  # type: ignore[arg-type]
+    nowhere = Shop(None, AwsClients(), None, list)  # type: ignore[arg-type]
     keys = {"GET /docs", "GET /docs/{proxy+}", "GET /openapi.json"}
     for path, operations in make_app(lambda: nowhere).openapi()["paths"].items():
         greedy = re.sub(r"\{.*", "{proxy+}", path)
@@ -121,8 +121,8 @@ def test_the_access_log_has_nothing_about_people() -> None:
 class Caller:
     """Somebody who calls the deployed API with these keys, or with none."""
 
-    def __init__(self, cloud: Cloud, keys: Sequence[str] | None = None) -> None:
-        found = standing(cloud, DEFAULT_STACK)
+    def __init__(self, cloud: AwsClients, keys: Sequence[str] | None = None) -> None:
+        found = describe_stack(cloud, DEFAULT_STACK)
         assert found
         # ApiUrl is a name that not every machine resolves.
         self._host = httpx.URL(found.outputs["ApiUrl"]).netloc.decode()
@@ -151,7 +151,7 @@ def shop(guarded: Laptop) -> Caller:
 def deliver(laptop: Laptop, event_id: str, *, at: datetime) -> None:
     """Hand a record to the function, as one that arrived then: nobody else delivers here."""
     (record,) = [one for one in stream.records(laptop.cloud, laptop.stack) if one.event_id == event_id]
-    origin = Origin(f"arn:aws:kinesis:{REGION}:000000000001:stream/OrderStream", record.shard_id, "")
+    origin = EventSource(f"arn:aws:kinesis:{REGION}:000000000001:stream/OrderStream", record.shard_id, "")
     entry = entry_of(origin, msgspec.structs.replace(record, arrived_at=at))
     answer = laptop.cloud.lambda_.invoke(FunctionName="ProcessOrders", Payload=b'{"Records":[%b]}' % entry)
     assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
@@ -182,7 +182,7 @@ def test_the_bytes_of_a_compacted_order_come_back_too(guarded: Laptop, shop: Cal
         deliver(guarded, sent["event_id"], at=hour)
     key = shop("GET", sent["location"]).json()["ArchiveKey"]
     # Later hours may have been sealed before.
-    span = Span(hour, hour + timedelta(hours=1))
+    span = TimeRange(hour, hour + timedelta(hours=1))
     assert upkeep(guarded.cloud, guarded.stack, span, compacting=True, currency="EUR", accept=True).compacted
     left = guarded.cloud.s3.list_objects_v2(Bucket=guarded.stack.bucket, Prefix=key)
     assert left["KeyCount"] == 0
@@ -225,7 +225,7 @@ def test_the_functions_log_has_nothing_about_people(guarded: Laptop, shop: Calle
 
 
 def test_a_service_that_fails_is_logged_without_the_customer(
-    cloud: Cloud, caplog: pytest.LogCaptureFixture
+    cloud: AwsClients, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack = Stack("orderstream", "S", "T", "ByCustomer", "B", "", "")
     shop = Shop(None, cloud, stack, list)  # type: ignore[arg-type]
@@ -257,7 +257,7 @@ def test_an_error_that_nobody_thought_of_is_a_problem_that_says_nothing_of_it() 
     assert found.json()["detail"] == "this should not have happened"
 
 
-def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: Cloud) -> None:
+def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: AwsClients) -> None:
     deploy(cloud)
     now = datetime.now(UTC)
 
@@ -287,7 +287,7 @@ def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: Cloud)
     assert alarm()["AlarmDescription"].endswith("docs/runbook.md#api-errors") and alarm()["AlarmActions"]
 
 
-def token(cloud: Cloud, pool: str, *scopes: str) -> tuple[str, str]:
+def token(cloud: AwsClients, pool: str, *scopes: str) -> tuple[str, str]:
     """A client of a Cognito user pool that may have these scopes: its id, and a token for it."""
     cognito: Any = cloud._client("cognito-idp")
     client = cognito.create_user_pool_client(
@@ -311,7 +311,7 @@ def token(cloud: Cloud, pool: str, *scopes: str) -> tuple[str, str]:
     return client["ClientId"], answer.json()["access_token"]
 
 
-def test_a_token_gets_in_where_its_scope_is_wanted_and_it_is_for_us(cloud: Cloud) -> None:
+def test_a_token_gets_in_where_its_scope_is_wanted_and_it_is_for_us(cloud: AwsClients) -> None:
     cognito: Any = cloud._client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
     cognito.create_resource_server(

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
-from orderstream.aws.clients import Cloud
-from orderstream.domain.fields import instant
+from orderstream.aws.clients import AwsClients
+from orderstream.domain.fields import timestamp
 from orderstream.errors import CloudError
 from orderstream.local.cloud import Laptop
-from orderstream.lookup.recent_orders import Latest
+from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
 from tests.integration.conftest import awaited
 from tests.integration.pipeline_harness import Pipe
@@ -31,22 +31,22 @@ GROUP = "/aws/lambda/F"
 class Logged(Pipe):
     """The pipeline with the log that its function would write."""
 
-    def __init__(self, cloud: Cloud, *, layout: str = "batch") -> None:
+    def __init__(self, cloud: AwsClients, *, layout: str = "batch") -> None:
         super().__init__(cloud, layout=layout)
         cloud.logs.create_log_group(logGroupName=GROUP)
         for name in ("a", "b"):
             cloud.logs.create_log_stream(logGroupName=GROUP, logStreamName=name)
 
-    def batch(self, *orders: str, ago: float = 0, instance: str = "a") -> Report:
+    def batch(self, *orders: str, ago: float = 0, instance: str = "a") -> BatchResult:
         """Put the orders, and process them in a batch whose line is logged so many seconds ago."""
         events = self.put(*orders)
         return self.deliver([one for one in self.records() if one.event_id in events], ago, instance)
 
-    def deliver(self, records: Sequence[Record], ago: float = 0, instance: str = "a") -> Report:
+    def deliver(self, records: Sequence[Record], ago: float = 0, instance: str = "a") -> BatchResult:
         """Process a batch, and log what came of it."""
         report = self.process(records)
         now = datetime.now(UTC) - timedelta(seconds=ago)
-        line = telemetry.line(
+        line = telemetry.log_line(
             report,
             records,
             stack="test",
@@ -66,7 +66,7 @@ class Logged(Pipe):
 class Counted(Counter[str]):
     """Counts the calls of a cloud's clients by their operation."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: AwsClients) -> None:
         super().__init__()
         for client in (cloud.logs, cloud.s3, cloud.dynamodb):
             client.meta.events.register("before-call", self._count)
@@ -79,19 +79,19 @@ def order(order_id: str, amount: int = 1) -> str:
     return f'{{"order_id": "{order_id}", "customer_id": "c", "amount": {amount}}}'
 
 
-def ids(latest: Latest) -> list[str]:
-    return [item["OrderID"] for item in latest.look()]
+def ids(latest: RecentOrders) -> list[str]:
+    return [item["OrderID"] for item in latest.poll()]
 
 
 @pytest.fixture
-def pipe(cloud: Cloud) -> Logged:
+def pipe(cloud: AwsClients) -> Logged:
     return Logged(cloud)
 
 
 def test_they_are_the_items_of_the_table_newest_first(pipe: Logged) -> None:
     pipe.batch(order("A"), order("B"), ago=3)
     pipe.batch(order("C", 7), ago=2, instance="b")
-    found = Latest(pipe.cloud, pipe.stack).look()
+    found = RecentOrders(pipe.cloud, pipe.stack).poll()
     assert [item["OrderID"] for item in found] == ["C", "B", "A"]
     assert (found[0]["OrderAmount"], found[0]["Currency"], found[0]["Status"]) == (7, "EUR", "RECEIVED")
     assert found[0]["ReceivedAt"] > found[1]["ReceivedAt"]
@@ -101,7 +101,7 @@ def test_no_more_are_shown_than_are_wanted_and_no_more_objects_read(pipe: Logged
     pipe.batch(*(order(f"old-{number}") for number in range(5)), ago=5)
     pipe.batch(*(order(f"new-{number}") for number in range(5)), ago=4)
     calls = Counted(pipe.cloud)
-    assert ids(Latest(pipe.cloud, pipe.stack, most=3)) == ["new-4", "new-3", "new-2"]
+    assert ids(RecentOrders(pipe.cloud, pipe.stack, most=3)) == ["new-4", "new-3", "new-2"]
     assert calls == {"FilterLogEvents": 1, "GetObject": 1, "BatchGetItem": 1}
 
 
@@ -109,11 +109,11 @@ def test_what_became_no_item_is_not_shown(pipe: Logged) -> None:
     # So long ago that no look goes back to it.
     pipe.batch(order("A"), ago=4_000)
     pipe.batch(order("A"), order("A", 2), order("B"), "bad", order("B"), ago=2, instance="b")
-    assert ids(Latest(pipe.cloud, pipe.stack)) == ["B"]
+    assert ids(RecentOrders(pipe.cloud, pipe.stack)) == ["B"]
 
 
 def test_a_second_look_reads_what_is_new_and_remembers_the_rest(pipe: Logged) -> None:
-    latest = Latest(pipe.cloud, pipe.stack, most=3)
+    latest = RecentOrders(pipe.cloud, pipe.stack, most=3)
     pipe.batch(order("A"), ago=3)
     pipe.batch(order("B"), ago=2)
     assert ids(latest) == ["B", "A"]
@@ -128,7 +128,7 @@ def test_a_second_look_reads_what_is_new_and_remembers_the_rest(pipe: Logged) ->
 
 
 def test_a_line_that_is_late_in_the_log_is_seen(pipe: Logged) -> None:
-    latest = Latest(pipe.cloud, pipe.stack)
+    latest = RecentOrders(pipe.cloud, pipe.stack)
     pipe.batch(order("A"), ago=1)
     assert ids(latest) == ["A"]
     pipe.batch(order("B"), ago=6, instance="b")
@@ -136,7 +136,7 @@ def test_a_line_that_is_late_in_the_log_is_seen(pipe: Logged) -> None:
 
 
 def test_what_a_second_delivery_stored_out_of_the_same_object_is_shown(pipe: Logged) -> None:
-    latest = Latest(pipe.cloud, pipe.stack)
+    latest = RecentOrders(pipe.cloud, pipe.stack)
     first = pipe.batch(order("A"), order("B"), ago=2)
     # As if the table had not taken it then.
     pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "B"}})
@@ -146,7 +146,7 @@ def test_what_a_second_delivery_stored_out_of_the_same_object_is_shown(pipe: Log
 
 
 def test_an_order_that_is_erased_meanwhile_is_gone(pipe: Logged) -> None:
-    latest = Latest(pipe.cloud, pipe.stack)
+    latest = RecentOrders(pipe.cloud, pipe.stack)
     pipe.batch(order("A"), order("B"))
     assert ids(latest) == ["B", "A"]
     pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "A"}})
@@ -154,48 +154,48 @@ def test_an_order_that_is_erased_meanwhile_is_gone(pipe: Logged) -> None:
 
 
 def test_it_looks_back_an_hour_and_says_when_there_is_nothing(pipe: Logged) -> None:
-    latest = Latest(pipe.cloud, pipe.stack)
-    assert latest.look() == []
-    assert latest.why_empty == "no order was stored in the last hour"
+    latest = RecentOrders(pipe.cloud, pipe.stack)
+    assert latest.poll() == []
+    assert latest.empty_reason == "no order was stored in the last hour"
     pipe.batch(order("A"), ago=3_700)
-    assert latest.look() == []
+    assert latest.poll() == []
     pipe.batch(order("B"), ago=3_500, instance="b")
     assert ids(latest) == ["B"]
-    assert latest.why_empty == ""
+    assert latest.empty_reason == ""
 
 
 def test_orders_that_were_compacted_meanwhile_are_shown(pipe: Logged, tmp_path: Path) -> None:
     pipe.batch(order("A"), order("B"), ago=1)
-    expected = Latest(pipe.cloud, pipe.stack).look()
-    compact(pipe, instant(expected[0]["ReceivedAt"]), tmp_path)
+    expected = RecentOrders(pipe.cloud, pipe.stack).poll()
+    compact(pipe, timestamp(expected[0]["ReceivedAt"]), tmp_path)
     assert pipe.keys("orders/") == []
-    assert Latest(pipe.cloud, pipe.stack).look() == expected
+    assert RecentOrders(pipe.cloud, pipe.stack).poll() == expected
 
 
 def test_orders_that_lie_in_a_damaged_object_are_shown_as_far_as_it_can_be_read(pipe: Logged) -> None:
     (key,) = pipe.batch(order("A"), ago=2).objects
     pipe.write(key, b"damage")
     pipe.batch(order("B"), ago=1)
-    assert ids(Latest(pipe.cloud, pipe.stack)) == ["B"]
+    assert ids(RecentOrders(pipe.cloud, pipe.stack)) == ["B"]
 
 
-def test_with_one_object_an_order_there_is_no_telling_and_it_says_so(cloud: Cloud) -> None:
+def test_with_one_object_an_order_there_is_no_telling_and_it_says_so(cloud: AwsClients) -> None:
     pipe = Logged(cloud, layout="order")
     pipe.batch(order("A"))
-    latest = Latest(cloud, pipe.stack)
+    latest = RecentOrders(cloud, pipe.stack)
     for _ in range(2):
-        assert latest.look() == []
-        assert latest.why_empty == "with ArchiveLayout=order, the log does not say where orders lie"
+        assert latest.poll() == []
+        assert latest.empty_reason == "with ArchiveLayout=order, the log does not say where orders lie"
 
 
-def test_a_log_that_cannot_be_read_is_one_of_our_errors(cloud: Cloud) -> None:
+def test_a_log_that_cannot_be_read_is_one_of_our_errors(cloud: AwsClients) -> None:
     with pytest.raises(CloudError, match="cannot read the log of F"):
-        Latest(cloud, Pipe(cloud).stack).look()
+        RecentOrders(cloud, Pipe(cloud).stack).poll()
 
 
 def test_on_the_laptop_an_order_that_was_sent_is_the_latest(laptop: Laptop) -> None:
-    latest = Latest(laptop.cloud, laptop.stack)
+    latest = RecentOrders(laptop.cloud, laptop.stack)
     order_id = uuid.uuid4().hex
     put(laptop, order(order_id).encode())
     awaited(lambda: order_id in ids(latest))
-    assert found_order(laptop, order_id) in latest.look()
+    assert found_order(laptop, order_id) in latest.poll()

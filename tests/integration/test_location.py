@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from tests.integration.aws_stand_in import as_aws
 from tests.integration.conftest import Orders, OrdersHere
 from tests.integration.pipeline_harness import Pipe
@@ -39,7 +39,7 @@ LINES = {"simulate", "failures", "quarantine"}
 
 
 @pytest.fixture
-def aws(cloud: Cloud, tmp_path: Path) -> Iterator[Orders]:
+def aws(cloud: AwsClients, tmp_path: Path) -> Iterator[Orders]:
     """The command line, on an account of what it takes for AWS, which has the alias shop-prod."""
     cloud.iam.create_account_alias(AccountAlias="shop-prod")
     with as_aws(cloud, tmp_path) as environment:
@@ -47,7 +47,7 @@ def aws(cloud: Cloud, tmp_path: Path) -> Iterator[Orders]:
 
 
 @pytest.fixture
-def pipe(cloud: Cloud) -> Pipe:
+def pipe(cloud: AwsClients) -> Pipe:
     """A stack with orders, to which nothing is delivered."""
     pipe = filled(cloud)
     pipe.deploy()
@@ -111,7 +111,9 @@ def test_what_cannot_be_undone_is_asked_about_with_the_place_in_the_question(pip
     assert items(pipe) == before
 
 
-def test_on_aws_a_deployment_asks_at_a_terminal_and_a_pipeline_deploys(aws: Orders, cloud: Cloud) -> None:
+def test_on_aws_a_deployment_asks_at_a_terminal_and_a_pipeline_deploys(
+    aws: Orders, cloud: AwsClients
+) -> None:
     no_api = ("--parameter", "HttpApi=none")
     question = f"Deploy that to account {cloud.access_key} (shop-prod), region eu-west-1? [y/N]"
     refused = aws("deploy", *no_api, typed="n\n", status=2).stderr

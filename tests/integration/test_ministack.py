@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.local.cloud import laptop_cloud
 from orderstream.local.ministack import MiniStack, free_port, port_is_free
@@ -31,7 +31,7 @@ def _await_free(port: int) -> bool:
     return port_is_free(port)
 
 
-def test_accounts_do_not_see_each_other(ministack: MiniStack, cloud: Cloud) -> None:
+def test_accounts_do_not_see_each_other(ministack: MiniStack, cloud: AwsClients) -> None:
     other = replace(cloud, access_key="999999999999")
     cloud.s3.create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     assert [bucket["Name"] for bucket in cloud.s3.list_buckets()["Buckets"]] == ["mine"]
@@ -45,7 +45,7 @@ def test_it_stops_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_state_dir_brings_everything_back_after_a_stop(tmp_path: Path) -> None:
-    def run() -> Cloud:
+    def run() -> AwsClients:
         return laptop_cloud(stack.endpoint_url, TOKEN)
 
     state = tmp_path / "state"

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import orderstream
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from tests.integration.pipeline_harness import Pipe
 from tests.unit.test_identity import STORED_EARLIER
 
@@ -25,17 +25,17 @@ from orderstream.archive.replay import Replayed, Event
 from orderstream.archive.targets import ToTable
 from orderstream.domain.order import Order
 from orderstream.storage import bucket, reader, stream
-from orderstream.aws.clients import Cloud
-from orderstream.recovery.reprocess import Processing
+from orderstream.aws.clients import AwsClients
+from orderstream.recovery.reprocess import Reprocessor
 from orderstream.aws.stack import find_stack
 from orderstream.recovery.verify import verify
-from orderstream.pipeline.deaggregate import unpack
+from orderstream.pipeline.deaggregate import deaggregate
 
 assert "discount" in Order.__struct_fields__
-cloud = Cloud()
+cloud = AwsClients()
 stack = find_stack(cloud, "orderstream")
-again = Processing(cloud, stack, "retry")
-again.run((inner for record in stream.records(cloud, stack) for inner in unpack(record)), again.archive)
+again = Reprocessor(cloud, stack, "retry")
+again.run((inner for record in stream.records(cloud, stack) for inner in deaggregate(record)), again.archive)
 target, replayed = ToTable(cloud, stack), Replayed()
 lines = reader.lines(cloud, stack, bucket.archive(cloud, stack))
 events = {one.line.event_id: Event(one.line, one.key) for one in lines}
@@ -46,7 +46,7 @@ print(json.dumps({
     "again": [again.done.stored, again.done.duplicates, again.done.conflicts, again.done.invalid],
     "replayed": [replayed.stored, replayed.duplicates, replayed.conflicts, replayed.invalid],
     "discrepancies": [[one.kind, one.id] for one in report.discrepancies],
-    "fates": [report.counts.stored, report.counts.duplicates, report.counts.conflicts, report.counts.invalid],
+    "outcomes": [report.counts.stored, report.counts.duplicates, report.counts.conflicts, report.counts.invalid],
 }))
 """
 
@@ -85,7 +85,9 @@ def as_grown(grown: Path, pipe: Pipe) -> dict[str, Any]:
     return found
 
 
-def test_orders_stay_themselves_when_an_unknown_field_becomes_a_known_one(cloud: Cloud, grown: Path) -> None:
+def test_orders_stay_themselves_when_an_unknown_field_becomes_a_known_one(
+    cloud: AwsClients, grown: Path
+) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     pipe.deploy()
@@ -98,11 +100,13 @@ def test_orders_stay_themselves_when_an_unknown_field_becomes_a_known_one(cloud:
         "again": [0, 4, 0, 1],
         "replayed": [0, 4, 0, 1],
         "discrepancies": [],
-        "fates": [3, 2, 0, 0],
+        "outcomes": [3, 2, 0, 0],
     }
 
 
-def test_what_an_earlier_version_stored_stays_valid_when_the_model_grows(cloud: Cloud, grown: Path) -> None:
+def test_what_an_earlier_version_stored_stays_valid_when_the_model_grows(
+    cloud: AwsClients, grown: Path
+) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     pipe.deploy()
@@ -128,5 +132,5 @@ def test_what_an_earlier_version_stored_stays_valid_when_the_model_grows(cloud: 
         "again": [0, 4, 0, 0],
         "replayed": [0, 4, 0, 0],
         "discrepancies": [],
-        "fates": [2, 2, 0, 0],
+        "outcomes": [2, 2, 0, 0],
     }

@@ -14,7 +14,7 @@ from orderstream.api.app import make_app
 from orderstream.api.dependencies import shop_of
 from orderstream.archive.replay import Selection, replay
 from orderstream.archive.targets import ToStream, ToTable
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.client import OrderProducer
 from orderstream.lookup.trace import trace
 from orderstream.storage.orders import get_order, raw_order
@@ -60,7 +60,7 @@ def over_http(pipe: Pipe) -> dict[str, bytes]:
 
 def in_python(pipe: Pipe) -> dict[str, bytes]:
     bodies = {way: json.dumps(order(way)).encode() for way in ("send_json", "send_bytes")}
-    with OrderProducer(pipe.stack.stream, pipe.cloud.kinesis_once) as producer:
+    with OrderProducer(pipe.stack.stream, pipe.cloud.kinesis_no_retry) as producer:
         producer.send(order("send"))
         producer.send_json(bodies["send_json"])
         producer.send_bytes(bodies["send_bytes"], partition_key="k")
@@ -98,7 +98,7 @@ def resubmitted(pipe: Pipe, folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
 def test_by_every_way_in_it_is_one_order_under_that_id_with_what_was_sent(
-    cloud: Cloud, tmp_path: Path, layout: str
+    cloud: AwsClients, tmp_path: Path, layout: str
 ) -> None:
     pipe = Pipe(cloud, layout=layout)
     pipe.make_function()

@@ -18,14 +18,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.metrics import MINUTE
 from orderstream.client import OrderProducer
 from orderstream.dashboard.components import MOST_SHOWN
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
 from orderstream.local.cloud import Laptop, laptop_environment
 from orderstream.local.ministack import free_port
-from orderstream.monitoring.collector import Watch
+from orderstream.monitoring.collector import StatusCollector
 from orderstream.storage.orders import get_order, raw_order
 from tests.integration import browser as browsers
 from tests.integration.conftest import awaited
@@ -57,7 +57,7 @@ def new_id() -> str:
 def send(laptop: Laptop, **fields: object) -> str:
     """An order, sent and stored; its id."""
     order = {"order_id": new_id(), "customer_id": "12345", "amount": "19.90"} | fields
-    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
         producer.send(order)
     stored(laptop, str(order["order_id"]))
     return str(order["order_id"])
@@ -186,10 +186,10 @@ def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, lap
 
 def test_the_figures_are_those_of_orders_status(page: Page, laptop: Laptop) -> None:
     send(laptop, currency="SEK", amount="1")
-    looked = Watch(laptop.cloud, laptop.stack)
+    looked = StatusCollector(laptop.cloud, laptop.stack)
 
     def shown() -> bool:
-        stored = looked.look().counts["received"].five_minutes
+        stored = looked.collect().counts["received"].five_minutes
         return stored > 0 and "SEK" in looked.revenue
 
     awaited(shown)
@@ -248,7 +248,7 @@ def test_orders_up_serves_page_and_docs_at_once_and_ends_cleanly_while_they_are_
         assert "Traceback" not in running.log.read_text()
 
 
-def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: Cloud, tmp_path: Path) -> None:
+def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: AwsClients, tmp_path: Path) -> None:
     assert cloud.endpoint_url and cloud.access_key and cloud.session_token
     elsewhere = laptop_environment(cloud.endpoint_url, cloud.session_token)
     with (
@@ -333,10 +333,10 @@ def two_orders_under_one_id(laptop: Laptop) -> str:
     """The fault, and an early end of the minute in which it is."""
     laptop.alarms.stop()
     order_id = send(laptop)
-    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
         producer.send({"order_id": order_id, "customer_id": "12345", "amount": 2})
-    watch = Watch(laptop.cloud, laptop.stack)
-    awaited(lambda: watch.look().counts["conflicts"].five_minutes)
+    watch = StatusCollector(laptop.cloud, laptop.stack)
+    awaited(lambda: watch.collect().counts["conflicts"].five_minutes)
     end = (int(time.time()) // MINUTE + 1) * MINUTE
     AlarmWatch(laptop.cloud, pytest.fail).judge_all(end + LAG_SECONDS)
     return order_id
@@ -403,7 +403,7 @@ def test_a_record_that_is_too_large_to_be_edited_is_text_too(
 ) -> None:
     address, asked = leaked
     data = f"{markup(address)}\n# more\n{'[' * 500_000}".encode()
-    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
         producer.send_bytes(data, partition_key="k").result()
     tab(page, "Quarantine")
     row = page.get_by_role("row").filter(has_text="bytes").first

@@ -14,14 +14,14 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.stack import standing
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.stack import describe_stack
 from orderstream.client import OrderProducer
 from orderstream.deploy.artifact import PROJECT
 from orderstream.local.cloud import ACCOUNT, REGION, Laptop
 from orderstream.local.demo import Outcome
-from orderstream.lookup.recent_orders import Latest
-from orderstream.monitoring.collector import Watch
+from orderstream.lookup.recent_orders import RecentOrders
+from orderstream.monitoring.collector import StatusCollector
 from tests.integration.calls import FOREIGN, fresh, put, s3
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import give_up
@@ -38,7 +38,7 @@ def user(laptop: Laptop, *kinds: str) -> Keys:
     """The keys of somebody who may do what the page says that all of these need."""
     statements = [one for kind in kinds for one in json.loads(POLICIES[kind])["Statement"]]
     text = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    found = standing(laptop.cloud, laptop.stack.name)
+    found = describe_stack(laptop.cloud, laptop.stack.name)
     assert found
     names = {"REGION": REGION, "ACCOUNT": ACCOUNT, "BUCKET": laptop.stack.bucket}
     names["DISCARDED"] = laptop.stack.discarded_bucket
@@ -79,8 +79,8 @@ def refusals(laptop: Laptop, keys: Keys, *but: str, **more: Call) -> None:
 
 def test_a_producer_puts_orders_and_does_nothing_else(guarded: Laptop) -> None:
     key, secret = keys = user(guarded, "producer")
-    cloud = Cloud(guarded.endpoint_url, region=REGION, access_key=key, secret_key=secret)
-    with OrderProducer("OrderStream", cloud.kinesis_once) as producer:
+    cloud = AwsClients(guarded.endpoint_url, region=REGION, access_key=key, secret_key=secret)
+    with OrderProducer("OrderStream", cloud.kinesis_no_retry) as producer:
         sent = [producer.send({"customer_id": "c", "amount": number + 1}) for number in range(3)]
     assert all(one.result().sequence_number for one in sent)
     assert by_user(guarded, keys, [FOREIGN["PutRecord"]]) == ["allowed"]
@@ -158,10 +158,10 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
 ) -> None:
     laptop, _ = demonstrated
     key, secret = keys = user(laptop, "reader", "page")
-    cloud = Cloud(laptop.endpoint_url, region=REGION, access_key=key, secret_key=secret)
-    assert len(Latest(cloud, laptop.stack, most=5).look()) == 5
-    watch = Watch(cloud, laptop.stack)
-    watch.look()
+    cloud = AwsClients(laptop.endpoint_url, region=REGION, access_key=key, secret_key=secret)
+    assert len(RecentOrders(cloud, laptop.stack, most=5).poll()) == 5
+    watch = StatusCollector(cloud, laptop.stack)
+    watch.collect()
     assert watch.minutes["stored"] and watch.revenue
     orders = Person(laptop, keys, tmp_path)
     orders.may("send", '{"customer_id": "c", "amount": 1}')

@@ -275,17 +275,17 @@ def test_the_upkeep_does_its_round_with_its_own_role(guarded: Laptop) -> None:
     store = BatchArchive(S3Store(guarded.cloud.s3, guarded.stack.bucket))
     for number in range(2):
         one = record(number, order(uuid.uuid4().hex), at=yesterday)
-        store.keep([one], [decode(one.data)])
+        store.write([one], [decode(one.data)])
     # That the function got further shows only what is over itself: the demo's own hour may just have begun.
     later = record(2, order(uuid.uuid4().hex), at=yesterday + timedelta(hours=1))
-    store.keep([later], [decode(later.data)])
+    store.write([later], [decode(later.data)])
     said = invoked(guarded, "KeepArchive")
     assert said["sealed"] and (said["compacted"], said["objects_before"], said["problems"]) == (1, 2, 0)
     # What comes late is known by the batch that Lambda discarded, wherever it left it.
     for number, long_ago in ((3, False), (4, True)):
         one = record(number, order(uuid.uuid4().hex), at=yesterday)
         give_up(guarded.cloud, guarded.stack, [one], long_ago=long_ago)
-        store.keep([one], [decode(one.data)])
+        store.write([one], [decode(one.data)])
     said = invoked(guarded, "KeepArchive")
     assert (said["sealed"], said["late"], said["problems"]) == (1, 0, 0)
 

@@ -13,7 +13,7 @@ from orderstream.errors import NotFoundError
 from orderstream.ingest.samples import BAD
 from orderstream.local.cloud import ACCOUNT, REGION, SECRET, Laptop
 from orderstream.lookup.trace import trace
-from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import bucket, reader
 from orderstream.storage.orders import get_order, list_orders, raw_order
 from tests.integration.conftest import awaited
@@ -27,8 +27,8 @@ def found_order(laptop: Laptop, order_id: str) -> dict[str, Any] | None:
         return None
 
 
-def quarantined(laptop: Laptop) -> dict[str, Line]:
-    entries = bucket.hourly(laptop.cloud, laptop.stack, "quarantine")
+def quarantined(laptop: Laptop) -> dict[str, ArchiveLine]:
+    entries = bucket.list_by_hour(laptop.cloud, laptop.stack, "quarantine")
     return {one.line.event_id: one.line for one in reader.lines(laptop.cloud, laptop.stack, entries)}
 
 
@@ -71,14 +71,14 @@ def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_sto
             customer,
         )
 
-    def all_done() -> dict[str, Line] | None:
+    def all_done() -> dict[str, ArchiveLine] | None:
         stored = {item["OrderID"] for item in list_orders(laptop.cloud, laptop.stack, customer, limit=100)}
         lines = quarantined(laptop)
         return lines if stored == good and bad.keys() <= lines.keys() else None
 
     lines = awaited(all_done)
     for event, data in bad.items():
-        assert raw_of(lines[event]) == data
+        assert original_bytes(lines[event]) == data
         assert all(reason["path"].startswith("$") and reason["message"] for reason in lines[event].reasons)
 
 
@@ -103,7 +103,7 @@ def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_e
         item = get_order(laptop.cloud, laptop.stack, f"{who}-{number}")
         assert raw_order(laptop.cloud, laptop.stack, f"{who}-{number}") == data
         assert number == 3 or item["EventID"] == f"{event}:{number}"
-    assert raw_of(awaited(lambda: quarantined(laptop).get(f"{event}:3"))) == b"bad"
+    assert original_bytes(awaited(lambda: quarantined(laptop).get(f"{event}:3"))) == b"bad"
 
 
 def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a_conflict(

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import Cloud
-from orderstream.client import NotSentError, OrderProducer
+from orderstream.aws.clients import AwsClients
+from orderstream.client import DeliveryError, OrderProducer
 from orderstream.local.ministack import free_port
 
 
-def records_by_shard(cloud: Cloud, stream: str) -> dict[str, list[tuple[str, str, bytes]]]:
+def records_by_shard(cloud: AwsClients, stream: str) -> dict[str, list[tuple[str, str, bytes]]]:
     """Partition key, sequence number and data of every record, in the order of its shard."""
     found: dict[str, list[tuple[str, str, bytes]]] = {}
     for shard in cloud.kinesis.list_shards(StreamName=stream)["Shards"]:
@@ -28,7 +28,7 @@ def records_by_shard(cloud: Cloud, stream: str) -> dict[str, list[tuple[str, str
     return found
 
 
-def test_thousands_of_orders_arrive_in_order_for_each_customer(cloud: Cloud) -> None:
+def test_thousands_of_orders_arrive_in_order_for_each_customer(cloud: AwsClients) -> None:
     cloud.kinesis.create_stream(StreamName="OrderStream", ShardCount=4)
     with OrderProducer("OrderStream", cloud.kinesis) as producer:
         futures = [
@@ -52,7 +52,7 @@ def test_thousands_of_orders_arrive_in_order_for_each_customer(cloud: Cloud) -> 
     assert numbers == {f"c{customer}": list(range(customer, 4000, 137)) for customer in range(137)}
 
 
-def test_large_records_fit_the_calls_that_this_cloud_takes(cloud: Cloud) -> None:
+def test_large_records_fit_the_calls_that_this_cloud_takes(cloud: AwsClients) -> None:
     cloud.kinesis.create_stream(StreamName="OrderStream", ShardCount=1)
     with OrderProducer("OrderStream", cloud.kinesis) as producer:
         for number in range(15):
@@ -60,9 +60,9 @@ def test_large_records_fit_the_calls_that_this_cloud_takes(cloud: Cloud) -> None
     assert producer.sent == 15
 
 
-def test_an_unknown_stream_is_said_in_one_line_with_a_hint(cloud: Cloud) -> None:
+def test_an_unknown_stream_is_said_in_one_line_with_a_hint(cloud: AwsClients) -> None:
     with OrderProducer("NoSuchStream", cloud.kinesis) as producer:
-        with pytest.raises(NotSentError) as caught:
+        with pytest.raises(DeliveryError) as caught:
             producer.send({"customer_id": "12345", "amount": "250.00"}).result(timeout=30)
     assert "ResourceNotFoundException" in caught.value.message
     assert "NoSuchStream" in caught.value.message
@@ -72,7 +72,7 @@ def test_an_unknown_stream_is_said_in_one_line_with_a_hint(cloud: Cloud) -> None
 
 
 @pytest.fixture
-def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def environment(cloud: AwsClients, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The environment says where the cloud is, as in a shop's own program."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -85,7 +85,7 @@ def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyP
 
 
 def test_without_a_client_it_makes_one_from_the_environment(
-    cloud: Cloud, environment: pytest.MonkeyPatch
+    cloud: AwsClients, environment: pytest.MonkeyPatch
 ) -> None:
     cloud.kinesis.create_stream(StreamName="OrderStream", ShardCount=1)
     with OrderProducer("OrderStream") as producer:
@@ -98,7 +98,7 @@ def test_without_a_client_it_makes_one_from_the_environment(
 def test_a_cloud_that_is_not_there_is_said_with_a_hint(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     with OrderProducer("OrderStream", give_up_after_seconds=1) as producer:
-        with pytest.raises(NotSentError, match="Could not connect") as caught:
+        with pytest.raises(DeliveryError, match="Could not connect") as caught:
             producer.send({"customer_id": "12345", "amount": "250.00"}).result(timeout=30)
     assert caught.value.attempts > 1
     assert "orders up" in caught.value.hint
@@ -110,6 +110,6 @@ def test_an_environment_without_a_region_is_said_with_a_hint(
     environment.delenv("AWS_REGION")
     environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     with OrderProducer("OrderStream") as producer:
-        with pytest.raises(NotSentError, match="region") as caught:
+        with pytest.raises(DeliveryError, match="region") as caught:
             producer.send({"customer_id": "12345", "amount": "250.00"}).result(timeout=30)
     assert "AWS_REGION" in caught.value.hint and "region_name" in caught.value.hint

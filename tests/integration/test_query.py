@@ -16,12 +16,12 @@ from orderstream.archive import cache
 from orderstream.archive.cache_sync import Synced
 from orderstream.archive.sql import asked, drop_gone
 from orderstream.archive.views import VIEWS, columns_of
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.errors import CloudError, InputError
 from orderstream.pipeline.records import Record
 from orderstream.storage import bucket, parquet, reader
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_verify import order
 
@@ -38,7 +38,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "orderstream"
 
 
-def a_pipe(cloud: Cloud, *, layout: str = "batch") -> Pipe:
+def a_pipe(cloud: AwsClients, *, layout: str = "batch") -> Pipe:
     pipe = Pipe(cloud, layout=layout)
     pipe.make_function()
     return pipe
@@ -49,16 +49,16 @@ def record(number: int, data: str | bytes, at: datetime = NOON) -> Record:
     return Record(f"shardId-1:{number}", "shardId-1", str(number), "k", at, body)
 
 
-def ask(pipe: Pipe, query: str, span: Span = ALWAYS, **options: Any) -> list[tuple[Any, ...]]:
+def ask(pipe: Pipe, query: str, span: TimeRange = ALL_TIME, **options: Any) -> list[tuple[Any, ...]]:
     with asked(pipe.cloud, pipe.stack, query, span, **options) as answer:
         return [tuple(row) for row in answer.rows()[1]]
 
 
-def column(pipe: Pipe, query: str, span: Span = ALWAYS) -> list[Any]:
+def column(pipe: Pipe, query: str, span: TimeRange = ALL_TIME) -> list[Any]:
     return [value for (value,) in ask(pipe, query, span)]
 
 
-def synced(pipe: Pipe, query: str, span: Span = ALWAYS, **options: Any) -> Synced:
+def synced(pipe: Pipe, query: str, span: TimeRange = ALL_TIME, **options: Any) -> Synced:
     with asked(pipe.cloud, pipe.stack, query, span, **options) as answer:
         return answer.synced
 
@@ -74,7 +74,9 @@ def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -
     prefix = hour_prefix("orders", hour) + "/"
     compacted = hour_prefix(COMPACTED, hour) + "/"
     listed = [
-        entry for of_one in (prefix, compacted) for entry in bucket.listed(pipe.cloud, pipe.stack, of_one)
+        entry
+        for of_one in (prefix, compacted)
+        for entry in bucket.list_prefix(pipe.cloud, pipe.stack, of_one)
     ]
     opened = reader.objects(pipe.cloud, pipe.stack, listed)
     file = tmp_path / "compacted.parquet"
@@ -90,7 +92,7 @@ def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -
 # What the rows say
 
 
-def test_the_columns_are_those_that_are_promised(cloud: Cloud) -> None:
+def test_the_columns_are_those_that_are_promised(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     for view in VIEWS:
         with asked(pipe.cloud, pipe.stack, f"SELECT * FROM {view}") as answer:
@@ -106,7 +108,7 @@ def test_the_columns_are_those_that_are_promised(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_an_order_is_there_once_and_a_conflict_is_none(cloud: Cloud, layout: str) -> None:
+def test_an_order_is_there_once_and_a_conflict_is_none(cloud: AwsClients, layout: str) -> None:
     pipe = a_pipe(cloud, layout=layout)
     first = [record(1, order("A", "1")), record(2, order("B", "2")), record(3, "bad")]
     again = [record(4, order("A", "1.00"), NOON + HOUR), record(5, order("B", "9"), NOON + HOUR)]
@@ -125,13 +127,13 @@ def test_an_order_is_there_once_and_a_conflict_is_none(cloud: Cloud, layout: str
 
 
 def test_of_records_with_one_id_the_first_to_arrive_is_the_order_whichever_was_archived_first(
-    cloud: Cloud,
+    cloud: AwsClients,
 ) -> None:
     pipe = a_pipe(cloud)
     pipe.process([record(7, order("A"), NOON + HOUR)])
     pipe.process([record(3, order("A"))])
     assert column(pipe, "SELECT event_id FROM orders") == ["shardId-1:3"]
-    assert column(pipe, "SELECT event_id FROM orders", Span(since=NOON + HOUR)) == ["shardId-1:7"]
+    assert column(pipe, "SELECT event_id FROM orders", TimeRange(since=NOON + HOUR)) == ["shardId-1:7"]
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_of_records_with_one_id_the_first_to_arrive_is_the_order_whichever_was_a
     ],
 )
 def test_an_amount_is_exact_or_it_is_null_and_that_is_told(
-    cloud: Cloud, amount: str, exact: str | None
+    cloud: AwsClients, amount: str, exact: str | None
 ) -> None:
     pipe = a_pipe(cloud)
     pipe.process([record(1, order("A", amount)), record(2, order("B", "5"))])
@@ -158,7 +160,7 @@ def test_an_amount_is_exact_or_it_is_null_and_that_is_told(
     assert (raw, five, answer.unfit) == (order("A", amount), 5, int(exact is None))
 
 
-def test_a_price_that_does_not_fit_is_told_too(cloud: Cloud) -> None:
+def test_a_price_that_does_not_fit_is_told_too(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     item = '{"sku": "s", "quantity": 1000000000000, "unit_price": 0.000000000001}'
     pipe.process([record(1, f'{{"customer_id": "c", "amount": 1, "items": [{item}]}}')])
@@ -168,13 +170,13 @@ def test_a_price_that_does_not_fit_is_told_too(cloud: Cloud) -> None:
     assert answer.unfit == 1
 
 
-def test_ten_times_a_tenth_is_one(cloud: Cloud) -> None:
+def test_ten_times_a_tenth_is_one(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     pipe.process([record(number, order(f"A-{number}", "0.1")) for number in range(10)])
     assert column(pipe, "SELECT sum(amount) FROM orders") == [Decimal(1)]
 
 
-def test_every_kind_of_bytes_is_there_as_it_was_sent(cloud: Cloud) -> None:
+def test_every_kind_of_bytes_is_there_as_it_was_sent(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     text = '{"order_id": "Z", "customer_id": "Žofie 🛒", "amount": 3, "note": "\\u0000\\ud83d\\ude00"}'
     sent: list[str | bytes] = [text, gzip.compress(text.encode(), mtime=0), b"\xff\xfe", "a\0b", ""]
@@ -191,7 +193,7 @@ def test_every_kind_of_bytes_is_there_as_it_was_sent(cloud: Cloud) -> None:
     assert quarantined == rest
 
 
-def test_what_an_order_leaves_out_is_what_its_item_has(cloud: Cloud) -> None:
+def test_what_an_order_leaves_out_is_what_its_item_has(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     dated = '{"customer_id": "c", "amount": 1, "currency": "USD", "order_date": "2026-11-22T01:00:00+02:00"}'
     pipe.process([record(1, '{"customer_id": "c", "amount": 1}'), record(2, dated)])
@@ -205,7 +207,7 @@ def test_what_an_order_leaves_out_is_what_its_item_has(cloud: Cloud) -> None:
 # What is fetched
 
 
-def hours(cloud: Cloud, count: int = 5) -> Pipe:
+def hours(cloud: AwsClients, count: int = 5) -> Pipe:
     """A pipe with one order an hour, at half past, from noon on."""
     pipe = a_pipe(cloud)
     for hour in range(count):
@@ -213,20 +215,22 @@ def hours(cloud: Cloud, count: int = 5) -> Pipe:
     return pipe
 
 
-def test_of_a_span_only_its_hours_are_fetched_and_only_its_moments_seen(cloud: Cloud, cached: Path) -> None:
+def test_of_a_span_only_its_hours_are_fetched_and_only_its_moments_seen(
+    cloud: AwsClients, cached: Path
+) -> None:
     pipe = hours(cloud)
-    span = Span(NOON + HOUR, NOON + 3 * HOUR)
+    span = TimeRange(NOON + HOUR, NOON + 3 * HOUR)
     assert column(pipe, IDS, span) == ["A-1", "A-2"]
     assert files_of(cached) == ["orders-2026112213", "orders-2026112214"]
-    half = Span(NOON + 1.5 * HOUR, NOON + 2.5 * HOUR)
+    half = TimeRange(NOON + 1.5 * HOUR, NOON + 2.5 * HOUR)
     assert column(pipe, IDS, half) == ["A-1"], "its beginning is in a span, and its end is not"
     assert synced(pipe, IDS, half).fetched == 0
-    assert synced(pipe, IDS, Span(since=NOON + 4 * HOUR)).fetched == 1
-    assert column(pipe, IDS, Span(until=datetime.min.replace(tzinfo=UTC))) == []
+    assert synced(pipe, IDS, TimeRange(since=NOON + 4 * HOUR)).fetched == 1
+    assert column(pipe, IDS, TimeRange(until=datetime.min.replace(tzinfo=UTC))) == []
     assert len(files_of(cached)) == 3, "a look at other hours leaves these as they are"
 
 
-def test_what_was_fetched_once_is_not_fetched_again(cloud: Cloud, cached: Path) -> None:
+def test_what_was_fetched_once_is_not_fetched_again(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud)
     first, second = synced(pipe, IDS), synced(pipe, IDS)
     assert (first.fetched, first.cached, second.fetched, second.cached) == (5, 0, 0, 5)
@@ -241,7 +245,7 @@ def test_what_was_fetched_once_is_not_fetched_again(cloud: Cloud, cached: Path) 
     assert len(column(pipe, IDS)) == 6
 
 
-def test_only_the_views_that_are_asked_for_are_fetched(cloud: Cloud) -> None:
+def test_only_the_views_that_are_asked_for_are_fetched(cloud: AwsClients) -> None:
     pipe = hours(cloud, 1)
     pipe.process([record(9, "bad")])
     assert synced(pipe, "SELECT 1").fetched == 0
@@ -251,13 +255,13 @@ def test_only_the_views_that_are_asked_for_are_fetched(cloud: Cloud) -> None:
     assert synced(pipe, "FROM orders").fetched == 0
 
 
-def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: Cloud, cached: Path) -> None:
+def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud)
     ask(pipe, IDS)
     gone, _, there = (pipe.keys("orders/")[number] for number in (0, 1, 4))
     for key in (gone, there):
         cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
-    assert column(pipe, IDS, Span(NOON, NOON + 2 * HOUR)) == ["A-1"]
+    assert column(pipe, IDS, TimeRange(NOON, NOON + 2 * HOUR)) == ["A-1"]
     assert files_of(cached) == [f"orders-20261122{hour}" for hour in (13, 14, 15, 16)]
     drop_gone(cloud, pipe.stack)
     assert files_of(cached) == [f"orders-20261122{hour}" for hour in (13, 14, 15)]
@@ -265,7 +269,7 @@ def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: Cloud, 
 
 
 def test_forgetting_leaves_nothing_of_the_bucket_and_no_other_bucket_is_touched(
-    cloud: Cloud, cached: Path
+    cloud: AwsClients, cached: Path
 ) -> None:
     pipe = hours(cloud, 1)
     ask(pipe, IDS)
@@ -277,7 +281,9 @@ def test_forgetting_leaves_nothing_of_the_bucket_and_no_other_bucket_is_touched(
     assert synced(pipe, IDS, refresh=True).fetched == 1
 
 
-def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(cloud: Cloud, cached: Path) -> None:
+def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(
+    cloud: AwsClients, cached: Path
+) -> None:
     pipe = hours(cloud)
 
     def forget(done: int, of: int) -> None:
@@ -289,7 +295,7 @@ def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(cloud: 
     assert list(cached.iterdir()) == []
 
 
-def test_the_cache_is_its_owners_alone(cloud: Cloud, cached: Path) -> None:
+def test_the_cache_is_its_owners_alone(cloud: AwsClients, cached: Path) -> None:
     ask(hours(cloud, 1), IDS)
     (folder,) = cached.iterdir()
     assert folder.stat().st_mode & 0o777 == folder.parent.stat().st_mode & 0o777 == 0o700
@@ -299,7 +305,7 @@ def test_the_cache_is_its_owners_alone(cloud: Cloud, cached: Path) -> None:
     assert file.suffix == ".parquet"
 
 
-def test_two_queries_at_once_do_not_disturb_each_other(cloud: Cloud, cached: Path) -> None:
+def test_two_queries_at_once_do_not_disturb_each_other(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud, 1)
     with asked(cloud, pipe.stack, IDS) as early:
         pipe.process([record(10, order("B"), NOON)])
@@ -310,7 +316,7 @@ def test_two_queries_at_once_do_not_disturb_each_other(cloud: Cloud, cached: Pat
     assert len(files_of(cached)) == 1
 
 
-def test_what_a_killed_query_left_is_removed(cloud: Cloud, cached: Path) -> None:
+def test_what_a_killed_query_left_is_removed(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud, 1)
     ask(pipe, IDS)
     (folder,) = cached.iterdir()
@@ -320,7 +326,7 @@ def test_what_a_killed_query_left_is_removed(cloud: Cloud, cached: Path) -> None
     assert files_of(cached) == ["orders-2026112212"]
 
 
-def test_a_cache_that_cannot_be_written_is_one_line_and_a_hint(cloud: Cloud, cached: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_one_line_and_a_hint(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud, 1)
     cached.parent.mkdir()
     cached.write_text("a file in its place")
@@ -333,21 +339,21 @@ def test_a_cache_that_cannot_be_written_is_one_line_and_a_hint(cloud: Cloud, cac
 
 
 def test_objects_of_one_order_are_kept_by_the_hour_in_which_they_were_written(
-    cloud: Cloud, cached: Path
+    cloud: AwsClients, cached: Path
 ) -> None:
     pipe = a_pipe(cloud, layout="order")
     at = [NOON, NOON + HOUR, NOON + 2 * HOUR]
     pipe.process([record(number, order(f"A-{number}"), moment) for number, moment in enumerate(at)])
     now = datetime.now(UTC)
     assert column(pipe, IDS) == ["A-0", "A-1", "A-2"]
-    assert column(pipe, IDS, Span(NOON + HOUR, NOON + 2 * HOUR)) == ["A-1"]
+    assert column(pipe, IDS, TimeRange(NOON + HOUR, NOON + 2 * HOUR)) == ["A-1"]
     assert synced(pipe, IDS).fetched == 0
     # A span that begins after they were written needs none of them.
-    assert synced(pipe, IDS, Span(since=now + HOUR)).cached == 0
+    assert synced(pipe, IDS, TimeRange(since=now + HOUR)).cached == 0
     assert {name.partition("-")[0] for name in files_of(cached)} == {"single"}
 
 
-def test_a_record_that_lies_in_both_layouts_is_there_once(cloud: Cloud) -> None:
+def test_a_record_that_lies_in_both_layouts_is_there_once(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     records = [record(1, order("A")), record(2, order("B"))]
     pipe.process(records)
@@ -361,7 +367,7 @@ def test_a_record_that_lies_in_both_layouts_is_there_once(cloud: Cloud) -> None:
 # Compaction
 
 
-def several(cloud: Cloud, count: int = 20) -> Pipe:
+def several(cloud: AwsClients, count: int = 20) -> Pipe:
     """A pipe with that many objects in one hour, two records in each, one of them of the object before."""
     pipe = a_pipe(cloud)
     records = [record(number, order(f"A-{number:02d}", f"{number}.50")) for number in range(count + 1)]
@@ -374,7 +380,7 @@ EVERYTHING = "SELECT * FROM records ORDER BY event_id"
 
 
 def test_compaction_changes_no_answer_before_during_or_after(
-    cloud: Cloud, tmp_path: Path, cached: Path
+    cloud: AwsClients, tmp_path: Path, cached: Path
 ) -> None:
     pipe = several(cloud)
     before = ask(pipe, EVERYTHING)
@@ -396,7 +402,9 @@ def test_compaction_changes_no_answer_before_during_or_after(
     assert len(ask(pipe, EVERYTHING)) == 22
 
 
-def test_objects_that_are_compacted_while_they_are_read_are_not_missed(cloud: Cloud, tmp_path: Path) -> None:
+def test_objects_that_are_compacted_while_they_are_read_are_not_missed(
+    cloud: AwsClients, tmp_path: Path
+) -> None:
     pipe = several(cloud)
 
     def meanwhile(done: int, of: int) -> None:
@@ -409,7 +417,7 @@ def test_objects_that_are_compacted_while_they_are_read_are_not_missed(cloud: Cl
 
 
 def test_a_compacted_object_that_is_compacted_again_while_it_is_read_is_not_missed(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     pipe = hours(cloud, 12)
     for hour in range(12):
@@ -423,7 +431,7 @@ def test_a_compacted_object_that_is_compacted_again_while_it_is_read_is_not_miss
 
 
 def test_what_was_compacted_when_an_order_had_other_fields_has_the_fields_of_today(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     pipe = several(cloud)
     before = ask(pipe, EVERYTHING)
@@ -440,7 +448,7 @@ def test_what_was_compacted_when_an_order_had_other_fields_has_the_fields_of_tod
 
 
 def test_an_event_with_two_contents_is_there_once_and_compaction_does_not_change_which(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     pipe = a_pipe(cloud)
     pipe.process([record(1, order("A", "1"))])
@@ -458,7 +466,7 @@ def test_an_event_with_two_contents_is_there_once_and_compaction_does_not_change
 # Damage
 
 
-def test_a_damaged_object_is_named_each_time_and_the_others_are_there(cloud: Cloud) -> None:
+def test_a_damaged_object_is_named_each_time_and_the_others_are_there(cloud: AwsClients) -> None:
     pipe = hours(cloud)
     damaged = pipe.keys("orders/")[1]
     body = pipe.body(damaged)
@@ -473,7 +481,7 @@ def test_a_damaged_object_is_named_each_time_and_the_others_are_there(cloud: Clo
 
 
 def test_a_damaged_compacted_object_is_named_each_time_and_the_others_are_there(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     pipe = hours(cloud)
     key = compact(pipe, NOON, tmp_path)
@@ -488,7 +496,9 @@ def test_a_damaged_compacted_object_is_named_each_time_and_the_others_are_there(
 
 
 @pytest.mark.parametrize("left", [0, 3, 100])
-def test_a_file_of_the_cache_that_is_not_whole_is_made_anew(cloud: Cloud, cached: Path, left: int) -> None:
+def test_a_file_of_the_cache_that_is_not_whole_is_made_anew(
+    cloud: AwsClients, cached: Path, left: int
+) -> None:
     pipe = hours(cloud, 1)
     ask(pipe, IDS)
     (file,) = cached.glob("*/*.parquet")
@@ -498,7 +508,7 @@ def test_a_file_of_the_cache_that_is_not_whole_is_made_anew(cloud: Cloud, cached
 
 
 def test_a_file_of_the_cache_that_is_damaged_inside_says_how_to_make_it_anew(
-    cloud: Cloud, cached: Path
+    cloud: AwsClients, cached: Path
 ) -> None:
     pipe = hours(cloud, 1)
     ask(pipe, IDS)
@@ -541,7 +551,7 @@ FORBIDDEN = [
 
 @pytest.mark.parametrize("query", FORBIDDEN)
 def test_a_query_reads_the_views_and_nothing_else_and_writes_nothing(
-    cloud: Cloud, tmp_path: Path, cached: Path, query: str
+    cloud: AwsClients, tmp_path: Path, cached: Path, query: str
 ) -> None:
     pipe = hours(cloud, 1)
     ask(pipe, IDS)
@@ -557,7 +567,9 @@ def test_a_query_reads_the_views_and_nothing_else_and_writes_nothing(
 
 
 @pytest.mark.parametrize("query", [query for query in FORBIDDEN if "target" in query or "passwd" in query])
-def test_the_database_with_the_files_would_not_do_it_either(cloud: Cloud, tmp_path: Path, query: str) -> None:
+def test_the_database_with_the_files_would_not_do_it_either(
+    cloud: AwsClients, tmp_path: Path, query: str
+) -> None:
     pipe = hours(cloud, 1)
     target = tmp_path / "target"
     with asked(cloud, pipe.stack, IDS) as answer:
@@ -567,7 +579,7 @@ def test_the_database_with_the_files_would_not_do_it_either(cloud: Cloud, tmp_pa
     assert not target.exists()
 
 
-def test_a_mistake_is_told_before_anything_is_fetched(cloud: Cloud, cached: Path) -> None:
+def test_a_mistake_is_told_before_anything_is_fetched(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud, 1)
     mistakes = {
         "SELCT 1": "syntax error at or near \"SELCT\" (line 1, at 'SELCT 1')",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from orderstream.archive.cache import folder_of
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_archive import filled, keep, record
@@ -33,7 +33,7 @@ class Asking:
 
 
 @pytest.fixture
-def pipe(cloud: Cloud) -> Pipe:
+def pipe(cloud: AwsClients) -> Pipe:
     return filled(cloud)
 
 
@@ -51,7 +51,7 @@ EVERYTHING = (
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
 def test_the_orders_are_those_of_the_table_and_compaction_changes_no_answer(
-    cloud: Cloud, layout: str, tmp_path: Path
+    cloud: AwsClients, layout: str, tmp_path: Path
 ) -> None:
     pipe = filled(cloud, layout)
     ask = Asking(pipe, tmp_path)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import DamagedError
 from orderstream.pipeline.records import Record
-from orderstream.recovery.quarantine import find, quarantined
+from orderstream.recovery.quarantine import find, list_quarantined
 from orderstream.storage import bucket, reader, stream
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 from tests.integration.pipeline_harness import Pipe
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -25,20 +25,20 @@ def numbers(found: list[Record]) -> list[str]:
     return [one.data.decode() for one in found]
 
 
-def test_the_stream_is_read_from_its_beginning_to_where_it_ended_at_the_call(cloud: Cloud) -> None:
+def test_the_stream_is_read_from_its_beginning_to_where_it_ended_at_the_call(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(*(str(number) for number in range(1234)))
     assert numbers(list(stream.records(cloud, pipe.stack))) == [str(number) for number in range(1234)]
 
 
-def test_a_span_of_the_stream_is_from_since_to_before_until(cloud: Cloud) -> None:
+def test_a_span_of_the_stream_is_from_since_to_before_until(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put("a", "b", "c")
     first, second, third = pipe.records()
     assert first.arrived_at < second.arrived_at < third.arrived_at
 
     def read(since: datetime | None, until: datetime | None) -> list[str]:
-        return numbers(list(stream.records(cloud, pipe.stack, Span(since, until))))
+        return numbers(list(stream.records(cloud, pipe.stack, TimeRange(since, until))))
 
     assert read(second.arrived_at, None) == ["b", "c"]
     assert read(None, third.arrived_at) == ["a", "b"]
@@ -46,7 +46,7 @@ def test_a_span_of_the_stream_is_from_since_to_before_until(cloud: Cloud) -> Non
     assert read(datetime.now(UTC) + timedelta(hours=1), None) == []
 
 
-def test_a_range_of_a_shard_is_read_with_both_its_ends(cloud: Cloud) -> None:
+def test_a_range_of_a_shard_is_read_with_both_its_ends(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put("a", "b", "c", "d")
     places = [one.sequence_number for one in pipe.records()]
@@ -56,52 +56,52 @@ def test_a_range_of_a_shard_is_read_with_both_its_ends(cloud: Cloud) -> None:
     assert list(stream.shard_records(cloud, pipe.stack, "shardId-000000000099", "1", "9")) == []
 
 
-def test_the_objects_of_a_span_are_those_of_its_hours(cloud: Cloud) -> None:
+def test_the_objects_of_a_span_are_those_of_its_hours(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     for hour in range(-2, 3):
         pipe.process([record(10 + hour, NOON + timedelta(hours=hour, minutes=30))])
 
-    def hours(span: Span) -> list[int]:
-        entries = bucket.hourly(cloud, pipe.stack, "orders", span)
+    def hours(span: TimeRange) -> list[int]:
+        entries = bucket.list_by_hour(cloud, pipe.stack, "orders", span)
         return [int(entry.key.partition("hour=")[2][:2]) for entry in entries]
 
-    assert hours(Span()) == [10, 11, 12, 13, 14]
-    assert hours(Span(since=NOON)) == [12, 13, 14]
-    assert hours(Span(until=NOON)) == [10, 11, 12], "an hour that began may hold something"
-    assert hours(Span(NOON + timedelta(minutes=59), NOON + timedelta(hours=1, minutes=1))) == [12, 13]
+    assert hours(TimeRange()) == [10, 11, 12, 13, 14]
+    assert hours(TimeRange(since=NOON)) == [12, 13, 14]
+    assert hours(TimeRange(until=NOON)) == [10, 11, 12], "an hour that began may hold something"
+    assert hours(TimeRange(NOON + timedelta(minutes=59), NOON + timedelta(hours=1, minutes=1))) == [12, 13]
 
 
-def test_the_lines_of_a_span_are_exact_to_the_moment(cloud: Cloud) -> None:
+def test_the_lines_of_a_span_are_exact_to_the_moment(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON + timedelta(seconds=number)) for number in range(5)])
-    span = Span(NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
-    found = reader.lines(cloud, pipe.stack, bucket.hourly(cloud, pipe.stack, "orders", span), span)
+    span = TimeRange(NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
+    found = reader.lines(cloud, pipe.stack, bucket.list_by_hour(cloud, pipe.stack, "orders", span), span)
     assert [(one.line.event_id, one.number) for one in found] == [("shardId-1:1", 2), ("shardId-1:2", 3)]
 
 
-def test_in_quarantine_a_record_is_there_once_however_often_it_was_delivered(cloud: Cloud) -> None:
+def test_in_quarantine_a_record_is_there_once_however_often_it_was_delivered(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     records = [record(number, NOON) for number in range(1, 7)]
     pipe.process(records)
     pipe.process(records[2:])
     pipe.process([records[0], records[5]])
     assert len(pipe.keys("quarantine/")) == 3
-    found = [entry.line.event_id for entry in quarantined(cloud, pipe.stack)]
+    found = [entry.line.event_id for entry in list_quarantined(cloud, pipe.stack)]
     assert sorted(found) == [one.event_id for one in records]
     for one in records:
         assert find(cloud, pipe.stack, one.event_id).line.event_id == one.event_id
 
 
-def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: Cloud) -> None:
+def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON, f"to find {number}".encode()) for number in range(20)])
     entries = list(bucket.archive(cloud, pipe.stack))
-    found = list(reader.lines_with(cloud, pipe.stack, entries, "to find 17"))
+    found = list(reader.search(cloud, pipe.stack, entries, "to find 17"))
     assert [(one.number, one.line.raw_text) for one in found] == [(18, "to find 17")]
-    assert list(reader.lines_with(cloud, pipe.stack, entries, 'a "quote"')) == []
+    assert list(reader.search(cloud, pipe.stack, entries, 'a "quote"')) == []
 
 
-def test_a_damaged_object_is_named(cloud: Cloud) -> None:
+def test_a_damaged_object_is_named(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(1, NOON)])
     (key,) = pipe.keys("orders/")
@@ -110,10 +110,10 @@ def test_a_damaged_object_is_named(cloud: Cloud) -> None:
     with pytest.raises(DamagedError, match=key):
         list(reader.lines(cloud, pipe.stack, entries))
     with pytest.raises(DamagedError, match=key):
-        list(reader.lines_with(cloud, pipe.stack, entries, "x"))
+        list(reader.search(cloud, pipe.stack, entries, "x"))
 
 
-def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) -> None:
+def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(1, NOON)])
     entries = list(bucket.archive(cloud, pipe.stack))
@@ -121,7 +121,7 @@ def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: Cloud) 
     assert list(reader.lines(cloud, pipe.stack, entries)) == []
 
 
-def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: Cloud) -> None:
+def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     places = [
         ("shardId-2", 1, 0),
@@ -137,5 +137,5 @@ def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: 
         pipe.process([one for one in some if one.shard_id == shard])
     # Delivered again, in another batch: it is listed once, and first what came first.
     pipe.process([some[3]])
-    found = list(quarantined(cloud, pipe.stack))
+    found = list(list_quarantined(cloud, pipe.stack))
     assert [one.line.event_id for one in found] == [one.event_id for one in some]

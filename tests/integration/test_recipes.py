@@ -13,7 +13,7 @@ import pytest
 
 from orderstream.archive.sql import asked
 from orderstream.archive.views import columns_of
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import PROJECT
 from orderstream.pipeline.records import Record
 from tests.integration.pipeline_harness import Pipe
@@ -107,7 +107,7 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
 
 
 @pytest.fixture
-def pipe(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipe:
+def pipe(cloud: AwsClients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipe:
     """A pipe that took what was sent, most of it twice."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pipe = Pipe(cloud)

@@ -15,10 +15,10 @@ from orderstream.archive.checkpoint import Journal
 from orderstream.archive.plan import plan
 from orderstream.archive.replay import Event, Replayed, Selection, replay
 from orderstream.archive.targets import ToStream, ToTable
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.pipeline.records import Record
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 from tests.integration.conftest import Orders, awaited
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.test_verify import items, order
@@ -37,7 +37,7 @@ def to_table(pipe: Pipe, selection: Selection = EVERYTHING, **options: Any) -> R
     return replay(pipe.cloud, pipe.stack, selection, ToTable(pipe.cloud, pipe.stack), **options)
 
 
-def filled(cloud: Cloud, *, layout: str = "batch", orders: int = 30) -> Pipe:
+def filled(cloud: AwsClients, *, layout: str = "batch", orders: int = 30) -> Pipe:
     """A pipe that took orders, a part of them twice, with a repeat, a conflict and a bad record."""
     pipe = Pipe(cloud, layout=layout)
     pipe.make_function()
@@ -51,7 +51,7 @@ def filled(cloud: Cloud, *, layout: str = "batch", orders: int = 30) -> Pipe:
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_a_table_that_is_gone_comes_back_item_for_item(cloud: Cloud, layout: str) -> None:
+def test_a_table_that_is_gone_comes_back_item_for_item(cloud: AwsClients, layout: str) -> None:
     pipe = filled(cloud, layout=layout)
     before = items(pipe)
     quarantined = pipe.keys("quarantine/")
@@ -68,7 +68,7 @@ def test_a_table_that_is_gone_comes_back_item_for_item(cloud: Cloud, layout: str
 
 
 def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_shard_it_was_on(
-    cloud: Cloud,
+    cloud: AwsClients,
 ) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
@@ -84,7 +84,7 @@ def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_
     assert (done.stored, done.conflicts) == (1, 1)
 
 
-def test_only_what_is_selected_comes_back(cloud: Cloud) -> None:
+def test_only_what_is_selected_comes_back(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     drop_table(pipe)
     assert to_table(pipe, Selection(order_id="A-7")).stored == 1
@@ -93,8 +93,8 @@ def test_only_what_is_selected_comes_back(cloud: Cloud) -> None:
     assert {item["CustomerID"]["S"] for item in items(pipe).values()} == {"c1", "c2"}
     assert len(items(pipe)) == 11
     now = datetime.now(UTC)
-    assert to_table(pipe, Selection(Span(until=now - HOUR))).read == 0
-    assert to_table(pipe, Selection(Span(now - HOUR, now + HOUR))).stored == 20
+    assert to_table(pipe, Selection(TimeRange(until=now - HOUR))).read == 0
+    assert to_table(pipe, Selection(TimeRange(now - HOUR, now + HOUR))).stored == 20
 
 
 class Stops(Exception):
@@ -117,7 +117,9 @@ class StoppingTarget:
         self.target.close()
 
 
-def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(cloud: Cloud, tmp_path: Path) -> None:
+def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(
+    cloud: AwsClients, tmp_path: Path
+) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     start = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
@@ -139,19 +141,19 @@ def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(cloud: Clo
     for order_id in before:
         cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
     words = ["replay", pipe.stack.bucket]
-    journal = Journal(words, Span(start, None), folder=tmp_path)
+    journal = Journal(words, TimeRange(start, None), folder=tmp_path)
     selection = Selection(journal.span)
     stopping = StoppingTarget(ToTable(cloud, pipe.stack), 700)
     with pytest.raises(Stops):
         replay(cloud, pipe.stack, selection, stopping, checkpoint=journal.note)
     # "2h" would be another span by now: the journal has the one with which it was begun.
-    journal = Journal(words, Span(start + HOUR, None), folder=tmp_path)
-    assert journal.is_resumed and journal.span == Span(start, None)
+    journal = Journal(words, TimeRange(start + HOUR, None), folder=tmp_path)
+    assert journal.is_resumed and journal.span == TimeRange(start, None)
     done = to_table(pipe, Selection(journal.span), after=journal.after, checkpoint=journal.note)
     assert 700 <= done.read < 1200, "what was done is not read again, but for the hour under way"
     assert items_of_all(pipe) == before
     journal.forget()
-    assert not Journal(words, ALWAYS, folder=tmp_path).is_resumed
+    assert not Journal(words, ALL_TIME, folder=tmp_path).is_resumed
 
 
 def items_of_all(pipe: Pipe) -> dict[str, Any]:
@@ -160,15 +162,15 @@ def items_of_all(pipe: Pipe) -> dict[str, Any]:
 
 
 def test_a_journal_that_cannot_be_read_says_how_to_begin_anew(tmp_path: Path) -> None:
-    Journal(["replay"], ALWAYS, folder=tmp_path).note("orders/year=2026")
+    Journal(["replay"], ALL_TIME, folder=tmp_path).note("orders/year=2026")
     (file,) = tmp_path.iterdir()
     file.write_text("{")
     with pytest.raises(CloudError, match="cannot read"):
-        Journal(["replay"], ALWAYS, folder=tmp_path)
-    assert Journal(["replay"], ALWAYS, restart=True, folder=tmp_path).after == ""
+        Journal(["replay"], ALL_TIME, folder=tmp_path)
+    assert Journal(["replay"], ALL_TIME, restart=True, folder=tmp_path).after == ""
 
 
-def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: Cloud) -> None:
+def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     pipe.put(order("A"), order("B"))
@@ -183,7 +185,7 @@ def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: Cloud) -> 
     assert "B" in items(pipe)
 
 
-def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: Cloud) -> None:
+def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     before = items(pipe)
     target = ToStream(cloud, pipe.stack)
@@ -197,7 +199,7 @@ def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: Cloud
     assert items(pipe).keys() == before.keys()
 
 
-def test_not_more_events_a_second_go_than_were_allowed(cloud: Cloud) -> None:
+def test_not_more_events_a_second_go_than_were_allowed(cloud: AwsClients) -> None:
     pipe = filled(cloud, orders=1200)
     now = 0.0
     pauses: list[float] = []
@@ -211,7 +213,7 @@ def test_not_more_events_a_second_go_than_were_allowed(cloud: Cloud) -> None:
     assert pauses == [5.0, 5.0]
 
 
-def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: Cloud) -> None:
+def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     before = pipe.keys("")
     drop_table(pipe)
@@ -221,7 +223,11 @@ def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: Cloud) -> None
     assert found.dollars == Decimal("0.0001"), "never less than it is"
     assert pipe.keys("") == before and items(pipe) == {}
     nothing = plan(
-        cloud, pipe.stack, Selection(Span(until=datetime(2020, 1, 1, tzinfo=UTC))), to="stream", rate=None
+        cloud,
+        pipe.stack,
+        Selection(TimeRange(until=datetime(2020, 1, 1, tzinfo=UTC))),
+        to="stream",
+        rate=None,
     )
     assert (nothing.objects, nothing.events) == (0, 0)
 

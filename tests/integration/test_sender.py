@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from orderstream.api.sender import prefix_of
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.storage import stream
 from tests.integration.deployed import deploy
@@ -15,11 +15,11 @@ from tests.integration.test_http_api import Caller, token
 ORDER = b'{"order_id": "A-1001", "customer_id": "c", "amount": 19.90}'
 
 
-def ids_on(cloud: Cloud, stack: Stack) -> list[str]:
+def ids_on(cloud: AwsClients, stack: Stack) -> list[str]:
     return [json.loads(record.data)["order_id"] for record in stream.records(cloud, stack)]
 
 
-def test_two_tokens_with_one_id_send_two_orders(cloud: Cloud) -> None:
+def test_two_tokens_with_one_id_send_two_orders(cloud: AwsClients) -> None:
     cognito: Any = cloud._client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
     scope = [{"ScopeName": "write", "ScopeDescription": "send"}]
@@ -43,7 +43,7 @@ def test_two_tokens_with_one_id_send_two_orders(cloud: Cloud) -> None:
     assert ids_on(cloud, stack) == [mine, others, mine]
 
 
-def test_the_id_of_another_user_or_role_is_refused(cloud: Cloud) -> None:
+def test_the_id_of_another_user_or_role_is_refused(cloud: AwsClients) -> None:
     iam: Any = cloud._client("iam")
     sts: Any = cloud._client("sts")
     user = iam.create_user(UserName="shop")["User"]

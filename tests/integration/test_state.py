@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import DamagedError
 from orderstream.local.ministack import MiniStack, free_port
 from tests.integration.conftest import awaited
 
 
-def cloud_of(ministack: MiniStack) -> Cloud:
-    return Cloud(
+def cloud_of(ministack: MiniStack) -> AwsClients:
+    return AwsClients(
         ministack.endpoint_url,
         region="us-east-1",
         access_key="000000000001",
@@ -61,7 +61,7 @@ def kill(ministack: MiniStack) -> None:
     ministack.stop()
 
 
-def sequence_numbers(cloud: Cloud) -> Iterator[str]:
+def sequence_numbers(cloud: AwsClients) -> Iterator[str]:
     for shard in cloud.kinesis.list_shards(StreamName="S")["Shards"]:
         iterator = cloud.kinesis.get_shard_iterator(
             StreamName="S", ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
@@ -70,7 +70,7 @@ def sequence_numbers(cloud: Cloud) -> Iterator[str]:
             yield record["SequenceNumber"]
 
 
-def put_some(cloud: Cloud, count: int) -> list[str]:
+def put_some(cloud: AwsClients, count: int) -> list[str]:
     """Records in one call of each kind; their sequence numbers."""
     one = cloud.kinesis.put_record(StreamName="S", PartitionKey="one", Data=b"alone")
     if not count:

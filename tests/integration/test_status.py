@@ -16,14 +16,14 @@ import pytest
 from mypy_boto3_cloudwatch.literals import StateValueType
 from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
 from orderstream.local.cloud import Laptop
 from orderstream.monitoring import dead_letter_backlog
-from orderstream.monitoring.collector import SECONDS_KEPT, Watch, looks
-from orderstream.monitoring.figures import Pair
-from orderstream.monitoring.health import GivenUp, Status
+from orderstream.monitoring.collector import SECONDS_KEPT, StatusCollector, poll
+from orderstream.monitoring.figures import Rates
+from orderstream.monitoring.health import DeadLetterBacklog, Status
 from orderstream.recovery.dead_letters import DONE
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
@@ -35,11 +35,11 @@ NOW = int(time.time() // 60) * 60 - 600 + 30
 
 
 @pytest.fixture
-def stack(cloud: Cloud) -> Stack:
+def stack(cloud: AwsClients) -> Stack:
     return deployed.deploy(cloud, ShardCount="2")
 
 
-def put(cloud: Cloud, namespace: str, name: str, dimensions: Mapping[str, str], *values: float) -> None:
+def put(cloud: AwsClients, namespace: str, name: str, dimensions: Mapping[str, str], *values: float) -> None:
     """The values, one for each minute, the last one for the minute before this one."""
     data: list[MetricDatumTypeDef] = [
         {
@@ -53,7 +53,7 @@ def put(cloud: Cloud, namespace: str, name: str, dimensions: Mapping[str, str], 
     cloud.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 
 
-def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stack: Stack) -> None:
+def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: AwsClients, stack: Stack) -> None:
     stream = {"StreamName": stack.stream}
     put(cloud, "AWS/Kinesis", "IncomingRecords", stream, *[6_000] * 6)
     put(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, *[0] * 5, 30_000)
@@ -65,9 +65,9 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": "EUR"}, *[12.5] * 6)
     put(cloud, "Orderstream", "Revenue", {"Stack": "another", "Currency": "USD"}, 1)
     put(cloud, "AWS/Lambda", "Errors", {"FunctionName": stack.function}, 1, 0)
-    watch = Watch(cloud, stack)
+    watch = StatusCollector(cloud, stack)
     assert watch.minutes == watch.revenue == {}
-    found = watch.look(NOW)
+    found = watch.collect(NOW)
     assert (found.records.last_minute, found.stored.five_minutes) == (100, 90)
     assert found.counts["invalid"].five_minutes == 7
     assert (found.counts["errors"].last_minute, found.counts["errors"].five_minutes) == (0, 1)
@@ -77,7 +77,7 @@ def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: Cloud, stac
     assert (found.shards.count, found.shards.mode) == (2, "PROVISIONED")
     hottest = found.shards.hottest[0]
     assert (hottest.shard_id, round(hottest.share, 2)) == ("shardId-000000000001", 0.83)
-    assert found.revenue == {"EUR": Pair(12.5, 62.5)}
+    assert found.revenue == {"EUR": Rates(12.5, 62.5)}
     minute = int(NOW // 60) * 60
     assert watch.revenue == {"EUR": {minute - 60 * number: 12.5 for number in range(1, 7)}}
     assert watch.minutes["stored"] == {minute - 60 * number: 5_400 for number in range(1, 7)}
@@ -102,59 +102,59 @@ class Distributing:
 
 
 @dataclass(frozen=True)
-class DistributingCloud(Cloud):
+class DistributingCloud(AwsClients):
     """A cloud with that Kinesis."""
 
     @cached_property
     def kinesis(self) -> Any:
-        return Distributing(Cloud.kinesis.func(self))  # type: ignore[attr-defined]
+        return Distributing(AwsClients.kinesis.func(self))  # type: ignore[attr-defined]
 
 
-def test_how_the_stream_distributes_its_records_is_what_kinesis_says(cloud: Cloud, stack: Stack) -> None:
-    shards = Watch(cloud, stack).look(NOW).shards
+def test_how_the_stream_distributes_its_records_is_what_kinesis_says(cloud: AwsClients, stack: Stack) -> None:
+    shards = StatusCollector(cloud, stack).collect(NOW).shards
     assert (shards.mode, shards.distribution) == ("PROVISIONED", "USER_PARTITION_KEY")
     here = {name: getattr(cloud, name) for name in ("endpoint_url", "region", "access_key", "session_token")}
-    shards = Watch(DistributingCloud(**here, secret_key="test"), stack).look(NOW).shards
+    shards = StatusCollector(DistributingCloud(**here, secret_key="test"), stack).collect(NOW).shards
     assert (shards.mode, shards.distribution) == ("ON_DEMAND", "AUTO")
 
 
-def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: Cloud, stack: Stack) -> None:
+def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: AwsClients, stack: Stack) -> None:
     stream = {"StreamName": stack.stream}
     put(cloud, "AWS/Kinesis", "IncomingRecords", stream, *[100] * 90)
     put(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, 3_600_000)
-    watch = Watch(cloud, stack)
-    assert watch.look(NOW).backlog == 6_000
+    watch = StatusCollector(cloud, stack)
+    assert watch.collect(NOW).backlog == 6_000
     read = watch.metrics_read
     # The shards, two metrics each, are asked for again only after a while.
-    watch.look(NOW + 5)
+    watch.collect(NOW + 5)
     assert watch.metrics_read == 2 * read - 4
-    watch.look(NOW + SECONDS_KEPT)
+    watch.collect(NOW + SECONDS_KEPT)
     assert watch.metrics_read == 3 * read - 4
 
 
-def test_a_look_reads_an_hour_and_pays_for_each_currency(cloud: Cloud, stack: Stack) -> None:
-    watch = Watch(cloud, stack)
-    watch.look(NOW)
+def test_a_look_reads_an_hour_and_pays_for_each_currency(cloud: AwsClients, stack: Stack) -> None:
+    watch = StatusCollector(cloud, stack)
+    watch.collect(NOW)
     read, an_hour = watch.metrics_read, watch.dollars_an_hour
     put(cloud, "Orderstream", "Stored", {"Stack": stack.name}, *[1] * 70)
     for currency in ("EUR", "JPY"):
         put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": currency}, 1)
-    watch.look(NOW + 5)
+    watch.collect(NOW + 5)
     assert watch.revenue == {}, "which currencies there are is asked once a minute"
     assert len(watch.minutes["stored"]) == 60
-    watch.look(NOW + SECONDS_KEPT)
+    watch.collect(NOW + SECONDS_KEPT)
     assert list(watch.revenue) == ["EUR", "JPY"]
     assert watch.metrics_read == 3 * read - 4 + 2
     # Two metrics, 720 times an hour, for a cent a thousand.
     assert watch.dollars_an_hour - an_hour == Decimal("0.0144")
 
 
-def set_alarms(cloud: Cloud, state: StateValueType, *names: str) -> None:
+def set_alarms(cloud: AwsClients, state: StateValueType, *names: str) -> None:
     for name in names:
         cloud.cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="test")
 
 
-def test_the_status_is_one_while_anything_is_in_alarm(cloud: Cloud, stack: Stack) -> None:
+def test_the_status_is_one_while_anything_is_in_alarm(cloud: AwsClients, stack: Stack) -> None:
     orders = OrdersHere(environment_of(cloud))
     calm = orders("status")
     assert re.search(r"none of \d+ alarms", calm.stdout) and "no data" in calm.stdout
@@ -187,34 +187,34 @@ def test_the_status_is_one_while_anything_is_in_alarm(cloud: Cloud, stack: Stack
     assert "2 of 17 alarms" in loud and "Two different orders came under one id." in loud
 
 
-def test_given_up_batches_are_seen_without_listing_them_all(cloud: Cloud, stack: Stack) -> None:
+def test_given_up_batches_are_seen_without_listing_them_all(cloud: AwsClients, stack: Stack) -> None:
     keys = [f"aws/lambda/m/shardId-{number}/2026/11/22/2026-11-22T10.00.00-u" for number in range(4)]
-    assert dead_letter_backlog.left(cloud, stack) == GivenUp(0, None, False)
+    assert dead_letter_backlog.count_pending(cloud, stack) == DeadLetterBacklog(0, None, False)
     # Two from before discarded batches had a bucket of their own.
     for number, key in enumerate(keys):
         name = stack.bucket if number % 2 else stack.discarded_bucket
         cloud.s3.put_object(Bucket=name, Key=key, Body=b"{}")
     cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + keys[1], Body=b"{}")
-    found = dead_letter_backlog.left(cloud, stack)
+    found = dead_letter_backlog.count_pending(cloud, stack)
     assert (found.batches, found.more) == (3, False)
     assert found.since and abs(found.since.timestamp() - time.time()) < 60
-    assert dead_letter_backlog.left(cloud, stack, a_listing=2).batches == 1
-    assert dead_letter_backlog.left(cloud, stack, a_listing=2).more
+    assert dead_letter_backlog.count_pending(cloud, stack, a_listing=2).batches == 1
+    assert dead_letter_backlog.count_pending(cloud, stack, a_listing=2).more
     for key in keys:
         cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + key, Body=b"{}")
-    assert dead_letter_backlog.left(cloud, stack) == GivenUp(0, None, False)
-    assert dead_letter_backlog.left(cloud, stack, most=3) == GivenUp(0, None, True)
+    assert dead_letter_backlog.count_pending(cloud, stack) == DeadLetterBacklog(0, None, False)
+    assert dead_letter_backlog.count_pending(cloud, stack, most=3) == DeadLetterBacklog(0, None, True)
 
 
-def test_a_consumer_is_named_and_its_own_age_is_read(cloud: Cloud) -> None:
+def test_a_consumer_is_named_and_its_own_age_is_read(cloud: AwsClients) -> None:
     stack = deployed.deploy(cloud, EnhancedFanOut="true")
     by = {"StreamName": stack.stream, "ConsumerName": "ProcessOrders"}
     put(cloud, "AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", by, 5_000)
-    found = Watch(cloud, stack).look(NOW)
-    assert (found.reader.consumer, found.iterator_age) == ("ProcessOrders", 5)
+    found = StatusCollector(cloud, stack).collect(NOW)
+    assert (found.consumer.consumer, found.iterator_age) == ("ProcessOrders", 5)
 
 
-class Failing(Watch):
+class Failing(StatusCollector):
     """A watch whose second look fails."""
 
     number = 0
@@ -223,13 +223,13 @@ class Failing(Watch):
         self.number += 1
         if self.number == 2:
             raise CloudError("away for a moment")
-        return super().look(NOW)
+        return super().collect(NOW)
 
 
-def test_a_watch_goes_on_after_a_look_that_failed(cloud: Cloud, stack: Stack) -> None:
+def test_a_watch_goes_on_after_a_look_that_failed(cloud: AwsClients, stack: Stack) -> None:
     problems: list[str] = []
     waits: list[float] = []
-    seen = looks(Failing(cloud, stack), on_problem=problems.append, wait=waits.append)
+    seen = poll(Failing(cloud, stack), on_problem=problems.append, wait=waits.append)
     next(seen), next(seen)
     assert problems == ["away for a moment"]
     assert len(waits) == 2
@@ -259,7 +259,7 @@ def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: Laptop, order
     assert "delivery runs: the local event source reads by polling" in said and "Disabled" not in said
 
 
-def test_keys_go_to_the_shard_that_has_their_range(cloud: Cloud) -> None:
+def test_keys_go_to_the_shard_that_has_their_range(cloud: AwsClients) -> None:
     cloud.kinesis.create_stream(StreamName="keys", ShardCount=4)
     for number in range(20):
         put_to = cloud.kinesis.put_record(StreamName="keys", PartitionKey=f"C{number}", Data=b"{}")["ShardId"]

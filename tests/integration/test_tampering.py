@@ -16,13 +16,13 @@ import pytest
 from orderstream.archive.audit import audit
 from orderstream.archive.erasure import forget, plan
 from orderstream.archive.manifests import Chain, Manifest, digest
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
 from orderstream.pipeline.archive import BatchArchive
-from orderstream.pipeline.archive_codec import line_of, pack
+from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.services import S3Store
-from orderstream.recovery.dead_letters import DONE, failed_objects, mark_done
-from orderstream.recovery.resubmissions import Note, write_notes
+from orderstream.recovery.dead_letters import DONE, failed_objects, mark_redriven
+from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe, give_up
@@ -30,7 +30,7 @@ from tests.integration.test_archive import HOUR, NOON, filled, keep, kinds, line
 from tests.integration.test_verify import order
 
 FOLDER = "year=2026/month=11/day=22/hour=12"
-GOOD_LINE = line_of(record(900, order("F")), json=order("F").encode(), order_id="F")
+GOOD_LINE = encode(record(900, order("F")), json=order("F").encode(), order_id="F")
 
 
 def line(**changed: object) -> bytes:
@@ -66,13 +66,13 @@ FOREIGN = [
 DAMAGED = {
     f"orders/{FOLDER}/shardId-1-901-901-00000001.ndjson.gz": b"no gzip",
     f"orders/{FOLDER}/shardId-1-902-902-00000002.ndjson.gz": b"",
-    f"orders/{FOLDER}/shardId-1-903-903-00000003.ndjson.gz": pack([line(arrived_at="soon")]),
-    f"orders/{FOLDER}/shardId-1-904-904-00000004.ndjson.gz": pack([line(event_id="no place")]),
-    f"orders/{FOLDER}/shardId-1-905-905-00000005.ndjson.gz": pack([line(raw_base64="A")]),
-    f"orders/{FOLDER}/shardId-1-906-906-00000006.ndjson.gz": pack([b'{"raw": {}}\n']),
+    f"orders/{FOLDER}/shardId-1-903-903-00000003.ndjson.gz": compress([line(arrived_at="soon")]),
+    f"orders/{FOLDER}/shardId-1-904-904-00000004.ndjson.gz": compress([line(event_id="no place")]),
+    f"orders/{FOLDER}/shardId-1-905-905-00000005.ndjson.gz": compress([line(raw_base64="A")]),
+    f"orders/{FOLDER}/shardId-1-906-906-00000006.ndjson.gz": compress([b'{"raw": {}}\n']),
     f"orders/{FOLDER}/shardId-1-907-907-00000007.ndjson.gz": gzip.compress(GOOD_LINE)[:-9],
-    f"quarantine/{FOLDER}/shardId-1-908-908-00000008.ndjson.gz": pack([line(reasons=[{}])]),
-    f"quarantine/{FOLDER}/shardId-1-909-909-00000009.ndjson.gz": pack([line(event_id="shardId-1:909")]),
+    f"quarantine/{FOLDER}/shardId-1-908-908-00000008.ndjson.gz": compress([line(reasons=[{}])]),
+    f"quarantine/{FOLDER}/shardId-1-909-909-00000009.ndjson.gz": compress([line(event_id="shardId-1:909")]),
     f"compacted/{FOLDER}/3-0123456789abcdef.parquet": b"PAR1 and no more PAR1",
     "orders/X-1.json": b"[]",
     "orders/X-2.json": line(arrived_at="9999-12-31T23:59:59.999999Z"),
@@ -110,7 +110,7 @@ COMMANDS = [
 
 
 def test_no_command_of_the_archive_fails_over_foreign_objects_and_the_audit_names_each(
-    cloud: Cloud, tmp_path: Path
+    cloud: AwsClients, tmp_path: Path
 ) -> None:
     pipe = filled(cloud)
     pipe.deploy()
@@ -143,7 +143,7 @@ def forged_batch(pipe: Pipe, **changed: object) -> str:
     at = datetime.now(UTC) - timedelta(minutes=2) if changed.pop("recent", False) else NOON
     false = record(900, order("forged"), at=at)
     store = BatchArchive(S3Store(pipe.cloud.s3, pipe.stack.bucket))
-    store.keep([false], [decode(false.data)])
+    store.write([false], [decode(false.data)])
     key = give_up(pipe.cloud, pipe.stack, [false])
     document = json.loads(pipe.body(key)) | {name: value for name, value in changed.items() if name != "key"}
     if changed:
@@ -178,7 +178,7 @@ OLD = datetime(2026, 11, 22, 13, tzinfo=UTC)
     ids=["key", "time", "written later", "no records", "no event", "no document", "not in the stream"],
 )
 def test_a_batch_that_lambda_has_not_written_is_named(
-    cloud: Cloud, changed: dict[str, object], apart: bool
+    cloud: AwsClients, changed: dict[str, object], apart: bool
 ) -> None:
     pipe = filled(cloud, discards_apart=apart)
     keep(pipe)
@@ -192,7 +192,7 @@ def test_a_batch_that_lambda_has_not_written_is_named(
 
 
 @EITHER_BUCKET
-def test_a_batch_with_other_bytes_than_the_archive_is_named(cloud: Cloud, apart: bool) -> None:
+def test_a_batch_with_other_bytes_than_the_archive_is_named(cloud: AwsClients, apart: bool) -> None:
     pipe = filled(cloud, discards_apart=apart)
     keep(pipe)
     key = give_up(cloud, pipe.stack, [record(2, order("A-1", "999"))])
@@ -201,7 +201,7 @@ def test_a_batch_with_other_bytes_than_the_archive_is_named(cloud: Cloud, apart:
 
 @EITHER_BUCKET
 def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(
-    cloud: Cloud, apart: bool
+    cloud: AwsClients, apart: bool
 ) -> None:
     pipe = Pipe(cloud, discards_apart=apart)
     pipe.put(order("A"), order("B"))
@@ -214,7 +214,7 @@ def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(
 
 
 @EITHER_BUCKET
-def test_a_mark_that_nothing_bears_out_is_named(cloud: Cloud, apart: bool) -> None:
+def test_a_mark_that_nothing_bears_out_is_named(cloud: AwsClients, apart: bool) -> None:
     pipe = filled(cloud, discards_apart=apart)
     key = give_up(cloud, pipe.stack, [record(60, order("never stored"))])
     assert kinds(pipe) == []
@@ -224,7 +224,7 @@ def test_a_mark_that_nothing_bears_out_is_named(cloud: Cloud, apart: bool) -> No
     assert kinds(pipe) == [("contradicted", DONE + key)]
 
 
-def test_a_mark_stays_when_the_rules_of_the_bucket_have_removed_its_batch(cloud: Cloud) -> None:
+def test_a_mark_stays_when_the_rules_of_the_bucket_have_removed_its_batch(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     at = datetime.now(UTC) - timedelta(days=31)
     gone = f"{DONE}aws/lambda/m/shardId-1/{at:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
@@ -239,26 +239,26 @@ def test_a_mark_stays_when_the_rules_of_the_bucket_have_removed_its_batch(cloud:
         assert kinds(pipe) == found
 
 
-def test_a_batch_is_marked_once(cloud: Cloud) -> None:
+def test_a_batch_is_marked_once(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     key = give_up(cloud, pipe.stack, [record(60, order("A"))])
     (failure,) = failed_objects(cloud, pipe.stack)
     for number in range(2):
-        mark_done(cloud, pipe.stack, failure, {"number": number})
+        mark_redriven(cloud, pipe.stack, failure, {"number": number})
     assert pipe.body(DONE + key) == b'{"number":0}'
 
 
-def test_a_note_about_a_record_that_was_never_quarantined_is_named(cloud: Cloud) -> None:
+def test_a_note_about_a_record_that_was_never_quarantined_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     at = "2026-11-22T13:00:00.000000Z"
-    write_notes(cloud, pipe.stack, [(NOON, Note("shardId-1:23", "mended", at, "shardId-1:99"))])
+    write_notes(cloud, pipe.stack, [(NOON, ResubmissionNote("shardId-1:23", "mended", at, "shardId-1:99"))])
     assert kinds(pipe) == []
-    write_notes(cloud, pipe.stack, [(NOON, Note("shardId-1:1", "A-0", at, "shardId-1:99"))])
+    write_notes(cloud, pipe.stack, [(NOON, ResubmissionNote("shardId-1:1", "A-0", at, "shardId-1:99"))])
     ((kind, key),) = kinds(pipe)
     assert kind == "contradicted" and b"shardId-1:1" in pipe.body(key)
 
 
-def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: Cloud) -> None:
+def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     (event,) = pipe.put(order("lost"))
     arrived_at = pipe.records()[0].arrived_at
@@ -277,7 +277,7 @@ def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: Cloud) -> N
     assert kinds(pipe) == [("removed", key)]
 
 
-def test_a_manifest_that_leaves_out_what_was_sealed_is_named(cloud: Cloud) -> None:
+def test_a_manifest_that_leaves_out_what_was_sealed_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
     chain = Chain(cloud, pipe.stack)
@@ -291,7 +291,7 @@ def test_a_manifest_that_leaves_out_what_was_sealed_is_named(cloud: Cloud) -> No
     assert kind == "broken_chain" and key.endswith("-sealed.json") and first.key in finding.detail
 
 
-def test_a_manifest_under_the_name_of_another_is_named(cloud: Cloud) -> None:
+def test_a_manifest_under_the_name_of_another_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
     *_, last = pipe.keys("manifests/")
@@ -304,7 +304,7 @@ def test_a_manifest_under_the_name_of_another_is_named(cloud: Cloud) -> None:
 
 
 @EITHER_BUCKET
-def test_an_erasure_is_content_with_what_it_wrote(cloud: Cloud, apart: bool) -> None:
+def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients, apart: bool) -> None:
     pipe = filled(cloud, discards_apart=apart)
     keep(pipe)
     mixed = [record(60, order("G-1", "1", "c1")), record(61, order("G-2", "1", "c2"))]

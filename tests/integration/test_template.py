@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
 from tests.integration import deployed
 
@@ -82,7 +82,7 @@ def test_every_parameter_says_what_it_is() -> None:
     ids=str,
 )
 def test_a_failing_batch_is_given_up_by_its_age_which_follows_from_the_retention_unless_given(
-    cloud: Cloud, given: dict[str, str], retries: int, age: int
+    cloud: AwsClients, given: dict[str, str], retries: int, age: int
 ) -> None:
     stack = deployed.deploy(cloud, **given)
     mapping = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
@@ -90,7 +90,7 @@ def test_a_failing_batch_is_given_up_by_its_age_which_follows_from_the_retention
     assert int(mapping["MaximumRecordAgeInSeconds"]) == age
 
 
-def test_a_stack_without_the_index_has_no_alarm_that_looks_at_the_index(cloud: Cloud) -> None:
+def test_a_stack_without_the_index_has_no_alarm_that_looks_at_the_index(cloud: AwsClients) -> None:
     deployed.deploy(cloud, CustomerIndex="false")
     (alarm,) = cloud.cloudwatch.describe_alarms(AlarmNames=["orderstream-table-throttled"])["MetricAlarms"]
     assert [query["Id"] for query in alarm["Metrics"]] == ["table", "result"]

@@ -17,10 +17,10 @@ import pytest
 from botocore.config import Config
 
 from orderstream.archive.audit import audit
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.storage import bucket
-from orderstream.storage.bucket import ALWAYS
+from orderstream.storage.bucket import ALL_TIME
 from tests.integration.dead_wire import DeadWire
 from tests.integration.pipeline_harness import Pipe, environment_of
 from tests.integration.test_archive import filled
@@ -48,7 +48,9 @@ print(json.dumps([answer, time.monotonic() - begun]))
 """
 
 
-def invoked(cloud: Cloud, module: str, event: dict[str, Any], variables: dict[str, str]) -> tuple[Any, float]:
+def invoked(
+    cloud: AwsClients, module: str, event: dict[str, Any], variables: dict[str, str]
+) -> tuple[Any, float]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     done = subprocess.run(
         [sys.executable, "-c", LAMBDA, module, json.dumps(event)],
@@ -88,7 +90,9 @@ def asked(
         return answer["statusCode"], said, seconds, wire.connections
 
 
-def test_a_dead_connection_to_the_stream_the_table_or_the_archive_costs_the_api_a_retry(cloud: Cloud) -> None:
+def test_a_dead_connection_to_the_stream_the_table_or_the_archive_costs_the_api_a_retry(
+    cloud: AwsClients,
+) -> None:
     pipe = Pipe(cloud)
     text = order("A-1")
     status, body, seconds, connections = asked(pipe, {0}, "POST", "/orders", text)
@@ -102,7 +106,7 @@ def test_a_dead_connection_to_the_stream_the_table_or_the_archive_costs_the_api_
     assert seconds < LAMBDAS_SECONDS
 
 
-def test_where_every_connection_is_dead_the_api_says_so_in_its_time(cloud: Cloud) -> None:
+def test_where_every_connection_is_dead_the_api_says_so_in_its_time(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     calls = (("POST", "/orders", order("A-1")), ("GET", "/orders/A-1", ""))
     with ThreadPoolExecutor(2) as threads:
@@ -112,7 +116,7 @@ def test_where_every_connection_is_dead_the_api_says_so_in_its_time(cloud: Cloud
     assert pipe.records() == []
 
 
-def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: Cloud) -> None:
+def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     variables = {
         "ARCHIVE_UPKEEP": "compact",
@@ -128,13 +132,13 @@ def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: Cloud) -> None:
         assert wire.connections > 3
     assert (done["problems"], done["late"]) == (0, 0)
     assert seconds < 60
-    assert audit(cloud, pipe.stack, ALWAYS).findings == []
+    assert audit(cloud, pipe.stack, ALL_TIME).findings == []
 
 
-READS: list[Callable[[Cloud, Pipe, Path], bytes]] = [
+READS: list[Callable[[AwsClients, Pipe, Path], bytes]] = [
     lambda cloud, pipe, file: bucket.fetch(cloud, pipe.stack, "x") or b"",
     lambda cloud, pipe, file: (
-        file.read_bytes() if bucket.download(cloud, pipe.stack, bucket.unlisted("x"), file) else b""
+        file.read_bytes() if bucket.download(cloud, pipe.stack, bucket.summary_for_key("x"), file) else b""
     ),
     lambda cloud, pipe, file: bucket.digest(cloud, pipe.stack, "x")[0].encode(),
 ]
@@ -142,7 +146,7 @@ READS: list[Callable[[Cloud, Pipe, Path], bytes]] = [
 
 @pytest.mark.parametrize("read", READS)
 def test_an_object_is_read_to_its_end_though_its_connection_dies_in_the_middle(
-    cloud: Cloud, read: Callable[[Cloud, Pipe, Path], bytes], tmp_path: Path
+    cloud: AwsClients, read: Callable[[AwsClients, Pipe, Path], bytes], tmp_path: Path
 ) -> None:
     pipe = Pipe(cloud)
     pipe.write("x", os.urandom(3_000_000))

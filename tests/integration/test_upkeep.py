@@ -20,7 +20,7 @@ from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
 from orderstream.local.cloud import Laptop
 from orderstream.local.ministack import free_port
 from orderstream.pipeline.archive import BatchArchive
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.services import S3Store
 from orderstream.storage import bucket, reader
 from tests.integration.test_archive import record
@@ -48,10 +48,10 @@ def kept() -> Iterator[Laptop]:
         yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
         for number in range(20):
             one = record(number, order(f"A-{number}", customer="planted-customer"), at=yesterday)
-            store.keep([one], [decode(one.data)])
+            store.write([one], [decode(one.data)])
         # What shows that the function has got further than yesterday's hour.
         later = record(99, order("later"), at=yesterday + timedelta(hours=3))
-        store.keep([later], [decode(later.data)])
+        store.write([later], [decode(later.data)])
         yield laptop
     assert problems == []
 
@@ -66,7 +66,7 @@ def invoked(laptop: Laptop) -> dict[str, Any]:
 
 def lines(laptop: Laptop) -> set[bytes]:
     found = reader.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
-    return {raw_of(one.line) for one in found}
+    return {original_bytes(one.line) for one in found}
 
 
 def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(kept: Laptop) -> None:

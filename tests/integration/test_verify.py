@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aws_kinesis_agg import aggregator
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.pipeline.records import Record
-from orderstream.recovery.verify import GRACE, Report, verify, verify_and_repair
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.recovery.verify import GRACE, ReconciliationReport, verify, verify_and_repair
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 from tests.integration.pipeline_harness import Pipe, give_up
 
 
@@ -20,11 +20,13 @@ def order(order_id: str, amount: str = "1", customer: str = "c") -> str:
     return f'{{"order_id": "{order_id}", "customer_id": "{customer}", "amount": {amount}}}'
 
 
-def verified(pipe: Pipe, *, later: timedelta = timedelta(0), span: Span = ALWAYS) -> Report:
+def verified(
+    pipe: Pipe, *, later: timedelta = timedelta(0), span: TimeRange = ALL_TIME
+) -> ReconciliationReport:
     return verify(pipe.cloud, pipe.stack, span, clock=lambda: datetime.now(UTC) + later)
 
 
-def found(report: Report) -> set[tuple[str, str]]:
+def found(report: ReconciliationReport) -> set[tuple[str, str]]:
     return {(one.kind, one.id) for one in report.discrepancies}
 
 
@@ -38,7 +40,7 @@ LATER = GRACE + timedelta(minutes=1)
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
 def test_a_pipeline_that_worked_has_no_discrepancies_and_every_record_its_fate(
-    cloud: Cloud, layout: str
+    cloud: AwsClients, layout: str
 ) -> None:
     pipe = Pipe(cloud, layout=layout)
     maker = aggregator.RecordAggregator()
@@ -53,11 +55,11 @@ def test_a_pipeline_that_worked_has_no_discrepancies_and_every_record_its_fate(
     assert report.discrepancies == ()
     counts = report.counts
     assert (counts.stored, counts.duplicates, counts.conflicts, counts.invalid) == (5, 1, 1, 3)
-    assert (counts.streamed, counts.items, report.counts.on_their_way) == (10, 5, 0)
+    assert (counts.streamed, counts.items, report.counts.in_flight) == (10, 5, 0)
     assert counts.archived == (10 if layout == "batch" else 5)
 
 
-def test_a_redelivery_in_other_batches_is_no_discrepancy(cloud: Cloud) -> None:
+def test_a_redelivery_in_other_batches_is_no_discrepancy(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A"), order("B"), "bad", order("C"))
     records = pipe.records()
@@ -69,7 +71,7 @@ def test_a_redelivery_in_other_batches_is_no_discrepancy(cloud: Cloud) -> None:
     assert (report.counts.archived, report.counts.stored, report.counts.duplicates) == (4, 3, 0)
 
 
-def test_a_record_that_is_in_the_archive_alone_is_missing_until_it_is_repaired(cloud: Cloud) -> None:
+def test_a_record_that_is_in_the_archive_alone_is_missing_until_it_is_repaired(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     events = pipe.put(order("A"), order("B", "2.50"), "bad", order("A", "9"))
@@ -82,13 +84,13 @@ def test_a_record_that_is_in_the_archive_alone_is_missing_until_it_is_repaired(c
     assert found(verified(pipe, later=LATER)) == wrong
 
     done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
-    assert (done.stored, done.conflicts + done.invalid, done.undone) == (1, 2, 0)
+    assert (done.stored, done.conflicts + done.invalid, done.failed) == (1, 2, 0)
     assert report.discrepancies == ()
     assert items(pipe) == before, "mended to what it was"
     assert (report.counts.conflicts, report.counts.invalid) == (1, 1)
 
 
-def test_a_repair_never_overwrites(cloud: Cloud) -> None:
+def test_a_repair_never_overwrites(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     pipe.put(order("A"))
@@ -107,20 +109,20 @@ def test_a_repair_never_overwrites(cloud: Cloud) -> None:
     assert (report.counts.stored, report.counts.conflicts, pipe.keys("quarantine/")) == (1, 0, [])
 
 
-def test_a_record_that_nothing_was_done_with_is_on_its_way_and_then_not_archived(cloud: Cloud) -> None:
+def test_a_record_that_nothing_was_done_with_is_on_its_way_and_then_not_archived(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     first, second = pipe.put(order("A"), order("B"))
     pipe.process(pipe.records()[:1])
     report = verified(pipe)
-    assert (report.counts.on_their_way, report.discrepancies) == (1, ())
+    assert (report.counts.in_flight, report.discrepancies) == (1, ())
     assert found(verified(pipe, later=LATER)) == {("not_archived", second)}
     done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
     assert (done.stored, report.discrepancies) == (1, ())
     assert set(items(pipe)) == {"A", "B"}
 
 
-def test_behind_a_backlog_records_are_on_their_way_for_longer(cloud: Cloud) -> None:
+def test_behind_a_backlog_records_are_on_their_way_for_longer(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A"))
     now = datetime.now(UTC)
@@ -136,10 +138,10 @@ def test_behind_a_backlog_records_are_on_their_way_for_longer(cloud: Cloud) -> N
         ],
     )
     report = verified(pipe, later=LATER + timedelta(seconds=1))
-    assert (report.counts.on_their_way, report.discrepancies) == (1, ())
+    assert (report.counts.in_flight, report.discrepancies) == (1, ())
 
 
-def test_an_item_whose_object_is_gone_has_no_bytes(cloud: Cloud) -> None:
+def test_an_item_whose_object_is_gone_has_no_bytes(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A"), order("B"))
     pipe.process()
@@ -148,7 +150,7 @@ def test_an_item_whose_object_is_gone_has_no_bytes(cloud: Cloud) -> None:
     assert found(verified(pipe, later=LATER)) == {("no_bytes", "A"), ("no_bytes", "B")}
 
 
-def test_bytes_that_were_changed_are_named_by_their_event_and_their_order(cloud: Cloud) -> None:
+def test_bytes_that_were_changed_are_named_by_their_event_and_their_order(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     event, _ = pipe.put(order("A", "100"), order("B", "200"))
     pipe.process()
@@ -159,7 +161,7 @@ def test_bytes_that_were_changed_are_named_by_their_event_and_their_order(cloud:
     assert "B" not in {one.id for one in verified(pipe, later=LATER).discrepancies}
 
 
-def test_two_objects_with_other_bytes_for_one_event_are_named(cloud: Cloud) -> None:
+def test_two_objects_with_other_bytes_for_one_event_are_named(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A", "100"))
     (record,) = pipe.records()
@@ -170,7 +172,7 @@ def test_two_objects_with_other_bytes_for_one_event_are_named(cloud: Cloud) -> N
     assert ("altered", record.event_id) in found(verified(pipe, later=LATER))
 
 
-def test_an_object_that_is_cut_off_is_named_and_the_lines_before_the_cut_count(cloud: Cloud) -> None:
+def test_an_object_that_is_cut_off_is_named_and_the_lines_before_the_cut_count(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(*(order(f"A{number}", customer=f"c{number * 7919}") for number in range(500)))
     pipe.process()
@@ -183,7 +185,7 @@ def test_an_object_that_is_cut_off_is_named_and_the_lines_before_the_cut_count(c
     assert ("damaged", key) in found(verified(pipe, later=LATER))
 
 
-def test_one_event_that_became_two_items_is_named(cloud: Cloud) -> None:
+def test_one_event_that_became_two_items_is_named(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     (event,) = pipe.put(order("A"))
     pipe.process()
@@ -193,7 +195,7 @@ def test_one_event_that_became_two_items_is_named(cloud: Cloud) -> None:
     assert "A, A-again" in report.discrepancies[0].detail
 
 
-def test_an_item_that_nobody_sent_is_named(cloud: Cloud) -> None:
+def test_an_item_that_nobody_sent_is_named(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A"))
     pipe.process()
@@ -201,7 +203,7 @@ def test_an_item_that_nobody_sent_is_named(cloud: Cloud) -> None:
     assert found(verified(pipe, later=LATER)) == {("no_bytes", "forged")}
 
 
-def test_what_aws_gave_up_is_told_from_what_is_missing_in_whichever_bucket_it_is(cloud: Cloud) -> None:
+def test_what_aws_gave_up_is_told_from_what_is_missing_in_whichever_bucket_it_is(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     missing, earlier, later = pipe.put(order("A"), order("B"), order("C"))
     records = pipe.records()
@@ -214,10 +216,10 @@ def test_what_aws_gave_up_is_told_from_what_is_missing_in_whichever_bucket_it_is
     details = {one.id: one.detail for one in report.discrepancies if one.kind == "given_up"}
     for event, (name, key) in places.items():
         assert f"s3://{name}/{key}" in details[event]
-    assert report.counts.given_up == 2
+    assert report.counts.discarded == 2
 
 
-def test_only_what_arrived_in_the_span_is_looked_at(cloud: Cloud) -> None:
+def test_only_what_arrived_in_the_span_is_looked_at(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     now = datetime.now(UTC).replace(microsecond=0)
     old = [
@@ -231,7 +233,7 @@ def test_only_what_arrived_in_the_span_is_looked_at(cloud: Cloud) -> None:
     pipe.process()
     for order_id in ("old", "new"):
         cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
-    recent, past = Span(since=now - timedelta(hours=3)), Span(until=now - timedelta(hours=3))
+    recent, past = TimeRange(since=now - timedelta(hours=3)), TimeRange(until=now - timedelta(hours=3))
     assert {one.kind for one in verified(pipe, later=LATER, span=recent).discrepancies} == {"missing"}
     assert len(verified(pipe, later=LATER, span=recent).discrepancies) == 1
     assert found(verified(pipe, later=LATER, span=past)) == {("missing", "shardId-old:1")}

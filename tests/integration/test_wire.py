@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.local.esm.wire import lighten
 
 
 @pytest.fixture
-def both(cloud: Cloud) -> list[Any]:
+def both(cloud: AwsClients) -> list[Any]:
     """A client as it is, and one that is lightened; the stream `s` is there."""
     light = replace(cloud).kinesis
     lighten(light)

@@ -16,16 +16,16 @@ from orderstream.archive.audit import audit
 from orderstream.archive.replay import Selection, replay
 from orderstream.archive.sql import asked
 from orderstream.archive.targets import ToStream, ToTable
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.local.cloud import Laptop
 from orderstream.lookup.trace import trace
-from orderstream.pipeline.archive_codec import Line
+from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.records import Record
 from orderstream.recovery import quarantine
-from orderstream.recovery.dead_letters import entries_of, waiting_objects
-from orderstream.recovery.patch import setting
+from orderstream.recovery.dead_letters import event_records, pending_objects
+from orderstream.recovery.patch import parse_patch
 from orderstream.storage import bucket, reader, stream
-from orderstream.storage.bucket import ALWAYS
+from orderstream.storage.bucket import ALL_TIME
 from orderstream.storage.orders import get_order
 from tests.integration.conftest import Orders, awaited
 from tests.integration.pipeline_harness import Pipe, give_up
@@ -36,7 +36,7 @@ from tests.integration.test_pipeline import found_order, quarantined
 from tests.integration.test_verify import LATER, found, items, order, verified
 
 
-def put(cloud: Cloud, stream_name: str, *records: str | bytes) -> list[str]:
+def put(cloud: AwsClients, stream_name: str, *records: str | bytes) -> list[str]:
     """Put records without a key on a stream; returns their event ids."""
     sent = [{"Data": one if isinstance(one, bytes) else one.encode()} for one in records]
     answer = cloud.kinesis.put_records(StreamName=stream_name, Records=sent)  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def keyless(records: Sequence[Record]) -> list[Record]:
     return [msgspec.structs.replace(one, partition_key=None) for one in records]
 
 
-def archived(pipe: Pipe) -> dict[str, Line]:
+def archived(pipe: Pipe) -> dict[str, ArchiveLine]:
     entries = bucket.archive(pipe.cloud, pipe.stack)
     return {one.line.event_id: one.line for one in reader.lines(pipe.cloud, pipe.stack, entries)}
 
@@ -66,7 +66,7 @@ def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: Laptop, orde
     item = get_order(laptop.cloud, laptop.stack, good)
     (kept,) = (
         one
-        for one in reader.lines_at(laptop.cloud, laptop.stack, item["ArchiveKey"], item["ReceivedAt"])
+        for one in reader.read_object(laptop.cloud, laptop.stack, item["ArchiveKey"], item["ReceivedAt"])
         if one.event_id == good
     )
     assert kept.partition_key is None
@@ -78,7 +78,7 @@ def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: Laptop, orde
     assert awaited(lambda: found_order(laptop, bad))["CustomerID"] == customer
 
 
-def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: Cloud) -> None:
+def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     maker = RecordAggregator()
@@ -88,7 +88,7 @@ def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: Cloud) ->
     assert [one.partition_key for one in pipe.records()] == [None, "inside", None]
     pipe.process()
     entry = quarantine.find(cloud, pipe.stack, bad)
-    (done,) = quarantine.resubmit(cloud, pipe.stack, [entry], settings=[setting("amount=1")])
+    (done,) = quarantine.resubmit(cloud, pipe.stack, [entry], settings=[parse_patch("amount=1")])
     assert (done.sent, done.problem) == (True, "")
     replayed = replay(cloud, pipe.stack, Selection(), ToStream(cloud, pipe.stack))
     assert (replayed.sent, replayed.failed) == (2, 0)
@@ -101,7 +101,7 @@ def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: Cloud) ->
 
 
 def test_compaction_sql_replay_trace_and_audit_take_it(
-    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: AwsClients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pipe = Pipe(cloud)
@@ -114,17 +114,17 @@ def test_compaction_sql_replay_trace_and_audit_take_it(
     before = archived(pipe)
     assert [line.partition_key for line in before.values()] == [None] * 4 + ["key-5"]
     query = "SELECT order_id, partition_key FROM records ORDER BY order_id"
-    with asked(cloud, pipe.stack, query, ALWAYS) as answer:
+    with asked(cloud, pipe.stack, query, ALL_TIME) as answer:
         small = [tuple(row) for row in answer.rows()[1]]
     assert keep(pipe).compacted[0].lines == 5
     assert pipe.keys("orders/") == []
     assert {event: line.partition_key for event, line in archived(pipe).items()} == {
         event: line.partition_key for event, line in before.items()
     }
-    with asked(cloud, pipe.stack, query, ALWAYS) as answer:
+    with asked(cloud, pipe.stack, query, ALL_TIME) as answer:
         assert [tuple(row) for row in answer.rows()[1]] == small
     assert small[0] == ("A-1", None) and small[4] == ("A-5", "key-5")
-    assert audit(cloud, pipe.stack, ALWAYS).findings == []
+    assert audit(cloud, pipe.stack, ALL_TIME).findings == []
     cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "A-1"}})
     assert replay(cloud, pipe.stack, Selection(), ToTable(cloud, pipe.stack)).stored == 1
     assert "no partition key" in [step.detail for step in trace(cloud, pipe.stack, "A-1").steps]
@@ -141,7 +141,7 @@ def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(laptop: Laptop, or
     assert failures_by_place(orders, "--all")[place]["done"]
 
 
-def test_an_erasure_in_an_aggregate_without_a_key_gives_it_none(cloud: Cloud) -> None:
+def test_an_erasure_in_an_aggregate_without_a_key_gives_it_none(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
     maker = RecordAggregator()
@@ -150,5 +150,5 @@ def test_an_erasure_in_an_aggregate_without_a_key_gives_it_none(cloud: Cloud) ->
     aggregate = record(1, maker.clear_and_get().get_contents()[2], at=datetime.now(UTC))
     give_up(cloud, pipe.stack, keyless([aggregate]))
     assert erase(pipe).receipt.failed == 1
-    (failure,) = waiting_objects(cloud, pipe.stack)
-    assert [one["kinesis"]["partitionKey"] for one in entries_of(failure)] == [None]
+    (failure,) = pending_objects(cloud, pipe.stack)
+    assert [one["kinesis"]["partitionKey"] for one in event_records(failure)] == [None]

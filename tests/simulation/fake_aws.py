@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from orderstream.aws.kinesis_event import Origin, Record, entry, event_of
+from orderstream.aws.kinesis_event import EventRecord, EventSource, entry, event_of
 from orderstream.local.esm.failures import Invocation, Source, failure_record, object_body
 from orderstream.local.esm.lanes import (
     Batch,
@@ -52,7 +52,7 @@ class Shard:
 
     id: str
     lanes: list[Lane]
-    log: list[Record] = field(default_factory=list)
+    log: list[EventRecord] = field(default_factory=list)
     read: int = 0
     saved: str | None = None
     # Lanes whose invocation is under way: nothing else is sent from them until it ends.
@@ -112,10 +112,10 @@ class World:
             arrived_at = round(self.clock.now - lateness * (spec.number % 3), 3)
             # On a stream that distributes records itself, a producer may leave the key out.
             key = None if spec.variant == 2 else f"key-{spec.number % 5}"
-            origin = Origin(STREAM, shard.id, "")
+            origin = EventSource(STREAM, shard.id, "")
             body = entry(origin, sequence_number=number, partition_key=key, data=data, arrived_at=arrived_at)
             before = shard.log[-1].sequence_number if shard.log else None
-            shard.log.append(Record(number, key, arrived_at, self.clock.now, before, body))
+            shard.log.append(EventRecord(number, key, arrived_at, self.clock.now, before, body))
             self.ledger.add(f"{shard.id}:{number}", data, inner)
 
     def deliver_some(self, choice: int, faults: Sequence[Fault] = (), fate: Fate = "runs") -> None:
@@ -212,7 +212,7 @@ class World:
             number = self._lane_of(shard, record)
             shard.lanes[number] = with_records(shard.lanes[number], [record])
 
-    def _lane_of(self, shard: Shard, record: Record) -> int:
+    def _lane_of(self, shard: Shard, record: EventRecord) -> int:
         return lane_for(record, len(shard.lanes))
 
     def _invoke(self, shard: Shard, batch: Batch, faults: Sequence[Fault], fate: Fate) -> Outcome:

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from io import BytesIO
 from typing import Any, NoReturn
 
-from orderstream.aws.kinesis_event import Record
+from orderstream.aws.kinesis_event import EventRecord
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Discarded, Rules
-from orderstream.pipeline.archive_codec import Line, raw_of, read_lines
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
 from tests.fakes import Item
 from tests.simulation.traffic import CUSTOMER, Sent
 
@@ -33,7 +33,7 @@ class Ledger:
         self.inner: dict[str, Sent] = {}
         self._of_record: dict[str, list[Sent]] = {}
         self._objects = objects
-        self._read: dict[str, tuple[bytes, dict[str, Line]]] = {}
+        self._read: dict[str, tuple[bytes, dict[str, ArchiveLine]]] = {}
         # The objects that each record was ever seen in.
         self._places: dict[str, set[str]] = {}
 
@@ -55,11 +55,11 @@ class Ledger:
                 for event_id in found:
                     self._places.setdefault(event_id, set()).add(key)
 
-    def lines(self, key: str) -> dict[str, Line]:
+    def lines(self, key: str) -> dict[str, ArchiveLine]:
         """The lines of an object by event_id, none if there is no such object."""
         return self._read[key][1] if key in self._read else {}
 
-    def find(self, prefix: str, event_id: str) -> Iterator[Line]:
+    def find(self, prefix: str, event_id: str) -> Iterator[ArchiveLine]:
         """All lines of a record in the objects under `prefix`."""
         for key in self._places.get(event_id, ()):
             line = self._read[key][1].get(event_id)
@@ -120,7 +120,7 @@ class Guarantees:
             if not self._is_accounted_for(one):
                 self.broken("G1", f"{one} is neither stored nor quarantined nor given up")
             if self._ledger.layout == "batch" and not any(
-                raw_of(line) == one.data for line in self._ledger.find("orders/", one.event_id)
+                original_bytes(line) == one.data for line in self._ledger.find("orders/", one.event_id)
             ):
                 self.broken("G4", f"{one} is not in the archive")
 
@@ -155,7 +155,7 @@ class Guarantees:
             self.broken("G1", f"the checkpoint of {shard_id} went back to {number}")
         self._checkpoints[shard_id] = number
 
-    def check_discarded(self, discarded: Discarded, record: Record, rules: Rules, now: float) -> None:
+    def check_discarded(self, discarded: Discarded, record: EventRecord, rules: Rules, now: float) -> None:
         """A record is given up only for a limit that is set and reached."""
         if discarded.condition == "RecordAgeExceeded":
             allowed = 0 <= rules.max_age_seconds < now - record.arrived_at
@@ -170,16 +170,16 @@ class Guarantees:
         assert author
         if self._ledger.layout == "batch":
             line = lines.get(author.event_id)
-            kept = line is not None and raw_of(line) == author.data
+            kept = line is not None and original_bytes(line) == author.data
         else:
             # The object is that of the first who said so; another spelling of it is the same order.
             kept = len(lines) == 1 and all(self._says_the_same(line, author) for line in lines.values())
         if not kept:
             self.broken("G4", f"the archive does not hold the bytes of {author}, only {lines}")
 
-    def _says_the_same(self, line: Line, author: Sent) -> bool:
+    def _says_the_same(self, line: ArchiveLine, author: Sent) -> bool:
         sent = self._ledger.inner[line.event_id]
-        return raw_of(line) == sent.data and (sent.order_id, sent.content) == (
+        return original_bytes(line) == sent.data and (sent.order_id, sent.content) == (
             author.order_id,
             author.content,
         )
@@ -199,8 +199,8 @@ class Guarantees:
             self._note(one, "made an item" if author is one else "was there already")
         return stored or bool(entries)
 
-    def _check_quarantined(self, one: Sent, line: Line) -> None:
-        if raw_of(line) != one.data:
+    def _check_quarantined(self, one: Sent, line: ArchiveLine) -> None:
+        if original_bytes(line) != one.data:
             self.broken("G5", f"the quarantine does not hold the bytes of {one}")
         if not line.reasons or not all(reason["message"] for reason in line.reasons):
             self.broken("G5", f"no reason for {one}")
@@ -211,7 +211,7 @@ class Guarantees:
         elif (code == "refused_by_table") != one.refused or (one.content is not None and not one.refused):
             self.broken("G5", f"{one} is quarantined as {code}")
 
-    def _check_conflict(self, one: Sent, line: Line) -> None:
+    def _check_conflict(self, one: Sent, line: ArchiveLine) -> None:
         rivals = [
             self._ledger.inner[there.event_id]
             for there in self._ledger.lines((line.stored or {})["ArchiveKey"]).values()

@@ -16,10 +16,11 @@ import msgspec
 from orderstream.domain.decode import Decoded
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived, BatchArchive, OrderArchive
-from orderstream.pipeline.quarantine import Bad, Quarantine
+from orderstream.pipeline.attributes import attribute_value
+from orderstream.pipeline.quarantine import QuarantineWriter, RejectedRecord
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import Services
-from orderstream.pipeline.table import OrderTable, Outcome, Result, attribute_value
+from orderstream.pipeline.table import InsertOutcome, InsertResult, OrderTable
 from tests.fakes import FakeDynamo, FakeStore
 from tests.simulation.pipelines import Pipeline, Sleep, real_handle, real_services
 
@@ -30,20 +31,22 @@ Items = Sequence[dict[str, Any]]
 class PuttingTable(OrderTable):
     """Writes whatever was there, as BatchWriteItem does."""
 
-    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+    def insert(self, items: Items, seconds_left: Seconds) -> list[InsertOutcome]:
         for item in items:
             self._client.items[item["OrderID"]] = {
                 name: attribute_value(value) for name, value in item.items()
             }
-        return [Outcome(Result.STORED)] * len(items)
+        return [InsertOutcome(InsertResult.STORED)] * len(items)
 
 
 class TrustingTable(OrderTable):
     """Takes what is there for the same order, without a look at it."""
 
-    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+    def insert(self, items: Items, seconds_left: Seconds) -> list[InsertOutcome]:
         return [
-            Outcome(Result.DUPLICATE, item) if outcome.result is Result.CONFLICT else outcome
+            InsertOutcome(InsertResult.DUPLICATE, item)
+            if outcome.result is InsertResult.CONFLICT
+            else outcome
             for item, outcome in zip(items, super().insert(items, seconds_left), strict=True)
         ]
 
@@ -53,7 +56,7 @@ class RenamingTable(OrderTable):
 
     _numbers = itertools.count()
 
-    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+    def insert(self, items: Items, seconds_left: Seconds) -> list[InsertOutcome]:
         renamed = [
             item | {"OrderID": f"new-{next(self._numbers)}"} if item["OrderID"] == item["EventID"] else item
             for item in items
@@ -79,7 +82,7 @@ class TableFirst(OrderTable):
 
     late: LateStore
 
-    def insert(self, items: Items, seconds_left: Seconds) -> list[Outcome]:
+    def insert(self, items: Items, seconds_left: Seconds) -> list[InsertOutcome]:
         outcomes = super().insert(items, seconds_left)
         self.late.flush()
         return outcomes
@@ -97,19 +100,19 @@ class ReplacingStore(FakeStore):
         return self._store.put_new(key, body)
 
 
-class CarefreeQuarantine(Quarantine):
+class CarefreeQuarantine(QuarantineWriter):
     """Swallows errors."""
 
-    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
+    def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None:
         with contextlib.suppress(CloudError):
-            super().keep(entries, attempt)
+            super().write(entries, attempt)
 
 
-class ReasonlessQuarantine(Quarantine):
+class ReasonlessQuarantine(QuarantineWriter):
     """Keeps the bytes, and not what was wrong with them."""
 
-    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
-        super().keep([msgspec.structs.replace(entry, reasons=()) for entry in entries], attempt)
+    def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None:
+        super().write([msgspec.structs.replace(entry, reasons=()) for entry in entries], attempt)
 
 
 class ArchiveByRange(BatchArchive):
@@ -118,8 +121,8 @@ class ArchiveByRange(BatchArchive):
     def __init__(self, store: FakeStore) -> None:
         super().__init__(RenamingStore(store))
 
-    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
-        places = super().keep(records, decoded)
+    def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
+        places = super().write(records, decoded)
         return {event: Archived(without_digest(place.key)) for event, place in places.items()}
 
 
@@ -145,7 +148,7 @@ def with_table(kind: type[OrderTable]) -> Pipeline:
     return Pipeline(services)
 
 
-def with_quarantine(kind: type[Quarantine]) -> Pipeline:
+def with_quarantine(kind: type[QuarantineWriter]) -> Pipeline:
     def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
         return msgspec.structs.replace(real_services(layout, dynamo, store, sleep), quarantine=kind(store))
 

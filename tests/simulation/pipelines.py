@@ -9,7 +9,7 @@ from typing import Any
 from orderstream.domain.expansion import RECORD_BYTES
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
 from orderstream.pipeline.lambda_handler import handle_with
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.services import Services
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
@@ -25,7 +25,7 @@ def real_services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Slee
         OrderArchive(store) if layout == "order" else BatchArchive(store),
         # Without chance: the same plan of faults must give the same run.
         OrderTable(dynamo, "Orders", sleep=sleep, jitter=lambda: 1.0),
-        Quarantine(store),
+        QuarantineWriter(store),
     )
 
 

@@ -12,14 +12,14 @@ from orderstream.acceptance.check import Check, Outcome, Result, all_is_well
 from orderstream.acceptance.context import Context, Evidence, ensure_ours, expect, new_name
 from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.run import run
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy.target import AWS, LAPTOP, Place
 from orderstream.errors import CheckFailedError, CloudError, InputError, NotShownError
 from tests.fakes import Clock
 
 
 def context_in(place: Place = AWS, clock: Clock | None = None, said: list[str] | None = None) -> Context:
-    cloud, clock = Cloud(), clock or Clock()
+    cloud, clock = AwsClients(), clock or Clock()
     told = [] if said is None else said
     return Context(
         cloud,

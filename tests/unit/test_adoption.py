@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy.adoption import Difference, Settings, adopting, bring_settings
 from orderstream.deploy.changes import Change, ChangeSet
 from orderstream.deploy.retained import BUCKET, TABLE, Named
@@ -93,7 +93,7 @@ class Drifting(FakeCloudFormation):
 
 def brought(stack: Drifting) -> Settings:
     return bring_settings(
-        cast(Cloud, stack),
+        cast(AwsClients, stack),
         IMPORTED,
         template_url="https://as-it-is",
         parameters=["BatchSize", "ShardCount"],

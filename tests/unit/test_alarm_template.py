@@ -13,7 +13,7 @@ from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, judge
 from orderstream.local.alarms.expression import Series
 from orderstream.local.emf import metrics_of_line
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.process import BatchResult
 from tests.integration.expanded import EVERYTHING, resources
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -100,7 +100,9 @@ def test_an_alarm_stays_quiet_while_nothing_was_ever_published(name: str) -> Non
 
 def test_the_parts_and_the_whole_of_a_share_are_in_every_line_of_the_function() -> None:
     now = datetime.now(UTC)
-    line = telemetry.line(Report(), [], stack="s", objective_seconds=1, request_id="r", cold=False, now=now)
+    line = telemetry.log_line(
+        BatchResult(), [], stack="s", objective_seconds=1, request_id="r", cold=False, now=now
+    )
     assert {metric.name for metric in metrics_of_line(line, 0)} >= TOGETHER
     shares = ("quarantine", "latency-burn-fast-1h", "latency-burn-slow-6h")
     assert {metric.name for name in shares for metric in ALARMS[name].metrics.values()} == TOGETHER

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orderstream.canary.lambda_handler import Flight, fly, line, settings
+from orderstream.canary.lambda_handler import CanaryResult, line, probe, settings
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
 
@@ -36,16 +36,16 @@ class Pipeline:
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
-    def fly(self) -> Flight:
-        return fly("r-1", self.send, self.is_there, patience=30, clock=lambda: self.now, sleep=self.sleep)
+    def fly(self) -> CanaryResult:
+        return probe("r-1", self.send, self.is_there, patience=30, clock=lambda: self.now, sleep=self.sleep)
 
 
 def test_an_order_that_comes_through_has_arrived() -> None:
-    assert Pipeline(after=2).fly() == Flight("canary-r-1", True, 2.0)
+    assert Pipeline(after=2).fly() == CanaryResult("canary-r-1", True, 2.0)
 
 
 def test_one_that_does_not_come_in_time_has_not_and_is_not_waited_for_any_longer() -> None:
-    assert Pipeline(after=31).fly() == Flight("canary-r-1", False, 30.0)
+    assert Pipeline(after=31).fly() == CanaryResult("canary-r-1", False, 30.0)
 
 
 def test_what_it_sends_is_a_valid_order_in_the_currency_of_tests() -> None:
@@ -59,7 +59,7 @@ def test_what_it_sends_is_a_valid_order_in_the_currency_of_tests() -> None:
 
 @pytest.mark.parametrize("arrived", [True, False])
 def test_its_line_has_the_metric_that_the_alarm_looks_at(arrived: bool) -> None:
-    flight = Flight("canary-r-1", arrived, 2.0)
+    flight = CanaryResult("canary-r-1", arrived, 2.0)
     now = datetime(2026, 11, 25, tzinfo=UTC)
     written = json.loads(line(flight, stack="orderstream", request_id="r-1", now=now))
     (directive,) = written["_aws"]["CloudWatchMetrics"]
@@ -76,7 +76,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 def test_whatever_its_name_has_in_it_is_in_its_id_and_nowhere_else() -> None:
     pipeline = Pipeline(after=0)
-    flight = fly('"\\', pipeline.send, pipeline.is_there, patience=30, clock=lambda: 0.0)
+    flight = probe('"\\', pipeline.send, pipeline.is_there, patience=30, clock=lambda: 0.0)
     order = decode(pipeline.sent[flight.order_id]).order
     assert order and order.order_id == flight.order_id == 'canary-"\\'
     logged = json.loads(line(flight, stack="s", request_id='"', now=datetime(2026, 11, 22, tzinfo=UTC)))

@@ -6,26 +6,26 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from orderstream.aws.pricing import figures, prices
-from orderstream.capacity.bill import Bill, Entry, bill_of
-from orderstream.capacity.demand import Choices, Demand, Layout, Mode
+from orderstream.aws.pricing import prices, reference_data
+from orderstream.capacity.bill import Bill, LineItem, bill_of
+from orderstream.capacity.demand import Demand, Layout, Mode, Options
 from orderstream.capacity.function import event_bytes, orders_that_fit, seconds_of
-from orderstream.capacity.plan import Plan, plan
+from orderstream.capacity.plan import CapacityPlan, plan
 from orderstream.capacity.reference_data import tiered
-from orderstream.capacity.sizing import shape
+from orderstream.capacity.sizing import compute_sizing
 from orderstream.capacity.stream import costs, shards_for
 from orderstream.capacity.stream_mode import cheaper, compare
 from orderstream.errors import InputError
 
-FIGURES = figures()
-CHOICES = Choices()
+FIGURES = reference_data()
+CHOICES = Options()
 
 
 def demand(rate: str, factor: str = "1", size: int = 800, item_size: int | None = None) -> Demand:
     return Demand(Decimal(rate), Decimal(rate) * Decimal(factor), size, item_size)
 
 
-def planned(rate: str, factor: str = "1", size: int = 800, choices: Choices = CHOICES) -> Plan:
+def planned(rate: str, factor: str = "1", size: int = 800, choices: Options = CHOICES) -> CapacityPlan:
     return plan(demand(rate, factor, size), choices, FIGURES)
 
 
@@ -54,14 +54,14 @@ def near(value: Decimal, expected: str, places: int = 4) -> bool:
 def test_shards_carry_the_peak_with_headroom_by_records_or_bytes(
     rate: str, factor: str, size: int, shards: int, limited_by: str
 ) -> None:
-    stream = shape("shards", demand(rate, factor, size), CHOICES, FIGURES).stream
+    stream = compute_sizing("shards", demand(rate, factor, size), CHOICES, FIGURES).stream
     assert (stream.shards, stream.limited_by) == (shards, limited_by)
 
 
 def test_on_demand_is_expected_to_have_twice_the_peak_and_four_shards_at_least() -> None:
     # 10,000 records/s at the peak × 2 / 1,000; 10/s need one shard, a new stream has four.
-    assert shape("on-demand", demand("2000", "5"), CHOICES, FIGURES).stream.shards == 20
-    assert shape("on-demand", demand("10"), CHOICES, FIGURES).stream.shards == 4
+    assert compute_sizing("on-demand", demand("2000", "5"), CHOICES, FIGURES).stream.shards == 20
+    assert compute_sizing("on-demand", demand("10"), CHOICES, FIGURES).stream.shards == 4
 
 
 def test_shards_are_paid_by_the_hour_and_by_put_units() -> None:
@@ -69,11 +69,11 @@ def test_shards_are_paid_by_the_hour_and_by_put_units() -> None:
     # $73.584
     assert near(costs("shards", demand("2000"), CHOICES, FIGURES).at(Decimal(2000), 13), "405.734")
     # A day is in the price: 13 × $0.015 × 730 = $142.35. An order of 30,000 bytes is two units of 25 KB.
-    day = Choices(retention_hours=24)
+    day = Options(retention_hours=24)
     assert near(costs("shards", demand("2000", size=30_000), day, FIGURES).at(Decimal(2000), 13), "289.518")
     # 30 days: 23 of them in long-term storage, 816 bytes × 2,000/s × 552 h × 3,600 s / 2^30 × $0.023 =
     # $69.4691
-    month = Choices(retention_hours=720)
+    month = Options(retention_hours=720)
     assert near(costs("shards", demand("2000"), month, FIGURES).at(Decimal(2000), 13), "475.2031", 2)
 
 
@@ -95,9 +95,9 @@ def test_on_demand_is_paid_by_whole_kilobytes_in_and_bytes_out() -> None:
     ],
 )
 def test_enhanced_fan_out_has_its_price_in_either_mode(mode: Mode, more: str) -> None:
-    stream = shape(mode, demand("2000", "5"), CHOICES, FIGURES).stream
+    stream = compute_sizing(mode, demand("2000", "5"), CHOICES, FIGURES).stream
     assert near(stream.fan_out_dollars, more, 2)
-    fanned = shape(mode, demand("2000", "5"), Choices(fan_out=True), FIGURES).stream
+    fanned = compute_sizing(mode, demand("2000", "5"), Options(fan_out=True), FIGURES).stream
     assert fanned.dollars - stream.dollars == stream.fan_out_dollars == fanned.fan_out_dollars
 
 
@@ -124,23 +124,27 @@ def test_a_batch_takes_its_processor_time_and_its_waits(layout: Layout, seconds:
 
 def test_a_batch_has_what_comes_within_the_window_and_half_a_poll() -> None:
     # 2,000/s on 13 lanes are 153.846 a second: 1 + 153.846 × (1 + 0.5)
-    function = shape("shards", demand("2000", "5"), CHOICES, FIGURES).function
+    function = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).function
     assert near(function.average.orders, "231.7692")
     # 8.629 batches/s of 0.07672 s each
     assert near(function.average.batches_per_second, "8.6293")
     assert near(function.average.running, "0.6620", 3)
     # Without a window it is what a poll brings: 1 + 153.846; at the peak no more than BatchSize.
-    at_once = shape("shards", demand("2000", "5"), Choices(window_seconds=0), FIGURES).function
+    at_once = compute_sizing("shards", demand("2000", "5"), Options(window_seconds=0), FIGURES).function
     assert near(at_once.average.orders, "154.8462")
     assert function.peak.orders == function.batch_size == 1000
 
 
 def test_lanes_are_as_many_as_one_shard_needs() -> None:
     # A lane does 1,000 / (0.2388 + 0.02) s = 3,864 orders/s, a shard takes in 1,000: one is enough.
-    assert shape("shards", demand("2000", "5"), CHOICES, FIGURES).function.parallelization_factor == 1
+    assert (
+        compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).function.parallelization_factor == 1
+    )
     # With an object an order it does 1,000 / 5.7936 s = 172.6: six.
-    one_each = Choices(layout="order")
-    assert shape("shards", demand("2000", "5"), one_each, FIGURES).function.parallelization_factor == 6
+    one_each = Options(layout="order")
+    assert (
+        compute_sizing("shards", demand("2000", "5"), one_each, FIGURES).function.parallelization_factor == 6
+    )
 
 
 def test_where_ten_lanes_do_less_than_a_shard_takes_in_there_are_more_shards() -> None:
@@ -148,28 +152,28 @@ def test_where_ten_lanes_do_less_than_a_shard_takes_in_there_are_more_shards() -
     slow = msgspec.structs.replace(
         FIGURES, measured=msgspec.structs.replace(FIGURES.measured, function=function)
     )
-    stream = shape("shards", demand("2000", "5"), CHOICES, slow).stream
+    stream = compute_sizing("shards", demand("2000", "5"), CHOICES, slow).stream
     assert stream.limited_by == "lanes"
-    lanes = shape("shards", demand("2000", "5"), CHOICES, slow).function
+    lanes = compute_sizing("shards", demand("2000", "5"), CHOICES, slow).function
     assert lanes.lanes * lanes.lane_rate >= 10_000 * Decimal("1.25")
 
 
 def test_the_table_takes_a_unit_a_kilobyte_and_the_index_as_many() -> None:
     # 495 + 0.18 × 800 = 639 bytes: one unit, two billed; 1,025 bytes: two and four.
-    table = shape("shards", demand("2000", "5"), CHOICES, FIGURES).table
+    table = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).table
     assert (table.item_bytes, table.units_per_order, table.billed_units_per_order) == (639, 1, 2)
-    large = shape("shards", demand("2000", "5", item_size=1025), CHOICES, FIGURES).table
+    large = compute_sizing("shards", demand("2000", "5", item_size=1025), CHOICES, FIGURES).table
     assert (large.units_per_order, large.billed_units_per_order) == (2, 4)
-    alone = shape("shards", demand("2000", "5"), Choices(has_index=False), FIGURES).table
+    alone = compute_sizing("shards", demand("2000", "5"), Options(has_index=False), FIGURES).table
     assert alone.billed_units_per_order == 1
 
 
 def test_a_table_is_warmed_where_the_peak_is_more_than_a_new_one_takes() -> None:
     # 10,000 units/s × 1.25; (12,500 - 4,000) × 2 × $0.00065
-    table = shape("shards", demand("2000", "5"), CHOICES, FIGURES).table
+    table = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).table
     assert (table.warm_units, table.partitions) == (12_500, 10)
     assert table.warm_dollars == Decimal("11.05")
-    assert shape("shards", demand("800", "5"), CHOICES, FIGURES).table.warm_units == 0
+    assert compute_sizing("shards", demand("800", "5"), CHOICES, FIGURES).table.warm_units == 0
 
 
 def test_one_customer_has_what_a_shard_a_lane_and_a_partition_of_the_index_take() -> None:
@@ -196,30 +200,30 @@ def test_catching_up_takes_the_backlog_by_what_is_to_spare() -> None:
 
 def test_consumers_share_what_a_shard_gives_unless_with_fan_out() -> None:
     # 2,000 / 4 = 500/s of one shard
-    assert planned("100", "5", choices=Choices(consumers=4)).catch_up.reads == 500
-    assert planned("100", "5", choices=Choices(consumers=4, fan_out=True)).catch_up.reads == 2000
+    assert planned("100", "5", choices=Options(consumers=4)).catch_up.reads == 500
+    assert planned("100", "5", choices=Options(consumers=4, fan_out=True)).catch_up.reads == 2000
 
 
 def test_what_is_slower_than_the_average_never_catches_up() -> None:
     # Three shards give 2,000 records/s each to five readers: 400/s are less than 1,000.
-    starved = planned("1000", "2", choices=Choices(consumers=5, mode="shards")).catch_up
+    starved = planned("1000", "2", choices=Options(consumers=5, mode="shards")).catch_up
     assert starved.reads == 1200
-    slower = planned("1000", "1", choices=Choices(consumers=5, mode="shards", headroom=Decimal(0))).catch_up
+    slower = planned("1000", "1", choices=Options(consumers=5, mode="shards", headroom=Decimal(0))).catch_up
     assert slower.seconds is None
 
 
 def test_the_archive_has_an_object_a_batch_or_an_order() -> None:
     # 8.6293 batches/s × 2,628,000; of 400 + 231.769 × (17 + 0.236 × 800) bytes
-    archive = shape("shards", demand("2000", "5"), CHOICES, FIGURES).archive
+    archive = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).archive
     assert near(archive.objects / 1_000_000, "22.6777", 2)
     assert near(archive.object_bytes, "48098.1", 0)
-    one_each = shape("shards", demand("2000", "5"), Choices(layout="order"), FIGURES).archive
+    one_each = compute_sizing("shards", demand("2000", "5"), Options(layout="order"), FIGURES).archive
     assert one_each.objects == 2000 * 2_628_000
     assert one_each.object_bytes == 992
 
 
 def test_the_bill_has_every_service() -> None:
-    bill = shape("shards", demand("2000", "5"), CHOICES, FIGURES).bill
+    bill = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).bill
     # 5.256e9 orders × 2 units × $0.625 a million
     assert paid(bill, "DynamoDB", "writes") == Decimal("6570.00")
     # (639 + 100) bytes × 5.256e9 / 2^30 = 3,617.428 GB; twice with the index × $0.25, once × $0.20
@@ -240,7 +244,7 @@ def test_the_bill_has_every_service() -> None:
 
 
 def test_the_tutorials_way_pays_a_put_and_a_wait_for_every_order() -> None:
-    bill = planned("2000", "5").tutorial
+    bill = planned("2000", "5").baseline
     # 5.256e9 × $0.005 a thousand
     assert paid(bill, "S3", "PUT") == Decimal("26280.00")
     # 5 + 20 + 3.9 × 1,769 / 1,024 = 31.7374 ms an order × 5.256e9 × 1 GB × $0.0000133334
@@ -248,7 +252,7 @@ def test_the_tutorials_way_pays_a_put_and_a_wait_for_every_order() -> None:
     # 100 / (3.17374 + 0.02) s = 31.311/s a lane, 12,500 / 313.11 = 39.92: forty shards instead of thirteen
     # 40 × $0.035 × 730 + $73.584
     assert paid(bill, "Kinesis", "stream") == Decimal("1095.58")
-    assert planned("2000", "5").tutorial_ratio > Decimal("3.9")
+    assert planned("2000", "5").baseline_ratio > Decimal("3.9")
 
 
 def test_large_amounts_cost_less_by_tier() -> None:
@@ -263,8 +267,8 @@ def test_large_amounts_cost_less_by_tier() -> None:
 
 
 def test_the_upkeep_of_the_archive_and_what_it_replaced_have_their_price() -> None:
-    plain = shape("shards", demand("2000", "5"), CHOICES, FIGURES)
-    kept = shape("shards", demand("2000", "5"), replace(CHOICES, upkeep="compact"), FIGURES)
+    plain = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES)
+    kept = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, upkeep="compact"), FIGURES)
     assert not [one for one in plain.bill.entries if "upkeep" in one.what or "old versions" in one.what]
     # 31,065 objects an hour × 4.9 ms + 7,200,000 orders × 43 µs + 3 s = 464.8 s × 730 × 2 GB × $0.0000133334
     assert abs(kept.archive.upkeep_seconds - Decimal("464.8")) < Decimal("0.5")
@@ -278,7 +282,7 @@ def test_the_upkeep_of_the_archive_and_what_it_replaced_have_their_price() -> No
 
 
 def test_to_seal_replaces_nothing() -> None:
-    sealed = shape("shards", demand("2000", "5"), replace(CHOICES, upkeep="seal"), FIGURES)
+    sealed = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, upkeep="seal"), FIGURES)
     assert sealed.archive.old_gb == 0 < sealed.archive.upkeep_seconds
     assert not [one for one in sealed.bill.entries if "old versions" in one.what]
 
@@ -293,13 +297,15 @@ def test_an_upkeep_that_takes_longer_than_it_may_is_a_limit() -> None:
 
 
 def test_a_bill_adds_up_to_the_cent_of_what_is_shown() -> None:
-    bill = bill_of([Entry("S3", "a", Decimal("0.005")), Entry("S3", "b", Decimal("0.005"))])
+    bill = bill_of([LineItem("S3", "a", Decimal("0.005")), LineItem("S3", "b", Decimal("0.005"))])
     assert bill.total == bill.services["S3"] == Decimal("0.02")
-    assert not bill_of([Entry("S3", "nothing", Decimal(0))]).entries
+    assert not bill_of([LineItem("S3", "nothing", Decimal(0))]).entries
 
 
 def test_months_that_are_kept_are_paid_again() -> None:
-    once, year = (shape("shards", demand("2000"), Choices(months=months), FIGURES).bill for months in (1, 12))
+    once, year = (
+        compute_sizing("shards", demand("2000"), Options(months=months), FIGURES).bill for months in (1, 12)
+    )
     assert abs(paid(year, "DynamoDB", "storage") - 12 * paid(once, "DynamoDB", "storage")) < Decimal("0.1")
     assert paid(year, "S3", "PUT") == paid(once, "S3", "PUT")
 
@@ -326,12 +332,12 @@ def test_a_million_orders_a_second_name_all_that_is_to_ask_for() -> None:
 def test_ten_gigabytes_a_second_are_planned_and_more_is_too_much_for_one_on_demand_stream() -> None:
     # 99,000 orders/s of (100,000 + 16) bytes, and 101,000
     for rate, is_exceeded in (("99000", False), ("101000", True)):
-        found = plan(demand(rate, "1", 100_000), Choices(mode="on-demand"), FIGURES)
+        found = plan(demand(rate, "1", 100_000), Options(mode="on-demand"), FIGURES)
         (kinesis,) = [one for one in found.quotas if one.name.startswith("Kinesis")]
         assert kinesis.is_exceeded == is_exceeded
         assert not kinesis.can_be_raised
     # 100,000 / s × 100,016 bytes × 1.25 / 1,000,000
-    assert planned("100000", "1", 100_000, Choices(mode="shards")).shape.stream.shards == 12_502
+    assert planned("100000", "1", 100_000, Options(mode="shards")).sizing.stream.shards == 12_502
 
 
 @pytest.mark.parametrize("factor", ["5", "20", "100"])
@@ -354,13 +360,13 @@ def test_the_peak_at_which_on_demand_becomes_cheaper_is_one() -> None:
     factor = planned("2000", "5").comparison.peak_factor
     assert factor is not None
     for times, mode in (("0.999", "shards"), ("1.001", "on-demand")):
-        assert planned("2000", str(factor * Decimal(times))).shape.stream.mode == mode
+        assert planned("2000", str(factor * Decimal(times))).sizing.stream.mode == mode
 
 
 def test_a_mode_that_is_wished_is_what_is_planned() -> None:
     for mode in ("shards", "on-demand"):
-        found = planned("2000", "5", choices=Choices(mode=mode))
-        assert found.shape.stream.mode == mode
+        found = planned("2000", "5", choices=Options(mode=mode))
+        assert found.sizing.stream.mode == mode
         assert found.parameters["ShardCount"] == ("13" if mode == "shards" else "0")
 
 
@@ -402,7 +408,7 @@ def test_what_cannot_be_is_refused_with_a_hint(
 )
 def test_what_cannot_be_wished_is_refused_with_a_hint(wished: dict[str, int]) -> None:
     with pytest.raises(InputError) as caught:
-        Choices(**wished)  # type: ignore[arg-type]
+        Options(**wished)  # type: ignore[arg-type]
     assert caught.value.hint
 
 

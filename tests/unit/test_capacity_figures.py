@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.aws.kinesis_event import Origin, entry
-from orderstream.aws.pricing import figures
-from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Choices, Demand, Layout, Mode
+from orderstream.aws.kinesis_event import EventSource, entry
+from orderstream.aws.pricing import reference_data
+from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Demand, Layout, Mode, Options
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
 from orderstream.capacity.plan import plan, record_age_seconds
 from orderstream.deploy.artifact import PROJECT, TEMPLATE
@@ -22,10 +22,10 @@ from orderstream.local.esm import lanes
 from orderstream.output.plan import command
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.concurrency import MEGABYTES_PER_PROCESSOR, threads_for
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.table import STATEMENTS_PER_CALL
 
-FIGURES = figures()
+FIGURES = reference_data()
 DOCUMENT: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 PARAMETERS: dict[str, dict[str, Any]] = DOCUMENT["Parameters"]
 FUNCTION = DOCUMENT["Resources"]["ProcessOrders"]["Properties"]
@@ -47,7 +47,7 @@ HANDLERS = json.loads((PROJECT / "docs" / "performance.json").read_text())["hand
 def test_what_is_to_be_deployed_is_what_the_template_takes(
     mode: Mode, layout: Layout, rate: float, size: int, hours: int, window: int, has_index: bool
 ) -> None:
-    choices = Choices(mode, hours, layout, has_index, window)
+    choices = Options(mode, hours, layout, has_index, window)
     average = Decimal(str(rate))
     found = plan(Demand(average, average * 5, size), choices, FIGURES).parameters
     known = declared(TEMPLATE)
@@ -56,7 +56,7 @@ def test_what_is_to_be_deployed_is_what_the_template_takes(
 
 def test_enhanced_fan_out_is_deployed_where_it_is_reckoned_in() -> None:
     for fan_out, said in ((True, "true"), (False, "false")):
-        choices = Choices(fan_out=fan_out)
+        choices = Options(fan_out=fan_out)
         found = plan(Demand(Decimal(100), Decimal(100), 800), choices, FIGURES).parameters
         assert found["EnhancedFanOut"] == said
 
@@ -74,7 +74,7 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert DOCUMENT["Mappings"]["RecordAge"] == {
         str(hours): {"Seconds": record_age_seconds(hours)} for hours in RETENTION_HOURS
     }
-    usual = Choices()
+    usual = Options()
     assert defaults["RetentionHours"] == usual.retention_hours
     assert defaults["BatchWindowSeconds"] == usual.window_seconds
     assert defaults["ArchiveLayout"] == usual.layout
@@ -145,7 +145,9 @@ def test_the_tutorials_order_is_what_was_measured_to_a_tenth() -> None:
 def test_a_record_in_an_event_takes_what_the_plan_reckons() -> None:
     one = FIGURES.measured.bytes
     role = "arn:aws:iam::123456789012:role/orderstream-ProcessOrdersRole-ABCDEFGHIJKL"
-    origin = Origin("arn:aws:kinesis:us-east-1:123456789012:stream/OrderStream", "shardId-000000000006", role)
+    origin = EventSource(
+        "arn:aws:kinesis:us-east-1:123456789012:stream/OrderStream", "shardId-000000000006", role
+    )
     found = entry(origin, sequence_number="4" * 56, partition_key="C" * one.key, data=b"", arrived_at=1e9)
     assert len(found) == pytest.approx(one.entry, rel=0.02)
 
@@ -153,8 +155,10 @@ def test_a_record_in_an_event_takes_what_the_plan_reckons() -> None:
 def test_the_metrics_that_are_reckoned_are_those_of_the_functions_lines_about_orders_in_one_currency() -> (
     None
 ):
-    now, report = datetime.now(UTC), Report(latencies=[1], revenue={"EUR": Decimal(1)})
-    first = telemetry.line(report, [], stack="s", objective_seconds=1, request_id="r", cold=False, now=now)
+    now, report = datetime.now(UTC), BatchResult(latencies=[1], revenue={"EUR": Decimal(1)})
+    first = telemetry.log_line(
+        report, [], stack="s", objective_seconds=1, request_id="r", cold=False, now=now
+    )
     lines = [first, *telemetry.revenue_lines(report.revenue, stack="s", now=now)]
     assert FIGURES.measured.bytes.metrics == sum(len(metrics_of_line(line, 0)) for line in lines)
 
@@ -193,15 +197,15 @@ def test_every_figure_has_a_source_and_a_date() -> None:
 
 
 def test_a_plan_warms_table_and_stream_with_parameters_that_the_template_takes() -> None:
-    found = plan(Demand(Decimal(2000), Decimal(10_000), 800), Choices(mode="on-demand"), FIGURES)
+    found = plan(Demand(Decimal(2000), Decimal(10_000), 800), Options(mode="on-demand"), FIGURES)
     known = declared(TEMPLATE)
     assert found.parameters["TableWarmWriteUnits"] == "12500"
     assert "--parameter TableWarmWriteUnits=12500" in command(found)
     assert {name: known[name].problem(value) for name, value in found.parameters.items()} == dict.fromkeys(
         found.parameters, ""
     )
-    assert found.shape.stream.warm_mib == 13
-    assert known["StreamWarmThroughputMiBps"].problem(str(found.shape.stream.warm_mib)) == ""
+    assert found.sizing.stream.warm_mib == 13
+    assert known["StreamWarmThroughputMiBps"].problem(str(found.sizing.stream.warm_mib)) == ""
     # A new one is ready for so much as it is.
-    calm = plan(Demand(Decimal(10), Decimal(100), 800), Choices(mode="on-demand"), FIGURES)
-    assert (calm.shape.stream.warm_mib, calm.parameters["TableWarmWriteUnits"]) == (0, "0")
+    calm = plan(Demand(Decimal(10), Decimal(100), 800), Options(mode="on-demand"), FIGURES)
+    assert (calm.sizing.stream.warm_mib, calm.parameters["TableWarmWriteUnits"]) == (0, "0")

@@ -5,22 +5,22 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.aws.pricing import figures
-from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, RETENTION_HOURS, Choices, Demand, Mode
+from orderstream.aws.pricing import reference_data
+from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, RETENTION_HOURS, Demand, Mode, Options
 from orderstream.capacity.plan import parameters
 from orderstream.capacity.quotas import quotas
 from orderstream.capacity.recovery import catch_up
-from orderstream.capacity.sizing import Shape, shape
+from orderstream.capacity.sizing import Sizing, compute_sizing
 from orderstream.capacity.stream_mode import cheaper
 
-FIGURES = figures()
+FIGURES = reference_data()
 
 RATES = st.decimals(min_value="0.01", max_value=200_000, places=2)
 FACTORS = st.decimals(min_value=1, max_value=50, places=1)
 SIZES = st.integers(1, 409_600)
 MODES = st.sampled_from(["shards", "on-demand"])
 CHOICES = st.builds(
-    Choices,
+    Options,
     retention_hours=st.sampled_from(RETENTION_HOURS),
     layout=st.sampled_from(["batch", "order"]),
     has_index=st.booleans(),
@@ -33,14 +33,14 @@ CHOICES = st.builds(
 )
 
 
-def of(mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Choices) -> Shape:
-    return shape(mode, Demand(rate, rate * factor, size), choices, FIGURES)
+def of(mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Options) -> Sizing:
+    return compute_sizing(mode, Demand(rate, rate * factor, size), choices, FIGURES)
 
 
 @settings(deadline=None)
 @given(MODES, RATES, FACTORS, SIZES, CHOICES, st.decimals(min_value=1, max_value=10, places=3))
 def test_more_orders_never_have_fewer_shards_lanes_or_a_smaller_bill(
-    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Choices, times: Decimal
+    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Options, times: Decimal
 ) -> None:
     less = of(mode, rate, factor, size, choices)
     more = of(mode, rate * times, factor, size, choices)
@@ -53,7 +53,7 @@ def test_more_orders_never_have_fewer_shards_lanes_or_a_smaller_bill(
 @settings(deadline=None)
 @given(RATES, FACTORS, SIZES, CHOICES, st.decimals(min_value=1, max_value=10, places=3))
 def test_more_orders_never_make_a_smaller_bill_when_the_mode_is_chosen_either(
-    rate: Decimal, factor: Decimal, size: int, choices: Choices, times: Decimal
+    rate: Decimal, factor: Decimal, size: int, choices: Options, times: Decimal
 ) -> None:
     bills = []
     for orders in (rate, rate * times):
@@ -65,7 +65,7 @@ def test_more_orders_never_make_a_smaller_bill_when_the_mode_is_chosen_either(
 @settings(deadline=None)
 @given(RATES, FACTORS, FACTORS, SIZES, CHOICES)
 def test_a_higher_peak_never_has_fewer_shards(
-    rate: Decimal, factor: Decimal, more: Decimal, size: int, choices: Choices
+    rate: Decimal, factor: Decimal, more: Decimal, size: int, choices: Options
 ) -> None:
     low, high = sorted((factor, more))
     assert of("shards", rate, low, size, choices).stream.shards <= (
@@ -76,7 +76,7 @@ def test_a_higher_peak_never_has_fewer_shards(
 @settings(deadline=None)
 @given(MODES, RATES, FACTORS, SIZES, CHOICES)
 def test_every_setting_is_within_the_bounds_of_aws_and_carries_the_peak(
-    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Choices
+    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Options
 ) -> None:
     found = of(mode, rate, factor, size, choices)
     function, stream = found.function, found.stream
@@ -98,7 +98,7 @@ def test_every_setting_is_within_the_bounds_of_aws_and_carries_the_peak(
 @settings(max_examples=25, deadline=None)
 @given(MODES, RATES, FACTORS, st.integers(1, 20_000), CHOICES)
 def test_a_quota_is_enough_below_the_rate_at_which_it_breaks_and_not_above(
-    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Choices
+    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Options
 ) -> None:
     demand = Demand(rate, rate * factor, size)
     found = quotas(of(mode, rate, factor, size, choices), demand, choices, FIGURES)
@@ -113,7 +113,7 @@ def test_a_quota_is_enough_below_the_rate_at_which_it_breaks_and_not_above(
             again = Demand(one.breaks_at * Decimal("1.01"), one.breaks_at * Decimal("1.01") * factor, size)
             (same,) = [
                 other
-                for other in quotas(shape(mode, again, choices, FIGURES), again, choices, FIGURES)
+                for other in quotas(compute_sizing(mode, again, choices, FIGURES), again, choices, FIGURES)
                 if other.name == one.name
             ]
             assert same.is_exceeded
@@ -122,7 +122,7 @@ def test_a_quota_is_enough_below_the_rate_at_which_it_breaks_and_not_above(
 @settings(deadline=None)
 @given(MODES, RATES, FACTORS, SIZES, CHOICES)
 def test_catching_up_is_never_faster_than_any_of_its_parts(
-    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Choices
+    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Options
 ) -> None:
     found, demand = of(mode, rate, factor, size, choices), Demand(rate, rate * factor, size)
     after = catch_up(found.stream, found.function, found.table, demand, choices, FIGURES)
@@ -136,7 +136,7 @@ def test_catching_up_is_never_faster_than_any_of_its_parts(
 @settings(deadline=None)
 @given(MODES, RATES, FACTORS, SIZES, CHOICES)
 def test_parameters_are_text_without_surprises(
-    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Choices
+    mode: Mode, rate: Decimal, factor: Decimal, size: int, choices: Options
 ) -> None:
     found = parameters(of(mode, rate, factor, size, choices), choices)
     assert all(value.isalnum() for value in found.values())

@@ -8,19 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.aws.pricing import figures
-from orderstream.capacity.demand import Choices, Demand, Mode
-from orderstream.capacity.plan import Plan, plan
+from orderstream.aws.pricing import reference_data
+from orderstream.capacity.demand import Demand, Mode, Options
+from orderstream.capacity.plan import CapacityPlan, plan
 from orderstream.capacity.randomness import delay, poisson
 from orderstream.capacity.simulation import simulate
-from orderstream.capacity.traffic import Curve, Deployment, Outage, Simulated, deployment
+from orderstream.capacity.traffic import Curve, Deployment, Outage, SimulationResult, deployment
 from orderstream.local.esm import lanes
 
-FIGURES = figures()
-CHOICES = Choices()
+FIGURES = reference_data()
+CHOICES = Options()
 
 
-def planned(rate: int, factor: int, size: int = 800, choices: Choices = CHOICES) -> tuple[Plan, Deployment]:
+def planned(
+    rate: int, factor: int, size: int = 800, choices: Options = CHOICES
+) -> tuple[CapacityPlan, Deployment]:
     demand = Demand(Decimal(rate), Decimal(rate * factor), size)
     found = plan(demand, choices, FIGURES)
     return found, deployment(found, demand, choices, FIGURES)
@@ -30,7 +32,7 @@ def steady(rate: float, seconds: float = 600) -> Curve:
     return Curve((0.0,), (float(rate),), seconds)
 
 
-def run(curve: Curve, of: Deployment, *outages: Outage, seed: int = 0) -> Simulated:
+def run(curve: Curve, of: Deployment, *outages: Outage, seed: int = 0) -> SimulationResult:
     return simulate(curve, of, outages=outages, chance=random.Random(seed).random)
 
 
@@ -45,18 +47,18 @@ def test_every_order_is_somewhere() -> None:
     curve = Curve((0.0, 60.0, 120.0), (500.0, 5000.0, 100.0), 300.0)
     result = run(curve, replace(of, retention_seconds=40, maximum_age_seconds=50), Outage(30, 200))
     last = result.points[-1]
-    assert result.given_up > 0 and result.lost > 0
-    waiting = result.orders - result.done - result.lost - result.given_up
+    assert result.discarded > 0 and result.lost > 0
+    waiting = result.orders - result.done - result.lost - result.discarded
     assert waiting == last.backlog + last.held
 
 
-@pytest.mark.parametrize("choices", [CHOICES, Choices(window_seconds=5), Choices(layout="order")])
-def test_batches_are_as_large_as_the_formula_says_to_a_sixth(choices: Choices) -> None:
+@pytest.mark.parametrize("choices", [CHOICES, Options(window_seconds=5), Options(layout="order")])
+def test_batches_are_as_large_as_the_formula_says_to_a_sixth(choices: Options) -> None:
     found, of = planned(2000, 5, choices=choices)
-    for load, rate in ((found.shape.function.average, 2000), (found.shape.function.peak, 10_000)):
+    for load, rate in ((found.sizing.function.average, 2000), (found.sizing.function.peak, 10_000)):
         simulated = run(steady(rate), of)
         # At the peak of full batches those that the window cut short are smaller than the formula's.
-        tolerance = 1 / 6 if load.orders < found.shape.function.batch_size else 0.25
+        tolerance = 1 / 6 if load.orders < found.sizing.function.batch_size else 0.25
         assert simulated.orders_per_batch == pytest.approx(float(load.orders), rel=tolerance)
 
 
@@ -68,12 +70,12 @@ def test_batches_are_as_large_as_the_formula_says_to_a_sixth(choices: Choices) -
         (2000, 1, 800, CHOICES),
         (100, 5, 800, CHOICES),
         (400, 2, 5000, CHOICES),
-        (2000, 5, 800, Choices(layout="order")),
-        (2000, 3, 800, Choices(mode="on-demand")),
+        (2000, 5, 800, Options(layout="order")),
+        (2000, 3, 800, Options(mode="on-demand")),
     ],
 )
 def test_catching_up_takes_as_long_as_the_formula_says_to_a_tenth(
-    rate: int, factor: int, size: int, choices: Choices
+    rate: int, factor: int, size: int, choices: Options
 ) -> None:
     choices = replace(choices, outage_hours=Decimal("0.5"))
     found, of = planned(rate, factor, size, choices)
@@ -83,7 +85,7 @@ def test_catching_up_takes_as_long_as_the_formula_says_to_a_tenth(
     assert result.caught_up_at - 2400 == pytest.approx(float(found.catch_up.seconds), rel=0.1, abs=15)
     assert result.most_backlog == pytest.approx(float(found.catch_up.backlog), rel=0.02)
     assert result.oldest_seconds == pytest.approx(1800, abs=15)
-    assert result.lost == result.given_up == 0
+    assert result.lost == result.discarded == 0
 
 
 def test_shards_that_stand_for_many_say_the_same_as_all_of_them() -> None:
@@ -111,11 +113,11 @@ def test_shards_that_stand_for_many_say_the_same_as_all_of_them() -> None:
 def test_a_plan_survives_its_own_peak(
     rate: int, factor: int, size: int, mode: Mode, has_index: bool, window: int
 ) -> None:
-    choices = Choices(mode=mode, has_index=has_index, window_seconds=window)
+    choices = Options(mode=mode, has_index=has_index, window_seconds=window)
     _, of = planned(rate, factor, size, choices)
     result = run(steady(rate * factor, 300), of)
     assert result.behind_from is None
-    assert result.throttled == result.lost == result.given_up == 0
+    assert result.throttled == result.lost == result.discarded == 0
     # On demand has no headroom when a peak comes for the first time; it has twice the peak here.
     assert result.most_held <= rate * factor * 0.5
     assert result.most_backlog <= rate * factor * (window + 5) + 1000
@@ -132,7 +134,7 @@ def test_half_of_the_shards_leave_ever_more_orders_at_the_shops() -> None:
 
 def test_half_of_the_concurrency_that_is_needed_leaves_an_ever_growing_backlog() -> None:
     found, of = planned(20_000, 5)
-    needed = float(found.shape.function.peak.running)
+    needed = float(found.sizing.function.peak.running)
     assert run(steady(100_000, 300), of).behind_from is None
     half = run(steady(100_000, 300), replace(of, concurrency=int(needed / 2)))
     assert half.caught_up_at is None and half.throttled > 0
@@ -140,7 +142,7 @@ def test_half_of_the_concurrency_that_is_needed_leaves_an_ever_growing_backlog()
     assert grown[-1] > 1.5 * grown[len(grown) // 2] > 0
     # It goes on for as long as it may, and then says when it will be too late.
     assert half.seconds == 300 + 3600
-    assert half.given_up_from is not None and half.given_up_from > half.seconds
+    assert half.discarded_from is not None and half.discarded_from > half.seconds
 
 
 def test_half_of_the_table_leaves_an_ever_growing_backlog() -> None:
@@ -154,8 +156,8 @@ def test_what_is_too_old_for_the_mapping_goes_to_the_bucket_and_is_not_lost() ->
     _, of = planned(100, 2)
     result = run(steady(100, 600), replace(of, maximum_age_seconds=120), Outage(60, 400))
     # Of the 400 seconds all but the last 120 are given up, and what came in the meantime.
-    assert result.given_up == pytest.approx(100 * 280, rel=0.1)
-    assert result.given_up_from == pytest.approx(180, abs=10)
+    assert result.discarded == pytest.approx(100 * 280, rel=0.1)
+    assert result.discarded_from == pytest.approx(180, abs=10)
     assert (result.lost, result.lost_from) == (0, None)
 
 
@@ -177,7 +179,7 @@ def test_what_was_left_to_the_retention_is_told() -> None:
 def test_enhanced_fan_out_stores_an_order_sooner() -> None:
     ages = {}
     for fan_out in (False, True):
-        found, of = planned(500, 2, choices=Choices(fan_out=fan_out, window_seconds=0, mode="shards"))
+        found, of = planned(500, 2, choices=Options(fan_out=fan_out, window_seconds=0, mode="shards"))
         ages[fan_out] = run(steady(500, 120), of).oldest_seconds
         said = found.latency.fan_out if fan_out else found.latency.shared
         assert ages[fan_out] == pytest.approx(float(said), rel=0.5)

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.stack import DEFAULT_STACK, IN_REVIEW, Standing
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.stack import DEFAULT_STACK, IN_REVIEW, StackDescription
 from orderstream.deploy.changes import IN_PLACE, Change, ChangeSet, discard, make
 from orderstream.deploy.deploy import doubts
 from orderstream.deploy.operation import MAKING, REMOVING, Operation
@@ -82,9 +82,9 @@ class FakeCloudFormation:
         return Pages({"OperationEvents": []})
 
 
-def fake(status: str = "", *changes: dict[str, Any]) -> tuple[FakeCloudFormation, Cloud]:
+def fake(status: str = "", *changes: dict[str, Any]) -> tuple[FakeCloudFormation, AwsClients]:
     found = FakeCloudFormation(status, changes)
-    return found, cast(Cloud, found)
+    return found, cast(AwsClients, found)
 
 
 def added(name: str, **more: Any) -> dict[str, Any]:
@@ -92,7 +92,12 @@ def added(name: str, **more: Any) -> dict[str, Any]:
 
 
 def asked(
-    cloud: Cloud, found: Standing | None, *, adopt: bool = False, place: Place = AWS, **parameters: str
+    cloud: AwsClients,
+    found: StackDescription | None,
+    *,
+    adopt: bool = False,
+    place: Place = AWS,
+    **parameters: str,
 ) -> Any:
     known = dict.fromkeys(("BatchSize", "ShardCount", "New"))
     return make(
@@ -109,7 +114,7 @@ def asked(
 
 def test_an_update_has_the_alarm_that_rolls_it_back_and_a_first_deployment_has_none() -> None:
     watched = {"RollbackTriggers": [{"Arn": "arn", "Type": "AWS::CloudWatch::Alarm"}]}
-    for found, wanted in ((Standing(STACK_ID, "UPDATE_COMPLETE"), watched), (None, None)):
+    for found, wanted in ((StackDescription(STACK_ID, "UPDATE_COMPLETE"), watched), (None, None)):
         cloudformation, cloud = fake("UPDATE_COMPLETE" if found else "", added("A"))
         make(
             cloud,
@@ -127,7 +132,7 @@ def test_an_update_has_the_alarm_that_rolls_it_back_and_a_first_deployment_has_n
 
 def test_what_is_not_given_again_keeps_its_value_where_the_stack_has_one() -> None:
     cloudformation, cloud = fake("UPDATE_COMPLETE", added("A"))
-    there = Standing(STACK_ID, "UPDATE_COMPLETE", {"BatchSize": "5", "ShardCount": "2", "Old": "x"})
+    there = StackDescription(STACK_ID, "UPDATE_COMPLETE", {"BatchSize": "5", "ShardCount": "2", "Old": "x"})
     asked(cloud, there, BatchSize="9")
     (request,) = cloudformation.requests
     assert request["ChangeSetType"] == "UPDATE"
@@ -137,9 +142,9 @@ def test_what_is_not_given_again_keeps_its_value_where_the_stack_has_one() -> No
     ]
 
 
-@pytest.mark.parametrize("found", [None, Standing(STACK_ID, IN_REVIEW)])
+@pytest.mark.parametrize("found", [None, StackDescription(STACK_ID, IN_REVIEW)])
 def test_a_new_stack_takes_over_what_an_earlier_one_left_and_is_rolled_back_if_it_fails(
-    found: Standing | None,
+    found: StackDescription | None,
 ) -> None:
     cloudformation, cloud = fake("", added("A"))
     asked(cloud, found, adopt=True)
@@ -159,7 +164,7 @@ def test_every_page_of_the_changes_is_read() -> None:
 
 def test_no_changes_are_no_change_set_and_leave_no_trace() -> None:
     cloudformation, cloud = fake("UPDATE_COMPLETE")
-    assert asked(cloud, Standing(STACK_ID, "UPDATE_COMPLETE")) is None
+    assert asked(cloud, StackDescription(STACK_ID, "UPDATE_COMPLETE")) is None
     assert cloudformation.deleted == ["change-set"]
 
 
@@ -244,13 +249,13 @@ def test_what_takes_orders_away_has_to_be_confirmed(action: str, replacement: st
 )
 def test_a_stack_that_cannot_be_deployed_says_what_to_do(status: str, hint: str) -> None:
     with pytest.raises(DeploymentError, match=status) as refused:
-        ensure_deployable("orderstream", Standing(STACK_ID, status))
+        ensure_deployable("orderstream", StackDescription(STACK_ID, status))
     assert hint in refused.value.hint
 
 
 @pytest.mark.parametrize("status", ["CREATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", IN_REVIEW])
 def test_any_other_can_be(status: str) -> None:
-    ensure_deployable("orderstream", Standing(STACK_ID, status))
+    ensure_deployable("orderstream", StackDescription(STACK_ID, status))
 
 
 def event(name: str, status: str, reason: str = "", physical_id: str = "") -> dict[str, Any]:
@@ -317,15 +322,15 @@ def test_a_stack_that_is_gone_is_the_end_of_a_removal_and_the_failure_of_a_deplo
 
 def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
     keys: dict[str, Any] = {"region": "us-east-1", "access_key": "000000000001", "secret_key": "x"}
-    assert place_of(Cloud("http://127.0.0.1:4566", **keys)) is LAPTOP
-    assert place_of(Cloud("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
+    assert place_of(AwsClients("http://127.0.0.1:4566", **keys)) is LAPTOP
+    assert place_of(AwsClients("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
 
 
 def test_sam_cli_gets_the_region_that_only_aws_region_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    assert environment_for(Cloud())["AWS_DEFAULT_REGION"] == "eu-west-3"
-    assert environment_for(Cloud(region="us-east-2"))["AWS_DEFAULT_REGION"] == "us-east-2"
+    assert environment_for(AwsClients())["AWS_DEFAULT_REGION"] == "eu-west-3"
+    assert environment_for(AwsClients(region="us-east-2"))["AWS_DEFAULT_REGION"] == "us-east-2"
 
 
 def test_the_laptops_parameters_are_added_and_who_reads_the_stream_is_not_to_be_chosen() -> None:
@@ -342,7 +347,7 @@ def test_the_laptops_parameters_are_added_and_who_reads_the_stream_is_not_to_be_
 
 
 def test_sam_cli_speaks_to_the_same_cloud_with_the_same_keys() -> None:
-    cloud = Cloud("http://127.0.0.1:1", region="eu-west-1", access_key="000000000001", secret_key="x")
+    cloud = AwsClients("http://127.0.0.1:1", region="eu-west-1", access_key="000000000001", secret_key="x")
     environment = environment_for(cloud)
     found = {name: value for name, value in environment.items() if name.startswith("AWS_")}
     assert found == {
@@ -352,4 +357,4 @@ def test_sam_cli_speaks_to_the_same_cloud_with_the_same_keys() -> None:
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
     }
-    assert environment_for(Cloud(profile="shop"))["AWS_PROFILE"] == "shop"
+    assert environment_for(AwsClients(profile="shop"))["AWS_PROFILE"] == "shop"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import cloud_errors
-from orderstream.aws.clock import PRECISION, Clock
-from orderstream.client.put_records import problem_of
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.clock import PRECISION, ServiceClock
+from orderstream.client.put_records import classify
 from orderstream.errors import CloudError
 
 HOURS = timedelta(hours=2)
@@ -31,55 +31,55 @@ def dated(at: datetime) -> dict[str, Any]:
 
 @pytest.mark.parametrize("off", [HOURS, -HOURS, timedelta(seconds=45)])
 def test_a_wrong_clock_is_put_right_by_the_first_answer(off: timedelta) -> None:
-    clock = Clock(here=lambda: right() - off)
+    clock = ServiceClock(here=lambda: right() - off)
     assert abs(clock.now() - (right() - off)) < PRECISION, "nothing else is known yet"
-    clock.hear(parsed_response=dated(right()))
+    clock.observe(parsed_response=dated(right()))
     assert abs(clock.now() - right()) < PRECISION
     assert abs(clock.behind - off) < PRECISION
 
 
 def test_a_clock_that_is_right_keeps_its_fractions_of_a_second() -> None:
     now = right()
-    clock = Clock(here=lambda: now)
-    clock.hear(parsed_response=dated(now))
+    clock = ServiceClock(here=lambda: now)
+    clock.observe(parsed_response=dated(now))
     assert (clock.now(), clock.behind) == (now, timedelta(0))
 
 
 def test_an_answer_that_was_long_on_its_way_moves_nothing_back() -> None:
-    clock = Clock(here=lambda: right() - HOURS)
-    clock.hear(parsed_response=dated(right()))
-    clock.hear(parsed_response=dated(right() - timedelta(minutes=10)))
+    clock = ServiceClock(here=lambda: right() - HOURS)
+    clock.observe(parsed_response=dated(right()))
+    clock.observe(parsed_response=dated(right() - timedelta(minutes=10)))
     assert abs(clock.now() - right()) < PRECISION
 
 
 def test_a_clock_that_is_set_meanwhile_is_noticed() -> None:
     off = HOURS
-    clock = Clock(here=lambda: right() - off)
-    clock.hear(parsed_response=dated(right()))
+    clock = ServiceClock(here=lambda: right() - off)
+    clock.observe(parsed_response=dated(right()))
     off = timedelta(0)
     assert (abs(clock.now() - right()) < PRECISION, clock.behind) == (True, timedelta(0))
 
 
 @pytest.mark.parametrize("said", [None, {}, {"ResponseMetadata": {}}, answer("yesterday"), answer("")])
 def test_an_answer_without_a_date_says_nothing(said: dict[str, Any] | None) -> None:
-    clock = Clock(here=lambda: right() - HOURS)
-    clock.hear(parsed_response=said)
+    clock = ServiceClock(here=lambda: right() - HOURS)
+    clock.observe(parsed_response=said)
     assert clock.behind == timedelta(0)
 
 
 def test_a_wrong_clock_is_told_once() -> None:
     told: list[timedelta] = []
-    clock = Clock(told.append, here=lambda: right() - HOURS)
+    clock = ServiceClock(told.append, here=lambda: right() - HOURS)
     for _ in range(3):
-        clock.hear(parsed_response=dated(right()))
+        clock.observe(parsed_response=dated(right()))
     (behind,) = told
     assert abs(behind - HOURS) < PRECISION
 
 
 def test_less_than_a_minute_is_nothing_to_tell() -> None:
     told: list[timedelta] = []
-    clock = Clock(told.append, here=lambda: right() + timedelta(seconds=50))
-    clock.hear(parsed_response=dated(right()))
+    clock = ServiceClock(told.append, here=lambda: right() + timedelta(seconds=50))
+    clock.observe(parsed_response=dated(right()))
     assert told == []
 
 
@@ -103,13 +103,13 @@ def test_less_than_a_minute_is_nothing_to_tell() -> None:
 )
 def test_a_signature_refused_for_its_time_is_hinted_to_be_about_the_clock(code: str, message: str) -> None:
     error = ClientError({"Error": {"Code": code, "Message": message}}, "DescribeStacks")
-    with pytest.raises(CloudError) as caught, cloud_errors("cannot look"):
+    with pytest.raises(CloudError) as caught, translate_errors("cannot look"):
         raise error
     assert "this machine's clock" in caught.value.hint
-    assert "this machine's clock" in problem_of(error).hint
+    assert "this machine's clock" in classify(error).hint
 
 
 def test_a_signature_refused_for_its_key_is_not_about_the_clock() -> None:
     message = "The request signature we calculated does not match the signature you provided."
     error = ClientError({"Error": {"Code": "InvalidSignatureException", "Message": message}}, "PutRecords")
-    assert "clock" not in problem_of(error).hint
+    assert "clock" not in classify(error).hint

@@ -12,7 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError
 
-from orderstream.aws.clients import Cloud, cloud_errors, region_of
+from orderstream.aws.clients import AwsClients, region_of, translate_errors
 from orderstream.errors import CloudError
 
 
@@ -33,7 +33,7 @@ class Session:
 
 
 def test_two_threads_never_make_clients_at_once() -> None:
-    cloud, session = Cloud(), Session()
+    cloud, session = AwsClients(), Session()
     # What a session of botocore would be, made on first use.
     cloud.__dict__["_session"] = session
     with ThreadPoolExecutor(2) as threads:
@@ -51,16 +51,16 @@ def test_aws_region_goes_before_aws_default_region_and_both_before_the_profile(
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-west-2")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
-    assert region_of(Cloud()) == "eu-west-2"
-    assert region_of(Cloud(region="eu-west-1")) == "eu-west-1"
-    assert Cloud().kinesis_once.meta.region_name == "eu-west-2"
+    assert region_of(AwsClients()) == "eu-west-2"
+    assert region_of(AwsClients(region="eu-west-1")) == "eu-west-1"
+    assert AwsClients().kinesis_no_retry.meta.region_name == "eu-west-2"
     monkeypatch.delenv("AWS_REGION")
-    assert region_of(Cloud()) == "eu-west-3"
+    assert region_of(AwsClients()) == "eu-west-3"
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    assert region_of(Cloud()) == "eu-north-1"
+    assert region_of(AwsClients()) == "eu-north-1"
     config.write_text("")
     with pytest.raises(CloudError, match="no region is configured") as refused:
-        region_of(Cloud())
+        region_of(AwsClients())
     assert "--region" in refused.value.hint
 
 
@@ -80,16 +80,16 @@ def test_aws_region_goes_before_aws_default_region_and_both_before_the_profile(
     ],
 )
 def test_why_nothing_answers_is_said_by_where_it_was_asked(url: str, hint: str) -> None:
-    with pytest.raises(CloudError) as caught, cloud_errors("cannot look"):
+    with pytest.raises(CloudError) as caught, translate_errors("cannot look"):
         raise EndpointConnectionError(endpoint_url=url)
     assert hint in caught.value.hint
     assert ("laptop" in caught.value.hint) is ("laptop" in hint)
 
 
 def test_a_cloud_with_timeouts_has_them_in_every_client_and_all_else_as_ever() -> None:
-    plain = Cloud(region="eu-west-1", access_key="a", secret_key="b")
+    plain = AwsClients(region="eu-west-1", access_key="a", secret_key="b")
     hasty = replace(plain, timeouts=Config(connect_timeout=1, read_timeout=3))
-    for name in ("s3", "dynamodb", "kinesis_once", "lambda_", "cloudwatch"):
+    for name in ("s3", "dynamodb", "kinesis_no_retry", "lambda_", "cloudwatch"):
         before, after = (getattr(one, name).meta.config for one in (plain, hasty))
         assert (after.connect_timeout, after.read_timeout) == (1, 3)
         assert before.read_timeout >= 30

@@ -13,10 +13,10 @@ from botocore.exceptions import EndpointConnectionError
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import OrderArchive
-from orderstream.pipeline.archive_codec import raw_of, read_line
+from orderstream.pipeline.archive_codec import original_bytes, read_line
 from orderstream.pipeline.concurrency import MOST_THREADS, threads_for
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.table import OrderTable, Result
+from orderstream.pipeline.table import InsertResult, OrderTable
 from tests.fakes import FakeDynamo, FakeStore, client_error
 
 T = TypeVar("T")
@@ -53,8 +53,10 @@ def test_calls_are_made_together_and_each_answer_goes_to_its_item(
     dynamo = FakeDynamo(lambda order_id: "ValidationError" if order_id == "37" else None, around=meet)
     table = OrderTable(dynamo, "Orders", each=threads.map)
     outcomes = table.insert([order(number) for number in range(100)], lambda: 60.0)
-    assert [number for number, outcome in enumerate(outcomes) if outcome.result is Result.REFUSED] == [37]
-    assert sum(outcome.result is Result.STORED for outcome in outcomes) == 99
+    assert [number for number, outcome in enumerate(outcomes) if outcome.result is InsertResult.REFUSED] == [
+        37
+    ]
+    assert sum(outcome.result is InsertResult.STORED for outcome in outcomes) == 99
 
 
 def test_a_table_that_cannot_be_used_is_an_error_only_when_no_call_is_under_way_any_more(
@@ -89,7 +91,7 @@ def test_after_a_call_that_failed_no_other_is_begun(threads: ThreadPoolExecutor)
 
     table = OrderTable(FakeDynamo(around=fail), "Orders", each=threads.map)
     outcomes = table.insert([order(number) for number in range(1000)], lambda: 60.0)
-    assert {outcome.result for outcome in outcomes} == {Result.UNDONE}
+    assert {outcome.result for outcome in outcomes} == {InsertResult.RETRY}
     assert len(calls) <= 4, "those that were under way, of 40"
 
 
@@ -103,8 +105,8 @@ def test_of_orders_with_one_id_the_first_has_the_key_however_many_are_written_at
 
     store = FakeStore()
     records = [record(number) for number in range(100)]
-    places = OrderArchive(store, threads.map).keep(records, [decode(record.data) for record in records])
+    places = OrderArchive(store, threads.map).write(records, [decode(record.data) for record in records])
     for number, one in enumerate(records):
         assert places[one.event_id].differs == (number >= 10)
         if number < 10:
-            assert raw_of(read_line(store.objects[f"orders/{number}.json"])) == one.data
+            assert original_bytes(read_line(store.objects[f"orders/{number}.json"])) == one.data

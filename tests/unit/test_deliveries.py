@@ -8,9 +8,15 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.lookup.invocation_log import AT_THE_LATEST, SOON, Delivery, Place, deliveries
+from orderstream.lookup.invocation_log import (
+    AT_THE_LATEST,
+    SOON,
+    LoggedInvocation,
+    RecordPosition,
+    invocations_of,
+)
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
 STACK = Stack("test", "S", "Orders", None, "B", "F", "mapping")
@@ -40,15 +46,15 @@ class Log:
         ]
         yield {"events": events}
 
-    def cloud(self) -> Cloud:
-        return cast(Cloud, SimpleNamespace(logs=self, now=lambda: NOW))
+    def cloud(self) -> AwsClients:
+        return cast(AwsClients, SimpleNamespace(logs=self, now=lambda: NOW))
 
 
-def place(number: int, *, ago: timedelta) -> Place:
-    return Place("shard", str(number), NOW - ago, frozenset())
+def place(number: int, *, ago: timedelta) -> RecordPosition:
+    return RecordPosition("shard", str(number), NOW - ago, frozenset())
 
 
-def line(of: Place, *, done: bool, request_id: str = "r") -> dict[str, Any]:
+def line(of: RecordPosition, *, done: bool, request_id: str = "r") -> dict[str, Any]:
     number = of.sequence_number
     return {
         "request_id": request_id,
@@ -71,7 +77,7 @@ def test_a_record_that_failed_for_days_has_all_its_deliveries_once_and_in_order(
             second.arrived_at + timedelta(days=6, hours=22): line(second, done=True, request_id="d"),
         }
     )
-    found = deliveries(log.cloud(), STACK, [first, second])
+    found = invocations_of(log.cloud(), STACK, [first, second])
     assert [(one.request_id, one.done) for one in found[first]] == [("a", False), ("b", False), ("c", True)]
     assert [one.request_id for one in found[second]] == ["d"]
 
@@ -79,8 +85,8 @@ def test_a_record_that_failed_for_days_has_all_its_deliveries_once_and_in_order(
 def test_of_a_record_that_is_done_the_log_of_later_days_is_not_read() -> None:
     done, undone = place(1, ago=timedelta(days=8)), place(2, ago=timedelta(days=4))
     log = Log({done.arrived_at: line(done, done=True), undone.arrived_at: line(undone, done=False)})
-    found = deliveries(log.cloud(), STACK, [done, undone])
-    assert found[done] == [Delivery(done.arrived_at, "r", done=True)]
+    found = invocations_of(log.cloud(), STACK, [done, undone])
+    assert found[done] == [LoggedInvocation(done.arrived_at, "r", done=True)]
     assert [since for since, _ in log.asked] == [
         done.arrived_at,
         undone.arrived_at,
@@ -91,7 +97,7 @@ def test_of_a_record_that_is_done_the_log_of_later_days_is_not_read() -> None:
 def test_nothing_is_asked_of_times_that_are_to_come() -> None:
     young = place(1, ago=timedelta(minutes=1))
     log = Log({young.arrived_at: line(young, done=False)})
-    assert len(deliveries(log.cloud(), STACK, [young])[young]) == 1
+    assert len(invocations_of(log.cloud(), STACK, [young])[young]) == 1
     ((since, until),) = log.asked
     assert since == young.arrived_at and until <= NOW + timedelta(seconds=1)
 

@@ -6,15 +6,15 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.kinesis_event import Record
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.kinesis_event import EventRecord
 from orderstream.local.esm.destination import Destination, Ending
 from orderstream.local.esm.failures import Source
 from orderstream.local.esm.lanes import Discarded
 
 BUCKET, QUEUE = "arn:aws:s3:::orders", "arn:aws:sqs:eu-west-1:000000000001:failed"
 SOURCE = Source("mapping", "function", "stream", "shard-0")
-DISCARDED = Discarded((Record("5", "k", 0, 0, None, b"{}"),), "RetryAttemptsExhausted", 3)
+DISCARDED = Discarded((EventRecord("5", "k", 0, 0, None, b"{}"),), "RetryAttemptsExhausted", 3)
 
 
 class FakeCloud:
@@ -51,7 +51,7 @@ class Scene:
         self.problems: list[str] = []
         self.endings: list[tuple[Ending, int]] = []
         self.destination = Destination(
-            cast(Cloud, self.cloud),
+            cast(AwsClients, self.cloud),
             arn,
             wait=lambda seconds: stops,
             on_problem=self.problems.append,

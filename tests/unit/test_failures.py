@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.aws.kinesis_event import Record, event_of
+from orderstream.aws.kinesis_event import EventRecord, event_of
 from orderstream.local.esm.failures import (
     Invocation,
     Source,
@@ -25,8 +25,8 @@ INVOCATION = Invocation("c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5", 200, "$LATEST")
 NOW = 1573691886.021
 
 RECORDS = (
-    Record("4960", "a", 1573691884.835, 0, None, b'{"kinesis":{"data":"eA=="}}'),
-    Record("4971", "b", 1573691885.580, 0, "4960", b'{"kinesis":{"data":"eQ=="}}'),
+    EventRecord("4960", "a", 1573691884.835, 0, None, b'{"kinesis":{"data":"eA=="}}'),
+    EventRecord("4971", "b", 1573691885.580, 0, "4960", b'{"kinesis":{"data":"eQ=="}}'),
 )
 EXHAUSTED = Discarded(RECORDS, "RetryAttemptsExhausted", 3, "Unhandled")
 

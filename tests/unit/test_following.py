@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
 from orderstream.local.stack_watcher import Following
@@ -77,7 +77,7 @@ class World:
 
 def following(world: World, folder: Path, problems: list[str], seen: list[Stack | None]) -> Following:
     return Following(
-        cast(Cloud, world),
+        cast(AwsClients, world),
         "shop",
         checkpoints=folder / "checkpoints",
         progress=lambda step: None,

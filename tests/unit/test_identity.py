@@ -18,7 +18,7 @@ from orderstream.domain.ids import fingerprint as fingerprint_of
 from orderstream.domain.normalization import as_read, model_version, normalized
 from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.domain.order import Currency, Instant, Item, Name, Order, Price, Quantity
-from orderstream.domain.validation import Checks, Reader
+from orderstream.domain.validation import ModelReader, ValidationErrors
 
 BASE = '{"customer_id": "c", "amount": 6, "items": [{"sku": "A", "quantity": 2, "unit_price": 3}], "x": 1}'
 
@@ -164,7 +164,7 @@ def test_the_fingerprint_is_the_same_for_a_model_and_for_one_that_extends_it(
     seen = set()
     for model in models:
         sent = parse(text)
-        Reader(model).read(sent, "$", Checks())
+        ModelReader(model).read(sent, "$", ValidationErrors())
         seen.add(fingerprint_of(sent))
     assert len(seen) == 1
 
@@ -174,8 +174,8 @@ def test_what_a_model_reads_as_it_stands_need_not_be_normalized(
     models: tuple[type[msgspec.Struct], type[msgspec.Struct]], document: dict[str, Any]
 ) -> None:
     for model in models:
-        check = Checks()
-        read = Reader(model).read(document, "$", check)
+        check = ValidationErrors()
+        read = ModelReader(model).read(document, "$", check)
         if not check.reasons:
             assert fingerprint_of(normalized(read, document)) == fingerprint_of(as_read(read, document))
 
@@ -225,8 +225,8 @@ def test_an_item_stored_by_an_earlier_version_stays_valid_when_the_model_grows(
     model: type[Order], order: str, stored: str
 ) -> None:
     def decoded(text: str) -> Decoded:
-        document, check = parse(text.encode()), Checks()
-        read = Reader(model).read(document, "$", check)
+        document, check = parse(text.encode()), ValidationErrors()
+        read = ModelReader(model).read(document, "$", check)
         assert not check.reasons
         return Decoded(read, (), read.order_id, fingerprint_of(document), text.encode())
 

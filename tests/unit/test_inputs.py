@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderstream.errors import InputError
-from orderstream.ingest.order_reader import MAX_ARRAY_BYTES, MAX_LINE_BYTES, Fault, Line, read_orders
+from orderstream.ingest.order_reader import MAX_ARRAY_BYTES, MAX_LINE_BYTES, BadLine, InputLine, read_orders
 
 BOM = b"\xef\xbb\xbf"
 
 
-def read(content: bytes) -> list[Line | Fault]:
+def read(content: bytes) -> list[InputLine | BadLine]:
     return list(read_orders("-", BytesIO(content)))
 
 
@@ -24,7 +24,8 @@ def rows(content: str | bytes) -> list[object]:
     """Orders as (place, object), faults as they are."""
     data = content.encode() if isinstance(content, str) else content
     return [
-        (found.place, json.loads(found.raw)) if isinstance(found, Line) else found for found in read(data)
+        (found.place, json.loads(found.raw)) if isinstance(found, InputLine) else found
+        for found in read(data)
     ]
 
 
@@ -35,17 +36,17 @@ def test_orders_come_from_a_file_from_standard_input_and_from_the_argument(tmp_p
     raw = b'{"customer_id": "1", "amount": 250.00}'
     file = tmp_path / "orders"
     file.write_bytes(raw)
-    expected = [Line("line 1", raw)]
+    expected = [InputLine("line 1", raw)]
     assert list(read_orders(str(file), BytesIO())) == expected
     assert list(read_orders("-", BytesIO(raw))) == expected
     assert list(read_orders(None, BytesIO(raw))) == expected
     assert list(read_orders(raw.decode(), BytesIO())) == expected
-    assert list(read_orders(" [" + raw.decode() + "]", BytesIO())) == [Line("element 1", raw)]
+    assert list(read_orders(" [" + raw.decode() + "]", BytesIO())) == [InputLine("element 1", raw)]
 
 
 def test_an_argument_that_is_not_utf8_keeps_its_bytes() -> None:
     assert list(read_orders('{"a":"\udcff"}', BytesIO())) == [
-        Fault("line 1", "is not a JSON object: it is not UTF-8")
+        BadLine("line 1", "is not a JSON object: it is not UTF-8")
     ]
 
 
@@ -73,7 +74,7 @@ def test_a_read_that_fails_midway_is_an_input_error() -> None:
             raise OSError(5, "Input/output error")
 
     orders = read_orders("-", Broken(b"{}\n{}\n"))
-    assert next(orders) == Line("line 1", b"{}")
+    assert next(orders) == InputLine("line 1", b"{}")
     with pytest.raises(InputError, match="standard input: cannot be read: Input/output error"):
         next(orders)
     with pytest.raises(InputError, match="cannot be read"):
@@ -116,19 +117,19 @@ def test_columns_that_something_else_than_a_comma_separates_are_said_to_be(
 def test_a_line_is_its_bytes_without_the_line_end() -> None:
     content = b' {"a": 1.10}\t\n{"b":\xc3\xbc}\n'.replace(b"\xc3\xbc", b'"\xc3\xbc"') + b'{"c":2}\r\n{"d":3}'
     assert read(content) == [
-        Line("line 1", b' {"a": 1.10}\t'),
-        Line("line 2", b'{"b":"\xc3\xbc"}'),
-        Line("line 3", b'{"c":2}'),
-        Line("line 4", b'{"d":3}'),
+        InputLine("line 1", b' {"a": 1.10}\t'),
+        InputLine("line 2", b'{"b":"\xc3\xbc"}'),
+        InputLine("line 3", b'{"c":2}'),
+        InputLine("line 4", b'{"d":3}'),
     ]
 
 
 def test_blank_lines_and_a_byte_order_mark_are_skipped_and_counted() -> None:
     assert read(BOM + b'\n\r\n{"a":1}\n  \n{"b":2}\n\n') == [
-        Line("line 3", b'{"a":1}'),
-        Line("line 5", b'{"b":2}'),
+        InputLine("line 3", b'{"a":1}'),
+        InputLine("line 5", b'{"b":2}'),
     ]
-    assert read(BOM + b'{"a":1}') == [Line("line 1", b'{"a":1}')]
+    assert read(BOM + b'{"a":1}') == [InputLine("line 1", b'{"a":1}')]
 
 
 @pytest.mark.parametrize(
@@ -149,11 +150,11 @@ def test_blank_lines_and_a_byte_order_mark_are_skipped_and_counted() -> None:
     ids=lambda bad: repr(bad[:24]),
 )
 def test_a_bad_line_is_a_fault_with_its_number_and_the_rest_goes_on(bad: bytes) -> None:
-    good = Line("line 1", b'{"a":1}')
+    good = InputLine("line 1", b'{"a":1}')
     for content, place in [(b'{"a":1}\n%b\n{"b":2}', "line 2"), (b'{"a":1}\n{"b":2}\n%b', "line 3")]:
         found = read(content % bad)
         assert found[0] == good
-        (fault,) = [line for line in found if isinstance(line, Fault)]
+        (fault,) = [line for line in found if isinstance(line, BadLine)]
         assert fault.place == place
         assert fault.text.startswith("is not a JSON object: ")
         assert "\n" not in fault.text
@@ -161,25 +162,25 @@ def test_a_bad_line_is_a_fault_with_its_number_and_the_rest_goes_on(bad: bytes) 
 
 
 def test_a_first_line_that_is_bad_stops_nothing_either() -> None:
-    assert [type(line) for line in read(b'{"a":1,\n{"b":2}\n\n{"c":3}\n')] == [Fault, Line, Line]
+    assert [type(line) for line in read(b'{"a":1,\n{"b":2}\n\n{"c":3}\n')] == [BadLine, InputLine, InputLine]
 
 
 def test_one_object_over_several_lines_is_one_order_byte_for_byte() -> None:
     pretty = b'{\r\n  "customer_id": "1",\n\n  "amount": 250.00\n}'
-    assert read(BOM + b"\n" + pretty + b"\n\n") == [Line("line 2", pretty)]
-    assert list(read_orders(pretty.decode(), BytesIO())) == [Line("line 1", pretty)]
+    assert read(BOM + b"\n" + pretty + b"\n\n") == [InputLine("line 2", pretty)]
+    assert list(read_orders(pretty.decode(), BytesIO())) == [InputLine("line 1", pretty)]
 
 
 def test_looking_ahead_for_such_an_object_loses_no_order_behind_it() -> None:
     blank = (b" " * (MAX_LINE_BYTES - 1) + b"\n") * 2
     found = read(b'{\n"a":1}\n' + blank + b'{"b":2}')
-    assert [type(line) for line in found] == [Fault, Fault, Line]
-    assert found[-1] == Line("line 5", b'{"b":2}')
+    assert [type(line) for line in found] == [BadLine, BadLine, InputLine]
+    assert found[-1] == InputLine("line 5", b'{"b":2}')
 
 
 def test_numbers_of_any_size_are_not_judged_here() -> None:
     raw = b'{"amount": 1e400, "n": 123456789012345678901234567890.12345678901234567890}'
-    assert read(raw) == [Line("line 1", raw)]
+    assert read(raw) == [InputLine("line 1", raw)]
 
 
 def test_a_line_without_end_is_a_fault_and_is_not_read_into_memory() -> None:
@@ -191,18 +192,21 @@ def test_a_line_without_end_is_a_fault_and_is_not_read_into_memory() -> None:
     tracemalloc.stop()
     assert peak < 5 * MAX_LINE_BYTES
     assert found == [
-        Line("line 2", b'{"b":2}'),
-        Fault("line 3", "is longer than 10485760 bytes"),
-        Line("line 4", b'{"c":3}'),
+        InputLine("line 2", b'{"b":2}'),
+        BadLine("line 3", "is longer than 10485760 bytes"),
+        InputLine("line 4", b'{"c":3}'),
     ]
-    assert read(long + b"\n{}") == [Fault("line 1", "is longer than 10485760 bytes"), Line("line 2", b"{}")]
+    assert read(long + b"\n{}") == [
+        BadLine("line 1", "is longer than 10485760 bytes"),
+        InputLine("line 2", b"{}"),
+    ]
 
 
 @settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers()), min_size=1))
 def test_every_object_comes_back_whichever_way_it_is_written(objects: list[dict[str, object]]) -> None:
     def written(content: str) -> list[object]:
-        return [json.loads(line.raw) for line in read(content.encode()) if isinstance(line, Line)]
+        return [json.loads(line.raw) for line in read(content.encode()) if isinstance(line, InputLine)]
 
     assert written("\n".join(map(json.dumps, objects))) == objects
     assert written(json.dumps(objects)) == objects
@@ -215,11 +219,11 @@ def test_every_object_comes_back_whichever_way_it_is_written(objects: list[dict[
 
 def test_the_elements_of_an_array_keep_their_bytes_and_bad_ones_are_faults() -> None:
     assert read(b' [ {"a" : 1.10 } ,\n{\n"b":2}, 3, [{}], null ]\n') == [
-        Line("element 1", b'{"a" : 1.10 }'),
-        Line("element 2", b'{\n"b":2}'),
-        Fault("element 3", "is not a JSON object: Expected `object`, got `int`"),
-        Fault("element 4", "is not a JSON object: Expected `object`, got `array`"),
-        Fault("element 5", "is not a JSON object: Expected `object`, got `null`"),
+        InputLine("element 1", b'{"a" : 1.10 }'),
+        InputLine("element 2", b'{\n"b":2}'),
+        BadLine("element 3", "is not a JSON object: Expected `object`, got `int`"),
+        BadLine("element 4", "is not a JSON object: Expected `object`, got `array`"),
+        BadLine("element 5", "is not a JSON object: Expected `object`, got `null`"),
     ]
     assert read(b"[]") == []
 
@@ -275,21 +279,21 @@ def test_a_row_over_several_lines_is_at_its_first() -> None:
 def test_a_bad_row_is_a_fault_and_the_rest_goes_on() -> None:
     content = b'customer_id,amount\n1\n2,2,2\n"3"x,3\n\xff,4\n5,5\n'
     assert rows(content) == [
-        Fault("line 2", "has 1 cells for 2 columns"),
-        Fault("line 3", "has 3 cells for 2 columns"),
-        Fault("line 4", "is not a row of CSV: ',' expected after '\"'"),
-        Fault("line 5", "is not UTF-8"),
+        BadLine("line 2", "has 1 cells for 2 columns"),
+        BadLine("line 3", "has 3 cells for 2 columns"),
+        BadLine("line 4", "is not a row of CSV: ',' expected after '\"'"),
+        BadLine("line 5", "is not UTF-8"),
         ("line 6", {"customer_id": "5", "amount": "5"}),
     ]
 
 
 def test_a_quote_that_is_never_closed_is_a_fault_that_says_how_far_it_reached() -> None:
     assert rows('customer_id,amount\n1,"250\n2,250\n3,250\n') == [
-        Fault("line 2", "is not a row of CSV: unexpected end of data (up to line 4)")
+        BadLine("line 2", "is not a row of CSV: unexpected end of data (up to line 4)")
     ]
     lines = [f"{number},250\n" for number in range(50_000)]
     found = rows('customer_id,amount\n0,"250\n' + "".join(lines))
-    assert isinstance(found[0], Fault)
+    assert isinstance(found[0], BadLine)
     assert f"field larger than field limit ({csv.field_size_limit()})" in found[0].text
     assert found[-1] == ("line 50002", {"customer_id": "49999", "amount": "250"})
 
@@ -321,7 +325,7 @@ def test_memory_is_flat_however_many_lines_there_are(header: bytes) -> None:
     line = b"12345,250.00\n" if header else b'{"customer_id":"12345","amount":250.00}\n'
     content = BytesIO(header + line * 50_000)
     tracemalloc.start()
-    assert sum(isinstance(found, Line) for found in read_orders("-", content)) == 50_000
+    assert sum(isinstance(found, InputLine) for found in read_orders("-", content)) == 50_000
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1024 * 1024

@@ -10,13 +10,13 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 from mypy_boto3_lambda import LambdaClient
 
-from orderstream.aws.kinesis_event import Record
+from orderstream.aws.kinesis_event import EventRecord
 from orderstream.local.esm.failures import Invocation
 from orderstream.local.esm.invoker import Answer, invoke
 from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Refused
 
 FUNCTION = "arn:aws:lambda:eu-west-1:000000000001:function:ProcessOrders"
-BATCH = [Record("1", "a", 0, 0, None, b'{"n":1}'), Record("2", "b", 0, 0, "1", b'{"n":2}')]
+BATCH = [EventRecord("1", "a", 0, 0, None, b'{"n":1}'), EventRecord("2", "b", 0, 0, "1", b'{"n":2}')]
 
 
 def response(payload: bytes, **more: Any) -> dict[str, Any]:

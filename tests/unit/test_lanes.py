@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.aws.kinesis_event import Record, event_of
+from orderstream.aws.kinesis_event import EventRecord, event_of
 from orderstream.local.esm.lanes import (
     LONGEST_DELAY_SECONDS,
     MAX_EVENT_BYTES,
@@ -31,12 +31,12 @@ from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcom
 
 def record(
     number: int, *, key: str = "key", arrived_at: float = 0.0, read_at: float = 0.0, size: int = 100
-) -> Record:
+) -> EventRecord:
     before = str(number - 1) if number > 1 else None
-    return Record(str(number), key, arrived_at, read_at, before, b"x" * size)
+    return EventRecord(str(number), key, arrived_at, read_at, before, b"x" * size)
 
 
-def records(*numbers: int) -> tuple[Record, ...]:
+def records(*numbers: int) -> tuple[EventRecord, ...]:
     return tuple(record(number) for number in numbers)
 
 
@@ -44,7 +44,7 @@ def batch(*numbers: int) -> Batch:
     return Batch(records(*numbers))
 
 
-def numbers(of: tuple[Record, ...]) -> list[int]:
+def numbers(of: tuple[EventRecord, ...]) -> list[int]:
     return [int(r.sequence_number) for r in of]
 
 

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 from botocore.response import StreamingBody
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.lookup.recent_orders import MOST_PAGES, SPANS, Latest
-from orderstream.pipeline.archive_codec import line_of, pack
+from orderstream.lookup.recent_orders import MOST_PAGES, SPANS, RecentOrders
+from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.records import Record
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
@@ -46,8 +46,8 @@ class Bucket:
 
     def get_object(self, **_: Any) -> dict[str, Any]:
         records = (Record(f"s:{n}", "s", str(n), "k", NOW, b"{}") for n in range(len(ORDERS)))
-        lines = [line_of(one, json=b"{}", order_id=ORDERS[n]) for n, one in enumerate(records)]
-        body = pack(lines)
+        lines = [encode(one, json=b"{}", order_id=ORDERS[n]) for n, one in enumerate(records)]
+        body = compress(lines)
         return {"Body": StreamingBody(BytesIO(body), len(body)), "LastModified": NOW}
 
 
@@ -67,8 +67,10 @@ class Table:
         }
 
 
-def latest(log: Log, most: int) -> Latest:
-    return Latest(cast(Cloud, SimpleNamespace(logs=log, s3=Bucket(), dynamodb=Table())), STACK, most)
+def latest(log: Log, most: int) -> RecentOrders:
+    return RecentOrders(
+        cast(AwsClients, SimpleNamespace(logs=log, s3=Bucket(), dynamodb=Table())), STACK, most
+    )
 
 
 def logged(number: int) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def logged(number: int) -> dict[str, Any]:
 
 def test_the_log_is_asked_for_its_newest_lines_until_they_have_enough_orders() -> None:
     log = Log([[logged(9)], [logged(8)], [logged(7)]])
-    found = latest(log, most=3).look(NOW)
+    found = latest(log, most=3).poll(NOW)
     assert [item["OrderID"] for item in found] == ["D", "C", "B"]
     assert log.asked == 1
     (request,) = log.requests
@@ -87,7 +89,7 @@ def test_the_log_is_asked_for_its_newest_lines_until_they_have_enough_orders() -
 
 
 def test_an_answer_of_the_table_in_parts_is_read_to_its_end() -> None:
-    assert len(latest(Log([[logged(9)]]), most=50).look(NOW)) == 4
+    assert len(latest(Log([[logged(9)]]), most=50).poll(NOW)) == 4
 
 
 def test_of_a_log_without_end_so_many_pages_are_read_and_no_more() -> None:
@@ -96,5 +98,5 @@ def test_of_a_log_without_end_so_many_pages_are_read_and_no_more() -> None:
             yield []
 
     log = Log(empty())
-    assert latest(log, most=50).look(NOW) == []
+    assert latest(log, most=50).poll(NOW) == []
     assert log.asked == MOST_PAGES * len(SPANS)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.domain.decode import decode
-from orderstream.pipeline.archive_codec import line_of, pack, raw_of, read_line, read_lines
+from orderstream.pipeline.archive_codec import compress, encode, original_bytes, read_line, read_lines
 from orderstream.pipeline.records import Record
 
 ARRIVAL = datetime(2026, 11, 22, 18, 0, 0, 123000, tzinfo=UTC)
@@ -22,12 +22,12 @@ def record(data: bytes, sequence_number: str = "1") -> Record:
 
 
 def line(data: bytes) -> bytes:
-    return line_of(record(data), json=decode(data).json, order_id=None)
+    return encode(record(data), json=decode(data).json, order_id=None)
 
 
 @given(st.binary() | st.text().map(str.encode))
 def test_any_bytes_come_back_exactly(data: bytes) -> None:
-    assert raw_of(read_line(line(data))) == data
+    assert original_bytes(read_line(line(data))) == data
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(), st.lists))
@@ -37,7 +37,7 @@ def test_any_json_comes_back_exactly_in_every_spelling(value: object) -> None:
         json.dumps({"v": value}, ensure_ascii=False, indent=1).encode("utf-8", "surrogatepass"),
         b" " + json.dumps({"v": value}).encode() + b"\r\n",
     ):
-        assert raw_of(read_line(line(data))) == data
+        assert original_bytes(read_line(line(data))) == data
         assert line(data).count(b"\n") == 1
 
 
@@ -68,11 +68,11 @@ def test_compressed_bytes_come_back_exactly_and_what_is_in_them_stands_as_json(
     sent = gzip.compress(text)
     written = json.loads(line(sent))
     assert written.get("raw") == ({"v": data.hex()} if nice else None)
-    assert raw_of(read_line(line(sent))) == sent
+    assert original_bytes(read_line(line(sent))) == sent
 
 
 def test_a_line_says_where_and_when_the_record_came_from() -> None:
-    written = json.loads(line_of(record(b'{"a":1}', "42"), json=b'{"a":1}', order_id="A"))
+    written = json.loads(encode(record(b'{"a":1}', "42"), json=b'{"a":1}', order_id="A"))
     assert written == {
         "event_id": "shard:42",
         "partition_key": "key",
@@ -84,8 +84,8 @@ def test_a_line_says_where_and_when_the_record_came_from() -> None:
 
 def test_the_same_lines_make_the_same_object() -> None:
     lines = [line(b'{"a":1}'), line(b"x")]
-    assert pack(lines) == pack(lines)
-    assert [raw_of(read) for read in read_lines("orders.ndjson.gz", BytesIO(pack(lines)))] == [
+    assert compress(lines) == compress(lines)
+    assert [original_bytes(read) for read in read_lines("orders.ndjson.gz", BytesIO(compress(lines)))] == [
         b'{"a":1}',
         b"x",
     ]
@@ -93,6 +93,6 @@ def test_the_same_lines_make_the_same_object() -> None:
 
 def test_a_record_without_a_partition_key_has_null_in_its_line() -> None:
     keyless = msgspec.structs.replace(record(b'{"a":1}'), partition_key=None)
-    written = line_of(keyless, json=b'{"a":1}', order_id=None)
+    written = encode(keyless, json=b'{"a":1}', order_id=None)
     assert json.loads(written)["partition_key"] is None
     assert read_line(written).partition_key is None

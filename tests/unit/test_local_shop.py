@@ -6,7 +6,7 @@ import pytest
 
 from orderstream.api.problems import ProblemError
 from orderstream.aws.stack import Stack
-from orderstream.client import NotSentError
+from orderstream.client import DeliveryError
 from orderstream.local.cloud import laptop_cloud
 from orderstream.local.current_services import ShopThatIsThere
 
@@ -32,7 +32,7 @@ def test_another_stack_has_a_producer_of_its_own_and_the_last_one_is_closed(shop
     before = shop()
     shop.change(replace(STACK, bucket="two"))
     assert shop().stack.bucket == "two"
-    with pytest.raises(NotSentError, match="closed"):
+    with pytest.raises(DeliveryError, match="closed"):
         before.producer.send_bytes(b"{}", partition_key="k")
     assert shop().producer is not before.producer
     shop.change(None)

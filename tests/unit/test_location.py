@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.location import Location, location_of
 from orderstream.errors import CloudError
 
@@ -36,8 +36,8 @@ class Service:
         return {"AccountAliases": self._aliases}
 
 
-def cloud(service: Service, endpoint: str | None = None) -> Cloud:
-    made = Cloud(endpoint, region="eu-west-1", access_key="a", secret_key="b")
+def cloud(service: Service, endpoint: str | None = None) -> AwsClients:
+    made = AwsClients(endpoint, region="eu-west-1", access_key="a", secret_key="b")
     # What a client of botocore would be, made on first use.
     made.__dict__["sts"] = made.__dict__["iam"] = service
     return made

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Rules
 from orderstream.local.esm.mapping import Mapping, read_mapping
@@ -39,7 +39,7 @@ class FakeCloud:
 
 
 def read(**settings: Any) -> Mapping:
-    return read_mapping(cast(Cloud, FakeCloud(BARE | settings)), "mapping")
+    return read_mapping(cast(AwsClients, FakeCloud(BARE | settings)), "mapping")
 
 
 def test_what_the_mapping_omits_is_as_aws_has_it() -> None:

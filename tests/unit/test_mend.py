@@ -8,13 +8,13 @@ import pytest
 
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
-from orderstream.recovery.patch import mended, setting
+from orderstream.recovery.patch import parse_patch, patched
 
 EVENT = "shardId-000000000000:17"
 
 
 def with_set(data: bytes, *texts: str) -> tuple[bytes, str]:
-    return mended(data, EVENT, [setting(text) for text in texts])
+    return patched(data, EVENT, [parse_patch(text) for text in texts])
 
 
 def test_an_order_without_an_id_is_called_as_its_record_was() -> None:
@@ -41,19 +41,19 @@ def test_an_id_that_can_be_none_is_replaced_when_it_is_set_to_null() -> None:
 
 def test_doing_it_twice_gives_the_same_order() -> None:
     first, order_id = with_set(b'{"customer_id": "c", "amount": "x"}', "amount=3")
-    again, same_id = mended(first, EVENT)
+    again, same_id = patched(first, EVENT)
     assert (again, same_id) == (first, order_id)
 
 
 def test_without_a_setting_every_byte_stays_but_for_the_id() -> None:
     data = b'{"customer_id": "c",  "amount": 1.10, "note": 1e2}'
-    assert mended(data, EVENT)[0] == b'{"order_id":"%b",' % EVENT.encode() + data[1:]
-    assert decode(mended(data, EVENT)[0]).fingerprint == decode(data).fingerprint
+    assert patched(data, EVENT)[0] == b'{"order_id":"%b",' % EVENT.encode() + data[1:]
+    assert decode(patched(data, EVENT)[0]).fingerprint == decode(data).fingerprint
 
 
 def test_a_compressed_order_is_sent_again_as_plain_json() -> None:
     data = b'{"order_id": "A", "customer_id": "c", "amount": 1}'
-    assert mended(gzip.compress(data), EVENT) == (data, "A")
+    assert patched(gzip.compress(data), EVENT) == (data, "A")
 
 
 def test_numbers_that_are_not_set_keep_every_digit() -> None:
@@ -74,7 +74,7 @@ def test_an_object_that_is_not_there_is_made() -> None:
 
 
 def test_a_value_is_json_if_it_can_be_and_a_string_if_not() -> None:
-    assert [setting(f"a={text}").value for text in ("1.50", '"1.50"', "EUR", "null", "")] == [
+    assert [parse_patch(f"a={text}").value for text in ("1.50", '"1.50"', "EUR", "null", "")] == [
         Decimal("1.50"),
         "1.50",
         "EUR",
@@ -86,7 +86,7 @@ def test_a_value_is_json_if_it_can_be_and_a_string_if_not() -> None:
 @pytest.mark.parametrize("text", ["amount", "=1", "", "a..b=1", "a[x]=1", "a[0=1", "[]=1"])
 def test_what_does_not_say_what_to_set_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="does not say what to set"):
-        setting(text)
+        parse_patch(text)
 
 
 @pytest.mark.parametrize("path", ["items[1].sku", "amount.x", "items.sku", "[0]"])

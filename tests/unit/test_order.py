@@ -330,9 +330,9 @@ def test_unknown_fields_are_no_error() -> None:
 
 
 def test_a_refused_order_still_names_the_id_it_claims() -> None:
-    assert decode(b'{"order_id": "A-1", "amount": 1}').claimed_id == "A-1"
-    assert decode(b'{"order_id": "A-1", "customer_id": "c", "amount": NaN}').claimed_id == "A-1"
-    assert decode(b'{"order_id": 7, "amount": 1}').claimed_id is None
+    assert decode(b'{"order_id": "A-1", "amount": 1}').raw_order_id == "A-1"
+    assert decode(b'{"order_id": "A-1", "customer_id": "c", "amount": NaN}').raw_order_id == "A-1"
+    assert decode(b'{"order_id": 7, "amount": 1}').raw_order_id is None
 
 
 @pytest.mark.parametrize("line", ["{}", "0"])

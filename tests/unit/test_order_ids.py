@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 
 from orderstream.api.ingest import accept, accept_all
 from orderstream.api.problems import ProblemError
-from orderstream.client import Receipt
-from orderstream.client.serialization import encode_order, identified
+from orderstream.client import RecordMetadata
+from orderstream.client.serialization import encode_order, ensure_order_id
 from orderstream.domain.decode import decode
-from orderstream.domain.fields import Refused
+from orderstream.domain.fields import InvalidValue
 from orderstream.domain.order import MAX_BYTES, order_id_rule
-from orderstream.ingest.order_reader import Line
+from orderstream.ingest.order_reader import InputLine
 from orderstream.ingest.send import send_lines
-from orderstream.recovery.patch import mended, setting
+from orderstream.recovery.patch import parse_patch, patched
 
 INJECTION = 'x","amount":0.01,"customer_id":"victim","note":"'
 HOSTILE = [INJECTION, '"', "\\", '\\"', "a\\", "\\u0022", "a/b", "{}", "%22", "'", "$(id)", "</script>"]
@@ -35,7 +35,7 @@ ORDER = b'{ "customer_id":"c",  "amount": 19.90}'
 def is_an_id(text: str) -> bool:
     try:
         return order_id_rule(text) == text
-    except Refused:
+    except InvalidValue:
         return False
 
 
@@ -84,7 +84,7 @@ def values_of(data: bytes) -> dict[str, Any]:
 @example(INJECTION, ORDER)
 @settings(deadline=None)
 def test_an_id_is_put_into_an_order_and_every_other_byte_stays(order_id: str, raw: bytes) -> None:
-    data, said, _ = identified(raw, lambda: order_id)
+    data, said, _ = ensure_order_id(raw, lambda: order_id)
     brace = raw.index(b"{") + 1
     assert said == order_id
     assert data.startswith(raw[:brace]) and data.endswith(raw[brace:])
@@ -99,9 +99,9 @@ def test_an_id_is_put_into_an_order_and_every_other_byte_stays(order_id: str, ra
 @example(INJECTION, ORDER)
 @settings(deadline=None)
 def test_a_record_is_mended_under_any_identity_and_set_to_any_id(order_id: str, raw: bytes) -> None:
-    data, said = mended(raw, order_id)
+    data, said = patched(raw, order_id)
     assert (said, text_of(data)) == (order_id, text_of(raw) | {"order_id": order_id})
-    data, said = mended(raw, "another", [setting(f"order_id={json.dumps(order_id)}")])
+    data, said = patched(raw, "another", [parse_patch(f"order_id={json.dumps(order_id)}")])
     assert said == order_id
     # Numbers may be spelt in another way, but keep every digit.
     assert values_of(data) == values_of(raw) | {"order_id": order_id}
@@ -126,7 +126,7 @@ def test_the_id_of_a_receipt_is_the_one_in_the_json_whatever_type_it_had(order_i
     data, said = encode_order({"order_id": order_id, "customer_id": "c", "amount": 1})
     found = json.loads(data)["order_id"]
     assert said == (found if isinstance(found, str) else json.dumps(found))
-    assert said == identified(data)[1]
+    assert said == ensure_order_id(data)[1]
 
 
 class Stream:
@@ -135,13 +135,13 @@ class Stream:
     def __init__(self) -> None:
         self.records: list[bytes] = []
 
-    def send_bytes(self, data: bytes, *, partition_key: str) -> Future[Receipt]:
+    def send_bytes(self, data: bytes, *, partition_key: str) -> Future[RecordMetadata]:
         self.records.append(data)
-        sent: Future[Receipt] = Future()
-        sent.set_result(Receipt(None, "shardId-000000000000", str(len(self.records)), 1))
+        sent: Future[RecordMetadata] = Future()
+        sent.set_result(RecordMetadata(None, "shardId-000000000000", str(len(self.records)), 1))
         return sent
 
-    def send_json(self, raw: bytes) -> Future[Receipt]:
+    def send_json(self, raw: bytes) -> Future[RecordMetadata]:
         return self.send_bytes(raw, partition_key="k")
 
     def flush(self) -> None:
@@ -190,8 +190,8 @@ def test_the_api_refuses_an_order_that_its_id_makes_too_large() -> None:
 
 def test_orders_send_refuses_an_order_that_its_id_makes_too_large() -> None:
     faults: list[str] = []
-    receipts: list[Receipt] = []
-    lines = [Line("line 1", largest()), Line("line 2", ORDER)]
+    receipts: list[RecordMetadata] = []
+    lines = [InputLine("line 1", largest()), InputLine("line 2", ORDER)]
     stream: Any = Stream()
     tally = send_lines(stream, lines, check=True, on_receipt=receipts.append, on_fault=faults.append)
     assert (tally.sent, tally.failed, len(receipts)) == (1, 1, 1)

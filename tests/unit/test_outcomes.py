@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from orderstream.aws.kinesis_event import Record
+from orderstream.aws.kinesis_event import EventRecord
 from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, read_answer
 
-BATCH = [Record(f"000{number}", "key", 0, 0, None, b"{}") for number in (90, 100, 110)]
+BATCH = [EventRecord(f"000{number}", "key", 0, 0, None, b"{}") for number in (90, 100, 110)]
 
 
 def read(answer: object, *, reports_failures: bool = True) -> Outcome:

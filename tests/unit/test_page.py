@@ -16,7 +16,7 @@ from orderstream.dashboard.runbook import page_of
 from orderstream.dashboard.time_format import Clock, utc
 from orderstream.deploy.artifact import PROJECT
 from orderstream.monitoring.figures import WINDOW
-from orderstream.monitoring.shards import Load
+from orderstream.monitoring.shards import ShardLoad
 
 # A full minute, and half of the next one.
 FIRST = 1_800_000_000 // MINUTE * MINUTE
@@ -75,8 +75,8 @@ def test_the_last_hour_is_shown_or_as_much_of_it_as_there_is_and_ten_minutes_at_
 
 def test_the_shard_with_most_traffic_is_on_top_and_a_hot_one_has_another_colour() -> None:
     loads = [
-        Load("shardId-000000000002", 10, 10, 0.75, 0.9),
-        Load("shardId-000000000000", 1, 1, 0.25, 0.1),
+        ShardLoad("shardId-000000000002", 10, 10, 0.75, 0.9),
+        ShardLoad("shardId-000000000000", 1, 1, 0.25, 0.1),
     ]
     drawn = charts.shares(loads, "shardId-000000000002")
     # ECharts draws categories from below.

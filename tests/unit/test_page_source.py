@@ -6,7 +6,7 @@ import asyncio
 import threading
 from typing import Any, cast
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.dashboard.status_feed import Source
 
 
@@ -36,7 +36,7 @@ class FakeCloud:
 
 
 def source(cloud: FakeCloud, patience: float = 5) -> Source:
-    return Source(cast(Cloud, cloud), "shop", patience)
+    return Source(cast(AwsClients, cloud), "shop", patience)
 
 
 def test_many_who_look_at_once_make_one_look() -> None:

@@ -15,30 +15,30 @@ from hypothesis import strategies as st
 
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
-from orderstream.pipeline.archive_codec import Line, line_of, raw_of, read_line
+from orderstream.pipeline.archive_codec import ArchiveLine, encode, original_bytes, read_line
 from orderstream.pipeline.records import Record
 from orderstream.storage import parquet
 from orderstream.storage.columns import column_types
-from orderstream.storage.parquet import Placed, Unreadable
+from orderstream.storage.parquet import LocatedLine, Unreadable
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-def line(number: int, data: bytes, *, key: str = "k", shard: str = "shardId-1") -> Line:
+def line(number: int, data: bytes, *, key: str = "k", shard: str = "shardId-1") -> ArchiveLine:
     record = Record(f"{shard}:{number}", shard, str(number), key, NOON + timedelta(seconds=number), data)
     what = decode(data)
     order_id = order_id_of(what.order, record.event_id) if what.order else None
-    return read_line(line_of(record, json=what.json, order_id=order_id))
+    return read_line(encode(record, json=what.json, order_id=order_id))
 
 
-def placed(number: int, data: bytes, where: str = "orders/a.gz") -> Placed:
-    return Placed(where, number, NOON, line(number, data))
+def placed(number: int, data: bytes, where: str = "orders/a.gz") -> LocatedLine:
+    return LocatedLine(where, number, NOON, line(number, data))
 
 
-def about(one: Placed) -> tuple[object, ...]:
+def about(one: LocatedLine) -> tuple[object, ...]:
     line = one.line
     identity = (line.event_id, line.partition_key, line.arrived_at, line.order_id)
-    return one.key, one.number, one.written, *identity, raw_of(line)
+    return one.key, one.number, one.written, *identity, original_bytes(line)
 
 
 ORDER = st.builds(
@@ -56,7 +56,7 @@ DATA = st.one_of(
 @given(st.lists(st.tuples(DATA, st.text(max_size=5)), min_size=1, max_size=20))
 def test_every_record_comes_back_in_its_place_with_every_byte(records: list[tuple[bytes, str]]) -> None:
     lines = [
-        Placed(f"orders/{number % 3}.gz", number, NOON, line(number, data, key=key))
+        LocatedLine(f"orders/{number % 3}.gz", number, NOON, line(number, data, key=key))
         for number, (data, key) in enumerate(records)
     ]
     with TemporaryDirectory() as folder:
@@ -94,7 +94,9 @@ def test_events_of_one_moment_come_in_the_order_of_their_numbers(tmp_path: Path)
     file = tmp_path / "a.parquet"
     numbers = ["9", "10", "10:2", "10:10", "11"]
     lines = [
-        Placed("orders/a.gz", place, NOON, Line(f"s:{number}", "k", "2026-11-22T12:00:00.000000Z", None))
+        LocatedLine(
+            "orders/a.gz", place, NOON, ArchiveLine(f"s:{number}", "k", "2026-11-22T12:00:00.000000Z", None)
+        )
         for place, number in enumerate(reversed(numbers))
     ]
     parquet.write(file, lines, "EUR")

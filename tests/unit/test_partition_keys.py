@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 import pytest
 
-from orderstream.client.serialization import customer_key
+from orderstream.client.serialization import default_partition_key
 from orderstream.monitoring.figures import Minutes
-from orderstream.monitoring.shards import Shards, shards_of
+from orderstream.monitoring.shards import ShardLoads, shards_of
 
 CUSTOMERS, SHARDS = 100_000, 32
 # What chi-squared with 31 degrees of freedom exceeds once in a thousand times.
@@ -30,7 +30,7 @@ def spread(keys: Iterable[str], shards: int = SHARDS) -> list[int]:
     return [counts[number] for number in range(shards)]
 
 
-def status(counts: list[int], per_second: int) -> Shards:
+def status(counts: list[int], per_second: int) -> ShardLoads:
     """What a status says when so many records a second come, in these proportions."""
     of_all = sum(counts)
     minutes = range(UNTIL - 360, UNTIL, 60)
@@ -45,7 +45,7 @@ def status(counts: list[int], per_second: int) -> Shards:
 def test_the_default_keys_of_customers_spread_evenly(how: str) -> None:
     lot = random.Random(2026)
     ids = [f"C{n:06}" if how == "counted up" else f"{lot.getrandbits(64):x}" for n in range(CUSTOMERS)]
-    counts = spread(customer_key(one) for one in ids)
+    counts = spread(default_partition_key(one) for one in ids)
     even = CUSTOMERS / SHARDS
     assert sum((count - even) ** 2 / even for count in counts) < RARE
     assert status(counts, 20_000).hot is None

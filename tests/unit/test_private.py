@@ -16,7 +16,7 @@ from orderstream.local.cloud import sole_user
 from orderstream.local.esm.checkpoints import CheckpointFile
 from orderstream.local.registry import noted
 from orderstream.local.secret import new_token, token_of
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077], ids=oct, autouse=True)
@@ -70,7 +70,7 @@ def test_notes_journals_checkpoints_and_secrets_are_the_users_alone(tmp_path: Pa
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(0o777)
     with noted(1, 2, "secret", tmp_path / "notes"), sole_user(tmp_path / "locked"):
-        Journal(["replay"], Span(datetime.now(UTC), None), folder=tmp_path / "journals").note("a place")
+        Journal(["replay"], TimeRange(datetime.now(UTC), None), folder=tmp_path / "journals").note("a place")
         CheckpointFile(tmp_path / "checkpoints" / "file", "a mapping").save({})
         token_of(tmp_path / "secret")
         for folder in tmp_path.iterdir():

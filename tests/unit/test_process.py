@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
-from orderstream.pipeline.archive_codec import Line, raw_of, read_lines
-from orderstream.pipeline.deaggregate import unpack
-from orderstream.pipeline.process import Invocation, Report, process
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
+from orderstream.pipeline.deaggregate import deaggregate
+from orderstream.pipeline.process import BatchResult, Invocation, process
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import OrderTable
 from tests.fakes import FakeDynamo, FakeStore
@@ -45,13 +45,13 @@ class Pipeline:
         self.layout = layout
         self.seconds_left = 50.0
 
-    def run(self, *records: Record) -> Report:
+    def run(self, *records: Record) -> BatchResult:
         archive = OrderArchive(self.store) if self.layout == "order" else BatchArchive(self.store)
         return process(
             records,
             archive=archive,
             table=OrderTable(self.dynamo, "Orders", sleep=self.sleep),
-            quarantine=Quarantine(self.store),
+            quarantine=QuarantineWriter(self.store),
             currency="EUR",
             invocation=Invocation("request-1", lambda: self.seconds_left, lambda: NOW),
         )
@@ -59,7 +59,7 @@ class Pipeline:
     def sleep(self, seconds: float) -> None:
         self.seconds_left -= seconds
 
-    def lines(self, prefix: str) -> dict[str, Line]:
+    def lines(self, prefix: str) -> dict[str, ArchiveLine]:
         return {
             line.event_id: line
             for key, body in self.store.objects.items()
@@ -84,7 +84,7 @@ def test_an_order_becomes_an_item_with_the_names_that_users_rely_on() -> None:
                "order_date": "2026-11-22T10:00:00+02:00", "gift": true,
                "items": [{"sku": "S", "quantity": 2, "unit_price": 125}]}"""
     report = pipeline.run(record(7, data))
-    assert (report.received, report.stored, report.undone, report.latencies) == (1, 1, [], [2000])
+    assert (report.received, report.stored, report.failed, report.latencies) == (1, 1, [], [2000])
     item = pipeline.dynamo.items["A"]
     fingerprint, normalized = item.pop("Fingerprint"), item.pop("NormalizedFingerprint")
     assert len(fingerprint["S"]) == 32
@@ -118,7 +118,7 @@ def test_g2_a_redelivery_changes_nothing(layout: str) -> None:
     pipeline.run(*batch)
     items, objects = dict(pipeline.dynamo.items), dict(pipeline.store.objects)
     report = pipeline.run(*batch)
-    assert (report.stored, report.duplicates, report.invalid, report.undone) == (0, 2, 1, [])
+    assert (report.stored, report.duplicates, report.invalid, report.failed) == (0, 2, 1, [])
     assert (pipeline.dynamo.items, pipeline.store.objects) == (items, objects)
 
 
@@ -140,13 +140,13 @@ def test_g3_other_content_under_the_same_id_is_quarantined_and_shows_both(
     assert sum(report.conflicts for report in reports) == 1
     assert pipeline.attribute("A", "OrderAmount") == "1"
     conflict = pipeline.lines("quarantine")["shard-1:2"]
-    assert raw_of(conflict) == order("A", 2).encode()
+    assert original_bytes(conflict) == order("A", 2).encode()
     assert conflict.order_id == "A"
     assert [reason["code"] for reason in conflict.reasons] == ["conflict"]
     assert conflict.stored is not None
     key = conflict.stored["ArchiveKey"]
     first = next(read_lines(key, BytesIO(pipeline.store.objects[key])))
-    assert raw_of(first) == order("A", 1).encode()
+    assert original_bytes(first) == order("A", 1).encode()
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
@@ -158,7 +158,7 @@ def test_g4_every_item_names_an_object_with_its_exact_bytes(layout: str) -> None
         key = item["ArchiveKey"]["S"]
         lines = read_lines(key, BytesIO(pipeline.store.objects[key]))
         (found,) = [line for line in lines if line.event_id == item["EventID"]["S"]]
-        assert raw_of(found).decode() == sent[int(found.event_id.split(":")[1])]
+        assert original_bytes(found).decode() == sent[int(found.event_id.split(":")[1])]
 
 
 def test_g4_nothing_is_inserted_when_the_archive_fails() -> None:
@@ -185,7 +185,7 @@ def test_the_archive_holds_every_record_by_the_hour_of_its_arrival() -> None:
         "orders/year=2026/month=11/day=22/hour=19/shard-1-3-4",
     ]
     lines = pipeline.lines("orders/")
-    assert [(line.order_id, raw_of(line)) for line in lines.values()] == [
+    assert [(line.order_id, original_bytes(line)) for line in lines.values()] == [
         ("A", order("A").encode()),
         (None, b"bad"),
         ("C", order("C").encode()),
@@ -213,7 +213,7 @@ def test_g5_a_bad_record_stops_nothing_but_itself() -> None:
     report = pipeline.run(
         record(1, order("A")), record(2, "bad"), record(3, '{"amount": -1}'), record(4, order("B"))
     )
-    assert (report.stored, report.invalid, report.undone) == (2, 2, [])
+    assert (report.stored, report.invalid, report.failed) == (2, 2, [])
     assert pipeline.codes() == {"shard-1:2": ["not_json"], "shard-1:3": ["missing", "not_positive"]}
     (key,) = (key for key in pipeline.store.objects if key.startswith("quarantine"))
     assert key.startswith("quarantine/year=2026/month=11/day=22/hour=18/shard-1-2-3-")
@@ -227,17 +227,17 @@ def test_g5_an_aggregate_that_expands_too_far_is_quarantined_whole_and_alone() -
     zipped = gzip.compress(order("X").encode() + b" " * 390_000)
     large, long_key = aggregate([zipped] * 50), aggregate([order("Y").encode()], key="k" * 257)
     batch = [record(1, order("A")), record(2, large), record(3, long_key), record(4, order("B"))]
-    report = pipeline.run(*(inner for one in batch for inner in unpack(one)))
+    report = pipeline.run(*(inner for one in batch for inner in deaggregate(one)))
     assert (report.stored, report.invalid, set(pipeline.dynamo.items)) == (2, 2, {"A", "B"})
     assert pipeline.codes() == {"shard-1:2": ["too_large_expanded"], "shard-1:3": ["partition_key_too_long"]}
-    assert [raw_of(line) for line in pipeline.lines("quarantine").values()] == [large, long_key]
+    assert [original_bytes(line) for line in pipeline.lines("quarantine").values()] == [large, long_key]
 
 
 def test_g5_an_order_that_dynamodb_refuses_is_quarantined_alone() -> None:
     pipeline = Pipeline()
     pipeline.dynamo.fault = lambda order_id: "ValidationError" if order_id == "B" else None
     report = pipeline.run(record(1, order("A")), record(2, order("B")), record(3, order("C")))
-    assert (report.stored, report.invalid, report.undone) == (2, 1, [])
+    assert (report.stored, report.invalid, report.failed) == (2, 1, [])
     assert pipeline.codes() == {"shard-1:2": ["refused_by_table"]}
 
 
@@ -251,7 +251,7 @@ def test_a_refused_order_does_not_take_its_namesake_with_it() -> None:
 
 
 def test_a_batch_of_nothing_but_bad_records_succeeds() -> None:
-    assert Pipeline().run(*(record(number, "bad") for number in range(5))).undone == []
+    assert Pipeline().run(*(record(number, "bad") for number in range(5))).failed == []
 
 
 def test_what_is_not_done_is_reported_lowest_sequence_number_first() -> None:
@@ -259,7 +259,7 @@ def test_what_is_not_done_is_reported_lowest_sequence_number_first() -> None:
     pipeline.dynamo.fault = lambda order_id: "ThrottlingError" if order_id in "BD" else None
     names = {9: "A", 10: "D", 11: "C", 100: "B", 101: "B"}
     report = pipeline.run(*(record(number, order(name)) for number, name in names.items()))
-    assert report.undone == ["10", "100", "101"]
+    assert report.failed == ["10", "100", "101"]
     assert report.problems == ["ThrottlingError"]
     assert set(pipeline.dynamo.items) == {"A", "C"}
     assert pipeline.codes() == {}
@@ -270,7 +270,7 @@ def test_the_orders_of_an_aggregate_that_are_not_done_are_reported_by_its_one_se
     pipeline.dynamo.fault = lambda order_id: "ThrottlingError" if order_id != "B" else None
     inner = [msgspec.structs.replace(record(7, order(name)), event_id=f"shard-1:7:{name}") for name in "ABC"]
     report = pipeline.run(*inner)
-    assert (report.undone, report.undone_records) == (["7"], 2)
+    assert (report.failed, report.failed_records) == (["7"], 2)
     assert pipeline.attribute("B", "EventID") == "shard-1:7:B"
 
 
@@ -286,7 +286,7 @@ def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:
     report = pipeline.run(
         record(1, order("A")), record(2, "bad"), record(3, order("A", 2)), record(4, order("B"))
     )
-    assert (report.stored, report.undone) == (2, ["2", "3"])
+    assert (report.stored, report.failed) == (2, ["2", "3"])
     assert (report.invalid, report.conflicts) == (0, 0), "they are counted when they are written"
     assert report.problems == ["S3 is down"]
 
@@ -319,10 +319,10 @@ def test_every_record_has_one_outcome_whatever_fails(
         for n, (name, amount, place) in enumerate(batch, start=100)
     ]
     report = pipeline.run(*records)
-    outcomes = (report.stored, report.duplicates, report.conflicts, report.invalid, report.undone_records)
+    outcomes = (report.stored, report.duplicates, report.conflicts, report.invalid, report.failed_records)
     assert min(outcomes) >= 0
     assert report.received == len(records) == sum(outcomes)
-    assert bool(report.undone_records) == bool(report.undone)
+    assert bool(report.failed_records) == bool(report.failed)
 
 
 def priced(order_id: str, amount: str, currency: str) -> str:
@@ -355,4 +355,4 @@ def test_what_is_there_already_is_no_revenue_and_neither_are_tests() -> None:
 
 
 def test_an_empty_batch_is_done() -> None:
-    assert Pipeline().run() == Report()
+    assert Pipeline().run() == BatchResult()

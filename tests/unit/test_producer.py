@@ -34,9 +34,9 @@ from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.client import NotSentError, OrderProducer, Receipt
-from orderstream.client.delivery import Fate
-from orderstream.client.serialization import customer_key, identified
+from orderstream.client import DeliveryError, OrderProducer, RecordMetadata
+from orderstream.client.delivery import DeliveryFuture
+from orderstream.client.serialization import default_partition_key, ensure_order_id
 from orderstream.errors import CloudError, InputError
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def test_an_order_arrives_with_its_exact_digits_under_its_customer() -> None:
         b'"order_date":"2026-11-22T18:00:00Z","items":[{"sku":"A","quantity":1,"unit_price":1E+2}]}'
     ]
     shard = f"shardId-{kinesis.shard_of('Jürgen'):012d}"
-    assert receipt == Receipt("o-1", shard, receipt.sequence_number, attempts=1)
+    assert receipt == RecordMetadata("o-1", shard, receipt.sequence_number, attempts=1)
 
 
 @pytest.mark.parametrize("order", [ORDER, ORDER | {"order_id": None}, MappingProxyType(ORDER)])
@@ -283,7 +283,7 @@ def test_a_record_that_kinesis_would_not_take_is_refused_before_it_goes(data: by
     ],
 )
 def test_json_with_an_id_goes_unchanged(raw: bytes, customer: str) -> None:
-    assert identified(raw)[:2] == (raw, "mine")
+    assert ensure_order_id(raw)[:2] == (raw, "mine")
     kinesis = FakeKinesis()
     with producer_of(kinesis) as producer:
         assert producer.send_json(raw).result().order_id == "mine"
@@ -303,7 +303,7 @@ def test_json_with_an_id_goes_unchanged(raw: bytes, customer: str) -> None:
 def test_an_id_is_written_after_the_brace_and_the_rest_stays_byte_for_byte(
     raw: bytes, before: bytes, after: bytes
 ) -> None:
-    data, order_id, _ = identified(raw)
+    data, order_id, _ = ensure_order_id(raw)
     assert data == before + f'"order_id":"{order_id}"'.encode() + after
     assert json.loads(data)["order_id"] == order_id
 
@@ -327,12 +327,12 @@ def test_an_id_changes_no_other_value(fields: dict[str, Any], space: str | None,
     if null:
         fields = {**fields, "order_id": None}
     raw = json.dumps(fields, default=str, indent=space).encode()
-    data, order_id, _ = identified(raw)
+    data, order_id, _ = ensure_order_id(raw)
     assert json.loads(data, parse_float=str) == json.loads(raw, parse_float=str) | {"order_id": order_id}
 
 
 def test_a_null_id_is_replaced_and_every_value_keeps_its_digits() -> None:
-    data, order_id, _ = identified(b'{"order_id" : null, "amount": 250.00, "items": [ {"n" :1e2} ]}')
+    data, order_id, _ = ensure_order_id(b'{"order_id" : null, "amount": 250.00, "items": [ {"n" :1e2} ]}')
     assert data == f'{{"order_id":"{order_id}","amount":250.00,"items":[ {{"n" :1e2}} ]}}'.encode()
 
 
@@ -353,7 +353,7 @@ def test_a_null_id_is_replaced_and_every_value_keeps_its_digits() -> None:
 )
 def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
     with pytest.raises(InputError):
-        identified(raw)
+        ensure_order_id(raw)
     with producer_of(FakeKinesis()) as producer, pytest.raises(InputError):
         producer.send_json(raw, partition_key="k")
 
@@ -361,7 +361,7 @@ def test_what_is_no_json_object_is_refused(raw: bytes) -> None:
 @pytest.mark.parametrize("raw", [b"{}", b'{"customer_id":1}', b'{"customer_id":""}', b'{"customer_id":null}'])
 def test_json_without_a_customer_needs_a_partition_key(raw: bytes) -> None:
     with pytest.raises(InputError, match="customer_id"):
-        customer_key(identified(raw)[2])
+        default_partition_key(ensure_order_id(raw)[2])
     kinesis = FakeKinesis()
     with producer_of(kinesis) as producer:
         with pytest.raises(InputError, match="customer_id"):
@@ -371,7 +371,7 @@ def test_json_without_a_customer_needs_a_partition_key(raw: bytes) -> None:
 
 
 def test_the_partition_key_of_json_is_its_customer() -> None:
-    assert customer_key(identified(b'{"customer_id":"J\\u00fcrgen"}')[2]) == "Jürgen"
+    assert default_partition_key(ensure_order_id(b'{"customer_id":"J\\u00fcrgen"}')[2]) == "Jürgen"
 
 
 # --- Fates ---
@@ -415,7 +415,7 @@ def test_the_order_of_a_key_is_kept_and_every_record_has_one_fate(
 ) -> None:
     kinesis = FakeKinesis(script)
     fates: Counter[int] = Counter()
-    futures: list[Future[Receipt]] = []
+    futures: list[Future[RecordMetadata]] = []
     with producer_of(
         kinesis, give_up_after_seconds=give_up_after, random=random.Random(1).random
     ) as producer:
@@ -480,7 +480,7 @@ def test_a_lasting_problem_of_a_call_fails_its_records_at_once(problem: Exceptio
     time = FakeTime()
     with producer_of(kinesis, time) as producer:
         error = producer.send({**ORDER, "order_id": "mine"}).exception()
-        assert isinstance(error, NotSentError) and isinstance(error, CloudError)
+        assert isinstance(error, DeliveryError) and isinstance(error, CloudError)
         assert (error.attempts, error.order_id) == (1, "mine")
         assert error.message.startswith("not sent after 1 attempt: ")
         assert "\n" not in error.message
@@ -508,7 +508,7 @@ def test_a_record_is_given_up_on_with_its_reason_and_the_next_of_its_key_goes() 
     kinesis = FakeKinesis(itertools.repeat(refuse_all))
     with producer_of(kinesis, time, give_up_after_seconds=30) as producer:
         error = producer.send_bytes(b"1", partition_key="a").exception()
-        assert isinstance(error, NotSentError)
+        assert isinstance(error, DeliveryError)
         assert error.reason == f"{THROTTLED}: {THROTTLED} for the shard"
         assert error.attempts == len(kinesis.calls) > 5
         assert time.now == pytest.approx(30)
@@ -520,7 +520,7 @@ def test_with_no_time_to_give_every_record_has_one_attempt() -> None:
     kinesis = FakeKinesis(itertools.repeat(refuse_all))
     with producer_of(kinesis, give_up_after_seconds=0) as producer:
         errors = [producer.send(ORDER).exception() for _ in range(5)]
-    assert [cast(NotSentError, error).attempts for error in errors] == [1] * 5
+    assert [cast(DeliveryError, error).attempts for error in errors] == [1] * 5
 
 
 @pytest.mark.parametrize("keys", [1, 3000])
@@ -534,7 +534,7 @@ def test_an_outage_costs_its_time_once_and_not_for_every_record(keys: int) -> No
         producer.flush()
     assert time.now < 61
     assert producer.failed == 3000
-    assert all(isinstance(future.exception(), NotSentError) for future in futures)
+    assert all(isinstance(future.exception(), DeliveryError) for future in futures)
 
 
 def test_an_outage_in_which_every_call_takes_long_costs_no_more() -> None:
@@ -581,9 +581,9 @@ def test_an_error_that_nobody_foresaw_fails_everything_and_hangs_nothing() -> No
         producer.flush()
         for future in futures:
             error = future.exception()
-            assert isinstance(error, NotSentError)
+            assert isinstance(error, DeliveryError)
             assert error.reason == "the sender stopped: ZeroDivisionError: a bug"
-        with pytest.raises(NotSentError, match="a bug"):
+        with pytest.raises(DeliveryError, match="a bug"):
             producer.send(ORDER)
     assert (producer.sent, producer.failed) == (0, 1000)
 
@@ -597,7 +597,7 @@ def test_an_error_that_nobody_foresaw_frees_a_sender_that_waits_for_room() -> No
         try:
             for _ in range(10):
                 producer.send_bytes(b"x" * (MIB - 10), partition_key="k")
-        except NotSentError as error:
+        except DeliveryError as error:
             raised.append(error)
 
     with producer_of(kinesis, max_buffered_bytes=2 * MIB) as producer:
@@ -656,7 +656,7 @@ def test_a_sender_that_waits_for_room_hears_of_the_close() -> None:
     heard = threading.Event()
 
     def fill() -> None:
-        with pytest.raises(NotSentError, match="closed"):
+        with pytest.raises(DeliveryError, match="closed"):
             while True:
                 producer.send_bytes(b"x" * (MIB - 10), partition_key="k")
         heard.set()
@@ -750,7 +750,7 @@ def test_a_closed_producer_takes_nothing_more_and_may_be_closed_again() -> None:
     producer.send(ORDER)
     producer.close()
     producer.close()
-    with pytest.raises(NotSentError, match="not sent: the producer is closed"):
+    with pytest.raises(DeliveryError, match="not sent: the producer is closed"):
         producer.send(ORDER)
     unused = producer_of(FakeKinesis())
     unused.flush()
@@ -775,9 +775,9 @@ def test_a_callback_may_send_but_not_wait_for_its_own_thread() -> None:
     kinesis = FakeKinesis()
     kinesis.open.clear()
     errors: list[BaseException] = []
-    followed: list[Future[Receipt]] = []
+    followed: list[Future[RecordMetadata]] = []
 
-    def follow(first: Future[Receipt]) -> None:
+    def follow(first: Future[RecordMetadata]) -> None:
         followed.append(producer.send(ORDER))
         for waiting in (producer.flush, producer.close):
             try:
@@ -823,10 +823,10 @@ def test_the_future_is_one_like_any_other() -> None:
         kinesis.open.set()
         assert set(as_completed([good, bad], timeout=30)) == {good, bad}
     assert good.exception() is None
-    with pytest.raises(NotSentError):
+    with pytest.raises(DeliveryError):
         bad.result()
 
-    async def in_asyncio() -> Receipt:
+    async def in_asyncio() -> RecordMetadata:
         with producer_of(FakeKinesis()) as another:
             return await asyncio.wrap_future(another.send(ORDER))
 
@@ -834,25 +834,25 @@ def test_the_future_is_one_like_any_other() -> None:
 
 
 def test_a_callback_is_called_whether_the_future_is_looked_at_before_or_after() -> None:
-    receipt = Receipt("o", "shardId-000000000000", "49", 1)
+    receipt = RecordMetadata("o", "shardId-000000000000", "49", 1)
     called: list[str] = []
-    fate = Fate()
+    fate = DeliveryFuture()
     fate.add_done_callback(lambda done: called.append("before"))
     assert repr(fate)
     fate.add_done_callback(lambda done: called.append("after"))
-    fate.decide(receipt)
+    fate.resolve(receipt)
     fate.add_done_callback(lambda done: called.append("at once"))
     assert called == ["before", "after", "at once"]
-    unseen = Fate()
-    unseen.decide(receipt)
+    unseen = DeliveryFuture()
+    unseen.resolve(receipt)
     unseen.add_done_callback(lambda done: called.append(done.result().sequence_number))
     assert called[3:] == ["49"]
 
 
 @pytest.mark.parametrize("round_", range(5))
 def test_a_future_looked_at_by_many_threads_while_it_is_decided_is_decided_for_all(round_: int) -> None:
-    receipt = Receipt("o", "shardId-000000000000", "49", 1)
-    fates = [Fate() for _ in range(300)]
+    receipt = RecordMetadata("o", "shardId-000000000000", "49", 1)
+    fates = [DeliveryFuture() for _ in range(300)]
     called: list[int] = []
     seen: list[int] = []
     start = threading.Barrier(4)
@@ -871,7 +871,7 @@ def test_a_future_looked_at_by_many_threads_while_it_is_decided_is_decided_for_a
         looker.start()
     start.wait()
     for fate in fates:
-        fate.decide(receipt)
+        fate.resolve(receipt)
     for looker in lookers:
         looker.join(30)
     assert Counter(seen) == dict.fromkeys(range(len(fates)), 3)
@@ -884,6 +884,6 @@ def test_a_permanent_error_of_the_sdk_is_told_from_a_bug() -> None:
 
     with producer_of(FakeKinesis([Strange()])) as producer:
         error = producer.send(ORDER).exception()
-        assert isinstance(error, NotSentError)
+        assert isinstance(error, DeliveryError)
         assert error.reason == "strange"
         assert producer.send(ORDER).result()

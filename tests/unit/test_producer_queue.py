@@ -12,7 +12,7 @@ from orderstream.client.queue import (
     MAX_BATCH_RECORDS,
     RECORD_OVERHEAD_BYTES,
     KeyOrderedQueue,
-    Waiting,
+    QueuedRecord,
     backoff_seconds,
 )
 
@@ -20,12 +20,12 @@ KINESIS_BATCH_BYTES = 10 * 1024 * 1024
 MIB = 1024 * 1024
 
 
-def new_queue(max_bytes: int = 1024 * MIB, give_up_after: float = 60) -> KeyOrderedQueue[Waiting]:
+def new_queue(max_bytes: int = 1024 * MIB, give_up_after: float = 60) -> KeyOrderedQueue[QueuedRecord]:
     return KeyOrderedQueue(max_bytes=max_bytes, give_up_after=give_up_after)
 
 
-def pushed(queue: KeyOrderedQueue[Waiting], key: str, *, size: int = 100, at: float = 0) -> Waiting:
-    record = Waiting(key, size, at)
+def pushed(queue: KeyOrderedQueue[QueuedRecord], key: str, *, size: int = 100, at: float = 0) -> QueuedRecord:
+    record = QueuedRecord(key, size, at)
     queue.push(record)
     return record
 

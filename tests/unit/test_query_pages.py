@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from orderstream.api.app import Shop, make_app
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError, InputError
 from orderstream.storage.orders import page_of_orders
@@ -35,8 +35,8 @@ class Refusing:
         raise client_error(self._code, message="The provided starting key is outside query boundaries")
 
 
-def cloud_of(table: Refusing) -> Cloud:
-    return cast(Cloud, SimpleNamespace(dynamodb=table, now=Cloud().now))
+def cloud_of(table: Refusing) -> AwsClients:
+    return cast(AwsClients, SimpleNamespace(dynamodb=table, now=AwsClients().now))
 
 
 def answer(table: Refusing, **parameters: str) -> httpx.Response:

@@ -11,9 +11,9 @@ import pytest
 from orderstream.api.ingest import accept_all
 from orderstream.client import OrderProducer
 from orderstream.domain.decode import decode
-from orderstream.domain.validation import FIRST_REASONS, MAX_MESSAGE, MAX_REASONS, Reason, bounded
-from orderstream.pipeline.archive_codec import Line, read_lines
-from orderstream.pipeline.quarantine import Bad, Quarantine
+from orderstream.domain.validation import FIRST_REASONS, MAX_MESSAGE, MAX_REASONS, Violation, bounded
+from orderstream.pipeline.archive_codec import ArchiveLine, read_lines
+from orderstream.pipeline.quarantine import QuarantineWriter, RejectedRecord
 from orderstream.pipeline.records import Record
 from tests.fakes import FakeStore
 
@@ -22,14 +22,14 @@ ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 BAD = b'{"customer_id":"c","amount":1,"items":[%b]}' % b",".join([b"{}"] * 330)
 
 
-def quarantined(bodies: list[bytes]) -> tuple[list[Line], int]:
+def quarantined(bodies: list[bytes]) -> tuple[list[ArchiveLine], int]:
     """The lines of bad records, and how many bytes their reasons have."""
     entries = []
     for number, data in enumerate(bodies):
         record = Record(f"shard-1:{number}", "shard-1", str(number), "key", ARRIVAL, data)
-        entries.append(Bad(record, decode(data).reasons, None, data))
+        entries.append(RejectedRecord(record, decode(data).reasons, None, data))
     store = FakeStore()
-    Quarantine(store).keep(entries, {"request_id": "r"})
+    QuarantineWriter(store).write(entries, {"request_id": "r"})
     ((key, body),) = store.objects.items()
     lines = list(read_lines(key, BytesIO(body)))
     return lines, sum(len(json.dumps(line.reasons)) for line in lines)
@@ -66,8 +66,8 @@ def test_an_order_with_few_reasons_keeps_them_whatever_is_beside_it() -> None:
 
 
 def test_a_long_message_is_cut() -> None:
-    reason = Reason("$", "refused_by_table", "x" * 10_000)
-    assert bounded([reason], 1) == [Reason("$", "refused_by_table", "x" * (MAX_MESSAGE - 1) + "…")]
+    reason = Violation("$", "refused_by_table", "x" * 10_000)
+    assert bounded([reason], 1) == [Violation("$", "refused_by_table", "x" * (MAX_MESSAGE - 1) + "…")]
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from typing import Any, cast
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
-from orderstream.recovery.dead_letters import Failure, places
-from orderstream.recovery.redrive import Redriven, redrive
+from orderstream.recovery.dead_letters import FailedBatch, places
+from orderstream.recovery.redrive import RedriveResult, redrive
 from tests.fakes import FakeDynamo, client_error
 
 SHARD = "shardId-000000000000"
@@ -83,7 +83,7 @@ class FakeCloud:
 FINGERPRINT = decode(b'{"customer_id": "c", "amount": 1}').fingerprint
 
 
-def failure(*numbers: str, done: bool = False) -> Failure:
+def failure(*numbers: str, done: bool = False) -> FailedBatch:
     records = [
         {
             "eventID": f"{SHARD}:{number}",
@@ -98,7 +98,7 @@ def failure(*numbers: str, done: bool = False) -> Failure:
         }
         for number in numbers
     ]
-    return Failure(
+    return FailedBatch(
         place="s3://discarded/aws/lambda/m/s/object",
         at=ARRIVAL,
         condition="RetryAttemptsExhausted",
@@ -113,9 +113,11 @@ def failure(*numbers: str, done: bool = False) -> Failure:
     )
 
 
-def redriven(cloud: FakeCloud, *failures: Failure, dry_run: bool = False) -> list[Redriven]:
+def redriven(cloud: FakeCloud, *failures: FailedBatch, dry_run: bool = False) -> list[RedriveResult]:
     stack = Stack("test", "S", "Orders", None, "bucket", "F", "mapping", discarded_bucket="discarded")
-    return list(redrive(cast(Cloud, cloud), stack, failures, dry_run=dry_run, sleep=lambda seconds: None))
+    return list(
+        redrive(cast(AwsClients, cloud), stack, failures, dry_run=dry_run, sleep=lambda seconds: None)
+    )
 
 
 def storing(
@@ -143,7 +145,7 @@ def make(fails: Callable[[list[str]], Answer] = lambda numbers: None) -> FakeClo
 def test_a_batch_is_done_when_every_record_is_accounted_for_and_marked_so() -> None:
     cloud = make()
     (one,) = redriven(cloud, failure("1", "2"))
-    assert (one.done, one.records, one.fates, one.problems) == (True, 2, {"stored": 2}, [])
+    assert (one.done, one.records, one.outcomes, one.problems) == (True, 2, {"stored": 2}, [])
     mark = json.loads(cloud.s3.objects["redriven/aws/lambda/m/s/object"])
     assert mark["fates"] == {"stored": 2}
     assert cloud.s3.buckets == {"bucket"}, "the archive has the marks"
@@ -160,14 +162,14 @@ def test_the_functions_word_is_not_taken_for_it() -> None:
     cloud = FakeCloud(lambda numbers: {"batchItemFailures": []})
     cloud.store("1")
     (one,) = redriven(cloud, failure("1", "2"))
-    assert (one.done, one.fates) == (False, {"stored": 1, "open": 1})
+    assert (one.done, one.outcomes) == (False, {"stored": 1, "open": 1})
     assert cloud.s3.objects == {}
 
 
 def test_a_record_that_makes_the_function_fail_keeps_no_other_one_back() -> None:
     cloud = make(lambda numbers: "Crash" if "3" in numbers else None)
     (one,) = redriven(cloud, failure("1", "2", "3", "4"))
-    assert one.fates == {"stored": 3, "open": 1}
+    assert one.outcomes == {"stored": 3, "open": 1}
     assert one.problems == [f"{SHARD}:3: Crash: told to"]
     assert not one.done and cloud.s3.objects == {}
 
@@ -220,12 +222,12 @@ def test_a_dry_run_and_what_is_done_invoke_nothing() -> None:
     cloud = make()
     assert redriven(cloud, failure("1", done=True)) == []
     (one,) = redriven(cloud, failure("1"), dry_run=True)
-    assert (one.done, one.fates, cloud.lambda_.batches, cloud.s3.objects) == (False, {"open": 1}, [], {})
+    assert (one.done, one.outcomes, cloud.lambda_.batches, cloud.s3.objects) == (False, {"open": 1}, [], {})
 
 
 def test_a_payload_that_is_no_event_is_said_and_the_next_one_is_done() -> None:
     broken = failure("1")
-    broken = Failure(**{**broken.__dict__, "payload": '{"Records": [{}]}'})
+    broken = FailedBatch(**{**broken.__dict__, "payload": '{"Records": [{}]}'})
     first, second = redriven(make(), broken, failure("2"))
     assert not first.done and "holds no event of a stream" in first.problems[0]
     assert second.done

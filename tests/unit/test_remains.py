@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy import parameters
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.retained import BUCKET, LOG_GROUP, TABLE, TAG, Named, Remains, names_in, remains
@@ -119,7 +119,7 @@ class Account:
 
 
 def found(account: Account) -> Remains:
-    return remains(cast(Cloud, account), "orderstream", NAMED)
+    return remains(cast(AwsClients, account), "orderstream", NAMED)
 
 
 OURS = {TAG: "orderstream"}
@@ -136,7 +136,7 @@ def test_what_has_gone_is_not_found_though_the_index_still_lists_it() -> None:
 
 def test_what_the_index_lists_under_another_name_is_found_too() -> None:
     account = Account(index=("Orders", "archive"), tables={"Orders": OURS}, buckets={"archive": OURS})
-    assert remains(cast(Cloud, account), "orderstream") == Remains(("Orders",), ("archive",))
+    assert remains(cast(AwsClients, account), "orderstream") == Remains(("Orders",), ("archive",))
 
 
 @pytest.mark.parametrize("tags", [{}, {"team": "shop"}, {TAG: "staging"}])

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.function_versions import VersionInUse, version_in_use
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.function_versions import LiveVersion, live_version
 from orderstream.aws.stack import Stack
 from orderstream.deploy.deploy import doubts
 from orderstream.deploy.operation import reasons, rollback_reasons
@@ -76,8 +76,8 @@ class Aws:
         return {"MetricAlarms": found}
 
 
-def cloud_of(aws: Aws) -> Cloud:
-    cloud = Cloud(region="eu-west-1")
+def cloud_of(aws: Aws) -> AwsClients:
+    cloud = AwsClients(region="eu-west-1")
     cloud.__dict__.update(cloudformation=aws, lambda_=aws, cloudwatch=aws)
     return cloud
 
@@ -110,7 +110,7 @@ def test_a_deployment_takes_a_rollback_back_only_to_what_it_would_deploy_itself(
 
 @pytest.mark.parametrize(("at", "rolled_back"), [(3, False), (2, True)])
 def test_the_status_says_whether_a_later_version_was_rolled_back(at: int, rolled_back: bool) -> None:
-    assert version_in_use(cloud_of(Aws(["a", "b", "c"], at=at)), STACK) == VersionInUse(at, rolled_back)
+    assert live_version(cloud_of(Aws(["a", "b", "c"], at=at)), STACK) == LiveVersion(at, rolled_back)
 
 
 def test_an_update_is_watched_by_the_alarm_about_the_functions_errors() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from orderstream.errors import CloudError
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.process import BatchResult
 from tests.fakes import FakeStore
 from tests.unit.test_identity import STORED_EARLIER
 from tests.unit.test_process import Pipeline, record
@@ -17,8 +17,8 @@ def read_by_another_model(pipeline: Pipeline) -> None:
     pipeline.dynamo.items["A"]["NormalizedFingerprint"] = {"S": "other:model"}
 
 
-def outcomes(report: Report) -> tuple[int, int, int, list[str]]:
-    return report.stored, report.duplicates, report.conflicts, report.undone
+def outcomes(report: BatchResult) -> tuple[int, int, int, list[str]]:
+    return report.stored, report.duplicates, report.conflicts, report.failed
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])

@@ -18,7 +18,7 @@ from orderstream.api.dependencies import stack_of
 from orderstream.api.sender import BY_SENDER, OrderIds, prefix_of, sender_of
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
-from orderstream.domain.fields import Refused
+from orderstream.domain.fields import InvalidValue
 from orderstream.domain.order import order_id_rule
 from orderstream.errors import InputError
 from tests.unit.test_order_ids import Stream
@@ -87,14 +87,14 @@ def test_no_id_of_one_sender_is_one_of_another(one: str, other: str, order_id: s
         theirs = OrderIds(prefix_of(other), adds)
         try:
             own = OrderIds(prefix_of(one), adds=True).own(order_id)
-        except Refused as refused:
+        except InvalidValue as refused:
             assert refused.code == "too_long"
             continue
         assert order_id_rule(own) == own and own.endswith(order_id)
         assert OrderIds(prefix_of(one), adds).own(own) == own, "what was given back is the same id"
         try:
             assert theirs.own(own) != own
-        except Refused as refused:
+        except InvalidValue as refused:
             assert refused.code in {"not_the_senders", "too_long"}
 
 

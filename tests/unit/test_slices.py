@@ -16,7 +16,7 @@ from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.archive_codec import read_lines
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.slices import process_in_slices, slices
 from tests.fakes import FakeStore
@@ -43,18 +43,18 @@ class Process:
         self._undone = undone.split()
         self._fails = fails.split()
 
-    def __call__(self, part: Sequence[Record]) -> Report:
+    def __call__(self, part: Sequence[Record]) -> BatchResult:
         events = [one.event_id.removeprefix("shard-1:") for one in part]
         self.slices.append(events)
         if set(events) & set(self._fails):
             raise CloudError("S3 is down")
         undone = [one.sequence_number for one in part if one.sequence_number in self._undone]
         stored = len(part) - len(undone)
-        return Report(
+        return BatchResult(
             received=len(part),
             stored=stored,
-            undone=undone,
-            undone_records=len(undone),
+            failed=undone,
+            failed_records=len(undone),
             latencies=[5] * stored,
             revenue={"EUR": Decimal(stored)},
             problems=["throttled"] * bool(undone),
@@ -63,9 +63,11 @@ class Process:
         )
 
 
-def run(batch: list[Record], process: Process, seconds_left: Callable[[], float] = lambda: 9.0) -> Report:
+def run(
+    batch: list[Record], process: Process, seconds_left: Callable[[], float] = lambda: 9.0
+) -> BatchResult:
     report = process_in_slices(batch, process, seconds_left, TWO)
-    assert report.received == report.stored + report.undone_records, "every record has one outcome"
+    assert report.received == report.stored + report.failed_records, "every record has one outcome"
     return report
 
 
@@ -73,7 +75,7 @@ def test_a_slice_ends_before_the_record_that_would_make_it_too_large() -> None:
     process = Process()
     report = run(records(1, 2, 3, 4, 5), process)
     assert process.slices == [["1", "2"], ["3", "4"], ["5"]]
-    assert report == Report(
+    assert report == BatchResult(
         received=5,
         stored=5,
         latencies=[5] * 5,
@@ -121,17 +123,17 @@ def test_what_is_behind_an_undone_record_is_not_tried() -> None:
     process = Process(undone="3")
     report = run(records(1, 2, 3, 4, 5, 6), process)
     assert process.slices == [["1", "2"], ["3", "4"]]
-    assert report.undone == ["3", "5", "6"]
+    assert report.failed == ["3", "5", "6"]
     assert (report.received, report.stored, report.problems) == (6, 3, ["throttled"])
 
 
 def test_an_undone_record_in_the_last_slice_is_reported_alone() -> None:
-    assert run(records(9, 10, 11), Process(undone="11")).undone == ["11"]
+    assert run(records(9, 10, 11), Process(undone="11")).failed == ["11"]
 
 
 def test_when_a_later_slice_fails_what_was_done_stays_done() -> None:
     report = run(records(9, 10, 11, 12), Process(fails="11"))
-    assert (report.stored, report.undone, report.problems) == (2, ["11", "12"], ["S3 is down"])
+    assert (report.stored, report.failed, report.problems) == (2, ["11", "12"], ["S3 is down"])
 
 
 def test_when_the_first_slice_fails_so_does_the_batch() -> None:
@@ -142,7 +144,7 @@ def test_when_the_first_slice_fails_so_does_the_batch() -> None:
 def test_an_aggregate_that_is_done_in_part_is_not_done() -> None:
     batch = [record(6), record(7, aggregate([b"{}"] * 3)), record(8)]
     report = run(batch, Process(fails="7:1"))
-    assert report.undone == ["7", "8"]
+    assert report.failed == ["7", "8"]
     assert (report.stored, report.received) == (2, 4), "what was not tried counts by records of the stream"
 
 
@@ -150,7 +152,7 @@ def test_the_first_slice_is_processed_however_late_it_is_and_no_other() -> None:
     process = Process()
     report = run(records(1, 2, 3, 4), process, lambda: -1.0)
     assert process.slices == [["1", "2"]]
-    assert (report.undone, report.problems) == (["3", "4"], ["out of time"])
+    assert (report.failed, report.problems) == (["3", "4"], ["out of time"])
 
 
 def test_a_batch_of_several_slices_that_is_delivered_again_finds_its_objects() -> None:
@@ -158,9 +160,9 @@ def test_a_batch_of_several_slices_that_is_delivered_again_finds_its_objects() -
     orders = [b'{"customer_id":"c","amount":%d}' % number for number in range(1, 6)]
     batch = [record(6, b"bad"), record(7, aggregate(orders)), record(8, orders[0])]
 
-    def keep(part: Sequence[Record]) -> Report:
-        BatchArchive(store).keep(part, [decode(one.data) for one in part])
-        return Report()
+    def keep(part: Sequence[Record]) -> BatchResult:
+        BatchArchive(store).write(part, [decode(one.data) for one in part])
+        return BatchResult()
 
     process_in_slices(batch, keep, lambda: 9.0, TWO)
     once = dict(store.objects)
@@ -171,4 +173,4 @@ def test_a_batch_of_several_slices_that_is_delivered_again_finds_its_objects() -
 
 
 def test_an_empty_batch_is_done() -> None:
-    assert run([], Process()) == Report()
+    assert run([], Process()) == BatchResult()

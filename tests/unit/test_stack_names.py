@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from orderstream.aws.stack import Standing
+from orderstream.aws.stack import StackDescription
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import document
 from orderstream.deploy.stack_name import ensure_name, kept_names
@@ -76,5 +76,7 @@ def test_the_longest_name_that_is_taken_fills_the_longest_name_of_a_bucket(regio
 def test_a_bucket_that_is_there_is_not_replaced_by_one_with_another_name(
     parameter: str, bucket: str, kept: dict[str, str]
 ) -> None:
-    found = Standing("id", "UPDATE_COMPLETE", {"ArchiveBucketName": parameter}, {"ArchiveBucket": bucket})
+    found = StackDescription(
+        "id", "UPDATE_COMPLETE", {"ArchiveBucketName": parameter}, {"ArchiveBucket": bucket}
+    )
     assert kept_names(found) == kept

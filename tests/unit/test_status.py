@@ -13,17 +13,25 @@ import pytest
 
 from orderstream.monitoring.figures import (
     NOTHING,
+    MetricDimensions,
     Minutes,
-    Names,
-    Pair,
-    came,
+    Rates,
+    complete_until,
     counted,
     metrics_of,
     per_second,
-    settled,
+    total_between,
 )
-from orderstream.monitoring.health import Alarm, Described, GivenUp, Status, age_of, alarm_of, status_of
-from orderstream.monitoring.shards import AUTO, BY_KEY, MOST_SHOWN, Shards, shards_of
+from orderstream.monitoring.health import (
+    AlarmState,
+    DeadLetterBacklog,
+    StackFacts,
+    Status,
+    age_of,
+    alarm_of,
+    status_of,
+)
+from orderstream.monitoring.shards import AUTO, BY_KEY, MOST_SHOWN, ShardLoads, shards_of
 from orderstream.output import status as show
 from orderstream.output.terminal import SafeConsole
 
@@ -38,24 +46,24 @@ def steady(value: float, minutes: int = 10, until: int = NOON) -> dict[int, floa
 
 
 def described(
-    *alarms: Alarm, state: str = "Enabled", consumer: str = "", is_local: bool = False
-) -> Described:
-    given_up = GivenUp(0, None, False)
-    return Described("orderstream", RETENTION, state, "", consumer, is_local, given_up, alarms)
+    *alarms: AlarmState, state: str = "Enabled", consumer: str = "", is_local: bool = False
+) -> StackFacts:
+    given_up = DeadLetterBacklog(0, None, False)
+    return StackFacts("orderstream", RETENTION, state, "", consumer, is_local, given_up, alarms)
 
 
-def alarm(name: str, state: str, says: str = "It is so. https://x.org/runbook.md#it") -> Alarm:
+def alarm(name: str, state: str, says: str = "It is so. https://x.org/runbook.md#it") -> AlarmState:
     return alarm_of("orderstream", f"orderstream-{name}", state, datetime(2026, 11, 22, tzinfo=UTC), says)
 
 
 def status(
     figures: Mapping[str, Minutes],
-    *alarms: Alarm,
+    *alarms: AlarmState,
     now: float = NOON,
     backlog: int | None = 0,
     revenue: Mapping[str, Minutes] | None = None,
 ) -> Status:
-    shards = Shards(1, "PROVISIONED", (), None)
+    shards = ShardLoads(1, "PROVISIONED", (), None)
     return status_of(described(*alarms), figures, revenue or {}, shards, backlog, now)
 
 
@@ -64,29 +72,29 @@ def test_rates_are_of_minutes_that_cloudwatch_has() -> None:
     late = steady(600, until=NOON - 60)
     found = status({"records": late, "stored": steady(300)}, now=NOON + 30)
     assert found.at == datetime.fromtimestamp(NOON - 60, UTC)
-    assert found.records == Pair(10, 10)
+    assert found.records == Rates(10, 10)
 
 
 def test_a_minute_under_way_counts_as_far_as_it_has_come() -> None:
     figures = {"records": steady(600) | {NOON: 100}}
     found = status(figures, now=NOON + 10)
     assert found.at == datetime.fromtimestamp(NOON + 10, UTC)
-    assert found.records == Pair(10, 10)
+    assert found.records == Rates(10, 10)
 
 
 def test_where_nothing_comes_the_last_full_minute_is_the_newest() -> None:
-    assert settled(NOON + 30, steady(1, until=NOON - 600)) == NOON
-    assert settled(NOON + 30) == NOON
+    assert complete_until(NOON + 30, steady(1, until=NOON - 600)) == NOON
+    assert complete_until(NOON + 30) == NOON
 
 
 def test_what_was_rare_is_not_rounded_away() -> None:
     # A minute ago, of which half lies in the last one.
-    assert counted({NOON - 60: 1}, NOON + 30) == Pair(1, 1)
-    assert counted({}, NOON) == Pair(0, 0)
+    assert counted({NOON - 60: 1}, NOON + 30) == Rates(1, 1)
+    assert counted({}, NOON) == Rates(0, 0)
 
 
 def test_rates_are_over_their_own_span() -> None:
-    assert per_second(steady(60, 1) | {NOON - 300: 240}, NOON) == Pair(1, 1)
+    assert per_second(steady(60, 1) | {NOON - 300: 240}, NOON) == Rates(1, 1)
 
 
 def test_what_was_received_is_the_sum_of_the_outcomes_that_are_shown() -> None:
@@ -102,16 +110,16 @@ def test_what_was_received_is_the_sum_of_the_outcomes_that_are_shown() -> None:
 def test_revenue_is_the_sum_of_its_span_by_currency() -> None:
     revenue: dict[str, Minutes] = {"EUR": steady(1_000_000.5), "JPY": {NOON - 240: 500}}
     found = status({}, revenue=revenue)
-    assert found.revenue == {"EUR": Pair(1_000_000.5, 5_000_002.5), "JPY": Pair(0, 500)}
+    assert found.revenue == {"EUR": Rates(1_000_000.5, 5_000_002.5), "JPY": Rates(0, 500)}
     _, lines = watched(found, terminal=True)
     euros = next(line for line in lines if "revenue, EUR" in line)
     assert "1,000,000.50" in euros and "5,000,002.50" in euros
 
 
 def test_the_backlog_is_what_came_since_the_oldest_that_waits() -> None:
-    assert came(steady(600), NOON - 90, NOON) == 900
-    assert came({NOON: 50}, NOON + 5, NOON + 10) == 25
-    assert came({NOON - 3600: 7200}, NOON - 1800, NOON, 3600) == 3600
+    assert total_between(steady(600), NOON - 90, NOON) == 900
+    assert total_between({NOON: 50}, NOON + 5, NOON + 10) == 25
+    assert total_between({NOON - 3600: 7200}, NOON - 1800, NOON, 3600) == 3600
 
 
 def test_the_iterator_age_is_that_of_the_stream_or_of_what_fails_at_the_function() -> None:
@@ -125,7 +133,7 @@ def test_silence_means_that_nobody_reads() -> None:
     figures = {"age": steady(0, until=NOON - 240), "records": steady(60)}
     found = status(figures, backlog=None)
     assert (found.iterator_age, found.until_data_loss, found.backlog) == (None, None, None)
-    assert not found.reader.is_read
+    assert not found.consumer.is_read
 
 
 def test_time_until_data_loss_is_what_the_retention_leaves() -> None:
@@ -142,8 +150,8 @@ def test_latency_is_of_the_newest_minute_and_of_the_worst() -> None:
 
 def test_an_alarm_has_its_sentence_and_its_link_apart() -> None:
     found = alarm_of("shop", "shop-iterator-age", "ALARM", None, "Orders wait. Look. https://x.org/r.md#age")
-    assert found == Alarm("iterator-age", "alarm", None, "Orders wait. Look.", "https://x.org/r.md#age")
-    assert alarm_of("shop", "shop-a", "OK", None, "No link.") == Alarm("a", "ok", None, "No link.", "")
+    assert found == AlarmState("iterator-age", "alarm", None, "Orders wait. Look.", "https://x.org/r.md#age")
+    assert alarm_of("shop", "shop-a", "OK", None, "No link.") == AlarmState("a", "ok", None, "No link.", "")
 
 
 def test_what_has_no_data_is_no_failure() -> None:
@@ -154,7 +162,7 @@ def test_what_has_no_data_is_no_failure() -> None:
     assert loud.in_alarm and loud.alarms[0].name == "c"
 
 
-def spread(*rates: float, count: int = 0, mode: str = "PROVISIONED", size: float = 100) -> Shards:
+def spread(*rates: float, count: int = 0, mode: str = "PROVISIONED", size: float = 100) -> ShardLoads:
     """Shards with so many records a second each, of `size` bytes."""
     ids = [f"shardId-{number:012}" for number in range(count or len(rates))]
     by_shard = {
@@ -197,7 +205,7 @@ def test_of_many_shards_the_hottest_are_shown() -> None:
 
 
 def test_a_fan_out_consumer_has_its_age_under_its_own_name() -> None:
-    names = Names("s", "stream", "f", "uuid", "ProcessOrders")
+    names = MetricDimensions("s", "stream", "f", "uuid", "ProcessOrders")
     age = metrics_of(names)["age"]
     assert age.name == "SubscribeToShardEvent.MillisBehindLatest"
     assert age.dimensions == (("StreamName", "stream"), ("ConsumerName", "ProcessOrders"))
@@ -266,7 +274,7 @@ def test_a_mapping_is_called_disabled_only_where_nothing_does_its_work(
     state: str, is_local: bool, reads: bool, said: str
 ) -> None:
     figures = BUSY if reads else {"records": steady(60)}
-    shards = Shards(1, "PROVISIONED", (), None)
+    shards = ShardLoads(1, "PROVISIONED", (), None)
     seen = status_of(described(state=state, is_local=is_local), figures, {}, shards, 0, NOON)
     lines = [line.strip() for line in watched(seen, terminal=True)[1]]
     assert {line for line in lines if "mapping" in line or "delivery" in line} == {said}

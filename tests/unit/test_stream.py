@@ -9,11 +9,11 @@ from typing import Any, cast
 
 import pytest
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
 from orderstream.storage import stream
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 from tests.fakes import client_error
 
 NOW = datetime.now(UTC)
@@ -120,13 +120,13 @@ def no_sleep(seconds: float) -> None:
     pass
 
 
-def read(kinesis: FakeKinesis, span: Span | None = None) -> list[int]:
-    found = stream.records(cast(Cloud, FakeCloud(kinesis)), STACK, span or Span(), sleep=no_sleep)
+def read(kinesis: FakeKinesis, span: TimeRange | None = None) -> list[int]:
+    found = stream.records(cast(AwsClients, FakeCloud(kinesis)), STACK, span or TimeRange(), sleep=no_sleep)
     return [int(record.sequence_number) for record in found]
 
 
 def read_between(kinesis: FakeKinesis, first: int, last: int) -> list[int]:
-    cloud = cast(Cloud, FakeCloud(kinesis))
+    cloud = cast(AwsClients, FakeCloud(kinesis))
     found = stream.shard_records(cloud, STACK, SHARD, str(first), str(last), sleep=no_sleep)
     return [int(record.sequence_number) for record in found]
 
@@ -194,13 +194,13 @@ def test_another_error_is_one_of_ours() -> None:
 def test_one_record_from_after_the_span_does_not_hide_those_that_come_behind_it() -> None:
     early, late = NOW - timedelta(hours=2), NOW - timedelta(minutes=1)
     kinesis = FakeKinesis({SHARD: FakeShard([(1, early), (2, late), (3, early), (4, late), (5, late)])})
-    assert read(kinesis, Span(None, NOW - timedelta(hours=1))) == [1, 3]
+    assert read(kinesis, TimeRange(None, NOW - timedelta(hours=1))) == [1, 3]
 
 
 def test_a_record_from_before_the_span_is_left_out_though_it_comes_in_between() -> None:
     early, within = NOW - timedelta(hours=2), NOW - timedelta(minutes=1)
     kinesis = FakeKinesis({SHARD: FakeShard([(1, early), (2, within), (3, early), (4, within)])})
-    assert read(kinesis, Span(NOW - timedelta(hours=1), None)) == [2, 4]
+    assert read(kinesis, TimeRange(NOW - timedelta(hours=1), None)) == [2, 4]
 
 
 def test_reading_ends_although_records_keep_coming() -> None:
@@ -222,7 +222,7 @@ class KeylessKinesis(FakeKinesis):
 
 
 def test_records_without_a_partition_key_are_read() -> None:
-    cloud = cast(Cloud, FakeCloud(KeylessKinesis({SHARD: shard(1, 2, 3)})))
+    cloud = cast(AwsClients, FakeCloud(KeylessKinesis({SHARD: shard(1, 2, 3)})))
     found = list(stream.records(cloud, STACK, sleep=no_sleep))
     assert [(one.sequence_number, one.partition_key) for one in found] == [
         ("1", None),

@@ -11,14 +11,14 @@ from botocore.exceptions import ClientError, HTTPClientError
 from mypy_boto3_kinesis import KinesisClient
 from urllib3.exceptions import ProtocolError
 
-from orderstream.aws.kinesis_event import Origin
+from orderstream.aws.kinesis_event import EventSource
 from orderstream.local.esm.shard_reader import Page
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
 from orderstream.local.esm.subscription import Subscription
 from orderstream.local.esm.transient_errors import is_passing
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/s"
-ORIGIN = Origin(STREAM, "shardId-000000000000", "")
+ORIGIN = EventSource(STREAM, "shardId-000000000000", "")
 Happening = dict[str, Any] | Exception
 
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.event_source_mapping import switch_off
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.event_source_mapping import disable
 from tests.fakes import Clock, client_error
 
 
@@ -42,7 +42,7 @@ class FakeLambda:
 def switched_off(fake: FakeLambda, clock: Clock | None = None) -> str:
     cloud = type("ACloud", (), {"lambda_": fake})()
     time = clock or Clock()
-    return switch_off(cast(Cloud, cloud), "uuid", patience=60, pause=2, clock=time, sleep=time.sleep)
+    return disable(cast(AwsClients, cloud), "uuid", patience=60, pause=2, clock=time, sleep=time.sleep)
 
 
 def test_an_enabled_mapping_is_asked_once_and_waited_for() -> None:

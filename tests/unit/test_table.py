@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from orderstream.errors import CloudError
 from orderstream.pipeline.table import (
     BYTES_PER_CALL,
+    InsertOutcome,
+    InsertResult,
     OrderTable,
-    Outcome,
-    Result,
     attribute_value,
     plain_value,
 )
@@ -43,19 +43,21 @@ def order(order_id: str, fingerprint: str = "f") -> dict[str, Any]:
     return {"OrderID": order_id, "OrderAmount": Decimal("1.10"), "Fingerprint": fingerprint}
 
 
-def insert(dynamo: FakeDynamo, orders: list[dict[str, Any]], clock: Clock | None = None) -> list[Outcome]:
+def insert(
+    dynamo: FakeDynamo, orders: list[dict[str, Any]], clock: Clock | None = None
+) -> list[InsertOutcome]:
     clock = clock or Clock()
     table = OrderTable(dynamo, "Orders", sleep=clock.sleep, jitter=lambda: 1.0)
     return table.insert(orders, clock.seconds_left)
 
 
-def results(outcomes: list[Outcome]) -> list[Result]:
+def results(outcomes: list[InsertOutcome]) -> list[InsertResult]:
     return [outcome.result for outcome in outcomes]
 
 
 def test_new_orders_are_stored_in_calls_of_25() -> None:
     dynamo = FakeDynamo()
-    assert results(insert(dynamo, [order(str(n)) for n in range(60)])) == [Result.STORED] * 60
+    assert results(insert(dynamo, [order(str(n)) for n in range(60)])) == [InsertResult.STORED] * 60
     assert [len(call) for call in dynamo.statements] == [25, 25, 10]
     assert dynamo.items["7"]["OrderAmount"] == {"N": "1.10"}
 
@@ -65,7 +67,7 @@ def test_a_call_has_no_more_bytes_than_its_bound_or_a_single_order() -> None:
     small, large = {"Note": "x" * (BYTES_PER_CALL // 5)}, {"Note": "x" * BYTES_PER_CALL}
     orders = [order(str(number)) | small for number in range(10)]
     orders[5] |= large
-    assert results(insert(dynamo, orders)) == [Result.STORED] * 10
+    assert results(insert(dynamo, orders)) == [InsertResult.STORED] * 10
     assert dynamo.statements == [list("0123"), list("4"), list("5"), list("6789")]
 
 
@@ -80,7 +82,11 @@ def test_an_order_that_is_there_is_compared_by_its_fingerprint() -> None:
     dynamo = FakeDynamo()
     insert(dynamo, [order("same"), order("other")])
     same, other, new = insert(dynamo, [order("same"), order("other", "g"), order("new")])
-    assert (same.result, other.result, new.result) == (Result.DUPLICATE, Result.CONFLICT, Result.STORED)
+    assert (same.result, other.result, new.result) == (
+        InsertResult.DUPLICATE,
+        InsertResult.CONFLICT,
+        InsertResult.STORED,
+    )
     assert other.stored["Fingerprint"] == "f"
     assert dynamo.items["other"]["Fingerprint"] == {"S": "f"}, "the first stays"
 
@@ -90,7 +96,7 @@ def test_many_orders_that_are_there_are_read_though_dynamodb_answers_in_parts() 
     dynamo.keys_per_answer = 30
     orders = [order(str(n)) for n in range(250)]
     insert(dynamo, orders)
-    assert results(insert(dynamo, orders)) == [Result.DUPLICATE] * 250
+    assert results(insert(dynamo, orders)) == [InsertResult.DUPLICATE] * 250
 
 
 def test_only_what_was_throttled_is_sent_again() -> None:
@@ -103,7 +109,7 @@ def test_only_what_was_throttled_is_sent_again() -> None:
         return None
 
     dynamo, clock = FakeDynamo(fault), Clock()
-    assert results(insert(dynamo, [order(str(n)) for n in range(40)], clock)) == [Result.STORED] * 40
+    assert results(insert(dynamo, [order(str(n)) for n in range(40)], clock)) == [InsertResult.STORED] * 40
     assert dynamo.statements[2:] == [["3", "30"], ["3"]]
     assert clock.pauses == [0.05, 0.1], "pauses grow"
 
@@ -112,7 +118,7 @@ def test_what_stays_throttled_is_undone_when_the_time_is_over() -> None:
     clock = Clock(seconds=2)
     dynamo = FakeDynamo(lambda order_id: "InternalServerError" if order_id == "b" else None)
     outcomes = insert(dynamo, [order("a"), order("b"), order("c")], clock)
-    assert results(outcomes) == [Result.STORED, Result.UNDONE, Result.STORED]
+    assert results(outcomes) == [InsertResult.STORED, InsertResult.RETRY, InsertResult.STORED]
     assert clock.left > 0
 
 
@@ -125,7 +131,7 @@ def test_calls_stop_when_the_time_is_over() -> None:
 
     dynamo.fault = spend
     outcomes = insert(dynamo, [order(str(n)) for n in range(100)], clock)
-    assert results(outcomes) == [Result.STORED] * 75 + [Result.UNDONE] * 25
+    assert results(outcomes) == [InsertResult.STORED] * 75 + [InsertResult.RETRY] * 25
 
 
 def test_comparing_stops_when_the_time_is_over() -> None:
@@ -138,19 +144,21 @@ def test_comparing_stops_when_the_time_is_over() -> None:
     dynamo = FakeDynamo(around=slowly)
     orders = [order(str(n)) for n in range(350)]
     insert(dynamo, orders, clock)
-    assert results(insert(dynamo, orders, clock)) == [Result.DUPLICATE] * 300 + [Result.UNDONE] * 50
+    assert (
+        results(insert(dynamo, orders, clock)) == [InsertResult.DUPLICATE] * 300 + [InsertResult.RETRY] * 50
+    )
 
 
 def test_an_item_that_dynamodb_never_takes_is_refused_alone() -> None:
     dynamo = FakeDynamo(lambda order_id: "ValidationError" if order_id == "b" else None)
     outcomes = insert(dynamo, [order("a"), order("b"), order("c")])
-    assert results(outcomes) == [Result.STORED, Result.REFUSED, Result.STORED]
+    assert results(outcomes) == [InsertResult.STORED, InsertResult.REFUSED, InsertResult.STORED]
     assert outcomes[1].message == "ValidationError!"
 
 
 def test_an_order_that_vanishes_before_it_is_compared_is_undone() -> None:
     dynamo = FakeDynamo(lambda order_id: "DuplicateItem")
-    assert results(insert(dynamo, [order("a")])) == [Result.UNDONE]
+    assert results(insert(dynamo, [order("a")])) == [InsertResult.RETRY]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ResourceNotFound", "SomethingNew"])
@@ -176,7 +184,9 @@ def test_a_call_that_is_throttled_is_made_again_and_what_is_stored_stays_so(erro
     orders = [order(str(n)) for n in range(60)]
     insert(dynamo, orders[:25])
     dynamo.failing_calls = iter([error, error])
-    assert results(insert(dynamo, orders, clock)) == [Result.DUPLICATE] * 25 + [Result.STORED] * 35
+    assert (
+        results(insert(dynamo, orders, clock)) == [InsertResult.DUPLICATE] * 25 + [InsertResult.STORED] * 35
+    )
     assert clock.pauses[:2] == [0.05, 0.1]
 
 
@@ -184,7 +194,7 @@ def test_a_dynamodb_that_stays_down_is_left_after_three_calls_and_the_rest_is_un
     dynamo, clock = FakeDynamo(), Clock()
     orders = [order(str(n)) for n in range(100)]
     dynamo.failing_calls = repeat(client_error("InternalServerError", status=500))
-    assert results(insert(dynamo, orders, clock)) == [Result.UNDONE] * 100
+    assert results(insert(dynamo, orders, clock)) == [InsertResult.RETRY] * 100
     assert len(clock.pauses) == 2
 
 
@@ -192,7 +202,7 @@ def test_a_dynamodb_that_stays_down_is_left_after_three_calls_and_the_rest_is_un
 def test_a_dynamodb_that_cannot_be_reached_costs_one_call(error: type[Exception]) -> None:
     dynamo, clock = FakeDynamo(), Clock()
     dynamo.failing_calls = repeat(error(endpoint_url="http://dynamodb"))  # type: ignore[call-arg]
-    assert results(insert(dynamo, [order("a"), order("b")], clock)) == [Result.UNDONE] * 2
+    assert results(insert(dynamo, [order("a"), order("b")], clock)) == [InsertResult.RETRY] * 2
     assert clock.pauses == []
 
 
@@ -205,7 +215,7 @@ def test_an_item_that_cannot_be_read_to_compare_is_undone_and_nothing_else_is() 
 
     dynamo.fault = fail_reads
     outcomes = insert(dynamo, [order("b"), order("a")], clock)
-    assert results(outcomes) == [Result.STORED, Result.UNDONE]
+    assert results(outcomes) == [InsertResult.STORED, InsertResult.RETRY]
     assert clock.left > 0
 
 

@@ -21,26 +21,26 @@ from orderstream.archive.receipt import Receipt
 from orderstream.archive.replay import Selection
 from orderstream.archive.sql import Answer
 from orderstream.aws.location import Location
-from orderstream.aws.stack import Standing
+from orderstream.aws.stack import StackDescription
 from orderstream.deploy.changes import Change, ChangeSet
 from orderstream.deploy.deploy import Deployed, Plan
 from orderstream.deploy.inventory import Inventory
 from orderstream.deploy.stack_state import Resource
-from orderstream.lookup.trace import Step, Story
-from orderstream.monitoring.figures import Pair
-from orderstream.monitoring.health import Alarm, GivenUp, Reader, Status
-from orderstream.monitoring.shards import Load, Shards
+from orderstream.lookup.trace import OrderTrace, TraceEvent
+from orderstream.monitoring.figures import Rates
+from orderstream.monitoring.health import AlarmState, ConsumerState, DeadLetterBacklog, Status
+from orderstream.monitoring.shards import ShardLoad, ShardLoads
 from orderstream.output import archive, console, deploy, destroy, orders, recovery, sql, status
 from orderstream.output.terminal import Table
-from orderstream.pipeline.archive_codec import Line
-from orderstream.recovery.dead_letters import Failure
-from orderstream.recovery.quarantine import Quarantined, Resubmission
+from orderstream.pipeline.archive_codec import ArchiveLine
+from orderstream.recovery.dead_letters import FailedBatch
+from orderstream.recovery.quarantine import QuarantinedRecord, Resubmission
 from orderstream.recovery.reconciliation_store import Discrepancy
-from orderstream.recovery.redrive import Redriven
-from orderstream.recovery.resubmissions import Note
-from orderstream.recovery.verify import Counts, Report
+from orderstream.recovery.redrive import RedriveResult
+from orderstream.recovery.resubmissions import ResubmissionNote
+from orderstream.recovery.verify import Counts, ReconciliationReport
 from orderstream.storage import parquet
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 ID = "an order " + "i" * 119
 EVENT = "shardId-000000000000:" + "4" * 56 + ":12"
@@ -52,7 +52,7 @@ TEXT = "some words that say what is wrong with it"
 CUSTOMER = "a customer of " + "c" * 100
 ARN = "arn:aws:sqs:eu-central-1:123456789012:" + "q" * 60
 
-LINE = Line(
+LINE = ArchiveLine(
     EVENT,
     CUSTOMER,
     "2026-11-22T18:00:00.250000Z",
@@ -62,7 +62,9 @@ LINE = Line(
     stored={"OrderAmount": "19.9", "ArchiveKey": KEY},
     raw_text="bad",
 )
-ENTRY = Quarantined(LINE, KEY, 7, (Note(EVENT, ID, "2026-11-22T19:00:00.000000Z", EVENT + "9"),))
+ENTRY = QuarantinedRecord(
+    LINE, KEY, 7, (ResubmissionNote(EVENT, ID, "2026-11-22T19:00:00.000000Z", EVENT + "9"),)
+)
 ITEM = {
     "OrderID": ID,
     "CustomerID": CUSTOMER,
@@ -75,26 +77,28 @@ ITEM = {
 }
 QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
 CHANGE = Change("Add", "L" * 60, "AWS::S3::Bucket", "", "")
-STEP = Step("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
+STEP = TraceEvent("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
 NOTHING_TO_DO = Plan("s", (), None, (), {}, "")
 LOCATION = Location("eu-central-1", "123456789012")
 STATUS = Status(
     stack="orderstream",
     at=MOMENT,
-    records=Pair(1, 1),
-    bytes=Pair(1, 1),
-    stored=Pair(1, 1),
-    revenue={"EUR": Pair(1019.9, 1), "JPY": Pair(1500, 1), "BHD": Pair(1.5, 1)},
-    counts={name: Pair(0, 0) for _, name in status._ROWS},
+    records=Rates(1, 1),
+    bytes=Rates(1, 1),
+    stored=Rates(1, 1),
+    revenue={"EUR": Rates(1019.9, 1), "JPY": Rates(1500, 1), "BHD": Rates(1.5, 1)},
+    counts={name: Rates(0, 0) for _, name in status._ROWS},
     latency=None,
     iterator_age=0,
     until_data_loss=100,
     backlog=0,
     retention=100,
-    reader=Reader("Enabled", "", "", True, False),
-    shards=Shards(1, "PROVISIONED", (Load("shardId-000000000123", 1, 1, 1, 1),), None),
-    given_up=GivenUp(0, None, False),
-    alarms=(Alarm("latency-burn-fast-" + "x" * 30, "alarm", MOMENT, TEXT, "https://x.example/" + "y" * 60),),
+    consumer=ConsumerState("Enabled", "", "", True, False),
+    shards=ShardLoads(1, "PROVISIONED", (ShardLoad("shardId-000000000123", 1, 1, 1, 1),), None),
+    dead_letters=DeadLetterBacklog(0, None, False),
+    alarms=(
+        AlarmState("latency-burn-fast-" + "x" * 30, "alarm", MOMENT, TEXT, "https://x.example/" + "y" * 60),
+    ),
     in_alarm=True,
 )
 
@@ -116,7 +120,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "replay --dry-run": (
         lambda: archive.replay_plan(
             ReplayPlan(1, 1, 1, 1, Decimal("0.1")),
-            Selection(Span(MOMENT, None), CUSTOMER, ID),
+            Selection(TimeRange(MOMENT, None), CUSTOMER, ID),
             LOCATION,
             to="table",
             as_json=False,
@@ -136,7 +140,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [HOUR],
     ),
     "archive audit": (
-        lambda: archive.audited(Audit(findings=[Finding("altered", KEY, TEXT)]), ALWAYS, as_json=False),
+        lambda: archive.audited(Audit(findings=[Finding("altered", KEY, TEXT)]), ALL_TIME, as_json=False),
         [KEY],
     ),
     "forget": (
@@ -156,17 +160,19 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "failures list": (
         lambda: recovery.failures(
-            [Failure(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False
+            [FailedBatch(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False
         ),
         [KEY, "2026-11-22 18:00:00"],
     ),
     "failures redrive": (
-        lambda: recovery.redriven([Redriven(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False),
+        lambda: recovery.redriven(
+            [RedriveResult(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False
+        ),
         [KEY],
     ),
     "verify": (
         lambda: recovery.verified(
-            Report(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALWAYS, 1),
+            ReconciliationReport(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALL_TIME, 1),
             None,
             None,
             as_json=False,
@@ -175,7 +181,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "trace": (
         lambda: recovery.story(
-            Story(ID, ITEM, (STEP,)),
+            OrderTrace(ID, ITEM, (STEP,)),
             as_json=False,
         ),
         [ID, EVENT, KEY, AT],
@@ -196,7 +202,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "deploy, outputs": (
         lambda: deploy.deployed(
             NOTHING_TO_DO,
-            Deployed(Standing("i", "s", {}, {"Q": ARN})),
+            Deployed(StackDescription("i", "s", {}, {"Q": ARN})),
             LOCATION,
             where="",
             dry_run=False,
@@ -206,7 +212,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     ),
     "destroy": (
         lambda: destroy.inventory(
-            Inventory("s", Standing("i", "s"), (QUEUE,), (), (), None, (), None),
+            Inventory("s", StackDescription("i", "s"), (QUEUE,), (), (), None, (), None),
             LOCATION,
             delete_data=False,
             as_json=False,
@@ -264,6 +270,6 @@ def test_a_table_that_fits_has_its_frame_and_wraps_between_words(
 
 def test_a_wide_table_has_no_padding_that_a_terminal_would_wrap(capsys: pytest.CaptureFixture[str]) -> None:
     found = [Finding("altered", KEY, "no"), Finding("altered", "k", "x")]
-    archive.audited(Audit(findings=found), ALWAYS, as_json=False)
+    archive.audited(Audit(findings=found), ALL_TIME, as_json=False)
     for line in capsys.readouterr().out.splitlines():
         assert line == line.rstrip()

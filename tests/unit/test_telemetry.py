@@ -7,9 +7,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, line, revenue_lines, sample
+from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, log_line, revenue_lines, sample
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
 SECRET = "Erika Mustermann"
@@ -18,12 +18,12 @@ SECRET = "Erika Mustermann"
 def a_line(latencies: list[int]) -> str:
     record = Record("shard-1:5", "shard-1", "5", SECRET, NOW, SECRET.encode())
     # Both records that are not done are of one aggregate.
-    report = Report(
-        received=10, stored=4, duplicates=2, conflicts=1, invalid=1, undone_records=2, undone=["5"]
+    report = BatchResult(
+        received=10, stored=4, duplicates=2, conflicts=1, invalid=1, failed_records=2, failed=["5"]
     )
     report.latencies = latencies
     report.archived_bytes = 321
-    return line(
+    return log_line(
         report,
         [record],
         stack="orderstream",

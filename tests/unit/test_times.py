@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orderstream.aws.times import moment
+from orderstream.aws.times import parse_timestamp
 from orderstream.errors import InputError
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
     ],
 )
 def test_a_point_in_time(text: str, meant: datetime) -> None:
-    assert moment(text, NOW) == meant
+    assert parse_timestamp(text, NOW) == meant
 
 
 @pytest.mark.parametrize(
@@ -30,5 +30,5 @@ def test_a_point_in_time(text: str, meant: datetime) -> None:
 )
 def test_anything_else_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(InputError) as caught:
-        moment(text, NOW)
+        parse_timestamp(text, NOW)
     assert "2h" in caught.value.hint

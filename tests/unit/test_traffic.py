@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.times import span
+from orderstream.aws.times import parse_time_range
 from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
 from orderstream.errors import InputError, NotFoundError
 
@@ -106,11 +106,11 @@ def test_an_outage_begins_within_the_traffic(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600), ("2d", 172_800)])
 def test_a_length_of_time(text: str, seconds: int) -> None:
-    assert span(text).total_seconds() == seconds
+    assert parse_time_range(text).total_seconds() == seconds
 
 
 @pytest.mark.parametrize("text", ["1", "1 h", "-1h", "1y", "", "hour"])
 def test_anything_else_is_no_length_of_time(text: str) -> None:
     with pytest.raises(InputError) as caught:
-        span(text)
+        parse_time_range(text)
     assert "1h" in caught.value.hint

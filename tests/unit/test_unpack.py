@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.expansion import MAX_EXPANDED_BYTES, RECORD_BYTES
 from orderstream.domain.order import MAX_BYTES
-from orderstream.pipeline.deaggregate import decode_unpacked, unpack
+from orderstream.pipeline.deaggregate import deaggregate, decode_record
 from orderstream.pipeline.records import Record
 
 ARRIVAL = datetime(2026, 11, 22, 18, tzinfo=UTC)
@@ -42,7 +42,7 @@ def sealed(message: bytes) -> bytes:
     )
 )
 def test_every_user_record_comes_out_as_it_was_put_in(entries: list[tuple[str, bytes]]) -> None:
-    found = unpack(record(aggregate(entries)))
+    found = deaggregate(record(aggregate(entries)))
     assert [(one.partition_key, one.data) for one in found] == entries
     assert [one.event_id for one in found] == [f"shard-1:42:{number}" for number in range(len(entries))]
     assert {(one.shard_id, one.sequence_number, one.arrived_at) for one in found} == {
@@ -52,7 +52,7 @@ def test_every_user_record_comes_out_as_it_was_put_in(entries: list[tuple[str, b
 
 def test_a_plain_record_stays_as_it_is() -> None:
     for data in (b"", b"{}", AGGREGATE_MAGIC[:3], b"x" + AGGREGATE_MAGIC):
-        assert unpack(record(data)) == [record(data)]
+        assert deaggregate(record(data)) == [record(data)]
 
 
 def with_bad_index() -> bytes:
@@ -84,13 +84,13 @@ def with_bad_index() -> bytes:
 def test_a_damaged_aggregate_stays_whole_and_is_refused(
     data: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert unpack(record(data)) == [record(data)]
-    assert [reason.code for reason in decode_unpacked(data).reasons] == ["corrupt_aggregate"]
+    assert deaggregate(record(data)) == [record(data)]
+    assert [reason.code for reason in decode_record(data).reasons] == ["corrupt_aggregate"]
     assert capfd.readouterr() == ("", ""), "its payload is nobody's to read in a log"
 
 
 def codes(data: bytes) -> list[str]:
-    return [reason.code for reason in decode_unpacked(data).reasons]
+    return [reason.code for reason in decode_record(data).reasons]
 
 
 LARGE = gzip.compress(b'{"customer_id":"c","amount":1}' + b" " * (MAX_BYTES - 30), mtime=0)
@@ -99,16 +99,16 @@ COUNTED = RECORD_BYTES + len("key") + len(LARGE) + MAX_BYTES
 
 def test_an_aggregate_that_would_expand_beyond_its_bound_stays_whole() -> None:
     most = MAX_EXPANDED_BYTES // COUNTED
-    assert len(unpack(record(aggregate([("key", LARGE)] * most)))) == most
+    assert len(deaggregate(record(aggregate([("key", LARGE)] * most)))) == most
     over = aggregate([("key", LARGE)] * (most + 1))
     assert len(over) < 100_000
-    assert unpack(record(over)) == [record(over)]
+    assert deaggregate(record(over)) == [record(over)]
     assert codes(over) == ["too_large_expanded"]
 
 
 def test_a_bomb_in_an_aggregate_counts_for_no_more_than_is_read_of_it() -> None:
     bomb = gzip.compress(b" " * 64 * MAX_BYTES, mtime=0)
-    assert len(unpack(record(aggregate([("key", bomb)] * 9)))) == 9
+    assert len(deaggregate(record(aggregate([("key", bomb)] * 9)))) == 9
 
 
 def repeated(body: bytes, count: int) -> bytes:
@@ -122,28 +122,28 @@ def repeated(body: bytes, count: int) -> bytes:
 @pytest.mark.parametrize("body", [b"", b'{"customer_id":"c","amount":1}'])
 def test_the_number_of_records_in_an_aggregate_is_bounded(body: bytes) -> None:
     most = MAX_EXPANDED_BYTES // (RECORD_BYTES + len("k") + len(body))
-    assert len(unpack(record(repeated(body, most)))) == most
+    assert len(deaggregate(record(repeated(body, most)))) == most
     over = repeated(body, most + 1)
-    assert unpack(record(over)) == [record(over)]
+    assert deaggregate(record(over)) == [record(over)]
     assert codes(over) == ["too_large_expanded"]
 
 
 def test_the_smallest_orders_that_fill_an_aggregate_of_a_mebibyte_are_taken() -> None:
     body = b'{"customer_id":"c","amount":1}'
     count = 2**20 // (len(body) + 8)
-    assert len(unpack(record(repeated(body, count)))) == count
+    assert len(deaggregate(record(repeated(body, count)))) == count
 
 
 def test_a_partition_key_longer_than_kinesis_takes_keeps_an_aggregate_whole() -> None:
-    assert len(unpack(record(aggregate([("k" * 256, b"{}"), ("é" * 256, b"{}")])))) == 2
+    assert len(deaggregate(record(aggregate([("k" * 256, b"{}"), ("é" * 256, b"{}")])))) == 2
     long = aggregate([("key", b"{}"), ("k" * 257, b"{}")])
-    assert unpack(record(long)) == [record(long)]
+    assert deaggregate(record(long)) == [record(long)]
     assert codes(long) == ["partition_key_too_long"]
 
 
 def test_an_aggregate_inside_another_record_is_refused_and_not_taken_apart() -> None:
     inner = aggregate([("key", b"{}")])
-    (outer,) = unpack(record(aggregate([("key", inner)])))
+    (outer,) = deaggregate(record(aggregate([("key", inner)])))
     assert outer.data == inner
     assert codes(inner) == ["nested_aggregate"]
     # What is compressed is not looked into once more: it could expand again.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orderstream.domain.fields import (
     CURRENCIES,
     MAX_DIGITS,
-    Refused,
+    InvalidValue,
     exact_number,
     minor_units,
     money,
@@ -32,7 +32,7 @@ def test_a_number_is_taken_exactly_or_refused_as_dynamodb_would(number: Decimal)
     fits = not digits or (len(digits) <= MAX_DIGITS and -130 <= number.adjusted() <= 125)
     try:
         exact = exact_number(number)
-    except Refused as refused:
+    except InvalidValue as refused:
         assert not fits
         assert refused.code == "number_out_of_range"
     else:

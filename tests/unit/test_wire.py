@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.pipeline.botocore_codec import lighten
-from orderstream.pipeline.table import attribute_value
+from orderstream.pipeline.attributes import attribute_value
+from orderstream.pipeline.botocore_codec import use_msgspec
 
 VALUES = st.recursive(
     st.text() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=2),
@@ -51,7 +51,7 @@ class Client:
         config = Config(retries={"total_max_attempts": 1}, parameter_validation=not light)
         self._client: Any = session.create_client("dynamodb", region_name="eu-west-1", config=config)
         if light:
-            lighten(self._client)
+            use_msgspec(self._client)
         send: Any = self._send
         self._client.meta.events.register("before-send.dynamodb", send)
         self.sent: list[AWSPreparedRequest] = []

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted
-from orderstream.aws.clients import cloud_errors
-from orderstream.domain.fields import instant
+from orderstream.aws.clients import translate_errors
+from orderstream.domain.fields import timestamp
 from orderstream.errors import CheckFailedError
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 # What is asked: of these queries, `orders` looks into every hour there has been (see docs/archive.md).
 QUERIES = 6
@@ -28,7 +28,7 @@ def views(context: Context) -> Evidence:
     """The three views give as many rows as orders verify counts."""
     # What came until now: the canary goes on.
     until = context.cloud.now()
-    counts = accounted(context, Span(until=until)).counts
+    counts = accounted(context, TimeRange(until=until)).counts
     days = _days(context, until)
     before = f"arrived_at < TIMESTAMP '{until:%Y-%m-%d %H:%M:%S.%f}'"[:-4] + "'"
     evidence: Evidence = {}
@@ -45,7 +45,7 @@ def views(context: Context) -> Evidence:
 
 def pruning(context: Context) -> Evidence:
     """A condition on the hour keeps Athena from reading the others."""
-    hour = instant(_some_arrival(context))
+    hour = timestamp(_some_arrival(context))
     empty = hour - timedelta(hours=24)
     query = "SELECT count(*) FROM records WHERE {}"
     _, day = _asked(context, query.format(_hour(hour).rpartition(" AND ")[0]))
@@ -59,7 +59,7 @@ def pruning(context: Context) -> Evidence:
 def _asked(context: Context, sql: str) -> tuple[int, int]:
     """A query's number, and the bytes that it read. Raises CheckFailedError if Athena refuses it."""
     athena = context.cloud.client("athena")
-    with cloud_errors("cannot ask Athena"):
+    with translate_errors("cannot ask Athena"):
         _make_workgroup(context, athena)
         query: str = athena.start_query_execution(
             QueryString=sql,
@@ -68,7 +68,7 @@ def _asked(context: Context, sql: str) -> tuple[int, int]:
         )["QueryExecutionId"]
 
     def look() -> dict[str, Any]:
-        with cloud_errors("cannot ask Athena"):
+        with translate_errors("cannot ask Athena"):
             found: dict[str, Any] = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
         expect(found["Status"]["State"] not in _BUSY, f"the query is {found['Status']['State']}")
         return found
@@ -76,7 +76,7 @@ def _asked(context: Context, sql: str) -> tuple[int, int]:
     done = context.until(look, seconds=_QUERY_SECONDS, what="Athena")
     if done["Status"]["State"] != "SUCCEEDED":
         raise CheckFailedError(f"Athena: {done['Status'].get('StateChangeReason', 'failed')} ({sql})")
-    with cloud_errors("cannot ask Athena"):
+    with translate_errors("cannot ask Athena"):
         rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
     # The first row has the names.
     return int(rows[1]["Data"][0]["VarCharValue"]), done["Statistics"].get("DataScannedInBytes", 0)
@@ -100,7 +100,7 @@ def _make_workgroup(context: Context, athena: Any) -> None:
 
 
 def _some_arrival(context: Context) -> str:
-    entries = bucket.hourly(context.cloud, context.stack, "orders")
+    entries = bucket.list_by_hour(context.cloud, context.stack, "orders")
     for one in reader.lines(context.cloud, context.stack, entries):
         return one.line.arrived_at
     raise CheckFailedError("the archive has no record")

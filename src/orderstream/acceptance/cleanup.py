@@ -17,8 +17,8 @@ from orderstream.acceptance.leftovers import (
     subscriptions,
     workgroups,
 )
-from orderstream.aws.clients import cloud_errors
-from orderstream.aws.stack import standing
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
 from orderstream.errors import NotShownError, OrderstreamError
 
@@ -70,7 +70,7 @@ def remove_stack(context: Context, stack: str) -> None:
     cloud = context.cloud
 
     def settled() -> None:
-        found = standing(cloud, stack)
+        found = describe_stack(cloud, stack)
         busy = found is not None and found.status.endswith("_IN_PROGRESS")
         expect(not busy or (found and found.is_new), f"{stack} is {found.status if found else 'gone'}")
 
@@ -97,7 +97,7 @@ def queue_name(context: Context) -> str:
 def remove_queue(context: Context) -> None:
     """Remove the queue of the alarms, and its subscription."""
     sns = context.cloud.client("sns")
-    with cloud_errors("cannot remove the queue of the alarms"):
+    with translate_errors("cannot remove the queue of the alarms"):
         for arn in subscriptions(context):
             # One that waits for a confirmation, or that has gone, has no ARN.
             if arn.startswith("arn:"):
@@ -114,7 +114,7 @@ def lock_bucket(context: Context) -> str:
 def remove_lock_bucket(context: Context) -> None:
     """Remove the bucket with Object Lock, with what it holds in GOVERNANCE mode."""
     s3, name = context.cloud.s3, lock_bucket(context)
-    with cloud_errors(f"cannot remove s3://{name}"):
+    with translate_errors(f"cannot remove s3://{name}"):
         try:
             for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
                 for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
@@ -132,13 +132,13 @@ def remove_lock_bucket(context: Context) -> None:
 
 def remove_workgroup(context: Context) -> None:
     """Remove the workgroup of Athena with its queries. Their results lie in the archive's bucket."""
-    with cloud_errors("cannot remove the workgroup of Athena"):
+    with translate_errors("cannot remove the workgroup of Athena"):
         for name in workgroups(context):
             context.cloud.client("athena").delete_work_group(WorkGroup=name, RecursiveDeleteOption=True)
 
 
 def _remove_detectors(context: Context) -> None:
-    with cloud_errors("cannot remove what learned the rate of orders"):
+    with translate_errors("cannot remove what learned the rate of orders"):
         for one in detectors(context):
             context.cloud.cloudwatch.delete_anomaly_detector(SingleMetricAnomalyDetector=one)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from orderstream.acceptance.deployer import Deployer, Documents
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.stack import Stack, find_stack, standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.stack import Stack, describe_stack, find_stack
 from orderstream.deploy.target import Place, place_of
 from orderstream.errors import CheckFailedError, InputError
 
@@ -48,10 +48,10 @@ def ensure_ours(name: str) -> None:
 
 
 def context_of(
-    cloud: Cloud, name: str, *, documents: Documents | None, progress: Progress, keep: bool = False
+    cloud: AwsClients, name: str, *, documents: Documents | None, progress: Progress, keep: bool = False
 ) -> Context:
     """For a run in the account and region of `cloud`; `documents` makes the deployer's policy."""
-    with cloud_errors("cannot look for the account"):
+    with translate_errors("cannot look for the account"):
         account: str = cloud.client("sts").get_caller_identity()["Account"]
     return Context(cloud, name, account, place_of(cloud), Deployer(cloud, name, documents), progress, keep)
 
@@ -63,7 +63,7 @@ class Context:
     With `keep` the stack is left up at the end. `sleep` waits so many seconds.
     """
 
-    cloud: Cloud
+    cloud: AwsClients
     name: str
     account: str
     place: Place
@@ -85,14 +85,14 @@ class Context:
 
     def output(self, name: str) -> str:
         """An output of the stack. Raises CheckFailedError where it has none of that name."""
-        found = standing(self.cloud, self.name)
+        found = describe_stack(self.cloud, self.name)
         if found is None or name not in found.outputs:
             raise CheckFailedError(f"stack {self.name} has no output {name}")
         return found.outputs[name]
 
     def physical_id(self, logical_id: str) -> str:
         """What a resource of the stack is called by its service."""
-        with cloud_errors(f"cannot look for {logical_id} in stack {self.name}"):
+        with translate_errors(f"cannot look for {logical_id} in stack {self.name}"):
             found = self.cloud.cloudformation.describe_stack_resource(
                 StackName=self.name, LogicalResourceId=logical_id
             )

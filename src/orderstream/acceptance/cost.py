@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from orderstream.acceptance import athena, delivery, http_api, latency
-from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, Figures
+from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, ReferenceData
 
 # Besides those that are made of the numbers below: an alarm's, an API's, an update's.
 _OTHER_ORDERS = 20
@@ -49,7 +49,7 @@ _TABLES = 3
 Bill = dict[str, Decimal]
 
 
-def most(figures: Figures, *, hours: Decimal, year: int) -> Bill:
+def most(figures: ReferenceData, *, hours: Decimal, year: int) -> Bill:
     """US dollars by service, at most, of a run that takes so many hours in this year. Without free tiers."""
     price, one = figures.prices, figures.measured
     millions = Decimal(1_000_000)

@@ -8,11 +8,11 @@ from decimal import Decimal
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send, send_bytes
-from orderstream.aws.clients import cloud_errors
+from orderstream.aws.clients import translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.ingest.samples import BAD
 from orderstream.recovery import dead_letters
-from orderstream.recovery.quarantine import quarantined
+from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.redrive import redrive
 from orderstream.storage.orders import get_order
 
@@ -52,7 +52,7 @@ def conflicts(context: Context) -> Evidence:
     ids = {order["order_id"] for order in orders}
 
     def look() -> Evidence:
-        found = [one for one in quarantined(context.cloud, context.stack, reason="conflict")]
+        found = [one for one in list_quarantined(context.cloud, context.stack, reason="conflict")]
         both = [one for one in found if one.line.order_id in ids and one.line.stored]
         expect(len(both) == CONFLICTS, f"{len(both)} of {CONFLICTS} conflicts are in quarantine")
         kept = [get_order(context.cloud, context.stack, one) for one in ids]
@@ -66,11 +66,11 @@ def conflicts(context: Context) -> Evidence:
 def invalid(context: Context) -> Evidence:
     """Send records that are no orders."""
     some = BAD[:INVALID]
-    before = sum(1 for _ in quarantined(context.cloud, context.stack))
+    before = sum(1 for _ in list_quarantined(context.cloud, context.stack))
     send_bytes(context, some)
 
     def look() -> Evidence:
-        found = list(quarantined(context.cloud, context.stack))[before:]
+        found = list(list_quarantined(context.cloud, context.stack))[before:]
         expect(len(found) == INVALID, f"{len(found)} of {INVALID} records are in quarantine")
         codes = sorted({reason["code"] for one in found for reason in one.line.reasons})
         return {"quarantined": len(found), "reasons": codes}
@@ -85,18 +85,18 @@ def discarded(context: Context) -> Evidence:
     with _discarding(context, stack):
         send(context, orders)
 
-        def look() -> list[dead_letters.Failure]:
-            found = list(dead_letters.looked_at(cloud, stack, everything=False))
+        def look() -> list[dead_letters.FailedBatch]:
+            found = list(dead_letters.read_batch(cloud, stack, everything=False))
             records = sum(one.records for one in found)
             expect(records >= DISCARDED, f"{records} of {DISCARDED} records are discarded")
             return found
 
         waiting = context.until(look, seconds=_AGE_SECONDS + 240, what="discarded batches")
-    outcomes = list(redrive(cloud, stack, dead_letters.failures(cloud, stack), dry_run=False))
+    outcomes = list(redrive(cloud, stack, dead_letters.list_failures(cloud, stack), dry_run=False))
     problems = [problem for one in outcomes for problem in one.problems]
     expect(all(one.done for one in outcomes), f"not redriven: {'; '.join(problems)}")
     await_stored(context, orders)
-    left = list(dead_letters.looked_at(cloud, stack, everything=False))
+    left = list(dead_letters.read_batch(cloud, stack, everything=False))
     expect(not left, f"{len(left)} batches are still listed after the redrive")
     return {
         "batches": len(waiting),
@@ -116,7 +116,7 @@ def reshard(context: Context) -> Evidence:
     shards = [_open_shards(context, stream)]
     for number, target in enumerate((2 * shards[0], shards[0])):
         send(context, orders[number * third : number * third + third // 2])
-        with cloud_errors("cannot reshard the stream"):
+        with translate_errors("cannot reshard the stream"):
             cloud.kinesis.update_shard_count(
                 StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING"
             )
@@ -135,7 +135,7 @@ def reshard(context: Context) -> Evidence:
 
 
 def _open_shards(context: Context, stream: str) -> int:
-    with cloud_errors("cannot look at the stream"):
+    with translate_errors("cannot look at the stream"):
         found = context.cloud.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
     expect(found["StreamStatus"] == "ACTIVE", f"the stream is {found['StreamStatus']}")
     return found["OpenShardCount"]
@@ -145,26 +145,26 @@ def _open_shards(context: Context, stream: str) -> int:
 def _discarding(context: Context, stack: Stack) -> Iterator[None]:
     """Invoke nothing, and give up after the shortest age; the function and its mapping are as before then."""
     functions = context.cloud.lambda_
-    with cloud_errors("cannot keep the function from running"):
+    with translate_errors("cannot keep the function from running"):
         mapping = functions.get_event_source_mapping(UUID=stack.mapping_id)
         functions.put_function_concurrency(FunctionName=stack.function, ReservedConcurrentExecutions=0)
     try:
         _set_age(context, stack, _AGE_SECONDS)
         yield
     finally:
-        with cloud_errors("cannot let the function run again"):
+        with translate_errors("cannot let the function run again"):
             functions.delete_function_concurrency(FunctionName=stack.function)
         _set_age(context, stack, int(mapping["MaximumRecordAgeInSeconds"]))
 
 
 def _set_age(context: Context, stack: Stack, seconds: int) -> None:
     def settled() -> None:
-        with cloud_errors("cannot look at the event source mapping"):
+        with translate_errors("cannot look at the event source mapping"):
             state = context.cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["State"]
         expect(state not in _MOVING, f"the mapping is {state}")
 
     context.until(settled, seconds=_SETTLED_SECONDS, what="the mapping")
-    with cloud_errors("cannot change the event source mapping"):
+    with translate_errors("cannot change the event source mapping"):
         context.cloud.lambda_.update_event_source_mapping(
             UUID=stack.mapping_id, MaximumRecordAgeInSeconds=seconds
         )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from orderstream.acceptance.roles import TemporaryRole
-from orderstream.aws.clients import Cloud
-from orderstream.aws.stack import standing
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.stack import describe_stack
 from orderstream.deploy.arns import where_of
 from orderstream.deploy.permissions import deployer
 from orderstream.errors import CloudError, NotShownError, OrderstreamError
@@ -34,7 +34,7 @@ class Deployer:
     says why.
     """
 
-    def __init__(self, cloud: Cloud, name: str, documents: Documents | None) -> None:
+    def __init__(self, cloud: AwsClients, name: str, documents: Documents | None) -> None:
         self._cloud = cloud
         self._name = name
         self._documents = documents
@@ -59,7 +59,7 @@ class Deployer:
         self.sizes = [len(text) for text in texts]
         try:
             role = TemporaryRole.make(self._cloud, f"{self._name}-deployer", texts)
-            role.settle(lambda cloud: standing(cloud, self._name))
+            role.settle(lambda cloud: describe_stack(cloud, self._name))
         except NotShownError as error:
             self.unavailable = error.message
         except CloudError as error:
@@ -67,7 +67,7 @@ class Deployer:
         else:
             self._role = role
 
-    def do(self, what: str, act: Callable[[Cloud], T]) -> T:
+    def do(self, what: str, act: Callable[[AwsClients], T]) -> T:
         """Do it as the role or, if that fails, as the caller. CloudErrors of the caller go through."""
         if self._role is None:
             return act(self._cloud)

@@ -11,8 +11,8 @@ from orderstream.acceptance.cleanup import remove_stack
 from orderstream.acceptance.context import Context, Evidence, expect, name_of_second
 from orderstream.acceptance.leftovers import leftovers
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.stack import standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.changes import KEEPERS
 from orderstream.deploy.deploy import Plan, carry_out, planned
@@ -41,7 +41,7 @@ _ATTEMPTS = 3
 ADOPTED_WITH = PARAMETERS | {"ShardCount": "0", "EnhancedFanOut": "false"}
 
 
-def deploy(context: Context, cloud: Cloud, parameters: Mapping[str, str]) -> tuple[float, Plan]:
+def deploy(context: Context, cloud: AwsClients, parameters: Mapping[str, str]) -> tuple[float, Plan]:
     """Deploy the stack as `orders deploy --yes` does; returns the seconds that it took, and the plan."""
     with planned(
         cloud, context.name, parameters, tell=lambda step: context.progress(context.name, step)
@@ -51,7 +51,7 @@ def deploy(context: Context, cloud: Cloud, parameters: Mapping[str, str]) -> tup
         return time.monotonic() - begin, plan
 
 
-def destroy(context: Context, cloud: Cloud, *, delete_data: bool) -> tuple[Destroyed, Evidence]:
+def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[Destroyed, Evidence]:
     """Remove the stack as `orders destroy --yes` does; returns also how long its steps took."""
     steps: list[tuple[str, float]] = []
 
@@ -90,13 +90,13 @@ def deployment(context: Context) -> Evidence:
     if not context.place.is_laptop:
         context.deployer.begin(context.account, context.region)
 
-    def first(cloud: Cloud) -> tuple[float, Plan]:
+    def first(cloud: AwsClients) -> tuple[float, Plan]:
         # What an attempt with too few rights left.
         remove_stack(context, context.name)
         return deploy(context, cloud, PARAMETERS)
 
     seconds, plan = context.deployer.do("deploy", first)
-    found = standing(context.cloud, context.name)
+    found = describe_stack(context.cloud, context.name)
     expect(found, f"there is no stack {context.name}")
     assert found
     return {
@@ -161,9 +161,9 @@ def adoption(context: Context) -> Evidence:
     }
 
 
-def _drift(cloud: Cloud, stack: str, logical_id: str) -> list[str]:
+def _drift(cloud: AwsClients, stack: str, logical_id: str) -> list[str]:
     """The properties of a resource that are not as the template has them."""
-    with cloud_errors(f"cannot detect drift of {logical_id}"):
+    with translate_errors(f"cannot detect drift of {logical_id}"):
         found: Any = cloud.cloudformation.detect_stack_resource_drift(
             StackName=stack, LogicalResourceId=logical_id
         )["StackResourceDrift"]

@@ -16,8 +16,8 @@ from botocore.httpsession import URLLib3Session
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import ARRIVAL_SECONDS, new_orders
-from orderstream.aws.clients import cloud_errors
-from orderstream.aws.metrics import MINUTE, Metric, read
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.errors import CheckFailedError
 from orderstream.pipeline.telemetry import NAMESPACE
 
@@ -98,8 +98,8 @@ def counted(context: Context) -> Evidence:
     def look() -> Evidence:
         now = int(context.cloud.now().timestamp())
         begin = (now - 86_400) // MINUTE * MINUTE
-        with cloud_errors("cannot read metrics"):
-            found = read(context.cloud, [throttled, requests], begin, now + 2 * MINUTE)
+        with translate_errors("cannot read metrics"):
+            found = read_metrics(context.cloud, [throttled, requests], begin, now + 2 * MINUTE)
         sums = {metric.name: round(sum(values.values())) for metric, values in found.items()}
         expect(sums["ApiThrottled"] >= refused, f"ApiThrottled is {sums['ApiThrottled']}, refused {refused}")
         expect(sums["Count"] >= refused, f"API Gateway counts {sums['Count']} requests")
@@ -143,7 +143,7 @@ def _await(context: Context, path: str) -> str:
 
 
 def _access_log(context: Context) -> list[str]:
-    with cloud_errors("cannot read the access log"):
+    with translate_errors("cannot read the access log"):
         pages = context.cloud.logs.get_paginator("filter_log_events").paginate(
             logGroupName=context.physical_id("ApiLog")
         )

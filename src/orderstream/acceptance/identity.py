@@ -11,7 +11,7 @@ from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.roles import TemporaryRole
 from orderstream.acceptance.traffic import new_orders
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.errors import CheckFailedError, CloudError
 from orderstream.pipeline.table import OrderTable
 
@@ -37,7 +37,7 @@ def refused_statement(context: Context) -> Evidence:
         roles.remove(context.cloud, name)
 
 
-def _refused(cloud: Cloud, table: str) -> str:
+def _refused(cloud: AwsClients, table: str) -> str:
     """How DynamoDB refuses an insert: the whole call, or the statement in the call's answer."""
     statement = f"INSERT INTO \"{table}\" VALUE {{'OrderID': ?}}"
     try:
@@ -59,7 +59,7 @@ def principals(context: Context) -> Evidence:
     trail = context.cloud.client("cloudtrail")
 
     def look() -> Evidence:
-        with cloud_errors("cannot read CloudTrail's history"):
+        with translate_errors("cannot read CloudTrail's history"):
             pages = trail.get_paginator("lookup_events").paginate(
                 LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": stream}],
                 PaginationConfig={"MaxItems": 500},

@@ -11,7 +11,7 @@ from typing import Any
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.deployment import deploy
 from orderstream.acceptance.traffic import await_stored, new_orders, send
-from orderstream.aws.clients import cloud_errors
+from orderstream.aws.clients import translate_errors
 from orderstream.aws.stack import consumer_of
 from orderstream.pipeline.telemetry import LATENCY
 
@@ -33,7 +33,7 @@ def fan_out(context: Context) -> Evidence:
         "deploy EnhancedFanOut=true", lambda cloud: deploy(context, cloud, {"EnhancedFanOut": "true"})
     )
     stack = context.stack
-    with cloud_errors("cannot look at the event source mapping"):
+    with translate_errors("cannot look at the event source mapping"):
         source = context.cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
     expect(consumer_of(source), f"the mapping reads {source}, which is no consumer")
     # The new mapping reads once more all that the stream keeps; what is sent now comes after that.
@@ -89,7 +89,7 @@ def cold_starts(context: Context) -> Evidence:
 
 def _log(context: Context, function: str, pattern: str, since: datetime | None = None) -> Iterator[str]:
     begin: Any = {"startTime": int(since.timestamp() * 1000)} if since else {}
-    with cloud_errors(f"cannot read the log of {function}"):
+    with translate_errors(f"cannot read the log of {function}"):
         pages = context.cloud.logs.get_paginator("filter_log_events").paginate(
             logGroupName=f"/aws/lambda/{function}", filterPattern=pattern, **begin
         )

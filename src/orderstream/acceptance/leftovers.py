@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context
-from orderstream.aws.clients import cloud_errors
+from orderstream.aws.clients import translate_errors
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.retained import remains
 from orderstream.errors import CloudError
@@ -19,7 +19,7 @@ def leftovers(context: Context) -> list[str]:
     """A line for each thing."""
     found = []
     for kind, look in LOOKS.items():
-        with cloud_errors(f"cannot look for what is left ({kind})"):
+        with translate_errors(f"cannot look for what is left ({kind})"):
             found += [f"{kind} {one}" for one in look(context)]
     return sorted(found)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.errors import CloudError, NotShownError
 
 # Nothing else has this path, so that what an earlier run left is found.
@@ -24,15 +24,15 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 class TemporaryRole:
     """A role of the caller's account, which only the caller may assume."""
 
-    cloud: Cloud
+    cloud: AwsClients
     arn: str
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
-    def make(cls, cloud: Cloud, name: str, documents: Sequence[str]) -> TemporaryRole:
+    def make(cls, cloud: AwsClients, name: str, documents: Sequence[str]) -> TemporaryRole:
         """Make a role with these policies (JSON). Raises NotShownError where the caller may make none."""
         iam = cloud.client("iam")
-        with cloud_errors(f"cannot make role {name}"):
+        with translate_errors(f"cannot make role {name}"):
             caller = cloud.client("sts").get_caller_identity()
             partition = caller["Arn"].split(":")[1]
             trust = {
@@ -59,10 +59,10 @@ class TemporaryRole:
                 raise NotShownError(f"these credentials may make no role: {_said(error)}") from error
         return cls(cloud, role["Arn"])
 
-    def assumed(self) -> Cloud:
+    def assumed(self) -> AwsClients:
         """The same cloud as the role, for an hour. Raises NotShownError where the caller cannot assume it."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        with cloud_errors(f"cannot assume role {self.arn}"):
+        with translate_errors(f"cannot assume role {self.arn}"):
             while True:
                 try:
                     keys = self.cloud.client("sts").assume_role(
@@ -84,7 +84,7 @@ class TemporaryRole:
             session_token=keys["SessionToken"],
         )
 
-    def settle(self, ask: Callable[[Cloud], object]) -> None:
+    def settle(self, ask: Callable[[AwsClients], object]) -> None:
         """Wait until `ask` is allowed to the role: a new policy does not count at once everywhere.
 
         If it is not within a minute, the policy does not allow it, which is for others to find out.
@@ -101,10 +101,10 @@ class TemporaryRole:
             self.sleep(3)
 
 
-def named(cloud: Cloud, prefix: str) -> tuple[list[str], list[str]]:
+def named(cloud: AwsClients, prefix: str) -> tuple[list[str], list[str]]:
     """The names of the roles and the ARNs of the policies made here whose names begin so."""
     iam = cloud.client("iam")
-    with cloud_errors("cannot look for roles"):
+    with translate_errors("cannot look for roles"):
         roles = _listed(iam, "list_roles", "Roles", PathPrefix=PATH)
         policies = _listed(iam, "list_policies", "Policies", Scope="Local", PathPrefix=PATH)
     return (
@@ -113,11 +113,11 @@ def named(cloud: Cloud, prefix: str) -> tuple[list[str], list[str]]:
     )
 
 
-def remove(cloud: Cloud, prefix: str) -> None:
+def remove(cloud: AwsClients, prefix: str) -> None:
     """Remove the roles and policies made here whose names begin so."""
     iam = cloud.client("iam")
     roles, policies = named(cloud, prefix)
-    with cloud_errors("cannot remove roles"):
+    with translate_errors("cannot remove roles"):
         for role in roles:
             for one in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
                 iam.detach_role_policy(RoleName=role, PolicyArn=one["PolicyArn"])

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance.cleanup import lock_bucket, remove_lock_bucket
 from orderstream.acceptance.context import Context, Evidence, expect
-from orderstream.aws.clients import cloud_errors
+from orderstream.aws.clients import translate_errors
 from orderstream.deploy.empty_bucket import empty
 from orderstream.errors import CheckFailedError
 from orderstream.storage import bucket
@@ -29,7 +29,7 @@ def if_none_match(context: Context) -> Evidence:
         "a second put of the key was taken",
     )
     expect(code == "PreconditionFailed", f"a second put of the key is refused with {code}")
-    now = next(bucket.listed(cloud, stack, entry.key))
+    now = next(bucket.list_prefix(cloud, stack, entry.key))
     expect(now == entry, "the object is not what it was")
     return {"object": entry.key, "refused": code, "etag": now.etag}
 
@@ -59,13 +59,13 @@ def object_lock(context: Context) -> Evidence:
     if context.region != "us-east-1":
         where = {"CreateBucketConfiguration": {"LocationConstraint": context.region}}
     rule: Any = {"DefaultRetention": {"Mode": "GOVERNANCE", "Days": _LOCK_DAYS}}
-    with cloud_errors(f"cannot make s3://{name}"):
+    with translate_errors(f"cannot make s3://{name}"):
         s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True, **where)
         s3.put_object_lock_configuration(
             Bucket=name, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
         )
     try:
-        with cloud_errors(f"cannot write to s3://{name}"):
+        with translate_errors(f"cannot write to s3://{name}"):
             version = s3.put_object(Bucket=name, Key=_KEY, Body=b"{}")["VersionId"]
         code = _refusal(
             lambda: s3.delete_object(Bucket=name, Key=_KEY, VersionId=version), "a locked version was deleted"

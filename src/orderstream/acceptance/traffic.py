@@ -11,8 +11,8 @@ from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.client import OrderProducer
 from orderstream.domain.fields import TEST_CURRENCY
 from orderstream.pipeline.table import OrderTable
-from orderstream.recovery.verify import Report, verify
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.recovery.verify import ReconciliationReport, verify
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 Order = dict[str, Any]
 
@@ -36,7 +36,7 @@ def new_orders(label: str, count: int) -> list[Order]:
 
 
 def send(context: Context, orders: Iterable[Order], *, per_second: float | None = None) -> None:
-    """Put the orders on the stream; returns when Kinesis has all of them. NotSentErrors go through."""
+    """Put the orders on the stream; returns when Kinesis has all of them. DeliveryErrors go through."""
     _send(context, ((json.dumps(one).encode(), one["customer_id"]) for one in orders), per_second)
 
 
@@ -47,7 +47,7 @@ def send_bytes(context: Context, records: Iterable[bytes]) -> None:
 
 def _send(context: Context, records: Iterable[tuple[bytes, str]], per_second: float | None) -> None:
     fates = []
-    with OrderProducer(context.stack.stream, context.cloud.kinesis_once) as producer:
+    with OrderProducer(context.stack.stream, context.cloud.kinesis_no_retry) as producer:
         for data, key in records:
             fates.append(producer.send_bytes(data, partition_key=key))
             if per_second:
@@ -70,14 +70,14 @@ def await_stored(context: Context, orders: Sequence[Order], *, seconds: float = 
     context.until(look, seconds=seconds, what="orders")
 
 
-def accounted(context: Context, span: Span = ALWAYS) -> Report:
+def accounted(context: Context, span: TimeRange = ALL_TIME) -> ReconciliationReport:
     """What `orders verify` says when nothing is on its way. Raises CheckFailedError if it disagrees."""
 
-    def look() -> Report:
+    def look() -> ReconciliationReport:
         report = verify(context.cloud, context.stack, span)
         found = [f"{one.kind} {one.id}: {one.detail}" for one in report.discrepancies]
         expect(not found, f"{len(found):,} discrepancies: {'; '.join(found[:3])}")
-        expect(not report.counts.on_their_way, f"{report.counts.on_their_way:,} records are on their way")
+        expect(not report.counts.in_flight, f"{report.counts.in_flight:,} records are on their way")
         return report
 
     return context.until(look, seconds=ARRIVAL_SECONDS, what="orders verify")

@@ -10,9 +10,9 @@ from typing import Any
 from orderstream.acceptance.cleanup import queue_name, remove_queue
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
-from orderstream.aws.clients import cloud_errors
-from orderstream.aws.metrics import MINUTE, Metric, read
-from orderstream.aws.stack import standing
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.metrics import MINUTE, Metric, read_metrics
+from orderstream.aws.stack import describe_stack
 from orderstream.deploy.stack_state import resources
 from orderstream.pipeline.telemetry import NAMESPACE
 
@@ -25,7 +25,7 @@ _TYPES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 
 def alarms(context: Context) -> Evidence:
     """Every alarm of the template is there, can be evaluated, and leads to its page of the runbook."""
-    found = standing(context.cloud, context.name)
+    found = describe_stack(context.cloud, context.name)
     wanted = {
         one.physical_id for one in resources(context.cloud, found.id if found else "") if one.type in _TYPES
     }
@@ -35,7 +35,7 @@ def alarms(context: Context) -> Evidence:
             AlarmNamePrefix=f"{context.name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
         listed: list[Any] = []
-        with cloud_errors("cannot list the alarms"):
+        with translate_errors("cannot list the alarms"):
             for page in pages:
                 listed += [*page["MetricAlarms"], *page["CompositeAlarms"]]
         there = {one["AlarmName"]: one for one in listed}
@@ -64,7 +64,7 @@ def alarms(context: Context) -> Evidence:
 def dashboard(context: Context) -> Evidence:
     """Put the dashboard that is there once more: CloudWatch says what it does not take of it."""
     watch = context.cloud.cloudwatch
-    with cloud_errors("cannot put the dashboard"):
+    with translate_errors("cannot put the dashboard"):
         body = watch.get_dashboard(DashboardName=context.name)["DashboardBody"]
         said = watch.put_dashboard(DashboardName=context.name, DashboardBody=body)
     found = [one.get("Message", "") for one in said.get("DashboardValidationMessages", [])]
@@ -75,7 +75,7 @@ def dashboard(context: Context) -> Evidence:
 def alarm_subscriber(context: Context) -> Evidence:
     """Subscribe a queue to the topic, cause a conflict, and receive what its alarm says."""
     sqs, topic = context.cloud.sqs, context.output("AlarmTopic")
-    with cloud_errors("cannot subscribe a queue to the alarms"):
+    with translate_errors("cannot subscribe a queue to the alarms"):
         url = sqs.create_queue(QueueName=queue_name(context))["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         allowed = {
@@ -111,7 +111,7 @@ def alarm_subscriber(context: Context) -> Evidence:
 
 def _alarm_in(context: Context, queue_url: str, name: str) -> dict[str, Any]:
     """The message that the alarm went off."""
-    with cloud_errors("cannot read the queue of the alarms"):
+    with translate_errors("cannot read the queue of the alarms"):
         answer = context.cloud.sqs.receive_message(
             QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
         )
@@ -175,7 +175,7 @@ def upkeep(context: Context) -> Evidence:
 
 def _invoked(context: Context, logical_id: str) -> dict[str, Any]:
     name = context.physical_id(logical_id)
-    with cloud_errors(f"cannot invoke {name}"):
+    with translate_errors(f"cannot invoke {name}"):
         answer = context.cloud.lambda_.invoke(FunctionName=name, Payload=b"{}")
         found = json.loads(answer["Payload"].read() or b"{}")
     expect(not answer.get("FunctionError"), f"{name} fails: {found.get('errorMessage', found)}")
@@ -187,6 +187,6 @@ def _sums(context: Context, wanted: list[Metric]) -> dict[Metric, float]:
     """The sums of metrics over the run, which takes less than a day."""
     now = context.cloud.now()
     begin = int((now - timedelta(days=1)).timestamp()) // MINUTE * MINUTE
-    with cloud_errors("cannot read metrics"):
-        found = read(context.cloud, wanted, begin, int(now.timestamp()) + 2 * MINUTE)
+    with translate_errors("cannot read metrics"):
+        found = read_metrics(context.cloud, wanted, begin, int(now.timestamp()) + 2 * MINUTE)
     return {metric: sum(values.values()) for metric, values in found.items()}

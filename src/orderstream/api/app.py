@@ -19,12 +19,12 @@ from orderstream.api import problems, schema
 from orderstream.api.ingest import MOST_ORDERS, accept, accept_all
 from orderstream.api.problems import ProblemError
 from orderstream.api.sender import ids_of
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.aws.times import moment
+from orderstream.aws.times import parse_timestamp
 from orderstream.client import OrderProducer
 from orderstream.domain.order import MAX_BYTES
-from orderstream.domain.validation import Reason
+from orderstream.domain.validation import Violation
 from orderstream.errors import InputError
 from orderstream.storage.orders import get_order, page_of_orders, raw_order
 
@@ -58,7 +58,7 @@ class Shop:
     """What the application stands on. `degraded` says what is wrong, in a word each; nothing is all well."""
 
     producer: OrderProducer
-    cloud: Cloud
+    cloud: AwsClients
     stack: Stack
     degraded: Callable[[], list[str]]
 
@@ -262,16 +262,16 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _moment(cloud: Cloud, name: str, text: str | None) -> datetime | None:
+def _moment(cloud: AwsClients, name: str, text: str | None) -> datetime | None:
     try:
-        return moment(text, cloud.now()) if text else None
+        return parse_timestamp(text, cloud.now()) if text else None
     except InputError as error:
         raise _wrong(f"query.{name}", error.message) from None
 
 
 def _wrong(path: str, message: str) -> ProblemError:
     return ProblemError(
-        422, "a parameter is not as it should be", errors=[Reason(path, "not_usable", message)]
+        422, "a parameter is not as it should be", errors=[Violation(path, "not_usable", message)]
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 
 from orderstream.api.app import Shop
 from orderstream.api.sender import BY_SENDER
-from orderstream.aws.alarms import alarms_of
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.alarms import describe_alarms
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.client import OrderProducer
 from orderstream.errors import CloudError, InputError
@@ -22,9 +22,11 @@ GIVE_UP_AFTER_SECONDS = 5.0
 ALARMS_KEPT_SECONDS = 30.0
 
 
-def shop_of(cloud: Cloud, stack: Stack) -> Shop:
+def shop_of(cloud: AwsClients, stack: Stack) -> Shop:
     """The services of a stack, for the application."""
-    producer = OrderProducer(stack.stream, cloud.kinesis_once, give_up_after_seconds=GIVE_UP_AFTER_SECONDS)
+    producer = OrderProducer(
+        stack.stream, cloud.kinesis_no_retry, give_up_after_seconds=GIVE_UP_AFTER_SECONDS
+    )
     return Shop(producer, cloud, stack, Alarms(cloud, stack.name))
 
 
@@ -54,7 +56,7 @@ def stack_of(environ: Mapping[str, str]) -> Stack:
 class Alarms:
     """The names of a stack's alarms that are on; asked for again after ALARMS_KEPT_SECONDS."""
 
-    def __init__(self, cloud: Cloud, stack: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, cloud: AwsClients, stack: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._cloud = cloud
         self._stack = stack
         self._clock = clock
@@ -73,10 +75,10 @@ class Alarms:
     def _ask(self) -> list[str]:
         prefix = f"{self._stack}-"
         try:
-            with cloud_errors("cannot read the alarms"):
+            with translate_errors("cannot read the alarms"):
                 found = [
                     alarm["AlarmName"].removeprefix(prefix)
-                    for alarm in alarms_of(self._cloud, self._stack, StateValue="ALARM")
+                    for alarm in describe_alarms(self._cloud, self._stack, StateValue="ALARM")
                     # Those that tell nobody are only looked at by others.
                     if alarm.get("AlarmActions")
                 ]

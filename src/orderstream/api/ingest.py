@@ -12,13 +12,13 @@ from starlette.concurrency import run_in_threadpool
 
 from orderstream.api.problems import ProblemError, document, not_an_order, try_again
 from orderstream.api.sender import ANY, OrderIds
-from orderstream.client import NotSentError, OrderProducer, Receipt
-from orderstream.client.serialization import customer_key, identified, with_order_id
+from orderstream.client import DeliveryError, OrderProducer, RecordMetadata
+from orderstream.client.serialization import default_partition_key, ensure_order_id, with_order_id
 from orderstream.domain.decode import decode
-from orderstream.domain.fields import Refused
+from orderstream.domain.fields import InvalidValue
 from orderstream.domain.ids import event_id
 from orderstream.domain.order import MAX_BYTES
-from orderstream.domain.validation import Reason
+from orderstream.domain.validation import Violation
 from orderstream.errors import InputError
 
 MOST_ORDERS = 500
@@ -46,18 +46,18 @@ async def accept(
         data = found.json or body
         if given not in (None, order_id):
             data = with_order_id(data, order_id)
-        data, _, customer_id = identified(data, lambda: order_id)
+        data, _, customer_id = ensure_order_id(data, lambda: order_id)
         if len(data) > MAX_BYTES:
             # The id is what was too much: without this, the order would be quarantined for it later.
             message = f"has more than the {MAX_BYTES} bytes of an order, its order_id included"
-            raise not_an_order([Reason("$", "too_large", message)])
-        key = customer_key(customer_id)
+            raise not_an_order([Violation("$", "too_large", message)])
+        key = default_partition_key(customer_id)
         # It waits while the buffer is full, and that must not hold up the other requests.
         sent = await run_in_threadpool(producer.send_bytes, data, partition_key=key)
         receipt = await asyncio.wrap_future(sent)
     except InputError as error:
-        raise not_an_order([Reason("$", "not_sendable", error.message)]) from None
-    except NotSentError as error:
+        raise not_an_order([Violation("$", "not_sendable", error.message)]) from None
+    except DeliveryError as error:
         # Sent again with this id it is still one order, even if Kinesis had it all the same.
         _log.warning("order %s was not accepted: %s", order_id, error.reason)
         raise try_again("the stream does not take the order now; send it again") from None
@@ -71,15 +71,15 @@ def _id_of(given: str | None, idempotency_key: str | None, ids: OrderIds) -> str
         if order_id is not None:
             try:
                 found.append(ids.own(order_id))
-            except Refused as refused:
-                raise not_an_order([Reason(path, refused.code, refused.message)]) from None
+            except InvalidValue as refused:
+                raise not_an_order([Violation(path, refused.code, refused.message)]) from None
     if len(set(found)) > 1:
         message = "is not the Idempotency-Key: one of both is enough"
-        raise not_an_order([Reason("$.order_id", "differs", message)])
+        raise not_an_order([Violation("$.order_id", "differs", message)])
     return found[0] if found else ids.new()
 
 
-def _accepted(order_id: str, receipt: Receipt) -> dict[str, Any]:
+def _accepted(order_id: str, receipt: RecordMetadata) -> dict[str, Any]:
     return {
         "status": 202,
         "order_id": order_id,
@@ -96,10 +96,10 @@ async def accept_all(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) 
     try:
         orders = _LIST.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = Reason("$", "not_an_array", f"must be a JSON array of orders ({error})")
+        reason = Violation("$", "not_an_array", f"must be a JSON array of orders ({error})")
         raise not_an_order([reason]) from None
     if not 1 <= len(orders) <= MOST_ORDERS:
-        reason = Reason("$", "wrong_number", f"must be 1 to {MOST_ORDERS} orders, not {len(orders)}")
+        reason = Violation("$", "wrong_number", f"must be 1 to {MOST_ORDERS} orders, not {len(orders)}")
         raise not_an_order([reason])
 
     async def result(order: msgspec.Raw) -> dict[str, Any] | ProblemError:

@@ -12,7 +12,7 @@ from mangum import Mangum
 
 from orderstream.api.app import make_app
 from orderstream.api.dependencies import shop_of, stack_of
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 
 # It would log each request with its path, in which customers are. API Gateway's own log has the route.
 logging.getLogger("mangum.http").setLevel(logging.WARNING)
@@ -29,6 +29,6 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @cache
 def _application() -> Mangum:
-    shop = shop_of(Cloud(timeouts=TIMEOUTS), stack_of(os.environ))
+    shop = shop_of(AwsClients(timeouts=TIMEOUTS), stack_of(os.environ))
     # Without its lifespan: Lambda ends no process in order, and every request waits for its own orders.
     return Mangum(make_app(lambda: shop), lifespan="off")

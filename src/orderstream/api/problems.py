@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from orderstream.domain.validation import MORE_REASONS, Reason, bounded
+from orderstream.domain.validation import MORE_REASONS, Violation, bounded
 from orderstream.errors import CloudError, InputError, NotFoundError, OrderstreamError
 
 MEDIA_TYPE = "application/problem+json"
@@ -30,7 +30,7 @@ class ProblemError(Exception):
         status: int,
         detail: str,
         *,
-        errors: Sequence[Reason] = (),
+        errors: Sequence[Violation] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(detail)
@@ -59,7 +59,7 @@ def response(problem: ProblemError) -> Response:
     return Response(body, problem.status, problem.headers, MEDIA_TYPE)
 
 
-def not_an_order(reasons: Sequence[Reason]) -> ProblemError:
+def not_an_order(reasons: Sequence[Violation]) -> ProblemError:
     """What was sent breaks rules."""
     number = f"{len(reasons)} rule{'s' * (len(reasons) > 1)}"
     if reasons[-1].code == MORE_REASONS:
@@ -105,7 +105,7 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def of_parameters(_: Request, error: RequestValidationError) -> Response:
         reasons = [
-            Reason(".".join(map(str, one["loc"])), one["type"], str(one["msg"])) for one in error.errors()
+            Violation(".".join(map(str, one["loc"])), one["type"], str(one["msg"])) for one in error.errors()
         ]
         return response(ProblemError(422, "a parameter is not as it should be", errors=reasons))
 

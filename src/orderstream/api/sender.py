@@ -9,7 +9,7 @@ from typing import Any
 
 from orderstream.api.problems import ProblemError
 from orderstream.client.serialization import new_order_id
-from orderstream.domain.fields import Refused
+from orderstream.domain.fields import InvalidValue
 from orderstream.domain.order import order_id_rule
 
 # The values of the template's parameter OrderIdsBySender.
@@ -36,12 +36,12 @@ class OrderIds:
             return order_id
         if not self.adds:
             message = f"must begin with {self.prefix} as all order ids of this sender do"
-            raise Refused("not_the_senders", message)
+            raise InvalidValue("not_the_senders", message)
         try:
             return order_id_rule(self.prefix + order_id)
-        except Refused as refused:
+        except InvalidValue as refused:
             message = f"{refused.message} with the prefix {self.prefix} before it"
-            raise Refused(refused.code, message) from None
+            raise InvalidValue(refused.code, message) from None
 
     def new(self) -> str:
         """An id for an order that has none."""

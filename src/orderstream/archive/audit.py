@@ -12,12 +12,12 @@ from orderstream.archive.expected_objects import Expected, Expiry, expiry_days, 
 from orderstream.archive.manifests import NOTHING, Chain, Head, Manifest, digest, hour_text, links, parsed
 from orderstream.archive.receipt import Stamped
 from orderstream.archive.seal import PREFIXES, hour_of_single, unknown
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import begins_of
 from orderstream.errors import DamagedError
 from orderstream.storage import bucket
-from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 
 Progress = Callable[[str, int], None]
 
@@ -51,9 +51,9 @@ class Audit:
 
 
 def audit(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span = ALWAYS,
+    span: TimeRange = ALL_TIME,
     *,
     noted: Head | None = None,
     receipt: Stamped | None = None,
@@ -72,9 +72,9 @@ def audit(
 
 
 def _audit(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span,
+    span: TimeRange,
     noted: Head | None,
     receipt: Stamped | None,
     progress: Progress,
@@ -84,7 +84,7 @@ def _audit(
         _read_chain(cloud, stack, expected, noted, receipt, found, progress)
         expected.restrict(span)
         found.hours = expected.hours
-        late: dict[str, list[Entry]] = {}
+        late: dict[str, list[ObjectSummary]] = {}
         is_kept = Expiry(expiry_days(cloud, stack), cloud.now()).is_kept
         for entry, hour, sha256, size in _objects(cloud, stack, span, found):
             found.objects += 1
@@ -115,7 +115,7 @@ def _audit(
 
 
 def _read_chain(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     expected: Expected,
     noted: Head | None,
@@ -127,10 +127,10 @@ def _read_chain(
     before = Head(0, NOTHING)
     is_noted, is_stamped = noted is None, receipt is None
     entries = (
-        bucket.unlisted(link.key)
+        bucket.summary_for_key(link.key)
         for link in links(cloud, stack, foreign=lambda key: found.findings.append(foreign(key)))
     )
-    for entry, body in bucket.bodies(cloud, stack, entries):
+    for entry, body in bucket.fetch_all(cloud, stack, entries):
         try:
             manifest = parsed(stack, entry.key, body)
         except DamagedError as error:
@@ -168,21 +168,23 @@ def _is_stamp(manifest: Manifest, place: Head, receipt: Stamped | None) -> bool:
     )
 
 
-def _objects(cloud: Cloud, stack: Stack, span: Span, found: Audit) -> Iterator[tuple[Entry, str, str, int]]:
+def _objects(
+    cloud: AwsClients, stack: Stack, span: TimeRange, found: Audit
+) -> Iterator[tuple[ObjectSummary, str, str, int]]:
     """Every object of the hours of `span`, with its hour, SHA-256 and size. Foreign ones are findings."""
 
-    def note(entry: Entry) -> None:
+    def note(entry: ObjectSummary) -> None:
         found.findings.append(foreign(entry.key))
 
     for prefix in PREFIXES:
-        entries = bucket.hourly(cloud, stack, prefix, span, foreign=note)
-        for entry, body in bucket.bodies(cloud, stack, entries):
+        entries = bucket.list_by_hour(cloud, stack, prefix, span, foreign=note)
+        for entry, body in bucket.fetch_all(cloud, stack, entries):
             hour = hour_text(begins_of(entry.key))
             if bucket.is_compacted(entry.key):
                 yield entry, hour, *bucket.digest(cloud, stack, entry.key)
             else:
                 yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)
-    for entry, body in bucket.bodies(cloud, stack, bucket.single(cloud, stack, span)):
+    for entry, body in bucket.fetch_all(cloud, stack, bucket.list_single_orders(cloud, stack, span)):
         hour = hour_text(hour_of_single(stack, entry, body))
         if touches(span, hour):
             yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
 from orderstream.files import private
@@ -51,7 +51,7 @@ class Cache:
         return file.replace(self.folder / (name + _SUFFIX))
 
 
-def folder_of(cloud: Cloud, stack: Stack) -> Path:
+def folder_of(cloud: AwsClients, stack: Stack) -> Path:
     """Where the files of a bucket lie; the laptop's bucket has the same name on every laptop cloud."""
     where = hashlib.blake2b(cloud.s3.meta.endpoint_url.encode(), digest_size=4).hexdigest()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -59,7 +59,7 @@ def folder_of(cloud: Cloud, stack: Stack) -> Path:
 
 
 @contextmanager
-def opened(cloud: Cloud, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale], None]]]:
+def opened(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale], None]]]:
     """The cache of a bucket, and what to call with the rule by which files are removed in the end.
 
     Raises CloudError when the disk does not allow it.
@@ -82,7 +82,7 @@ def opened(cloud: Cloud, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale]
             _tidy(folder, descriptor, rules, begun)
 
 
-def forget(cloud: Cloud, stack: Stack) -> bool:
+def forget(cloud: AwsClients, stack: Stack) -> bool:
     """Remove all that is cached of a bucket; says whether there was anything.
 
     A query that is under way has to be asked again: nothing that it fetched before can come back.

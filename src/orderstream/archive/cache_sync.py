@@ -15,12 +15,12 @@ from pathlib import Path
 from orderstream.archive.cache import Cache, Stale, disk_errors
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import Files
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import COMPACTED, hour_of
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import FETCHED_AHEAD, Entry, Span
-from orderstream.storage.parquet import Placed, Unreadable
+from orderstream.storage.bucket import FETCHED_AHEAD, ObjectSummary, TimeRange
+from orderstream.storage.parquet import LocatedLine, Unreadable
 
 _HOUR = "%Y%m%d%H"
 _A_MICROSECOND = timedelta(microseconds=1)
@@ -39,7 +39,7 @@ class Part:
 
     kind: str
     hour: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ObjectSummary, ...]
 
     def name(self, stamp: str) -> str:
         """The name of that file: another one for other objects."""
@@ -67,11 +67,11 @@ class Sync:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: AwsClients,
         stack: Stack,
         cache: Cache,
         converter: Converter,
-        span: Span,
+        span: TimeRange,
         progress: Progress = lambda done, of: None,
     ) -> None:
         self._cloud = cloud
@@ -92,7 +92,9 @@ class Sync:
                 self._get_lines(self._hourly("orders"), self._convert.records)
                 self._get_lines(self._single(), self._convert.records)
                 # Listed when the others are read: what was compacted meanwhile is among them.
-                self._get_compacted(list(bucket.hourly(self._cloud, self._stack, COMPACTED, self._span)))
+                self._get_compacted(
+                    list(bucket.list_by_hour(self._cloud, self._stack, COMPACTED, self._span))
+                )
             if quarantine:
                 # After the archive, as it is written: of a conflict that is in the one, the other knows.
                 self._get_lines(self._hourly("quarantine"), self._convert.quarantine)
@@ -109,7 +111,7 @@ class Sync:
 
     def look(self) -> None:
         """See what there is, and get nothing: for `stale` alone."""
-        compacted = bucket.hourly(self._cloud, self._stack, COMPACTED, self._span)
+        compacted = bucket.list_by_hour(self._cloud, self._stack, COMPACTED, self._span)
         parts = chain(
             self._hourly("orders"), self._single(), map(_alone, compacted), self._hourly("quarantine")
         )
@@ -131,18 +133,18 @@ class Sync:
         return rule
 
     def _hourly(self, kind: str) -> Iterator[Part]:
-        entries = bucket.hourly(self._cloud, self._stack, kind, self._span)
+        entries = bucket.list_by_hour(self._cloud, self._stack, kind, self._span)
         for hour, some in groupby(entries, lambda entry: _hour_in(entry.key)):
             yield Part(kind, hour, tuple(some))
 
     def _single(self) -> Iterator[Part]:
-        hours: dict[str, list[Entry]] = defaultdict(list)
-        for entry in bucket.single(self._cloud, self._stack, self._span):
+        hours: dict[str, list[ObjectSummary]] = defaultdict(list)
+        for entry in bucket.list_single_orders(self._cloud, self._stack, self._span):
             hours[f"{entry.modified:{_HOUR}}"].append(entry)
         for hour, some in sorted(hours.items()):
             yield Part("single", hour, tuple(some))
 
-    def _get_lines(self, parts: Iterator[Part], convert: Callable[[Iterable[Placed]], Path]) -> None:
+    def _get_lines(self, parts: Iterator[Part], convert: Callable[[Iterable[LocatedLine]], Path]) -> None:
         """Get the files of parts, whose objects hold lines."""
         missing: list[Part] = []
         objects = 0
@@ -156,7 +158,7 @@ class Sync:
                 missing, objects = [], 0
         self._fetch_lines(missing, convert)
 
-    def _fetch_lines(self, parts: list[Part], convert: Callable[[Iterable[Placed]], Path]) -> None:
+    def _fetch_lines(self, parts: list[Part], convert: Callable[[Iterable[LocatedLine]], Path]) -> None:
         self._found += sum(len(part.entries) for part in parts)
         of_key = {entry.key: part for part in parts for entry in part.entries}
         # All in one go, so that what is fetched ahead may be of the next hour.
@@ -167,11 +169,11 @@ class Sync:
             # What is damaged is looked at again, and told again, until it is mended.
             self._add(part, file, is_whole=len(self.done.damaged) == damaged)
 
-    def _lines(self, opened: reader.Opened) -> Iterator[Placed]:
-        yield from reader.undamaged(opened.lines, opened.key, self._note)
+    def _lines(self, opened: reader.ArchiveObject) -> Iterator[LocatedLine]:
+        yield from reader.skip_corruption(opened.lines, opened.key, self._note)
         self._count(opened.entry)
 
-    def _get_compacted(self, entries: list[Entry]) -> None:
+    def _get_compacted(self, entries: list[ObjectSummary]) -> None:
         """Get the files of compacted objects; of one that is gone since it was listed, its successors."""
         known = {entry.key for entry in entries}
         while entries:
@@ -211,7 +213,7 @@ class Sync:
                 for _, file in waiting:
                     file.cancel()
 
-    def _download(self, entry: Entry, file: Path) -> Path | None:
+    def _download(self, entry: ObjectSummary, file: Path) -> Path | None:
         return file if bucket.download(self._cloud, self._stack, entry, file) else None
 
     def _is_there(self, part: Part) -> bool:
@@ -230,7 +232,7 @@ class Sync:
             file = self._cache.keep(file, part.name(self._convert.stamp))
         self._files[part.kind][part.hour].append(file)
 
-    def _count(self, entry: Entry) -> None:
+    def _count(self, entry: ObjectSummary) -> None:
         self.done.fetched += 1
         self.done.fetched_bytes += entry.size
         self._progress(self.done.fetched, self._found)
@@ -239,15 +241,15 @@ class Sync:
         self.done.damaged.append(what)
 
 
-def whole_hours(span: Span) -> Span:
+def whole_hours(span: TimeRange) -> TimeRange:
     """The hours that a span needs, from the beginning of the first to a moment in the last."""
     since, until = span.since, span.until
     # An hour that begins with the end of the span is not one of them.
     until = until and max(until, _EARLIEST + _A_MICROSECOND) - _A_MICROSECOND
-    return Span(since and hour_of(since), until)
+    return TimeRange(since and hour_of(since), until)
 
 
-def _alone(entry: Entry) -> Part:
+def _alone(entry: ObjectSummary) -> Part:
     return Part(COMPACTED, _hour_in(entry.key), (entry,))
 
 

@@ -12,7 +12,7 @@ import msgspec
 from orderstream.errors import CloudError, InputError
 from orderstream.files import private
 from orderstream.files.folders import state_home
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 
 class _State(msgspec.Struct):
@@ -32,7 +32,7 @@ class Journal:
     """
 
     def __init__(
-        self, words: Sequence[str], span: Span, *, restart: bool = False, folder: Path | None = None
+        self, words: Sequence[str], span: TimeRange, *, restart: bool = False, folder: Path | None = None
     ) -> None:
         name = hashlib.blake2b("\0".join(words).encode(), digest_size=8).hexdigest()
         self._file = (folder or state_home()) / f"{words[0]}-{name}.json"
@@ -49,9 +49,9 @@ class Journal:
             raise CloudError(f"cannot read {self._file}: {error}", hint="--restart begins anew") from None
 
     @property
-    def span(self) -> Span:
+    def span(self) -> TimeRange:
         """The span of the work."""
-        return Span(self._state.since, self._state.until)
+        return TimeRange(self._state.since, self._state.until)
 
     @property
     def after(self) -> str:

@@ -13,15 +13,15 @@ import msgspec
 
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Manifest, Sealed, hour_of_text
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.errors import DamagedError
 from orderstream.files.scratch import ScratchFolder
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.storage import bucket, parquet, reader
-from orderstream.storage.bucket import Entry
-from orderstream.storage.parquet import Placed
+from orderstream.storage.bucket import ObjectSummary
+from orderstream.storage.parquet import LocatedLine
 
 _DELETED_AT_A_TIME = 1000
 _MODULUS = 1 << 128
@@ -46,13 +46,13 @@ class _Tally:
         self.lines = 0
         self.sum = 0
 
-    def counted(self, lines: Iterator[Placed]) -> Iterator[Placed]:
+    def counted(self, lines: Iterator[LocatedLine]) -> Iterator[LocatedLine]:
         """The lines, each counted as it goes by."""
         for one in lines:
             line = one.line
             what = (one.key, one.number, line.event_id, line.partition_key, line.arrived_at, line.order_id)
             text = msgspec.json.encode(what)
-            mark = hashlib.blake2b(text + b"\n" + raw_of(line), digest_size=16).digest()
+            mark = hashlib.blake2b(text + b"\n" + original_bytes(line), digest_size=16).digest()
             self.sum = (self.sum + int.from_bytes(mark)) % _MODULUS
             self.lines += 1
             yield one
@@ -68,7 +68,7 @@ def sources(manifest: Manifest) -> list[Sealed]:
 
 
 def compact(
-    cloud: Cloud, stack: Stack, chain: Chain, lease: Lease, manifest: Manifest, *, currency: str
+    cloud: AwsClients, stack: Stack, chain: Chain, lease: Lease, manifest: Manifest, *, currency: str
 ) -> Compacted | None:
     """Compact the hour of its last `manifest`; None where there is nothing to do.
 
@@ -92,23 +92,23 @@ def compact(
     return Compacted(manifest.hour, len(old), sum(one.size for one in old), rows, new.key, new.size)
 
 
-def written(cloud: Cloud, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int) -> Sealed:
+def written(cloud: AwsClients, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int) -> Sealed:
     """The file as the compacted object of an hour. S3 takes it only with the SHA-256 that it has here."""
     sha256 = bucket.file_digest(file)
     size = file.stat().st_size
     key = f"{hour_prefix(COMPACTED, hour)}/{rows}-{sha256[:16]}.parquet"
     lease.check()
-    with cloud_errors(f"cannot write s3://{stack.bucket}/{key}"), file.open("rb") as body:
+    with translate_errors(f"cannot write s3://{stack.bucket}/{key}"), file.open("rb") as body:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, ChecksumSHA256=checksum)
     return Sealed(key, sha256, size, rows)
 
 
-def delete(cloud: Cloud, stack: Stack, keys: Sequence[str]) -> None:
+def delete(cloud: AwsClients, stack: Stack, keys: Sequence[str]) -> None:
     """Delete objects. Raises CloudError where S3 refuses one."""
     for begin in range(0, len(keys), _DELETED_AT_A_TIME):
         some = keys[begin : begin + _DELETED_AT_A_TIME]
-        with cloud_errors(f"cannot delete objects of s3://{stack.bucket}"):
+        with translate_errors(f"cannot delete objects of s3://{stack.bucket}"):
             answer = cloud.s3.delete_objects(
                 Bucket=stack.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
             )
@@ -116,34 +116,34 @@ def delete(cloud: Cloud, stack: Stack, keys: Sequence[str]) -> None:
             raise DamagedError(f"cannot delete s3://{stack.bucket}/{error['Key']}: {error['Message']}")
 
 
-def _lines(cloud: Cloud, stack: Stack, old: Sequence[Sealed], folder: Path) -> Iterator[Placed]:
+def _lines(cloud: AwsClients, stack: Stack, old: Sequence[Sealed], folder: Path) -> Iterator[LocatedLine]:
     """The lines of the objects, each in its place once."""
     files: dict[str, Path] = {}
     for number, one in enumerate(one for one in old if bucket.is_compacted(one.key)):
         file = folder / f"{number}.parquet"
-        if not bucket.download(cloud, stack, bucket.unlisted(one.key), file):
+        if not bucket.download(cloud, stack, bucket.summary_for_key(one.key), file):
             raise _changed(stack, one, "is gone")
         if bucket.file_digest(file) != one.sha256:
             raise _changed(stack, one, "was altered")
-        for line in reader.guarded(stack, one.key, parquet.by_place(file)):
+        for line in reader.raise_on_corruption(stack, one.key, parquet.by_place(file)):
             files[line.key] = file
             yield line
     plain = {one.key: one for one in old if not bucket.is_compacted(one.key)}
-    for entry, body in bucket.bodies(cloud, stack, map(bucket.unlisted, list(plain))):
+    for entry, body in bucket.fetch_all(cloud, stack, map(bucket.summary_for_key, list(plain))):
         one = plain.pop(entry.key)
         if hashlib.sha256(body).hexdigest() != one.sha256:
             raise _changed(stack, one, "was altered")
         # One that a compaction which was broken off has left is in its Parquet file already.
         if entry.key not in files or not _is_in(files[entry.key], stack, entry, body):
-            yield from reader.placed(stack, entry, body)
+            yield from reader.located_lines(stack, entry, body)
     for one in plain.values():
         raise _changed(stack, one, "is gone")
 
 
-def _is_in(file: Path, stack: Stack, entry: Entry, body: bytes) -> bool:
+def _is_in(file: Path, stack: Stack, entry: ObjectSummary, body: bytes) -> bool:
     here, there = _Tally(), _Tally()
     for tally, lines in (
-        (here, reader.placed(stack, entry, body)),
+        (here, reader.located_lines(stack, entry, body)),
         (there, parquet.by_place(file, key=entry.key)),
     ):
         for _ in tally.counted(lines):
@@ -151,12 +151,12 @@ def _is_in(file: Path, stack: Stack, entry: Entry, body: bytes) -> bool:
     return here == there
 
 
-def _read_back(cloud: Cloud, stack: Stack, new: Sealed, file: Path, tally: _Tally) -> None:
+def _read_back(cloud: AwsClients, stack: Stack, new: Sealed, file: Path, tally: _Tally) -> None:
     """See that what was written is there, and all of it."""
-    is_there = bucket.download(cloud, stack, bucket.unlisted(new.key), file)
+    is_there = bucket.download(cloud, stack, bucket.summary_for_key(new.key), file)
     found = _Tally()
     if is_there and bucket.file_digest(file) == new.sha256:
-        for _ in found.counted(reader.guarded(stack, new.key, parquet.by_place(file))):
+        for _ in found.counted(reader.raise_on_corruption(stack, new.key, parquet.by_place(file))):
             pass
     if found != tally:
         raise DamagedError(

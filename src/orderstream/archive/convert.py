@@ -13,10 +13,10 @@ import msgspec
 from orderstream import domain
 from orderstream.archive.views import QUARANTINED, nothing, once, quoted
 from orderstream.domain.decode import decode
-from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import columns, parquet
-from orderstream.storage.columns import bytes_of, column_types
-from orderstream.storage.parquet import PLACES, Placed, Unreadable
+from orderstream.storage.columns import column_types, raw_columns
+from orderstream.storage.parquet import PLACES, LocatedLine, Unreadable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -43,13 +43,13 @@ class Converter:
         """A name in `work` that is free."""
         return self._work / f"{next(self._numbers)}.parquet"
 
-    def records(self, lines: Iterable[Placed]) -> Path:
+    def records(self, lines: Iterable[LocatedLine]) -> Path:
         """A file of these lines of the archive."""
         file = self.new()
         parquet.write(file, lines, self._currency)
         return self._once(file, column_types(), by="customer_id, arrived_at")
 
-    def quarantine(self, lines: Iterable[Placed]) -> Path:
+    def quarantine(self, lines: Iterable[LocatedLine]) -> Path:
         """A file of these lines of the quarantine."""
         file = self.new()
         parquet.write_rows(file, (_row(one.line) for one in lines), QUARANTINED, by="arrived_at, event_id")
@@ -83,8 +83,8 @@ class Converter:
         return new
 
 
-def _row(line: Line) -> dict[str, Any]:
-    data = raw_of(line)
+def _row(line: ArchiveLine) -> dict[str, Any]:
+    data = original_bytes(line)
     return {
         "event_id": line.event_id,
         "order_id": line.order_id,
@@ -95,5 +95,5 @@ def _row(line: Line) -> dict[str, Any]:
         "request_id": line.attempt.get("request_id"),
         # Its numbers are text in the line already, and so stay exact.
         "stored": None if line.stored is None else msgspec.json.encode(line.stored).decode(),
-        **bytes_of(data, decode(data).json),
+        **raw_columns(data, decode(data).json),
     }

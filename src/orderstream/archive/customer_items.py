@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.pipeline.concurrency import MOST_THREADS
 
 
-def order_ids_of(cloud: Cloud, stack: Stack, customer_id: str) -> Iterator[str]:
+def order_ids_of(cloud: AwsClients, stack: Stack, customer_id: str) -> Iterator[str]:
     """The ids of a customer's orders in the table."""
     request: dict[str, Any] = {
         "TableName": stack.table,
@@ -26,18 +26,18 @@ def order_ids_of(cloud: Cloud, stack: Stack, customer_id: str) -> Iterator[str]:
         pages = cloud.dynamodb.get_paginator("scan").paginate(
             FilterExpression="CustomerID = :customer", ConsistentRead=True, **request
         )
-    with cloud_errors(f"cannot read table {stack.table}"):
+    with translate_errors(f"cannot read table {stack.table}"):
         for page in pages:
             for item in page["Items"]:
                 yield item["OrderID"]["S"]
 
 
-def delete_items(cloud: Cloud, stack: Stack, customer_id: str, order_ids: Iterable[str]) -> int:
+def delete_items(cloud: AwsClients, stack: Stack, customer_id: str, order_ids: Iterable[str]) -> int:
     """Delete the orders that are of this customer; returns how many were."""
     client = cloud.dynamodb
 
     def delete(order_id: str) -> bool:
-        with cloud_errors(f"cannot delete an order of table {stack.table}"):
+        with translate_errors(f"cannot delete an order of table {stack.table}"):
             try:
                 client.delete_item(
                     TableName=stack.table,

@@ -10,8 +10,8 @@ import msgspec
 
 from orderstream.archive.identifier_search import search
 from orderstream.domain.decode import AGGREGATE_MAGIC, decode
-from orderstream.pipeline.archive_codec import Line, raw_of
-from orderstream.pipeline.deaggregate import unpack
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record, from_event
 from orderstream.recovery.dead_letters import event_entries
 
@@ -52,9 +52,9 @@ class Person:
                 self.unsure.setdefault(event_id, f"record {event_id} in {key} {' and '.join(why)}")
         return theirs
 
-    def without(self, line: Line, key: str) -> Line | None:
+    def without(self, line: ArchiveLine, key: str) -> ArchiveLine | None:
         """The line, of the object `key`, without this customer: itself, what is left of it, or None."""
-        if self.sent(raw_of(line), line.partition_key, line.event_id, key):
+        if self.sent(original_bytes(line), line.partition_key, line.event_id, key):
             return None
         # A conflict of somebody else shows the order that it met.
         if line.stored and line.stored.get("CustomerID") == self.customer_id:
@@ -80,7 +80,7 @@ class Person:
         kept: list[dict[str, Any]] = []
         erased: list[Record] = []
         for entry, record in zip(entries, records, strict=True):
-            inner = unpack(record)
+            inner = deaggregate(record)
             mine = [one for one in inner if self.sent(one.data, one.partition_key, one.event_id, key)]
             erased += mine
             if not mine:
@@ -104,7 +104,7 @@ def _emptied(entry: dict[str, Any], record: Record, erased: set[str]) -> dict[st
     message = deaggregator.messages_pb2.AggregatedRecord()
     message.ParseFromString(record.data[len(AGGREGATE_MAGIC) : -_DIGEST_BYTES])
     theirs = {one.partition_key_index for one in message.records}
-    for inner, one in zip(unpack(record), message.records, strict=True):
+    for inner, one in zip(deaggregate(record), message.records, strict=True):
         if inner.event_id in erased:
             one.data = b""
         else:

@@ -11,26 +11,26 @@ from orderstream.archive.expected_objects import Expiry, expiry_days, touches
 from orderstream.archive.manifests import digest, hour_text
 from orderstream.archive.provenance import delivered, not_lambdas
 from orderstream.archive.seal import PREFIXES, mark
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.object_keys import discarded, hour_of, hour_prefix
 from orderstream.errors import DamagedError, NotFoundError
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
 from orderstream.recovery.dead_letters import (
     DONE,
     PREFIX,
-    Failure,
-    entries_of,
+    FailedBatch,
+    event_records,
     places,
     read_failure,
     records_in,
     url,
 )
 from orderstream.storage import bucket
-from orderstream.storage.bucket import Entry, Span
+from orderstream.storage.bucket import ObjectSummary, TimeRange
 from orderstream.storage.orders import get_order
 from orderstream.storage.stream import shard_records
 from orderstream.storage.tombstones import erased_in_hour
@@ -40,9 +40,9 @@ _RETAINED = timedelta(hours=23)
 
 
 def given_up(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span,
+    span: TimeRange,
     attested: Mapping[str, str],
     is_kept: Callable[[str, str], bool],
     *,
@@ -53,8 +53,8 @@ def given_up(
     `attested` are the objects that the chain attests, with their SHA-256: those that an erasure has written
     anew are among them. `is_kept` says whether an hour's objects must be there still.
     """
-    marks = {entry.key for entry in bucket.listed(cloud, stack, DONE)}
-    there = {place: list(bucket.listed(cloud, place, PREFIX)) for place in places(stack)}
+    marks = {entry.key for entry in bucket.list_prefix(cloud, stack, DONE)}
+    there = {place: list(bucket.list_prefix(cloud, place, PREFIX)) for place in places(stack)}
     since = span.since or datetime.min.replace(tzinfo=UTC)
     with _Records() as records:
         for done, (place, entry, body) in enumerate(_bodies(cloud, there, since), start=1):
@@ -63,7 +63,7 @@ def given_up(
             # As of all findings, a key alone is one of the archive.
             name = entry.key if place == stack else failure.place
             try:
-                found = records_in(failure, entries_of(failure))
+                found = records_in(failure, event_records(failure))
             except DamagedError as error:
                 yield Finding("unexpected", name, f"Lambda writes no such object: {error.message}")
                 continue
@@ -88,16 +88,16 @@ def given_up(
 
 
 def _bodies(
-    cloud: Cloud, there: Mapping[Stack, Sequence[Entry]], since: datetime
-) -> Iterator[tuple[Stack, Entry, bytes]]:
+    cloud: AwsClients, there: Mapping[Stack, Sequence[ObjectSummary]], since: datetime
+) -> Iterator[tuple[Stack, ObjectSummary, bytes]]:
     """The batches that were written since then, each with the one of the `places` in which it lies."""
     for place, entries in there.items():
         late = (entry for entry in entries if entry.modified >= since)
-        for entry, body in bucket.bodies(cloud, place, late):
+        for entry, body in bucket.fetch_all(cloud, place, late):
             yield place, entry, body
 
 
-def _without_batch(cloud: Cloud, stack: Stack, marks: Collection[str]) -> Iterator[Finding]:
+def _without_batch(cloud: AwsClients, stack: Stack, marks: Collection[str]) -> Iterator[Finding]:
     """Marks of batches that are not there, though no lifecycle rule of their bucket has removed them."""
     if not marks:
         return
@@ -109,7 +109,7 @@ def _without_batch(cloud: Cloud, stack: Stack, marks: Collection[str]) -> Iterat
             yield Finding("contradicted", mark_key, "marks a batch that is not there as brought back")
 
 
-def _not_streamed(cloud: Cloud, stack: Stack, failure: Failure) -> str:
+def _not_streamed(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> str:
     """Which record is not so in the stream, as far as that keeps its records; empty where none is."""
     records = delivered(failure)
     found = shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
@@ -124,7 +124,7 @@ def _not_streamed(cloud: Cloud, stack: Stack, failure: Failure) -> str:
 
 
 def _not_archived(
-    cloud: Cloud, stack: Stack, hour: datetime, records: _Records, is_kept: Callable[[str, str], bool]
+    cloud: AwsClients, stack: Stack, hour: datetime, records: _Records, is_kept: Callable[[str, str], bool]
 ) -> Iterator[Finding]:
     """Records of an hour that the archive has with other bytes; and those marked as done that it has not."""
     wanted = list(records.of_hour(hour))
@@ -133,7 +133,7 @@ def _not_archived(
         entries = bucket.of_hour(cloud, stack, f"{hour_prefix(prefix, hour)}/")
         for one in lines_of(cloud, stack, entries):
             if one.line.event_id in there:
-                there[one.line.event_id].add(mark(one.line.event_id, raw_of(one.line)))
+                there[one.line.event_id].add(mark(one.line.event_id, original_bytes(one.line)))
     erased = erased_in_hour(cloud, stack, hour)
     must_be_there = is_kept("orders/", hour_text(hour))
     named: set[tuple[str, str]] = set()
@@ -154,7 +154,7 @@ def _not_archived(
             yield Finding(kind, place, detail)
 
 
-def _is_stored(cloud: Cloud, stack: Stack, order_id: str) -> bool:
+def _is_stored(cloud: AwsClients, stack: Stack, order_id: str) -> bool:
     try:
         get_order(cloud, stack, order_id)
     except NotFoundError:

@@ -18,31 +18,31 @@ from orderstream.archive.manifests import Chain, Sealed, attested, digest, hour_
 from orderstream.archive.noncurrent_versions import remove_old
 from orderstream.archive.receipt import Receipt, Stamped
 from orderstream.archive.redaction import Change, changes
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import begins_of, hour_of, hour_prefix
 from orderstream.errors import NotFoundError
 from orderstream.files.scratch import ScratchFolder
-from orderstream.recovery.dead_letters import DONE, done_marks, places, url
+from orderstream.recovery.dead_letters import DONE, places, redrive_markers, url
 from orderstream.recovery.dead_letters import PREFIX as FAILED
 from orderstream.recovery.resubmissions import PREFIX as NOTED
 from orderstream.recovery.resubmissions import read_note, write_lines
 from orderstream.storage import bucket
-from orderstream.storage.bucket import Entry
+from orderstream.storage.bucket import ObjectSummary
 from orderstream.storage.tombstones import PREFIX as ERASED
-from orderstream.storage.tombstones import erased_in_hour, note_erased
+from orderstream.storage.tombstones import erased_in_hour, write_tombstones
 
 Progress = Callable[[str, int], None]
 
 
-def plan(cloud: Cloud, stack: Stack, customer_id: str, *, currency: str, progress: Progress) -> Receipt:
+def plan(cloud: AwsClients, stack: Stack, customer_id: str, *, currency: str, progress: Progress) -> Receipt:
     """What `forget` would do; nothing is changed."""
     return _Erasure(cloud, stack, customer_id, "", currency, progress).look()
 
 
 def forget(
-    cloud: Cloud, stack: Stack, customer_id: str, *, reason: str, currency: str, progress: Progress
+    cloud: AwsClients, stack: Stack, customer_id: str, *, reason: str, currency: str, progress: Progress
 ) -> Stamped:
     """Remove all that is known of a customer. Interrupted, it can be run again.
 
@@ -80,7 +80,13 @@ class _Erasure:
     """One erasure: it counts in `receipt` what it does."""
 
     def __init__(
-        self, cloud: Cloud, stack: Stack, customer_id: str, reason: str, currency: str, progress: Progress
+        self,
+        cloud: AwsClients,
+        stack: Stack,
+        customer_id: str,
+        reason: str,
+        currency: str,
+        progress: Progress,
     ) -> None:
         self._cloud = cloud
         self._stack = stack
@@ -124,7 +130,7 @@ class _Erasure:
         self._versions(dry_run=False)
         self._drop_leftovers()
         self.receipt.problems += self.person.unsure.values()
-        with cloud_errors(f"cannot read the retention of {stack.stream}"):
+        with translate_errors(f"cannot read the retention of {stack.stream}"):
             summary = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)
         hours = summary["StreamDescriptionSummary"]["RetentionPeriodHours"]
         self.receipt.on_stream_until = utc_text(cloud.now() + timedelta(hours=hours))
@@ -158,7 +164,7 @@ class _Erasure:
         self._seal(chain, begins, found, new)
         for change in found:
             if change.left and not bucket.is_compacted(change.key):
-                with cloud_errors(f"cannot write s3://{self._stack.bucket}/{change.key}"):
+                with translate_errors(f"cannot write s3://{self._stack.bucket}/{change.key}"):
                     body = change.left.read_bytes()
                     self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=change.key, Body=body)
         kept = {one.key for one in new.values() if one}
@@ -169,7 +175,7 @@ class _Erasure:
         # An hour may have several: of its objects, of objects of one order each, of batches.
         self._noted += 1
         erasure = f"{self.receipt.id}-{self._noted}"
-        key, body = note_erased(self._cloud, self._stack, hour, erasure, events)
+        key, body = write_tombstones(self._cloud, self._stack, hour, erasure, events)
         self._hours.add(hour)
         return Sealed(key, digest(body), len(body), len(events))
 
@@ -200,7 +206,7 @@ class _Erasure:
 
     def _failures(self, chain: Chain | None) -> None:
         """Take the customer out of batches that AWS gave up; without a chain, only count."""
-        marks = {entry.key for entry in done_marks(self._cloud, self._stack)}
+        marks = {entry.key for entry in redrive_markers(self._cloud, self._stack)}
         for done, (place, entry, body) in enumerate(self._failed(), start=1):
             self._progress("batches that AWS gave up", done)
             left, records = self.person.without_records(url(place, entry.key), body)
@@ -222,23 +228,23 @@ class _Erasure:
                 delete(self._cloud, self._stack, sorted({DONE + entry.key} & marks))
                 delete(self._cloud, place, [entry.key])
                 continue
-            with cloud_errors(f"cannot write {url(place, entry.key)}"):
+            with translate_errors(f"cannot write {url(place, entry.key)}"):
                 self._cloud.s3.put_object(Bucket=place.bucket, Key=entry.key, Body=left)
 
-    def _failed(self) -> Iterator[tuple[Stack, Entry, bytes]]:
+    def _failed(self) -> Iterator[tuple[Stack, ObjectSummary, bytes]]:
         """Each batch that AWS gave up, with the one of the `places` in which it lies."""
         for place in places(self._stack):
-            entries = bucket.listed(self._cloud, place, FAILED)
-            for entry, body in bucket.bodies(self._cloud, place, entries):
+            entries = bucket.list_prefix(self._cloud, place, FAILED)
+            for entry, body in bucket.fetch_all(self._cloud, place, entries):
                 yield place, entry, body
 
     def _notes(self, *, dry_run: bool) -> None:
         """Remove the notes about what is erased, by an earlier erasure that was broken off, too."""
-        entries = bucket.hourly(self._cloud, self._stack, NOTED)
+        entries = bucket.list_by_hour(self._cloud, self._stack, NOTED)
         for folder, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
             objects = list(of_hour)
             erased = self._events | erased_in_hour(self._cloud, self._stack, begins_of(objects[0].key))
-            for entry, body in bucket.bodies(self._cloud, self._stack, objects):
+            for entry, body in bucket.fetch_all(self._cloud, self._stack, objects):
                 lines = body.splitlines()
                 events = [note.event_id if (note := read_note(line)) else "" for line in lines]
                 kept = [line for line, event in zip(lines, events, strict=True) if event not in erased]
@@ -257,7 +263,7 @@ class _Erasure:
             entries = bucket.of_hour(self._cloud, self._stack, f"{hour_prefix(ERASED, hour)}/")
             noted = {
                 entry.key: set(body.decode(errors="replace").splitlines())
-                for entry, body in bucket.bodies(self._cloud, self._stack, entries)
+                for entry, body in bucket.fetch_all(self._cloud, self._stack, entries)
             }
             again = set().union(*(events for key, events in noted.items() if key in known))
             leftovers = [key for key, events in noted.items() if key not in known and events <= again]

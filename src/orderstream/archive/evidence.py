@@ -8,15 +8,15 @@ from itertools import groupby
 
 from orderstream.archive.expected_objects import touches
 from orderstream.archive.manifests import digest, hour_text
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain import object_keys
 from orderstream.domain.object_keys import begins_of, hour_prefix
 from orderstream.recovery.resubmissions import PREFIX as NOTED
 from orderstream.recovery.resubmissions import read_note
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import Entry, Span
-from orderstream.storage.parquet import Placed
+from orderstream.storage.bucket import ObjectSummary, TimeRange
+from orderstream.storage.parquet import LocatedLine
 from orderstream.storage.tombstones import PREFIX as ERASED
 
 
@@ -39,9 +39,9 @@ def foreign(key: str) -> Finding:
 
 
 def beside(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span,
+    span: TimeRange,
     attested: Mapping[str, str],
     is_kept: Callable[[str, str], bool],
 ) -> Iterator[Finding]:
@@ -57,7 +57,9 @@ def beside(
     yield from _notes(cloud, stack, span, is_kept)
 
 
-def _erasures(cloud: Cloud, stack: Stack, span: Span, attested: Mapping[str, str]) -> Iterator[Finding]:
+def _erasures(
+    cloud: AwsClients, stack: Stack, span: TimeRange, attested: Mapping[str, str]
+) -> Iterator[Finding]:
     """A forged one would have a lost record taken for an erased one."""
     found: list[Finding] = []
     missing = {
@@ -67,10 +69,10 @@ def _erasures(cloud: Cloud, stack: Stack, span: Span, attested: Mapping[str, str
         and object_keys.is_hourly(key)
         and touches(span, hour_text(begins_of(key)))
     }
-    entries = bucket.hourly(
+    entries = bucket.list_by_hour(
         cloud, stack, ERASED, span, foreign=lambda entry: found.append(foreign(entry.key))
     )
-    for entry, body in bucket.bodies(cloud, stack, entries):
+    for entry, body in bucket.fetch_all(cloud, stack, entries):
         was = attested.get(entry.key)
         missing.discard(entry.key)
         if was is None:
@@ -84,16 +86,20 @@ def _erasures(cloud: Cloud, stack: Stack, span: Span, attested: Mapping[str, str
         yield Finding("removed", key, "a manifest attests it, and it is not there any more")
 
 
-def _notes(cloud: Cloud, stack: Stack, span: Span, is_kept: Callable[[str, str], bool]) -> Iterator[Finding]:
+def _notes(
+    cloud: AwsClients, stack: Stack, span: TimeRange, is_kept: Callable[[str, str], bool]
+) -> Iterator[Finding]:
     """A forged one would have a quarantined record taken for one that was put back."""
     found: list[Finding] = []
-    entries = bucket.hourly(cloud, stack, NOTED, span, foreign=lambda entry: found.append(foreign(entry.key)))
+    entries = bucket.list_by_hour(
+        cloud, stack, NOTED, span, foreign=lambda entry: found.append(foreign(entry.key))
+    )
     for begins, of_hour in groupby(entries, lambda entry: begins_of(entry.key)):
         quarantined: set[str] | None = None
         if is_kept("quarantine/", hour_text(begins)):
             of_hour_too = bucket.of_hour(cloud, stack, f"{hour_prefix('quarantine', begins)}/")
             quarantined = {one.line.event_id for one in lines_of(cloud, stack, of_hour_too)}
-        for entry, body in bucket.bodies(cloud, stack, of_hour):
+        for entry, body in bucket.fetch_all(cloud, stack, of_hour):
             notes = [read_note(line) for line in body.splitlines()]
             if None in notes:
                 found.append(Finding("unexpected", entry.key, "has a line that is no note"))
@@ -105,7 +111,7 @@ def _notes(cloud: Cloud, stack: Stack, span: Span, is_kept: Callable[[str, str],
     yield from found
 
 
-def lines_of(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Placed]:
+def lines_of(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[LocatedLine]:
     """The lines of objects, as far as they can be read."""
     for opened in reader.objects(cloud, stack, entries):
-        yield from reader.undamaged(opened.lines, opened.key, lambda key, what: None)
+        yield from reader.skip_corruption(opened.lines, opened.key, lambda key, what: None)

@@ -11,9 +11,9 @@ from typing import Any, Self
 from botocore.exceptions import ClientError
 
 from orderstream.archive.manifests import Manifest, hour_of_text, hour_text
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 _HOUR = timedelta(hours=1)
 
@@ -60,7 +60,7 @@ class Expected:
         )
         return lost
 
-    def restrict(self, span: Span) -> None:
+    def restrict(self, span: TimeRange) -> None:
         """Expect nothing of the hours that `span` does not touch."""
         for (hour,) in self._file.execute("SELECT hour FROM hour").fetchall():
             if not touches(span, hour):
@@ -114,16 +114,16 @@ def _must_stay(act: str, key: str) -> bool:
     return act in ("sealed", "accepted") or (act == "compacted" and key.startswith("quarantine/"))
 
 
-def touches(span: Span, hour: str) -> bool:
+def touches(span: TimeRange, hour: str) -> bool:
     """Whether an hour, as manifests name it, has a moment of `span`."""
     return (span.since is None or hour_text(span.since) <= hour) and (
         span.until is None or hour_of_text(hour) < span.until
     )
 
 
-def expiry_days(cloud: Cloud, stack: Stack) -> list[tuple[str, int]]:
+def expiry_days(cloud: AwsClients, stack: Stack) -> list[tuple[str, int]]:
     """The prefixes of keys after whose days, by the bucket's lifecycle rules, S3 removes objects."""
-    with cloud_errors(f"cannot read the lifecycle rules of {stack.bucket}"):
+    with translate_errors(f"cannot read the lifecycle rules of {stack.bucket}"):
         try:
             rules: Any = cloud.s3.get_bucket_lifecycle_configuration(Bucket=stack.bucket)["Rules"]
         except ClientError as error:

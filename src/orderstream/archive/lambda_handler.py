@@ -10,11 +10,11 @@ from typing import Any
 from botocore.config import Config
 
 from orderstream.archive.maintenance import Kept, upkeep
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import InputError
 from orderstream.pipeline import telemetry
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 # AWS retries a record for seven days at most: what is older does not change any more. An archive that was
 # there before its upkeep is sealed by hand, once.
@@ -34,9 +34,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do one round. Returns how much was done, and logs that with the objects that somebody must look at."""
     act, stack, currency = settings(os.environ)
     kept = upkeep(
-        Cloud(timeouts=TIMEOUTS),
+        AwsClients(timeouts=TIMEOUTS),
         stack,
-        Span(datetime.now(UTC) - LOOKS_BACK),
+        TimeRange(datetime.now(UTC) - LOOKS_BACK),
         compacting=act == "compact",
         currency=currency,
         is_patient=True,
@@ -72,7 +72,7 @@ def line(kept: Kept, stack: str, request_id: str, now: datetime) -> str:
     """The log line of one round; how much somebody must look at is its metric."""
     said = {"Stack": stack, "request_id": request_id, **_counts(kept), "late_objects": kept.late[:10]}
     said |= {"left_alone": kept.problems[:10], "UpkeepFindings": len(kept.late) + len(kept.problems)}
-    return telemetry.embedded(said, {"UpkeepFindings": "Count"}, now)
+    return telemetry.emf_line(said, {"UpkeepFindings": "Count"}, now)
 
 
 def _counts(kept: Kept) -> dict[str, Any]:

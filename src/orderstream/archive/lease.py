@@ -13,9 +13,9 @@ from typing import Any, Self
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
-from orderstream.domain.fields import Refused, instant, utc_text
+from orderstream.domain.fields import InvalidValue, timestamp, utc_text
 from orderstream.errors import CloudError, DamagedError
 
 KEY = "locks/archive.json"
@@ -42,7 +42,9 @@ class Lease:
     `doing` says what for. Call `check` before what must not be done by two.
     """
 
-    def __init__(self, cloud: Cloud, stack: Stack, doing: str, *, valid_for: timedelta = VALID_FOR) -> None:
+    def __init__(
+        self, cloud: AwsClients, stack: Stack, doing: str, *, valid_for: timedelta = VALID_FOR
+    ) -> None:
         self._cloud = cloud
         self._where: dict[str, Any] = {"Bucket": stack.bucket, "Key": KEY}
         self._who = f"{doing} ({socket.gethostname()}, process {os.getpid()})"
@@ -54,7 +56,7 @@ class Lease:
         self._heart = threading.Thread(target=self._beat, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
-        with cloud_errors("cannot take the archive's lease"):
+        with translate_errors("cannot take the archive's lease"):
             if not self._put(IfNoneMatch="*"):
                 self._take_over()
         self._heart.start()
@@ -66,7 +68,7 @@ class Lease:
         self._ended.set()
         self._heart.join()
         if self.is_held:
-            with cloud_errors("cannot give the archive's lease back"):
+            with translate_errors("cannot give the archive's lease back"):
                 try:
                     self._cloud.s3.delete_object(**self._where, IfMatch=self._etag)
                 except ClientError as failed:
@@ -92,7 +94,7 @@ class Lease:
         if found is None:
             raise CloudError("the archive's lease was given back just now", hint="run it again")
         holder, etag = found
-        if instant(holder.until) < self._cloud.now() and self._put(IfMatch=etag):
+        if timestamp(holder.until) < self._cloud.now() and self._put(IfMatch=etag):
             return
         raise CloudError(
             f"the archive is in use: {holder.who}",
@@ -112,7 +114,7 @@ class Lease:
             found = self._found()
             if found is None or found[0].id != self._id:
                 return False
-            until, etag = instant(found[0].until), found[1]
+            until, etag = timestamp(found[0].until), found[1]
         self._etag, self._until = etag, until
         return True
 
@@ -121,8 +123,8 @@ class Lease:
         try:
             answer = self._cloud.s3.get_object(**self._where)
             holder = msgspec.json.decode(answer["Body"].read(), type=_Holder)
-            instant(holder.until)
-        except (msgspec.MsgspecError, UnicodeDecodeError, Refused) as error:
+            timestamp(holder.until)
+        except (msgspec.MsgspecError, UnicodeDecodeError, InvalidValue) as error:
             raise DamagedError(
                 f"s3://{self._where['Bucket']}/{KEY} is no lease: {error}",
                 hint="while nobody seals, compacts or erases, delete it",

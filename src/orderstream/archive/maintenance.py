@@ -10,12 +10,12 @@ from orderstream.archive.compact import Compacted, compact, sources
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Head, attested
 from orderstream.archive.seal import hours, seal, sealed_from
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import DamagedError
-from orderstream.recovery.verify import settled
+from orderstream.recovery.verify import watermark
 from orderstream.storage import bucket
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 from orderstream.storage.tombstones import PREFIX as ERASED
 
 # Hears what is done to which hour.
@@ -37,9 +37,9 @@ class Kept:
 
 
 def upkeep(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span,
+    span: TimeRange,
     *,
     compacting: bool,
     currency: str,
@@ -80,7 +80,7 @@ def upkeep(
     return kept
 
 
-def waiting(cloud: Cloud, stack: Stack, span: Span) -> list[tuple[str, int, int]]:
+def waiting(cloud: AwsClients, stack: Stack, span: TimeRange) -> list[tuple[str, int, int]]:
     """The hours that would be compacted, each with its objects and their bytes; nothing is done."""
     closed = over(cloud, stack, span, cloud.now())
     chain = Chain(cloud, stack)
@@ -98,22 +98,22 @@ def waiting(cloud: Cloud, stack: Stack, span: Span) -> list[tuple[str, int, int]
     return sorted(found)
 
 
-def over(cloud: Cloud, stack: Stack, span: Span, now: datetime) -> Span:
+def over(cloud: AwsClients, stack: Stack, span: TimeRange, now: datetime) -> TimeRange:
     """The part of `span` that is over: nothing is on its way there any more."""
-    end = settled(cloud, stack, now)
-    return Span(span.since, min(span.until, end) if span.until else end)
+    end = watermark(cloud, stack, now)
+    return TimeRange(span.since, min(span.until, end) if span.until else end)
 
 
-def _accept_erasures(cloud: Cloud, stack: Stack, chain: Chain, span: Span) -> None:
+def _accept_erasures(cloud: AwsClients, stack: Stack, chain: Chain, span: TimeRange) -> None:
     """Attest what is noted as erased and no manifest attests: somebody has looked at it."""
     known = attested(cloud, stack)
-    new = (entry for entry in bucket.hourly(cloud, stack, ERASED, span) if entry.key not in known)
+    new = (entry for entry in bucket.list_by_hour(cloud, stack, ERASED, span) if entry.key not in known)
     if found := list(sealed_from(cloud, stack, new)):
         chain.append("", "accepted", found)
 
 
 def _compact(
-    cloud: Cloud, stack: Stack, chain: Chain, lease: Lease, name: str, currency: str, kept: Kept
+    cloud: AwsClients, stack: Stack, chain: Chain, lease: Lease, name: str, currency: str, kept: Kept
 ) -> None:
     manifest = chain.of_hour(name)
     try:

@@ -15,12 +15,12 @@ from typing import Literal
 
 import msgspec
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import utc_text
 from orderstream.errors import CloudError, DamagedError, InputError
 from orderstream.storage import bucket
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 PREFIX = "manifests"
 # Stands before the first manifest.
@@ -78,7 +78,7 @@ class Link(msgspec.Struct, frozen=True):
 class Chain:
     """The chain of a bucket, as it is now. Append to it only while holding the archive's lease."""
 
-    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
         self._cloud = cloud
         self._stack = stack
         self._hours: dict[str, Link] = {}
@@ -108,7 +108,7 @@ class Chain:
         link = self._hours.get(hour)
         return parsed(self._stack, link.key, read(self._cloud, self._stack, link.key)) if link else None
 
-    def not_compacted(self, span: Span) -> list[str]:
+    def not_compacted(self, span: TimeRange) -> list[str]:
         """The hours in `span` to which something was done since they were compacted, if they were."""
         first = hour_text(span.since) if span.since else ""
         last = hour_text(span.until) if span.until else "~"
@@ -126,16 +126,18 @@ class Chain:
         manifest = Manifest(self._last + 1, self._head, hour, now, act, found, note)
         body = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
         key = _key(manifest)
-        with cloud_errors(f"cannot write s3://{self._stack.bucket}/{key}"):
+        with translate_errors(f"cannot write s3://{self._stack.bucket}/{key}"):
             self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=key, Body=body, IfNoneMatch="*")
         self._last, self._head = manifest.number, digest(body)
         self._hours[hour] = Link(key, self._cloud.now(), manifest.number, hour, act)
         return manifest
 
 
-def links(cloud: Cloud, stack: Stack, *, foreign: Callable[[str], None] = lambda key: None) -> Iterator[Link]:
+def links(
+    cloud: AwsClients, stack: Stack, *, foreign: Callable[[str], None] = lambda key: None
+) -> Iterator[Link]:
     """Every manifest, in the order of their numbers. `foreign` hears of objects there that are none."""
-    for entry in bucket.listed(cloud, stack, f"{PREFIX}/"):
+    for entry in bucket.list_prefix(cloud, stack, f"{PREFIX}/"):
         name = _NAME.fullmatch(entry.key)
         if name and _is_hour(name[2]):
             yield Link(entry.key, entry.modified, int(name[1]), name[2] or "", name[3])
@@ -151,7 +153,7 @@ def _is_hour(text: str | None) -> bool:
         return False
 
 
-def attested(cloud: Cloud, stack: Stack) -> dict[str, str]:
+def attested(cloud: AwsClients, stack: Stack) -> dict[str, str]:
     """The objects that manifests without an hour attest, each with its last SHA-256."""
     found: dict[str, str] = {}
     for link in links(cloud, stack):
@@ -161,7 +163,7 @@ def attested(cloud: Cloud, stack: Stack) -> dict[str, str]:
     return found
 
 
-def read(cloud: Cloud, stack: Stack, key: str) -> bytes:
+def read(cloud: AwsClients, stack: Stack, key: str) -> bytes:
     """The bytes of a manifest."""
     body = bucket.fetch(cloud, stack, key)
     if body is None:

@@ -11,16 +11,16 @@ from pathlib import Path
 from orderstream.archive.data_subject import Person
 from orderstream.archive.redaction import cleaned, theirs_in
 from orderstream.archive.seal import PREFIXES, mark
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import COMPACTED, begins_of, is_hourly
 from orderstream.files.scratch import ScratchFolder
-from orderstream.pipeline.archive_codec import Line, raw_of, read_line
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
 from orderstream.recovery.dead_letters import PREFIX as FAILED
 from orderstream.recovery.dead_letters import places, url
 from orderstream.recovery.resubmissions import PREFIX as NOTED
 from orderstream.storage import bucket, parquet, reader
-from orderstream.storage.bucket import Entry
+from orderstream.storage.bucket import ObjectSummary
 from orderstream.storage.tombstones import erased_in_hour
 
 
@@ -34,7 +34,7 @@ class Removed:
 
 
 def remove_old(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     person: Person,
     events: set[str],
@@ -63,15 +63,15 @@ def remove_old(
     return removal.removed
 
 
-def old_versions(cloud: Cloud, stack: Stack, prefix: str) -> Iterator[Entry]:
+def old_versions(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
     """The versions under `prefix` that are not current."""
-    with cloud_errors(f"cannot list the versions of s3://{stack.bucket}/{prefix}"):
+    with translate_errors(f"cannot list the versions of s3://{stack.bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket, Prefix=prefix)
         for page in pages:
             for one in page.get("Versions", []):
                 if not one["IsLatest"]:
                     modified = one["LastModified"].astimezone(UTC)
-                    yield Entry(one["Key"], one["ETag"], modified, one["Size"], one["VersionId"])
+                    yield ObjectSummary(one["Key"], one["ETag"], modified, one["Size"], one["VersionId"])
 
 
 class _Removal:
@@ -79,7 +79,7 @@ class _Removal:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: AwsClients,
         stack: Stack,
         person: Person,
         *,
@@ -94,18 +94,18 @@ class _Removal:
         self._looked_at = 0
         self.removed = Removed()
 
-    def old(self, place: Stack, prefix: str) -> Iterator[tuple[Entry, bytes]]:
+    def old(self, place: Stack, prefix: str) -> Iterator[tuple[ObjectSummary, bytes]]:
         """The old versions under `prefix` in the place's bucket, with their bytes but for compacted ones."""
         versions = old_versions(self._cloud, place, prefix)
-        for version, body in bucket.bodies(self._cloud, place, versions):
+        for version, body in bucket.fetch_all(self._cloud, place, versions):
             self._looked_at += 1
             self._progress("old versions", self._looked_at)
             yield version, body
 
-    def of_hour(self, folder: str, versions: Iterable[tuple[Entry, bytes]]) -> None:
+    def of_hour(self, folder: str, versions: Iterable[tuple[ObjectSummary, bytes]]) -> None:
         """Remove those of an hour that have something of the customer."""
-        theirs: list[Entry] = []
-        others: dict[bytes, set[Entry]] = {}
+        theirs: list[ObjectSummary] = []
+        others: dict[bytes, set[ObjectSummary]] = {}
         for version, body in versions:
             try:
                 kept = self._kept(version, body)
@@ -117,10 +117,10 @@ class _Removal:
             if kept is not None:
                 theirs.append(version)
                 for line in kept:
-                    others.setdefault(mark(line.event_id, raw_of(line)), set()).add(version)
+                    others.setdefault(mark(line.event_id, original_bytes(line)), set()).add(version)
         if others:
             for line in self._current(folder):
-                others.pop(mark(line.event_id, raw_of(line)), None)
+                others.pop(mark(line.event_id, original_bytes(line)), None)
         only_copy = set().union(*others.values())
         for version in theirs:
             if version in only_copy:
@@ -131,10 +131,10 @@ class _Removal:
             else:
                 self.remove(self._stack, version)
 
-    def remove(self, place: Stack, version: Entry) -> None:
+    def remove(self, place: Stack, version: ObjectSummary) -> None:
         """Remove a version of the place's bucket, unless Object Lock holds it or nothing is to be done."""
         bucket_name, key = place.bucket, version.key
-        with cloud_errors(f"cannot remove version {version.version} of s3://{bucket_name}/{key}"):
+        with translate_errors(f"cannot remove version {version.version} of s3://{bucket_name}/{key}"):
             client = self._cloud.s3
             found = client.head_object(Bucket=bucket_name, Key=key, VersionId=version.version)
             until = found.get("ObjectLockRetainUntilDate")
@@ -145,7 +145,7 @@ class _Removal:
             if not self._dry_run:
                 client.delete_object(Bucket=bucket_name, Key=key, VersionId=version.version)
 
-    def _kept(self, version: Entry, body: bytes) -> Iterable[Line] | None:
+    def _kept(self, version: ObjectSummary, body: bytes) -> Iterable[ArchiveLine] | None:
         """The lines of others in a version that has something of the customer; None if it has nothing."""
         if not bucket.is_compacted(version.key):
             found = cleaned(self._person, version.key, body)
@@ -158,7 +158,7 @@ class _Removal:
             lines = (one.line for one in parquet.by_arrival(file))
             return [line for line in lines if self._person.without(line, version.key) is not None]
 
-    def _current(self, folder: str) -> Iterator[Line]:
+    def _current(self, folder: str) -> Iterator[ArchiveLine]:
         """The lines that are now in the archive for the hour of that folder, or in its quarantine."""
         prefix, _, hour = folder.partition("/")
         # An object of one order has no line of anybody else.
@@ -166,5 +166,5 @@ class _Removal:
         for one in prefixes:
             entries = bucket.of_hour(self._cloud, self._stack, f"{one}/{hour}/")
             for opened in reader.objects(self._cloud, self._stack, entries):
-                for placed in reader.undamaged(opened.lines, opened.key, lambda key, what: None):
+                for placed in reader.skip_corruption(opened.lines, opened.key, lambda key, what: None):
                     yield placed.line

@@ -9,11 +9,11 @@ from decimal import ROUND_UP, Decimal
 from typing import Literal
 
 from orderstream.archive.replay import Selection
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.pricing import prices
 from orderstream.aws.stack import Stack
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import Entry
+from orderstream.storage.bucket import ObjectSummary
 
 Destination = Literal["table", "stream"]
 
@@ -39,7 +39,7 @@ class Plan:
 
 
 def plan(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     selection: Selection,
     *,
@@ -49,7 +49,7 @@ def plan(
 ) -> Plan:
     """Look at the objects of the selection, and into a few of them; `progress` hears how many there are."""
     objects = small = total = plain = compacted = 0
-    sample: list[Entry] = []
+    sample: list[ObjectSummary] = []
     dice = random.Random(0)
     for entry in bucket.archive(cloud, stack, selection.span):
         objects += 1
@@ -67,8 +67,8 @@ def plan(
             sample[place] = entry
     events = 0
     for opened in reader.objects(cloud, stack, sample):
-        lines = reader.undamaged(opened.lines, opened.key, lambda key, what: None)
-        events += sum(selection.span.holds(one.line.arrived_at) for one in lines)
+        lines = reader.skip_corruption(opened.lines, opened.key, lambda key, what: None)
+        events += sum(selection.span.contains(one.line.arrived_at) for one in lines)
     if sampled := sum(entry.size for entry in sample):
         events = round(events * plain / sampled)
     events += compacted

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from orderstream.domain import object_keys
 from orderstream.pipeline.records import Record, from_event
-from orderstream.recovery.dead_letters import Failure, entries_of
-from orderstream.storage.bucket import Entry
+from orderstream.recovery.dead_letters import FailedBatch, event_records
+from orderstream.storage.bucket import ObjectSummary
 
 # Lambda writes the object when it gives the batch up. Later, somebody else does.
 _LATE = timedelta(hours=1)
 
 
-def not_lambdas(entry: Entry, failure: Failure, *, is_attested: bool) -> str:
+def not_lambdas(entry: ObjectSummary, failure: FailedBatch, *, is_attested: bool) -> str:
     """Why Lambda cannot have written an object; empty where it can. One `is_attested` an erasure wrote anew.
 
     Raises DamagedError where there are no records in it.
@@ -40,6 +40,6 @@ def not_lambdas(entry: Entry, failure: Failure, *, is_attested: bool) -> str:
     return ""
 
 
-def delivered(failure: Failure) -> list[Record]:
+def delivered(failure: FailedBatch) -> list[Record]:
     """The records of the stream in it, aggregates as they are."""
-    return from_event({"Records": entries_of(failure)})
+    return from_event({"Records": event_records(failure)})

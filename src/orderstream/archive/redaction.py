@@ -15,15 +15,15 @@ import msgspec
 
 from orderstream.archive.data_subject import Person
 from orderstream.archive.seal import PREFIXES
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.domain.fields import instant
+from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import begins_of, hour_of
 from orderstream.errors import DamagedError
-from orderstream.pipeline.archive_codec import Line, pack, read_line
+from orderstream.pipeline.archive_codec import ArchiveLine, compress, read_line
 from orderstream.storage import bucket, parquet, reader
-from orderstream.storage.bucket import Entry
-from orderstream.storage.parquet import Placed
+from orderstream.storage.bucket import ObjectSummary
+from orderstream.storage.parquet import LocatedLine
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -46,13 +46,13 @@ class Change:
 class Cleaned(msgspec.Struct, frozen=True):
     """The lines of an object: the customer's, and the bytes of those that stay, some of them changed."""
 
-    theirs: list[Line]
+    theirs: list[ArchiveLine]
     kept: list[bytes]
     is_changed: bool
 
 
 def changes(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     person: Person,
     currency: str,
@@ -66,12 +66,12 @@ def changes(
     `damaged` hears of what cannot be read, and so not be searched.
     """
     search = _Search(stack, person, currency, folder, damaged)
-    listings = (bucket.hourly(cloud, stack, prefix) for prefix in PREFIXES)
+    listings = (bucket.list_by_hour(cloud, stack, prefix) for prefix in PREFIXES)
     entries = merge(*listings, key=lambda entry: begins_of(entry.key))
     done = 0
     for begins, of_hour in groupby(entries, lambda entry: begins_of(entry.key)):
         found: list[Change] = []
-        for entry, body in bucket.bodies(cloud, stack, of_hour):
+        for entry, body in bucket.fetch_all(cloud, stack, of_hour):
             if bucket.is_compacted(entry.key):
                 found += search.compacted(cloud, entry)
             else:
@@ -84,10 +84,10 @@ def changes(
             if change.left:
                 change.left.unlink()
     singles: dict[datetime, list[Change]] = {}
-    for entry, body in bucket.bodies(cloud, stack, bucket.single(cloud, stack)):
+    for entry, body in bucket.fetch_all(cloud, stack, bucket.list_single_orders(cloud, stack)):
         for change in search.plain(entry, body):
-            arrived_at = next(reader.placed(stack, entry, body)).line.arrived_at
-            singles.setdefault(hour_of(instant(arrived_at)), []).append(change)
+            arrived_at = next(reader.located_lines(stack, entry, body)).line.arrived_at
+            singles.setdefault(hour_of(timestamp(arrived_at)), []).append(change)
         done += 1
         progress("objects", done)
     yield from singles.items()
@@ -99,7 +99,7 @@ def cleaned(person: Person, key: str, body: bytes) -> Cleaned:
     What is no such object raises one of `reading.DAMAGE`.
     """
     plain = gzip.decompress(body) if reader.is_of_batch(key) else body
-    theirs: list[Line] = []
+    theirs: list[ArchiveLine] = []
     kept: list[bytes] = []
     is_changed = False
     for text in plain.splitlines(keepends=True):
@@ -113,7 +113,7 @@ def cleaned(person: Person, key: str, body: bytes) -> Cleaned:
     return Cleaned(theirs, kept, is_changed)
 
 
-def theirs_in(person: Person, key: str, file: Path) -> list[Line]:
+def theirs_in(person: Person, key: str, file: Path) -> list[ArchiveLine]:
     """The customer's lines in the compacted object `key`."""
     lines = (one.line for one in parquet.of_customer(file, person.customer_id))
     return [line for line in lines if person.without(line, key) is None]
@@ -132,7 +132,7 @@ class _Search:
         self._damaged = damaged
         self._files = 0
 
-    def plain(self, entry: Entry, body: bytes) -> Iterator[Change]:
+    def plain(self, entry: ObjectSummary, body: bytes) -> Iterator[Change]:
         """The change of an object that is not compacted, if it needs one."""
         try:
             found = cleaned(self._person, entry.key, body)
@@ -144,10 +144,10 @@ class _Search:
         left = None
         if found.kept:
             left = self._file()
-            left.write_bytes(pack(found.kept) if reader.is_of_batch(entry.key) else b"".join(found.kept))
+            left.write_bytes(compress(found.kept) if reader.is_of_batch(entry.key) else b"".join(found.kept))
         yield _change(entry.key, hashlib.sha256(body).hexdigest(), left, len(found.kept), found.theirs)
 
-    def compacted(self, cloud: Cloud, entry: Entry) -> Iterator[Change]:
+    def compacted(self, cloud: AwsClients, entry: ObjectSummary) -> Iterator[Change]:
         """The change of a compacted object, if it needs one."""
         for found, file in reader.compacted(cloud, self._stack, entry):
             try:
@@ -162,7 +162,7 @@ class _Search:
             sha256 = bucket.file_digest(file)
             yield _change(found.key, sha256, left if lines else None, lines, theirs)
 
-    def _others(self, key: str, file: Path) -> Iterator[Placed]:
+    def _others(self, key: str, file: Path) -> Iterator[LocatedLine]:
         for one in parquet.by_place(file):
             if self._person.without(one.line, key) is not None:
                 yield one
@@ -172,6 +172,6 @@ class _Search:
         return self._folder / f"{self._files}.left"
 
 
-def _change(key: str, sha256: str, left: Path | None, lines: int, theirs: list[Line]) -> Change:
+def _change(key: str, sha256: str, left: Path | None, lines: int, theirs: list[ArchiveLine]) -> Change:
     order_ids = [line.order_id for line in theirs if line.order_id]
     return Change(key, sha256, left, lines, [line.event_id for line in theirs], order_ids)

@@ -9,14 +9,14 @@ from heapq import merge
 from itertools import groupby
 from typing import Protocol
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import COMPACTED
-from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import bucket, parquet, reader
-from orderstream.storage.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
-from orderstream.storage.parquet import Placed
+from orderstream.storage.bucket import ALL_TIME, FETCHED_AHEAD, ObjectSummary, TimeRange
+from orderstream.storage.parquet import LocatedLine
 
 EVENTS_AT_A_TIME = 500
 
@@ -28,19 +28,19 @@ _SINGLE = "single "
 class Selection:
     """Which events: those that arrived in `span`, of one customer or one order if given."""
 
-    span: Span = ALWAYS
+    span: TimeRange = ALL_TIME
     customer_id: str | None = None
     order_id: str | None = None
 
-    def holds(self, line: Line) -> bool:
+    def holds(self, line: ArchiveLine) -> bool:
         """Whether the event in this line is one of them."""
-        if not self.span.holds(line.arrived_at):
+        if not self.span.contains(line.arrived_at):
             return False
         if self.order_id is not None and self.order_id not in (line.order_id, line.event_id):
             return False
         if self.customer_id is None:
             return True
-        order = decode(raw_of(line)).order
+        order = decode(original_bytes(line)).order
         return order is not None and order.customer_id == self.customer_id
 
 
@@ -48,7 +48,7 @@ class Selection:
 class Event:
     """An event of the archive: its line, and the object that has it."""
 
-    line: Line
+    line: ArchiveLine
     key: str
 
 
@@ -83,7 +83,7 @@ class Target(Protocol):
 
 
 def replay(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     selection: Selection,
     target: Target,
@@ -132,7 +132,7 @@ def replay(
 
 
 def _events(
-    cloud: Cloud, stack: Stack, selection: Selection, after: str, done: Replayed
+    cloud: AwsClients, stack: Stack, selection: Selection, after: str, done: Replayed
 ) -> Iterator[Event | str]:
     """The events of the selection, each once; and places, when all events before them were given.
 
@@ -140,18 +140,24 @@ def _events(
     that came first comes first.
     """
     prefixes = ("orders", COMPACTED)
-    entries = merge(*(bucket.hourly(cloud, stack, prefix, selection.span) for prefix in prefixes), key=_hour)
+    entries = merge(
+        *(bucket.list_by_hour(cloud, stack, prefix, selection.span) for prefix in prefixes), key=_hour
+    )
     for hour, of_hour in groupby(entries, _hour):
         if hour > after:
             yield from _once(_of_hour(cloud, stack, list(of_hour), done), selection, done)
             yield hour
-    singles = (entry for entry in bucket.single(cloud, stack, selection.span) if _SINGLE + entry.key > after)
+    singles = (
+        entry
+        for entry in bucket.list_single_orders(cloud, stack, selection.span)
+        if _SINGLE + entry.key > after
+    )
     for opened in reader.objects(cloud, stack, singles):
         yield from _once(_events_in(opened.lines, opened.key, done), selection, done)
         yield _SINGLE + opened.key
 
 
-def _hour(entry: Entry) -> str:
+def _hour(entry: ObjectSummary) -> str:
     return "orders/" + entry.key.partition("/")[2].rpartition("/")[0]
 
 
@@ -169,9 +175,11 @@ def _once(events: Iterable[Event], selection: Selection, done: Replayed) -> Iter
         yield event
 
 
-def _of_hour(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -> Iterator[Event]:
+def _of_hour(
+    cloud: AwsClients, stack: Stack, entries: list[ObjectSummary], done: Replayed
+) -> Iterator[Event]:
     """The events of an hour's objects: those of each shard in its order, and the shards merged by arrival."""
-    shards: dict[str, list[Entry]] = {}
+    shards: dict[str, list[ObjectSummary]] = {}
     compacted = []
     for entry in entries:
         if bucket.is_compacted(entry.key):
@@ -181,13 +189,13 @@ def _of_hour(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -
             shards.setdefault(shard_id, []).append(entry)
     ahead = max(1, FETCHED_AHEAD // max(1, len(shards)))
 
-    def of_shard(entries: list[Entry]) -> Iterator[Event]:
+    def of_shard(entries: list[ObjectSummary]) -> Iterator[Event]:
         for opened in reader.objects(cloud, stack, entries, ahead):
             yield from _events_in(opened.lines, opened.key, done)
 
-    def of_compacted(entry: Entry) -> Iterator[Event]:
+    def of_compacted(entry: ObjectSummary) -> Iterator[Event]:
         for found, file in reader.compacted(cloud, stack, entry):
-            lines = reader.guarded(stack, found.key, parquet.by_arrival(file))
+            lines = reader.raise_on_corruption(stack, found.key, parquet.by_arrival(file))
             yield from _events_in(lines, found.key, done)
 
     streams = [*map(of_shard, shards.values()), *map(of_compacted, compacted)]
@@ -199,9 +207,9 @@ def _of_hour(cloud: Cloud, stack: Stack, entries: list[Entry], done: Replayed) -
             yield from of_compacted(entry)
 
 
-def _events_in(lines: Iterator[Placed], key: str, done: Replayed) -> Iterator[Event]:
+def _events_in(lines: Iterator[LocatedLine], key: str, done: Replayed) -> Iterator[Event]:
     def note(key: str, what: str) -> None:
         done.damaged.append(what)
 
-    for one in reader.undamaged(lines, key, note):
+    for one in reader.skip_corruption(lines, key, note):
         yield Event(one.line, one.key)

@@ -14,15 +14,15 @@ from typing import Self
 
 from orderstream.archive.manifests import Act, Chain, Manifest, Sealed, attested, digest, hour_text
 from orderstream.archive.provenance import not_lambdas
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.domain.fields import instant
+from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import COMPACTED, begins_of, hour_of
 from orderstream.errors import DamagedError
-from orderstream.pipeline.archive_codec import Line, raw_of
-from orderstream.recovery.dead_letters import PREFIX, entries_of, places, read_failure, records_in, url
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.recovery.dead_letters import PREFIX, event_records, places, read_failure, records_in, url
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import Entry, Span
+from orderstream.storage.bucket import ObjectSummary, TimeRange
 
 PREFIXES = ("orders", COMPACTED, "quarantine")
 _HOUR = timedelta(hours=1)
@@ -34,7 +34,7 @@ class Hour:
     """An hour of arrival with its objects, as they are listed now."""
 
     begins: datetime
-    entries: list[Entry]
+    entries: list[ObjectSummary]
 
     @property
     def name(self) -> str:
@@ -56,7 +56,7 @@ class Outcome:
 
 
 def hours(
-    cloud: Cloud, stack: Stack, chain: Chain, span: Span, *, is_patient: bool = False
+    cloud: AwsClients, stack: Stack, chain: Chain, span: TimeRange, *, is_patient: bool = False
 ) -> Iterator[Hour]:
     """The hours of `span` that have objects, earliest first; one that only begins in it is left out.
 
@@ -66,12 +66,12 @@ def hours(
     Objects of one order each are given with the hour in which it arrived, unless they were looked at when
     the hour in which they were written was sealed.
     """
-    listings: list[Iterable[tuple[datetime, Entry]]] = [
-        ((begins_of(entry.key), entry) for entry in bucket.hourly(cloud, stack, prefix, span))
+    listings: list[Iterable[tuple[datetime, ObjectSummary]]] = [
+        ((begins_of(entry.key), entry) for entry in bucket.list_by_hour(cloud, stack, prefix, span))
         for prefix in PREFIXES
     ]
     with _Singles() as singles:
-        new = (one for one in bucket.single(cloud, stack, span) if not _was_looked_at(chain, one))
+        new = (one for one in bucket.list_single_orders(cloud, stack, span) if not _was_looked_at(chain, one))
         singles.enter(cloud, stack, new)
         waiting: Hour | None = None
         for begins, found in groupby(merge(*listings, singles, key=_first), _first):
@@ -84,7 +84,7 @@ def hours(
             yield waiting
 
 
-def seal(cloud: Cloud, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> Outcome:
+def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> Outcome:
     """Seal an hour, or what came to it since. What comes late must be known.
 
     Late is what came to an hour that was sealed, or lies before one that was. It is known where the hour's
@@ -106,48 +106,50 @@ def seal(cloud: Cloud, stack: Stack, chain: Chain, hour: Hour, *, accept: bool =
     return Outcome(hour, manifest, bool(known), late)
 
 
-def sealed_from(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Sealed]:
+def sealed_from(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[Sealed]:
     """The objects as they are now. Where lines cannot be read there are none."""
-    for entry, body in bucket.bodies(cloud, stack, entries):
+    for entry, body in bucket.fetch_all(cloud, stack, entries):
         if bucket.is_compacted(entry.key):
             sha256, size = bucket.digest(cloud, stack, entry.key)
             yield Sealed(entry.key, sha256, size, bucket.lines_in(entry.key))
             continue
         try:
-            lines = sum(1 for _ in reader.placed(stack, entry, body))
+            lines = sum(1 for _ in reader.located_lines(stack, entry, body))
         except DamagedError:
             lines = 0
         yield Sealed(entry.key, hashlib.sha256(body).hexdigest(), len(body), lines)
 
 
-def unknown(cloud: Cloud, stack: Stack, sealed: Iterable[str], new: Iterable[Entry]) -> list[str]:
+def unknown(
+    cloud: AwsClients, stack: Stack, sealed: Iterable[str], new: Iterable[ObjectSummary]
+) -> list[str]:
     """The keys of those `new` objects of an hour that have records which are nowhere in the `sealed` ones."""
     wanted: dict[bytes, set[str]] = {}
     damaged: set[str] = set()
     for opened in reader.objects(cloud, stack, new):
-        for one in reader.undamaged(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
-            wanted.setdefault(mark(one.line.event_id, raw_of(one.line)), set()).add(opened.entry.key)
+        for one in reader.skip_corruption(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
+            wanted.setdefault(mark(one.line.event_id, original_bytes(one.line)), set()).add(opened.entry.key)
     for line in _known(cloud, stack, sealed):
-        wanted.pop(mark(line.event_id, raw_of(line)), None)
+        wanted.pop(mark(line.event_id, original_bytes(line)), None)
     if wanted:
         for event_id, data in _given_up(cloud, stack):
             wanted.pop(mark(event_id, data), None)
     return sorted(damaged.union(*wanted.values()))
 
 
-def _known(cloud: Cloud, stack: Stack, keys: Iterable[str]) -> Iterator[Line]:
-    for opened in reader.objects(cloud, stack, map(bucket.unlisted, keys)):
-        for one in reader.undamaged(opened.lines, opened.key, lambda key, what: None):
+def _known(cloud: AwsClients, stack: Stack, keys: Iterable[str]) -> Iterator[ArchiveLine]:
+    for opened in reader.objects(cloud, stack, map(bucket.summary_for_key, keys)):
+        for one in reader.skip_corruption(opened.lines, opened.key, lambda key, what: None):
             yield one.line
 
 
-def _given_up(cloud: Cloud, stack: Stack) -> Iterator[tuple[str, bytes]]:
+def _given_up(cloud: AwsClients, stack: Stack) -> Iterator[tuple[str, bytes]]:
     known = attested(cloud, stack)
     for place in places(stack):
-        for entry, body in bucket.bodies(cloud, place, bucket.listed(cloud, place, PREFIX)):
+        for entry, body in bucket.fetch_all(cloud, place, bucket.list_prefix(cloud, place, PREFIX)):
             failure = read_failure(url(place, entry.key), body, entry.modified)
             try:
-                records = records_in(failure, entries_of(failure))
+                records = records_in(failure, event_records(failure))
                 if not_lambdas(entry, failure, is_attested=known.get(entry.key) == digest(body)):
                     # The audit names it, and explains nothing by it.
                     continue
@@ -162,19 +164,19 @@ def mark(event_id: str, data: bytes) -> bytes:
     return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
 
 
-def hour_of_single(stack: Stack, entry: Entry, body: bytes) -> datetime:
+def hour_of_single(stack: Stack, entry: ObjectSummary, body: bytes) -> datetime:
     """The hour in which the order of an object arrived; of a damaged one, in which it was written."""
     try:
-        return hour_of(instant(next(reader.placed(stack, entry, body)).line.arrived_at))
+        return hour_of(timestamp(next(reader.located_lines(stack, entry, body)).line.arrived_at))
     except (DamagedError, StopIteration):
         return hour_of(entry.modified)
 
 
-def _first(pair: tuple[datetime, Entry]) -> datetime:
+def _first(pair: tuple[datetime, ObjectSummary]) -> datetime:
     return pair[0]
 
 
-def _was_looked_at(chain: Chain, entry: Entry) -> bool:
+def _was_looked_at(chain: Chain, entry: ObjectSummary) -> bool:
     sealed_at = chain.sealed_at(hour_text(hour_of(entry.modified)))
     return sealed_at is not None and entry.modified < sealed_at
 
@@ -193,15 +195,15 @@ class _Singles:
     ) -> None:
         self._file.close()
 
-    def enter(self, cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> None:
+    def enter(self, cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> None:
         """Look into each for its hour."""
-        for entry, body in bucket.bodies(cloud, stack, entries):
+        for entry, body in bucket.fetch_all(cloud, stack, entries):
             row = (hour_of_single(stack, entry, body), entry.key, entry.etag, entry.modified, entry.size)
             self._file.execute("INSERT INTO single VALUES (?, ?, ?, ?, ?)", list(map(_text, row)))
 
-    def __iter__(self) -> Iterator[tuple[datetime, Entry]]:
+    def __iter__(self) -> Iterator[tuple[datetime, ObjectSummary]]:
         for hour, key, etag, modified, size in self._file.execute("SELECT * FROM single ORDER BY hour, key"):
-            entry = Entry(key, etag, datetime.fromisoformat(modified), size)
+            entry = ObjectSummary(key, etag, datetime.fromisoformat(modified), size)
             yield datetime.fromisoformat(hour), entry
 
 

@@ -17,13 +17,13 @@ from orderstream.archive import cache, views
 from orderstream.archive.cache_sync import Progress, Sync, Synced
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.order import Order
 from orderstream.errors import CloudError, InputError
 from orderstream.recovery.reprocess import settings_of
 from orderstream.storage import parquet
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -73,10 +73,10 @@ class Answer:
 
 @contextmanager
 def asked(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     query: str,
-    span: Span = ALWAYS,
+    span: TimeRange = ALL_TIME,
     *,
     refresh: bool = False,
     progress: Progress = lambda done, of: None,
@@ -106,11 +106,11 @@ def asked(
         yield Answer(sync.done, unfit, sql, query)
 
 
-def drop_gone(cloud: Cloud, stack: Stack) -> None:
+def drop_gone(cloud: AwsClients, stack: Stack) -> None:
     """Remove from the cache what is no longer in the bucket, unless somebody reads there just now."""
     currency = settings_of(cloud, stack).currency
     with cache.opened(cloud, stack) as (cached, remove), parquet.database() as sql:
-        sync = Sync(cloud, stack, cached, Converter(sql, cached.work, currency), ALWAYS)
+        sync = Sync(cloud, stack, cached, Converter(sql, cached.work, currency), ALL_TIME)
         sync.look()
         remove(sync.stale(archive=True, quarantine=True))
 
@@ -120,7 +120,7 @@ def check(query: str) -> None:
     import duckdb
 
     with parquet.database() as sql, _errors():
-        views.define(sql, NO_FILES, ALWAYS)
+        views.define(sql, NO_FILES, ALL_TIME)
         _lock(sql, NO_FILES)
         statements = sql.extract_statements(query)
         if not statements:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from orderstream.archive.replay import Event, Replayed
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.concurrency import MOST_THREADS
-from orderstream.pipeline.quarantine import Bad
-from orderstream.recovery.patch import mended
-from orderstream.recovery.reprocess import Processing, There, record_of
+from orderstream.pipeline.quarantine import RejectedRecord
+from orderstream.recovery.patch import patched
+from orderstream.recovery.reprocess import AlreadyArchived, Reprocessor, record_of
 
 MOST_PROBLEMS = 5
 
@@ -22,22 +22,22 @@ MOST_PROBLEMS = 5
 class ToTable:
     """Inserts the items as the function did: the same item, of the same object, unless there is one."""
 
-    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
         self._cloud = cloud
         self._stack = stack
         self._threads = ThreadPoolExecutor(MOST_THREADS)
-        self._processing = Processing(
-            cloud, stack, "orders replay", each=self._threads.map, quarantine=_InQuarantineAlready()
+        self._processing = Reprocessor(
+            cloud, stack, "orders replay", each=self._threads.map, quarantine=_NullQuarantine()
         )
 
     def take(self, events: Sequence[Event], done: Replayed) -> None:
         """Insert what is an order."""
         keys = {event.line.event_id: event.key for event in events}
-        there = There(self._cloud, self._stack, keys.__getitem__)
+        there = AlreadyArchived(self._cloud, self._stack, keys.__getitem__)
         self._processing.run((record_of(event.line) for event in events), there)
         so_far = self._processing.done
         done.stored, done.duplicates = so_far.stored, so_far.duplicates
-        done.conflicts, done.invalid, done.failed = so_far.conflicts, so_far.invalid, so_far.undone
+        done.conflicts, done.invalid, done.failed = so_far.conflicts, so_far.invalid, so_far.failed
         done.problems = so_far.problems[:MOST_PROBLEMS]
 
     def close(self) -> None:
@@ -45,18 +45,18 @@ class ToTable:
         self._threads.shutdown()
 
 
-class _InQuarantineAlready:
+class _NullQuarantine:
     """Takes what the function would quarantine: it did so when the record came first."""
 
-    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
+    def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None:
         """Nothing to do."""
 
 
 class ToStream:
     """Puts orders on the stream again under the identity that they had; the function does the rest."""
 
-    def __init__(self, cloud: Cloud, stack: Stack) -> None:
-        self._producer = OrderProducer(stack.stream, cloud.kinesis_once)
+    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
+        self._producer = OrderProducer(stack.stream, cloud.kinesis_no_retry)
 
     def take(self, events: Sequence[Event], done: Replayed) -> None:
         """Send what is an order, and wait until each has its fate."""
@@ -64,7 +64,7 @@ class ToStream:
         for event in events:
             line = event.line
             try:
-                data, order_id = mended(raw_of(line), line.order_id or line.event_id)
+                data, order_id = patched(original_bytes(line), line.order_id or line.event_id)
             except InputError:
                 done.invalid += 1
                 continue

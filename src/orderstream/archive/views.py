@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orderstream.domain.fields import utc_text
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 from orderstream.storage.columns import column_types
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def columns_of(view: str) -> dict[str, str]:
     return own | dict.fromkeys(PARTITIONS, "VARCHAR")
 
 
-def define(sql: DuckDBPyConnection, files: Files, span: Span) -> None:
+def define(sql: DuckDBPyConnection, files: Files, span: TimeRange) -> None:
     """Make the views over what the files hold of `span`."""
     names = ", ".join(column_types())
     hourly = f"{_of(files.alone, column_types())} UNION ALL {_once(_of(files.crowded, column_types()))}"
@@ -126,7 +126,7 @@ def _once(query: str) -> str:
     return f"(SELECT * FROM ({query}) QUALIFY {_FIRST})"
 
 
-def _where(span: Span) -> str:
+def _where(span: TimeRange) -> str:
     bounds = [
         f"arrived_at {sign} TIMESTAMPTZ '{utc_text(moment)}'"
         for sign, moment in ((">=", span.since), ("<", span.until))

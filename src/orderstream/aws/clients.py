@@ -27,7 +27,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from orderstream.aws.clock import Clock
+from orderstream.aws.clock import ServiceClock
 from orderstream.client.put_records import (
     CLOCK_HINT,
     CREDENTIALS_HINT,
@@ -68,7 +68,7 @@ _making = threading.Lock()
 
 
 @dataclass(frozen=True)
-class Cloud:
+class AwsClients:
     """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use,
     in whatever thread that is.
 
@@ -83,7 +83,7 @@ class Cloud:
     secret_key: str | None = None
     session_token: str | None = None
     timeouts: Config | None = field(default=None, repr=False, compare=False, kw_only=True)
-    clock: Clock = field(default_factory=Clock, repr=False, compare=False, kw_only=True)
+    clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False, kw_only=True)
 
     def now(self) -> datetime:
         """The time (aware, UTC) by the clock that stamps the records: the service's, once it is known."""
@@ -94,7 +94,7 @@ class Cloud:
         session = new_session(self.profile)
         if self.access_key and self.secret_key:
             session.set_credentials(self.access_key, self.secret_key, self.session_token)
-        session.register("response-received", self.clock.hear)
+        session.register("response-received", self.clock.observe)
         return session
 
     @property
@@ -124,7 +124,7 @@ class Cloud:
     @cached_property
     def account(self) -> str | None:
         """The id of the account, None if STS does not say. Raises CloudError without credentials."""
-        with cloud_errors("cannot look for the account"):
+        with translate_errors("cannot look for the account"):
             try:
                 return str(self.sts.get_caller_identity()["Account"])
             except UNANSWERED:
@@ -140,7 +140,7 @@ class Cloud:
         return client
 
     @cached_property
-    def kinesis_once(self) -> KinesisClient:
+    def kinesis_no_retry(self) -> KinesisClient:
         """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
         with _making:
             return producer_client(self._session, self.timeouts, **self._where)
@@ -188,15 +188,15 @@ class Cloud:
         return self._client("resourcegroupstaggingapi")
 
 
-def region_of(cloud: Cloud) -> str:
+def region_of(cloud: AwsClients) -> str:
     """The region in which `cloud` acts. Raises CloudError where none is configured."""
-    with cloud_errors("cannot look for a stack"):
+    with translate_errors("cannot look for a stack"):
         return str(cloud.cloudformation.meta.region_name)
 
 
-def is_local(cloud: Cloud) -> bool:
+def is_local(cloud: AwsClients) -> bool:
     """Whether `cloud` is a laptop cloud. Raises CloudError where no region is configured."""
-    with cloud_errors("cannot look for a stack"):
+    with translate_errors("cannot look for a stack"):
         return is_loopback(cloud.cloudformation.meta.endpoint_url)
 
 
@@ -206,7 +206,7 @@ def is_loopback(url: str) -> bool:
 
 
 @contextmanager
-def cloud_errors(doing: str) -> Iterator[None]:
+def translate_errors(doing: str) -> Iterator[None]:
     """Turn any error of the SDK inside the block into a CloudError that says what could not be done."""
     try:
         yield

@@ -21,7 +21,7 @@ def _silent(behind: timedelta) -> None:
     pass
 
 
-class Clock:
+class ServiceClock:
     """Goes by the `Date` of the service's answers, and by this machine's clock until there is one.
 
     `on_wrong` hears once when this machine's clock is wrong by more than TOLERANCE: by how much it is behind
@@ -36,7 +36,7 @@ class Clock:
         # The service's time, in seconds since the epoch, when the monotonic clock was 0.
         self._begin: float | None = None
 
-    def hear(self, **event: Any) -> None:
+    def observe(self, **event: Any) -> None:
         """Take an answer, an error too, as botocore's event `response-received` has it."""
         metadata = (event["parsed_response"] or {}).get("ResponseMetadata", {})
         try:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 
 # What Lambda answers while a mapping is being made or changed.
 _BUSY = {"ResourceConflictException", "ResourceInUseException"}
 _STOPPING = {"Deleting", "Disabled", "Disabling"}
 
 
-def switch_off(
-    cloud: Cloud,
+def disable(
+    cloud: AwsClients,
     mapping_id: str,
     *,
     patience: float,
@@ -33,7 +33,7 @@ def switch_off(
     return state
 
 
-def _asked_to_stop(cloud: Cloud, mapping_id: str) -> str:
+def _asked_to_stop(cloud: AwsClients, mapping_id: str) -> str:
     """The state of the mapping, after it was asked to stop if it has not begun to."""
     state = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)["State"]
     if state in _STOPPING:

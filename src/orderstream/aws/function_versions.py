@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
 
@@ -38,21 +38,21 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionInUse:
+class LiveVersion:
     """The version of the function to which orders are delivered, and whether a later one was rolled back."""
 
     number: int
     rolled_back: bool
 
 
-def alias_of(cloud: Cloud, stack: Stack) -> Alias:
+def describe_alias(cloud: AwsClients, stack: Stack) -> Alias:
     """Where the stack's alias leads. Raises CloudError for a stack that has none yet."""
     if not stack.alias:
         raise CloudError(
             f"stack {stack.name} was last deployed before its function had versions",
             hint=f"orders deploy --stack {stack.name} publishes the first",
         )
-    with cloud_errors(f"cannot read alias {stack.live_function}"):
+    with translate_errors(f"cannot read alias {stack.live_function}"):
         found = cloud.lambda_.get_alias(FunctionName=stack.function, Name=stack.alias)
         about = cloud.lambda_.get_function_configuration(
             FunctionName=stack.function, Qualifier=found["FunctionVersion"]
@@ -60,17 +60,17 @@ def alias_of(cloud: Cloud, stack: Stack) -> Alias:
     return Alias(_version(about), found["RevisionId"])
 
 
-def versions_of(cloud: Cloud, stack: Stack) -> list[Version]:
+def list_versions(cloud: AwsClients, stack: Stack) -> list[Version]:
     """All published versions of the function, the oldest first."""
-    with cloud_errors(f"cannot list the versions of {stack.function}"):
+    with translate_errors(f"cannot list the versions of {stack.function}"):
         pages = cloud.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=stack.function)
         found = [_version(one) for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
     return sorted(found, key=lambda version: version.number)
 
 
-def move_alias(cloud: Cloud, stack: Stack, alias: Alias, to: Version) -> None:
+def move_alias(cloud: AwsClients, stack: Stack, alias: Alias, to: Version) -> None:
     """Have orders delivered to another version. Raises CloudError if the alias was moved meanwhile."""
-    with cloud_errors(f"cannot move alias {stack.live_function} to version {to.number}"):
+    with translate_errors(f"cannot move alias {stack.live_function} to version {to.number}"):
         cloud.lambda_.update_alias(
             FunctionName=stack.function,
             Name=stack.alias,
@@ -87,16 +87,16 @@ def _revision(about: FunctionConfigurationTypeDef | FunctionConfigurationRespons
     return about.get("Environment", {}).get("Variables", {}).get(REVISION, "")
 
 
-def version_in_use(cloud: Cloud, stack: Stack) -> VersionInUse | None:
+def live_version(cloud: AwsClients, stack: Stack) -> LiveVersion | None:
     """The version to which orders are delivered; None for a stack whose function has none yet."""
     if not stack.alias:
         return None
-    with cloud_errors(f"cannot read the settings of {stack.live_function}"):
+    with translate_errors(f"cannot read the settings of {stack.live_function}"):
         read = cloud.lambda_.get_function_configuration
         live, latest = (read(FunctionName=name) for name in (stack.live_function, stack.function))
     # What is published last has the code and the settings that the function has.
     same = all(_told_apart(live)[key] == value for key, value in _told_apart(latest).items())
-    return VersionInUse(int(live["Version"]), not same)
+    return LiveVersion(int(live["Version"]), not same)
 
 
 def _told_apart(about: FunctionConfigurationResponseTypeDef) -> dict[str, str]:

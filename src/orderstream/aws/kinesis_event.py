@@ -11,7 +11,7 @@ _HEAD, _TAIL = b'{"Records":[', b"]}"
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class EventRecord:
     """A record as read from its shard, with what the event source must know of it.
 
     `arrived_at` is in seconds since the epoch, `read_at` in seconds of the monotonic clock. `before` is
@@ -29,7 +29,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class EventSource:
     """Where records come from and who reads them; the same for all of a shard. `role_arn` may be ""."""
 
     stream_arn: str
@@ -38,7 +38,7 @@ class Origin:
 
 
 def entry(
-    origin: Origin, *, sequence_number: str, partition_key: str | None, data: bytes, arrived_at: float
+    origin: EventSource, *, sequence_number: str, partition_key: str | None, data: bytes, arrived_at: float
 ) -> bytes:
     """The JSON of one record in `Records` of the event."""
     document = {
@@ -60,7 +60,7 @@ def entry(
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def entry_of(origin: Origin, record: StreamRecord) -> bytes:
+def entry_of(origin: EventSource, record: StreamRecord) -> bytes:
     """The JSON of a record as the pipeline knows it."""
     return entry(
         origin,
@@ -71,7 +71,7 @@ def entry_of(origin: Origin, record: StreamRecord) -> bytes:
     )
 
 
-def event_of(records: Sequence[Record]) -> bytes:
+def event_of(records: Sequence[EventRecord]) -> bytes:
     """The whole event with `records`: the payload of one invocation."""
     return _HEAD + b",".join(record.json for record in records) + _TAIL
 

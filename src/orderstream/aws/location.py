@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orderstream.aws.clients import UNANSWERED, Cloud, cloud_errors, is_local, region_of
+from orderstream.aws.clients import UNANSWERED, AwsClients, is_local, region_of, translate_errors
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Location:
         }
 
 
-def location_of(cloud: Cloud) -> Location:
+def location_of(cloud: AwsClients) -> Location:
     """Where `cloud` acts. On AWS it takes a call each to STS and IAM, which may be refused.
 
     Raises CloudError where credentials or region are missing.
@@ -48,8 +48,8 @@ def location_of(cloud: Cloud) -> Location:
     return Location(region, cloud.account, _alias(cloud))
 
 
-def _alias(cloud: Cloud) -> str | None:
-    with cloud_errors("cannot look for the account"):
+def _alias(cloud: AwsClients) -> str | None:
+    with translate_errors("cannot look for the account"):
         try:
             aliases = cloud.iam.list_account_aliases()["AccountAliases"]
         except UNANSWERED:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
@@ -27,8 +27,8 @@ class Metric:
     statistic: str = "Sum"
 
 
-def read(
-    cloud: Cloud, metrics: Sequence[Metric], begin: int, end: int, period: int = MINUTE
+def read_metrics(
+    cloud: AwsClients, metrics: Sequence[Metric], begin: int, end: int, period: int = MINUTE
 ) -> dict[Metric, dict[int, float]]:
     """The values of each metric from `begin` to `end` (not included), by the beginning of their period.
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from orderstream.capacity.reference_data import Figures
+from orderstream.capacity.reference_data import ReferenceData
 
 
 @cache
-def figures() -> Figures:
+def reference_data() -> ReferenceData:
     """Everything in `pricing.toml`: prices in US dollars, limits, measurements."""
-    return msgspec.convert(_document(), Figures)
+    return msgspec.convert(_document(), ReferenceData)
 
 
 @cache

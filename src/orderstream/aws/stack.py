@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.errors import CloudError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ IN_REVIEW = "REVIEW_IN_PROGRESS"
 
 
 @dataclass(frozen=True)
-class Standing:
+class StackDescription:
     """A stack as CloudFormation describes it."""
 
     id: str
@@ -82,9 +82,9 @@ class Stack:
         return f"{self.function}:{self.alias}" if self.alias else self.function
 
 
-def standing(cloud: Cloud, stack: str) -> Standing | None:
+def describe_stack(cloud: AwsClients, stack: str) -> StackDescription | None:
     """How the stack called so (or with that id) stands; None where there is none."""
-    with cloud_errors(f"cannot look for stack {stack}"):
+    with translate_errors(f"cannot look for stack {stack}"):
         try:
             (found,) = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
@@ -96,15 +96,15 @@ def standing(cloud: Cloud, stack: str) -> Standing | None:
     return _standing(found)
 
 
-def standings(cloud: Cloud) -> dict[str, Standing]:
+def describe_stacks(cloud: AwsClients) -> dict[str, StackDescription]:
     """How every stack of the account and region stands that is not deleted, by name."""
-    with cloud_errors("cannot list the stacks"):
+    with translate_errors("cannot list the stacks"):
         pages = cloud.cloudformation.get_paginator("describe_stacks").paginate()
         return {found["StackName"]: _standing(found) for page in pages for found in page["Stacks"]}
 
 
-def _standing(found: StackTypeDef) -> Standing:
-    return Standing(
+def _standing(found: StackTypeDef) -> StackDescription:
+    return StackDescription(
         found["StackId"],
         found["StackStatus"],
         {one["ParameterKey"]: one.get("ParameterValue", "") for one in found.get("Parameters", [])},
@@ -112,19 +112,19 @@ def _standing(found: StackTypeDef) -> Standing:
     )
 
 
-def find_stack(cloud: Cloud, name: str) -> Stack:
+def find_stack(cloud: AwsClients, name: str) -> Stack:
     """The stack called `name`. Raises CloudError when there is none, or it is not one of Orderstream."""
-    found = standing(cloud, name)
+    found = describe_stack(cloud, name)
     if found is None:
         raise CloudError(
             f"there is no stack {name} here",
             hint='for the laptop: orders up, then eval "$(orders env)"; '
             "for AWS: orders deploy, or name another with --stack",
         )
-    return resources(name, found)
+    return stack_resources(name, found)
 
 
-def resources(name: str, found: Standing) -> Stack:
+def stack_resources(name: str, found: StackDescription) -> Stack:
     """What the stack called `name` consists of. Raises CloudError when it is not one of Orderstream."""
     outputs = found.outputs
     try:

@@ -3,14 +3,14 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta
 
-from orderstream.domain.fields import Refused, instant
+from orderstream.domain.fields import InvalidValue, timestamp
 from orderstream.errors import InputError
 
 _SPAN = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-def moment(text: str, now: datetime) -> datetime:
+def parse_timestamp(text: str, now: datetime) -> datetime:
     """`text` as aware UTC: "2026-11-22T18:00:00Z", "2026-11-22" (its first instant), or "2h" ago.
 
     Raises InputError for anything else.
@@ -21,15 +21,15 @@ def moment(text: str, now: datetime) -> datetime:
             return now - timedelta(**{_UNITS[span[2]]: int(span[1])})
         if len(text) == len("2026-11-22"):
             return datetime.combine(date.fromisoformat(text), time(), UTC)
-        return instant(text)
-    except (Refused, ValueError, OverflowError):
+        return timestamp(text)
+    except (InvalidValue, ValueError, OverflowError):
         raise InputError(
             f"{text!r} is no point in time",
             hint='write "2026-11-22T18:00:00Z", "2026-11-22", or a span back from now such as "2h"',
         ) from None
 
 
-def span(text: str) -> timedelta:
+def parse_time_range(text: str) -> timedelta:
     """A length of time as people type it: "90s", "5m", "1h", "2d", "1w". Raises InputError for others."""
     found = _SPAN.fullmatch(text)
     if not found:

@@ -22,7 +22,7 @@ POLL_SECONDS = 0.5
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
 
-class Flight(msgspec.Struct, frozen=True):
+class CanaryResult(msgspec.Struct, frozen=True):
     """What became of a canary: whether its order came through in time, and after how many seconds."""
 
     order_id: str
@@ -46,7 +46,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         )
         return "Item" in found
 
-    flight = fly(
+    flight = probe(
         context.aws_request_id,
         lambda order_id, order: kinesis.put_record(StreamName=stream, PartitionKey=order_id, Data=order),
         is_there,
@@ -64,7 +64,7 @@ def settings(environ: Mapping[str, str]) -> tuple[str, str, str, int]:
     return stream, table, stack, int(objective)
 
 
-def fly(
+def probe(
     name: str,
     send: Callable[[str, bytes], Any],
     is_there: Callable[[str], bool],
@@ -72,7 +72,7 @@ def fly(
     patience: float,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Flight:
+) -> CanaryResult:
     """Send an order whose id has `name` in it, and look for it for `patience` seconds at most.
 
     Its partition key is its id, so that every canary takes the way of some other shard.
@@ -85,12 +85,12 @@ def fly(
         arrived = is_there(order_id)
         seconds = clock() - begin
         if arrived or seconds >= patience:
-            return Flight(order_id, arrived and seconds <= patience, round(seconds, 3))
+            return CanaryResult(order_id, arrived and seconds <= patience, round(seconds, 3))
         sleep(POLL_SECONDS)
 
 
-def line(flight: Flight, *, stack: str, request_id: str, now: datetime) -> str:
+def line(flight: CanaryResult, *, stack: str, request_id: str, now: datetime) -> str:
     """The log line of a canary, with its metric."""
     fields = {"Stack": stack, "CanaryArrived": int(flight.arrived)}
     said = {"request_id": request_id, "order_id": flight.order_id, "seconds": flight.seconds}
-    return telemetry.embedded(fields | said, {"CanaryArrived": "Count"}, now)
+    return telemetry.emf_line(fields | said, {"CanaryArrived": "Count"}, now)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from orderstream.capacity.demand import Choices, Demand
-from orderstream.capacity.function import Function, ceiling, tutorial_seconds_of
-from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, SECONDS_A_MONTH, Figures, tiered
-from orderstream.capacity.storage import Archive, Table
-from orderstream.capacity.stream import Stream, costs
+from orderstream.capacity.demand import Demand, Options
+from orderstream.capacity.function import FunctionSizing, baseline_seconds, ceiling
+from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, SECONDS_A_MONTH, ReferenceData, tiered
+from orderstream.capacity.storage import ArchiveSizing, TableSizing
+from orderstream.capacity.stream import StreamSizing, costs
 
 Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch"]
 
@@ -20,7 +20,7 @@ _CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LineItem:
     """One line of a bill, in US dollars a month."""
 
     service: Service
@@ -32,12 +32,12 @@ class Entry:
 class Bill:
     """A month's bill: list prices, without free tiers and discounts. US dollars, to the cent."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LineItem, ...]
     services: dict[Service, Decimal]
     total: Decimal
 
 
-def bill_of(entries: list[Entry]) -> Bill:
+def bill_of(entries: list[LineItem]) -> Bill:
     """The entries with their sums; each is rounded to the cent, so that what is shown adds up."""
     rounded = tuple(
         replace(entry, dollars=entry.dollars.quantize(_CENT, ROUND_HALF_UP))
@@ -51,18 +51,18 @@ def bill_of(entries: list[Entry]) -> Bill:
 
 
 def bill(
-    stream: Stream,
-    function: Function,
-    table: Table,
-    archive: Archive,
+    stream: StreamSizing,
+    function: FunctionSizing,
+    table: TableSizing,
+    archive: ArchiveSizing,
     demand: Demand,
-    choices: Choices,
-    figures: Figures,
+    choices: Options,
+    figures: ReferenceData,
 ) -> Bill:
     """The bill of a plan."""
     batches = function.average.batches_per_second * SECONDS_A_MONTH
     seconds = function.average.running * SECONDS_A_MONTH
-    entries = [Entry("Kinesis", _mode(stream), stream.dollars)]
+    entries = [LineItem("Kinesis", _mode(stream), stream.dollars)]
     entries += _lambda(batches, seconds, figures)
     entries += _upkeep(archive, figures)
     entries += _dynamodb(table, demand, choices, figures)
@@ -76,14 +76,16 @@ def bill(
         one.alarm_metrics * price.alarm_metric_month + one.composite_alarms * price.alarm_composite_month
     )
     watching += one.dashboards * price.dashboard_month
-    entries.append(Entry("CloudWatch", "alarms, dashboard", watching))
+    entries.append(LineItem("CloudWatch", "alarms, dashboard", watching))
     if choices.shard_metrics:
         metrics = stream.shards * one.shard_metrics
-        entries.append(Entry("CloudWatch", "shard metrics", metrics * price.metric_month))
+        entries.append(LineItem("CloudWatch", "shard metrics", metrics * price.metric_month))
     return bill_of(entries)
 
 
-def tutorial(stream: Stream, table: Table, demand: Demand, choices: Choices, figures: Figures) -> Bill:
+def baseline(
+    stream: StreamSizing, table: TableSizing, demand: Demand, choices: Options, figures: ReferenceData
+) -> Bill:
     """The same orders by a handler that makes a PutItem and a PutObject an order, one after another.
 
     It has Lambda's default batch of 100 and the same memory, stream mode, table and index, logs nothing of
@@ -92,80 +94,80 @@ def tutorial(stream: Stream, table: Table, demand: Demand, choices: Choices, fig
     one = figures.measured.function
     wanted = demand.peak * (1 + choices.headroom)
     a_lane = _TUTORIAL_BATCH / (
-        tutorial_seconds_of(Decimal(_TUTORIAL_BATCH), figures) + one.between_ms / Decimal(1000)
+        baseline_seconds(Decimal(_TUTORIAL_BATCH), figures) + one.between_ms / Decimal(1000)
     )
     shards = ceiling(wanted / (a_lane * figures.limits.lambda_.parallelization_factor))
     of_mode = costs(stream.mode, demand, choices, figures)
     orders = demand.rate * SECONDS_A_MONTH
     batches = orders / _TUTORIAL_BATCH
-    entries = [Entry("Kinesis", _mode(stream), of_mode.at(demand.rate, max(stream.shards_needed, shards)))]
-    entries += _lambda(batches, tutorial_seconds_of(orders, figures), figures)
+    entries = [LineItem("Kinesis", _mode(stream), of_mode.at(demand.rate, max(stream.shards_needed, shards)))]
+    entries += _lambda(batches, baseline_seconds(orders, figures), figures)
     entries += _dynamodb(table, demand, choices, figures)
     entries += _s3(orders, orders * demand.size / GB * choices.months, choices, figures)
     entries += _cloudwatch(batches, 0, 0, figures)
     return bill_of(entries)
 
 
-def _mode(stream: Stream) -> str:
+def _mode(stream: StreamSizing) -> str:
     return f"stream, {'shards' if stream.mode == 'shards' else 'on demand'}"
 
 
-def _lambda(batches: Decimal, seconds: Decimal, figures: Figures) -> list[Entry]:
+def _lambda(batches: Decimal, seconds: Decimal, figures: ReferenceData) -> list[LineItem]:
     price = figures.prices.lambda_
     gb_seconds = seconds * figures.measured.function.memory_mb / 1024
     return [
-        Entry("Lambda", "requests", batches * price.request_million / 1_000_000),
-        Entry("Lambda", "duration", tiered(gb_seconds, price.gb_second_tiers)),
+        LineItem("Lambda", "requests", batches * price.request_million / 1_000_000),
+        LineItem("Lambda", "duration", tiered(gb_seconds, price.gb_second_tiers)),
     ]
 
 
-def _upkeep(archive: Archive, figures: Figures) -> list[Entry]:
+def _upkeep(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
     one, price = figures.measured.upkeep, figures.prices.lambda_
     # What is not done when the time is over is done in the next hour, or never.
     seconds = min(archive.upkeep_seconds, Decimal(one.timeout_seconds)) * HOURS_A_MONTH
     dollars = seconds * one.memory_mb / 1024 * price.gb_second
     if archive.upkeep_seconds:
         dollars += HOURS_A_MONTH * price.request_million / 1_000_000
-    return [Entry("Lambda", "upkeep of the archive", dollars)]
+    return [LineItem("Lambda", "upkeep of the archive", dollars)]
 
 
-def _old_versions(archive: Archive, figures: Figures) -> list[Entry]:
+def _old_versions(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
     # A month's archive went in, was compacted an hour later, and lies there for the noncurrent days.
     price, days = figures.prices.s3, figures.measured.upkeep.noncurrent_days
     return [
-        Entry("S3", "GET requests of the upkeep", archive.upkeep_reads * price.get_thousand / 1000),
-        Entry("S3", f"old versions, {days} days", archive.old_gb * price.stored_gb_month_tiers[0][1]),
+        LineItem("S3", "GET requests of the upkeep", archive.upkeep_reads * price.get_thousand / 1000),
+        LineItem("S3", f"old versions, {days} days", archive.old_gb * price.stored_gb_month_tiers[0][1]),
     ]
 
 
-def _dynamodb(table: Table, demand: Demand, choices: Choices, figures: Figures) -> list[Entry]:
+def _dynamodb(table: TableSizing, demand: Demand, choices: Options, figures: ReferenceData) -> list[LineItem]:
     price = figures.prices.dynamodb
     units = demand.rate * SECONDS_A_MONTH * table.billed_units_per_order
     kept = f"{choices.months} month{'s' * (choices.months > 1)} of orders"
     return [
-        Entry("DynamoDB", "writes", units * price.write_million / 1_000_000),
-        Entry("DynamoDB", f"storage, {kept}", table.stored_gb * choices.months * price.stored_gb_month),
-        Entry(
+        LineItem("DynamoDB", "writes", units * price.write_million / 1_000_000),
+        LineItem("DynamoDB", f"storage, {kept}", table.stored_gb * choices.months * price.stored_gb_month),
+        LineItem(
             "DynamoDB", "point-in-time recovery", table.recovery_gb * choices.months * price.recovery_gb_month
         ),
     ]
 
 
-def _s3(objects: Decimal, gigabytes: Decimal, choices: Choices, figures: Figures) -> list[Entry]:
+def _s3(objects: Decimal, gigabytes: Decimal, choices: Options, figures: ReferenceData) -> list[LineItem]:
     price = figures.prices.s3
     kept = f"{choices.months} month{'s' * (choices.months > 1)} of orders"
     return [
-        Entry("S3", "PUT requests", objects * price.put_thousand / 1000),
-        Entry("S3", f"storage, {kept}", tiered(gigabytes, price.stored_gb_month_tiers)),
+        LineItem("S3", "PUT requests", objects * price.put_thousand / 1000),
+        LineItem("S3", f"storage, {kept}", tiered(gigabytes, price.stored_gb_month_tiers)),
     ]
 
 
-def _cloudwatch(batches: Decimal, line: int, metrics: int, figures: Figures) -> list[Entry]:
+def _cloudwatch(batches: Decimal, line: int, metrics: int, figures: ReferenceData) -> list[LineItem]:
     price = figures.prices.cloudwatch
     gigabytes = batches * (line + figures.measured.bytes.log_of_lambda) / GB
     # The template keeps a log for 30 days: about a month's lines lie there.
     stored = gigabytes * price.log_stored_share * price.log_stored_gb_month
     return [
-        Entry("CloudWatch", "logs", tiered(gigabytes, price.log_gb_tiers) + stored),
-        Entry("CloudWatch", "metrics", metrics * price.metric_month),
+        LineItem("CloudWatch", "logs", tiered(gigabytes, price.log_gb_tiers) + stored),
+        LineItem("CloudWatch", "metrics", metrics * price.metric_month),
     ]

@@ -60,7 +60,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Choices:
+class Options:
     """What is wished: `mode` of the stream (None is the cheaper), and settings of template.yaml.
 
     `window_seconds` is the longest that an order waits for its batch, `outage_hours` the stop after which

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from orderstream.capacity.demand import Choices, Demand, Layout
-from orderstream.capacity.reference_data import Figures
+from orderstream.capacity.demand import Demand, Layout, Options
+from orderstream.capacity.reference_data import ReferenceData
 
 # {"Records":[ and ]}
 _ENVELOPE_BYTES = 14
@@ -17,7 +17,7 @@ _SHARE_OF_TIMEOUT = 4
 
 
 @dataclass(frozen=True)
-class Load:
+class FunctionLoad:
     """At one rate: orders in a batch, seconds that it takes, batches a second, how many run at a time."""
 
     orders: Decimal
@@ -27,7 +27,7 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Function:
+class FunctionSizing:
     """Settings of the event source mapping and what they come to.
 
     `lanes` are shards × parallelization factor: the most that run at a time. `lane_rate` is what one of them
@@ -42,8 +42,8 @@ class Function:
     orders_that_fit: int
     lanes: int
     lane_rate: Decimal
-    average: Load
-    peak: Load
+    average: FunctionLoad
+    peak: FunctionLoad
 
 
 def ceiling(number: Decimal) -> int:
@@ -51,18 +51,18 @@ def ceiling(number: Decimal) -> int:
     return int(number.to_integral_value(ROUND_CEILING))
 
 
-def event_bytes(size: int, figures: Figures) -> int:
+def event_bytes(size: int, figures: ReferenceData) -> int:
     """Bytes of the function's event that an order of `size` bytes takes: its record, its data as base64."""
     return figures.measured.bytes.entry + -(-size // 3) * 4 + 1
 
 
-def orders_that_fit(size: int, figures: Figures) -> int:
+def orders_that_fit(size: int, figures: ReferenceData) -> int:
     """How many orders of `size` bytes fit into Lambda's payload."""
     room = figures.limits.lambda_.payload_bytes - _ENVELOPE_BYTES
     return max(1, room // event_bytes(size, figures))
 
 
-def seconds_of(orders: Decimal, size: int, layout: Layout, figures: Figures) -> Decimal:
+def seconds_of(orders: Decimal, size: int, layout: Layout, figures: ReferenceData) -> Decimal:
     """How long an invocation with so many orders of `size` bytes takes, in seconds.
 
     Its processor time, stretched by the share of a processor that the memory buys, and then the waits: for
@@ -81,14 +81,14 @@ def seconds_of(orders: Decimal, size: int, layout: Layout, figures: Figures) -> 
     return (busy / processor + waits) / 1000
 
 
-def tutorial_seconds_of(orders: Decimal, figures: Figures) -> Decimal:
+def baseline_seconds(orders: Decimal, figures: ReferenceData) -> Decimal:
     """The same for a handler that makes a PutItem and a PutObject an order, one after another."""
     one = figures.measured.function
     processor = min(Decimal(1), Decimal(one.memory_mb) / one.mb_per_processor)
     return orders * (one.table_ms + one.bucket_ms + one.tutorial_order_ms / processor) / 1000
 
 
-def most_in_a_batch(size: int, layout: Layout, figures: Figures) -> int:
+def most_in_a_batch(size: int, layout: Layout, figures: ReferenceData) -> int:
     """The largest BatchSize that makes sense: it fits, AWS allows it, the timeout keeps its reserve."""
     low, high = 1, min(figures.limits.lambda_.batch_size, orders_that_fit(size, figures))
     allowed = Decimal(figures.measured.function.timeout_seconds) / _SHARE_OF_TIMEOUT
@@ -101,20 +101,20 @@ def most_in_a_batch(size: int, layout: Layout, figures: Figures) -> int:
     return low
 
 
-def lane_rate(batch_size: int, size: int, layout: Layout, figures: Figures) -> Decimal:
+def lane_rate(batch_size: int, size: int, layout: Layout, figures: ReferenceData) -> Decimal:
     """Orders a second that one lane does with full batches: the next begins when the last has ended."""
     between = figures.measured.function.between_ms / 1000
     return batch_size / (seconds_of(Decimal(batch_size), size, layout, figures) + between)
 
 
-def poll_seconds(choices: Choices, figures: Figures) -> Decimal:
+def poll_seconds(choices: Options, figures: ReferenceData) -> Decimal:
     """How long until a shard is read again; with fan-out, until AWS pushes."""
     return figures.limits.kinesis.fan_out_seconds if choices.fan_out else figures.limits.lambda_.poll_seconds
 
 
 def load(
-    rate: Decimal, lanes: int, batch_size: int, demand: Demand, choices: Choices, figures: Figures
-) -> Load:
+    rate: Decimal, lanes: int, batch_size: int, demand: Demand, choices: Options, figures: ReferenceData
+) -> FunctionLoad:
     """What batches become at `rate` orders a second over so many lanes.
 
     A batch is what comes in a lane from its first order on until the window is over (without one, until the
@@ -135,12 +135,17 @@ def load(
         orders = larger
     seconds = seconds_of(orders, demand.size, choices.layout, figures)
     batches = rate / orders
-    return Load(orders, seconds, batches, min(Decimal(lanes), batches * seconds))
+    return FunctionLoad(orders, seconds, batches, min(Decimal(lanes), batches * seconds))
 
 
 def function(
-    shards: int, shards_at_peak: int, shard_rate: Decimal, demand: Demand, choices: Choices, figures: Figures
-) -> Function:
+    shards: int,
+    shards_at_peak: int,
+    shard_rate: Decimal,
+    demand: Demand,
+    choices: Options,
+    figures: ReferenceData,
+) -> FunctionSizing:
     """The settings for a stream of `shards`, of which `shards_at_peak` are there when the peak comes.
 
     The parallelization factor is the least with which a shard's lanes do what it takes in at most
@@ -156,7 +161,7 @@ def function(
     # Two digits are enough of a number that rests on a forecast.
     batch_size = min(most, max(batch_size, ceiling(in_window / 100) * 100))
     lanes = shards * factor
-    return Function(
+    return FunctionSizing(
         parallelization_factor=factor,
         batch_size=batch_size,
         window_seconds=choices.window_seconds,

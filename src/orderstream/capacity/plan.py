@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderstream.capacity.bill import Bill, tutorial
-from orderstream.capacity.demand import Choices, Demand
+from orderstream.capacity.bill import Bill, baseline
+from orderstream.capacity.demand import Demand, Options
 from orderstream.capacity.quotas import Quota, quotas
 from orderstream.capacity.recovery import CatchUp, catch_up
-from orderstream.capacity.reference_data import Figures
-from orderstream.capacity.sizing import Shape, shape
+from orderstream.capacity.reference_data import ReferenceData
+from orderstream.capacity.sizing import Sizing, compute_sizing
 from orderstream.capacity.stream import shards_per_order
 from orderstream.capacity.stream_mode import Comparison, compare
 
@@ -18,7 +18,7 @@ _LONGEST_RECORD_AGE_SECONDS = 7 * 24 * 3600
 
 
 @dataclass(frozen=True)
-class Latency:
+class ReadLatency:
     """Seconds from arrival to stored for the slowest orders, at the average rate and nothing being wrong."""
 
     shared: Decimal
@@ -39,40 +39,40 @@ class Customer:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CapacityPlan:
     """All that `orders plan` says. `tutorial_ratio` is the tutorial's bill in parts of this one.
 
     `quotas` has the one that breaks first at its front; `parameters` are template.yaml's own names.
     """
 
     demand: Demand
-    choices: Choices
-    shape: Shape
+    options: Options
+    sizing: Sizing
     comparison: Comparison
-    latency: Latency
+    latency: ReadLatency
     customer: Customer
     catch_up: CatchUp
-    tutorial: Bill
-    tutorial_ratio: Decimal
+    baseline: Bill
+    baseline_ratio: Decimal
     quotas: tuple[Quota, ...]
     parameters: dict[str, str]
 
 
-def plan(demand: Demand, choices: Choices, figures: Figures) -> Plan:
+def plan(demand: Demand, choices: Options, figures: ReferenceData) -> CapacityPlan:
     """Plan for a demand. The mode of the stream is the wished one or, without a wish, the cheaper one."""
     comparison = compare(demand, choices, figures)
-    of = shape(choices.mode or comparison.cheaper, demand, choices, figures)
-    by_tutorial = tutorial(of.stream, of.table, demand, choices, figures)
-    return Plan(
+    of = compute_sizing(choices.mode or comparison.cheaper, demand, choices, figures)
+    by_tutorial = baseline(of.stream, of.table, demand, choices, figures)
+    return CapacityPlan(
         demand=demand,
-        choices=choices,
-        shape=of,
+        options=choices,
+        sizing=of,
         comparison=comparison,
         latency=_latency(of, choices, figures),
         customer=_customer(of, demand, choices, figures),
         catch_up=catch_up(of.stream, of.function, of.table, demand, choices, figures),
-        tutorial=by_tutorial,
-        tutorial_ratio=by_tutorial.total / max(of.bill.total, Decimal("0.01")),
+        baseline=by_tutorial,
+        baseline_ratio=by_tutorial.total / max(of.bill.total, Decimal("0.01")),
         quotas=quotas(of, demand, choices, figures),
         parameters=parameters(of, choices),
     )
@@ -83,7 +83,7 @@ def record_age_seconds(retention_hours: int) -> int:
     return min(_LONGEST_RECORD_AGE_SECONDS, retention_hours * 3600 * 9 // 10)
 
 
-def parameters(of: Shape, choices: Choices) -> dict[str, str]:
+def parameters(of: Sizing, choices: Options) -> dict[str, str]:
     """What to deploy with: names and values of template.yaml's parameters."""
     return {
         "ShardCount": str(of.stream.shards if of.stream.mode == "shards" else 0),
@@ -100,7 +100,7 @@ def parameters(of: Shape, choices: Choices) -> dict[str, str]:
     }
 
 
-def _customer(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> Customer:
+def _customer(of: Sizing, demand: Demand, choices: Options, figures: ReferenceData) -> Customer:
     limits = {
         "shard": 1 / shards_per_order(demand.size, figures),
         "lane": of.function.lane_rate,
@@ -113,9 +113,9 @@ def _customer(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> 
     return Customer(most, min(Decimal(1), most / demand.peak), limited_by)
 
 
-def _latency(of: Shape, choices: Choices, figures: Figures) -> Latency:
+def _latency(of: Sizing, choices: Options, figures: ReferenceData) -> ReadLatency:
     window, batch = Decimal(choices.window_seconds), of.function.average.seconds
-    return Latency(
+    return ReadLatency(
         shared=figures.limits.lambda_.poll_seconds + window + batch,
         fan_out=figures.limits.kinesis.fan_out_seconds + window + batch,
     )

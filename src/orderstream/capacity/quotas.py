@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Choices, Demand
+from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Demand, Options
 from orderstream.capacity.function import ceiling
-from orderstream.capacity.reference_data import Figures
-from orderstream.capacity.sizing import Shape, shape
+from orderstream.capacity.reference_data import ReferenceData
+from orderstream.capacity.sizing import Sizing, compute_sizing
 
 _CLOSELY = Decimal("0.000001")
 
@@ -44,19 +44,19 @@ class _Rule:
     name: str
     unit: str
     limit: Decimal
-    needed: Callable[[Shape], Decimal]
+    needed: Callable[[Sizing], Decimal]
     # What to ask for, of that or of more; None is "cannot be raised".
-    wanted: Callable[[Shape], Decimal] | None
+    wanted: Callable[[Sizing], Decimal] | None
     remedy: str
 
 
-def quotas(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> tuple[Quota, ...]:
+def quotas(of: Sizing, demand: Demand, choices: Options, figures: ReferenceData) -> tuple[Quota, ...]:
     """All quotas that this shape meets, the one that breaks first at the front."""
     found = [_quota(rule, of, demand, choices, figures) for rule in _rules(of, demand, choices, figures)]
     return tuple(sorted(found, key=lambda one: (one.breaks_at is None, one.breaks_at)))
 
 
-def _rules(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> list[_Rule]:
+def _rules(of: Sizing, demand: Demand, choices: Options, figures: ReferenceData) -> list[_Rule]:
     limit = figures.limits
     more = 1 + choices.headroom
     rules = [
@@ -139,13 +139,13 @@ def _rules(of: Shape, demand: Demand, choices: Choices, figures: Figures) -> lis
     return rules
 
 
-def _quota(rule: _Rule, of: Shape, demand: Demand, choices: Choices, figures: Figures) -> Quota:
+def _quota(rule: _Rule, of: Sizing, demand: Demand, choices: Options, figures: ReferenceData) -> Quota:
     needed = rule.needed(of)
     factor = demand.peak / demand.rate
 
     def needed_at(rate: Decimal) -> Decimal:
         scaled = replace(demand, rate=rate, peak=rate * factor)
-        return rule.needed(shape(of.stream.mode, scaled, choices, figures))
+        return rule.needed(compute_sizing(of.stream.mode, scaled, choices, figures))
 
     wanted = max(needed, rule.wanted(of)) if rule.wanted else Decimal(0)
     return Quota(

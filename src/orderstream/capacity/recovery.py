@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderstream.capacity.demand import Choices, Demand
-from orderstream.capacity.function import Function
-from orderstream.capacity.reference_data import Figures
-from orderstream.capacity.storage import Table
-from orderstream.capacity.stream import Stream, record_bytes
+from orderstream.capacity.demand import Demand, Options
+from orderstream.capacity.function import FunctionSizing
+from orderstream.capacity.reference_data import ReferenceData
+from orderstream.capacity.storage import TableSizing
+from orderstream.capacity.stream import StreamSizing, record_bytes
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class CatchUp:
     seconds: Decimal | None
 
 
-def reads_per_shard(demand: Demand, choices: Choices, figures: Figures) -> Decimal:
+def reads_per_shard(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal:
     """Orders a second that this function may read of a shard: shared by all consumers but with fan-out."""
     limit = figures.limits.kinesis
     by_bytes = Decimal(limit.shard_out_bytes) / record_bytes(demand.size, figures)
     return min(Decimal(limit.shard_out_records), by_bytes) / (1 if choices.fan_out else choices.consumers)
 
 
-def table_writes(of: Table, choices: Choices, figures: Figures) -> Decimal:
+def table_writes(of: TableSizing, choices: Options, figures: ReferenceData) -> Decimal:
     """Write units a second that the table takes: twice its earlier peak, as far as the quota goes.
 
     The quota is the default or, above it, what the plan says to ask AWS for.
@@ -49,7 +49,12 @@ def table_writes(of: Table, choices: Choices, figures: Figures) -> Decimal:
 
 
 def catch_up(
-    stream: Stream, function: Function, table: Table, demand: Demand, choices: Choices, figures: Figures
+    stream: StreamSizing,
+    function: FunctionSizing,
+    table: TableSizing,
+    demand: Demand,
+    choices: Options,
+    figures: ReferenceData,
 ) -> CatchUp:
     """Catching up after the outage, by the quotas that the plan asks for."""
     limits = {

@@ -232,7 +232,7 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     upkeep: UpkeepFigures
 
 
-class Figures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ReferenceData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All of it, as `aws/pricing.toml` has it."""
 
     region: str

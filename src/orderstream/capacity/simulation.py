@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
 from orderstream.capacity.randomness import LONGEST_DELAY_SECONDS, Chance, delay, poisson
-from orderstream.capacity.traffic import Curve, Deployment, Outage, Point, Simulated
+from orderstream.capacity.traffic import Curve, Deployment, Outage, Sample, SimulationResult
 
 # The work that a simulation may take, in reads of a shard; and the most shards that are ever worth it.
 _MOST_READS = 300_000
@@ -59,7 +59,9 @@ class _Shard:
         self.turn = 0
 
 
-def simulate(curve: Curve, of: Deployment, *, outages: Sequence[Outage] = (), chance: Chance) -> Simulated:
+def simulate(
+    curve: Curve, of: Deployment, *, outages: Sequence[Outage] = (), chance: Chance
+) -> SimulationResult:
     """Let the curve's orders through the deployment; the same for the same numbers of `chance` (0 to 1).
 
     Ends with the curve if nothing is behind then, else when it has caught up, and at the latest when it went
@@ -86,9 +88,9 @@ class _Simulation:
         self.batched = 0
         self.lost_from: float | None = None
         self.given_up_from: float | None = None
-        self.looks: list[Point] = []
+        self.looks: list[Sample] = []
 
-    def run(self) -> Simulated:
+    def run(self) -> SimulationResult:
         curve, of = self.curve, self.of
         ordinary = (
             of.poll_seconds + of.window_seconds + 2 * of.seconds_of(of.batch_size) + LONGEST_DELAY_SECONDS
@@ -242,10 +244,10 @@ class _Simulation:
         backlog = self.put - self.done - self.lost - self.given_up
         held = sum(shard.held for shard in self.shards)
         self.looks.append(
-            Point(now, self.curve.at(now), backlog * self.scale, now - oldest, held * self.scale)
+            Sample(now, self.curve.at(now), backlog * self.scale, now - oldest, held * self.scale)
         )
 
-    def _result(self, now: float, ordinary: float) -> Simulated:
+    def _result(self, now: float, ordinary: float) -> SimulationResult:
         most = max(self.looks, key=lambda one: one.backlog)
         oldest = max(self.looks, key=lambda one: one.oldest_seconds)
         late = [one.second for one in self.looks if one.oldest_seconds > ordinary]
@@ -255,13 +257,13 @@ class _Simulation:
         # What is given up first is in a bucket, and cannot be lost any more.
         is_lost_first = of.retention_seconds < of.maximum_age_seconds
         every = -(-len(self.looks) // _MOST_POINTS)
-        return Simulated(
+        return SimulationResult(
             seconds=now,
             shards_simulated=len(self.shards),
             orders=self.came * scale,
             done=self.done * scale,
             lost=self.lost * scale,
-            given_up=self.given_up * scale,
+            discarded=self.given_up * scale,
             most_backlog=most.backlog,
             most_backlog_at=most.second,
             most_held=max(one.held for one in self.looks),
@@ -271,7 +273,7 @@ class _Simulation:
             behind_from=late[0] if late else None,
             caught_up_at=None if is_behind or not late else after[0],
             to_spare_seconds=max(0.0, of.retention_seconds - oldest.oldest_seconds),
-            given_up_from=self.given_up_from or self._reached(of.maximum_age_seconds, ordinary),
+            discarded_from=self.given_up_from or self._reached(of.maximum_age_seconds, ordinary),
             lost_from=self.lost_from
             or (self._reached(of.retention_seconds, ordinary) if is_lost_first else None),
             invocations=self.invocations * scale,

@@ -5,32 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orderstream.capacity.bill import Bill, bill
-from orderstream.capacity.demand import Choices, Demand, Mode
-from orderstream.capacity.function import Function, function
-from orderstream.capacity.reference_data import Figures
-from orderstream.capacity.storage import Archive, Table, archive, table
-from orderstream.capacity.stream import Stream, shards_per_order, stream
+from orderstream.capacity.demand import Demand, Mode, Options
+from orderstream.capacity.function import FunctionSizing, function
+from orderstream.capacity.reference_data import ReferenceData
+from orderstream.capacity.storage import ArchiveSizing, TableSizing, archive, table
+from orderstream.capacity.stream import StreamSizing, shards_per_order, stream
 
 
 @dataclass(frozen=True)
-class Shape:
+class Sizing:
     """Stream, function, table and archive that belong together, and their bill."""
 
-    stream: Stream
-    function: Function
-    table: Table
-    archive: Archive
+    stream: StreamSizing
+    function: FunctionSizing
+    table: TableSizing
+    archive: ArchiveSizing
     bill: Bill
 
 
-def shape(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> Shape:
+def compute_sizing(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) -> Sizing:
     """What a demand needs if its stream has this mode."""
     of_stream = stream(mode, demand, choices, figures)
     shard_rate = 1 / shards_per_order(demand.size, figures)
     of_function = function(of_stream.shards, of_stream.shards_at_peak, shard_rate, demand, choices, figures)
     of_table = table(demand, choices, figures)
     of_archive = archive(of_function, demand, choices, figures)
-    return Shape(
+    return Sizing(
         of_stream,
         of_function,
         of_table,

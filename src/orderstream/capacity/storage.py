@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderstream.capacity.demand import Choices, Demand, Layout
-from orderstream.capacity.function import Function, ceiling
-from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, SECONDS_A_MONTH, Figures
+from orderstream.capacity.demand import Demand, Layout, Options
+from orderstream.capacity.function import FunctionSizing, ceiling
+from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, SECONDS_A_MONTH, ReferenceData
 
 
 @dataclass(frozen=True)
-class Table:
+class TableSizing:
     """The table of a plan, on demand. A write unit is a write of up to 1 KB.
 
     `units_per_order` are those of the table alone; with the index, as many are written and billed again.
@@ -33,7 +33,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Archive:
+class ArchiveSizing:
     """The archive of a plan: a month's objects, their GB, and the same as one Parquet file an hour.
 
     With upkeep, a round of it is an hour's objects: `upkeep_seconds` on average and `upkeep_seconds_at_peak`,
@@ -52,7 +52,7 @@ class Archive:
     old_gb: Decimal
 
 
-def item_bytes(demand: Demand, figures: Figures) -> int:
+def item_bytes(demand: Demand, figures: ReferenceData) -> int:
     """Bytes of an order's item, as DynamoDB counts them: given, or estimated from the order's size."""
     if demand.item_size is not None:
         return demand.item_size
@@ -60,7 +60,7 @@ def item_bytes(demand: Demand, figures: Figures) -> int:
     return ceiling(one.item + one.item_per_byte * demand.size)
 
 
-def table(demand: Demand, choices: Choices, figures: Figures) -> Table:
+def table(demand: Demand, choices: Options, figures: ReferenceData) -> TableSizing:
     """The table for a demand. Its key is the order's id, which spreads; the index's is the customer."""
     limit = figures.limits.dynamodb
     size = item_bytes(demand, figures)
@@ -69,7 +69,7 @@ def table(demand: Demand, choices: Choices, figures: Figures) -> Table:
     peak = demand.peak * units
     warm = 0 if peak <= limit.new_table_writes else ceiling(peak * (1 + choices.headroom))
     stored = demand.rate * SECONDS_A_MONTH * (size + figures.measured.bytes.item_stored) / GB
-    return Table(
+    return TableSizing(
         item_bytes=size,
         units_per_order=units,
         billed_units_per_order=units * copies,
@@ -83,7 +83,7 @@ def table(demand: Demand, choices: Choices, figures: Figures) -> Table:
     )
 
 
-def archive(of: Function, demand: Demand, choices: Choices, figures: Figures) -> Archive:
+def archive(of: FunctionSizing, demand: Demand, choices: Options, figures: ReferenceData) -> ArchiveSizing:
     """The archive for a demand. (A batch that spans a full hour makes two objects: not counted.)"""
     one = figures.measured.bytes
     orders = demand.rate * SECONDS_A_MONTH
@@ -96,7 +96,7 @@ def archive(of: Function, demand: Demand, choices: Choices, figures: Figures) ->
         )
     kept = Decimal(figures.measured.upkeep.noncurrent_days * 24) / HOURS_A_MONTH
     compacted = orders * (one.compacted_line + one.compacted_per_byte * demand.size)
-    return Archive(
+    return ArchiveSizing(
         layout=choices.layout,
         objects=objects,
         object_bytes=size,
@@ -110,7 +110,7 @@ def archive(of: Function, demand: Demand, choices: Choices, figures: Figures) ->
     )
 
 
-def _upkeep_seconds(objects: Decimal, orders: Decimal, choices: Choices, figures: Figures) -> Decimal:
+def _upkeep_seconds(objects: Decimal, orders: Decimal, choices: Options, figures: ReferenceData) -> Decimal:
     """What a round of the upkeep takes for an hour's objects and orders."""
     one = figures.measured.upkeep
     if choices.upkeep == "none":

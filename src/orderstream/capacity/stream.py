@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from orderstream.capacity.demand import Choices, Demand, Mode
+from orderstream.capacity.demand import Demand, Mode, Options
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, ceiling, lane_rate, most_in_a_batch
-from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, MB, SECONDS_A_MONTH, Figures
+from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, MB, SECONDS_A_MONTH, ReferenceData
 
 # What the price of a shard-hour or stream-hour covers, and where the price of longer retention changes.
 _RETENTION_WITHIN = 24
@@ -32,7 +32,7 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Stream:
+class StreamSizing:
     """The stream of a plan. `shards` are those that are there: set, or what on-demand is expected to grow to.
 
     `shards_needed` carry the peak with its headroom, `shards_at_peak` are there when it comes first.
@@ -56,24 +56,24 @@ class Stream:
     advantage_dollars: Decimal
 
 
-def record_bytes(size: int, figures: Figures) -> int:
+def record_bytes(size: int, figures: ReferenceData) -> int:
     """Bytes of an order on the stream: its data and its partition key."""
     return size + figures.measured.bytes.key
 
 
-def shards_per_order(size: int, figures: Figures) -> Decimal:
+def shards_per_order(size: int, figures: ReferenceData) -> Decimal:
     """The part of a shard that one order a second takes: of its records or its bytes, whichever is more."""
     limit = figures.limits.kinesis
     records = Decimal(1) / limit.shard_in_records
     return max(records, Decimal(record_bytes(size, figures)) / limit.shard_in_bytes)
 
 
-def shards_for(rate: Decimal, size: int, figures: Figures) -> int:
+def shards_for(rate: Decimal, size: int, figures: ReferenceData) -> int:
     """How many shards take `rate` orders of `size` bytes a second, with nothing to spare."""
     return max(1, ceiling(rate * shards_per_order(size, figures)))
 
 
-def shards_per_order_with_lanes(demand: Demand, choices: Choices, figures: Figures) -> Decimal:
+def shards_per_order_with_lanes(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal:
     """The same, where lanes may be what there is too little of: a shard has ten at most."""
     most = min(DEFAULT_BATCH_SIZE, most_in_a_batch(demand.size, choices.layout, figures))
     a_lane = lane_rate(most, demand.size, choices.layout, figures)
@@ -81,7 +81,7 @@ def shards_per_order_with_lanes(demand: Demand, choices: Choices, figures: Figur
     return max(shards_per_order(demand.size, figures), by_lanes)
 
 
-def costs(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> Costs:
+def costs(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) -> Costs:
     """What a stream of this mode costs a month, in US dollars, by the orders, retention and fan-out."""
     price = figures.prices.kinesis
     size = record_bytes(demand.size, figures)
@@ -106,7 +106,7 @@ def costs(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> Cos
     return Costs(price.stream_hour * HOURS_A_MONTH, Decimal(0), each)
 
 
-def advantage_dollars(demand: Demand, choices: Choices, figures: Figures) -> Decimal:
+def advantage_dollars(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal:
     """The same stream a month in an account with On-demand Advantage and no other stream, in US dollars."""
     price = figures.prices.kinesis_advantage
     size = record_bytes(demand.size, figures)
@@ -117,7 +117,7 @@ def advantage_dollars(demand: Demand, choices: Choices, figures: Figures) -> Dec
     return came * price.ingested_gb + went * price.retrieved_gb + kept * price.extended_gb_month
 
 
-def stream(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> Stream:
+def stream(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) -> StreamSizing:
     """The stream for a demand, in a mode."""
     limit = figures.limits.kinesis
     wanted = demand.peak * (1 + choices.headroom)
@@ -134,11 +134,11 @@ def stream(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> St
         )
     size = record_bytes(demand.size, figures)
 
-    def dollars(wished: Choices) -> Decimal:
+    def dollars(wished: Options) -> Decimal:
         return costs(mode, demand, wished, figures).at(demand.rate, needed)
 
     plain = dollars(replace(choices, fan_out=False))
-    return Stream(
+    return StreamSizing(
         mode=mode,
         shards=shards,
         shards_needed=needed,
@@ -154,7 +154,7 @@ def stream(mode: Mode, demand: Demand, choices: Choices, figures: Figures) -> St
     )
 
 
-def _limit(demand: Demand, choices: Choices, figures: Figures) -> Literal["records", "bytes", "lanes"]:
+def _limit(demand: Demand, choices: Options, figures: ReferenceData) -> Literal["records", "bytes", "lanes"]:
     by_stream = shards_per_order(demand.size, figures)
     if shards_per_order_with_lanes(demand, choices, figures) > by_stream:
         return "lanes"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count, pairwise
 
-from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Choices, Demand, Mode
-from orderstream.capacity.reference_data import Figures
-from orderstream.capacity.sizing import shape
+from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Demand, Mode, Options
+from orderstream.capacity.reference_data import ReferenceData
+from orderstream.capacity.sizing import compute_sizing
 from orderstream.capacity.stream import shards_per_order, shards_per_order_with_lanes
 
 # So far every step from one shard to the next is looked at; beyond it a shard is a fortieth, and rates by a
@@ -40,13 +40,17 @@ class Comparison:
     peak_factor: Decimal | None
 
 
-def cheaper(demand: Demand, choices: Choices, figures: Figures) -> Mode:
+def cheaper(demand: Demand, choices: Options, figures: ReferenceData) -> Mode:
     """The mode with the smaller bill; shards if they are equal."""
-    shards = shape("shards", demand, choices, figures).bill.total
-    return "shards" if shards <= shape("on-demand", demand, choices, figures).bill.total else "on-demand"
+    shards = compute_sizing("shards", demand, choices, figures).bill.total
+    return (
+        "shards"
+        if shards <= compute_sizing("on-demand", demand, choices, figures).bill.total
+        else "on-demand"
+    )
 
 
-def compare(demand: Demand, choices: Choices, figures: Figures) -> Comparison:
+def compare(demand: Demand, choices: Options, figures: ReferenceData) -> Comparison:
     """Both modes, and where the cheaper one changes.
 
     Between two rates at which either mode gets another shard the bills are smooth, so it is enough to look at
@@ -69,8 +73,8 @@ def compare(demand: Demand, choices: Choices, figures: Figures) -> Comparison:
                 changes.append(_change(at_rate, here, there))
                 at = then
     return Comparison(
-        shards_dollars=shape("shards", demand, choices, figures).bill.total,
-        on_demand_dollars=shape("on-demand", demand, choices, figures).bill.total,
+        shards_dollars=compute_sizing("shards", demand, choices, figures).bill.total,
+        on_demand_dollars=compute_sizing("on-demand", demand, choices, figures).bill.total,
         cheaper=cheaper(demand, choices, figures),
         low=low,
         high=at,
@@ -80,7 +84,7 @@ def compare(demand: Demand, choices: Choices, figures: Figures) -> Comparison:
     )
 
 
-def _edges(demand: Demand, choices: Choices, figures: Figures) -> Iterator[Decimal]:
+def _edges(demand: Demand, choices: Options, figures: ReferenceData) -> Iterator[Decimal]:
     """Rates from small to large between which neither mode gets another shard, as far as steps matter."""
     factor = demand.peak / demand.rate
     shards = factor * (1 + choices.headroom) * shards_per_order_with_lanes(demand, choices, figures)
@@ -112,7 +116,7 @@ def _change(mode_at: Callable[[Decimal], Mode], low: Decimal, high: Decimal) -> 
     return high
 
 
-def _peak_factor(demand: Demand, choices: Choices, figures: Figures) -> Decimal | None:
+def _peak_factor(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal | None:
     def at_factor(factor: Decimal) -> Mode:
         return cheaper(replace(demand, peak=demand.rate * factor), choices, figures)
 

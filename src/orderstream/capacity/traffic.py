@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
-from orderstream.capacity.demand import Choices, Demand
+from orderstream.capacity.demand import Demand, Options
 from orderstream.capacity.function import poll_seconds, seconds_of
-from orderstream.capacity.plan import Plan, record_age_seconds
+from orderstream.capacity.plan import CapacityPlan, record_age_seconds
 from orderstream.capacity.recovery import reads_per_shard, table_writes
-from orderstream.capacity.reference_data import Figures
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.capacity.stream import shards_per_order
 
 
@@ -86,7 +86,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Point:
+class Sample:
     """At a second: orders a second that come, orders not done, the age of the oldest, those held by shops."""
 
     second: float
@@ -97,7 +97,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Simulated:
+class SimulationResult:
     """What came of a simulation, in orders, seconds from the curve's begin and invocations.
 
     `backlog` is what the stream holds that is not done; `held` what shops could not put because shards were
@@ -114,7 +114,7 @@ class Simulated:
     orders: float
     done: float
     lost: float
-    given_up: float
+    discarded: float
     most_backlog: float
     most_backlog_at: float
     most_held: float
@@ -124,25 +124,25 @@ class Simulated:
     behind_from: float | None
     caught_up_at: float | None
     to_spare_seconds: float
-    given_up_from: float | None
+    discarded_from: float | None
     lost_from: float | None
     invocations: float
     failed: float
     throttled: float
     orders_per_batch: float
     most_running: float
-    points: tuple[Point, ...]
+    points: tuple[Sample, ...]
 
 
-def deployment(of: Plan, demand: Demand, choices: Choices, figures: Figures) -> Deployment:
+def deployment(of: CapacityPlan, demand: Demand, choices: Options, figures: ReferenceData) -> Deployment:
     """The plan's own settings, with the quotas that it says to ask for."""
     asked = [one.ask for one in of.quotas if one.unit == "executions"]
     concurrency = max([figures.limits.lambda_.concurrency, *asked])
-    table = of.shape.table
+    table = of.sizing.table
     return Deployment(
-        shards=of.shape.stream.shards,
-        lanes_per_shard=of.shape.function.parallelization_factor,
-        batch_size=of.shape.function.batch_size,
+        shards=of.sizing.stream.shards,
+        lanes_per_shard=of.sizing.function.parallelization_factor,
+        batch_size=of.sizing.function.batch_size,
         window_seconds=float(choices.window_seconds),
         poll_seconds=float(poll_seconds(choices, figures)),
         shard_in=float(1 / shards_per_order(demand.size, figures)),
@@ -155,7 +155,7 @@ def deployment(of: Plan, demand: Demand, choices: Choices, figures: Figures) -> 
     )
 
 
-def _duration(demand: Demand, choices: Choices, figures: Figures) -> Callable[[int], float]:
+def _duration(demand: Demand, choices: Options, figures: ReferenceData) -> Callable[[int], float]:
     """`seconds_of` in floats, remembered: a simulation asks for it a million times."""
     between = figures.measured.function.between_ms / 1000
 

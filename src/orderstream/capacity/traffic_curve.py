@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orderstream.capacity.demand import MOST_ORDERS_A_SECOND
 from orderstream.capacity.traffic import Curve
-from orderstream.domain.fields import Refused, instant
+from orderstream.domain.fields import InvalidValue, timestamp
 from orderstream.errors import InputError, NotFoundError
 
 _FACTOR = re.compile(r"([0-9.]+)\s*[x×]")
@@ -21,7 +21,7 @@ _HINT = 'each line has a time (seconds, or RFC 3339) and orders a second: "3600,
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedCurve:
     """A curve, and where it begins in its file: at a moment (UTC), or at a second."""
 
     curve: Curve
@@ -53,7 +53,7 @@ def peak_of(text: str, rate: Decimal) -> Decimal:
     return orders_per_second(factor[1]) * rate if factor else orders_per_second(text)
 
 
-def curve_in(file: Path) -> Recorded:
+def curve_in(file: Path) -> RecordedCurve:
     """The curve in a CSV file: time (seconds, or RFC 3339), orders a second; a header may stand first.
 
     A rate holds until the next line's time, and the last for as long as the one before it. Raises
@@ -89,7 +89,7 @@ def curve_in(file: Path) -> Recorded:
     end = 2 * seconds[-1] - seconds[-2]
     if end > MOST_SECONDS:
         raise InputError(f"{file} covers {end / 86400:.0f} days", hint="31 days at most")
-    return Recorded(Curve(seconds, tuple(rate for _, rate in rows), end), begin, first)
+    return RecordedCurve(Curve(seconds, tuple(rate for _, rate in rows), end), begin, first)
 
 
 def _is_number(text: str) -> bool:
@@ -102,8 +102,8 @@ def _is_number(text: str) -> bool:
 
 def _moment(text: str) -> datetime | None:
     try:
-        return instant(text.strip())
-    except Refused:
+        return timestamp(text.strip())
+    except InvalidValue:
         return None
 
 

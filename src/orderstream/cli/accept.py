@@ -53,7 +53,7 @@ def accept(
     from orderstream.acceptance.leftovers import ensure_free
     from orderstream.acceptance.report import report as report_of
     from orderstream.acceptance.run import run
-    from orderstream.aws.pricing import figures
+    from orderstream.aws.pricing import reference_data
 
     if report and not report.parent.is_dir():
         raise InputError(
@@ -79,8 +79,8 @@ def accept(
         show.cleaning(context)
     else:
         hours = Decimal(str(timeout)) / 60 + _HOURS_TO_TAKE_DOWN
-        bill = cost.most(figures(), hours=hours, year=began.year)
-        show.plan(context, CHECKS, bill, minutes=timeout, region=figures().region)
+        bill = cost.most(reference_data(), hours=hours, year=began.year)
+        show.plan(context, CHECKS, bill, minutes=timeout, region=reference_data().region)
     if dry_run:
         show.checks(CHECKS)
         return

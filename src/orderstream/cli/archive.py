@@ -19,7 +19,7 @@ from orderstream.archive.receipt import stamped_in
 from orderstream.archive.replay import Selection
 from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import ToStream, ToTable
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.location import Location
 from orderstream.aws.stack import DEFAULT_STACK, Stack
 from orderstream.cli.options import (
@@ -39,7 +39,7 @@ from orderstream.errors import EmptyError
 from orderstream.output import archive as show
 from orderstream.output import console
 from orderstream.recovery.reprocess import settings_of
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 verbs = typer.Typer()
 archive_verbs = typer.Typer(
@@ -237,9 +237,9 @@ def audit(
 
 
 def _keep(
-    where: tuple[Cloud, Stack],
+    where: tuple[AwsClients, Stack],
     location: Location,
-    span: Span,
+    span: TimeRange,
     *,
     compacting: bool = False,
     accept: bool = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.location import Location
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import (
@@ -98,7 +98,7 @@ def deploy(
 
 
 def _roll_back(
-    cloud: Cloud, stack: str, location: Location, *, dry_run: bool, yes: bool, as_json: bool
+    cloud: AwsClients, stack: str, location: Location, *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     from orderstream.aws.function_versions import move_alias
     from orderstream.deploy.rollback import rollback

@@ -27,7 +27,7 @@ def list_(
 ) -> None:
     """List the batches that AWS gave up and that are not done yet, oldest first. With --json one a line."""
     cloud, found = find(stack, region, profile)
-    listed = dead_letters.looked_at(cloud, found, everything=everything)
+    listed = dead_letters.read_batch(cloud, found, everything=everything)
     show.failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
 
 
@@ -45,6 +45,6 @@ def redrive(
     harmless. Ends with status 1 if any is left.
     """
     (cloud, found), _ = find_to_change(stack, region, profile)
-    results = redriving.redrive(cloud, found, dead_letters.failures(cloud, found), dry_run=dry_run)
+    results = redriving.redrive(cloud, found, dead_letters.list_failures(cloud, found), dry_run=dry_run)
     left = show.redriven(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if left and not dry_run else 0)

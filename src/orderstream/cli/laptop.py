@@ -18,7 +18,7 @@ from orderstream.errors import InputError, OrderstreamError
 from orderstream.files.folders import ensure_writable
 from orderstream.files.scratch import ScratchFolder
 from orderstream.ingest.samples import samples
-from orderstream.ingest.send import Tally
+from orderstream.ingest.send import SendStats
 from orderstream.ingest.send import simulate as send_at_rate
 from orderstream.output import console
 from orderstream.output import local_cloud as show
@@ -106,9 +106,9 @@ def _background_traffic(laptop: Laptop, rate: float) -> Iterator[None]:
 
     def send() -> None:
         # Nobody waits for these: when the laptop cloud dies, they are not to keep it from saying so.
-        stream, kinesis = laptop.stack.stream, laptop.cloud.kinesis_once
+        stream, kinesis = laptop.stack.stream, laptop.cloud.kinesis_no_retry
         with OrderProducer(stream, kinesis, give_up_after_seconds=2) as producer:
-            send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=Tally())
+            send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=SendStats())
 
     thread = threading.Thread(target=send, name="simulate")
     thread.start()

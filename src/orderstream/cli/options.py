@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.clock import Clock
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.clock import ServiceClock
 from orderstream.aws.location import Location, location_of
 from orderstream.aws.stack import Stack, find_stack
-from orderstream.aws.times import moment
+from orderstream.aws.times import parse_timestamp
 from orderstream.output import console
 from orderstream.output.numbers import length
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 
 StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="ORDERS_STACK")]
 Region = Annotated[str | None, typer.Option(help="AWS region, if not the configured one.")]
@@ -27,24 +27,26 @@ Until = Annotated[str | None, typer.Option(help="The same; what is of this momen
 LAST_PORT = 65_535
 
 
-def span_of(cloud: Cloud, since: str | None, until: str | None) -> Span:
+def span_of(cloud: AwsClients, since: str | None, until: str | None) -> TimeRange:
     """The span of time that the options mean, back from now by the clock of `cloud`. Raises InputError."""
     now = cloud.now()
-    return Span(moment(since, now) if since else None, moment(until, now) if until else None)
+    return TimeRange(
+        parse_timestamp(since, now) if since else None, parse_timestamp(until, now) if until else None
+    )
 
 
-def cloud_of(region: str | None, profile: str | None) -> Cloud:
+def cloud_of(region: str | None, profile: str | None) -> AwsClients:
     """The cloud that the options mean. If this machine's clock is wrong, a warning says so."""
-    return Cloud(region=region, profile=profile, clock=Clock(_warn))
+    return AwsClients(region=region, profile=profile, clock=ServiceClock(_warn))
 
 
-def find(stack: str, region: str | None, profile: str | None) -> tuple[Cloud, Stack]:
+def find(stack: str, region: str | None, profile: str | None) -> tuple[AwsClients, Stack]:
     """The cloud that the options mean, and the stack there."""
     cloud = cloud_of(region, profile)
     return cloud, find_stack(cloud, stack)
 
 
-def say_where(cloud: Cloud, stack: str) -> Location:
+def say_where(cloud: AwsClients, stack: str) -> Location:
     """Where a command is about to act, after saying so on standard error."""
     location = location_of(cloud)
     console.step(f"{location}, stack {stack}")
@@ -53,7 +55,7 @@ def say_where(cloud: Cloud, stack: str) -> Location:
 
 def find_to_change(
     stack: str, region: str | None, profile: str | None
-) -> tuple[tuple[Cloud, Stack], Location]:
+) -> tuple[tuple[AwsClients, Stack], Location]:
     """As `find`, for a command that changes something there: where that is, is said first."""
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)

@@ -28,7 +28,7 @@ from orderstream.client import OrderProducer
 from orderstream.errors import InputError
 from orderstream.ingest.order_reader import read_orders
 from orderstream.ingest.samples import samples
-from orderstream.ingest.send import Tally, send_lines
+from orderstream.ingest.send import SendStats, send_lines
 from orderstream.ingest.send import simulate as send_at_rate
 from orderstream.output import orders as show
 from orderstream.storage import orders
@@ -58,7 +58,7 @@ def send(
     lines = read_orders(source, sys.stdin.buffer)
     cloud, found = find(stack, region, profile)
     with (
-        OrderProducer(found.stream, cloud.kinesis_once) as producer,
+        OrderProducer(found.stream, cloud.kinesis_no_retry) as producer,
         show.sending(as_json=as_json) as hears,
     ):
         on_receipt, on_fault, latest = hears
@@ -92,9 +92,9 @@ def simulate(
     )
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
-    tally = Tally()
+    tally = SendStats()
     with (
-        OrderProducer(found.stream, cloud.kinesis_once) as producer,
+        OrderProducer(found.stream, cloud.kinesis_no_retry) as producer,
         show.simulating(tally, duration),
     ):
         send_at_rate(producer, traffic, rate=rate, seconds=duration, stop=stop, tally=tally)

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.pricing import figures
-from orderstream.aws.times import span
-from orderstream.capacity.demand import Choices, Demand, Layout, Mode, Upkeep
+from orderstream.aws.pricing import reference_data
+from orderstream.aws.times import parse_time_range
+from orderstream.capacity.demand import Demand, Layout, Mode, Options, Upkeep
 from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
 from orderstream.capacity.traffic import Outage, deployment
@@ -68,8 +68,8 @@ def plan(
     else:
         average = orders_per_second(rate or "")
         demand = Demand(average, peak_of(peak or "1x", average), size, item_size)
-    stopped = span(outage)
-    choices = Choices(
+    stopped = parse_time_range(outage)
+    choices = Options(
         mode=mode,
         retention_hours=retention,
         layout=layout,
@@ -83,14 +83,14 @@ def plan(
         headroom=Decimal(headroom) / 100,
         months=months,
     )
-    planned = planning(demand, choices, figures())
+    planned = planning(demand, choices, reference_data())
     result = begin = None
     if traffic is not None:
         begin = traffic.begin
         outages = [Outage(traffic.second_of(outage_at), stopped.total_seconds())] if outage_at else []
         result = simulating(
             traffic.curve,
-            deployment(planned, demand, choices, figures()),
+            deployment(planned, demand, choices, reference_data()),
             outages=outages,
             chance=random.Random(seed).random,
         )

@@ -23,7 +23,7 @@ from orderstream.cli.options import (
 from orderstream.errors import InputError
 from orderstream.output import recovery as show
 from orderstream.recovery import quarantine
-from orderstream.recovery.patch import setting
+from orderstream.recovery.patch import parse_patch
 
 verbs = typer.Typer(
     help="Records that are no orders, and conflicts: look at them, mend them.", no_args_is_help=True
@@ -46,7 +46,7 @@ def list_(
 ) -> None:
     """List the records in quarantine that were not resubmitted yet, oldest first. With --json one a line."""
     cloud, where = find(stack, region, profile)
-    found = quarantine.quarantined(cloud, where, span_of(cloud, since, until), reason=reason)
+    found = quarantine.list_quarantined(cloud, where, span_of(cloud, since, until), reason=reason)
     wanted = (entry for entry in found if everything or not entry.notes)
     show.quarantined(show.until_most(wanted, limit), as_json=as_json)
 
@@ -95,13 +95,13 @@ def resubmit(
         raise InputError("say which records: their event ids, or --all")
     if edit is not None and (everything or len(event_ids or ()) != 1):
         raise InputError("--edit gives one order, so it is for one event id")
-    settings = [setting(text) for text in set_ or ()]
+    settings = [parse_patch(text) for text in set_ or ()]
     edited = _read(edit) if edit is not None else None
     (cloud, found), _ = find_to_change(stack, region, profile)
     if event_ids:
         entries = iter([quarantine.find(cloud, found, event_id) for event_id in event_ids])
     else:
-        listed = quarantine.quarantined(cloud, found, span_of(cloud, since, until), reason=reason)
+        listed = quarantine.list_quarantined(cloud, found, span_of(cloud, since, until), reason=reason)
         entries = (entry for entry in listed if not entry.notes)
     results = quarantine.resubmit(cloud, found, entries, settings=settings, edited=edited, dry_run=dry_run)
     failed = show.resubmitted(results, dry_run=dry_run, as_json=as_json)

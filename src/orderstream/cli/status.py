@@ -8,7 +8,7 @@ import typer
 
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import AsJson, Profile, Region, StackName, find
-from orderstream.monitoring.collector import Watch, looks
+from orderstream.monitoring.collector import StatusCollector, poll
 from orderstream.output import console
 from orderstream.output import status as show
 
@@ -31,12 +31,12 @@ def status(
     those of Kinesis are a minute or two old. With --json, a document; with --watch too, one a line.
     """
     cloud, found = find(stack, region, profile)
-    watching = Watch(cloud, found)
+    watching = StatusCollector(cloud, found)
     if watch:
-        seen = looks(watching, on_problem=console.problem)
+        seen = poll(watching, on_problem=console.problem)
         in_alarm = show.watched(seen, dollars_an_hour=watching.dollars_an_hour, as_json=as_json)
     else:
-        looked = watching.look()
+        looked = watching.collect()
         show.status(looked, as_json=as_json)
         show.cost(watching.metrics_read, watching.dollars_so_far)
         in_alarm = looked.in_alarm

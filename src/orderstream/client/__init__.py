@@ -1,6 +1,6 @@
 """What shops import to send orders."""
 
-from orderstream.client.delivery import NotSentError, Receipt
+from orderstream.client.delivery import DeliveryError, RecordMetadata
 from orderstream.client.producer import OrderProducer
 
-__all__ = ["NotSentError", "OrderProducer", "Receipt"]
+__all__ = ["DeliveryError", "OrderProducer", "RecordMetadata"]

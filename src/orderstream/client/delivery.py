@@ -1,4 +1,4 @@
-"""What becomes of a record: a Receipt or a NotSentError, in a Future that costs nothing until looked at."""
+"""What becomes of a record: a Receipt or a DeliveryError, in a Future that costs nothing until looked at."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ from orderstream.errors import CloudError
 _log = logging.getLogger("concurrent.futures")
 
 
-class Receipt(msgspec.Struct, frozen=True, gc=False):
+class RecordMetadata(msgspec.Struct, frozen=True, gc=False):
     """Kinesis holds the record. `order_id` is None for bytes sent as they were; `attempts` counts from 1."""
 
     order_id: str | None
@@ -21,7 +21,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False):
     attempts: int
 
 
-class NotSentError(CloudError):
+class DeliveryError(CloudError):
     """Kinesis did not acknowledge a record in `attempts` attempts (0: it was never tried).
 
     After a timeout it may have arrived all the same. Sending the order again with this `order_id` is
@@ -36,14 +36,14 @@ class NotSentError(CloudError):
         self.order_id = order_id
 
 
-Callback = Callable[[Future[Receipt]], object]
+Callback = Callable[[Future[RecordMetadata]], object]
 
 # Between a first look at a Future in one thread and its outcome coming from another. Shared, because a
 # lock for each Future is one of the things that are saved.
 _looking = threading.Lock()
 
 
-class Fate(Future[Receipt]):
+class DeliveryFuture(Future[RecordMetadata]):
     """The Future of a record, which cannot be cancelled.
 
     Making a Future, with its lock and its lists, takes longer than all else that the producer does for a
@@ -51,7 +51,7 @@ class Fate(Future[Receipt]):
     use of one, by whatever method, makes them. Callbacks, and results that are there already, need none.
     """
 
-    _outcome: Receipt | NotSentError | None = None
+    _outcome: RecordMetadata | DeliveryError | None = None
     _callbacks: tuple[Callback, ...] = ()
     _is_made = False
 
@@ -61,7 +61,7 @@ class Fate(Future[Receipt]):
     def __getattr__(self, name: str) -> object:
         with _looking:
             if not self._is_made:
-                future: Future[Receipt] = Future()
+                future: Future[RecordMetadata] = Future()
                 for callback in self._callbacks:
                     future.add_done_callback(callback)
                 if self._outcome is not None:
@@ -70,7 +70,7 @@ class Fate(Future[Receipt]):
                 self.__dict__.update(vars(future), _is_made=True)
         return object.__getattribute__(self, name)
 
-    def decide(self, outcome: Receipt | NotSentError) -> None:
+    def resolve(self, outcome: RecordMetadata | DeliveryError) -> None:
         """Resolve the Future, once; its callbacks run in this thread."""
         with _looking:
             is_made = self._is_made
@@ -95,13 +95,13 @@ class Fate(Future[Receipt]):
         """Whether the record has its fate."""
         return self._outcome is not None or super().done()
 
-    def result(self, timeout: float | None = None) -> Receipt:
-        """The receipt; raises the NotSentError, or TimeoutError after `timeout` seconds."""
-        return self._outcome if isinstance(self._outcome, Receipt) else super().result(timeout)
+    def result(self, timeout: float | None = None) -> RecordMetadata:
+        """The receipt; raises the DeliveryError, or TimeoutError after `timeout` seconds."""
+        return self._outcome if isinstance(self._outcome, RecordMetadata) else super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """The NotSentError, None for a receipt; raises TimeoutError after `timeout` seconds."""
-        return None if isinstance(self._outcome, Receipt) else super().exception(timeout)
+        """The DeliveryError, None for a receipt; raises TimeoutError after `timeout` seconds."""
+        return None if isinstance(self._outcome, RecordMetadata) else super().exception(timeout)
 
     def add_done_callback(self, fn: Callback) -> None:
         """Call `fn` with this Future when the record has its fate, in the sender's thread, or now."""
@@ -112,8 +112,8 @@ class Fate(Future[Receipt]):
         super().add_done_callback(fn)
 
 
-def _resolve(future: Future[Receipt], outcome: Receipt | NotSentError) -> None:
-    if isinstance(outcome, Receipt):
+def _resolve(future: Future[RecordMetadata], outcome: RecordMetadata | DeliveryError) -> None:
+    if isinstance(outcome, RecordMetadata):
         future.set_result(outcome)
     else:
         future.set_exception(outcome)

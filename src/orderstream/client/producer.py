@@ -14,10 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from orderstream.client.delivery import Fate, NotSentError, Receipt
-from orderstream.client.put_records import MAX_RECORD_BYTES, Problem, Stream, one_line, record_size, refusal
-from orderstream.client.queue import RECORD_OVERHEAD_BYTES, KeyOrderedQueue, Waiting
-from orderstream.client.serialization import customer_key, encode_order, identified
+from orderstream.client.delivery import DeliveryError, DeliveryFuture, RecordMetadata
+from orderstream.client.put_records import (
+    MAX_RECORD_BYTES,
+    PutError,
+    StreamClient,
+    one_line,
+    record_error,
+    record_size,
+)
+from orderstream.client.queue import RECORD_OVERHEAD_BYTES, KeyOrderedQueue, QueuedRecord
+from orderstream.client.serialization import default_partition_key, encode_order, ensure_order_id
 from orderstream.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,10 +32,10 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsResultEntryTypeDef
 
 
-class _Record(Waiting, eq=False, gc=False):
+class _Record(QueuedRecord, eq=False, gc=False):
     data: bytes = b""
     order_id: str | None = None
-    fate: Fate = msgspec.field(default_factory=Fate)
+    future: DeliveryFuture = msgspec.field(default_factory=DeliveryFuture)
 
 
 class OrderProducer:
@@ -64,7 +71,7 @@ class OrderProducer:
             raise InputError(f"max_buffered_bytes is at least {least}: the largest record must fit")
         if not give_up_after_seconds >= 0:
             raise InputError("give_up_after_seconds is 0 or more")
-        self._stream = Stream(stream_name, kinesis)
+        self._stream = StreamClient(stream_name, kinesis)
         self._give_up_after = give_up_after_seconds
         self._clock = clock
         self._sleep = sleep
@@ -90,30 +97,30 @@ class OrderProducer:
 
     @property
     def failed(self) -> int:
-        """How many records ended with a NotSentError."""
+        """How many records ended with a DeliveryError."""
         return self._failed
 
-    def send(self, order: Mapping[str, Any], *, partition_key: str | None = None) -> Future[Receipt]:
+    def send(self, order: Mapping[str, Any], *, partition_key: str | None = None) -> Future[RecordMetadata]:
         """Send an order; its partition key is its customer_id unless one is given.
 
         An order without an order_id gets one here, before the first attempt, so that no retry can make a
         second order; `order` itself is not changed. Raises InputError for what cannot be sent (see
-        `encode_order`) and NotSentError when the producer is closed. Whether it is a valid order is
+        `encode_order`) and DeliveryError when the producer is closed. Whether it is a valid order is
         decided where it is processed.
         """
         data, order_id = encode_order(order)
         if partition_key is None:
-            partition_key = customer_key(order.get("customer_id"))
+            partition_key = default_partition_key(order.get("customer_id"))
         return self._accept(data, partition_key, order_id)
 
-    def send_json(self, raw: bytes, *, partition_key: str | None = None) -> Future[Receipt]:
+    def send_json(self, raw: bytes, *, partition_key: str | None = None) -> Future[RecordMetadata]:
         """As `send`, for an order that is JSON already: sent as it is but for a missing order_id."""
-        data, order_id, customer_id = identified(raw)
+        data, order_id, customer_id = ensure_order_id(raw)
         if partition_key is None:
-            partition_key = customer_key(customer_id)
+            partition_key = default_partition_key(customer_id)
         return self._accept(data, partition_key, order_id)
 
-    def send_bytes(self, data: bytes, *, partition_key: str) -> Future[Receipt]:
+    def send_bytes(self, data: bytes, *, partition_key: str) -> Future[RecordMetadata]:
         """Send exactly these bytes. Raises InputError for a record or a key that Kinesis would not take."""
         return self._accept(data, partition_key, None)
 
@@ -150,7 +157,7 @@ class OrderProducer:
     ) -> None:
         self.close()
 
-    def _accept(self, data: bytes, partition_key: str, order_id: str | None) -> Future[Receipt]:
+    def _accept(self, data: bytes, partition_key: str, order_id: str | None) -> Future[RecordMetadata]:
         size = record_size(data, partition_key)
         record = _Record(partition_key, size, self._clock(), data=data, order_id=order_id)
         with self._lock:
@@ -166,13 +173,13 @@ class OrderProducer:
             if self._is_idle:
                 self._is_idle = False
                 self._work.notify()
-        return record.fate
+        return record.future
 
     def _refuse_when_stopped(self) -> None:
         if self._crash is not None:
-            raise NotSentError(_crashed(self._crash), attempts=0) from self._crash
+            raise DeliveryError(_crashed(self._crash), attempts=0) from self._crash
         if self._is_closed:
-            raise NotSentError("the producer is closed", attempts=0)
+            raise DeliveryError("the producer is closed", attempts=0)
 
     def _refuse_to_wait_in_callback(self) -> None:
         if threading.current_thread() is self._thread:
@@ -202,7 +209,7 @@ class OrderProducer:
         outcome = self._stream.put(
             [{"Data": record.data, "PartitionKey": record.partition_key} for record in batch]
         )
-        if isinstance(outcome, Problem):
+        if isinstance(outcome, PutError):
             self._call_failed(batch, outcome, started)
         else:
             self._call_answered(batch, outcome)
@@ -226,24 +233,24 @@ class OrderProducer:
     def _call_answered(self, batch: list[_Record], results: list[PutRecordsResultEntryTypeDef]) -> None:
         self._down_since = None
         accepted: list[_Record] = []
-        refused: list[tuple[_Record, Problem]] = []
+        refused: list[tuple[_Record, PutError]] = []
         for record, result in zip(batch, results, strict=True):
             if "ErrorCode" in result:
-                refused.append((record, refusal(result)))
+                refused.append((record, record_error(result)))
                 continue
             accepted.append(record)
             self._sent += 1
-            record.fate.decide(
-                Receipt(record.order_id, result["ShardId"], result["SequenceNumber"], record.attempts)
+            record.future.resolve(
+                RecordMetadata(record.order_id, result["ShardId"], result["SequenceNumber"], record.attempts)
             )
-        lost: list[tuple[_Record, Problem]] = []
+        lost: list[tuple[_Record, PutError]] = []
         with self._lock:
             now = self._clock()
             for record, problem in refused:
                 lost += [(late, problem) for late in self._queue.failed(record, now, self._random())]
         self._settle(accepted, lost)
 
-    def _call_failed(self, batch: list[_Record], problem: Problem, started: float) -> None:
+    def _call_failed(self, batch: list[_Record], problem: PutError, started: float) -> None:
         if not problem.is_transient:
             self._settle([], [(record, problem) for record in batch])
             return
@@ -258,11 +265,11 @@ class OrderProducer:
                 lost += self._queue.overdue(now)
         self._settle([], [(record, problem) for record in lost])
 
-    def _settle(self, accepted: Iterable[_Record], lost: list[tuple[_Record, Problem]]) -> None:
+    def _settle(self, accepted: Iterable[_Record], lost: list[tuple[_Record, PutError]]) -> None:
         for record, problem in lost:
             self._failed += 1
-            record.fate.decide(
-                NotSentError(
+            record.future.resolve(
+                DeliveryError(
                     problem.reason, attempts=record.attempts, order_id=record.order_id, hint=problem.hint
                 )
             )
@@ -277,12 +284,12 @@ class OrderProducer:
     def _fail_everything(self, error: BaseException) -> None:
         with self._lock:
             self._crash = error
-            unsettled = [record for record in self._queue if not record.fate.done()]
+            unsettled = [record for record in self._queue if not record.future.done()]
         for record in unsettled:
             self._failed += 1
-            failure = NotSentError(_crashed(error), attempts=record.attempts, order_id=record.order_id)
+            failure = DeliveryError(_crashed(error), attempts=record.attempts, order_id=record.order_id)
             failure.__cause__ = error
-            record.fate.decide(failure)
+            record.future.resolve(failure)
         with self._lock:
             self._queue.clear()
             self._progress.notify_all()

@@ -20,7 +20,7 @@ from botocore.parsers import ResponseParserError
 
 from orderstream import __version__
 from orderstream.errors import InputError
-from orderstream.pipeline.botocore_codec import lighten
+from orderstream.pipeline.botocore_codec import use_msgspec
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -80,7 +80,7 @@ _HINTS = {
 }
 
 
-class Problem(NamedTuple):
+class PutError(NamedTuple):
     """Why a record or a call failed, in one line; a transient one may be gone at the next attempt."""
 
     reason: str
@@ -118,7 +118,7 @@ def producer_client(session: Any, timeouts: Config | None = None, **where: str |
     """
     config = CONFIG.merge(timeouts or Config())
     client: KinesisClient = session.create_client("kinesis", config=config, **where)
-    lighten(client, "kinesis.PutRecords", _Answer)
+    use_msgspec(client, "kinesis.PutRecords", _Answer)
     return client
 
 
@@ -142,7 +142,7 @@ def record_size(data: bytes, partition_key: str) -> int:
     return size
 
 
-class Stream:
+class StreamClient:
     """The stream to write to. Without a client it makes one from the environment at the first call."""
 
     def __init__(self, name: str, client: KinesisClient | None) -> None:
@@ -151,7 +151,7 @@ class Stream:
 
     def put(
         self, records: Sequence[PutRecordsRequestEntryTypeDef]
-    ) -> list[PutRecordsResultEntryTypeDef] | Problem:
+    ) -> list[PutRecordsResultEntryTypeDef] | PutError:
         """One result for each record, in their order, or the problem of the whole call.
 
         An error that is neither of AWS nor of the way to it is raised as it is.
@@ -161,16 +161,16 @@ class Stream:
                 self._client = producer_client(new_session())
             answer = self._client.put_records(StreamName=self._name, Records=records)
         except Exception as error:
-            return problem_of(error)
+            return classify(error)
         results = answer.get("Records", [])
         if len(results) != len(records):
-            return Problem(f"Kinesis gave {len(results)} results for {len(records)} records")
+            return PutError(f"Kinesis gave {len(results)} results for {len(records)} records")
         return results
 
 
-def refusal(result: PutRecordsResultEntryTypeDef) -> Problem:
+def record_error(result: PutRecordsResultEntryTypeDef) -> PutError:
     """Why Kinesis refused one record of a call: it documents transient causes only."""
-    return Problem(one_line(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"))
+    return PutError(one_line(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"))
 
 
 def is_about_the_clock(error: ClientError) -> bool:
@@ -182,7 +182,7 @@ def is_about_the_clock(error: ClientError) -> bool:
     )
 
 
-def problem_of(error: Exception) -> Problem:
+def classify(error: Exception) -> PutError:
     """What an error of the SDK means; any other is raised again."""
     text = one_line(str(error))
     if isinstance(error, ClientError):
@@ -190,16 +190,16 @@ def problem_of(error: Exception) -> Problem:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         is_transient = code in _TRANSIENT_CODES or status >= 500 or status == 429
         hint = CLOCK_HINT if is_about_the_clock(error) else _HINTS.get(code, "")
-        return Problem(text, hint, is_transient)
+        return PutError(text, hint, is_transient)
     if isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)):
-        return Problem(
+        return PutError(
             text, 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
         )
     if isinstance(error, BotoCoreError):
         # What is left is about credentials or the profile, but for parameters that AWS forbids.
         hint = "" if isinstance(error, ParamValidationError) else CREDENTIALS_HINT
         hint = _REGION_HINT if isinstance(error, NoRegionError) else hint
-        return Problem(text, hint, is_transient=False)
+        return PutError(text, hint, is_transient=False)
     raise error
 
 

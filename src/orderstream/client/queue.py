@@ -31,7 +31,7 @@ def backoff_seconds(attempts: int, draw: float) -> float:
     return draw * min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2.0 ** min(attempts - 1, 32))
 
 
-class Waiting(msgspec.Struct, eq=False, gc=False):
+class QueuedRecord(msgspec.Struct, eq=False, gc=False):
     """One record in the queue. `size` is what Kinesis counts: bytes of data and partition key."""
 
     # Not for Python's collector: tens of thousands wait, each leaves the queue, and with that all
@@ -43,11 +43,11 @@ class Waiting(msgspec.Struct, eq=False, gc=False):
     attempts: int = 0
     # When the time after which it is given up on began to run.
     trying_since: float | None = None
-    following: Self | None = None
+    next: Self | None = None
     is_done: bool = False
 
 
-R = TypeVar("R", bound=Waiting)
+R = TypeVar("R", bound=QueuedRecord)
 
 
 class KeyOrderedQueue(Generic[R]):
@@ -88,7 +88,7 @@ class KeyOrderedQueue(Generic[R]):
         if last is None:
             self._ready.append(record)
         else:
-            last.following = record
+            last.next = record
         self._last[record.partition_key] = record
         self._bytes += record.size + RECORD_OVERHEAD_BYTES
 
@@ -153,11 +153,11 @@ class KeyOrderedQueue(Generic[R]):
     def _given_up(self, record: R, now: float) -> list[R]:
         """`record` and its followers that have waited as long, all as if in flight until they are `done`."""
         lost = [record]
-        follower = record.following
+        follower = record.next
         while follower is not None and self._is_late(follower.accepted_at, now):
             lost.append(follower)
-            follower.following, follower = None, follower.following
-        record.following = follower
+            follower.next, follower = None, follower.next
+        record.next = follower
         if follower is not None:
             follower.trying_since = follower.accepted_at
         self._in_flight.update(lost)
@@ -168,7 +168,7 @@ class KeyOrderedQueue(Generic[R]):
         self._in_flight.remove(record)
         self._bytes -= record.size + RECORD_OVERHEAD_BYTES
         record.is_done = True
-        follower, record.following = record.following, None
+        follower, record.next = record.next, None
         if follower is not None:
             self._ready.append(follower)
         elif self._last.get(record.partition_key) is record:
@@ -178,7 +178,7 @@ class KeyOrderedQueue(Generic[R]):
         """Forget every record: all have their fate."""
         for record in list(self):
             record.is_done = True
-            record.following = None
+            record.next = None
         self._ready.clear()
         self._delayed.clear()
         self._in_flight.clear()
@@ -191,4 +191,4 @@ class KeyOrderedQueue(Generic[R]):
             record: R | None = head
             while record is not None:
                 yield record
-                record = record.following
+                record = record.next

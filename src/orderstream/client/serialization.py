@@ -122,7 +122,7 @@ def _check(value: Any, path: str, *, is_money: bool = False) -> None:
         raise InputError(f"{path} is a {type(value).__name__}, which JSON has no form for")
 
 
-def customer_key(customer_id: object) -> str:
+def default_partition_key(customer_id: object) -> str:
     """The partition key of a customer's orders, so that they stay in order. Raises InputError for no text."""
     if isinstance(customer_id, str) and customer_id:
         return customer_id
@@ -132,7 +132,7 @@ def customer_key(customer_id: object) -> str:
     )
 
 
-def identified(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tuple[bytes, str, object]:
+def ensure_order_id(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tuple[bytes, str, object]:
     """The JSON object `raw` with an order_id in it, that id, and its customer_id as decoded or None.
 
     With an order_id of its own it comes back unchanged; without one that of `make_id` is written right after

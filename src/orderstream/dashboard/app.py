@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from nicegui import Client, ui
 from starlette.responses import PlainTextResponse, Response
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.dashboard.overview_tab import Live
 from orderstream.dashboard.quarantine_tab import Quarantine
 from orderstream.dashboard.search_tab import Find
@@ -31,7 +31,7 @@ _ICON = (
 )
 
 
-def add_page(app: FastAPI, cloud: Cloud, stack: str, path: str = "/") -> str:
+def add_page(app: FastAPI, cloud: AwsClients, stack: str, path: str = "/") -> str:
     """Serve the page for the stack called `stack` under `path`; returns the path to open.
 
     Whether there is such a stack is seen when somebody looks. On AWS it takes a token, which is part of that
@@ -150,7 +150,7 @@ def _say_health(health: ui.badge, status: Status, *, can_look: bool) -> None:
         text, colour = "cannot look", "grey-7"
     elif on:
         text, colour = f"{len(on)} alarm{'s' * (len(on) > 1)}", "negative"
-    elif not status.reader.is_read:
+    elif not status.consumer.is_read:
         text, colour = "nothing reads the stream", "orange-9"
     else:
         text, colour = "all well", "positive"

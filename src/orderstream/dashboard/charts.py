@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from orderstream.aws.metrics import MINUTE
 from orderstream.domain.fields import minor_units
 from orderstream.monitoring.figures import WINDOW, Minutes
-from orderstream.monitoring.shards import Load
+from orderstream.monitoring.shards import ShardLoad
 
 Options = dict[str, Any]
 
@@ -70,7 +70,7 @@ def sums(name: str, minutes: Minutes, of: Window) -> Options:
     return drawn
 
 
-def shares(loads: Sequence[Load], hot: str | None) -> Options:
+def shares(loads: Sequence[ShardLoad], hot: str | None) -> Options:
     """The share of each shard in the traffic, in percent; the hot one stands out."""
     # ECharts draws the first one lowest.
     loads = sorted(loads, key=lambda load: load.share)

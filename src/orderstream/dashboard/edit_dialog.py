@@ -14,21 +14,21 @@ from orderstream.dashboard.time_format import Clock, utc
 from orderstream.domain.decode import decode
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import OrderstreamError
-from orderstream.pipeline.archive_codec import raw_of
-from orderstream.recovery.quarantine import Quarantined, Resubmission, resubmit
+from orderstream.pipeline.archive_codec import original_bytes
+from orderstream.recovery.quarantine import QuarantinedRecord, Resubmission, resubmit
 
 
 class Mending:
     """The dialog, open at once. `on_done` is called when the record was put back."""
 
     def __init__(
-        self, source: Source, clock: Clock, entry: Quarantined, on_done: Callable[[], Awaitable[None]]
+        self, source: Source, clock: Clock, entry: QuarantinedRecord, on_done: Callable[[], Awaitable[None]]
     ) -> None:
         self._source = source
         self._entry = entry
         self._on_done = on_done
         line = entry.line
-        raw = raw_of(line)
+        raw = original_bytes(line)
         # What is no text is shown with marks in its place: who replaces them has mended it.
         self._before = (decode(raw).json or raw).decode(errors="replace")
         with ui.dialog(value=True) as self._dialog, ui.card().classes("w-full max-w-3xl gap-2"):

@@ -12,7 +12,7 @@ from orderstream.dashboard.runbook import page_of
 from orderstream.dashboard.status_feed import Seen
 from orderstream.dashboard.time_format import Clock, utc
 from orderstream.monitoring.figures import NOTHING
-from orderstream.monitoring.health import Alarm, Status
+from orderstream.monitoring.health import AlarmState, Status
 from orderstream.output.numbers import count, length
 from orderstream.output.numbers import revenue as money
 
@@ -35,7 +35,7 @@ class Live:
             self._until_loss = components.Tile("Until the oldest is lost")
             self._bad = components.Tile("Quarantined, five minutes")
         self._alarms = ui.column().classes("w-full gap-2 mt-2")
-        self._alarms_drawn: list[Alarm] = []
+        self._alarms_drawn: list[AlarmState] = []
         with ui.grid().classes("w-full grid-cols-1 lg:grid-cols-2 xl:grid-cols-3 gap-2 mt-2"):
             self._rates = components.chart("Orders a second")
             with components.card("Revenue a minute (in figures: the last full one)"):
@@ -159,7 +159,7 @@ class Live:
         self._latest.rows = components.order_rows(orders, clock)
 
 
-def _draw_alarm(alarm: Alarm, clock: Clock) -> None:
+def _draw_alarm(alarm: AlarmState, clock: Clock) -> None:
     with ui.card().classes("w-full p-3 gap-1 border-l-4 border-red-600").props("flat bordered"):
         with ui.row().classes("w-full items-baseline gap-x-3 gap-y-0"):
             ui.icon("notifications_active").classes("text-red-600 self-center")

@@ -14,8 +14,8 @@ from orderstream.dashboard.edit_dialog import Mending
 from orderstream.dashboard.status_feed import Source
 from orderstream.dashboard.time_format import Clock, utc
 from orderstream.errors import OrderstreamError
-from orderstream.recovery.quarantine import Quarantined, quarantined, why
-from orderstream.storage.bucket import Span
+from orderstream.recovery.quarantine import QuarantinedRecord, list_quarantined, reasons_text
+from orderstream.storage.bucket import TimeRange
 
 MOST_RECORDS = 500
 _SPANS = {
@@ -33,7 +33,7 @@ class Quarantine:
     def __init__(self, source: Source, clock: Callable[[], Clock]) -> None:
         self._source = source
         self._clock = clock
-        self._entries: dict[str, Quarantined] = {}
+        self._entries: dict[str, QuarantinedRecord] = {}
         with ui.row().classes("w-full items-center gap-2"):
             self._span = (
                 ui.select([*_SPANS], value="a day", label="of the last")
@@ -92,24 +92,24 @@ class Quarantine:
         else:
             self._said.set_text("Click one to see it whole and to mend it.")
 
-    def _look(self) -> list[Quarantined]:
+    def _look(self) -> list[QuarantinedRecord]:
         back = _SPANS[self._span.value]
-        span = Span(self._source.cloud.now() - back if back else None, None)
+        span = TimeRange(self._source.cloud.now() - back if back else None, None)
         wanted = (
             entry
-            for entry in quarantined(self._source.cloud, self._source.stack, span)
+            for entry in list_quarantined(self._source.cloud, self._source.stack, span)
             if self._all.value or not entry.notes
         )
         # They come hour by hour, and within one shard by shard.
         newest = deque(wanted, MOST_RECORDS)
         return sorted(newest, key=lambda entry: entry.line.arrived_at, reverse=True)
 
-    def _row(self, entry: Quarantined) -> dict[str, str]:
+    def _row(self, entry: QuarantinedRecord) -> dict[str, str]:
         line = entry.line
         return {
             "time": self._clock().text(line.arrived_at),
             "utc": utc(line.arrived_at),
-            "why": why(line),
+            "why": reasons_text(line),
             "order_id": line.order_id or "",
             "event_id": line.event_id,
             "sent": self._clock().text(entry.notes[-1].at) if entry.notes else "",

@@ -11,10 +11,10 @@ from nicegui import ui
 from orderstream.dashboard import components
 from orderstream.dashboard.status_feed import Source
 from orderstream.dashboard.time_format import Clock, utc
-from orderstream.domain.fields import instant
+from orderstream.domain.fields import timestamp
 from orderstream.errors import NotFoundError, OrderstreamError
-from orderstream.lookup.trace import Story, trace
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.lookup.trace import OrderTrace, trace
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 from orderstream.storage.orders import Item, get_order, list_orders, raw_order
 
 MOST_ORDERS = 100
@@ -136,10 +136,10 @@ class Find:
 
     async def _show_story(self, text: str, item: Item | None) -> None:
         if item:
-            span = Span(None, instant(item["ReceivedAt"]) + _USUAL)
+            span = TimeRange(None, timestamp(item["ReceivedAt"]) + _USUAL)
             said = "Looked for in the day after its arrival."
         else:
-            span = Span(self._source.cloud.now() - _USUAL, None)
+            span = TimeRange(self._source.cloud.now() - _USUAL, None)
             said = "Looked for in the last day."
         with components.card("Its story"):
             place = ui.column().classes("w-full gap-0")
@@ -148,12 +148,12 @@ class Find:
 
                 async def look_further() -> None:
                     everywhere.disable()
-                    await self._tell(place, text, ALWAYS)
+                    await self._tell(place, text, ALL_TIME)
 
                 everywhere = ui.button("Search everything", on_click=look_further).props("flat dense no-caps")
         await self._tell(place, text, span)
 
-    async def _tell(self, place: ui.column, order_id: str, span: Span) -> None:
+    async def _tell(self, place: ui.column, order_id: str, span: TimeRange) -> None:
         place.clear()
         with place, ui.row().classes("items-center"):
             ui.spinner()
@@ -173,10 +173,10 @@ class Find:
             else:
                 self._draw(story)
 
-    def _trace(self, order_id: str, span: Span, seen: dict[str, int]) -> Story:
+    def _trace(self, order_id: str, span: TimeRange, seen: dict[str, int]) -> OrderTrace:
         return trace(self._source.cloud, self._source.stack, order_id, span, progress=seen.__setitem__)
 
-    def _draw(self, story: Story) -> None:
+    def _draw(self, story: OrderTrace) -> None:
         clock = self._clock()
         for step in story.steps:
             with ui.row().classes("w-full flex-nowrap gap-x-3 py-1 border-b border-gray-500/20"):

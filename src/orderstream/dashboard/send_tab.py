@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from nicegui import ui
 
-from orderstream.client import OrderProducer, Receipt
-from orderstream.client.serialization import customer_key, identified, new_order_id
+from orderstream.client import OrderProducer, RecordMetadata
+from orderstream.client.serialization import default_partition_key, ensure_order_id, new_order_id
 from orderstream.dashboard import components
 from orderstream.dashboard.polling import await_stored
 from orderstream.dashboard.status_feed import Source
@@ -113,17 +113,17 @@ class Send:
         dialog.delete()
         return meant
 
-    def _put(self, data: bytes) -> tuple[str, Receipt]:
+    def _put(self, data: bytes) -> tuple[str, RecordMetadata]:
         order_id = new_order_id()
         try:
-            data, order_id, customer = identified(data, lambda: order_id)
-            key = customer_key(customer)
+            data, order_id, customer = ensure_order_id(data, lambda: order_id)
+            key = default_partition_key(customer)
         except InputError:
             # No order, but that is what quarantine is for.
             key = order_id
         stack = self._source.stack
         with OrderProducer(
-            stack.stream, self._source.cloud.kinesis_once, give_up_after_seconds=_GIVE_UP_AFTER_SECONDS
+            stack.stream, self._source.cloud.kinesis_no_retry, give_up_after_seconds=_GIVE_UP_AFTER_SECONDS
         ) as producer:
             fate = producer.send_bytes(data, partition_key=key)
         return order_id, fate.result()

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack, find_stack
 from orderstream.deploy.target import place_of
 from orderstream.errors import CloudError, OrderstreamError
-from orderstream.lookup.recent_orders import Latest
-from orderstream.monitoring.collector import SECONDS_BETWEEN_LOOKS, Watch
+from orderstream.lookup.recent_orders import RecentOrders
+from orderstream.monitoring.collector import SECONDS_BETWEEN_LOOKS, StatusCollector
 from orderstream.monitoring.figures import Minutes
 from orderstream.monitoring.health import Status
 from orderstream.storage.orders import Item
@@ -43,7 +43,7 @@ class Source:
     `looks` counts looks: whoever has drawn that many has drawn all.
     """
 
-    def __init__(self, cloud: Cloud, name: str, patience: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, cloud: AwsClients, name: str, patience: float = PATIENCE_SECONDS) -> None:
         self.cloud = cloud
         self.name = name
         self.is_laptop = place_of(cloud).is_laptop
@@ -51,7 +51,7 @@ class Source:
         self.problem: OrderstreamError | None = None
         self.looks = 0
         self._patience = patience
-        self._watched: tuple[Stack, Watch, Latest] | None = None
+        self._watched: tuple[Stack, StatusCollector, RecentOrders] | None = None
         self._looked_at = -SECONDS_BETWEEN_LOOKS
         self._lock = asyncio.Lock()
 
@@ -83,24 +83,28 @@ class Source:
 
     def _look(self) -> Seen:
         _, watch, latest = self._watching()
-        status = watch.look()
+        status = watch.collect()
         return Seen(
             status,
             watch.minutes,
             watch.revenue,
-            latest.look(),
-            latest.why_empty,
+            latest.poll(),
+            latest.empty_reason,
             self._dollars(watch),
         )
 
-    def _dollars(self, watch: Watch) -> Decimal | None:
+    def _dollars(self, watch: StatusCollector) -> Decimal | None:
         if self.seen is None and not self.is_laptop:
             return watch.dollars_an_hour
         return self.seen.dollars_an_hour if self.seen else None
 
-    def _watching(self) -> tuple[Stack, Watch, Latest]:
+    def _watching(self) -> tuple[Stack, StatusCollector, RecentOrders]:
         watched = self._watched
         if watched is None:
             stack = find_stack(self.cloud, self.name)
-            watched = self._watched = (stack, Watch(self.cloud, stack), Latest(self.cloud, stack))
+            watched = self._watched = (
+                stack,
+                StatusCollector(self.cloud, stack),
+                RecentOrders(self.cloud, stack),
+            )
         return watched

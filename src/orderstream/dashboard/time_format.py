@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from orderstream.domain.fields import instant
+from orderstream.domain.fields import timestamp
 
 
 class Clock:
@@ -31,4 +31,4 @@ def utc(at: datetime | str) -> str:
 
 
 def _moment(at: datetime | str) -> datetime:
-    return (instant(at) if isinstance(at, str) else at).astimezone(UTC)
+    return (timestamp(at) if isinstance(at, str) else at).astimezone(UTC)

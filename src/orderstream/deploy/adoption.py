@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.deploy import changes
 from orderstream.deploy.changes import Change, ChangeSet
 from orderstream.deploy.operation import CHANGING, Operation, Progress
@@ -64,7 +64,7 @@ def adopting(template: Mapping[str, Any], named: Iterable[Named], there: Collect
 
 
 def bring_settings(
-    cloud: Cloud,
+    cloud: AwsClients,
     imported: ChangeSet,
     *,
     template_url: str,
@@ -100,7 +100,7 @@ def bring_settings(
 
 
 def _carried_out(
-    cloud: Cloud, change_set: ChangeSet, adopted: Collection[str], place: Place, progress: Progress
+    cloud: AwsClients, change_set: ChangeSet, adopted: Collection[str], place: Place, progress: Progress
 ) -> tuple[str, ...]:
     """Carry a drift-aware change set out; returns the ids of the adopted resources that it changed.
 
@@ -127,11 +127,11 @@ def _is_expected(change: Change, adopted: Collection[str]) -> bool:
 
 
 def _unlike(
-    cloud: Cloud, stack_id: str, adopted: Collection[str], place: Place
+    cloud: AwsClients, stack_id: str, adopted: Collection[str], place: Place
 ) -> tuple[tuple[Difference, ...], list[str]]:
     """What is not as the template asks, of the properties that it sets, and what could not be compared."""
     client = cloud.cloudformation
-    with cloud_errors("cannot detect drift"):
+    with translate_errors("cannot detect drift"):
         detection = client.detect_stack_drift(StackName=stack_id, LogicalResourceIds=list(adopted))
         while True:
             found = client.describe_stack_drift_detection_status(

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.stack import Standing, standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy.stack_state import validation_reasons
 from orderstream.deploy.target import Place
 from orderstream.errors import DeploymentError
@@ -59,9 +59,9 @@ class ChangeSet:
 
 
 def make(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: str,
-    found: Standing | None,
+    found: StackDescription | None,
     *,
     template_url: str,
     parameters: Mapping[str, str],
@@ -99,7 +99,7 @@ def make(
 
 
 def reverting(
-    cloud: Cloud, stack_id: str, *, template_url: str, parameters: Iterable[str], place: Place
+    cloud: AwsClients, stack_id: str, *, template_url: str, parameters: Iterable[str], place: Place
 ) -> ChangeSet | None:
     """A change set that gives a stack's resources what the template says, whatever they have now.
 
@@ -118,8 +118,8 @@ def reverting(
     return _made(cloud, stack_id, request, place)
 
 
-def _made(cloud: Cloud, stack: str, request: dict[str, Any], place: Place) -> ChangeSet | None:
-    with cloud_errors(f"cannot make a change set for stack {stack}"):
+def _made(cloud: AwsClients, stack: str, request: dict[str, Any], place: Place) -> ChangeSet | None:
+    with translate_errors(f"cannot make a change set for stack {stack}"):
         made = cloud.cloudformation.create_change_set(**request)
     is_new = request["ChangeSetType"] == "CREATE"
     change_set, reason = _ready(cloud, made["Id"], made["StackId"], is_new, place.poll_seconds)
@@ -132,7 +132,7 @@ def _made(cloud: Cloud, stack: str, request: dict[str, Any], place: Place) -> Ch
 
 
 def _parameters(
-    found: Standing | None, parameters: Mapping[str, str], known: Mapping[str, Any]
+    found: StackDescription | None, parameters: Mapping[str, str], known: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     there = found.parameters if found and not found.is_new else {}
     kept = [name for name in known if name in there and name not in parameters]
@@ -142,11 +142,11 @@ def _parameters(
 
 
 def _ready(
-    cloud: Cloud, change_set_id: str, stack_id: str, makes_stack: bool, poll_seconds: float
+    cloud: AwsClients, change_set_id: str, stack_id: str, makes_stack: bool, poll_seconds: float
 ) -> tuple[ChangeSet | None, str]:
     """The change set when CloudFormation is ready with it; or None, and why there is none."""
     where: dict[str, Any] = {"ChangeSetName": change_set_id, "StackName": stack_id}
-    with cloud_errors("cannot read the change set"):
+    with translate_errors("cannot read the change set"):
         while True:
             answer = cloud.cloudformation.describe_change_set(**where)
             if answer["Status"] not in {"CREATE_PENDING", "CREATE_IN_PROGRESS"}:
@@ -180,15 +180,15 @@ def _change(one: Any) -> Change:
     )
 
 
-def carry_out(cloud: Cloud, change_set: ChangeSet) -> None:
+def carry_out(cloud: AwsClients, change_set: ChangeSet) -> None:
     """Begin to do it; `Operation.finish` waits for the end."""
-    with cloud_errors("cannot carry the change set out"):
+    with translate_errors("cannot carry the change set out"):
         cloud.cloudformation.execute_change_set(ChangeSetName=change_set.id, StackName=change_set.stack_id)
 
 
-def is_available(cloud: Cloud, change_set: ChangeSet) -> bool:
+def is_available(cloud: AwsClients, change_set: ChangeSet) -> bool:
     """Whether it still waits to be carried out."""
-    with cloud_errors("cannot read the change set"):
+    with translate_errors("cannot read the change set"):
         try:
             answer = cloud.cloudformation.describe_change_set(
                 ChangeSetName=change_set.id, StackName=change_set.stack_id
@@ -198,11 +198,11 @@ def is_available(cloud: Cloud, change_set: ChangeSet) -> bool:
     return answer["ExecutionStatus"] == "AVAILABLE"
 
 
-def discard(cloud: Cloud, change_set_id: str, stack_id: str) -> None:
+def discard(cloud: AwsClients, change_set_id: str, stack_id: str) -> None:
     """Remove a change set, and the empty stack that came into being with it."""
-    with cloud_errors("cannot remove the change set"):
+    with translate_errors("cannot remove the change set"):
         cloud.cloudformation.delete_change_set(ChangeSetName=change_set_id, StackName=stack_id)
-        found = standing(cloud, stack_id)
+        found = describe_stack(cloud, stack_id)
         if found is None or not found.is_new:
             return
         # Somebody else may be looking at a change set of theirs.

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orderstream.aws.clients import Cloud, region_of
+from orderstream.aws.clients import AwsClients, region_of
 from orderstream.aws.function_versions import move_alias
-from orderstream.aws.stack import Standing, resources, standing
+from orderstream.aws.stack import StackDescription, describe_stack, stack_resources
 from orderstream.deploy import changes, parameters, revision
 from orderstream.deploy.adoption import Settings, adopting, bring_settings
 from orderstream.deploy.artifact import TEMPLATE, Built
@@ -69,13 +69,13 @@ class Plan:
 class Deployed:
     """How a stack stands after its deployment, and what became of the `settings` of what it took over."""
 
-    standing: Standing
+    standing: StackDescription
     settings: Settings | None = None
 
 
 @contextmanager
 def planned(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: str,
     given: Mapping[str, str],
     *,
@@ -148,16 +148,16 @@ def planned(
             changes.discard(cloud, change_set.id, change_set.stack_id)
 
 
-def _forward(cloud: Cloud, stack: str, found: Standing | None, wanted: str) -> Move | None:
+def _forward(cloud: AwsClients, stack: str, found: StackDescription | None, wanted: str) -> Move | None:
     """What takes a rollback back: only if CloudFormation believes that the wanted revision is deployed."""
     if found is None or found.parameters.get(revision.PARAMETER) != wanted or not found.is_ours:
         return None
-    return forward(cloud, resources(stack, found), wanted)
+    return forward(cloud, stack_resources(stack, found), wanted)
 
 
-def _deployable(cloud: Cloud, stack: str, place: Place, tell: Tell) -> Standing | None:
+def _deployable(cloud: AwsClients, stack: str, place: Place, tell: Tell) -> StackDescription | None:
     """How the stack stands that is to be changed; None if there is none yet. Raises DeploymentError."""
-    found = standing(cloud, stack)
+    found = describe_stack(cloud, stack)
     if found and found.status == ROLLED_BACK:
         tell(f"removing what a first deployment of {stack} that failed has left of the stack: it is empty")
         remove_stack(cloud, found.id, place.poll_seconds, lambda what, doing: None)
@@ -167,7 +167,7 @@ def _deployable(cloud: Cloud, stack: str, place: Place, tell: Tell) -> Standing 
 
 
 def _left(
-    cloud: Cloud, stack: str, place: Place, given: Mapping[str, str]
+    cloud: AwsClients, stack: str, place: Place, given: Mapping[str, str]
 ) -> tuple[Remains, tuple[Named, ...], dict[str, str]]:
     """What there is already of a new stack, the names that it would have, and its parameters.
 
@@ -189,7 +189,7 @@ def _left(
     return left, named, values
 
 
-def carry_out(cloud: Cloud, plan: Plan, *, progress: Progress) -> Deployed:
+def carry_out(cloud: AwsClients, plan: Plan, *, progress: Progress) -> Deployed:
     """Do what the plan says, and wait until it is done. Raises DeploymentError with the reasons."""
     if plan.is_empty:
         raise DeploymentError(f"there is nothing to change in stack {plan.stack}")
@@ -200,10 +200,10 @@ def carry_out(cloud: Cloud, plan: Plan, *, progress: Progress) -> Deployed:
     return now
 
 
-def _carried_out(cloud: Cloud, plan: Plan, progress: Progress) -> Deployed:
+def _carried_out(cloud: AwsClients, plan: Plan, progress: Progress) -> Deployed:
     """Carry out the change set of a plan, if it has one."""
     if plan.change_set is None:
-        found = standing(cloud, plan.stack)
+        found = describe_stack(cloud, plan.stack)
         if found is None:
             raise DeploymentError(f"stack {plan.stack} has gone meanwhile")
         return Deployed(found)

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.event_source_mapping import switch_off
-from orderstream.aws.stack import Standing, standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.event_source_mapping import disable
+from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy import inventory
 from orderstream.deploy.empty_bucket import Emptied, empty
 from orderstream.deploy.inventory import Inventory, Table
@@ -35,17 +35,17 @@ class Destroyed:
     after: Inventory | None = None
 
 
-def code_bucket(cloud: Cloud) -> str:
+def code_bucket(cloud: AwsClients) -> str:
     """The bucket to which deployments upload code; "" where nobody has deployed anything yet."""
     place = place_of(cloud)
     if place.code_bucket:
         return place.code_bucket
-    managed = standing(cloud, "aws-sam-cli-managed-default")
+    managed = describe_stack(cloud, "aws-sam-cli-managed-default")
     return managed.outputs.get("SourceBucket", "") if managed else ""
 
 
 def look(
-    cloud: Cloud, stack: str, *, before: Inventory | None = None, progress: inventory.Progress
+    cloud: AwsClients, stack: str, *, before: Inventory | None = None, progress: inventory.Progress
 ) -> Inventory:
     """The inventory of a stack, with the code that was uploaded for it, and what is left of one `before`."""
     known = Remains()
@@ -64,7 +64,7 @@ def ensure_unprotected(found: Inventory) -> None:
 
 
 def destroy(
-    cloud: Cloud,
+    cloud: AwsClients,
     found: Inventory,
     *,
     delete_data: bool,
@@ -95,7 +95,7 @@ def destroy(
             tell(f"deleting table {table.name}")
             _delete_table(cloud, table)
         for name in found.logs:
-            with cloud_errors(f"cannot delete log group {name}"):
+            with translate_errors(f"cannot delete log group {name}"):
                 cloud.logs.delete_log_group(logGroupName=name)
     tell("looking again")
     done.after = look(cloud, found.stack, before=found, progress=progress)
@@ -103,15 +103,15 @@ def destroy(
     return done
 
 
-def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) -> None:
+def _stop_delivery(cloud: AwsClients, found: Inventory, tell: Callable[[str], None]) -> None:
     """Let invocations under way end before their function goes."""
     uuid = found.mapping_id
     if not uuid:
         return
     tell("stopping delivery")
-    with cloud_errors("cannot stop delivery"):
+    with translate_errors("cannot stop delivery"):
         try:
-            state = switch_off(cloud, uuid, patience=STOP_SECONDS, pause=place_of(cloud).poll_seconds)
+            state = disable(cloud, uuid, patience=STOP_SECONDS, pause=place_of(cloud).poll_seconds)
         except cloud.lambda_.exceptions.ResourceNotFoundException:
             # An earlier attempt was broken off behind this.
             return
@@ -119,10 +119,10 @@ def _stop_delivery(cloud: Cloud, found: Inventory, tell: Callable[[str], None]) 
         raise DeploymentError(f"delivery does not stop, it is {state}", hint="run the same command again")
 
 
-def _mark(cloud: Cloud, found: Inventory, there: Standing) -> None:
+def _mark(cloud: AwsClients, found: Inventory, there: StackDescription) -> None:
     """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
     known = tagged(cloud, found.stack)
-    with cloud_errors(f"cannot put the tag {TAG} on table and bucket"):
+    with translate_errors(f"cannot put the tag {TAG} on table and bucket"):
         arns = [f"arn:{there.partition}:s3:::{one.name}" for one in found.buckets]
         for table in found.tables:
             arns.append(cloud.dynamodb.describe_table(TableName=table.name)["Table"]["TableArn"])
@@ -139,8 +139,8 @@ def _mark(cloud: Cloud, found: Inventory, there: Standing) -> None:
                 )
 
 
-def _delete_bucket(cloud: Cloud, name: str) -> None:
-    with cloud_errors(f"cannot delete s3://{name}"):
+def _delete_bucket(cloud: AwsClients, name: str) -> None:
+    with translate_errors(f"cannot delete s3://{name}"):
         try:
             cloud.s3.delete_bucket(Bucket=name)
         except ClientError as error:
@@ -149,8 +149,8 @@ def _delete_bucket(cloud: Cloud, name: str) -> None:
                 raise
 
 
-def _delete_table(cloud: Cloud, table: Table) -> None:
-    with cloud_errors(f"cannot delete table {table.name}"):
+def _delete_table(cloud: AwsClients, table: Table) -> None:
+    with translate_errors(f"cannot delete table {table.name}"):
         try:
             if table.is_protected:
                 cloud.dynamodb.update_table(TableName=table.name, DeletionProtectionEnabled=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 
 # The most that one request takes, and that one page lists.
 AT_A_TIME = 1000
@@ -27,10 +27,12 @@ class Emptied:
     problems: list[str] = field(default_factory=list)
 
 
-def empty(cloud: Cloud, bucket: str, *, prefix: str = "", progress: Callable[[str, int], None]) -> Emptied:
+def empty(
+    cloud: AwsClients, bucket: str, *, prefix: str = "", progress: Callable[[str, int], None]
+) -> Emptied:
     """Remove what is in the bucket, or under `prefix`. It may be broken off, and done again."""
     done = Emptied()
-    with cloud_errors(f"cannot empty s3://{bucket}/{prefix}"):
+    with translate_errors(f"cannot empty s3://{bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_object_versions").paginate(
             Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": AT_A_TIME}
         )
@@ -48,7 +50,7 @@ def empty(cloud: Cloud, bucket: str, *, prefix: str = "", progress: Callable[[st
     return done
 
 
-def _note(cloud: Cloud, bucket: str, error: dict[str, Any], done: Emptied) -> None:
+def _note(cloud: AwsClients, bucket: str, error: dict[str, Any], done: Emptied) -> None:
     if error["Code"] != "AccessDenied":
         done.problems.append(
             f"{error['Key']} ({error['VersionId']}): {error.get('Message') or error['Code']}"

@@ -8,15 +8,15 @@ from decimal import Decimal
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.pricing import figures
-from orderstream.aws.stack import DEFAULT_STACK, Stack, Standing, standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.pricing import reference_data
+from orderstream.aws.stack import DEFAULT_STACK, Stack, StackDescription, describe_stack
 from orderstream.capacity.reference_data import GB, tiered
 from orderstream.deploy.retained import Remains, is_discarded, names_of, remains
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import place_of, values_for
 from orderstream.recovery import dead_letters
-from orderstream.recovery.quarantine import quarantined
+from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
 
 # (what is read, how many so far)
@@ -81,7 +81,7 @@ class Inventory:
     """Everything of the stack called `stack`; `standing` is None when CloudFormation knows none."""
 
     stack: str
-    standing: Standing | None
+    standing: StackDescription | None
     resources: tuple[Resource, ...]
     tables: tuple[Table, ...]
     buckets: tuple[Bucket, ...]
@@ -107,7 +107,7 @@ class Inventory:
     @property
     def monthly_cost(self) -> Decimal:
         """US dollars a month for what table and buckets hold, with nobody using them."""
-        of_table, of_bucket = figures().prices.dynamodb, figures().prices.s3
+        of_table, of_bucket = reference_data().prices.dynamodb, reference_data().prices.s3
         stored = Decimal(sum(one.size + one.index_size for one in self.tables)) / GB
         backed_up = Decimal(sum(one.size for one in self.tables)) / GB
         objects = Decimal(sum(one.size for one in self.buckets)) / GB
@@ -123,13 +123,13 @@ def _mapping_of(has: tuple[Resource, ...]) -> str:
 
 
 def take(
-    cloud: Cloud, stack: str, *, code_bucket: str, known: Remains = _NOTHING_KNOWN, progress: Progress
+    cloud: AwsClients, stack: str, *, code_bucket: str, known: Remains = _NOTHING_KNOWN, progress: Progress
 ) -> Inventory:
     """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown.
 
     `known` are tables and buckets that are the stack's, if they are there, whatever the index of tags says.
     """
-    found = standing(cloud, stack)
+    found = describe_stack(cloud, stack)
     has = tuple(resources(cloud, found.id)) if found else ()
     usual = values_for(place_of(cloud), stack, {}, has=())
     left = remains(cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})}))
@@ -149,17 +149,17 @@ def take(
     )
 
 
-def _of_stack(cloud: Cloud, stack: str, names: Iterable[str], progress: Progress) -> Iterator[Bucket]:
+def _of_stack(cloud: AwsClients, stack: str, names: Iterable[str], progress: Progress) -> Iterator[Bucket]:
     """Those of the buckets that are there, each with its purpose."""
     for name in names:
         if found := bucket(cloud, name, progress=progress):
             yield replace(found, purpose=DISCARDED if is_discarded(stack, name) else ARCHIVE)
 
 
-def bucket(cloud: Cloud, name: str, *, prefix: str = "", progress: Progress) -> Bucket | None:
+def bucket(cloud: AwsClients, name: str, *, prefix: str = "", progress: Progress) -> Bucket | None:
     """What is in a bucket, or under a prefix of it; None where there is no such bucket."""
     objects = versions = markers = size = 0
-    with cloud_errors(f"cannot list the versions of s3://{name}/{prefix}"):
+    with translate_errors(f"cannot list the versions of s3://{name}/{prefix}"):
         try:
             for page in cloud.s3.get_paginator("list_object_versions").paginate(Bucket=name, Prefix=prefix):
                 for one in page.get("Versions", []):
@@ -175,8 +175,8 @@ def bucket(cloud: Cloud, name: str, *, prefix: str = "", progress: Progress) -> 
     return Bucket(name, objects, versions, markers, size, "" if prefix else _lock(cloud, name))
 
 
-def _lock(cloud: Cloud, name: str) -> str:
-    with cloud_errors(f"cannot read the lock of s3://{name}"):
+def _lock(cloud: AwsClients, name: str) -> str:
+    with translate_errors(f"cannot read the lock of s3://{name}"):
         try:
             found = cloud.s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]
         except ClientError as error:
@@ -189,8 +189,8 @@ def _lock(cloud: Cloud, name: str) -> str:
     return f"{rule['Mode']}, {rule['Years']:,} years" if "Years" in rule else "by object"
 
 
-def _table(cloud: Cloud, name: str) -> Table | None:
-    with cloud_errors(f"cannot look at table {name}"):
+def _table(cloud: AwsClients, name: str) -> Table | None:
+    with translate_errors(f"cannot look at table {name}"):
         try:
             found = cloud.dynamodb.describe_table(TableName=name)["Table"]
         except cloud.dynamodb.exceptions.ResourceNotFoundException:
@@ -206,7 +206,7 @@ def _table(cloud: Cloud, name: str) -> Table | None:
 
 
 def _undrained(
-    cloud: Cloud, name: str, has: tuple[Resource, ...], buckets: tuple[Bucket, ...], progress: Progress
+    cloud: AwsClients, name: str, has: tuple[Resource, ...], buckets: tuple[Bucket, ...], progress: Progress
 ) -> Undrained | None:
     """What has not come to rest; None where there is no archive to tell it."""
     # There are other functions; what delivers orders is one.
@@ -218,33 +218,33 @@ def _undrained(
         return None
     stack = Stack(name, "", "", None, archive, function, mapping, discarded_bucket=names.get(DISCARDED, ""))
     waiting = 0
-    for one in quarantined(cloud, stack):
+    for one in list_quarantined(cloud, stack):
         waiting += not one.notes
         progress("quarantined records", waiting)
     age, delivery = None, "no delivery"
     if function:
         age = iterator_age(cloud, function, cloud.now())
     if mapping:
-        with cloud_errors(f"cannot read event source mapping {mapping}"):
+        with translate_errors(f"cannot read event source mapping {mapping}"):
             try:
                 delivery = cloud.lambda_.get_event_source_mapping(UUID=mapping)["State"].lower()
             except cloud.lambda_.exceptions.ResourceNotFoundException:
                 mapping = ""
     given_up = (
-        dead_letters.looked_at(cloud, stack, everything=False)
+        dead_letters.read_batch(cloud, stack, everything=False)
         if mapping
-        else dead_letters.waiting_objects(cloud, stack)
+        else dead_letters.pending_objects(cloud, stack)
     )
     return Undrained(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
 
 
-def _logs(cloud: Cloud, stack: str, has: tuple[Resource, ...]) -> list[str]:
+def _logs(cloud: AwsClients, stack: str, has: tuple[Resource, ...]) -> list[str]:
     """The log groups of the functions that the stack does not keep itself."""
     of_stack = {one.physical_id for one in has}
     own = "" if stack == DEFAULT_STACK else f"{stack}-"
     functions = {one.physical_id for one in has if one.type == _FUNCTION} | {own + one for one in _FUNCTIONS}
     found = []
-    with cloud_errors("cannot look for log groups"):
+    with translate_errors("cannot look for log groups"):
         for name in sorted(f"/aws/lambda/{function}" for function in functions):
             groups = cloud.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
             if name not in of_stack and any(group["logGroupName"] == name for group in groups):

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.stack import Standing, standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy.stack_state import events_since, validation_reasons
 from orderstream.errors import CloudError, DeploymentError
 
@@ -24,7 +24,7 @@ MOST_REASONS = 10
 class Operation:
     """Follows what is done to a stack; made before it is begun, so that no older event counts."""
 
-    def __init__(self, cloud: Cloud, stack_id: str, *, poll_seconds: float, progress: Progress) -> None:
+    def __init__(self, cloud: AwsClients, stack_id: str, *, poll_seconds: float, progress: Progress) -> None:
         self._cloud = cloud
         self._stack_id = stack_id
         self._poll_seconds = poll_seconds
@@ -33,7 +33,7 @@ class Operation:
         self._last = seen[-1]["EventId"] if seen else ""
         self._events: list[dict[str, Any]] = []
 
-    def finish(self, what: str) -> Standing:
+    def finish(self, what: str) -> StackDescription:
         """Wait for the end. Raises DeploymentError, with the reasons of the resources that failed.
 
         What is left of a stack that could not be made is removed, so that it is not in the way of the next.
@@ -62,27 +62,27 @@ class Operation:
             return f"it was rolled back, and cannot be removed: {error.message}"
         return "what it had made was removed again"
 
-    def _ended(self) -> Standing:
+    def _ended(self) -> StackDescription:
         """How the stack stands when nothing is done to it any more."""
         while True:
             # The stack first: when it has come to its end, its events are complete.
-            now = standing(self._cloud, self._stack_id)
+            now = describe_stack(self._cloud, self._stack_id)
             for event in events_since(self._cloud, self._stack_id, self._last):
                 self._last = event["EventId"]
                 self._events.append(event)
                 doing = event["ResourceStatus"].lower().replace("_", " ")
                 self._progress(event["LogicalResourceId"], doing)
             if now is None:
-                return Standing(self._stack_id, "DELETE_COMPLETE")
+                return StackDescription(self._stack_id, "DELETE_COMPLETE")
             if not now.status.endswith("_IN_PROGRESS"):
                 return now
             time.sleep(self._poll_seconds)
 
 
-def remove_stack(cloud: Cloud, stack_id: str, poll_seconds: float, progress: Progress) -> None:
+def remove_stack(cloud: AwsClients, stack_id: str, poll_seconds: float, progress: Progress) -> None:
     """Delete a stack, and wait until it has gone. Raises DeploymentError with the reasons if it cannot go."""
     operation = Operation(cloud, stack_id, poll_seconds=poll_seconds, progress=progress)
-    with cloud_errors("cannot delete the stack"):
+    with translate_errors("cannot delete the stack"):
         cloud.cloudformation.delete_stack(StackName=stack_id)
     operation.finish(REMOVING)
 

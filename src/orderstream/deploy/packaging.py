@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.deploy.artifact import API, PROCESS, TEMPLATE, UPKEEP, Built, build
 from orderstream.deploy.parameters import document
 from orderstream.deploy.target import Place, environment_for
@@ -41,13 +41,13 @@ def build_all(place: Place, parameters: Mapping[str, str], work_dir: Path) -> tu
     return tuple(built)
 
 
-def packaged(cloud: Cloud, place: Place, stack: str, work_dir: Path) -> dict[str, Any]:
+def packaged(cloud: AwsClients, place: Place, stack: str, work_dir: Path) -> dict[str, Any]:
     """Have SAM CLI upload the artifacts in `work_dir`; returns the template with their places.
 
     What is there already by its hash is not uploaded again. Raises DeploymentError with SAM CLI's last words.
     """
     if place.code_bucket:
-        with cloud_errors("cannot make the bucket for artifacts"):
+        with translate_errors("cannot make the bucket for artifacts"):
             # In the laptop cloud's region, making a bucket that one has already is no error.
             cloud.s3.create_bucket(Bucket=place.code_bucket)
         where = ["--s3-bucket", place.code_bucket]
@@ -85,11 +85,11 @@ def code_bucket_of(template: Mapping[str, Any]) -> str:
     return uri.removeprefix("s3://").partition("/")[0]
 
 
-def template_url(cloud: Cloud, stack: str, template: Mapping[str, Any]) -> str:
+def template_url(cloud: AwsClients, stack: str, template: Mapping[str, Any]) -> str:
     """Put a packaged template beside its code, for it is too large for a request; returns its address."""
     body = json.dumps(template, sort_keys=True).encode()
     bucket = code_bucket_of(template)
     key = f"{stack}/{hashlib.sha256(body).hexdigest()[:32]}.template"
-    with cloud_errors(f"cannot put the template into s3://{bucket}"):
+    with translate_errors(f"cannot put the template into s3://{bucket}"):
         cloud.s3.put_object(Bucket=bucket, Key=key, Body=body)
     return f"{cloud.s3.meta.endpoint_url}/{bucket}/{key}"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors, region_of
+from orderstream.aws.clients import AwsClients, region_of, translate_errors
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy import parameters
 from orderstream.deploy.artifact import TEMPLATE
@@ -65,7 +65,7 @@ def is_discarded(stack: str, bucket: str) -> bool:
     return re.fullmatch(rf"{own}-discarded-[0-9]{{12}}-[a-z0-9-]+", bucket) is not None
 
 
-def names_of(cloud: Cloud, stack: str, values: Mapping[str, str]) -> tuple[Named, ...]:
+def names_of(cloud: AwsClients, stack: str, values: Mapping[str, str]) -> tuple[Named, ...]:
     """The tables, buckets and log groups of a stack, with the names that template.yaml gives them.
 
     `values` are of its parameters; the others have their defaults. A name with the account's id in it is left
@@ -92,7 +92,7 @@ def names_in(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[Na
     return tuple(Named(logical_id, kind, name) for logical_id, kind, name in found if name)
 
 
-def remains(cloud: Cloud, stack: str, named: Collection[Named] = ()) -> Remains:
+def remains(cloud: AwsClients, stack: str, named: Collection[Named] = ()) -> Remains:
     """What says that it is of the stack, whether that is there or not.
 
     The index of tags hears of what comes and what goes with a delay. So it is asked for names only: whether
@@ -125,9 +125,9 @@ def remains(cloud: Cloud, stack: str, named: Collection[Named] = ()) -> Remains:
     return Remains(tables_left, buckets_left, logs, tuple(others), tuple(taken))
 
 
-def tagged(cloud: Cloud, stack: str) -> list[str]:
+def tagged(cloud: AwsClients, stack: str) -> list[str]:
     """The ARNs of tables and buckets that have the stack's name in their tag, by the index of tags."""
-    with cloud_errors(f"cannot look for what has the tag {TAG}={stack}"):
+    with translate_errors(f"cannot look for what has the tag {TAG}={stack}"):
         pages = cloud.tagging.get_paginator("get_resources").paginate(
             TagFilters=[{"Key": TAG, "Values": [stack]}],
             ResourceTypeFilters=["dynamodb:table", "s3"],
@@ -135,19 +135,19 @@ def tagged(cloud: Cloud, stack: str) -> list[str]:
         return [one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"]]
 
 
-def _owner_of_table(cloud: Cloud, name: str) -> str | None:
+def _owner_of_table(cloud: AwsClients, name: str) -> str | None:
     """The stack that the tag of a table names, "" if it has none; None where there is no such table."""
     arn = _table_arn(cloud, name)
     if not arn:
         return None
-    with cloud_errors(f"cannot read the tags of table {name}"):
+    with translate_errors(f"cannot read the tags of table {name}"):
         pages = cloud.dynamodb.get_paginator("list_tags_of_resource").paginate(ResourceArn=arn)
         return _owner(tag for page in pages for tag in page["Tags"])
 
 
-def _table_arn(cloud: Cloud, name: str) -> str:
+def _table_arn(cloud: AwsClients, name: str) -> str:
     """The ARN of a table, "" where there is none. One that is being deleted is waited for."""
-    with cloud_errors(f"cannot look for table {name}"):
+    with translate_errors(f"cannot look for table {name}"):
         try:
             table = cloud.dynamodb.describe_table(TableName=name)["Table"]
         except ClientError as error:
@@ -160,9 +160,9 @@ def _table_arn(cloud: Cloud, name: str) -> str:
         return table["TableArn"]
 
 
-def _owner_of_bucket(cloud: Cloud, name: str) -> str | None:
+def _owner_of_bucket(cloud: AwsClients, name: str) -> str | None:
     """The stack that the tag of a bucket names, "" if it has none; None where there is no such bucket."""
-    with cloud_errors(f"cannot read the tags of s3://{name}"):
+    with translate_errors(f"cannot read the tags of s3://{name}"):
         try:
             return _owner(cloud.s3.get_bucket_tagging(Bucket=name)["TagSet"])
         except ClientError as error:
@@ -172,9 +172,9 @@ def _owner_of_bucket(cloud: Cloud, name: str) -> str | None:
             return "" if code == "NoSuchTagSet" else None
 
 
-def _bucket_answer(cloud: Cloud, name: str) -> str:
+def _bucket_answer(cloud: AwsClients, name: str) -> str:
     """What S3 answers for a bucket."""
-    with cloud_errors(f"cannot look for bucket {name}"):
+    with translate_errors(f"cannot look for bucket {name}"):
         try:
             cloud.s3.head_bucket(Bucket=name)
         except ClientError as error:
@@ -185,8 +185,8 @@ def _bucket_answer(cloud: Cloud, name: str) -> str:
     return _OURS
 
 
-def _log_group_is_there(cloud: Cloud, name: str) -> bool:
-    with cloud_errors(f"cannot look for log group {name}"):
+def _log_group_is_there(cloud: AwsClients, name: str) -> bool:
+    with translate_errors(f"cannot look for log group {name}"):
         groups = cloud.logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     return any(group["logGroupName"] == name for group in groups)
 

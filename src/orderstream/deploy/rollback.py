@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.function_versions import Alias, Version, alias_of, versions_of
-from orderstream.aws.stack import Stack, resources, standing
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.function_versions import Alias, Version, describe_alias, list_versions
+from orderstream.aws.stack import Stack, describe_stack, stack_resources
 from orderstream.deploy.stack_state import ensure_deployable
 from orderstream.errors import DeploymentError
 
@@ -25,18 +25,18 @@ class Move:
         return self.alias.version
 
 
-def rollback(cloud: Cloud, stack: str) -> Move:
+def rollback(cloud: AwsClients, stack: str) -> Move:
     """The move to the version before the one to which orders go. Nothing is changed yet.
 
     Raises DeploymentError while the stack is being changed, or if there is no earlier version.
     """
-    found = standing(cloud, stack)
+    found = describe_stack(cloud, stack)
     if found is None or found.is_new:
         raise DeploymentError(f"there is no stack {stack} here", hint="orders deploy makes it")
     ensure_deployable(stack, found)
-    of = resources(stack, found)
-    alias = alias_of(cloud, of)
-    earlier = [one for one in versions_of(cloud, of) if one.number < alias.version.number]
+    of = stack_resources(stack, found)
+    alias = describe_alias(cloud, of)
+    earlier = [one for one in list_versions(cloud, of) if one.number < alias.version.number]
     if not earlier:
         raise DeploymentError(
             f"{of.function} has no version before {alias.version.number}, to which orders are delivered",
@@ -45,15 +45,15 @@ def rollback(cloud: Cloud, stack: str) -> Move:
     return Move(of, alias, earlier[-1])
 
 
-def forward(cloud: Cloud, stack: Stack, revision: str) -> Move | None:
+def forward(cloud: AwsClients, stack: Stack, revision: str) -> Move | None:
     """The move to the newest version with a revision; None if orders are delivered to such a version already.
 
     None also if there is no such version: a deployment is to publish it.
     """
     if not stack.alias:
         return None
-    alias = alias_of(cloud, stack)
+    alias = describe_alias(cloud, stack)
     if alias.version.revision == revision:
         return None
-    found = [one for one in versions_of(cloud, stack) if one.revision == revision]
+    found = [one for one in list_versions(cloud, stack) if one.revision == revision]
     return Move(stack, alias, found[-1]) if found else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 
 # The alarm of template.yaml, after the stack's name.
 ALARM = "function-errors"
@@ -43,10 +43,10 @@ class Watch:
         )
 
 
-def watch(cloud: Cloud, stack: str, minutes: int) -> Watch:
+def watch(cloud: AwsClients, stack: str, minutes: int) -> Watch:
     """Which alarm to watch while a stack that is there is updated."""
     name = f"{stack}-{ALARM}"
-    with cloud_errors(f"cannot look at alarm {name}"):
+    with translate_errors(f"cannot look at alarm {name}"):
         found = cloud.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     if not found:
         return Watch(name, "", 0, "the stack has no such alarm yet")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from orderstream.aws.stack import Standing
+from orderstream.aws.stack import StackDescription
 from orderstream.errors import InputError
 
 # How the names of buckets end that belong to an account and a region.
@@ -37,7 +37,7 @@ def is_production(stack: str) -> bool:
     return not {"prod", "production", "live"}.isdisjoint(stack.split("-"))
 
 
-def kept_names(found: Standing) -> dict[str, str]:
+def kept_names(found: StackDescription) -> dict[str, str]:
     """The parameters with which a stack that is there keeps names that the template would give otherwise now.
 
     S3 renames no bucket, so one from before account-regional names keeps the name that it got then.

@@ -7,8 +7,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.stack import Standing
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.stack import StackDescription
 from orderstream.errors import DeploymentError
 
 
@@ -22,9 +22,9 @@ class Resource:
     status: str
 
 
-def resources(cloud: Cloud, stack_id: str) -> list[Resource]:
+def resources(cloud: AwsClients, stack_id: str) -> list[Resource]:
     """What the stack has, in the order of CloudFormation."""
-    with cloud_errors("cannot list the stack's resources"):
+    with translate_errors("cannot list the stack's resources"):
         pages = cloud.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
         return [
             Resource(
@@ -38,7 +38,7 @@ def resources(cloud: Cloud, stack_id: str) -> list[Resource]:
         ]
 
 
-def ensure_deployable(stack: str, found: Standing | None) -> None:
+def ensure_deployable(stack: str, found: StackDescription | None) -> None:
     """Raise DeploymentError, with what to do, unless a stack that stands so can be deployed."""
     if found is None or found.is_new:
         return
@@ -55,10 +55,10 @@ def ensure_deployable(stack: str, found: Standing | None) -> None:
         )
 
 
-def events_since(cloud: Cloud, stack_id: str, last: str) -> list[dict[str, Any]]:
+def events_since(cloud: AwsClients, stack_id: str, last: str) -> list[dict[str, Any]]:
     """The stack's events after the one with id `last` ("" for all), oldest first."""
     found: list[dict[str, Any]] = []
-    with cloud_errors("cannot read the stack's events"):
+    with translate_errors("cannot read the stack's events"):
         pages = cloud.cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack_id)
         for page in pages:
             for event in page["StackEvents"]:
@@ -68,7 +68,7 @@ def events_since(cloud: Cloud, stack_id: str, last: str) -> list[dict[str, Any]]
     return found[::-1]
 
 
-def validation_reasons(cloud: Cloud, stack_id: str) -> list[str]:
+def validation_reasons(cloud: AwsClients, stack_id: str) -> list[str]:
     """What CloudFormation found wrong before it began; it does not stand in the stack's own events."""
     try:
         pages = cloud.cloudformation.get_paginator("describe_events").paginate(

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from orderstream.aws.clients import Cloud, is_local
+from orderstream.aws.clients import AwsClients, is_local
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy.artifact import LAMBDA_PLATFORM
 from orderstream.errors import InputError
@@ -46,7 +46,7 @@ LAPTOP = Place(
 )
 
 
-def place_of(cloud: Cloud) -> Place:
+def place_of(cloud: AwsClients) -> Place:
     """The laptop cloud if that is what answers for CloudFormation, else AWS."""
     return LAPTOP if is_local(cloud) else AWS
 
@@ -69,7 +69,7 @@ def values_for(place: Place, stack: str, given: Mapping[str, str], *, has: Colle
     return usual | dict(given) | dict(place.forced)
 
 
-def environment_for(cloud: Cloud) -> dict[str, str]:
+def environment_for(cloud: AwsClients) -> dict[str, str]:
     """The variables with which another program speaks to the same cloud as `cloud` does."""
     environment = dict(os.environ)
     if cloud.access_key and cloud.secret_key:

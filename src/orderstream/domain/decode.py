@@ -9,10 +9,10 @@ import msgspec
 
 from orderstream.domain import order as model
 from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
-from orderstream.domain.fields import Refused, kind
+from orderstream.domain.fields import InvalidValue, json_type
 from orderstream.domain.ids import fingerprint
 from orderstream.domain.normalization import model_version, normalized
-from orderstream.domain.validation import Checks, Reason
+from orderstream.domain.validation import ValidationErrors, Violation
 
 _MODEL = model_version(model.Order)
 
@@ -27,7 +27,7 @@ MAX_DEPTH = 100
 parse = msgspec.json.Decoder(float_hook=Decimal).decode
 # What the decoder raises for bytes that are not JSON, are not UTF-8, or nest deeper than the stack.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_TOO_DEEP = Reason("$", "too_deep", "is nested too deeply")
+_TOO_DEEP = Violation("$", "too_deep", "is nested too deeply")
 
 
 class Decoded(msgspec.Struct, frozen=True):
@@ -40,8 +40,8 @@ class Decoded(msgspec.Struct, frozen=True):
     """
 
     order: model.Order | None
-    reasons: tuple[Reason, ...]
-    claimed_id: str | None
+    reasons: tuple[Violation, ...]
+    raw_order_id: str | None
     fingerprint: str
     json: bytes | None
     normalized: str = ""
@@ -53,14 +53,14 @@ def decode(data: bytes) -> Decoded:
         try:
             data = uncompressed(data)
         except zlib.error as error:
-            return _refused(Reason("$", "bad_gzip", f"is a damaged gzip file ({error})"))
+            return _refused(Violation("$", "bad_gzip", f"is a damaged gzip file ({error})"))
     if data.startswith(AGGREGATE_MAGIC):
-        reason = Reason("$", "corrupt_aggregate", "is an aggregate of records that cannot be taken apart")
+        reason = Violation("$", "corrupt_aggregate", "is an aggregate of records that cannot be taken apart")
         return _refused(reason)
     if len(data) > model.MAX_BYTES:
-        return _refused(Reason("$", "too_large", f"has more than the {model.MAX_BYTES} bytes of an order"))
+        return _refused(Violation("$", "too_large", f"has more than the {model.MAX_BYTES} bytes of an order"))
     if not data.strip():
-        return _refused(Reason("$", "empty", "is empty"))
+        return _refused(Violation("$", "empty", "is empty"))
     try:
         document = parse(data)
     except _MALFORMED as error:
@@ -68,14 +68,14 @@ def decode(data: bytes) -> Decoded:
     except InvalidOperation:
         # An exponent of so many digits that not even Decimal has room for it. What comes behind it was
         # not read, and so may be no JSON.
-        return _refused(Reason("$", "number_out_of_range", "has a number beyond all bounds"))
+        return _refused(Violation("$", "number_out_of_range", "has a number beyond all bounds"))
     # Most have few brackets: only where there are many, it takes a walk to know how deep they go.
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
         return _refused(_TOO_DEEP)
     if not isinstance(document, dict):
-        reason = Reason("$", "not_an_object", f"must be a JSON object, not {kind(document)}")
+        reason = Violation("$", "not_an_object", f"must be a JSON object, not {json_type(document)}")
         return _refused(reason, json=data)
-    check = Checks()
+    check = ValidationErrors()
     found = model.read_fields(document, check)
     content = fingerprint(document)
     if found is None:
@@ -106,15 +106,15 @@ def _diagnose(data: bytes, error: Exception) -> Decoded:
         data.decode()
     except UnicodeDecodeError as not_text:
         place = f"{not_text.reason} at byte {not_text.start}"
-        return _refused(Reason("$", "not_utf8", f"is not UTF-8 ({place})"))
+        return _refused(Violation("$", "not_utf8", f"is not UTF-8 ({place})"))
     if isinstance(error, RecursionError):
         return _refused(_TOO_DEEP)
-    not_json = Reason("$", "not_json", f"is not JSON ({error})")
+    not_json = Violation("$", "not_json", f"is not JSON ({error})")
     try:
         document = json.loads(data, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
     except (ValueError, RecursionError, InvalidOperation):
         return _refused(not_json)
-    check = Checks()
+    check = ValidationErrors()
     if isinstance(document, dict):
         model.read_fields(document, check)
         return _refused(not_json, *check.reasons, claimed_id=_claimed_id(document))
@@ -124,9 +124,9 @@ def _diagnose(data: bytes, error: Exception) -> Decoded:
 def _claimed_id(document: dict[str, Any]) -> str | None:
     try:
         return model.order_id_rule(document.get("order_id"))
-    except Refused:
+    except InvalidValue:
         return None
 
 
-def _refused(*reasons: Reason, claimed_id: str | None = None, json: bytes | None = None) -> Decoded:
+def _refused(*reasons: Violation, claimed_id: str | None = None, json: bytes | None = None) -> Decoded:
     return Decoded(None, reasons, claimed_id, "", json)

@@ -49,7 +49,7 @@ _JSON = msgspec.json.Encoder()
 _PLAIN_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
-class Refused(Exception):
+class InvalidValue(Exception):
     """A value that breaks a rule: a stable `code` for programs, a `message` for people."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -65,7 +65,7 @@ def exact_number(value: Any) -> Decimal:
     """
     number = value if type(value) is Decimal else _number(value)
     if not number.is_finite():
-        raise Refused("not_finite", "must be a finite number")
+        raise InvalidValue("not_finite", "must be a finite number")
     try:
         exact = number.normalize(_EXACT)
     except DecimalException:
@@ -77,9 +77,9 @@ def exact_number(value: Any) -> Decimal:
 def _number(value: Any) -> Decimal:
     if isinstance(value, str):
         if not _PLAIN_DECIMAL.fullmatch(value):
-            raise Refused("not_a_number", 'must be a number or a plain decimal such as "250.00"')
+            raise InvalidValue("not_a_number", 'must be a number or a plain decimal such as "250.00"')
     elif not isinstance(value, int) or isinstance(value, bool):
-        raise Refused("not_a_number", f"must be a number, not {kind(value)}")
+        raise InvalidValue("not_a_number", f"must be a number, not {json_type(value)}")
     return Decimal(value)
 
 
@@ -87,7 +87,7 @@ def _without_zeros(number: Decimal) -> Decimal:
     try:
         return _EXACT.create_decimal(number.normalize(_ANY_SIZE)) if number else _ZERO
     except DecimalException:
-        raise Refused(
+        raise InvalidValue(
             "number_out_of_range", f"must have at most {MAX_DIGITS} significant digits, below 1E+126"
         ) from None
 
@@ -133,7 +133,7 @@ def positive(value: Any) -> Decimal:
     """An `exact_number` above zero."""
     number = exact_number(value)
     if number <= _ZERO:
-        raise Refused("not_positive", "must be greater than zero")
+        raise InvalidValue("not_positive", "must be greater than zero")
     return number
 
 
@@ -141,7 +141,7 @@ def not_negative(value: Any) -> Decimal:
     """An `exact_number` of zero or more."""
     number = exact_number(value)
     if number < _ZERO:
-        raise Refused("negative", "must not be negative")
+        raise InvalidValue("negative", "must not be negative")
     return number
 
 
@@ -151,35 +151,35 @@ def positive_integer(value: Any) -> int:
         return value
     number = positive(value)
     if number != number.to_integral_value(context=_ANY_SIZE):
-        raise Refused("not_an_integer", "must be a whole number")
+        raise InvalidValue("not_an_integer", "must be a whole number")
     return int(number)
 
 
-def label(longest: int) -> Callable[[Any], str]:
+def text(longest: int) -> Callable[[Any], str]:
     """The rule for an id or a name: a string of 1 to `longest` printable characters, not only blanks."""
 
     def rule(value: Any) -> str:
         if not isinstance(value, str):
-            raise Refused("not_a_string", f"must be a string, not {kind(value)}")
+            raise InvalidValue("not_a_string", f"must be a string, not {json_type(value)}")
         if not value or value.isspace():
-            raise Refused("empty", "must not be empty")
+            raise InvalidValue("empty", "must not be empty")
         if len(value) > longest:
-            raise Refused("too_long", f"must have at most {longest} characters, has {len(value)}")
+            raise InvalidValue("too_long", f"must have at most {longest} characters, has {len(value)}")
         if not value.isprintable():
-            raise Refused("not_printable", "must not contain control or other invisible characters")
+            raise InvalidValue("not_printable", "must not contain control or other invisible characters")
         return value
 
     return rule
 
 
-def ascii_label(longest: int) -> Callable[[Any], str]:
+def ascii_text(longest: int) -> Callable[[Any], str]:
     """The rule for a `label` of ASCII characters: safe in URLs, file names and object keys."""
-    any_label = label(longest)
+    any_label = text(longest)
 
     def rule(value: Any) -> str:
         text = any_label(value)
         if not text.isascii():
-            raise Refused("not_ascii", "must be made of ASCII characters")
+            raise InvalidValue("not_ascii", "must be made of ASCII characters")
         return text
 
     return rule
@@ -188,27 +188,27 @@ def ascii_label(longest: int) -> Callable[[Any], str]:
 def currency(value: Any) -> str:
     """A current ISO 4217 code, in capitals."""
     if not isinstance(value, str):
-        raise Refused("not_a_string", f"must be a string, not {kind(value)}")
+        raise InvalidValue("not_a_string", f"must be a string, not {json_type(value)}")
     if value not in CURRENCIES:
-        raise Refused("unknown_currency", 'must be an ISO 4217 code in capitals, such as "EUR"')
+        raise InvalidValue("unknown_currency", 'must be an ISO 4217 code in capitals, such as "EUR"')
     return value
 
 
-def instant(value: Any) -> datetime:
+def timestamp(value: Any) -> datetime:
     """An RFC 3339 date and time with its zone, as aware UTC."""
     if not isinstance(value, str):
-        raise Refused("not_a_string", f"must be a string, not {kind(value)}")
+        raise InvalidValue("not_a_string", f"must be a string, not {json_type(value)}")
     try:
         moment = msgspec.convert(value, datetime)
     # Half a surrogate pair gets this far when Python's parser has read what ours did not.
     except (msgspec.ValidationError, UnicodeEncodeError):
-        raise Refused("not_a_date", 'must be RFC 3339, such as "2026-11-22T18:00:00Z"') from None
+        raise InvalidValue("not_a_date", 'must be RFC 3339, such as "2026-11-22T18:00:00Z"') from None
     if moment.tzinfo is None:
-        raise Refused("no_time_zone", 'must say its time zone, such as "Z" or "+02:00"')
+        raise InvalidValue("no_time_zone", 'must say its time zone, such as "Z" or "+02:00"')
     try:
         return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except OverflowError:
-        raise Refused("not_a_date", "must lie between the years 1 and 9999 in UTC") from None
+        raise InvalidValue("not_a_date", "must lie between the years 1 and 9999 in UTC") from None
 
 
 def utc_text(moment: datetime) -> str:
@@ -220,7 +220,7 @@ def utc_text(moment: datetime) -> str:
     return text if len(text) == 27 else f"{text[:19]}.000000Z"
 
 
-def kind(value: Any) -> str:
+def json_type(value: Any) -> str:
     """What a decoded JSON value is, in JSON's own words."""
     if value is None:
         return "null"

@@ -11,33 +11,33 @@ from typing import Annotated, Any
 import msgspec
 
 from orderstream.domain.fields import (
-    ascii_label,
+    ascii_text,
     currency,
     exact_sum_of_products,
-    instant,
-    label,
     money,
     not_negative,
     positive,
     positive_integer,
+    text,
+    timestamp,
     utc_text,
 )
-from orderstream.domain.validation import Checks, Reader
+from orderstream.domain.validation import ModelReader, ValidationErrors
 
 # The largest order that is taken: what DynamoDB lets one item hold.
 MAX_BYTES = 400 * 1024
 
 # Also a part of object keys and URLs, so ASCII.
-order_id_rule = ascii_label(128)
+order_id_rule = ascii_text(128)
 
 # Types with their rules. Named here, for inside a class a field hides what is named like it.
-Name = Annotated[str, label(256)]
+Name = Annotated[str, text(256)]
 OrderId = Annotated[str, order_id_rule]
 Amount = Annotated[Decimal, positive]
 Price = Annotated[Decimal, not_negative]
 Quantity = Annotated[int, positive_integer]
 Currency = Annotated[str, currency]
-Instant = Annotated[datetime, instant]
+Instant = Annotated[datetime, timestamp]
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -59,10 +59,10 @@ class Order(msgspec.Struct, frozen=True):
     items: tuple[Item, ...] | None = None
 
 
-_READER = Reader(Order)
+_READER = ModelReader(Order)
 
 
-def read_fields(fields: dict[str, Any], check: Checks) -> Order | None:
+def read_fields(fields: dict[str, Any], check: ValidationErrors) -> Order | None:
     """The order in a decoded JSON object, or None when `check` has noted what is wrong with it."""
     order = _READER.read(fields, "$", check)
     # A field that is wrong is None here.
@@ -70,7 +70,7 @@ def read_fields(fields: dict[str, Any], check: Checks) -> Order | None:
         total = exact_sum_of_products((item.quantity, item.unit_price) for item in order.items)
         if total != order.amount:
             added, amount = (money(one, order.currency or "") for one in (total, order.amount))
-            check.note("$.items", "items_do_not_add_up", f"add up to {added}, the amount is {amount}")
+            check.add("$.items", "items_do_not_add_up", f"add up to {added}, the amount is {amount}")
     return None if check.reasons else order
 
 

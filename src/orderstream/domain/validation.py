@@ -9,7 +9,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_t
 
 import msgspec
 
-from orderstream.domain.fields import Refused, kind
+from orderstream.domain.fields import InvalidValue, json_type
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -23,7 +23,7 @@ MAX_MESSAGE = 300
 MORE_REASONS = "more_reasons"
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Violation(msgspec.Struct, frozen=True):
     """One broken rule: the `path` of the value ("$.amount"), a stable `code`, a `message` for people."""
 
     path: str
@@ -31,7 +31,7 @@ class Reason(msgspec.Struct, frozen=True):
     message: str
 
 
-def bounded(reasons: Sequence[Reason], records: int) -> list[Reason]:
+def bounded(reasons: Sequence[Violation], records: int) -> list[Violation]:
     """The reasons of one of so many records that are reported together, cut to its share of them.
 
     What is left out is said in a last reason, `more_reasons`. Long messages are cut.
@@ -42,28 +42,28 @@ def bounded(reasons: Sequence[Reason], records: int) -> list[Reason]:
     kept = [_shortened(reason) for reason in reasons[:most]]
     if left_out := len(reasons) - len(kept):
         message = f"has {left_out} or more other faults, not listed because many records of the batch are bad"
-        kept.append(Reason("$", MORE_REASONS, message))
+        kept.append(Violation("$", MORE_REASONS, message))
     return kept
 
 
-def _shortened(reason: Reason) -> Reason:
+def _shortened(reason: Violation) -> Violation:
     if len(reason.message) <= MAX_MESSAGE:
         return reason
     return msgspec.structs.replace(reason, message=reason.message[: MAX_MESSAGE - 1] + "…")
 
 
-class Checks:
+class ValidationErrors:
     """The reasons found so far in one record."""
 
     def __init__(self) -> None:
-        self.reasons: list[Reason] = []
+        self.reasons: list[Violation] = []
 
-    def note(self, path: str, code: str, message: str) -> None:
+    def add(self, path: str, code: str, message: str) -> None:
         """Note a reason; the first MAX_REASONS are kept."""
         if len(self.reasons) < MAX_REASONS:
-            self.reasons.append(Reason(path, code, message))
+            self.reasons.append(Violation(path, code, message))
         elif len(self.reasons) == MAX_REASONS:
-            self.reasons.append(Reason("$", MORE_REASONS, f"has more than {MAX_REASONS} faults"))
+            self.reasons.append(Violation("$", MORE_REASONS, f"has more than {MAX_REASONS} faults"))
 
 
 class _Field(msgspec.Struct, frozen=True):
@@ -72,10 +72,10 @@ class _Field(msgspec.Struct, frozen=True):
     name: str
     is_required: bool
     rule: Callable[[Any], Any] | None = None
-    elements: "Reader[Any] | None" = None
+    elements: "ModelReader[Any] | None" = None
 
 
-class Reader(Generic[M]):
+class ModelReader(Generic[M]):
     """Reads a model out of decoded JSON objects. Raises TypeError for a model that is not annotated so."""
 
     def __init__(self, model: type[M]) -> None:
@@ -84,29 +84,29 @@ class Reader(Generic[M]):
         fields = [_field(name, hints[name]) for name in model.__struct_fields__]
         self._fields = [(one.name, one.is_required, one.rule, one.elements) for one in fields]
 
-    def read(self, fields: dict[str, Any], path: str, check: Checks) -> M:
+    def read(self, fields: dict[str, Any], path: str, check: ValidationErrors) -> M:
         """The model, with None for each field that is absent, null or, as `check` then knows, wrong."""
         values: list[Any] = []
         for name, is_required, rule, elements in self._fields:
             value = fields.get(name)
             if value is None:
                 if is_required:
-                    check.note(f"{path}.{name}", "missing", "is required")
+                    check.add(f"{path}.{name}", "missing", "is required")
             elif rule is None:
                 value = elements and elements._read_list(value, f"{path}.{name}", check)
             else:
                 try:
                     value = rule(value)
-                except Refused as refused:
-                    check.note(f"{path}.{name}", refused.code, refused.message)
+                except InvalidValue as refused:
+                    check.add(f"{path}.{name}", refused.code, refused.message)
                     value = None
             values.append(value)
         return self._model(*values)
 
-    def _read_list(self, value: Any, path: str, check: Checks) -> tuple[M, ...] | None:
+    def _read_list(self, value: Any, path: str, check: ValidationErrors) -> tuple[M, ...] | None:
         """Every element of a list of objects; None where any of it is wrong."""
         if not isinstance(value, list):
-            check.note(path, "not_an_array", f"must be an array, not {kind(value)}")
+            check.add(path, "not_an_array", f"must be an array, not {json_type(value)}")
             return None
         before = len(check.reasons)
         elements: list[M] = []
@@ -117,7 +117,7 @@ class Reader(Generic[M]):
             if isinstance(fields, dict):
                 elements.append(self.read(fields, here, check))
             else:
-                check.note(here, "not_an_object", f"must be an object, not {kind(fields)}")
+                check.add(here, "not_an_object", f"must be an object, not {json_type(fields)}")
         return tuple(elements) if len(check.reasons) == before else None
 
 
@@ -127,7 +127,7 @@ def _field(name: str, hint: Any) -> _Field:
     if not is_required:
         (hint,) = options
     if get_origin(hint) is tuple:
-        return _Field(name, is_required, elements=Reader(get_args(hint)[0]))
+        return _Field(name, is_required, elements=ModelReader(get_args(hint)[0]))
     if get_origin(hint) is not Annotated:
         raise TypeError(f"{name}: {hint} is neither annotated with its rule nor a tuple of a model")
     return _Field(name, is_required, rule=get_args(hint)[1])

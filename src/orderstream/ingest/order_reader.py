@@ -28,21 +28,21 @@ _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _OBJECT = msgspec.json.Decoder(dict, float_hook=Decimal)
 
 
-class Line(NamedTuple):
+class InputLine(NamedTuple):
     """An order: its place, "line 7" or in an array "element 7", and its bytes as written."""
 
     place: str
     raw: bytes
 
 
-class Fault(NamedTuple):
+class BadLine(NamedTuple):
     """What is at this place is no order; `text` says why, in one line."""
 
     place: str
     text: str
 
 
-def read_orders(source: str | None, stdin: BinaryIO) -> Iterator[Line | Fault]:
+def read_orders(source: str | None, stdin: BinaryIO) -> Iterator[InputLine | BadLine]:
     """The orders in `source`: JSON itself (it begins with { or [), a path, or - or None for `stdin`.
 
     What it holds is recognised by its content. JSON objects come with their bytes unchanged, without the
@@ -72,7 +72,7 @@ def _open(path: str) -> BinaryIO:
         raise InputError(f"{path!r}: is not a path: {error}") from error
 
 
-def _orders(stream: BinaryIO, name: str) -> Iterator[Line | Fault]:
+def _orders(stream: BinaryIO, name: str) -> Iterator[InputLine | BadLine]:
     number, first = 0, b"\n"
     while first and not first.strip():
         number += 1
@@ -106,7 +106,7 @@ def _lines(number: int, line: bytes, stream: BinaryIO, name: str) -> Iterator[tu
             yield number, line
 
 
-def _array(first: bytes, stream: BinaryIO, name: str) -> Iterator[Line | Fault]:
+def _array(first: bytes, stream: BinaryIO, name: str) -> Iterator[InputLine | BadLine]:
     try:
         document = first + stream.read(MAX_ARRAY_BYTES + 1 - len(first))
     except OSError as error:
@@ -123,14 +123,14 @@ def _array(first: bytes, stream: BinaryIO, name: str) -> Iterator[Line | Fault]:
     return (_object(f"element {number}", bytes(raw)) for number, raw in enumerate(elements, start=1))
 
 
-def _objects(lines: Iterator[tuple[int, bytes]]) -> Iterator[Line | Fault]:
+def _objects(lines: Iterator[tuple[int, bytes]]) -> Iterator[InputLine | BadLine]:
     number, first = next(lines)
     one = _object(f"line {number}", _without_end(first))
-    if isinstance(one, Fault):
+    if isinstance(one, BadLine):
         # It may be one object that is spread over lines.
         ahead, is_whole = _read_ahead(lines, MAX_LINE_BYTES - len(first))
         spread = _object(one.place, b"".join([first, *(line for _, line in ahead)]).strip())
-        if is_whole and isinstance(spread, Line):
+        if is_whole and isinstance(spread, InputLine):
             yield spread
             return
         lines = chain(ahead, lines)
@@ -151,14 +151,14 @@ def _read_ahead(lines: Iterator[tuple[int, bytes]], room: int) -> tuple[list[tup
     return ahead, True
 
 
-def _object(place: str, raw: bytes) -> Line | Fault:
+def _object(place: str, raw: bytes) -> InputLine | BadLine:
     if len(raw) > MAX_LINE_BYTES:
-        return Fault(place, f"is longer than {MAX_LINE_BYTES} bytes")
+        return BadLine(place, f"is longer than {MAX_LINE_BYTES} bytes")
     try:
         _OBJECT.decode(raw)
     except (ArithmeticError, ValueError, RecursionError) as error:
-        return Fault(place, f"is not a JSON object: {_why(error)}")
-    return Line(place, raw)
+        return BadLine(place, f"is not a JSON object: {_why(error)}")
+    return InputLine(place, raw)
 
 
 def _why(error: Exception) -> str:
@@ -175,7 +175,7 @@ def _without_end(line: bytes) -> bytes:
     return line.removesuffix(b"\n").removesuffix(b"\r")
 
 
-def _rows(lines: Iterator[tuple[int, bytes]], name: str) -> Iterator[Line | Fault]:
+def _rows(lines: Iterator[tuple[int, bytes]], name: str) -> Iterator[InputLine | BadLine]:
     number, first = next(lines)
     columns = _columns(first, name)
     # What is not UTF-8 becomes lone surrogates, which the encoder refuses: a fault of its row alone.
@@ -185,13 +185,13 @@ def _rows(lines: Iterator[tuple[int, bytes]], name: str) -> Iterator[Line | Faul
         try:
             cells = next(reader)
             if cells:
-                yield Line(f"line {start}", _row(columns, cells))
+                yield InputLine(f"line {start}", _row(columns, cells))
         except StopIteration:
             return
         except (csv.Error, ValueError) as error:
             end = number + reader.line_num
             where = f" (up to line {end})" if end > start else ""
-            yield Fault(f"line {start}", f"{_why_not_a_row(error)}{where}")
+            yield BadLine(f"line {start}", f"{_why_not_a_row(error)}{where}")
 
 
 def _columns(header: bytes, name: str) -> list[str]:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from orderstream.client import OrderProducer, Receipt
-from orderstream.client.serialization import identified
+from orderstream.client import OrderProducer, RecordMetadata
+from orderstream.client.serialization import ensure_order_id
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError, OrderstreamError
-from orderstream.ingest.order_reader import Fault, Line
+from orderstream.ingest.order_reader import BadLine, InputLine
 from orderstream.ingest.samples import Kind, Sample
 
 # So many of the orders that were not sent are named at the end.
@@ -21,7 +21,7 @@ MOST_NAMED = 10
 
 
 @dataclass
-class Tally:
+class SendStats:
     """How many lines were read, sent, and not sent; counted from several threads.
 
     `not_sent` names the first that were not: "line 3 (A-1003)", or "line 4" of one without an id.
@@ -34,7 +34,7 @@ class Tally:
     not_sent: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, *, sent: bool, name: str = "") -> None:
+    def count(self, *, sent: bool, name: str = "") -> None:
         """Count one record's fate; `name` says which record it is."""
         with self._lock:
             if sent:
@@ -47,29 +47,29 @@ class Tally:
 
 def send_lines(
     producer: OrderProducer,
-    lines: Iterable[Line | Fault],
+    lines: Iterable[InputLine | BadLine],
     *,
     check: bool,
-    on_receipt: Callable[[Receipt], None],
+    on_receipt: Callable[[RecordMetadata], None],
     on_fault: Callable[[str], None],
-) -> Tally:
+) -> SendStats:
     """Send every good line; `on_fault` hears of each other one ("line 7: …"), and the rest goes on.
 
     With `check`, an order that the pipeline would quarantine is a fault here and is not sent.
     """
-    tally = Tally()
+    tally = SendStats()
     for line in lines:
         tally.read += 1
         try:
-            if isinstance(line, Fault):
+            if isinstance(line, BadLine):
                 raise InputError(line.text)
             # With its id in it: that may be what makes it too large.
-            data, _, _ = identified(line.raw)
+            data, _, _ = ensure_order_id(line.raw)
             if check:
                 _refuse_invalid(data)
             fate = producer.send_json(data)
         except InputError as error:
-            tally.note(sent=False, name=_name(line))
+            tally.count(sent=False, name=_name(line))
             on_fault(f"{line.place}: {error.message}")
             continue
         fate.add_done_callback(_reporter(line, tally, on_receipt, on_fault))
@@ -83,17 +83,20 @@ def _refuse_invalid(data: bytes) -> None:
         raise InputError("; ".join(f"{reason.path} {reason.message}" for reason in reasons))
 
 
-def _name(line: Line | Fault) -> str:
-    found = decode(line.raw).claimed_id if isinstance(line, Line) else None
+def _name(line: InputLine | BadLine) -> str:
+    found = decode(line.raw).raw_order_id if isinstance(line, InputLine) else None
     return f"{line.place} ({found})" if found else line.place
 
 
 def _reporter(
-    line: Line, tally: Tally, on_receipt: Callable[[Receipt], None], on_fault: Callable[[str], None]
-) -> Callable[[Future[Receipt]], None]:
-    def report(fate: Future[Receipt]) -> None:
+    line: InputLine,
+    tally: SendStats,
+    on_receipt: Callable[[RecordMetadata], None],
+    on_fault: Callable[[str], None],
+) -> Callable[[Future[RecordMetadata]], None]:
+    def report(fate: Future[RecordMetadata]) -> None:
         error = fate.exception()
-        tally.note(sent=error is None, name=_name(line) if error else "")
+        tally.count(sent=error is None, name=_name(line) if error else "")
         if error is None:
             on_receipt(fate.result())
         else:
@@ -109,8 +112,8 @@ def simulate(
     rate: float,
     seconds: float | None,
     stop: threading.Event,
-    tally: Tally,
-) -> Tally:
+    tally: SendStats,
+) -> SendStats:
     """Send samples at `rate` a second (inf: as fast as it goes), until they, `seconds` or patience end.
 
     `stop` is whoever's patience it is. `tally` counts as it goes, and comes back when each record that
@@ -127,6 +130,6 @@ def simulate(
         tally.read += 1
         tally.kinds[sample.kind] = tally.kinds.get(sample.kind, 0) + 1
         fate = producer.send_bytes(sample.data, partition_key=sample.partition_key)
-        fate.add_done_callback(lambda done: tally.note(sent=done.exception() is None))
+        fate.add_done_callback(lambda done: tally.count(sent=done.exception() is None))
     producer.flush()
     return tally

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Sample
@@ -74,11 +74,11 @@ def generator_totals(folder: Path) -> Totals:
     return totals
 
 
-def table_totals(cloud: Cloud, stack: Stack, progress: Callable[[str, int], None]) -> Totals:
+def table_totals(cloud: AwsClients, stack: Stack, progress: Callable[[str, int], None]) -> Totals:
     """What the table says of each customer; `progress` hears how many items were read."""
     totals: Totals = {}
     read = 0
-    with cloud_errors(f"cannot read table {stack.table}"):
+    with translate_errors(f"cannot read table {stack.table}"):
         pages = cloud.dynamodb.get_paginator("scan").paginate(
             TableName=stack.table, ProjectionExpression="CustomerID, OrderAmount", ConsistentRead=True
         )

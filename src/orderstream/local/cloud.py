@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TextIO
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
 from orderstream.deploy.artifact import ensure_uv_cache
 from orderstream.deploy.deploy import carry_out, planned
@@ -56,13 +56,13 @@ def laptop_environment(endpoint_url: str, token: str) -> dict[str, str]:
     }
 
 
-def laptop_cloud(endpoint_url: str, token: str) -> Cloud:
+def laptop_cloud(endpoint_url: str, token: str) -> AwsClients:
     """Clients for the laptop cloud at `endpoint_url`, whatever the environment says."""
-    return Cloud(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET, session_token=token)
+    return AwsClients(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET, session_token=token)
 
 
 def deploy(
-    cloud: Cloud,
+    cloud: AwsClients,
     work_dir: Path,
     parameters: Mapping[str, str] = _AS_THEY_ARE,
     tell: Callable[[str], None] = lambda step: None,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from orderstream.api.app import Shop
 from orderstream.api.dependencies import shop_of
 from orderstream.api.problems import try_again
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 
 
 class ShopThatIsThere:
     """The services of the stack that `change` was told of last; without one, requests are to come again."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: AwsClients) -> None:
         self._cloud = cloud
         self._shop: Shop | None = None
 

@@ -12,16 +12,22 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Kind, Sample, samples
-from orderstream.ingest.send import Tally, simulate
+from orderstream.ingest.send import SendStats, simulate
 from orderstream.local.cloud import Laptop
 from orderstream.pipeline import telemetry
 from orderstream.recovery.reconciliation_store import ReconciliationStore
-from orderstream.recovery.verify import Report, read_archive, read_items, read_quarantine, verify
+from orderstream.recovery.verify import (
+    ReconciliationReport,
+    read_archive,
+    read_items,
+    read_quarantine,
+    verify,
+)
 from orderstream.storage.orders import Item, get_order, raw_order
 
 Progress = Callable[[str, int], None]
@@ -38,7 +44,7 @@ class Outcome:
 
     sent: int
     expected: Mapping[Kind, int]
-    report: Report
+    report: ReconciliationReport
     orders_per_second: float
     latency_p50: float
     latency_p99: float
@@ -109,14 +115,14 @@ def _send_and_follow(
     traffic: Iterable[Sample],
     rate: float,
     progress: Callable[[int, int], None],
-) -> Tally:
+) -> SendStats:
     """Send, and return when the archive has all of it."""
     stop = threading.Event()
     before = _archived(laptop, books)
-    seen = Tally()
+    seen = SendStats()
 
-    def send() -> Tally:
-        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_once) as producer:
+    def send() -> SendStats:
+        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
             return simulate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=seen)
 
     with ThreadPoolExecutor(1) as threads:
@@ -163,15 +169,15 @@ def _await_fates(laptop: Laptop, books: ReconciliationStore, progress: Progress)
         laptop.check()
         read_items(books, laptop.cloud, laptop.stack, progress=progress)
         read_quarantine(books, laptop.cloud, laptop.stack, progress=progress)
-        if not books.fates().get("open"):
+        if not books.outcomes().get("open"):
             return
         time.sleep(0.2)
 
 
-def latency_percentiles(cloud: Cloud, stack: Stack, *, since: datetime) -> tuple[float, float]:
+def latency_percentiles(cloud: AwsClients, stack: Stack, *, since: datetime) -> tuple[float, float]:
     """p50 and p99 of the milliseconds from arrival to stored, since then, as CloudWatch has them."""
     hour = since.replace(minute=0, second=0, microsecond=0)
-    with cloud_errors("cannot read the latency from CloudWatch"):
+    with translate_errors("cannot read the latency from CloudWatch"):
         points = cloud.cloudwatch.get_metric_statistics(
             Namespace=telemetry.NAMESPACE,
             MetricName=telemetry.LATENCY,
@@ -187,7 +193,7 @@ def latency_percentiles(cloud: Cloud, stack: Stack, *, since: datetime) -> tuple
     return statistics["p50"], statistics["p99"]
 
 
-def _some_order(cloud: Cloud, stack: Stack) -> Item:
-    with cloud_errors(f"cannot read table {stack.table}"):
+def _some_order(cloud: AwsClients, stack: Stack) -> Item:
+    with translate_errors(f"cannot read table {stack.table}"):
         page = cloud.dynamodb.scan(TableName=stack.table, Limit=1, ProjectionExpression="OrderID")
     return get_order(cloud, stack, page["Items"][0]["OrderID"]["S"])

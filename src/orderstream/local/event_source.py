@@ -17,7 +17,7 @@ from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
 from orderstream.local.esm.destination import Destination
@@ -43,7 +43,7 @@ class EventSource:
     """
 
     def __init__(
-        self, cloud: Cloud, mapping_id: str, *, checkpoints: Path, on_problem: Callable[[str], None]
+        self, cloud: AwsClients, mapping_id: str, *, checkpoints: Path, on_problem: Callable[[str], None]
     ) -> None:
         self._cloud = cloud
         self._mapping_id = mapping_id
@@ -64,11 +64,11 @@ class EventSource:
 
     def start(self) -> None:
         """Read the mapping and begin; raises CloudError if it is enabled, unknown, or not of our kind."""
-        with cloud_errors(f"cannot read event source mapping {self._mapping_id}"):
+        with translate_errors(f"cannot read event source mapping {self._mapping_id}"):
             mapping = read_mapping(self._cloud, self._mapping_id)
         self._saved = self._file.load()
         self._done = dict(self._saved or {})
-        with cloud_errors(f"cannot read {mapping.stream_arn}"):
+        with translate_errors(f"cannot read {mapping.stream_arn}"):
             self._around = self._surroundings(mapping)
             self._survey(first_start=mapping.starting if self._saved is None else None)
         self._threads = [

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.event_source_mapping import switch_off as switch_mapping_off
-from orderstream.aws.stack import Stack, Standing, resources, standing, standings
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.event_source_mapping import disable as switch_mapping_off
+from orderstream.aws.stack import Stack, StackDescription, describe_stack, describe_stacks, stack_resources
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 
@@ -32,7 +32,7 @@ class Following:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: AwsClients,
         stack: str,
         *,
         checkpoints: Path,
@@ -93,7 +93,7 @@ class Following:
         for followed in self._followed.values():
             followed.begin_look()
         try:
-            there = standings(self._cloud)
+            there = describe_stacks(self._cloud)
         except CloudError as error:
             # MiniStack may be busy; whether it has died is somebody else's question.
             self._in_vain += 1
@@ -112,7 +112,7 @@ class Following:
 class _Delivery:
     """What all stacks have in common: where delivery notes how far it is, and who hears of it."""
 
-    cloud: Cloud
+    cloud: AwsClients
     checkpoints: Path
     progress: Callable[[str], None]
     problem: Callable[[str], None]
@@ -146,7 +146,7 @@ class _Followed:
     def _is_there(self) -> bool:
         """Whether the stack is the one that was delivered to, as far as anybody knows."""
         try:
-            found = standing(self._delivery.cloud, self._stack)
+            found = describe_stack(self._delivery.cloud, self._stack)
         except CloudError:
             return True
         return found is not None and found.id == self._stack_id and not _is_gone(found)
@@ -157,11 +157,11 @@ class _Followed:
         """
         self._said_before = list(self._said)
 
-    def look(self, found: Standing | None) -> None:
+    def look(self, found: StackDescription | None) -> None:
         """Deliver to the stack as it stands; None is a stack that is not there."""
         try:
             marks = self._marks(found) if found and _is_settled(found) else None
-            there = resources(self._stack, found) if found and marks is not None else self._there
+            there = stack_resources(self._stack, found) if found and marks is not None else self._there
         except CloudError as error:
             # A stack may go between two questions.
             self._in_vain += 1
@@ -191,13 +191,13 @@ class _Followed:
             if self._is_there():
                 raise
 
-    def _marks(self, found: Standing) -> Any:
+    def _marks(self, found: StackDescription) -> Any:
         """What delivery depends on. Makes sure that MiniStack does not deliver as well."""
         mapping_id = found.outputs.get("EventSourceMapping")
         if mapping_id is None:
             return None
         cloud = self._delivery.cloud
-        with cloud_errors(f"cannot read event source mapping {mapping_id}"):
+        with translate_errors(f"cannot read event source mapping {mapping_id}"):
             mapping = dict(cloud.lambda_.get_event_source_mapping(UUID=mapping_id))
             function = cloud.lambda_.get_function_configuration(FunctionName=str(mapping["FunctionArn"]))
         if mapping["State"] != "Disabled":
@@ -243,17 +243,17 @@ class _Followed:
             self._said.remove(line)
 
 
-def _is_gone(found: Standing) -> bool:
+def _is_gone(found: StackDescription) -> bool:
     return found.is_new or found.status.startswith("DELETE")
 
 
-def _is_settled(found: Standing) -> bool:
+def _is_settled(found: StackDescription) -> bool:
     return not found.status.endswith("_IN_PROGRESS")
 
 
-def switch_off(cloud: Cloud, mapping_id: str) -> None:
+def switch_off(cloud: AwsClients, mapping_id: str) -> None:
     """MiniStack makes the mapping enabled whatever the template says, and would read the stream too."""
-    with cloud_errors("cannot switch MiniStack's own event source off"):
+    with translate_errors("cannot switch MiniStack's own event source off"):
         state = switch_mapping_off(cloud, mapping_id, patience=OFF_SECONDS, pause=LOOK_SECONDS)
     if state != "Disabled":
         raise CloudError(f"MiniStack's own event source is {state}, it must be Disabled")

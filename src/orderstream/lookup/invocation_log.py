@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 
 # AWS tries to deliver a record for seven days at most. Nearly every one is done long before: the log of the
@@ -17,7 +17,7 @@ SOON = timedelta(hours=12)
 AT_THE_LATEST = timedelta(days=7, hours=1)
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class LoggedInvocation(msgspec.Struct, frozen=True):
     """One invocation that had the record; `done` if it stored, recognised or quarantined it."""
 
     at: datetime
@@ -26,7 +26,7 @@ class Delivery(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Place:
+class RecordPosition:
     """A record's place in the stream, when it arrived, and the objects of the archive that hold it."""
 
     shard_id: str
@@ -49,9 +49,11 @@ class _LogLine(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_LogLine)
 
 
-def deliveries(cloud: Cloud, stack: Stack, places: Iterable[Place]) -> dict[Place, list[Delivery]]:
+def invocations_of(
+    cloud: AwsClients, stack: Stack, places: Iterable[RecordPosition]
+) -> dict[RecordPosition, list[LoggedInvocation]]:
     """The invocations that had each record, earliest first, as long as the log is kept."""
-    found: dict[Place, list[Delivery]] = {place: [] for place in places}
+    found: dict[RecordPosition, list[LoggedInvocation]] = {place: [] for place in places}
     for begin, end in ((timedelta(0), SOON), (SOON, AT_THE_LATEST)):
         undone = [place for place, some in found.items() if not any(one.done for one in some)]
         for shard_id, since, until, waiting in _windows(undone, begin, end):
@@ -59,15 +61,15 @@ def deliveries(cloud: Cloud, stack: Stack, places: Iterable[Place]) -> dict[Plac
                 for place in waiting:
                     is_soon = at - place.arrived_at < SOON
                     if is_soon == (end == SOON) and _has(line, place):
-                        found[place].append(Delivery(at, line.request_id, _is_done(line, place)))
+                        found[place].append(LoggedInvocation(at, line.request_id, _is_done(line, place)))
     return {place: sorted(some, key=lambda delivery: delivery.at) for place, some in found.items()}
 
 
 def _windows(
-    places: Iterable[Place], begin: timedelta, end: timedelta
-) -> Iterator[tuple[str, datetime, datetime, list[Place]]]:
+    places: Iterable[RecordPosition], begin: timedelta, end: timedelta
+) -> Iterator[tuple[str, datetime, datetime, list[RecordPosition]]]:
     """The times of the log from `begin` to `end` after the records of a shard: each once, however many."""
-    waiting: list[Place] = []
+    waiting: list[RecordPosition] = []
     for place in sorted(places, key=lambda place: (place.shard_id, place.arrived_at)):
         last = waiting[-1] if waiting else place
         if place.shard_id != last.shard_id or place.arrived_at + begin > last.arrived_at + end:
@@ -79,18 +81,18 @@ def _windows(
 
 
 def _window(
-    places: list[Place], begin: timedelta, end: timedelta
-) -> tuple[str, datetime, datetime, list[Place]]:
+    places: list[RecordPosition], begin: timedelta, end: timedelta
+) -> tuple[str, datetime, datetime, list[RecordPosition]]:
     return places[0].shard_id, places[0].arrived_at + begin, places[-1].arrived_at + end, places
 
 
 def _log(
-    cloud: Cloud, stack: Stack, shard_id: str, since: datetime, until: datetime
+    cloud: AwsClients, stack: Stack, shard_id: str, since: datetime, until: datetime
 ) -> Iterator[tuple[datetime, _LogLine]]:
     now = cloud.now()
     if since > now:
         return
-    with cloud_errors(f"cannot read the log of {stack.function}"):
+    with translate_errors(f"cannot read the log of {stack.function}"):
         pages = cloud.logs.get_paginator("filter_log_events").paginate(
             logGroupName=f"/aws/lambda/{stack.function}",
             startTime=int(since.timestamp() * 1000),
@@ -107,7 +109,7 @@ def _log(
                 yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), line
 
 
-def _has(line: _LogLine, place: Place) -> bool:
+def _has(line: _LogLine, place: RecordPosition) -> bool:
     if line.objects:
         # The lanes of a shard interleave; which records a batch had, the name of its object tells.
         return not place.objects.isdisjoint(line.objects)
@@ -116,5 +118,5 @@ def _has(line: _LogLine, place: Place) -> bool:
     return int(line.first_sequence_number) <= int(place.sequence_number) <= int(line.last_sequence_number)
 
 
-def _is_done(line: _LogLine, place: Place) -> bool:
+def _is_done(line: _LogLine, place: RecordPosition) -> bool:
     return line.undone_from is None or int(place.sequence_number) < int(line.undone_from)

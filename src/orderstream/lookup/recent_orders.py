@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.errors import DamagedError
-from orderstream.pipeline.table import KEYS_PER_READ, plain_value
+from orderstream.pipeline.attributes import plain_value
+from orderstream.pipeline.table import KEYS_PER_READ
 from orderstream.storage.bucket import FETCHED_AHEAD
 from orderstream.storage.orders import Item
-from orderstream.storage.reader import lines_at
+from orderstream.storage.reader import read_object
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
@@ -58,7 +59,7 @@ class _Batch:
 _DECODER = msgspec.json.Decoder(_Line)
 
 
-class Latest:
+class RecentOrders:
     """Looks again and again at the orders that the function stored last.
 
     Each look asks the log for what is new since the last one, reads the objects of that alone, and asks the
@@ -66,7 +67,7 @@ class Latest:
     comes into the log more than ten seconds after a later one may be missed.
     """
 
-    def __init__(self, cloud: Cloud, stack: Stack, most: int = 50) -> None:
+    def __init__(self, cloud: AwsClients, stack: Stack, most: int = 50) -> None:
         self._cloud = cloud
         self._stack = stack
         self._most = most
@@ -76,7 +77,7 @@ class Latest:
         self._names_objects = True
 
     @property
-    def why_empty(self) -> str:
+    def empty_reason(self) -> str:
         """Why the last look returned no order; "" if it did."""
         if self._items:
             return ""
@@ -84,7 +85,7 @@ class Latest:
             return "with ArchiveLayout=order, the log does not say where orders lie"
         return "no order was stored in the last hour"
 
-    def look(self, now: datetime | None = None) -> list[Item]:
+    def poll(self, now: datetime | None = None) -> list[Item]:
         """The items of the last orders at `now` (aware), as `get_order` has them, by arrival, newest first.
 
         All of them are in the table now. The first look goes back an hour at most. Raises CloudError.
@@ -121,7 +122,7 @@ class Latest:
     def _log(self, begin: int) -> Iterator[_Batch]:
         """Batches that were not seen before; page by page until there are enough of them."""
         stored = 0
-        with cloud_errors(f"cannot read the log of {self._stack.function}"):
+        with translate_errors(f"cannot read the log of {self._stack.function}"):
             pages = self._cloud.logs.get_paginator("filter_log_events").paginate(
                 logGroupName=f"/aws/lambda/{self._stack.function}",
                 startTime=begin,
@@ -160,7 +161,7 @@ class Latest:
     def _pairs_in(self, key: str) -> deque[_Pair]:
         pairs: deque[_Pair] = deque(maxlen=_TIMES_WANTED * self._most)
         try:
-            for line in lines_at(self._cloud, self._stack, key, ""):
+            for line in read_object(self._cloud, self._stack, key, ""):
                 if line.order_id is not None:
                     pairs.append((line.order_id, line.event_id))
         except DamagedError:
@@ -179,7 +180,7 @@ class Latest:
             table: {"Keys": keys, "ConsistentRead": True}
         }
         found: dict[str, Item] = {}
-        with cloud_errors(f"cannot read orders of table {table}"):
+        with translate_errors(f"cannot read orders of table {table}"):
             # An answer has at least one of those that were asked for, or is an error.
             while wanted:
                 answer = self._cloud.dynamodb.batch_get_item(RequestItems=wanted)

@@ -10,37 +10,37 @@ from urllib.parse import quote
 
 import msgspec
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import is_item, same_content
-from orderstream.domain.fields import instant, utc_text
+from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.object_keys import COMPACTED
 from orderstream.errors import DamagedError, NotFoundError
-from orderstream.lookup.invocation_log import Delivery, Place, deliveries
-from orderstream.pipeline.archive_codec import Line, raw_of
-from orderstream.pipeline.deaggregate import unpack
+from orderstream.lookup.invocation_log import LoggedInvocation, RecordPosition, invocations_of
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record
 from orderstream.recovery.dead_letters import (
     DONE,
-    Failure,
-    done_marks,
-    entries_of,
+    FailedBatch,
+    event_records,
     failed_objects,
     records_in,
+    redrive_markers,
 )
-from orderstream.recovery.quarantine import why
-from orderstream.recovery.resubmissions import Note, notes_of_order
+from orderstream.recovery.quarantine import reasons_text
+from orderstream.recovery.resubmissions import ResubmissionNote, resubmissions_of_order
 from orderstream.storage import bucket, reader, stream
-from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 from orderstream.storage.orders import Item, get_order
 from orderstream.storage.tombstones import erased_in_hour
 
 Progress = Callable[[str, int], None]
 
 
-class Step(msgspec.Struct, frozen=True):
+class TraceEvent(msgspec.Struct, frozen=True):
     """Something that happened: `at` (UTC text; None where nobody knows), `what`, to which event, where.
 
     What: dated (by the shop), arrived, archived, delivered, undone (delivered, and reported as not done),
@@ -56,12 +56,12 @@ class Step(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True)
-class Story:
+class OrderTrace:
     """What is known of an order; `item` is None where it is not in the table."""
 
     order_id: str
     item: Item | None
-    steps: tuple[Step, ...]
+    steps: tuple[TraceEvent, ...]
 
 
 @dataclass
@@ -74,18 +74,18 @@ class _Event:
     what: Decoded | None = None
     dated: datetime | None = None
     archived: dict[tuple[str, int], datetime] = field(default_factory=dict)
-    quarantined: tuple[str, int, Line] | None = None
-    given_up: list[Failure] = field(default_factory=list)
+    quarantined: tuple[str, int, ArchiveLine] | None = None
+    given_up: list[FailedBatch] = field(default_factory=list)
 
 
 def trace(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     order_id: str,
-    span: Span = ALWAYS,
+    span: TimeRange = ALL_TIME,
     *,
     progress: Progress = lambda what, done: None,
-) -> Story:
+) -> OrderTrace:
     """The story of an order, as far as its records arrived in `span`.
 
     Searches the quarantine, and the archive from the first arrival that is known of. Raises
@@ -94,21 +94,21 @@ def trace(
     item = _item(cloud, stack, order_id)
     events: dict[str, _Event] = {}
     _search_quarantine(cloud, stack, order_id, span, events, progress)
-    notes = notes_of_order(cloud, stack, order_id, span)
+    notes = resubmissions_of_order(cloud, stack, order_id, span)
     known = [event.arrived_at for event in events.values()] + ([item["ReceivedAt"]] if item else [])
-    since = max(filter(None, (span.since, instant(min(known)) if known else None)), default=None)
-    _search_archive(cloud, stack, order_id, Span(since, span.until), events, progress)
-    _search_failures(cloud, stack, order_id, Span(since, span.until), events)
+    since = max(filter(None, (span.since, timestamp(min(known)) if known else None)), default=None)
+    _search_archive(cloud, stack, order_id, TimeRange(since, span.until), events, progress)
+    _search_failures(cloud, stack, order_id, TimeRange(since, span.until), events)
     if not events or any(key.endswith(".json") for one in events.values() for key, _ in one.archived):
         # Nothing came to the archive yet or, with one object an order, the repeats never do.
-        _search_stream(cloud, stack, order_id, Span(since, span.until), events, progress)
+        _search_stream(cloud, stack, order_id, TimeRange(since, span.until), events, progress)
     if not events and item is None:
         raise NotFoundError(
             f"nothing is known of order {order_id}",
             hint="an order sent without an id is called by its event, shardId-…:number",
         )
-    marks = {entry.key.removeprefix(DONE): entry.modified for entry in done_marks(cloud, stack)}
-    delivered = deliveries(cloud, stack, map(_place, events.values()))
+    marks = {entry.key.removeprefix(DONE): entry.modified for entry in redrive_markers(cloud, stack)}
+    delivered = invocations_of(cloud, stack, map(_place, events.values()))
     steps = [
         step
         for event in events.values()
@@ -117,10 +117,10 @@ def trace(
         )
     ]
     steps += [_resubmitted(note) for note in notes]
-    return Story(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")))
+    return OrderTrace(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")))
 
 
-def _item(cloud: Cloud, stack: Stack, order_id: str) -> Item | None:
+def _item(cloud: AwsClients, stack: Stack, order_id: str) -> Item | None:
     try:
         return get_order(cloud, stack, order_id)
     except NotFoundError:
@@ -128,10 +128,15 @@ def _item(cloud: Cloud, stack: Stack, order_id: str) -> Item | None:
 
 
 def _search_quarantine(
-    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
+    cloud: AwsClients,
+    stack: Stack,
+    order_id: str,
+    span: TimeRange,
+    events: dict[str, _Event],
+    progress: Progress,
 ) -> None:
-    entries = bucket.hourly(cloud, stack, "quarantine", span)
-    for one in reader.lines_with(
+    entries = bucket.list_by_hour(cloud, stack, "quarantine", span)
+    for one in reader.search(
         cloud,
         stack,
         entries,
@@ -139,18 +144,23 @@ def _search_quarantine(
         progress=lambda done: progress("objects of the quarantine read", done),
     ):
         line = one.line
-        if order_id in (line.order_id, line.event_id) and span.holds(line.arrived_at):
-            event = _noted(events, line)
+        if order_id in (line.order_id, line.event_id) and span.contains(line.arrived_at):
+            event = _add(events, line)
             event.quarantined = event.quarantined or (one.key, one.number, line)
 
 
 def _search_archive(
-    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
+    cloud: AwsClients,
+    stack: Stack,
+    order_id: str,
+    span: TimeRange,
+    events: dict[str, _Event],
+    progress: Progress,
 ) -> None:
     name = f"orders/{quote(order_id, safe='')}.json"
-    single = (entry for entry in bucket.listed(cloud, stack, name) if entry.key == name)
-    hours = (bucket.hourly(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
-    for one in reader.lines_with(
+    single = (entry for entry in bucket.list_prefix(cloud, stack, name) if entry.key == name)
+    hours = (bucket.list_by_hour(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
+    for one in reader.search(
         cloud,
         stack,
         chain(single, *hours),
@@ -158,22 +168,22 @@ def _search_archive(
         progress=lambda done: progress("objects of the archive read", done),
     ):
         line = one.line
-        if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.holds(
+        if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.contains(
             line.arrived_at
         ):
             # What is being compacted is in two places at once.
-            _noted(events, line).archived.setdefault((one.key, one.number), one.written)
+            _add(events, line).archived.setdefault((one.key, one.number), one.written)
 
 
 def _search_failures(
-    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event]
+    cloud: AwsClients, stack: Stack, order_id: str, span: TimeRange, events: dict[str, _Event]
 ) -> None:
-    def is_late(entry: Entry) -> bool:
+    def is_late(entry: ObjectSummary) -> bool:
         return span.since is None or entry.modified >= span.since
 
     for failure in failed_objects(cloud, stack, is_late):
         try:
-            records = records_in(failure, entries_of(failure))
+            records = records_in(failure, event_records(failure))
         except DamagedError:
             # `failures redrive` and `verify` name it; this order's story goes on without it.
             continue
@@ -183,11 +193,16 @@ def _search_failures(
 
 
 def _search_stream(
-    cloud: Cloud, stack: Stack, order_id: str, span: Span, events: dict[str, _Event], progress: Progress
+    cloud: AwsClients,
+    stack: Stack,
+    order_id: str,
+    span: TimeRange,
+    events: dict[str, _Event],
+    progress: Progress,
 ) -> None:
     for read, record in enumerate(stream.records(cloud, stack, span)):
         progress("records of the stream read", read)
-        for inner in unpack(record):
+        for inner in deaggregate(record):
             if _is_of(inner, order_id):
                 _noted_record(events, inner)
 
@@ -197,9 +212,9 @@ def _is_of(record: Record, order_id: str) -> bool:
     return order_id in (record.event_id, order_id_of(order, record.event_id) if order else None)
 
 
-def _noted(events: dict[str, _Event], line: Line) -> _Event:
+def _add(events: dict[str, _Event], line: ArchiveLine) -> _Event:
     event = events.setdefault(line.event_id, _Event(line.event_id, line.arrived_at, line.partition_key))
-    event.what = decode(raw_of(line))
+    event.what = decode(original_bytes(line))
     event.dated = event.what.order.order_date if event.what.order else None
     return event
 
@@ -211,63 +226,65 @@ def _noted_record(events: dict[str, _Event], record: Record) -> _Event:
     return event
 
 
-def _place(event: _Event) -> Place:
+def _place(event: _Event) -> RecordPosition:
     shard_id, number = event.id.split(":")[:2]
     objects = frozenset(key for key, _ in event.archived)
-    return Place(shard_id, number, instant(event.arrived_at), objects)
+    return RecordPosition(shard_id, number, timestamp(event.arrived_at), objects)
 
 
 def _steps(
     event: _Event,
     item: Item | None,
     events: dict[str, _Event],
-    delivered: list[Delivery],
+    delivered: list[LoggedInvocation],
     marks: dict[str, datetime],
     *,
     is_erased: bool,
-) -> Iterator[Step]:
+) -> Iterator[TraceEvent]:
     if event.dated:
-        yield Step(utc_text(event.dated), "dated", event.id)
+        yield TraceEvent(utc_text(event.dated), "dated", event.id)
     shard_id = event.id.partition(":")[0]
     key = f"partition key {event.partition_key}" if event.partition_key else "no partition key"
-    yield Step(event.arrived_at, "arrived", event.id, shard_id, key)
+    yield TraceEvent(event.arrived_at, "arrived", event.id, shard_id, key)
     for (key, line), modified in event.archived.items():
         # S3 keeps whole seconds, so that it may seem to come before the arrival.
-        yield Step(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
+        yield TraceEvent(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
     for delivery in delivered:
         what = "delivered" if delivery.done else "undone"
-        yield Step(utc_text(delivery.at), what, event.id, "", f"request {delivery.request_id}")
+        yield TraceEvent(utc_text(delivery.at), what, event.id, "", f"request {delivery.request_id}")
     for failure in event.given_up:
-        yield Step(utc_text(failure.at), "given up", event.id, failure.place, failure.condition)
+        yield TraceEvent(utc_text(failure.at), "given up", event.id, failure.place, failure.condition)
         if failure.key in marks:
-            yield Step(utc_text(marks[failure.key]), "redriven", event.id, DONE + failure.key)
-    yield _fate(event, item, events, delivered, is_erased=is_erased)
+            yield TraceEvent(utc_text(marks[failure.key]), "redriven", event.id, DONE + failure.key)
+    yield _outcome(event, item, events, delivered, is_erased=is_erased)
 
 
-def _is_erased(cloud: Cloud, stack: Stack, event: _Event) -> bool:
+def _is_erased(cloud: AwsClients, stack: Stack, event: _Event) -> bool:
     """Whether it was erased on purpose: then only the stream has it, for as long as it keeps records."""
-    return not event.archived and event.id in erased_in_hour(cloud, stack, instant(event.arrived_at))
+    return not event.archived and event.id in erased_in_hour(cloud, stack, timestamp(event.arrived_at))
 
 
-def _fate(
+def _outcome(
     event: _Event,
     item: Item | None,
     events: dict[str, _Event],
-    delivered: list[Delivery],
+    delivered: list[LoggedInvocation],
     *,
     is_erased: bool,
-) -> Step:
+) -> TraceEvent:
     done = next((utc_text(delivery.at) for delivery in delivered if delivery.done), None)
     if item and item["EventID"] == event.id:
-        return Step(done, "stored", event.id, "", f"order {item['OrderID']}")
+        return TraceEvent(done, "stored", event.id, "", f"order {item['OrderID']}")
     if item and event.what and _is_same(event.what, item, events.get(item["EventID"])):
-        return Step(done, "duplicate", event.id, "", f"of event {item['EventID']}")
+        return TraceEvent(done, "duplicate", event.id, "", f"of event {item['EventID']}")
     if event.quarantined:
         key, number, line = event.quarantined
-        return Step(line.attempt.get("at"), "quarantined", event.id, f"{key} line {number}", why(line))
+        return TraceEvent(
+            line.attempt.get("at"), "quarantined", event.id, f"{key} line {number}", reasons_text(line)
+        )
     if is_erased:
-        return Step(None, "erased", event.id)
-    return Step(None, "open", event.id)
+        return TraceEvent(None, "erased", event.id)
+    return TraceEvent(None, "open", event.id)
 
 
 def _is_same(what: Decoded, item: Item, stored: _Event | None) -> bool:
@@ -278,5 +295,5 @@ def _is_same(what: Decoded, item: Item, stored: _Event | None) -> bool:
     return bool(stored and stored.what and same_content(what, stored.what))
 
 
-def _resubmitted(note: Note) -> Step:
-    return Step(note.at, "resubmitted", note.event_id, "", f"as event {note.new_event_id}")
+def _resubmitted(note: ResubmissionNote) -> TraceEvent:
+    return TraceEvent(note.at, "resubmitted", note.event_id, "", f"as event {note.new_event_id}")

@@ -8,34 +8,34 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderstream.aws.alarms import alarms_of
-from orderstream.aws.clients import Cloud, cloud_errors, is_loopback
-from orderstream.aws.function_versions import VersionInUse, version_in_use
-from orderstream.aws.metrics import MINUTE, Metric, read
-from orderstream.aws.pricing import figures as known
+from orderstream.aws.alarms import describe_alarms
+from orderstream.aws.clients import AwsClients, is_loopback, translate_errors
+from orderstream.aws.function_versions import LiveVersion, live_version
+from orderstream.aws.metrics import MINUTE, Metric, read_metrics
+from orderstream.aws.pricing import reference_data as known
 from orderstream.aws.stack import Stack, consumer_of
 from orderstream.errors import OrderstreamError
 from orderstream.monitoring import dead_letter_backlog
 from orderstream.monitoring.figures import (
     WINDOW,
+    MetricDimensions,
     Minutes,
-    Names,
-    came,
     metrics_of,
     metrics_of_shard,
     revenue_of,
+    total_between,
 )
 from orderstream.monitoring.health import (
-    Alarm,
-    Described,
-    GivenUp,
+    AlarmState,
+    DeadLetterBacklog,
+    StackFacts,
     Status,
     age_of,
     alarm_of,
     status_of,
     until_of,
 )
-from orderstream.monitoring.shards import BY_KEY, Shards, shards_of
+from orderstream.monitoring.shards import BY_KEY, ShardLoads, shards_of
 from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
 
 # What changes slowly, or costs by the shard, is asked for again only after so long.
@@ -44,18 +44,18 @@ SECONDS_BETWEEN_LOOKS = 5.0
 
 
 @dataclass(frozen=True)
-class _Slow:
+class _CachedFacts:
     """What a look keeps for the next ones."""
 
     at: float
     retention_seconds: int
-    shards: Shards
-    given_up: GivenUp
+    shards: ShardLoads
+    given_up: DeadLetterBacklog
     currencies: tuple[str, ...]
-    version: VersionInUse | None
+    version: LiveVersion | None
 
 
-class Watch:
+class StatusCollector:
     """Looks at a stack again and again; `metrics_read` counts what CloudWatch charges for.
 
     `minutes` has the values of the last hour that the last look read, by the names of `metrics_of`, and
@@ -63,18 +63,18 @@ class Watch:
     looking. Before the first look both are empty.
     """
 
-    def __init__(self, cloud: Cloud, stack: Stack) -> None:
+    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
         self._cloud = cloud
         self._stack = stack
-        self._slow: _Slow | None = None
+        self._slow: _CachedFacts | None = None
         self.metrics_read = 0
         self.minutes: Mapping[str, Minutes] = {}
         self.revenue: Mapping[str, Minutes] = {}
 
-    def look(self, now: float | None = None) -> Status:
+    def collect(self, now: float | None = None) -> Status:
         """The status at `now`, in seconds since the epoch. Raises CloudError."""
         now = self._cloud.now().timestamp() if now is None else now
-        with cloud_errors(f"cannot look at stack {self._stack.name}"):
+        with translate_errors(f"cannot look at stack {self._stack.name}"):
             return self._look(now)
 
     @property
@@ -85,34 +85,34 @@ class Watch:
     @property
     def dollars_an_hour(self) -> Decimal:
         """What it charges for looking again and again, by what there is to look at now. Raises CloudError."""
-        with cloud_errors(f"cannot look at stack {self._stack.name}"):
+        with translate_errors(f"cannot look at stack {self._stack.name}"):
             shards = len(self._stream()[0])
-            every_look = len(metrics_of(Names("", "", "", ""))) + len(self._currencies())
+            every_look = len(metrics_of(MetricDimensions("", "", "", ""))) + len(self._currencies())
         return _dollars(every_look * 3600 / SECONDS_BETWEEN_LOOKS + 2 * shards * 3600 / SECONDS_KEPT)
 
     def _look(self, now: float) -> Status:
         mapping = self._cloud.lambda_.get_event_source_mapping(UUID=self._stack.mapping_id)
         consumer = consumer_of(mapping.get("EventSourceArn", ""))
-        names = Names(
+        names = MetricDimensions(
             self._stack.name, self._stack.stream, self._stack.function, self._stack.mapping_id, consumer
         )
         slow = self._figures(names, now)
         figures = self.minutes
-        described = Described(
+        described = StackFacts(
             stack=self._stack.name,
             retention_seconds=slow.retention_seconds,
             mapping_state=mapping.get("State", "unknown"),
             mapping_reason=mapping.get("StateTransitionReason", ""),
             consumer=consumer,
             is_local=is_loopback(self._cloud.lambda_.meta.endpoint_url),
-            given_up=slow.given_up,
+            dead_letters=slow.given_up,
             alarms=list(self._alarms()),
             version=slow.version,
         )
         backlog = self._backlog(names, figures, now)
         return status_of(described, figures, self.revenue, slow.shards, backlog, now)
 
-    def _figures(self, names: Names, now: float) -> _Slow:
+    def _figures(self, names: MetricDimensions, now: float) -> _CachedFacts:
         """Read all figures by one question, those of the shards among them if it is time for them."""
         slow = self._slow
         if slow and now - slow.at < SECONDS_KEPT:
@@ -124,13 +124,13 @@ class Watch:
         limit = known().limits.kinesis
         limits = limit.shard_in_records, limit.shard_in_bytes
         shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits, distribution)
-        waiting = dead_letter_backlog.left(self._cloud, self._stack)
-        version = version_in_use(self._cloud, self._stack)
-        self._slow = _Slow(now, retention, shards, waiting, currencies, version)
+        waiting = dead_letter_backlog.count_pending(self._cloud, self._stack)
+        version = live_version(self._cloud, self._stack)
+        self._slow = _CachedFacts(now, retention, shards, waiting, currencies, version)
         return self._slow
 
     def _read_all(
-        self, names: Names, currencies: Iterable[str], shard_ids: Iterable[str], now: float
+        self, names: MetricDimensions, currencies: Iterable[str], shard_ids: Iterable[str], now: float
     ) -> dict[str, tuple[Minutes, Minutes]]:
         """Read the minutes of the stack and of currencies; returns those of shards, records and bytes."""
         wanted = metrics_of(names)
@@ -175,7 +175,7 @@ class Watch:
         distribution = summary.get("RecordDistributionStrategy", BY_KEY)
         return shard_ids, summary["RetentionPeriodHours"] * 3600, mode, distribution
 
-    def _backlog(self, names: Names, figures: Mapping[str, Minutes], now: float) -> int | None:
+    def _backlog(self, names: MetricDimensions, figures: Mapping[str, Minutes], now: float) -> int | None:
         until = until_of(figures, now)
         age = age_of(figures, until)
         if age is None:
@@ -184,15 +184,15 @@ class Watch:
             return 0
         since = until - age
         if age <= WINDOW - MINUTE:
-            return math.ceil(came(figures["records"], since, until))
+            return math.ceil(total_between(figures["records"], since, until))
         # Few periods that reach back so far; CloudWatch has shorter ones for fifteen days only.
         period = next(one for one in (60, 300, 3600) if age / one <= 300 or one == 3600)
         records = metrics_of(names)["records"]
         long_ago = self._read([records], now, since - period, period)[records]
-        return math.ceil(came(long_ago, since, until, period))
+        return math.ceil(total_between(long_ago, since, until, period))
 
-    def _alarms(self) -> Iterable[Alarm]:
-        for alarm in alarms_of(self._cloud, self._stack.name):
+    def _alarms(self) -> Iterable[AlarmState]:
+        for alarm in describe_alarms(self._cloud, self._stack.name):
             since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
             yield alarm_of(
                 self._stack.name,
@@ -208,22 +208,22 @@ class Watch:
         """The periods of each metric, from `since` (a window back from now) on."""
         begin = int((now - WINDOW if since is None else since) // period) * period
         self.metrics_read += len(metrics)
-        found = read(self._cloud, metrics, begin, int(now // MINUTE + 1) * MINUTE, period)
+        found = read_metrics(self._cloud, metrics, begin, int(now // MINUTE + 1) * MINUTE, period)
         return dict(found)
 
 
-def looks(
-    watch: Watch,
+def poll(
+    watch: StatusCollector,
     *,
     on_problem: Callable[[str], None],
     wait: Callable[[float], object] = time.sleep,
 ) -> Iterator[Status]:
     """A status every few seconds, for ever. The first look must work; later ones that fail are only told."""
-    yield watch.look()
+    yield watch.collect()
     while True:
         wait(SECONDS_BETWEEN_LOOKS)
         try:
-            yield watch.look()
+            yield watch.collect()
         except OrderstreamError as error:
             on_problem(error.message)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from heapq import merge
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.monitoring.health import GivenUp
-from orderstream.recovery.dead_letters import DONE, PREFIX, done_marks, places
+from orderstream.monitoring.health import DeadLetterBacklog
+from orderstream.recovery.dead_letters import DONE, PREFIX, places, redrive_markers
 from orderstream.storage import bucket
 
 # One request has so many keys; as soon as one of them waits, that is enough.
@@ -16,22 +16,24 @@ A_LISTING = 1_000
 MOST_LOOKED_AT = 5_000
 
 
-def left(cloud: Cloud, stack: Stack, a_listing: int = A_LISTING, most: int = MOST_LOOKED_AT) -> GivenUp:
+def count_pending(
+    cloud: AwsClients, stack: Stack, a_listing: int = A_LISTING, most: int = MOST_LOOKED_AT
+) -> DeadLetterBacklog:
     """The batches that were not redriven, of the first `a_listing` keys, or of `most` if none is there.
 
     `since` is the earliest of them, whose shards come one after the other.
     """
-    marks = done_marks(cloud, stack)
+    marks = redrive_markers(cloud, stack)
     mark = next(marks, None)
     batches, since = 0, None
-    listings = (bucket.listed(cloud, place, PREFIX) for place in places(stack))
+    listings = (bucket.list_prefix(cloud, place, PREFIX) for place in places(stack))
     for number, entry in enumerate(merge(*listings, key=lambda entry: entry.key)):
         if number >= (a_listing if batches else most):
-            return GivenUp(batches, since, more=True)
+            return DeadLetterBacklog(batches, since, more=True)
         # All listings are in the order of the keys.
         while mark is not None and mark.key.removeprefix(DONE) < entry.key:
             mark = next(marks, None)
         if mark is None or mark.key.removeprefix(DONE) != entry.key:
             batches += 1
             since = min(since or entry.modified, entry.modified)
-    return GivenUp(batches, since, more=False)
+    return DeadLetterBacklog(batches, since, more=False)

@@ -22,7 +22,7 @@ NOTHING: Minutes = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class MetricDimensions:
     """What the metrics of a stack are filed under; `consumer` is "" where the stream is polled."""
 
     stack: str
@@ -33,14 +33,14 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class Rates:
     """The same figure over the last minute and over the last five."""
 
     last_minute: float
     five_minutes: float
 
 
-def metrics_of(names: Names) -> dict[str, Metric]:
+def metrics_of(names: MetricDimensions) -> dict[str, Metric]:
     """The metrics of a stack, by what a status calls them."""
     stream = (("StreamName", names.stream),)
     function = (("FunctionName", names.function),)
@@ -71,7 +71,7 @@ def metrics_of(names: Names) -> dict[str, Metric]:
     }
 
 
-def metrics_of_shard(names: Names, shard_id: str) -> tuple[Metric, Metric]:
+def metrics_of_shard(names: MetricDimensions, shard_id: str) -> tuple[Metric, Metric]:
     """Records and bytes of a shard; the stream has them with the parameter ShardMetrics."""
     shard = (("StreamName", names.stream), ("ShardId", shard_id))
     return (
@@ -80,12 +80,12 @@ def metrics_of_shard(names: Names, shard_id: str) -> tuple[Metric, Metric]:
     )
 
 
-def revenue_of(names: Names, currency: str) -> Metric:
+def revenue_of(names: MetricDimensions, currency: str) -> Metric:
     """The amounts of the orders that were stored, in a currency."""
     return Metric(NAMESPACE, REVENUE, (("Stack", names.stack), ("Currency", currency)))
 
 
-def settled(now: float, *series: Minutes) -> int:
+def complete_until(now: float, *series: Minutes) -> int:
     """Up to when the figures reach, in seconds since the epoch, at `now`.
 
     CloudWatch has a minute of Kinesis some time after it is over; to count that time in would make every rate
@@ -99,7 +99,7 @@ def settled(now: float, *series: Minutes) -> int:
     return newest + MINUTE if newest >= minute - _SETTLING else minute
 
 
-def came(sums: Minutes, since: float, until: float, period: int = MINUTE) -> float:
+def total_between(sums: Minutes, since: float, until: float, period: int = MINUTE) -> float:
     """How much came from `since` to `until`, by the sums of periods; of one that began before, a part."""
     total = 0.0
     for at, value in sums.items():
@@ -110,24 +110,24 @@ def came(sums: Minutes, since: float, until: float, period: int = MINUTE) -> flo
     return total
 
 
-def summed(minutes: Minutes, until: int) -> Pair:
+def summed(minutes: Minutes, until: int) -> Rates:
     """How much in all."""
-    return Pair(*(came(minutes, until - seconds, until) for seconds in (MINUTE, FIVE_MINUTES)))
+    return Rates(*(total_between(minutes, until - seconds, until) for seconds in (MINUTE, FIVE_MINUTES)))
 
 
-def counted(minutes: Minutes, until: int) -> Pair:
+def counted(minutes: Minutes, until: int) -> Rates:
     """How many; of what was rare, one rather than none."""
     sums = summed(minutes, until)
-    return Pair(math.ceil(sums.last_minute), math.ceil(sums.five_minutes))
+    return Rates(math.ceil(sums.last_minute), math.ceil(sums.five_minutes))
 
 
-def per_second(minutes: Minutes, until: int) -> Pair:
+def per_second(minutes: Minutes, until: int) -> Rates:
     """How many a second."""
     sums = summed(minutes, until)
-    return Pair(sums.last_minute / MINUTE, sums.five_minutes / FIVE_MINUTES)
+    return Rates(sums.last_minute / MINUTE, sums.five_minutes / FIVE_MINUTES)
 
 
-def newest(minutes: Minutes, until: int, seconds: int = FIVE_MINUTES) -> float | None:
+def latest(minutes: Minutes, until: int, seconds: int = FIVE_MINUTES) -> float | None:
     """The value of the newest minute of the last `seconds`, None if there is none."""
     recent = [at for at in minutes if until - seconds - MINUTE < at < until]
     return minutes[max(recent)] if recent else None

@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from orderstream.aws.function_versions import VersionInUse
+from orderstream.aws.function_versions import LiveVersion
 from orderstream.aws.metrics import MINUTE
 from orderstream.monitoring.figures import (
     NOTHING,
     Minutes,
-    Pair,
+    Rates,
+    complete_until,
     counted,
     highest,
-    newest,
+    latest,
     per_second,
-    settled,
     summed,
 )
-from orderstream.monitoring.shards import Shards
+from orderstream.monitoring.shards import ShardLoads
 
 State = Literal["alarm", "ok", "no data"]
 _STATES: dict[str, State] = {"ALARM": "alarm", "OK": "ok", "INSUFFICIENT_DATA": "no data"}
@@ -31,7 +31,7 @@ _RUNBOOK = re.compile(r"\S+#\S+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
+class AlarmState:
     """An alarm without the stack's name before its own; `runbook` is the link to what to do, or ""."""
 
     name: str
@@ -42,7 +42,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ConsumerState:
     """The mapping: `consumer` is "" where it polls, `is_read` whether anything reads the stream.
 
     In the local cloud (`is_local`) the mapping is disabled, and the local event source does its work.
@@ -56,7 +56,7 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class DeadLetterBacklog:
     """Batches that were not redriven: how many were seen, the earliest of them, if there are more."""
 
     batches: int
@@ -65,7 +65,7 @@ class GivenUp:
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
+class LatencyPercentiles:
     """Ms from arrival to stored: of the newest minute with orders, and of the worst of the last five."""
 
     p50: float
@@ -75,7 +75,7 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class StackFacts:
     """What Describe calls say of a stack."""
 
     stack: str
@@ -84,9 +84,9 @@ class Described:
     mapping_reason: str
     consumer: str
     is_local: bool
-    given_up: GivenUp
-    alarms: Sequence[Alarm]
-    version: VersionInUse | None = None
+    dead_letters: DeadLetterBacklog
+    alarms: Sequence[AlarmState]
+    version: LiveVersion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +100,22 @@ class Status:
 
     stack: str
     at: datetime
-    records: Pair
-    bytes: Pair
-    stored: Pair
-    revenue: dict[str, Pair]
-    counts: dict[str, Pair]
-    latency: Latency | None
+    records: Rates
+    bytes: Rates
+    stored: Rates
+    revenue: dict[str, Rates]
+    counts: dict[str, Rates]
+    latency: LatencyPercentiles | None
     iterator_age: float | None
     until_data_loss: float | None
     backlog: int | None
     retention: int
-    reader: Reader
-    shards: Shards
-    given_up: GivenUp
-    alarms: tuple[Alarm, ...]
+    consumer: ConsumerState
+    shards: ShardLoads
+    dead_letters: DeadLetterBacklog
+    alarms: tuple[AlarmState, ...]
     in_alarm: bool
-    version: VersionInUse | None = None
+    version: LiveVersion | None = None
 
 
 # Each record that was received has one of these outcomes.
@@ -138,22 +138,22 @@ def age_of(figures: Mapping[str, Minutes], until: int) -> float | None:
     A stream that is read has it in every minute. The function's own, which is there only while it is called,
     may be the higher one: of what was read already, and fails.
     """
-    of_stream = newest(figures.get("age", NOTHING), until, 2 * MINUTE)
+    of_stream = latest(figures.get("age", NOTHING), until, 2 * MINUTE)
     if of_stream is None:
         return None
-    return max(of_stream, newest(figures.get("age_at_function", NOTHING), until, MINUTE) or 0.0) / 1000
+    return max(of_stream, latest(figures.get("age_at_function", NOTHING), until, MINUTE) or 0.0) / 1000
 
 
 def until_of(figures: Mapping[str, Minutes], now: float) -> int:
     """Up to when the figures reach, in seconds since the epoch."""
-    return settled(now, figures.get("records", NOTHING), figures.get("age", NOTHING))
+    return complete_until(now, figures.get("records", NOTHING), figures.get("age", NOTHING))
 
 
 def status_of(
-    described: Described,
+    described: StackFacts,
     figures: Mapping[str, Minutes],
     revenue: Mapping[str, Minutes],
-    shards: Shards,
+    shards: ShardLoads,
     backlog: int | None,
     now: float,
 ) -> Status:
@@ -174,7 +174,7 @@ def status_of(
         until_data_loss=None if age is None else max(0.0, described.retention_seconds - age),
         backlog=backlog,
         retention=described.retention_seconds,
-        reader=Reader(
+        consumer=ConsumerState(
             described.mapping_state,
             described.mapping_reason,
             described.consumer,
@@ -182,25 +182,25 @@ def status_of(
             described.is_local,
         ),
         shards=shards,
-        given_up=described.given_up,
+        dead_letters=described.dead_letters,
         alarms=tuple(alarms),
         in_alarm=any(alarm.state == "alarm" for alarm in alarms),
         version=described.version,
     )
 
 
-def _counts(figures: Mapping[str, Minutes], until: int) -> dict[str, Pair]:
+def _counts(figures: Mapping[str, Minutes], until: int) -> dict[str, Rates]:
     counts = {name: counted(figures.get(name, NOTHING), until) for name in COUNTS}
     # Added up here: each of them is rounded, and what is shown has to add up.
     outcomes = [counts[name] for name in OUTCOMES]
-    received = Pair(
+    received = Rates(
         sum(one.last_minute for one in outcomes),
         sum(one.five_minutes for one in outcomes),
     )
     return {"received": received, **counts}
 
 
-def _whole(alarms: Sequence[Alarm]) -> Iterable[Alarm]:
+def _whole(alarms: Sequence[AlarmState]) -> Iterable[AlarmState]:
     """Without those that only another alarm looks at: they link to the page of that one."""
     names = {alarm.name for alarm in alarms}
     for alarm in alarms:
@@ -209,17 +209,19 @@ def _whole(alarms: Sequence[Alarm]) -> Iterable[Alarm]:
             yield alarm
 
 
-def alarm_of(stack: str, name: str, state: str, since: datetime | None, description: str) -> Alarm:
+def alarm_of(stack: str, name: str, state: str, since: datetime | None, description: str) -> AlarmState:
     """An alarm as DescribeAlarms has it, of the stack that its name begins with."""
     link = _RUNBOOK.search(description.strip())
     says = description.strip()[: link.start()] if link else description
-    return Alarm(name.removeprefix(f"{stack}-"), _STATES[state], since, says.strip(), link[0] if link else "")
+    return AlarmState(
+        name.removeprefix(f"{stack}-"), _STATES[state], since, says.strip(), link[0] if link else ""
+    )
 
 
-def _latency(figures: Mapping[str, Minutes], until: int) -> Latency | None:
+def _latency(figures: Mapping[str, Minutes], until: int) -> LatencyPercentiles | None:
     p50, p99 = (figures.get(name, NOTHING) for name in ("latency_p50", "latency_p99"))
-    now = newest(p50, until), newest(p99, until)
+    now = latest(p50, until), latest(p99, until)
     worst = highest(p50, until), highest(p99, until)
     if now[0] is None or now[1] is None:
         return None
-    return Latency(now[0], now[1], max(now[0], worst[0] or 0.0), max(now[1], worst[1] or 0.0))
+    return LatencyPercentiles(now[0], now[1], max(now[0], worst[0] or 0.0), max(now[1], worst[1] or 0.0))

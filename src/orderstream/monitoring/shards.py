@@ -17,7 +17,7 @@ BY_KEY, AUTO = "USER_PARTITION_KEY", "AUTO"
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class ShardLoad:
     """A shard over the last five minutes: what came a second, and its share of the stream's traffic.
 
     `share` is that of records or of bytes, of what fills the hottest shard; `full` is how full this one is,
@@ -32,7 +32,7 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Shards:
+class ShardLoads:
     """The shards that take records: how many, the hottest of them, and which of those is hot.
 
     `mode` is ON_DEMAND or PROVISIONED, `distribution` BY_KEY or AUTO. `hottest` is empty where
@@ -41,7 +41,7 @@ class Shards:
 
     count: int
     mode: str
-    hottest: tuple[Load, ...]
+    hottest: tuple[ShardLoad, ...]
     hot: str | None
     advice: str = ""
     distribution: str = BY_KEY
@@ -54,7 +54,7 @@ def shards_of(
     until: int,
     limits: tuple[int, int],
     distribution: str = BY_KEY,
-) -> Shards:
+) -> ShardLoads:
     """What `figures`, records and bytes by shard, say up to `until`; `limits` are a shard's, a second."""
     rates = {
         shard_id: tuple(per_second(one, until).five_minutes for one in both)
@@ -69,14 +69,14 @@ def shards_of(
     for shard_id, rate in rates.items():
         share = rate[kind] / sums[kind] if sums[kind] else 0.0
         full = max(one / limit for one, limit in zip(rate, limits, strict=True))
-        loads.append(Load(shard_id, rate[0], rate[1], share, full))
+        loads.append(ShardLoad(shard_id, rate[0], rate[1], share, full))
     hottest = tuple(sorted(loads, key=lambda load: (-load.full, load.shard_id))[:MOST_SHOWN])
     hot = next((load.shard_id for load in hottest if _is_hot(load, len(shard_ids))), None)
     advice = _advice(mode, distribution) if hot else ""
-    return Shards(len(shard_ids), mode, hottest, hot, advice, distribution)
+    return ShardLoads(len(shard_ids), mode, hottest, hot, advice, distribution)
 
 
-def _is_hot(load: Load, count: int) -> bool:
+def _is_hot(load: ShardLoad, count: int) -> bool:
     return load.share > TIMES_EVEN / count and load.full > FULL
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from orderstream.archive.receipt import Receipt, Stamped
     from orderstream.archive.replay import Replayed, Selection
     from orderstream.aws.location import Location
-    from orderstream.storage.bucket import Span
+    from orderstream.storage.bucket import TimeRange
 
 
 def replay_plan(plan: Plan, selection: Selection, location: Location, *, to: str, as_json: bool) -> None:
@@ -103,7 +103,7 @@ def kept(done: Kept, location: Location, *, as_json: bool) -> None:
     _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
 
 
-def audited(done: Audit, span: Span, *, as_json: bool) -> None:
+def audited(done: Audit, span: TimeRange, *, as_json: bool) -> None:
     """What was looked at, and what was found."""
     if as_json:
         print_json(asdict(span) | asdict(done) | {"head": _head(done.head)})

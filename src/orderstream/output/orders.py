@@ -20,13 +20,15 @@ from orderstream.output.console import bar, err, fields, out, print_json, proble
 from orderstream.output.terminal import REPLACEMENT, Table, write_bytes
 
 if TYPE_CHECKING:
-    from orderstream.client import Receipt
-    from orderstream.ingest.send import Tally
+    from orderstream.client import RecordMetadata
+    from orderstream.ingest.send import SendStats
     from orderstream.storage.orders import Item
 
 
 @contextmanager
-def sending(*, as_json: bool) -> Iterator[tuple[Callable[[Receipt], None], Callable[[str], None], list[str]]]:
+def sending(
+    *, as_json: bool
+) -> Iterator[tuple[Callable[[RecordMetadata], None], Callable[[str], None], list[str]]]:
     """A running count of orders sent: what to call with each receipt, and with each fault.
 
     The list holds the id of the latest order.
@@ -34,7 +36,7 @@ def sending(*, as_json: bool) -> Iterator[tuple[Callable[[Receipt], None], Calla
     latest: list[str] = []
     count = 0
 
-    def receipt(sent: Receipt) -> None:
+    def receipt(sent: RecordMetadata) -> None:
         nonlocal count
         count += 1
         latest[:] = [sent.order_id or ""]
@@ -61,7 +63,7 @@ class _Sent(ProgressColumn):
 
 
 @contextmanager
-def simulating(counts: Tally, seconds: float | None) -> Iterator[None]:
+def simulating(counts: SendStats, seconds: float | None) -> Iterator[None]:
     """A running count of sample orders."""
     text = "orders sent; Ctrl-C ends it" if seconds is None else f"orders sent, for {seconds:g} s"
     with bar(_Sent(lambda: counts.read)) as progress:
@@ -69,7 +71,7 @@ def simulating(counts: Tally, seconds: float | None) -> Iterator[None]:
         yield
 
 
-def tally(counts: Tally, order_id: str = "") -> None:
+def tally(counts: SendStats, order_id: str = "") -> None:
     """What was sent and what was not, in one line; `order_id` of the order if only one was sent."""
     said = f"{counts.sent:,} of {counts.read:,} sent"
     if order_id and counts.sent == 1:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from orderstream.aws.pricing import figures
+from orderstream.aws.pricing import reference_data
 from orderstream.output.console import out, print_json
 from orderstream.output.numbers import count, dollars, large, length, size
 from orderstream.output.simulation import simulated
 from orderstream.output.terminal import Table
 
 if TYPE_CHECKING:
-    from orderstream.capacity.plan import Plan
-    from orderstream.capacity.traffic import Simulated
+    from orderstream.capacity.plan import CapacityPlan
+    from orderstream.capacity.traffic import SimulationResult
 
 SECONDS_A_MONTH = 730 * 3600
 # No figure here is known better.
@@ -25,7 +25,7 @@ _DIGITS = Context(prec=12)
 _ROUGHLY = Context(prec=4)
 
 
-def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json: bool) -> None:
+def plan(of: CapacityPlan, result: SimulationResult | None, begin: datetime | None, *, as_json: bool) -> None:
     """The plan and, if there was one, the simulation."""
     if as_json:
         print_json(document(of, result))
@@ -47,7 +47,7 @@ def plan(of: Plan, result: Simulated | None, begin: datetime | None, *, as_json:
     out.print(command(of))
 
 
-def document(of: Plan, result: Simulated | None) -> dict[str, Any]:
+def document(of: CapacityPlan, result: SimulationResult | None) -> dict[str, Any]:
     """All of a plan as JSON has it: numbers are exact or have twelve digits, money is US dollars a month."""
     plain: dict[str, Any] = _plain(asdict(of))
     plain["prices"] = _prices()
@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
     return _DIGITS.create_decimal(value) if isinstance(value, Decimal) else value
 
 
-def command(of: Plan) -> str:
+def command(of: CapacityPlan) -> str:
     """What to type."""
     values = " ".join(f"--parameter {name}={value}" for name, value in of.parameters.items())
     return f"orders deploy {values}"
@@ -80,15 +80,15 @@ def _table(title: str, *columns: str) -> Table:
 _LEFT = {"what", "why", "set to", "ask for", "how"}
 
 
-def _settings(of: Plan) -> Table:
+def _settings(of: CapacityPlan) -> Table:
     table = _table("Settings", "what", "set to", "why")
     for row in (*_of_stream(of), *_of_function(of), *_of_stores(of), *_of_time(of)):
         table.add_row(*(cell for cell in row))
     return table
 
 
-def _of_stream(of: Plan) -> list[tuple[str, str, str]]:
-    stream, choices = of.shape.stream, of.choices
+def _of_stream(of: CapacityPlan) -> list[tuple[str, str, str]]:
+    stream, choices = of.sizing.stream, of.options
     fills = {
         "records": "1,000 records/s fill a shard",
         "bytes": "1 MB/s fills a shard",
@@ -125,8 +125,8 @@ def _of_stream(of: Plan) -> list[tuple[str, str, str]]:
     return [*found, ("retention", f"{choices.retention_hours:,} h", kept)]
 
 
-def _of_function(of: Plan) -> list[tuple[str, str, str]]:
-    function, choices = of.shape.function, of.choices
+def _of_function(of: CapacityPlan) -> list[tuple[str, str, str]]:
+    function, choices = of.sizing.function, of.options
     average, peak = function.average, function.peak
     return [
         (
@@ -149,10 +149,10 @@ def _of_function(of: Plan) -> list[tuple[str, str, str]]:
     ]
 
 
-def _of_stores(of: Plan) -> list[tuple[str, str, str]]:
-    table, archive = of.shape.table, of.shape.archive
+def _of_stores(of: CapacityPlan) -> list[tuple[str, str, str]]:
+    table, archive = of.sizing.table, of.sizing.archive
     units = f"{table.billed_units_per_order} write unit" + "s" * (table.billed_units_per_order > 1)
-    index = "the index takes as many as the table" if of.choices.has_index else "no index"
+    index = "the index takes as many as the table" if of.options.has_index else "no index"
     found = [
         ("table", f"{units} an order", f"an item of {size(table.item_bytes)}; {index}"),
         (
@@ -183,11 +183,11 @@ def _of_stores(of: Plan) -> list[tuple[str, str, str]]:
     return found
 
 
-def _of_time(of: Plan) -> list[tuple[str, str, str]]:
+def _of_time(of: CapacityPlan) -> list[tuple[str, str, str]]:
     latency, after = of.latency, of.catch_up
-    price = f"{dollars(of.shape.stream.fan_out_dollars)} a month"
+    price = f"{dollars(of.sizing.stream.fan_out_dollars)} a month"
     here, other = latency.shared, f"{length(latency.fan_out)} with enhanced fan-out, {price} more"
-    if of.choices.fan_out:
+    if of.options.fan_out:
         here, other = latency.fan_out, f"{length(latency.shared)} without enhanced fan-out, {price} less"
     found = [("latency", f"{length(here)} at most", f"if nothing is wrong; {other}")]
     if after.outage_seconds:
@@ -203,9 +203,9 @@ def _of_time(of: Plan) -> list[tuple[str, str, str]]:
     return found
 
 
-def _bill(of: Plan) -> Table:
+def _bill(of: CapacityPlan) -> Table:
     table = _table("A month's bill, US dollars", "service", "this plan", "two calls an order")
-    here, there = of.shape.bill, of.tutorial
+    here, there = of.sizing.bill, of.baseline
     for service in here.services:
         rows = [entry for entry in here.entries if entry.service == service]
         others = {entry.what: entry.dollars for entry in there.entries if entry.service == service}
@@ -216,18 +216,18 @@ def _bill(of: Plan) -> Table:
             )
     table.add_section()
     table.add_row("in all", f"{here.total:,.2f}", f"{there.total:,.2f}")
-    table.add_row("times this plan", "1", count(of.tutorial_ratio))
+    table.add_row("times this plan", "1", count(of.baseline_ratio))
     table.caption = _prices()
     table.caption_justify = "left"
     return table
 
 
 def _prices() -> str:
-    found = figures()
+    found = reference_data()
     return f"List prices of {found.region}, {found.prices.kinesis.date}, without free tiers and discounts."
 
 
-def _quotas(of: Plan) -> Table:
+def _quotas(of: CapacityPlan) -> Table:
     table = _table("What breaks first", "quota", "default", "peak needs", "breaks at", "ask for")
     for one in of.quotas:
         breaks = (
@@ -247,8 +247,8 @@ def _quotas(of: Plan) -> Table:
     return table
 
 
-def _modes(of: Plan) -> list[str]:
-    found, stream = of.comparison, of.shape.stream
+def _modes(of: CapacityPlan) -> list[str]:
+    found, stream = of.comparison, of.sizing.stream
     words = {"shards": "shards are", "on-demand": "on demand is"}
     line = (
         f"Shards or on demand: {dollars(found.shards_dollars)} a month in all on shards, "

@@ -13,22 +13,22 @@ from rich.text import Text
 from orderstream.output.console import err, fields, hint, out, print_json, problem
 from orderstream.output.orders import raw, shown
 from orderstream.output.terminal import Table
-from orderstream.pipeline.archive_codec import raw_of
+from orderstream.pipeline.archive_codec import original_bytes
 
 if TYPE_CHECKING:
     from orderstream.aws.location import Location
-    from orderstream.lookup.trace import Story
-    from orderstream.recovery.dead_letters import Failure
-    from orderstream.recovery.quarantine import Quarantined, Resubmission
-    from orderstream.recovery.redrive import Redriven
-    from orderstream.recovery.reprocess import Done
-    from orderstream.recovery.verify import Report
+    from orderstream.lookup.trace import OrderTrace
+    from orderstream.recovery.dead_letters import FailedBatch
+    from orderstream.recovery.quarantine import QuarantinedRecord, Resubmission
+    from orderstream.recovery.redrive import RedriveResult
+    from orderstream.recovery.reprocess import ReprocessResult
+    from orderstream.recovery.verify import ReconciliationReport
 
 MOST_ROWS = 100
 MOST_REASONS = 10
 
 
-def quarantined(entries: Iterable[Quarantined], *, as_json: bool) -> None:
+def quarantined(entries: Iterable[QuarantinedRecord], *, as_json: bool) -> None:
     """Records in quarantine: a line each and one for each reason, or one JSON object a line."""
     if as_json:
         for entry in entries:
@@ -47,10 +47,10 @@ def quarantined(entries: Iterable[Quarantined], *, as_json: bool) -> None:
         err.print("nothing in quarantine")
 
 
-def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
+def one_quarantined(entry: QuarantinedRecord, *, as_json: bool) -> None:
     """One record in quarantine: where it came from, every reason, and its bytes."""
     if as_json:
-        print_json(_quarantined(entry) | _bytes(raw_of(entry.line)))
+        print_json(_quarantined(entry) | _bytes(original_bytes(entry.line)))
         return
     line = entry.line
     rows: list[tuple[str, str]] = [
@@ -65,7 +65,7 @@ def one_quarantined(entry: Quarantined, *, as_json: bool) -> None:
     rows += [(f"stored {name}", value) for name, value in shown(line.stored or {})]
     rows += [("resubmitted", f"{note.at} as event {note.new_event_id}") for note in entry.notes]
     fields(rows)
-    data = raw_of(line)
+    data = original_bytes(line)
     err.print(f"its {len(data):,} bytes:")
     raw(data + b"\n", exact="--json")
 
@@ -94,7 +94,7 @@ def resubmitted(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool
     return failed
 
 
-def failures(found: Iterable[Failure], *, as_json: bool) -> None:
+def failures(found: Iterable[FailedBatch], *, as_json: bool) -> None:
     """Batches that AWS gave up: two lines each, or one JSON object a line."""
     if as_json:
         for failure in found:
@@ -112,7 +112,7 @@ def failures(found: Iterable[Failure], *, as_json: bool) -> None:
         err.print("no failures")
 
 
-def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> int:
+def redriven(results: Iterable[RedriveResult], *, dry_run: bool, as_json: bool) -> int:
     """What became of each failure; returns how many are not done."""
     done = left = 0
     for one in results:
@@ -120,7 +120,7 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
         if as_json:
             print_json(asdict(one))
             continue
-        fates = ", ".join(f"{count:,} {fate.replace('_', ' ')}" for fate, count in one.fates.items())
+        fates = ", ".join(f"{count:,} {fate.replace('_', ' ')}" for fate, count in one.outcomes.items())
         state = ("done", "green") if one.done else "open"
         out.print(Text.assemble(state, f": {one.place}: {one.records:,} records: {fates}"))
         for what in one.problems[:MOST_ROWS]:
@@ -132,7 +132,13 @@ def redriven(results: Iterable[Redriven], *, dry_run: bool, as_json: bool) -> in
     return left
 
 
-def verified(report: Report, repaired: Done | None, location: Location | None, *, as_json: bool) -> None:
+def verified(
+    report: ReconciliationReport,
+    repaired: ReprocessResult | None,
+    location: Location | None,
+    *,
+    as_json: bool,
+) -> None:
     """The reconciliation: what there is, and every discrepancy; `location` if something may have changed."""
     if as_json:
         found = [asdict(one) for one in report.discrepancies]
@@ -147,7 +153,7 @@ def verified(report: Report, repaired: Done | None, location: Location | None, *
         out.print(
             f"repaired {repaired.records:,} records: {repaired.stored:,} stored,"
             f" {repaired.duplicates:,} duplicates, {repaired.conflicts:,} conflicts,"
-            f" {repaired.invalid:,} invalid, {repaired.undone:,} not done"
+            f" {repaired.invalid:,} invalid, {repaired.failed:,} not done"
         )
         for what in repaired.problems[:MOST_ROWS]:
             problem(what)
@@ -163,9 +169,9 @@ def verified(report: Report, repaired: Done | None, location: Location | None, *
         "duplicates": counts.duplicates,
         "conflicts": counts.conflicts,
         "invalid": counts.invalid,
-        "given up": counts.given_up,
+        "given up": counts.discarded,
         "erased": counts.erased,
-        "on their way": counts.on_their_way,
+        "on their way": counts.in_flight,
         "missing": counts.missing,
     }
     table = Table("what", "count")
@@ -189,7 +195,7 @@ def verified(report: Report, repaired: Done | None, location: Location | None, *
         err.print(f"{len(report.discrepancies):,} discrepancies in all; --json has every one")
 
 
-def story(found: Story, *, as_json: bool) -> None:
+def story(found: OrderTrace, *, as_json: bool) -> None:
     """One order's story, in the order of time."""
     if as_json:
         steps = [msgspec.structs.asdict(step) for step in found.steps]
@@ -215,7 +221,7 @@ def _moment(at: str | None) -> str:
     return at.replace("T", " ")[:23] if at else "?"
 
 
-def _quarantined(entry: Quarantined) -> dict[str, Any]:
+def _quarantined(entry: QuarantinedRecord) -> dict[str, Any]:
     line = entry.line
     return {
         "event_id": line.event_id,
@@ -239,7 +245,7 @@ def _bytes(data: bytes) -> dict[str, Any]:
         return {"raw_base64": data}
 
 
-def _failure(failure: Failure) -> dict[str, Any]:
+def _failure(failure: FailedBatch) -> dict[str, Any]:
     return {
         "place": failure.place,
         "at": failure.at,

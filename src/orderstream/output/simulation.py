@@ -13,10 +13,10 @@ from orderstream.output.numbers import count, large, length
 from orderstream.output.terminal import Table
 
 if TYPE_CHECKING:
-    from orderstream.capacity.traffic import Simulated
+    from orderstream.capacity.traffic import SimulationResult
 
 
-def simulated(of: Simulated, begin: datetime | None) -> None:
+def simulated(of: SimulationResult, begin: datetime | None) -> None:
     """The simulation's figures; moments as in the file, or as time from its begin on."""
 
     def at(second: float) -> str:
@@ -36,8 +36,8 @@ def simulated(of: Simulated, begin: datetime | None) -> None:
         table.add_row("behind from", at(of.behind_from))
         table.add_row("caught up", "not before the end" if of.caught_up_at is None else at(of.caught_up_at))
     table.add_row("left to the retention at the worst", length(of.to_spare_seconds))
-    if of.given_up_from is not None:
-        table.add_row("given up to the bucket", f"{large(of.given_up)}, from {at(of.given_up_from)}")
+    if of.discarded_from is not None:
+        table.add_row("given up to the bucket", f"{large(of.discarded)}, from {at(of.discarded_from)}")
     if of.lost_from is not None:
         table.add_row("lost", f"{large(of.lost)}, from {at(of.lost_from)}")
     if of.most_held:
@@ -51,7 +51,7 @@ def simulated(of: Simulated, begin: datetime | None) -> None:
     out.print(table)
 
 
-def picture(of: Simulated, begin: datetime | None, file: Path) -> None:
+def picture(of: SimulationResult, begin: datetime | None, file: Path) -> None:
     """Write a PNG of traffic, backlog and iterator age over time. Raises OrderstreamError if it cannot."""
     # Half a second that no other verb should wait for.
     import matplotlib

@@ -20,8 +20,8 @@ from orderstream.output.numbers import count, length, revenue, size
 from orderstream.output.terminal import Table
 
 if TYPE_CHECKING:
-    from orderstream.monitoring.figures import Pair
-    from orderstream.monitoring.health import Reader, Status
+    from orderstream.monitoring.figures import Rates
+    from orderstream.monitoring.health import ConsumerState, Status
 
 # In a log, a line says that all is as it was only so often.
 SECONDS_BETWEEN_LINES = 60
@@ -160,7 +160,7 @@ def _lines(of: Status) -> Iterable[RenderableType]:
             f"iterator age {length(_short(of.iterator_age))}, {waits}; "
             f"{length(round(of.until_data_loss))} until the stream forgets the oldest"
         )
-    yield _delivery(of.reader)
+    yield _delivery(of.consumer)
     if of.version and of.version.rolled_back:
         yield Text.assemble(
             (f"rolled back: orders go to version {of.version.number} of the function,", "yellow"),
@@ -179,9 +179,9 @@ def _lines(of: Status) -> Iterable[RenderableType]:
         )
     if of.shards.hot:
         yield Text.assemble((f"{of.shards.hot} is hot:", "red"), f" {of.shards.advice}")
-    if of.given_up.batches:
-        some = f"{'more than ' if of.given_up.more else ''}{of.given_up.batches:,}"
-        since = f" since {_moment(of.given_up.since)}" if of.given_up.since else ""
+    if of.dead_letters.batches:
+        some = f"{'more than ' if of.dead_letters.more else ''}{of.dead_letters.batches:,}"
+        since = f" since {_moment(of.dead_letters.since)}" if of.dead_letters.since else ""
         yield Text.assemble(
             (f"{some} given-up batches wait for a redrive{since}:", "yellow"), " orders failures list"
         )
@@ -189,7 +189,7 @@ def _lines(of: Status) -> Iterable[RenderableType]:
         yield "no given-up batch waits for a redrive"
 
 
-def _delivery(reader: Reader) -> str:
+def _delivery(reader: ConsumerState) -> str:
     how = f"by consumer {reader.consumer}" if reader.consumer else "by polling"
     if not reader.is_local:
         return f"mapping {reader.state}, reads {how}" if reader.is_read else f"mapping {reader.state}"
@@ -226,11 +226,11 @@ def _alarms(of: Status) -> Table:
     return table
 
 
-def _values(pair: Pair) -> tuple[float, float]:
+def _values(pair: Rates) -> tuple[float, float]:
     return pair.last_minute, pair.five_minutes
 
 
-def _numbers(pair: Pair) -> list[str]:
+def _numbers(pair: Rates) -> list[str]:
     return [count(_short(value)) for value in _values(pair)]
 
 

@@ -16,8 +16,8 @@ from orderstream.domain.equality import same_content
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.errors import CloudError
-from orderstream.pipeline.archive_codec import line_of, pack, raw_of, read_line, read_lines
-from orderstream.pipeline.concurrency import Each
+from orderstream.pipeline.archive_codec import compress, encode, original_bytes, read_line, read_lines
+from orderstream.pipeline.concurrency import ParallelMap
 from orderstream.pipeline.records import Record
 
 Item = dict[str, Any]
@@ -72,7 +72,7 @@ def put_by_hour(
             [record.sequence_number for record in inside],
             [record.event_id for record in inside],
         )
-        body = pack(line for _, line in entries)
+        body = compress(line for _, line in entries)
         is_new = store.put_new(key, body)
         objects.append((Archived(key, written=len(body) if is_new else 0), inside))
     return objects
@@ -85,11 +85,11 @@ class BatchArchive:
     and a redelivery after the model was changed cannot take bytes away that an item points to.
     """
 
-    def __init__(self, store: ObjectStore, each: Each = map) -> None:
+    def __init__(self, store: ObjectStore, each: ParallelMap = map) -> None:
         self._store = store
         self._each = each
 
-    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
+    def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the records; returns where each is, by event_id. The store's errors come through."""
         places: dict[str, Archived] = {}
         for place, inside in put_by_hour(self._store, "orders", records, map(_line, records, decoded)):
@@ -108,11 +108,11 @@ class OrderArchive:
     reaches the table: the bytes an item points to are never replaced.
     """
 
-    def __init__(self, store: ObjectStore, each: Each = map) -> None:
+    def __init__(self, store: ObjectStore, each: ParallelMap = map) -> None:
         self._store = store
         self._each = each
 
-    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
+    def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the orders (no other records); returns where each is, by event_id."""
         rivals: dict[str, list[tuple[Record, Decoded]]] = {}
         for record, what in zip(records, decoded, strict=True):
@@ -140,7 +140,7 @@ class OrderArchive:
         if body is None:
             raise CloudError(f"{key} was there a moment ago, and is gone")
         try:
-            return same_content(decode(raw_of(read_line(body))), what)
+            return same_content(decode(original_bytes(read_line(body))), what)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             # No order of ours: this one is a conflict with it, and stops nothing else.
             return False
@@ -150,7 +150,7 @@ class OrderArchive:
         return read_originals(self._store, items, self._each)
 
 
-def read_originals(store: ObjectStore, items: Sequence[Item], each: Each) -> dict[str, bytes]:
+def read_originals(store: ObjectStore, items: Sequence[Item], each: ParallelMap) -> dict[str, bytes]:
     """The bytes that items of the table were made of, by OrderID.
 
     An item of which the object is gone (compacted, or expired) or cannot be read is left out. The store's
@@ -173,7 +173,7 @@ def read_originals(store: ObjectStore, items: Sequence[Item], each: Each) -> dic
                 # An object of one order has the first record of it, whichever the item came from.
                 order_id = ids.get(line.event_id) if is_batch else inside[0]["OrderID"]
                 if order_id is not None:
-                    found[order_id] = raw_of(line)
+                    found[order_id] = original_bytes(line)
         except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
             # Damaged: `orders verify` names it. What comes before the damage counts.
             pass
@@ -184,4 +184,4 @@ def read_originals(store: ObjectStore, items: Sequence[Item], each: Each) -> dic
 
 def _line(record: Record, what: Decoded) -> bytes:
     order_id = order_id_of(what.order, record.event_id) if what.order else None
-    return line_of(record, json=what.json, order_id=order_id)
+    return encode(record, json=what.json, order_id=order_id)

@@ -2,7 +2,7 @@
 
 A record that is one line of valid JSON stands in its line as JSON, so that SQL engines can read it
 in place; any other stands as text or, if it is not UTF-8, as base64. A compressed one stands as JSON
-and, as it was sent, as base64. `raw_of` gives back the bytes of each, exactly as sent.
+and, as it was sent, as base64. `original_bytes` gives back the bytes of each, exactly as sent.
 """
 
 import base64
@@ -30,7 +30,7 @@ _ENCODER = msgspec.json.Encoder()
 _NO_RAW = msgspec.Raw()
 
 
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class ArchiveLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line. One of `raw`, `raw_text`, `raw_base64` is there, or the first and the last.
 
     `reasons` and `attempt` are those of a quarantined record; `stored` is what a conflict met.
@@ -48,10 +48,10 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
     raw: msgspec.Raw = _NO_RAW
 
 
-_DECODER = msgspec.json.Decoder(Line)
+_DECODER = msgspec.json.Decoder(ArchiveLine)
 
 
-def line_of(record: Record, *, json: bytes | None, order_id: str | None, **more: Any) -> bytes:
+def encode(record: Record, *, json: bytes | None, order_id: str | None, **more: Any) -> bytes:
     """The line (with its line feed) of `record`.
 
     `json` is the JSON text in it, if any, uncompressed; `more` are further fields of Line.
@@ -65,7 +65,7 @@ def line_of(record: Record, *, json: bytes | None, order_id: str | None, **more:
         except UnicodeDecodeError:
             more["raw_base64"] = base64.b64encode(record.data).decode()
     arrived_at = utc_text(record.arrived_at)
-    line = Line(record.event_id, record.partition_key, arrived_at, order_id, raw=raw, **more)
+    line = ArchiveLine(record.event_id, record.partition_key, arrived_at, order_id, raw=raw, **more)
     return _ENCODER.encode(line) + b"\n"
 
 
@@ -74,7 +74,7 @@ def _fits_in_a_line(json: bytes) -> bool:
     return json[0] not in _BLANKS and json[-1] not in _BLANKS and b"\n" not in json and b"\r" not in json
 
 
-def raw_of(line: Line) -> bytes:
+def original_bytes(line: ArchiveLine) -> bytes:
     """The record's bytes, exactly as sent."""
     if line.raw_base64 is not None:
         return base64.b64decode(line.raw_base64)
@@ -83,13 +83,13 @@ def raw_of(line: Line) -> bytes:
     return bytes(line.raw)
 
 
-def read_line(data: bytes) -> Line:
-    """A line as written by `line_of`. Raises msgspec.DecodeError for anything else."""
+def read_line(data: bytes) -> ArchiveLine:
+    """A line as written by `encode`. Raises msgspec.DecodeError for anything else."""
     return checked(_DECODER.decode(data))
 
 
-def checked(line: Line) -> Line:
-    """The line, if `line_of` can have written it. Raises msgspec.ValidationError."""
+def checked(line: ArchiveLine) -> ArchiveLine:
+    """The line, if `encode` can have written it. Raises msgspec.ValidationError."""
     if not _EVENT.fullmatch(line.event_id):
         raise msgspec.ValidationError("event_id is no SHARD:NUMBER")
     if not _ARRIVED.fullmatch(line.arrived_at) or not _is_time(line.arrived_at):
@@ -97,7 +97,7 @@ def checked(line: Line) -> Line:
     if not all(_REASON <= reason.keys() for reason in line.reasons):
         raise msgspec.ValidationError("a reason lacks its path, code or message")
     try:
-        raw_of(line)
+        original_bytes(line)
     except ValueError as error:
         raise msgspec.ValidationError(f"the record's bytes cannot be told: {error}") from None
     return line
@@ -111,12 +111,12 @@ def _is_time(text: str) -> bool:
     return True
 
 
-def pack(lines: Iterable[bytes]) -> bytes:
+def compress(lines: Iterable[bytes]) -> bytes:
     """A gzip file of the lines; the same lines give the same bytes."""
     return gzip.compress(b"".join(lines), compresslevel=COMPRESS_LEVEL, mtime=0)
 
 
-def read_lines(key: str, body: IO[bytes]) -> Iterator[Line]:
+def read_lines(key: str, body: IO[bytes]) -> Iterator[ArchiveLine]:
     """The lines of an object, one at a time: gzip where its key says so, else one plain line."""
     with gzip.open(body, "rb") if key.endswith(".gz") else body as lines:
         for line in lines:

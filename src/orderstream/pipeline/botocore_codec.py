@@ -13,7 +13,7 @@ _BODY = "orderstream_body"
 _ENCODER = msgspec.json.Encoder()
 
 
-def lighten(
+def use_msgspec(
     client: Any, operation: str = "dynamodb.BatchExecuteStatement", answer: Any = dict[str, Any]
 ) -> None:
     """Have this client of botocore do so in one operation.

@@ -13,7 +13,7 @@ MOST_THREADS = 8
 MEGABYTES_PER_PROCESSOR = 1769
 
 
-class Each(Protocol):
+class ParallelMap(Protocol):
     """`map`, or that of an Executor: the results of a function for each value, in their order."""
 
     def __call__(self, function: Callable[[A], B], values: Iterable[A], /) -> Iterable[B]: ...

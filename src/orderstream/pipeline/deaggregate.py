@@ -5,24 +5,24 @@ import hashlib
 from orderstream.domain.decode import AGGREGATE_MAGIC, Decoded, decode
 from orderstream.domain.expansion import MAX_EXPANDED_BYTES, expanded_bytes
 from orderstream.domain.ids import event_id
-from orderstream.domain.validation import Reason
+from orderstream.domain.validation import Violation
 from orderstream.pipeline.records import Record
 
 _DIGEST_BYTES = 16
 # The limit of Kinesis.
 MAX_KEY_CHARACTERS = 256
 
-_DAMAGED = Reason("$", "corrupt_aggregate", "is a damaged aggregate of records")
-_NESTED = Reason("$", "nested_aggregate", "is an aggregate of records inside another one")
-_LONG_KEY = Reason(
+_DAMAGED = Violation("$", "corrupt_aggregate", "is a damaged aggregate of records")
+_NESTED = Violation("$", "nested_aggregate", "is an aggregate of records inside another one")
+_LONG_KEY = Violation(
     "$", "partition_key_too_long", f"has a partition key of more than {MAX_KEY_CHARACTERS} characters"
 )
-_TOO_LARGE = Reason(
+_TOO_LARGE = Violation(
     "$", "too_large_expanded", f"is an aggregate that expands to more than {MAX_EXPANDED_BYTES} bytes"
 )
 
 
-def unpack(record: Record) -> list[Record]:
+def deaggregate(record: Record) -> list[Record]:
     """The user records in `record`, each with its own event_id; the record itself if it is no aggregate.
 
     An aggregate that is damaged in any way or expands too far also stays as it is, and is quarantined whole.
@@ -30,7 +30,7 @@ def unpack(record: Record) -> list[Record]:
     if not record.data.startswith(AGGREGATE_MAGIC):
         return [record]
     inner = _records_in(record.data)
-    if isinstance(inner, Reason):
+    if isinstance(inner, Violation):
         return [record]
     return [
         Record(
@@ -45,16 +45,16 @@ def unpack(record: Record) -> list[Record]:
     ]
 
 
-def decode_unpacked(data: bytes) -> Decoded:
-    """Decode and validate what `unpack` left; an aggregate among that is refused with its exact reason."""
+def decode_record(data: bytes) -> Decoded:
+    """Decode and validate what `deaggregate` left; an aggregate among that is refused with its exact reason."""
     if not data.startswith(AGGREGATE_MAGIC):
         return decode(data)
     found = _records_in(data)
-    reason = found if isinstance(found, Reason) else _NESTED
+    reason = found if isinstance(found, Violation) else _NESTED
     return Decoded(None, (reason,), None, "", None)
 
 
-def _records_in(data: bytes) -> list[tuple[str, bytes]] | Reason:
+def _records_in(data: bytes) -> list[tuple[str, bytes]] | Violation:
     """The partition key and the data of each record in an aggregate, or why none of them can be taken."""
     message = data[len(AGGREGATE_MAGIC) : -_DIGEST_BYTES]
     if hashlib.md5(message, usedforsecurity=False).digest() != data[-_DIGEST_BYTES:]:

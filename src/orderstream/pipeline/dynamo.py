@@ -33,7 +33,7 @@ TRANSIENT_CALLS = frozenset(
 # No connection, or none that lasted until the answer; botocore has no common name for the two.
 UNREACHABLE = (ConnectionError, HTTPClientError)
 # After so many failed calls in a row DynamoDB is down, and waiting for it is Lambda's business.
-CALLS_IN_A_ROW = 3
+MAX_CONSECUTIVE_FAILURES = 3
 
 
 class CallFailedError(Exception):
@@ -44,7 +44,7 @@ class CallFailedError(Exception):
         self.unreachable = isinstance(error, UNREACHABLE)
 
 
-def call(client: Any, table: str, operation: str, **parameters: Any) -> Any:
+def execute(client: Any, table: str, operation: str, **parameters: Any) -> Any:
     """The answer of a client of botocore.
 
     Raises CallFailedError for what may pass, and CloudError for all else: it is about `table` as a whole.

@@ -40,7 +40,7 @@ def handle_with(
     )
     report = process_in_slices(records, process_slice, invocation.seconds_left, slice_bytes)
     now = invocation.now()
-    line = telemetry.line(
+    line = telemetry.log_line(
         report,
         records,
         stack=use.settings.stack,
@@ -52,4 +52,4 @@ def handle_with(
     print(line, flush=True)
     for line in telemetry.revenue_lines(report.revenue, stack=use.settings.stack, now=now):
         print(line, flush=True)
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in report.undone]}
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in report.failed]}

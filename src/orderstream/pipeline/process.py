@@ -14,38 +14,40 @@ from orderstream.domain.equality import content_fingerprints, is_item
 from orderstream.domain.fields import TEST_CURRENCY, exact_sum, utc_text
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.order import Order, attributes
-from orderstream.domain.validation import Reason
+from orderstream.domain.validation import Violation
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived
-from orderstream.pipeline.deaggregate import decode_unpacked
-from orderstream.pipeline.quarantine import Bad
+from orderstream.pipeline.deaggregate import decode_record
+from orderstream.pipeline.quarantine import RejectedRecord
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.table import Outcome, Result
+from orderstream.pipeline.table import InsertOutcome, InsertResult
 
 _NOTHING = Decimal(0)
 # How many orders are read back from the archive at a time.
 _ORIGINALS_AT_ONCE = 64
 
 
-class Archive(Protocol):
+class ArchiveStore(Protocol):
     """Where every record's bytes go first."""
 
-    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]: ...
+    def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]: ...
 
     def originals(self, items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
         """The bytes that items of the table were made of, by OrderID, as far as they can be read."""
 
 
-class Table(Protocol):
+class OrderStore(Protocol):
     """Where orders become items."""
 
-    def insert(self, items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]) -> list[Outcome]: ...
+    def insert(
+        self, items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]
+    ) -> list[InsertOutcome]: ...
 
 
 class QuarantineStore(Protocol):
     """Where bad records go."""
 
-    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None: ...
+    def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None: ...
 
 
 class Invocation(msgspec.Struct, frozen=True):
@@ -56,7 +58,7 @@ class Invocation(msgspec.Struct, frozen=True):
     now: Callable[[], datetime]
 
 
-class Report(msgspec.Struct):
+class BatchResult(msgspec.Struct):
     """What became of a batch: counts of records, and the milliseconds from arrival to stored.
 
     Each record has one outcome: `received` is the sum of `stored`, `duplicates`, `conflicts`, `invalid` and
@@ -72,23 +74,23 @@ class Report(msgspec.Struct):
     duplicates: int = 0
     conflicts: int = 0
     invalid: int = 0
-    undone_records: int = 0
-    undone: list[str] = []
+    failed_records: int = 0
+    failed: list[str] = []
     latencies: list[int] = []
     revenue: dict[str, Decimal] = {}
     problems: list[str] = []
     objects: list[str] = []
     archived_bytes: int = 0
 
-    def add(self, other: Report) -> None:
+    def add(self, other: BatchResult) -> None:
         """Add what became of further records of the batch."""
         self.received += other.received
         self.stored += other.stored
         self.duplicates += other.duplicates
         self.conflicts += other.conflicts
         self.invalid += other.invalid
-        self.undone_records += other.undone_records
-        self.undone += other.undone
+        self.failed_records += other.failed_records
+        self.failed += other.failed
         self.latencies += other.latencies
         for currency, amount in other.revenue.items():
             self.revenue[currency] = exact_sum(self.revenue.get(currency, _NOTHING), amount)
@@ -113,30 +115,30 @@ class _Contested(msgspec.Struct, frozen=True):
 def process(
     records: Sequence[Record],
     *,
-    archive: Archive,
-    table: Table,
+    archive: ArchiveStore,
+    table: OrderStore,
     quarantine: QuarantineStore,
     currency: str,
     invocation: Invocation,
-) -> Report:
+) -> BatchResult:
     """Bring every record to the table or the quarantine, and report the rest.
 
     Raises CloudError when the archive cannot be written, or the table is not there or not ours to use:
     then nothing counts as done, and Lambda delivers the batch again.
     """
-    report = Report(received=len(records))
+    report = BatchResult(received=len(records))
     if not records:
         return report
-    decoded = [decode_unpacked(record.data) for record in records]
-    places = archive.keep(records, decoded)
+    decoded = [decode_record(record.data) for record in records]
+    places = archive.write(records, decoded)
     report.archived_bytes = sum({place.key: place.written for place in places.values()}.values())
     report.objects = sorted({place.key for place in places.values() if place.key.endswith(".gz")})
 
-    bad: list[Bad] = []
+    bad: list[RejectedRecord] = []
     rivals: dict[str, list[_Candidate]] = {}
     for record, what in zip(records, decoded, strict=True):
         if what.order is None:
-            bad.append(Bad(record, what.reasons, what.claimed_id, what.json))
+            bad.append(RejectedRecord(record, what.reasons, what.raw_order_id, what.json))
             report.invalid += 1
             continue
         order_id = order_id_of(what.order, record.event_id)
@@ -157,24 +159,24 @@ def process(
         bad.sort(key=lambda entry: int(entry.record.sequence_number))
         attempt = {"request_id": invocation.request_id, "at": utc_text(invocation.now())}
         try:
-            quarantine.keep(bad, attempt)
+            quarantine.write(bad, attempt)
         except CloudError as error:
             # What is stored stays done; only what should have been quarantined comes again.
-            report.undone += [entry.record.sequence_number for entry in bad]
-            report.undone_records += len(bad)
+            report.failed += [entry.record.sequence_number for entry in bad]
+            report.failed_records += len(bad)
             report.invalid = report.conflicts = 0
             report.problems.append(error.message)
     # The records of an aggregate share its sequence number.
-    report.undone = sorted(set(report.undone), key=int)
+    report.failed = sorted(set(report.failed), key=int)
     return report
 
 
 def _insert_first_of_each(
     rivals: dict[str, list[_Candidate]],
-    table: Table,
-    bad: list[Bad],
+    table: OrderStore,
+    bad: list[RejectedRecord],
     contested: list[_Contested],
-    report: Report,
+    report: BatchResult,
     invocation: Invocation,
 ) -> dict[str, list[_Candidate]]:
     """Insert the first record of each order_id and judge the others by what is then in the table.
@@ -189,20 +191,20 @@ def _insert_first_of_each(
     for first, outcome in zip(firsts, outcomes, strict=True):
         order_id = first.item["OrderID"]
         others = rivals[order_id][1:]
-        if outcome.result is Result.UNDONE:
-            report.undone += [candidate.record.sequence_number for candidate in (first, *others)]
-            report.undone_records += 1 + len(others)
+        if outcome.result is InsertResult.RETRY:
+            report.failed += [candidate.record.sequence_number for candidate in (first, *others)]
+            report.failed_records += 1 + len(others)
             if outcome.message not in report.problems:
                 report.problems.append(outcome.message)
             continue
-        if outcome.result is Result.REFUSED:
-            reason = Reason("$", "refused_by_table", outcome.message)
-            bad.append(Bad(first.record, (reason,), order_id, first.what.json))
+        if outcome.result is InsertResult.REFUSED:
+            reason = Violation("$", "refused_by_table", outcome.message)
+            bad.append(RejectedRecord(first.record, (reason,), order_id, first.what.json))
             report.invalid += 1
             if others:
                 left[order_id] = others
             continue
-        if outcome.result is Result.STORED:
+        if outcome.result is InsertResult.STORED:
             report.stored += 1
             report.latencies.append(round((now - first.record.arrived_at).total_seconds() * 1000))
             stored = first.item
@@ -226,7 +228,11 @@ def _insert_first_of_each(
 
 
 def _settle(
-    contested: list[_Contested], archive: Archive, bad: list[Bad], report: Report, invocation: Invocation
+    contested: list[_Contested],
+    archive: ArchiveStore,
+    bad: list[RejectedRecord],
+    report: BatchResult,
+    invocation: Invocation,
 ) -> None:
     """Decide by the bytes where fingerprints cannot: the same order in another spelling is a duplicate.
 
@@ -244,8 +250,8 @@ def _settle(
             originals = archive.originals(list(items.values()))
         except CloudError as error:
             left = [*here, *(one for rest in of_item.values() for one in rest)]
-            report.undone += [one.candidate.record.sequence_number for one in left]
-            report.undone_records += len(left)
+            report.failed += [one.candidate.record.sequence_number for one in left]
+            report.failed_records += len(left)
             report.problems.append(error.message)
             return
         said = {order_id: content_fingerprints(decode(data)) for order_id, data in originals.items()}
@@ -277,11 +283,11 @@ def item_of(
     return item
 
 
-def _conflict(record: Record, what: Decoded, order_id: str, stored: dict[str, Any]) -> Bad:
-    reason = Reason("$.order_id", "conflict", "is taken by an order with other content")
+def _conflict(record: Record, what: Decoded, order_id: str, stored: dict[str, Any]) -> RejectedRecord:
+    reason = Violation("$.order_id", "conflict", "is taken by an order with other content")
     shown: dict[str, Any] = {
         name: stored[name]
         for name in ("CustomerID", "OrderAmount", "OrderDate", "EventID", "ArchiveKey")
         if name in stored
     }
-    return Bad(record, (reason,), order_id, what.json, shown)
+    return RejectedRecord(record, (reason,), order_id, what.json, shown)

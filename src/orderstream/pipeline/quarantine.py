@@ -5,38 +5,38 @@ from typing import Any
 
 import msgspec
 
-from orderstream.domain.validation import Reason, bounded
+from orderstream.domain.validation import Violation, bounded
 from orderstream.pipeline.archive import ObjectStore, put_by_hour
-from orderstream.pipeline.archive_codec import line_of
+from orderstream.pipeline.archive_codec import encode
 from orderstream.pipeline.records import Record
 
 
-class Bad(msgspec.Struct, frozen=True):
+class RejectedRecord(msgspec.Struct, frozen=True):
     """A record with every reason against it; `stored` is the item that a conflict met."""
 
     record: Record
-    reasons: tuple[Reason, ...]
+    reasons: tuple[Violation, ...]
     order_id: str | None
     json: bytes | None
     stored: dict[str, Any] | None = None
 
 
-class Quarantine:
+class QuarantineWriter:
     """Writes bad records, one object for each batch and hour of arrival, as the archive does."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def keep(self, entries: Sequence[Bad], attempt: dict[str, str]) -> None:
+    def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None:
         """Write the entries, in the order of the shard; `attempt` says which invocation saw them."""
         records = [entry.record for entry in entries]
         lines = (_line(entry, attempt, len(entries)) for entry in entries)
         put_by_hour(self._store, "quarantine", records, lines)
 
 
-def _line(entry: Bad, attempt: dict[str, str], entries: int) -> bytes:
+def _line(entry: RejectedRecord, attempt: dict[str, str], entries: int) -> bytes:
     more = {"stored": entry.stored} if entry.stored else {}
-    return line_of(
+    return encode(
         entry.record,
         json=entry.json,
         order_id=entry.order_id,

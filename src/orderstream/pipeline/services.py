@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orderstream import __version__
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
-from orderstream.pipeline.botocore_codec import lighten
-from orderstream.pipeline.concurrency import MOST_THREADS, Each, threads_for
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.botocore_codec import use_msgspec
+from orderstream.pipeline.concurrency import MOST_THREADS, ParallelMap, threads_for
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
 
@@ -46,7 +46,7 @@ class Services(msgspec.Struct, frozen=True):
     settings: Settings
     archive: BatchArchive | OrderArchive
     table: OrderTable
-    quarantine: Quarantine
+    quarantine: QuarantineWriter
 
 
 class S3Store:
@@ -87,7 +87,7 @@ def _code(error: Exception) -> str:
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
 
 
-def archive_of(settings: Settings, store: S3Store, each: Each = map) -> BatchArchive | OrderArchive:
+def make_archive(settings: Settings, store: S3Store, each: ParallelMap = map) -> BatchArchive | OrderArchive:
     """The archive in the layout that is set."""
     return OrderArchive(store, each) if settings.layout == "order" else BatchArchive(store, each)
 
@@ -95,7 +95,7 @@ def archive_of(settings: Settings, store: S3Store, each: Each = map) -> BatchArc
 def dynamodb_client(session: Any) -> Any:
     """A client of botocore for OrderTable, spared what `wire` does for it."""
     client = session.create_client("dynamodb", config=CONFIG)
-    lighten(client)
+    use_msgspec(client)
     return client
 
 
@@ -109,4 +109,4 @@ def services() -> Services:
     table = OrderTable(dynamodb_client(session), settings.table, each=each)
     # All that is loaded by now stays: the collector need not walk through it in the middle of a batch.
     gc.freeze()
-    return Services(settings, archive_of(settings, store, each), table, Quarantine(store))
+    return Services(settings, make_archive(settings, store, each), table, QuarantineWriter(store))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from orderstream.domain.fields import Refused, currency
+from orderstream.domain.fields import InvalidValue, currency
 from orderstream.errors import InputError
 
 LAYOUTS = ("batch", "order")
@@ -36,7 +36,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         raise InputError(f"ARCHIVE_LAYOUT must be one of {', '.join(LAYOUTS)}, not {layout!r}")
     try:
         default = currency(environ.get("DEFAULT_CURRENCY", "EUR"))
-    except Refused as refused:
+    except InvalidValue as refused:
         raise InputError(f"DEFAULT_CURRENCY {refused.message}") from None
     return Settings(
         table=table,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orderstream.domain.expansion import expanded_bytes
 from orderstream.errors import CloudError
-from orderstream.pipeline.deaggregate import unpack
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.deaggregate import deaggregate
+from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
 
 # Counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation carries at most
@@ -33,20 +33,20 @@ def slices(records: Iterable[Record], most: int = SLICE_BYTES) -> Iterator[list[
 
 def process_in_slices(
     records: Sequence[Record],
-    process: Callable[[Sequence[Record]], Report],
+    process: Callable[[Sequence[Record]], BatchResult],
     seconds_left: Callable[[], float],
     most: int = SLICE_BYTES,
-) -> Report:
+) -> BatchResult:
     """Take aggregates apart, and process slice after slice.
 
     Processing stops when a slice fails or leaves something undone, and when the time is over. All records
     from there on are reported undone: Lambda delivers them again anyway. A CloudError of the first slice is
     raised, because nothing is done then. An aggregate that was not processed counts as one record.
     """
-    total = Report()
+    total = BatchResult()
     done: set[str] = set()
-    for part in slices((inner for record in records for inner in unpack(record)), most):
-        if total.undone:
+    for part in slices((inner for record in records for inner in deaggregate(record)), most):
+        if total.failed:
             return _with_rest(total, records, done, part)
         if done and seconds_left() <= 0:
             total.problems.append("out of time")
@@ -62,12 +62,14 @@ def process_in_slices(
     return total
 
 
-def _with_rest(total: Report, records: Sequence[Record], done: set[str], part: Sequence[Record]) -> Report:
+def _with_rest(
+    total: BatchResult, records: Sequence[Record], done: set[str], part: Sequence[Record]
+) -> BatchResult:
     """The report with the records that are not done as a whole; `part` is the first slice of them."""
     # An aggregate may lie in two slices.
     done.discard(part[0].sequence_number)
     rest = [record.sequence_number for record in records if record.sequence_number not in done]
     total.received += len(rest)
-    total.undone_records += len(rest)
-    total.undone = sorted({*total.undone, *rest}, key=int)
+    total.failed_records += len(rest)
+    total.failed = sorted({*total.failed, *rest}, key=int)
     return total

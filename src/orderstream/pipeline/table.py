@@ -5,17 +5,22 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from orderstream.domain.fields import MAX_DIGITS
 from orderstream.errors import CloudError
-from orderstream.pipeline.concurrency import Each
-from orderstream.pipeline.dynamo import CALLS_IN_A_ROW, PERMANENT, TRANSIENT, CallFailedError, call
+from orderstream.pipeline.attributes import plain_value
+from orderstream.pipeline.concurrency import ParallelMap
+from orderstream.pipeline.dynamo import (
+    MAX_CONSECUTIVE_FAILURES,
+    PERMANENT,
+    TRANSIENT,
+    CallFailedError,
+    execute,
+)
 
 STATEMENTS_PER_CALL = 25
 # Of the items in a call, as plain JSON. AWS documents no limit for the size of such a call; this one bounds
@@ -39,25 +44,25 @@ _COMPARED = (
 )
 
 
-class Result(Enum):
+class InsertResult(Enum):
     """What became of one row. CONFLICT: an item with another fingerprint is there."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     REFUSED = "refused"
-    UNDONE = "undone"
+    RETRY = "undone"
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class InsertOutcome(msgspec.Struct, frozen=True):
     """The result for one row; `stored` is the earlier item (duplicate, conflict), `message` DynamoDB's."""
 
-    result: Result
+    result: InsertResult
     stored: dict[str, Any] = {}
     message: str = ""
 
 
-_STORED = Outcome(Result.STORED)
+_STORED = InsertOutcome(InsertResult.STORED)
 _JSON = msgspec.json.Encoder()
 
 # What came of a call: the error of each statement ({} for none), None if there was no time, or why it failed.
@@ -76,7 +81,7 @@ class OrderTable:
         client: Any,
         name: str,
         *,
-        each: Each = map,
+        each: ParallelMap = map,
         sleep: Callable[[float], None] = time.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -86,14 +91,16 @@ class OrderTable:
         self._sleep = sleep
         self._jitter = jitter
 
-    def insert(self, items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]) -> list[Outcome]:
+    def insert(
+        self, items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]
+    ) -> list[InsertOutcome]:
         """Insert items with distinct OrderID; an outcome for each, in their order.
 
         Items are attributes as text, Decimal, int, lists and dicts. What is throttled is tried again,
         alone and with growing random pauses, while `seconds_left()` lasts; then it is UNDONE. So is all
         that is left when DynamoDB is down. Raises CloudError when the table cannot be used at all.
         """
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[int, InsertOutcome] = {}
         sizes = [len(_JSON.encode(item)) for item in items]
         waiting: Sequence[int] = range(len(items))
         attempt = failed_calls = 0
@@ -105,7 +112,7 @@ class OrderTable:
             for chunk, answer in zip(chunks, answers, strict=True):
                 if not isinstance(answer, list):
                     message = str(answer or "out of time")
-                    outcomes |= {index: Outcome(Result.UNDONE, message=message) for index in chunk}
+                    outcomes |= {index: InsertOutcome(InsertResult.RETRY, message=message) for index in chunk}
                     again += chunk if answer else ()
                     continue
                 for index, error in zip(chunk, answer, strict=True):
@@ -114,12 +121,12 @@ class OrderTable:
                         there.append(index)
                         continue
                     outcomes[index] = outcome
-                    if outcome.result is Result.UNDONE:
+                    if outcome.result is InsertResult.RETRY:
                         again.append(index)
             outcomes |= self._compare(there, items, seconds_left)
             failed_calls = _failed_in_a_row(answers, failed_calls)
             pause = self._pause(attempt)
-            if again and (failed_calls >= CALLS_IN_A_ROW or pause >= seconds_left()):
+            if again and (failed_calls >= MAX_CONSECUTIVE_FAILURES or pause >= seconds_left()):
                 break
             if again:
                 self._sleep(pause)
@@ -157,15 +164,15 @@ class OrderTable:
                 raise failure
         return answers
 
-    def _outcome(self, error: dict[str, Any]) -> Outcome | None:
+    def _outcome(self, error: dict[str, Any]) -> InsertOutcome | None:
         """What one statement's answer means; None where an item is there that must be compared."""
         code = error.get("Code", "")
         if code == "DuplicateItem":
             return None
         if code in TRANSIENT:
-            return Outcome(Result.UNDONE, message=code)
+            return InsertOutcome(InsertResult.RETRY, message=code)
         if code in PERMANENT:
-            return Outcome(Result.REFUSED, message=error.get("Message", code))
+            return InsertOutcome(InsertResult.REFUSED, message=error.get("Message", code))
         raise CloudError(f"table {self._name}: {code}: {error.get('Message', '')}")
 
     def _pause(self, attempt: int) -> float:
@@ -179,24 +186,26 @@ class OrderTable:
             }
             for item in items
         ]
-        answer = call(self._client, self._name, "batch_execute_statement", Statements=statements)
+        answer = execute(self._client, self._name, "batch_execute_statement", Statements=statements)
         return [response.get("Error", {}) for response in answer["Responses"]]
 
     def _compare(
         self, indices: Sequence[int], items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]
-    ) -> dict[int, Outcome]:
+    ) -> dict[int, InsertOutcome]:
         stored = self.read([items[index]["OrderID"] for index in indices], seconds_left)
-        outcomes: dict[int, Outcome] = {}
+        outcomes: dict[int, InsertOutcome] = {}
         for index in indices:
             item = items[index]
             before = stored.get(item["OrderID"])
             if before is None:
                 # Not read in time, or removed since the insert: the next delivery finds out.
-                outcomes[index] = Outcome(Result.UNDONE, message="the item that is there was not read")
+                outcomes[index] = InsertOutcome(
+                    InsertResult.RETRY, message="the item that is there was not read"
+                )
             elif before.get("Fingerprint") == item["Fingerprint"]:
-                outcomes[index] = Outcome(Result.DUPLICATE, before)
+                outcomes[index] = InsertOutcome(InsertResult.DUPLICATE, before)
             else:
-                outcomes[index] = Outcome(Result.CONFLICT, before)
+                outcomes[index] = InsertOutcome(InsertResult.CONFLICT, before)
         return outcomes
 
     def read(self, order_ids: Sequence[str], seconds_left: Callable[[], float]) -> dict[str, dict[str, Any]]:
@@ -212,10 +221,12 @@ class OrderTable:
                 "ProjectionExpression": ", ".join(_COMPARED),
             }
             try:
-                answer = call(self._client, self._name, "batch_get_item", RequestItems={self._name: request})
+                answer = execute(
+                    self._client, self._name, "batch_get_item", RequestItems={self._name: request}
+                )
             except CallFailedError as failure:
                 again, items = keys, []
-                if failure.unreachable or attempt + 1 >= CALLS_IN_A_ROW:
+                if failure.unreachable or attempt + 1 >= MAX_CONSECUTIVE_FAILURES:
                     return found
             else:
                 items = answer["Responses"].get(self._name, [])
@@ -240,7 +251,7 @@ def _failed_in_a_row(answers: Sequence[_Answer], before: int) -> int:
     if not failures:
         return 0
     if any(failure.unreachable for failure in failures):
-        return CALLS_IN_A_ROW
+        return MAX_CONSECUTIVE_FAILURES
     return 1 if any(isinstance(answer, list) for answer in answers) else before + 1
 
 
@@ -248,38 +259,6 @@ def _failed_in_a_row(answers: Sequence[_Answer], before: int) -> int:
 def _statement(table: str, names: tuple[str, ...]) -> str:
     fields = ", ".join(f"'{name}': ?" for name in names)
     return f'INSERT INTO "{table}" VALUE {{{fields}}}'
-
-
-def attribute_value(value: Any) -> dict[str, Any]:
-    """Text, Decimal, int, list or dict in DynamoDB's JSON."""
-    return _KINDS[type(value)](value)
-
-
-def _number(number: Decimal) -> str:
-    """The number as text: plain, or with an exponent where that spares a long row of zeros."""
-    return f"{number:f}" if -MAX_DIGITS <= number.adjusted() < MAX_DIGITS else str(number)
-
-
-# By type, because it is asked for each value of each order.
-_KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    str: lambda text: {"S": text},
-    Decimal: lambda number: {"N": _number(number)},
-    int: lambda number: {"N": str(number)},
-    list: lambda values: {"L": [_KINDS[type(value)](value) for value in values]},
-    dict: lambda fields: {"M": {name: _KINDS[type(value)](value) for name, value in fields.items()}},
-}
-
-
-def plain_value(value: dict[str, Any]) -> Any:
-    """The inverse of `attribute_value`, with numbers as Decimal."""
-    ((kind, content),) = value.items()
-    if kind == "N":
-        return Decimal(content)
-    if kind == "L":
-        return [plain_value(element) for element in content]
-    if kind == "M":
-        return {name: plain_value(element) for name, element in content.items()}
-    return content
 
 
 def _calls(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from orderstream.pipeline.process import Report
+from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
 
 NAMESPACE = "Orderstream"
@@ -26,8 +26,8 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 _COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Invalid", "Undone")
 
 
-def line(
-    report: Report,
+def log_line(
+    report: BatchResult,
     records: Sequence[Record],
     *,
     stack: str,
@@ -51,7 +51,7 @@ def line(
         "Duplicates": report.duplicates,
         "Conflicts": report.conflicts,
         "Invalid": report.invalid,
-        "Undone": report.undone_records,
+        "Undone": report.failed_records,
         "ArchiveBytes": report.archived_bytes,
     }
     if report.latencies:
@@ -63,11 +63,11 @@ def line(
         "first_sequence_number": first.sequence_number if first else None,
         "last_sequence_number": last.sequence_number if last else None,
         "objects": report.objects,
-        "undone_from": report.undone[0] if report.undone else None,
+        "undone_from": report.failed[0] if report.failed else None,
         "cold_start": cold,
         "problems": report.problems[:MAX_PROBLEMS],
     }
-    return embedded(fields, units, now)
+    return emf_line(fields, units, now)
 
 
 def revenue_lines(revenue: Mapping[str, Decimal], *, stack: str, now: datetime) -> Iterator[str]:
@@ -78,10 +78,10 @@ def revenue_lines(revenue: Mapping[str, Decimal], *, stack: str, now: datetime) 
     """
     for currency, amount in revenue.items():
         fields = {"Stack": stack, "Currency": currency, REVENUE: amount}
-        yield embedded(fields, {REVENUE: "None"}, now, dimensions=("Stack", "Currency"))
+        yield emf_line(fields, {REVENUE: "None"}, now, dimensions=("Stack", "Currency"))
 
 
-def embedded(
+def emf_line(
     fields: dict[str, Any],
     units: dict[str, str],
     now: datetime,

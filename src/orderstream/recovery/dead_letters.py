@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack, stream_of
 from orderstream.errors import DamagedError
-from orderstream.pipeline.deaggregate import unpack
+from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record, from_event
 from orderstream.storage import bucket
-from orderstream.storage.bucket import Entry
+from orderstream.storage.bucket import ObjectSummary
 
 # AWS chooses the keys: aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID.
 PREFIX = "aws/lambda/"
@@ -43,7 +43,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedBatch:
     """A batch that AWS gave up: its `place` (s3://BUCKET/KEY or message id), why, and which records it had.
 
     `payload` is the event with the records; a message has none, only their place in the stream.
@@ -129,7 +129,7 @@ def places(stack: Stack) -> tuple[Stack, ...]:
     return (*own, stack)
 
 
-def failures(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
+def list_failures(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
     """The on-failure objects, done or not, bucket for bucket; then an on-failure queue's messages.
 
     Messages are held while they are looked at: give each back with `let_go`, or remove it.
@@ -140,33 +140,33 @@ def failures(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
     yield from _messages(cloud, stack)
 
 
-def looked_at(cloud: Cloud, stack: Stack, *, everything: bool) -> Iterator[Failure]:
+def read_batch(cloud: AwsClients, stack: Stack, *, everything: bool) -> Iterator[FailedBatch]:
     """The failures to show, those that are done only with `everything`; nothing is held."""
-    held: list[Failure] = []
+    held: list[FailedBatch] = []
     try:
-        for failure in failures(cloud, stack):
+        for failure in list_failures(cloud, stack):
             if failure.message:
                 held.append(failure)
             if everything or not failure.done:
                 yield replace(failure, payload=None)
     finally:
         for failure in held:
-            let_go(cloud, failure)
+            release(cloud, failure)
 
 
-def waiting_objects(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
+def pending_objects(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
     """The on-failure objects that are not done; the others are not even fetched."""
     done = _done(cloud, stack)
     return failed_objects(cloud, stack, lambda entry: entry.key not in done)
 
 
 def failed_objects(
-    cloud: Cloud, stack: Stack, is_wanted: Callable[[Entry], bool] = lambda entry: True
-) -> Iterator[Failure]:
+    cloud: AwsClients, stack: Stack, is_wanted: Callable[[ObjectSummary], bool] = lambda entry: True
+) -> Iterator[FailedBatch]:
     """What is in the on-failure objects that are wanted, whether they are done or not."""
     for place in places(stack):
-        entries = filter(is_wanted, bucket.listed(cloud, place, PREFIX))
-        for entry, body in bucket.bodies(cloud, place, entries):
+        entries = filter(is_wanted, bucket.list_prefix(cloud, place, PREFIX))
+        for entry, body in bucket.fetch_all(cloud, place, entries):
             yield read_failure(url(place, entry.key), body, entry.modified)
 
 
@@ -175,16 +175,16 @@ def url(place: Stack, key: str) -> str:
     return f"s3://{place.bucket}/{key}"
 
 
-def done_marks(cloud: Cloud, stack: Stack) -> Iterator[Entry]:
+def redrive_markers(cloud: AwsClients, stack: Stack) -> Iterator[ObjectSummary]:
     """The marks of the objects that are done: DONE and the object's key."""
-    return bucket.listed(cloud, stack, DONE + PREFIX)
+    return bucket.list_prefix(cloud, stack, DONE + PREFIX)
 
 
-def _done(cloud: Cloud, stack: Stack) -> set[str]:
-    return {entry.key.removeprefix(DONE) for entry in done_marks(cloud, stack)}
+def _done(cloud: AwsClients, stack: Stack) -> set[str]:
+    return {entry.key.removeprefix(DONE) for entry in redrive_markers(cloud, stack)}
 
 
-def entries_of(failure: Failure) -> list[dict[str, Any]]:
+def event_records(failure: FailedBatch) -> list[dict[str, Any]]:
     """The `Records` of the event that AWS gave up delivering. Raises DamagedError where there are none."""
     if failure.condition == UNREADABLE:
         raise DamagedError(f"{failure.place} is not what AWS writes for a failed batch: {failure.error}")
@@ -202,18 +202,18 @@ def event_entries(payload: str) -> list[dict[str, Any]]:
     return found
 
 
-def records_in(failure: Failure, entries: list[dict[str, Any]]) -> list[Record]:
+def records_in(failure: FailedBatch, entries: list[dict[str, Any]]) -> list[Record]:
     """The records in those entries, aggregates taken apart. Raises DamagedError where they are none."""
     try:
-        return [inner for record in from_event({"Records": entries}) for inner in unpack(record)]
+        return [inner for record in from_event({"Records": entries}) for inner in deaggregate(record)]
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedError(f"{failure.place} holds no event of a stream: {error!r}") from error
 
 
-def let_go(cloud: Cloud, failure: Failure) -> None:
+def release(cloud: AwsClients, failure: FailedBatch) -> None:
     """Give a message back to its queue; an object needs no such thing."""
     if failure.message:
-        with cloud_errors(f"cannot give message {failure.place} back"):
+        with translate_errors(f"cannot give message {failure.place} back"):
             cloud.sqs.change_message_visibility(
                 QueueUrl=failure.message.queue_url,
                 ReceiptHandle=failure.message.receipt,
@@ -221,12 +221,12 @@ def let_go(cloud: Cloud, failure: Failure) -> None:
             )
 
 
-def mark_done(cloud: Cloud, stack: Stack, failure: Failure, account: dict[str, Any]) -> None:
+def mark_redriven(cloud: AwsClients, stack: Stack, failure: FailedBatch, account: dict[str, Any]) -> None:
     """Mark an object as done, with the account of its records; remove a message.
 
     A mark is written once: where somebody else has marked the object meanwhile, theirs stays.
     """
-    with cloud_errors(f"cannot mark {failure.place} as done"):
+    with translate_errors(f"cannot mark {failure.place} as done"):
         if failure.message:
             cloud.sqs.delete_message(
                 QueueUrl=failure.message.queue_url, ReceiptHandle=failure.message.receipt
@@ -240,15 +240,15 @@ def mark_done(cloud: Cloud, stack: Stack, failure: Failure, account: dict[str, A
                 raise
 
 
-def _messages(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
-    with cloud_errors("cannot read the on-failure queue"):
+def _messages(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
+    with translate_errors("cannot read the on-failure queue"):
         mapping = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
         arn = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
         if ":sqs:" not in arn:
             return
         account, name = arn.split(":")[4:6]
         queue_url = cloud.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-    others: list[Failure] = []
+    others: list[FailedBatch] = []
     try:
         while messages := _receive(cloud, queue_url):
             for body, message in messages:
@@ -260,11 +260,11 @@ def _messages(cloud: Cloud, stack: Stack) -> Iterator[Failure]:
                     others.append(found)
     finally:
         for other in others:
-            let_go(cloud, other)
+            release(cloud, other)
 
 
-def _receive(cloud: Cloud, queue_url: str) -> list[tuple[bytes, Message]]:
-    with cloud_errors("cannot read the on-failure queue"):
+def _receive(cloud: AwsClients, queue_url: str) -> list[tuple[bytes, Message]]:
+    with translate_errors("cannot read the on-failure queue"):
         answer = cloud.sqs.receive_message(
             QueueUrl=queue_url, MaxNumberOfMessages=10, VisibilityTimeout=SECONDS_HELD, WaitTimeSeconds=1
         )
@@ -274,14 +274,14 @@ def _receive(cloud: Cloud, queue_url: str) -> list[tuple[bytes, Message]]:
     ]
 
 
-def read_failure(place: str, body: bytes, at: datetime) -> Failure:
+def read_failure(place: str, body: bytes, at: datetime) -> FailedBatch:
     """What an object or a message says; for what is no document of AWS's, UNREADABLE and `at`."""
     try:
         document = _DECODER.decode(body)
     except msgspec.MsgspecError as error:
         # It is shown and stays; the others are brought back all the same.
-        return Failure(place, at, UNREADABLE, str(error), 0, "", "", "", 0)
-    return Failure(
+        return FailedBatch(place, at, UNREADABLE, str(error), 0, "", "", "", 0)
+    return FailedBatch(
         place=place,
         at=document.timestamp,
         condition=document.request_context.condition,

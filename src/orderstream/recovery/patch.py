@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from orderstream.client.serialization import identified
+from orderstream.client.serialization import ensure_order_id
 from orderstream.domain.decode import decode
-from orderstream.domain.fields import kind
+from orderstream.domain.fields import json_type
 from orderstream.errors import InputError
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([0-9]{1,6})\]")
@@ -23,7 +23,7 @@ _NUMBERS: dict[str, Any] = {"parse_float": Decimal, "parse_int": Decimal, "parse
 
 
 @dataclass(frozen=True)
-class Setting:
+class FieldPatch:
     """A value to set at a `path`, which leads there by `steps`: names, and indices of arrays."""
 
     path: str
@@ -31,7 +31,7 @@ class Setting:
     value: Any
 
 
-def setting(text: str) -> Setting:
+def parse_patch(text: str) -> FieldPatch:
     """PATH=VALUE as typed, for instance `items[0].quantity=2`.
 
     A value that is JSON is taken as such, any other as a string. Raises InputError.
@@ -48,10 +48,10 @@ def setting(text: str) -> Setting:
         found = json.loads(value, **_NUMBERS)
     except ValueError:
         found = value
-    return Setting(path, tuple(step[1] or int(step[2]) for step in steps), found)
+    return FieldPatch(path, tuple(step[1] or int(step[2]) for step in steps), found)
 
 
-def mended(data: bytes, identity: str, settings: Sequence[Setting] = ()) -> tuple[bytes, str]:
+def patched(data: bytes, identity: str, settings: Sequence[FieldPatch] = ()) -> tuple[bytes, str]:
     """The order that `data` is with `settings` in it, as JSON, and its order_id.
 
     That is the one in it, or `identity` where it has none: so mending twice makes one order. Without
@@ -63,7 +63,7 @@ def mended(data: bytes, identity: str, settings: Sequence[Setting] = ()) -> tupl
         text = _with(text, settings)
     # What `decode` takes is a JSON object, so the id goes in before the check: a reason may be about it.
     try:
-        text, _, _ = identified(text, lambda: identity)
+        text, _, _ = ensure_order_id(text, lambda: identity)
     except InputError:
         pass
     what = decode(text)
@@ -77,7 +77,7 @@ def mended(data: bytes, identity: str, settings: Sequence[Setting] = ()) -> tupl
     return text, what.order.order_id or identity
 
 
-def _with(text: bytes, settings: Sequence[Setting]) -> bytes:
+def _with(text: bytes, settings: Sequence[FieldPatch]) -> bytes:
     try:
         document = json.loads(text, **_NUMBERS)
     except (ValueError, RecursionError) as error:
@@ -89,7 +89,7 @@ def _with(text: bytes, settings: Sequence[Setting]) -> bytes:
     return _ENCODER.encode(document)
 
 
-def _set(document: Any, setting: Setting) -> None:
+def _set(document: Any, setting: FieldPatch) -> None:
     place = document
     *way, last = setting.steps
     for step, following in zip(way, setting.steps[1:], strict=True):
@@ -104,7 +104,7 @@ def _set(document: Any, setting: Setting) -> None:
         place[last] = setting.value
 
 
-def _element(place: Any, step: str | int, setting: Setting) -> Any:
+def _element(place: Any, step: str | int, setting: FieldPatch) -> Any:
     if isinstance(step, int) and isinstance(place, list) and step < len(place):
         return place[step]
-    raise InputError(f"nothing can be set at {setting.path}: {kind(place)} has no {step}")
+    raise InputError(f"nothing can be set at {setting.path}: {json_type(place)} has no {step}")

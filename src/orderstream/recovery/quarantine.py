@@ -13,33 +13,33 @@ from typing import Any
 
 import msgspec
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.client import OrderProducer, Receipt
-from orderstream.domain.fields import instant, utc_text
+from orderstream.client import OrderProducer, RecordMetadata
+from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.ids import event_id as id_of_event
 from orderstream.errors import InputError, NotFoundError, OrderstreamError
-from orderstream.pipeline.archive_codec import Line, raw_of, read_line
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
 from orderstream.pipeline.table import OrderTable
-from orderstream.recovery.patch import Setting, mended
-from orderstream.recovery.resubmissions import Note, notes_of_hour, write_notes
+from orderstream.recovery.patch import FieldPatch, patched
+from orderstream.recovery.resubmissions import ResubmissionNote, resubmissions_in_hour, write_notes
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 from orderstream.storage.orders import is_order
-from orderstream.storage.parquet import Placed
+from orderstream.storage.parquet import LocatedLine
 
 RECORDS_AT_A_TIME = 500
 SECONDS_FOR_READING = 60.0
 
 
 @dataclass(frozen=True)
-class Quarantined:
+class QuarantinedRecord:
     """A record in quarantine: the line about it, the object with that line, and the notes about it."""
 
-    line: Line
+    line: ArchiveLine
     key: str
     number: int
-    notes: tuple[Note, ...] = ()
+    notes: tuple[ResubmissionNote, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -60,46 +60,48 @@ class Resubmission:
     data: bytes = b""
 
 
-def why(line: Line) -> str:
+def reasons_text(line: ArchiveLine) -> str:
     """Every reason that a line of the quarantine has, in one line."""
     return "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
 
 
-def quarantined(
-    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, reason: str | None = None
-) -> Iterator[Quarantined]:
+def list_quarantined(
+    cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME, *, reason: str | None = None
+) -> Iterator[QuarantinedRecord]:
     """The records in quarantine that arrived in `span`, each once, in the order of their arrival.
 
     `reason` is a code that one must have.
     """
-    for _, entries in groupby(bucket.hourly(cloud, stack, "quarantine", span), _folder):
-        notes: dict[str, list[Note]] | None = None
+    for _, entries in groupby(bucket.list_by_hour(cloud, stack, "quarantine", span), _folder):
+        notes: dict[str, list[ResubmissionNote]] | None = None
         # A record is in the same hour at every delivery: no longer memory is needed.
         for key, number, line in _by_arrival(reader.lines(cloud, stack, entries, span)):
             if reason is None or any(one["code"] == reason for one in line.reasons):
                 if notes is None:
-                    notes = notes_of_hour(cloud, stack, instant(line.arrived_at))
-                yield Quarantined(line, key, number, tuple(notes.get(line.event_id, ())))
+                    notes = resubmissions_in_hour(cloud, stack, timestamp(line.arrived_at))
+                yield QuarantinedRecord(line, key, number, tuple(notes.get(line.event_id, ())))
 
 
-def find(cloud: Cloud, stack: Stack, event_id: str) -> Quarantined:
+def find(cloud: AwsClients, stack: Stack, event_id: str) -> QuarantinedRecord:
     """The record with this event_id. Raises NotFoundError where the quarantine has none."""
-    entries = (entry for entry in bucket.hourly(cloud, stack, "quarantine") if _may_hold(entry.key, event_id))
+    entries = (
+        entry for entry in bucket.list_by_hour(cloud, stack, "quarantine") if _may_hold(entry.key, event_id)
+    )
     for one in reader.lines(cloud, stack, entries):
         if one.line.event_id == event_id:
-            notes = notes_of_hour(cloud, stack, instant(one.line.arrived_at))
-            return Quarantined(one.line, one.key, one.number, tuple(notes.get(event_id, ())))
+            notes = resubmissions_in_hour(cloud, stack, timestamp(one.line.arrived_at))
+            return QuarantinedRecord(one.line, one.key, one.number, tuple(notes.get(event_id, ())))
     raise NotFoundError(
         f"there is no record {event_id} in quarantine", hint="orders quarantine list shows what is there"
     )
 
 
 def resubmit(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    entries: Iterable[Quarantined],
+    entries: Iterable[QuarantinedRecord],
     *,
-    settings: Sequence[Setting] = (),
+    settings: Sequence[FieldPatch] = (),
     edited: bytes | None = None,
     dry_run: bool = False,
 ) -> Iterator[Resubmission]:
@@ -109,7 +111,7 @@ def resubmit(
     land in quarantine again is not sent, and its resubmission says why.
     """
     rest = iter(entries)
-    with OrderProducer(stack.stream, cloud.kinesis_once) as producer:
+    with OrderProducer(stack.stream, cloud.kinesis_no_retry) as producer:
         while some := list(islice(rest, RECORDS_AT_A_TIME)):
             plans = _plans(cloud, stack, some, settings, edited)
             if dry_run:
@@ -128,10 +130,10 @@ def resubmit(
 
 
 def _plans(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    entries: Sequence[Quarantined],
-    settings: Sequence[Setting],
+    entries: Sequence[QuarantinedRecord],
+    settings: Sequence[FieldPatch],
     edited: bytes | None,
 ) -> list[Resubmission]:
     """What would be sent for each."""
@@ -142,17 +144,19 @@ def _plans(
     return [_unless_taken(cloud, stack, plan, there.get(plan.order_id)) for plan in plans]
 
 
-def _plan(entry: Quarantined, settings: Sequence[Setting], edited: bytes | None) -> Resubmission:
+def _plan(entry: QuarantinedRecord, settings: Sequence[FieldPatch], edited: bytes | None) -> Resubmission:
     event_id = entry.line.event_id
     try:
-        data, order_id = mended(raw_of(entry.line) if edited is None else edited, entry.identity, settings)
+        data, order_id = patched(
+            original_bytes(entry.line) if edited is None else edited, entry.identity, settings
+        )
     except InputError as error:
         return Resubmission(event_id, entry.identity, False, error.message, error.hint)
     return Resubmission(event_id, order_id, True, data=data)
 
 
 def _unless_taken(
-    cloud: Cloud, stack: Stack, plan: Resubmission, item: dict[str, Any] | None
+    cloud: AwsClients, stack: Stack, plan: Resubmission, item: dict[str, Any] | None
 ) -> Resubmission:
     if not plan.sent or item is None or is_order(cloud, stack, item, plan.data):
         return plan
@@ -160,12 +164,12 @@ def _unless_taken(
     return replace(plan, sent=False, problem=problem, hint="to keep both: --set order_id=…")
 
 
-def _key(line: Line, plan: Resubmission) -> str:
+def _key(line: ArchiveLine, plan: Resubmission) -> str:
     # Kinesis wants a key unless the stream distributes records itself, and takes one in either case.
     return line.partition_key or plan.order_id
 
 
-def _with_fate(plan: Resubmission, fate: Future[Receipt] | None) -> Resubmission:
+def _with_fate(plan: Resubmission, fate: Future[RecordMetadata] | None) -> Resubmission:
     if fate is None:
         return plan
     error = fate.exception()
@@ -177,15 +181,15 @@ def _with_fate(plan: Resubmission, fate: Future[Receipt] | None) -> Resubmission
 
 
 def _notes(
-    entries: Sequence[Quarantined], done: Sequence[Resubmission], now: str
-) -> Iterator[tuple[datetime, Note]]:
+    entries: Sequence[QuarantinedRecord], done: Sequence[Resubmission], now: str
+) -> Iterator[tuple[datetime, ResubmissionNote]]:
     for entry, one in zip(entries, done, strict=True):
         if one.sent:
-            arrived_at = instant(entry.line.arrived_at)
-            yield arrived_at, Note(one.event_id, one.order_id, now, one.new_event_id)
+            arrived_at = timestamp(entry.line.arrived_at)
+            yield arrived_at, ResubmissionNote(one.event_id, one.order_id, now, one.new_event_id)
 
 
-def _by_arrival(lines: Iterable[Placed]) -> Iterator[tuple[str, int, Line]]:
+def _by_arrival(lines: Iterable[LocatedLine]) -> Iterator[tuple[str, int, ArchiveLine]]:
     """Lines of an hour in the order of their arrival, each event once, with the objects they are in."""
     # A database without a name is a temporary one, and goes to disk when it is large.
     with closing(sqlite3.connect("")) as database:
@@ -202,7 +206,7 @@ def _by_arrival(lines: Iterable[Placed]) -> Iterator[tuple[str, int, Line]]:
             yield key, number, read_line(line)
 
 
-def _folder(entry: Entry) -> str:
+def _folder(entry: ObjectSummary) -> str:
     return entry.key.rpartition("/")[0]
 
 

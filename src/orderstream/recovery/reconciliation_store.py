@@ -15,10 +15,10 @@ from orderstream.domain.equality import earlier_fingerprints, reading_in
 from orderstream.domain.fields import utc_text
 from orderstream.domain.ids import order_id_of
 from orderstream.files.scratch import ScratchFolder
-from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.pipeline.records import Record
 from orderstream.recovery.reconciliation_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
-from orderstream.storage.bucket import Entry
+from orderstream.storage.bucket import ObjectSummary
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Discrepancy:
 
 
 @dataclass(frozen=True)
-class Open:
+class UnaccountedRecord:
     """A record that is neither an item nor quarantined; `key` of an object that has it, None without one."""
 
     event_id: str
@@ -64,19 +64,19 @@ class ReconciliationStore:
         self._file.close()
         self._folder.cleanup()
 
-    def is_known(self, entry: Entry) -> bool:
+    def is_known(self, entry: ObjectSummary) -> bool:
         """Whether this version of an object was entered."""
         row = self._file.execute("SELECT etag FROM object WHERE key = ?", (entry.key,)).fetchone()
         return row is not None and row[0] == entry.etag
 
-    def enter_object(self, key: str, etag: str) -> None:
+    def add_object(self, key: str, etag: str) -> None:
         """Note that an object's lines were entered."""
         self._file.execute(
             "INSERT INTO object (key, etag) VALUES (?, ?) ON CONFLICT DO UPDATE SET etag = excluded.etag",
             (key, etag),
         )
 
-    def enter_archived(self, key: str, lines: Iterable[Line]) -> None:
+    def add_archived(self, key: str, lines: Iterable[ArchiveLine]) -> None:
         """Enter lines of an object of the archive."""
         self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
         (number,) = self._file.execute("SELECT id FROM object WHERE key = ?", (key,)).fetchone()
@@ -86,7 +86,7 @@ class ReconciliationStore:
             ((line.event_id, number, *_said_in(line), line.arrived_at, single) for line in lines),
         )
 
-    def enter_streamed(self, records: Iterable[Record]) -> None:
+    def add_streamed(self, records: Iterable[Record]) -> None:
         """Enter records of the stream, aggregates taken apart."""
         self._file.executemany(
             "INSERT OR REPLACE INTO streamed VALUES (?, ?, ?, ?, ?, ?)",
@@ -96,7 +96,7 @@ class ReconciliationStore:
             ),
         )
 
-    def enter_items(self, items: Iterable[dict[str, str]]) -> None:
+    def add_items(self, items: Iterable[dict[str, str]]) -> None:
         """Enter items: OrderID, EventID, ArchiveKey, ReceivedAt and the fingerprints, as text."""
         for item in items:
             key = item.get("ArchiveKey", "")
@@ -113,7 +113,7 @@ class ReconciliationStore:
                 ),
             )
 
-    def enter_original(self, order_id: str, data: bytes) -> None:
+    def add_original(self, order_id: str, data: bytes) -> None:
         """Enter the bytes that an item was made of, where its object was not entered."""
         reading = _content("", data)[2]
         self._file.execute("INSERT OR REPLACE INTO original VALUES (?, ?)", (order_id, reading))
@@ -128,7 +128,7 @@ class ReconciliationStore:
         names = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
         return (dict(zip(names, (*row[:3], row[3].lower(), row[4]), strict=True)) for row in rows)
 
-    def enter_quarantined(self, lines: Iterable[Line]) -> None:
+    def add_quarantined(self, lines: Iterable[ArchiveLine]) -> None:
         """Enter lines of an object of the quarantine."""
         self._file.executemany(
             "INSERT OR REPLACE INTO quarantined VALUES (?, ?, ?)",
@@ -138,17 +138,17 @@ class ReconciliationStore:
             ),
         )
 
-    def enter_given_up(self, key: str, records: Iterable[Record]) -> None:
+    def add_discarded(self, key: str, records: Iterable[Record]) -> None:
         """Enter the records of an on-failure object, aggregates taken apart."""
         self._file.executemany(
             "INSERT OR REPLACE INTO given_up VALUES (?, ?)", ((record.event_id, key) for record in records)
         )
 
-    def enter_erased(self, events: Iterable[str]) -> None:
+    def add_erased(self, events: Iterable[str]) -> None:
         """Enter events that were erased on purpose."""
         self._file.executemany("INSERT OR IGNORE INTO erased VALUES (?)", ((event,) for event in events))
 
-    def enter_damaged(self, key: str, what: str) -> None:
+    def add_corrupt(self, key: str, what: str) -> None:
         """Note an object that cannot be read to its end."""
         self._file.execute("INSERT OR REPLACE INTO damaged VALUES (?, ?)", (key, what))
 
@@ -157,7 +157,7 @@ class ReconciliationStore:
         """How many distinct records the archive holds."""
         return self._count("SELECT count(DISTINCT event) FROM archived")
 
-    def seen(self) -> tuple[int, int, int]:
+    def is_archived(self) -> tuple[int, int, int]:
         """How many records of the stream, objects of archive and quarantine, and items were read."""
         of = ("streamed", "object WHERE etag != ''", "item")
         streamed, objects, items = (self._count(f"SELECT count(*) FROM {one}") for one in of)
@@ -168,25 +168,25 @@ class ReconciliationStore:
         rows = self._file.execute("SELECT DISTINCT order_id FROM streamed WHERE order_id IS NOT NULL")
         return [order_id for (order_id,) in rows]
 
-    def fates(self) -> dict[str, int]:
+    def outcomes(self) -> dict[str, int]:
         """How many records are stored, duplicate, conflict, invalid, given_up, erased or open, each once."""
         return dict(self._file.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
 
-    def open(self) -> Iterator[Open]:
+    def unaccounted(self) -> Iterator[UnaccountedRecord]:
         """The records that are nowhere but in the archive or the stream, those of one object together."""
         rows = self._file.execute(
             "SELECT event, order_id, arrived, key FROM fate LEFT JOIN object ON id = object"
             " WHERE fate = 'open' ORDER BY object"
         )
-        return (Open(*row) for row in rows)
+        return (UnaccountedRecord(*row) for row in rows)
 
-    def given_up(self) -> Iterator[tuple[str, str]]:
+    def discarded(self) -> Iterator[tuple[str, str]]:
         """The events that lie in an on-failure object and nowhere else, each with that object's key."""
         return self._file.execute(
             "SELECT event, key FROM given_up JOIN fate USING (event) WHERE fate = 'given_up'"
         )
 
-    def unread(self, since: str, until: str) -> list[tuple[str, str]]:
+    def unread_objects(self, since: str, until: str) -> list[tuple[str, str]]:
         """The keys of objects not read that items received from `since` to `until` (not) name, with when."""
         return self._file.execute(
             "SELECT key, min(arrived) FROM item JOIN object ON id = object"
@@ -244,8 +244,8 @@ class ReconciliationStore:
 _Content = tuple[str | None, bytes | None, bytes | None, bytes]
 
 
-def _said_in(line: Line) -> _Content:
-    order_id, fingerprints, reading, content = _content(line.event_id, raw_of(line))
+def _said_in(line: ArchiveLine) -> _Content:
+    order_id, fingerprints, reading, content = _content(line.event_id, original_bytes(line))
     # What was an order when it came stays one, though the model has other rules by now.
     return order_id or line.order_id, fingerprints, reading, content
 

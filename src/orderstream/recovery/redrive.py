@@ -12,19 +12,19 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
-from orderstream.aws.kinesis_event import Origin, entry_of
+from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.kinesis_event import EventSource, entry_of
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import utc_text
 from orderstream.errors import CloudError, DamagedError
-from orderstream.pipeline.archive_codec import Line
+from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import OrderTable
-from orderstream.recovery.dead_letters import Failure, entries_of, let_go, mark_done, records_in
+from orderstream.recovery.dead_letters import FailedBatch, event_records, mark_redriven, records_in, release
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import settle_contested
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import Span
+from orderstream.storage.bucket import TimeRange
 from orderstream.storage.stream import shard_records
 
 ATTEMPTS = 5
@@ -35,33 +35,33 @@ _LATER = frozenset({"TooManyRequestsException", "ServiceException", "ServiceUnav
 
 
 @dataclass
-class Redriven:
+class RedriveResult:
     """What became of a failure: how many records it had, what they are now, and what stands in the way."""
 
     place: str
     records: int = 0
-    fates: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, int] = field(default_factory=dict)
     done: bool = False
     problems: list[str] = field(default_factory=list)
 
 
 def redrive(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    failures: Iterable[Failure],
+    failures: Iterable[FailedBatch],
     *,
     dry_run: bool,
     sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[Redriven]:
+) -> Iterator[RedriveResult]:
     """Bring each failure that is not done through the function; with `dry_run` only say where it stands.
 
     A batch that makes the function fail is halved until the record that does it stands alone, so one
     bad record keeps no other one back. Repeating it is harmless. CloudErrors come through, with the
     failure at hand as it was.
     """
-    function = _Function(cloud, stack, sleep)
+    function = _FunctionInvoker(cloud, stack, sleep)
     # Let go of only at the end: a message would come again at once, and again.
-    left: list[Failure] = []
+    left: list[FailedBatch] = []
     try:
         for failure in failures:
             if not failure.done:
@@ -72,12 +72,12 @@ def redrive(
                 yield outcome
     finally:
         for failure in left:
-            let_go(cloud, failure)
+            release(cloud, failure)
 
 
-def _redrive_one(function: _Function, failure: Failure, *, dry_run: bool) -> Redriven:
+def _redrive_one(function: _FunctionInvoker, failure: FailedBatch, *, dry_run: bool) -> RedriveResult:
     cloud, stack = function.cloud, function.stack
-    outcome = Redriven(failure.place)
+    outcome = RedriveResult(failure.place)
     try:
         entries = _entries(cloud, stack, failure)
         records = records_in(failure, entries)
@@ -88,37 +88,37 @@ def _redrive_one(function: _Function, failure: Failure, *, dry_run: bool) -> Red
     if gone > 0:
         outcome.problems.append(f"{gone} of its records are gone from the stream; the archive may have them")
     if entries and not dry_run:
-        outcome.problems += function.deliver(entries)
+        outcome.problems += function.invoke_until_done(entries)
     outcome.records = len(records)
-    outcome.fates = _account(cloud, stack, records)
-    if dry_run or gone > 0 or outcome.fates.get("open"):
+    outcome.outcomes = _account(cloud, stack, records)
+    if dry_run or gone > 0 or outcome.outcomes.get("open"):
         return outcome
-    account = {"at": utc_text(cloud.now()), "records": len(records), "fates": outcome.fates}
-    mark_done(cloud, stack, failure, account)
+    account = {"at": utc_text(cloud.now()), "records": len(records), "fates": outcome.outcomes}
+    mark_redriven(cloud, stack, failure, account)
     outcome.done = True
     return outcome
 
 
-def _entries(cloud: Cloud, stack: Stack, failure: Failure) -> list[dict[str, Any]]:
+def _entries(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> list[dict[str, Any]]:
     """The `Records` of the event; those of a message as far as the stream still has them."""
     if failure.payload is not None or not failure.shard_id:
-        return entries_of(failure)
-    origin = Origin(failure.stream_arn, failure.shard_id, "")
+        return event_records(failure)
+    origin = EventSource(failure.stream_arn, failure.shard_id, "")
     return [
         msgspec.json.decode(entry_of(origin, record))
         for record in shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
     ]
 
 
-class _Function:
+class _FunctionInvoker:
     """The deployed function, invoked with `Records` of an event until nothing is left that it can do."""
 
-    def __init__(self, cloud: Cloud, stack: Stack, sleep: Callable[[float], None]) -> None:
+    def __init__(self, cloud: AwsClients, stack: Stack, sleep: Callable[[float], None]) -> None:
         self.cloud = cloud
         self.stack = stack
         self._sleep = sleep
 
-    def deliver(self, entries: list[dict[str, Any]]) -> list[str]:
+    def invoke_until_done(self, entries: list[dict[str, Any]]) -> list[str]:
         """Bring the records through; returns what could not be done, and why."""
         error = ""
         for attempt in range(ATTEMPTS):
@@ -126,7 +126,7 @@ class _Function:
             answer, error = self._invoke(entries)
             if error and len(entries) > 1:
                 middle = len(entries) // 2
-                return self.deliver(entries[:middle]) + self.deliver(entries[middle:])
+                return self.invoke_until_done(entries[:middle]) + self.invoke_until_done(entries[middle:])
             if not error:
                 undone = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
                 entries = [one for one in entries if one["kinesis"]["sequenceNumber"] in undone]
@@ -141,7 +141,7 @@ class _Function:
         payload = msgspec.json.encode({"Records": entries})
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
-            with cloud_errors(f"cannot invoke {name}"):
+            with translate_errors(f"cannot invoke {name}"):
                 try:
                     response = self.cloud.lambda_.invoke(FunctionName=name, Payload=payload)
                     answer = msgspec.json.decode(response["Payload"].read() or b"null")
@@ -163,27 +163,27 @@ class _Function:
             self._sleep(random.random() * BACKOFF_SECONDS * 2.0**attempt)
 
 
-def _account(cloud: Cloud, stack: Stack, records: list[Record]) -> dict[str, int]:
+def _account(cloud: AwsClients, stack: Stack, records: list[Record]) -> dict[str, int]:
     """What the records are by now: the function's word is not taken for it."""
     if not records:
         return {}
     arrivals = [record.arrived_at for record in records]
-    span = Span(min(arrivals), max(arrivals) + timedelta(microseconds=1))
+    span = TimeRange(min(arrivals), max(arrivals) + timedelta(microseconds=1))
     events = {record.event_id for record in records}
     table = OrderTable(cloud.dynamodb, stack.table)
     with ReconciliationStore() as books:
-        books.enter_streamed(records)
-        books.enter_items(table.read(books.order_ids(), lambda: SECONDS_FOR_READING).values())
+        books.add_streamed(records)
+        books.add_items(table.read(books.order_ids(), lambda: SECONDS_FOR_READING).values())
         found = _quarantined(cloud, stack, records[0].shard_id, span)
-        books.enter_quarantined(line for line in found if line.event_id in events)
+        books.add_quarantined(line for line in found if line.event_id in events)
         settle_contested(books, cloud, stack)
-        return books.fates()
+        return books.outcomes()
 
 
-def _quarantined(cloud: Cloud, stack: Stack, shard_id: str, span: Span) -> Iterator[Line]:
+def _quarantined(cloud: AwsClients, stack: Stack, shard_id: str, span: TimeRange) -> Iterator[ArchiveLine]:
     entries = (
         entry
-        for entry in bucket.hourly(cloud, stack, "quarantine", span)
+        for entry in bucket.list_by_hour(cloud, stack, "quarantine", span)
         if entry.key.rpartition("/")[2].startswith(f"{shard_id}-")
     )
     for one in reader.lines(cloud, stack, entries, span):

@@ -7,35 +7,35 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.domain.fields import instant, utc_text
+from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
-from orderstream.pipeline.archive_codec import Line
-from orderstream.pipeline.deaggregate import unpack
+from orderstream.pipeline.archive_codec import ArchiveLine
+from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.recovery.reconciliation_store import ReconciliationStore
-from orderstream.recovery.reprocess import Done, Processing, There, record_of
+from orderstream.recovery.reprocess import AlreadyArchived, Reprocessor, ReprocessResult, record_of
 from orderstream.storage import bucket, reader, stream
-from orderstream.storage.bucket import Span
-from orderstream.storage.parquet import Placed
+from orderstream.storage.bucket import TimeRange
+from orderstream.storage.parquet import LocatedLine
 
 
 def repair(
     books: ReconciliationStore,
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span,
+    span: TimeRange,
     *,
     settled: datetime,
     progress: Callable[[str, int], None],
-) -> Done:
+) -> ReprocessResult:
     """Bring what is missing, of what arrived before `settled`, to the table or the quarantine.
 
     Nothing is overwritten: it is what the function does, from the bytes in the archive or, for what
     never came there, in the stream.
     """
-    processing = Processing(cloud, stack, "orders verify --repair")
-    missing = (record for record in books.open() if record.arrived_at < utc_text(settled))
+    processing = Reprocessor(cloud, stack, "orders verify --repair")
+    missing = (record for record in books.unaccounted() if record.arrived_at < utc_text(settled))
     unarchived: set[str] = set()
     compacted: dict[str, dict[str, str]] = {}
     for key, group in groupby(missing, attrgetter("key")):
@@ -47,12 +47,12 @@ def repair(
         if body is None:
             # An hour's objects are compacted together: they are read together.
             for event_id, arrived_at in wanted.items():
-                hour = hour_prefix(COMPACTED, instant(arrived_at))
+                hour = hour_prefix(COMPACTED, timestamp(arrived_at))
                 compacted.setdefault(hour, {})[event_id] = key
             continue
         # Damage was noted when the books were filled, and what comes before it can be mended.
-        lines = _undamaged(reader.placed(stack, bucket.unlisted(key), body), key)
-        there = There(cloud, stack, dict.fromkeys(wanted, key).__getitem__)
+        lines = _undamaged(reader.located_lines(stack, bucket.summary_for_key(key), body), key)
+        there = AlreadyArchived(cloud, stack, dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
         progress("missing records mended", processing.done.records)
     for hour, keys in compacted.items():
@@ -60,13 +60,13 @@ def repair(
         for opened in reader.objects(cloud, stack, entries):
             lines = _undamaged(opened.lines, opened.key)
             mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)
-            processing.run(mine, There(cloud, stack, keys.__getitem__))
+            processing.run(mine, AlreadyArchived(cloud, stack, keys.__getitem__))
         progress("missing records mended", processing.done.records)
     if unarchived:
-        records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
+        records = (inner for record in stream.records(cloud, stack, span) for inner in deaggregate(record))
         processing.run((record for record in records if record.event_id in unarchived), processing.archive)
     return processing.done
 
 
-def _undamaged(lines: Iterator[Placed], key: str) -> Iterator[Line]:
-    return (one.line for one in reader.undamaged(lines, key, lambda key, what: None))
+def _undamaged(lines: Iterator[LocatedLine], key: str) -> Iterator[ArchiveLine]:
+    return (one.line for one in reader.skip_corruption(lines, key, lambda key, what: None))

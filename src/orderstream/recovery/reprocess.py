@@ -6,17 +6,17 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import Decoded
-from orderstream.domain.fields import instant
+from orderstream.domain.fields import timestamp
 from orderstream.pipeline.archive import Archived
-from orderstream.pipeline.archive_codec import Line, raw_of
-from orderstream.pipeline.concurrency import Each
-from orderstream.pipeline.process import Archive, Invocation, QuarantineStore, Report, process
-from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.pipeline.concurrency import ParallelMap
+from orderstream.pipeline.process import ArchiveStore, BatchResult, Invocation, QuarantineStore, process
+from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import S3Store, archive_of
+from orderstream.pipeline.services import S3Store, make_archive
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.slices import slices
 from orderstream.pipeline.table import OrderTable
@@ -27,31 +27,31 @@ SECONDS_A_BATCH = 60.0
 
 
 @dataclass
-class Done:
+class ReprocessResult:
     """What became of records: counts, and `problems` that say why some are undone."""
 
     stored: int = 0
     duplicates: int = 0
     conflicts: int = 0
     invalid: int = 0
-    undone: int = 0
+    failed: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
     def records(self) -> int:
         """All of them."""
-        return self.stored + self.duplicates + self.conflicts + self.invalid + self.undone
+        return self.stored + self.duplicates + self.conflicts + self.invalid + self.failed
 
 
-class There:
+class AlreadyArchived:
     """Stands for the archive where the records already lie in it; `keys` has each one's object."""
 
-    def __init__(self, cloud: Cloud, stack: Stack, keys: Callable[[str], str]) -> None:
+    def __init__(self, cloud: AwsClients, stack: Stack, keys: Callable[[str], str]) -> None:
         self._cloud = cloud
         self._stack = stack
         self._keys = keys
 
-    def keep(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
+    def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Where each record is, by event_id."""
         return {record.event_id: Archived(self._keys(record.event_id)) for record in records}
 
@@ -60,28 +60,28 @@ class There:
         return originals(self._cloud, self._stack, items)
 
 
-class Processing:
+class Reprocessor:
     """Processes records as the function does. `who` stands in the quarantine as the request."""
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: AwsClients,
         stack: Stack,
         who: str,
         *,
-        each: Each = map,
+        each: ParallelMap = map,
         quarantine: QuarantineStore | None = None,
     ) -> None:
         self._settings = settings_of(cloud, stack)
         store = S3Store(cloud.s3, stack.bucket)
         self._table = OrderTable(cloud.dynamodb, stack.table, each=each)
-        self._quarantine = quarantine or Quarantine(store)
+        self._quarantine = quarantine or QuarantineWriter(store)
         self._who = who
         self._now = cloud.now
-        self.archive = archive_of(self._settings, store)
-        self.done = Done()
+        self.archive = make_archive(self._settings, store)
+        self.done = ReprocessResult()
 
-    def run(self, records: Iterable[Record], archive: Archive) -> None:
+    def run(self, records: Iterable[Record], archive: ArchiveStore) -> None:
         """Process the records, in batches of one shard each, and add what became of them to `done`."""
         for batch in _batches(records):
             report = self._run(batch, archive)
@@ -89,10 +89,10 @@ class Processing:
             self.done.duplicates += report.duplicates
             self.done.conflicts += report.conflicts
             self.done.invalid += report.invalid
-            self.done.undone += report.undone_records
+            self.done.failed += report.failed_records
             self.done.problems += report.problems
 
-    def _run(self, batch: Sequence[Record], archive: Archive) -> Report:
+    def _run(self, batch: Sequence[Record], archive: ArchiveStore) -> BatchResult:
         deadline = time.monotonic() + SECONDS_A_BATCH
         return process(
             batch,
@@ -108,14 +108,14 @@ class Processing:
         )
 
 
-def settings_of(cloud: Cloud, stack: Stack) -> Settings:
+def settings_of(cloud: AwsClients, stack: Stack) -> Settings:
     """The settings of the deployed function."""
-    with cloud_errors(f"cannot read the settings of {stack.function}"):
+    with translate_errors(f"cannot read the settings of {stack.function}"):
         found = cloud.lambda_.get_function_configuration(FunctionName=stack.live_function)
     return from_environment(found["Environment"]["Variables"])
 
 
-def record_of(line: Line) -> Record:
+def record_of(line: ArchiveLine) -> Record:
     """The record that a line of the archive was made of."""
     shard_id, sequence_number = line.event_id.split(":")[:2]
     return Record(
@@ -123,8 +123,8 @@ def record_of(line: Line) -> Record:
         shard_id=shard_id,
         sequence_number=sequence_number,
         partition_key=line.partition_key,
-        arrived_at=instant(line.arrived_at),
-        data=raw_of(line),
+        arrived_at=timestamp(line.arrived_at),
+        data=original_bytes(line),
     )
 
 

@@ -12,16 +12,16 @@ from datetime import datetime
 
 import msgspec
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import hour_prefix
 from orderstream.storage import bucket
-from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 
 PREFIX = "resubmitted"
 
 
-class Note(msgspec.Struct, frozen=True):
+class ResubmissionNote(msgspec.Struct, frozen=True):
     """That the record `event_id` was put back: as which order, when, and as which new event."""
 
     event_id: str
@@ -30,15 +30,15 @@ class Note(msgspec.Struct, frozen=True):
     new_event_id: str
 
 
-def read_note(line: bytes) -> Note | None:
+def read_note(line: bytes) -> ResubmissionNote | None:
     """The note in a line of an object of notes; None where it is none."""
     try:
-        return msgspec.json.decode(line, type=Note)
+        return msgspec.json.decode(line, type=ResubmissionNote)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 
-def write_notes(cloud: Cloud, stack: Stack, notes: Iterable[tuple[datetime, Note]]) -> None:
+def write_notes(cloud: AwsClients, stack: Stack, notes: Iterable[tuple[datetime, ResubmissionNote]]) -> None:
     """Keep notes, each given with the arrival of the record that it is about."""
     hours: dict[str, list[bytes]] = {}
     for arrived_at, note in notes:
@@ -47,30 +47,34 @@ def write_notes(cloud: Cloud, stack: Stack, notes: Iterable[tuple[datetime, Note
         write_lines(cloud, stack, hour, lines)
 
 
-def write_lines(cloud: Cloud, stack: Stack, folder: str, lines: Iterable[bytes]) -> None:
+def write_lines(cloud: AwsClients, stack: Stack, folder: str, lines: Iterable[bytes]) -> None:
     """Write notes as a new object in `folder`, the prefix of an hour without its last slash."""
     key = f"{folder}/{uuid.uuid4().hex}.ndjson"
-    with cloud_errors(f"cannot write s3://{stack.bucket}/{key}"):
+    with translate_errors(f"cannot write s3://{stack.bucket}/{key}"):
         cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"\n".join(lines), IfNoneMatch="*")
 
 
-def notes_of_hour(cloud: Cloud, stack: Stack, arrived_at: datetime) -> dict[str, list[Note]]:
+def resubmissions_in_hour(
+    cloud: AwsClients, stack: Stack, arrived_at: datetime
+) -> dict[str, list[ResubmissionNote]]:
     """The notes about records that arrived in the same hour, by event_id, earliest first."""
-    found: dict[str, list[Note]] = {}
+    found: dict[str, list[ResubmissionNote]] = {}
     entries = bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")
     for note in sorted(_read(cloud, stack, entries), key=lambda note: note.at):
         found.setdefault(note.event_id, []).append(note)
     return found
 
 
-def notes_of_order(cloud: Cloud, stack: Stack, order_id: str, span: Span = ALWAYS) -> list[Note]:
+def resubmissions_of_order(
+    cloud: AwsClients, stack: Stack, order_id: str, span: TimeRange = ALL_TIME
+) -> list[ResubmissionNote]:
     """The notes about records put back as this order, that first arrived in `span`, earliest first."""
-    notes = _read(cloud, stack, bucket.hourly(cloud, stack, PREFIX, span))
+    notes = _read(cloud, stack, bucket.list_by_hour(cloud, stack, PREFIX, span))
     return sorted((note for note in notes if note.order_id == order_id), key=lambda note: note.at)
 
 
-def _read(cloud: Cloud, stack: Stack, entries: Iterable[Entry]) -> Iterator[Note]:
-    for _, body in bucket.bodies(cloud, stack, entries):
+def _read(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[ResubmissionNote]:
+    for _, body in bucket.fetch_all(cloud, stack, entries):
         for line in body.splitlines():
             # What is no note says nothing of any record; the audit names its object.
             if note := read_note(line):

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import utc_text
 from orderstream.errors import DamagedError
-from orderstream.pipeline.archive_codec import Line
-from orderstream.pipeline.deaggregate import unpack
-from orderstream.recovery.dead_letters import entries_of, records_in, waiting_objects
-from orderstream.recovery.reconciliation_store import ReconciliationStore, Discrepancy
+from orderstream.pipeline.archive_codec import ArchiveLine
+from orderstream.pipeline.deaggregate import deaggregate
+from orderstream.recovery.dead_letters import event_records, pending_objects, records_in
+from orderstream.recovery.reconciliation_store import Discrepancy, ReconciliationStore
 from orderstream.recovery.repair import repair
-from orderstream.recovery.reprocess import Done
+from orderstream.recovery.reprocess import ReprocessResult
 from orderstream.storage import bucket, reader, stream
-from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 from orderstream.storage.orders import originals
-from orderstream.storage.reader import Opened
-from orderstream.storage.tombstones import erased_events
+from orderstream.storage.reader import ArchiveObject
+from orderstream.storage.tombstones import erased_event_ids
 
 T = TypeVar("T")
 
@@ -52,14 +52,14 @@ class Counts:
     duplicates: int
     conflicts: int
     invalid: int
-    given_up: int
+    discarded: int
     erased: int
-    on_their_way: int
+    in_flight: int
     missing: int
 
 
 @dataclass(frozen=True)
-class Report:
+class ReconciliationReport:
     """What was found, and where: in `objects` of archive and quarantine, among what arrived in `span`.
 
     If nothing else ends the span, it ends when the report was made.
@@ -68,7 +68,7 @@ class Report:
     counts: Counts
     discrepancies: tuple[Discrepancy, ...]
     # Where it was found is nothing that it says: the same, found again, is the same report.
-    span: Span = field(compare=False)
+    span: TimeRange = field(compare=False)
     objects: int = field(compare=False)
 
     @property
@@ -82,13 +82,13 @@ def _silent(what: str, done: int) -> None:
 
 
 def verify(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span = ALWAYS,
+    span: TimeRange = ALL_TIME,
     *,
     progress: Progress = _silent,
     clock: Clock = None,
-) -> Report:
+) -> ReconciliationReport:
     """Reconcile what arrived in `span`. `progress` hears what is read and how much of it so far.
 
     `clock` is the service's unless it is given.
@@ -96,85 +96,101 @@ def verify(
     Reads the whole table, the objects of the span, and the stream as far as it is retained.
     """
     with ReconciliationStore() as books:
-        fill(books, cloud, stack, span, progress=progress)
+        load_sources(books, cloud, stack, span, progress=progress)
         now = (clock or cloud.now)()
-        return judge(books, span, settled(cloud, stack, now), now)
+        return reconcile(books, span, watermark(cloud, stack, now), now)
 
 
 def verify_and_repair(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    span: Span = ALWAYS,
+    span: TimeRange = ALL_TIME,
     *,
     progress: Progress = _silent,
     clock: Clock = None,
-) -> tuple[Done, Report]:
+) -> tuple[ReprocessResult, ReconciliationReport]:
     """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
     with ReconciliationStore() as books:
-        fill(books, cloud, stack, span, progress=progress)
-        before = settled(cloud, stack, (clock or cloud.now)())
+        load_sources(books, cloud, stack, span, progress=progress)
+        before = watermark(cloud, stack, (clock or cloud.now)())
         done = repair(books, cloud, stack, span, settled=before, progress=progress)
     return done, verify(cloud, stack, span, progress=progress, clock=clock)
 
 
-def fill(books: ReconciliationStore, cloud: Cloud, stack: Stack, span: Span, *, progress: Progress) -> None:
+def load_sources(
+    books: ReconciliationStore, cloud: AwsClients, stack: Stack, span: TimeRange, *, progress: Progress
+) -> None:
     """Enter everything. What a record comes by first is read first, so that none can seem to jump ahead."""
-    records = (inner for record in stream.records(cloud, stack, span) for inner in unpack(record))
-    books.enter_streamed(_counted(records, "records of the stream read", progress))
+    records = (inner for record in stream.records(cloud, stack, span) for inner in deaggregate(record))
+    books.add_streamed(_counted(records, "records of the stream read", progress))
     read_archive(books, cloud, stack, span, progress=progress)
     read_items(books, cloud, stack, progress=progress)
     read_quarantine(books, cloud, stack, span, progress=progress)
-    books.enter_erased(erased_events(cloud, stack, span))
-    for key, arrived_at in books.unread(*_bounds(span)):
+    books.add_erased(erased_event_ids(cloud, stack, span))
+    for key, arrived_at in books.unread_objects(*_bounds(span)):
         # Written since the archive was read, by a batch of another time, or not there at all.
         try:
-            books.enter_archived(key, reader.lines_at(cloud, stack, key, arrived_at))
+            books.add_archived(key, reader.read_object(cloud, stack, key, arrived_at))
         except DamagedError as error:
-            books.enter_damaged(key, error.message)
+            books.add_corrupt(key, error.message)
     settle_contested(books, cloud, stack)
-    progress("items to compare", books.seen()[2])
-    if books.fates().get("open"):
-        for failure in waiting_objects(cloud, stack):
+    progress("items to compare", books.is_archived()[2])
+    if books.outcomes().get("open"):
+        for failure in pending_objects(cloud, stack):
             try:
-                books.enter_given_up(failure.place, records_in(failure, entries_of(failure)))
+                books.add_discarded(failure.place, records_in(failure, event_records(failure)))
             except DamagedError as error:
-                books.enter_damaged(failure.place, error.message)
+                books.add_corrupt(failure.place, error.message)
 
 
-def settle_contested(books: ReconciliationStore, cloud: Cloud, stack: Stack) -> None:
+def settle_contested(books: ReconciliationStore, cloud: AwsClients, stack: Stack) -> None:
     """Enter what decides about records of which the item has another fingerprint, and is not in the span."""
     for order_id, data in originals(cloud, stack, list(books.contested())).items():
-        books.enter_original(order_id, data)
+        books.add_original(order_id, data)
 
 
 def read_archive(
-    books: ReconciliationStore, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
+    books: ReconciliationStore,
+    cloud: AwsClients,
+    stack: Stack,
+    span: TimeRange = ALL_TIME,
+    *,
+    progress: Progress = _silent,
 ) -> None:
     """Enter the objects of the archive that were not entered before."""
-    _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.enter_archived, span, progress)
+    _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.add_archived, span, progress)
 
 
-def read_items(books: ReconciliationStore, cloud: Cloud, stack: Stack, *, progress: Progress = _silent) -> None:
+def read_items(
+    books: ReconciliationStore, cloud: AwsClients, stack: Stack, *, progress: Progress = _silent
+) -> None:
     """Enter the items of the table, all of them."""
-    books.enter_items(_counted(_items(cloud, stack), "items read", progress))
+    books.add_items(_counted(_items(cloud, stack), "items read", progress))
 
 
 def read_quarantine(
-    books: ReconciliationStore, cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, progress: Progress = _silent
+    books: ReconciliationStore,
+    cloud: AwsClients,
+    stack: Stack,
+    span: TimeRange = ALL_TIME,
+    *,
+    progress: Progress = _silent,
 ) -> None:
     """Enter the objects of the quarantine that were not entered before."""
 
-    def enter(key: str, lines: Iterable[Line]) -> None:
-        books.enter_quarantined(lines)
+    def enter(key: str, lines: Iterable[ArchiveLine]) -> None:
+        books.add_quarantined(lines)
 
-    _read(books, cloud, stack, bucket.hourly(cloud, stack, "quarantine", span), enter, span, progress)
+    _read(books, cloud, stack, bucket.list_by_hour(cloud, stack, "quarantine", span), enter, span, progress)
 
 
-def judge(books: ReconciliationStore, span: Span, settled: datetime, now: datetime) -> Report:
+def reconcile(
+    books: ReconciliationStore, span: TimeRange, settled: datetime, now: datetime
+) -> ReconciliationReport:
     """What the books say at `now`; records that arrived since `settled` may still be on their way."""
     found: list[Discrepancy] = []
     on_their_way = missing = 0
-    for record in books.open():
+    for record in books.unaccounted():
         if record.arrived_at >= utc_text(settled):
             on_their_way += 1
             continue
@@ -186,11 +202,11 @@ def judge(books: ReconciliationStore, span: Span, settled: datetime, now: dateti
             found.append(
                 Discrepancy("missing", record.event_id, f"{of}: is in {record.key} and nowhere else")
             )
-    for event_id, key in books.given_up():
+    for event_id, key in books.discarded():
         found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
     found += books.discrepancies(*_bounds(span))
-    fates = books.fates()
-    streamed, objects, items = books.seen()
+    fates = books.outcomes()
+    streamed, objects, items = books.is_archived()
     counts = Counts(
         streamed=streamed,
         archived=books.archived,
@@ -200,23 +216,25 @@ def judge(books: ReconciliationStore, span: Span, settled: datetime, now: dateti
         duplicates=fates.get("duplicate", 0),
         conflicts=fates.get("conflict", 0),
         invalid=fates.get("invalid", 0),
-        given_up=fates.get("given_up", 0),
+        discarded=fates.get("given_up", 0),
         erased=fates.get("erased", 0),
-        on_their_way=on_their_way,
+        in_flight=on_their_way,
         missing=missing,
     )
-    return Report(counts, tuple(found), Span(span.since, min(span.until or now, now)), objects)
+    return ReconciliationReport(
+        counts, tuple(found), TimeRange(span.since, min(span.until or now, now)), objects
+    )
 
 
-def settled(cloud: Cloud, stack: Stack, now: datetime) -> datetime:
+def watermark(cloud: AwsClients, stack: Stack, now: datetime) -> datetime:
     """What arrived before this was in the function's hands for longer than it needs."""
     # The age of what it works on: behind an outage, everything younger waits for its turn.
     return now - GRACE - (iterator_age(cloud, stack.function, now) or timedelta(0))
 
 
-def iterator_age(cloud: Cloud, function: str, now: datetime) -> timedelta | None:
+def iterator_age(cloud: AwsClients, function: str, now: datetime) -> timedelta | None:
     """The greatest age of what the function worked on in the last minutes; None if it did nothing then."""
-    with cloud_errors("cannot read the iterator age from CloudWatch"):
+    with translate_errors("cannot read the iterator age from CloudWatch"):
         points = cloud.cloudwatch.get_metric_statistics(
             Namespace="AWS/Lambda",
             MetricName="IteratorAge",
@@ -230,7 +248,7 @@ def iterator_age(cloud: Cloud, function: str, now: datetime) -> timedelta | None
     return max(ages, default=None)
 
 
-def _bounds(span: Span) -> tuple[str, str]:
+def _bounds(span: TimeRange) -> tuple[str, str]:
     return (
         utc_text(span.since) if span.since else _EARLIEST,
         utc_text(span.until) if span.until else _LATEST,
@@ -239,11 +257,11 @@ def _bounds(span: Span) -> tuple[str, str]:
 
 def _read(
     books: ReconciliationStore,
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    entries: Iterable[Entry],
-    enter: Callable[[str, Iterable[Line]], None],
-    span: Span,
+    entries: Iterable[ObjectSummary],
+    enter: Callable[[str, Iterable[ArchiveLine]], None],
+    span: TimeRange,
     progress: Progress,
 ) -> None:
     new = (entry for entry in entries if not books.is_known(entry))
@@ -251,20 +269,20 @@ def _read(
     for opened in reader.objects(cloud, stack, new):
         entry = opened.entry
         enter(opened.key, _lines(books, opened, span))
-        books.enter_object(opened.key, entry.etag if opened.key == entry.key else "")
-        books.enter_object(entry.key, entry.etag)
+        books.add_object(opened.key, entry.etag if opened.key == entry.key else "")
+        books.add_object(entry.key, entry.etag)
         done += 1
         progress(f"objects of {opened.key.partition('/')[0]}/ read", done)
 
 
-def _lines(books: ReconciliationStore, opened: Opened, span: Span) -> Iterator[Line]:
-    for one in reader.undamaged(opened.lines, opened.entry.key, books.enter_damaged):
-        if span.holds(one.line.arrived_at):
+def _lines(books: ReconciliationStore, opened: ArchiveObject, span: TimeRange) -> Iterator[ArchiveLine]:
+    for one in reader.skip_corruption(opened.lines, opened.entry.key, books.add_corrupt):
+        if span.contains(one.line.arrived_at):
             yield one.line
 
 
-def _items(cloud: Cloud, stack: Stack) -> Iterator[dict[str, str]]:
-    with cloud_errors(f"cannot read table {stack.table}"):
+def _items(cloud: AwsClients, stack: Stack) -> Iterator[dict[str, str]]:
+    with translate_errors(f"cannot read table {stack.table}"):
         pages = cloud.dynamodb.get_paginator("scan").paginate(
             TableName=stack.table, ProjectionExpression=", ".join(_ITEM), ConsistentRead=True
         )

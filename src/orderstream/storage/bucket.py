@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain import object_keys
 from orderstream.domain.fields import utc_text
@@ -30,13 +30,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeRange:
     """The arrival times from `since` (included) to `until` (not); None is no bound. Aware UTC."""
 
     since: datetime | None = None
     until: datetime | None = None
 
-    def holds(self, arrived_at: str) -> bool:
+    def contains(self, arrived_at: str) -> bool:
         """Whether a moment as `utc_text` writes it, whose width is fixed, lies in the span."""
         return (self.since is None or arrived_at >= utc_text(self.since)) and (
             self.until is None or arrived_at < utc_text(self.until)
@@ -47,11 +47,11 @@ class Span:
         return f"from {since} to {utc_text(self.until) if self.until else 'now'}"
 
 
-ALWAYS = Span()
+ALL_TIME = TimeRange()
 
 
 @dataclass(frozen=True)
-class Entry:
+class ObjectSummary:
     """An object as S3 lists it; with `version`, one that is not the current one of its key."""
 
     key: str
@@ -61,25 +61,25 @@ class Entry:
     version: str = ""
 
 
-def _ignored(entry: Entry) -> None:
+def _ignored(entry: ObjectSummary) -> None:
     """Skip an object whose key has no known form."""
 
 
-def hourly(
-    cloud: Cloud,
+def list_by_hour(
+    cloud: AwsClients,
     stack: Stack,
     prefix: str,
-    span: Span = ALWAYS,
+    span: TimeRange = ALL_TIME,
     *,
-    foreign: Callable[[Entry], None] = _ignored,
-) -> Iterator[Entry]:
+    foreign: Callable[[ObjectSummary], None] = _ignored,
+) -> Iterator[ObjectSummary]:
     """The objects under `prefix`/year=…/…/hour=… that can hold lines of `span`, earliest hour first.
 
     `foreign` hears of the objects there whose keys nothing here writes (see `keys`).
     """
     last = hour_prefix(prefix, span.until) if span.until else None
     request = {"StartAfter": hour_prefix(prefix, span.since)} if span.since else {}
-    for entry in listed(cloud, stack, f"{prefix}/year=", **request):
+    for entry in list_prefix(cloud, stack, f"{prefix}/year=", **request):
         if last and entry.key[: len(last)] > last:
             return
         if object_keys.is_hourly(entry.key):
@@ -88,66 +88,68 @@ def hourly(
             foreign(entry)
 
 
-def of_hour(cloud: Cloud, stack: Stack, folder: str) -> Iterator[Entry]:
+def of_hour(cloud: AwsClients, stack: Stack, folder: str) -> Iterator[ObjectSummary]:
     """The objects of one hour; `folder` is PREFIX/year=…/month=…/day=…/hour=…/."""
-    return (entry for entry in listed(cloud, stack, folder) if object_keys.is_hourly(entry.key))
+    return (entry for entry in list_prefix(cloud, stack, folder) if object_keys.is_hourly(entry.key))
 
 
-def archive(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
+def archive(cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME) -> Iterator[ObjectSummary]:
     """The objects of the archive that can hold lines of `span`, in either layout and compacted."""
     # The compacted ones are listed when the others are read: what was compacted meanwhile is among them.
-    plain, compacted = (hourly(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
-    return chain(plain, single(cloud, stack, span), compacted)
+    plain, compacted = (list_by_hour(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
+    return chain(plain, list_single_orders(cloud, stack, span), compacted)
 
 
-def single(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[Entry]:
+def list_single_orders(
+    cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME
+) -> Iterator[ObjectSummary]:
     """The objects of the archive that hold one order each, and can hold one of `span`."""
     # They lie right under orders/, beside the years, and are written after the order arrived: so what
     # was written before the span holds nothing of it.
-    for entry in listed(cloud, stack, "orders/", Delimiter="/"):
+    for entry in list_prefix(cloud, stack, "orders/", Delimiter="/"):
         if object_keys.is_single(entry.key) and (span.since is None or entry.modified >= span.since):
             yield entry
 
 
-def beside_hours(cloud: Cloud, stack: Stack, prefix: str) -> Iterator[Entry]:
+def beside_hours(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
     """The objects under `prefix` that lie beside its years, where `hourly` does not look."""
-    with cloud_errors(f"cannot list s3://{stack.bucket}/{prefix}/"):
+    with translate_errors(f"cannot list s3://{stack.bucket}/{prefix}/"):
         pages = cloud.s3.get_paginator("list_objects_v2").paginate(
             Bucket=stack.bucket, Prefix=f"{prefix}/", Delimiter="/"
         )
         folders = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
-    for entry in listed(cloud, stack, f"{prefix}/", Delimiter="/"):
+    for entry in list_prefix(cloud, stack, f"{prefix}/", Delimiter="/"):
         if not (prefix == "orders" and object_keys.is_single(entry.key)):
             yield entry
     for folder in folders:
         if not folder.startswith(f"{prefix}/year="):
-            yield from listed(cloud, stack, folder)
+            yield from list_prefix(cloud, stack, folder)
 
 
-def listed(cloud: Cloud, stack: Stack, prefix: str, **request: Any) -> Iterator[Entry]:
+def list_prefix(cloud: AwsClients, stack: Stack, prefix: str, **request: Any) -> Iterator[ObjectSummary]:
     """The objects under `prefix`, in the order of their keys."""
-    with cloud_errors(f"cannot list s3://{stack.bucket}/{prefix}"):
+    with translate_errors(f"cannot list s3://{stack.bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_objects_v2").paginate(
             Bucket=stack.bucket, Prefix=prefix, **request
         )
         for page in pages:
             for entry in page.get("Contents", []):
                 modified = entry["LastModified"].astimezone(UTC)
-                yield Entry(entry["Key"], entry["ETag"], modified, entry["Size"])
+                yield ObjectSummary(entry["Key"], entry["ETag"], modified, entry["Size"])
 
 
-def fetch(cloud: Cloud, stack: Stack, key: str) -> bytes | None:
+def fetch(cloud: AwsClients, stack: Stack, key: str) -> bytes | None:
     """The bytes of an object; None where there is none."""
-    found = _fetched(cloud, stack, unlisted(key))
+    found = _fetched(cloud, stack, summary_for_key(key))
     return found and found[0]
 
 
-def _fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+def _fetched(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> tuple[bytes, datetime] | None:
     return _read(cloud, stack, entry, b"".join)
 
 
 def _read(
-    cloud: Cloud, stack: Stack, entry: Entry, use: Callable[[Iterable[bytes]], T]
+    cloud: AwsClients, stack: Stack, entry: ObjectSummary, use: Callable[[Iterable[bytes]], T]
 ) -> tuple[T, datetime] | None:
     """What `use` makes of an object's bytes, and when they were written; None where there is none.
 
@@ -156,7 +158,7 @@ def _read(
     """
     version: dict[str, Any] = {"VersionId": entry.version} if entry.version else {}
     attempts = 0
-    with cloud_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
+    with translate_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
         while True:
             attempts += 1
             try:
@@ -170,22 +172,22 @@ def _read(
                     raise
 
 
-def _not_fetched(cloud: Cloud, stack: Stack, entry: Entry) -> tuple[bytes, datetime] | None:
+def _not_fetched(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> tuple[bytes, datetime] | None:
     return b"", datetime.min.replace(tzinfo=UTC)
 
 
-def bodies(
-    cloud: Cloud, stack: Stack, entries: Iterable[Entry], ahead: int = FETCHED_AHEAD
-) -> Iterator[tuple[Entry, bytes]]:
+def fetch_all(
+    cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
+) -> Iterator[tuple[ObjectSummary, bytes]]:
     """Each object with its bytes, in the order given, `ahead` of them fetched at a time.
 
     An object that is not there is left out, one that was not `listed` gets its time and size from the answer.
     A compacted one, which may be large, has no bytes here: `download` it.
     """
-    waiting: deque[tuple[Entry, Future[tuple[bytes, datetime] | None]]] = deque()
+    waiting: deque[tuple[ObjectSummary, Future[tuple[bytes, datetime] | None]]] = deque()
     with ThreadPoolExecutor(ahead) as threads:
 
-        def first() -> Iterator[tuple[Entry, bytes]]:
+        def first() -> Iterator[tuple[ObjectSummary, bytes]]:
             entry, body = waiting.popleft()
             found = body.result()
             if found is not None:
@@ -205,12 +207,12 @@ def bodies(
                 body.cancel()
 
 
-def unlisted(key: str) -> Entry:
+def summary_for_key(key: str) -> ObjectSummary:
     """An object that something else than a listing tells of."""
-    return Entry(key, "", datetime.min.replace(tzinfo=UTC), 0)
+    return ObjectSummary(key, "", datetime.min.replace(tzinfo=UTC), 0)
 
 
-def download(cloud: Cloud, stack: Stack, entry: Entry, file: Path) -> bool:
+def download(cloud: AwsClients, stack: Stack, entry: ObjectSummary, file: Path) -> bool:
     """Write an object to `file`, piece by piece; False where there is none."""
 
     def write(pieces: Iterable[bytes]) -> None:
@@ -220,7 +222,7 @@ def download(cloud: Cloud, stack: Stack, entry: Entry, file: Path) -> bool:
     return _read(cloud, stack, entry, write) is not None
 
 
-def digest(cloud: Cloud, stack: Stack, key: str) -> tuple[str, int]:
+def digest(cloud: AwsClients, stack: Stack, key: str) -> tuple[str, int]:
     """The SHA-256 (hex) of an object's bytes, and how many they are. Of none, where there is none."""
 
     def reckon(pieces: Iterable[bytes]) -> tuple[str, int]:
@@ -230,7 +232,7 @@ def digest(cloud: Cloud, stack: Stack, key: str) -> tuple[str, int]:
             size += len(piece)
         return found.hexdigest(), size
 
-    there = _read(cloud, stack, unlisted(key), reckon)
+    there = _read(cloud, stack, summary_for_key(key), reckon)
     return there[0] if there else reckon(())
 
 

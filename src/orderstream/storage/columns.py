@@ -12,7 +12,7 @@ import msgspec
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
 from orderstream.domain.order import Order
-from orderstream.pipeline.archive_codec import Line, raw_of
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 
 # SQL's largest numbers are shorter than DynamoDB's: what does not fit without a loss is null, and in `raw`.
 SCALE = 10
@@ -35,9 +35,9 @@ def column_types() -> dict[str, str]:
     return _ABOUT | fields | _BYTES
 
 
-def row_of(line: Line, currency: str) -> dict[str, Any]:
+def to_row(line: ArchiveLine, currency: str) -> dict[str, Any]:
     """The values of those columns, as msgspec encodes them; `currency` is that of orders that name none."""
-    data = raw_of(line)
+    data = original_bytes(line)
     what = decode(data)
     order = dict.fromkeys(Order.__struct_fields__) | {"order_id": line.order_id}
     if what.order is not None and line.order_id is not None:
@@ -50,11 +50,11 @@ def row_of(line: Line, currency: str) -> dict[str, Any]:
         "partition_key": line.partition_key,
         "arrived_at": line.arrived_at,
         **order,
-        **bytes_of(data, what.json),
+        **raw_columns(data, what.json),
     }
 
 
-def bytes_of(data: bytes, json: bytes | None) -> dict[str, str | None]:
+def raw_columns(data: bytes, json: bytes | None) -> dict[str, str | None]:
     """`raw` and `raw_base64` of a record that is `data`, with the JSON text in it, if any."""
     try:
         text = (json or data).decode()

@@ -10,22 +10,22 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import utc_text
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
-from orderstream.pipeline.archive_codec import raw_of
-from orderstream.pipeline.table import attribute_value, plain_value
-from orderstream.storage.reader import is_of_batch, lines_at
+from orderstream.pipeline.archive_codec import original_bytes
+from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.storage.reader import is_of_batch, read_object
 
 Item = dict[str, Any]
 
 
-def get_order(cloud: Cloud, stack: Stack, order_id: str) -> Item:
+def get_order(cloud: AwsClients, stack: Stack, order_id: str) -> Item:
     """The item of an order: text, Decimal, lists and dicts. Raises NotFoundError where there is none."""
-    with cloud_errors(f"cannot read order {order_id}"):
+    with translate_errors(f"cannot read order {order_id}"):
         answer = cloud.dynamodb.get_item(
             TableName=stack.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
         )
@@ -46,7 +46,7 @@ class Page(NamedTuple):
 
 
 def list_orders(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     customer_id: str,
     *,
@@ -68,7 +68,7 @@ def list_orders(
 
 
 def page_of_orders(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
     customer_id: str,
     *,
@@ -107,7 +107,7 @@ def page_of_orders(
     if begin:
         key = {"OrderID": begin["OrderID"], "OrderDate": begin["OrderDate"], "CustomerID": customer_id}
         request["ExclusiveStartKey"] = {name: attribute_value(value) for name, value in key.items()}
-    with cloud_errors(f"cannot list the orders of customer {customer_id}"):
+    with translate_errors(f"cannot list the orders of customer {customer_id}"):
         try:
             page = cloud.dynamodb.query(**request, Limit=limit)
         except ClientError as error:
@@ -121,7 +121,7 @@ def page_of_orders(
     return Page(kept, plain_value({"M": more}) if more else None)
 
 
-def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:
+def raw_order(cloud: AwsClients, stack: Stack, order_id: str) -> bytes:
     """The bytes of an order, exactly as they were sent.
 
     Raises NotFoundError where there is no such order, CloudError where the archive lacks its bytes.
@@ -134,7 +134,7 @@ def raw_order(cloud: Cloud, stack: Stack, order_id: str) -> bytes:
     return data
 
 
-def originals(cloud: Cloud, stack: Stack, items: Iterable[Item]) -> dict[str, bytes]:
+def originals(cloud: AwsClients, stack: Stack, items: Iterable[Item]) -> dict[str, bytes]:
     """The bytes that items were made of, by OrderID, wherever they are in the archive.
 
     Items have at least OrderID, EventID, ReceivedAt, ArchiveKey and Fingerprint. One whose bytes are not
@@ -149,20 +149,20 @@ def originals(cloud: Cloud, stack: Stack, items: Iterable[Item]) -> dict[str, by
     return found
 
 
-def _originals_in(cloud: Cloud, stack: Stack, key: str, items: Sequence[Item]) -> dict[str, bytes]:
+def _originals_in(cloud: AwsClients, stack: Stack, key: str, items: Sequence[Item]) -> dict[str, bytes]:
     of_event = {item["EventID"]: item for item in items}
     found: dict[str, bytes] = {}
-    for line in lines_at(cloud, stack, key, items[0]["ReceivedAt"]):
+    for line in read_object(cloud, stack, key, items[0]["ReceivedAt"]):
         item = of_event.get(line.event_id)
         # An object of one order holds the first record of it, whichever event the item came from.
         if item is None and not is_of_batch(key):
-            item = items[0] if is_item(decode(raw_of(line)), items[0]) else None
+            item = items[0] if is_item(decode(original_bytes(line)), items[0]) else None
         if item is not None:
-            found.setdefault(item["OrderID"], raw_of(line))
+            found.setdefault(item["OrderID"], original_bytes(line))
     return found
 
 
-def is_order(cloud: Cloud, stack: Stack, item: Item, data: bytes) -> bool:
+def is_order(cloud: AwsClients, stack: Stack, item: Item, data: bytes) -> bool:
     """Whether `data` is the order of which `item` is there, in any spelling, as the function decides it."""
     what = decode(data)
     is_same = is_item(what, item)

@@ -12,8 +12,8 @@ import msgspec
 
 from orderstream.domain.fields import utc_text
 from orderstream.files.scratch import ScratchFolder
-from orderstream.pipeline.archive_codec import Line, checked
-from orderstream.storage.columns import column_types, row_of
+from orderstream.pipeline.archive_codec import ArchiveLine, checked
+from orderstream.storage.columns import column_types, to_row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -44,13 +44,13 @@ class Unreadable(Exception):
     """A file that is no Parquet, or not one of these."""
 
 
-class Placed(msgspec.Struct, frozen=True):
+class LocatedLine(msgspec.Struct, frozen=True):
     """A line, the `number` (from 1) that it has in the object `key`, and when that was written."""
 
     key: str
     number: int
     written: datetime
-    line: Line
+    line: ArchiveLine
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def write_rows(
     return int(count)
 
 
-def write(file: Path, lines: Iterable[Placed], currency: str) -> int:
+def write(file: Path, lines: Iterable[LocatedLine], currency: str) -> int:
     """Write lines, sorted by customer and time; returns how many. The same line in two places is one row.
 
     `currency` is that of orders that name none.
@@ -116,7 +116,7 @@ def write(file: Path, lines: Iterable[Placed], currency: str) -> int:
     return write_rows(file, rows, column_types() | PLACES, by=by, together="places")
 
 
-def by_place(file: Path, *, key: str | None = None) -> Iterator[Placed]:
+def by_place(file: Path, *, key: str | None = None) -> Iterator[LocatedLine]:
     """The lines as they lay in the objects from which they came, object by object; or those of one."""
     where, values = ("WHERE place.key = ?", [key]) if key else ("", [])
     return _read(
@@ -126,12 +126,12 @@ def by_place(file: Path, *, key: str | None = None) -> Iterator[Placed]:
     )
 
 
-def by_arrival(file: Path) -> Iterator[Placed]:
+def by_arrival(file: Path) -> Iterator[LocatedLine]:
     """The lines, each once, in the order in which the records arrived."""
     return _read(f"SELECT ({_PLACED})[1], {_LINE} FROM read_parquet(?) ORDER BY {_BY_ARRIVAL}", [str(file)])
 
 
-def with_text(file: Path, text: str) -> Iterator[Placed]:
+def with_text(file: Path, text: str) -> Iterator[LocatedLine]:
     """The lines of an order or event called `text`, or in whose text it stands."""
     return _read(
         f"SELECT place, {_LINE} FROM (SELECT *, unnest({_PLACED}) AS place FROM read_parquet(?)"
@@ -140,7 +140,7 @@ def with_text(file: Path, text: str) -> Iterator[Placed]:
     )
 
 
-def of_customer(file: Path, customer_id: str) -> Iterator[Placed]:
+def of_customer(file: Path, customer_id: str) -> Iterator[LocatedLine]:
     """The lines that can be of a customer, each once: their orders, and all that are no order."""
     return _read(
         f"SELECT ({_PLACED})[1], {_LINE} FROM read_parquet(?) WHERE customer_id = ? OR customer_id IS NULL",
@@ -148,7 +148,7 @@ def of_customer(file: Path, customer_id: str) -> Iterator[Placed]:
     )
 
 
-def _read(query: str, values: Sequence[Any]) -> Iterator[Placed]:
+def _read(query: str, values: Sequence[Any]) -> Iterator[LocatedLine]:
     import duckdb
 
     with database() as sql:
@@ -162,11 +162,11 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[Placed]:
             raise Unreadable(what) from error
 
 
-def _placed(row: tuple[Any, ...]) -> Placed:
+def _placed(row: tuple[Any, ...]) -> LocatedLine:
     place, event_id, partition_key, arrived_at, order_id, raw, raw_base64 = row
     if None in (place, event_id, arrived_at) or None in place.values():
         raise Unreadable("a row is no archived line")
-    line = Line(
+    line = ArchiveLine(
         event_id=event_id,
         partition_key=partition_key,
         arrived_at=arrived_at,
@@ -174,12 +174,12 @@ def _placed(row: tuple[Any, ...]) -> Placed:
         raw_text=raw if raw_base64 is None else None,
         raw_base64=raw_base64,
     )
-    return Placed(place["key"], place["line"], place["written"], checked(line))
+    return LocatedLine(place["key"], place["line"], place["written"], checked(line))
 
 
-def _row(one: Placed, currency: str) -> dict[str, Any]:
+def _row(one: LocatedLine, currency: str) -> dict[str, Any]:
     place = {"key": one.key, "line": one.number, "written": utc_text(one.written)}
-    return row_of(one.line, currency) | {"places": [place]}
+    return to_row(one.line, currency) | {"places": [place]}
 
 
 def _quoted(file: Path) -> str:

@@ -14,16 +14,16 @@ from typing import TypeVar
 
 import msgspec
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.domain.fields import instant
+from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import COMPACTED, hour_of, hour_prefix
 from orderstream.errors import DamagedError
 from orderstream.files.scratch import ScratchFolder
-from orderstream.pipeline.archive_codec import Line, read_line, read_lines
+from orderstream.pipeline.archive_codec import ArchiveLine, read_line, read_lines
 from orderstream.storage import bucket, parquet
-from orderstream.storage.bucket import ALWAYS, FETCHED_AHEAD, Entry, Span
-from orderstream.storage.parquet import Placed, Unreadable
+from orderstream.storage.bucket import ALL_TIME, FETCHED_AHEAD, ObjectSummary, TimeRange
+from orderstream.storage.parquet import LocatedLine, Unreadable
 
 T = TypeVar("T")
 
@@ -39,42 +39,42 @@ Note = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
-class Opened:
+class ArchiveObject:
     """The object `key` with its lines, which were read from `entry`: itself, or what it is compacted in."""
 
-    entry: Entry
+    entry: ObjectSummary
     key: str
-    lines: Iterator[Placed]
+    lines: Iterator[LocatedLine]
 
 
 def objects(
-    cloud: Cloud, stack: Stack, entries: Iterable[Entry], ahead: int = FETCHED_AHEAD
-) -> Iterator[Opened]:
+    cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
+) -> Iterator[ArchiveObject]:
     """Each object with its lines, and of a compacted one each that is in it. Read the lines in their turn.
 
     An object that is gone since it was listed is left out, for it is compacted by now. Of a compacted one
     that is gone, its successor is read. To iterate over lines raises DamagedError where they are damaged.
     """
-    for entry, body in bucket.bodies(cloud, stack, entries, ahead):
+    for entry, body in bucket.fetch_all(cloud, stack, entries, ahead):
         if not bucket.is_compacted(entry.key):
-            yield Opened(entry, entry.key, placed(stack, entry, body))
+            yield ArchiveObject(entry, entry.key, located_lines(stack, entry, body))
             continue
         for found, file in compacted(cloud, stack, entry):
-            inside = guarded(stack, found.key, parquet.by_place(file))
+            inside = raise_on_corruption(stack, found.key, parquet.by_place(file))
             try:
                 for key, lines in groupby(inside, lambda one: one.key):
-                    yield Opened(found, key, lines)
+                    yield ArchiveObject(found, key, lines)
             except DamagedError as error:
                 # Met between two objects' lines: who reads lines hears of it, as of any other.
-                yield Opened(found, found.key, _damaged(error))
+                yield ArchiveObject(found, found.key, _damaged(error))
 
 
-def _damaged(error: DamagedError) -> Iterator[Placed]:
+def _damaged(error: DamagedError) -> Iterator[LocatedLine]:
     raise error
     yield
 
 
-def compacted(cloud: Cloud, stack: Stack, entry: Entry) -> Iterator[tuple[Entry, Path]]:
+def compacted(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> Iterator[tuple[ObjectSummary, Path]]:
     """A compacted object as a file, which is there until the next step; if it is gone, its successors."""
     with ScratchFolder("compacted") as folder:
         file = Path(folder) / "lines.parquet"
@@ -86,13 +86,13 @@ def compacted(cloud: Cloud, stack: Stack, entry: Entry) -> Iterator[tuple[Entry,
                 yield other, file
 
 
-def placed(stack: Stack, entry: Entry, body: bytes) -> Iterator[Placed]:
+def located_lines(stack: Stack, entry: ObjectSummary, body: bytes) -> Iterator[LocatedLine]:
     """The lines of an object that is not compacted. Raises DamagedError where it is damaged."""
     for number, line in enumerate(_lines(stack, entry.key, body), start=1):
-        yield Placed(entry.key, number, entry.modified, line)
+        yield LocatedLine(entry.key, number, entry.modified, line)
 
 
-def guarded(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[T]:
+def raise_on_corruption(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[T]:
     """The lines out of the object `key`; raises DamagedError where they cannot be read."""
     number = 0
     try:
@@ -106,7 +106,7 @@ def guarded(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[T]:
         ) from error
 
 
-def undamaged(lines: Iterator[Placed], key: str, note: Note) -> Iterator[Placed]:
+def skip_corruption(lines: Iterator[LocatedLine], key: str, note: Note) -> Iterator[LocatedLine]:
     """The lines of the object `key`; where it is damaged, those before the damage, and `note` hears."""
     try:
         yield from lines
@@ -114,7 +114,7 @@ def undamaged(lines: Iterator[Placed], key: str, note: Note) -> Iterator[Placed]
         note(key, error.message)
 
 
-def lines_at(cloud: Cloud, stack: Stack, key: str, arrived_at: str) -> Iterator[Line]:
+def read_object(cloud: AwsClients, stack: Stack, key: str, arrived_at: str) -> Iterator[ArchiveLine]:
     """The lines of the object `key` that an item names which arrived at `arrived_at`, compacted or not.
 
     Where objects hold one order each, the key may have been taken again after it was compacted: then these
@@ -129,21 +129,21 @@ def lines_at(cloud: Cloud, stack: Stack, key: str, arrived_at: str) -> Iterator[
         found = False
         for entry in bucket.of_hour(cloud, stack, prefix):
             for other, file in compacted(cloud, stack, entry):
-                for one in guarded(stack, other.key, parquet.by_place(file, key=key)):
+                for one in raise_on_corruption(stack, other.key, parquet.by_place(file, key=key)):
                     found = True
                     yield one.line
         if found:
             return
 
 
-def lines_with(
-    cloud: Cloud,
+def search(
+    cloud: AwsClients,
     stack: Stack,
-    entries: Iterable[Entry],
+    entries: Iterable[ObjectSummary],
     text: str,
     *,
     progress: Callable[[int], None] = lambda objects: None,
-) -> Iterator[Placed]:
+) -> Iterator[LocatedLine]:
     """The lines in which `text` stands, or whose order or event is called so.
 
     Only those are decoded, so a year can be searched. `progress` hears how many objects were. Raises
@@ -151,43 +151,43 @@ def lines_with(
     """
     # As the lines were written, a quote in it is escaped.
     wanted = msgspec.json.encode(text)[1:-1]
-    for done, (entry, body) in enumerate(bucket.bodies(cloud, stack, entries), start=1):
+    for done, (entry, body) in enumerate(bucket.fetch_all(cloud, stack, entries), start=1):
         if bucket.is_compacted(entry.key):
             for found, file in compacted(cloud, stack, entry):
-                yield from guarded(stack, found.key, parquet.with_text(file, text))
+                yield from raise_on_corruption(stack, found.key, parquet.with_text(file, text))
         else:
-            yield from guarded(stack, entry.key, _with_text(entry, body, wanted))
+            yield from raise_on_corruption(stack, entry.key, _with_text(entry, body, wanted))
         progress(done)
 
 
 def lines(
-    cloud: Cloud,
+    cloud: AwsClients,
     stack: Stack,
-    entries: Iterable[Entry],
-    span: Span = ALWAYS,
+    entries: Iterable[ObjectSummary],
+    span: TimeRange = ALL_TIME,
     *,
     progress: Callable[[int], None] = lambda lines: None,
-) -> Iterator[Placed]:
+) -> Iterator[LocatedLine]:
     """The lines of `span` in the objects. `progress` hears after each object how many were read so far."""
     read = 0
     for opened in objects(cloud, stack, entries):
         for one in opened.lines:
             read += 1
-            if span.holds(one.line.arrived_at):
+            if span.contains(one.line.arrived_at):
                 yield one
         progress(read)
 
 
-def _lines(stack: Stack, key: str, body: bytes) -> Iterator[Line]:
-    return guarded(stack, key, read_lines(key, BytesIO(body)))
+def _lines(stack: Stack, key: str, body: bytes) -> Iterator[ArchiveLine]:
+    return raise_on_corruption(stack, key, read_lines(key, BytesIO(body)))
 
 
-def _with_text(entry: Entry, body: bytes, wanted: bytes) -> Iterator[Placed]:
+def _with_text(entry: ObjectSummary, body: bytes, wanted: bytes) -> Iterator[LocatedLine]:
     plain = gzip.decompress(body) if is_of_batch(entry.key) else body
     if wanted in plain:
         for number, line in enumerate(plain.split(b"\n"), start=1):
             if wanted in line:
-                yield Placed(entry.key, number, entry.modified, read_line(line))
+                yield LocatedLine(entry.key, number, entry.modified, read_line(line))
 
 
 def is_of_batch(key: str) -> bool:
@@ -201,7 +201,7 @@ def _compacted_hours(key: str, arrived_at: str) -> Iterator[str]:
         yield bucket.compacted_of(key)
     if is_of_batch(key) or not arrived_at:
         return
-    hour = hour_of(instant(arrived_at))
+    hour = hour_of(timestamp(arrived_at))
     earliest = hour - _LONGEST_RETRY
     while hour >= earliest:
         yield hour_prefix(COMPACTED, hour) + "/"

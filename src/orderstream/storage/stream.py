@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.clock import PRECISION
 from orderstream.aws.stack import Stack
 from orderstream.domain.ids import event_id
 from orderstream.pipeline.records import Record, arrival, key_of
-from orderstream.storage.bucket import ALWAYS, Span
+from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, RecordTypeDef
@@ -49,7 +49,7 @@ class _Page:
 
 
 def records(
-    cloud: Cloud, stack: Stack, span: Span = ALWAYS, *, sleep: Sleep = time.sleep
+    cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME, *, sleep: Sleep = time.sleep
 ) -> Iterator[Record]:
     """The records of all shards that arrived in `span` and are still retained; each shard's in its order.
 
@@ -78,12 +78,12 @@ def records(
 
 
 def shard_records(
-    cloud: Cloud, stack: Stack, shard_id: str, first: str, last: str, *, sleep: Sleep = time.sleep
+    cloud: AwsClients, stack: Stack, shard_id: str, first: str, last: str, *, sleep: Sleep = time.sleep
 ) -> Iterator[Record]:
     """The records of a shard from sequence number `first` to `last`, both included, if still retained."""
     shard = _shard(stack, shard_id, None)
     shard.start |= {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": first}
-    with cloud_errors(f"cannot read {shard_id} of stream {stack.stream}"):
+    with translate_errors(f"cannot read {shard_id} of stream {stack.stream}"):
         try:
             shard.iterator = cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
         except ClientError as error:
@@ -101,9 +101,9 @@ def shard_records(
                 yield record
 
 
-def _listed(cloud: Cloud, stack: Stack) -> list[str]:
+def _listed(cloud: AwsClients, stack: Stack) -> list[str]:
     """The ids of the stream's shards, those that are closed too while they have records."""
-    with cloud_errors(f"cannot read stream {stack.stream}"):
+    with translate_errors(f"cannot read stream {stack.stream}"):
         pages = cloud.kinesis.get_paginator("list_shards").paginate(StreamName=stack.stream)
         return [shard["ShardId"] for page in pages for shard in page["Shards"]]
 
@@ -119,12 +119,12 @@ def _shard(stack: Stack, shard_id: str, since: datetime | None) -> _Shard:
     return _Shard(shard_id, start)
 
 
-def _read(cloud: Cloud, stack: Stack, shard: _Shard, sleep: Sleep) -> _Page:
+def _read(cloud: AwsClients, stack: Stack, shard: _Shard, sleep: Sleep) -> _Page:
     """The next records of a shard."""
     sleep(max(0.0, shard.due - time.monotonic()))
     begun = time.monotonic()
     shard.due = begun + SECONDS_A_CALL
-    with cloud_errors(f"cannot read {shard.id} of stream {stack.stream}"):
+    with translate_errors(f"cannot read {shard.id} of stream {stack.stream}"):
         try:
             iterator = shard.iterator or cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
             answer = cloud.kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL)

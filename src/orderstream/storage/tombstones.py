@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from orderstream.aws.clients import Cloud, cloud_errors
+from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import hour_prefix
 from orderstream.storage import bucket
-from orderstream.storage.bucket import ALWAYS, Entry, Span
+from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 
 PREFIX = "erasures"
 
 
-def note_erased(
-    cloud: Cloud, stack: Stack, hour: datetime, erasure: str, events: list[str]
+def write_tombstones(
+    cloud: AwsClients, stack: Stack, hour: datetime, erasure: str, events: list[str]
 ) -> tuple[str, bytes]:
     """Note that these events, which arrived in `hour`, are gone by the erasure of that id.
 
@@ -23,22 +23,22 @@ def note_erased(
     """
     key = f"{hour_prefix(PREFIX, hour)}/{erasure}.txt"
     body = "\n".join(events).encode()
-    with cloud_errors(f"cannot write s3://{stack.bucket}/{key}"):
+    with translate_errors(f"cannot write s3://{stack.bucket}/{key}"):
         cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, IfNoneMatch="*")
     return key, body
 
 
-def erased_events(cloud: Cloud, stack: Stack, span: Span = ALWAYS) -> Iterator[str]:
+def erased_event_ids(cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME) -> Iterator[str]:
     """The events of the hours of `span` that were erased."""
-    return _read(cloud, stack, bucket.hourly(cloud, stack, PREFIX, span))
+    return _read(cloud, stack, bucket.list_by_hour(cloud, stack, PREFIX, span))
 
 
-def erased_in_hour(cloud: Cloud, stack: Stack, arrived_at: datetime) -> set[str]:
+def erased_in_hour(cloud: AwsClients, stack: Stack, arrived_at: datetime) -> set[str]:
     """The events that arrived in the same hour and were erased."""
     return set(_read(cloud, stack, bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")))
 
 
-def _read(cloud: Cloud, stack: Stack, entries: Iterator[Entry]) -> Iterator[str]:
-    for _, body in bucket.bodies(cloud, stack, entries):
+def _read(cloud: AwsClients, stack: Stack, entries: Iterator[ObjectSummary]) -> Iterator[str]:
+    for _, body in bucket.fetch_all(cloud, stack, entries):
         # Of no bytes that are not text it is an event: those of whoever wrote them are no matter here.
         yield from body.decode(errors="replace").splitlines()

@@ -16,8 +16,8 @@ from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.metrics import MINUTE, Metric, read
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.errors import CloudError
 from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, judge
 from orderstream.local.alarms.expression import Series
@@ -35,7 +35,7 @@ class AlarmWatch:
     `on_problem` hears, from a thread, of each new thing that went wrong; the next round is tried anyway.
     """
 
-    def __init__(self, cloud: Cloud, on_problem: Callable[[str], None]) -> None:
+    def __init__(self, cloud: AwsClients, on_problem: Callable[[str], None]) -> None:
         self._cloud = cloud
         self._on_problem = on_problem
         self._told: set[str] = set()
@@ -101,8 +101,8 @@ class AlarmWatch:
         # What is looked at further back than before is as good as new.
         new = [metric for metric, seconds in wanted.items() if self._reach.get(metric, 0) < seconds]
         known = [metric for metric in wanted if metric not in new]
-        found = read(self._cloud, new, end - max((wanted[metric] for metric in new), default=0), end)
-        for metric, changed in read(self._cloud, known, end - STILL_CHANGES_SECONDS, end).items():
+        found = read_metrics(self._cloud, new, end - max((wanted[metric] for metric in new), default=0), end)
+        for metric, changed in read_metrics(self._cloud, known, end - STILL_CHANGES_SECONDS, end).items():
             found[metric] = self._minutes[metric] | changed
         self._minutes = {
             metric: {minute: value for minute, value in minutes.items() if minute >= end - wanted[metric]}

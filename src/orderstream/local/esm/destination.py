@@ -10,7 +10,7 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.local.esm.failures import (
     Invocation,
     Source,
@@ -37,7 +37,7 @@ class Destination:
 
     def __init__(
         self,
-        cloud: Cloud,
+        cloud: AwsClients,
         arn: str,
         *,
         wait: Callable[[float], bool],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-from orderstream.aws.kinesis_event import Record, event_of
+from orderstream.aws.kinesis_event import EventRecord, event_of
 from orderstream.local.esm.failures import Invocation
 from orderstream.local.esm.outcomes import Failed, Outcome, Refused, read_answer
 from orderstream.local.esm.transient_errors import error_code, is_throttle
@@ -30,7 +30,7 @@ class Answer:
 
 
 def invoke(
-    client: LambdaClient, function_arn: str, batch: Sequence[Record], *, reports_failures: bool
+    client: LambdaClient, function_arn: str, batch: Sequence[EventRecord], *, reports_failures: bool
 ) -> Answer:
     """Run the function once with `batch` and wait for it; its own errors are an outcome."""
     try:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from orderstream.aws.kinesis_event import Record, event_size
+from orderstream.aws.kinesis_event import EventRecord, event_size
 from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, Refused
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
@@ -42,7 +42,7 @@ class Batch:
     `invocations` all that ran with it, `refusals` those in a row that never reached the function.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[EventRecord, ...]
     failures: int = 0
     invocations: int = 0
     refusals: int = 0
@@ -53,10 +53,10 @@ class Lane:
     """Batches to be sent, the first one next, and the records behind them that are in no batch yet."""
 
     batches: tuple[Batch, ...] = ()
-    waiting: tuple[Record, ...] = ()
+    waiting: tuple[EventRecord, ...] = ()
 
     @property
-    def first(self) -> Record | None:
+    def first(self) -> EventRecord | None:
         """The earliest record that is not done."""
         if self.batches:
             return self.batches[0].records[0]
@@ -67,7 +67,7 @@ class Lane:
 class Discarded:
     """Records that are not delivered any more and go to the on-failure destination."""
 
-    records: tuple[Record, ...]
+    records: tuple[EventRecord, ...]
     condition: Condition
     invocations: int
     function_error: str | None = None
@@ -91,12 +91,12 @@ def lane_of(partition_key: str, lanes: int) -> int:
     return int.from_bytes(digest, "big") % lanes
 
 
-def lane_for(record: Record, lanes: int) -> int:
+def lane_for(record: EventRecord, lanes: int) -> int:
     """The number of the lane that takes `record`. Without a key it may be any: such records keep no order."""
     return lane_of(record.partition_key or record.sequence_number, lanes)
 
 
-def with_records(lane: Lane, records: Iterable[Record]) -> Lane:
+def with_records(lane: Lane, records: Iterable[EventRecord]) -> Lane:
     """`lane` with `records`, which come after all it has, at its end."""
     return replace(lane, waiting=(*lane.waiting, *records))
 
@@ -117,7 +117,7 @@ def window_end(lane: Lane, rules: Rules) -> float:
     return lane.waiting[0].read_at + rules.window_seconds
 
 
-def _fitting(waiting: Sequence[Record], rules: Rules) -> int:
+def _fitting(waiting: Sequence[EventRecord], rules: Rules) -> int:
     entry_bytes = 0
     for count, record in enumerate(waiting[: rules.batch_size]):
         entry_bytes += len(record.json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orderstream.aws.clients import Cloud
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import consumer_of, stream_of
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Rules
@@ -46,7 +46,7 @@ class Mapping:
         return self.function_arn.split(":")[6]
 
 
-def read_mapping(cloud: Cloud, mapping_id: str) -> Mapping:
+def read_mapping(cloud: AwsClients, mapping_id: str) -> Mapping:
     """The mapping with that UUID.
 
     Raises CloudError if it is enabled or asks for what the event source does not do; errors of the SDK

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 
-from orderstream.aws.kinesis_event import Record
+from orderstream.aws.kinesis_event import EventRecord
 from orderstream.aws.stack import consumer_of
 from orderstream.local.esm.destination import Ending
 from orderstream.local.esm.mapping import Mapping
@@ -26,7 +26,7 @@ class Measures:
         self._tally = Tally()
         self._stream = ("StreamName", mapping.stream_name)
 
-    def read(self, shard_id: str, records: Sequence[Record]) -> None:
+    def read(self, shard_id: str, records: Sequence[EventRecord]) -> None:
         """Records of a shard were read."""
         came: dict[int, list[int]] = {}
         for record in records:
@@ -52,7 +52,7 @@ class Measures:
             # AWS counts none while there are none.
             self._count("PolledEventCount", 0)
 
-    def delivered(self, batch: Sequence[Record], sent_at: float) -> None:
+    def delivered(self, batch: Sequence[EventRecord], sent_at: float) -> None:
         """The function ran with `batch`, which was sent at that time."""
         self._sender.add([iterator_age(self._mapping.function_name, batch[-1].arrived_at, sent_at)])
         self._count("InvokedEventCount", len(batch))

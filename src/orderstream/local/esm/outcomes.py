@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orderstream.aws.kinesis_event import Record
+from orderstream.aws.kinesis_event import EventRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Refused:
 Outcome = Delivered | FailedFrom | Failed | Refused
 
 
-def read_answer(batch: Sequence[Record], payload: bytes, *, reports_failures: bool) -> Outcome:
+def read_answer(batch: Sequence[EventRecord], payload: bytes, *, reports_failures: bool) -> Outcome:
     """The outcome of an invocation without function error that answered `payload` (JSON, may be empty).
 
     Without ReportBatchItemFailures any answer is a success.
@@ -54,7 +54,7 @@ def read_answer(batch: Sequence[Record], payload: bytes, *, reports_failures: bo
     return _read_failures(batch, failures)
 
 
-def _read_failures(batch: Sequence[Record], failures: object) -> Outcome:
+def _read_failures(batch: Sequence[EventRecord], failures: object) -> Outcome:
     if not isinstance(failures, list):
         return Failed()
     place = {_number(record.sequence_number): index for index, record in enumerate(batch)}

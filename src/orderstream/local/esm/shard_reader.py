@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.kinesis_event import Origin, Record, entry
+from orderstream.aws.kinesis_event import EventRecord, EventSource, entry
 from orderstream.local.esm.shards import Position
 from orderstream.local.esm.transient_errors import error_code
 from orderstream.pipeline.records import key_of
@@ -30,7 +30,7 @@ IDLE_POLL_SECONDS = 1.0
 class Page:
     """What one call brought. `closed`: no more will come; `vanished`: because MiniStack dropped the shard."""
 
-    records: tuple[Record, ...] = ()
+    records: tuple[EventRecord, ...] = ()
     closed: bool = False
     vanished: bool = False
 
@@ -38,7 +38,7 @@ class Page:
 class ShardReader:
     """A place in a shard, moved on by `read`. `last_read` is the last sequence number, None before any."""
 
-    def __init__(self, kinesis: KinesisClient, origin: Origin, start: Position) -> None:
+    def __init__(self, kinesis: KinesisClient, origin: EventSource, start: Position) -> None:
         self.last_read = start.sequence_number
         self._kinesis = kinesis
         self._origin = origin
@@ -120,13 +120,13 @@ class ShardReader:
 
 
 def taken(
-    origin: Origin, records: Iterable[RecordTypeDef], before: str | None, now: float
-) -> Iterator[Record]:
+    origin: EventSource, records: Iterable[RecordTypeDef], before: str | None, now: float
+) -> Iterator[EventRecord]:
     """The records as the lanes want them; `before` is the sequence number read before the first one."""
     for record in records:
         arrived_at = record["ApproximateArrivalTimestamp"].timestamp()
         partition_key = key_of(record.get("PartitionKey"))
-        yield Record(
+        yield EventRecord(
             sequence_number=record["SequenceNumber"],
             partition_key=partition_key,
             arrived_at=arrived_at,

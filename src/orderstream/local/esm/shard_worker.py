@@ -11,8 +11,8 @@ from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import Cloud
-from orderstream.aws.kinesis_event import Origin, Record
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.kinesis_event import EventRecord, EventSource
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.failures import Invocation, Source
 from orderstream.local.esm.invoker import invoke
@@ -51,7 +51,7 @@ class Surroundings:
     From `records_expire_from` on, in seconds since the epoch, the stream may drop its oldest records.
     """
 
-    cloud: Cloud
+    cloud: AwsClients
     mapping: Mapping
     records_expire_from: float
     measures: Measures
@@ -89,7 +89,7 @@ class ShardWorker:
         self._rules = around.mapping.rules
         mapping = around.mapping
         self._source = Source(mapping.id, mapping.function_arn, mapping.stream_arn, shard.id)
-        origin = Origin(mapping.stream_arn, shard.id, mapping.role_arn)
+        origin = EventSource(mapping.stream_arn, shard.id, mapping.role_arn)
         self._reader: Reader
         if mapping.consumer_arn:
             self._reader = Subscription(around.cloud.kinesis, origin, mapping.consumer_arn, start)
@@ -209,7 +209,7 @@ class ShardWorker:
                 f"{self.shard.id} is gone from the stream: MiniStack keeps no shard that was split, merged"
                 " or resized, nor the records that were not read from it by then"
             )
-        of_lane: dict[int, list[Record]] = {}
+        of_lane: dict[int, list[EventRecord]] = {}
         for record in page.records:
             of_lane.setdefault(lane_for(record, len(self._lanes)), []).append(record)
         with self._changed:

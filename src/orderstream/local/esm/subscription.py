@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from orderstream.aws.kinesis_event import Origin
+from orderstream.aws.kinesis_event import EventSource
 from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, taken
 from orderstream.local.esm.shards import Position
 from orderstream.local.esm.transient_errors import error_code
@@ -41,7 +41,9 @@ class _Push:
 class Subscription:
     """A place in a shard, moved on by `read`; the events come in on a thread of their own."""
 
-    def __init__(self, kinesis: KinesisClient, origin: Origin, consumer_arn: str, start: Position) -> None:
+    def __init__(
+        self, kinesis: KinesisClient, origin: EventSource, consumer_arn: str, start: Position
+    ) -> None:
         self._kinesis = kinesis
         self._origin = origin
         self._consumer_arn = consumer_arn

@@ -1,0 +1,41 @@
+"""Values in DynamoDB's JSON: `{"S": "text"}`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from orderstream.domain.fields import MAX_DIGITS
+
+
+def attribute_value(value: Any) -> dict[str, Any]:
+    """Text, Decimal, int, list or dict in DynamoDB's JSON."""
+    return _KINDS[type(value)](value)
+
+
+def _number(number: Decimal) -> str:
+    """The number as text: plain, or with an exponent where that spares a long row of zeros."""
+    return f"{number:f}" if -MAX_DIGITS <= number.adjusted() < MAX_DIGITS else str(number)
+
+
+# By type, because it is asked for each value of each order.
+_KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    str: lambda text: {"S": text},
+    Decimal: lambda number: {"N": _number(number)},
+    int: lambda number: {"N": str(number)},
+    list: lambda values: {"L": [_KINDS[type(value)](value) for value in values]},
+    dict: lambda fields: {"M": {name: _KINDS[type(value)](value) for name, value in fields.items()}},
+}
+
+
+def plain_value(value: dict[str, Any]) -> Any:
+    """The inverse of `attribute_value`, with numbers as Decimal."""
+    ((kind, content),) = value.items()
+    if kind == "N":
+        return Decimal(content)
+    if kind == "L":
+        return [plain_value(element) for element in content]
+    if kind == "M":
+        return {name: plain_value(element) for name, element in content.items()}
+    return content

@@ -70,9 +70,9 @@ def main() -> None:
                 target_batch=BATCH if BATCH in options.batches else options.batches[0],
                 progress=status.update,
             )
-            for name in ("floor", "choices"):
+            for name, script in (("floor", "cost_breakdown.py"), ("choices", "ablation.py")):
                 status.update(f"{name} of the function")
-                results[name] = {str(size): by_part(f"{name}.py", size) for size in SIZES}
+                results[name] = {str(size): by_part(script, size) for size in SIZES}
         if "cold_starts" in parts:
             results["cold_starts"] = cold_start.measure(rounds=3 * options.rounds, progress=status.update)
         if "producer" in parts:

@@ -106,7 +106,7 @@ def test_handlers_and_cold_starts_are_measured_and_held_against_the_targets() ->
         "handlers": handlers.measure(
             rounds=1, batches=[20], target_batch=20, progress=steps.append, peers=(NAIVE, OURS)
         ),
-        "floor": {"60": by_part("floor.py", 60)},
+        "floor": {"60": by_part("cost_breakdown.py", 60)},
     }
     figures = results["handlers"]["figures"]
     assert [one["requests_per_1000"] for one in figures] == [2000, 100] * 4
@@ -114,7 +114,7 @@ def test_handlers_and_cold_starts_are_measured_and_held_against_the_targets() ->
     slow = [one for one in figures if one["setting"]["table_ms"] and one["peer"] == "naive"]
     assert all(one["wall_us"] >= 25_000 for one in slow), "the stub takes the time that it was told"
     assert results["floor"]["60"].keys() >= {"decode", "archive", "render", "sign", "call"}
-    choices = by_part("choices.py", 60)
+    choices = by_part("ablation.py", 60)
     assert len(choices) == 5
     assert all(one["before"] > 0 and one["after"] > 0 for one in choices)
     assert steps

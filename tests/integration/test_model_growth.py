@@ -42,11 +42,12 @@ events = {one.line.event_id: Event(one.line, one.key) for one in lines}
 target.take(list(events.values()), replayed)
 target.close()
 report = verify(cloud, stack, clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+counts = report.counts
 print(json.dumps({
     "again": [again.done.stored, again.done.duplicates, again.done.conflicts, again.done.invalid],
     "replayed": [replayed.stored, replayed.duplicates, replayed.conflicts, replayed.invalid],
     "discrepancies": [[one.kind, one.id] for one in report.discrepancies],
-    "outcomes": [report.counts.stored, report.counts.duplicates, report.counts.conflicts, report.counts.invalid],
+    "outcomes": [counts.stored, counts.duplicates, counts.conflicts, counts.invalid],
 }))
 """
 

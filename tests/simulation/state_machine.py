@@ -51,7 +51,7 @@ RULES = st.builds(
     Rules,
     batch_size=st.one_of(st.integers(1, 8), st.integers(9, 60)),
     parallelization_factor=st.integers(1, 3),
-    max_retries=st.sampled_from((-1, 0, 2)),
+    max_retries=st.sampled_from((-1, 0, 0, 1)),
     max_age_seconds=st.sampled_from((-1, -1, -1, 300)),
     bisect=st.booleans(),
     reports_failures=st.just(True),

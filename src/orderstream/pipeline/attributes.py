@@ -11,7 +11,7 @@ from orderstream.domain.fields import MAX_DIGITS
 
 def attribute_value(value: Any) -> dict[str, Any]:
     """Text, Decimal, int, list or dict in DynamoDB's JSON."""
-    return _KINDS[type(value)](value)
+    return ENCODERS[type(value)](value)
 
 
 def _number(number: Decimal) -> str:
@@ -20,12 +20,12 @@ def _number(number: Decimal) -> str:
 
 
 # By type, because it is asked for each value of each order.
-_KINDS: dict[type, Callable[[Any], dict[str, Any]]] = {
+ENCODERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     str: lambda text: {"S": text},
     Decimal: lambda number: {"N": _number(number)},
     int: lambda number: {"N": str(number)},
-    list: lambda values: {"L": [_KINDS[type(value)](value) for value in values]},
-    dict: lambda fields: {"M": {name: _KINDS[type(value)](value) for name, value in fields.items()}},
+    list: lambda values: {"L": [ENCODERS[type(value)](value) for value in values]},
+    dict: lambda fields: {"M": {name: ENCODERS[type(value)](value) for name, value in fields.items()}},
 }
 
 

@@ -46,7 +46,7 @@ def deaggregate(record: Record) -> list[Record]:
 
 
 def decode_record(data: bytes) -> Decoded:
-    """Decode and validate what `deaggregate` left; an aggregate among that is refused with its exact reason."""
+    """Decode and validate what `deaggregate` left; an aggregate in it is refused with its exact reason."""
     if not data.startswith(AGGREGATE_MAGIC):
         return decode(data)
     found = _records_in(data)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from orderstream.errors import CloudError
-from orderstream.pipeline.attributes import plain_value
+from orderstream.pipeline.attributes import ENCODERS, plain_value
 from orderstream.pipeline.concurrency import ParallelMap
 from orderstream.pipeline.dynamo import (
     MAX_CONSECUTIVE_FAILURES,
@@ -182,7 +182,7 @@ class OrderTable:
         statements = [
             {
                 "Statement": _statement(self._name, tuple(item)),
-                "Parameters": [_KINDS[type(value)](value) for value in item.values()],
+                "Parameters": [ENCODERS[type(value)](value) for value in item.values()],
             }
             for item in items
         ]

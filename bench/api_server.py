@@ -18,14 +18,14 @@ from botocore.compat import HTTPHeaders
 
 from bench.proc_stats import busy_seconds, children, processor_seconds
 from orderstream.api.app import make_app
-from orderstream.api.dependencies import shop_of
+from orderstream.api.dependencies import build_services
 from orderstream.api.server import Server
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import OrderstreamError
-from orderstream.local.cloud import laptop_cloud
+from orderstream.local.cloud import local_cloud
 from orderstream.local.ministack import free_port
-from orderstream.local.registry import choose, running_clouds
+from orderstream.local.registry import choose, running_instances
 
 START_SECONDS, LOOK_SECONDS = 120, 0.2
 
@@ -58,8 +58,8 @@ class Up:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise OrderstreamError(f"orders up did not start:\n{self._log.read_text()}")
                 time.sleep(LOOK_SECONDS)
-            token = choose(running_clouds(self._notes), self._port).token
-            self.cloud = laptop_cloud(self.endpoint_url, token)
+            token = choose(running_instances(self._notes), self._port).token
+            self.cloud = local_cloud(self.endpoint_url, token)
         except BaseException:
             self._process.terminate()
             self._process.wait()
@@ -90,7 +90,7 @@ def throttled(up: Up, stack: Stack, seconds: float) -> Iterator[str]:
     Kinesis takes nothing from it in the middle third of `seconds`, which begin now.
     """
     cloud = up.cloud
-    shop = shop_of(cloud, stack)
+    shop = build_services(cloud, stack)
     with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
         begin = time.monotonic()
 

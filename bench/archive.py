@@ -31,7 +31,7 @@ from rich.table import Table
 from orderstream.deploy.artifact import PROJECT
 from orderstream.ingest import tpch
 from orderstream.ingest.samples import Sample
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.quarantine import QuarantineWriter
@@ -73,7 +73,7 @@ class Found:
 class Day:
     """A laptop cloud with a day's archive, and the command line that works on it."""
 
-    def __init__(self, laptop: Laptop, cache: Path) -> None:
+    def __init__(self, laptop: LocalCloud, cache: Path) -> None:
         self.cloud, self.stack = laptop.cloud, laptop.stack
         self.cache = cache
         names = {"XDG_CACHE_HOME": str(cache), "XDG_STATE_HOME": str(cache / "state")}
@@ -151,7 +151,7 @@ def measure(orders: int = ORDERS, objects: int = OBJECTS, progress: Callable[[st
     """Everything, on a laptop cloud of its own. Raises RuntimeError where an answer is not as it must be."""
     found = Found()
     with (
-        Laptop(port=free_port(), progress=progress, problem=progress) as laptop,
+        LocalCloud(port=free_port(), progress=progress, problem=progress) as laptop,
         TemporaryDirectory(prefix="orderstream-bench-") as folder,
     ):
         day = Day(laptop, Path(folder) / "cache")

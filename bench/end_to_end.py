@@ -13,7 +13,7 @@ from bench import sample_orders
 from bench.proc_stats import busy_seconds, children, processor_seconds
 from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 
 PATIENCE_SECONDS = 60
 LOOK_SECONDS = 0.2
@@ -55,7 +55,7 @@ class Through:
     `buffer_bytes` is what a producer lets wait.
     """
 
-    def __init__(self, laptop: Laptop, buffer_bytes: int = 64 * 1024 * 1024) -> None:
+    def __init__(self, laptop: LocalCloud, buffer_bytes: int = 64 * 1024 * 1024) -> None:
         self.laptop = laptop
         self.buffer_bytes = buffer_bytes
         self.sent = 0

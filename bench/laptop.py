@@ -25,7 +25,7 @@ from bench.ministack_ceiling import INSERT, PUT, Alone
 from orderstream.client import OrderProducer
 from orderstream.ingest.samples import Sample
 from orderstream.ingest.send import SendStats, simulate
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 
 ORDERS, ROUNDS = 10_000, 5
@@ -39,7 +39,7 @@ Progress = Callable[[str], None]
 def started(progress: Progress, parameters: Mapping[str, str] | None = None) -> Iterator[Through]:
     """A laptop cloud whose function has run before; anything that goes wrong in it is an error."""
     problems: list[str] = []
-    with Laptop(
+    with LocalCloud(
         port=free_port(), parameters=parameters or {}, progress=progress, problem=problems.append
     ) as laptop:
         yield Through(laptop)

@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from bench import raw_http, sample_orders
 from bench.proc_stats import processor_seconds
 from orderstream.aws.clients import translate_errors
-from orderstream.aws.kinesis_event import EventRecord, EventSource, entry, event_of
-from orderstream.local.cloud import ACCOUNT, REGION, Laptop
+from orderstream.aws.kinesis_event import EventOrigin, EventRecord, entry, event_of
+from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
 
 T = TypeVar("T")
 
@@ -45,7 +45,7 @@ class Cost:
 class Alone:
     """The MiniStack of a running laptop cloud, whose table has some orders; it grows with what is asked."""
 
-    def __init__(self, laptop: Laptop) -> None:
+    def __init__(self, laptop: LocalCloud) -> None:
         self._laptop = laptop
         self._port = int(laptop.endpoint_url.rpartition(":")[2])
         self._event = _event()
@@ -138,7 +138,7 @@ class Alone:
 
 
 def _event() -> bytes:
-    origin = EventSource(
+    origin = EventOrigin(
         f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/OrderStream", "shardId-000000000000", "role"
     )
     records = []

@@ -26,7 +26,7 @@ from orderstream.client import OrderProducer
 from orderstream.dashboard.app import add_page
 from orderstream.deploy.artifact import PROJECT
 from orderstream.ingest.samples import samples
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 
 PICTURES = {"light": PROJECT / "docs" / "live-light.png", "dark": PROJECT / "docs" / "live-dark.png"}
@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
         print("there is no chromium here: apt-get install chromium", file=sys.stderr)
         return 1
     with (
-        Laptop(port=free_port(), progress=lambda step: None, problem=print) as laptop,
+        LocalCloud(port=free_port(), progress=lambda step: None, problem=print) as laptop,
         traffic(laptop),
         sync_playwright() as playwright,
     ):
@@ -78,7 +78,7 @@ def take(browser: Browser, url: str, scheme: str, picture: Path) -> None:
 
 
 @contextmanager
-def traffic(laptop: Laptop) -> Iterator[None]:
+def traffic(laptop: LocalCloud) -> Iterator[None]:
     """Sample orders at a rate that swells, some of them bad, some sent twice, until the block ends."""
     stop = threading.Event()
 

@@ -22,7 +22,7 @@ from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.client.put_records import CONFIG as PRODUCER_CONFIG
 from orderstream.domain.ids import event_id
 from orderstream.ingest.samples import Sample
-from orderstream.local.cloud import ACCOUNT, REGION, SECRET, deploy, laptop_cloud
+from orderstream.local.cloud import ACCOUNT, REGION, SECRET, deploy, local_cloud
 from orderstream.local.event_source import EventSource
 from orderstream.local.ministack import MiniStack, free_port
 from tests.chaos.wire import Wire, wire_to
@@ -75,7 +75,7 @@ class Stage:
             self.ministack = starting.enter_context(
                 MiniStack(port=free_port(), token=TOKEN, work_dir=self.work_dir)
             )
-            self.cloud = laptop_cloud(self.ministack.endpoint_url, TOKEN)
+            self.cloud = local_cloud(self.ministack.endpoint_url, TOKEN)
             self.stack = deploy(self.cloud, self.work_dir)
             self.wire = starting.enter_context(wire_to(self.ministack, self.work_dir))
             self._use_wire()
@@ -99,7 +99,7 @@ class Stage:
 
     def _start_event_source(self) -> None:
         self._event_source = EventSource(
-            laptop_cloud(self.wire.endpoint_url, TOKEN),
+            local_cloud(self.wire.endpoint_url, TOKEN),
             self.stack.mapping_id,
             checkpoints=self.checkpoints,
             on_problem=self.problems.append,

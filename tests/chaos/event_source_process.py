@@ -9,12 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from orderstream.local.cloud import laptop_cloud
+from orderstream.local.cloud import local_cloud
 from orderstream.local.event_source import EventSource
 
 
 def run(endpoint_url: str, token: str, mapping_id: str, checkpoints: Path) -> None:
-    cloud = laptop_cloud(endpoint_url, token)
+    cloud = local_cloud(endpoint_url, token)
     event_source = EventSource(cloud, mapping_id, checkpoints=checkpoints, on_problem=print)
     event_source.start()
     print("ready", flush=True)

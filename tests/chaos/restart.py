@@ -20,7 +20,7 @@ from botocore.exceptions import BotoCoreError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
-from orderstream.local.cloud import laptop_cloud
+from orderstream.local.cloud import local_cloud
 from orderstream.local.ministack import free_port
 from orderstream.local.secret import token_of
 from tests.chaos.accounts import account_for
@@ -63,7 +63,7 @@ class Up:
     @property
     def cloud(self) -> AwsClients:
         """What answers on its port."""
-        return laptop_cloud(f"http://127.0.0.1:{self.port}", token_of(self.state_dir))
+        return local_cloud(f"http://127.0.0.1:{self.port}", token_of(self.state_dir))
 
     def await_said(self, text: str) -> None:
         """Return when it has printed `text`; a line may be broken anywhere between two words."""
@@ -212,7 +212,7 @@ def play_restart(scenario: Restart, *, records: int) -> Outcome:
 
         def sending() -> list[Sent]:
             client = producer_client(endpoint_url, token)
-            stream = find_stack(laptop_cloud(endpoint_url, token), DEFAULT_STACK).stream
+            stream = find_stack(local_cloud(endpoint_url, token), DEFAULT_STACK).stream
             samples = sample_traffic(scenario.name, records)
             first = send(client, stream, samples[: records // 4], _TRAFFIC_SECONDS / 4)
             some_done.wait()

@@ -19,8 +19,8 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.cli import main
-from orderstream.local.cloud import Laptop
-from orderstream.local.demo import Outcome, run_demo, sample_traffic
+from orderstream.local.cloud import LocalCloud
+from orderstream.local.demo import DemoResult, run_demo, sample_traffic
 from orderstream.local.ministack import MiniStack, free_port
 from orderstream.local.secret import new_token
 from tests import terminals
@@ -55,17 +55,17 @@ def cloud(ministack: MiniStack) -> AwsClients:
 
 
 @pytest.fixture(scope="session")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """One laptop cloud for each test process, with the real stack; tests use customers of their own."""
     problems: list[str] = []
-    with Laptop(port=free_port(), progress=lambda step: None, problem=problems.append) as running:
+    with LocalCloud(port=free_port(), progress=lambda step: None, problem=problems.append) as running:
         yield running
         running.check()
     assert problems == []
 
 
 @pytest.fixture(scope="session")
-def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laptop, Outcome]]:
+def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalCloud, DemoResult]]:
     """A laptop cloud that checks signatures and evaluates policies, with every function that the stack can
     have, and what became of a demo that was run there first. Nothing is delivered after it.
     """
@@ -73,7 +73,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lap
     # The canary is not to wait for what nobody delivers.
     parameters = {"ArchiveUpkeep": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
     parameters["HttpApi"] = "iam"
-    with Laptop(
+    with LocalCloud(
         port=free_port(),
         parameters=parameters,
         authorize=True,
@@ -96,13 +96,13 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Lap
 
 
 @pytest.fixture
-def guarded(demonstrated: tuple[Laptop, Outcome]) -> Laptop:
+def guarded(demonstrated: tuple[LocalCloud, DemoResult]) -> LocalCloud:
     """That laptop cloud."""
     return demonstrated[0]
 
 
 @pytest.fixture
-def orders(laptop: Laptop) -> Orders:
+def orders(laptop: LocalCloud) -> Orders:
     """The command line, speaking to the laptop cloud as `eval "$(orders env)"` has it."""
     return OrdersHere(laptop.environment)
 

@@ -10,11 +10,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from orderstream.aws.clients import AwsClients
+from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.aws.kinesis_event import EventRecord as Delivered
-from orderstream.aws.kinesis_event import EventSource, entry_of
 from orderstream.aws.stack import Stack
-from orderstream.local.esm.failures import Invocation as LastInvocation
-from orderstream.local.esm.failures import Source, failure_record, message_body, object_body, object_key
+from orderstream.local.esm.failures import DiscardedInvocation as LastInvocation
+from orderstream.local.esm.failures import (
+    MappingSource,
+    failure_record,
+    message_body,
+    object_body,
+    object_key,
+)
 from orderstream.local.esm.lanes import Discarded
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.process import BatchResult, Invocation, process
@@ -191,8 +197,8 @@ def message_about(records: list[Record], stream_arn: str) -> str:
 
 def _discarded(
     records: list[Record], stream_arn: str = "arn:aws:kinesis:eu-west-1:000000000000:stream/S"
-) -> tuple[dict[str, object], Discarded, Source]:
-    origin = EventSource(stream_arn, records[0].shard_id, "")
+) -> tuple[dict[str, object], Discarded, MappingSource]:
+    origin = EventOrigin(stream_arn, records[0].shard_id, "")
     delivered = tuple(
         Delivered(
             record.sequence_number,
@@ -204,7 +210,7 @@ def _discarded(
         )
         for record in records
     )
-    source = Source("mapping", "arn:function", origin.stream_arn, origin.shard_id)
+    source = MappingSource("mapping", "arn:function", origin.stream_arn, origin.shard_id)
     discarded = Discarded(delivered, "RetryAttemptsExhausted", 3)
     now = datetime.now(UTC).timestamp()
     document = failure_record(discarded, source, LastInvocation("request", 200, "$LATEST"), now)

@@ -12,7 +12,7 @@ import boto3
 import botocore.session
 from botocore.exceptions import ClientError
 
-from orderstream.local.cloud import REGION, Laptop
+from orderstream.local.cloud import REGION, LocalCloud
 
 # Service, operation and its arguments.
 Call = tuple[str, str, dict[str, Any]]
@@ -37,7 +37,7 @@ def handle(event, context):
 """
 
 
-def administrator(laptop: Laptop, service: str) -> Any:
+def administrator(laptop: LocalCloud, service: str) -> Any:
     """A client with the credentials that deployed the stack."""
     names = laptop.environment
     return boto3.client(
@@ -50,7 +50,7 @@ def administrator(laptop: Laptop, service: str) -> Any:
     )
 
 
-def make_probe(laptop: Laptop, role: str) -> str:
+def make_probe(laptop: LocalCloud, role: str) -> str:
     """A function that has this role (by logical id) and does the calls that it is sent; returns its name."""
     found = laptop.cloud.cloudformation.describe_stack_resource(
         StackName=laptop.stack.name, LogicalResourceId=role
@@ -70,7 +70,7 @@ def make_probe(laptop: Laptop, role: str) -> str:
     return f"Probe{role}"
 
 
-def by_role(laptop: Laptop, probe: str, calls: Mapping[str, Call]) -> dict[str, str]:
+def by_role(laptop: LocalCloud, probe: str, calls: Mapping[str, Call]) -> dict[str, str]:
     """What came of each call, made by the probe: "allowed", "refused", or another error's code."""
     answer = laptop.cloud.lambda_.invoke(
         FunctionName=probe, Payload=json.dumps(list(calls.values())).encode()
@@ -80,7 +80,7 @@ def by_role(laptop: Laptop, probe: str, calls: Mapping[str, Call]) -> dict[str, 
     return dict(zip(calls, map(_outcome, said), strict=True))
 
 
-def by_user(laptop: Laptop, keys: tuple[str, str], calls: Sequence[Call]) -> list[str]:
+def by_user(laptop: LocalCloud, keys: tuple[str, str], calls: Sequence[Call]) -> list[str]:
     """The same for somebody with these keys."""
     session, outcomes = botocore.session.Session(), []
     session.set_credentials(*keys)
@@ -95,7 +95,7 @@ def by_user(laptop: Laptop, keys: tuple[str, str], calls: Sequence[Call]) -> lis
     return outcomes
 
 
-def make_user(laptop: Laptop, name: str, policy: str) -> tuple[str, str]:
+def make_user(laptop: LocalCloud, name: str, policy: str) -> tuple[str, str]:
     """A user of IAM with this policy; returns the access key and its secret."""
     iam = administrator(laptop, "iam")
     iam.create_user(UserName=name)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from orderstream.acceptance import http_api, identity, roles, storage
-from orderstream.acceptance.check import Outcome
+from orderstream.acceptance.check import CheckOutcome
 from orderstream.acceptance.checks import CHECKS
 from orderstream.acceptance.context import Context, context_of, new_name
 from orderstream.acceptance.deployer import Deployer
@@ -23,7 +23,7 @@ from orderstream.acceptance.leftovers import LOOKS, ensure_free, leftovers
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import describe_stack
 from orderstream.errors import CloudError
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import Orders, awaited
 
@@ -31,9 +31,9 @@ COMMAND = str(Path(sys.executable).with_name("orders"))
 
 
 @pytest.fixture(scope="module")
-def empty() -> Iterator[Laptop]:
+def empty() -> Iterator[LocalCloud]:
     """A laptop cloud without a stack."""
-    with Laptop(
+    with LocalCloud(
         port=free_port(), empty=True, progress=lambda step: None, problem=lambda line: None
     ) as running:
         yield running
@@ -52,7 +52,7 @@ def everything_of_orders_accept(cloud: AwsClients) -> list[str]:
 class Running:
     """An `orders accept` in a process of its own."""
 
-    def __init__(self, laptop: Laptop, folder: Path, *options: str) -> None:
+    def __init__(self, laptop: LocalCloud, folder: Path, *options: str) -> None:
         self.log, self.report = folder / "log", folder / "report.json"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with self.log.open("w") as log:
@@ -82,7 +82,7 @@ class Running:
 
 @pytest.mark.timeout(900)
 def test_every_check_that_a_laptop_can_show_passes_with_evidence_and_nothing_is_left(
-    empty: Laptop, tmp_path: Path
+    empty: LocalCloud, tmp_path: Path
 ) -> None:
     cloud = empty.cloud
     # Somebody else's, which has to be there afterwards.
@@ -116,7 +116,7 @@ def test_every_check_that_a_laptop_can_show_passes_with_evidence_and_nothing_is_
 
 @pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_in_the_middle_it_runs_no_further_check_and_takes_everything_down(
-    empty: Laptop, tmp_path: Path, with_signal: signal.Signals
+    empty: LocalCloud, tmp_path: Path, with_signal: signal.Signals
 ) -> None:
     running = Running(empty, tmp_path)
     # With a subscribed queue and orders on the way in one case, with a deployment under way in the other.
@@ -126,13 +126,15 @@ def test_interrupted_in_the_middle_it_runs_no_further_check_and_takes_everything
     found = running.end(120)
     assert running.process.returncode == 1 and not found["passed"]
     outcomes = {one["name"]: one["outcome"] for one in found["checks"]}
-    assert outcomes["nothing-left"] == Outcome.PASSED.value
-    assert outcomes["adoption"] == outcomes["removal"] == Outcome.NOT_RUN.value
+    assert outcomes["nothing-left"] == CheckOutcome.PASSED.value
+    assert outcomes["adoption"] == outcomes["removal"] == CheckOutcome.NOT_RUN.value
     assert {one.get("reason") for one in found["checks"] if one["outcome"] == "not run"} == {"interrupted"}
     assert everything_of_orders_accept(empty.cloud) == []
 
 
-def test_what_a_killed_run_leaves_goes_by_the_command_that_it_printed(empty: Laptop, tmp_path: Path) -> None:
+def test_what_a_killed_run_leaves_goes_by_the_command_that_it_printed(
+    empty: LocalCloud, tmp_path: Path
+) -> None:
     running = Running(empty, tmp_path)
     command = running.await_line("--clean-up").partition("go on with: ")[2].split()
     running.await_line("passed dashboard")
@@ -152,7 +154,7 @@ def test_what_a_killed_run_leaves_goes_by_the_command_that_it_printed(empty: Lap
     assert everything_of_orders_accept(empty.cloud) == []
 
 
-def test_a_dry_run_and_another_stacks_name_make_nothing(empty: Laptop) -> None:
+def test_a_dry_run_and_another_stacks_name_make_nothing(empty: LocalCloud) -> None:
     orders = Orders(empty.environment)
     shown = orders("accept", "--dry-run")
     assert all(one.name in shown.stdout for one in CHECKS)
@@ -228,12 +230,12 @@ def streams(cloud: AwsClients) -> list[str]:
         return cloud.kinesis.list_streams()["StreamNames"]
 
 
-def of_guarded(guarded: Laptop) -> Context:
+def of_guarded(guarded: LocalCloud) -> Context:
     """The checks of the stack of the laptop cloud that evaluates policies; nothing is delivered there."""
     return context_in(guarded.cloud, guarded.stack.name)
 
 
-def test_evidence_is_refused_to_whoever_has_all_rights(guarded: Laptop) -> None:
+def test_evidence_is_refused_to_whoever_has_all_rights(guarded: LocalCloud) -> None:
     context = of_guarded(guarded)
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
@@ -247,7 +249,7 @@ def test_evidence_is_refused_to_whoever_has_all_rights(guarded: Laptop) -> None:
     assert set(refused.values()) == {"AccessDenied"} and len(refused) == 5
 
 
-def test_a_statement_of_a_role_without_rights_is_refused_and_the_role_goes(guarded: Laptop) -> None:
+def test_a_statement_of_a_role_without_rights_is_refused_and_the_role_goes(guarded: LocalCloud) -> None:
     context = of_guarded(guarded)
     found = identity.refused_statement(context)
     assert "AccessDenied" in found["answer"] and found["function"]
@@ -255,7 +257,7 @@ def test_a_statement_of_a_role_without_rights_is_refused_and_the_role_goes(guard
 
 
 def test_the_api_refuses_who_does_not_sign_and_takes_a_signature_over_encoded_slashes(
-    guarded: Laptop,
+    guarded: LocalCloud,
 ) -> None:
     context = of_guarded(guarded)
     assert http_api.call(context, "GET", "/orders/nobody", signed=False)[0] == 403
@@ -263,7 +265,9 @@ def test_the_api_refuses_who_does_not_sign_and_takes_a_signature_over_encoded_sl
     assert http_api.call(context, "GET", "/orders/shop%2F1%20100%25")[0] == 404
 
 
-def test_a_deployer_is_a_role_with_the_policy_and_what_it_may_not_the_caller_does(guarded: Laptop) -> None:
+def test_a_deployer_is_a_role_with_the_policy_and_what_it_may_not_the_caller_does(
+    guarded: LocalCloud,
+) -> None:
     cloud, name = guarded.cloud, new_name()
     look = {"Effect": "Allow", "Action": "cloudformation:DescribeStacks", "Resource": "*"}
     given: dict[str, object] = {"Version": "2012-10-17", "Statement": [look]}

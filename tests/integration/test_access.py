@@ -21,9 +21,9 @@ from botocore.exceptions import ClientError
 from playwright.sync_api import Browser
 
 from orderstream.aws.clients import AwsClients
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import MiniStack
-from orderstream.local.registry import running_clouds
+from orderstream.local.registry import running_instances
 from tests.integration import browser as browsers
 from tests.integration.conftest import Orders
 from tests.integration.test_up import Up, up
@@ -246,7 +246,7 @@ def test_notes_and_state_are_their_users_alone_whatever_the_umask(running: Up) -
 
 def test_a_note_of_another_user_or_that_others_can_write_is_passed_over(running: Up, tmp_path: Path) -> None:
     home = Path(running.environment["XDG_STATE_HOME"]) / "orderstream"
-    (true,) = running_clouds(home)
+    (true,) = running_instances(home)
     note = tmp_path / f"laptop-{true.port}.json"
     for mode, owner, found in ((0o600, None, 1), (0o644, None, 1), (0o666, None, 0), (0o600, 65534, 0)):
         note.write_bytes((home / note.name).read_bytes())
@@ -255,7 +255,7 @@ def test_a_note_of_another_user_or_that_others_can_write_is_passed_over(running:
             os.chown(note, owner, owner)
         elif owner:
             continue
-        assert len(running_clouds(tmp_path)) == found
+        assert len(running_instances(tmp_path)) == found
         note.unlink()
 
 
@@ -263,11 +263,11 @@ def test_the_next_start_with_the_same_state_has_the_same_secret_and_another_stat
     running: Up, tmp_path: Path
 ) -> None:
     def token(name: str) -> str:
-        laptop = Laptop(port=1, state_dir=tmp_path / name, progress=print, problem=print)
+        laptop = LocalCloud(port=1, state_dir=tmp_path / name, progress=print, problem=print)
         return laptop.token
 
     assert token("one") == token("one") != token("two")
-    assert len({Laptop(port=1, progress=print, problem=print).token for _ in range(3)}) == 3
+    assert len({LocalCloud(port=1, progress=print, problem=print).token for _ in range(3)}) == 3
 
 
 @pytest.mark.parametrize("headers", FOREIGN, ids=str)

@@ -21,9 +21,9 @@ import pytest
 from orderstream.aws.metrics import Metric
 from orderstream.aws.stack import DEFAULT_STACK, find_stack
 from orderstream.errors import CloudError
-from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.alarms.evaluator import alarm_of
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
 from tests.settings import changed
@@ -45,7 +45,7 @@ PLANTED = "planted-customer-17"
 class Station:
     """A laptop cloud, and somebody who listens to its alarms."""
 
-    def __init__(self, laptop: Laptop) -> None:
+    def __init__(self, laptop: LocalCloud) -> None:
         self.laptop = laptop
         self.cloud = laptop.cloud
         # Here they are judged when a test says so.
@@ -112,7 +112,7 @@ class Station:
     def judge(self, minutes: int) -> None:
         """All alarms, as they are when so many minutes after this one are over."""
         end = (int(time.time()) // 60 + 1 + minutes) * 60
-        AlarmWatch(self.cloud, pytest.fail).judge_all(end + LAG_SECONDS)
+        AlarmEvaluationLoop(self.cloud, pytest.fail).evaluate_all(end + LAG_SECONDS)
 
     def notified(self, name: str, state: str) -> dict[str, Any]:
         """The message that an alarm is in a state."""
@@ -156,7 +156,7 @@ class Station:
 @pytest.fixture(scope="module")
 def station() -> Iterator[Station]:
     problems: list[str] = []
-    with Laptop(
+    with LocalCloud(
         port=free_port(), parameters=PARAMETERS, progress=lambda step: None, problem=problems.append
     ) as laptop:
         yield Station(laptop)
@@ -424,9 +424,9 @@ def test_an_alarm_that_the_laptop_cannot_judge_is_told_once(station: Station) ->
     )
     try:
         problems: list[str] = []
-        watch = AlarmWatch(station.cloud, problems.append)
+        watch = AlarmEvaluationLoop(station.cloud, problems.append)
         for _ in range(2):
-            watch.judge_all(time.time())
+            watch.evaluate_all(time.time())
         (problem,) = problems
         assert "p99" in problem and "mine" in problem
         with pytest.raises(CloudError, match="p99"):
@@ -462,7 +462,7 @@ def test_an_alarm_on_an_unknown_expression_keeps_no_other_from_being_judged(stat
     try:
         station.put(Metric("N", "Told", ()), 2, range(-3, 1))
         problems: list[str] = []
-        AlarmWatch(station.cloud, problems.append).judge_all(time.time())
+        AlarmEvaluationLoop(station.cloud, problems.append).evaluate_all(time.time())
         (problem,) = problems
         assert "RATE(m)" in problem and "mine-1" in problem
         (second,) = station.cloud.cloudwatch.describe_alarms(AlarmNames=["mine-2"])["MetricAlarms"]

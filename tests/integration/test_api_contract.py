@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from orderstream.api.app import make_app
-from orderstream.api.dependencies import shop_of
+from orderstream.api.dependencies import build_services
 from orderstream.api.server import Server
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 
 # The schema of an order cannot say that items add up to the amount, or how many digits there may be; and in
@@ -18,8 +18,8 @@ from orderstream.local.ministack import free_port
 NOT_SAID = "positive_data_acceptance,negative_data_rejection,ensure_resource_availability"
 
 
-def test_every_answer_is_one_that_the_openapi_describes(laptop: Laptop, tmp_path: Path) -> None:
-    shop = shop_of(laptop.cloud, laptop.stack)
+def test_every_answer_is_one_that_the_openapi_describes(laptop: LocalCloud, tmp_path: Path) -> None:
+    shop = build_services(laptop.cloud, laptop.stack)
     with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json"]
         command += ["--exclude-checks", NOT_SAID, "--max-examples", "15", "--seed", "1", "--no-color"]

@@ -14,9 +14,9 @@ import pytest
 
 from orderstream.archive.audit import Audit, audit
 from orderstream.archive.lease import KEY, Lease
-from orderstream.archive.maintenance import Kept, upkeep, waiting
+from orderstream.archive.maintenance import MaintenanceResult, maintain, waiting
 from orderstream.archive.manifests import Chain
-from orderstream.archive.replay import Event, Replayed, Selection, replay
+from orderstream.archive.replay import Event, ReplayResult, Selection, replay
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
@@ -78,8 +78,10 @@ def filled(cloud: AwsClients, layout: str = "batch", *, discards_apart: bool = T
     return pipe
 
 
-def keep(pipe: Pipe, *, compacting: bool = True, accept: bool = False, span: TimeRange = ALL_TIME) -> Kept:
-    return upkeep(pipe.cloud, pipe.stack, span, compacting=compacting, currency="EUR", accept=accept)
+def keep(
+    pipe: Pipe, *, compacting: bool = True, accept: bool = False, span: TimeRange = ALL_TIME
+) -> MaintenanceResult:
+    return maintain(pipe.cloud, pipe.stack, span, compacting=compacting, currency="EUR", accept=accept)
 
 
 def audited(pipe: Pipe, span: TimeRange = ALL_TIME) -> Audit:
@@ -96,7 +98,7 @@ class Collected:
 
     events: list[tuple[str, bytes, str]]
 
-    def take(self, events: Sequence[Event], done: Replayed) -> None:
+    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         self.events += [(event.line.event_id, original_bytes(event.line), event.key) for event in events]
 
     def close(self) -> None:
@@ -217,7 +219,7 @@ def test_wherever_compaction_is_broken_off_nothing_is_lost_and_it_is_done_the_ne
         cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
     )
     with pytest.raises(Crash):
-        upkeep(broken, pipe.stack, an_hour, compacting=True, currency="EUR")
+        maintain(broken, pipe.stack, an_hour, compacting=True, currency="EUR")
     assert lines_of(pipe) == before
     assert audited(pipe).findings == []
     assert verify(cloud, pipe.stack) == report
@@ -237,9 +239,9 @@ def test_an_hour_is_left_alone_until_it_is_over_and_nothing_is_on_its_way_to_it(
     now = datetime(2026, 11, 22, 13, 4, tzinfo=UTC)
     pipe.process([record(1, order("A"))])
     pipe.process([record(2, order("B"))])
-    assert upkeep(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=now).sealed == []
+    assert maintain(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=now).sealed == []
     later = now + timedelta(minutes=1)
-    kept = upkeep(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=later)
+    kept = maintain(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=later)
     assert (kept.sealed, len(kept.compacted)) == (["2026-11-22T12"], 1)
 
 

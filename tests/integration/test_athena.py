@@ -9,7 +9,7 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import PROJECT
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import compress
 from orderstream.storage.columns import column_types
 from tests.integration.athena import (
@@ -81,7 +81,7 @@ def test_a_view_is_declared_twice_as_what_its_sql_gives(
             assert list(listed.items()) == list(in_view.items())
 
 
-def test_sam_deploys_them_as_they_are_here(laptop: Laptop, cloud: AwsClients) -> None:
+def test_sam_deploys_them_as_they_are_here(laptop: LocalCloud, cloud: AwsClients) -> None:
     deploy(cloud)
     by_sam, here = glue_tables(laptop.cloud), glue_tables(cloud)
     assert by_sam.keys() == here.keys()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
@@ -28,7 +28,7 @@ def ids_of(orders: Orders, customer: str, *options: str) -> list[object]:
     return [item["OrderID"] for item in listed(orders, customer, *options)]
 
 
-def await_orders(laptop: Laptop, who: str, count: int = 1) -> None:
+def await_orders(laptop: LocalCloud, who: str, count: int = 1) -> None:
     """Wait until so many orders of a customer are stored, without a new process for each look."""
     awaited(lambda: len(list(list_orders(laptop.cloud, laptop.stack, who, limit=99))) == count)
 
@@ -46,7 +46,7 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
     assert f"orders {verb}" in done.stdout.split("Example:")[1]
 
 
-def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: Laptop, orders: Orders) -> None:
+def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: LocalCloud, orders: Orders) -> None:
     # A process of its own for each, as a user has it.
     orders = Orders(orders.environment)
     order_id, who = uuid.uuid4().hex, customer()
@@ -61,7 +61,7 @@ def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: Laptop, order
     assert orders("raw", order_id).stdout == data
 
 
-def test_an_order_without_an_id_gets_one_before_it_is_sent(laptop: Laptop, orders: Orders) -> None:
+def test_an_order_without_an_id_gets_one_before_it_is_sent(laptop: LocalCloud, orders: Orders) -> None:
     who = customer()
     done = orders("send", "--json", f'{{"customer_id": "{who}", "amount": "1.00"}}')
     receipt = json.loads(done.stdout)
@@ -71,7 +71,7 @@ def test_an_order_without_an_id_gets_one_before_it_is_sent(laptop: Laptop, order
 
 
 def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
-    laptop: Laptop, orders: Orders, tmp_path: Path
+    laptop: LocalCloud, orders: Orders, tmp_path: Path
 ) -> None:
     who = customer()
     good = [f'{{"order_id": "{who}-{number}", "customer_id": "{who}", "amount": 1}}' for number in range(3)]
@@ -88,7 +88,7 @@ def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
 
 
 def test_the_summary_names_what_was_not_sent_and_not_what_was(
-    laptop: Laptop, orders: Orders, tmp_path: Path
+    laptop: LocalCloud, orders: Orders, tmp_path: Path
 ) -> None:
     who = customer()
     file = tmp_path / "bad.csv"
@@ -109,7 +109,7 @@ def test_nothing_is_sent_of_a_csv_with_other_separators(orders: Orders, tmp_path
 
 
 def test_an_order_that_breaks_a_rule_is_sent_when_told_to_and_lands_in_quarantine(
-    laptop: Laptop, orders: Orders
+    laptop: LocalCloud, orders: Orders
 ) -> None:
     data = f'{{"order_id": "{customer()}", "customer_id": "c", "amount": -5}}'
     assert "$.amount must be greater than zero" in orders("send", data, status=1).stderr
@@ -120,7 +120,7 @@ def test_an_order_that_breaks_a_rule_is_sent_when_told_to_and_lands_in_quarantin
 
 
 @pytest.mark.parametrize("form", ["array", "csv", "stdin"])
-def test_orders_come_in_every_form(laptop: Laptop, orders: Orders, tmp_path: Path, form: str) -> None:
+def test_orders_come_in_every_form(laptop: LocalCloud, orders: Orders, tmp_path: Path, form: str) -> None:
     who = customer()
     rows = [(f"{who}-{number}", who, f"{number}.50") for number in range(1, 4)]
     source, given = "-", b""
@@ -143,7 +143,7 @@ def test_orders_come_in_every_form(laptop: Laptop, orders: Orders, tmp_path: Pat
     assert amounts == {"1.5", "2.5", "3.5"}
 
 
-def test_a_list_is_newest_first_and_keeps_to_its_bounds(laptop: Laptop, orders: Orders) -> None:
+def test_a_list_is_newest_first_and_keeps_to_its_bounds(laptop: LocalCloud, orders: Orders) -> None:
     who = customer()
     days = [f"2026-01-{day:02d}T12:00:00Z" for day in range(1, 8)]
     lines = [

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from orderstream.archive.lease import Lease
-from orderstream.archive.maintenance import upkeep
+from orderstream.archive.maintenance import maintain
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.clock import ServiceClock
 from orderstream.cli.options import span_of
@@ -55,7 +55,7 @@ def test_an_hour_that_is_not_over_is_not_sealed_by_a_clock_that_is_ahead(cloud: 
     pipe = Pipe(cloud)
     pipe.put(order("A"))
     pipe.process()
-    done = upkeep(
+    done = maintain(
         off_by(cloud, -HOURS), pipe.stack, span_of(cloud, None, None), compacting=False, currency="EUR"
     )
     assert done.sealed == []

@@ -18,13 +18,13 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack, find_stack
 from orderstream.deploy import changes, inventory
 from orderstream.deploy import destroy as destroying
-from orderstream.deploy.deploy import Plan, carry_out, planned
-from orderstream.deploy.empty_bucket import empty
+from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
+from orderstream.deploy.empty_bucket import empty_bucket
 from orderstream.deploy.packaging import template_url
-from orderstream.deploy.retained import remains
+from orderstream.deploy.retained import find_retained
 from orderstream.deploy.target import LAPTOP
 from orderstream.errors import DeploymentError
-from orderstream.local.cloud import laptop_cloud
+from orderstream.local.cloud import local_cloud
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.pipeline_harness import give_up
@@ -55,7 +55,7 @@ def orders(empty_up: Up) -> Orders:
 
 @pytest.fixture
 def there(empty_up: Up) -> AwsClients:
-    return laptop_cloud(f"http://127.0.0.1:{empty_up.port}", empty_up.token)
+    return local_cloud(f"http://127.0.0.1:{empty_up.port}", empty_up.token)
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def database_in_the_way(cloud: AwsClients) -> Iterator[None]:
     glue.delete_database(Name="orderstream")
 
 
-def failing_at_its_end(cloud: AwsClients, plan: Plan) -> Plan:
+def failing_at_its_end(cloud: AwsClients, plan: DeploymentPlan) -> DeploymentPlan:
     """The plan with one more resource, which cannot be made and comes after all others."""
     assert plan.change_set
     where: dict[str, Any] = {"ChangeSetName": plan.change_set.id, "StackName": plan.change_set.stack_id}
@@ -207,7 +207,7 @@ def failing_at_its_end(cloud: AwsClients, plan: Plan) -> Plan:
     url = template_url(cloud, plan.stack, template)
     given = cloud.cloudformation.describe_change_set(**where)["Parameters"]
     changes.discard(cloud, plan.change_set.id, plan.change_set.stack_id)
-    change_set = changes.make(
+    change_set = changes.create(
         cloud,
         plan.stack,
         None,
@@ -229,7 +229,7 @@ def left_of(cloud: AwsClients) -> dict[str, list[str]]:
         "buckets": [name for name in buckets if name != LAPTOP.code_bucket],
         "streams": cloud.kinesis.list_streams()["StreamNames"],
         "logs": [one["logGroupName"] for one in cloud.logs.describe_log_groups()["logGroups"]],
-        "remains": sorted(remains(cloud, "orderstream").names),
+        "remains": sorted(find_retained(cloud, "orderstream").names),
     }
 
 
@@ -242,10 +242,10 @@ def test_a_first_deployment_that_fails_leaves_nothing_whatever_it_had_made(
     orders: Orders, there: AwsClients
 ) -> None:
     made: list[str] = []
-    with planned(there, "orderstream", {}, tell=made.append) as plan:
+    with plan_deployment(there, "orderstream", {}, tell=made.append) as plan:
         failing = failing_at_its_end(there, plan)
         with pytest.raises(DeploymentError) as failed:
-            carry_out(there, failing, progress=lambda what, doing: made.append(f"{what} {doing}"))
+            execute(there, failing, progress=lambda what, doing: made.append(f"{what} {doing}"))
     assert {f"{name} create complete" for name in ("Orders", "Archive", "ProcessOrdersLog")} <= set(made)
     assert failed.value.message.startswith(
         "making the stack failed, what it had made was removed again\n  Last"
@@ -280,10 +280,10 @@ def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
     orders("destroy", "--yes")
     left = left_of(there)
     assert (left["tables"], left["buckets"]) == (["Orders"], BUCKETS)
-    with planned(there, "orderstream", {}, tell=lambda step: None) as plan:
+    with plan_deployment(there, "orderstream", {}, tell=lambda step: None) as plan:
         assert plan.adopted == ("Archive", "DiscardedBatches", "Orders")
         with pytest.raises(DeploymentError, match="Last"):
-            carry_out(there, failing_at_its_end(there, plan), progress=lambda what, doing: None)
+            execute(there, failing_at_its_end(there, plan), progress=lambda what, doing: None)
     assert left_of(there) == left
     assert "warning" not in orders("deploy").stderr
     assert order_id in orders("get", order_id).stdout
@@ -320,17 +320,17 @@ def test_a_stack_that_goes_and_comes_at_once_does_not_collide_with_what_the_inde
     orders("deploy")
     deaf = with_index_of(there)
     nothing: dict[str, Any] = {"events": lambda *_: None, "progress": lambda *_: None}
-    found = destroying.look(deaf, "orderstream", progress=lambda *_: None)
+    found = destroying.plan(deaf, "orderstream", progress=lambda *_: None)
     done = destroying.destroy(deaf, found, delete_data=False, tell=lambda step: None, **nothing)
     assert done.after and [one.name for one in done.after.tables] == ["Orders"]
     assert [one.name for one in done.after.buckets] == BUCKETS
-    with planned(deaf, "orderstream", {}, tell=lambda step: None) as plan:
-        assert (plan.adopted, plan.doubts) == (("Archive", "DiscardedBatches", "Orders"), ())
+    with plan_deployment(deaf, "orderstream", {}, tell=lambda step: None) as plan:
+        assert (plan.adopted, plan.warnings) == (("Archive", "DiscardedBatches", "Orders"), ())
     orders("destroy", "--delete-data", "--yes")
     table = "arn:aws:dynamodb:us-east-1:000000000001:table/Orders"
     stale = with_index_of(there, table, "arn:aws:s3:::order-data-archive")
-    with planned(stale, "orderstream", {}, tell=lambda step: None) as plan:
-        assert (plan.adopted, plan.doubts) == ((), ())
+    with plan_deployment(stale, "orderstream", {}, tell=lambda step: None) as plan:
+        assert (plan.adopted, plan.warnings) == ((), ())
 
 
 def test_a_bucket_of_another_account_under_the_name_of_ours_is_refused_before_anything_is_built(
@@ -446,9 +446,9 @@ def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: AwsClients) -
     cloud.s3.delete_object(Bucket=name, Key="a/0")
     cloud.s3.put_object(Bucket=name, Key="b/1", Body=b"123")
     found = inventory.bucket(cloud, name, progress=lambda what, count: None)
-    assert found == inventory.Bucket(name, objects=3, versions=7, markers=1, size=15)
-    assert empty(cloud, name, prefix="a/", progress=lambda what, count: None).removed == 7
-    done = empty(cloud, name, progress=lambda what, count: None)
+    assert found == inventory.BucketInventory(name, objects=3, versions=7, markers=1, size=15)
+    assert empty_bucket(cloud, name, prefix="a/", progress=lambda what, count: None).removed == 7
+    done = empty_bucket(cloud, name, progress=lambda what, count: None)
     assert (done.removed, done.locked, done.problems) == (1, 0, [])
     cloud.s3.delete_bucket(Bucket=name)
     assert inventory.bucket(cloud, name, progress=lambda what, count: None) is None
@@ -463,7 +463,7 @@ def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: AwsClients
     cloud.s3.put_object(
         Bucket=name, Key="held", Body=b"1", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until
     )
-    done = empty(cloud, name, progress=lambda what, count: None)
+    done = empty_bucket(cloud, name, progress=lambda what, count: None)
     assert (done.removed, done.locked, done.until, done.problems) == (1, 1, until, [])
     found = inventory.bucket(cloud, name, progress=lambda what, count: None)
     assert found and (found.versions, found.lock) == (1, "by object")

@@ -11,7 +11,7 @@ import pytest
 
 from orderstream.deploy.arns import Where
 from orderstream.deploy.permissions import deployer
-from orderstream.local.cloud import ACCOUNT, REGION, Laptop
+from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import OrdersHere
 from tests.integration.probes import make_user
@@ -22,22 +22,22 @@ CODE = "arn:aws:s3:::deployment-artifacts"
 
 
 @pytest.fixture(scope="module")
-def guarded_and_empty() -> Iterator[Laptop]:
+def guarded_and_empty() -> Iterator[LocalCloud]:
     """A laptop cloud with nothing in it that checks signatures and evaluates policies."""
-    with Laptop(
+    with LocalCloud(
         port=free_port(), empty=True, authorize=True, progress=lambda step: None, problem=pytest.fail
     ) as laptop:
         yield laptop
 
 
-def somebody(laptop: Laptop, statements: list[Any]) -> OrdersHere:
+def somebody(laptop: LocalCloud, statements: list[Any]) -> OrdersHere:
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     key, secret = make_user(laptop, f"deployer-{uuid.uuid4().hex[:8]}", policy)
     names = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""}
     return OrdersHere(laptop.environment | names)
 
 
-def test_the_deployers_policy_is_enough_for_every_call_of_the_commands(guarded_and_empty: Laptop) -> None:
+def test_the_deployers_policy_is_enough_for_every_call_of_the_commands(guarded_and_empty: LocalCloud) -> None:
     where = Where(STACK, ACCOUNT, REGION)
     statements = [one for policy in deployer(where, {}) for one in policy["Statement"]]
     code = {"Effect": "Allow", "Action": "s3:*", "Resource": [CODE, f"{CODE}/*"]}
@@ -53,7 +53,7 @@ def test_the_deployers_policy_is_enough_for_every_call_of_the_commands(guarded_a
     assert json.loads(orders("destroy", *on, "--delete-data").stdout)["left"] == []
 
 
-def test_without_it_nothing_can_be_deployed(guarded_and_empty: Laptop) -> None:
+def test_without_it_nothing_can_be_deployed(guarded_and_empty: LocalCloud) -> None:
     nothing = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
     refused = somebody(guarded_and_empty, [nothing])("deploy", "--stack", STACK, status=None)
     assert refused.returncode and "AccessDenied" in refused.stderr

@@ -11,16 +11,16 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy import destroy
-from orderstream.deploy.inventory import Bucket, Inventory
+from orderstream.deploy.inventory import BucketInventory, Inventory
 from orderstream.errors import DeploymentError
 from tests.fakes import client_error
 from tests.integration.deployed import deploy
 
-NO_BUCKET = Bucket("no-such-bucket-of-orders", 0, 0, 0, 0)
+NO_BUCKET = BucketInventory("no-such-bucket-of-orders", 0, 0, 0, 0)
 
 
 def looked_at(cloud: AwsClients) -> Inventory:
-    return destroy.look(cloud, "orderstream", progress=lambda what, done: None)
+    return destroy.plan(cloud, "orderstream", progress=lambda what, done: None)
 
 
 class Busy:
@@ -80,7 +80,7 @@ def alike(kind: type[AwsClients], cloud: AwsClients) -> AwsClients:
     return kind(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token)
 
 
-def taken_down(cloud: AwsClients, found: Inventory) -> destroy.Destroyed:
+def taken_down(cloud: AwsClients, found: Inventory) -> destroy.DestroyResult:
     return destroy.destroy(
         cloud,
         found,
@@ -117,5 +117,5 @@ def test_the_bucket_is_marked_in_the_partition_of_the_stack(cloud: AwsClients, p
     assert found.standing
     there = dataclasses.replace(found.standing, id=found.standing.id.replace("arn:aws:", f"arn:{partition}:"))
     tagging = alike(TaggingCloud, cloud)
-    destroy._mark(tagging, found, there)
+    destroy._tag_retained(tagging, found, there)
     assert f"arn:{partition}:s3:::{found.buckets[0].name}" in tagging.tagging.marked

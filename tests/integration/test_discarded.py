@@ -52,12 +52,12 @@ def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud
     stack = deploy(cloud, ArchiveBucketName=f"z-{uuid.uuid4().hex}")
     for long_ago in (True, False, False):
         give_up(cloud, stack, given_up(["A"]), long_ago=long_ago)
-    found = inventory.take(cloud, stack.name, code_bucket="", progress=lambda what, done: None)
+    found = inventory.collect(cloud, stack.name, code_bucket="", progress=lambda what, done: None)
     assert [(one.name, one.purpose, one.objects) for one in found.buckets] == [
         (stack.discarded_bucket, inventory.DISCARDED, 2),
         (stack.bucket, inventory.ARCHIVE, 1),
     ]
-    assert found.undrained and found.undrained.given_up == 3
+    assert found.pending and found.pending.discarded == 3
 
 
 def test_the_alarms_about_discarded_batches_name_their_bucket(cloud: AwsClients) -> None:

@@ -12,9 +12,9 @@ import pytest
 from aws_kinesis_agg.aggregator import RecordAggregator
 
 from orderstream.archive.audit import audit
-from orderstream.archive.erasure import forget, plan
+from orderstream.archive.erasure import erase_customer, plan
 from orderstream.archive.lease import KEY
-from orderstream.archive.receipt import Stamped, stamped_in
+from orderstream.archive.receipt import StampedReceipt, stamped_in
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.fields import utc_text
 from orderstream.errors import InputError, NotFoundError
@@ -72,8 +72,8 @@ def filled(cloud: AwsClients, layout: str = "batch", *, versions: bool = False) 
     return pipe
 
 
-def erase(pipe: Pipe, cloud: AwsClients | None = None) -> Stamped:
-    return forget(
+def erase(pipe: Pipe, cloud: AwsClients | None = None) -> StampedReceipt:
+    return erase_customer(
         cloud or pipe.cloud, pipe.stack, HER, reason="asked for it", currency="EUR", progress=lambda *_: None
     )
 
@@ -87,7 +87,7 @@ def crashing(pipe: Pipe, writes: int) -> AwsClients:
 
 
 def forget_nobody(pipe: Pipe) -> None:
-    forget(pipe.cloud, pipe.stack, "nobody", reason="", currency="EUR", progress=lambda *_: None)
+    erase_customer(pipe.cloud, pipe.stack, "nobody", reason="", currency="EUR", progress=lambda *_: None)
 
 
 def everything(pipe: Pipe) -> dict[str, bytes]:
@@ -313,8 +313,10 @@ def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cl
 def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: AwsClients, tmp_path: Path) -> None:
     pipe = filled(cloud)
     stamped = erase(pipe)
-    changed = Stamped(msgspec.structs.replace(stamped.receipt, records=0), stamped.manifest, stamped.sha256)
-    for receipt in (changed, Stamped(stamped.receipt, 7, stamped.sha256)):
+    changed = StampedReceipt(
+        msgspec.structs.replace(stamped.receipt, records=0), stamped.manifest, stamped.sha256
+    )
+    for receipt in (changed, StampedReceipt(stamped.receipt, 7, stamped.sha256)):
         (finding,) = audit(cloud, pipe.stack, receipt=receipt).findings
         assert finding.kind == "no_receipt"
     printed = msgspec.json.encode(stamped)

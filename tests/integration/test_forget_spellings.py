@@ -6,8 +6,8 @@ from io import BytesIO
 
 import pytest
 
-from orderstream.archive.erasure import forget
-from orderstream.archive.receipt import Stamped
+from orderstream.archive.erasure import erase_customer
+from orderstream.archive.receipt import StampedReceipt
 from orderstream.aws.clients import AwsClients
 from orderstream.errors import NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes, read_lines
@@ -35,9 +35,9 @@ def numbered(first: int, texts: dict[str, bytes]) -> dict[int, bytes]:
 RECORDS = numbered(HERS, SPELLINGS) | numbered(UNSURE, TOO_MUCH) | numbered(THEIRS, OTHERS)
 
 
-def erase(pipe: Pipe) -> Stamped:
+def erase(pipe: Pipe) -> StampedReceipt:
     progress = lambda what, done: None  # noqa: E731
-    return forget(pipe.cloud, pipe.stack, HER, reason="asked", currency="EUR", progress=progress)
+    return erase_customer(pipe.cloud, pipe.stack, HER, reason="asked", currency="EUR", progress=progress)
 
 
 def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:

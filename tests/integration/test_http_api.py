@@ -19,15 +19,15 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from orderstream.api.app import Shop, make_app
-from orderstream.archive.maintenance import upkeep
+from orderstream.api.app import ApiServices, make_app
+from orderstream.archive.maintenance import maintain
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.kinesis_event import EventSource, entry_of
+from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.aws.metrics import Metric
 from orderstream.aws.stack import DEFAULT_STACK, Stack, describe_stack
-from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.alarms.evaluator import alarm_of
-from orderstream.local.cloud import REGION, Laptop
+from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.storage import stream
 from orderstream.storage.bucket import TimeRange
 from tests.integration.deployed import deploy
@@ -79,7 +79,7 @@ def test_with_tokens_sending_and_reading_want_scopes_of_their_own() -> None:
 
 
 def test_all_that_the_application_answers_and_nothing_else_has_a_route() -> None:
-    nowhere = Shop(None, AwsClients(), None, list)  # type: ignore[arg-type]
+    nowhere = ApiServices(None, AwsClients(), None, list)  # type: ignore[arg-type]
     keys = {"GET /docs", "GET /docs/{proxy+}", "GET /openapi.json"}
     for path, operations in make_app(lambda: nowhere).openapi()["paths"].items():
         greedy = re.sub(r"\{.*", "{proxy+}", path)
@@ -143,21 +143,21 @@ class Caller:
 
 
 @pytest.fixture
-def shop(guarded: Laptop) -> Caller:
+def shop(guarded: LocalCloud) -> Caller:
     """A shop, with the policy of docs/security.md."""
     return Caller(guarded.cloud, user(guarded, "caller"))
 
 
-def deliver(laptop: Laptop, event_id: str, *, at: datetime) -> None:
+def deliver(laptop: LocalCloud, event_id: str, *, at: datetime) -> None:
     """Hand a record to the function, as one that arrived then: nobody else delivers here."""
     (record,) = [one for one in stream.records(laptop.cloud, laptop.stack) if one.event_id == event_id]
-    origin = EventSource(f"arn:aws:kinesis:{REGION}:000000000001:stream/OrderStream", record.shard_id, "")
+    origin = EventOrigin(f"arn:aws:kinesis:{REGION}:000000000001:stream/OrderStream", record.shard_id, "")
     entry = entry_of(origin, msgspec.structs.replace(record, arrived_at=at))
     answer = laptop.cloud.lambda_.invoke(FunctionName="ProcessOrders", Payload=b'{"Records":[%b]}' % entry)
     assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
 
 
-def test_a_signed_order_is_accepted_stored_and_read_back(guarded: Laptop, shop: Caller) -> None:
+def test_a_signed_order_is_accepted_stored_and_read_back(guarded: LocalCloud, shop: Caller) -> None:
     # API Gateway decodes what is in a path, but for the percent sign.
     order_id, customer = f"a/b c%20d-{uuid.uuid4().hex}", f"{PLANTED}-{uuid.uuid4().hex}"
     body = json.dumps({"order_id": order_id, "customer_id": customer, "amount": 19.90}).encode()
@@ -174,7 +174,7 @@ def test_a_signed_order_is_accepted_stored_and_read_back(guarded: Laptop, shop: 
     assert shop("GET", "/orders/none").headers["content-type"] == "application/problem+json"
 
 
-def test_the_bytes_of_a_compacted_order_come_back_too(guarded: Laptop, shop: Caller) -> None:
+def test_the_bytes_of_a_compacted_order_come_back_too(guarded: LocalCloud, shop: Caller) -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
     # What is one object already stays as it is.
     for _ in range(2):
@@ -183,7 +183,9 @@ def test_the_bytes_of_a_compacted_order_come_back_too(guarded: Laptop, shop: Cal
     key = shop("GET", sent["location"]).json()["ArchiveKey"]
     # Later hours may have been sealed before.
     span = TimeRange(hour, hour + timedelta(hours=1))
-    assert upkeep(guarded.cloud, guarded.stack, span, compacting=True, currency="EUR", accept=True).compacted
+    assert maintain(
+        guarded.cloud, guarded.stack, span, compacting=True, currency="EUR", accept=True
+    ).compacted
     left = guarded.cloud.s3.list_objects_v2(Bucket=guarded.stack.bucket, Prefix=key)
     assert left["KeyCount"] == 0
     assert json.loads(shop("GET", f"{sent['location']}/raw").content)["amount"] == 1.5
@@ -195,7 +197,7 @@ def test_a_body_that_comes_as_base64_is_taken(shop: Caller) -> None:
     assert shop("POST", "/orders", b'{"customer_id": "c", "amount": 2}', kind).status_code == 202
 
 
-def test_nothing_is_reached_unsigned_but_the_health(guarded: Laptop) -> None:
+def test_nothing_is_reached_unsigned_but_the_health(guarded: LocalCloud) -> None:
     anybody = Caller(guarded.cloud)
     health = anybody("GET", "/health")
     assert health.status_code == 200
@@ -207,7 +209,7 @@ def test_nothing_is_reached_unsigned_but_the_health(guarded: Laptop) -> None:
     assert anybody("GET", "/nothing").status_code == 404
 
 
-def test_a_signature_has_to_be_right_and_its_owner_allowed(guarded: Laptop, shop: Caller) -> None:
+def test_a_signature_has_to_be_right_and_its_owner_allowed(guarded: LocalCloud, shop: Caller) -> None:
     key, _ = user(guarded, "caller")
     assert Caller(guarded.cloud, (key, "wrong"))("GET", "/orders/x").status_code == 403
     order = b'{"customer_id": "c", "amount": 1}'
@@ -216,7 +218,7 @@ def test_a_signature_has_to_be_right_and_its_owner_allowed(guarded: Laptop, shop
     assert shop("GET", "/docs").status_code == 403, "no shop needs it"
 
 
-def test_the_functions_log_has_nothing_about_people(guarded: Laptop, shop: Caller) -> None:
+def test_the_functions_log_has_nothing_about_people(guarded: LocalCloud, shop: Caller) -> None:
     assert shop("GET", f"/customers/{PLANTED}/orders").status_code == 200
     reader = guarded.cloud.logs.get_paginator("filter_log_events")
     pages = reader.paginate(logGroupName="/aws/lambda/OrdersApi")
@@ -228,7 +230,7 @@ def test_a_service_that_fails_is_logged_without_the_customer(
     cloud: AwsClients, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack = Stack("orderstream", "S", "T", "ByCustomer", "B", "", "")
-    shop = Shop(None, cloud, stack, list)  # type: ignore[arg-type]
+    shop = ApiServices(None, cloud, stack, list)  # type: ignore[arg-type]
     app = httpx.ASGITransport(make_app(lambda: shop))
 
     async def answer() -> httpx.Response:
@@ -243,7 +245,7 @@ def test_a_service_that_fails_is_logged_without_the_customer(
 
 
 def test_an_error_that_nobody_thought_of_is_a_problem_that_says_nothing_of_it() -> None:
-    def broken() -> Shop:
+    def broken() -> ApiServices:
         raise ZeroDivisionError(PLANTED)
 
     async def answer() -> httpx.Response:
@@ -273,7 +275,7 @@ def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: AwsCli
         )
 
     def judged() -> str:
-        AlarmWatch(cloud, pytest.fail).judge_all(now.timestamp() + LAG_SECONDS)
+        AlarmEvaluationLoop(cloud, pytest.fail).evaluate_all(now.timestamp() + LAG_SECONDS)
         return str(alarm()["StateValue"])
 
     metrics = alarm_of(alarm()).metrics

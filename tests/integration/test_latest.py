@@ -15,7 +15,7 @@ from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.fields import timestamp
 from orderstream.errors import CloudError
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.process import BatchResult
@@ -193,7 +193,7 @@ def test_a_log_that_cannot_be_read_is_one_of_our_errors(cloud: AwsClients) -> No
         RecentOrders(cloud, Pipe(cloud).stack).poll()
 
 
-def test_on_the_laptop_an_order_that_was_sent_is_the_latest(laptop: Laptop) -> None:
+def test_on_the_laptop_an_order_that_was_sent_is_the_latest(laptop: LocalCloud) -> None:
     latest = RecentOrders(laptop.cloud, laptop.stack)
     order_id = uuid.uuid4().hex
     put(laptop, order(order_id).encode())

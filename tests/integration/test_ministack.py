@@ -10,7 +10,7 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
-from orderstream.local.cloud import laptop_cloud
+from orderstream.local.cloud import local_cloud
 from orderstream.local.ministack import MiniStack, free_port, port_is_free
 
 TOKEN = "a secret"
@@ -46,7 +46,7 @@ def test_it_stops_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 def test_state_dir_brings_everything_back_after_a_stop(tmp_path: Path) -> None:
     def run() -> AwsClients:
-        return laptop_cloud(stack.endpoint_url, TOKEN)
+        return local_cloud(stack.endpoint_url, TOKEN)
 
     state = tmp_path / "state"
     with MiniStack(port=free_port(), token=TOKEN, work_dir=tmp_path / "one", state_dir=state) as stack:

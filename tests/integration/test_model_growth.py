@@ -21,8 +21,8 @@ from tests.unit.test_identity import STORED_EARLIER
 _GROWN = """
 import json
 from datetime import UTC, datetime, timedelta
-from orderstream.archive.replay import Replayed, Event
-from orderstream.archive.targets import ToTable
+from orderstream.archive.replay import ReplayResult, Event
+from orderstream.archive.targets import TableTarget
 from orderstream.domain.order import Order
 from orderstream.storage import bucket, reader, stream
 from orderstream.aws.clients import AwsClients
@@ -36,7 +36,7 @@ cloud = AwsClients()
 stack = find_stack(cloud, "orderstream")
 again = Reprocessor(cloud, stack, "retry")
 again.run((inner for record in stream.records(cloud, stack) for inner in deaggregate(record)), again.archive)
-target, replayed = ToTable(cloud, stack), Replayed()
+target, replayed = TableTarget(cloud, stack), ReplayResult()
 lines = reader.lines(cloud, stack, bucket.archive(cloud, stack))
 events = {one.line.event_id: Event(one.line, one.key) for one in lines}
 target.take(list(events.values()), replayed)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.records import Record
 from orderstream.recovery.verify import GRACE, verify
 from orderstream.storage import stream
@@ -25,16 +25,16 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def await_quarantined(laptop: Laptop, event: str) -> None:
+def await_quarantined(laptop: LocalCloud, event: str) -> None:
     awaited(lambda: quarantined(laptop).get(event))
 
 
-def await_order(laptop: Laptop, order_id: str) -> dict[str, Any]:
+def await_order(laptop: LocalCloud, order_id: str) -> dict[str, Any]:
     return awaited(lambda: found_order(laptop, order_id))
 
 
 def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
-    laptop: Laptop, orders: Orders
+    laptop: LocalCloud, orders: Orders
 ) -> None:
     order_id = new_id()
     data = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": -5, "note": "Zoë"}}'.encode()
@@ -67,7 +67,7 @@ def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
 
 
 def test_a_record_without_an_id_is_resubmitted_under_the_id_that_it_would_have_had(
-    laptop: Laptop, orders: Orders, tmp_path: Any
+    laptop: LocalCloud, orders: Orders, tmp_path: Any
 ) -> None:
     event = put(laptop, b"amount 5, please")
     await_quarantined(laptop, event)
@@ -78,7 +78,7 @@ def test_a_record_without_an_id_is_resubmitted_under_the_id_that_it_would_have_h
     assert awaited(lambda: found_order(laptop, event))["OrderAmount"] == 5
 
 
-def test_a_conflict_needs_an_id_of_its_own(laptop: Laptop, orders: Orders) -> None:
+def test_a_conflict_needs_an_id_of_its_own(laptop: LocalCloud, orders: Orders) -> None:
     order_id = new_id()
     put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode(), order_id)
     event = put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 2}}'.encode(), order_id)
@@ -90,7 +90,7 @@ def test_a_conflict_needs_an_id_of_its_own(laptop: Laptop, orders: Orders) -> No
 
 
 def test_many_are_resubmitted_at_once_and_those_that_cannot_be_are_said(
-    laptop: Laptop, orders: Orders
+    laptop: LocalCloud, orders: Orders
 ) -> None:
     # Unlike the records of other tests, these have a currency that is none.
     ids = [new_id() for _ in range(3)]
@@ -135,7 +135,7 @@ def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]
     return {one["place"]: one for one in found}
 
 
-def given_up_at(laptop: Laptop, records: list[Record], *, long_ago: bool) -> str:
+def given_up_at(laptop: LocalCloud, records: list[Record], *, long_ago: bool) -> str:
     """Leave a batch where Lambda leaves it now or where it left it long ago; returns its place."""
     key = give_up(laptop.cloud, laptop.stack, records, long_ago=long_ago)
     return f"s3://{laptop.stack.bucket if long_ago else laptop.stack.discarded_bucket}/{key}"
@@ -143,7 +143,7 @@ def given_up_at(laptop: Laptop, records: list[Record], *, long_ago: bool) -> str
 
 @pytest.mark.parametrize("long_ago", [False, True])
 def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accounted_for(
-    laptop: Laptop, orders: Orders, long_ago: bool
+    laptop: LocalCloud, orders: Orders, long_ago: bool
 ) -> None:
     ids = [new_id(), f'{new_id()}"\\']
     records = given_up(ids, b"bad")
@@ -163,7 +163,7 @@ def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accoun
 
 
 def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
-    laptop: Laptop, orders: Orders
+    laptop: LocalCloud, orders: Orders
 ) -> None:
     strange = "aws/lambda/0/strange"
     laptop.cloud.s3.put_object(Bucket=laptop.stack.discarded_bucket, Key=strange, Body=b"{}")
@@ -178,7 +178,7 @@ def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
 
 
 @contextmanager
-def queue_as_destination(laptop: Laptop) -> Iterator[str]:
+def queue_as_destination(laptop: LocalCloud) -> Iterator[str]:
     """An SQS queue where the mapping's on-failure destination was a bucket; the event source knows it not."""
     cloud, mapping = laptop.cloud, laptop.stack.mapping_id
     url = cloud.sqs.create_queue(QueueName=f"failures-{new_id()}")["QueueUrl"]
@@ -194,7 +194,7 @@ def queue_as_destination(laptop: Laptop) -> Iterator[str]:
         cloud.sqs.delete_queue(QueueUrl=url)
 
 
-def test_what_a_queue_tells_of_is_read_back_from_the_stream(laptop: Laptop, orders: Orders) -> None:
+def test_what_a_queue_tells_of_is_read_back_from_the_stream(laptop: LocalCloud, orders: Orders) -> None:
     cloud, stack = laptop.cloud, laptop.stack
     stream_arn = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)["StreamDescriptionSummary"][
         "StreamARN"
@@ -225,7 +225,7 @@ def test_what_a_queue_tells_of_is_read_back_from_the_stream(laptop: Laptop, orde
 
 
 def test_a_stack_in_order_is_verified_and_an_order_that_is_there_twice_is_named(
-    laptop: Laptop, orders: Orders
+    laptop: LocalCloud, orders: Orders
 ) -> None:
     order_id = new_id()
     event = put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode())
@@ -253,7 +253,7 @@ def steps_of(orders: Orders, order_id: str) -> list[dict[str, Any]]:
     return steps
 
 
-def test_a_trace_tells_a_whole_story(laptop: Laptop, orders: Orders) -> None:
+def test_a_trace_tells_a_whole_story(laptop: LocalCloud, orders: Orders) -> None:
     order_id = new_id()
     dated = '"order_date": "2026-01-02T03:04:05Z"'
     text = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": %s, {dated}}}'
@@ -289,7 +289,9 @@ def test_a_trace_tells_a_whole_story(laptop: Laptop, orders: Orders) -> None:
 
 
 @pytest.mark.parametrize("long_ago", [False, True])
-def test_a_trace_tells_of_giving_up_and_bringing_back(laptop: Laptop, orders: Orders, long_ago: bool) -> None:
+def test_a_trace_tells_of_giving_up_and_bringing_back(
+    laptop: LocalCloud, orders: Orders, long_ago: bool
+) -> None:
     order_id = new_id()
     place = given_up_at(laptop, given_up([order_id]), long_ago=long_ago)
     steps = steps_of(orders, order_id)
@@ -307,7 +309,7 @@ def test_a_trace_of_nothing_is_one_line_and_a_hint(orders: Orders) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_is_amiss_after_all_that(laptop: Laptop) -> Iterator[None]:
+def nothing_is_amiss_after_all_that(laptop: LocalCloud) -> Iterator[None]:
     yield
     later = datetime.now(UTC) + GRACE + timedelta(minutes=1)
     report = verify(laptop.cloud, laptop.stack, clock=lambda: later)

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from orderstream.api.app import make_app
-from orderstream.api.dependencies import shop_of
+from orderstream.api.dependencies import build_services
 from orderstream.archive.replay import Selection, replay
-from orderstream.archive.targets import ToStream, ToTable
+from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
 from orderstream.client import OrderProducer
 from orderstream.lookup.trace import trace
@@ -40,7 +40,7 @@ def over_http(pipe: Pipe) -> dict[str, bytes]:
     bodies = {way: json.dumps(order(way)).encode() for way in ("body", "batch")}
 
     async def send() -> None:
-        shop = shop_of(pipe.cloud, pipe.stack)
+        shop = build_services(pipe.cloud, pipe.stack)
         app = httpx.ASGITransport(make_app(lambda: shop))
         kind = {"content-type": "application/json"}
         with shop.producer:
@@ -121,10 +121,10 @@ def test_by_every_way_in_it_is_one_order_under_that_id_with_what_was_sent(
     assert {"archived", "stored"} <= {step.what for step in story.steps}
 
     drop_table(pipe)
-    replay(cloud, pipe.stack, Selection(), ToTable(cloud, pipe.stack))
+    replay(cloud, pipe.stack, Selection(), TableTarget(cloud, pipe.stack))
     assert items(pipe) == before
     drop_table(pipe)
-    done = replay(cloud, pipe.stack, Selection(), ToStream(cloud, pipe.stack))
+    done = replay(cloud, pipe.stack, Selection(), StreamTarget(cloud, pipe.stack))
     assert done.failed == 0
     pipe.process(pipe.records()[-done.sent :])
     assert items(pipe).keys() == before.keys()

@@ -22,8 +22,8 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.metrics import MINUTE
 from orderstream.client import OrderProducer
 from orderstream.dashboard.components import MOST_SHOWN
-from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
-from orderstream.local.cloud import Laptop, laptop_environment
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
+from orderstream.local.cloud import LocalCloud, local_environment
 from orderstream.local.ministack import free_port
 from orderstream.monitoring.collector import StatusCollector
 from orderstream.storage.orders import get_order, raw_order
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def url(laptop: Laptop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def url(laptop: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with browsers.dashboard(laptop.environment, tmp_path_factory.mktemp("dashboard")) as url:
         yield url
 
@@ -54,7 +54,7 @@ def new_id() -> str:
     return f"page-{uuid.uuid4().hex}"
 
 
-def send(laptop: Laptop, **fields: object) -> str:
+def send(laptop: LocalCloud, **fields: object) -> str:
     """An order, sent and stored; its id."""
     order = {"order_id": new_id(), "customer_id": "12345", "amount": "19.90"} | fields
     with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
@@ -63,7 +63,7 @@ def send(laptop: Laptop, **fields: object) -> str:
     return str(order["order_id"])
 
 
-def stored(laptop: Laptop, order_id: str) -> dict[str, object]:
+def stored(laptop: LocalCloud, order_id: str) -> dict[str, object]:
     key = {"OrderID": {"S": order_id}}
     awaited(lambda: laptop.cloud.dynamodb.get_item(TableName=laptop.stack.table, Key=key).get("Item"))
     return get_order(laptop.cloud, laptop.stack, order_id)
@@ -79,7 +79,7 @@ def find(page: Page, text: str) -> None:
     page.get_by_role("button", name="Find").click()
 
 
-def test_an_order_of_the_form_is_stored_and_appears_among_the_latest(page: Page, laptop: Laptop) -> None:
+def test_an_order_of_the_form_is_stored_and_appears_among_the_latest(page: Page, laptop: LocalCloud) -> None:
     # Whatever is in it, it is the id and nothing else.
     order_id = f'{new_id()}","amount":"0.01\\'
     tab(page, "Send")
@@ -108,7 +108,7 @@ def test_a_bad_order_is_told_its_reasons_and_sent_only_all_the_same(page: Page) 
 
 
 def test_a_bad_order_appears_in_quarantine_is_mended_there_and_becomes_an_order(
-    page: Page, laptop: Laptop
+    page: Page, laptop: LocalCloud
 ) -> None:
     order_id = new_id()
     tab(page, "Send")
@@ -147,7 +147,7 @@ def test_a_bad_order_appears_in_quarantine_is_mended_there_and_becomes_an_order(
 
 
 def test_an_order_is_found_by_its_id_with_its_item_its_bytes_and_its_story(
-    page: Page, laptop: Laptop
+    page: Page, laptop: LocalCloud
 ) -> None:
     order_id = send(laptop, note="as it was sent")
     find(page, order_id)
@@ -159,7 +159,7 @@ def test_an_order_is_found_by_its_id_with_its_item_its_bytes_and_its_story(
     expect(page.get_by_text('"OrderAmount"')).to_be_visible()
 
 
-def test_a_customers_orders_are_found_and_lead_to_each_one(page: Page, laptop: Laptop) -> None:
+def test_a_customers_orders_are_found_and_lead_to_each_one(page: Page, laptop: LocalCloud) -> None:
     customer = new_id()
     first, second = (send(laptop, customer_id=customer) for _ in range(2))
     find(page, customer)
@@ -174,7 +174,7 @@ def test_what_is_not_there_is_said_with_what_may_be_done(page: Page) -> None:
     expect(page.get_by_text("nothing is known of order nobody-knows-it")).to_be_visible()
 
 
-def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, laptop: Laptop) -> None:
+def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, laptop: LocalCloud) -> None:
     order_id = send(laptop)
     at = datetime.fromisoformat(str(stored(laptop, order_id)["ReceivedAt"]))
     tab(page, "Live")
@@ -184,7 +184,7 @@ def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, lap
     assert (cell.get_attribute("title") or "").startswith(f"{at:%Y-%m-%d %H:%M:%S}")
 
 
-def test_the_figures_are_those_of_orders_status(page: Page, laptop: Laptop) -> None:
+def test_the_figures_are_those_of_orders_status(page: Page, laptop: LocalCloud) -> None:
     send(laptop, currency="SEK", amount="1")
     looked = StatusCollector(laptop.cloud, laptop.stack)
 
@@ -202,7 +202,7 @@ def test_the_figures_are_those_of_orders_status(page: Page, laptop: Laptop) -> N
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_it_is_usable_at_400_pixels(browser: Browser, url: str, laptop: Laptop, dark: bool) -> None:
+def test_it_is_usable_at_400_pixels(browser: Browser, url: str, laptop: LocalCloud, dark: bool) -> None:
     send(laptop)
     with browsers.opened(browser, url, width=400, dark=dark) as (page, _):
         expect(page.get_by_role("row").nth(1)).to_be_visible()
@@ -215,7 +215,7 @@ def test_it_is_usable_at_400_pixels(browser: Browser, url: str, laptop: Laptop, 
         expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport(ratio=1)
 
 
-def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, laptop: Laptop) -> None:
+def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, laptop: LocalCloud) -> None:
     with browsers.opened(browser, url) as (hidden, _), browsers.opened(browser, url) as (visible, _):
         expect(hidden.get_by_text("are quiet")).to_be_visible()
         # A browser without a window hides nothing: so the page is told.
@@ -250,7 +250,7 @@ def test_orders_up_serves_page_and_docs_at_once_and_ends_cleanly_while_they_are_
 
 def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: AwsClients, tmp_path: Path) -> None:
     assert cloud.endpoint_url and cloud.access_key and cloud.session_token
-    elsewhere = laptop_environment(cloud.endpoint_url, cloud.session_token)
+    elsewhere = local_environment(cloud.endpoint_url, cloud.session_token)
     with (
         browsers.dashboard(elsewhere | {"AWS_ACCESS_KEY_ID": cloud.access_key}, tmp_path) as url,
         browsers.opened(browser, url) as (page, _),
@@ -260,7 +260,7 @@ def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: AwsClients,
 
 
 def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
-    browser: Browser, laptop: Laptop, tmp_path: Path
+    browser: Browser, laptop: LocalCloud, tmp_path: Path
 ) -> None:
     # The laptop cloud by an address that is not known for one.
     aws = laptop.environment | {"AWS_ENDPOINT_URL": laptop.endpoint_url.replace("127.0.0.1", "127.1")}
@@ -288,7 +288,9 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
             expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
 
 
-def test_it_heals_when_its_own_server_comes_back(browser: Browser, laptop: Laptop, tmp_path: Path) -> None:
+def test_it_heals_when_its_own_server_comes_back(
+    browser: Browser, laptop: LocalCloud, tmp_path: Path
+) -> None:
     port = free_port()
     with ExitStack() as looking:
         with browsers.dashboard(laptop.environment, tmp_path, port) as url:
@@ -307,8 +309,8 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
 ) -> None:
     port = free_port()
 
-    def laptop() -> Laptop:
-        return Laptop(
+    def laptop() -> LocalCloud:
+        return LocalCloud(
             port=port, state_dir=tmp_path / "state", progress=lambda step: None, problem=lambda line: None
         )
 
@@ -329,7 +331,7 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
         expect(page.get_by_text(f"Order {order_id}", exact=True)).to_be_visible()
 
 
-def two_orders_under_one_id(laptop: Laptop) -> str:
+def two_orders_under_one_id(laptop: LocalCloud) -> str:
     """The fault, and an early end of the minute in which it is."""
     laptop.alarms.stop()
     order_id = send(laptop)
@@ -338,7 +340,7 @@ def two_orders_under_one_id(laptop: Laptop) -> str:
     watch = StatusCollector(laptop.cloud, laptop.stack)
     awaited(lambda: watch.collect().counts["conflicts"].five_minutes)
     end = (int(time.time()) // MINUTE + 1) * MINUTE
-    AlarmWatch(laptop.cloud, pytest.fail).judge_all(end + LAG_SECONDS)
+    AlarmEvaluationLoop(laptop.cloud, pytest.fail).evaluate_all(end + LAG_SECONDS)
     return order_id
 
 
@@ -377,7 +379,7 @@ def answers_soon(url: str) -> None:
 
 
 def test_what_a_shop_writes_is_shown_as_text_at_once_and_saved_byte_for_byte(
-    page: Page, url: str, laptop: Laptop, leaked: tuple[str, list[str]], tmp_path: Path
+    page: Page, url: str, laptop: LocalCloud, leaked: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     address, asked = leaked
     hostile = markup(address)
@@ -399,7 +401,7 @@ def test_what_a_shop_writes_is_shown_as_text_at_once_and_saved_byte_for_byte(
 
 
 def test_a_record_that_is_too_large_to_be_edited_is_text_too(
-    page: Page, url: str, laptop: Laptop, leaked: tuple[str, list[str]]
+    page: Page, url: str, laptop: LocalCloud, leaked: tuple[str, list[str]]
 ) -> None:
     address, asked = leaked
     data = f"{markup(address)}\n# more\n{'[' * 500_000}".encode()

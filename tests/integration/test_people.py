@@ -18,8 +18,8 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
 from orderstream.client import OrderProducer
 from orderstream.deploy.artifact import PROJECT
-from orderstream.local.cloud import ACCOUNT, REGION, Laptop
-from orderstream.local.demo import Outcome
+from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
+from orderstream.local.demo import DemoResult
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.monitoring.collector import StatusCollector
 from tests.integration.calls import FOREIGN, fresh, put, s3
@@ -34,7 +34,7 @@ POLICIES = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | r
 Keys = tuple[str, str]
 
 
-def user(laptop: Laptop, *kinds: str) -> Keys:
+def user(laptop: LocalCloud, *kinds: str) -> Keys:
     """The keys of somebody who may do what the page says that all of these need."""
     statements = [one for kind in kinds for one in json.loads(POLICIES[kind])["Statement"]]
     text = json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -52,7 +52,7 @@ def user(laptop: Laptop, *kinds: str) -> Keys:
 class Person(OrdersHere):
     """Runs `orders …` with keys of their own; what the verb makes of what it finds is another test's."""
 
-    def __init__(self, laptop: Laptop, keys: Keys, home: Path) -> None:
+    def __init__(self, laptop: LocalCloud, keys: Keys, home: Path) -> None:
         key, secret = keys
         names = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
         homes = {"XDG_STATE_HOME": str(home / "state"), "XDG_CACHE_HOME": str(home / "cache")}
@@ -71,13 +71,13 @@ class Person(OrdersHere):
         assert done.returncode and "AccessDenied" in done.stdout + done.stderr, done.stdout + done.stderr
 
 
-def refusals(laptop: Laptop, keys: Keys, *but: str, **more: Call) -> None:
+def refusals(laptop: LocalCloud, keys: Keys, *but: str, **more: Call) -> None:
     calls = {name: call for name, call in (FOREIGN | more).items() if name not in but}
     outcomes = dict(zip(calls, by_user(laptop, keys, list(calls.values())), strict=True))
     assert outcomes == dict.fromkeys(calls, "refused")
 
 
-def test_a_producer_puts_orders_and_does_nothing_else(guarded: Laptop) -> None:
+def test_a_producer_puts_orders_and_does_nothing_else(guarded: LocalCloud) -> None:
     key, secret = keys = user(guarded, "producer")
     cloud = AwsClients(guarded.endpoint_url, region=REGION, access_key=key, secret_key=secret)
     with OrderProducer("OrderStream", cloud.kinesis_no_retry) as producer:
@@ -93,7 +93,7 @@ READING = {"GetItem", "Query", "Scan", "read erasures/", "read resubmitted/", "D
 
 
 def test_a_reader_sees_everything_and_changes_nothing(
-    demonstrated: tuple[Laptop, Outcome], tmp_path: Path
+    demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
     laptop, outcome = demonstrated
     keys = user(laptop, "reader")
@@ -123,7 +123,7 @@ def test_a_reader_sees_everything_and_changes_nothing(
 
 
 def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
-    demonstrated: tuple[Laptop, Outcome], tmp_path: Path
+    demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
     laptop, outcome = demonstrated
     keys = user(laptop, "reader", "operator")
@@ -154,7 +154,7 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
 
 
 def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_else(
-    demonstrated: tuple[Laptop, Outcome], tmp_path: Path
+    demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
     laptop, _ = demonstrated
     key, secret = keys = user(laptop, "reader", "page")
@@ -175,7 +175,9 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
     refusals(laptop, keys, *working, write=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
 
 
-def test_a_keeper_seals_compacts_and_forgets(demonstrated: tuple[Laptop, Outcome], tmp_path: Path) -> None:
+def test_a_keeper_seals_compacts_and_forgets(
+    demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
+) -> None:
     laptop, outcome = demonstrated
     keys = user(laptop, "reader", "keeper")
     orders = Person(laptop, keys, tmp_path)
@@ -198,7 +200,7 @@ def test_a_keeper_seals_compacts_and_forgets(demonstrated: tuple[Laptop, Outcome
     refusals(laptop, keys, *working, prove=s3("DeleteObject", "manifests/x"))
 
 
-def test_a_request_with_a_wrong_signature_or_none_is_refused(guarded: Laptop) -> None:
+def test_a_request_with_a_wrong_signature_or_none_is_refused(guarded: LocalCloud) -> None:
     key, _ = user(guarded, "reader")
     assert by_user(guarded, (key, "wrong"), [FOREIGN["GetItem"], s3("ListObjectsV2")]) == [
         "InvalidSignatureException",
@@ -221,7 +223,7 @@ def test_a_request_with_a_wrong_signature_or_none_is_refused(guarded: Laptop) ->
             getattr(client, method)(**arguments)
 
 
-def test_the_bucket_refuses_what_does_not_come_by_tls(guarded: Laptop) -> None:
+def test_the_bucket_refuses_what_does_not_come_by_tls(guarded: LocalCloud) -> None:
     session = botocore.session.Session()
     session.set_credentials(*user(guarded, "reader"))
     client: Any = session.create_client("s3", region_name=REGION, endpoint_url=guarded.endpoint_url)
@@ -235,7 +237,7 @@ def test_the_bucket_refuses_what_does_not_come_by_tls(guarded: Laptop) -> None:
         client.list_objects_v2(Bucket=guarded.stack.bucket)
 
 
-def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: Laptop) -> None:
+def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: LocalCloud) -> None:
     client = administrator(guarded, "s3")
     where = {"Bucket": guarded.stack.bucket}
     block = client.get_public_access_block(**where)["PublicAccessBlockConfiguration"]

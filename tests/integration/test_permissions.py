@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orderstream.domain.decode import decode
-from orderstream.local.cloud import REGION, Laptop
-from orderstream.local.demo import Outcome
+from orderstream.local.cloud import REGION, LocalCloud
+from orderstream.local.demo import DemoResult
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
 from orderstream.storage import stream
@@ -26,7 +26,7 @@ from tests.integration.test_verify import order
 
 
 @pytest.fixture
-def objects(guarded: Laptop) -> Iterator[dict[str, str]]:
+def objects(guarded: LocalCloud) -> Iterator[dict[str, str]]:
     """A key with an object under every prefix. What was probed goes again."""
     client = administrator(guarded, "s3")
     prefixes = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/", "erasures/")
@@ -44,7 +44,7 @@ def objects(guarded: Laptop) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def iterator(guarded: Laptop) -> str:
+def iterator(guarded: LocalCloud) -> str:
     """A place in the stream, to read from."""
     kinesis = guarded.cloud.kinesis
     shard = kinesis.list_shards(StreamName="OrderStream")["Shards"][0]["ShardId"]
@@ -55,14 +55,14 @@ def iterator(guarded: Laptop) -> str:
 
 
 def test_the_demo_accounts_for_every_record_under_the_deployed_policies(
-    demonstrated: tuple[Laptop, Outcome],
+    demonstrated: tuple[LocalCloud, DemoResult],
 ) -> None:
     _, outcome = demonstrated
-    assert outcome.agrees, outcome.report
+    assert outcome.agrees, outcome.reconciliation
 
 
 def test_the_function_may_read_insert_compare_and_write_once(
-    guarded: Laptop, objects: dict[str, str], iterator: str
+    guarded: LocalCloud, objects: dict[str, str], iterator: str
 ) -> None:
     where = {"StreamName": "OrderStream"}
     shard = {"ShardId": "shardId-000000000000", "ShardIteratorType": "LATEST"}
@@ -114,7 +114,7 @@ def test_the_function_may_read_insert_compare_and_write_once(
     assert by_role(guarded, probe, taken) == {"taken": "PreconditionFailed"}
 
 
-def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: Laptop) -> None:
+def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: LocalCloud) -> None:
     found = guarded.cloud.cloudformation.describe_stack_resource(
         StackName=guarded.stack.name, LogicalResourceId="ProcessOrdersRole"
     )
@@ -148,7 +148,9 @@ def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: Laptop
             client.put_object(Bucket=guarded.stack.bucket, Key=fresh(prefix), Body=b"else")
 
 
-def test_nobody_writes_evidence_twice_or_removes_a_manifest(guarded: Laptop, objects: dict[str, str]) -> None:
+def test_nobody_writes_evidence_twice_or_removes_a_manifest(
+    guarded: LocalCloud, objects: dict[str, str]
+) -> None:
     everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
     keys = make_user(guarded, f"all-of-s3-{uuid.uuid4().hex[:8]}", policy)
@@ -172,7 +174,7 @@ def test_nobody_writes_evidence_twice_or_removes_a_manifest(guarded: Laptop, obj
 
 
 def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
-    guarded: Laptop, objects: dict[str, str]
+    guarded: LocalCloud, objects: dict[str, str]
 ) -> None:
     readable = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/")
     calls: dict[str, Call] = {f"read {prefix}": s3("GetObject", objects[prefix]) for prefix in readable}
@@ -204,7 +206,7 @@ def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
 
 
 def test_the_canary_may_send_its_order_look_for_it_and_nothing_else(
-    guarded: Laptop, objects: dict[str, str]
+    guarded: LocalCloud, objects: dict[str, str]
 ) -> None:
     calls: dict[str, Call] = {name: FOREIGN[name] for name in ("PutRecord", "GetItem")} | log_of("Canary")
     probe = make_probe(guarded, "CanaryRole")
@@ -231,7 +233,7 @@ def test_the_canary_may_send_its_order_look_for_it_and_nothing_else(
 
 
 def test_the_api_may_put_orders_read_them_and_the_alarms_and_nothing_else(
-    guarded: Laptop, objects: dict[str, str]
+    guarded: LocalCloud, objects: dict[str, str]
 ) -> None:
     calls: dict[str, Call] = {name: FOREIGN[name] for name in ("GetItem", "Query")} | log_of("OrdersApi")
     records = [{"Data": "x", "PartitionKey": "k"}]
@@ -263,14 +265,14 @@ def test_the_api_may_put_orders_read_them_and_the_alarms_and_nothing_else(
     assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
 
 
-def invoked(laptop: Laptop, function: str) -> Any:
+def invoked(laptop: LocalCloud, function: str) -> Any:
     answer = laptop.cloud.lambda_.invoke(FunctionName=function, Payload=b"{}")
     said = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said
     return said
 
 
-def test_the_upkeep_does_its_round_with_its_own_role(guarded: Laptop) -> None:
+def test_the_upkeep_does_its_round_with_its_own_role(guarded: LocalCloud) -> None:
     yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
     store = BatchArchive(S3Store(guarded.cloud.s3, guarded.stack.bucket))
     for number in range(2):
@@ -290,7 +292,7 @@ def test_the_upkeep_does_its_round_with_its_own_role(guarded: Laptop) -> None:
     assert (said["sealed"], said["late"], said["problems"]) == (1, 0, 0)
 
 
-def test_the_canary_flies_with_its_own_role(guarded: Laptop) -> None:
+def test_the_canary_flies_with_its_own_role(guarded: LocalCloud) -> None:
     sent = invoked(guarded, "Canary")["order_id"]
     streamed = [record.data for record in stream.records(guarded.cloud, guarded.stack)]
     assert [data for data in streamed if sent.encode() in data]

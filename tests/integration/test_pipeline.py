@@ -11,7 +11,7 @@ from aws_kinesis_agg import aggregator
 from orderstream.client import OrderProducer
 from orderstream.errors import NotFoundError
 from orderstream.ingest.samples import BAD
-from orderstream.local.cloud import ACCOUNT, REGION, SECRET, Laptop
+from orderstream.local.cloud import ACCOUNT, REGION, SECRET, LocalCloud
 from orderstream.lookup.trace import trace
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import bucket, reader
@@ -20,25 +20,27 @@ from tests.integration.conftest import awaited
 from tests.settings import changed
 
 
-def found_order(laptop: Laptop, order_id: str) -> dict[str, Any] | None:
+def found_order(laptop: LocalCloud, order_id: str) -> dict[str, Any] | None:
     try:
         return get_order(laptop.cloud, laptop.stack, order_id)
     except NotFoundError:
         return None
 
 
-def quarantined(laptop: Laptop) -> dict[str, ArchiveLine]:
+def quarantined(laptop: LocalCloud) -> dict[str, ArchiveLine]:
     entries = bucket.list_by_hour(laptop.cloud, laptop.stack, "quarantine")
     return {one.line.event_id: one.line for one in reader.lines(laptop.cloud, laptop.stack, entries)}
 
 
-def put(laptop: Laptop, data: bytes, key: str = "k") -> str:
+def put(laptop: LocalCloud, data: bytes, key: str = "k") -> str:
     """Put a record as anyone can; returns its event_id."""
     answer = laptop.cloud.kinesis.put_record(StreamName="OrderStream", PartitionKey=key, Data=data)
     return f"{answer['ShardId']}:{answer['SequenceNumber']}"
 
 
-def test_the_smallest_order_is_stored_and_archived_under_the_names_that_users_rely_on(laptop: Laptop) -> None:
+def test_the_smallest_order_is_stored_and_archived_under_the_names_that_users_rely_on(
+    laptop: LocalCloud,
+) -> None:
     data = b'{"customer_id": "12345", "amount": 250.00}'
     event = put(laptop, data)
     item = awaited(lambda: found_order(laptop, event))
@@ -49,7 +51,7 @@ def test_the_smallest_order_is_stored_and_archived_under_the_names_that_users_re
 
 
 @pytest.mark.parametrize("layout", ["text", "compact"])
-def test_the_archive_gives_back_the_exact_bytes(laptop: Laptop, layout: str) -> None:
+def test_the_archive_gives_back_the_exact_bytes(laptop: LocalCloud, layout: str) -> None:
     data = b'{"customer_id":"c","amount":1.10,"n":1e2}'
     if layout == "text":
         data = b'{\r\n  "customer_id": "c", "amount": 1.10, "name": "Zo\xc3\xab"\n}\n'
@@ -58,7 +60,9 @@ def test_the_archive_gives_back_the_exact_bytes(laptop: Laptop, layout: str) -> 
     assert raw_order(laptop.cloud, laptop.stack, event) == data
 
 
-def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_stored(laptop: Laptop) -> None:
+def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_stored(
+    laptop: LocalCloud,
+) -> None:
     customer = f"g5-{uuid.uuid4().hex}"
     # One partition key: all of these are in one batch, or few.
     good = {f"{customer}-{number}" for number in range(len(BAD))}
@@ -83,7 +87,7 @@ def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_sto
 
 
 def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_exactly(
-    laptop: Laptop,
+    laptop: LocalCloud,
 ) -> None:
     who = uuid.uuid4().hex
     orders = [
@@ -107,7 +111,7 @@ def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_e
 
 
 def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a_conflict(
-    laptop: Laptop,
+    laptop: LocalCloud,
 ) -> None:
     order_id = uuid.uuid4().hex
     order = {"order_id": order_id, "customer_id": "c", "amount": "19.90"}
@@ -129,7 +133,9 @@ def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a
     assert len(mine) == 6, "every copy is in the archive"
 
 
-def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_to(laptop: Laptop) -> None:
+def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_to(
+    laptop: LocalCloud,
+) -> None:
     cloud = laptop.cloud
     with changed(cloud, laptop.stack, ARCHIVE_LAYOUT="order"):
         order_id = f"layout/{uuid.uuid4().hex}"
@@ -146,7 +152,7 @@ def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_
         assert {"archived", "stored", "duplicate", "quarantined"} < set(told)
 
 
-def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: Laptop) -> None:
+def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: LocalCloud) -> None:
     person = f"erika-{uuid.uuid4().hex}"
     order_id = uuid.uuid4().hex
     order = f'{{"order_id": "{order_id}", "customer_id": "{person}", "amount": 1, "note": "{person}"}}'
@@ -178,7 +184,7 @@ def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: Laptop) -
     assert person not in str(metrics)
 
 
-def test_the_function_is_the_one_that_reads_the_stream(laptop: Laptop) -> None:
+def test_the_function_is_the_one_that_reads_the_stream(laptop: LocalCloud) -> None:
     mapping = laptop.cloud.lambda_.get_event_source_mapping(UUID=laptop.stack.mapping_id)
     assert mapping["State"] == "Disabled", "MiniStack's own event source would deliver everything again"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]

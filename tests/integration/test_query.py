@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from orderstream.archive import cache
-from orderstream.archive.cache_sync import Synced
-from orderstream.archive.sql import asked, drop_gone
+from orderstream.archive.cache_sync import SyncResult
+from orderstream.archive.sql import drop_gone, run_query
 from orderstream.archive.views import VIEWS, columns_of
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
@@ -50,7 +50,7 @@ def record(number: int, data: str | bytes, at: datetime = NOON) -> Record:
 
 
 def ask(pipe: Pipe, query: str, span: TimeRange = ALL_TIME, **options: Any) -> list[tuple[Any, ...]]:
-    with asked(pipe.cloud, pipe.stack, query, span, **options) as answer:
+    with run_query(pipe.cloud, pipe.stack, query, span, **options) as answer:
         return [tuple(row) for row in answer.rows()[1]]
 
 
@@ -58,8 +58,8 @@ def column(pipe: Pipe, query: str, span: TimeRange = ALL_TIME) -> list[Any]:
     return [value for (value,) in ask(pipe, query, span)]
 
 
-def synced(pipe: Pipe, query: str, span: TimeRange = ALL_TIME, **options: Any) -> Synced:
-    with asked(pipe.cloud, pipe.stack, query, span, **options) as answer:
+def synced(pipe: Pipe, query: str, span: TimeRange = ALL_TIME, **options: Any) -> SyncResult:
+    with run_query(pipe.cloud, pipe.stack, query, span, **options) as answer:
         return answer.synced
 
 
@@ -95,7 +95,7 @@ def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -
 def test_the_columns_are_those_that_are_promised(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     for view in VIEWS:
-        with asked(pipe.cloud, pipe.stack, f"SELECT * FROM {view}") as answer:
+        with run_query(pipe.cloud, pipe.stack, f"SELECT * FROM {view}") as answer:
             names, rows = answer.rows()
             assert list(rows) == []
         assert names == list(columns_of(view))
@@ -154,20 +154,20 @@ def test_an_amount_is_exact_or_it_is_null_and_that_is_told(
 ) -> None:
     pipe = a_pipe(cloud)
     pipe.process([record(1, order("A", amount)), record(2, order("B", "5"))])
-    with asked(cloud, pipe.stack, "SELECT amount, raw FROM orders ORDER BY order_id") as answer:
+    with run_query(cloud, pipe.stack, "SELECT amount, raw FROM orders ORDER BY order_id") as answer:
         (found, raw), (five, _) = answer.rows()[1]
     assert found == (None if exact is None else Decimal(exact))
-    assert (raw, five, answer.unfit) == (order("A", amount), 5, int(exact is None))
+    assert (raw, five, answer.unrepresentable) == (order("A", amount), 5, int(exact is None))
 
 
 def test_a_price_that_does_not_fit_is_told_too(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     item = '{"sku": "s", "quantity": 1000000000000, "unit_price": 0.000000000001}'
     pipe.process([record(1, f'{{"customer_id": "c", "amount": 1, "items": [{item}]}}')])
-    with asked(cloud, pipe.stack, "SELECT items FROM orders") as answer:
+    with run_query(cloud, pipe.stack, "SELECT items FROM orders") as answer:
         rows = list(answer.rows()[1])
     assert rows == [([{"sku": "s", "quantity": Decimal(10**12), "unit_price": None}],)]
-    assert answer.unfit == 1
+    assert answer.unrepresentable == 1
 
 
 def test_ten_times_a_tenth_is_one(cloud: AwsClients) -> None:
@@ -274,9 +274,9 @@ def test_forgetting_leaves_nothing_of_the_bucket_and_no_other_bucket_is_touched(
     pipe = hours(cloud, 1)
     ask(pipe, IDS)
     (cached / "other").mkdir()
-    assert cache.forget(cloud, pipe.stack)
+    assert cache.clear(cloud, pipe.stack)
     assert [folder.name for folder in cached.iterdir()] == ["other"]
-    assert not cache.forget(cloud, pipe.stack)
+    assert not cache.clear(cloud, pipe.stack)
     assert synced(pipe, IDS).fetched == 1
     assert synced(pipe, IDS, refresh=True).fetched == 1
 
@@ -288,7 +288,7 @@ def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(
 
     def forget(done: int, of: int) -> None:
         if done == 1:
-            cache.forget(cloud, pipe.stack)
+            cache.clear(cloud, pipe.stack)
 
     with pytest.raises(CloudError):
         ask(pipe, IDS, progress=forget)
@@ -307,7 +307,7 @@ def test_the_cache_is_its_owners_alone(cloud: AwsClients, cached: Path) -> None:
 
 def test_two_queries_at_once_do_not_disturb_each_other(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud, 1)
-    with asked(cloud, pipe.stack, IDS) as early:
+    with run_query(cloud, pipe.stack, IDS) as early:
         pipe.process([record(10, order("B"), NOON)])
         assert column(pipe, IDS) == ["A-0", "B"]
         assert [id for (id,) in early.rows()[1]] == ["A-0"]
@@ -472,7 +472,7 @@ def test_a_damaged_object_is_named_each_time_and_the_others_are_there(cloud: Aws
     body = pipe.body(damaged)
     pipe.write(damaged, body[:-9])
     for _ in range(2):
-        with asked(cloud, pipe.stack, IDS) as answer:
+        with run_query(cloud, pipe.stack, IDS) as answer:
             assert len(list(answer.rows()[1])) >= 4
         assert len(answer.synced.damaged) == 1 and damaged in answer.synced.damaged[0]
     pipe.write(damaged, body)
@@ -489,7 +489,7 @@ def test_a_damaged_compacted_object_is_named_each_time_and_the_others_are_there(
     for wrong in (body[:-9], b"no parquet", b"PAR1" + bytes(len(body) - 8) + b"PAR1"):
         pipe.write(key, wrong)
         for _ in range(2):
-            with asked(cloud, pipe.stack, IDS) as answer:
+            with run_query(cloud, pipe.stack, IDS) as answer:
                 assert len(list(answer.rows()[1])) == 4
             assert len(answer.synced.damaged) == 1 and key in answer.synced.damaged[0]
             assert "\n" not in answer.synced.damaged[0]
@@ -572,7 +572,7 @@ def test_the_database_with_the_files_would_not_do_it_either(
 ) -> None:
     pipe = hours(cloud, 1)
     target = tmp_path / "target"
-    with asked(cloud, pipe.stack, IDS) as answer:
+    with run_query(cloud, pipe.stack, IDS) as answer:
         unchecked = replace(answer, _query=query.format(target=target))
         with pytest.raises((InputError, CloudError)):
             list(unchecked.rows()[1])

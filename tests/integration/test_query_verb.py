@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
 
@@ -27,7 +27,7 @@ def orders(orders: Orders, tmp_path: Path) -> Orders:
 
 
 @pytest.fixture(scope="module")
-def who(laptop: Laptop) -> str:
+def who(laptop: LocalCloud) -> str:
     """A customer with three orders of 0.10, 19.90 and 1250 that are archived."""
     customer = f"query-{uuid.uuid4().hex}"
     for amount in ("0.10", "19.90", "1250"):
@@ -101,7 +101,7 @@ def test_parquet_is_not_for_a_terminal(orders: Orders) -> None:
     assert done.returncode == 2 and b"--output FILE" in done.stderr
 
 
-def test_a_damaged_object_is_a_warning_and_status_1(laptop: Laptop, orders: Orders, who: str) -> None:
+def test_a_damaged_object_is_a_warning_and_status_1(laptop: LocalCloud, orders: Orders, who: str) -> None:
     key = "orders/year=2020/month=01/day=01/hour=00/shardId-1-1-1-damaged.ndjson.gz"
     laptop.cloud.s3.put_object(Bucket=laptop.stack.bucket, Key=key, Body=b"no gzip")
     try:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.archive.sql import asked
+from orderstream.archive.sql import run_query
 from orderstream.archive.views import columns_of
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import PROJECT
@@ -125,9 +125,9 @@ def test_every_recipe_gives_the_known_answer(pipe: Pipe) -> None:
     assert RECIPES.keys() == EXPECTED.keys()
     assert len(RECIPES) == QUESTIONS.count("```sql")
     for name, query in RECIPES.items():
-        with asked(pipe.cloud, pipe.stack, query) as answer:
+        with run_query(pipe.cloud, pipe.stack, query) as answer:
             assert [tuple(row) for row in answer.rows()[1]] == EXPECTED[name], name
-            assert answer.unfit == 0 and answer.synced.damaged == []
+            assert answer.unrepresentable == 0 and answer.synced.damaged == []
 
 
 def test_the_page_names_every_column() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from orderstream.archive.checkpoint import Journal
+from orderstream.archive.checkpoint import Checkpoint
 from orderstream.archive.plan import plan
-from orderstream.archive.replay import Event, Replayed, Selection, replay
-from orderstream.archive.targets import ToStream, ToTable
+from orderstream.archive.replay import Event, ReplayResult, Selection, replay
+from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.pipeline.records import Record
@@ -33,8 +33,8 @@ def drop_table(pipe: Pipe) -> None:
     assert items(pipe) == {}
 
 
-def to_table(pipe: Pipe, selection: Selection = EVERYTHING, **options: Any) -> Replayed:
-    return replay(pipe.cloud, pipe.stack, selection, ToTable(pipe.cloud, pipe.stack), **options)
+def to_table(pipe: Pipe, selection: Selection = EVERYTHING, **options: Any) -> ReplayResult:
+    return replay(pipe.cloud, pipe.stack, selection, TableTarget(pipe.cloud, pipe.stack), **options)
 
 
 def filled(cloud: AwsClients, *, layout: str = "batch", orders: int = 30) -> Pipe:
@@ -64,7 +64,13 @@ def test_a_table_that_is_gone_comes_back_item_for_item(cloud: AwsClients, layout
     assert items(pipe) == before
     assert pipe.keys("quarantine/") == quarantined, "what is in quarantine is not written there again"
     if layout == "batch":
-        assert (done.read, done.again, done.duplicates, done.conflicts, done.invalid) == (44, 10, 1, 1, 1)
+        assert (done.read, done.duplicates_skipped, done.duplicates, done.conflicts, done.invalid) == (
+            44,
+            10,
+            1,
+            1,
+            1,
+        )
 
 
 def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_shard_it_was_on(
@@ -104,10 +110,10 @@ class Stops(Exception):
 class StoppingTarget:
     """A table that is interrupted after some events."""
 
-    def __init__(self, target: ToTable, events: int) -> None:
+    def __init__(self, target: TableTarget, events: int) -> None:
         self.target, self.left = target, events
 
-    def take(self, events: Sequence[Event], done: Replayed) -> None:
+    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         self.left -= len(events)
         if self.left < 0:
             raise Stops
@@ -141,19 +147,19 @@ def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(
     for order_id in before:
         cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
     words = ["replay", pipe.stack.bucket]
-    journal = Journal(words, TimeRange(start, None), folder=tmp_path)
+    journal = Checkpoint(words, TimeRange(start, None), folder=tmp_path)
     selection = Selection(journal.span)
-    stopping = StoppingTarget(ToTable(cloud, pipe.stack), 700)
+    stopping = StoppingTarget(TableTarget(cloud, pipe.stack), 700)
     with pytest.raises(Stops):
-        replay(cloud, pipe.stack, selection, stopping, checkpoint=journal.note)
+        replay(cloud, pipe.stack, selection, stopping, checkpoint=journal.save)
     # "2h" would be another span by now: the journal has the one with which it was begun.
-    journal = Journal(words, TimeRange(start + HOUR, None), folder=tmp_path)
+    journal = Checkpoint(words, TimeRange(start + HOUR, None), folder=tmp_path)
     assert journal.is_resumed and journal.span == TimeRange(start, None)
-    done = to_table(pipe, Selection(journal.span), after=journal.after, checkpoint=journal.note)
+    done = to_table(pipe, Selection(journal.span), after=journal.after, checkpoint=journal.save)
     assert 700 <= done.read < 1200, "what was done is not read again, but for the hour under way"
     assert items_of_all(pipe) == before
-    journal.forget()
-    assert not Journal(words, ALL_TIME, folder=tmp_path).is_resumed
+    journal.clear()
+    assert not Checkpoint(words, ALL_TIME, folder=tmp_path).is_resumed
 
 
 def items_of_all(pipe: Pipe) -> dict[str, Any]:
@@ -162,12 +168,12 @@ def items_of_all(pipe: Pipe) -> dict[str, Any]:
 
 
 def test_a_journal_that_cannot_be_read_says_how_to_begin_anew(tmp_path: Path) -> None:
-    Journal(["replay"], ALL_TIME, folder=tmp_path).note("orders/year=2026")
+    Checkpoint(["replay"], ALL_TIME, folder=tmp_path).save("orders/year=2026")
     (file,) = tmp_path.iterdir()
     file.write_text("{")
     with pytest.raises(CloudError, match="cannot read"):
-        Journal(["replay"], ALL_TIME, folder=tmp_path)
-    assert Journal(["replay"], ALL_TIME, restart=True, folder=tmp_path).after == ""
+        Checkpoint(["replay"], ALL_TIME, folder=tmp_path)
+    assert Checkpoint(["replay"], ALL_TIME, restart=True, folder=tmp_path).after == ""
 
 
 def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: AwsClients) -> None:
@@ -188,7 +194,7 @@ def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: AwsClients
 def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     before = items(pipe)
-    target = ToStream(cloud, pipe.stack)
+    target = StreamTarget(cloud, pipe.stack)
     done = replay(cloud, pipe.stack, Selection(), target)
     # A repeat and a conflict are orders too: the function judges them again.
     assert (done.sent, done.invalid, done.failed) == (33, 1, 0)

@@ -19,7 +19,7 @@ from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.monitoring import dead_letter_backlog
 from orderstream.monitoring.collector import SECONDS_KEPT, StatusCollector, poll
 from orderstream.monitoring.figures import Rates
@@ -235,7 +235,7 @@ def test_a_watch_goes_on_after_a_look_that_failed(cloud: AwsClients, stack: Stac
     assert len(waits) == 2
 
 
-def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: Laptop, orders: Orders) -> None:
+def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: LocalCloud, orders: Orders) -> None:
     orders("send", '{"customer_id": "status-1", "amount": 12.5, "currency": "ISK"}')
 
     def stored() -> dict[str, Any] | None:

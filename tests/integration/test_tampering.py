@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from orderstream.archive.audit import audit
-from orderstream.archive.erasure import forget, plan
+from orderstream.archive.erasure import erase_customer, plan
 from orderstream.archive.manifests import Chain, Manifest, digest
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
@@ -313,7 +313,7 @@ def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients, apart: bool
     pipe.write(DONE + alone, b"{}")
     nothing = lambda what, done: None  # noqa: E731
     assert plan(cloud, pipe.stack, "c1", currency="EUR", progress=nothing).failed == 2
-    assert forget(cloud, pipe.stack, "c1", reason="", currency="EUR", progress=nothing).complete
+    assert erase_customer(cloud, pipe.stack, "c1", reason="", currency="EUR", progress=nothing).complete
     assert kinds(pipe) == []
     assert pipe.keys("aws/") == [key] and pipe.keys("redriven/") == []
     pipe.write(key, pipe.body(key).replace(b"shardId-1:61", b"shardId-1:62"))

@@ -13,11 +13,11 @@ import pytest
 
 from orderstream.archive.audit import audit
 from orderstream.archive.lambda_handler import line, settings
-from orderstream.archive.maintenance import Kept
+from orderstream.archive.maintenance import MaintenanceResult
 from orderstream.domain.decode import decode
 from orderstream.errors import InputError
-from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmWatch
-from orderstream.local.cloud import Laptop
+from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
+from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.archive_codec import original_bytes
@@ -37,11 +37,11 @@ VARIABLES = {
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[Laptop]:
+def kept() -> Iterator[LocalCloud]:
     """A laptop cloud whose stack has the function, and an archive with two hours of yesterday."""
     problems: list[str] = []
     parameters = {"ArchiveUpkeep": "compact"}
-    with Laptop(
+    with LocalCloud(
         port=free_port(), parameters=parameters, progress=lambda step: None, problem=problems.append
     ) as laptop:
         store = BatchArchive(S3Store(laptop.cloud.s3, laptop.stack.bucket))
@@ -56,7 +56,7 @@ def kept() -> Iterator[Laptop]:
     assert problems == []
 
 
-def invoked(laptop: Laptop) -> dict[str, Any]:
+def invoked(laptop: LocalCloud) -> dict[str, Any]:
     answer = laptop.cloud.lambda_.invoke(FunctionName="KeepArchive", Payload=b"{}", LogType="Tail")
     payload = answer["Payload"].read()
     assert "FunctionError" not in answer, payload
@@ -64,12 +64,12 @@ def invoked(laptop: Laptop) -> dict[str, Any]:
     return found
 
 
-def lines(laptop: Laptop) -> set[bytes]:
+def lines(laptop: LocalCloud) -> set[bytes]:
     found = reader.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
     return {original_bytes(one.line) for one in found}
 
 
-def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(kept: Laptop) -> None:
+def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(kept: LocalCloud) -> None:
     before = lines(kept)
     assert len(before) == 21
     first = invoked(kept)
@@ -82,7 +82,7 @@ def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(
     assert invoked(kept) == first | {"sealed": 0, "compacted": 0, "objects_before": 0}
 
 
-def test_its_log_says_how_much_and_nothing_of_people(kept: Laptop) -> None:
+def test_its_log_says_how_much_and_nothing_of_people(kept: LocalCloud) -> None:
     invoked(kept)
     pages = kept.cloud.logs.get_paginator("filter_log_events").paginate(
         logGroupName="/aws/lambda/KeepArchive"
@@ -92,12 +92,12 @@ def test_its_log_says_how_much_and_nothing_of_people(kept: Laptop) -> None:
     assert "planted" not in logged
 
 
-def test_a_round_that_fails_sets_its_alarm_off(kept: Laptop) -> None:
+def test_a_round_that_fails_sets_its_alarm_off(kept: LocalCloud) -> None:
     kept.alarms.stop()
     client, names = kept.cloud.cloudwatch, ["orderstream-archive-upkeep"]
 
     def state_in(minutes: int) -> str:
-        AlarmWatch(kept.cloud, pytest.fail).judge_all(time.time() + minutes * 60 + LAG_SECONDS)
+        AlarmEvaluationLoop(kept.cloud, pytest.fail).evaluate_all(time.time() + minutes * 60 + LAG_SECONDS)
         return client.describe_alarms(AlarmNames=names)["MetricAlarms"][0]["StateValue"]
 
     invoked(kept)
@@ -115,14 +115,14 @@ def test_a_round_that_fails_sets_its_alarm_off(kept: Laptop) -> None:
 
 
 def test_what_somebody_must_look_at_is_a_metric() -> None:
-    kept = Kept(late=["orders/late"], problems=["orders/hour: why"])
+    kept = MaintenanceResult(late=["orders/late"], problems=["orders/hour: why"])
     written = json.loads(line(kept, "orderstream", "r-1", datetime.now(UTC)))
     assert (written["UpkeepFindings"], written["Stack"]) == (2, "orderstream")
     (directive,) = written["_aws"]["CloudWatchMetrics"]
     assert directive["Metrics"] == [{"Name": "UpkeepFindings", "Unit": "Count"}]
 
 
-def test_it_is_called_every_hour(kept: Laptop) -> None:
+def test_it_is_called_every_hour(kept: LocalCloud) -> None:
     names = kept.environment
     events: Any = boto3.client(
         "events",

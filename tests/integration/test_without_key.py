@@ -14,10 +14,10 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from orderstream.archive.audit import audit
 from orderstream.archive.replay import Selection, replay
-from orderstream.archive.sql import asked
-from orderstream.archive.targets import ToStream, ToTable
+from orderstream.archive.sql import run_query
+from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.lookup.trace import trace
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.records import Record
@@ -52,7 +52,7 @@ def archived(pipe: Pipe) -> dict[str, ArchiveLine]:
     return {one.line.event_id: one.line for one in reader.lines(pipe.cloud, pipe.stack, entries)}
 
 
-def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: Laptop, orders: Orders) -> None:
+def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: LocalCloud, orders: Orders) -> None:
     customer = uuid.uuid4().hex
     good, bad = put(
         laptop.cloud,
@@ -90,7 +90,7 @@ def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: AwsClient
     entry = quarantine.find(cloud, pipe.stack, bad)
     (done,) = quarantine.resubmit(cloud, pipe.stack, [entry], settings=[parse_patch("amount=1")])
     assert (done.sent, done.problem) == (True, "")
-    replayed = replay(cloud, pipe.stack, Selection(), ToStream(cloud, pipe.stack))
+    replayed = replay(cloud, pipe.stack, Selection(), StreamTarget(cloud, pipe.stack))
     assert (replayed.sent, replayed.failed) == (2, 0)
     keys = [one.partition_key for one in stream.records(cloud, pipe.stack)]
     assert keys[3:] == [bad, "A", "inside"], "one that has a key keeps it"
@@ -114,24 +114,24 @@ def test_compaction_sql_replay_trace_and_audit_take_it(
     before = archived(pipe)
     assert [line.partition_key for line in before.values()] == [None] * 4 + ["key-5"]
     query = "SELECT order_id, partition_key FROM records ORDER BY order_id"
-    with asked(cloud, pipe.stack, query, ALL_TIME) as answer:
+    with run_query(cloud, pipe.stack, query, ALL_TIME) as answer:
         small = [tuple(row) for row in answer.rows()[1]]
     assert keep(pipe).compacted[0].lines == 5
     assert pipe.keys("orders/") == []
     assert {event: line.partition_key for event, line in archived(pipe).items()} == {
         event: line.partition_key for event, line in before.items()
     }
-    with asked(cloud, pipe.stack, query, ALL_TIME) as answer:
+    with run_query(cloud, pipe.stack, query, ALL_TIME) as answer:
         assert [tuple(row) for row in answer.rows()[1]] == small
     assert small[0] == ("A-1", None) and small[4] == ("A-5", "key-5")
     assert audit(cloud, pipe.stack, ALL_TIME).findings == []
     cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "A-1"}})
-    assert replay(cloud, pipe.stack, Selection(), ToTable(cloud, pipe.stack)).stored == 1
+    assert replay(cloud, pipe.stack, Selection(), TableTarget(cloud, pipe.stack)).stored == 1
     assert "no partition key" in [step.detail for step in trace(cloud, pipe.stack, "A-1").steps]
     assert found(verified(pipe, later=LATER)) == set()
 
 
-def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(laptop: Laptop, orders: Orders) -> None:
+def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(laptop: LocalCloud, orders: Orders) -> None:
     order_id = uuid.uuid4().hex
     records = keyless(given_up([order_id], b"bad"))
     place = given_up_at(laptop, records, long_ago=False)

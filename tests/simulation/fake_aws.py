@@ -11,24 +11,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from orderstream.aws.kinesis_event import EventRecord, EventSource, entry, event_of
-from orderstream.local.esm.failures import Invocation, Source, failure_record, object_body
+from orderstream.aws.kinesis_event import EventOrigin, EventRecord, entry, event_of
+from orderstream.local.esm.failures import DiscardedInvocation, MappingSource, failure_record, object_body
 from orderstream.local.esm.lanes import (
     Batch,
     Discarded,
     Lane,
     Rules,
+    append,
+    apply_outcome,
     checkpoint,
     delay,
     expire,
     form_batch,
+    free_capacity,
     lane_for,
-    proceed,
-    room,
-    settle,
-    with_records,
+    replace_head,
 )
-from orderstream.local.esm.outcomes import Failed, FailedFrom, Outcome, Refused, read_answer
+from orderstream.local.esm.outcomes import Failed, NotInvoked, Outcome, PartialFailure, read_answer
 from orderstream.pipeline.records import from_event
 from tests.fakes import FakeDynamo, FakeStore, Item
 from tests.simulation.faults import Clock, Crash, Fault, Run
@@ -112,7 +112,7 @@ class World:
             arrived_at = round(self.clock.now - lateness * (spec.number % 3), 3)
             # On a stream that distributes records itself, a producer may leave the key out.
             key = None if spec.variant == 2 else f"key-{spec.number % 5}"
-            origin = EventSource(STREAM, shard.id, "")
+            origin = EventOrigin(STREAM, shard.id, "")
             body = entry(origin, sequence_number=number, partition_key=key, data=data, arrived_at=arrived_at)
             before = shard.log[-1].sequence_number if shard.log else None
             shard.log.append(EventRecord(number, key, arrived_at, self.clock.now, before, body))
@@ -148,11 +148,11 @@ class World:
                 self.happened["answer to nobody"] += 1
                 return
             shard.busy.remove(number)
-            settled = settle(batch, outcome, self.rules)
+            settled = apply_outcome(batch, outcome, self.rules)
             self._note(batch, outcome, len(settled.again))
         if settled.discarded:
             self._discard(shard, settled.discarded)
-        lanes[number] = proceed(lanes[number], settled.again)
+        lanes[number] = replace_head(lanes[number], settled.again)
         self.clock.now += delay(settled.pause, chance=1.0)
 
     def deliver_all(self, shard: Shard) -> None:
@@ -206,11 +206,11 @@ class World:
         self.running[-1].sleep(seconds)
 
     def _read(self, shard: Shard) -> None:
-        new = shard.log[shard.read : shard.read + room(shard.lanes, self.rules)]
+        new = shard.log[shard.read : shard.read + free_capacity(shard.lanes, self.rules)]
         shard.read += len(new)
         for record in new:
             number = self._lane_of(shard, record)
-            shard.lanes[number] = with_records(shard.lanes[number], [record])
+            shard.lanes[number] = append(shard.lanes[number], [record])
 
     def _lane_of(self, shard: Shard, record: EventRecord) -> int:
         return lane_for(record, len(shard.lanes))
@@ -218,11 +218,11 @@ class World:
     def _invoke(self, shard: Shard, batch: Batch, faults: Sequence[Fault], fate: Fate) -> Outcome:
         if fate == "refused":
             self.happened["refused"] += 1
-            return Refused()
+            return NotInvoked()
         outcome = self._run(shard, batch, faults)
         if fate == "answer lost":
             self.happened["answer lost"] += 1
-            return Refused()
+            return NotInvoked()
         return outcome
 
     def _run(self, shard: Shard, batch: Batch, faults: Sequence[Fault]) -> Outcome:
@@ -256,7 +256,7 @@ class World:
             self.deliver_all(shard)
 
     def _note(self, batch: Batch, outcome: Outcome, again: int) -> None:
-        if isinstance(outcome, FailedFrom):
+        if isinstance(outcome, PartialFailure):
             self.happened["partial failure"] += 1
             self.happened["split at the reported number"] += outcome.index > 0 and self.rules.bisect
         self.happened["halved"] += again == 2
@@ -266,8 +266,8 @@ class World:
 
     def _discard(self, shard: Shard, discarded: Discarded) -> None:
         self.happened[f"discarded: {discarded.condition}"] += 1
-        source = Source("mapping", "function", STREAM, shard.id)
-        document = failure_record(discarded, source, Invocation("request", 200, "1"), self.clock.now)
+        source = MappingSource("mapping", "function", STREAM, shard.id)
+        document = failure_record(discarded, source, DiscardedInvocation("request", 200, "1"), self.clock.now)
         body: dict[str, Any] = json.loads(object_body(document, discarded))
         self.ledger.given_up |= {
             record.event_id: record.data for record in from_event(json.loads(body["payload"]))

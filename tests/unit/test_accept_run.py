@@ -8,17 +8,19 @@ from typing import Any
 
 import pytest
 
-from orderstream.acceptance.check import Check, Outcome, Result, all_is_well
+from orderstream.acceptance.check import Check, CheckOutcome, CheckResult, all_is_well
 from orderstream.acceptance.context import Context, Evidence, ensure_ours, expect, new_name
 from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.run import run
 from orderstream.aws.clients import AwsClients
-from orderstream.deploy.target import AWS, LAPTOP, Place
+from orderstream.deploy.target import AWS, LAPTOP, DeployTarget
 from orderstream.errors import CheckFailedError, CloudError, InputError, NotShownError
 from tests.fakes import Clock
 
 
-def context_in(place: Place = AWS, clock: Clock | None = None, said: list[str] | None = None) -> Context:
+def context_in(
+    place: DeployTarget = AWS, clock: Clock | None = None, said: list[str] | None = None
+) -> Context:
     cloud, clock = AwsClients(), clock or Clock()
     told = [] if said is None else said
     return Context(
@@ -47,8 +49,8 @@ class Checks:
 
         self.all.append(Check(name, f"{name} is so.", noted, more.pop("minutes", 1), **more))
 
-    def run(self, place: Place = AWS, minutes: float = 60) -> dict[str, Result]:
-        told: list[Result] = []
+    def run(self, place: DeployTarget = AWS, minutes: float = 60) -> dict[str, CheckResult]:
+        told: list[CheckResult] = []
         results = run(context_in(place), self.all, minutes=minutes, told=told.append)
         assert results == told
         return {one.check.name: one for one in results}
@@ -72,7 +74,7 @@ def test_a_check_that_fails_or_breaks_keeps_no_other_from_running(checks: Checks
     checks.add("breaks", raising(KeyError("State")))
     checks.add("passes", lambda: {"orders": 200, "p50_ms": 640})
     found = checks.run()
-    assert [one.outcome for one in found.values()] == [Outcome.FAILED] * 3 + [Outcome.PASSED]
+    assert [one.outcome for one in found.values()] == [CheckOutcome.FAILED] * 3 + [CheckOutcome.PASSED]
     assert [one.reason for one in found.values()] == [
         "3 of 4 orders",
         "access denied",
@@ -88,14 +90,14 @@ def test_what_only_aws_can_show_is_not_even_begun_on_a_laptop_and_never_passed(c
     checks.add("there", only_aws="no IAM here")
     found = checks.run(LAPTOP)
     assert checks.ran == ["anywhere"]
-    assert (found["there"].outcome, found["there"].reason) == (Outcome.NOT_SHOWN, "no IAM here")
+    assert (found["there"].outcome, found["there"].reason) == (CheckOutcome.NOT_SHOWN, "no IAM here")
     assert all_is_well(list(found.values()))
-    assert checks.run(AWS)["there"].outcome is Outcome.PASSED
+    assert checks.run(AWS)["there"].outcome is CheckOutcome.PASSED
 
 
 def test_what_the_caller_may_not_is_not_shown(checks: Checks) -> None:
     checks.add("role", raising(NotShownError("these credentials may make no role")))
-    assert checks.run()["role"].outcome is Outcome.NOT_SHOWN
+    assert checks.run()["role"].outcome is CheckOutcome.NOT_SHOWN
 
 
 def test_when_the_deployment_fails_only_what_cleans_up_runs(checks: Checks) -> None:
@@ -104,7 +106,7 @@ def test_when_the_deployment_fails_only_what_cleans_up_runs(checks: Checks) -> N
     checks.add("cleaning", always=True)
     found = checks.run()
     assert checks.ran == ["deployment", "cleaning"]
-    assert (found["orders"].outcome, found["orders"].reason) == (Outcome.NOT_RUN, "deployment failed")
+    assert (found["orders"].outcome, found["orders"].reason) == (CheckOutcome.NOT_RUN, "deployment failed")
     assert not all_is_well(list(found.values()))
 
 
@@ -135,10 +137,10 @@ def test_another_end_of_the_process_cleans_up_too_and_goes_on(checks: Checks) ->
 
 def test_cleaning_up_that_is_broken_off_is_told_and_goes_through(checks: Checks) -> None:
     checks.add("cleaning", raising(KeyboardInterrupt()), always=True)
-    told: list[Result] = []
+    told: list[CheckResult] = []
     with pytest.raises(KeyboardInterrupt):
         run(context_in(), checks.all, minutes=1, told=told.append)
-    assert [(one.outcome, one.reason) for one in told] == [(Outcome.NOT_RUN, "interrupted")]
+    assert [(one.outcome, one.reason) for one in told] == [(CheckOutcome.NOT_RUN, "interrupted")]
 
 
 def test_a_check_that_hangs_is_broken_off_and_the_next_runs(checks: Checks) -> None:
@@ -152,8 +154,8 @@ def test_a_check_that_hangs_is_broken_off_and_the_next_runs(checks: Checks) -> N
     checks.add("hangs", hangs, minutes=0.001)
     checks.add("next")
     found = checks.run()
-    assert found["hangs"].outcome is Outcome.FAILED and "longer than" in found["hangs"].reason
-    assert found["next"].outcome is Outcome.PASSED
+    assert found["hangs"].outcome is CheckOutcome.FAILED and "longer than" in found["hangs"].reason
+    assert found["next"].outcome is CheckOutcome.PASSED
 
 
 def test_when_the_time_is_over_no_check_is_begun_but_the_one_that_cleans_up(checks: Checks) -> None:

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
-from orderstream.deploy.adoption import Difference, Settings, adopting, bring_settings
-from orderstream.deploy.changes import Change, ChangeSet
+from orderstream.deploy.adoption import AdoptionResult, Difference, adopting, apply_settings
+from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.retained import BUCKET, TABLE, Named
 from orderstream.deploy.target import LAPTOP
 from tests.unit.test_change_sets import STACK_ID, FakeCloudFormation
@@ -20,9 +20,9 @@ IMPORTED = ChangeSet(
     STACK_ID,
     True,
     (
-        Change("Import", "Archive", BUCKET, "", "archive"),
-        Change("Import", "Orders", TABLE, "", "Orders"),
-        Change("Add", "ProcessOrders", "AWS::Lambda::Function", "", ""),
+        ResourceChange("Import", "Archive", BUCKET, "", "archive"),
+        ResourceChange("Import", "Orders", TABLE, "", "Orders"),
+        ResourceChange("Add", "ProcessOrders", "AWS::Lambda::Function", "", ""),
     ),
 )
 VERSIONING = {
@@ -91,8 +91,8 @@ class Drifting(FakeCloudFormation):
         return {"StackResourceDrifts": [drift], **more}
 
 
-def brought(stack: Drifting) -> Settings:
-    return bring_settings(
+def brought(stack: Drifting) -> AdoptionResult:
+    return apply_settings(
         cast(AwsClients, stack),
         IMPORTED,
         template_url="https://as-it-is",
@@ -104,7 +104,7 @@ def brought(stack: Drifting) -> Settings:
 
 def test_a_second_change_set_that_reverts_drift_brings_the_settings_of_the_template_as_it_is() -> None:
     stack = Drifting(*BOTH, FOLLOWING, Archive=[], Orders=[])
-    assert brought(stack) == Settings(ADOPTED, ADOPTED, (), ())
+    assert brought(stack) == AdoptionResult(ADOPTED, ADOPTED, (), ())
     (request,) = stack.requests
     assert (request["ChangeSetType"], request["DeploymentMode"]) == ("UPDATE", "REVERT_DRIFT")
     assert (request["StackName"], request["TemplateURL"]) == (STACK_ID, "https://as-it-is")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orderstream.errors import CloudError
-from orderstream.local.alarms.evaluator import HISTORY, Alarm, State, alarm_of, judge
+from orderstream.local.alarms.evaluator import HISTORY, Alarm, State, alarm_of, evaluate_alarm
 from orderstream.local.alarms.expression import Series
 
 END = 6000
@@ -36,7 +36,7 @@ def state_of(of: Alarm, *values: float | None, id: str = "m") -> State | None:
     """The verdict on these values of the newest minutes, the newest last."""
     begin = END - 60 * len(values)
     minutes = {begin + 60 * at: value for at, value in enumerate(values) if value is not None}
-    verdict = judge(of, {of.metrics[id]: minutes}, END)
+    verdict = evaluate_alarm(of, {of.metrics[id]: minutes}, END)
     return verdict[0] if verdict else None
 
 
@@ -111,7 +111,7 @@ def test_a_longer_period_is_made_of_its_minutes_and_slides_with_them(statistic: 
 
 def test_metrics_of_other_dimensions_do_not_count() -> None:
     other = alarm(Dimensions=[{"Name": "Stack", "Value": "other"}])
-    verdict = judge(alarm(), {other.metrics["m"]: {END - 60: 11.0, END - 120: 11.0}}, END)
+    verdict = evaluate_alarm(alarm(), {other.metrics["m"]: {END - 60: 11.0, END - 120: 11.0}}, END)
     assert verdict is not None and verdict[0] == "INSUFFICIENT_DATA"
 
 
@@ -128,7 +128,7 @@ def test_an_alarm_on_an_expression_is_judged_by_its_value() -> None:
     )
     bad, every = on_share.metrics["bad"], on_share.metrics["all"]
     for count, state in ((1.0, "OK"), (2.0, "ALARM")):
-        verdict = judge(on_share, {bad: {END - 60: count}, every: {END - 60: 10.0}}, END)
+        verdict = evaluate_alarm(on_share, {bad: {END - 60: count}, every: {END - 60: 10.0}}, END)
         assert verdict is not None and verdict[0] == state
 
 
@@ -145,9 +145,9 @@ def test_an_alarm_on_a_band_goes_off_below_and_above_it(rate: float, state: Stat
         DatapointsToAlarm=1,
     )
     usual: Series = {END - 60 * back: 100.0 for back in range(2, HISTORY + 2)}
-    verdict = judge(on_band, {on_band.metrics["rate"]: usual | {END - 60: rate}}, END)
+    verdict = evaluate_alarm(on_band, {on_band.metrics["rate"]: usual | {END - 60: rate}}, END)
     assert verdict is not None and verdict[0] == state
-    little = judge(on_band, {on_band.metrics["rate"]: {END - 60: rate}}, END)
+    little = evaluate_alarm(on_band, {on_band.metrics["rate"]: {END - 60: rate}}, END)
     assert little is not None and little[0] == "OK"
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, judge
+from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, evaluate_alarm
 from orderstream.local.alarms.expression import Series
 from orderstream.local.emf import metrics_of_line
 from orderstream.pipeline import telemetry
@@ -68,7 +68,7 @@ def states(alarm: Alarm, published: Mapping[str, Series], minutes: Iterable[int]
     }
     found = {}
     for at in minutes:
-        if verdict := judge(alarm, of_metrics, START + at * MINUTE):
+        if verdict := evaluate_alarm(alarm, of_metrics, START + at * MINUTE):
             alarm = replace(alarm, state=verdict[0])
         found[at] = alarm.state
     return found

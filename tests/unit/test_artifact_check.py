@@ -10,7 +10,7 @@ import pytest
 from samcli.lib.utils.architecture import SUPPORTED_RUNTIMES
 
 from orderstream.deploy import artifact_check
-from orderstream.deploy.artifact import LAMBDA_PYTHON, PROJECT, measured
+from orderstream.deploy.artifact import LAMBDA_PYTHON, PROJECT, measure
 from orderstream.deploy.artifact_check import ensure_fit
 from orderstream.deploy.bytecode import compile_all, compile_for
 from orderstream.deploy.imports import unresolved
@@ -86,12 +86,12 @@ def test_what_lambda_would_refuse_for_its_size_is_refused(tmp_path: Path) -> Non
 
 
 def test_the_hash_is_over_names_and_contents(tmp_path: Path) -> None:
-    first = measured("one", folder_with(tmp_path / "a"))
-    assert measured("one", folder_with(tmp_path / "b")) == first
+    first = measure("one", folder_with(tmp_path / "a"))
+    assert measure("one", folder_with(tmp_path / "b")) == first
     (tmp_path / "b" / "library" / "inner.py").rename(tmp_path / "b" / "library" / "other.py")
-    assert measured("one", tmp_path / "b").sha256 != first.sha256
+    assert measure("one", tmp_path / "b").sha256 != first.sha256
     (tmp_path / "a" / "library" / "inner.py").write_text("something else")
-    assert measured("one", tmp_path / "a").sha256 != first.sha256
+    assert measure("one", tmp_path / "a").sha256 != first.sha256
 
 
 def test_bytecode_is_the_same_wherever_it_is_made_and_is_not_checked_against_the_sources(

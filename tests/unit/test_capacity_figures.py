@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from orderstream.aws.kinesis_event import EventSource, entry
+from orderstream.aws.kinesis_event import EventOrigin, entry
 from orderstream.aws.pricing import reference_data
 from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Demand, Layout, Mode, Options
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
@@ -145,7 +145,7 @@ def test_the_tutorials_order_is_what_was_measured_to_a_tenth() -> None:
 def test_a_record_in_an_event_takes_what_the_plan_reckons() -> None:
     one = FIGURES.measured.bytes
     role = "arn:aws:iam::123456789012:role/orderstream-ProcessOrdersRole-ABCDEFGHIJKL"
-    origin = EventSource(
+    origin = EventOrigin(
         "arn:aws:kinesis:us-east-1:123456789012:stream/OrderStream", "shardId-000000000006", role
     )
     found = entry(origin, sequence_number="4" * 56, partition_key="C" * one.key, data=b"", arrived_at=1e9)

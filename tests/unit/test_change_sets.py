@@ -10,12 +10,12 @@ from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import DEFAULT_STACK, IN_REVIEW, StackDescription
-from orderstream.deploy.changes import IN_PLACE, Change, ChangeSet, discard, make
-from orderstream.deploy.deploy import doubts
+from orderstream.deploy.changes import IN_PLACE, ChangeSet, ResourceChange, create, discard
+from orderstream.deploy.deploy import warnings_for
 from orderstream.deploy.operation import MAKING, REMOVING, Operation
-from orderstream.deploy.retained import Remains
+from orderstream.deploy.retained import RetainedResources
 from orderstream.deploy.stack_state import ensure_deployable
-from orderstream.deploy.target import AWS, LAPTOP, Place, environment_for, place_of, values_for
+from orderstream.deploy.target import AWS, LAPTOP, DeployTarget, environment_for, target_of, values_for
 from orderstream.errors import DeploymentError, InputError
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:000000000001:stack/orderstream/1"
@@ -96,11 +96,11 @@ def asked(
     found: StackDescription | None,
     *,
     adopt: bool = False,
-    place: Place = AWS,
+    place: DeployTarget = AWS,
     **parameters: str,
 ) -> Any:
     known = dict.fromkeys(("BatchSize", "ShardCount", "New"))
-    return make(
+    return create(
         cloud,
         "orderstream",
         found,
@@ -116,7 +116,7 @@ def test_an_update_has_the_alarm_that_rolls_it_back_and_a_first_deployment_has_n
     watched = {"RollbackTriggers": [{"Arn": "arn", "Type": "AWS::CloudWatch::Alarm"}]}
     for found, wanted in ((StackDescription(STACK_ID, "UPDATE_COMPLETE"), watched), (None, None)):
         cloudformation, cloud = fake("UPDATE_COMPLETE" if found else "", added("A"))
-        make(
+        create(
             cloud,
             "orderstream",
             found,
@@ -201,7 +201,7 @@ def test_a_stack_that_others_still_look_at_stays() -> None:
 def test_what_takes_orders_away_is_dangerous(
     action: str, kind: str, replacement: str, recreating: tuple[str, ...], dangerous: bool
 ) -> None:
-    assert Change(action, "X", kind, replacement, "x", recreating).endangers_orders is dangerous
+    assert ResourceChange(action, "X", kind, replacement, "x", recreating).may_lose_data is dangerous
 
 
 @pytest.mark.parametrize("property_name", sorted(IN_PLACE))
@@ -213,15 +213,15 @@ def test_what_is_said_to_change_in_place_is_created_only_by_no_provider_schema(p
 
 def test_only_what_a_stack_of_the_name_left_is_taken_over_unasked() -> None:
     changes = tuple(
-        Change("Import", name, f"AWS::{kind}", "", name.lower())
+        ResourceChange("Import", name, f"AWS::{kind}", "", name.lower())
         for name, kind in (
             ("Orders", "DynamoDB::Table"),
             ("Archive", "S3::Bucket"),
             ("Foreign", "S3::Bucket"),
         )
     )
-    left = Remains(("orders",), ("archive",), others=("foreign",))
-    (doubt,) = doubts(ChangeSet("id", STACK_ID, True, changes), left)
+    left = RetainedResources(("orders",), ("archive",), others=("foreign",))
+    (doubt,) = warnings_for(ChangeSet("id", STACK_ID, True, changes), left)
     assert doubt == "Foreign (foreign) is there already, and was not left by a stack of this name"
 
 
@@ -234,8 +234,10 @@ def test_only_what_a_stack_of_the_name_left_is_taken_over_unasked() -> None:
     ],
 )
 def test_what_takes_orders_away_has_to_be_confirmed(action: str, replacement: str, said: str) -> None:
-    change = Change(action, "Orders", "AWS::DynamoDB::Table", replacement, "Orders", ("KeySchema",))
-    assert doubts(ChangeSet("id", STACK_ID, False, (change,)), Remains()) == (f"Orders (Orders) {said}",)
+    change = ResourceChange(action, "Orders", "AWS::DynamoDB::Table", replacement, "Orders", ("KeySchema",))
+    assert warnings_for(ChangeSet("id", STACK_ID, False, (change,)), RetainedResources()) == (
+        f"Orders (Orders) {said}",
+    )
 
 
 @pytest.mark.parametrize(
@@ -322,8 +324,8 @@ def test_a_stack_that_is_gone_is_the_end_of_a_removal_and_the_failure_of_a_deplo
 
 def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
     keys: dict[str, Any] = {"region": "us-east-1", "access_key": "000000000001", "secret_key": "x"}
-    assert place_of(AwsClients("http://127.0.0.1:4566", **keys)) is LAPTOP
-    assert place_of(AwsClients("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
+    assert target_of(AwsClients("http://127.0.0.1:4566", **keys)) is LAPTOP
+    assert target_of(AwsClients("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
 
 
 def test_sam_cli_gets_the_region_that_only_aws_region_names(monkeypatch: pytest.MonkeyPatch) -> None:

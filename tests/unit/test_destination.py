@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventRecord
 from orderstream.local.esm.destination import Destination, Ending
-from orderstream.local.esm.failures import Source
+from orderstream.local.esm.failures import MappingSource
 from orderstream.local.esm.lanes import Discarded
 
 BUCKET, QUEUE = "arn:aws:s3:::orders", "arn:aws:sqs:eu-west-1:000000000001:failed"
-SOURCE = Source("mapping", "function", "stream", "shard-0")
+SOURCE = MappingSource("mapping", "function", "stream", "shard-0")
 DISCARDED = Discarded((EventRecord("5", "k", 0, 0, None, b"{}"),), "RetryAttemptsExhausted", 3)
 
 

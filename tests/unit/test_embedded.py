@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from orderstream.local.emf import Embedded, metrics_of_line
+from orderstream.local.emf import EmfDatum, metrics_of_line
 
 AT = 1_795_370_400.25
 NOW = AT + 60
@@ -30,12 +30,12 @@ def about(**changes: object) -> dict[str, object]:
     return {"CloudWatchMetrics": [directive]}
 
 
-def data(of: dict[str, object]) -> list[Embedded]:
+def data(of: dict[str, object]) -> list[EmfDatum]:
     return metrics_of_line(json.dumps(of), NOW)
 
 
 def test_a_metric_has_namespace_dimensions_unit_time_and_value() -> None:
-    assert data(document()) == [Embedded("Orders", "Stored", {"Stack": "orderstream"}, "Count", AT, {9.0: 1})]
+    assert data(document()) == [EmfDatum("Orders", "Stored", {"Stack": "orderstream"}, "Count", AT, {9.0: 1})]
 
 
 def test_without_unit_and_time_they_are_none_and_now() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from orderstream.aws.kinesis_event import EventRecord, event_of
 from orderstream.local.esm.failures import (
-    Invocation,
-    Source,
+    DiscardedInvocation,
+    MappingSource,
     failure_record,
     message_body,
     object_body,
@@ -20,8 +20,8 @@ from orderstream.recovery.dead_letters import read_failure
 
 FUNCTION = "arn:aws:lambda:us-east-2:123456789012:function:myfunction"
 STREAM = "arn:aws:kinesis:us-east-2:123456789012:stream/mystream"
-SOURCE = Source("0f4bc5b0-2b4a-4d6e-8a4e-1d0f3d5a9c11", FUNCTION, STREAM, "shardId-000000000001")
-INVOCATION = Invocation("c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5", 200, "$LATEST")
+SOURCE = MappingSource("0f4bc5b0-2b4a-4d6e-8a4e-1d0f3d5a9c11", FUNCTION, STREAM, "shardId-000000000001")
+INVOCATION = DiscardedInvocation("c9b8fa9f-5a7f-xmpl-af9c-0c604cde93a5", 200, "$LATEST")
 NOW = 1573691886.021
 
 RECORDS = (

@@ -13,7 +13,7 @@ import pytest
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
-from orderstream.local.stack_watcher import Following
+from orderstream.local.stack_watcher import StackWatcher
 from tests.fakes import client_error
 
 ARN = "arn:aws:cloudformation:eu-west-1:000000000001:stack/shop/1"
@@ -75,8 +75,8 @@ class World:
         return {"CodeSha256": "0"}
 
 
-def following(world: World, folder: Path, problems: list[str], seen: list[Stack | None]) -> Following:
-    return Following(
+def following(world: World, folder: Path, problems: list[str], seen: list[Stack | None]) -> StackWatcher:
+    return StackWatcher(
         cast(AwsClients, world),
         "shop",
         checkpoints=folder / "checkpoints",

@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError, EndpointConn
 from mypy_boto3_lambda import LambdaClient
 
 from orderstream.aws.kinesis_event import EventRecord
-from orderstream.local.esm.failures import Invocation
-from orderstream.local.esm.invoker import Answer, invoke
-from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Refused
+from orderstream.local.esm.failures import DiscardedInvocation
+from orderstream.local.esm.invoker import InvokeAnswer, invoke
+from orderstream.local.esm.outcomes import Delivered, Failed, NotInvoked, PartialFailure
 
 FUNCTION = "arn:aws:lambda:eu-west-1:000000000001:function:ProcessOrders"
 BATCH = [EventRecord("1", "a", 0, 0, None, b'{"n":1}'), EventRecord("2", "b", 0, 0, "1", b'{"n":2}')]
@@ -45,7 +45,7 @@ class FakeLambda:
         return self.answer
 
 
-def answer_to(answer: dict[str, Any] | Exception) -> Answer:
+def answer_to(answer: dict[str, Any] | Exception) -> InvokeAnswer:
     return invoke(cast(LambdaClient, FakeLambda(answer)), FUNCTION, BATCH, reports_failures=True)
 
 
@@ -57,12 +57,12 @@ def test_the_function_gets_the_whole_event_and_is_waited_for() -> None:
 
 
 def test_the_answer_has_the_invocation() -> None:
-    assert answer_to(response(b"null")) == Answer(Delivered(), Invocation("r-1", 200, "7"))
+    assert answer_to(response(b"null")) == InvokeAnswer(Delivered(), DiscardedInvocation("r-1", 200, "7"))
 
 
 def test_reported_failures_are_read() -> None:
     payload = json.dumps({"batchItemFailures": [{"itemIdentifier": "2"}]}).encode()
-    assert answer_to(response(payload)).outcome == FailedFrom(1)
+    assert answer_to(response(payload)).outcome == PartialFailure(1)
 
 
 def test_a_function_error_fails_the_batch_whatever_the_payload_says() -> None:
@@ -72,7 +72,7 @@ def test_a_function_error_fails_the_batch_whatever_the_payload_says() -> None:
 
 
 def test_a_throttle_is_refused_and_no_fault() -> None:
-    assert answer_to(client_error("TooManyRequestsException", 429)) == Answer(Refused())
+    assert answer_to(client_error("TooManyRequestsException", 429)) == InvokeAnswer(NotInvoked())
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_throttle_is_refused_and_no_fault() -> None:
 )
 def test_a_fault_on_the_way_is_refused_and_told(error: Exception) -> None:
     answer = answer_to(error)
-    assert answer.outcome == Refused()
+    assert answer.outcome == NotInvoked()
     assert answer.fault == str(error)
 
 
 def test_a_batch_that_lambda_finds_too_large_has_failed() -> None:
     answer = answer_to(client_error("RequestTooLargeException", 413))
     assert answer.outcome == Failed()
-    assert answer.invocation == Invocation("r-2", 413, "$LATEST")
+    assert answer.invocation == DiscardedInvocation("r-2", 413, "$LATEST")

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.aws.kinesis_event import EventRecord, EventSource, entry, entry_of, event_of, event_size
+from orderstream.aws.kinesis_event import EventOrigin, EventRecord, entry, entry_of, event_of, event_size
 from orderstream.pipeline.records import from_event
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/OrderStream"
@@ -13,7 +13,7 @@ ROLE = "arn:aws:iam::000000000001:role/function"
 
 
 def record(data: bytes, key: str | None = "1") -> EventRecord:
-    origin = EventSource(STREAM, "shardId-000000000006", ROLE)
+    origin = EventOrigin(STREAM, "shardId-000000000006", ROLE)
     json = entry(origin, sequence_number="495903", partition_key=key, data=data, arrived_at=1545084650.987)
     return EventRecord("495903", key, 1545084650.987, 0, None, json)
 
@@ -53,4 +53,4 @@ def test_a_record_without_a_partition_key_has_null_in_the_event_and_comes_out_as
     assert sent["kinesis"]["partitionKey"] is None
     (found,) = from_event({"Records": [sent]})
     assert found.partition_key is None
-    assert json.loads(entry_of(EventSource(STREAM, "shardId-000000000006", ROLE), found)) == sent
+    assert json.loads(entry_of(EventOrigin(STREAM, "shardId-000000000006", ROLE), found)) == sent

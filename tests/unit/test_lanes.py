@@ -14,19 +14,19 @@ from orderstream.local.esm.lanes import (
     Batch,
     Lane,
     Rules,
-    Settled,
+    Transition,
+    append,
+    apply_outcome,
     checkpoint,
     delay,
     expire,
     form_batch,
+    free_capacity,
     lane_for,
     lane_of,
-    proceed,
-    room,
-    settle,
-    with_records,
+    replace_head,
 )
-from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, Refused
+from orderstream.local.esm.outcomes import Delivered, Failed, NotInvoked, Outcome, PartialFailure
 
 
 def record(
@@ -48,11 +48,11 @@ def numbers(of: tuple[EventRecord, ...]) -> list[int]:
     return [int(r.sequence_number) for r in of]
 
 
-def again(settled: Settled) -> list[list[int]]:
+def again(settled: Transition) -> list[list[int]]:
     return [numbers(b.records) for b in settled.again]
 
 
-def given_up(settled: Settled) -> list[int]:
+def given_up(settled: Transition) -> list[int]:
     return numbers(settled.discarded.records) if settled.discarded else []
 
 
@@ -118,32 +118,35 @@ def test_a_partition_key_has_one_lane_and_lanes_share_the_keys() -> None:
 
 def test_reading_stops_when_two_batches_a_lane_wait() -> None:
     rules = Rules(batch_size=10, parallelization_factor=2)
-    assert room([Lane(), Lane()], rules) == 40
-    assert room([Lane(waiting=records(*range(1, 31))), Lane()], rules) == 10
-    assert room([Lane(waiting=records(*range(1, 31))), Lane(waiting=records(*range(31, 51)))], rules) == 0
+    assert free_capacity([Lane(), Lane()], rules) == 40
+    assert free_capacity([Lane(waiting=records(*range(1, 31))), Lane()], rules) == 10
+    assert (
+        free_capacity([Lane(waiting=records(*range(1, 31))), Lane(waiting=records(*range(31, 51)))], rules)
+        == 0
+    )
 
 
 def test_reading_stops_when_two_batches_a_lane_wait_in_bytes() -> None:
     waiting = tuple(record(number, size=1 << 20) for number in range(1, 13))
-    assert room([Lane(waiting=waiting)], Rules()) == 0
-    assert room([Lane(waiting=waiting[1:])], Rules()) > 0
+    assert free_capacity([Lane(waiting=waiting)], Rules()) == 0
+    assert free_capacity([Lane(waiting=waiting[1:])], Rules()) > 0
 
 
 # Outcomes
 
 
 def test_a_delivered_batch_is_done() -> None:
-    assert settle(batch(1, 2), Delivered(), Rules()) == Settled()
+    assert apply_outcome(batch(1, 2), Delivered(), Rules()) == Transition()
 
 
 def test_a_partial_failure_brings_the_reported_record_and_all_after_it_again() -> None:
-    settled = settle(batch(1, 2, 3, 4), FailedFrom(2), Rules())
+    settled = apply_outcome(batch(1, 2, 3, 4), PartialFailure(2), Rules())
     assert again(settled) == [[3, 4]]
     assert settled.pause == 1
 
 
 def test_a_partial_failure_is_a_split_at_the_returned_number_when_bisect_is_on() -> None:
-    settled = settle(batch(1, 2, 3, 4), FailedFrom(2), Rules(bisect=True, max_retries=0))
+    settled = apply_outcome(batch(1, 2, 3, 4), PartialFailure(2), Rules(bisect=True, max_retries=0))
     assert again(settled) == [[3, 4]]
     assert settled.again[0].failures == 0
     assert settled.pause == 0
@@ -151,33 +154,33 @@ def test_a_partial_failure_is_a_split_at_the_returned_number_when_bisect_is_on()
 
 def test_a_failed_batch_is_halved_and_the_first_half_comes_first() -> None:
     rules = Rules(bisect=True, max_retries=0)
-    settled = settle(batch(1, 2, 3, 4, 5), Failed(), rules)
+    settled = apply_outcome(batch(1, 2, 3, 4, 5), Failed(), rules)
     assert again(settled) == [[1, 2], [3, 4, 5]]
     assert given_up(settled) == []
-    lane = proceed(Lane((batch(1, 2, 3, 4, 5),), records(6)), settled.again)
+    lane = replace_head(Lane((batch(1, 2, 3, 4, 5),), records(6)), settled.again)
     assert next_batch(lane, rules) == [1, 2]
-    assert next_batch(proceed(lane, ()), rules) == [3, 4, 5]
+    assert next_batch(replace_head(lane, ()), rules) == [3, 4, 5]
 
 
 def test_a_failed_batch_comes_again_whole_without_bisect() -> None:
-    assert again(settle(batch(1, 2, 3), Failed(), Rules())) == [[1, 2, 3]]
+    assert again(apply_outcome(batch(1, 2, 3), Failed(), Rules())) == [[1, 2, 3]]
 
 
 def test_splits_use_up_no_retries() -> None:
-    one_left = settle(
-        settle(batch(1, 2), Failed(), Rules(bisect=True)).again[0], Failed(), Rules(bisect=True)
+    one_left = apply_outcome(
+        apply_outcome(batch(1, 2), Failed(), Rules(bisect=True)).again[0], Failed(), Rules(bisect=True)
     )
     assert [b.failures for b in one_left.again] == [1]
 
 
-@pytest.mark.parametrize("outcome", [Failed(), FailedFrom(0)])
+@pytest.mark.parametrize("outcome", [Failed(), PartialFailure(0)])
 @pytest.mark.parametrize("bisect", [True, False])
 def test_two_retries_are_three_invocations(outcome: Outcome, bisect: bool) -> None:
     rules = Rules(max_retries=2, bisect=bisect)
     todo, sent = batch(1), 0
     while True:
         sent += 1
-        settled = settle(todo, outcome, rules)
+        settled = apply_outcome(todo, outcome, rules)
         if settled.discarded:
             break
         (todo,) = settled.again
@@ -188,39 +191,39 @@ def test_two_retries_are_three_invocations(outcome: Outcome, bisect: bool) -> No
 
 def test_without_bisect_the_invocation_that_first_reported_a_record_counts() -> None:
     rules = Rules(max_retries=2)
-    first = settle(batch(1, 2, 3), FailedFrom(1), rules)
-    second = settle(first.again[0], FailedFrom(0), rules)
-    assert given_up(settle(second.again[0], FailedFrom(0), rules)) == [2, 3]
+    first = apply_outcome(batch(1, 2, 3), PartialFailure(1), rules)
+    second = apply_outcome(first.again[0], PartialFailure(0), rules)
+    assert given_up(apply_outcome(second.again[0], PartialFailure(0), rules)) == [2, 3]
 
 
 def test_progress_gives_the_retries_back() -> None:
     rules = Rules(max_retries=1)
-    first = settle(batch(1, 2, 3), FailedFrom(1), rules)
-    second = settle(first.again[0], FailedFrom(1), rules)
+    first = apply_outcome(batch(1, 2, 3), PartialFailure(1), rules)
+    second = apply_outcome(first.again[0], PartialFailure(1), rules)
     assert (again(second), given_up(second)) == ([[3]], [])
 
 
 def test_without_bisect_what_is_left_of_the_batch_is_given_up() -> None:
-    settled = settle(batch(1, 2, 3), FailedFrom(0), Rules(max_retries=0))
+    settled = apply_outcome(batch(1, 2, 3), PartialFailure(0), Rules(max_retries=0))
     assert (again(settled), given_up(settled)) == ([], [1, 2, 3])
 
 
 def test_with_bisect_only_the_reported_record_is_given_up() -> None:
-    settled = settle(batch(1, 2, 3), FailedFrom(0), Rules(max_retries=0, bisect=True))
+    settled = apply_outcome(batch(1, 2, 3), PartialFailure(0), Rules(max_retries=0, bisect=True))
     assert (again(settled), given_up(settled)) == ([[2, 3]], [1])
 
 
 def test_minus_one_retries_for_ever() -> None:
     todo = batch(1)
     for _ in range(1000):
-        (todo,) = settle(todo, Failed(), Rules(max_retries=-1, bisect=True)).again
+        (todo,) = apply_outcome(todo, Failed(), Rules(max_retries=-1, bisect=True)).again
     assert todo.failures == 1000
 
 
 def test_function_error_is_null_for_an_exhausted_partial_failure_and_unhandled_otherwise() -> None:
     rules = Rules(max_retries=0)
-    partial = settle(batch(1), FailedFrom(0), rules).discarded
-    whole = settle(batch(1), Failed(), rules).discarded
+    partial = apply_outcome(batch(1), PartialFailure(0), rules).discarded
+    whole = apply_outcome(batch(1), Failed(), rules).discarded
     assert partial and partial.function_error is None
     assert whole and whole.function_error == "Unhandled"
 
@@ -230,12 +233,12 @@ def test_a_refused_invocation_uses_up_no_retry() -> None:
     todo = batch(1, 2)
     pauses = []
     for _ in range(50):
-        settled = settle(todo, Refused(), rules)
+        settled = apply_outcome(todo, NotInvoked(), rules)
         (todo,) = settled.again
         pauses.append(settled.pause)
     assert (todo.failures, todo.invocations) == (0, 0)
     assert pauses == list(range(1, 51))
-    assert settle(todo, Delivered(), rules) == Settled()
+    assert apply_outcome(todo, Delivered(), rules) == Transition()
 
 
 def test_delays_double_up_to_a_bound_and_are_spread_out() -> None:
@@ -263,7 +266,7 @@ def test_a_batch_of_old_records_only_is_given_up_whole() -> None:
 
 
 def test_the_age_counts_while_the_function_is_throttled() -> None:
-    throttled = settle(batch(1), Refused(), Rules(max_age_seconds=60)).again[0]
+    throttled = apply_outcome(batch(1), NotInvoked(), Rules(max_age_seconds=60)).again[0]
     assert expire(throttled, Rules(max_age_seconds=60), now=61)
 
 
@@ -282,10 +285,10 @@ def test_a_record_that_makes_the_function_crash_blocks_its_lane_until_it_is_too_
         settled = expire(todo, rules, now)
         if settled is None:
             crashes = 2 in numbers(todo.records)
-            settled = settle(todo, Failed() if crashes else Delivered(), rules)
+            settled = apply_outcome(todo, Failed() if crashes else Delivered(), rules)
             stored += [] if crashes else numbers(todo.records)
         discarded += given_up(settled)
-        lane = proceed(lane, settled.again)
+        lane = replace_head(lane, settled.again)
         if not lane.batches:
             break
         assert stored == [1][: len(stored)] or discarded == [2], "the record behind it waits"
@@ -350,7 +353,7 @@ class Simulation:
         page, self.to_read = self.to_read[:count], self.to_read[count:]
         for taken in page:
             number = lane_for(taken, len(self.lanes))
-            self.lanes[number] = with_records(self.lanes[number], [taken])
+            self.lanes[number] = append(self.lanes[number], [taken])
             self.last_read = taken.sequence_number
 
     def turn(self, number: int, what: str, index: int) -> None:
@@ -361,25 +364,25 @@ class Simulation:
         todo = lane.batches[0]
         sent = numbers(todo.records)
         if what == "old":
-            settled = cast(Settled, expire(todo, self.rules, now=61))
+            settled = cast(Transition, expire(todo, self.rules, now=61))
         else:
             outcomes: dict[str, Outcome] = {
                 "delivered": Delivered(),
-                "partial": FailedFrom(index % len(sent)),
+                "partial": PartialFailure(index % len(sent)),
                 "failed": Failed(),
-                "refused": Refused(),
+                "refused": NotInvoked(),
             }
             outcome = outcomes[what]
-            settled = settle(todo, outcome, self.rules)
+            settled = apply_outcome(todo, outcome, self.rules)
             if what != "refused":
                 known = self.first_sent[number]
                 known += [n for n in sent if n not in known]
-            if isinstance(outcome, FailedFrom):
+            if isinstance(outcome, PartialFailure):
                 self.delivered.update(sent[: outcome.index])
             if isinstance(outcome, Delivered):
                 self.delivered.update(sent)
         self.given_up.update(given_up(settled))
-        self.lanes[number] = proceed(lane, settled.again)
+        self.lanes[number] = replace_head(lane, settled.again)
 
     @property
     def done(self) -> set[int]:
@@ -444,18 +447,18 @@ def test_with_bisect_exactly_the_bad_records_are_given_up(
     lost: list[int] = []
     while (lane := form_batch(lane, rules, now=0)).batches:
         bad = [i for i, r in enumerate(lane.batches[0].records) if int(r.sequence_number) in poison]
-        outcome: Outcome = Delivered() if not bad else FailedFrom(bad[0]) if partial else Failed()
-        settled = settle(lane.batches[0], outcome, rules)
+        outcome: Outcome = Delivered() if not bad else PartialFailure(bad[0]) if partial else Failed()
+        settled = apply_outcome(lane.batches[0], outcome, rules)
         lost += given_up(settled)
-        lane = proceed(lane, settled.again)
+        lane = replace_head(lane, settled.again)
     assert lost == sorted(n for n in poison if n <= count)
 
 
 def test_values_are_not_changed_by_what_is_made_of_them() -> None:
     lane = Lane((batch(1),), records(2))
     same = replace(lane)
-    proceed(lane, ())
-    with_records(lane, records(3))
+    replace_head(lane, ())
+    append(lane, records(3))
     assert lane == same
 
 

@@ -1,9 +1,11 @@
 """The house rules that no reviewer should have to check: imports, sizes, lock files."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,16 @@ def test_a_module_says_its_job_and_is_short(module: Path) -> None:
     text = module.read_text()
     assert text.startswith('"""'), "no first line about its job"
     assert len(text.splitlines()) <= 300
+
+
+def test_no_two_public_classes_have_the_same_name() -> None:
+    names = [
+        node.name
+        for module in MODULES
+        for node in ast.parse(module.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert [name for name, count in Counter(names).items() if count > 1] == []
 
 
 # Wherever it lies, but for what is made here: the environments, and what is built.

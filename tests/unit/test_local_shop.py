@@ -7,18 +7,18 @@ import pytest
 from orderstream.api.problems import ProblemError
 from orderstream.aws.stack import Stack
 from orderstream.client import DeliveryError
-from orderstream.local.cloud import laptop_cloud
-from orderstream.local.current_services import ShopThatIsThere
+from orderstream.local.cloud import local_cloud
+from orderstream.local.current_services import CurrentServices
 
 STACK = Stack("orderstream", "OrderStream", "Orders", "ByCustomer", "one", "ProcessOrders", "mapping")
 
 
 @pytest.fixture
-def shop() -> ShopThatIsThere:
-    return ShopThatIsThere(laptop_cloud("http://127.0.0.1:1", "a secret"))
+def shop() -> CurrentServices:
+    return CurrentServices(local_cloud("http://127.0.0.1:1", "a secret"))
 
 
-def test_without_a_stack_a_client_is_told_to_come_again(shop: ShopThatIsThere) -> None:
+def test_without_a_stack_a_client_is_told_to_come_again(shop: CurrentServices) -> None:
     shop.change(STACK)
     assert shop().stack == STACK
     shop.change(None)
@@ -27,7 +27,7 @@ def test_without_a_stack_a_client_is_told_to_come_again(shop: ShopThatIsThere) -
     assert (told.value.status, "Retry-After" in told.value.headers) == (503, True)
 
 
-def test_another_stack_has_a_producer_of_its_own_and_the_last_one_is_closed(shop: ShopThatIsThere) -> None:
+def test_another_stack_has_a_producer_of_its_own_and_the_last_one_is_closed(shop: CurrentServices) -> None:
     shop.change(STACK)
     before = shop()
     shop.change(replace(STACK, bucket="two"))

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from orderstream.api.ingest import accept, accept_all
+from orderstream.api.ingest import ingest_order, ingest_orders
 from orderstream.api.problems import ProblemError
 from orderstream.client import RecordMetadata
 from orderstream.client.serialization import encode_order, ensure_order_id
@@ -151,7 +151,7 @@ class Stream:
 def posted(body: bytes, key: str | None = None) -> tuple[str, bytes]:
     """What the API answers is the id of the order, and the record on the stream."""
     stream: Any = Stream()
-    answer = asyncio.run(accept(stream, body, key))
+    answer = asyncio.run(ingest_order(stream, body, key))
     (record,) = stream.records
     return answer["order_id"], record
 
@@ -170,7 +170,7 @@ def test_an_id_in_the_body_goes_on_as_it_came(order_id: str) -> None:
     body = b'{"order_id":%b,"customer_id":"c","amount":1}' % json.dumps(order_id).encode()
     assert posted(body) == posted(body, order_id) == (order_id, body)
     stream: Any = Stream()
-    (answer,) = asyncio.run(accept_all(stream, b"[%b]" % body))
+    (answer,) = asyncio.run(ingest_orders(stream, b"[%b]" % body))
     assert (answer["order_id"], stream.records) == (order_id, [body])
 
 

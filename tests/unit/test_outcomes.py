@@ -5,7 +5,7 @@ import json
 import pytest
 
 from orderstream.aws.kinesis_event import EventRecord
-from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, read_answer
+from orderstream.local.esm.outcomes import Delivered, Failed, Outcome, PartialFailure, read_answer
 
 BATCH = [EventRecord(f"000{number}", "key", 0, 0, None, b"{}") for number in (90, 100, 110)]
 
@@ -37,12 +37,12 @@ def test_without_report_batch_item_failures_any_answer_is_success(answer: object
 
 
 def test_the_lowest_returned_number_is_where_it_failed() -> None:
-    assert read(failures("000110", "000100")) == FailedFrom(1)
+    assert read(failures("000110", "000100")) == PartialFailure(1)
 
 
 @pytest.mark.parametrize("identifier", ["90", "0090", "000000090"])
 def test_sequence_numbers_are_compared_as_integers(identifier: str) -> None:
-    assert read(failures(identifier)) == FailedFrom(0)
+    assert read(failures(identifier)) == PartialFailure(0)
 
 
 @pytest.mark.parametrize("identifier", ["", None, "91", "0", "ninety", 90, {}, "9" * 10_000])

@@ -13,7 +13,7 @@ from orderstream.dashboard import charts
 from orderstream.dashboard.charts import Window
 from orderstream.dashboard.components import amount
 from orderstream.dashboard.runbook import page_of
-from orderstream.dashboard.time_format import Clock, utc
+from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.deploy.artifact import PROJECT
 from orderstream.monitoring.figures import WINDOW
 from orderstream.monitoring.shards import ShardLoad
@@ -88,16 +88,16 @@ def test_the_shard_with_most_traffic_is_on_top_and_a_hot_one_has_another_colour(
 
 def test_a_time_is_that_of_the_browser_with_the_day_where_it_is_not_today() -> None:
     now = datetime.now(UTC)
-    auckland = Clock("Pacific/Auckland")
+    auckland = TimeFormat("Pacific/Auckland")
     assert re.fullmatch(r"\d\d:\d\d:\d\d", auckland.text(now))
-    assert Clock("Etc/GMT-2").text("2026-01-31T23:30:00.000Z") == "2026-02-01 01:30:00"
+    assert TimeFormat("Etc/GMT-2").text("2026-01-31T23:30:00.000Z") == "2026-02-01 01:30:00"
     assert len(auckland.text(now - timedelta(days=2))) == len("2026-02-01 01:30:00")
 
 
 def test_a_browser_whose_zone_nobody_knows_gets_this_machines() -> None:
     now = datetime.now(UTC)
     for unknown in ("Mars/Olympus", "../etc/passwd", "", None):
-        assert Clock(unknown).text(now) == f"{now.astimezone():%H:%M:%S}"
+        assert TimeFormat(unknown).text(now) == f"{now.astimezone():%H:%M:%S}"
 
 
 def test_utc_is_written_to_the_millisecond() -> None:

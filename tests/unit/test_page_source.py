@@ -7,7 +7,7 @@ import threading
 from typing import Any, cast
 
 from orderstream.aws.clients import AwsClients
-from orderstream.dashboard.status_feed import Source
+from orderstream.dashboard.status_feed import StatusFeed
 
 
 class Meta:
@@ -35,14 +35,14 @@ class FakeCloud:
         self.cloudformation = CloudFormation()
 
 
-def source(cloud: FakeCloud, patience: float = 5) -> Source:
-    return Source(cast(AwsClients, cloud), "shop", patience)
+def source(cloud: FakeCloud, patience: float = 5) -> StatusFeed:
+    return StatusFeed(cast(AwsClients, cloud), "shop", patience)
 
 
 def test_many_who_look_at_once_make_one_look() -> None:
     cloud = FakeCloud()
 
-    async def look() -> Source:
+    async def look() -> StatusFeed:
         looked_at = source(cloud)
         await asyncio.gather(*(looked_at.refresh() for _ in range(20)))
         return looked_at
@@ -56,7 +56,7 @@ def test_a_cloud_that_does_not_answer_is_told_and_asked_again() -> None:
     cloud = FakeCloud()
     cloud.cloudformation.speaks.clear()
 
-    async def look() -> Source:
+    async def look() -> StatusFeed:
         looked_at = source(cloud, patience=0.05)
         await looked_at.refresh()
         cloud.cloudformation.speaks.set()

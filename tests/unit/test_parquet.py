@@ -19,7 +19,7 @@ from orderstream.pipeline.archive_codec import ArchiveLine, encode, original_byt
 from orderstream.pipeline.records import Record
 from orderstream.storage import parquet
 from orderstream.storage.columns import column_types
-from orderstream.storage.parquet import LocatedLine, Unreadable
+from orderstream.storage.parquet import LocatedLine, UnreadableValue
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -117,11 +117,11 @@ def test_lines_with_a_text_or_of_a_customer_are_found(tmp_path: Path) -> None:
 def test_what_is_no_such_file_is_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     file.write_bytes(b"PAR1 and nothing else")
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableValue):
         list(parquet.by_place(file))
     with parquet.database() as sql:
         sql.execute(f"COPY (SELECT 1 AS x) TO '{file}' (FORMAT parquet)")
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableValue):
         list(parquet.by_arrival(file))
 
 

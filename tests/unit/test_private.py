@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.archive.checkpoint import Journal
+from orderstream.archive.checkpoint import Checkpoint
 from orderstream.errors import CloudError
 from orderstream.files import private
-from orderstream.local.cloud import sole_user
+from orderstream.local.cloud import lock_state_dir
 from orderstream.local.esm.checkpoints import CheckpointFile
-from orderstream.local.registry import noted
+from orderstream.local.registry import registered
 from orderstream.local.secret import new_token, token_of
 from orderstream.storage.bucket import TimeRange
 
@@ -69,8 +69,10 @@ def test_notes_journals_checkpoints_and_secrets_are_the_users_alone(tmp_path: Pa
     for name in ("notes", "journals", "checkpoints", "secret", "locked"):
         (tmp_path / name).mkdir()
         (tmp_path / name).chmod(0o777)
-    with noted(1, 2, "secret", tmp_path / "notes"), sole_user(tmp_path / "locked"):
-        Journal(["replay"], TimeRange(datetime.now(UTC), None), folder=tmp_path / "journals").note("a place")
+    with registered(1, 2, "secret", tmp_path / "notes"), lock_state_dir(tmp_path / "locked"):
+        Checkpoint(["replay"], TimeRange(datetime.now(UTC), None), folder=tmp_path / "journals").save(
+            "a place"
+        )
         CheckpointFile(tmp_path / "checkpoints" / "file", "a mapping").save({})
         token_of(tmp_path / "secret")
         for folder in tmp_path.iterdir():

@@ -12,7 +12,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from orderstream.api.app import Shop, make_app
+from orderstream.api.app import ApiServices, make_app
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError, InputError
@@ -40,7 +40,7 @@ def cloud_of(table: Refusing) -> AwsClients:
 
 
 def answer(table: Refusing, **parameters: str) -> httpx.Response:
-    shop = Shop(None, cloud_of(table), STACK, list)  # type: ignore[arg-type]
+    shop = ApiServices(None, cloud_of(table), STACK, list)  # type: ignore[arg-type]
     app = httpx.ASGITransport(make_app(lambda: shop))
 
     async def ask() -> httpx.Response:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from orderstream.api.ingest import accept_all
+from orderstream.api.ingest import ingest_orders
 from orderstream.client import OrderProducer
 from orderstream.domain.decode import decode
 from orderstream.domain.validation import FIRST_REASONS, MAX_MESSAGE, MAX_REASONS, Violation, bounded
@@ -98,13 +98,13 @@ def test_no_reason_repeats_what_was_sent_at_any_length(data: bytes) -> None:
 
 def test_the_answer_to_a_batch_of_bad_orders_is_bounded() -> None:
     # None of them gets as far as the producer.
-    answers = asyncio.run(accept_all(cast(OrderProducer, None), b"[" + b",".join([BAD] * 500) + b"]"))
+    answers = asyncio.run(ingest_orders(cast(OrderProducer, None), b"[" + b",".join([BAD] * 500) + b"]"))
     assert len(answers) == 500
     assert len(json.dumps(answers)) < 500 * len(BAD)
     assert all(_codes(answer) == ["missing"] * FIRST_REASONS + ["more_reasons"] for answer in answers)
     assert answers[0]["detail"] == "the order breaks more than 100 rules"
     # Few of them are told all that one alone is.
-    (few, _) = asyncio.run(accept_all(cast(OrderProducer, None), b"[%b,[]]" % BAD))
+    (few, _) = asyncio.run(ingest_orders(cast(OrderProducer, None), b"[%b,[]]" % BAD))
     assert len(few["errors"]) == 101
 
 

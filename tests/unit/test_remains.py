@@ -11,7 +11,16 @@ from botocore.exceptions import ClientError
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy import parameters
 from orderstream.deploy.artifact import TEMPLATE
-from orderstream.deploy.retained import BUCKET, LOG_GROUP, TABLE, TAG, Named, Remains, names_in, remains
+from orderstream.deploy.retained import (
+    BUCKET,
+    LOG_GROUP,
+    TABLE,
+    TAG,
+    Named,
+    RetainedResources,
+    find_retained,
+    names_in,
+)
 
 NAMED = (
     Named("Orders", TABLE, "Orders"),
@@ -118,8 +127,8 @@ class Account:
         self.logs = Logs(*logs)
 
 
-def found(account: Account) -> Remains:
-    return remains(cast(AwsClients, account), "orderstream", NAMED)
+def found(account: Account) -> RetainedResources:
+    return find_retained(cast(AwsClients, account), "orderstream", NAMED)
 
 
 OURS = {TAG: "orderstream"}
@@ -127,41 +136,43 @@ OURS = {TAG: "orderstream"}
 
 def test_what_the_index_has_not_heard_of_yet_is_found_by_its_name() -> None:
     account = Account(tables={"Orders": {"team": "shop", **OURS}}, buckets={"archive": OURS})
-    assert found(account) == Remains(("Orders",), ("archive",))
+    assert found(account) == RetainedResources(("Orders",), ("archive",))
 
 
 def test_what_has_gone_is_not_found_though_the_index_still_lists_it() -> None:
-    assert found(Account(index=("Orders", "archive"))) == Remains()
+    assert found(Account(index=("Orders", "archive"))) == RetainedResources()
 
 
 def test_what_the_index_lists_under_another_name_is_found_too() -> None:
     account = Account(index=("Orders", "archive"), tables={"Orders": OURS}, buckets={"archive": OURS})
-    assert remains(cast(AwsClients, account), "orderstream") == Remains(("Orders",), ("archive",))
+    assert find_retained(cast(AwsClients, account), "orderstream") == RetainedResources(
+        ("Orders",), ("archive",)
+    )
 
 
 @pytest.mark.parametrize("tags", [{}, {"team": "shop"}, {TAG: "staging"}])
 def test_what_has_another_tag_or_none_is_there_and_nobody_of_the_name_left_it(tags: dict[str, str]) -> None:
     account = Account(tables={"Orders": tags}, buckets={"archive": tags})
     left = found(account)
-    assert left == Remains(others=("Orders", "archive"))
+    assert left == RetainedResources(others=("Orders", "archive"))
     assert left.names == {"Orders", "archive"} and not left.own
 
 
 def test_a_bucket_of_another_account_is_taken() -> None:
     left = found(Account(foreign=("archive",)))
-    assert left == Remains(taken=("archive",))
+    assert left == RetainedResources(taken=("archive",))
     assert not left.names
 
 
 def test_a_table_that_is_being_deleted_is_waited_for_and_then_gone() -> None:
     account = Account(index=("Orders",), tables={"Orders": OURS}, going=("Orders",))
-    assert found(account) == Remains()
+    assert found(account) == RetainedResources()
     assert not account.dynamodb.tables
 
 
 def test_a_log_group_that_a_function_left_is_found_by_its_whole_name() -> None:
     assert found(Account(logs=("/aws/lambda/ProcessOrders",))).logs == ("/aws/lambda/ProcessOrders",)
-    assert found(Account(logs=("/aws/lambda/ProcessOrders2",))) == Remains()
+    assert found(Account(logs=("/aws/lambda/ProcessOrders2",))) == RetainedResources()
 
 
 def names(**given: str) -> dict[str, str]:

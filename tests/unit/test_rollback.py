@@ -9,11 +9,11 @@ import pytest
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.function_versions import LiveVersion, live_version
 from orderstream.aws.stack import Stack
-from orderstream.deploy.deploy import doubts
+from orderstream.deploy.deploy import warnings_for
 from orderstream.deploy.operation import reasons, rollback_reasons
-from orderstream.deploy.retained import Remains
+from orderstream.deploy.retained import RetainedResources
 from orderstream.deploy.rollback import forward, rollback
-from orderstream.deploy.rollback_alarm import watch
+from orderstream.deploy.rollback_alarm import rollback_alarm
 from orderstream.deploy.stack_name import is_production
 from orderstream.errors import CloudError, DeploymentError
 
@@ -104,7 +104,7 @@ def test_a_deployment_takes_a_rollback_back_only_to_what_it_would_deploy_itself(
     assert move is not None and (move.now.number, move.to.number) == (2, 3)
     assert forward(cloud, STACK, "b") is None, "orders are delivered to it"
     assert forward(cloud, STACK, "other") is None, "a deployment publishes it"
-    (doubt,) = doubts(None, Remains(), move)
+    (doubt,) = warnings_for(None, RetainedResources(), move)
     assert "rolled back to version 2" in doubt and "version 3 again" in doubt
 
 
@@ -114,7 +114,7 @@ def test_the_status_says_whether_a_later_version_was_rolled_back(at: int, rolled
 
 
 def test_an_update_is_watched_by_the_alarm_about_the_functions_errors() -> None:
-    found = watch(cloud_of(Aws(["a"], at=1)), "orderstream", 5)
+    found = rollback_alarm(cloud_of(Aws(["a"], at=1)), "orderstream", 5)
     assert found.configuration == {
         "RollbackTriggers": [{"Arn": "arn:orderstream-function-errors", "Type": "AWS::CloudWatch::Alarm"}],
         "MonitoringTimeInMinutes": 5,
@@ -124,7 +124,7 @@ def test_an_update_is_watched_by_the_alarm_about_the_functions_errors() -> None:
 
 @pytest.mark.parametrize(("alarm", "why"), [("ALARM", "on already"), ("", "no such alarm")])
 def test_an_alarm_that_is_on_or_is_not_there_rolls_nothing_back(alarm: str, why: str) -> None:
-    found = watch(cloud_of(Aws(["a"], at=1, alarm=alarm)), "orderstream", 5)
+    found = rollback_alarm(cloud_of(Aws(["a"], at=1, alarm=alarm)), "orderstream", 5)
     # An empty list, because CloudFormation keeps the triggers of the update before otherwise.
     assert found.configuration == {"RollbackTriggers": []}
     assert why in str(found)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mangum import Mangum
 
-from orderstream.api.app import Shop, make_app
+from orderstream.api.app import ApiServices, make_app
 from orderstream.api.dependencies import stack_of
 from orderstream.api.sender import BY_SENDER, OrderIds, prefix_of, sender_of
 from orderstream.aws.stack import Stack
@@ -104,7 +104,7 @@ class Api:
     def __init__(self, ids_by_sender: str) -> None:
         self.stream = Stream()
         stack = Stack("test", "S", "T", None, "B", "", "", ids_by_sender)
-        shop = Shop(self.stream, None, stack, list)  # type: ignore[arg-type]
+        shop = ApiServices(self.stream, None, stack, list)  # type: ignore[arg-type]
         self._app = make_app(lambda: shop)
 
     def __call__(

@@ -10,11 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 from mypy_boto3_kinesis import KinesisClient
 
-from orderstream.aws.kinesis_event import EventSource
+from orderstream.aws.kinesis_event import EventOrigin
 from orderstream.local.esm.shard_reader import ShardReader
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
 
-ORIGIN = EventSource("arn:aws:kinesis:eu-west-1:000000000001:stream/s", "shardId-000000000000", "")
+ORIGIN = EventOrigin("arn:aws:kinesis:eu-west-1:000000000001:stream/s", "shardId-000000000000", "")
 
 
 def error(code: str) -> ClientError:

@@ -6,11 +6,11 @@ import subprocess
 
 import pytest
 
-from orderstream.output.local_cloud import exports
+from orderstream.output.local_cloud import print_exports
 
 
 def test_a_shell_takes_the_values_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     value = "a b;echo '\"$HOME`id`\\"
-    exports({"ORDERS_API_URL": value}, as_json=False)
+    print_exports({"ORDERS_API_URL": value}, as_json=False)
     script = capsys.readouterr().out + 'printf %s "$ORDERS_API_URL"'
     assert subprocess.run(["sh", "-c", script], capture_output=True, text=True).stdout == value

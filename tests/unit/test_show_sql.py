@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.archive.cache_sync import Synced
-from orderstream.archive.sql import Answer
+from orderstream.archive.cache_sync import SyncResult
+from orderstream.archive.sql import QueryResult
 from orderstream.errors import InputError
 from orderstream.output import console, sql
 from orderstream.output.sql import Format, format_of
@@ -36,7 +36,7 @@ def wide() -> Iterator[None]:
 
 def shown(query: str, form: Format, file: Path | None = None, *, unfit: int = 0) -> None:
     with parquet.database() as database:
-        sql.answer(Answer(Synced(), unfit, database, query), form, file)
+        sql.print_result(QueryResult(SyncResult(), unfit, database, query), form, file)
 
 
 def test_json_is_one_object_a_line_with_exact_numbers(tmp_path: Path) -> None:

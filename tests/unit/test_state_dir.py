@@ -10,14 +10,14 @@ import pytest
 
 from orderstream.errors import CloudError, InputError
 from orderstream.files.folders import ensure_room, ensure_writable
-from orderstream.local.cloud import sole_user
+from orderstream.local.cloud import lock_state_dir
 
 # The child that it leaves has the lock until it is told to end, like a MiniStack that saves its state.
 _IS_KILLED_AND_LEAVES_A_CHILD = """
 import os, subprocess, sys
 from pathlib import Path
-from orderstream.local.cloud import sole_user
-with sole_user(Path(sys.argv[1])) as lock:
+from orderstream.local.cloud import lock_state_dir
+with lock_state_dir(Path(sys.argv[1])) as lock:
     child = "print('held', flush=True); import sys, time; sys.stdin.readline(); time.sleep(0.2)"
     subprocess.Popen([sys.executable, "-c", child], pass_fds=[lock])
     os.kill(os.getpid(), 9)
@@ -25,11 +25,11 @@ with sole_user(Path(sys.argv[1])) as lock:
 
 
 def test_a_second_user_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
-    with sole_user(tmp_path / "state"):
+    with lock_state_dir(tmp_path / "state"):
         with pytest.raises(CloudError, match="another laptop cloud uses") as caught:
-            sole_user(tmp_path / "state").__enter__()
+            lock_state_dir(tmp_path / "state").__enter__()
         assert "--state-dir" in caught.value.hint
-    with sole_user(tmp_path / "state"):
+    with lock_state_dir(tmp_path / "state"):
         assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
 
 
@@ -43,7 +43,7 @@ def test_what_a_killed_user_left_is_waited_for(tmp_path: Path) -> None:
         assert left.stdout.readline() == b"held\n"
         assert left.wait() == -9
         left.stdin.close()
-        with sole_user(tmp_path):
+        with lock_state_dir(tmp_path):
             assert left.stdout.read() == b"", "the child has ended"
 
 

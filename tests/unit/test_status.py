@@ -224,7 +224,7 @@ def watched(*looks: Status, terminal: bool, width: int = 120) -> tuple[bool, lis
 
     file = io.StringIO()
     on = SafeConsole(file=file, force_terminal=terminal, width=width, height=80, color_system=None)
-    ended = show.watched(until_interrupted(), dollars_an_hour=Decimal(0), as_json=False, on=on)
+    ended = show.watch_status(until_interrupted(), dollars_an_hour=Decimal(0), as_json=False, on=on)
     return ended, file.getvalue().splitlines()
 
 

@@ -11,14 +11,14 @@ from botocore.exceptions import ClientError, HTTPClientError
 from mypy_boto3_kinesis import KinesisClient
 from urllib3.exceptions import ProtocolError
 
-from orderstream.aws.kinesis_event import EventSource
-from orderstream.local.esm.shard_reader import Page
+from orderstream.aws.kinesis_event import EventOrigin
+from orderstream.local.esm.shard_reader import RecordsPage
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
 from orderstream.local.esm.subscription import Subscription
-from orderstream.local.esm.transient_errors import is_passing
+from orderstream.local.esm.transient_errors import is_transient
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/s"
-ORIGIN = EventSource(STREAM, "shardId-000000000000", "")
+ORIGIN = EventOrigin(STREAM, "shardId-000000000000", "")
 Happening = dict[str, Any] | Exception
 
 
@@ -87,7 +87,7 @@ def subscription(kinesis: FakeKinesis, start: Position = TRIM_HORIZON) -> Subscr
     return Subscription(cast(KinesisClient, kinesis), ORIGIN, f"{STREAM}/consumer/c:1", start)
 
 
-def page(of: Subscription, limit: int = 100) -> Page:
+def page(of: Subscription, limit: int = 100) -> RecordsPage:
     return of.read(limit, now=7.0, expiring=False)
 
 
@@ -139,7 +139,7 @@ def test_a_subscription_that_breaks_is_a_fault_that_passes_and_loses_nothing(bro
     with pytest.raises((HTTPClientError, ClientError)) as caught:
         while True:
             assert read(shard) == []
-    assert is_passing(caught.value)
+    assert is_transient(caught.value)
     assert all_read(shard, 1) == ["0002"]
 
 
@@ -167,11 +167,11 @@ def test_the_last_event_of_a_closed_shard_has_no_place_to_go_on_from(children: b
 
 def test_a_shard_that_is_gone_is_closed_too() -> None:
     gone = error("ResourceNotFoundException", "Shard shardId-000000000000 in stream s not found")
-    assert page(subscription(FakeKinesis(gone))) == Page((), closed=True, vanished=True)
+    assert page(subscription(FakeKinesis(gone))) == RecordsPage((), closed=True, vanished=True)
 
 
 def test_a_consumer_that_is_gone_is_an_error_that_does_not_pass() -> None:
     gone = error("ResourceNotFoundException", "Consumer c not found")
     with pytest.raises(ClientError) as caught:
         page(subscription(FakeKinesis(gone)))
-    assert not is_passing(caught.value)
+    assert not is_transient(caught.value)

@@ -12,18 +12,18 @@ import pytest
 from rich.table import Column
 
 from orderstream.archive.audit import Audit
-from orderstream.archive.cache_sync import Synced
-from orderstream.archive.compact import Compacted
+from orderstream.archive.cache_sync import SyncResult
+from orderstream.archive.compact import CompactionResult
 from orderstream.archive.evidence import Finding
-from orderstream.archive.maintenance import Kept
-from orderstream.archive.plan import Plan as ReplayPlan
-from orderstream.archive.receipt import Receipt
+from orderstream.archive.maintenance import MaintenanceResult
+from orderstream.archive.plan import ReplayPlan as ReplayPlan
+from orderstream.archive.receipt import ErasureReceipt
 from orderstream.archive.replay import Selection
-from orderstream.archive.sql import Answer
+from orderstream.archive.sql import QueryResult
 from orderstream.aws.location import Location
 from orderstream.aws.stack import StackDescription
-from orderstream.deploy.changes import Change, ChangeSet
-from orderstream.deploy.deploy import Deployed, Plan
+from orderstream.deploy.changes import ChangeSet, ResourceChange
+from orderstream.deploy.deploy import DeploymentPlan, DeploymentResult
 from orderstream.deploy.inventory import Inventory
 from orderstream.deploy.stack_state import Resource
 from orderstream.lookup.trace import OrderTrace, TraceEvent
@@ -31,7 +31,7 @@ from orderstream.monitoring.figures import Rates
 from orderstream.monitoring.health import AlarmState, ConsumerState, DeadLetterBacklog, Status
 from orderstream.monitoring.shards import ShardLoad, ShardLoads
 from orderstream.output import archive, console, deploy, destroy, orders, recovery, sql, status
-from orderstream.output.terminal import Table
+from orderstream.output.terminal import SafeTable
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import QuarantinedRecord, Resubmission
@@ -76,9 +76,9 @@ ITEM = {
     "Status": "RECEIVED",
 }
 QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
-CHANGE = Change("Add", "L" * 60, "AWS::S3::Bucket", "", "")
+CHANGE = ResourceChange("Add", "L" * 60, "AWS::S3::Bucket", "", "")
 STEP = TraceEvent("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
-NOTHING_TO_DO = Plan("s", (), None, (), {}, "")
+NOTHING_TO_DO = DeploymentPlan("s", (), None, (), {}, "")
 LOCATION = Location("eu-central-1", "123456789012")
 STATUS = Status(
     stack="orderstream",
@@ -108,7 +108,7 @@ def _answer() -> None:
         f"SELECT '{ID}' AS order_id, TIMESTAMPTZ '2026-11-22 18:00:00.25+00' AS at, '{'j' * 3000}' AS raw,"
     )
     with parquet.database() as database:
-        sql.answer(Answer(Synced(), 0, database, f"{query} '{KEY}' AS key"), "table", None)
+        sql.print_result(QueryResult(SyncResult(), 0, database, f"{query} '{KEY}' AS key"), "table", None)
 
 
 def _counts() -> Counts:
@@ -118,7 +118,7 @@ def _counts() -> Counts:
 # What prints a table, and what has to be whole in it.
 PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
     "replay --dry-run": (
-        lambda: archive.replay_plan(
+        lambda: archive.print_replay_plan(
             ReplayPlan(1, 1, 1, 1, Decimal("0.1")),
             Selection(TimeRange(MOMENT, None), CUSTOMER, ID),
             LOCATION,
@@ -128,50 +128,50 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [ID, CUSTOMER, "2026-11-22T18:00:00.000000Z to now"],
     ),
     "archive compact --dry-run": (
-        lambda: archive.waiting([(HOUR, 10**9, 10**9)], as_json=False),
+        lambda: archive.print_waiting([(HOUR, 10**9, 10**9)], as_json=False),
         [HOUR, "1,000,000,000"],
     ),
     "archive compact": (
-        lambda: archive.kept(
-            Kept(compacted=[Compacted(HOUR, 1, 1, 1, KEY, 10**9)]),
+        lambda: archive.print_maintenance(
+            MaintenanceResult(compacted=[CompactionResult(HOUR, 1, 1, 1, KEY, 10**9)]),
             LOCATION,
             as_json=False,
         ),
         [HOUR],
     ),
     "archive audit": (
-        lambda: archive.audited(Audit(findings=[Finding("altered", KEY, TEXT)]), ALL_TIME, as_json=False),
+        lambda: archive.print_audit(Audit(findings=[Finding("altered", KEY, TEXT)]), ALL_TIME, as_json=False),
         [KEY],
     ),
     "forget": (
-        lambda: archive.erasure_plan(
-            Receipt("id", AT, "", locked=1, locked_until=AT), LOCATION, as_json=False
+        lambda: archive.print_erasure_plan(
+            ErasureReceipt("id", AT, "", locked=1, locked_until=AT), LOCATION, as_json=False
         ),
         [AT],
     ),
-    "quarantine list": (lambda: recovery.quarantined([ENTRY], as_json=False), [ID, EVENT, AT]),
+    "quarantine list": (lambda: recovery.print_quarantine([ENTRY], as_json=False), [ID, EVENT, AT]),
     "quarantine show": (
-        lambda: recovery.one_quarantined(ENTRY, as_json=False),
+        lambda: recovery.print_quarantined_record(ENTRY, as_json=False),
         [ID, EVENT, EVENT + "9", KEY, CUSTOMER, "2026-11-22T18:00:00.250000Z", "r" * 36],
     ),
     "quarantine resubmit": (
-        lambda: recovery.resubmitted([Resubmission(EVENT, ID, True)], dry_run=False, as_json=False),
+        lambda: recovery.print_resubmissions([Resubmission(EVENT, ID, True)], dry_run=False, as_json=False),
         [ID, EVENT],
     ),
     "failures list": (
-        lambda: recovery.failures(
+        lambda: recovery.print_failures(
             [FailedBatch(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False
         ),
         [KEY, "2026-11-22 18:00:00"],
     ),
     "failures redrive": (
-        lambda: recovery.redriven(
+        lambda: recovery.print_redrive(
             [RedriveResult(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False
         ),
         [KEY],
     ),
     "verify": (
-        lambda: recovery.verified(
+        lambda: recovery.print_reconciliation(
             ReconciliationReport(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALL_TIME, 1),
             None,
             None,
@@ -180,15 +180,15 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [ID, KEY],
     ),
     "trace": (
-        lambda: recovery.story(
+        lambda: recovery.print_trace(
             OrderTrace(ID, ITEM, (STEP,)),
             as_json=False,
         ),
         [ID, EVENT, KEY, AT],
     ),
     "deploy, changes": (
-        lambda: deploy.plan(
-            Plan(
+        lambda: deploy.print_plan(
+            DeploymentPlan(
                 "s",
                 (),
                 ChangeSet("i", "s", True, (CHANGE,)),
@@ -200,9 +200,9 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         ["L" * 60, "AWS::S3::Bucket"],
     ),
     "deploy, outputs": (
-        lambda: deploy.deployed(
+        lambda: deploy.print_deployment(
             NOTHING_TO_DO,
-            Deployed(StackDescription("i", "s", {}, {"Q": ARN})),
+            DeploymentResult(StackDescription("i", "s", {}, {"Q": ARN})),
             LOCATION,
             where="",
             dry_run=False,
@@ -211,7 +211,7 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [ARN],
     ),
     "destroy": (
-        lambda: destroy.inventory(
+        lambda: destroy.print_inventory(
             Inventory("s", StackDescription("i", "s"), (QUEUE,), (), (), None, (), None),
             LOCATION,
             delete_data=False,
@@ -220,16 +220,16 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [ARN],
     ),
     "get": (
-        lambda: orders.order(ITEM, as_json=False),
+        lambda: orders.print_order(ITEM, as_json=False),
         [ID, CUSTOMER, KEY, "2026-11-22T18:00:00.000000Z", "19.90", '"unit_price":9.95'],
     ),
     "list": (
-        lambda: orders.orders([ITEM], as_json=False),
+        lambda: orders.print_orders([ITEM], as_json=False),
         [ID, "2026-11-22T18:00:00.000000Z", "19.90", "EUR"],
     ),
     "query": (_answer, [ID, KEY, "2026-11-22T18:00:00.250000Z"]),
     "status": (
-        lambda: status.status(STATUS, as_json=False),
+        lambda: status.print_status(STATUS, as_json=False),
         ["shardId-000000000123", "2026-11-22 18:00:00", "x" * 30, "1,019.90", "1,500 ", "1.500"],
     ),
 }
@@ -260,7 +260,7 @@ def test_ids_and_times_are_whole_and_on_one_line(
 def test_a_table_that_fits_has_its_frame_and_wraps_between_words(
     width: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table = Table(Column("id", no_wrap=True), "detail", Column("count", justify="right"))
+    table = SafeTable(Column("id", no_wrap=True), "detail", Column("count", justify="right"))
     table.add_row("A 1", TEXT, "7")
     console.out.print(table)
     first, *_, last = lines = capsys.readouterr().out.splitlines()
@@ -270,6 +270,6 @@ def test_a_table_that_fits_has_its_frame_and_wraps_between_words(
 
 def test_a_wide_table_has_no_padding_that_a_terminal_would_wrap(capsys: pytest.CaptureFixture[str]) -> None:
     found = [Finding("altered", KEY, "no"), Finding("altered", "k", "x")]
-    archive.audited(Audit(findings=found), ALL_TIME, as_json=False)
+    archive.print_audit(Audit(findings=found), ALL_TIME, as_json=False)
     for line in capsys.readouterr().out.splitlines():
         assert line == line.rstrip()

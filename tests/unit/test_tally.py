@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from orderstream.local.esm.tally import Series, Tally
+from orderstream.local.esm.tally import MetricTally, Series
 
 if TYPE_CHECKING:
     from orderstream.local.esm.metrics import Metric
@@ -19,7 +19,7 @@ def sums(metrics: list[Metric]) -> dict[datetime, float]:
 
 
 def test_values_of_a_minute_become_one_statistic_set() -> None:
-    tally = Tally()
+    tally = MetricTally()
     for value in (3, 1, 8):
         tally.add(RECORDS, value, NOON + value)
     ((namespace, datum),) = tally.take(NOON + 10)
@@ -34,14 +34,14 @@ def test_values_of_a_minute_become_one_statistic_set() -> None:
 
 
 def test_a_value_counts_in_the_minute_in_which_it_was() -> None:
-    tally = Tally()
+    tally = MetricTally()
     tally.add(RECORDS, 1, NOON + 59.9)
     tally.add(RECORDS, 2, NOON + 60)
     assert list(sums(tally.take(NOON + 61)).values()) == [1, 2]
 
 
 def test_the_first_value_is_sent_at_once_and_what_follows_waits() -> None:
-    tally = Tally()
+    tally = MetricTally()
     sent = []
     for second in range(20):
         tally.add(RECORDS, 1, NOON + second)
@@ -51,7 +51,7 @@ def test_the_first_value_is_sent_at_once_and_what_follows_waits() -> None:
 
 
 def test_zeros_are_sent_four_times_a_minute() -> None:
-    tally = Tally()
+    tally = MetricTally()
     sent = 0
     for second in range(60):
         tally.add(RECORDS, 0, NOON + second)
@@ -60,7 +60,7 @@ def test_zeros_are_sent_four_times_a_minute() -> None:
 
 
 def test_a_value_after_zeros_does_not_wait_for_them() -> None:
-    tally = Tally()
+    tally = MetricTally()
     tally.add(RECORDS, 0, NOON)
     tally.take(NOON)
     tally.add(RECORDS, 0, NOON + 5)
@@ -70,7 +70,7 @@ def test_a_value_after_zeros_does_not_wait_for_them() -> None:
 
 
 def test_what_was_taken_is_not_taken_again() -> None:
-    tally = Tally()
+    tally = MetricTally()
     tally.add(RECORDS, 1, NOON)
     tally.take(NOON)
     assert tally.take(NOON + 60, everything=True) == []

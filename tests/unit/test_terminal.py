@@ -18,7 +18,7 @@ from rich.text import Text
 
 from orderstream.errors import OrderstreamError
 from orderstream.output import console, orders
-from orderstream.output.terminal import SafeConsole, Table, escaped, printable, write_bytes
+from orderstream.output.terminal import SafeConsole, SafeTable, escaped, printable, write_bytes
 from tests.terminals import instead_of, screen
 
 ATTACKS = [
@@ -54,7 +54,7 @@ def of_a_terminal(text: str) -> list[str]:
 
 @given(TEXTS)
 def test_nothing_that_is_printed_has_a_character_that_a_terminal_obeys(text: str) -> None:
-    table = Table(text, Column("id", no_wrap=True), "detail", title=text)
+    table = SafeTable(text, Column("id", no_wrap=True), "detail", title=text)
     table.add_row(text, text, Text(text, "red"))
     for shown in (printed(text), printed(Text(text)), printed(table), printed(table, width=1000)):
         assert of_a_terminal(shown) == []
@@ -69,7 +69,7 @@ def test_styles_of_ours_are_the_only_escape_sequences(text: str) -> None:
 
 @pytest.mark.parametrize("text", MARKUP)
 def test_markup_and_names_of_emoji_are_text(text: str) -> None:
-    table = Table("text")
+    table = SafeTable("text")
     table.add_row(text)
     for shown in (printed(text), printed(table)):
         assert text in shown
@@ -113,7 +113,7 @@ def test_bytes_go_to_a_file_or_a_pipe_as_they_are(tmp_path: Path) -> None:
     with open(reading, "rb") as pipe:
         assert pipe.read() == RAW
     with (tmp_path / "raw").open("w") as to, instead_of("stdout", to):
-        orders.raw(RAW, exact="it")
+        orders.print_raw(RAW, exact="it")
     assert (tmp_path / "raw").read_bytes() == RAW
 
 
@@ -121,8 +121,8 @@ def test_bytes_that_would_steer_a_terminal_are_marked_there_and_it_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with screen() as shown:
-        orders.raw(RAW, exact="orders raw A > FILE")
-        orders.raw(b'{"a": 1}', exact="")
+        orders.print_raw(RAW, exact="orders raw A > FILE")
+        orders.print_raw(b'{"a": 1}', exact="")
         said = shown("1}")
     assert said == '��{"order_id": "�]0;title� �2J�"}\n{"a": 1}'
     (warning,) = capsys.readouterr().err.splitlines()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.archive.data_subject import Person
+from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.identifier_search import MOST_BYTES, MOST_LAYERS, search
 from orderstream.domain.decode import AGGREGATE_MAGIC
 
@@ -119,34 +119,34 @@ OTHERS: dict[str, bytes] = {
 
 @pytest.mark.parametrize("name", SPELLINGS)
 def test_a_record_of_the_customer_is_theirs_in_every_spelling(name: str) -> None:
-    person = Person(HER)
-    assert person.sent(SPELLINGS[name], "key", EVENT, "object")
+    person = DataSubject(HER)
+    assert person.owns(SPELLINGS[name], "key", EVENT, "object")
     assert person.unsure == {}
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_what_cannot_be_read_is_not_theirs_and_is_named(name: str) -> None:
-    person = Person(HER)
-    assert not person.sent(UNREADABLE[name], "key", EVENT, "object")
+    person = DataSubject(HER)
+    assert not person.owns(UNREADABLE[name], "key", EVENT, "object")
     (problem,) = person.unsure.values()
     assert EVENT in problem and "object" in problem and SECRET not in problem
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_what_is_somebody_elses_is_neither(name: str) -> None:
-    person = Person(HER)
-    assert not person.sent(OTHERS[name], "key", EVENT, "object")
+    person = DataSubject(HER)
+    assert not person.owns(OTHERS[name], "key", EVENT, "object")
     assert person.unsure == {}
 
 
 def test_what_says_no_customer_is_of_whom_its_partition_key_names() -> None:
-    assert Person(HER).sent(b"\xff\x00\x99", HER, EVENT, "object")
-    assert not Person(HER).sent(bad("other").encode(), HER, EVENT, "object")
+    assert DataSubject(HER).owns(b"\xff\x00\x99", HER, EVENT, "object")
+    assert not DataSubject(HER).owns(bad("other").encode(), HER, EVENT, "object")
 
 
 def test_a_record_with_orders_of_others_is_theirs_and_shared() -> None:
-    person = Person(HER)
-    assert person.sent(SPELLINGS["an array with others"], "key", EVENT, "object")
+    person = DataSubject(HER)
+    assert person.owns(SPELLINGS["an array with others"], "key", EVENT, "object")
     assert person.shared == {EVENT}
 
 

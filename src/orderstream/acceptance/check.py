@@ -9,7 +9,7 @@ from enum import Enum
 from orderstream.acceptance.context import Context, Evidence
 
 
-class Outcome(Enum):
+class CheckOutcome(Enum):
     """What came of a check. One that cannot be shown where it runs has neither passed nor failed."""
 
     PASSED = "passed"
@@ -38,16 +38,16 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """What came of a check, after how many seconds: its evidence if it passed, else the reason."""
 
     check: Check
-    outcome: Outcome
+    outcome: CheckOutcome
     seconds: float = 0.0
     evidence: Evidence = field(default_factory=dict)
     reason: str = ""
 
 
-def all_is_well(results: Sequence[Result]) -> bool:
+def all_is_well(results: Sequence[CheckResult]) -> bool:
     """Whether every check passed, but for those that cannot be shown there."""
-    return all(one.outcome in {Outcome.PASSED, Outcome.NOT_SHOWN} for one in results)
+    return all(one.outcome in {CheckOutcome.PASSED, CheckOutcome.NOT_SHOWN} for one in results)

@@ -75,7 +75,7 @@ def remove_stack(context: Context, stack: str) -> None:
         expect(not busy or (found and found.is_new), f"{stack} is {found.status if found else 'gone'}")
 
     context.until(settled, seconds=_SETTLED_SECONDS, what="CloudFormation")
-    there = destroying.look(cloud, stack, progress=context.counted)
+    there = destroying.plan(cloud, stack, progress=context.counted)
     if there.is_empty:
         return
     done = destroying.destroy(

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from orderstream.acceptance.deployer import Deployer, Documents
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack, describe_stack, find_stack
-from orderstream.deploy.target import Place, place_of
+from orderstream.deploy.target import DeployTarget, target_of
 from orderstream.errors import CheckFailedError, InputError
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def context_of(
     """For a run in the account and region of `cloud`; `documents` makes the deployer's policy."""
     with translate_errors("cannot look for the account"):
         account: str = cloud.client("sts").get_caller_identity()["Account"]
-    return Context(cloud, name, account, place_of(cloud), Deployer(cloud, name, documents), progress, keep)
+    return Context(cloud, name, account, target_of(cloud), Deployer(cloud, name, documents), progress, keep)
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Context:
     cloud: AwsClients
     name: str
     account: str
-    place: Place
+    place: DeployTarget
     deployer: Deployer
     progress: Progress
     keep: bool = False

@@ -14,9 +14,9 @@ from orderstream.acceptance.traffic import accounted, await_stored, new_orders, 
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
-from orderstream.deploy.changes import KEEPERS
-from orderstream.deploy.deploy import Plan, carry_out, planned
-from orderstream.deploy.destroy import Destroyed
+from orderstream.deploy.changes import STATEFUL_TYPES
+from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
+from orderstream.deploy.destroy import DestroyResult
 from orderstream.deploy.stack_state import resources
 from orderstream.errors import CheckFailedError, CloudError, NotShownError
 
@@ -41,17 +41,19 @@ _ATTEMPTS = 3
 ADOPTED_WITH = PARAMETERS | {"ShardCount": "0", "EnhancedFanOut": "false"}
 
 
-def deploy(context: Context, cloud: AwsClients, parameters: Mapping[str, str]) -> tuple[float, Plan]:
+def deploy(
+    context: Context, cloud: AwsClients, parameters: Mapping[str, str]
+) -> tuple[float, DeploymentPlan]:
     """Deploy the stack as `orders deploy --yes` does; returns the seconds that it took, and the plan."""
-    with planned(
+    with plan_deployment(
         cloud, context.name, parameters, tell=lambda step: context.progress(context.name, step)
     ) as plan:
         begin = time.monotonic()
-        carry_out(cloud, plan, progress=context.progress)
+        execute(cloud, plan, progress=context.progress)
         return time.monotonic() - begin, plan
 
 
-def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[Destroyed, Evidence]:
+def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[DestroyResult, Evidence]:
     """Remove the stack as `orders destroy --yes` does; returns also how long its steps took."""
     steps: list[tuple[str, float]] = []
 
@@ -62,7 +64,7 @@ def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[
     attempts = 0
     while True:
         attempts += 1
-        found = destroying.look(cloud, context.name, progress=context.counted)
+        found = destroying.plan(cloud, context.name, progress=context.counted)
         done = destroying.destroy(
             cloud,
             found,
@@ -90,7 +92,7 @@ def deployment(context: Context) -> Evidence:
     if not context.place.is_laptop:
         context.deployer.begin(context.account, context.region)
 
-    def first(cloud: AwsClients) -> tuple[float, Plan]:
+    def first(cloud: AwsClients) -> tuple[float, DeploymentPlan]:
         # What an attempt with too few rights left.
         remove_stack(context, context.name)
         return deploy(context, cloud, PARAMETERS)
@@ -140,7 +142,7 @@ def adoption(context: Context) -> Evidence:
     kept = sorted(
         change.logical_id
         for change in plan.changes
-        if change.type in KEEPERS and change.type != "AWS::Kinesis::Stream"
+        if change.type in STATEFUL_TYPES and change.type != "AWS::Kinesis::Stream"
     )
     expect(adopted == kept, f"adopted were {adopted}, not {kept}")
     after = accounted(context).counts

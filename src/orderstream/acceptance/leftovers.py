@@ -11,7 +11,7 @@ from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context
 from orderstream.aws.clients import translate_errors
 from orderstream.deploy import destroy as destroying
-from orderstream.deploy.retained import remains
+from orderstream.deploy.retained import find_retained
 from orderstream.errors import CloudError
 
 
@@ -94,7 +94,7 @@ def _code(context: Context) -> list[str]:
 
 
 def _tagged(context: Context) -> list[str]:
-    left = remains(context.cloud, context.name)
+    left = find_retained(context.cloud, context.name)
     return [*left.tables, *left.buckets]
 
 

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from orderstream import __version__
-from orderstream.acceptance.check import Result, all_is_well
+from orderstream.acceptance.check import CheckResult, all_is_well
 from orderstream.acceptance.context import Context
 from orderstream.domain.fields import utc_text
 
 
 def report(
-    context: Context, results: Sequence[Result], *, began: datetime, ended: datetime
+    context: Context, results: Sequence[CheckResult], *, began: datetime, ended: datetime
 ) -> dict[str, Any]:
     """A document as JSON has it."""
     return {

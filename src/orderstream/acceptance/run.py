@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from orderstream.acceptance.check import Check, Outcome, Result
+from orderstream.acceptance.check import Check, CheckOutcome, CheckResult
 from orderstream.acceptance.context import Context
 from orderstream.errors import NotShownError, OrderstreamError
 
@@ -22,15 +22,15 @@ class _OverdueError(BaseException):
 
 
 def run(
-    context: Context, checks: Sequence[Check], *, minutes: float, told: Callable[[Result], None]
-) -> list[Result]:
+    context: Context, checks: Sequence[Check], *, minutes: float, told: Callable[[CheckResult], None]
+) -> list[CheckResult]:
     """Run the checks, for so many minutes at most; `told` hears of each result.
 
     A check that fails or raises does not keep the next from running, unless it is required. Ctrl-C (SIGTERM
     is taken as that) ends the run: what is always run comes still. Breaking that off too raises
     KeyboardInterrupt. Runs in the main thread only.
     """
-    results: list[Result] = []
+    results: list[CheckResult] = []
     halted = ""
     broken: BaseException | None = None
     end = time.monotonic() + 60 * minutes
@@ -40,44 +40,44 @@ def run(
             halted = halted or f"the time is over, {minutes:g} minutes"
         begin = time.monotonic()
         if halted and not check.always:
-            result = Result(check, Outcome.NOT_RUN, reason=halted)
+            result = CheckResult(check, CheckOutcome.NOT_RUN, reason=halted)
         else:
             seconds = None if check.always else min(60 * PATIENCE * check.minutes, left)
             try:
                 result = _run(check, context, seconds)
             except BaseException as error:
                 halted, broken = "interrupted", error
-                result = Result(check, Outcome.NOT_RUN, time.monotonic() - begin, reason=halted)
+                result = CheckResult(check, CheckOutcome.NOT_RUN, time.monotonic() - begin, reason=halted)
                 if check.always:
                     told(result)
                     raise
         results.append(result)
         told(result)
-        if check.required and result.outcome is Outcome.FAILED:
+        if check.required and result.outcome is CheckOutcome.FAILED:
             halted = f"{check.name} failed"
     if broken is not None and not isinstance(broken, KeyboardInterrupt):
         raise broken
     return results
 
 
-def _run(check: Check, context: Context, seconds: float | None) -> Result:
+def _run(check: Check, context: Context, seconds: float | None) -> CheckResult:
     begin = time.monotonic()
-    evidence, reason, outcome = {}, "", Outcome.PASSED
+    evidence, reason, outcome = {}, "", CheckOutcome.PASSED
     try:
         if check.only_aws and context.place.is_laptop:
             raise NotShownError(check.only_aws)
         with _within(seconds):
             evidence = check.run(context)
     except NotShownError as error:
-        outcome, reason = Outcome.NOT_SHOWN, error.message
+        outcome, reason = CheckOutcome.NOT_SHOWN, error.message
     except OrderstreamError as error:
-        outcome, reason = Outcome.FAILED, error.message
+        outcome, reason = CheckOutcome.FAILED, error.message
     except _OverdueError:
-        outcome, reason = Outcome.FAILED, f"it took longer than {seconds:,.0f} s"
+        outcome, reason = CheckOutcome.FAILED, f"it took longer than {seconds:,.0f} s"
     except Exception as error:
-        outcome, reason = Outcome.FAILED, f"{type(error).__name__}: {error}"
+        outcome, reason = CheckOutcome.FAILED, f"{type(error).__name__}: {error}"
     reason = " ".join(reason.split())[:_LONGEST_REASON]
-    return Result(check, outcome, time.monotonic() - begin, evidence, reason)
+    return CheckResult(check, outcome, time.monotonic() - begin, evidence, reason)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from orderstream.acceptance.cleanup import lock_bucket, remove_lock_bucket
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.aws.clients import translate_errors
-from orderstream.deploy.empty_bucket import empty
+from orderstream.deploy.empty_bucket import empty_bucket
 from orderstream.errors import CheckFailedError
 from orderstream.storage import bucket
 
@@ -72,7 +72,7 @@ def object_lock(context: Context) -> Evidence:
         )
         expect(code == "AccessDenied", f"deleting a locked version is refused with {code}")
         # What `orders destroy --delete-data` does with it.
-        left = empty(context.cloud, name, progress=context.counted)
+        left = empty_bucket(context.cloud, name, progress=context.counted)
         expect((left.removed, left.locked) == (0, 1), f"{left.removed} removed, {left.locked} held")
         return {"refused": code, "held": left.locked, "until": f"{left.until:%Y-%m-%dT%H:%MZ}"}
     finally:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from orderstream import __version__
 from orderstream.api import problems, schema
-from orderstream.api.ingest import MOST_ORDERS, accept, accept_all
+from orderstream.api.ingest import MOST_ORDERS, ingest_order, ingest_orders
 from orderstream.api.problems import ProblemError
 from orderstream.api.sender import ids_of
 from orderstream.aws.clients import AwsClients
@@ -54,7 +54,7 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Shop:
+class ApiServices:
     """What the application stands on. `degraded` says what is wrong, in a word each; nothing is all well."""
 
     producer: OrderProducer
@@ -63,7 +63,7 @@ class Shop:
     degraded: Callable[[], list[str]]
 
 
-def make_app(shop: Callable[[], Shop]) -> FastAPI:
+def make_app(shop: Callable[[], ApiServices]) -> FastAPI:
     """The application on what `shop` gives for each request; a ProblemError of it is the answer."""
     app = FastAPI(
         title="Orderstream",
@@ -81,7 +81,7 @@ def make_app(shop: Callable[[], Shop]) -> FastAPI:
         swagger_css_url="/docs/swagger-ui.css",
         swagger_favicon_url="/docs/favicon.png",
     )
-    problems.answer_with_problems(app)
+    problems.register_error_handlers(app)
     _add_orders_in(app, shop)
     _add_orders_out(app, shop)
 
@@ -110,7 +110,7 @@ _HEALTH: Responses = {
 }
 
 
-def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:
+def _add_orders_in(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
     refused: Responses = {
         403: schema.problem("Order ids are kept apart by sender here, and the request has none"),
         413: schema.problem("Too large"),
@@ -135,7 +135,7 @@ def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:
     ) -> Response:
         here = shop()
         ids = ids_of(request.scope, here.stack.ids_by_sender)
-        found = await accept(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
+        found = await ingest_order(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
         return _json(found, 202, {"Location": found["location"]})
 
     results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
@@ -165,13 +165,13 @@ def _add_orders_in(app: FastAPI, shop: Callable[[], Shop]) -> None:
     async def post_orders(request: Request) -> Response:
         here = shop()
         ids = ids_of(request.scope, here.stack.ids_by_sender)
-        found = await accept_all(here.producer, await _body(request, MOST_BYTES), ids)
+        found = await ingest_orders(here.producer, await _body(request, MOST_BYTES), ids)
         accepted = sum(one["status"] == 202 for one in found)
         said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
         return _json(said, 202 if accepted == len(found) else 207)
 
 
-def _add_orders_out(app: FastAPI, shop: Callable[[], Shop]) -> None:
+def _add_orders_out(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
     failed: Responses = {503: schema.problem("The table or the archive does not answer")}
     wrong = schema.problem("A parameter is not as it should be")
     missing: Responses = {
@@ -243,9 +243,9 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], Shop]) -> None:
             since=_moment(here.cloud, "since", since),
             until=_moment(here.cloud, "until", until),
             limit=limit,
-            begin=_opened(cursor) if cursor else None,
+            begin=_decode_cursor(cursor) if cursor else None,
         )
-        return _json({"orders": page.orders, "cursor": _closed(page.next) if page.next else None})
+        return _json({"orders": page.orders, "cursor": _encode_cursor(page.next) if page.next else None})
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -275,13 +275,13 @@ def _wrong(path: str, message: str) -> ProblemError:
     )
 
 
-def _closed(begin: dict[str, Any]) -> str:
+def _encode_cursor(begin: dict[str, Any]) -> str:
     # Without the customer: that is the one of the path, whatever a cursor says.
     said = msgspec.json.encode([begin["OrderID"], begin["OrderDate"]])
     return base64.urlsafe_b64encode(said).decode().rstrip("=")
 
 
-def _opened(cursor: str) -> dict[str, Any]:
+def _decode_cursor(cursor: str) -> dict[str, Any]:
     try:
         said = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         order_id, order_date = msgspec.json.decode(said, type=tuple[str, str])

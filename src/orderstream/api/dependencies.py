@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from orderstream.api.app import Shop
+from orderstream.api.app import ApiServices
 from orderstream.api.sender import BY_SENDER
 from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.clients import AwsClients, translate_errors
@@ -22,12 +22,12 @@ GIVE_UP_AFTER_SECONDS = 5.0
 ALARMS_KEPT_SECONDS = 30.0
 
 
-def shop_of(cloud: AwsClients, stack: Stack) -> Shop:
+def build_services(cloud: AwsClients, stack: Stack) -> ApiServices:
     """The services of a stack, for the application."""
     producer = OrderProducer(
         stack.stream, cloud.kinesis_no_retry, give_up_after_seconds=GIVE_UP_AFTER_SECONDS
     )
-    return Shop(producer, cloud, stack, Alarms(cloud, stack.name))
+    return ApiServices(producer, cloud, stack, Alarms(cloud, stack.name))
 
 
 def stack_of(environ: Mapping[str, str]) -> Stack:

@@ -27,7 +27,7 @@ _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _log = logging.getLogger(__name__)
 
 
-async def accept(
+async def ingest_order(
     producer: OrderProducer, body: bytes, idempotency_key: str | None = None, ids: OrderIds = ANY
 ) -> dict[str, Any]:
     """Put one order on the stream; the answer when Kinesis has it.
@@ -88,7 +88,7 @@ def _accepted(order_id: str, receipt: RecordMetadata) -> dict[str, Any]:
     }
 
 
-async def accept_all(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) -> list[dict[str, Any]]:
+async def ingest_orders(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) -> list[dict[str, Any]]:
     """Put each order of a JSON array on the stream; one answer for each, in their order.
 
     Raises ProblemError for what is no array of 1 to 500.
@@ -104,7 +104,7 @@ async def accept_all(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) 
 
     async def result(order: msgspec.Raw) -> dict[str, Any] | ProblemError:
         try:
-            return await accept(producer, bytes(order), ids=ids)
+            return await ingest_order(producer, bytes(order), ids=ids)
         except ProblemError as problem:
             return problem
 

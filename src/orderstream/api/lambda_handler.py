@@ -11,7 +11,7 @@ from botocore.config import Config
 from mangum import Mangum
 
 from orderstream.api.app import make_app
-from orderstream.api.dependencies import shop_of, stack_of
+from orderstream.api.dependencies import build_services, stack_of
 from orderstream.aws.clients import AwsClients
 
 # It would log each request with its path, in which customers are. API Gateway's own log has the route.
@@ -29,6 +29,6 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @cache
 def _application() -> Mangum:
-    shop = shop_of(AwsClients(timeouts=TIMEOUTS), stack_of(os.environ))
+    shop = build_services(AwsClients(timeouts=TIMEOUTS), stack_of(os.environ))
     # Without its lifespan: Lambda ends no process in order, and every request waits for its own orders.
     return Mangum(make_app(lambda: shop), lifespan="off")

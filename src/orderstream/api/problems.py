@@ -85,7 +85,7 @@ def problem_of(error: OrderstreamError, asked: str) -> ProblemError:
     return ProblemError(500, "this should not have happened")
 
 
-def answer_with_problems(app: FastAPI) -> None:
+def register_error_handlers(app: FastAPI) -> None:
     """Have every error answered as a problem, whichever it is."""
 
     @app.exception_handler(ProblemError)

@@ -6,15 +6,24 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from orderstream.archive.discarded_batches import given_up
-from orderstream.archive.evidence import Finding, beside, foreign
-from orderstream.archive.expected_objects import Expected, Expiry, expiry_days, touches
-from orderstream.archive.manifests import NOTHING, Chain, Head, Manifest, digest, hour_text, links, parsed
-from orderstream.archive.receipt import Stamped
-from orderstream.archive.seal import PREFIXES, hour_of_single, unknown
+from orderstream.archive.discarded_batches import verify_batches
+from orderstream.archive.evidence import Finding, foreign_object, unsealed_findings
+from orderstream.archive.expected_objects import ExpectedObjects, Expiry, expiry_days, touches
+from orderstream.archive.manifests import (
+    GENESIS_HASH,
+    Chain,
+    Head,
+    Manifest,
+    digest,
+    hour_text,
+    links,
+    parsed,
+)
+from orderstream.archive.receipt import StampedReceipt
+from orderstream.archive.seal import PREFIXES, hour_of_single_order, unknown_keys
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
-from orderstream.domain.object_keys import begins_of
+from orderstream.domain.object_keys import hour_of_key
 from orderstream.errors import DamagedError
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
@@ -56,7 +65,7 @@ def audit(
     span: TimeRange = ALL_TIME,
     *,
     noted: Head | None = None,
-    receipt: Stamped | None = None,
+    receipt: StampedReceipt | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Audit:
     """Read the chain, and every object of the hours that `span` touches, and hash it.
@@ -66,7 +75,7 @@ def audit(
     """
     for _ in range(_ATTEMPTS - 1):
         found = _audit(cloud, stack, span, noted, receipt, progress)
-        if not found.findings or (found.head or Head(0, NOTHING)) == Chain(cloud, stack).head:
+        if not found.findings or (found.head or Head(0, GENESIS_HASH)) == Chain(cloud, stack).head:
             return found
     return _audit(cloud, stack, span, noted, receipt, progress)
 
@@ -76,11 +85,11 @@ def _audit(
     stack: Stack,
     span: TimeRange,
     noted: Head | None,
-    receipt: Stamped | None,
+    receipt: StampedReceipt | None,
     progress: Progress,
 ) -> Audit:
     found = Audit()
-    with Expected() as expected:
+    with ExpectedObjects() as expected:
         _read_chain(cloud, stack, expected, noted, receipt, found, progress)
         expected.restrict(span)
         found.hours = expected.hours
@@ -104,31 +113,31 @@ def _audit(
             else:
                 found.expired += 1
         for hour, entries in late.items():
-            unexplained = unknown(cloud, stack, expected.of_hour(hour), entries)
+            unexplained = unknown_keys(cloud, stack, expected.of_hour(hour), entries)
             found.repeated += len(entries) - len(unexplained)
             for key in unexplained:
                 detail = f"is in no manifest, and its hour {hour} was sealed without it"
                 found.findings.append(Finding("inserted", key, detail))
-        found.findings += beside(cloud, stack, span, expected.attested, is_kept)
-        found.findings += given_up(cloud, stack, span, expected.attested, is_kept, progress=progress)
+        found.findings += unsealed_findings(cloud, stack, span, expected.attested, is_kept)
+        found.findings += verify_batches(cloud, stack, span, expected.attested, is_kept, progress=progress)
     return found
 
 
 def _read_chain(
     cloud: AwsClients,
     stack: Stack,
-    expected: Expected,
+    expected: ExpectedObjects,
     noted: Head | None,
-    receipt: Stamped | None,
+    receipt: StampedReceipt | None,
     found: Audit,
     progress: Progress,
 ) -> None:
     """Follow the chain from its beginning; what its last manifests say is expected."""
-    before = Head(0, NOTHING)
+    before = Head(0, GENESIS_HASH)
     is_noted, is_stamped = noted is None, receipt is None
     entries = (
         bucket.summary_for_key(link.key)
-        for link in links(cloud, stack, foreign=lambda key: found.findings.append(foreign(key)))
+        for link in links(cloud, stack, foreign=lambda key: found.findings.append(foreign_object(key)))
     )
     for entry, body in bucket.fetch_all(cloud, stack, entries):
         try:
@@ -145,7 +154,7 @@ def _read_chain(
         before = Head(manifest.number, digest(body))
         is_noted = is_noted or before == noted
         is_stamped = is_stamped or _is_stamp(manifest, before, receipt)
-        for key in expected.enter(manifest):
+        for key in expected.add(manifest):
             detail = f"leaves out {key}, which was sealed before, and {manifest.act} is no reason to"
             found.findings.append(Finding("broken_chain", entry.key, detail))
         found.manifests += 1
@@ -159,7 +168,7 @@ def _read_chain(
         found.findings.append(Finding("no_receipt", receipt.receipt.id, detail))
 
 
-def _is_stamp(manifest: Manifest, place: Head, receipt: Stamped | None) -> bool:
+def _is_stamp(manifest: Manifest, place: Head, receipt: StampedReceipt | None) -> bool:
     """Whether this is the manifest that was made with the receipt."""
     return (
         receipt is not None
@@ -174,17 +183,17 @@ def _objects(
     """Every object of the hours of `span`, with its hour, SHA-256 and size. Foreign ones are findings."""
 
     def note(entry: ObjectSummary) -> None:
-        found.findings.append(foreign(entry.key))
+        found.findings.append(foreign_object(entry.key))
 
     for prefix in PREFIXES:
         entries = bucket.list_by_hour(cloud, stack, prefix, span, foreign=note)
         for entry, body in bucket.fetch_all(cloud, stack, entries):
-            hour = hour_text(begins_of(entry.key))
+            hour = hour_text(hour_of_key(entry.key))
             if bucket.is_compacted(entry.key):
                 yield entry, hour, *bucket.digest(cloud, stack, entry.key)
             else:
                 yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)
     for entry, body in bucket.fetch_all(cloud, stack, bucket.list_single_orders(cloud, stack, span)):
-        hour = hour_text(hour_of_single(stack, entry, body))
+        hour = hour_text(hour_of_single_order(stack, entry, body))
         if touches(span, hour):
             yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)

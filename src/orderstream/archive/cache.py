@@ -45,7 +45,7 @@ class Cache:
         file.unlink(missing_ok=True)
         return None
 
-    def keep(self, file: Path, name: str) -> Path:
+    def put(self, file: Path, name: str) -> Path:
         """Move a file out of `work` to its place; returns that."""
         file.chmod(0o600)
         return file.replace(self.folder / (name + _SUFFIX))
@@ -59,7 +59,7 @@ def folder_of(cloud: AwsClients, stack: Stack) -> Path:
 
 
 @contextmanager
-def opened(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale], None]]]:
+def open_cache(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale], None]]]:
     """The cache of a bucket, and what to call with the rule by which files are removed in the end.
 
     Raises CloudError when the disk does not allow it.
@@ -79,10 +79,10 @@ def opened(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callable[[S
         with work as own:
             yield Cache(folder, Path(own)), rules.append
         with disk_errors(folder):
-            _tidy(folder, descriptor, rules, begun)
+            _evict(folder, descriptor, rules, begun)
 
 
-def forget(cloud: AwsClients, stack: Stack) -> bool:
+def clear(cloud: AwsClients, stack: Stack) -> bool:
     """Remove all that is cached of a bucket; says whether there was anything.
 
     A query that is under way has to be asked again: nothing that it fetched before can come back.
@@ -103,7 +103,7 @@ def forget(cloud: AwsClients, stack: Stack) -> bool:
     return found
 
 
-def _tidy(folder: Path, descriptor: int, rules: list[Stale], begun: float) -> None:
+def _evict(folder: Path, descriptor: int, rules: list[Stale], begun: float) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

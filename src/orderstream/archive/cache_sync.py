@@ -20,7 +20,7 @@ from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import COMPACTED, hour_of
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import FETCHED_AHEAD, ObjectSummary, TimeRange
-from orderstream.storage.parquet import LocatedLine, Unreadable
+from orderstream.storage.parquet import LocatedLine, UnreadableValue
 
 _HOUR = "%Y%m%d%H"
 _A_MICROSECOND = timedelta(microseconds=1)
@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Part:
+class CachePart:
     """Objects of one hour that become one file; `kind` says which of the bucket's prefixes they are of."""
 
     kind: str
@@ -49,7 +49,7 @@ class Part:
 
 
 @dataclass
-class Synced:
+class SyncResult:
     """What was done: objects and their bytes that were fetched, and those that were there.
 
     `damaged` says which objects could not be read to their end.
@@ -62,7 +62,7 @@ class Synced:
     damaged: list[str] = field(default_factory=list)
 
 
-class Sync:
+class CacheSync:
     """Gets the files of a bucket for a span. `progress` hears how far it is."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Sync:
         self._names: set[str] = set()
         self._files: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
         self._found = 0
-        self.done = Synced()
+        self.done = SyncResult()
 
     def get(self, *, archive: bool, quarantine: bool) -> Files:
         """The files with the records of the archive and of the quarantine, if wanted."""
@@ -109,7 +109,7 @@ class Sync:
             quarantine=[file for files in self._files["quarantine"].values() for file in files],
         )
 
-    def look(self) -> None:
+    def stat(self) -> None:
         """See what there is, and get nothing: for `stale` alone."""
         compacted = bucket.list_by_hour(self._cloud, self._stack, COMPACTED, self._span)
         parts = chain(
@@ -132,21 +132,23 @@ class Sync:
 
         return rule
 
-    def _hourly(self, kind: str) -> Iterator[Part]:
+    def _hourly(self, kind: str) -> Iterator[CachePart]:
         entries = bucket.list_by_hour(self._cloud, self._stack, kind, self._span)
         for hour, some in groupby(entries, lambda entry: _hour_in(entry.key)):
-            yield Part(kind, hour, tuple(some))
+            yield CachePart(kind, hour, tuple(some))
 
-    def _single(self) -> Iterator[Part]:
+    def _single(self) -> Iterator[CachePart]:
         hours: dict[str, list[ObjectSummary]] = defaultdict(list)
         for entry in bucket.list_single_orders(self._cloud, self._stack, self._span):
             hours[f"{entry.modified:{_HOUR}}"].append(entry)
         for hour, some in sorted(hours.items()):
-            yield Part("single", hour, tuple(some))
+            yield CachePart("single", hour, tuple(some))
 
-    def _get_lines(self, parts: Iterator[Part], convert: Callable[[Iterable[LocatedLine]], Path]) -> None:
+    def _get_lines(
+        self, parts: Iterator[CachePart], convert: Callable[[Iterable[LocatedLine]], Path]
+    ) -> None:
         """Get the files of parts, whose objects hold lines."""
-        missing: list[Part] = []
+        missing: list[CachePart] = []
         objects = 0
         for part in parts:
             if self._is_there(part):
@@ -158,7 +160,7 @@ class Sync:
                 missing, objects = [], 0
         self._fetch_lines(missing, convert)
 
-    def _fetch_lines(self, parts: list[Part], convert: Callable[[Iterable[LocatedLine]], Path]) -> None:
+    def _fetch_lines(self, parts: list[CachePart], convert: Callable[[Iterable[LocatedLine]], Path]) -> None:
         self._found += sum(len(part.entries) for part in parts)
         of_key = {entry.key: part for part in parts for entry in part.entries}
         # All in one go, so that what is fetched ahead may be of the next hour.
@@ -187,7 +189,7 @@ class Sync:
                     continue
                 try:
                     self._add(part, self._convert.compacted(file), is_whole=True)
-                except Unreadable as error:
+                except UnreadableValue as error:
                     what = str(error).partition("\n")[0].replace(str(file), "it")
                     self._note(entry.key, f"s3://{self._stack.bucket}/{entry.key} is damaged: {what}")
                 self._count(entry)
@@ -195,9 +197,9 @@ class Sync:
             entries = [entry for entry in successors if entry.key not in known]
             known |= {entry.key for entry in entries}
 
-    def _downloaded(self, parts: Iterable[Part]) -> Iterator[tuple[Part, Path | None]]:
+    def _downloaded(self, parts: Iterable[CachePart]) -> Iterator[tuple[CachePart, Path | None]]:
         """Each part's compacted object as a file, several at a time; None where it is gone."""
-        waiting: deque[tuple[Part, Future[Path | None]]] = deque()
+        waiting: deque[tuple[CachePart, Future[Path | None]]] = deque()
         with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
             try:
                 for part in parts:
@@ -216,7 +218,7 @@ class Sync:
     def _download(self, entry: ObjectSummary, file: Path) -> Path | None:
         return file if bucket.download(self._cloud, self._stack, entry, file) else None
 
-    def _is_there(self, part: Part) -> bool:
+    def _is_there(self, part: CachePart) -> bool:
         name = part.name(self._convert.stamp)
         self._names.add(name)
         file = self._cache.find(name)
@@ -227,9 +229,9 @@ class Sync:
         self.done.cached_bytes += sum(entry.size for entry in part.entries)
         return True
 
-    def _add(self, part: Part, file: Path, *, is_whole: bool) -> None:
+    def _add(self, part: CachePart, file: Path, *, is_whole: bool) -> None:
         if is_whole:
-            file = self._cache.keep(file, part.name(self._convert.stamp))
+            file = self._cache.put(file, part.name(self._convert.stamp))
         self._files[part.kind][part.hour].append(file)
 
     def _count(self, entry: ObjectSummary) -> None:
@@ -249,8 +251,8 @@ def whole_hours(span: TimeRange) -> TimeRange:
     return TimeRange(since and hour_of(since), until)
 
 
-def _alone(entry: ObjectSummary) -> Part:
-    return Part(COMPACTED, _hour_in(entry.key), (entry,))
+def _alone(entry: ObjectSummary) -> CachePart:
+    return CachePart(COMPACTED, _hour_in(entry.key), (entry,))
 
 
 def _hour_in(key: str) -> str:

@@ -23,7 +23,7 @@ class _State(msgspec.Struct):
     after: str = ""
 
 
-class Journal:
+class Checkpoint:
     """The journal of the work that `words` say all about.
 
     `span` and `after` are those of the interrupted work, if there is any and `restart` does not say
@@ -58,7 +58,7 @@ class Journal:
         """The place before which all is done; empty at the beginning."""
         return self._state.after
 
-    def note(self, place: str) -> None:
+    def save(self, place: str) -> None:
         """All before `place` is done. Raises InputError if the file cannot be written."""
         self._state.after = place
         try:
@@ -69,6 +69,6 @@ class Journal:
                 hint="XDG_STATE_HOME names another folder for it",
             ) from error
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """The work is done."""
         self._file.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from orderstream.archive.lease import Lease
-from orderstream.archive.manifests import Chain, Manifest, Sealed, hour_of_text
+from orderstream.archive.manifests import Chain, Manifest, SealedObject, hour_of_text
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
@@ -28,7 +28,7 @@ _MODULUS = 1 << 128
 
 
 @dataclass(frozen=True)
-class Compacted:
+class CompactionResult:
     """What became of an hour: so many objects of so many bytes, now one of so many."""
 
     hour: str
@@ -61,7 +61,7 @@ class _Tally:
         return isinstance(other, _Tally) and (self.lines, self.sum) == (other.lines, other.sum)
 
 
-def sources(manifest: Manifest) -> list[Sealed]:
+def sources(manifest: Manifest) -> list[SealedObject]:
     """The objects of a sealed hour that compaction would make one of; none where they are one already."""
     found = [one for one in manifest.objects if not one.key.startswith("quarantine/")]
     return found if len(found) > 1 else []
@@ -69,7 +69,7 @@ def sources(manifest: Manifest) -> list[Sealed]:
 
 def compact(
     cloud: AwsClients, stack: Stack, chain: Chain, lease: Lease, manifest: Manifest, *, currency: str
-) -> Compacted | None:
+) -> CompactionResult | None:
     """Compact the hour of its last `manifest`; None where there is nothing to do.
 
     The new object is written and read again, then a manifest names it, and only then the old ones go: so
@@ -89,10 +89,12 @@ def compact(
     chain.append(manifest.hour, "compacted", [*kept, new])
     lease.check()
     delete(cloud, stack, [one.key for one in old if one.key != new.key])
-    return Compacted(manifest.hour, len(old), sum(one.size for one in old), rows, new.key, new.size)
+    return CompactionResult(manifest.hour, len(old), sum(one.size for one in old), rows, new.key, new.size)
 
 
-def written(cloud: AwsClients, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int) -> Sealed:
+def written(
+    cloud: AwsClients, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int
+) -> SealedObject:
     """The file as the compacted object of an hour. S3 takes it only with the SHA-256 that it has here."""
     sha256 = bucket.file_digest(file)
     size = file.stat().st_size
@@ -101,7 +103,7 @@ def written(cloud: AwsClients, stack: Stack, lease: Lease, hour: datetime, file:
     with translate_errors(f"cannot write s3://{stack.bucket}/{key}"), file.open("rb") as body:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, ChecksumSHA256=checksum)
-    return Sealed(key, sha256, size, rows)
+    return SealedObject(key, sha256, size, rows)
 
 
 def delete(cloud: AwsClients, stack: Stack, keys: Sequence[str]) -> None:
@@ -116,7 +118,9 @@ def delete(cloud: AwsClients, stack: Stack, keys: Sequence[str]) -> None:
             raise DamagedError(f"cannot delete s3://{stack.bucket}/{error['Key']}: {error['Message']}")
 
 
-def _lines(cloud: AwsClients, stack: Stack, old: Sequence[Sealed], folder: Path) -> Iterator[LocatedLine]:
+def _lines(
+    cloud: AwsClients, stack: Stack, old: Sequence[SealedObject], folder: Path
+) -> Iterator[LocatedLine]:
     """The lines of the objects, each in its place once."""
     files: dict[str, Path] = {}
     for number, one in enumerate(one for one in old if bucket.is_compacted(one.key)):
@@ -151,7 +155,7 @@ def _is_in(file: Path, stack: Stack, entry: ObjectSummary, body: bytes) -> bool:
     return here == there
 
 
-def _read_back(cloud: AwsClients, stack: Stack, new: Sealed, file: Path, tally: _Tally) -> None:
+def _read_back(cloud: AwsClients, stack: Stack, new: SealedObject, file: Path, tally: _Tally) -> None:
     """See that what was written is there, and all of it."""
     is_there = bucket.download(cloud, stack, bucket.summary_for_key(new.key), file)
     found = _Tally()
@@ -165,7 +169,7 @@ def _read_back(cloud: AwsClients, stack: Stack, new: Sealed, file: Path, tally: 
         )
 
 
-def _changed(stack: Stack, one: Sealed, what: str) -> DamagedError:
+def _changed(stack: Stack, one: SealedObject, what: str) -> DamagedError:
     return DamagedError(
         f"s3://{stack.bucket}/{one.key} {what} since it was sealed: its hour stays as it is",
         hint="orders archive audit tells what else is not as it was",

@@ -16,7 +16,7 @@ from orderstream.domain.decode import decode
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import columns, parquet
 from orderstream.storage.columns import column_types, raw_columns
-from orderstream.storage.parquet import PLACES, LocatedLine, Unreadable
+from orderstream.storage.parquet import PLACES, LocatedLine, UnreadableValue
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -67,7 +67,7 @@ class Converter:
                 return self.records(parquet.by_place(file))
             return self._once(file, column_types(), by="customer_id, arrived_at")
         except duckdb.Error as error:
-            raise Unreadable(str(error)) from error
+            raise UnreadableValue(str(error)) from error
 
     def _once(self, file: Path, types: dict[str, str], *, by: str) -> Path:
         """The file if it has each event once, as nearly all have, else one that has."""

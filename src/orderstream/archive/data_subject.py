@@ -20,7 +20,7 @@ _DIGEST_BYTES = 16
 _ENCODER = msgspec.json.Encoder()
 
 
-class Person:
+class DataSubject:
     """One customer, by the id that shops send: these characters and no others, as in the table.
 
     `shared` are their records (event ids) in which other customers have orders, too. `unsure` says of each
@@ -32,7 +32,7 @@ class Person:
         self.shared: set[str] = set()
         self.unsure: dict[str, str] = {}
 
-    def sent(self, data: bytes, partition_key: str | None, event_id: str, key: str) -> bool:
+    def owns(self, data: bytes, partition_key: str | None, event_id: str, key: str) -> bool:
         """Whether a record, which lies in the object `key`, is of this customer.
 
         An order is, if it says so. So is what is no order but has their customer_id, however deep; and what
@@ -52,16 +52,16 @@ class Person:
                 self.unsure.setdefault(event_id, f"record {event_id} in {key} {' and '.join(why)}")
         return theirs
 
-    def without(self, line: ArchiveLine, key: str) -> ArchiveLine | None:
+    def redact(self, line: ArchiveLine, key: str) -> ArchiveLine | None:
         """The line, of the object `key`, without this customer: itself, what is left of it, or None."""
-        if self.sent(original_bytes(line), line.partition_key, line.event_id, key):
+        if self.owns(original_bytes(line), line.partition_key, line.event_id, key):
             return None
         # A conflict of somebody else shows the order that it met.
         if line.stored and line.stored.get("CustomerID") == self.customer_id:
             return msgspec.structs.replace(line, stored=None)
         return line
 
-    def without_records(self, key: str, body: bytes) -> tuple[bytes | None, list[Record]]:
+    def redact_batch(self, key: str, body: bytes) -> tuple[bytes | None, list[Record]]:
         """The on-failure object `key` without this customer's records, None if none are left; and theirs.
 
         What is no such object has no records, and is `unsure` if it names them or cannot be read.
@@ -81,7 +81,7 @@ class Person:
         erased: list[Record] = []
         for entry, record in zip(entries, records, strict=True):
             inner = deaggregate(record)
-            mine = [one for one in inner if self.sent(one.data, one.partition_key, one.event_id, key)]
+            mine = [one for one in inner if self.owns(one.data, one.partition_key, one.event_id, key)]
             erased += mine
             if not mine:
                 kept.append(entry)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from orderstream.archive.evidence import Finding, lines_of
 from orderstream.archive.expected_objects import Expiry, expiry_days, touches
 from orderstream.archive.manifests import digest, hour_text
-from orderstream.archive.provenance import delivered, not_lambdas
-from orderstream.archive.seal import PREFIXES, mark
+from orderstream.archive.provenance import records_of, why_not_by_lambda
+from orderstream.archive.seal import PREFIXES, record_digest
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
@@ -39,7 +39,7 @@ from orderstream.storage.tombstones import erased_in_hour
 _RETAINED = timedelta(hours=23)
 
 
-def given_up(
+def verify_batches(
     cloud: AwsClients,
     stack: Stack,
     span: TimeRange,
@@ -71,7 +71,7 @@ def given_up(
             if was is not None and was != digest(body):
                 detail = f"its SHA-256 was {was} when an erasure wrote it, and is {digest(body)}"
                 yield Finding("altered", name, detail)
-            elif why := not_lambdas(entry, failure, is_attested=was is not None):
+            elif why := why_not_by_lambda(entry, failure, is_attested=was is not None):
                 yield Finding("unexpected", name, f"Lambda writes no such object: {why}")
             elif was is None and (why := _not_streamed(cloud, stack, failure)):
                 yield Finding("contradicted", name, why)
@@ -111,7 +111,7 @@ def _without_batch(cloud: AwsClients, stack: Stack, marks: Collection[str]) -> I
 
 def _not_streamed(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> str:
     """Which record is not so in the stream, as far as that keeps its records; empty where none is."""
-    records = delivered(failure)
+    records = records_of(failure)
     found = shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
     streamed = {record.sequence_number: record.data for record in found}
     for record in records:
@@ -133,7 +133,7 @@ def _not_archived(
         entries = bucket.of_hour(cloud, stack, f"{hour_prefix(prefix, hour)}/")
         for one in lines_of(cloud, stack, entries):
             if one.line.event_id in there:
-                there[one.line.event_id].add(mark(one.line.event_id, original_bytes(one.line)))
+                there[one.line.event_id].add(record_digest(one.line.event_id, original_bytes(one.line)))
     erased = erased_in_hour(cloud, stack, hour)
     must_be_there = is_kept("orders/", hour_text(hour))
     named: set[tuple[str, str]] = set()
@@ -181,7 +181,7 @@ class _Records:
             hour = hour_of(record.arrived_at).isoformat()
             order = decode(record.data).order
             order_id = order_id_of(order, record.event_id) if order else None
-            which = mark(record.event_id, record.data)
+            which = record_digest(record.event_id, record.data)
             row = (hour, record.event_id, which, batch, done_by, order_id)
             self._file.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?)", row)
 

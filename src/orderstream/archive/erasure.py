@@ -12,16 +12,16 @@ from pathlib import Path
 from orderstream.archive import cache
 from orderstream.archive.compact import delete, written
 from orderstream.archive.customer_items import delete_items, order_ids_of
-from orderstream.archive.data_subject import Person
+from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.lease import Lease
-from orderstream.archive.manifests import Chain, Sealed, attested, digest, hour_text
-from orderstream.archive.noncurrent_versions import remove_old
-from orderstream.archive.receipt import Receipt, Stamped
-from orderstream.archive.redaction import Change, changes
+from orderstream.archive.manifests import Chain, SealedObject, attested, digest, hour_text
+from orderstream.archive.noncurrent_versions import delete_noncurrent
+from orderstream.archive.receipt import ErasureReceipt, StampedReceipt
+from orderstream.archive.redaction import Redaction, redactions
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import utc_text
-from orderstream.domain.object_keys import begins_of, hour_of, hour_prefix
+from orderstream.domain.object_keys import hour_of, hour_of_key, hour_prefix
 from orderstream.errors import NotFoundError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.recovery.dead_letters import DONE, places, redrive_markers, url
@@ -36,14 +36,16 @@ from orderstream.storage.tombstones import erased_in_hour, write_tombstones
 Progress = Callable[[str, int], None]
 
 
-def plan(cloud: AwsClients, stack: Stack, customer_id: str, *, currency: str, progress: Progress) -> Receipt:
+def plan(
+    cloud: AwsClients, stack: Stack, customer_id: str, *, currency: str, progress: Progress
+) -> ErasureReceipt:
     """What `forget` would do; nothing is changed."""
-    return _Erasure(cloud, stack, customer_id, "", currency, progress).look()
+    return _Erasure(cloud, stack, customer_id, "", currency, progress).plan()
 
 
-def forget(
+def erase_customer(
     cloud: AwsClients, stack: Stack, customer_id: str, *, reason: str, currency: str, progress: Progress
-) -> Stamped:
+) -> StampedReceipt:
     """Remove all that is known of a customer. Interrupted, it can be run again.
 
     Orders of others that name no currency are in `currency`. What `orders query` keeps on this machine goes
@@ -54,19 +56,19 @@ def forget(
         erasure = _Erasure(cloud, stack, customer_id, reason, currency, progress)
         chain = Chain(cloud, stack)
         try:
-            receipt = erasure.do(chain, lease)
+            receipt = erasure.run(chain, lease)
         finally:
             if not erasure.receipt.is_empty:
-                cache.forget(cloud, stack)
+                cache.clear(cloud, stack)
         if receipt.is_empty:
             raise nothing_found(customer_id, receipt)
         manifest = chain.append("", "erasure", [], note=receipt.sha256)
-        return Stamped(
+        return StampedReceipt(
             receipt, manifest.number, chain.head.sha256, receipt.is_complete, len(erasure.person.shared)
         )
 
 
-def nothing_found(customer_id: str, receipt: Receipt) -> NotFoundError:
+def nothing_found(customer_id: str, receipt: ErasureReceipt) -> NotFoundError:
     """The error that there is nothing of a customer, at least in what can be read."""
     if receipt.problems:
         unread = f", as far as it can be read: {len(receipt.problems):,} problems"
@@ -90,15 +92,15 @@ class _Erasure:
     ) -> None:
         self._cloud = cloud
         self._stack = stack
-        self.person = Person(customer_id)
+        self.person = DataSubject(customer_id)
         self._currency = currency
         self._progress = progress
         self._events: set[str] = set()
         self._hours: set[datetime] = set()
         self._noted = 0
-        self.receipt = Receipt(uuid.uuid4().hex, utc_text(cloud.now()), reason)
+        self.receipt = ErasureReceipt(uuid.uuid4().hex, utc_text(cloud.now()), reason)
 
-    def look(self) -> Receipt:
+    def plan(self) -> ErasureReceipt:
         """Count what there is."""
         self.receipt.items = len(set(order_ids_of(self._cloud, self._stack, self.person.customer_id)))
         with ScratchFolder("forget") as folder:
@@ -110,7 +112,7 @@ class _Erasure:
         self.receipt.problems += self.person.unsure.values()
         return self.receipt
 
-    def do(self, chain: Chain, lease: Lease) -> Receipt:
+    def run(self, chain: Chain, lease: Lease) -> ErasureReceipt:
         """Remove it: first the items, which name objects, then what is in the objects."""
         cloud, stack, customer_id = self._cloud, self._stack, self.person.customer_id
         deleted = delete_items(cloud, stack, customer_id, order_ids_of(cloud, stack, customer_id))
@@ -136,8 +138,8 @@ class _Erasure:
         self.receipt.on_stream_until = utc_text(cloud.now() + timedelta(hours=hours))
         return self.receipt
 
-    def _changes(self, folder: Path) -> Iterator[tuple[datetime, list[Change]]]:
-        return changes(
+    def _changes(self, folder: Path) -> Iterator[tuple[datetime, list[Redaction]]]:
+        return redactions(
             self._cloud,
             self._stack,
             self.person,
@@ -147,18 +149,18 @@ class _Erasure:
             progress=self._progress,
         )
 
-    def _count(self, found: list[Change]) -> None:
+    def _count(self, found: list[Redaction]) -> None:
         self.receipt.objects += len(found)
         for change in found:
             self._events.update(change.events)
         self.receipt.records = len(self._events)
 
-    def _apply(self, chain: Chain, lease: Lease, begins: datetime, found: list[Change]) -> None:
+    def _apply(self, chain: Chain, lease: Lease, begins: datetime, found: list[Redaction]) -> None:
         """Replace the objects of an hour: the new ones first, a manifest that names them, then the old go."""
         events = sorted({event for change in found for event in change.events})
         if events:
             chain.append("", "erased", [self._note(begins, events)], self.receipt.id)
-        new: dict[str, Sealed | None] = {}
+        new: dict[str, SealedObject | None] = {}
         for change in found:
             new[change.key] = self._new(lease, begins, change)
         self._seal(chain, begins, found, new)
@@ -170,26 +172,26 @@ class _Erasure:
         kept = {one.key for one in new.values() if one}
         delete(self._cloud, self._stack, [change.key for change in found if change.key not in kept])
 
-    def _note(self, hour: datetime, events: list[str]) -> Sealed:
+    def _note(self, hour: datetime, events: list[str]) -> SealedObject:
         """Note which events are erased, for a manifest to attest: before anything of them goes."""
         # An hour may have several: of its objects, of objects of one order each, of batches.
         self._noted += 1
         erasure = f"{self.receipt.id}-{self._noted}"
         key, body = write_tombstones(self._cloud, self._stack, hour, erasure, events)
         self._hours.add(hour)
-        return Sealed(key, digest(body), len(body), len(events))
+        return SealedObject(key, digest(body), len(body), len(events))
 
-    def _new(self, lease: Lease, begins: datetime, change: Change) -> Sealed | None:
+    def _new(self, lease: Lease, begins: datetime, change: Redaction) -> SealedObject | None:
         """What takes the place of an object; a compacted one gets another name, and is written at once."""
         if change.left is None:
             return None
         if bucket.is_compacted(change.key):
             return written(self._cloud, self._stack, lease, begins, change.left, change.lines)
         sha256 = bucket.file_digest(change.left)
-        return Sealed(change.key, sha256, change.left.stat().st_size, change.lines)
+        return SealedObject(change.key, sha256, change.left.stat().st_size, change.lines)
 
     def _seal(
-        self, chain: Chain, begins: datetime, found: list[Change], new: dict[str, Sealed | None]
+        self, chain: Chain, begins: datetime, found: list[Redaction], new: dict[str, SealedObject | None]
     ) -> None:
         manifest = chain.of_hour(hour_text(begins))
         if manifest is None:
@@ -209,7 +211,7 @@ class _Erasure:
         marks = {entry.key for entry in redrive_markers(self._cloud, self._stack)}
         for done, (place, entry, body) in enumerate(self._failed(), start=1):
             self._progress("batches that AWS gave up", done)
-            left, records = self.person.without_records(url(place, entry.key), body)
+            left, records = self.person.redact_batch(url(place, entry.key), body)
             if not records:
                 continue
             self.receipt.failed += len(records)
@@ -221,7 +223,7 @@ class _Erasure:
                 for hour, some in groupby(records, lambda one: hour_of(one.arrived_at))
             ]
             if left is not None:
-                attested.append(Sealed(entry.key, digest(left), len(left), 0))
+                attested.append(SealedObject(entry.key, digest(left), len(left), 0))
             chain.append("", "erased", attested, self.receipt.id)
             if left is None:
                 # A mark without its batch would stay, a batch without its mark is found again.
@@ -243,7 +245,7 @@ class _Erasure:
         entries = bucket.list_by_hour(self._cloud, self._stack, NOTED)
         for folder, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
             objects = list(of_hour)
-            erased = self._events | erased_in_hour(self._cloud, self._stack, begins_of(objects[0].key))
+            erased = self._events | erased_in_hour(self._cloud, self._stack, hour_of_key(objects[0].key))
             for entry, body in bucket.fetch_all(self._cloud, self._stack, objects):
                 lines = body.splitlines()
                 events = [note.event_id if (note := read_note(line)) else "" for line in lines]
@@ -270,7 +272,7 @@ class _Erasure:
             delete(self._cloud, self._stack, leftovers)
 
     def _versions(self, *, dry_run: bool) -> None:
-        removed = remove_old(
+        removed = delete_noncurrent(
             self._cloud, self._stack, self.person, self._events, dry_run=dry_run, progress=self._progress
         )
         self.receipt.versions = removed.versions

@@ -11,7 +11,7 @@ from orderstream.archive.manifests import digest, hour_text
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain import object_keys
-from orderstream.domain.object_keys import begins_of, hour_prefix
+from orderstream.domain.object_keys import hour_of_key, hour_prefix
 from orderstream.recovery.resubmissions import PREFIX as NOTED
 from orderstream.recovery.resubmissions import read_note
 from orderstream.storage import bucket, reader
@@ -33,12 +33,12 @@ class Finding:
     detail: str
 
 
-def foreign(key: str) -> Finding:
+def foreign_object(key: str) -> Finding:
     """The finding about an object whose key nothing here writes."""
     return Finding("unexpected", key, "nothing here writes an object of this name: readers skip it")
 
 
-def beside(
+def unsealed_findings(
     cloud: AwsClients,
     stack: Stack,
     span: TimeRange,
@@ -52,7 +52,7 @@ def beside(
     """
     for prefix in object_keys.HOURLY:
         for entry in bucket.beside_hours(cloud, stack, prefix):
-            yield foreign(entry.key)
+            yield foreign_object(entry.key)
     yield from _erasures(cloud, stack, span, attested)
     yield from _notes(cloud, stack, span, is_kept)
 
@@ -67,10 +67,10 @@ def _erasures(
         for key in attested
         if key.startswith(f"{ERASED}/")
         and object_keys.is_hourly(key)
-        and touches(span, hour_text(begins_of(key)))
+        and touches(span, hour_text(hour_of_key(key)))
     }
     entries = bucket.list_by_hour(
-        cloud, stack, ERASED, span, foreign=lambda entry: found.append(foreign(entry.key))
+        cloud, stack, ERASED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
     )
     for entry, body in bucket.fetch_all(cloud, stack, entries):
         was = attested.get(entry.key)
@@ -92,9 +92,9 @@ def _notes(
     """A forged one would have a quarantined record taken for one that was put back."""
     found: list[Finding] = []
     entries = bucket.list_by_hour(
-        cloud, stack, NOTED, span, foreign=lambda entry: found.append(foreign(entry.key))
+        cloud, stack, NOTED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
     )
-    for begins, of_hour in groupby(entries, lambda entry: begins_of(entry.key)):
+    for begins, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
         quarantined: set[str] | None = None
         if is_kept("quarantine/", hour_text(begins)):
             of_hour_too = bucket.of_hour(cloud, stack, f"{hour_prefix('quarantine', begins)}/")

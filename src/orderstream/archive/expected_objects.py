@@ -18,7 +18,7 @@ from orderstream.storage.bucket import TimeRange
 _HOUR = timedelta(hours=1)
 
 
-class Expected:
+class ExpectedObjects:
     """The objects by the last manifest of each hour, taken away as they are found.
 
     `attested` are those of manifests without an hour, with their SHA-256.
@@ -40,7 +40,7 @@ class Expected:
     ) -> None:
         self._file.close()
 
-    def enter(self, manifest: Manifest) -> list[str]:
+    def add(self, manifest: Manifest) -> list[str]:
         """Take this for what is in its hour, whatever was said before; for one without an hour, for attested.
 
         Returns the objects that it leaves out, or has with another hash, without its act's being a reason:

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.config import Config
 
-from orderstream.archive.maintenance import Kept, upkeep
+from orderstream.archive.maintenance import MaintenanceResult, maintain
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.errors import InputError
@@ -33,7 +33,7 @@ _ACTS = ("seal", "compact")
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Do one round. Returns how much was done, and logs that with the objects that somebody must look at."""
     act, stack, currency = settings(os.environ)
-    kept = upkeep(
+    kept = maintain(
         AwsClients(timeouts=TIMEOUTS),
         stack,
         TimeRange(datetime.now(UTC) - LOOKS_BACK),
@@ -68,14 +68,14 @@ def settings(environ: Mapping[str, str]) -> tuple[str, Stack, str]:
     return act, stack, currency
 
 
-def line(kept: Kept, stack: str, request_id: str, now: datetime) -> str:
+def line(kept: MaintenanceResult, stack: str, request_id: str, now: datetime) -> str:
     """The log line of one round; how much somebody must look at is its metric."""
     said = {"Stack": stack, "request_id": request_id, **_counts(kept), "late_objects": kept.late[:10]}
     said |= {"left_alone": kept.problems[:10], "UpkeepFindings": len(kept.late) + len(kept.problems)}
     return telemetry.emf_line(said, {"UpkeepFindings": "Count"}, now)
 
 
-def _counts(kept: Kept) -> dict[str, Any]:
+def _counts(kept: MaintenanceResult) -> dict[str, Any]:
     return {
         "sealed": len(kept.sealed),
         "compacted": len(kept.compacted),

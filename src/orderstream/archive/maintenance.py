@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from orderstream.archive.compact import Compacted, compact, sources
+from orderstream.archive.compact import CompactionResult, compact, sources
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Head, attested
 from orderstream.archive.seal import hours, seal, sealed_from
@@ -23,7 +23,7 @@ Progress = Callable[[str, str], None]
 
 
 @dataclass
-class Kept:
+class MaintenanceResult:
     """What was done: hours sealed, `late` objects that were not (see `seal`), hours compacted, and the head.
 
     `problems` say which hours were left as they are, and why.
@@ -31,12 +31,12 @@ class Kept:
 
     sealed: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
-    compacted: list[Compacted] = field(default_factory=list)
+    compacted: list[CompactionResult] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     head: Head | None = None
 
 
-def upkeep(
+def maintain(
     cloud: AwsClients,
     stack: Stack,
     span: TimeRange,
@@ -48,15 +48,15 @@ def upkeep(
     has_time: Callable[[], bool] = lambda: True,
     progress: Progress = lambda what, hour: None,
     now: datetime | None = None,
-) -> Kept:
+) -> MaintenanceResult:
     """Seal the hours of `span` that are over and, with `compacting`, compact them.
 
     Orders without a currency are in `currency`; `is_patient` is as `hours` has it. Ends between two hours
     when `has_time` says no; what is left is done the next time. Raises CloudError while somebody else is at
     it.
     """
-    kept = Kept()
-    closed = over(cloud, stack, span, now or cloud.now())
+    kept = MaintenanceResult()
+    closed = closed_range(cloud, stack, span, now or cloud.now())
     doing = "orders archive compact" if compacting else "orders archive seal"
     with Lease(cloud, stack, doing) as lease:
         chain = Chain(cloud, stack)
@@ -82,7 +82,7 @@ def upkeep(
 
 def waiting(cloud: AwsClients, stack: Stack, span: TimeRange) -> list[tuple[str, int, int]]:
     """The hours that would be compacted, each with its objects and their bytes; nothing is done."""
-    closed = over(cloud, stack, span, cloud.now())
+    closed = closed_range(cloud, stack, span, cloud.now())
     chain = Chain(cloud, stack)
     found = []
     for hour in hours(cloud, stack, chain, closed):
@@ -98,7 +98,7 @@ def waiting(cloud: AwsClients, stack: Stack, span: TimeRange) -> list[tuple[str,
     return sorted(found)
 
 
-def over(cloud: AwsClients, stack: Stack, span: TimeRange, now: datetime) -> TimeRange:
+def closed_range(cloud: AwsClients, stack: Stack, span: TimeRange, now: datetime) -> TimeRange:
     """The part of `span` that is over: nothing is on its way there any more."""
     end = watermark(cloud, stack, now)
     return TimeRange(span.since, min(span.until, end) if span.until else end)
@@ -113,7 +113,13 @@ def _accept_erasures(cloud: AwsClients, stack: Stack, chain: Chain, span: TimeRa
 
 
 def _compact(
-    cloud: AwsClients, stack: Stack, chain: Chain, lease: Lease, name: str, currency: str, kept: Kept
+    cloud: AwsClients,
+    stack: Stack,
+    chain: Chain,
+    lease: Lease,
+    name: str,
+    currency: str,
+    kept: MaintenanceResult,
 ) -> None:
     manifest = chain.of_hour(name)
     try:

@@ -24,15 +24,15 @@ from orderstream.storage.bucket import TimeRange
 
 PREFIX = "manifests"
 # Stands before the first manifest.
-NOTHING = "0" * 64
+GENESIS_HASH = "0" * 64
 
-Act = Literal["sealed", "accepted", "compacted", "erased", "erasure"]
+Operation = Literal["sealed", "accepted", "compacted", "erased", "erasure"]
 
 _DIGITS = 10
 _NAME = re.compile(rf"{PREFIX}/([0-9]{{{_DIGITS}}})-(?:([0-9-]{{10}}T[0-9]{{2}})-)?([a-z]+)\.json")
 
 
-class Sealed(msgspec.Struct, frozen=True):
+class SealedObject(msgspec.Struct, frozen=True):
     """An object as it was sealed: its bytes by SHA-256 (hex), how many they are, and how many lines."""
 
     key: str
@@ -53,8 +53,8 @@ class Manifest(msgspec.Struct, frozen=True):
     previous: str
     hour: str
     at: str
-    act: Act
-    objects: list[Sealed]
+    act: Operation
+    objects: list[SealedObject]
     note: str = ""
 
 
@@ -84,7 +84,7 @@ class Chain:
         self._hours: dict[str, Link] = {}
         self._sealed_at: dict[str, datetime] = {}
         self._last = 0
-        self._head = NOTHING
+        self._head = GENESIS_HASH
         link = None
         for link in links(cloud, stack):
             self._hours[link.hour] = link
@@ -119,7 +119,7 @@ class Chain:
         """When an hour was sealed first; None where it was not before this chain was looked at."""
         return self._sealed_at.get(hour)
 
-    def append(self, hour: str, act: Act, objects: Iterable[Sealed], note: str = "") -> Manifest:
+    def append(self, hour: str, act: Operation, objects: Iterable[SealedObject], note: str = "") -> Manifest:
         """Write the next manifest."""
         found = sorted(objects, key=lambda one: one.key)
         now = utc_text(self._cloud.now())

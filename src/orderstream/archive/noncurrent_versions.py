@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
-from orderstream.archive.data_subject import Person
-from orderstream.archive.redaction import cleaned, theirs_in
-from orderstream.archive.seal import PREFIXES, mark
+from orderstream.archive.data_subject import DataSubject
+from orderstream.archive.redaction import redact, theirs_in
+from orderstream.archive.seal import PREFIXES, record_digest
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
-from orderstream.domain.object_keys import COMPACTED, begins_of, is_hourly
+from orderstream.domain.object_keys import COMPACTED, hour_of_key, is_hourly
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
 from orderstream.recovery.dead_letters import PREFIX as FAILED
@@ -25,7 +25,7 @@ from orderstream.storage.tombstones import erased_in_hour
 
 
 @dataclass
-class Removed:
+class DeletedVersions:
     """How many old versions went, which are locked until when, and what else was kept and why."""
 
     versions: int = 0
@@ -33,15 +33,15 @@ class Removed:
     problems: list[str] = field(default_factory=list)
 
 
-def remove_old(
+def delete_noncurrent(
     cloud: AwsClients,
     stack: Stack,
-    person: Person,
+    person: DataSubject,
     events: set[str],
     *,
     dry_run: bool,
     progress: Callable[[str, int], None],
-) -> Removed:
+) -> DeletedVersions:
     """Remove every old version with something of the customer, or of the `events` that are known as theirs.
 
     One that has records of others which are nowhere else stays, and is a problem: somebody has removed them.
@@ -53,17 +53,17 @@ def remove_old(
             removal.of_hour(folder, of_hour)
     for place in places(stack):
         for version, body in removal.old(place, FAILED):
-            if person.without_records(url(place, version.key), body)[1]:
+            if person.redact_batch(url(place, version.key), body)[1]:
                 removal.remove(place, version)
     for version, body in removal.old(stack, f"{NOTED}/"):
         # An erasure that was broken off has left what it noted: its events are nobody's any more.
-        erased = erased_in_hour(cloud, stack, begins_of(version.key)) if is_hourly(version.key) else set()
+        erased = erased_in_hour(cloud, stack, hour_of_key(version.key)) if is_hourly(version.key) else set()
         if any(event_id.encode() in body for event_id in events | erased):
             removal.remove(stack, version)
     return removal.removed
 
 
-def old_versions(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
+def noncurrent_versions(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
     """The versions under `prefix` that are not current."""
     with translate_errors(f"cannot list the versions of s3://{stack.bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket, Prefix=prefix)
@@ -81,7 +81,7 @@ class _Removal:
         self,
         cloud: AwsClients,
         stack: Stack,
-        person: Person,
+        person: DataSubject,
         *,
         dry_run: bool,
         progress: Callable[[str, int], None],
@@ -92,11 +92,11 @@ class _Removal:
         self._dry_run = dry_run
         self._progress = progress
         self._looked_at = 0
-        self.removed = Removed()
+        self.removed = DeletedVersions()
 
     def old(self, place: Stack, prefix: str) -> Iterator[tuple[ObjectSummary, bytes]]:
         """The old versions under `prefix` in the place's bucket, with their bytes but for compacted ones."""
-        versions = old_versions(self._cloud, place, prefix)
+        versions = noncurrent_versions(self._cloud, place, prefix)
         for version, body in bucket.fetch_all(self._cloud, place, versions):
             self._looked_at += 1
             self._progress("old versions", self._looked_at)
@@ -117,10 +117,10 @@ class _Removal:
             if kept is not None:
                 theirs.append(version)
                 for line in kept:
-                    others.setdefault(mark(line.event_id, original_bytes(line)), set()).add(version)
+                    others.setdefault(record_digest(line.event_id, original_bytes(line)), set()).add(version)
         if others:
             for line in self._current(folder):
-                others.pop(mark(line.event_id, original_bytes(line)), None)
+                others.pop(record_digest(line.event_id, original_bytes(line)), None)
         only_copy = set().union(*others.values())
         for version in theirs:
             if version in only_copy:
@@ -148,7 +148,7 @@ class _Removal:
     def _kept(self, version: ObjectSummary, body: bytes) -> Iterable[ArchiveLine] | None:
         """The lines of others in a version that has something of the customer; None if it has nothing."""
         if not bucket.is_compacted(version.key):
-            found = cleaned(self._person, version.key, body)
+            found = redact(self._person, version.key, body)
             return map(read_line, found.kept) if found.is_changed else None
         with ScratchFolder("version") as folder:
             file = Path(folder) / "old.parquet"
@@ -156,7 +156,7 @@ class _Removal:
             if not theirs_in(self._person, version.key, file):
                 return None
             lines = (one.line for one in parquet.by_arrival(file))
-            return [line for line in lines if self._person.without(line, version.key) is not None]
+            return [line for line in lines if self._person.redact(line, version.key) is not None]
 
     def _current(self, folder: str) -> Iterator[ArchiveLine]:
         """The lines that are now in the archive for the hour of that folder, or in its quarantine."""

@@ -24,7 +24,7 @@ EVENTS_PER_SECOND = 4000
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReplayPlan:
     """Objects and bytes to read, and what that comes to: `events` is an estimate from a few objects.
 
     `seconds` is the least it takes, `dollars` what AWS charges for it. Where only one customer or order is
@@ -46,7 +46,7 @@ def plan(
     to: Destination,
     rate: float | None,
     progress: Callable[[str, int], None] = lambda what, done: None,
-) -> Plan:
+) -> ReplayPlan:
     """Look at the objects of the selection, and into a few of them; `progress` hears how many there are."""
     objects = small = total = plain = compacted = 0
     sample: list[ObjectSummary] = []
@@ -72,7 +72,7 @@ def plan(
     if sampled := sum(entry.size for entry in sample):
         events = round(events * plain / sampled)
     events += compacted
-    return Plan(
+    return ReplayPlan(
         objects,
         total,
         events,

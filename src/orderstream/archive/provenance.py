@@ -13,7 +13,7 @@ from orderstream.storage.bucket import ObjectSummary
 _LATE = timedelta(hours=1)
 
 
-def not_lambdas(entry: ObjectSummary, failure: FailedBatch, *, is_attested: bool) -> str:
+def why_not_by_lambda(entry: ObjectSummary, failure: FailedBatch, *, is_attested: bool) -> str:
     """Why Lambda cannot have written an object; empty where it can. One `is_attested` an erasure wrote anew.
 
     Raises DamagedError where there are no records in it.
@@ -28,7 +28,7 @@ def not_lambdas(entry: ObjectSummary, failure: FailedBatch, *, is_attested: bool
         return f"its key says {at:%Y-%m-%dT%H:%M:%SZ}, its document {failure.at:%Y-%m-%dT%H:%M:%SZ}"
     if entry.modified > at + _LATE and not is_attested:
         return f"it was written at {entry.modified:%Y-%m-%dT%H:%M:%SZ}, and says {at:%Y-%m-%dT%H:%M:%SZ}"
-    records = delivered(failure)
+    records = records_of(failure)
     if len(records) != failure.records:
         return f"it says that it has {failure.records:,} records, and has {len(records):,}"
     for record in records:
@@ -40,6 +40,6 @@ def not_lambdas(entry: ObjectSummary, failure: FailedBatch, *, is_attested: bool
     return ""
 
 
-def delivered(failure: FailedBatch) -> list[Record]:
+def records_of(failure: FailedBatch) -> list[Record]:
     """The records of the stream in it, aggregates as they are."""
     return from_event({"Records": event_records(failure)})

@@ -10,7 +10,7 @@ from orderstream.archive.manifests import digest
 from orderstream.errors import InputError
 
 
-class Receipt(msgspec.Struct):
+class ErasureReceipt(msgspec.Struct):
     """One erasure.
 
     `records` were in archive and quarantine, in so many `objects`; `failed` in batches that AWS gave up, and
@@ -49,24 +49,24 @@ class Receipt(msgspec.Struct):
         return digest(msgspec.json.encode(self))
 
 
-class Stamped(msgspec.Struct, frozen=True):
+class StampedReceipt(msgspec.Struct, frozen=True):
     """A receipt with the number and the SHA-256 of the manifest that has its hash.
 
     `complete` says whether nothing is left that could be removed or may be the customer's; `shared` how many
     of the erased records had orders of others in them, too.
     """
 
-    receipt: Receipt
+    receipt: ErasureReceipt
     manifest: int
     sha256: str
     complete: bool = True
     shared: int = 0
 
 
-def stamped_in(file: Path) -> Stamped:
+def stamped_in(file: Path) -> StampedReceipt:
     """The receipt in a file, as it was printed. Raises InputError where there is none."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=Stamped)
+        return msgspec.json.decode(file.read_bytes(), type=StampedReceipt)
     except (OSError, msgspec.MsgspecError) as error:
         hint = "give the file with what orders forget --json printed"
         raise InputError(f"{file} is no receipt: {error}", hint=hint) from None

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from orderstream.archive.data_subject import Person
+from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.seal import PREFIXES
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import timestamp
-from orderstream.domain.object_keys import begins_of, hour_of
+from orderstream.domain.object_keys import hour_of, hour_of_key
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine, compress, read_line
 from orderstream.storage import bucket, parquet, reader
@@ -29,7 +29,7 @@ _ENCODER = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True)
-class Change:
+class Redaction:
     """An object with something of the customer in it, and the file of what is left (None if nothing is).
 
     `events` and `order_ids` are the customer's, `lines` counts those that are left.
@@ -43,7 +43,7 @@ class Change:
     order_ids: list[str]
 
 
-class Cleaned(msgspec.Struct, frozen=True):
+class RedactedBatch(msgspec.Struct, frozen=True):
     """The lines of an object: the customer's, and the bytes of those that stay, some of them changed."""
 
     theirs: list[ArchiveLine]
@@ -51,26 +51,26 @@ class Cleaned(msgspec.Struct, frozen=True):
     is_changed: bool
 
 
-def changes(
+def redactions(
     cloud: AwsClients,
     stack: Stack,
-    person: Person,
+    person: DataSubject,
     currency: str,
     folder: Path,
     *,
     damaged: Callable[[str], None],
     progress: Callable[[str, int], None],
-) -> Iterator[tuple[datetime, list[Change]]]:
+) -> Iterator[tuple[datetime, list[Redaction]]]:
     """The changes of each hour that has any. Their files are in `folder` until the next hour.
 
     `damaged` hears of what cannot be read, and so not be searched.
     """
     search = _Search(stack, person, currency, folder, damaged)
     listings = (bucket.list_by_hour(cloud, stack, prefix) for prefix in PREFIXES)
-    entries = merge(*listings, key=lambda entry: begins_of(entry.key))
+    entries = merge(*listings, key=lambda entry: hour_of_key(entry.key))
     done = 0
-    for begins, of_hour in groupby(entries, lambda entry: begins_of(entry.key)):
-        found: list[Change] = []
+    for begins, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
+        found: list[Redaction] = []
         for entry, body in bucket.fetch_all(cloud, stack, of_hour):
             if bucket.is_compacted(entry.key):
                 found += search.compacted(cloud, entry)
@@ -83,7 +83,7 @@ def changes(
         for change in found:
             if change.left:
                 change.left.unlink()
-    singles: dict[datetime, list[Change]] = {}
+    singles: dict[datetime, list[Redaction]] = {}
     for entry, body in bucket.fetch_all(cloud, stack, bucket.list_single_orders(cloud, stack)):
         for change in search.plain(entry, body):
             arrived_at = next(reader.located_lines(stack, entry, body)).line.arrived_at
@@ -93,7 +93,7 @@ def changes(
     yield from singles.items()
 
 
-def cleaned(person: Person, key: str, body: bytes) -> Cleaned:
+def redact(person: DataSubject, key: str, body: bytes) -> RedactedBatch:
     """The lines of an object that is not compacted; those that stay as they are keep their bytes.
 
     What is no such object raises one of `reading.DAMAGE`.
@@ -104,26 +104,26 @@ def cleaned(person: Person, key: str, body: bytes) -> Cleaned:
     is_changed = False
     for text in plain.splitlines(keepends=True):
         line = read_line(text)
-        rest = person.without(line, key)
+        rest = person.redact(line, key)
         if rest is None:
             theirs.append(line)
         else:
             kept.append(text if rest is line else _ENCODER.encode(rest) + b"\n")
         is_changed = is_changed or rest is not line
-    return Cleaned(theirs, kept, is_changed)
+    return RedactedBatch(theirs, kept, is_changed)
 
 
-def theirs_in(person: Person, key: str, file: Path) -> list[ArchiveLine]:
+def theirs_in(person: DataSubject, key: str, file: Path) -> list[ArchiveLine]:
     """The customer's lines in the compacted object `key`."""
     lines = (one.line for one in parquet.of_customer(file, person.customer_id))
-    return [line for line in lines if person.without(line, key) is None]
+    return [line for line in lines if person.redact(line, key) is None]
 
 
 class _Search:
     """Looks for the customer in objects, and writes what is left of them to files."""
 
     def __init__(
-        self, stack: Stack, person: Person, currency: str, folder: Path, damaged: Callable[[str], None]
+        self, stack: Stack, person: DataSubject, currency: str, folder: Path, damaged: Callable[[str], None]
     ) -> None:
         self._stack = stack
         self._person = person
@@ -132,10 +132,10 @@ class _Search:
         self._damaged = damaged
         self._files = 0
 
-    def plain(self, entry: ObjectSummary, body: bytes) -> Iterator[Change]:
+    def plain(self, entry: ObjectSummary, body: bytes) -> Iterator[Redaction]:
         """The change of an object that is not compacted, if it needs one."""
         try:
-            found = cleaned(self._person, entry.key, body)
+            found = redact(self._person, entry.key, body)
         except reader.DAMAGE as error:
             self._damaged(f"s3://{self._stack.bucket}/{entry.key} is damaged: {error}")
             return
@@ -147,7 +147,7 @@ class _Search:
             left.write_bytes(compress(found.kept) if reader.is_of_batch(entry.key) else b"".join(found.kept))
         yield _change(entry.key, hashlib.sha256(body).hexdigest(), left, len(found.kept), found.theirs)
 
-    def compacted(self, cloud: AwsClients, entry: ObjectSummary) -> Iterator[Change]:
+    def compacted(self, cloud: AwsClients, entry: ObjectSummary) -> Iterator[Redaction]:
         """The change of a compacted object, if it needs one."""
         for found, file in reader.compacted(cloud, self._stack, entry):
             try:
@@ -156,7 +156,7 @@ class _Search:
                     continue
                 left = self._file()
                 lines = parquet.write(left, self._others(found.key, file), self._currency)
-            except (parquet.Unreadable, DamagedError) as error:
+            except (parquet.UnreadableValue, DamagedError) as error:
                 self._damaged(f"s3://{self._stack.bucket}/{found.key} is damaged: {error}")
                 continue
             sha256 = bucket.file_digest(file)
@@ -164,7 +164,7 @@ class _Search:
 
     def _others(self, key: str, file: Path) -> Iterator[LocatedLine]:
         for one in parquet.by_place(file):
-            if self._person.without(one.line, key) is not None:
+            if self._person.redact(one.line, key) is not None:
                 yield one
 
     def _file(self) -> Path:
@@ -172,6 +172,6 @@ class _Search:
         return self._folder / f"{self._files}.left"
 
 
-def _change(key: str, sha256: str, left: Path | None, lines: int, theirs: list[ArchiveLine]) -> Change:
+def _change(key: str, sha256: str, left: Path | None, lines: int, theirs: list[ArchiveLine]) -> Redaction:
     order_ids = [line.order_id for line in theirs if line.order_id]
-    return Change(key, sha256, left, lines, [line.event_id for line in theirs], order_ids)
+    return Redaction(key, sha256, left, lines, [line.event_id for line in theirs], order_ids)

@@ -53,7 +53,7 @@ class Event:
 
 
 @dataclass
-class Replayed:
+class ReplayResult:
     """What was done: events read, those that came `again` in another object, and what became of the others.
 
     `conflicts` and `invalid` records are in quarantine since they came first, and stay there.
@@ -61,7 +61,7 @@ class Replayed:
     """
 
     read: int = 0
-    again: int = 0
+    duplicates_skipped: int = 0
     stored: int = 0
     duplicates: int = 0
     sent: int = 0
@@ -75,7 +75,7 @@ class Replayed:
 class Target(Protocol):
     """Where events go."""
 
-    def take(self, events: Sequence[Event], done: Replayed) -> None:
+    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         """Bring the events there, and count what became of them in `done`."""
 
     def close(self) -> None:
@@ -91,15 +91,15 @@ def replay(
     after: str = "",
     rate: float | None = None,
     checkpoint: Callable[[str], None] = lambda place: None,
-    progress: Callable[[Replayed], None] = lambda done: None,
+    progress: Callable[[ReplayResult], None] = lambda done: None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
-) -> Replayed:
+) -> ReplayResult:
     """Replay every event of the selection once, at most `rate` a second.
 
     `checkpoint` hears places before which all is done; with one of them as `after` it goes on from there.
     """
-    done = Replayed()
+    done = ReplayResult()
     begun = clock()
     taken = 0
     waiting: list[Event] = []
@@ -132,7 +132,7 @@ def replay(
 
 
 def _events(
-    cloud: AwsClients, stack: Stack, selection: Selection, after: str, done: Replayed
+    cloud: AwsClients, stack: Stack, selection: Selection, after: str, done: ReplayResult
 ) -> Iterator[Event | str]:
     """The events of the selection, each once; and places, when all events before them were given.
 
@@ -161,7 +161,7 @@ def _hour(entry: ObjectSummary) -> str:
     return "orders/" + entry.key.partition("/")[2].rpartition("/")[0]
 
 
-def _once(events: Iterable[Event], selection: Selection, done: Replayed) -> Iterator[Event]:
+def _once(events: Iterable[Event], selection: Selection, done: ReplayResult) -> Iterator[Event]:
     # An event is in the same hour at every delivery: no longer memory is needed.
     seen: set[str] = set()
     for event in events:
@@ -169,14 +169,14 @@ def _once(events: Iterable[Event], selection: Selection, done: Replayed) -> Iter
             continue
         done.read += 1
         if event.line.event_id in seen:
-            done.again += 1
+            done.duplicates_skipped += 1
             continue
         seen.add(event.line.event_id)
         yield event
 
 
 def _of_hour(
-    cloud: AwsClients, stack: Stack, entries: list[ObjectSummary], done: Replayed
+    cloud: AwsClients, stack: Stack, entries: list[ObjectSummary], done: ReplayResult
 ) -> Iterator[Event]:
     """The events of an hour's objects: those of each shard in its order, and the shards merged by arrival."""
     shards: dict[str, list[ObjectSummary]] = {}
@@ -207,7 +207,7 @@ def _of_hour(
             yield from of_compacted(entry)
 
 
-def _events_in(lines: Iterator[LocatedLine], key: str, done: Replayed) -> Iterator[Event]:
+def _events_in(lines: Iterator[LocatedLine], key: str, done: ReplayResult) -> Iterator[Event]:
     def note(key: str, what: str) -> None:
         done.damaged.append(what)
 

@@ -12,12 +12,20 @@ from itertools import groupby
 from types import TracebackType
 from typing import Self
 
-from orderstream.archive.manifests import Act, Chain, Manifest, Sealed, attested, digest, hour_text
-from orderstream.archive.provenance import not_lambdas
+from orderstream.archive.manifests import (
+    Chain,
+    Manifest,
+    Operation,
+    SealedObject,
+    attested,
+    digest,
+    hour_text,
+)
+from orderstream.archive.provenance import why_not_by_lambda
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import timestamp
-from orderstream.domain.object_keys import COMPACTED, begins_of, hour_of
+from orderstream.domain.object_keys import COMPACTED, hour_of, hour_of_key
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.recovery.dead_letters import PREFIX, event_records, places, read_failure, records_in, url
@@ -43,7 +51,7 @@ class Hour:
 
 
 @dataclass
-class Outcome:
+class SealResult:
     """What sealing an hour did: the manifest that holds now, and the `late` objects that are not in it.
 
     Late are objects that came after the hour was sealed, with records that nobody knows.
@@ -67,7 +75,7 @@ def hours(
     the hour in which they were written was sealed.
     """
     listings: list[Iterable[tuple[datetime, ObjectSummary]]] = [
-        ((begins_of(entry.key), entry) for entry in bucket.list_by_hour(cloud, stack, prefix, span))
+        ((hour_of_key(entry.key), entry) for entry in bucket.list_by_hour(cloud, stack, prefix, span))
         for prefix in PREFIXES
     ]
     with _Singles() as singles:
@@ -84,7 +92,7 @@ def hours(
             yield waiting
 
 
-def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> Outcome:
+def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> SealResult:
     """Seal an hour, or what came to it since. What comes late must be known.
 
     Late is what came to an hour that was sealed, or lies before one that was. It is known where the hour's
@@ -95,32 +103,32 @@ def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: b
     sealed = {one.key: one for one in manifest.objects} if manifest else {}
     new = [entry for entry in hour.entries if entry.key not in sealed]
     if not new:
-        return Outcome(hour, manifest)
+        return SealResult(hour, manifest)
     is_late = manifest is not None or hour.name < chain.last_hour
-    late = unknown(cloud, stack, sealed, new) if is_late and not accept else []
+    late = unknown_keys(cloud, stack, sealed, new) if is_late and not accept else []
     known = [entry for entry in new if entry.key not in late]
     if known:
-        act: Act = "accepted" if is_late and accept else "sealed"
+        act: Operation = "accepted" if is_late and accept else "sealed"
         objects = [*sealed.values(), *sealed_from(cloud, stack, known)]
         manifest = chain.append(hour.name, act, objects)
-    return Outcome(hour, manifest, bool(known), late)
+    return SealResult(hour, manifest, bool(known), late)
 
 
-def sealed_from(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[Sealed]:
+def sealed_from(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[SealedObject]:
     """The objects as they are now. Where lines cannot be read there are none."""
     for entry, body in bucket.fetch_all(cloud, stack, entries):
         if bucket.is_compacted(entry.key):
             sha256, size = bucket.digest(cloud, stack, entry.key)
-            yield Sealed(entry.key, sha256, size, bucket.lines_in(entry.key))
+            yield SealedObject(entry.key, sha256, size, bucket.lines_in(entry.key))
             continue
         try:
             lines = sum(1 for _ in reader.located_lines(stack, entry, body))
         except DamagedError:
             lines = 0
-        yield Sealed(entry.key, hashlib.sha256(body).hexdigest(), len(body), lines)
+        yield SealedObject(entry.key, hashlib.sha256(body).hexdigest(), len(body), lines)
 
 
-def unknown(
+def unknown_keys(
     cloud: AwsClients, stack: Stack, sealed: Iterable[str], new: Iterable[ObjectSummary]
 ) -> list[str]:
     """The keys of those `new` objects of an hour that have records which are nowhere in the `sealed` ones."""
@@ -128,12 +136,14 @@ def unknown(
     damaged: set[str] = set()
     for opened in reader.objects(cloud, stack, new):
         for one in reader.skip_corruption(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
-            wanted.setdefault(mark(one.line.event_id, original_bytes(one.line)), set()).add(opened.entry.key)
+            wanted.setdefault(record_digest(one.line.event_id, original_bytes(one.line)), set()).add(
+                opened.entry.key
+            )
     for line in _known(cloud, stack, sealed):
-        wanted.pop(mark(line.event_id, original_bytes(line)), None)
+        wanted.pop(record_digest(line.event_id, original_bytes(line)), None)
     if wanted:
         for event_id, data in _given_up(cloud, stack):
-            wanted.pop(mark(event_id, data), None)
+            wanted.pop(record_digest(event_id, data), None)
     return sorted(damaged.union(*wanted.values()))
 
 
@@ -150,7 +160,7 @@ def _given_up(cloud: AwsClients, stack: Stack) -> Iterator[tuple[str, bytes]]:
             failure = read_failure(url(place, entry.key), body, entry.modified)
             try:
                 records = records_in(failure, event_records(failure))
-                if not_lambdas(entry, failure, is_attested=known.get(entry.key) == digest(body)):
+                if why_not_by_lambda(entry, failure, is_attested=known.get(entry.key) == digest(body)):
                     # The audit names it, and explains nothing by it.
                     continue
             except DamagedError:
@@ -159,12 +169,12 @@ def _given_up(cloud: AwsClients, stack: Stack) -> Iterator[tuple[str, bytes]]:
                 yield record.event_id, record.data
 
 
-def mark(event_id: str, data: bytes) -> bytes:
+def record_digest(event_id: str, data: bytes) -> bytes:
     """A hash of a record: which it is, and its bytes."""
     return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
 
 
-def hour_of_single(stack: Stack, entry: ObjectSummary, body: bytes) -> datetime:
+def hour_of_single_order(stack: Stack, entry: ObjectSummary, body: bytes) -> datetime:
     """The hour in which the order of an object arrived; of a damaged one, in which it was written."""
     try:
         return hour_of(timestamp(next(reader.located_lines(stack, entry, body)).line.arrived_at))
@@ -198,7 +208,13 @@ class _Singles:
     def enter(self, cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> None:
         """Look into each for its hour."""
         for entry, body in bucket.fetch_all(cloud, stack, entries):
-            row = (hour_of_single(stack, entry, body), entry.key, entry.etag, entry.modified, entry.size)
+            row = (
+                hour_of_single_order(stack, entry, body),
+                entry.key,
+                entry.etag,
+                entry.modified,
+                entry.size,
+            )
             self._file.execute("INSERT INTO single VALUES (?, ?, ?, ?, ?)", list(map(_text, row)))
 
     def __iter__(self) -> Iterator[tuple[datetime, ObjectSummary]]:

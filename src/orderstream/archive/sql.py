@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import msgspec
 
 from orderstream.archive import cache, views
-from orderstream.archive.cache_sync import Progress, Sync, Synced
+from orderstream.archive.cache_sync import CacheSync, Progress, SyncResult
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
 from orderstream.aws.clients import AwsClients
@@ -36,14 +36,14 @@ _ANEW = "orders query --refresh fetches anew what is cached"
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryResult:
     """The answer to a question, which is computed when its rows are asked for.
 
     `synced` says what was fetched for it, `unfit` how many orders have a value that does not fit its column.
     """
 
-    synced: Synced
-    unfit: int
+    synced: SyncResult
+    unrepresentable: int
     _sql: DuckDBPyConnection
     _query: str
 
@@ -72,7 +72,7 @@ class Answer:
 
 
 @contextmanager
-def asked(
+def run_query(
     cloud: AwsClients,
     stack: Stack,
     query: str,
@@ -80,7 +80,7 @@ def asked(
     *,
     refresh: bool = False,
     progress: Progress = lambda done, of: None,
-) -> Iterator[Answer]:
+) -> Iterator[QueryResult]:
     """Ask `query`, one SELECT, about the records that arrived in `span`.
 
     What it needs is fetched, `refresh` says everything anew. Raises InputError, before that, where the SQL
@@ -93,25 +93,25 @@ def asked(
     quarantine = not is_about_columns and not words.isdisjoint({"quarantine", "orders"})
     currency = settings_of(cloud, stack).currency
     if refresh:
-        cache.forget(cloud, stack)
-    with cache.opened(cloud, stack) as (cached, remove), parquet.database() as sql:
+        cache.clear(cloud, stack)
+    with cache.open_cache(cloud, stack) as (cached, remove), parquet.database() as sql:
         converter = Converter(sql, cached.work, currency)
-        sync = Sync(cloud, stack, cached, converter, span, progress)
+        sync = CacheSync(cloud, stack, cached, converter, span, progress)
         with _errors(CloudError, "cannot prepare the archive's files: "):
             files = sync.get(archive=archive, quarantine=quarantine)
             views.define(sql, files, span)
             unfit = _unfit(sql) if archive else 0
         remove(sync.stale(archive=archive, quarantine=quarantine))
         _lock(sql, files)
-        yield Answer(sync.done, unfit, sql, query)
+        yield QueryResult(sync.done, unfit, sql, query)
 
 
 def drop_gone(cloud: AwsClients, stack: Stack) -> None:
     """Remove from the cache what is no longer in the bucket, unless somebody reads there just now."""
     currency = settings_of(cloud, stack).currency
-    with cache.opened(cloud, stack) as (cached, remove), parquet.database() as sql:
-        sync = Sync(cloud, stack, cached, Converter(sql, cached.work, currency), ALL_TIME)
-        sync.look()
+    with cache.open_cache(cloud, stack) as (cached, remove), parquet.database() as sql:
+        sync = CacheSync(cloud, stack, cached, Converter(sql, cached.work, currency), ALL_TIME)
+        sync.stat()
         remove(sync.stale(archive=True, quarantine=True))
 
 

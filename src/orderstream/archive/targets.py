@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from orderstream.archive.replay import Event, Replayed
+from orderstream.archive.replay import Event, ReplayResult
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 from orderstream.client import OrderProducer
@@ -19,7 +19,7 @@ from orderstream.recovery.reprocess import AlreadyArchived, Reprocessor, record_
 MOST_PROBLEMS = 5
 
 
-class ToTable:
+class TableTarget:
     """Inserts the items as the function did: the same item, of the same object, unless there is one."""
 
     def __init__(self, cloud: AwsClients, stack: Stack) -> None:
@@ -30,7 +30,7 @@ class ToTable:
             cloud, stack, "orders replay", each=self._threads.map, quarantine=_NullQuarantine()
         )
 
-    def take(self, events: Sequence[Event], done: Replayed) -> None:
+    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         """Insert what is an order."""
         keys = {event.line.event_id: event.key for event in events}
         there = AlreadyArchived(self._cloud, self._stack, keys.__getitem__)
@@ -52,13 +52,13 @@ class _NullQuarantine:
         """Nothing to do."""
 
 
-class ToStream:
+class StreamTarget:
     """Puts orders on the stream again under the identity that they had; the function does the rest."""
 
     def __init__(self, cloud: AwsClients, stack: Stack) -> None:
         self._producer = OrderProducer(stack.stream, cloud.kinesis_no_retry)
 
-    def take(self, events: Sequence[Event], done: Replayed) -> None:
+    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         """Send what is an order, and wait until each has its fate."""
         fates = []
         for event in events:

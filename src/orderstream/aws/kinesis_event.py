@@ -29,7 +29,7 @@ class EventRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class EventSource:
+class EventOrigin:
     """Where records come from and who reads them; the same for all of a shard. `role_arn` may be ""."""
 
     stream_arn: str
@@ -38,7 +38,7 @@ class EventSource:
 
 
 def entry(
-    origin: EventSource, *, sequence_number: str, partition_key: str | None, data: bytes, arrived_at: float
+    origin: EventOrigin, *, sequence_number: str, partition_key: str | None, data: bytes, arrived_at: float
 ) -> bytes:
     """The JSON of one record in `Records` of the event."""
     document = {
@@ -60,7 +60,7 @@ def entry(
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def entry_of(origin: EventSource, record: StreamRecord) -> bytes:
+def entry_of(origin: EventOrigin, record: StreamRecord) -> bytes:
     """The JSON of a record as the pipeline knows it."""
     return entry(
         origin,

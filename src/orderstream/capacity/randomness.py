@@ -4,7 +4,7 @@ from collections.abc import Callable
 from math import cos, exp, log, pi, sqrt
 
 # A number from 0 to 1, 1 excluded; another one at each call.
-Chance = Callable[[], float]
+Random = Callable[[], float]
 
 # As in local/esm/lanes.py.
 FIRST_DELAY_SECONDS = 0.1
@@ -20,7 +20,7 @@ def delay(tries: int, chance: float) -> float:
     return longest * (1 + chance) / 2
 
 
-def poisson(mean: float, chance: Chance) -> int:
+def poisson(mean: float, chance: Random) -> int:
     """How many come where `mean` come on average."""
     if mean > _MANY:
         normal = sqrt(-2 * log(1 - chance())) * cos(2 * pi * chance())

@@ -17,8 +17,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
-from orderstream.capacity.randomness import LONGEST_DELAY_SECONDS, Chance, delay, poisson
-from orderstream.capacity.traffic import Curve, Deployment, Outage, Sample, SimulationResult
+from orderstream.capacity.randomness import LONGEST_DELAY_SECONDS, Random, delay, poisson
+from orderstream.capacity.traffic import BacklogSample, Curve, Deployment, Outage, SimulationResult
 
 # The work that a simulation may take, in reads of a shard; and the most shards that are ever worth it.
 _MOST_READS = 300_000
@@ -60,7 +60,7 @@ class _Shard:
 
 
 def simulate(
-    curve: Curve, of: Deployment, *, outages: Sequence[Outage] = (), chance: Chance
+    curve: Curve, of: Deployment, *, outages: Sequence[Outage] = (), chance: Random
 ) -> SimulationResult:
     """Let the curve's orders through the deployment; the same for the same numbers of `chance` (0 to 1).
 
@@ -71,7 +71,7 @@ def simulate(
 
 
 class _Simulation:
-    def __init__(self, curve: Curve, of: Deployment, outages: Sequence[Outage], chance: Chance) -> None:
+    def __init__(self, curve: Curve, of: Deployment, outages: Sequence[Outage], chance: Random) -> None:
         self.curve, self.of, self.outages, self.chance = curve, of, outages, chance
         reads = curve.end / of.poll_seconds * (1 + of.lanes_per_shard) / 2
         count = max(1, min(of.shards, _MOST_SHARDS, int(_MOST_READS / reads)))
@@ -88,7 +88,7 @@ class _Simulation:
         self.batched = 0
         self.lost_from: float | None = None
         self.given_up_from: float | None = None
-        self.looks: list[Sample] = []
+        self.looks: list[BacklogSample] = []
 
     def run(self) -> SimulationResult:
         curve, of = self.curve, self.of
@@ -244,7 +244,7 @@ class _Simulation:
         backlog = self.put - self.done - self.lost - self.given_up
         held = sum(shard.held for shard in self.shards)
         self.looks.append(
-            Sample(now, self.curve.at(now), backlog * self.scale, now - oldest, held * self.scale)
+            BacklogSample(now, self.curve.at(now), backlog * self.scale, now - oldest, held * self.scale)
         )
 
     def _result(self, now: float, ordinary: float) -> SimulationResult:

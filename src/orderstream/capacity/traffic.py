@@ -86,7 +86,7 @@ class Deployment:
 
 
 @dataclass(frozen=True)
-class Sample:
+class BacklogSample:
     """At a second: orders a second that come, orders not done, the age of the oldest, those held by shops."""
 
     second: float
@@ -131,7 +131,7 @@ class SimulationResult:
     throttled: float
     orders_per_batch: float
     most_running: float
-    points: tuple[Sample, ...]
+    points: tuple[BacklogSample, ...]
 
 
 def deployment(of: CapacityPlan, demand: Demand, choices: Options, figures: ReferenceData) -> Deployment:

@@ -12,7 +12,7 @@ from orderstream.cli.options import AsJson, Profile, Region, cloud_of
 from orderstream.errors import InputError
 from orderstream.output import accept as show
 from orderstream.output import console
-from orderstream.output.deploy import where
+from orderstream.output.deploy import print_location
 
 # This verb imports its room when it runs: the others need not wait for it.
 verbs = typer.Typer()
@@ -46,7 +46,7 @@ def accept(
     shown there.
     """
     from orderstream.acceptance import cost
-    from orderstream.acceptance.check import Result, all_is_well
+    from orderstream.acceptance.check import CheckResult, all_is_well
     from orderstream.acceptance.checks import CHECKS
     from orderstream.acceptance.context import context_of, ensure_ours, new_name
     from orderstream.acceptance.deployer import documents_of
@@ -62,13 +62,13 @@ def accept(
     name = clean_up or new_name()
     ensure_ours(name)
     cloud = cloud_of(region, profile)
-    options = where(stack="", usual_stack="", region=region, profile=profile)
+    options = print_location(stack="", usual_stack="", region=region, profile=profile)
     command = f"orders accept --clean-up {name}{options}"
-    results: list[Result] = []
+    results: list[CheckResult] = []
 
-    def told(result: Result) -> None:
+    def told(result: CheckResult) -> None:
         results.append(result)
-        show.ended(result)
+        show.print_check(result)
 
     with console.working() as progress:
         context = context_of(cloud, name, documents=documents_of, progress=progress, keep=keep)
@@ -76,31 +76,31 @@ def accept(
             ensure_free(context)
     began = cloud.now()
     if clean_up:
-        show.cleaning(context)
+        show.print_cleanup(context)
     else:
         hours = Decimal(str(timeout)) / 60 + _HOURS_TO_TAKE_DOWN
         bill = cost.most(reference_data(), hours=hours, year=began.year)
-        show.plan(context, CHECKS, bill, minutes=timeout, region=reference_data().region)
+        show.print_plan(context, CHECKS, bill, minutes=timeout, region=reference_data().region)
     if dry_run:
-        show.checks(CHECKS)
+        show.print_checks(CHECKS)
         return
     if not yes:
-        console.confirm("Go on?", doing=f"orders accept in {show.place(context)}")
+        console.confirm("Go on?", doing=f"orders accept in {show.print_place(context)}")
     if not clean_up:
-        show.resuming(command)
+        show.print_resume_hint(command)
     try:
         with console.working() as progress:
             context.progress = progress
             run(context, [one for one in CHECKS if one.always or not clean_up], minutes=timeout, told=told)
     except KeyboardInterrupt:
-        show.broken_off(command)
+        show.print_interrupted(command)
     found = report_of(context, results, began=began, ended=cloud.now())
     if as_json:
         console.print_json(found)
     else:
-        show.table(results)
+        show.print_results(results)
     if keep:
-        show.kept(name, command)
+        show.print_kept(name, command)
     if report:
         console.write_json(report, found)
     raise typer.Exit(0 if all_is_well(results) else 1)

@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 
 from orderstream.archive.audit import audit as auditing
-from orderstream.archive.checkpoint import Journal
-from orderstream.archive.erasure import forget as erasing
+from orderstream.archive.checkpoint import Checkpoint
+from orderstream.archive.erasure import erase_customer as erasing
 from orderstream.archive.erasure import nothing_found
 from orderstream.archive.erasure import plan as plan_erasure
-from orderstream.archive.maintenance import upkeep, waiting
+from orderstream.archive.maintenance import maintain, waiting
 from orderstream.archive.manifests import head_of
 from orderstream.archive.plan import Destination, plan
 from orderstream.archive.receipt import stamped_in
 from orderstream.archive.replay import Selection
 from orderstream.archive.replay import replay as replaying
-from orderstream.archive.targets import ToStream, ToTable
+from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.location import Location
 from orderstream.aws.stack import DEFAULT_STACK, Stack
@@ -31,8 +31,8 @@ from orderstream.cli.options import (
     Until,
     Yes,
     confirm_on_aws,
-    find,
     find_to_change,
+    resolve_stack,
     span_of,
 )
 from orderstream.errors import EmptyError
@@ -78,18 +78,18 @@ def replay(
     """
     (cloud, found), location = find_to_change(stack, region, profile)
     words = ["replay", found.bucket, to, *(word or "" for word in (since, until, customer, order))]
-    journal = Journal(words, span_of(cloud, since, until), restart=restart)
+    journal = Checkpoint(words, span_of(cloud, since, until), restart=restart)
     selection = Selection(journal.span, customer, order)
     with console.reading() as listing:
         planned = plan(cloud, found, selection, to=to, rate=rate, progress=listing)
-    show.replay_plan(planned, selection, location, to=to, as_json=as_json and dry_run)
+    show.print_replay_plan(planned, selection, location, to=to, as_json=as_json and dry_run)
     if dry_run:
         return
     if planned.objects:
         confirm_on_aws(location, f"Replay that to the {to} of", doing="the replay", yes=yes)
     if journal.is_resumed:
         console.step(f"going on after {journal.after} (--restart begins anew)")
-    target = ToTable(cloud, found) if to == "table" else ToStream(cloud, found)
+    target = TableTarget(cloud, found) if to == "table" else StreamTarget(cloud, found)
     with console.counting("events replayed") as count:
         done = replaying(
             cloud,
@@ -98,11 +98,11 @@ def replay(
             target,
             after=journal.after,
             rate=rate,
-            checkpoint=journal.note,
+            checkpoint=journal.save,
             progress=lambda done: count(done.read, planned.events),
         )
-    journal.forget()
-    show.replayed(done, location, as_json=as_json)
+    journal.clear()
+    show.print_replay(done, location, as_json=as_json)
     if not (done.read or done.damaged or journal.is_resumed):
         raise EmptyError(
             f"nothing was there to replay: the archive has no such record {journal.span}",
@@ -140,15 +140,15 @@ def forget(
         with console.reading() as progress:
             planned = plan_erasure(*where, customer, currency=currency, progress=progress)
         if planned.is_empty:
-            show.problems(planned)
+            show.print_problems(planned)
             raise nothing_found(customer, planned)
-        show.erasure_plan(planned, location, as_json=as_json and dry_run)
+        show.print_erasure_plan(planned, location, as_json=as_json and dry_run)
         if dry_run:
             return
         console.confirm(f"Erase all of this, in {location}? It cannot be undone.", doing=doing)
     with console.reading() as progress:
         stamped = erasing(*where, customer, reason=reason, currency=currency, progress=progress)
-    show.erased(stamped, location, as_json=as_json)
+    show.print_erasure(stamped, location, as_json=as_json)
     raise typer.Exit(0 if stamped.receipt.is_complete else 1)
 
 
@@ -195,7 +195,7 @@ def compact(
         with console.steps() as tell:
             tell("listing the archive")
             hours = waiting(*where, span)
-        show.waiting(hours, as_json=as_json)
+        show.print_waiting(hours, as_json=as_json)
         return
     _keep(where, location, span, compacting=True, as_json=as_json)
 
@@ -223,11 +223,11 @@ def audit(
     """
     noted = head_of(head) if head else None
     stamped = stamped_in(receipt) if receipt else None
-    cloud, found = find(stack, region, profile)
+    cloud, found = resolve_stack(stack, region, profile)
     with console.reading() as progress:
         span = span_of(cloud, since, until)
         done = auditing(cloud, found, span, noted=noted, receipt=stamped, progress=progress)
-    show.audited(done, span, as_json=as_json)
+    show.print_audit(done, span, as_json=as_json)
     if done.is_empty and not (noted or stamped):
         raise EmptyError(
             f"nothing was there to audit: no object of an hour {span}",
@@ -248,8 +248,8 @@ def _keep(
     currency = settings_of(*where).currency
     with console.working() as progress:
         progress("listing", "the archive")
-        kept = upkeep(
+        kept = maintain(
             *where, span, compacting=compacting, currency=currency, accept=accept, progress=progress
         )
-    show.kept(kept, location, as_json=as_json)
+    show.print_maintenance(kept, location, as_json=as_json)
     raise typer.Exit(1 if kept.late or kept.problems else 0)

@@ -15,7 +15,7 @@ from orderstream.cli.options import (
     StackName,
     Until,
     cloud_of,
-    find,
+    resolve_stack,
     say_where,
     span_of,
 )
@@ -55,7 +55,7 @@ def verify(
             repaired, report = verifying.verify_and_repair(cloud, found, span, progress=progress)
         else:
             report = verifying.verify(cloud, found, span, progress=progress)
-    show.verified(report, repaired, location, as_json=as_json)
+    show.print_reconciliation(report, repaired, location, as_json=as_json)
     if report.is_empty:
         raise EmptyError(
             f"nothing was there to check: no record arrived {report.span}",
@@ -75,7 +75,7 @@ def trace(
     profile: Profile = None,
 ) -> None:
     """Tell one order's story: where it came from, where it is, and everything that happened on the way."""
-    cloud, found = find(stack, region, profile)
+    cloud, found = resolve_stack(stack, region, profile)
     with console.reading() as progress:
         story = tracing.trace(cloud, found, order_id, span_of(cloud, since, until), progress=progress)
-    show.story(story, as_json=as_json)
+    show.print_trace(story, as_json=as_json)

@@ -45,6 +45,6 @@ def dashboard(
     path = add_page(app, cloud_of(region, profile), stack)
     port = port or this_or_free_port(USUAL_PORT)
     with suppress(KeyboardInterrupt), Server(app, port) as server:
-        show.page(server.url + path)
+        show.print_dashboard_url(server.url + path)
         while True:
             time.sleep(0.5)

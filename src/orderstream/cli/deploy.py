@@ -81,20 +81,22 @@ def deploy(
     done = None
     with ExitStack() as held:
         with console.steps() as tell:
-            planned = deploying.planned(cloud, stack, values, tell=tell, monitor_minutes=monitor_minutes)
+            planned = deploying.plan_deployment(
+                cloud, stack, values, tell=tell, monitor_minutes=monitor_minutes
+            )
             plan = held.enter_context(planned)
-        show.artifacts(plan.artifacts)
-        show.plan(plan)
+        show.print_artifacts(plan.artifacts)
+        show.print_plan(plan)
         if not (plan.is_empty or dry_run):
             doing = f"deploying stack {stack} as shown"
-            if plan.doubts and not yes:
+            if plan.warnings and not yes:
                 console.confirm(f"Deploy that all the same to {location}?", doing=doing)
             else:
                 confirm_on_aws(location, "Deploy that to", doing=doing, yes=yes)
             with console.working() as progress:
-                done = deploying.carry_out(cloud, plan, progress=progress)
-    where = show.where(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
-    show.deployed(plan, done, location, where=where, dry_run=dry_run, as_json=as_json)
+                done = deploying.execute(cloud, plan, progress=progress)
+    where = show.print_location(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
+    show.print_deployment(plan, done, location, where=where, dry_run=dry_run, as_json=as_json)
 
 
 def _roll_back(
@@ -104,11 +106,11 @@ def _roll_back(
     from orderstream.deploy.rollback import rollback
 
     move = rollback(cloud, stack)
-    show.move(move)
+    show.print_rollback_plan(move)
     if not dry_run:
         confirm_on_aws(location, "Roll back in", doing=f"rolling back stack {stack}", yes=yes)
         move_alias(cloud, move.stack, move.alias, move.to)
-    show.moved(move, location, dry_run=dry_run, as_json=as_json)
+    show.print_rollback(move, location, dry_run=dry_run, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders destroy --delete-data")
@@ -133,9 +135,9 @@ def destroy(
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
     with console.reading() as progress:
-        found = destroying.look(cloud, stack, progress=progress)
+        found = destroying.plan(cloud, stack, progress=progress)
     if dry_run or found.is_empty or not as_json:
-        show_end.inventory(found, location, delete_data=delete_data, as_json=as_json)
+        show_end.print_inventory(found, location, delete_data=delete_data, as_json=as_json)
     if dry_run or found.is_empty:
         return
     destroying.ensure_unprotected(found)
@@ -150,5 +152,5 @@ def destroy(
             events=events,
             progress=lambda what, count: events(what, f"{count:,}"),
         )
-    show_end.destroyed(found, done, location, delete_data=delete_data, as_json=as_json)
+    show_end.print_destroy(found, done, location, delete_data=delete_data, as_json=as_json)
     raise typer.Exit(1 if done.left else 0)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli.options import AsJson, Profile, Region, StackName, find, find_to_change
+from orderstream.cli.options import AsJson, Profile, Region, StackName, find_to_change, resolve_stack
 from orderstream.output import recovery as show
 from orderstream.recovery import dead_letters
 from orderstream.recovery import redrive as redriving
@@ -26,9 +26,9 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List the batches that AWS gave up and that are not done yet, oldest first. With --json one a line."""
-    cloud, found = find(stack, region, profile)
+    cloud, found = resolve_stack(stack, region, profile)
     listed = dead_letters.read_batch(cloud, found, everything=everything)
-    show.failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
+    show.print_failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders failures redrive --dry-run")
@@ -46,5 +46,5 @@ def redrive(
     """
     (cloud, found), _ = find_to_change(stack, region, profile)
     results = redriving.redrive(cloud, found, dead_letters.list_failures(cloud, found), dry_run=dry_run)
-    left = show.redriven(results, dry_run=dry_run, as_json=as_json)
+    left = show.print_redrive(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if left and not dry_run else 0)

@@ -24,7 +24,7 @@ from orderstream.output import console
 from orderstream.output import local_cloud as show
 
 if TYPE_CHECKING:
-    from orderstream.local.cloud import Laptop
+    from orderstream.local.cloud import LocalCloud
 
 # The verbs of the laptop cloud import its room when they run: the others need not wait for that.
 USUAL_PORT = 4566
@@ -63,20 +63,26 @@ def up(
     from orderstream.api.app import make_app
     from orderstream.api.server import Server
     from orderstream.dashboard.app import add_page
-    from orderstream.local.cloud import Laptop
-    from orderstream.local.current_services import ShopThatIsThere
+    from orderstream.local.cloud import LocalCloud
+    from orderstream.local.current_services import CurrentServices
     from orderstream.local.ministack import this_or_free_port
-    from orderstream.local.registry import ensure_http_port, ensure_port, noted, notes_dir, running_clouds
+    from orderstream.local.registry import (
+        ensure_http_port,
+        ensure_port,
+        registered,
+        registry_dir,
+        running_instances,
+    )
 
     if simulate and empty:
         raise InputError("--empty has no stream to send to", hint="orders simulate sends to it later")
-    notes = notes_dir()
+    notes = registry_dir()
     ensure_writable(notes, hint="XDG_STATE_HOME names another folder for it")
-    ensure_port(port, running_clouds(notes))
+    ensure_port(port, running_instances(notes))
     if http_port is not None:
         ensure_http_port(http_port, port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        laptop = Laptop(
+        laptop = LocalCloud(
             port=port,
             state_dir=state_dir,
             empty=empty,
@@ -84,23 +90,23 @@ def up(
             problem=console.problem,
             changed=lambda found: shop.change(found),
         )
-        shop = ShopThatIsThere(laptop.cloud)
+        shop = CurrentServices(laptop.cloud)
         stack.enter_context(laptop)
         http_port = http_port or this_or_free_port(port + 1)
         app = make_app(shop)
         add_page(app, laptop.cloud, DEFAULT_STACK, PAGE)
         api = stack.enter_context(Server(app, http_port))
-        stack.enter_context(noted(port, http_port, laptop.token, notes))
+        stack.enter_context(registered(port, http_port, laptop.token, notes))
         if simulate:
             stack.enter_context(_background_traffic(laptop, simulate))
-        show.ready(port, USUAL_PORT, api.url, PAGE, empty=empty)
+        show.print_ready(port, USUAL_PORT, api.url, PAGE, empty=empty)
         while True:
             laptop.check()
             time.sleep(0.5)
 
 
 @contextmanager
-def _background_traffic(laptop: Laptop, rate: float) -> Iterator[None]:
+def _background_traffic(laptop: LocalCloud, rate: float) -> Iterator[None]:
     stop = threading.Event()
     traffic = samples(time.time_ns(), bad_share=0.02, duplicate_share=0.03)
 
@@ -125,12 +131,12 @@ def env(
     as_json: AsJson = False,
 ) -> None:
     """Print the exports that make every AWS tool, and every verb here, speak to the laptop cloud."""
-    from orderstream.local.cloud import laptop_environment
-    from orderstream.local.registry import choose, notes_dir, running_clouds
+    from orderstream.local.cloud import local_environment
+    from orderstream.local.registry import choose, registry_dir, running_instances
 
-    cloud = choose(running_clouds(notes_dir()), port)
-    environment = laptop_environment(cloud.endpoint_url, cloud.token) | {"ORDERS_API_URL": cloud.api_url}
-    show.exports(environment, as_json=as_json)
+    cloud = choose(running_instances(registry_dir()), port)
+    environment = local_environment(cloud.endpoint_url, cloud.token) | {"ORDERS_API_URL": cloud.api_url}
+    show.print_exports(environment, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders demo --orders 5000")
@@ -149,7 +155,7 @@ def demo(
     """
     from orderstream.ingest import tpch
     from orderstream.local import demo as demonstration
-    from orderstream.local.cloud import Laptop
+    from orderstream.local.cloud import LocalCloud
     from orderstream.local.ministack import free_port
 
     with ExitStack() as stack:
@@ -162,7 +168,7 @@ def demo(
                 tpch.generate(tpch_scale, folder)
                 traffic, rate = tpch.traffic(folder), float("inf")
             # Any free port: nobody else speaks to this cloud, and another one may have the usual port.
-            laptop = Laptop(port=free_port(), progress=tell, problem=console.problem)
+            laptop = LocalCloud(port=free_port(), progress=tell, problem=console.problem)
             laptop = stack.enter_context(laptop)
         with console.reading() as progress:
             outcome = demonstration.run_demo(
@@ -178,6 +184,6 @@ def demo(
         with console.steps() as tell:
             tell("stopping the laptop cloud")
             stack.close()
-    show.outcome(outcome, totals, as_json=as_json)
+    show.print_demo(outcome, totals, as_json=as_json)
     if not outcome.agrees or (totals and totals[0] != totals[1]):
         raise OrderstreamError("the accounts do not agree", hint="please report the table above")

@@ -40,7 +40,7 @@ def cloud_of(region: str | None, profile: str | None) -> AwsClients:
     return AwsClients(region=region, profile=profile, clock=ServiceClock(_warn))
 
 
-def find(stack: str, region: str | None, profile: str | None) -> tuple[AwsClients, Stack]:
+def resolve_stack(stack: str, region: str | None, profile: str | None) -> tuple[AwsClients, Stack]:
     """The cloud that the options mean, and the stack there."""
     cloud = cloud_of(region, profile)
     return cloud, find_stack(cloud, stack)

@@ -20,8 +20,8 @@ from orderstream.cli.options import (
     Until,
     Yes,
     confirm_on_aws,
-    find,
     find_to_change,
+    resolve_stack,
     span_of,
 )
 from orderstream.client import OrderProducer
@@ -56,14 +56,14 @@ def send(
     Ends with status 1 if any order was not sent.
     """
     lines = read_orders(source, sys.stdin.buffer)
-    cloud, found = find(stack, region, profile)
+    cloud, found = resolve_stack(stack, region, profile)
     with (
         OrderProducer(found.stream, cloud.kinesis_no_retry) as producer,
-        show.sending(as_json=as_json) as hears,
+        show.print_sending(as_json=as_json) as hears,
     ):
         on_receipt, on_fault, latest = hears
         tally = send_lines(producer, lines, check=not unchecked, on_receipt=on_receipt, on_fault=on_fault)
-    show.tally(tally, *latest)
+    show.print_send_stats(tally, *latest)
     raise typer.Exit(1 if tally.failed else 0)
 
 
@@ -95,10 +95,10 @@ def simulate(
     tally = SendStats()
     with (
         OrderProducer(found.stream, cloud.kinesis_no_retry) as producer,
-        show.simulating(tally, duration),
+        show.show_simulation(tally, duration),
     ):
         send_at_rate(producer, traffic, rate=rate, seconds=duration, stop=stop, tally=tally)
-    show.tally(tally)
+    show.print_send_stats(tally)
     raise typer.Exit(1 if tally.failed else 0)
 
 
@@ -111,7 +111,7 @@ def get(
     profile: Profile = None,
 ) -> None:
     """Show one order as it lies in the table. Ends with status 1 if there is none."""
-    show.order(orders.get_order(*find(stack, region, profile), order_id), as_json=as_json)
+    show.print_order(orders.get_order(*resolve_stack(stack, region, profile), order_id), as_json=as_json)
 
 
 @verbs.command("list", epilog="Example: orders list --customer 12345 --since 2h")
@@ -126,10 +126,10 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List a customer's orders, newest first. With --json one object a line."""
-    cloud, found = find(stack, region, profile)
+    cloud, found = resolve_stack(stack, region, profile)
     span = span_of(cloud, since, until)
     found_orders = orders.list_orders(cloud, found, customer, since=span.since, until=span.until, limit=limit)
-    show.orders(found_orders, as_json=as_json)
+    show.print_orders(found_orders, as_json=as_json)
 
 
 @verbs.command(epilog="Example: orders raw 9f86d081884c7d65 | jq .")
@@ -143,5 +143,5 @@ def raw(
 
     To a terminal they are printed as text, without control characters.
     """
-    data = orders.raw_order(*find(stack, region, profile), order_id)
-    show.raw(data, exact=f"orders raw {order_id} > FILE")
+    data = orders.raw_order(*resolve_stack(stack, region, profile), order_id)
+    show.print_raw(data, exact=f"orders raw {order_id} > FILE")

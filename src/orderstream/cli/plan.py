@@ -96,4 +96,4 @@ def plan(
         )
         if picture:
             draw(result, begin, picture)
-    show.plan(planned, result, begin, as_json=as_json)
+    show.print_plan(planned, result, begin, as_json=as_json)

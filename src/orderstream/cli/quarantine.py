@@ -16,8 +16,8 @@ from orderstream.cli.options import (
     Since,
     StackName,
     Until,
-    find,
     find_to_change,
+    resolve_stack,
     span_of,
 )
 from orderstream.errors import InputError
@@ -45,10 +45,10 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List the records in quarantine that were not resubmitted yet, oldest first. With --json one a line."""
-    cloud, where = find(stack, region, profile)
+    cloud, where = resolve_stack(stack, region, profile)
     found = quarantine.list_quarantined(cloud, where, span_of(cloud, since, until), reason=reason)
     wanted = (entry for entry in found if everything or not entry.notes)
-    show.quarantined(show.until_most(wanted, limit), as_json=as_json)
+    show.print_quarantine(show.until_most(wanted, limit), as_json=as_json)
 
 
 @verbs.command("show", epilog="Example: orders quarantine show shardId-000000000000:4957…")
@@ -60,8 +60,8 @@ def show_(
     profile: Profile = None,
 ) -> None:
     """Show one record: every reason with its path, where it came from, and its bytes as they were sent."""
-    entry = quarantine.find(*find(stack, region, profile), event_id)
-    show.one_quarantined(entry, as_json=as_json)
+    entry = quarantine.find(*resolve_stack(stack, region, profile), event_id)
+    show.print_quarantined_record(entry, as_json=as_json)
 
 
 @verbs.command(
@@ -104,7 +104,7 @@ def resubmit(
         listed = quarantine.list_quarantined(cloud, found, span_of(cloud, since, until), reason=reason)
         entries = (entry for entry in listed if not entry.notes)
     results = quarantine.resubmit(cloud, found, entries, settings=settings, edited=edited, dry_run=dry_run)
-    failed = show.resubmitted(results, dry_run=dry_run, as_json=as_json)
+    failed = show.print_resubmissions(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from orderstream.archive.sql import EXAMPLE, asked
+from orderstream.archive.sql import EXAMPLE, run_query
 from orderstream.archive.views import columns_of
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli.options import Profile, Region, Since, StackName, Until, find, span_of
+from orderstream.cli.options import Profile, Region, Since, StackName, Until, resolve_stack, span_of
 from orderstream.errors import InputError
 from orderstream.output import console
 from orderstream.output import sql as show
@@ -58,11 +58,11 @@ def query(
     if not text or not text.strip():
         raise InputError("there is no SQL", hint=f"for example: {EXAMPLE}")
     chosen = show.format_of(form, output)
-    cloud, found = find(stack, region, profile)
+    cloud, found = resolve_stack(stack, region, profile)
     span = span_of(cloud, since, until)
     with ExitStack() as held:
         with console.counting("objects fetched") as count:
-            question = asked(cloud, found, text, span, refresh=refresh, progress=count)
+            question = run_query(cloud, found, text, span, refresh=refresh, progress=count)
             answer = held.enter_context(question)
-        show.answer(answer, chosen, output)
+        show.print_result(answer, chosen, output)
     raise typer.Exit(1 if answer.synced.damaged else 0)

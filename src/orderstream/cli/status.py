@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli.options import AsJson, Profile, Region, StackName, find
+from orderstream.cli.options import AsJson, Profile, Region, StackName, resolve_stack
 from orderstream.monitoring.collector import StatusCollector, poll
 from orderstream.output import console
 from orderstream.output import status as show
@@ -30,14 +30,14 @@ def status(
     Ends with status 1 if anything is in alarm. All figures are CloudWatch's, and as late as it is: on AWS,
     those of Kinesis are a minute or two old. With --json, a document; with --watch too, one a line.
     """
-    cloud, found = find(stack, region, profile)
+    cloud, found = resolve_stack(stack, region, profile)
     watching = StatusCollector(cloud, found)
     if watch:
         seen = poll(watching, on_problem=console.problem)
-        in_alarm = show.watched(seen, dollars_an_hour=watching.dollars_an_hour, as_json=as_json)
+        in_alarm = show.watch_status(seen, dollars_an_hour=watching.dollars_an_hour, as_json=as_json)
     else:
         looked = watching.collect()
-        show.status(looked, as_json=as_json)
-        show.cost(watching.metrics_read, watching.dollars_so_far)
+        show.print_status(looked, as_json=as_json)
+        show.print_cost(watching.metrics_read, watching.dollars_so_far)
         in_alarm = looked.in_alarm
     raise typer.Exit(1 if in_alarm else 0)

@@ -9,12 +9,12 @@ from nicegui import Client, ui
 from starlette.responses import PlainTextResponse, Response
 
 from orderstream.aws.clients import AwsClients
-from orderstream.dashboard.overview_tab import Live
-from orderstream.dashboard.quarantine_tab import Quarantine
-from orderstream.dashboard.search_tab import Find
-from orderstream.dashboard.send_tab import Send
-from orderstream.dashboard.status_feed import Source
-from orderstream.dashboard.time_format import Clock, utc
+from orderstream.dashboard.overview_tab import OverviewTab
+from orderstream.dashboard.quarantine_tab import QuarantineTab
+from orderstream.dashboard.search_tab import SearchTab
+from orderstream.dashboard.send_tab import SendTab
+from orderstream.dashboard.status_feed import StatusFeed
+from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.monitoring.health import Status
 
 # Often enough that a figure is on every page soon after it was looked up.
@@ -38,7 +38,7 @@ def add_page(app: FastAPI, cloud: AwsClients, stack: str, path: str = "/") -> st
     path: others on this machine can reach the port, and the page acts with the user's credentials. Once in a
     process, as NiceGUI has it.
     """
-    source = Source(cloud, stack)
+    source = StatusFeed(cloud, stack)
     token = "" if source.is_laptop else secrets.token_urlsafe(16)
 
     @ui.page("/", title=f"{stack} · Orderstream", favicon=_ICON, dark=None)
@@ -57,7 +57,7 @@ def _is_with_token(request: Request, token: str) -> bool:
     return secrets.compare_digest(request.query_params.get("token", "").encode(), token.encode())
 
 
-async def _draw(source: Source, client: Client) -> None:
+async def _draw(source: StatusFeed, client: Client) -> None:
     ui.colors(primary="#1f7fb5", negative="#c4462d", positive="#0b8a6c")
     ui.add_css("body { font-variant-numeric: tabular-nums } .nicegui-content { padding: 0 }")
     health, looked_at = _head(source)
@@ -69,20 +69,20 @@ async def _draw(source: Source, client: Client) -> None:
     with ui.tabs().classes("w-full px-2").props("align=left dense no-caps") as tabs:
         for name in ("Live", "Orders", "Quarantine", "Send"):
             ui.tab(name)
-    clock = Clock()
+    clock = TimeFormat()
     with (
         ui.tab_panels(tabs, value="Live")
         .classes("w-full max-w-screen-2xl mx-auto bg-transparent")
         .props("keep-alive")
     ):
         with ui.tab_panel("Live").classes("p-2 sm:p-4"):
-            live = Live(on_order=lambda order_id: open_order(order_id))
+            live = OverviewTab(on_order=lambda order_id: open_order(order_id))
         with ui.tab_panel("Orders").classes("p-2 sm:p-4"):
-            find = Find(source, lambda: clock)
+            find = SearchTab(source, lambda: clock)
         with ui.tab_panel("Quarantine").classes("p-2 sm:p-4"):
-            quarantine = Quarantine(source, lambda: clock)
+            quarantine = QuarantineTab(source, lambda: clock)
         with ui.tab_panel("Send").classes("p-2 sm:p-4"):
-            Send(source, on_order=lambda order_id: open_order(order_id))
+            SendTab(source, on_order=lambda order_id: open_order(order_id))
 
     async def open_order(order_id: str) -> None:
         tabs.set_value("Orders")
@@ -94,7 +94,7 @@ async def _draw(source: Source, client: Client) -> None:
 
     tabs.on_value_change(entered)
     await client.connected()
-    clock = Clock(await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone", timeout=5))
+    clock = TimeFormat(await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone", timeout=5))
     drawn = -1
 
     async def draw() -> None:
@@ -120,7 +120,7 @@ async def _draw(source: Source, client: Client) -> None:
     ui.run_javascript("document.onvisibilitychange = () => emitEvent('seen', !document.hidden)")
 
 
-def _head(source: Source) -> tuple[ui.badge, ui.label]:
+def _head(source: StatusFeed) -> tuple[ui.badge, ui.label]:
     with ui.row().classes("w-full items-center gap-x-3 gap-y-1 px-4 py-2 border-b border-gray-500/30"):
         ui.label("Orderstream").classes("text-lg font-semibold")
         where = "laptop cloud" if source.is_laptop else f"AWS {source.cloud.cloudformation.meta.region_name}"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from nicegui import ui
 
-from orderstream.dashboard.time_format import Clock, utc
+from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.domain.fields import money
 from orderstream.errors import OrderstreamError
 from orderstream.storage.orders import Item
@@ -48,7 +48,7 @@ class Tile:
             self._value = ui.label("–").classes("text-xl font-semibold")
             self._below = ui.label().classes("text-xs opacity-70")
 
-    def say(self, value: str, below: str, tone: Tone = "") -> None:
+    def set(self, value: str, below: str, tone: Tone = "") -> None:
         """Show a figure."""
         self._value.set_text(value)
         self._value.classes(replace=f"text-xl font-semibold {_TONES.get(tone, '')}")
@@ -93,7 +93,7 @@ def with_utc(table: ui.table) -> None:
     table.add_slot("body-cell-time", '<q-td :props="props" :title="props.row.utc">{{ props.value }}</q-td>')
 
 
-def order_rows(orders: Iterable[Item], clock: Clock) -> list[dict[str, str]]:
+def order_rows(orders: Iterable[Item], clock: TimeFormat) -> list[dict[str, str]]:
     """Rows for `orders_table`."""
     return [
         {

@@ -9,8 +9,8 @@ from nicegui import ui
 
 from orderstream.dashboard import components
 from orderstream.dashboard.polling import await_stored
-from orderstream.dashboard.status_feed import Source
-from orderstream.dashboard.time_format import Clock, utc
+from orderstream.dashboard.status_feed import StatusFeed
+from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.domain.decode import decode
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import OrderstreamError
@@ -18,11 +18,15 @@ from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.recovery.quarantine import QuarantinedRecord, Resubmission, resubmit
 
 
-class Mending:
+class EditDialog:
     """The dialog, open at once. `on_done` is called when the record was put back."""
 
     def __init__(
-        self, source: Source, clock: Clock, entry: QuarantinedRecord, on_done: Callable[[], Awaitable[None]]
+        self,
+        source: StatusFeed,
+        clock: TimeFormat,
+        entry: QuarantinedRecord,
+        on_done: Callable[[], Awaitable[None]],
     ) -> None:
         self._source = source
         self._entry = entry

@@ -9,8 +9,8 @@ from nicegui import ui
 from orderstream.aws.metrics import MINUTE
 from orderstream.dashboard import charts, components
 from orderstream.dashboard.runbook import page_of
-from orderstream.dashboard.status_feed import Seen
-from orderstream.dashboard.time_format import Clock, utc
+from orderstream.dashboard.status_feed import StatusSnapshot
+from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.monitoring.figures import NOTHING
 from orderstream.monitoring.health import AlarmState, Status
 from orderstream.output.numbers import count, length
@@ -23,7 +23,7 @@ _MOST_CURRENCIES = 6
 _SETTLING = 15
 
 
-class Live:
+class OverviewTab:
     """The tab. `on_order` hears of an order that somebody wants to see."""
 
     def __init__(self, on_order: Callable[[str], Awaitable[None]]) -> None:
@@ -52,7 +52,7 @@ class Live:
             self._latest = components.orders_table(on_order)
         self._footer = ui.label().classes("text-xs opacity-60 mt-2")
 
-    def show(self, seen: Seen, clock: Clock) -> None:
+    def show(self, seen: StatusSnapshot, clock: TimeFormat) -> None:
         """Draw what was seen."""
         status = seen.status
         shown = charts.window([*seen.minutes.values(), *seen.revenue.values()], int(status.at.timestamp()))
@@ -75,31 +75,31 @@ class Live:
         self._footer.set_text(kept + ("" if cost is None else f" To look costs ${cost:.2f} an hour."))
 
     def _show_tiles(self, status: Status) -> None:
-        self._in.say(f"{count(_short(status.records.last_minute))}/s", _five(status.records.five_minutes))
-        self._stored.say(f"{count(_short(status.stored.last_minute))}/s", _five(status.stored.five_minutes))
+        self._in.set(f"{count(_short(status.records.last_minute))}/s", _five(status.records.five_minutes))
+        self._stored.set(f"{count(_short(status.stored.last_minute))}/s", _five(status.stored.five_minutes))
         latency = status.latency
         if latency is None:
-            self._latency.say("–", "nothing stored lately")
+            self._latency.set("–", "nothing stored lately")
         else:
             text = f"{latency.p50:,.0f} / {latency.p99:,.0f} ms"
-            self._latency.say(text, f"worst of five minutes {latency.p99_worst:,.0f} ms")
+            self._latency.set(text, f"worst of five minutes {latency.p99_worst:,.0f} ms")
         age, left = status.iterator_age, status.until_data_loss
         if age is None or left is None:
-            self._waiting.say("unknown", "nothing reads the stream", "bad")
-            self._until_loss.say("unknown", f"the stream keeps {length(status.retention)}", "bad")
+            self._waiting.set("unknown", "nothing reads the stream", "bad")
+            self._until_loss.set("unknown", f"the stream keeps {length(status.retention)}", "bad")
         else:
             waits = f"≤ {status.backlog:,}" if status.backlog else "nothing"
-            self._waiting.say(waits, f"iterator age {length(_short(age))}")
+            self._waiting.set(waits, f"iterator age {length(_short(age))}")
             tone: components.Tone = "bad" if left < status.retention / 2 else ""
-            self._until_loss.say(
+            self._until_loss.set(
                 length(round(left)), f"of {length(status.retention)} that the stream keeps", tone
             )
         duplicates, conflicts, invalid = (status.counts[name].five_minutes for name in _TROUBLES)
         bad = conflicts + invalid
         other = f"{conflicts:,} conflicts, {invalid:,} invalid; besides, {duplicates:,} duplicates"
-        self._bad.say(f"{bad:,}", other, "warn" if bad else "")
+        self._bad.set(f"{bad:,}", other, "warn" if bad else "")
 
-    def _show_alarms(self, status: Status, clock: Clock) -> None:
+    def _show_alarms(self, status: Status, clock: TimeFormat) -> None:
         if self._alarms_drawn == [*status.alarms]:
             return
         self._alarms_drawn = [*status.alarms]
@@ -117,7 +117,7 @@ class Live:
                             ui.label(alarm.name).classes("font-medium")
                             ui.label(alarm.says).classes("opacity-70 text-sm min-w-0")
 
-    def _show_revenue(self, seen: Seen, shown: charts.Window) -> None:
+    def _show_revenue(self, seen: StatusSnapshot, shown: charts.Window) -> None:
         revenue = {name: minutes for name, minutes in seen.revenue.items() if any(minutes.values())}
         busiest = sorted(revenue, key=lambda name: (-len(revenue[name]), name))[:_MOST_CURRENCIES]
         if sorted(busiest) != [*self._by_currency] or not busiest:
@@ -151,7 +151,7 @@ class Live:
         self._shards.set_visibility(bool(shards.hottest))
         components.redraw(self._shards, charts.shares(shards.hottest, shards.hot))
 
-    def _show_latest(self, seen: Seen, clock: Clock) -> None:
+    def _show_latest(self, seen: StatusSnapshot, clock: TimeFormat) -> None:
         orders = seen.latest
         self._latest_empty.set_text(f"None to show: {seen.why_none}. Send one, or: orders simulate --rate 10")
         self._latest_empty.set_visibility(not orders)
@@ -159,7 +159,7 @@ class Live:
         self._latest.rows = components.order_rows(orders, clock)
 
 
-def _draw_alarm(alarm: AlarmState, clock: Clock) -> None:
+def _draw_alarm(alarm: AlarmState, clock: TimeFormat) -> None:
     with ui.card().classes("w-full p-3 gap-1 border-l-4 border-red-600").props("flat bordered"):
         with ui.row().classes("w-full items-baseline gap-x-3 gap-y-0"):
             ui.icon("notifications_active").classes("text-red-600 self-center")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from orderstream.dashboard.status_feed import Source
+from orderstream.dashboard.status_feed import StatusFeed
 from orderstream.errors import CloudError, NotFoundError
 from orderstream.storage.orders import get_order
 
@@ -13,7 +13,7 @@ PATIENCE_SECONDS = 20.0
 _POLL_SECONDS = 0.5
 
 
-async def await_stored(source: Source, order_id: str) -> bool:
+async def await_stored(source: StatusFeed, order_id: str) -> bool:
     """Whether the order comes to be in the table within PATIENCE_SECONDS."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:

@@ -10,9 +10,9 @@ from datetime import timedelta
 from nicegui import ui
 
 from orderstream.dashboard import components
-from orderstream.dashboard.edit_dialog import Mending
-from orderstream.dashboard.status_feed import Source
-from orderstream.dashboard.time_format import Clock, utc
+from orderstream.dashboard.edit_dialog import EditDialog
+from orderstream.dashboard.status_feed import StatusFeed
+from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.errors import OrderstreamError
 from orderstream.recovery.quarantine import QuarantinedRecord, list_quarantined, reasons_text
 from orderstream.storage.bucket import TimeRange
@@ -27,10 +27,10 @@ _SPANS = {
 _COLUMNS = (("time", "arrived"), ("why", "why"), ("order_id", "order"), ("sent", "resubmitted"))
 
 
-class Quarantine:
+class QuarantineTab:
     """The tab."""
 
-    def __init__(self, source: Source, clock: Callable[[], Clock]) -> None:
+    def __init__(self, source: StatusFeed, clock: Callable[[], TimeFormat]) -> None:
         self._source = source
         self._clock = clock
         self._entries: dict[str, QuarantinedRecord] = {}
@@ -118,4 +118,4 @@ class Quarantine:
     def _open(self, event_id: str) -> None:
         entry = self._entries.get(event_id)
         if entry:
-            Mending(self._source, self._clock(), entry, on_done=self.load)
+            EditDialog(self._source, self._clock(), entry, on_done=self.load)

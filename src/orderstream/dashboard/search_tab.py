@@ -9,8 +9,8 @@ from datetime import timedelta
 from nicegui import ui
 
 from orderstream.dashboard import components
-from orderstream.dashboard.status_feed import Source
-from orderstream.dashboard.time_format import Clock, utc
+from orderstream.dashboard.status_feed import StatusFeed
+from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.domain.fields import timestamp
 from orderstream.errors import NotFoundError, OrderstreamError
 from orderstream.lookup.trace import OrderTrace, trace
@@ -37,10 +37,10 @@ _ICONS = {
 }
 
 
-class Find:
+class SearchTab:
     """The tab."""
 
-    def __init__(self, source: Source, clock: Callable[[], Clock]) -> None:
+    def __init__(self, source: StatusFeed, clock: Callable[[], TimeFormat]) -> None:
         self._source = source
         self._clock = clock
         self._asked = 0

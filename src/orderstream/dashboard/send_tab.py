@@ -12,7 +12,7 @@ from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.client.serialization import default_partition_key, ensure_order_id, new_order_id
 from orderstream.dashboard import components
 from orderstream.dashboard.polling import await_stored
-from orderstream.dashboard.status_feed import Source
+from orderstream.dashboard.status_feed import StatusFeed
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import CURRENCIES
 from orderstream.domain.ids import event_id
@@ -22,10 +22,10 @@ from orderstream.errors import InputError, OrderstreamError
 _GIVE_UP_AFTER_SECONDS = 10.0
 
 
-class Send:
+class SendTab:
     """The tab. `on_order` hears of an order that somebody wants to see."""
 
-    def __init__(self, source: Source, on_order: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(self, source: StatusFeed, on_order: Callable[[str], Awaitable[None]]) -> None:
         self._source = source
         self._on_order = on_order
         with components.card("").classes("max-w-3xl"):

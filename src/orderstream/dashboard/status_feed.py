@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack, find_stack
-from orderstream.deploy.target import place_of
+from orderstream.deploy.target import target_of
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.monitoring.collector import SECONDS_BETWEEN_LOOKS, StatusCollector
@@ -23,7 +23,7 @@ PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Seen:
+class StatusSnapshot:
     """A look: status, minutes by metric and by currency, the latest orders or `why_none`.
 
     `dollars_an_hour` is what it costs to keep looking, None on the laptop.
@@ -37,7 +37,7 @@ class Seen:
     dollars_an_hour: Decimal | None
 
 
-class Source:
+class StatusFeed:
     """The stack called `name`: `seen` is the last look that worked, `problem` why the newest one did not.
 
     `looks` counts looks: whoever has drawn that many has drawn all.
@@ -46,8 +46,8 @@ class Source:
     def __init__(self, cloud: AwsClients, name: str, patience: float = PATIENCE_SECONDS) -> None:
         self.cloud = cloud
         self.name = name
-        self.is_laptop = place_of(cloud).is_laptop
-        self.seen: Seen | None = None
+        self.is_laptop = target_of(cloud).is_laptop
+        self.seen: StatusSnapshot | None = None
         self.problem: OrderstreamError | None = None
         self.looks = 0
         self._patience = patience
@@ -81,10 +81,10 @@ class Source:
             self._looked_at = time.monotonic()
             self.looks += 1
 
-    def _look(self) -> Seen:
+    def _look(self) -> StatusSnapshot:
         _, watch, latest = self._watching()
         status = watch.collect()
-        return Seen(
+        return StatusSnapshot(
             status,
             watch.minutes,
             watch.revenue,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from orderstream.domain.fields import timestamp
 
 
-class Clock:
+class TimeFormat:
     """Times in the time zone of a browser; of this machine where that is not known."""
 
     def __init__(self, zone: str | None = None) -> None:

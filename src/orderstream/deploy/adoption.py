@@ -10,10 +10,10 @@ from typing import Any
 
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.deploy import changes
-from orderstream.deploy.changes import Change, ChangeSet
+from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.operation import CHANGING, Operation, Progress
 from orderstream.deploy.retained import NAMING, Named
-from orderstream.deploy.target import Place
+from orderstream.deploy.target import DeployTarget
 from orderstream.errors import DeploymentError, OrderstreamError
 
 
@@ -31,7 +31,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Settings:
+class AdoptionResult:
     """What became of the settings of `adopted` resources: those that were `changed`, and what is `unlike`.
 
     `problems` are why something could not be changed or compared.
@@ -63,15 +63,15 @@ def adopting(template: Mapping[str, Any], named: Iterable[Named], there: Collect
     return made
 
 
-def bring_settings(
+def apply_settings(
     cloud: AwsClients,
     imported: ChangeSet,
     *,
     template_url: str,
     parameters: Collection[str],
-    place: Place,
+    place: DeployTarget,
     progress: Progress,
-) -> Settings:
+) -> AdoptionResult:
     """Give what the change set `imported` the settings of the template, and say what is not as asked.
 
     An import changes nothing, and a later deployment sees no difference, because it compares templates. So a
@@ -84,7 +84,7 @@ def bring_settings(
     unlike: tuple[Difference, ...] = ()
     problems: list[str] = []
     try:
-        change_set = changes.reverting(
+        change_set = changes.create_reverting(
             cloud, imported.stack_id, template_url=template_url, parameters=parameters, place=place
         )
         if change_set:
@@ -96,11 +96,15 @@ def bring_settings(
         problems += uncompared
     except OrderstreamError as error:
         problems.append(f"{names} were not compared with the template: {error.message}")
-    return Settings(adopted, changed, unlike, tuple(problems))
+    return AdoptionResult(adopted, changed, unlike, tuple(problems))
 
 
 def _carried_out(
-    cloud: AwsClients, change_set: ChangeSet, adopted: Collection[str], place: Place, progress: Progress
+    cloud: AwsClients,
+    change_set: ChangeSet,
+    adopted: Collection[str],
+    place: DeployTarget,
+    progress: Progress,
 ) -> tuple[str, ...]:
     """Carry a drift-aware change set out; returns the ids of the adopted resources that it changed.
 
@@ -110,24 +114,24 @@ def _carried_out(
         changes.discard(cloud, change_set.id, change_set.stack_id)
         raise DeploymentError(f"the change set for it would also change {', '.join(beside)}")
     operation = Operation(cloud, change_set.stack_id, poll_seconds=place.poll_seconds, progress=progress)
-    changes.carry_out(cloud, change_set)
+    changes.execute(cloud, change_set)
     operation.finish(CHANGING)
     return tuple(one.logical_id for one in change_set.changes if one.logical_id in adopted)
 
 
-def _is_expected(change: Change, adopted: Collection[str]) -> bool:
+def _is_expected(change: ResourceChange, adopted: Collection[str]) -> bool:
     """Whether a change is one of settings of an adopted resource, or may follow from one.
 
     Drift-aware change sets have been reported to change, and even to replace, what has not drifted
     (aws-cloudformation/cloudformation-coverage-roadmap#2505 and #2559).
     """
     if change.logical_id in adopted:
-        return change.action != "Remove" and not change.endangers_orders
+        return change.action != "Remove" and not change.may_lose_data
     return change.action == "SyncWithActual" or change.only_follows
 
 
 def _unlike(
-    cloud: AwsClients, stack_id: str, adopted: Collection[str], place: Place
+    cloud: AwsClients, stack_id: str, adopted: Collection[str], place: DeployTarget
 ) -> tuple[tuple[Difference, ...], list[str]]:
     """What is not as the template asks, of the properties that it sets, and what could not be compared."""
     client = cloud.cloudformation

@@ -78,7 +78,7 @@ API = Artifact(
 
 
 @dataclass(frozen=True)
-class Built:
+class BuiltArtifact:
     """An artifact in a folder: `sha256` (hex) is over paths and contents, `size` in bytes, unpacked.
 
     `no_bytecode` says why there is no bytecode in it, "" where there is.
@@ -91,7 +91,7 @@ class Built:
     no_bytecode: str
 
 
-def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> Built:
+def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> BuiltArtifact:
     """Make an artifact in `target`, anew, and check it; for this machine unless `platform` says otherwise.
 
     The same sources and lock file make the same bytes. Raises OrderstreamError with uv's own words if a
@@ -111,10 +111,10 @@ def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> B
         compile_all(target)
     for entry in artifact.entries:
         ensure_fit(target, entry, runs_here=not platform)
-    return measured(artifact.code_uri.name, target, no_bytecode)
+    return measure(artifact.code_uri.name, target, no_bytecode)
 
 
-def measured(name: str, folder: Path, no_bytecode: str = "") -> Built:
+def measure(name: str, folder: Path, no_bytecode: str = "") -> BuiltArtifact:
     """The hash and the size of what is in `folder`."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     whole = hashlib.sha256()
@@ -122,7 +122,7 @@ def measured(name: str, folder: Path, no_bytecode: str = "") -> Built:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
         whole.update(f"{path.relative_to(folder).as_posix()}\0{content}\n".encode())
     size = sum(path.stat().st_size for path in files)
-    return Built(name, whole.hexdigest(), size, len(files), no_bytecode)
+    return BuiltArtifact(name, whole.hexdigest(), size, len(files), no_bytecode)
 
 
 def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]) -> None:

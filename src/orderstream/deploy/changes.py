@@ -11,19 +11,19 @@ from typing import Any
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy.stack_state import validation_reasons
-from orderstream.deploy.target import Place
+from orderstream.deploy.target import DeployTarget
 from orderstream.errors import DeploymentError
 
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 # What holds orders: to lose it is to lose them.
-KEEPERS = {"AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::S3::Bucket"}
+STATEFUL_TYPES = {"AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::S3::Bucket"}
 # CloudFormation says of some properties only that they may need another resource. These never do: none is
 # createOnly in the provider schema of a stream.
 IN_PLACE = {"ShardCount", "StreamModeDetails", "WarmThroughputMiBps"}
 
 
 @dataclass(frozen=True)
-class Change:
+class ResourceChange:
     """What happens to one resource: `action` is Add, Modify, Remove, Import, Dynamic or SyncWithActual.
 
     `replacement` is True, False or Conditional in CloudFormation's words, "" where it does not apply;
@@ -40,9 +40,9 @@ class Change:
     only_follows: bool = False
 
     @property
-    def endangers_orders(self) -> bool:
+    def may_lose_data(self) -> bool:
         """Whether stream, table or bucket would be removed or made anew, or may be."""
-        if self.type not in KEEPERS:
+        if self.type not in STATEFUL_TYPES:
             return False
         doubtful = self.replacement == "Conditional" and not IN_PLACE.issuperset(self.recreating)
         return self.action == "Remove" or self.replacement == "True" or doubtful
@@ -55,10 +55,10 @@ class ChangeSet:
     id: str
     stack_id: str
     makes_stack: bool
-    changes: tuple[Change, ...]
+    changes: tuple[ResourceChange, ...]
 
 
-def make(
+def create(
     cloud: AwsClients,
     stack: str,
     found: StackDescription | None,
@@ -68,7 +68,7 @@ def make(
     known: Mapping[str, Any],
     adopt: bool,
     rollback: Mapping[str, Any] | None = None,
-    place: Place,
+    place: DeployTarget,
 ) -> ChangeSet | None:
     """A change set for the stack; None if nothing would change. Raises DeploymentError.
 
@@ -98,8 +98,8 @@ def make(
     return _made(cloud, stack, request, place)
 
 
-def reverting(
-    cloud: AwsClients, stack_id: str, *, template_url: str, parameters: Iterable[str], place: Place
+def create_reverting(
+    cloud: AwsClients, stack_id: str, *, template_url: str, parameters: Iterable[str], place: DeployTarget
 ) -> ChangeSet | None:
     """A change set that gives a stack's resources what the template says, whatever they have now.
 
@@ -118,7 +118,7 @@ def reverting(
     return _made(cloud, stack_id, request, place)
 
 
-def _made(cloud: AwsClients, stack: str, request: dict[str, Any], place: Place) -> ChangeSet | None:
+def _made(cloud: AwsClients, stack: str, request: dict[str, Any], place: DeployTarget) -> ChangeSet | None:
     with translate_errors(f"cannot make a change set for stack {stack}"):
         made = cloud.cloudformation.create_change_set(**request)
     is_new = request["ChangeSetType"] == "CREATE"
@@ -161,7 +161,7 @@ def _ready(
     return ChangeSet(change_set_id, stack_id, makes_stack, tuple(changes)), ""
 
 
-def _change(one: Any) -> Change:
+def _change(one: Any) -> ResourceChange:
     about = one["ResourceChange"]
     details = about.get("Details", [])
     recreating = {
@@ -169,7 +169,7 @@ def _change(one: Any) -> Change:
         for detail in details
         if detail["Target"].get("RequiresRecreation", "Never") != "Never"
     }
-    return Change(
+    return ResourceChange(
         about["Action"],
         about["LogicalResourceId"],
         about["ResourceType"],
@@ -180,7 +180,7 @@ def _change(one: Any) -> Change:
     )
 
 
-def carry_out(cloud: AwsClients, change_set: ChangeSet) -> None:
+def execute(cloud: AwsClients, change_set: ChangeSet) -> None:
     """Begin to do it; `Operation.finish` waits for the end."""
     with translate_errors("cannot carry the change set out"):
         cloud.cloudformation.execute_change_set(ChangeSetName=change_set.id, StackName=change_set.stack_id)

@@ -11,28 +11,28 @@ from orderstream.aws.clients import AwsClients, region_of
 from orderstream.aws.function_versions import move_alias
 from orderstream.aws.stack import StackDescription, describe_stack, stack_resources
 from orderstream.deploy import changes, parameters, revision
-from orderstream.deploy.adoption import Settings, adopting, bring_settings
-from orderstream.deploy.artifact import TEMPLATE, Built
-from orderstream.deploy.changes import Change, ChangeSet
+from orderstream.deploy.adoption import AdoptionResult, adopting, apply_settings
+from orderstream.deploy.artifact import TEMPLATE, BuiltArtifact
+from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.operation import CHANGING, MAKING, ROLLED_BACK, Operation, Progress, remove_stack
-from orderstream.deploy.packaging import build_all, packaged, template_url
-from orderstream.deploy.retained import Named, Remains, is_discarded, names_of, remains
-from orderstream.deploy.rollback import Move, forward
-from orderstream.deploy.rollback_alarm import MINUTES, Watch, watch
+from orderstream.deploy.packaging import build_all, package, template_url
+from orderstream.deploy.retained import Named, RetainedResources, find_retained, is_discarded, names_of
+from orderstream.deploy.rollback import AliasMove, forward
+from orderstream.deploy.rollback_alarm import MINUTES, RollbackAlarm, rollback_alarm
 from orderstream.deploy.stack_name import ensure_name, is_production, kept_names
 from orderstream.deploy.stack_state import ensure_deployable
-from orderstream.deploy.target import Place, place_of, values_for
+from orderstream.deploy.target import DeployTarget, target_of, values_for
 from orderstream.errors import DeploymentError
 from orderstream.files.scratch import ScratchFolder
 
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 # The parameter that gives the archive another name than the template would.
 _NAMING = "ArchiveBucketName"
 _PROTECTION = "DeletionProtection"
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeploymentPlan:
     """What a deployment would do: `change_set` is None if nothing. `doubts` have to be confirmed first.
 
     `template_url` is where the template lies as it is, whatever was written into that of the change set.
@@ -41,13 +41,13 @@ class Plan:
     """
 
     stack: str
-    artifacts: tuple[Built, ...]
+    artifacts: tuple[BuiltArtifact, ...]
     change_set: ChangeSet | None
-    doubts: tuple[str, ...]
+    warnings: tuple[str, ...]
     outputs: Mapping[str, str]
     template_url: str
-    watch: Watch | None = None
-    forward: Move | None = None
+    watch: RollbackAlarm | None = None
+    forward: AliasMove | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -55,7 +55,7 @@ class Plan:
         return self.change_set is None and self.forward is None
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[ResourceChange, ...]:
         """What would happen to which resource."""
         return self.change_set.changes if self.change_set else ()
 
@@ -66,23 +66,23 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Deployed:
+class DeploymentResult:
     """How a stack stands after its deployment, and what became of the `settings` of what it took over."""
 
     standing: StackDescription
-    settings: Settings | None = None
+    settings: AdoptionResult | None = None
 
 
 @contextmanager
-def planned(
+def plan_deployment(
     cloud: AwsClients,
     stack: str,
     given: Mapping[str, str],
     *,
-    tell: Tell,
+    tell: Log,
     work_dir: Path | None = None,
     monitor_minutes: int | None = None,
-) -> Iterator[Plan]:
+) -> Iterator[DeploymentPlan]:
     """Build, check and upload, and ask CloudFormation what would change; `tell` hears one line a step.
 
     For `monitor_minutes` after an update of the function its alarm is watched; None is the usual time.
@@ -90,13 +90,13 @@ def planned(
     When the block ends, nothing of the plan is left unless it was carried out. Raises OrderstreamError.
     """
     known = parameters.declared(TEMPLATE)
-    place = place_of(cloud)
+    place = target_of(cloud)
     parameters.ensure_valid(given, known)
     ensure_name(stack, region_of(cloud))
     found = _deployable(cloud, stack, place, tell)
     has = found.parameters if found else {}
     values = values_for(place, stack, {**kept_names(found), **given} if found else given, has=has)
-    left, named = Remains(), tuple[Named, ...]()
+    left, named = RetainedResources(), tuple[Named, ...]()
     if found is None:
         if is_production(stack) and _PROTECTION not in given:
             tell(f"{_PROTECTION}=true, because the stack is named like production")
@@ -109,7 +109,7 @@ def planned(
         tell("building the function" + (" for this machine" if place.is_laptop else " for Lambda"))
         artifacts = build_all(place, effective, folder)
         tell("packaging with SAM CLI")
-        template = packaged(cloud, place, stack, folder)
+        template = package(cloud, place, stack, folder)
         url = template_url(cloud, stack, template)
         values = {revision.PARAMETER: revision.revision(template, "ProcessOrders", effective)} | values
         first_url = template_url(cloud, stack, adopting(template, named, left.names))
@@ -117,9 +117,9 @@ def planned(
     if found and found.is_ours:
         is_other = found.parameters.get(revision.PARAMETER) != values[revision.PARAMETER]
         usual = MINUTES if monitor_minutes is None else monitor_minutes
-        watched = watch(cloud, stack, usual if is_other and not place.is_laptop else 0)
+        watched = rollback_alarm(cloud, stack, usual if is_other and not place.is_laptop else 0)
     tell("asking CloudFormation what would change")
-    change_set = changes.make(
+    change_set = changes.create(
         cloud,
         stack,
         found,
@@ -131,11 +131,11 @@ def planned(
         place=place,
     )
     move = _forward(cloud, stack, found, values[revision.PARAMETER])
-    plan = Plan(
+    plan = DeploymentPlan(
         stack,
         artifacts,
         change_set,
-        doubts(change_set, left, move),
+        warnings_for(change_set, left, move),
         found.outputs if found else {},
         url,
         watched,
@@ -148,14 +148,14 @@ def planned(
             changes.discard(cloud, change_set.id, change_set.stack_id)
 
 
-def _forward(cloud: AwsClients, stack: str, found: StackDescription | None, wanted: str) -> Move | None:
+def _forward(cloud: AwsClients, stack: str, found: StackDescription | None, wanted: str) -> AliasMove | None:
     """What takes a rollback back: only if CloudFormation believes that the wanted revision is deployed."""
     if found is None or found.parameters.get(revision.PARAMETER) != wanted or not found.is_ours:
         return None
     return forward(cloud, stack_resources(stack, found), wanted)
 
 
-def _deployable(cloud: AwsClients, stack: str, place: Place, tell: Tell) -> StackDescription | None:
+def _deployable(cloud: AwsClients, stack: str, place: DeployTarget, tell: Log) -> StackDescription | None:
     """How the stack stands that is to be changed; None if there is none yet. Raises DeploymentError."""
     found = describe_stack(cloud, stack)
     if found and found.status == ROLLED_BACK:
@@ -167,15 +167,15 @@ def _deployable(cloud: AwsClients, stack: str, place: Place, tell: Tell) -> Stac
 
 
 def _left(
-    cloud: AwsClients, stack: str, place: Place, given: Mapping[str, str]
-) -> tuple[Remains, tuple[Named, ...], dict[str, str]]:
+    cloud: AwsClients, stack: str, place: DeployTarget, given: Mapping[str, str]
+) -> tuple[RetainedResources, tuple[Named, ...], dict[str, str]]:
     """What there is already of a new stack, the names that it would have, and its parameters.
 
     Raises DeploymentError for a bucket of somebody else's that has one of these names.
     """
     values = values_for(place, stack, given, has=())
     named = names_of(cloud, stack, values)
-    left = remains(cloud, stack, named)
+    left = find_retained(cloud, stack, named)
     archives = {one.name for one in named if one.logical_id == "Archive"}
     known = {one.name for one in named}
     spare = [name for name in left.buckets if name not in known and not is_discarded(stack, name)]
@@ -189,7 +189,7 @@ def _left(
     return left, named, values
 
 
-def carry_out(cloud: AwsClients, plan: Plan, *, progress: Progress) -> Deployed:
+def execute(cloud: AwsClients, plan: DeploymentPlan, *, progress: Progress) -> DeploymentResult:
     """Do what the plan says, and wait until it is done. Raises DeploymentError with the reasons."""
     if plan.is_empty:
         raise DeploymentError(f"there is nothing to change in stack {plan.stack}")
@@ -200,20 +200,20 @@ def carry_out(cloud: AwsClients, plan: Plan, *, progress: Progress) -> Deployed:
     return now
 
 
-def _carried_out(cloud: AwsClients, plan: Plan, progress: Progress) -> Deployed:
+def _carried_out(cloud: AwsClients, plan: DeploymentPlan, progress: Progress) -> DeploymentResult:
     """Carry out the change set of a plan, if it has one."""
     if plan.change_set is None:
         found = describe_stack(cloud, plan.stack)
         if found is None:
             raise DeploymentError(f"stack {plan.stack} has gone meanwhile")
-        return Deployed(found)
-    place = place_of(cloud)
+        return DeploymentResult(found)
+    place = target_of(cloud)
     operation = Operation(cloud, plan.change_set.stack_id, poll_seconds=place.poll_seconds, progress=progress)
-    changes.carry_out(cloud, plan.change_set)
+    changes.execute(cloud, plan.change_set)
     now = operation.finish(MAKING if plan.change_set.makes_stack else CHANGING)
     if not plan.adopted:
-        return Deployed(now)
-    settings = bring_settings(
+        return DeploymentResult(now)
+    settings = apply_settings(
         cloud,
         plan.change_set,
         template_url=plan.template_url,
@@ -221,10 +221,12 @@ def _carried_out(cloud: AwsClients, plan: Plan, progress: Progress) -> Deployed:
         place=place,
         progress=progress,
     )
-    return Deployed(now, settings)
+    return DeploymentResult(now, settings)
 
 
-def doubts(change_set: ChangeSet | None, left: Remains, move: Move | None = None) -> tuple[str, ...]:
+def warnings_for(
+    change_set: ChangeSet | None, left: RetainedResources, move: AliasMove | None = None
+) -> tuple[str, ...]:
     """What about a deployment somebody has to confirm.
 
     `left` is what an earlier stack of the name left, `move` what takes a rollback back.
@@ -239,7 +241,7 @@ def doubts(change_set: ChangeSet | None, left: Remains, move: Move | None = None
         what = f"{change.logical_id} ({change.physical_id or change.type})"
         if change.action == "Import" and change.physical_id not in left.own:
             found.append(f"{what} is there already, and was not left by a stack of this name")
-        elif change.endangers_orders:
+        elif change.may_lose_data:
             how = "would" if change.action == "Remove" or change.replacement == "True" else "may"
             fate = "removed from the stack" if change.action == "Remove" else "replaced by an empty one"
             found.append(f"{what} {how} be {fate}")

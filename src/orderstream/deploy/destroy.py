@@ -12,12 +12,12 @@ from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.event_source_mapping import disable
 from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy import inventory
-from orderstream.deploy.empty_bucket import Emptied, empty
-from orderstream.deploy.inventory import Inventory, Table
+from orderstream.deploy.empty_bucket import EmptyResult, empty_bucket
+from orderstream.deploy.inventory import Inventory, TableInventory
 from orderstream.deploy.operation import Progress as Events
 from orderstream.deploy.operation import remove_stack
-from orderstream.deploy.retained import TAG, Remains, tagged
-from orderstream.deploy.target import place_of
+from orderstream.deploy.retained import TAG, RetainedResources, tagged
+from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
 
 # AWS takes up to a minute to stop a mapping, and as long for a change that is under way before that.
@@ -25,7 +25,7 @@ STOP_SECONDS = 180.0
 
 
 @dataclass
-class Destroyed:
+class DestroyResult:
     """What went, and what is `left` that should have gone, each in one line."""
 
     versions: int = 0
@@ -37,21 +37,23 @@ class Destroyed:
 
 def code_bucket(cloud: AwsClients) -> str:
     """The bucket to which deployments upload code; "" where nobody has deployed anything yet."""
-    place = place_of(cloud)
+    place = target_of(cloud)
     if place.code_bucket:
         return place.code_bucket
     managed = describe_stack(cloud, "aws-sam-cli-managed-default")
     return managed.outputs.get("SourceBucket", "") if managed else ""
 
 
-def look(
+def plan(
     cloud: AwsClients, stack: str, *, before: Inventory | None = None, progress: inventory.Progress
 ) -> Inventory:
     """The inventory of a stack, with the code that was uploaded for it, and what is left of one `before`."""
-    known = Remains()
+    known = RetainedResources()
     if before:
-        known = Remains(tuple(one.name for one in before.tables), tuple(one.name for one in before.buckets))
-    return inventory.take(cloud, stack, code_bucket=code_bucket(cloud), known=known, progress=progress)
+        known = RetainedResources(
+            tuple(one.name for one in before.tables), tuple(one.name for one in before.buckets)
+        )
+    return inventory.collect(cloud, stack, code_bucket=code_bucket(cloud), known=known, progress=progress)
 
 
 def ensure_unprotected(found: Inventory) -> None:
@@ -71,25 +73,25 @@ def destroy(
     tell: Callable[[str], None],
     events: Events,
     progress: inventory.Progress,
-) -> Destroyed:
+) -> DestroyResult:
     """Take down what `found` says; table and buckets only with `delete_data`. Then look again.
 
     Broken off anywhere, it goes on when it is done again. Raises DeploymentError if the stack cannot go.
     """
     ensure_unprotected(found)
-    done = Destroyed()
+    done = DestroyResult()
     if found.standing:
         _stop_delivery(cloud, found, tell)
-        _mark(cloud, found, found.standing)
+        _tag_retained(cloud, found, found.standing)
         tell(f"deleting stack {found.stack}")
-        remove_stack(cloud, found.standing.id, place_of(cloud).poll_seconds, events)
+        remove_stack(cloud, found.standing.id, target_of(cloud).poll_seconds, events)
     if found.code:
         tell(f"deleting the code under s3://{found.code.name}/{found.stack}/")
-        _add(done, empty(cloud, found.code.name, prefix=f"{found.stack}/", progress=progress))
+        _add(done, empty_bucket(cloud, found.code.name, prefix=f"{found.stack}/", progress=progress))
     if delete_data:
         for one in found.buckets:
             tell(f"emptying s3://{one.name}")
-            _add(done, empty(cloud, one.name, progress=progress))
+            _add(done, empty_bucket(cloud, one.name, progress=progress))
             _delete_bucket(cloud, one.name)
         for table in found.tables:
             tell(f"deleting table {table.name}")
@@ -98,7 +100,7 @@ def destroy(
             with translate_errors(f"cannot delete log group {name}"):
                 cloud.logs.delete_log_group(logGroupName=name)
     tell("looking again")
-    done.after = look(cloud, found.stack, before=found, progress=progress)
+    done.after = plan(cloud, found.stack, before=found, progress=progress)
     done.left += _left(done.after, delete_data=delete_data)
     return done
 
@@ -111,7 +113,7 @@ def _stop_delivery(cloud: AwsClients, found: Inventory, tell: Callable[[str], No
     tell("stopping delivery")
     with translate_errors("cannot stop delivery"):
         try:
-            state = disable(cloud, uuid, patience=STOP_SECONDS, pause=place_of(cloud).poll_seconds)
+            state = disable(cloud, uuid, patience=STOP_SECONDS, pause=target_of(cloud).poll_seconds)
         except cloud.lambda_.exceptions.ResourceNotFoundException:
             # An earlier attempt was broken off behind this.
             return
@@ -119,7 +121,7 @@ def _stop_delivery(cloud: AwsClients, found: Inventory, tell: Callable[[str], No
         raise DeploymentError(f"delivery does not stop, it is {state}", hint="run the same command again")
 
 
-def _mark(cloud: AwsClients, found: Inventory, there: StackDescription) -> None:
+def _tag_retained(cloud: AwsClients, found: Inventory, there: StackDescription) -> None:
     """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
     known = tagged(cloud, found.stack)
     with translate_errors(f"cannot put the tag {TAG} on table and bucket"):
@@ -149,7 +151,7 @@ def _delete_bucket(cloud: AwsClients, name: str) -> None:
                 raise
 
 
-def _delete_table(cloud: AwsClients, table: Table) -> None:
+def _delete_table(cloud: AwsClients, table: TableInventory) -> None:
     with translate_errors(f"cannot delete table {table.name}"):
         try:
             if table.is_protected:
@@ -157,13 +159,13 @@ def _delete_table(cloud: AwsClients, table: Table) -> None:
             cloud.dynamodb.delete_table(TableName=table.name)
         except cloud.dynamodb.exceptions.ResourceNotFoundException:
             return
-        delay = max(1, round(place_of(cloud).poll_seconds))
+        delay = max(1, round(target_of(cloud).poll_seconds))
         cloud.dynamodb.get_waiter("table_not_exists").wait(
             TableName=table.name, WaiterConfig={"Delay": delay, "MaxAttempts": 200}
         )
 
 
-def _add(done: Destroyed, emptied: Emptied) -> None:
+def _add(done: DestroyResult, emptied: EmptyResult) -> None:
     done.versions += emptied.removed
     done.locked += emptied.locked
     done.locked_until = max(filter(None, (done.locked_until, emptied.until)), default=None)

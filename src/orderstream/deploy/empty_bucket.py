@@ -18,7 +18,7 @@ MOST_ASKED = 1000
 
 
 @dataclass
-class Emptied:
+class EmptyResult:
     """How many versions and delete markers went, how many Object Lock holds until when, other `problems`."""
 
     removed: int = 0
@@ -27,11 +27,11 @@ class Emptied:
     problems: list[str] = field(default_factory=list)
 
 
-def empty(
+def empty_bucket(
     cloud: AwsClients, bucket: str, *, prefix: str = "", progress: Callable[[str, int], None]
-) -> Emptied:
+) -> EmptyResult:
     """Remove what is in the bucket, or under `prefix`. It may be broken off, and done again."""
-    done = Emptied()
+    done = EmptyResult()
     with translate_errors(f"cannot empty s3://{bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_object_versions").paginate(
             Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": AT_A_TIME}
@@ -50,7 +50,7 @@ def empty(
     return done
 
 
-def _note(cloud: AwsClients, bucket: str, error: dict[str, Any], done: Emptied) -> None:
+def _note(cloud: AwsClients, bucket: str, error: dict[str, Any], done: EmptyResult) -> None:
     if error["Code"] != "AccessDenied":
         done.problems.append(
             f"{error['Key']} ({error['VersionId']}): {error.get('Message') or error['Code']}"

@@ -12,9 +12,9 @@ from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.pricing import reference_data
 from orderstream.aws.stack import DEFAULT_STACK, Stack, StackDescription, describe_stack
 from orderstream.capacity.reference_data import GB, tiered
-from orderstream.deploy.retained import Remains, is_discarded, names_of, remains
+from orderstream.deploy.retained import RetainedResources, find_retained, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
-from orderstream.deploy.target import place_of, values_for
+from orderstream.deploy.target import target_of, values_for
 from orderstream.recovery import dead_letters
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
@@ -23,7 +23,7 @@ from orderstream.recovery.verify import iterator_age
 Progress = Callable[[str, int], None]
 
 BEHIND_SECONDS = 60
-_NOTHING_KNOWN = Remains()
+_NOTHING_KNOWN = RetainedResources()
 ARCHIVE, DISCARDED = "archive", "discarded batches"
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
@@ -32,7 +32,7 @@ _FUNCTIONS = ("Canary", "KeepArchive", "OrdersApi", "ProcessOrders")
 
 
 @dataclass(frozen=True)
-class Table:
+class TableInventory:
     """A table: items and bytes as DynamoDB last counted them, which on AWS is within the last six hours."""
 
     name: str
@@ -43,7 +43,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Bucket:
+class BucketInventory:
     """A bucket, or what is under a prefix: current objects, all versions with their bytes, delete markers.
 
     `lock` says what Object Lock does to new objects, "" if nothing. `purpose` is ARCHIVE or DISCARDED for
@@ -60,7 +60,7 @@ class Bucket:
 
 
 @dataclass(frozen=True)
-class Undrained:
+class PendingWork:
     """What has not come to rest: how far behind the function was in the last minutes (None if it had nothing
     to do), whether it is delivered to, records in quarantine that nobody resubmitted, batches given up.
     """
@@ -68,7 +68,7 @@ class Undrained:
     age_seconds: float | None
     delivery: str
     quarantined: int
-    given_up: int
+    discarded: int
 
     @property
     def is_behind(self) -> bool:
@@ -83,11 +83,11 @@ class Inventory:
     stack: str
     standing: StackDescription | None
     resources: tuple[Resource, ...]
-    tables: tuple[Table, ...]
-    buckets: tuple[Bucket, ...]
-    undrained: Undrained | None
+    tables: tuple[TableInventory, ...]
+    buckets: tuple[BucketInventory, ...]
+    pending: PendingWork | None
     logs: tuple[str, ...]
-    code: Bucket | None
+    code: BucketInventory | None
 
     @property
     def is_protected(self) -> bool:
@@ -122,8 +122,13 @@ def _mapping_of(has: tuple[Resource, ...]) -> str:
     return next((one.physical_id for one in has if one.type == _MAPPING), "")
 
 
-def take(
-    cloud: AwsClients, stack: str, *, code_bucket: str, known: Remains = _NOTHING_KNOWN, progress: Progress
+def collect(
+    cloud: AwsClients,
+    stack: str,
+    *,
+    code_bucket: str,
+    known: RetainedResources = _NOTHING_KNOWN,
+    progress: Progress,
 ) -> Inventory:
     """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown.
 
@@ -131,8 +136,10 @@ def take(
     """
     found = describe_stack(cloud, stack)
     has = tuple(resources(cloud, found.id)) if found else ()
-    usual = values_for(place_of(cloud), stack, {}, has=())
-    left = remains(cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})}))
+    usual = values_for(target_of(cloud), stack, {}, has=())
+    left = find_retained(
+        cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})})
+    )
     tables = {one.physical_id for one in has if one.type == _TABLE} | {*left.tables, *known.tables}
     names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets, *known.buckets}
     buckets = tuple(_of_stack(cloud, stack, sorted(names - {""}), progress))
@@ -149,14 +156,16 @@ def take(
     )
 
 
-def _of_stack(cloud: AwsClients, stack: str, names: Iterable[str], progress: Progress) -> Iterator[Bucket]:
+def _of_stack(
+    cloud: AwsClients, stack: str, names: Iterable[str], progress: Progress
+) -> Iterator[BucketInventory]:
     """Those of the buckets that are there, each with its purpose."""
     for name in names:
         if found := bucket(cloud, name, progress=progress):
             yield replace(found, purpose=DISCARDED if is_discarded(stack, name) else ARCHIVE)
 
 
-def bucket(cloud: AwsClients, name: str, *, prefix: str = "", progress: Progress) -> Bucket | None:
+def bucket(cloud: AwsClients, name: str, *, prefix: str = "", progress: Progress) -> BucketInventory | None:
     """What is in a bucket, or under a prefix of it; None where there is no such bucket."""
     objects = versions = markers = size = 0
     with translate_errors(f"cannot list the versions of s3://{name}/{prefix}"):
@@ -172,7 +181,7 @@ def bucket(cloud: AwsClients, name: str, *, prefix: str = "", progress: Progress
             if error.response["Error"]["Code"] != "NoSuchBucket":
                 raise
             return None
-    return Bucket(name, objects, versions, markers, size, "" if prefix else _lock(cloud, name))
+    return BucketInventory(name, objects, versions, markers, size, "" if prefix else _lock(cloud, name))
 
 
 def _lock(cloud: AwsClients, name: str) -> str:
@@ -189,14 +198,14 @@ def _lock(cloud: AwsClients, name: str) -> str:
     return f"{rule['Mode']}, {rule['Years']:,} years" if "Years" in rule else "by object"
 
 
-def _table(cloud: AwsClients, name: str) -> Table | None:
+def _table(cloud: AwsClients, name: str) -> TableInventory | None:
     with translate_errors(f"cannot look at table {name}"):
         try:
             found = cloud.dynamodb.describe_table(TableName=name)["Table"]
         except cloud.dynamodb.exceptions.ResourceNotFoundException:
             return None
     indexes = found.get("GlobalSecondaryIndexes", [])
-    return Table(
+    return TableInventory(
         name,
         found.get("ItemCount", 0),
         found.get("TableSizeBytes", 0),
@@ -206,8 +215,12 @@ def _table(cloud: AwsClients, name: str) -> Table | None:
 
 
 def _undrained(
-    cloud: AwsClients, name: str, has: tuple[Resource, ...], buckets: tuple[Bucket, ...], progress: Progress
-) -> Undrained | None:
+    cloud: AwsClients,
+    name: str,
+    has: tuple[Resource, ...],
+    buckets: tuple[BucketInventory, ...],
+    progress: Progress,
+) -> PendingWork | None:
     """What has not come to rest; None where there is no archive to tell it."""
     # There are other functions; what delivers orders is one.
     made = {one.logical_id: one.physical_id for one in has}
@@ -235,7 +248,7 @@ def _undrained(
         if mapping
         else dead_letters.pending_objects(cloud, stack)
     )
-    return Undrained(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
+    return PendingWork(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
 
 
 def _logs(cloud: AwsClients, stack: str, has: tuple[Resource, ...]) -> list[str]:

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.deploy.artifact import API, PROCESS, TEMPLATE, UPKEEP, Built, build
+from orderstream.deploy.artifact import API, PROCESS, TEMPLATE, UPKEEP, BuiltArtifact, build
 from orderstream.deploy.parameters import document
-from orderstream.deploy.target import Place, environment_for
+from orderstream.deploy.target import DeployTarget, environment_for
 from orderstream.errors import DeploymentError
 
 LINES_OF_SAM = 15
 _AS_JSON = "template.json"
 
 
-def build_all(place: Place, parameters: Mapping[str, str], work_dir: Path) -> tuple[Built, ...]:
+def build_all(
+    place: DeployTarget, parameters: Mapping[str, str], work_dir: Path
+) -> tuple[BuiltArtifact, ...]:
     """Build what a stack with these parameters needs, in `work_dir`, beside a copy of the template.
 
     Raises OrderstreamError.
@@ -41,7 +43,7 @@ def build_all(place: Place, parameters: Mapping[str, str], work_dir: Path) -> tu
     return tuple(built)
 
 
-def packaged(cloud: AwsClients, place: Place, stack: str, work_dir: Path) -> dict[str, Any]:
+def package(cloud: AwsClients, place: DeployTarget, stack: str, work_dir: Path) -> dict[str, Any]:
     """Have SAM CLI upload the artifacts in `work_dir`; returns the template with their places.
 
     What is there already by its hash is not uploaded again. Raises DeploymentError with SAM CLI's last words.

@@ -34,7 +34,7 @@ class Named(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Remains:
+class RetainedResources:
     """Tables, buckets and log groups by name. The log groups are those of the functions of the stack.
 
     `others` are tables and buckets with a name that the template gives, which no stack of this name left:
@@ -92,7 +92,7 @@ def names_in(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[Na
     return tuple(Named(logical_id, kind, name) for logical_id, kind, name in found if name)
 
 
-def remains(cloud: AwsClients, stack: str, named: Collection[Named] = ()) -> Remains:
+def find_retained(cloud: AwsClients, stack: str, named: Collection[Named] = ()) -> RetainedResources:
     """What says that it is of the stack, whether that is there or not.
 
     The index of tags hears of what comes and what goes with a delay. So it is asked for names only: whether
@@ -122,7 +122,7 @@ def remains(cloud: AwsClients, stack: str, named: Collection[Named] = ()) -> Rem
         elif owner is not None:
             others.append(one.name)
     tables_left, buckets_left, logs = (tuple(sorted(left[kind])) for kind in (TABLE, BUCKET, LOG_GROUP))
-    return Remains(tables_left, buckets_left, logs, tuple(others), tuple(taken))
+    return RetainedResources(tables_left, buckets_left, logs, tuple(others), tuple(taken))
 
 
 def tagged(cloud: AwsClients, stack: str) -> list[str]:

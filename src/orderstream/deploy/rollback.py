@@ -12,7 +12,7 @@ from orderstream.errors import DeploymentError
 
 
 @dataclass(frozen=True)
-class Move:
+class AliasMove:
     """What moving the alias would do: orders go to the version of `alias` now, and would go to `to`."""
 
     stack: Stack
@@ -25,7 +25,7 @@ class Move:
         return self.alias.version
 
 
-def rollback(cloud: AwsClients, stack: str) -> Move:
+def rollback(cloud: AwsClients, stack: str) -> AliasMove:
     """The move to the version before the one to which orders go. Nothing is changed yet.
 
     Raises DeploymentError while the stack is being changed, or if there is no earlier version.
@@ -42,10 +42,10 @@ def rollback(cloud: AwsClients, stack: str) -> Move:
             f"{of.function} has no version before {alias.version.number}, to which orders are delivered",
             hint="every deployment that changes the function publishes one",
         )
-    return Move(of, alias, earlier[-1])
+    return AliasMove(of, alias, earlier[-1])
 
 
-def forward(cloud: AwsClients, stack: Stack, revision: str) -> Move | None:
+def forward(cloud: AwsClients, stack: Stack, revision: str) -> AliasMove | None:
     """The move to the newest version with a revision; None if orders are delivered to such a version already.
 
     None also if there is no such version: a deployment is to publish it.
@@ -56,4 +56,4 @@ def forward(cloud: AwsClients, stack: Stack, revision: str) -> Move | None:
     if alias.version.revision == revision:
         return None
     found = [one for one in list_versions(cloud, stack) if one.revision == revision]
-    return Move(stack, alias, found[-1]) if found else None
+    return AliasMove(stack, alias, found[-1]) if found else None

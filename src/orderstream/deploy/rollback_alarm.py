@@ -15,7 +15,7 @@ MOST_MINUTES = 180
 
 
 @dataclass(frozen=True)
-class Watch:
+class RollbackAlarm:
     """The alarm, by name and ARN, and for how many minutes after the update it is watched.
 
     `arn` is "" if no alarm is watched; then `why` says why.
@@ -43,14 +43,14 @@ class Watch:
         )
 
 
-def watch(cloud: AwsClients, stack: str, minutes: int) -> Watch:
+def rollback_alarm(cloud: AwsClients, stack: str, minutes: int) -> RollbackAlarm:
     """Which alarm to watch while a stack that is there is updated."""
     name = f"{stack}-{ALARM}"
     with translate_errors(f"cannot look at alarm {name}"):
         found = cloud.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     if not found:
-        return Watch(name, "", 0, "the stack has no such alarm yet")
+        return RollbackAlarm(name, "", 0, "the stack has no such alarm yet")
     if found[0]["StateValue"] == "ALARM":
         # Whoever deploys then, deploys the remedy.
-        return Watch(name, "", 0, "it is on already")
-    return Watch(name, found[0]["AlarmArn"], minutes)
+        return RollbackAlarm(name, "", 0, "it is on already")
+    return RollbackAlarm(name, found[0]["AlarmArn"], minutes)

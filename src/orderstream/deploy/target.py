@@ -13,7 +13,7 @@ from orderstream.errors import InputError
 
 
 @dataclass(frozen=True)
-class Place:
+class DeployTarget:
     """Where a stack is deployed.
 
     `platform` is what artifacts are built for (nothing: this machine); `forced` are parameters of the
@@ -23,8 +23,8 @@ class Place:
     """
 
     platform: tuple[str, ...]
-    forced: Mapping[str, str]
-    usual: Mapping[str, str]
+    overrides: Mapping[str, str]
+    defaults: Mapping[str, str]
     code_bucket: str | None
     poll_seconds: float
 
@@ -34,10 +34,10 @@ class Place:
         return not self.platform
 
 
-AWS = Place(LAMBDA_PLATFORM, {}, {}, None, 3.0)
+AWS = DeployTarget(LAMBDA_PLATFORM, {}, {}, None, 3.0)
 # Who reads the stream there is `local/event_source.py`; and `orders up` serves the HTTP API itself, the same
 # application.
-LAPTOP = Place(
+LAPTOP = DeployTarget(
     (),
     {"EventSource": "false"},
     {"HttpApi": "none"},
@@ -46,27 +46,29 @@ LAPTOP = Place(
 )
 
 
-def place_of(cloud: AwsClients) -> Place:
+def target_of(cloud: AwsClients) -> DeployTarget:
     """The laptop cloud if that is what answers for CloudFormation, else AWS."""
     return LAPTOP if is_local(cloud) else AWS
 
 
-def values_for(place: Place, stack: str, given: Mapping[str, str], *, has: Collection[str]) -> dict[str, str]:
+def values_for(
+    place: DeployTarget, stack: str, given: Mapping[str, str], *, has: Collection[str]
+) -> dict[str, str]:
     """The parameters to deploy with, for a stack that has those in `has` already.
 
     Raises InputError for one that has another value there.
     """
-    for name, value in place.forced.items():
+    for name, value in place.overrides.items():
         if given.get(name, value) != value:
             raise InputError(
                 f"{name} is {value} in the laptop cloud, not {given[name]}",
                 hint="orders up reads the stream itself, by AWS's rules",
             )
-    usual = {name: value for name, value in place.usual.items() if name not in has}
+    usual = {name: value for name, value in place.defaults.items() if name not in has}
     if place.is_laptop and stack == DEFAULT_STACK and "ArchiveBucketName" not in has:
         # Nobody else has a bucket of the short name there.
         usual["ArchiveBucketName"] = "order-data-archive"
-    return usual | dict(given) | dict(place.forced)
+    return usual | dict(given) | dict(place.overrides)
 
 
 def environment_for(cloud: AwsClients) -> dict[str, str]:

@@ -30,7 +30,7 @@ _BATCH_OF_LAMBDA = re.compile(
 HOURLY = tuple(_NAMES)
 
 
-def begins_of(key: str) -> datetime:
+def hour_of_key(key: str) -> datetime:
     """The hour (aware UTC) that an object lies under. Raises ValueError where `is_hourly` says no."""
     form = _FORMS.get(key.partition("/")[0])
     found = form.fullmatch(key) if form else None
@@ -43,7 +43,7 @@ def begins_of(key: str) -> datetime:
 def is_hourly(key: str) -> bool:
     """Whether this is the key of an object of an hour."""
     try:
-        begins_of(key)
+        hour_of_key(key)
     except ValueError:
         return False
     return True

@@ -14,16 +14,16 @@ from typing import Self, TextIO
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
 from orderstream.deploy.artifact import ensure_uv_cache
-from orderstream.deploy.deploy import carry_out, planned
+from orderstream.deploy.deploy import execute, plan_deployment
 from orderstream.errors import CloudError, DeploymentError
 from orderstream.files import private
 from orderstream.files.folders import ensure_room, ensure_writable, temporary_folder
 from orderstream.files.scratch import ScratchFolder
-from orderstream.local.alarms.evaluation_loop import AlarmWatch
+from orderstream.local.alarms.evaluation_loop import AlarmEvaluationLoop
 from orderstream.local.child_process import SNAPSHOT_SECONDS
 from orderstream.local.ministack import SAVE_TIMEOUT_SECONDS, MiniStack
 from orderstream.local.secret import new_token, token_of
-from orderstream.local.stack_watcher import Following, switch_off
+from orderstream.local.stack_watcher import StackWatcher, switch_off
 
 REGION = "us-east-1"
 ACCOUNT = "000000000001"
@@ -43,7 +43,7 @@ WHAT_SURVIVES = (
 _AS_THEY_ARE: Mapping[str, str] = {}
 
 
-def laptop_environment(endpoint_url: str, token: str) -> dict[str, str]:
+def local_environment(endpoint_url: str, token: str) -> dict[str, str]:
     """The variables that make every AWS tool speak to the laptop cloud whose secret is `token`."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
@@ -56,7 +56,7 @@ def laptop_environment(endpoint_url: str, token: str) -> dict[str, str]:
     }
 
 
-def laptop_cloud(endpoint_url: str, token: str) -> AwsClients:
+def local_cloud(endpoint_url: str, token: str) -> AwsClients:
     """Clients for the laptop cloud at `endpoint_url`, whatever the environment says."""
     return AwsClients(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET, session_token=token)
 
@@ -71,15 +71,15 @@ def deploy(
 
     `parameters` are values for the template's parameters in place of its defaults. Raises OrderstreamError.
     """
-    with planned(cloud, DEFAULT_STACK, parameters, tell=tell, work_dir=work_dir) as plan:
+    with plan_deployment(cloud, DEFAULT_STACK, parameters, tell=tell, work_dir=work_dir) as plan:
         # A rollback stays one: `orders deploy` takes it back.
-        if plan.doubts and plan.change_set:
+        if plan.warnings and plan.change_set:
             raise DeploymentError(
-                f"the template would not leave what is here as it is: {'; '.join(plan.doubts)}",
+                f"the template would not leave what is here as it is: {'; '.join(plan.warnings)}",
                 hint="look at it with orders up --empty, and orders deploy in another terminal",
             )
         if plan.change_set:
-            done = carry_out(cloud, plan, progress=lambda what, doing: None)
+            done = execute(cloud, plan, progress=lambda what, doing: None)
             for line in done.settings.warnings if done.settings else ():
                 tell(line)
     stack = find_stack(cloud, DEFAULT_STACK)
@@ -87,7 +87,7 @@ def deploy(
     return stack
 
 
-class Laptop:
+class LocalCloud:
     """A running laptop cloud; leaving the `with` block stops all of it and leaves no process behind.
 
     With `state_dir` it goes on where the last one with that folder stopped; `parameters` are values for
@@ -112,11 +112,11 @@ class Laptop:
         self.endpoint_url = f"http://127.0.0.1:{port}"
         ensure_folders(state_dir)
         self.token = token_of(state_dir) if state_dir else new_token()
-        self.cloud = laptop_cloud(self.endpoint_url, self.token)
+        self.cloud = local_cloud(self.endpoint_url, self.token)
         self.stack: Stack
         self.ministack: MiniStack
-        self.delivery: Following
-        self.alarms: AlarmWatch
+        self.delivery: StackWatcher
+        self.alarms: AlarmEvaluationLoop
         self._port = port
         self._state_dir = state_dir
         self._parameters = parameters
@@ -133,7 +133,7 @@ class Laptop:
             work_dir = Path(starting.enter_context(scratch))
             held = [scratch.lock]
             if self._state_dir:
-                held.append(starting.enter_context(sole_user(self._state_dir)))
+                held.append(starting.enter_context(lock_state_dir(self._state_dir)))
                 self._progress(f"keeping all data in {self._state_dir}: {WHAT_SURVIVES}")
             checkpoints = (self._state_dir or work_dir) / "checkpoints.json"
             self._progress(f"starting MiniStack on port {self._port}")
@@ -153,7 +153,7 @@ class Laptop:
             if not self._empty:
                 self.stack = deploy(self.cloud, work_dir, self._parameters, self._progress)
             self.delivery = starting.enter_context(
-                Following(
+                StackWatcher(
                     self.cloud,
                     DEFAULT_STACK,
                     checkpoints=checkpoints,
@@ -162,7 +162,7 @@ class Laptop:
                     changed=self._changed,
                 )
             )
-            self.alarms = starting.enter_context(AlarmWatch(self.cloud, self._tell_problem))
+            self.alarms = starting.enter_context(AlarmEvaluationLoop(self.cloud, self._tell_problem))
             if self._state_dir:
                 # Ready is only what a kill does not undo: the stack, and the bucket that it made.
                 self.ministack.save()
@@ -177,7 +177,7 @@ class Laptop:
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make every AWS tool speak to it."""
-        return laptop_environment(self.endpoint_url, self.token)
+        return local_environment(self.endpoint_url, self.token)
 
     def _tell_problem(self, line: str) -> None:
         # Once MiniStack has ended everybody fails, and `check` says why.
@@ -201,7 +201,7 @@ def ensure_folders(state_dir: Path | None) -> None:
 
 
 @contextmanager
-def sole_user(state_dir: Path) -> Iterator[int]:
+def lock_state_dir(state_dir: Path) -> Iterator[int]:
     """Hold `state_dir` for this process; gives the descriptor, for those that belong to it to hold it too.
 
     Raises CloudError while another one holds it. What a killed one left is about to end: it is waited for.

@@ -9,7 +9,7 @@ from typing import Any
 from ministack.services.cloudformation import changesets, engine, handlers, stacks
 from samtranslator.translator import transform as sam
 
-from orderstream.local.iam_patches import must_have
+from orderstream.local.iam_patches import require_attr
 
 
 def follow_aws() -> None:
@@ -21,9 +21,9 @@ def follow_aws() -> None:
 def _resolve_pseudo_parameters_in_conditions() -> None:
     """AWS::StackName and AWS::Region, which a condition may refer to as to a parameter."""
     stack: ContextVar[str] = ContextVar("stack", default="")
-    plain: Callable[..., dict[str, bool]] = must_have(engine, "_evaluate_conditions")
-    value_of: Callable[..., str] = must_have(handlers, "_p")
-    region: Callable[[], str] = must_have(engine, "get_region")
+    plain: Callable[..., dict[str, bool]] = require_attr(engine, "_evaluate_conditions")
+    value_of: Callable[..., str] = require_attr(handlers, "_p")
+    region: Callable[[], str] = require_attr(engine, "get_region")
 
     def of_stack(handler: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
         # What a handler leaves to a task finds the name too: a task has a copy of the context it is made in.
@@ -38,20 +38,20 @@ def _resolve_pseudo_parameters_in_conditions() -> None:
         pseudo = {"AWS::StackName": stack.get(), "AWS::Region": region()}
         return plain(template, {**parameters, **{name: {"Value": value} for name, value in pseudo.items()}})
 
-    actions = must_have(handlers, "_ACTION_HANDLERS")
+    actions = require_attr(handlers, "_ACTION_HANDLERS")
     for name, handler in list(actions.items()):
         actions[name] = of_stack(handler)
     for module in (engine, changesets, handlers, stacks):
-        must_have(module, "_evaluate_conditions")
+        require_attr(module, "_evaluate_conditions")
         module._evaluate_conditions = evaluate
 
 
 def _tell_sam_the_parameters() -> None:
     """The values of parameters, by which SAM decides whether to publish another version of a function."""
     values: ContextVar[dict[str, Any]] = ContextVar("values")
-    apply: Callable[..., Any] = must_have(engine, "_apply_transforms")
-    values_of: Callable[..., dict[str, Any]] = must_have(engine, "_transform_parameters")
-    transform: Callable[..., Any] = must_have(sam, "transform")
+    apply: Callable[..., Any] = require_attr(engine, "_apply_transforms")
+    values_of: Callable[..., dict[str, Any]] = require_attr(engine, "_transform_parameters")
+    transform: Callable[..., Any] = require_attr(sam, "transform")
 
     def applied(template: dict[str, Any], provided: Any = None, previous: Any = None) -> Any:
         values.set(values_of(template, provided, previous))
@@ -61,6 +61,6 @@ def _tell_sam_the_parameters() -> None:
         return transform(template, {**parameters, **values.get()}, policies)
 
     for module in (engine, changesets, handlers):
-        must_have(module, "_apply_transforms")
+        require_attr(module, "_apply_transforms")
         module._apply_transforms = applied
     sam.transform = transformed

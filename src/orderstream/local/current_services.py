@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from orderstream.api.app import Shop
-from orderstream.api.dependencies import shop_of
+from orderstream.api.app import ApiServices
+from orderstream.api.dependencies import build_services
 from orderstream.api.problems import try_again
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import Stack
 
 
-class ShopThatIsThere:
+class CurrentServices:
     """The services of the stack that `change` was told of last; without one, requests are to come again."""
 
     def __init__(self, cloud: AwsClients) -> None:
         self._cloud = cloud
-        self._shop: Shop | None = None
+        self._shop: ApiServices | None = None
 
-    def __call__(self) -> Shop:
+    def __call__(self) -> ApiServices:
         """The services. Raises ProblemError (503) while there is no stack."""
         shop = self._shop
         if shop is None:
@@ -25,6 +25,6 @@ class ShopThatIsThere:
 
     def change(self, stack: Stack | None) -> None:
         """Stand on this stack from now on; returns when the orders for the one before have their fates."""
-        before, self._shop = self._shop, shop_of(self._cloud, stack) if stack else None
+        before, self._shop = self._shop, build_services(self._cloud, stack) if stack else None
         if before:
             before.producer.close()

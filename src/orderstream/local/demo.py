@@ -18,7 +18,7 @@ from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Kind, Sample, samples
 from orderstream.ingest.send import SendStats, simulate
-from orderstream.local.cloud import Laptop
+from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline import telemetry
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import (
@@ -39,12 +39,12 @@ WAKING = 40
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DemoResult:
     """What was sent and what became of it; latencies in milliseconds, from arrival to stored."""
 
     sent: int
     expected: Mapping[Kind, int]
-    report: ReconciliationReport
+    reconciliation: ReconciliationReport
     orders_per_second: float
     latency_p50: float
     latency_p99: float
@@ -54,12 +54,12 @@ class Outcome:
     @property
     def agrees(self) -> bool:
         """Whether every record is accounted for, and every count is what was sent on purpose."""
-        found = self.report.counts
+        found = self.reconciliation.counts
         counts = (found.stored, found.duplicates, found.conflicts, found.invalid)
         kinds: tuple[Kind, ...] = ("order", "duplicate", "conflict", "bad")
         wanted = tuple(self.expected.get(kind, 0) for kind in kinds)
         everywhere = found.archived == found.streamed == self.sent
-        return counts == wanted and everywhere and not self.report.discrepancies
+        return counts == wanted and everywhere and not self.reconciliation.discrepancies
 
 
 def sample_traffic(records: int) -> Iterator[Sample]:
@@ -71,13 +71,13 @@ def sample_traffic(records: int) -> Iterator[Sample]:
 
 
 def run_demo(
-    laptop: Laptop,
+    laptop: LocalCloud,
     traffic: Iterable[Sample],
     *,
     rate: float,
     sending: Callable[[int, int], None],
     accounting: Progress,
-) -> Outcome:
+) -> DemoResult:
     """Send the traffic at `rate` a second, and wait until each record is accounted for.
 
     The first few records go ahead and wake the function up. `sending(archived, sent)` hears how far it is
@@ -97,10 +97,10 @@ def run_demo(
     laptop.delivery.stop()
     p50, p99 = latency_percentiles(cloud, stack, since=started)
     order = _some_order(cloud, stack)
-    return Outcome(
+    return DemoResult(
         sent=first.read + rest.read,
         expected=Counter(first.kinds) + Counter(rest.kinds),
-        report=verify(cloud, stack, progress=accounting),
+        reconciliation=verify(cloud, stack, progress=accounting),
         orders_per_second=rest.read / seconds,
         latency_p50=p50,
         latency_p99=p99,
@@ -110,7 +110,7 @@ def run_demo(
 
 
 def _send_and_follow(
-    laptop: Laptop,
+    laptop: LocalCloud,
     books: ReconciliationStore,
     traffic: Iterable[Sample],
     rate: float,
@@ -139,7 +139,7 @@ def _send_and_follow(
     return seen
 
 
-def _following(laptop: Laptop, books: ReconciliationStore) -> Iterator[int]:
+def _following(laptop: LocalCloud, books: ReconciliationStore) -> Iterator[int]:
     """How many records the archive has, again and again; raises when that stands still for a minute."""
     latest, moved = -1, time.monotonic()
     while True:
@@ -156,12 +156,12 @@ def _following(laptop: Laptop, books: ReconciliationStore) -> Iterator[int]:
         time.sleep(0.2)
 
 
-def _archived(laptop: Laptop, books: ReconciliationStore) -> int:
+def _archived(laptop: LocalCloud, books: ReconciliationStore) -> int:
     read_archive(books, laptop.cloud, laptop.stack)
     return books.archived
 
 
-def _await_fates(laptop: Laptop, books: ReconciliationStore, progress: Progress) -> None:
+def _await_fates(laptop: LocalCloud, books: ReconciliationStore, progress: Progress) -> None:
     # Archived is not yet inserted. The whole table is read here, and slows down what it looks at: so
     # only at the end.
     deadline = time.monotonic() + PATIENCE_SECONDS

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 
-class Embedded(NamedTuple):
+class EmfDatum(NamedTuple):
     """A datum: each of its values with how often it is there; `at` in seconds since the epoch."""
 
     namespace: str
@@ -20,7 +20,7 @@ class Embedded(NamedTuple):
     values: dict[float, int]
 
 
-def metrics_of_line(line: str, now: float) -> list[Embedded]:
+def metrics_of_line(line: str, now: float) -> list[EmfDatum]:
     """What a line of a log says: a datum for each metric and dimension set, nothing if it is of another form.
 
     `now`, in seconds since the epoch, is for a line without a time.
@@ -34,14 +34,14 @@ def metrics_of_line(line: str, now: float) -> list[Embedded]:
     about = _dict(document.get("_aws"))
     milliseconds = about.get("Timestamp")
     at = milliseconds / 1000 if isinstance(milliseconds, (int, float)) else now
-    found: list[Embedded] = []
+    found: list[EmfDatum] = []
     for directive in map(_dict, _list(about.get("CloudWatchMetrics"))):
         namespace = str(directive.get("Namespace"))
         for metric in map(_dict, _list(directive.get("Metrics"))):
             name, unit = str(metric.get("Name")), str(metric.get("Unit", "None"))
             values = _counted(document.get(name))
             for dimensions in _dimension_sets(document, directive) if values else ():
-                found.append(Embedded(namespace, name, dimensions, unit, at, values))
+                found.append(EmfDatum(namespace, name, dimensions, unit, at, values))
     return found
 
 

@@ -24,9 +24,9 @@ from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.mapping import Mapping, read_mapping
 from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.metrics import MetricSender
-from orderstream.local.esm.shard_worker import ShardWorker, Surroundings
+from orderstream.local.esm.shard_worker import ShardWorker, WorkerContext
 from orderstream.local.esm.shards import Position, Shard, readable, start_of
-from orderstream.local.esm.transient_errors import is_passing
+from orderstream.local.esm.transient_errors import is_transient
 from orderstream.local.esm.wire import lighten
 
 SURVEY_SECONDS = 2.0
@@ -60,7 +60,7 @@ class EventSource:
         self._lock = threading.Lock()
         self._saved: Checkpoints | None = None
         self._cannot_save = False
-        self._around: Surroundings
+        self._around: WorkerContext
 
     def start(self) -> None:
         """Read the mapping and begin; raises CloudError if it is enabled, unknown, or not of our kind."""
@@ -118,13 +118,13 @@ class EventSource:
         if error is None:
             self.check()
 
-    def _surroundings(self, mapping: Mapping) -> Surroundings:
+    def _surroundings(self, mapping: Mapping) -> WorkerContext:
         measures = Measures(mapping, MetricSender(self._cloud.cloudwatch, self._on_problem))
         stream = self._cloud.kinesis.describe_stream_summary(StreamARN=mapping.stream_arn)
         about = stream["StreamDescriptionSummary"]
         retention = timedelta(hours=about["RetentionPeriodHours"])
         lighten(self._cloud.kinesis)
-        return Surroundings(
+        return WorkerContext(
             cloud=self._cloud,
             mapping=mapping,
             records_expire_from=(about["StreamCreationTimestamp"] + retention).timestamp(),
@@ -176,7 +176,7 @@ class EventSource:
                 self._survey(first_start=None)
                 failing = False
             except (BotoCoreError, ClientError) as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 if not failing:
                     self._on_problem(f"cannot list the shards, trying on: {error}")

@@ -34,9 +34,9 @@ Scope = dict[str, Any]
 Served = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
-def ask_for_partiql_permissions() -> None:
+def require_partiql_permissions() -> None:
     """A PartiQL call is no action: each statement is one (dynamodb:PartiQLInsert), on its own table."""
-    plain = must_have(iam_actions, "dynamodb_transaction_checks")
+    plain = require_attr(iam_actions, "dynamodb_transaction_checks")
 
     def checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
         if action not in _CALLS:
@@ -44,12 +44,12 @@ def ask_for_partiql_permissions() -> None:
             return found
         document = json.loads(body)
         statements = document.get("Statements") or document.get("TransactStatements") or [document]
-        return [asked_of(one["Statement"], region, account) for one in statements]
+        return [required_of(one["Statement"], region, account) for one in statements]
 
     iam_actions.dynamodb_transaction_checks = checks
 
 
-def asked_of(statement: str, region: str, account: str) -> tuple[str, str]:
+def required_of(statement: str, region: str, account: str) -> tuple[str, str]:
     """The action and the resource of a PartiQL statement. What is none is an action that nobody has."""
     found = _STATEMENT.match(statement)
     if not found:
@@ -60,9 +60,9 @@ def asked_of(statement: str, region: str, account: str) -> tuple[str, str]:
     return f"dynamodb:{verb}", f"arn:{_PARTITION}:dynamodb:{region}:{account}:{place}"
 
 
-def know_what_is_written_once() -> None:
+def support_if_none_match() -> None:
     """The condition key s3:if-none-match, which the bucket's policy asks of the function."""
-    plain = must_have(iam_actions, "s3_service_context")
+    plain = require_attr(iam_actions, "s3_service_context")
 
     def context(action: str, query: Any, path: str = "", headers: Any = None) -> dict[str, Any]:
         found: dict[str, Any] = plain(action, query, path, headers)
@@ -73,13 +73,13 @@ def know_what_is_written_once() -> None:
     iam_actions.s3_service_context = context
 
 
-def tell_calls_of_a_functions_code() -> None:
+def mark_calls_of_function_code() -> None:
     """The condition key lambda:SourceFunctionArn, which every call with a function's own credentials has.
 
     Lambda's calls with the function's role from outside of its environment do not have it.
     """
-    plain = must_have(iam_evaluator, "_principal_keys")
-    sessions = must_have(sts, "_sessions")
+    plain = require_attr(iam_evaluator, "_principal_keys")
+    sessions = require_attr(sts, "_sessions")
 
     def keys(credential: Any) -> dict[str, Any]:
         found: dict[str, Any] = plain(credential)
@@ -94,10 +94,10 @@ def tell_calls_of_a_functions_code() -> None:
     iam_evaluator._principal_keys = keys
 
 
-def name_resources_as_aws_does() -> None:
+def use_aws_resource_names() -> None:
     """What is asked for is the stream that an iterator came from, and the streams of a log group."""
-    plain = must_have(iam_actions, "extract_resource_arn")
-    iterators = must_have(kinesis, "_shard_iterators")
+    plain = require_attr(iam_actions, "extract_resource_arn")
+    iterators = require_attr(kinesis, "_shard_iterators")
 
     def arn(
         service: str, method: str, path: str, headers: Any, body: bytes, query: Any, region: str, account: str
@@ -113,9 +113,9 @@ def name_resources_as_aws_does() -> None:
     iam_actions.extract_resource_arn = arn
 
 
-def know_the_action_of_one_mapping() -> None:
+def support_mapping_actions() -> None:
     """To look at one event source mapping is not to list them."""
-    plain = must_have(iam_actions, "extract_iam_action")
+    plain = require_attr(iam_actions, "extract_iam_action")
 
     def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> str | None:
         found: str | None = plain(service, method, path, headers, body, query)
@@ -127,12 +127,12 @@ def know_the_action_of_one_mapping() -> None:
     iam_actions.extract_iam_action = action
 
 
-def take_loopback_for_tls() -> None:
+def treat_loopback_as_tls() -> None:
     """Here nothing is TLS, on AWS everything: what comes in counts as TLS (aws:SecureTransport).
 
     A request with the header `x-forwarded-proto: http` is one that is not.
     """
-    plain: Served = must_have(app, "app")
+    plain: Served = require_attr(app, "app")
 
     async def served(scope: Scope, receive: Any, send: Any) -> None:
         await plain({**scope, "scheme": "https"} if scope["type"] == "http" else scope, receive, send)
@@ -140,7 +140,7 @@ def take_loopback_for_tls() -> None:
     app.app = served
 
 
-def must_have(module: Any, name: str) -> Any:
+def require_attr(module: Any, name: str) -> Any:
     """What MiniStack has under a name; ends the process where this release of it has moved it."""
     if not hasattr(module, name):
         raise SystemExit(f"this release of MiniStack has no {module.__name__}.{name}")
@@ -151,9 +151,9 @@ def follow_aws() -> None:
     """Make all of these, where MiniStack evaluates policies at all."""
     if not app.AUTH:
         return
-    ask_for_partiql_permissions()
-    know_what_is_written_once()
-    tell_calls_of_a_functions_code()
-    name_resources_as_aws_does()
-    know_the_action_of_one_mapping()
-    take_loopback_for_tls()
+    require_partiql_permissions()
+    support_if_none_match()
+    mark_calls_of_function_code()
+    use_aws_resource_names()
+    support_mapping_actions()
+    treat_loopback_as_tls()

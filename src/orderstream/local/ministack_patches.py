@@ -16,18 +16,18 @@ from ministack.services.cloudformation import provisioners
 
 from orderstream.local import cloudformation, iam_patches, request_guard
 from orderstream.local.emf import metrics_of_line
-from orderstream.local.iam_patches import must_have as _must_have
+from orderstream.local.iam_patches import require_attr as _must_have
 
 Attributes = tuple[str, dict[str, str]]
 
 
-def leave_alarms_alone() -> None:
+def disable_alarm_evaluation() -> None:
     """MiniStack judges by metrics of any dimensions: `local/alarms` does it as AWS does."""
     _must_have(cloudwatch, "_evaluate_alarm")
     cloudwatch._evaluate_alarm = lambda alarm: None
 
 
-def make_alarms_on_expressions() -> None:
+def support_alarms_on_expressions() -> None:
     """Alarms whose metric is an expression (`Metrics`), out of a template."""
     plain: Callable[..., dict[str, Any]] = _must_have(provisioners, "_cw_metric_alarm_record")
 
@@ -68,7 +68,7 @@ def _metric(given: dict[str, Any]) -> dict[str, Any]:
     return metric
 
 
-def make_composite_alarms() -> None:
+def support_composite_alarms() -> None:
     """AWS::CloudWatch::CompositeAlarm, by PutCompositeAlarm."""
     put = _must_have(cloudwatch, "_put_composite_alarm")
     alarms = _must_have(cloudwatch, "_composite_alarms")
@@ -87,7 +87,7 @@ def make_composite_alarms() -> None:
     _register("AWS::CloudWatch::CompositeAlarm", create, update, delete)
 
 
-def make_stream_consumers() -> None:
+def support_stream_consumers() -> None:
     """AWS::Kinesis::StreamConsumer, by RegisterStreamConsumer."""
     register = _must_have(kinesis, "_register_consumer")
     deregister = _must_have(kinesis, "_deregister_consumer")
@@ -148,7 +148,7 @@ def keep_metrics_of_mappings() -> None:
     )
 
 
-def serve_http_apis_to_everybody() -> None:
+def allow_unsigned_http_api() -> None:
     """An HTTP API is found by its id: whoever has signed nothing has no account to find it in.
 
     And its /health is its own: MiniStack's is at /_ministack/health too.
@@ -164,7 +164,7 @@ def serve_http_apis_to_everybody() -> None:
     app._HEALTH_PATHS = tuple(path for path in _must_have(app, "_HEALTH_PATHS") if path != "/health")
 
 
-def count_no_throttled_invocations() -> None:
+def exclude_throttled_invocations() -> None:
     """A throttled request is no invocation."""
     plain: Callable[..., None] = _must_have(lambda_svc, "_emit_lambda_metrics")
     record: Callable[..., None] = _must_have(cloudwatch, "record_metric")
@@ -187,7 +187,7 @@ def reserve_concurrency_for_every_version() -> None:
     )
 
 
-def take_metrics_out_of_logs() -> None:
+def extract_emf() -> None:
     """The embedded metric format: CloudWatch Logs makes metrics of lines that are of it."""
     plain: Callable[[Any, list[dict[str, Any]]], None] = _must_have(cloudwatch_logs, "_append_log_events")
     store = _must_have(cloudwatch, "_store_datum")
@@ -224,16 +224,16 @@ def _done(answer: tuple[int, Any, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Make the additions and run MiniStack until it is told to stop."""
-    leave_alarms_alone()
-    make_alarms_on_expressions()
-    make_composite_alarms()
-    make_stream_consumers()
+    disable_alarm_evaluation()
+    support_alarms_on_expressions()
+    support_composite_alarms()
+    support_stream_consumers()
     keep_metrics_of_mappings()
     cloudformation.follow_aws()
-    serve_http_apis_to_everybody()
-    count_no_throttled_invocations()
+    allow_unsigned_http_api()
+    exclude_throttled_invocations()
     reserve_concurrency_for_every_version()
-    take_metrics_out_of_logs()
+    extract_emf()
     iam_patches.follow_aws()
-    request_guard.stand_in_front()
+    request_guard.install()
     app.main()

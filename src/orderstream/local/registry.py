@@ -18,7 +18,7 @@ from orderstream.local.ministack import free_port, health_of, port_is_free
 
 
 @dataclass(frozen=True)
-class Running:
+class LocalInstance:
     """A laptop cloud: the ports of AWS and of the HTTP API, the process that runs it, and its secret."""
 
     port: int
@@ -35,12 +35,12 @@ class Running:
         return f"http://127.0.0.1:{self.http_port}"
 
 
-def notes_dir() -> Path:
+def registry_dir() -> Path:
     """Where the notes lie: the user's folder for state (XDG_STATE_HOME)."""
     return state_home()
 
 
-def running_clouds(notes: Path) -> list[Running]:
+def running_instances(notes: Path) -> list[LocalInstance]:
     """The laptop clouds that answer now, by port; notes of dead ones are removed.
 
     A note that another user can have written is passed over: it could lead orders to that user.
@@ -48,7 +48,7 @@ def running_clouds(notes: Path) -> list[Running]:
     found = []
     for note in sorted(notes.glob("laptop-*.json")):
         try:
-            cloud = msgspec.json.decode(private.read(note), type=Running)
+            cloud = msgspec.json.decode(private.read(note), type=LocalInstance)
         except (OSError, msgspec.MsgspecError):
             continue
         if _is_alive(cloud):
@@ -58,7 +58,7 @@ def running_clouds(notes: Path) -> list[Running]:
     return sorted(found, key=lambda cloud: cloud.port)
 
 
-def choose(clouds: list[Running], port: int | None) -> Running:
+def choose(clouds: list[LocalInstance], port: int | None) -> LocalInstance:
     """The cloud on `port`, or the only one there is. Raises CloudError where that is not one."""
     wanted = [cloud for cloud in clouds if port in (None, cloud.port)]
     if not wanted:
@@ -70,7 +70,7 @@ def choose(clouds: list[Running], port: int | None) -> Running:
     return wanted[0]
 
 
-def ensure_port(port: int, clouds: list[Running]) -> None:
+def ensure_port(port: int, clouds: list[LocalInstance]) -> None:
     """Raise CloudError, with what to do, unless `port` is free."""
     if port_is_free(port):
         return
@@ -92,17 +92,17 @@ def ensure_http_port(port: int, cloud_port: int) -> None:
 
 
 @contextmanager
-def noted(port: int, http_port: int, token: str, notes: Path) -> Iterator[None]:
+def registered(port: int, http_port: int, token: str, notes: Path) -> Iterator[None]:
     """Keep a note about this process's laptop cloud on `port` while the block runs."""
     note = notes / f"laptop-{port}.json"
-    private.write(note, msgspec.json.encode(Running(port, http_port, os.getpid(), token)))
+    private.write(note, msgspec.json.encode(LocalInstance(port, http_port, os.getpid(), token)))
     try:
         yield
     finally:
         note.unlink(missing_ok=True)
 
 
-def _is_alive(cloud: Running) -> bool:
+def _is_alive(cloud: LocalInstance) -> bool:
     try:
         os.kill(cloud.pid, 0)
         with urllib.request.urlopen(health_of(cloud.endpoint_url, cloud.token), timeout=2):

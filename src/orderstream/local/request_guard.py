@@ -18,7 +18,7 @@ from ministack.core import iam_actions, router
 from ministack.services import iam, sts
 
 from orderstream.api.access import Receive, Scope, Send, local_only, refuse
-from orderstream.local.iam_patches import must_have
+from orderstream.local.iam_patches import require_attr
 
 # A page that is stored in a bucket is not to run with the token of the address that it was opened by.
 _HEADERS = {
@@ -31,21 +31,21 @@ _PUBLIC_KEYS = re.compile(r"/([^/]+)/\.well-known/jwks\.json")
 _REFUSED = 'this laptop cloud wants the session token that it was started with: eval "$(orders env)"'
 
 
-def stand_in_front() -> None:
+def install() -> None:
     """Let through what comes with the secret (AWS_SESSION_TOKEN of this process), and nothing else.
 
     Also let through are the temporary credentials that this cloud gave out and, where it verifies signatures,
     the keys of its users, but not to MiniStack's own administration. Public keys are told to everybody.
     """
-    plain = must_have(app, "app")
-    respond = must_have(app, "_send_response")
-    module = must_have(app, "_get_module")
-    service_of = must_have(router, "detect_service")
-    denied = must_have(iam_actions, "access_denied_response")
-    must_have(router, "extract_access_key_id")
-    must_have(sts, "_sessions")
-    must_have(sts, "_session_expired")
-    must_have(iam, "_access_keys")
+    plain = require_attr(app, "app")
+    respond = require_attr(app, "_send_response")
+    module = require_attr(app, "_get_module")
+    service_of = require_attr(router, "detect_service")
+    denied = require_attr(iam_actions, "access_denied_response")
+    require_attr(router, "extract_access_key_id")
+    require_attr(sts, "_sessions")
+    require_attr(sts, "_session_expired")
+    require_attr(iam, "_access_keys")
     secret = os.environ["AWS_SESSION_TOKEN"]
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +91,7 @@ def _public_keys(module: Callable[[str], Any], scope: Scope) -> tuple[Any, ...] 
     if scope["method"] != "GET" or not found:
         return None
     cognito = module("cognito")
-    pool = must_have(cognito, "_get_pool_unscoped")(found[1])
+    pool = require_attr(cognito, "_get_pool_unscoped")(found[1])
     keys: tuple[Any, ...] | None = cognito.well_known_jwks(found[1]) if pool else None
     return keys
 

@@ -25,9 +25,9 @@ from ministack import app
 from ministack.services import kinesis, lambda_svc
 
 from orderstream.local.child_process import SNAPSHOT_SECONDS
-from orderstream.local.iam_patches import must_have
-from orderstream.local.state import Snapshot, StateFolder, damaged
-from orderstream.local.unsaved_objects import Unwritten
+from orderstream.local.iam_patches import require_attr
+from orderstream.local.state import StateFolder, StateSnapshot, damaged
+from orderstream.local.unsaved_objects import UnsavedObjects
 from orderstream.local.write_operations import noticing_changes
 
 # A snapshot of much state takes longer: it has one core for a fifth of the time, and the pauses grow.
@@ -47,7 +47,7 @@ class Snapshots:
     "hint": what to do} before the process ends because it cannot restore.
     """
 
-    def __init__(self, folder: StateFolder, last: Snapshot, tell: Tell) -> None:
+    def __init__(self, folder: StateFolder, last: StateSnapshot, tell: Tell) -> None:
         self._folder = folder
         self._last = last
         self._tell = tell
@@ -61,19 +61,19 @@ class Snapshots:
         self._wake = asyncio.Event()
         # One writer at a time: all of them write the same file.
         self._writing = threading.Lock()
-        self._unwritten = Unwritten()
+        self._unwritten = UnsavedObjects()
 
     def install(self) -> None:
         """Have MiniStack restore and save by this, before it starts."""
-        must_have(app, "_load_persisted_state")
-        must_have(app, "save_all")
+        require_attr(app, "_load_persisted_state")
+        require_attr(app, "save_all")
         app._load_persisted_state = self._restore
         app.save_all = lambda services: self._await_writer(*self._begin(services))
-        app.app = noticing_changes(must_have(app, "app"), self._note_change)
-        kinesis._put_record = self._journaled(must_have(kinesis, "_put_record"))
-        kinesis._put_records = self._journaled(must_have(kinesis, "_put_records"))
+        app.app = noticing_changes(require_attr(app, "app"), self._note_change)
+        kinesis._put_record = self._journaled(require_attr(kinesis, "_put_record"))
+        kinesis._put_records = self._journaled(require_attr(kinesis, "_put_records"))
         self._unwritten.install()
-        must_have(lambda_svc, "_prune_orphan_code_blobs")
+        require_attr(lambda_svc, "_prune_orphan_code_blobs")
 
     def ask(self) -> None:
         """Take a snapshot now, from any thread."""
@@ -85,7 +85,7 @@ class Snapshots:
         app._MAIN_LOOP.call_soon_threadsafe(wake)
 
     def _restore(self) -> None:
-        for name, module in must_have(app, "_state_map").items():
+        for name, module in require_attr(app, "_state_map").items():
             if state := self._last.services.get(name):
                 try:
                     app._get_module(module).load_persisted_state(state)
@@ -106,7 +106,7 @@ class Snapshots:
             for shard in stream["shards"].values()
             for record in shard["records"][-1:]
         )
-        self._last = Snapshot(self._last.number, None, {})
+        self._last = StateSnapshot(self._last.number, None, {})
         self._keeping = asyncio.get_running_loop().create_task(self._keep_saving())
 
     def _note_change(self) -> None:
@@ -216,7 +216,7 @@ class Snapshots:
 
     def _journaled(self, put: Callable[[Any], tuple[int, Any, Any]]) -> Callable[[Any], tuple[int, Any, Any]]:
         """Kinesis's PutRecord or PutRecords, whose records are on the disk before it answers."""
-        find = must_have(kinesis, "_resolve_stream")
+        find = require_attr(kinesis, "_resolve_stream")
 
         def putting(data: Any) -> tuple[int, Any, Any]:
             answer = put(data)
@@ -260,7 +260,7 @@ def _has(records: list[dict[str, Any]], record: dict[str, Any]) -> bool:
 
 def _never_go_back(last: Any) -> None:
     """Sequence numbers begin with the time: also with a clock set back, new ones follow those restored."""
-    plain: Callable[[], str] = must_have(kinesis, "_next_sequence_number")
+    plain: Callable[[], str] = require_attr(kinesis, "_next_sequence_number")
     newest = max(last, default="")
 
     def following() -> str:

@@ -22,7 +22,7 @@ OFF_SECONDS = 10.0
 _VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
 
 
-class Following:
+class StackWatcher:
     """Keeps an event source on the mapping of every stack of Orderstream, whatever becomes of the stacks.
 
     `progress` hears of each beginning and end, `problem` of what went wrong with a stack that is there:

@@ -18,17 +18,17 @@ from typing import Any
 from ministack.core import persistence
 
 from orderstream.errors import DamagedError
-from orderstream.local.iam_patches import must_have
+from orderstream.local.iam_patches import require_attr
 
 FORMAT = 1
 _JOURNAL = re.compile(r"records-(\d+)\.ndjson")
-_default = must_have(persistence, "_json_default")
-_object_hook = must_have(persistence, "_json_object_hook")
-_format_version = must_have(persistence, "_state_format_version")
+_default = require_attr(persistence, "_json_default")
+_object_hook = require_attr(persistence, "_json_object_hook")
+_format_version = require_attr(persistence, "_state_format_version")
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class StateSnapshot:
     """All services' state at one moment, by MiniStack's name of the service.
 
     `number` grows from one snapshot to the next; the journals from that number on are not in it.
@@ -51,7 +51,7 @@ class StateFolder:
         self._file = folder / "snapshot.json"
         self._checkpoints = checkpoints
 
-    def load(self) -> Snapshot:
+    def load(self) -> StateSnapshot:
         """The last whole snapshot. Raises DamagedError if its file cannot be used."""
         # Without a snapshot: what MiniStack itself saved at an orderly stop, in releases that took none.
         files = [self._file] if self._file.exists() else sorted(self.folder.glob("*.json"))
@@ -59,16 +59,16 @@ class StateFolder:
         try:
             if self._file not in documents:
                 services = {file.stem: _payload(file.stem, one) for file, one in documents.items()}
-                return Snapshot(0, None, services, is_saved=bool(services))
+                return StateSnapshot(0, None, services, is_saved=bool(services))
             document = documents[self._file]
             if document["format"] != FORMAT:
                 raise ValueError(f"its format is {document['format']}, not {FORMAT}")
             services = {name: _payload(name, one) for name, one in document["services"].items()}
-            return Snapshot(int(document["number"]), document["checkpoints"], services)
+            return StateSnapshot(int(document["number"]), document["checkpoints"], services)
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise damaged(files[0], str(error)) from error
 
-    def make_consistent(self, snapshot: Snapshot) -> list[str]:
+    def make_consistent(self, snapshot: StateSnapshot) -> list[str]:
         """Take everything else in the folder back to `snapshot`; returns the names of removed buckets.
 
         A bucket that the snapshot does not know has no stack, and would be in the way of the next one. The
@@ -121,7 +121,7 @@ class StateFolder:
             if number < before:
                 self.journal(number).path.unlink(missing_ok=True)
 
-    def acknowledged_since(self, snapshot: Snapshot) -> Iterator[dict[str, Any]]:
+    def acknowledged_since(self, snapshot: StateSnapshot) -> Iterator[dict[str, Any]]:
         """What the journals have that `snapshot` has not, in order, as `Journal.append` was given it."""
         for number in self.journal_numbers():
             if number >= snapshot.number:

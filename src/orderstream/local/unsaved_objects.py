@@ -9,10 +9,10 @@ from typing import Any
 from ministack.core.responses import get_account_id, set_request_account_id
 from ministack.services import s3
 
-from orderstream.local.iam_patches import must_have
+from orderstream.local.iam_patches import require_attr
 
 
-class Unwritten:
+class UnsavedObjects:
     """Notices them, and writes them later. MiniStack itself keeps their bodies, and tries no more."""
 
     def __init__(self) -> None:
@@ -22,9 +22,9 @@ class Unwritten:
 
     def install(self) -> None:
         """Have MiniStack's S3 write by this."""
-        write: Callable[..., None] = must_have(s3, "_atomic_write")
-        persist: Callable[[str, str, Any], None] = must_have(s3, "_persist_object")
-        must_have(s3, "_buckets")
+        write: Callable[..., None] = require_attr(s3, "_atomic_write")
+        persist: Callable[[str, str, Any], None] = require_attr(s3, "_persist_object")
+        require_attr(s3, "_buckets")
 
         def writing(*arguments: Any, **options: Any) -> None:
             try:

@@ -12,10 +12,10 @@ from rich.text import Text
 from orderstream.aws.location import Location
 from orderstream.output.console import err, hint, out, problem, step, text_of
 from orderstream.output.numbers import dollars, length
-from orderstream.output.terminal import Table
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
-    from orderstream.acceptance.check import Check, Result
+    from orderstream.acceptance.check import Check, CheckResult
     from orderstream.acceptance.context import Context
     from orderstream.acceptance.cost import Bill
 
@@ -24,15 +24,15 @@ _COLOURS = {"passed": "green", "failed": "red", "not shown here": "yellow", "not
 _CENT = Decimal("0.01")
 
 
-def place(context: Context) -> str:
+def print_place(context: Context) -> str:
     """Where the command acts."""
     endpoint = context.cloud.cloudformation.meta.endpoint_url if context.place.is_laptop else None
     return str(Location(context.region, context.account, endpoint=endpoint))
 
 
-def plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes: float, region: str) -> None:
+def print_plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes: float, region: str) -> None:
     """Where it acts, what it makes, how long it takes, and what it costs at most; before anybody is asked."""
-    step(place(context))
+    step(print_place(context))
     step(
         f"makes stack {context.name} with everything that the template can have, a second stack that fails,"
         " and for single checks a queue, a bucket, a workgroup of Athena and two roles; takes all of it down"
@@ -50,13 +50,13 @@ def plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes: floa
     )
 
 
-def cleaning(context: Context) -> None:
+def print_cleanup(context: Context) -> None:
     """What is taken down, where."""
-    step(place(context))
+    step(print_place(context))
     step(f"takes down stack {context.name} with its data, and all that its checks made beside it")
 
 
-def resuming(command: str) -> None:
+def print_resume_hint(command: str) -> None:
     """What to do if the command itself is killed before it has taken everything down."""
     step(f"if this is killed before it has taken everything down, go on with: {command}")
 
@@ -65,23 +65,23 @@ def _up(amount: Decimal) -> str:
     return dollars(amount.quantize(_CENT, ROUND_UP))
 
 
-def checks(listed: Sequence[Check]) -> None:
+def print_checks(listed: Sequence[Check]) -> None:
     """The checks that there are."""
-    table = Table(Column("check", no_wrap=True), "shows", "where")
+    table = SafeTable(Column("check", no_wrap=True), "shows", "where")
     for one in listed:
         table.add_row(one.name, one.shows, "AWS" if one.only_aws else "AWS, local")
     out.print(table)
 
 
-def ended(result: Result) -> None:
+def print_check(result: CheckResult) -> None:
     """A check, as it ends."""
     outcome = Text(result.outcome.value, _COLOURS[result.outcome.value])
     err.print(outcome, f"{result.check.name} ({_time(result)}): {_said(result)}")
 
 
-def table(results: Sequence[Result]) -> None:
+def print_results(results: Sequence[CheckResult]) -> None:
     """All checks, with their evidence or the reason."""
-    shown = Table(
+    shown = SafeTable(
         Column("check", no_wrap=True),
         Column("outcome", no_wrap=True),
         "time",
@@ -93,22 +93,22 @@ def table(results: Sequence[Result]) -> None:
     out.print(shown)
 
 
-def _time(result: Result) -> str:
+def _time(result: CheckResult) -> str:
     return length(round(result.seconds, 1))
 
 
-def _said(result: Result) -> str:
+def _said(result: CheckResult) -> str:
     if result.reason:
         return result.reason
     return ", ".join(f"{name} {text_of(value)}" for name, value in result.evidence.items())
 
 
-def broken_off(command: str) -> None:
+def print_interrupted(command: str) -> None:
     """Taking down was broken off."""
     problem("not everything was taken down")
     hint(f"go on with: {command}")
 
 
-def kept(name: str, command: str) -> None:
+def print_kept(name: str, command: str) -> None:
     """The stack was left up."""
     step(f"stack {name} is still there; take it down with: {command}")

@@ -11,20 +11,22 @@ import msgspec
 from rich.table import Column
 
 from orderstream.output.console import err, fields, out, print_json, problem, step
-from orderstream.output.terminal import Table
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
     from orderstream.archive.audit import Audit
-    from orderstream.archive.maintenance import Kept
+    from orderstream.archive.maintenance import MaintenanceResult
     from orderstream.archive.manifests import Head
-    from orderstream.archive.plan import Plan
-    from orderstream.archive.receipt import Receipt, Stamped
-    from orderstream.archive.replay import Replayed, Selection
+    from orderstream.archive.plan import ReplayPlan
+    from orderstream.archive.receipt import ErasureReceipt, StampedReceipt
+    from orderstream.archive.replay import ReplayResult, Selection
     from orderstream.aws.location import Location
     from orderstream.storage.bucket import TimeRange
 
 
-def replay_plan(plan: Plan, selection: Selection, location: Location, *, to: str, as_json: bool) -> None:
+def print_replay_plan(
+    plan: ReplayPlan, selection: Selection, location: Location, *, to: str, as_json: bool
+) -> None:
     """What would be read, how long it takes at least, and what it costs."""
     if as_json:
         print_json(asdict(plan) | {"to": to, "place": location.document()})
@@ -42,7 +44,7 @@ def replay_plan(plan: Plan, selection: Selection, location: Location, *, to: str
     fields(rows, err)
 
 
-def replayed(done: Replayed, location: Location, *, as_json: bool) -> None:
+def print_replay(done: ReplayResult, location: Location, *, as_json: bool) -> None:
     """What became of the events."""
     for what in done.damaged:
         problem(what)
@@ -53,7 +55,7 @@ def replayed(done: Replayed, location: Location, *, as_json: bool) -> None:
         return
     rows = {
         "read": done.read,
-        "the same in another object": done.again,
+        "the same in another object": done.duplicates_skipped,
         "stored": done.stored,
         "there already": done.duplicates,
         "sent": done.sent,
@@ -64,7 +66,7 @@ def replayed(done: Replayed, location: Location, *, as_json: bool) -> None:
     out.print(_counts("event", {name: count for name, count in rows.items() if count or name == "read"}))
 
 
-def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
+def print_waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
     """The hours that would be compacted: objects and their bytes."""
     if as_json:
         print_json([{"hour": hour, "objects": objects, "bytes": size} for hour, objects, size in hours])
@@ -78,7 +80,7 @@ def waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
     out.print(table)
 
 
-def kept(done: Kept, location: Location, *, as_json: bool) -> None:
+def print_maintenance(done: MaintenanceResult, location: Location, *, as_json: bool) -> None:
     """What was sealed and compacted."""
     for key in done.late:
         problem(
@@ -103,7 +105,7 @@ def kept(done: Kept, location: Location, *, as_json: bool) -> None:
     _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
 
 
-def audited(done: Audit, span: TimeRange, *, as_json: bool) -> None:
+def print_audit(done: Audit, span: TimeRange, *, as_json: bool) -> None:
     """What was looked at, and what was found."""
     if as_json:
         print_json(asdict(span) | asdict(done) | {"head": _head(done.head)})
@@ -121,26 +123,26 @@ def audited(done: Audit, span: TimeRange, *, as_json: bool) -> None:
     out.print(_counts("what", rows))
     out.print(f"looked at the hours {span}")
     if done.findings:
-        found = Table("kind", Column("object", no_wrap=True), "what is wrong")
+        found = SafeTable("kind", Column("object", no_wrap=True), "what is wrong")
         for finding in done.findings:
             found.add_row(finding.kind, finding.key, finding.detail)
         out.print(found)
     _print_head(done.head, "nothing is sealed yet: orders archive seal")
 
 
-def erasure_plan(found: Receipt, location: Location, *, as_json: bool) -> None:
+def print_erasure_plan(found: ErasureReceipt, location: Location, *, as_json: bool) -> None:
     """What there is of a customer."""
     if as_json:
         print_json(msgspec.structs.asdict(found) | {"place": location.document()})
         return
     err.print(_erasure(found))
-    problems(found)
+    print_problems(found)
 
 
-def erased(stamped: Stamped, location: Location, *, as_json: bool) -> None:
+def print_erasure(stamped: StampedReceipt, location: Location, *, as_json: bool) -> None:
     """The receipt of an erasure. As JSON it is what the audit takes."""
     receipt = stamped.receipt
-    problems(receipt)
+    print_problems(receipt)
     if as_json:
         print_json(msgspec.structs.asdict(stamped) | {"place": location.document()})
         return
@@ -151,7 +153,7 @@ def erased(stamped: Stamped, location: Location, *, as_json: bool) -> None:
     step(f"the stream has the records until {receipt.on_stream_until}; backups of the table go by themselves")
 
 
-def _erasure(receipt: Receipt) -> Table:
+def _erasure(receipt: ErasureReceipt) -> SafeTable:
     rows = {
         "items of the table": receipt.items,
         "records in archive and quarantine": receipt.records,
@@ -165,7 +167,7 @@ def _erasure(receipt: Receipt) -> Table:
     return _counts("of the customer", shown)
 
 
-def problems(receipt: Receipt) -> None:
+def print_problems(receipt: ErasureReceipt) -> None:
     """What could not be erased, or not be searched."""
     for what in receipt.problems:
         problem(what)
@@ -175,14 +177,14 @@ def problems(receipt: Receipt) -> None:
         )
 
 
-def _counted(*columns: str) -> Table:
-    table = Table(*columns)
+def _counted(*columns: str) -> SafeTable:
+    table = SafeTable(*columns)
     for column in table.columns[1:]:
         column.justify = "right"
     return table
 
 
-def _counts(of: str, rows: Mapping[str, int]) -> Table:
+def _counts(of: str, rows: Mapping[str, int]) -> SafeTable:
     table = _counted(of, "count")
     for name, count in rows.items():
         table.add_row(name, f"{count:,}")

@@ -121,7 +121,7 @@ def _answer(question: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def bar(*columns: ProgressColumn) -> Progress:
+def progress_bar(*columns: ProgressColumn) -> Progress:
     # A bar is for eyes; where there are none, it would only leave blank lines in a log.
     return Progress(
         SpinnerColumn(),
@@ -145,7 +145,9 @@ def counting(text: str) -> Iterator[Callable[[int, int], None]]:
             step(f"{text}: {done:,} of {of:,}")
             told = time.monotonic()
 
-    with bar(TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()) as progress:
+    with progress_bar(
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
+    ) as progress:
         task = progress.add_task(text, total=None)
         yield update
 
@@ -156,7 +158,7 @@ def text_of(value: Any) -> str:
     return value if isinstance(value, str) else _JSON.encode(value).decode()
 
 
-class Reading(Protocol):
+class ReadingProgress(Protocol):
     """Hears how much of what was read or done so far, and of how much if that is known."""
 
     def __call__(self, what: str, done: int, of: int | None = None, /) -> None:
@@ -172,7 +174,7 @@ def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
 
 
 @contextmanager
-def reading() -> Iterator[Reading]:
+def reading() -> Iterator[ReadingProgress]:
     """A running count of one thing after the other; the block calls what it gets with (what, how many)."""
     told = time.monotonic()
 
@@ -184,7 +186,7 @@ def reading() -> Iterator[Reading]:
             step(text)
             told = time.monotonic()
 
-    with bar(TextColumn("{task.description}", markup=False)) as progress:
+    with progress_bar(TextColumn("{task.description}", markup=False)) as progress:
         task = progress.add_task("", total=None)
         yield update
 
@@ -197,7 +199,7 @@ def steps() -> Iterator[Callable[[str], None]]:
         step(text)
         progress.reset(task)
 
-    with bar() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("", total=None)
         yield tell
 
@@ -214,6 +216,6 @@ def working() -> Iterator[Callable[[str, str], None]]:
             step(f"{doing} {what}")
             told = time.monotonic()
 
-    with bar(TextColumn("{task.description}", markup=False)) as progress:
+    with progress_bar(TextColumn("{task.description}", markup=False)) as progress:
         task = progress.add_task("", total=None)
         yield update

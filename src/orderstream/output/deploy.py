@@ -12,21 +12,21 @@ from rich.text import Text
 
 from orderstream.output.console import err, hint, out, print_json, problem
 from orderstream.output.numbers import size
-from orderstream.output.terminal import Table
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
     from orderstream.aws.location import Location
-    from orderstream.deploy.adoption import Settings
-    from orderstream.deploy.artifact import Built
-    from orderstream.deploy.deploy import Deployed, Plan
-    from orderstream.deploy.rollback import Move
+    from orderstream.deploy.adoption import AdoptionResult
+    from orderstream.deploy.artifact import BuiltArtifact
+    from orderstream.deploy.deploy import DeploymentPlan, DeploymentResult
+    from orderstream.deploy.rollback import AliasMove
 
 # In the order in which they are shown: what may hurt last, where it is still on the screen.
 MOST_LINES = 20
 _COLOURS = {"Add": "green", "Import": "cyan", "Modify": "yellow", "Remove": "red"}
 
 
-def artifacts(built: tuple[Built, ...]) -> None:
+def print_artifacts(built: tuple[BuiltArtifact, ...]) -> None:
     """What was built: its hash, and what it lacks."""
     for one in built:
         err.print(
@@ -39,19 +39,19 @@ def artifacts(built: tuple[Built, ...]) -> None:
             )
 
 
-def plan(planned: Plan) -> None:
+def print_plan(planned: DeploymentPlan) -> None:
     """The change set, and what about it has to be confirmed."""
     if planned.is_empty:
         err.print(f"nothing to change: stack {planned.stack} is as this template and code have it")
         return
     if planned.changes:
         _changes(planned)
-    for doubt in planned.doubts:
+    for doubt in planned.warnings:
         problem(doubt)
 
 
-def _changes(planned: Plan) -> None:
-    table = Table("action", "resource", "type", "replacement")
+def _changes(planned: DeploymentPlan) -> None:
+    table = SafeTable("action", "resource", "type", "replacement")
     for action, colour in _COLOURS.items():
         for change in planned.changes:
             if change.action == action:
@@ -67,8 +67,14 @@ def _changes(planned: Plan) -> None:
         err.print(str(planned.watch))
 
 
-def deployed(
-    planned: Plan, done: Deployed | None, location: Location, *, where: str, dry_run: bool, as_json: bool
+def print_deployment(
+    planned: DeploymentPlan,
+    done: DeploymentResult | None,
+    location: Location,
+    *,
+    where: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """What there is after a deployment, and what to do with it; `where` is options that the verbs need."""
     outputs = done.standing.outputs if done else planned.outputs
@@ -85,7 +91,7 @@ def deployed(
     if dry_run:
         err.print("nothing was changed: that was a dry run")
         return
-    table = Table("output", Column("value", no_wrap=True))
+    table = SafeTable("output", Column("value", no_wrap=True))
     for name, value in sorted(outputs.items()):
         table.add_row(name, value)
     out.print(table)
@@ -100,16 +106,16 @@ def deployed(
         err.print(f"  {command}")
 
 
-def move(planned: Move) -> None:
+def print_rollback_plan(planned: AliasMove) -> None:
     """Which version a rollback leads from, and to which."""
-    table = Table("", "version", "published", "code, SHA-256", "revision")
+    table = SafeTable("", "version", "published", "code, SHA-256", "revision")
     for what, version in (("now", planned.now), ("after it", planned.to)):
         revision = version.revision[:10] or "-"
         table.add_row(what, str(version.number), version.published, version.code_sha256[:16], revision)
     err.print(table)
 
 
-def moved(done: Move, location: Location, *, dry_run: bool, as_json: bool) -> None:
+def print_rollback(done: AliasMove, location: Location, *, dry_run: bool, as_json: bool) -> None:
     """What a rollback did."""
     if as_json:
         document = {"stack": done.stack.name, "status": "planned" if dry_run else "rolled back"}
@@ -121,7 +127,7 @@ def moved(done: Move, location: Location, *, dry_run: bool, as_json: bool) -> No
         err.print("the next deployment of other code or settings delivers them to its own version")
 
 
-def _settings(found: Settings) -> None:
+def _settings(found: AdoptionResult) -> None:
     """What became of the settings of what was taken over."""
     names = ", ".join(found.adopted)
     if found.changed:
@@ -136,7 +142,7 @@ def _settings(found: Settings) -> None:
         err.print(f"taken over, and as the template asks as far as CloudFormation compares it: {names}")
 
 
-def where(*, stack: str, usual_stack: str, region: str | None, profile: str | None) -> str:
+def print_location(*, stack: str, usual_stack: str, region: str | None, profile: str | None) -> str:
     """The options with which other verbs find the same stack."""
     words = [] if stack == usual_stack else ["--stack", stack]
     words += ["--region", region] if region else []
@@ -144,7 +150,7 @@ def where(*, stack: str, usual_stack: str, region: str | None, profile: str | No
     return f" {shlex.join(words)}" if words else ""
 
 
-def _document(planned: Plan, status: str, outputs: Mapping[str, str]) -> dict[str, Any]:
+def _document(planned: DeploymentPlan, status: str, outputs: Mapping[str, str]) -> dict[str, Any]:
     return {
         "stack": planned.stack,
         "status": status,
@@ -168,7 +174,7 @@ def _document(planned: Plan, status: str, outputs: Mapping[str, str]) -> dict[st
             }
             for one in planned.changes
         ],
-        "doubts": list(planned.doubts),
+        "doubts": list(planned.warnings),
         "watch": str(planned.watch) if planned.watch else None,
         "outputs": dict(outputs),
     }

@@ -10,17 +10,17 @@ from rich.text import Text
 
 from orderstream.output.console import err, out, print_json, problem
 from orderstream.output.numbers import dollars, size
-from orderstream.output.terminal import Table
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
     from orderstream.aws.location import Location
-    from orderstream.deploy.destroy import Destroyed
+    from orderstream.deploy.destroy import DestroyResult
     from orderstream.deploy.inventory import Inventory
 
 MOST_LINES = 20
 
 
-def inventory(found: Inventory, location: Location, *, delete_data: bool, as_json: bool) -> None:
+def print_inventory(found: Inventory, location: Location, *, delete_data: bool, as_json: bool) -> None:
     """Everything there is, what would become of it, and what it costs to keep."""
     if as_json:
         print_json(_document(found) | {"place": location.document()})
@@ -30,7 +30,7 @@ def inventory(found: Inventory, location: Location, *, delete_data: bool, as_jso
         return
     kept = {one.name for one in found.tables} | {one.name for one in found.buckets}
     if found.resources:
-        table = Table("resource", "type", Column("what it is", no_wrap=True), "fate")
+        table = SafeTable("resource", "type", Column("what it is", no_wrap=True), "fate")
         for one in found.resources:
             stays = one.physical_id in kept and not delete_data
             fate = Text("stays") if stays else Text("goes", "red")
@@ -60,15 +60,15 @@ def inventory(found: Inventory, location: Location, *, delete_data: bool, as_jso
 
 
 def _undrained(found: Inventory) -> None:
-    if not found.undrained:
+    if not found.pending:
         return
-    about, lost = found.undrained, []
+    about, lost = found.pending, []
     if about.is_behind:
         lost.append(f"the function was {about.age_seconds:,.0f} s behind the stream within the last minutes")
     if about.quarantined:
         lost.append(f"{about.quarantined:,} records in quarantine that were not resubmitted")
-    if about.given_up:
-        lost.append(f"{about.given_up:,} batches that AWS gave up and nobody redrove")
+    if about.discarded:
+        lost.append(f"{about.discarded:,} batches that AWS gave up and nobody redrove")
     if lost:
         problem("not drained: " + "; ".join(lost))
     elif found.standing:
@@ -77,8 +77,8 @@ def _undrained(found: Inventory) -> None:
         out.print("the stream goes, with what is on it")
 
 
-def destroyed(
-    found: Inventory, done: Destroyed, location: Location, *, delete_data: bool, as_json: bool
+def print_destroy(
+    found: Inventory, done: DestroyResult, location: Location, *, delete_data: bool, as_json: bool
 ) -> None:
     """What went, and what is left."""
     after = done.after
@@ -129,6 +129,6 @@ def _document(found: Inventory) -> dict[str, Any]:
         "buckets": [asdict(one) for one in found.buckets],
         "code": asdict(found.code) if found.code else None,
         "logs": list(found.logs),
-        "undrained": asdict(found.undrained) if found.undrained else None,
+        "undrained": asdict(found.pending) if found.pending else None,
         "dollars_a_month": found.monthly_cost,
     }

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from orderstream.output.console import err, out, print_json
-from orderstream.output.orders import order
-from orderstream.output.terminal import Table
+from orderstream.output.orders import print_order
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
     from orderstream.ingest.samples import Kind
     from orderstream.ingest.tpch import Totals
-    from orderstream.local.demo import Outcome
+    from orderstream.local.demo import DemoResult
 
 MOST_DISCREPANCIES = 20
 
 
-def ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = False) -> None:
+def print_ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = False) -> None:
     """The laptop cloud runs: what to do with it."""
     which = "" if port == usual_port else f" --port {port}"
     err.print(
@@ -38,7 +38,7 @@ def ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = 
     err.print(f"  curl {api_url}/orders -H 'Content-Type: application/json' {body}")
 
 
-def exports(environment: dict[str, str], *, as_json: bool) -> None:
+def print_exports(environment: dict[str, str], *, as_json: bool) -> None:
     """Environment variables, for a shell or as JSON."""
     if as_json:
         print_json(environment)
@@ -49,9 +49,9 @@ def exports(environment: dict[str, str], *, as_json: bool) -> None:
         print(f"export {name}={shlex.quote(value)}")
 
 
-def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: bool) -> None:
+def print_demo(result: DemoResult, totals: tuple[Totals, Totals] | None, *, as_json: bool) -> None:
     """The demo's account."""
-    found = result.report.counts
+    found = result.reconciliation.counts
     outcomes: dict[str, tuple[int, Kind]] = {
         "stored": (found.stored, "order"),
         "duplicates": (found.duplicates, "duplicate"),
@@ -77,7 +77,7 @@ def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: b
             counts | rows | {"agrees": result.agrees, "order": result.order, "raw": result.raw.decode()}
         )
         return
-    table = Table(
+    table = SafeTable(
         "record", "count", title="Every record accounted for" if result.agrees else "NOT accounted for"
     )
     table.columns[1].justify = "right"
@@ -91,15 +91,15 @@ def outcome(result: Outcome, totals: tuple[Totals, Totals] | None, *, as_json: b
         table.add_row(name, f"{value:,}", "" if expected is None else f"{expected:,}", end_section=ends)
     out.print(table)
     out.print("Conflicts and invalid records are in quarantine.")
-    for one in result.report.discrepancies[:MOST_DISCREPANCIES]:
+    for one in result.reconciliation.discrepancies[:MOST_DISCREPANCIES]:
         err.print(Text(one.kind, "red"), f"{one.id}: {one.detail}")
     out.print("One of them, as stored:")
-    order(result.order, as_json=False)
+    print_order(result.order, as_json=False)
     out.print("and as sent:")
     out.print(result.raw.decode())
 
 
-def page(url: str) -> None:
+def print_dashboard_url(url: str) -> None:
     """The live page is there."""
     err.print(Text.assemble(("ready", "green"), "; Ctrl-C ends it. Open in a browser:"))
     err.print(f"  {url}")

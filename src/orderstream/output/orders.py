@@ -16,8 +16,8 @@ from rich.table import Column
 from rich.text import Text
 
 from orderstream.domain.fields import money
-from orderstream.output.console import bar, err, fields, out, print_json, problem, text_of
-from orderstream.output.terminal import REPLACEMENT, Table, write_bytes
+from orderstream.output.console import err, fields, out, print_json, problem, progress_bar, text_of
+from orderstream.output.terminal import REPLACEMENT, SafeTable, write_bytes
 
 if TYPE_CHECKING:
     from orderstream.client import RecordMetadata
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def sending(
+def print_sending(
     *, as_json: bool
 ) -> Iterator[tuple[Callable[[RecordMetadata], None], Callable[[str], None], list[str]]]:
     """A running count of orders sent: what to call with each receipt, and with each fault.
@@ -46,7 +46,7 @@ def sending(
     def fault(text: str) -> None:
         err.print(Text("not sent:", "red"), text)
 
-    with bar(_Sent(lambda: count)) as progress:
+    with progress_bar(_Sent(lambda: count)) as progress:
         progress.add_task("orders sent", total=None)
         yield receipt, fault, latest
 
@@ -63,15 +63,15 @@ class _Sent(ProgressColumn):
 
 
 @contextmanager
-def simulating(counts: SendStats, seconds: float | None) -> Iterator[None]:
+def show_simulation(counts: SendStats, seconds: float | None) -> Iterator[None]:
     """A running count of sample orders."""
     text = "orders sent; Ctrl-C ends it" if seconds is None else f"orders sent, for {seconds:g} s"
-    with bar(_Sent(lambda: counts.read)) as progress:
+    with progress_bar(_Sent(lambda: counts.read)) as progress:
         progress.add_task(text, total=None)
         yield
 
 
-def tally(counts: SendStats, order_id: str = "") -> None:
+def print_send_stats(counts: SendStats, order_id: str = "") -> None:
     """What was sent and what was not, in one line; `order_id` of the order if only one was sent."""
     said = f"{counts.sent:,} of {counts.read:,} sent"
     if order_id and counts.sent == 1:
@@ -101,7 +101,7 @@ def shown(item: Item) -> Iterator[tuple[str, str]]:
             yield name, text_of(value)
 
 
-def order(item: Item, *, as_json: bool) -> None:
+def print_order(item: Item, *, as_json: bool) -> None:
     """One order."""
     if as_json:
         print_json(item)
@@ -109,13 +109,13 @@ def order(item: Item, *, as_json: bool) -> None:
         fields(shown(item))
 
 
-def orders(items: Iterable[Item], *, as_json: bool) -> None:
+def print_orders(items: Iterable[Item], *, as_json: bool) -> None:
     """Many orders: a table, or one JSON object a line."""
     if as_json:
         for item in items:
             print_json(item)
         return
-    table = Table(
+    table = SafeTable(
         Column("OrderID", no_wrap=True),
         Column("OrderDate", no_wrap=True),
         Column("OrderAmount", justify="right"),
@@ -131,7 +131,7 @@ def orders(items: Iterable[Item], *, as_json: bool) -> None:
         err.print("no orders")
 
 
-def raw(data: bytes, *, exact: str) -> None:
+def print_raw(data: bytes, *, exact: str) -> None:
     """Bytes as they were sent; a terminal gets them as text. `exact` is the command that has all of them."""
     if not write_bytes(data):
         problem(f"what a terminal cannot show is {REPLACEMENT} here; {exact} has the exact bytes")

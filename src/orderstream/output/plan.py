@@ -12,8 +12,8 @@ from rich.text import Text
 from orderstream.aws.pricing import reference_data
 from orderstream.output.console import out, print_json
 from orderstream.output.numbers import count, dollars, large, length, size
-from orderstream.output.simulation import simulated
-from orderstream.output.terminal import Table
+from orderstream.output.simulation import print_simulation
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
     from orderstream.capacity.plan import CapacityPlan
@@ -25,7 +25,9 @@ _DIGITS = Context(prec=12)
 _ROUGHLY = Context(prec=4)
 
 
-def plan(of: CapacityPlan, result: SimulationResult | None, begin: datetime | None, *, as_json: bool) -> None:
+def print_plan(
+    of: CapacityPlan, result: SimulationResult | None, begin: datetime | None, *, as_json: bool
+) -> None:
     """The plan and, if there was one, the simulation."""
     if as_json:
         print_json(document(of, result))
@@ -42,7 +44,7 @@ def plan(of: CapacityPlan, result: SimulationResult | None, begin: datetime | No
     for line in _modes(of):
         out.print(line)
     if result is not None:
-        simulated(result, begin)
+        print_simulation(result, begin)
     out.print("\nTo deploy it:")
     out.print(command(of))
 
@@ -70,8 +72,8 @@ def command(of: CapacityPlan) -> str:
     return f"orders deploy {values}"
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left")
+def _table(title: str, *columns: str) -> SafeTable:
+    table = SafeTable(title=title, title_justify="left")
     for number, name in enumerate(columns):
         table.add_column(name, justify="right" if number and name not in _LEFT else "left")
     return table
@@ -80,7 +82,7 @@ def _table(title: str, *columns: str) -> Table:
 _LEFT = {"what", "why", "set to", "ask for", "how"}
 
 
-def _settings(of: CapacityPlan) -> Table:
+def _settings(of: CapacityPlan) -> SafeTable:
     table = _table("Settings", "what", "set to", "why")
     for row in (*_of_stream(of), *_of_function(of), *_of_stores(of), *_of_time(of)):
         table.add_row(*(cell for cell in row))
@@ -203,7 +205,7 @@ def _of_time(of: CapacityPlan) -> list[tuple[str, str, str]]:
     return found
 
 
-def _bill(of: CapacityPlan) -> Table:
+def _bill(of: CapacityPlan) -> SafeTable:
     table = _table("A month's bill, US dollars", "service", "this plan", "two calls an order")
     here, there = of.sizing.bill, of.baseline
     for service in here.services:
@@ -227,7 +229,7 @@ def _prices() -> str:
     return f"List prices of {found.region}, {found.prices.kinesis.date}, without free tiers and discounts."
 
 
-def _quotas(of: CapacityPlan) -> Table:
+def _quotas(of: CapacityPlan) -> SafeTable:
     table = _table("What breaks first", "quota", "default", "peak needs", "breaks at", "ask for")
     for one in of.quotas:
         breaks = (

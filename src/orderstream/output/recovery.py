@@ -11,8 +11,8 @@ from rich.table import Column
 from rich.text import Text
 
 from orderstream.output.console import err, fields, hint, out, print_json, problem
-from orderstream.output.orders import raw, shown
-from orderstream.output.terminal import Table
+from orderstream.output.orders import print_raw, shown
+from orderstream.output.terminal import SafeTable
 from orderstream.pipeline.archive_codec import original_bytes
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MOST_ROWS = 100
 MOST_REASONS = 10
 
 
-def quarantined(entries: Iterable[QuarantinedRecord], *, as_json: bool) -> None:
+def print_quarantine(entries: Iterable[QuarantinedRecord], *, as_json: bool) -> None:
     """Records in quarantine: a line each and one for each reason, or one JSON object a line."""
     if as_json:
         for entry in entries:
@@ -47,7 +47,7 @@ def quarantined(entries: Iterable[QuarantinedRecord], *, as_json: bool) -> None:
         err.print("nothing in quarantine")
 
 
-def one_quarantined(entry: QuarantinedRecord, *, as_json: bool) -> None:
+def print_quarantined_record(entry: QuarantinedRecord, *, as_json: bool) -> None:
     """One record in quarantine: where it came from, every reason, and its bytes."""
     if as_json:
         print_json(_quarantined(entry) | _bytes(original_bytes(entry.line)))
@@ -67,10 +67,10 @@ def one_quarantined(entry: QuarantinedRecord, *, as_json: bool) -> None:
     fields(rows)
     data = original_bytes(line)
     err.print(f"its {len(data):,} bytes:")
-    raw(data + b"\n", exact="--json")
+    print_raw(data + b"\n", exact="--json")
 
 
-def resubmitted(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool) -> int:
+def print_resubmissions(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool) -> int:
     """What became of each record, one line each; returns how many were not (or would not be) sent."""
     sent = failed = 0
     hints: set[str] = set()
@@ -94,7 +94,7 @@ def resubmitted(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool
     return failed
 
 
-def failures(found: Iterable[FailedBatch], *, as_json: bool) -> None:
+def print_failures(found: Iterable[FailedBatch], *, as_json: bool) -> None:
     """Batches that AWS gave up: two lines each, or one JSON object a line."""
     if as_json:
         for failure in found:
@@ -112,7 +112,7 @@ def failures(found: Iterable[FailedBatch], *, as_json: bool) -> None:
         err.print("no failures")
 
 
-def redriven(results: Iterable[RedriveResult], *, dry_run: bool, as_json: bool) -> int:
+def print_redrive(results: Iterable[RedriveResult], *, dry_run: bool, as_json: bool) -> int:
     """What became of each failure; returns how many are not done."""
     done = left = 0
     for one in results:
@@ -132,7 +132,7 @@ def redriven(results: Iterable[RedriveResult], *, dry_run: bool, as_json: bool) 
     return left
 
 
-def verified(
+def print_reconciliation(
     report: ReconciliationReport,
     repaired: ReprocessResult | None,
     location: Location | None,
@@ -174,7 +174,7 @@ def verified(
         "on their way": counts.in_flight,
         "missing": counts.missing,
     }
-    table = Table("what", "count")
+    table = SafeTable("what", "count")
     table.columns[1].justify = "right"
     for rows in (read, outcomes, {"records in all": counts.records}):
         for name, count in rows.items():
@@ -187,7 +187,7 @@ def verified(
     if not report.discrepancies:
         out.print(Text("no discrepancies", "green"))
         return
-    wrong = Table("discrepancy", Column("id", no_wrap=True), "detail")
+    wrong = SafeTable("discrepancy", Column("id", no_wrap=True), "detail")
     for one in report.discrepancies[:MOST_ROWS]:
         wrong.add_row(one.kind, one.id, one.detail)
     out.print(wrong)
@@ -195,7 +195,7 @@ def verified(
         err.print(f"{len(report.discrepancies):,} discrepancies in all; --json has every one")
 
 
-def story(found: OrderTrace, *, as_json: bool) -> None:
+def print_trace(found: OrderTrace, *, as_json: bool) -> None:
     """One order's story, in the order of time."""
     if as_json:
         steps = [msgspec.structs.asdict(step) for step in found.steps]
@@ -204,7 +204,9 @@ def story(found: OrderTrace, *, as_json: bool) -> None:
     # Ids are long and few: each event gets a number, and its id stands below.
     ids = dict.fromkeys(step.event_id for step in found.steps if step.event_id)
     numbers = {event_id: str(number) for number, event_id in enumerate(ids, start=1)}
-    table = Table(Column("when (UTC)", no_wrap=True), Column("what", no_wrap=True), "event", "where and why")
+    table = SafeTable(
+        Column("when (UTC)", no_wrap=True), Column("what", no_wrap=True), "event", "where and why"
+    )
     for step in found.steps:
         detail = "\n".join(filter(None, (step.where, step.detail)))
         for event_id, number in numbers.items():

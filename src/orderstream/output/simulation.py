@@ -10,13 +10,13 @@ from orderstream.domain.fields import utc_text
 from orderstream.errors import OrderstreamError
 from orderstream.output.console import out
 from orderstream.output.numbers import count, large, length
-from orderstream.output.terminal import Table
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
     from orderstream.capacity.traffic import SimulationResult
 
 
-def simulated(of: SimulationResult, begin: datetime | None) -> None:
+def print_simulation(of: SimulationResult, begin: datetime | None) -> None:
     """The simulation's figures; moments as in the file, or as time from its begin on."""
 
     def at(second: float) -> str:
@@ -24,7 +24,7 @@ def simulated(of: SimulationResult, begin: datetime | None) -> None:
             return utc_text(begin + timedelta(seconds=round(second)))[:19] + "Z"
         return f"{int(second // 3600)}:{int(second // 60) % 60:02d}:{int(second) % 60:02d}"
 
-    table = Table(title=f"Simulated, {length(of.seconds)}", title_justify="left", show_header=False)
+    table = SafeTable(title=f"Simulated, {length(of.seconds)}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right", no_wrap=True)
     table.add_row("orders", large(of.orders))

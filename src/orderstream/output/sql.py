@@ -19,10 +19,10 @@ from rich.text import Text
 from orderstream.domain.fields import utc_text
 from orderstream.errors import InputError
 from orderstream.output.console import err, fields, out, problem, step
-from orderstream.output.terminal import SafeConsole, Table, escaped, printable, write_bytes
+from orderstream.output.terminal import SafeConsole, SafeTable, escaped, printable, write_bytes
 
 if TYPE_CHECKING:
-    from orderstream.archive.sql import Answer
+    from orderstream.archive.sql import QueryResult
 
 Format = Literal["table", "csv", "json", "parquet"]
 Row = Sequence[Any]
@@ -59,7 +59,7 @@ def format_of(wanted: Format | None, file: Path | None) -> Format:
     return found
 
 
-def answer(found: Answer, form: Format, file: Path | None) -> None:
+def print_result(found: QueryResult, form: Format, file: Path | None) -> None:
     """What was fetched and what is wrong with it, and the answer: printed, or written to the file."""
     synced = found.synced
     if synced.fetched or synced.cached:
@@ -67,10 +67,10 @@ def answer(found: Answer, form: Format, file: Path | None) -> None:
         step(f"objects: {synced.fetched:,} fetched ({fetched}), {synced.cached:,} cached ({cached})")
     for what in synced.damaged:
         problem(what)
-    if found.unfit:
+    if found.unrepresentable:
         problem(
-            f"orders with a number that does not fit its column: {found.unfit:,}. It is NULL, and no sum has"
-            " it; the text is in raw"
+            f"orders with a number that does not fit its column: {found.unrepresentable:,}. It is NULL and in"
+            " no sum; the text is in raw"
         )
     with _opened(file) as write:
         if form == "parquet":
@@ -126,7 +126,7 @@ def _print(names: list[str], rows: list[Row], console: SafeConsole) -> None:
             console.print(f"row {number}")
             fields(zip(names, (str(_cell(value)) for value in row), strict=True), console)
         return
-    table = Table()
+    table = SafeTable()
     for name, *values in zip(names, *rows, strict=True):
         is_number = any(isinstance(value, int | float | Decimal) for value in values)
         is_whole = name.endswith("_id") or any(isinstance(value, datetime) for value in values)

@@ -17,7 +17,7 @@ from rich.text import Text
 from orderstream.monitoring.shards import AUTO
 from orderstream.output.console import err, out, print_json
 from orderstream.output.numbers import count, length, revenue, size
-from orderstream.output.terminal import Table
+from orderstream.output.terminal import SafeTable
 
 if TYPE_CHECKING:
     from orderstream.monitoring.figures import Rates
@@ -43,7 +43,7 @@ _ROWS = (
 )
 
 
-def status(of: Status, *, as_json: bool) -> None:
+def print_status(of: Status, *, as_json: bool) -> None:
     """One look: tables and lines, or one JSON document."""
     if as_json:
         print_json(asdict(of))
@@ -51,12 +51,14 @@ def status(of: Status, *, as_json: bool) -> None:
         out.print(_drawn(of))
 
 
-def cost(metrics: int, dollars: Decimal) -> None:
+def print_cost(metrics: int, dollars: Decimal) -> None:
     """What a look costs: so many metrics."""
     err.print(Text(f"A look reads {metrics:,} metrics: ${dollars:.5f} on AWS.", "dim"))
 
 
-def watched(looks: Iterable[Status], *, dollars_an_hour: Decimal, as_json: bool, on: Console = out) -> bool:
+def watch_status(
+    looks: Iterable[Status], *, dollars_an_hour: Decimal, as_json: bool, on: Console = out
+) -> bool:
     """Each look in place of the last until Ctrl-C, or a line each; whether the last one was in alarm.
 
     Where nobody looks (in a log) there is a line only when something changed, and one a minute.
@@ -131,8 +133,8 @@ def _headline(of: Status) -> Text:
     return Text.assemble((of.stack, "bold"), f" at {_time(of.at)} UTC: ", (said, colour))
 
 
-def _figures(of: Status) -> Table:
-    table = Table(title_justify="left")
+def _figures(of: Status) -> SafeTable:
+    table = SafeTable(title_justify="left")
     table.add_column("")
     for title in ("last minute", "five minutes"):
         table.add_column(title, justify="right")
@@ -198,10 +200,10 @@ def _delivery(reader: ConsumerState) -> str:
     return f"delivery has stopped: the local event source does not read; mapping {reader.state}"
 
 
-def _shards(of: Status) -> Table:
+def _shards(of: Status) -> SafeTable:
     hidden = of.shards.count - len(of.shards.hottest)
     title = "The hottest shards, five minutes" + (f"; {hidden:,} others" if hidden > 0 else "")
-    table = Table(title=title, title_justify="left")
+    table = SafeTable(title=title, title_justify="left")
     table.add_column("shard", no_wrap=True)
     for column in ("records/s", "bytes/s", "share", "of its limit"):
         table.add_column(column, justify="right")
@@ -217,8 +219,8 @@ def _shards(of: Status) -> Table:
     return table
 
 
-def _alarms(of: Status) -> Table:
-    table = Table("alarm", "state", Column("since", no_wrap=True))
+def _alarms(of: Status) -> SafeTable:
+    table = SafeTable("alarm", "state", Column("since", no_wrap=True))
     for alarm in of.alarms:
         since = _moment(alarm.since) if alarm.since else ""
         colour = _COLOURS[alarm.state]

@@ -75,7 +75,7 @@ class SafeConsole(Console):
             yield segment if segment.control else segment._replace(text=printable(segment.text))
 
 
-class Table(RichTable):
+class SafeTable(RichTable):
     """A table that cuts nothing: words stay whole, and a column with `no_wrap` has whole lines.
 
     Other columns wrap between words; only one with `overflow="fold"` breaks them, for texts of any length.

@@ -13,7 +13,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.kinesis_event import EventSource, entry_of
+from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.aws.stack import Stack
 from orderstream.domain.fields import utc_text
 from orderstream.errors import CloudError, DamagedError
@@ -103,7 +103,7 @@ def _entries(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> list[dict
     """The `Records` of the event; those of a message as far as the stream still has them."""
     if failure.payload is not None or not failure.shard_id:
         return event_records(failure)
-    origin = EventSource(failure.stream_arn, failure.shard_id, "")
+    origin = EventOrigin(failure.stream_arn, failure.shard_id, "")
     return [
         msgspec.json.decode(entry_of(origin, record))
         for record in shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)

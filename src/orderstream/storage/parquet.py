@@ -40,7 +40,7 @@ _TEXTS = [f"{name}::VARCHAR" for name in ("order_id", "raw", "raw_base64")]
 _LINE = ", ".join(["event_id::VARCHAR", "partition_key::VARCHAR", f"{_UTC} AS arrived", *_TEXTS])
 
 
-class Unreadable(Exception):
+class UnreadableValue(Exception):
     """A file that is no Parquet, or not one of these."""
 
 
@@ -159,13 +159,13 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[LocatedLine]:
         except duckdb.Error as error:
             # The lines that follow show the query.
             what = str(error).partition("\n")[0].replace(str(values[0]), "it")
-            raise Unreadable(what) from error
+            raise UnreadableValue(what) from error
 
 
 def _placed(row: tuple[Any, ...]) -> LocatedLine:
     place, event_id, partition_key, arrived_at, order_id, raw, raw_base64 = row
     if None in (place, event_id, arrived_at) or None in place.values():
-        raise Unreadable("a row is no archived line")
+        raise UnreadableValue("a row is no archived line")
     line = ArchiveLine(
         event_id=event_id,
         partition_key=partition_key,

@@ -23,12 +23,12 @@ from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, read_line, read_lines
 from orderstream.storage import bucket, parquet
 from orderstream.storage.bucket import ALL_TIME, FETCHED_AHEAD, ObjectSummary, TimeRange
-from orderstream.storage.parquet import LocatedLine, Unreadable
+from orderstream.storage.parquet import LocatedLine, UnreadableValue
 
 T = TypeVar("T")
 
 # What a reader meets in an object that is no archive object, or no whole one.
-DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, msgspec.MsgspecError, UnicodeDecodeError, Unreadable)
+DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, msgspec.MsgspecError, UnicodeDecodeError, UnreadableValue)
 
 # An order may be archived so long before the event of its item arrives: the longest that AWS retries.
 _LONGEST_RETRY = timedelta(days=7)

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.errors import CloudError
-from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, judge
+from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, evaluate_alarm
 from orderstream.local.alarms.expression import Series
 
 EVERY_SECONDS = 5.0
@@ -29,7 +29,7 @@ LAG_SECONDS = 5
 STILL_CHANGES_SECONDS = 600
 
 
-class AlarmWatch:
+class AlarmEvaluationLoop:
     """Judges all metric alarms every few seconds, between `start` and `stop`.
 
     `on_problem` hears, from a thread, of each new thing that went wrong; the next round is tried anyway.
@@ -63,14 +63,14 @@ class AlarmWatch:
     ) -> None:
         self.stop()
 
-    def judge_all(self, now: float) -> None:
+    def evaluate_all(self, now: float) -> None:
         """One round: judge all alarms by their metrics up to the last full minute before `now`."""
         alarms = list(self._alarms())
         end = int(now - LAG_SECONDS) // MINUTE * MINUTE
         self._fetch(alarms, end)
         for alarm in alarms:
             try:
-                verdict = judge(alarm, self._minutes, end)
+                verdict = evaluate_alarm(alarm, self._minutes, end)
             except CloudError as error:
                 # Only this one cannot be judged.
                 self._tell(f"{error.message}, in alarm {alarm.name}")
@@ -113,7 +113,7 @@ class AlarmWatch:
     def _keep_judging(self) -> None:
         while not self._stop.wait(EVERY_SECONDS):
             try:
-                self.judge_all(time.time())
+                self.evaluate_all(time.time())
             except (BotoCoreError, ClientError, CloudError) as error:
                 self._tell(f"the alarms were not judged: {error}")
 

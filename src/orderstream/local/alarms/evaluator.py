@@ -106,7 +106,7 @@ def _dimensions(given: Iterable[DimensionTypeDef]) -> tuple[tuple[str, str], ...
     return tuple((each["Name"], each["Value"]) for each in given)
 
 
-def judge(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[State, str] | None:
+def evaluate_alarm(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[State, str] | None:
     """The state of an alarm at `end`, the end of a minute, and why; None for: as it is.
 
     `minutes` has the values of each metric by minute. The window slides: its last period ends at `end`.

@@ -12,8 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.local.esm.failures import (
-    Invocation,
-    Source,
+    DiscardedInvocation,
+    MappingSource,
     failure_record,
     message_body,
     object_body,
@@ -52,7 +52,9 @@ class Destination:
         self._on_end = on_end
         self._patience = patience
 
-    def take(self, discarded: Discarded, source: Source, invocation: Invocation | None) -> bool:
+    def take(
+        self, discarded: Discarded, source: MappingSource, invocation: DiscardedInvocation | None
+    ) -> bool:
         """Deliver it, or lose it at the end of the patience; False if told to stop before either.
 
         `invocation` is the last one with these records, None if there was none.
@@ -64,7 +66,7 @@ class Destination:
             return True
         # Made once: an attempt that worked and did not say so is overwritten, not repeated.
         now, unique = time.time(), str(uuid.uuid4())
-        record = failure_record(discarded, source, invocation or Invocation(unique, 0, ""), now)
+        record = failure_record(discarded, source, invocation or DiscardedInvocation(unique, 0, ""), now)
         deadline = time.monotonic() + self._patience
         attempts = 0
         while True:

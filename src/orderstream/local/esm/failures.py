@@ -9,7 +9,7 @@ from orderstream.local.esm.lanes import Discarded
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class DiscardedInvocation:
     """What the failure record says of the last invocation."""
 
     request_id: str
@@ -18,7 +18,7 @@ class Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MappingSource:
     """Whose records were given up."""
 
     mapping_id: str
@@ -28,7 +28,7 @@ class Source:
 
 
 def failure_record(
-    discarded: Discarded, source: Source, invocation: Invocation, now: float
+    discarded: Discarded, source: MappingSource, invocation: DiscardedInvocation, now: float
 ) -> dict[str, object]:
     """The metadata document, which is all that SQS gets. `now` is in seconds since the epoch.
 
@@ -76,7 +76,7 @@ def object_body(record: dict[str, object], discarded: Discarded) -> bytes:
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
-def object_key(source: Source, now: float, unique: str) -> str:
+def object_key(source: MappingSource, now: float, unique: str) -> str:
     """The key of the S3 object; `unique` is a UUID, `now` is in seconds since the epoch."""
     at = datetime.fromtimestamp(now, UTC)
     folder = f"aws/lambda/{source.mapping_id}/{source.shard_id}/{at:%Y/%m/%d}"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from orderstream.aws.kinesis_event import EventRecord, event_of
-from orderstream.local.esm.failures import Invocation
-from orderstream.local.esm.outcomes import Failed, Outcome, Refused, read_answer
+from orderstream.local.esm.failures import DiscardedInvocation
+from orderstream.local.esm.outcomes import Failed, NotInvoked, Outcome, read_answer
 from orderstream.local.esm.transient_errors import error_code, is_throttle
 
 if TYPE_CHECKING:
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class InvokeAnswer:
     """The outcome, and the invocation unless it was refused.
 
     `fault` says what stood in the way of a refused one; it is "" for a throttle, which is routine.
     """
 
     outcome: Outcome
-    invocation: Invocation | None = None
+    invocation: DiscardedInvocation | None = None
     fault: str = ""
 
 
 def invoke(
     client: LambdaClient, function_arn: str, batch: Sequence[EventRecord], *, reports_failures: bool
-) -> Answer:
+) -> InvokeAnswer:
     """Run the function once with `batch` and wait for it; its own errors are an outcome."""
     try:
         response = client.invoke(
@@ -44,7 +44,7 @@ def invoke(
     # again without using up a retry is what loses nothing in both cases.
     except (ClientError, ConnectionError, HTTPClientError) as error:
         return _refused(error)
-    invocation = Invocation(
+    invocation = DiscardedInvocation(
         request_id=response["ResponseMetadata"]["RequestId"],
         status_code=response["StatusCode"],
         executed_version=response.get("ExecutedVersion", "$LATEST"),
@@ -52,12 +52,14 @@ def invoke(
     outcome: Outcome = Failed()
     if not response.get("FunctionError"):
         outcome = read_answer(batch, payload, reports_failures=reports_failures)
-    return Answer(outcome, invocation)
+    return InvokeAnswer(outcome, invocation)
 
 
-def _refused(error: Exception) -> Answer:
+def _refused(error: Exception) -> InvokeAnswer:
     if isinstance(error, ClientError) and error_code(error) == "RequestTooLargeException":
         # It will never be smaller: only a split, or the end of the retries, gets the lane past it.
         metadata = error.response["ResponseMetadata"]
-        return Answer(Failed(), Invocation(metadata["RequestId"], metadata["HTTPStatusCode"], "$LATEST"))
-    return Answer(Refused(), fault="" if is_throttle(error) else str(error))
+        return InvokeAnswer(
+            Failed(), DiscardedInvocation(metadata["RequestId"], metadata["HTTPStatusCode"], "$LATEST")
+        )
+    return InvokeAnswer(NotInvoked(), fault="" if is_throttle(error) else str(error))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from orderstream.aws.kinesis_event import EventRecord, event_size
-from orderstream.local.esm.outcomes import Delivered, Failed, FailedFrom, Outcome, Refused
+from orderstream.local.esm.outcomes import Delivered, Failed, NotInvoked, Outcome, PartialFailure
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 READ_AHEAD_BATCHES = 2
@@ -74,7 +74,7 @@ class Discarded:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Transition:
     """What becomes of a batch: what is sent again in its place, what is given up, the rest is done.
 
     `pause` is how many times in a row it went wrong, for `delay`; 0 is "go on at once".
@@ -96,7 +96,7 @@ def lane_for(record: EventRecord, lanes: int) -> int:
     return lane_of(record.partition_key or record.sequence_number, lanes)
 
 
-def with_records(lane: Lane, records: Iterable[EventRecord]) -> Lane:
+def append(lane: Lane, records: Iterable[EventRecord]) -> Lane:
     """`lane` with `records`, which come after all it has, at its end."""
     return replace(lane, waiting=(*lane.waiting, *records))
 
@@ -127,7 +127,7 @@ def _fitting(waiting: Sequence[EventRecord], rules: Rules) -> int:
     return min(len(waiting), rules.batch_size)
 
 
-def room(lanes: Sequence[Lane], rules: Rules) -> int:
+def free_capacity(lanes: Sequence[Lane], rules: Rules) -> int:
     """How many more records may be read into the lanes of a shard: two batches a lane wait at most."""
     batches = READ_AHEAD_BATCHES * rules.parallelization_factor
     if sum(len(record.json) for lane in lanes for record in lane.waiting) >= batches * MAX_EVENT_BYTES:
@@ -135,12 +135,12 @@ def room(lanes: Sequence[Lane], rules: Rules) -> int:
     return max(0, batches * rules.batch_size - sum(len(lane.waiting) for lane in lanes))
 
 
-def proceed(lane: Lane, again: tuple[Batch, ...]) -> Lane:
+def replace_head(lane: Lane, again: tuple[Batch, ...]) -> Lane:
     """`lane` with `again` in place of its first batch."""
     return replace(lane, batches=(*again, *lane.batches[1:]))
 
 
-def expire(batch: Batch, rules: Rules, now: float) -> Settled | None:
+def expire(batch: Batch, rules: Rules, now: float) -> Transition | None:
     """What becomes of `batch` if records in it are too old at `now` (seconds since the epoch), else None."""
     if rules.max_age_seconds < 0:
         return None
@@ -150,23 +150,23 @@ def expire(batch: Batch, rules: Rules, now: float) -> Settled | None:
     young = tuple(r for r in batch.records if now - r.arrived_at <= rules.max_age_seconds)
     same_first = bool(young) and young[0] is batch.records[0]
     rest = replace(batch, records=young, failures=batch.failures if same_first else 0)
-    return Settled(
+    return Transition(
         again=(rest,) if young else (),
         discarded=Discarded(old, "RecordAgeExceeded", batch.invocations),
     )
 
 
-def settle(batch: Batch, outcome: Outcome, rules: Rules) -> Settled:
+def apply_outcome(batch: Batch, outcome: Outcome, rules: Rules) -> Transition:
     """What becomes of `batch`, the first of its lane, after an invocation with `outcome`."""
     if isinstance(outcome, Delivered):
-        return Settled()
-    if isinstance(outcome, Refused):
+        return Transition()
+    if isinstance(outcome, NotInvoked):
         refused = replace(batch, refusals=batch.refusals + 1)
-        return Settled(again=(refused,), pause=refused.refusals)
+        return Transition(again=(refused,), pause=refused.refusals)
     ran = replace(batch, invocations=batch.invocations + 1, refusals=0)
     if isinstance(outcome, Failed):
         if rules.bisect and len(ran.records) > 1:
-            return Settled(again=_halves(ran))
+            return Transition(again=_halves(ran))
         return _use_retry(ran, rules, function_error="Unhandled")
     if outcome.index > 0:
         # AWS does not say whether progress gives the retries back. It does here: each record that
@@ -174,15 +174,15 @@ def settle(batch: Batch, outcome: Outcome, rules: Rules) -> Settled:
         ran = replace(ran, records=ran.records[outcome.index :], failures=0)
         if rules.bisect:
             # This is the split, at the returned number.
-            return Settled(again=(ran,))
+            return Transition(again=(ran,))
     return _use_retry(ran, rules, function_error=None)
 
 
-def undone_of(batch: Batch, outcome: Outcome) -> int:
+def unprocessed_of(batch: Batch, outcome: Outcome) -> int:
     """How many records of `batch` an invocation with `outcome` left undone."""
     if isinstance(outcome, Delivered):
         return 0
-    return len(batch.records) - (outcome.index if isinstance(outcome, FailedFrom) else 0)
+    return len(batch.records) - (outcome.index if isinstance(outcome, PartialFailure) else 0)
 
 
 def _halves(batch: Batch) -> tuple[Batch, Batch]:
@@ -193,16 +193,16 @@ def _halves(batch: Batch) -> tuple[Batch, Batch]:
     )
 
 
-def _use_retry(batch: Batch, rules: Rules, function_error: str | None) -> Settled:
+def _use_retry(batch: Batch, rules: Rules, function_error: str | None) -> Transition:
     batch = replace(batch, failures=batch.failures + 1)
     if not 0 <= rules.max_retries < batch.failures:
-        return Settled(again=(batch,), pause=batch.failures)
+        return Transition(again=(batch,), pause=batch.failures)
     # AWS discards "the batch". With bisect on, which is there to set a bad record apart, we give up
     # the one record that the function reported, and its neighbours go on with fresh retries: fewer
     # records need bringing back. (A batch that failed as a whole was split down to one record before.)
     count = 1 if rules.bisect else len(batch.records)
     rest = replace(batch, records=batch.records[count:], failures=0)
-    return Settled(
+    return Transition(
         again=(rest,) if rest.records else (),
         discarded=Discarded(
             batch.records[:count], "RetryAttemptsExhausted", batch.invocations, function_error

@@ -14,7 +14,7 @@ from orderstream.aws.stack import consumer_of
 from orderstream.local.esm.destination import Ending
 from orderstream.local.esm.mapping import Mapping
 from orderstream.local.esm.metrics import MetricSender, delivery_failure, iterator_age
-from orderstream.local.esm.tally import Series, Tally, minute_of
+from orderstream.local.esm.tally import MetricTally, Series, minute_of
 
 
 class Measures:
@@ -23,7 +23,7 @@ class Measures:
     def __init__(self, mapping: Mapping, sender: MetricSender) -> None:
         self._mapping = mapping
         self._sender = sender
-        self._tally = Tally()
+        self._tally = MetricTally()
         self._stream = ("StreamName", mapping.stream_name)
 
     def read(self, shard_id: str, records: Sequence[EventRecord]) -> None:

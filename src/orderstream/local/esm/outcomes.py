@@ -13,7 +13,7 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedFrom:
+class PartialFailure:
     """The function reported failures: what comes before `index` in the batch is done, the rest is not."""
 
     index: int
@@ -25,11 +25,11 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class NotInvoked:
     """The function was not run: throttled, or a fault on the way to it."""
 
 
-Outcome = Delivered | FailedFrom | Failed | Refused
+Outcome = Delivered | PartialFailure | Failed | NotInvoked
 
 
 def read_answer(batch: Sequence[EventRecord], payload: bytes, *, reports_failures: bool) -> Outcome:
@@ -63,7 +63,7 @@ def _read_failures(batch: Sequence[EventRecord], failures: object) -> Outcome:
     known = [index for index in reported if index is not None]
     if len(known) < len(reported):
         return Failed()
-    return FailedFrom(min(known)) if known else Delivered()
+    return PartialFailure(min(known)) if known else Delivered()
 
 
 def _identifier(failure: object) -> str:

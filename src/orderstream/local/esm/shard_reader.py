@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.kinesis_event import EventRecord, EventSource, entry
+from orderstream.aws.kinesis_event import EventOrigin, EventRecord, entry
 from orderstream.local.esm.shards import Position
 from orderstream.local.esm.transient_errors import error_code
 from orderstream.pipeline.records import key_of
@@ -27,7 +27,7 @@ IDLE_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class RecordsPage:
     """What one call brought. `closed`: no more will come; `vanished`: because MiniStack dropped the shard."""
 
     records: tuple[EventRecord, ...] = ()
@@ -38,7 +38,7 @@ class Page:
 class ShardReader:
     """A place in a shard, moved on by `read`. `last_read` is the last sequence number, None before any."""
 
-    def __init__(self, kinesis: KinesisClient, origin: EventSource, start: Position) -> None:
+    def __init__(self, kinesis: KinesisClient, origin: EventOrigin, start: Position) -> None:
         self.last_read = start.sequence_number
         self._kinesis = kinesis
         self._origin = origin
@@ -49,7 +49,7 @@ class ShardReader:
         """Find the place again, by the last sequence number read, at the next `read`."""
         self._iterator = None
 
-    def read(self, limit: int, now: float, *, expiring: bool) -> Page:
+    def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
         """Up to `limit` further records, none if there are none yet.
 
         `limit` is 10,000 at most, `now` is in seconds of the monotonic clock; `expiring` is for a stream
@@ -61,19 +61,19 @@ class ShardReader:
             answer = fetch(limit)
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":
-                return Page(closed=True, vanished=True)
+                return RecordsPage(closed=True, vanished=True)
             if error_code(error) != "ExpiredIteratorException":
                 raise
             self.renew()
             answer = fetch(limit)
         new = [record for record in answer["Records"] if record["SequenceNumber"] != self.last_read]
-        records = tuple(taken(self._origin, new[:limit], self.last_read, now))
+        records = tuple(to_records(self._origin, new[:limit], self.last_read, now))
         if records:
             self.last_read = records[-1].sequence_number
         # What is cut off here is read from this place again, so it is not the end.
-        return Page(records, closed=not answer.get("NextShardIterator") and len(new) <= limit)
+        return RecordsPage(records, closed=not answer.get("NextShardIterator") and len(new) <= limit)
 
-    def pause(self, page: Page, limit: int, before: float, floor: float) -> float:
+    def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
         """Seconds to wait after `page`, which was asked for with `limit`; `before` the last pause was.
 
         `floor` is the least between two calls for a shard that has less than was asked for.
@@ -119,8 +119,8 @@ class ShardReader:
         return self._kinesis.get_shard_iterator(**request)["ShardIterator"]
 
 
-def taken(
-    origin: EventSource, records: Iterable[RecordTypeDef], before: str | None, now: float
+def to_records(
+    origin: EventOrigin, records: Iterable[RecordTypeDef], before: str | None, now: float
 ) -> Iterator[EventRecord]:
     """The records as the lanes want them; `before` is the sequence number read before the first one."""
     for record in records:

@@ -12,31 +12,31 @@ from typing import Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.kinesis_event import EventRecord, EventSource
+from orderstream.aws.kinesis_event import EventOrigin, EventRecord
 from orderstream.local.esm.destination import Destination
-from orderstream.local.esm.failures import Invocation, Source
+from orderstream.local.esm.failures import DiscardedInvocation, MappingSource
 from orderstream.local.esm.invoker import invoke
 from orderstream.local.esm.lanes import (
     Batch,
     Lane,
+    append,
+    apply_outcome,
     checkpoint,
     delay,
     expire,
     form_batch,
+    free_capacity,
     lane_for,
-    proceed,
-    room,
-    settle,
-    undone_of,
+    replace_head,
+    unprocessed_of,
     window_end,
-    with_records,
 )
 from orderstream.local.esm.mapping import Mapping
 from orderstream.local.esm.measures import Measures
-from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, ShardReader
+from orderstream.local.esm.shard_reader import MOST_A_CALL, RecordsPage, ShardReader
 from orderstream.local.esm.shards import Position, Shard
 from orderstream.local.esm.subscription import Subscription
-from orderstream.local.esm.transient_errors import is_passing, is_throttle
+from orderstream.local.esm.transient_errors import is_throttle, is_transient
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request walks through
 # all of them: at 10 calls a second those are 3,000, and a request takes some 9 ms. So all shards
@@ -45,7 +45,7 @@ POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class WorkerContext:
     """What all shards of an event source share. `on_problem` and `fail` are called from any thread.
 
     From `records_expire_from` on, in seconds since the epoch, the stream may drop its oldest records.
@@ -63,13 +63,13 @@ class Surroundings:
     shards_read: Callable[[], int]
 
 
-class Reader(Protocol):
+class ShardRecordReader(Protocol):
     """A place in a shard: asked for the next records (`ShardReader`), or sent them (`Subscription`)."""
 
-    def read(self, limit: int, now: float, *, expiring: bool) -> Page:
+    def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
         """Up to `limit` further records."""
 
-    def pause(self, page: Page, limit: int, before: float, floor: float) -> float:
+    def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
         """Seconds until the next call."""
 
     def renew(self) -> None:
@@ -82,15 +82,15 @@ class Reader(Protocol):
 class ShardWorker:
     """Reads `shard` from `start` on and delivers its records, until it is drained or told to stop."""
 
-    def __init__(self, shard: Shard, start: Position, around: Surroundings) -> None:
+    def __init__(self, shard: Shard, start: Position, around: WorkerContext) -> None:
         self.shard = shard
         self._start = start
         self._around = around
         self._rules = around.mapping.rules
         mapping = around.mapping
-        self._source = Source(mapping.id, mapping.function_arn, mapping.stream_arn, shard.id)
-        origin = EventSource(mapping.stream_arn, shard.id, mapping.role_arn)
-        self._reader: Reader
+        self._source = MappingSource(mapping.id, mapping.function_arn, mapping.stream_arn, shard.id)
+        origin = EventOrigin(mapping.stream_arn, shard.id, mapping.role_arn)
+        self._reader: ShardRecordReader
         if mapping.consumer_arn:
             self._reader = Subscription(around.cloud.kinesis, origin, mapping.consumer_arn, start)
         else:
@@ -179,7 +179,7 @@ class ShardWorker:
                 expiring = time.time() >= self._around.records_expire_from
                 page = self._reader.read(limit, time.monotonic(), expiring=expiring)
             except (BotoCoreError, ClientError) as error:
-                if not is_passing(error):
+                if not is_transient(error):
                     raise
                 faults += 1
                 self._is_read = False
@@ -198,12 +198,12 @@ class ShardWorker:
     def _await_room(self) -> int:
         with self._changed:
             while not self._around.stop.is_set():
-                if limit := min(room(self._lanes, self._rules), MOST_A_CALL):
+                if limit := min(free_capacity(self._lanes, self._rules), MOST_A_CALL):
                     return limit
                 self._changed.wait()
         return 0
 
-    def _add(self, page: Page) -> None:
+    def _add(self, page: RecordsPage) -> None:
         if page.vanished:
             self._around.on_problem(
                 f"{self.shard.id} is gone from the stream: MiniStack keeps no shard that was split, merged"
@@ -214,7 +214,7 @@ class ShardWorker:
             of_lane.setdefault(lane_for(record, len(self._lanes)), []).append(record)
         with self._changed:
             for number, records in of_lane.items():
-                self._lanes[number] = with_records(self._lanes[number], records)
+                self._lanes[number] = append(self._lanes[number], records)
             if page.records:
                 self._last_read = page.records[-1].sequence_number
             self._is_closed = page.closed
@@ -224,7 +224,7 @@ class ShardWorker:
             self._around.on_drained()
 
     def _deliver(self, number: int) -> None:
-        last: Invocation | None = None
+        last: DiscardedInvocation | None = None
         while batch := self._await_batch(number):
             settled = expire(batch, self._rules, time.time())
             if settled is None:
@@ -240,14 +240,14 @@ class ShardWorker:
                 if answer.invocation:
                     last = answer.invocation
                     self._around.measures.delivered(batch.records, sent_at)
-                self._around.measures.failed(undone_of(batch, answer.outcome))
-                settled = settle(batch, answer.outcome, self._rules)
+                self._around.measures.failed(unprocessed_of(batch, answer.outcome))
+                settled = apply_outcome(batch, answer.outcome, self._rules)
             if settled.discarded:
                 about = last if settled.discarded.invocations else None
                 if not self._around.destination.take(settled.discarded, self._source, about):
                     return
             with self._changed:
-                self._lanes[number] = proceed(self._lanes[number], settled.again)
+                self._lanes[number] = replace_head(self._lanes[number], settled.again)
                 self._changed.notify_all()
             self._around.stop.wait(delay(settled.pause, random.random()))
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from orderstream.aws.kinesis_event import EventSource
-from orderstream.local.esm.shard_reader import MOST_A_CALL, Page, taken
+from orderstream.aws.kinesis_event import EventOrigin
+from orderstream.local.esm.shard_reader import MOST_A_CALL, RecordsPage, to_records
 from orderstream.local.esm.shards import Position
 from orderstream.local.esm.transient_errors import error_code
 
@@ -42,7 +42,7 @@ class Subscription:
     """A place in a shard, moved on by `read`; the events come in on a thread of their own."""
 
     def __init__(
-        self, kinesis: KinesisClient, origin: EventSource, consumer_arn: str, start: Position
+        self, kinesis: KinesisClient, origin: EventOrigin, consumer_arn: str, start: Position
     ) -> None:
         self._kinesis = kinesis
         self._origin = origin
@@ -55,7 +55,7 @@ class Subscription:
         # Guards the push and where the next one starts; whoever changes them notifies.
         self._changed = threading.Condition()
 
-    def read(self, limit: int, now: float, *, expiring: bool) -> Page:
+    def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
         """Up to `limit` further records; none if half a second brings none.
 
         `now` is in seconds of the monotonic clock. Errors of the SDK come through, and the next call goes on
@@ -66,24 +66,24 @@ class Subscription:
                 met, self._push.error = self._push.error, None
                 raise met
             if self._push.shard_ended:
-                return Page(closed=True, vanished=True)
+                return RecordsPage(closed=True, vanished=True)
             try:
                 self._subscribe()
             except ClientError as error:
                 if _is_about_the_shard(error):
-                    return Page(closed=True, vanished=True)
+                    return RecordsPage(closed=True, vanished=True)
                 raise
         with self._changed:
             self._changed.wait_for(lambda: self._push.records or self._push.over, WAIT_SECONDS)
             count = min(limit, len(self._push.records))
             records = [self._push.records.popleft() for _ in range(count)]
             self._changed.notify_all()
-        page = Page(tuple(taken(self._origin, records, self._last_read, now)))
+        page = RecordsPage(tuple(to_records(self._origin, records, self._last_read, now)))
         if page.records:
             self._last_read = page.records[-1].sequence_number
         return page
 
-    def pause(self, page: Page, limit: int, before: float, floor: float) -> float:
+    def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
         """`read` waits by itself."""
         return 0.0
 

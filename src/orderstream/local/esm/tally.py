@@ -42,7 +42,7 @@ class _Set:
     most: float
 
 
-class Tally:
+class MetricTally:
     """Collects values from any thread, by series and minute; `take` hands over what is due."""
 
     def __init__(self) -> None:

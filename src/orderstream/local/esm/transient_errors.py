@@ -22,7 +22,7 @@ def is_throttle(error: Exception) -> bool:
     return error_code(error) in _THROTTLES or _status(error) == 429
 
 
-def is_passing(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether `error` is a throttle, a fault of the service or of the way to it, or a subscription in use."""
     return (
         is_throttle(error)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from botocore import xform_name
+from botocore.loaders import create_loader
 from botocore.validate import ParamValidator
 
 from orderstream.acceptance.context import Context
@@ -28,6 +29,8 @@ STREAM, TABLE = f"{NAME}-OrderStream", f"{NAME}-Orders"
 BUCKET = f"{NAME}-archive-{ACCOUNT}-{REGION}"
 SOME_TIME = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
 
+# Reads the model of a service once for all tests.
+_LOADER = create_loader()
 _ASKED = "asked"
 Answer = dict[str, Any]
 
@@ -94,6 +97,7 @@ class FakeCloud(Cloud):
             return self.aws.answer(model, context[_ASKED], self.access_key)
 
         session = Cloud._session.func(self)  # type: ignore[attr-defined]
+        session.register_component("data_loader", _LOADER)
         session.register("provide-client-params", keep)
         session.register("before-call", answer)
         return session

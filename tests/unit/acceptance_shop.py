@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from orderstream.ops.kinesis_event import Origin, Record, entry, event_of
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.handler import handle_with
 from orderstream.pipeline.quarantine import Quarantine
+from orderstream.pipeline.records import arrival
 from orderstream.pipeline.services import Services
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
@@ -101,11 +101,12 @@ class Shop:
     """All of it, as services of FakeAws. What arrives is processed at once by the function itself.
 
     But for what `forgets` says of a shard: its records are never delivered. `stays` is a stream that says
-    that it changes its shards and does not.
+    that it changes its shards and does not. Records arrive at `now`.
     """
 
     forgets: Callable[[Shard], bool] = lambda shard: False
     stays: bool = False
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def __post_init__(self) -> None:
         self.shards = [Shard("shardId-000000000000")]
@@ -146,7 +147,7 @@ class Shop:
                     "SequenceNumber": number,
                     "PartitionKey": key,
                     "Data": record["Data"],
-                    "ApproximateArrivalTimestamp": datetime.fromtimestamp(round(time.time(), 3), UTC),
+                    "ApproximateArrivalTimestamp": arrival(self.now().timestamp()),
                 }
             )
             if not self.forgets(shard):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -15,16 +16,18 @@ from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.errors import CheckFailedError, CloudError
 from orderstream.pipeline.table import OrderTable
 
-# CloudTrail tells of a call within a quarter of an hour.
-_TRAIL_SECONDS = 1200.0
+# CloudTrail tells of a call within a quarter of an hour, and answers twice a second.
+_TRAIL_SECONDS, _PAGE_SECONDS = 1200.0, 0.6
 _STRANGER = "-stranger"
 
 
 def refused_statement(context: Context) -> Evidence:
     """A role without rights inserts an order: the function's own code takes the refusal for what it is."""
     name = context.name + _STRANGER
+    # Who may make none may perhaps not look for any either: nothing was made then, and nothing is removed.
+    role = replace(TemporaryRole.make(context.cloud, name, []), clock=context.clock, sleep=context.sleep)
     try:
-        cloud = TemporaryRole.make(context.cloud, name, []).assumed()
+        cloud = role.assumed()
         table = context.stack.table
         answer = context.until(lambda: _refused(cloud, table), seconds=60, what="the refusal")
         (order,) = new_orders("stranger", 1)
@@ -64,7 +67,10 @@ def principals(context: Context) -> Evidence:
                 LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": stream}],
                 PaginationConfig={"MaxItems": 500},
             )
-            events = [json.loads(one["CloudTrailEvent"]) for page in pages for one in page["Events"]]
+            events: list[dict[str, Any]] = []
+            for page in pages:
+                events += [json.loads(one["CloudTrailEvent"]) for one in page["Events"]]
+                context.sleep(_PAGE_SECONDS)
         calls = sorted({one["eventName"] for one in events if _issuer(one) == role})
         expect(calls, f"among {len(events)} events of {stream} none is of {role}")
         return {"role": role, "calls": calls, "events": len(events)}

@@ -22,10 +22,11 @@ _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 @dataclass(frozen=True)
 class TemporaryRole:
-    """A role of the caller's account, which only the caller may assume."""
+    """A role of the caller's account, which only the caller may assume; `clock` and `sleep` serve to wait."""
 
     cloud: AwsClients
     arn: str
+    clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
     @classmethod
@@ -61,7 +62,7 @@ class TemporaryRole:
 
     def assumed(self) -> AwsClients:
         """The same cloud as the role, for an hour. Raises NotShownError where the caller cannot assume it."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = self.clock() + PATIENCE_SECONDS
         with translate_errors(f"cannot assume role {self.arn}"):
             while True:
                 try:
@@ -72,7 +73,7 @@ class TemporaryRole:
                 except ClientError as error:
                     if _code(error) not in _DENIED:
                         raise
-                    if time.monotonic() > deadline:
+                    if self.clock() > deadline:
                         raise NotShownError(f"these credentials assume no role: {_said(error)}") from error
                 self.sleep(3)
         return replace(
@@ -89,14 +90,14 @@ class TemporaryRole:
 
         If it is not within a minute, the policy does not allow it, which is for others to find out.
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = self.clock() + PATIENCE_SECONDS
         cloud = self.assumed()
         while True:
             try:
                 ask(cloud)
                 return
             except CloudError:
-                if time.monotonic() > deadline:
+                if self.clock() > deadline:
                     return
             self.sleep(3)
 

@@ -1,0 +1,113 @@
+"""IAM and STS: roles, their policies, and who may assume them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from tests.unit.acceptance_fakes import ACCOUNT, CALLERS_ID, SOME_TIME, Answer, Refusal
+
+ARN = f"arn:aws:iam::{ACCOUNT}"
+ROLES_KEY = "ASIAOFTHEROLE0000001"
+
+
+@dataclass
+class Iam:
+    """Roles and managed policies, with IAM's bounds; the calls that are `denied` are denied.
+
+    A role can be assumed when that was refused `refusals` times: so long a new one takes to be known.
+    """
+
+    denied: Collection[str] = ()
+    refusals: int = 0
+    roles: dict[str, Answer] = field(default_factory=dict)
+    trusts: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, Answer] = field(default_factory=dict)
+    attached: dict[str, list[str]] = field(default_factory=dict)
+
+    def _ensure_allowed(self, call: str) -> None:
+        if call in self.denied:
+            raise Refusal("AccessDenied", f"User is not authorized to perform: {call}", 403)
+
+    def create_role(self, Path: str, RoleName: str, AssumeRolePolicyDocument: str) -> Answer:
+        self._ensure_allowed("iam:CreateRole")
+        assert len(RoleName) <= 64
+        if RoleName in self.roles:
+            raise Refusal("EntityAlreadyExists", f"Role with name {RoleName} already exists.", 409)
+        self.roles[RoleName] = {
+            "Path": Path,
+            "RoleName": RoleName,
+            "RoleId": "AROA0000000000000001",
+            "Arn": f"{ARN}:role{Path}{RoleName}",
+            "CreateDate": SOME_TIME,
+        }
+        self.trusts[RoleName] = AssumeRolePolicyDocument
+        self.attached[RoleName] = []
+        return {"Role": self.roles[RoleName]}
+
+    def create_policy(self, Path: str, PolicyName: str, PolicyDocument: str) -> Answer:
+        self._ensure_allowed("iam:CreatePolicy")
+        if len("".join(PolicyDocument.split())) > 6144:
+            raise Refusal("LimitExceeded", "Cannot exceed quota for PolicySize: 6144", 409)
+        if not json.loads(PolicyDocument)["Statement"]:
+            raise Refusal("MalformedPolicyDocument", "The policy has no statement.")
+        arn = f"{ARN}:policy{Path}{PolicyName}"
+        self.policies[arn] = {"Path": Path, "PolicyName": PolicyName, "Arn": arn}
+        return {"Policy": self.policies[arn]}
+
+    def attach_role_policy(self, RoleName: str, PolicyArn: str) -> Answer:
+        self._ensure_allowed("iam:AttachRolePolicy")
+        if len(self.attached[RoleName]) == 10:
+            raise Refusal("LimitExceeded", "Cannot exceed quota for PoliciesPerRole: 10", 409)
+        self.attached[RoleName].append(PolicyArn)
+        return {}
+
+    def list_roles(self, PathPrefix: str) -> Answer:
+        self._ensure_allowed("iam:ListRoles")
+        return {"Roles": [one for one in self.roles.values() if one["Path"].startswith(PathPrefix)]}
+
+    def list_policies(self, Scope: str, PathPrefix: str) -> Answer:
+        self._ensure_allowed("iam:ListPolicies")
+        assert Scope == "Local"
+        return {"Policies": [one for one in self.policies.values() if one["Path"].startswith(PathPrefix)]}
+
+    def list_attached_role_policies(self, RoleName: str) -> Answer:
+        return {"AttachedPolicies": [{"PolicyArn": arn} for arn in self.attached[RoleName]]}
+
+    def detach_role_policy(self, RoleName: str, PolicyArn: str) -> Answer:
+        self.attached[RoleName].remove(PolicyArn)
+        return {}
+
+    def delete_role(self, RoleName: str) -> Answer:
+        if self.attached[RoleName]:
+            raise Refusal("DeleteConflict", "Cannot delete entity, must detach all policies first.", 409)
+        del self.roles[RoleName]
+        return {}
+
+    def delete_policy(self, PolicyArn: str) -> Answer:
+        if any(PolicyArn in arns for arns in self.attached.values()):
+            raise Refusal("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
+        del self.policies[PolicyArn]
+        return {}
+
+    def get_caller_identity(self) -> Answer:
+        return {"UserId": CALLERS_ID, "Account": ACCOUNT, "Arn": f"{ARN}:user/caller"}
+
+    def assume_role(self, RoleArn: str, RoleSessionName: str, DurationSeconds: int) -> Answer:
+        self._ensure_allowed("sts:AssumeRole")
+        (role,) = (one for one in self.roles.values() if one["Arn"] == RoleArn)
+        (trust,) = json.loads(self.trusts[role["RoleName"]])["Statement"]
+        assert trust["Principal"] == {"AWS": f"{ARN}:root"} and trust["Action"] == "sts:AssumeRole"
+        if self.refusals or trust["Condition"] != {"StringEquals": {"aws:userid": CALLERS_ID}}:
+            self.refusals -= 1
+            raise Refusal("AccessDenied", f"not authorized to perform: sts:AssumeRole on {RoleArn}", 403)
+        # The most for a role by which another role is assumed.
+        assert DurationSeconds <= 3600
+        keys = {
+            "AccessKeyId": ROLES_KEY,
+            "SecretAccessKey": "roles secret",
+            "SessionToken": "roles token",
+            "Expiration": SOME_TIME,
+        }
+        return {"Credentials": keys}

@@ -157,7 +157,7 @@ class ReconciliationStore:
         """How many distinct records the archive holds."""
         return self._count("SELECT count(DISTINCT event) FROM archived")
 
-    def is_archived(self) -> tuple[int, int, int]:
+    def counts_read(self) -> tuple[int, int, int]:
         """How many records of the stream, objects of archive and quarantine, and items were read."""
         of = ("streamed", "object WHERE etag != ''", "item")
         streamed, objects, items = (self._count(f"SELECT count(*) FROM {one}") for one in of)

@@ -134,7 +134,7 @@ def load_sources(
         except DamagedError as error:
             books.add_corrupt(key, error.message)
     settle_contested(books, cloud, stack)
-    progress("items to compare", books.is_archived()[2])
+    progress("items to compare", books.counts_read()[2])
     if books.outcomes().get("open"):
         for failure in pending_objects(cloud, stack):
             try:
@@ -206,7 +206,7 @@ def reconcile(
         found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
     found += books.discrepancies(*_bounds(span))
     fates = books.outcomes()
-    streamed, objects, items = books.is_archived()
+    streamed, objects, items = books.counts_read()
     counts = Counts(
         streamed=streamed,
         archived=books.archived,

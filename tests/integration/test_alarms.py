@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orderstream.aws.metrics import Metric
 from orderstream.aws.stack import DEFAULT_STACK, find_stack
+from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import CloudError
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.alarms.evaluator import alarm_of
@@ -28,7 +28,7 @@ from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
 from tests.settings import changed
 
-RUNBOOK = Path(__file__).parents[2] / "docs" / "runbook.md"
+RUNBOOK = PROJECT / "docs" / "runbook.md"
 PARAMETERS = {
     "BatchWindowSeconds": "0",
     "MaximumRetryAttempts": "1",

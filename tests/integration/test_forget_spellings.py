@@ -18,7 +18,7 @@ from orderstream.storage.tombstones import erased_event_ids
 from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.test_archive import keep, kinds, record
 from tests.integration.test_verify import order
-from tests.unit.test_texts import HER, OTHERS, SPELLINGS, UNREADABLE
+from tests.unit.archive.test_identifier_search import HER, OTHERS, SPELLINGS, UNREADABLE
 
 # Where she is in each spelling, where nobody can tell, and what is somebody else's.
 HERS, UNSURE, THEIRS = 100, 300, 500

@@ -10,8 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orderstream.cli import app
+from orderstream.deploy.artifact import PROJECT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = PROJECT / "docs"
 
 
 def commands(page: Path) -> list[str]:

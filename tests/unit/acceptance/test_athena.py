@@ -21,8 +21,8 @@ from orderstream.domain.object_keys import hour_prefix
 from orderstream.errors import CheckFailedError
 from orderstream.pipeline.archive_codec import compress
 from tests.fakes import Clock
-from tests.unit.acceptance_fakes import BUCKET, NAME, SOME_TIME, Answer, Refusal, aws_of, context_on
-from tests.unit.acceptance_pipeline import Bucket, Pipeline
+from tests.unit.acceptance.fakes import BUCKET, NAME, SOME_TIME, Answer, Refusal, aws_of, context_on
+from tests.unit.acceptance.pipeline import Bucket, Pipeline
 
 # The number that a query counts, and the bytes that it reads; or why it fails.
 Found = tuple[int, int] | str

@@ -12,8 +12,8 @@ from orderstream.acceptance import identity
 from orderstream.acceptance.context import Context
 from orderstream.errors import CheckFailedError, NotShownError
 from tests.fakes import Clock
-from tests.unit.acceptance_fakes import NAME, STREAM, TABLE, Answer, Refusal, context_on
-from tests.unit.acceptance_iam import Iam
+from tests.unit.acceptance.fakes import NAME, STREAM, TABLE, Answer, Refusal, context_on
+from tests.unit.acceptance.iam import Iam
 
 DENIED = "not authorized to perform: dynamodb:PartiQLInsert"
 

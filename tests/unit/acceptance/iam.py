@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from tests.unit.acceptance_fakes import ACCOUNT, CALLERS_ID, SOME_TIME, Answer, Refusal
+from tests.unit.acceptance.fakes import ACCOUNT, CALLERS_ID, SOME_TIME, Answer, Refusal
 
 ARN = f"arn:aws:iam::{ACCOUNT}"
 ROLES_KEY = "ASIAOFTHEROLE0000001"

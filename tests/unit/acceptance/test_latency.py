@@ -7,7 +7,7 @@ import pytest
 from orderstream.acceptance import latency
 from orderstream.errors import CheckFailedError, CloudError
 from tests.fakes import Clock
-from tests.unit.acceptance_fakes import NAME, Logs, aws_of, context_on
+from tests.unit.acceptance.fakes import NAME, Logs, aws_of, context_on
 
 FUNCTIONS = ("ProcessOrders", "KeepArchive", "OrdersApi", "Canary")
 

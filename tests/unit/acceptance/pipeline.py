@@ -22,7 +22,7 @@ from orderstream.pipeline.services import Services
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 from tests.fakes import FakeDynamo, FakeStore
-from tests.unit.acceptance_fakes import (
+from tests.unit.acceptance.fakes import (
     ACCOUNT,
     BUCKET,
     NAME,

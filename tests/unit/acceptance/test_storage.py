@@ -6,7 +6,7 @@ import pytest
 
 from orderstream.acceptance import storage
 from orderstream.errors import CheckFailedError
-from tests.unit.acceptance_fakes import BUCKET, Answer, Refusal, context_on
+from tests.unit.acceptance.fakes import BUCKET, Answer, Refusal, context_on
 
 EVIDENCE = ("manifests/", "erasures/", "resubmitted/", "redriven/")
 

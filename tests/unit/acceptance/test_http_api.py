@@ -10,8 +10,8 @@ import pytest
 from orderstream.acceptance import http_api
 from orderstream.errors import CheckFailedError, CloudError
 from tests.fakes import Clock
-from tests.unit.acceptance_fakes import aws_of
-from tests.unit.acceptance_gateway import LOG, Gateway, Metrics, access_log_line, context_with, serving
+from tests.unit.acceptance.fakes import aws_of
+from tests.unit.acceptance.gateway import LOG, Gateway, Metrics, access_log_line, context_with, serving
 
 TAKEN = 20
 

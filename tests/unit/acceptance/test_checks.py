@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
 from orderstream.acceptance import cost
 from orderstream.acceptance.checks import CHECKS
 from orderstream.aws.pricing import reference_data
+from orderstream.deploy.artifact import PROJECT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = PROJECT / "docs"
 # What was asked for, and the checks that show it.
 ASKED = {
     "a subscriber receives an alarm": {"alarm-subscriber"},

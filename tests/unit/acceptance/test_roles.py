@@ -17,7 +17,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
 from orderstream.errors import CheckFailedError, CloudError, NotShownError
 from tests.fakes import Clock
-from tests.unit.acceptance_fakes import (
+from tests.unit.acceptance.fakes import (
     ACCOUNT,
     CALLERS_ID,
     NAME,
@@ -28,7 +28,7 @@ from tests.unit.acceptance_fakes import (
     aws_of,
     context_on,
 )
-from tests.unit.acceptance_iam import ARN, ROLES_KEY, Iam
+from tests.unit.acceptance.iam import ARN, ROLES_KEY, Iam
 
 POLICY = {
     "Version": "2012-10-17",

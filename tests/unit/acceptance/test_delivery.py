@@ -7,8 +7,8 @@ import pytest
 from orderstream.acceptance import delivery
 from orderstream.errors import CheckFailedError
 from tests.fakes import Clock
-from tests.unit.acceptance_fakes import aws_of, context_on
-from tests.unit.acceptance_pipeline import Pipeline, Shard
+from tests.unit.acceptance.fakes import aws_of, context_on
+from tests.unit.acceptance.pipeline import Pipeline, Shard
 
 ORDERS = delivery.RESHARDED
 

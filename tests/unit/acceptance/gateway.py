@@ -20,7 +20,7 @@ from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.deploy.parameters import document
 from tests.fakes import Clock
-from tests.unit.acceptance_fakes import NAME, SOME_TIME, Answer, CloudFormation, Logs, context_on
+from tests.unit.acceptance.fakes import NAME, SOME_TIME, Answer, CloudFormation, Logs, context_on
 
 LOG = f"{NAME}-ApiLog"
 _SECRET = "secret"

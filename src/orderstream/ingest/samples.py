@@ -1,4 +1,4 @@
-"""Orders of a fictitious shop, reproducible by seed: valid, repeated, conflicting and invalid ones."""
+"""Generated orders, reproducible by seed: valid, repeated, conflicting and invalid ones."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The archive as a source of truth: replay, SQL, compaction, proof that nothing was altered, erasure."""
+"""The archive as a source of truth: replay, SQL, compaction, tamper evidence, erasure."""

@@ -1,4 +1,4 @@
-"""Audit: the archive held against its manifests. What was altered, removed or inserted is named."""
+"""Audit: verify the archive against its manifests, and report what was altered, removed or inserted."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 
 Progress = Callable[[str, int], None]
 
-# The archive may be compacted while it is looked at: then it is looked at again.
+# The archive may be compacted during an audit, which is then repeated.
 _ATTEMPTS = 3
 
 
 @dataclass
 class Audit:
-    """What was looked at, and what was found.
+    """What was read, and what was found.
 
-    `repeated` objects came after their hour was sealed and hold nothing new; `unsealed` ones are of hours
-    that are not sealed yet; `expired` ones the bucket's lifecycle rules have removed. `head` is what to note
-    elsewhere: a later audit can be asked whether it is still there.
+    `repeated` objects arrived after their hour was sealed and contain nothing new; `unsealed` ones belong to
+    hours that are not sealed yet; `expired` ones were removed by the bucket's lifecycle rules. Record `head`
+    elsewhere: a later audit can check that it is still in the chain.
     """
 
     manifests: int = 0
@@ -55,7 +55,7 @@ class Audit:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing was there to hash, and nothing should have been: so there is no verdict."""
+        """Whether there was nothing to hash, and nothing expected: then there is no verdict."""
         return not (self.hours or self.objects or self.expired or self.findings)
 
 
@@ -68,10 +68,10 @@ def audit(
     receipt: StampedReceipt | None = None,
     progress: Progress = lambda what, done: None,
 ) -> Audit:
-    """Read the chain, and every object of the hours that `span` touches, and hash it.
+    """Read the chain, and hash every object of the hours that `span` touches.
 
-    `noted` is a head that was noted before, `receipt` that of an erasure: both must be in the chain.
-    `progress` hears what is read and how much of it so far.
+    `noted` is a head recorded earlier, `receipt` that of an erasure: both must be in the chain. `progress` is
+    called with what is being read and the count so far.
     """
     for _ in range(_ATTEMPTS - 1):
         found = _audit(cloud, stack, span, noted, receipt, progress)
@@ -132,7 +132,7 @@ def _read_chain(
     found: Audit,
     progress: Progress,
 ) -> None:
-    """Follow the chain from its beginning; what its last manifests say is expected."""
+    """Follow the chain from its beginning, and expect what the last manifest of each hour lists."""
     before = Head(0, GENESIS_HASH)
     is_noted, is_stamped = noted is None, receipt is None
     entries = (
@@ -169,7 +169,7 @@ def _read_chain(
 
 
 def _is_stamp(manifest: Manifest, place: Head, receipt: StampedReceipt | None) -> bool:
-    """Whether this is the manifest that was made with the receipt."""
+    """Whether this is the manifest that was written with the receipt."""
     return (
         receipt is not None
         and place == Head(receipt.manifest, receipt.sha256)
@@ -180,7 +180,7 @@ def _is_stamp(manifest: Manifest, place: Head, receipt: StampedReceipt | None) -
 def _objects(
     cloud: AwsClients, stack: Stack, span: TimeRange, found: Audit
 ) -> Iterator[tuple[ObjectSummary, str, str, int]]:
-    """Every object of the hours of `span`, with its hour, SHA-256 and size. Foreign ones are findings."""
+    """Every object of the hours of `span`, with its hour, SHA-256 and size. Foreign ones become findings."""
 
     def note(entry: ObjectSummary) -> None:
         found.findings.append(foreign_object(entry.key))

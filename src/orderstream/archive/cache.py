@@ -1,8 +1,8 @@
-"""The bucket's objects on this disk, as Parquet files: one folder a bucket, which several queries may share.
+"""A local cache of the bucket's objects as Parquet files: one folder per bucket, shared by queries.
 
-A file is called KIND-HOUR-WHICH.parquet, where WHICH says what it was made of: what has changed has another
-name. Files are moved into the folder when they are whole. While a query reads, it holds a shared lock on the
-folder, so what is stale is removed by the last to leave.
+A file is named KIND-HOUR-WHICH.parquet, where WHICH identifies its sources, so changed sources have another
+name. Files are moved into the folder once complete. A query holds a shared lock on the folder while it reads,
+and the last one to finish removes stale files.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
 from orderstream.files import private
 
-# Of a Parquet file, at its beginning and at its end. After a loss of power one may not be whole.
+# At both ends of a Parquet file. A file may be incomplete after a power failure.
 _MAGIC = b"PAR1"
 _SUFFIX = ".parquet"
 
-# Says of a file (its kind and hour, and its name) whether it is stale.
+# Returns whether a file (its kind, hour and name) is stale.
 Stale = Callable[[str, str, str], bool]
 
 
 class Cache:
-    """The files of one bucket in `folder`. `work` is a folder for the files of this process alone."""
+    """The files of one bucket in `folder`. `work` is a folder for this process only."""
 
     def __init__(self, folder: Path, work: Path) -> None:
         self.folder = folder
         self.work = work
 
     def find(self, name: str) -> Path | None:
-        """The file called so, if it is there and whole."""
+        """The file with this name, if it exists and is complete."""
         file = self.folder / (name + _SUFFIX)
         if _is_whole(file):
             return file
@@ -46,13 +46,13 @@ class Cache:
         return None
 
     def put(self, file: Path, name: str) -> Path:
-        """Move a file out of `work` to its place; returns that."""
+        """Move a file out of `work` into the cache; return its path."""
         file.chmod(0o600)
         return file.replace(self.folder / (name + _SUFFIX))
 
 
 def folder_of(cloud: AwsClients, stack: Stack) -> Path:
-    """Where the files of a bucket lie; the laptop's bucket has the same name on every laptop cloud."""
+    """The folder for a bucket's files; local clouds share a bucket name, so it includes the endpoint."""
     where = hashlib.blake2b(cloud.s3.meta.endpoint_url.encode(), digest_size=4).hexdigest()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "orderstream" / f"{stack.bucket}-{where}"
@@ -60,16 +60,16 @@ def folder_of(cloud: AwsClients, stack: Stack) -> Path:
 
 @contextmanager
 def open_cache(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale], None]]]:
-    """The cache of a bucket, and what to call with the rule by which files are removed in the end.
+    """The cache of a bucket, and a function that takes rules for removing files at the end.
 
-    Raises CloudError when the disk does not allow it.
+    Raises CloudError if the disk prevents it.
     """
     folder = folder_of(cloud, stack)
     rules: list[Stale] = []
     begun = time.time()
     with ExitStack() as held:
         with disk_errors(folder):
-            # Customers' data is nobody else's business.
+            # Customer data is private to the user.
             private.make_folder(folder.parent)
             private.make_folder(folder)
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -83,21 +83,22 @@ def open_cache(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callabl
 
 
 def clear(cloud: AwsClients, stack: Stack) -> bool:
-    """Remove all that is cached of a bucket; says whether there was anything.
+    """Remove everything cached for a bucket; return whether there was anything.
 
-    A query that is under way has to be asked again: nothing that it fetched before can come back.
+    A running query must be repeated: nothing that it fetched before can reappear.
     """
     folder = folder_of(cloud, stack)
     with disk_errors(folder):
         try:
-            # Out of the way first: who still writes finds no folder, and cannot leave a file behind.
+            # Move the folder away first, so that a process still writing finds no folder and leaves no file
+            # behind.
             gone = Path(mkdtemp(prefix="forgotten-", dir=folder.parent))
             folder.replace(gone / folder.name)
         except FileNotFoundError:
             found = False
         else:
             found = True
-        # Also what somebody could not remove to its end.
+        # Also remove what an interrupted process left.
         for old in folder.parent.glob("forgotten-*"):
             shutil.rmtree(old, ignore_errors=True)
     return found
@@ -107,7 +108,7 @@ def _evict(folder: Path, descriptor: int, rules: list[Stale], begun: float) -> N
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        # Somebody reads here: the next query does it.
+        # Another process is reading: the next query does this.
         return
     try:
         if folder.stat().st_ino != os.fstat(descriptor).st_ino:
@@ -117,10 +118,10 @@ def _evict(folder: Path, descriptor: int, rules: list[Stale], begun: float) -> N
     for file in folder.iterdir():
         kind, _, rest = file.name.partition("-")
         if kind == "run":
-            # Of a process that was killed: nobody else is here.
+            # Left by a process that was killed: no other is running here.
             shutil.rmtree(file, ignore_errors=True)
         elif file.stat().st_mtime >= begun:
-            # Of this query, or of another one that listed the bucket later.
+            # From this query, or another one that listed the bucket later.
             continue
         elif any(stale(kind, rest.partition("-")[0], file.stem) for stale in rules):
             file.unlink(missing_ok=True)
@@ -138,7 +139,7 @@ def _is_whole(file: Path) -> bool:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn an error of the disk inside the block into a CloudError."""
+    """Turn a disk error inside the block into a CloudError."""
     try:
         yield
     except OSError as error:

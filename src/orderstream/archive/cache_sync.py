@@ -1,4 +1,4 @@
-"""Brings the objects of a span into the cache, as Parquet files: only those that are not there yet."""
+"""Bring the objects of a span into the cache as Parquet files, fetching only missing ones."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _HOUR = "%Y%m%d%H"
 _A_MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
-# So many objects are known by name at a time, at the least: a listing may be longer than the memory.
+# At least this many objects are listed before fetching: a full listing may exceed the memory.
 OBJECTS_AT_A_TIME = 10_000
 
-# Hears of how many objects, of how many that are known so far, were fetched.
+# Called with the number of objects fetched, and the number known so far.
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class CachePart:
-    """Objects of one hour that become one file; `kind` says which of the bucket's prefixes they are of."""
+    """Objects of one hour that become one file; `kind` is their prefix in the bucket."""
 
     kind: str
     hour: str
     entries: tuple[ObjectSummary, ...]
 
     def name(self, stamp: str) -> str:
-        """The name of that file: another one for other objects."""
+        """The name of that file; it differs for other objects."""
         words = chain([stamp], *((entry.key, entry.etag) for entry in self.entries))
         which = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
         return f"{self.kind}-{self.hour}-{which}"
@@ -50,9 +50,9 @@ class CachePart:
 
 @dataclass
 class SyncResult:
-    """What was done: objects and their bytes that were fetched, and those that were there.
+    """Objects and bytes that were fetched, and those that were already cached.
 
-    `damaged` says which objects could not be read to their end.
+    `damaged` lists the objects that could not be read to their end.
     """
 
     fetched: int = 0
@@ -63,7 +63,7 @@ class SyncResult:
 
 
 class CacheSync:
-    """Gets the files of a bucket for a span. `progress` hears how far it is."""
+    """Gets the files of a bucket for a span, and reports to `progress`."""
 
     def __init__(
         self,
@@ -86,17 +86,18 @@ class CacheSync:
         self.done = SyncResult()
 
     def get(self, *, archive: bool, quarantine: bool) -> Files:
-        """The files with the records of the archive and of the quarantine, if wanted."""
+        """The files with the records of the archive and of the quarantine, as requested."""
         with disk_errors(self._cache.folder):
             if archive:
                 self._get_lines(self._hourly("orders"), self._convert.records)
                 self._get_lines(self._single(), self._convert.records)
-                # Listed when the others are read: what was compacted meanwhile is among them.
+                # List these after reading the others, to include what was compacted in the meantime.
                 self._get_compacted(
                     list(bucket.list_by_hour(self._cloud, self._stack, COMPACTED, self._span))
                 )
             if quarantine:
-                # After the archive, as it is written: of a conflict that is in the one, the other knows.
+                # Read after the archive, as it is written: a conflict read from the archive is then in
+                # quarantine too.
                 self._get_lines(self._hourly("quarantine"), self._convert.quarantine)
         hours: dict[str, list[Path]] = defaultdict(list)
         for kind in ("orders", COMPACTED):
@@ -110,7 +111,7 @@ class CacheSync:
         )
 
     def stat(self) -> None:
-        """See what there is, and get nothing: for `stale` alone."""
+        """List the objects without fetching any, for `stale` only."""
         compacted = bucket.list_by_hour(self._cloud, self._stack, COMPACTED, self._span)
         parts = chain(
             self._hourly("orders"), self._single(), map(_alone, compacted), self._hourly("quarantine")
@@ -118,7 +119,7 @@ class CacheSync:
         self._names |= {part.name(self._convert.stamp) for part in parts}
 
     def stale(self, *, archive: bool, quarantine: bool) -> Stale:
-        """The rule by which files of what was listed are stale: those that the listing did not call for."""
+        """The rule by which cached files are stale: those that the listing did not require."""
         kinds = {"orders", "single", COMPACTED} if archive else set()
         kinds |= {"quarantine"} if quarantine else set()
         first = f"{self._span.since:{_HOUR}}" if self._span.since else ""
@@ -127,7 +128,7 @@ class CacheSync:
         def rule(kind: str, hour: str, name: str) -> bool:
             if kind not in kinds or name in self._names or hour < first:
                 return False
-            # An order of its own may be written long after it arrived, and so is looked for in all hours.
+            # An object with one order may be written long after it arrived, so it applies to all hours.
             return kind == "single" or hour <= last
 
         return rule
@@ -147,7 +148,7 @@ class CacheSync:
     def _get_lines(
         self, parts: Iterator[CachePart], convert: Callable[[Iterable[LocatedLine]], Path]
     ) -> None:
-        """Get the files of parts, whose objects hold lines."""
+        """Get the files of parts whose objects contain lines."""
         missing: list[CachePart] = []
         objects = 0
         for part in parts:
@@ -163,12 +164,12 @@ class CacheSync:
     def _fetch_lines(self, parts: list[CachePart], convert: Callable[[Iterable[LocatedLine]], Path]) -> None:
         self._found += sum(len(part.entries) for part in parts)
         of_key = {entry.key: part for part in parts for entry in part.entries}
-        # All in one go, so that what is fetched ahead may be of the next hour.
+        # In one pass, so that prefetching extends into the next hour.
         opened = reader.objects(self._cloud, self._stack, chain(*(part.entries for part in parts)))
         for part, objects in groupby(opened, lambda one: of_key[one.key]):
             damaged = len(self.done.damaged)
             file = convert(chain.from_iterable(map(self._lines, objects)))
-            # What is damaged is looked at again, and told again, until it is mended.
+            # Damaged objects are read and reported again until they are repaired.
             self._add(part, file, is_whole=len(self.done.damaged) == damaged)
 
     def _lines(self, opened: reader.ArchiveObject) -> Iterator[LocatedLine]:
@@ -176,7 +177,7 @@ class CacheSync:
         self._count(opened.entry)
 
     def _get_compacted(self, entries: list[ObjectSummary]) -> None:
-        """Get the files of compacted objects; of one that is gone since it was listed, its successors."""
+        """Get the files of compacted objects; if one is gone since it was listed, its successors."""
         known = {entry.key for entry in entries}
         while entries:
             gone = set()
@@ -198,7 +199,7 @@ class CacheSync:
             known |= {entry.key for entry in entries}
 
     def _downloaded(self, parts: Iterable[CachePart]) -> Iterator[tuple[CachePart, Path | None]]:
-        """Each part's compacted object as a file, several at a time; None where it is gone."""
+        """Each part's compacted object as a file, several concurrently; None if it is gone."""
         waiting: deque[tuple[CachePart, Future[Path | None]]] = deque()
         with ThreadPoolExecutor(FETCHED_AHEAD) as threads:
             try:
@@ -244,9 +245,9 @@ class CacheSync:
 
 
 def whole_hours(span: TimeRange) -> TimeRange:
-    """The hours that a span needs, from the beginning of the first to a moment in the last."""
+    """Extend a span to the start of its first hour, and end it just before `until`."""
     since, until = span.since, span.until
-    # An hour that begins with the end of the span is not one of them.
+    # An hour that starts at the end of the span is not included.
     until = until and max(until, _EARLIEST + _A_MICROSECOND) - _A_MICROSECOND
     return TimeRange(since and hour_of(since), until)
 
@@ -256,5 +257,5 @@ def _alone(entry: ObjectSummary) -> CachePart:
 
 
 def _hour_in(key: str) -> str:
-    """The hour of an object PREFIX/year=YYYY/month=MM/day=DD/hour=HH/…, as in the names of files."""
+    """The hour of an object PREFIX/year=YYYY/month=MM/day=DD/hour=HH/…, as in cache file names."""
     return "".join(re.findall(r"=([0-9]+)", key.rpartition("/")[0]))

@@ -1,4 +1,4 @@
-"""How far long work has come, in a file: after an interruption the same command goes on from there."""
+"""The progress of long work, in a file: after an interruption the same command resumes from there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderstream.storage.bucket import TimeRange
 
 
 class _State(msgspec.Struct):
-    """The span as it was when the work began, and the place before which all is done."""
+    """The span when the work began, and the position before which everything is done."""
 
     since: datetime | None
     until: datetime | None
@@ -24,11 +24,10 @@ class _State(msgspec.Struct):
 
 
 class Checkpoint:
-    """The journal of the work that `words` say all about.
+    """The checkpoint of the work that `words` identify.
 
-    `span` and `after` are those of the interrupted work, if there is any and `restart` does not say
-    otherwise: "2h" still means the two hours before it was first begun. `folder` is given in tests; else it
-    is the user's own place for such files.
+    `span` and `after` are those of the interrupted work if there is one, unless `restart` is set: "2h" still
+    means the two hours before it first began. `folder` is for tests and defaults to the user's state folder.
     """
 
     def __init__(
@@ -55,11 +54,11 @@ class Checkpoint:
 
     @property
     def after(self) -> str:
-        """The place before which all is done; empty at the beginning."""
+        """The position before which everything is done; empty at the beginning."""
         return self._state.after
 
     def save(self, place: str) -> None:
-        """All before `place` is done. Raises InputError if the file cannot be written."""
+        """Record that everything before `place` is done. Raises InputError if the file cannot be written."""
         self._state.after = place
         try:
             private.write(self._file, msgspec.json.encode(self._state))
@@ -70,5 +69,5 @@ class Checkpoint:
             ) from error
 
     def clear(self) -> None:
-        """The work is done."""
+        """Remove the checkpoint when the work is done."""
         self._file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Compaction: the many small objects of an hour become one Parquet file, and no reader sees a difference."""
+"""Compaction: combine the small objects of an hour into one Parquet file, transparently to readers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MODULUS = 1 << 128
 
 @dataclass(frozen=True)
 class CompactionResult:
-    """What became of an hour: so many objects of so many bytes, now one of so many."""
+    """The result for an hour: objects and bytes before, and the one object with its bytes after."""
 
     hour: str
     objects: int
@@ -40,14 +40,14 @@ class CompactionResult:
 
 
 class _Tally:
-    """What lines there are and where they lie, however they are ordered: equal tallies are equal sets."""
+    """An order-independent digest of lines and their locations: equal tallies are equal sets."""
 
     def __init__(self) -> None:
         self.lines = 0
         self.sum = 0
 
     def counted(self, lines: Iterator[LocatedLine]) -> Iterator[LocatedLine]:
-        """The lines, each counted as it goes by."""
+        """Yield the lines and count each one."""
         for one in lines:
             line = one.line
             what = (one.key, one.number, line.event_id, line.partition_key, line.arrived_at, line.order_id)
@@ -62,7 +62,7 @@ class _Tally:
 
 
 def sources(manifest: Manifest) -> list[SealedObject]:
-    """The objects of a sealed hour that compaction would make one of; none where they are one already."""
+    """The objects of a sealed hour to compact into one; none if there is only one."""
     found = [one for one in manifest.objects if not one.key.startswith("quarantine/")]
     return found if len(found) > 1 else []
 
@@ -70,11 +70,11 @@ def sources(manifest: Manifest) -> list[SealedObject]:
 def compact(
     cloud: AwsClients, stack: Stack, chain: Chain, lease: Lease, manifest: Manifest, *, currency: str
 ) -> CompactionResult | None:
-    """Compact the hour of its last `manifest`; None where there is nothing to do.
+    """Compact the hour of `manifest`, its last one; None if there is nothing to do.
 
-    The new object is written and read again, then a manifest names it, and only then the old ones go: so
-    broken off anywhere, it loses nothing and can be done again. Raises DamagedError, and leaves the hour
-    as it is, where an object is not what was sealed.
+    The new object is written and read back, then a manifest lists it, and only then are the old ones deleted.
+    An interruption at any point loses nothing, and the operation can be repeated. Raises DamagedError, and
+    leaves the hour as it is, if an object is not as it was sealed.
     """
     old = sources(manifest)
     if not old:
@@ -95,7 +95,7 @@ def compact(
 def written(
     cloud: AwsClients, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int
 ) -> SealedObject:
-    """The file as the compacted object of an hour. S3 takes it only with the SHA-256 that it has here."""
+    """Write the file as the compacted object of an hour. S3 accepts it only with its SHA-256 from here."""
     sha256 = bucket.file_digest(file)
     size = file.stat().st_size
     key = f"{hour_prefix(COMPACTED, hour)}/{rows}-{sha256[:16]}.parquet"
@@ -107,7 +107,7 @@ def written(
 
 
 def delete(cloud: AwsClients, stack: Stack, keys: Sequence[str]) -> None:
-    """Delete objects. Raises CloudError where S3 refuses one."""
+    """Delete objects. Raises CloudError if S3 rejects one."""
     for begin in range(0, len(keys), _DELETED_AT_A_TIME):
         some = keys[begin : begin + _DELETED_AT_A_TIME]
         with translate_errors(f"cannot delete objects of s3://{stack.bucket}"):
@@ -121,7 +121,7 @@ def delete(cloud: AwsClients, stack: Stack, keys: Sequence[str]) -> None:
 def _lines(
     cloud: AwsClients, stack: Stack, old: Sequence[SealedObject], folder: Path
 ) -> Iterator[LocatedLine]:
-    """The lines of the objects, each in its place once."""
+    """The lines of the objects, each once at its location."""
     files: dict[str, Path] = {}
     for number, one in enumerate(one for one in old if bucket.is_compacted(one.key)):
         file = folder / f"{number}.parquet"
@@ -137,7 +137,7 @@ def _lines(
         one = plain.pop(entry.key)
         if hashlib.sha256(body).hexdigest() != one.sha256:
             raise _changed(stack, one, "was altered")
-        # One that a compaction which was broken off has left is in its Parquet file already.
+        # An object left by an interrupted compaction is already in its Parquet file.
         if entry.key not in files or not _is_in(files[entry.key], stack, entry, body):
             yield from reader.located_lines(stack, entry, body)
     for one in plain.values():
@@ -156,7 +156,7 @@ def _is_in(file: Path, stack: Stack, entry: ObjectSummary, body: bytes) -> bool:
 
 
 def _read_back(cloud: AwsClients, stack: Stack, new: SealedObject, file: Path, tally: _Tally) -> None:
-    """See that what was written is there, and all of it."""
+    """Verify that what was written exists and is complete."""
     is_there = bucket.download(cloud, stack, bucket.summary_for_key(new.key), file)
     found = _Tally()
     if is_there and bucket.file_digest(file) == new.sha256:

@@ -1,4 +1,4 @@
-"""Archived lines, and compacted objects, as the Parquet files that the views read: each event once."""
+"""Convert archived lines and compacted objects to the Parquet files that the views read, each event once."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Converter:
-    """Makes files in the folder `work`; `sql` is a database to check them with.
+    """Creates files in the folder `work`; `sql` is a database to check them with.
 
-    `currency` is that of orders that name none. `stamp` is a hash of all that a file depends on beside the
-    lines in it.
+    `currency` is the default for orders without one. `stamp` is a hash of everything that a file depends on,
+    apart from its lines.
     """
 
     def __init__(self, sql: DuckDBPyConnection, work: Path, currency: str) -> None:
@@ -34,43 +34,43 @@ class Converter:
         self._work = work
         self._currency = currency
         self._numbers = count()
-        # Whoever edits order.py asks for other columns, or the same by other rules.
+        # Editing the order model changes the columns, or the rules for the same columns.
         code = sorted(Path(domain.__file__).parent.glob("*.py"))
         sources = [file.read_bytes() for file in (*code, Path(columns.__file__), Path(__file__))]
         self.stamp = hashlib.blake2b(b"\0".join([currency.encode(), *sources])).hexdigest()
 
     def new(self) -> Path:
-        """A name in `work` that is free."""
+        """An unused file name in `work`."""
         return self._work / f"{next(self._numbers)}.parquet"
 
     def records(self, lines: Iterable[LocatedLine]) -> Path:
-        """A file of these lines of the archive."""
+        """Write a file of these archive lines."""
         file = self.new()
         parquet.write(file, lines, self._currency)
         return self._once(file, column_types(), by="customer_id, arrived_at")
 
     def quarantine(self, lines: Iterable[LocatedLine]) -> Path:
-        """A file of these lines of the quarantine."""
+        """Write a file of these quarantine lines."""
         file = self.new()
         parquet.write_rows(file, (_row(one.line) for one in lines), QUARANTINED, by="arrived_at, event_id")
         return self._once(file, QUARANTINED, by="arrived_at, event_id")
 
     def compacted(self, file: Path) -> Path:
-        """A file of the same records as the compacted object that `file` is. Raises parquet.Unreadable."""
+        """A file with the records of the compacted object `file`. Raises parquet.UnreadableValue."""
         import duckdb
 
         try:
             found = self._sql.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})").fetchall()
             meant = self._sql.execute(f"DESCRIBE {nothing(column_types() | PLACES)}").fetchall()
             if [column[:2] for column in found] != [column[:2] for column in meant]:
-                # Compacted when an order had other fields.
+                # Compacted when orders had other fields.
                 return self.records(parquet.by_place(file))
             return self._once(file, column_types(), by="customer_id, arrived_at")
         except duckdb.Error as error:
             raise UnreadableValue(str(error)) from error
 
     def _once(self, file: Path, types: dict[str, str], *, by: str) -> Path:
-        """The file if it has each event once, as nearly all have, else one that has."""
+        """The file itself if it has each event once, as nearly all do; otherwise a deduplicated one."""
         events = f"SELECT count(*) - count(DISTINCT event_id) FROM read_parquet({quoted(file)})"
         [(again,)] = self._sql.execute(events).fetchall()
         if not again:
@@ -93,7 +93,7 @@ def _row(line: ArchiveLine) -> dict[str, Any]:
         "reasons": line.reasons,
         "attempted_at": line.attempt.get("at"),
         "request_id": line.attempt.get("request_id"),
-        # Its numbers are text in the line already, and so stay exact.
+        # Its numbers are already text in the line, so they stay exact.
         "stored": None if line.stored is None else msgspec.json.encode(line.stored).decode(),
         **raw_columns(data, decode(data).json),
     }

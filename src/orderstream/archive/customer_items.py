@@ -1,4 +1,4 @@
-"""The items of one customer: found by the index or, where there is none, in the whole table; and deleted."""
+"""Find and delete the items of one customer, by the index or, without one, by scanning the table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def order_ids_of(cloud: AwsClients, stack: Stack, customer_id: str) -> Iterator[
 
 
 def delete_items(cloud: AwsClients, stack: Stack, customer_id: str, order_ids: Iterable[str]) -> int:
-    """Delete the orders that are of this customer; returns how many were."""
+    """Delete those orders that belong to this customer; return how many were deleted."""
     client = cloud.dynamodb
 
     def delete(order_id: str) -> bool:

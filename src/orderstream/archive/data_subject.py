@@ -1,4 +1,4 @@
-"""What in a record, a line or an on-failure object is about one customer, and the same without it."""
+"""Find the data of one customer in a record, line or on-failure object, and redact it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class DataSubject:
-    """One customer, by the id that shops send: these characters and no others, as in the table.
+    """One customer, by the exact id that producers send, as in the table.
 
-    `shared` are their records (event ids) in which other customers have orders, too. `unsure` says of each
-    record that may be theirs, by its event id, where it is and why nobody can tell.
+    `shared` are the customer's records (event ids) that also contain orders of others. `unsure` has each
+    record that may be theirs, by event id, with its location and why it cannot be determined.
     """
 
     def __init__(self, customer_id: str) -> None:
@@ -33,10 +33,10 @@ class DataSubject:
         self.unsure: dict[str, str] = {}
 
     def owns(self, data: bytes, partition_key: str | None, event_id: str, key: str) -> bool:
-        """Whether a record, which lies in the object `key`, is of this customer.
+        """Whether a record in the object `key` belongs to this customer.
 
-        An order is, if it says so. So is what is no order but has their customer_id, however deep; and what
-        has no customer_id, with the id as one of its strings or as its partition key.
+        A valid order does if it has their customer_id. An invalid record does if it has their customer_id at
+        any depth. So does one without a customer_id that has the id as a string or as its partition key.
         """
         order = decode(data).order
         if order is not None:
@@ -53,18 +53,19 @@ class DataSubject:
         return theirs
 
     def redact(self, line: ArchiveLine, key: str) -> ArchiveLine | None:
-        """The line, of the object `key`, without this customer: itself, what is left of it, or None."""
+        """The line, of the object `key`, without this customer: unchanged, what remains of it, or None."""
         if self.owns(original_bytes(line), line.partition_key, line.event_id, key):
             return None
-        # A conflict of somebody else shows the order that it met.
+        # A conflict of another customer contains the stored order.
         if line.stored and line.stored.get("CustomerID") == self.customer_id:
             return msgspec.structs.replace(line, stored=None)
         return line
 
     def redact_batch(self, key: str, body: bytes) -> tuple[bytes | None, list[Record]]:
-        """The on-failure object `key` without this customer's records, None if none are left; and theirs.
+        """The on-failure object `key` without this customer's records (None if none remain), and those
+        records.
 
-        What is no such object has no records, and is `unsure` if it names them or cannot be read.
+        Any other object has no records. It is `unsure` if it names the customer or cannot be read.
         """
         try:
             document = msgspec.json.decode(body)
@@ -98,7 +99,7 @@ class DataSubject:
 
 
 def _emptied(entry: dict[str, Any], record: Record, erased: set[str]) -> dict[str, Any]:
-    """The entry of an aggregate in which the `erased` records are empty: the others keep their numbers."""
+    """The entry of an aggregate with the `erased` records emptied, so that the others keep their numbers."""
     from aws_kinesis_agg import deaggregator
 
     message = deaggregator.messages_pb2.AggregatedRecord()

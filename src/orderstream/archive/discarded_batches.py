@@ -1,4 +1,4 @@
-"""Batches that AWS gave up, held against what Lambda writes, the stream and the archive; and their marks."""
+"""Verify discarded batches and their markers against Lambda's format, the stream and the archive."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from orderstream.storage.orders import get_order
 from orderstream.storage.stream import shard_records
 from orderstream.storage.tombstones import erased_in_hour
 
-# Every stream keeps its records for a day at the least.
+# Every stream retains its records for at least a day.
 _RETAINED = timedelta(hours=23)
 
 
@@ -48,10 +48,10 @@ def verify_batches(
     *,
     progress: Callable[[str, int], None],
 ) -> Iterator[Finding]:
-    """What is wrong with the on-failure objects and marks that were written since `span` began.
+    """Findings about the on-failure objects and markers written since `span` began.
 
-    `attested` are the objects that the chain attests, with their SHA-256: those that an erasure has written
-    anew are among them. `is_kept` says whether an hour's objects must be there still.
+    `attested` are the objects that the chain attests, with their SHA-256, including those that an erasure
+    rewrote. `is_kept` returns whether an hour's objects must still exist.
     """
     marks = {entry.key for entry in bucket.list_prefix(cloud, stack, DONE)}
     there = {place: list(bucket.list_prefix(cloud, place, PREFIX)) for place in places(stack)}
@@ -60,7 +60,7 @@ def verify_batches(
         for done, (place, entry, body) in enumerate(_bodies(cloud, there, since), start=1):
             progress("batches that AWS gave up", done)
             failure = read_failure(url(place, entry.key), body, entry.modified)
-            # As of all findings, a key alone is one of the archive.
+            # As in all findings, a bare key refers to the archive.
             name = entry.key if place == stack else failure.place
             try:
                 found = records_in(failure, event_records(failure))
@@ -90,7 +90,7 @@ def verify_batches(
 def _bodies(
     cloud: AwsClients, there: Mapping[Stack, Sequence[ObjectSummary]], since: datetime
 ) -> Iterator[tuple[Stack, ObjectSummary, bytes]]:
-    """The batches that were written since then, each with the one of the `places` in which it lies."""
+    """The batches written since then, each with the one of the `places` that contains it."""
     for place, entries in there.items():
         late = (entry for entry in entries if entry.modified >= since)
         for entry, body in bucket.fetch_all(cloud, place, late):
@@ -98,7 +98,7 @@ def _bodies(
 
 
 def _without_batch(cloud: AwsClients, stack: Stack, marks: Collection[str]) -> Iterator[Finding]:
-    """Marks of batches that are not there, though no lifecycle rule of their bucket has removed them."""
+    """Markers of batches that do not exist, although no lifecycle rule of their bucket has removed them."""
     if not marks:
         return
     is_kept = Expiry(expiry_days(cloud, places(stack)[0]), cloud.now()).is_kept
@@ -110,7 +110,7 @@ def _without_batch(cloud: AwsClients, stack: Stack, marks: Collection[str]) -> I
 
 
 def _not_streamed(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> str:
-    """Which record is not so in the stream, as far as that keeps its records; empty where none is."""
+    """The first record that differs from the stream, as far as it is retained; empty if there is none."""
     records = records_of(failure)
     found = shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
     streamed = {record.sequence_number: record.data for record in found}
@@ -126,7 +126,7 @@ def _not_streamed(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> str:
 def _not_archived(
     cloud: AwsClients, stack: Stack, hour: datetime, records: _Records, is_kept: Callable[[str, str], bool]
 ) -> Iterator[Finding]:
-    """Records of an hour that the archive has with other bytes; and those marked as done that it has not."""
+    """Records of an hour with other bytes in the archive, and redriven records that are missing there."""
     wanted = list(records.of_hour(hour))
     there: dict[str, set[bytes]] = {event_id: set() for event_id, *_ in wanted}
     for prefix in PREFIXES:
@@ -142,7 +142,7 @@ def _not_archived(
         if marks and which not in marks:
             kind, place, detail = "contradicted", batch, f"{event_id} lies in the archive with other bytes"
         elif done_by and must_be_there and not marks and event_id not in erased:
-            # With one object an order, the archive has of several records of an order the first.
+            # With one object per order, the archive has only the first of several records of an order.
             if order_id is not None and _is_stored(cloud, stack, order_id):
                 continue
             kind, place = "contradicted", done_by
@@ -163,9 +163,9 @@ def _is_stored(cloud: AwsClients, stack: Stack, order_id: str) -> bool:
 
 
 class _Records:
-    """The records of all batches by the hour of their arrival, in a file: an outage leaves very many.
+    """The records of all batches by their hour of arrival, on disk: an outage leaves very many.
 
-    With each are the batch that has it, and the key of the mark that the batch is done, "" without one.
+    Each has its batch, and the key of the marker that the batch is redriven, "" without one.
     """
 
     def __enter__(self) -> _Records:

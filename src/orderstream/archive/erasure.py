@@ -1,4 +1,4 @@
-"""Erasure: a customer's orders go from table, archive, quarantine and what AWS gave up; old versions too."""
+"""Erase a customer's orders from table, archive, quarantine and discarded batches, and old versions too."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ Progress = Callable[[str, int], None]
 def plan(
     cloud: AwsClients, stack: Stack, customer_id: str, *, currency: str, progress: Progress
 ) -> ErasureReceipt:
-    """What `forget` would do; nothing is changed."""
+    """Report what `forget` would do, without changing anything."""
     return _Erasure(cloud, stack, customer_id, "", currency, progress).plan()
 
 
 def erase_customer(
     cloud: AwsClients, stack: Stack, customer_id: str, *, reason: str, currency: str, progress: Progress
 ) -> StampedReceipt:
-    """Remove all that is known of a customer. Interrupted, it can be run again.
+    """Remove all data of a customer. If interrupted, it can be run again.
 
-    Orders of others that name no currency are in `currency`. What `orders query` keeps on this machine goes
-    too. Raises NotFoundError where there is nothing of the customer, and then has changed nothing; CloudError
+    `currency` is the default for other customers' orders without one. The local cache of `orders query` is
+    cleared too. Raises NotFoundError, with nothing changed, if there is no data of the customer; CloudError
     while the archive is in use.
     """
     with Lease(cloud, stack, "orders forget") as lease:
@@ -69,7 +69,7 @@ def erase_customer(
 
 
 def nothing_found(customer_id: str, receipt: ErasureReceipt) -> NotFoundError:
-    """The error that there is nothing of a customer, at least in what can be read."""
+    """The error that no data of a customer was found, at least in what is readable."""
     if receipt.problems:
         unread = f", as far as it can be read: {len(receipt.problems):,} problems"
         hint = f"orders forget --customer {shlex.quote(customer_id)} --dry-run names them"
@@ -79,7 +79,7 @@ def nothing_found(customer_id: str, receipt: ErasureReceipt) -> NotFoundError:
 
 
 class _Erasure:
-    """One erasure: it counts in `receipt` what it does."""
+    """One erasure, which counts what it does in `receipt`."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class _Erasure:
         self.receipt = ErasureReceipt(uuid.uuid4().hex, utc_text(cloud.now()), reason)
 
     def plan(self) -> ErasureReceipt:
-        """Count what there is."""
+        """Count the customer's data."""
         self.receipt.items = len(set(order_ids_of(self._cloud, self._stack, self.person.customer_id)))
         with ScratchFolder("forget") as folder:
             for _, found in self._changes(Path(folder)):
@@ -113,7 +113,7 @@ class _Erasure:
         return self.receipt
 
     def run(self, chain: Chain, lease: Lease) -> ErasureReceipt:
-        """Remove it: first the items, which name objects, then what is in the objects."""
+        """Remove the data: first the items, which refer to objects, then the content of the objects."""
         cloud, stack, customer_id = self._cloud, self._stack, self.person.customer_id
         deleted = delete_items(cloud, stack, customer_id, order_ids_of(cloud, stack, customer_id))
         order_ids: set[str] = set()
@@ -125,7 +125,7 @@ class _Erasure:
                 self._apply(chain, lease, begins, found)
         self._failures(chain)
         self._notes(dry_run=False)
-        # An index may lag behind, and a replay may have brought some back meanwhile.
+        # An index may lag behind, and a replay may have restored some in the meantime.
         deleted += delete_items(cloud, stack, customer_id, sorted(order_ids))
         self.receipt.items = deleted
         lease.check()
@@ -156,7 +156,9 @@ class _Erasure:
         self.receipt.records = len(self._events)
 
     def _apply(self, chain: Chain, lease: Lease, begins: datetime, found: list[Redaction]) -> None:
-        """Replace the objects of an hour: the new ones first, a manifest that names them, then the old go."""
+        """Replace the objects of an hour: write the new ones, then a manifest that lists them, then delete
+        the old.
+        """
         events = sorted({event for change in found for event in change.events})
         if events:
             chain.append("", "erased", [self._note(begins, events)], self.receipt.id)
@@ -173,8 +175,8 @@ class _Erasure:
         delete(self._cloud, self._stack, [change.key for change in found if change.key not in kept])
 
     def _note(self, hour: datetime, events: list[str]) -> SealedObject:
-        """Note which events are erased, for a manifest to attest: before anything of them goes."""
-        # An hour may have several: of its objects, of objects of one order each, of batches.
+        """Record which events are erased, for a manifest to attest, before any of them is removed."""
+        # An hour may have several: for its objects, for objects with one order each, for batches.
         self._noted += 1
         erasure = f"{self.receipt.id}-{self._noted}"
         key, body = write_tombstones(self._cloud, self._stack, hour, erasure, events)
@@ -182,7 +184,7 @@ class _Erasure:
         return SealedObject(key, digest(body), len(body), len(events))
 
     def _new(self, lease: Lease, begins: datetime, change: Redaction) -> SealedObject | None:
-        """What takes the place of an object; a compacted one gets another name, and is written at once."""
+        """The replacement of an object. A compacted one has another name and is written immediately."""
         if change.left is None:
             return None
         if bucket.is_compacted(change.key):
@@ -196,7 +198,7 @@ class _Erasure:
         manifest = chain.of_hour(hour_text(begins))
         if manifest is None:
             return
-        # An object that was altered since it was sealed stays one that was.
+        # An object that was altered since it was sealed remains reported as altered.
         were = {(change.key, change.old_sha256) for change in found}
         is_replaced = [(one.key, one.sha256) in were for one in manifest.objects]
         if any(is_replaced):
@@ -207,7 +209,7 @@ class _Erasure:
             chain.append(manifest.hour, "erased", [one for one in objects if one], self.receipt.id)
 
     def _failures(self, chain: Chain | None) -> None:
-        """Take the customer out of batches that AWS gave up; without a chain, only count."""
+        """Remove the customer from discarded batches; without a chain, only count."""
         marks = {entry.key for entry in redrive_markers(self._cloud, self._stack)}
         for done, (place, entry, body) in enumerate(self._failed(), start=1):
             self._progress("batches that AWS gave up", done)
@@ -226,7 +228,7 @@ class _Erasure:
                 attested.append(SealedObject(entry.key, digest(left), len(left), 0))
             chain.append("", "erased", attested, self.receipt.id)
             if left is None:
-                # A mark without its batch would stay, a batch without its mark is found again.
+                # A marker without its batch would remain, but a batch without its marker is found again.
                 delete(self._cloud, self._stack, sorted({DONE + entry.key} & marks))
                 delete(self._cloud, place, [entry.key])
                 continue
@@ -234,14 +236,14 @@ class _Erasure:
                 self._cloud.s3.put_object(Bucket=place.bucket, Key=entry.key, Body=left)
 
     def _failed(self) -> Iterator[tuple[Stack, ObjectSummary, bytes]]:
-        """Each batch that AWS gave up, with the one of the `places` in which it lies."""
+        """Each discarded batch, with the one of the `places` that contains it."""
         for place in places(self._stack):
             entries = bucket.list_prefix(self._cloud, place, FAILED)
             for entry, body in bucket.fetch_all(self._cloud, place, entries):
                 yield place, entry, body
 
     def _notes(self, *, dry_run: bool) -> None:
-        """Remove the notes about what is erased, by an earlier erasure that was broken off, too."""
+        """Remove the notes on erased records, including those of an interrupted erasure."""
         entries = bucket.list_by_hour(self._cloud, self._stack, NOTED)
         for folder, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
             objects = list(of_hour)
@@ -253,13 +255,13 @@ class _Erasure:
                 self.receipt.notes += len(lines) - len(kept)
                 self._events |= erased.intersection(events)
                 if len(kept) < len(lines) and not dry_run:
-                    # Objects of notes are written once: what is left is another one.
+                    # Objects of notes are written once, so the remaining notes go into a new one.
                     if kept:
                         write_lines(self._cloud, self._stack, folder, kept)
                     delete(self._cloud, self._stack, [entry.key])
 
     def _drop_leftovers(self) -> None:
-        """Remove what an erasure that was broken off noted, and no manifest attests: it is noted again."""
+        """Remove unattested tombstones of an interrupted erasure; their events have been recorded again."""
         known = attested(self._cloud, self._stack)
         for hour in sorted(self._hours):
             entries = bucket.of_hour(self._cloud, self._stack, f"{hour_prefix(ERASED, hour)}/")

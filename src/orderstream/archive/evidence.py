@@ -1,4 +1,4 @@
-"""What lies beside the sealed objects, held against them: foreign objects, erasures and notes."""
+"""Check what is stored beside the sealed objects: foreign objects, erasures and notes."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from orderstream.storage.tombstones import PREFIX as ERASED
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it was sealed: its `kind`, the object or manifest, and what is wrong.
+    """A deviation from the sealed state: its `kind`, the object or manifest, and what is wrong.
 
-    Kinds: altered, removed, inserted, broken_chain, no_receipt; unexpected for what nothing here writes, and
-    contradicted for what says something that other objects, or the stream, do not bear out.
+    Kinds: altered, removed, inserted, broken_chain, no_receipt; unexpected for an object that Orderstream
+    does not write; contradicted for a statement that other objects, or the stream, do not support.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Finding:
 
 
 def foreign_object(key: str) -> Finding:
-    """The finding about an object whose key nothing here writes."""
+    """The finding for an object whose key Orderstream does not write."""
     return Finding("unexpected", key, "nothing here writes an object of this name: readers skip it")
 
 
@@ -45,10 +45,10 @@ def unsealed_findings(
     attested: Mapping[str, str],
     is_kept: Callable[[str, str], bool],
 ) -> Iterator[Finding]:
-    """Foreign objects beside the hours, and what is wrong with erasures and notes of the hours of `span`.
+    """Foreign objects beside the hours, and findings on erasures and notes in the hours of `span`.
 
-    `attested` are the objects that the chain attests, with their SHA-256. `is_kept` says whether the objects
-    under a prefix of an hour must be there still, by the lifecycle rules of the bucket.
+    `attested` are the objects that the chain attests, with their SHA-256. `is_kept` returns whether the
+    objects under a prefix of an hour must still exist, by the bucket's lifecycle rules.
     """
     for prefix in object_keys.HOURLY:
         for entry in bucket.beside_hours(cloud, stack, prefix):
@@ -60,7 +60,7 @@ def unsealed_findings(
 def _erasures(
     cloud: AwsClients, stack: Stack, span: TimeRange, attested: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """A forged one would have a lost record taken for an erased one."""
+    """A forged erasure would make a lost record look erased."""
     found: list[Finding] = []
     missing = {
         key
@@ -89,7 +89,7 @@ def _erasures(
 def _notes(
     cloud: AwsClients, stack: Stack, span: TimeRange, is_kept: Callable[[str, str], bool]
 ) -> Iterator[Finding]:
-    """A forged one would have a quarantined record taken for one that was put back."""
+    """A forged note would make a quarantined record look resubmitted."""
     found: list[Finding] = []
     entries = bucket.list_by_hour(
         cloud, stack, NOTED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
@@ -112,6 +112,6 @@ def _notes(
 
 
 def lines_of(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[LocatedLine]:
-    """The lines of objects, as far as they can be read."""
+    """The readable lines of objects."""
     for opened in reader.objects(cloud, stack, entries):
         yield from reader.skip_corruption(opened.lines, opened.key, lambda key, what: None)

@@ -1,4 +1,4 @@
-"""What the manifests say must be in the archive, in a file: there can be very many objects."""
+"""The objects that must be in the archive according to the manifests, on disk: there can be very many."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOUR = timedelta(hours=1)
 
 
 class ExpectedObjects:
-    """The objects by the last manifest of each hour, taken away as they are found.
+    """The objects in the last manifest of each hour, marked as they are found.
 
     `attested` are those of manifests without an hour, with their SHA-256.
     """
@@ -41,10 +41,11 @@ class ExpectedObjects:
         self._file.close()
 
     def add(self, manifest: Manifest) -> list[str]:
-        """Take this for what is in its hour, whatever was said before; for one without an hour, for attested.
+        """Expect these objects in the manifest's hour instead of earlier ones; without an hour, add to
+        `attested`.
 
-        Returns the objects that it leaves out, or has with another hash, without its act's being a reason:
-        sealing only adds, and compaction leaves the quarantine as it is.
+        Return the objects that it omits, or lists with another hash, although its act does not justify that:
+        sealing only adds, and compaction does not change the quarantine.
         """
         if not manifest.hour:
             self.attested |= {one.key: one.sha256 for one in manifest.objects}
@@ -61,25 +62,25 @@ class ExpectedObjects:
         return lost
 
     def restrict(self, span: TimeRange) -> None:
-        """Expect nothing of the hours that `span` does not touch."""
+        """Expect nothing from the hours that `span` does not touch."""
         for (hour,) in self._file.execute("SELECT hour FROM hour").fetchall():
             if not touches(span, hour):
                 self._file.execute("DELETE FROM object WHERE hour = ?", (hour,))
 
     @property
     def last_hour(self) -> str:
-        """The latest hour that was sealed; empty where none was."""
+        """The latest sealed hour; empty if there is none."""
         (hour,) = self._file.execute("SELECT max(hour) FROM hour").fetchone()
         return hour or ""
 
     @property
     def hours(self) -> int:
-        """How many hours have objects that are expected."""
+        """The number of hours with expected objects."""
         (count,) = self._file.execute("SELECT count(DISTINCT hour) FROM object").fetchone()
         return int(count)
 
     def take(self, key: str) -> str | None:
-        """The SHA-256 that the object `key` was sealed with, which now is found; None if it was not."""
+        """Mark the object `key` as found. Return its SHA-256 when it was sealed; None if it was not."""
         row = self._file.execute("SELECT sha256 FROM object WHERE key = ?", (key,)).fetchone()
         self._file.execute("UPDATE object SET found = 1 WHERE key = ?", (key,))
         return row and str(row[0])
@@ -90,20 +91,20 @@ class ExpectedObjects:
         return [key for (key,) in rows]
 
     def left(self, is_kept: Callable[[str, str], bool]) -> Iterator[tuple[str, bool]]:
-        """The keys that were not found, and whether they must be there: `is_kept`, given key and hour."""
+        """The keys that were not found, and whether they must exist: `is_kept`, given key and hour."""
         for key, hour in self._file.execute("SELECT key, hour FROM object WHERE NOT found"):
             yield key, is_kept(key, hour)
 
 
 class Expiry:
-    """What the bucket's lifecycle rules have removed by `now`; `days` has prefixes of keys and their days."""
+    """What the bucket's lifecycle rules have removed by `now`; `days` has key prefixes and their days."""
 
     def __init__(self, days: Sequence[tuple[str, int]], now: datetime) -> None:
         self._days = days
         self._now = now
 
     def is_kept(self, key: str, hour: str) -> bool:
-        """Whether an object of an hour must be there still."""
+        """Whether an object of an hour must still exist."""
         ends = hour_of_text(hour) + _HOUR
         return all(
             ends + timedelta(days) > self._now for prefix, days in self._days if key.startswith(prefix)
@@ -115,14 +116,14 @@ def _must_stay(act: str, key: str) -> bool:
 
 
 def touches(span: TimeRange, hour: str) -> bool:
-    """Whether an hour, as manifests name it, has a moment of `span`."""
+    """Whether an hour, as manifests name it, overlaps `span`."""
     return (span.since is None or hour_text(span.since) <= hour) and (
         span.until is None or hour_of_text(hour) < span.until
     )
 
 
 def expiry_days(cloud: AwsClients, stack: Stack) -> list[tuple[str, int]]:
-    """The prefixes of keys after whose days, by the bucket's lifecycle rules, S3 removes objects."""
+    """The key prefixes that the bucket's lifecycle rules expire, with the days after which they do."""
     with translate_errors(f"cannot read the lifecycle rules of {stack.bucket}"):
         try:
             rules: Any = cloud.s3.get_bucket_lifecycle_configuration(Bucket=stack.bucket)["Rules"]

@@ -1,8 +1,8 @@
-"""Looks for a customer's id in bytes that are no order, in every spelling that shops send by mistake.
+"""Search invalid records for a customer's id, in every form that producers send by mistake.
 
-Gzip of any number of members and layers, damaged or not; UTF-8, UTF-16, UTF-32 and what is nearly one of
-them; base64, as the whole record or as a value; JSON inside JSON; any text with JSON's strings in it, valid
-or not, with their escapes undone. What a record expands to beyond the bounds is not read, and that is told.
+Covers gzip with any number of members and layers, damaged or not; UTF-8, UTF-16, UTF-32 and near misses;
+base64, as the whole record or as a value; JSON inside JSON; any text with JSON strings, valid or not, with
+escapes decoded. What a record expands to beyond the limits is not read, and is reported.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from decimal import Decimal, InvalidOperation
 from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.expansion import GZIP_MAGIC
 
-# All texts of one record together. The function takes no larger order, and expands no record further.
+# All texts of one record together. The function accepts no larger order, and expands no record further.
 MOST_BYTES = 16 * 1024 * 1024
 # Layers of gzip, base64 and JSON in JSON.
 MOST_LAYERS = 8
 MOST_MEMBERS = 1000
-# A shorter id without quotes around it may be any number or word.
+# A shorter unquoted id may be any number or word.
 SHORTEST_BARE = 4
 
 _PIECE = 512
 _MEMBER = GZIP_MAGIC + b"\x08"
 _MOST_DAMAGED = 20
-# A JSON string that ends, or is cut off; possessive, so that no input takes more than one pass.
+# A JSON string, complete or truncated; possessive, so that any input takes only one pass.
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)\\?(?:"|\Z)(\s*+:\s*+)?', re.DOTALL)
 _VALUE = re.compile(r'[^\s,\[\]{}":]++')
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -40,9 +40,10 @@ _WORDS = {"null", "true", "false"}
 
 @dataclass
 class Found:
-    """What the bytes say: a field customer_id `claimed` by the customer, or by `others`, or a string `named`.
+    """What the bytes contain: a field customer_id `claimed` by the customer or by `others`, or a string
+    `named`.
 
-    `bare` is the id as a word without quotes, and `unread` says why something could not be read.
+    `bare` is the id as an unquoted word, and `unread` explains why something could not be read.
     """
 
     claimed: bool = False
@@ -53,7 +54,7 @@ class Found:
 
 
 def search(data: bytes, customer_id: str) -> Found:
-    """Look for the customer in a record, whatever its bytes are. Never raises."""
+    """Search a record for the customer, whatever its bytes are. Never raises."""
     looking = _Search(customer_id)
     looking.look_into(data, 0)
     return looking.found
@@ -77,7 +78,7 @@ class _Search:
             text = _text_of(data)
             if text is None:
                 self._note("is no text in UTF-8, UTF-16 or UTF-32")
-                # Much of it may be: as UTF-8, as one byte a letter, or as UTF-16 that begins anywhere.
+                # Much of it may be text: as UTF-8, as one byte per character, or as UTF-16 at any offset.
                 self.scan(data.decode(errors="replace"), layers)
                 self.scan(data.decode("latin-1").replace("\0", ""), layers)
             else:
@@ -110,12 +111,12 @@ class _Search:
             self.found.bare = True
 
     def _claim(self, text: str, position: int) -> int:
-        """Read the value of customer_id at `position`; returns where it ends."""
+        """Read the value of customer_id at `position`; return where it ends."""
         if string := _STRING.match(text, position):
             self._claimed(self._id == _unescaped(string[1]))
             return string.end()
         value = _VALUE.match(text, position)
-        # An object or an array is no customer: what is in it is read as all else is.
+        # An object or array is not a customer id: its content is searched like everything else.
         if value is None or value[0] in _WORDS:
             return position
         self._claimed(value[0] == self._id or _is_number(value[0], self._id))
@@ -132,7 +133,7 @@ class _Search:
             self._note(f"is packed more than {MOST_LAYERS} times")
 
     def _packed(self, text: str, layers: int) -> None:
-        """Look into what may be base64. Most words may be, and are no text when decoded."""
+        """Search what may be base64. Most words may be, but do not decode to text."""
         if not _BASE64.fullmatch(text):
             return
         plain = text.rstrip("=").replace("-", "+").replace("_", "/")
@@ -143,7 +144,7 @@ class _Search:
             self.look_into(data, layers + 1)
 
     def _uncompressed(self, data: bytes, layers: int) -> bytes:
-        """The text of all members of a gzip file, as far as each can be read."""
+        """The text of all members of a gzip file, as far as each is readable."""
         out = bytearray()
         damaged = 0
         for _ in range(MOST_MEMBERS):
@@ -151,7 +152,7 @@ class _Search:
             out += text
             if problem:
                 self._note(problem)
-                # Damage may be found long behind the place where it is: the next member begins where one can.
+                # Damage may be detected long after its position: resume at the next possible member.
                 damaged += 1
                 at = data.find(_MEMBER, 1) if damaged <= _MOST_DAMAGED else -1
                 rest = data[at:] if at > 0 else b""
@@ -169,7 +170,7 @@ class _Search:
 
 
 def _member(data: bytes, room: int) -> tuple[bytes, bytes, str]:
-    """The text of the first member of a gzip file, the bytes behind it, and what is wrong with it."""
+    """The text of the first member of a gzip file, the bytes after it, and what is wrong with it."""
     reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     out = bytearray()
     for begin in range(0, len(data), _PIECE):
@@ -177,7 +178,7 @@ def _member(data: bytes, room: int) -> tuple[bytes, bytes, str]:
         try:
             out += reader.decompress(data[begin : begin + _PIECE])
         except zlib.error:
-            # What comes before the damage in this piece: byte for byte.
+            # Recover what precedes the damage in this chunk, byte by byte.
             for at in range(begin, begin + _PIECE):
                 try:
                     out += before.decompress(data[at : at + 1])
@@ -191,7 +192,7 @@ def _member(data: bytes, room: int) -> tuple[bytes, bytes, str]:
 
 
 def _text_of(data: bytes) -> str | None:
-    """The text that the bytes are, by their mark or by the zeros in JSON's first letters; None for none."""
+    """The text in the bytes, by their BOM or the zeros in JSON's first characters; None if it is not text."""
     try:
         return data.decode(json.detect_encoding(data)).removeprefix("\ufeff")
     except UnicodeDecodeError:
@@ -202,7 +203,7 @@ def _unescaped(text: str) -> str:
     if "\\" not in text:
         return text
     plain = _ESCAPE.sub(_letter, text)
-    # Two escapes may be the halves of one letter.
+    # Two escapes may be the surrogates of one character.
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -211,7 +212,7 @@ def _letter(escape: re.Match[str]) -> str:
 
 
 def _is_number(text: str, customer_id: str) -> bool:
-    """Whether a number is the one that the id is, in another spelling: 12345.0 is 12345, and not 0012345."""
+    """Whether a number equals the id in another notation: 12345.0 is 12345, but not 0012345."""
     if not re.fullmatch(r"0|[1-9][0-9]{0,99}", customer_id):
         return False
     try:

@@ -1,4 +1,4 @@
-"""The scheduled Lambda function: seals the hours that are over and, if it is told to, compacts them."""
+"""The scheduled Lambda function: seal completed hours and, if configured, compact them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from orderstream.errors import InputError
 from orderstream.pipeline import telemetry
 from orderstream.storage.bucket import TimeRange
 
-# AWS retries a record for seven days at most: what is older does not change any more. An archive that was
-# there before its upkeep is sealed by hand, once.
+# AWS retries a record for at most seven days, so older hours no longer change. An archive that existed before
+# its upkeep was enabled is sealed manually, once.
 LOOKS_BACK = timedelta(days=8)
 
-# No hour is begun with less than this left: most take seconds, and what is broken off is done the next time.
+# No hour is started with less than this left. Most take seconds, and an interrupted one is completed next
+# time.
 MARGIN_SECONDS = 300
 
-# A connection that is dead costs a retry, not the round. S3 takes seconds to delete a thousand objects. The
-# read timeout counts between two pieces of an object, however large that is.
+# A dead connection costs a retry, not the whole run. S3 takes seconds to delete a thousand objects. The read
+# timeout applies between two chunks of an object, whatever its size.
 TIMEOUTS = Config(connect_timeout=2, read_timeout=5)
 
 _ACTS = ("seal", "compact")
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Do one round. Returns how much was done, and logs that with the objects that somebody must look at."""
+    """Run once. Return the counts, and log them with the objects that need attention."""
     act, stack, currency = settings(os.environ)
     kept = maintain(
         AwsClients(timeouts=TIMEOUTS),
@@ -47,7 +48,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def settings(environ: Mapping[str, str]) -> tuple[str, Stack, str]:
-    """What to do, where, and the currency of orders that name none. Raises InputError for what is not set."""
+    """The act, the stack, and the default currency of orders. Raises InputError for a missing variable."""
     try:
         act = environ["ARCHIVE_UPKEEP"]
         stack = Stack(
@@ -69,7 +70,7 @@ def settings(environ: Mapping[str, str]) -> tuple[str, Stack, str]:
 
 
 def line(kept: MaintenanceResult, stack: str, request_id: str, now: datetime) -> str:
-    """The log line of one round; how much somebody must look at is its metric."""
+    """The log line of one run; its metric is the number of objects and hours that need attention."""
     said = {"Stack": stack, "request_id": request_id, **_counts(kept), "late_objects": kept.late[:10]}
     said |= {"left_alone": kept.problems[:10], "UpkeepFindings": len(kept.late) + len(kept.problems)}
     return telemetry.emf_line(said, {"UpkeepFindings": "Count"}, now)

@@ -1,4 +1,4 @@
-"""The archive's lease: one at a time may compact, seal or erase, wherever it runs."""
+"""The archive's lease: only one process at a time may compact, seal or erase, wherever it runs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from orderstream.domain.fields import InvalidValue, timestamp, utc_text
 from orderstream.errors import CloudError, DamagedError
 
 KEY = "locks/archive.json"
-# Who was killed is waited for so long; who lives says so three times within it.
+# A killed holder's lease ends after this; a live holder renews it three times within it.
 VALID_FOR = timedelta(seconds=60)
 
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
-# What S3 answers where the object is not, or not any more, as a call wants it.
+# S3's error codes if the object does not satisfy the condition of a call, or no longer exists.
 _TAKEN = {"ConditionalRequestConflict", "NoSuchKey", "PreconditionFailed"}
 
 
 class _Holder(msgspec.Struct):
-    """What the object says; `id` is one lease's own."""
+    """The content of the object; `id` is unique to one lease."""
 
     who: str
     until: str
@@ -37,9 +37,9 @@ class _Holder(msgspec.Struct):
 
 
 class Lease:
-    """Held inside a `with` block; raises CloudError on the way in while another holds it.
+    """Held inside a `with` block; raises CloudError on entry while another process holds it.
 
-    `doing` says what for. Call `check` before what must not be done by two.
+    `doing` is the purpose. Call `check` before anything that two must not do at once.
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class Lease:
                 try:
                     self._cloud.s3.delete_object(**self._where, IfMatch=self._etag)
                 except ClientError as failed:
-                    # Whoever has taken it over keeps it.
+                    # If another has taken it over, that one keeps it.
                     if not _is_taken(failed):
                         raise
 
     def check(self) -> None:
-        """Raises CloudError when the lease was lost: then another may be at work."""
+        """Raise CloudError if the lease was lost: another process may then be at work."""
         if not self.is_held:
             raise CloudError(
                 "the archive's lease was lost: S3 could not be reached for too long, or another took it",
@@ -86,7 +86,7 @@ class Lease:
 
     @property
     def is_held(self) -> bool:
-        """Whether nobody else can have it yet."""
+        """Whether no other process can have it yet."""
         return self._cloud.now() < self._until
 
     def _take_over(self) -> None:
@@ -102,7 +102,7 @@ class Lease:
         )
 
     def _put(self, **condition: Any) -> bool:
-        """Write the lease where the condition holds; False where another has it."""
+        """Write the lease if the condition holds; False if another process has it."""
         until = self._cloud.now() + self._valid_for
         body = msgspec.json.encode(_Holder(self._who, utc_text(until), self._id))
         try:
@@ -110,7 +110,7 @@ class Lease:
         except ClientError as error:
             if not _is_taken(error):
                 raise
-            # If an answer was lost, the SDK has tried again, and one's own lease stands in the way.
+            # After a lost response the SDK retries, and may find its own lease in the way.
             found = self._found()
             if found is None or found[0].id != self._id:
                 return False
@@ -119,7 +119,7 @@ class Lease:
         return True
 
     def _found(self) -> tuple[_Holder, str] | None:
-        """Who has the lease, and the ETag of the object that says so; None where nobody has."""
+        """The holder of the lease, and the ETag of its object; None if nobody holds it."""
         try:
             answer = self._cloud.s3.get_object(**self._where)
             holder = msgspec.json.decode(answer["Body"].read(), type=_Holder)
@@ -140,7 +140,7 @@ class Lease:
                     self._until = _LONG_AGO
                     return
             except (ClientError, BotoCoreError, CloudError):
-                # It may succeed the next time; until then the lease is what `check` says.
+                # The next attempt may succeed; until then `check` decides.
                 continue
 
 

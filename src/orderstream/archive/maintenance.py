@@ -1,4 +1,4 @@
-"""Upkeep: hours that are over are sealed and, if wanted, compacted; by hand, or by the scheduled function."""
+"""Upkeep: seal completed hours and, if requested, compact them; manually or by the scheduled function."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
 from orderstream.storage.tombstones import PREFIX as ERASED
 
-# Hears what is done to which hour.
+# Called with the action and its hour.
 Progress = Callable[[str, str], None]
 
 
 @dataclass
 class MaintenanceResult:
-    """What was done: hours sealed, `late` objects that were not (see `seal`), hours compacted, and the head.
+    """The hours sealed, `late` objects that were not (see `seal`), hours compacted, and the head.
 
-    `problems` say which hours were left as they are, and why.
+    `problems` list the hours that were left unchanged, and why.
     """
 
     sealed: list[str] = field(default_factory=list)
@@ -49,11 +49,11 @@ def maintain(
     progress: Progress = lambda what, hour: None,
     now: datetime | None = None,
 ) -> MaintenanceResult:
-    """Seal the hours of `span` that are over and, with `compacting`, compact them.
+    """Seal the completed hours of `span` and, with `compacting`, compact them.
 
-    Orders without a currency are in `currency`; `is_patient` is as `hours` has it. Ends between two hours
-    when `has_time` says no; what is left is done the next time. Raises CloudError while somebody else is at
-    it.
+    `currency` is the default for orders without one; for `is_patient` see `hours`. Stops between two hours
+    when `has_time` returns False; the rest is done next time. Raises CloudError while another process holds
+    the lease.
     """
     kept = MaintenanceResult()
     closed = closed_range(cloud, stack, span, now or cloud.now())
@@ -81,7 +81,7 @@ def maintain(
 
 
 def waiting(cloud: AwsClients, stack: Stack, span: TimeRange) -> list[tuple[str, int, int]]:
-    """The hours that would be compacted, each with its objects and their bytes; nothing is done."""
+    """The hours that would be compacted, with their objects and bytes; nothing is changed."""
     closed = closed_range(cloud, stack, span, cloud.now())
     chain = Chain(cloud, stack)
     found = []
@@ -99,13 +99,13 @@ def waiting(cloud: AwsClients, stack: Stack, span: TimeRange) -> list[tuple[str,
 
 
 def closed_range(cloud: AwsClients, stack: Stack, span: TimeRange, now: datetime) -> TimeRange:
-    """The part of `span` that is over: nothing is on its way there any more."""
+    """The completed part of `span`: nothing more will arrive for it."""
     end = watermark(cloud, stack, now)
     return TimeRange(span.since, min(span.until, end) if span.until else end)
 
 
 def _accept_erasures(cloud: AwsClients, stack: Stack, chain: Chain, span: TimeRange) -> None:
-    """Attest what is noted as erased and no manifest attests: somebody has looked at it."""
+    """Attest tombstones that no manifest attests, after a person has reviewed them."""
     known = attested(cloud, stack)
     new = (entry for entry in bucket.list_by_hour(cloud, stack, ERASED, span) if entry.key not in known)
     if found := list(sealed_from(cloud, stack, new)):
@@ -125,7 +125,7 @@ def _compact(
     try:
         done = compact(cloud, stack, chain, lease, manifest, currency=currency) if manifest else None
     except DamagedError as error:
-        # One hour's fault keeps no other hour back.
+        # An error in one hour does not block the others.
         kept.problems.append(error.message)
         return
     if done:

@@ -1,8 +1,8 @@
-"""Manifests: what lies in the archive for each hour, each with the hash of the one before it.
+"""Manifests: the archive's objects for each hour, each with the hash of the previous manifest.
 
-Whoever alters, removes or adds an object of a sealed hour is found out by `audit`; whoever makes a manifest
-fit it breaks the chain from there on. The chain is as strong as the place where its head is noted, or as
-Object Lock on the bucket.
+`audit` detects whether an object of a sealed hour was altered, removed or added. Changing a manifest to match
+breaks the chain from there on. The chain is as strong as the place where its head is recorded, or as Object
+Lock on the bucket.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
 
 PREFIX = "manifests"
-# Stands before the first manifest.
+# Precedes the first manifest.
 GENESIS_HASH = "0" * 64
 
 Operation = Literal["sealed", "accepted", "compacted", "erased", "erasure"]
@@ -33,7 +33,7 @@ _NAME = re.compile(rf"{PREFIX}/([0-9]{{{_DIGITS}}})-(?:([0-9-]{{10}}T[0-9]{{2}})
 
 
 class SealedObject(msgspec.Struct, frozen=True):
-    """An object as it was sealed: its bytes by SHA-256 (hex), how many they are, and how many lines."""
+    """An object as it was sealed: the SHA-256 (hex) of its bytes, its size in bytes, and its line count."""
 
     key: str
     sha256: str
@@ -42,11 +42,11 @@ class SealedObject(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """All objects of an hour (`2026-11-24T18`, of arrival, UTC), after `act` was done to it at `at`.
+    """All objects of an hour (`2026-11-24T18`, of arrival, UTC), after `act` was applied to it at `at`.
 
-    `previous` is the SHA-256 of the manifest before it. `note` is the id of an erasure or, for one of an
-    erasure as a whole, the hash of its receipt. One without an hour attests objects that lie beside the
-    archive: what was noted as erased, and what is left of batches that AWS gave up.
+    `previous` is the SHA-256 of the previous manifest. `note` is the id of an erasure or, for the manifest of
+    the erasure as a whole, the hash of its receipt. A manifest without an hour attests objects beside the
+    archive: tombstones, and the remains of discarded batches.
     """
 
     number: int
@@ -59,14 +59,14 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """The last manifest of a chain: who has noted it somewhere else knows that nothing before it changed."""
+    """The last manifest of a chain: if recorded elsewhere, it proves that nothing before it changed."""
 
     number: int
     sha256: str
 
 
 class Link(msgspec.Struct, frozen=True):
-    """What the name of a manifest tells about it."""
+    """The information in the name of a manifest."""
 
     key: str
     written: datetime
@@ -76,7 +76,7 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Chain:
-    """The chain of a bucket, as it is now. Append to it only while holding the archive's lease."""
+    """The current chain of a bucket. Append to it only while holding the archive's lease."""
 
     def __init__(self, cloud: AwsClients, stack: Stack) -> None:
         self._cloud = cloud
@@ -100,23 +100,23 @@ class Chain:
 
     @property
     def last_hour(self) -> str:
-        """The latest hour that was sealed; empty where none was."""
+        """The latest sealed hour; empty if there is none."""
         return max(self._hours, default="")
 
     def of_hour(self, hour: str) -> Manifest | None:
-        """The last manifest of an hour; None where it was never sealed."""
+        """The last manifest of an hour; None if it was never sealed."""
         link = self._hours.get(hour)
         return parsed(self._stack, link.key, read(self._cloud, self._stack, link.key)) if link else None
 
     def not_compacted(self, span: TimeRange) -> list[str]:
-        """The hours in `span` to which something was done since they were compacted, if they were."""
+        """The hours in `span` that were never compacted, or were changed since."""
         first = hour_text(span.since) if span.since else ""
         last = hour_text(span.until) if span.until else "~"
         waiting = (link.hour for link in self._hours.values() if link.act != "compacted")
         return sorted(hour for hour in waiting if hour and first <= hour < last)
 
     def sealed_at(self, hour: str) -> datetime | None:
-        """When an hour was sealed first; None where it was not before this chain was looked at."""
+        """When an hour was first sealed; None if it was not when this chain was loaded."""
         return self._sealed_at.get(hour)
 
     def append(self, hour: str, act: Operation, objects: Iterable[SealedObject], note: str = "") -> Manifest:
@@ -136,7 +136,7 @@ class Chain:
 def links(
     cloud: AwsClients, stack: Stack, *, foreign: Callable[[str], None] = lambda key: None
 ) -> Iterator[Link]:
-    """Every manifest, in the order of their numbers. `foreign` hears of objects there that are none."""
+    """Every manifest, in numerical order. `foreign` is called with the keys of other objects there."""
     for entry in bucket.list_prefix(cloud, stack, f"{PREFIX}/"):
         name = _NAME.fullmatch(entry.key)
         if name and _is_hour(name[2]):
@@ -147,7 +147,7 @@ def links(
 
 def _is_hour(text: str | None) -> bool:
     try:
-        # Later years would overflow what is reckoned from an hour.
+        # Later years would overflow calculations with the hour.
         return text is None or (text[0] == "2" and hour_text(hour_of_text(text)) == text)
     except ValueError:
         return False
@@ -172,7 +172,7 @@ def read(cloud: AwsClients, stack: Stack, key: str) -> bytes:
 
 
 def parsed(stack: Stack, key: str, body: bytes) -> Manifest:
-    """The manifest in those bytes. Raises DamagedError, also where it is not the one that `key` names."""
+    """The manifest in those bytes. Raises DamagedError, also if it is not the one that `key` names."""
     try:
         found = msgspec.json.decode(body, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -203,7 +203,7 @@ def hour_of_text(text: str) -> datetime:
 
 
 def head_of(text: str) -> Head:
-    """A head as it was printed, NUMBER:SHA256. Raises InputError for anything else."""
+    """Parse a head as printed, NUMBER:SHA256. Raises InputError for anything else."""
     number, _, sha256 = text.partition(":")
     if not number.isdecimal() or not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(

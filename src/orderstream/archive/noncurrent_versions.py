@@ -1,4 +1,4 @@
-"""Versions of objects in whose place others are by now: those that have something of one customer go."""
+"""Delete noncurrent object versions that contain data of one customer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from orderstream.storage.tombstones import erased_in_hour
 
 @dataclass
 class DeletedVersions:
-    """How many old versions went, which are locked until when, and what else was kept and why."""
+    """How many old versions were deleted, which are locked until when, and what else was kept and why."""
 
     versions: int = 0
     locked: dict[str, datetime] = field(default_factory=dict)
@@ -42,9 +42,10 @@ def delete_noncurrent(
     dry_run: bool,
     progress: Callable[[str, int], None],
 ) -> DeletedVersions:
-    """Remove every old version with something of the customer, or of the `events` that are known as theirs.
+    """Delete every old version with data of the customer, or of the `events` known to be theirs.
 
-    One that has records of others which are nowhere else stays, and is a problem: somebody has removed them.
+    A version with the only copy of other customers' records is kept, and is a problem: somebody has removed
+    them.
     """
     removal = _Removal(cloud, stack, person, dry_run=dry_run, progress=progress)
     for prefix in PREFIXES:
@@ -56,7 +57,7 @@ def delete_noncurrent(
             if person.redact_batch(url(place, version.key), body)[1]:
                 removal.remove(place, version)
     for version, body in removal.old(stack, f"{NOTED}/"):
-        # An erasure that was broken off has left what it noted: its events are nobody's any more.
+        # An interrupted erasure has left tombstones: their events no longer identify a customer.
         erased = erased_in_hour(cloud, stack, hour_of_key(version.key)) if is_hourly(version.key) else set()
         if any(event_id.encode() in body for event_id in events | erased):
             removal.remove(stack, version)
@@ -64,7 +65,7 @@ def delete_noncurrent(
 
 
 def noncurrent_versions(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
-    """The versions under `prefix` that are not current."""
+    """The noncurrent versions under `prefix`."""
     with translate_errors(f"cannot list the versions of s3://{stack.bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket, Prefix=prefix)
         for page in pages:
@@ -75,7 +76,7 @@ def noncurrent_versions(cloud: AwsClients, stack: Stack, prefix: str) -> Iterato
 
 
 class _Removal:
-    """Looks at old versions, and removes those that it is told to."""
+    """Reads old versions, and deletes selected ones."""
 
     def __init__(
         self,
@@ -95,7 +96,9 @@ class _Removal:
         self.removed = DeletedVersions()
 
     def old(self, place: Stack, prefix: str) -> Iterator[tuple[ObjectSummary, bytes]]:
-        """The old versions under `prefix` in the place's bucket, with their bytes but for compacted ones."""
+        """The old versions under `prefix` in the bucket of `place`, with their bytes except for compacted
+        ones.
+        """
         versions = noncurrent_versions(self._cloud, place, prefix)
         for version, body in bucket.fetch_all(self._cloud, place, versions):
             self._looked_at += 1
@@ -103,7 +106,7 @@ class _Removal:
             yield version, body
 
     def of_hour(self, folder: str, versions: Iterable[tuple[ObjectSummary, bytes]]) -> None:
-        """Remove those of an hour that have something of the customer."""
+        """Delete the versions of an hour that contain data of the customer."""
         theirs: list[ObjectSummary] = []
         others: dict[bytes, set[ObjectSummary]] = {}
         for version, body in versions:
@@ -132,7 +135,7 @@ class _Removal:
                 self.remove(self._stack, version)
 
     def remove(self, place: Stack, version: ObjectSummary) -> None:
-        """Remove a version of the place's bucket, unless Object Lock holds it or nothing is to be done."""
+        """Delete a version in the bucket of `place`, unless Object Lock retains it or this is a dry run."""
         bucket_name, key = place.bucket, version.key
         with translate_errors(f"cannot remove version {version.version} of s3://{bucket_name}/{key}"):
             client = self._cloud.s3
@@ -146,7 +149,7 @@ class _Removal:
                 client.delete_object(Bucket=bucket_name, Key=key, VersionId=version.version)
 
     def _kept(self, version: ObjectSummary, body: bytes) -> Iterable[ArchiveLine] | None:
-        """The lines of others in a version that has something of the customer; None if it has nothing."""
+        """The lines of others in a version with data of the customer; None if it has none."""
         if not bucket.is_compacted(version.key):
             found = redact(self._person, version.key, body)
             return map(read_line, found.kept) if found.is_changed else None
@@ -159,9 +162,9 @@ class _Removal:
             return [line for line in lines if self._person.redact(line, version.key) is not None]
 
     def _current(self, folder: str) -> Iterator[ArchiveLine]:
-        """The lines that are now in the archive for the hour of that folder, or in its quarantine."""
+        """The current lines of the archive for the hour of that folder, or of its quarantine."""
         prefix, _, hour = folder.partition("/")
-        # An object of one order has no line of anybody else.
+        # An object with one order has no lines of other customers.
         prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", COMPACTED] if hour else []
         for one in prefixes:
             entries = bucket.of_hour(self._cloud, self._stack, f"{one}/{hour}/")

@@ -1,4 +1,4 @@
-"""What a replay would do, take and cost, before anything is done."""
+"""Estimate the work, time and cost of a replay beforehand."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from orderstream.storage.bucket import ObjectSummary
 
 Destination = Literal["table", "stream"]
 
-# So many objects are read to know how many events lie in so many bytes.
+# The number of objects read to estimate events per byte.
 SAMPLED = 5
-# A new on-demand table takes so many writes a second, a new on-demand stream as many records of 1 KB.
+# The write throughput per second of a new on-demand table, and of a new on-demand stream in records of 1 KB.
 EVENTS_PER_SECOND = 4000
 
 
 @dataclass(frozen=True)
 class ReplayPlan:
-    """Objects and bytes to read, and what that comes to: `events` is an estimate from a few objects.
+    """Objects and bytes to read, and the resulting estimates: `events` is extrapolated from a few objects.
 
-    `seconds` is the least it takes, `dollars` what AWS charges for it. Where only one customer or order is
-    wanted, all events are read, and few are written: both are upper bounds.
+    `seconds` is the minimum time, `dollars` what AWS charges. For a single customer or order, all events are
+    read but few are written, so both are upper bounds.
     """
 
     objects: int
@@ -47,7 +47,7 @@ def plan(
     rate: float | None,
     progress: Callable[[str, int], None] = lambda what, done: None,
 ) -> ReplayPlan:
-    """Look at the objects of the selection, and into a few of them; `progress` hears how many there are."""
+    """List the objects of the selection and sample a few; `progress` is called with the number listed."""
     objects = small = total = plain = compacted = 0
     sample: list[ObjectSummary] = []
     dice = random.Random(0)
@@ -60,7 +60,7 @@ def plan(
             continue
         plain += entry.size
         small += 1
-        # Each object is as likely to be in the sample as any other, however many there are.
+        # Reservoir sampling: each object is equally likely to be in the sample.
         if len(sample) < SAMPLED:
             sample.append(entry)
         elif (place := dice.randrange(small)) < SAMPLED:
@@ -84,8 +84,8 @@ def plan(
 def _dollars(objects: int, events: int, to: Destination, *, has_index: bool) -> Decimal:
     price = prices()
     reading = objects * price["s3"]["get_thousand"] / 1000
-    # An order that is there already is charged as one that is written. On the stream each record counts as
-    # 1 KB at the least, and the function then writes it to the table.
+    # An order that already exists is charged like a write. On the stream each record counts as at least 1 KB,
+    # and the function then writes it to the table.
     writing = events * price["dynamodb"]["write_million"] / 1_000_000 * (2 if has_index else 1)
     if to == "stream":
         writing += events * price["kinesis"]["ingested_gb"] / 1_000_000

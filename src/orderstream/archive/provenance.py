@@ -1,4 +1,4 @@
-"""Whether Lambda can have written an on-failure object: only then does it explain what came late."""
+"""Whether Lambda can have written an on-failure object: only then does it explain late objects."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from orderstream.pipeline.records import Record, from_event
 from orderstream.recovery.dead_letters import FailedBatch, event_records
 from orderstream.storage.bucket import ObjectSummary
 
-# Lambda writes the object when it gives the batch up. Later, somebody else does.
+# Lambda writes the object when it discards the batch. A later write is not Lambda's.
 _LATE = timedelta(hours=1)
 
 
 def why_not_by_lambda(entry: ObjectSummary, failure: FailedBatch, *, is_attested: bool) -> str:
-    """Why Lambda cannot have written an object; empty where it can. One `is_attested` an erasure wrote anew.
+    """Why Lambda cannot have written an object; empty if it can. An `is_attested` one was rewritten by an
+    erasure.
 
-    Raises DamagedError where there are no records in it.
+    Raises DamagedError if it contains no records.
     """
     place = object_keys.discarded(entry.key)
     if place is None:
@@ -41,5 +42,5 @@ def why_not_by_lambda(entry: ObjectSummary, failure: FailedBatch, *, is_attested
 
 
 def records_of(failure: FailedBatch) -> list[Record]:
-    """The records of the stream in it, aggregates as they are."""
+    """Its stream records, without deaggregation."""
     return from_event({"Records": event_records(failure)})

@@ -1,4 +1,4 @@
-"""Receipts of erasures: that something was erased, how much of it, and why; not what, and not of whom."""
+"""Receipts of erasures: when, how much and why something was erased, but not what or whose."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from orderstream.errors import InputError
 class ErasureReceipt(msgspec.Struct):
     """One erasure.
 
-    `records` were in archive and quarantine, in so many `objects`; `failed` in batches that AWS gave up, and
-    `notes` were about records put back. Old `versions` of objects went too, but for `locked` ones, which
-    Object Lock keeps until `locked_until`. The stream has the records until `on_stream_until`.
+    `records` were in `objects` of archive and quarantine, `failed` in discarded batches, and `notes` were on
+    resubmitted records. Old `versions` of objects were deleted too, except `locked` ones, which Object Lock
+    retains until `locked_until`. The stream retains the records until `on_stream_until`.
     """
 
     id: str
@@ -34,26 +34,26 @@ class ErasureReceipt(msgspec.Struct):
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing is left that this could have removed, and nothing of which nobody can tell."""
+        """Whether nothing remains that this could have removed, or whose owner is undetermined."""
         return not self.problems and not self.locked
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of the customer was found."""
+        """Whether no data of the customer was found."""
         found = (self.items, self.records, self.objects, self.failed, self.notes, self.versions, self.locked)
         return not any(found)
 
     @property
     def sha256(self) -> str:
-        """What the manifest of the erasure has as its note."""
+        """The `note` in the manifest of the erasure."""
         return digest(msgspec.json.encode(self))
 
 
 class StampedReceipt(msgspec.Struct, frozen=True):
     """A receipt with the number and the SHA-256 of the manifest that has its hash.
 
-    `complete` says whether nothing is left that could be removed or may be the customer's; `shared` how many
-    of the erased records had orders of others in them, too.
+    `complete` is whether nothing remains that could be removed or may be the customer's; `shared` is how many
+    of the erased records also contained orders of others.
     """
 
     receipt: ErasureReceipt
@@ -64,7 +64,7 @@ class StampedReceipt(msgspec.Struct, frozen=True):
 
 
 def stamped_in(file: Path) -> StampedReceipt:
-    """The receipt in a file, as it was printed. Raises InputError where there is none."""
+    """The receipt in a file, as printed. Raises InputError if there is none."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=StampedReceipt)
     except (OSError, msgspec.MsgspecError) as error:

@@ -1,4 +1,4 @@
-"""The objects of archive and quarantine as they are without one customer."""
+"""Redact one customer from the objects of archive and quarantine."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _ENCODER = msgspec.json.Encoder()
 
 @dataclass(frozen=True)
 class Redaction:
-    """An object with something of the customer in it, and the file of what is left (None if nothing is).
+    """An object with data of the customer, and the file with the rest of it (None if nothing is left).
 
-    `events` and `order_ids` are the customer's, `lines` counts those that are left.
+    `events` and `order_ids` are the customer's, `lines` counts the remaining lines.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Redaction:
 
 
 class RedactedBatch(msgspec.Struct, frozen=True):
-    """The lines of an object: the customer's, and the bytes of those that stay, some of them changed."""
+    """The lines of an object: the customer's, and the bytes of those kept, some of them changed."""
 
     theirs: list[ArchiveLine]
     kept: list[bytes]
@@ -63,7 +63,7 @@ def redactions(
 ) -> Iterator[tuple[datetime, list[Redaction]]]:
     """The changes of each hour that has any. Their files are in `folder` until the next hour.
 
-    `damaged` hears of what cannot be read, and so not be searched.
+    `damaged` is called with what is unreadable and so cannot be searched.
     """
     search = _Search(stack, person, currency, folder, damaged)
     listings = (bucket.list_by_hour(cloud, stack, prefix) for prefix in PREFIXES)
@@ -94,9 +94,9 @@ def redactions(
 
 
 def redact(person: DataSubject, key: str, body: bytes) -> RedactedBatch:
-    """The lines of an object that is not compacted; those that stay as they are keep their bytes.
+    """The lines of an object that is not compacted; unchanged lines keep their bytes.
 
-    What is no such object raises one of `reading.DAMAGE`.
+    Any other object raises one of `reader.DAMAGE`.
     """
     plain = gzip.decompress(body) if reader.is_of_batch(key) else body
     theirs: list[ArchiveLine] = []
@@ -120,7 +120,7 @@ def theirs_in(person: DataSubject, key: str, file: Path) -> list[ArchiveLine]:
 
 
 class _Search:
-    """Looks for the customer in objects, and writes what is left of them to files."""
+    """Searches objects for the customer, and writes what is left of them to files."""
 
     def __init__(
         self, stack: Stack, person: DataSubject, currency: str, folder: Path, damaged: Callable[[str], None]

@@ -1,4 +1,4 @@
-"""Replay: events of the archive go to the table again, or onto the stream. Harmless when repeated (G7)."""
+"""Replay: send events of the archive to the table or onto the stream again. Harmless if repeated (G7)."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from orderstream.storage.parquet import LocatedLine
 
 EVENTS_AT_A_TIME = 500
 
-# Places of objects that hold one order each; as text they come after all hours.
+# Positions of objects with one order each; they sort after all hours.
 _SINGLE = "single "
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which events: those that arrived in `span`, of one customer or one order if given."""
+    """Which events: those that arrived in `span`, optionally of one customer or one order."""
 
     span: TimeRange = ALL_TIME
     customer_id: str | None = None
     order_id: str | None = None
 
     def holds(self, line: ArchiveLine) -> bool:
-        """Whether the event in this line is one of them."""
+        """Whether the event in this line is selected."""
         if not self.span.contains(line.arrived_at):
             return False
         if self.order_id is not None and self.order_id not in (line.order_id, line.event_id):
@@ -46,7 +46,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Event:
-    """An event of the archive: its line, and the object that has it."""
+    """An event of the archive: its line, and the object that contains it."""
 
     line: ArchiveLine
     key: str
@@ -54,10 +54,10 @@ class Event:
 
 @dataclass
 class ReplayResult:
-    """What was done: events read, those that came `again` in another object, and what became of the others.
+    """Events read, `duplicates_skipped` that were also in another object, and the outcomes of the others.
 
-    `conflicts` and `invalid` records are in quarantine since they came first, and stay there.
-    `damaged` says which objects could not be read to their end.
+    `conflicts` and `invalid` records have been in quarantine since they first arrived, and stay there.
+    `damaged` lists the objects that could not be read to their end.
     """
 
     read: int = 0
@@ -73,13 +73,13 @@ class ReplayResult:
 
 
 class Target(Protocol):
-    """Where events go."""
+    """The destination of events."""
 
     def take(self, events: Sequence[Event], done: ReplayResult) -> None:
-        """Bring the events there, and count what became of them in `done`."""
+        """Deliver the events, and count their outcomes in `done`."""
 
     def close(self) -> None:
-        """No more will come."""
+        """Called when there are no more events."""
 
 
 def replay(
@@ -95,9 +95,10 @@ def replay(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ReplayResult:
-    """Replay every event of the selection once, at most `rate` a second.
+    """Replay every event of the selection once, at most `rate` per second.
 
-    `checkpoint` hears places before which all is done; with one of them as `after` it goes on from there.
+    `checkpoint` is called with positions before which everything is done; given one as `after`, it resumes
+    there.
     """
     done = ReplayResult()
     begun = clock()
@@ -134,10 +135,10 @@ def replay(
 def _events(
     cloud: AwsClients, stack: Stack, selection: Selection, after: str, done: ReplayResult
 ) -> Iterator[Event | str]:
-    """The events of the selection, each once; and places, when all events before them were given.
+    """The events of the selection, each once; and positions, once all events before them were yielded.
 
-    Hour for hour, and in an hour by arrival over all shards: so that of two records of one order the one
-    that came first comes first.
+    By hour, and within an hour by arrival across all shards, so that of two records of one order the earlier
+    comes first.
     """
     prefixes = ("orders", COMPACTED)
     entries = merge(
@@ -162,7 +163,7 @@ def _hour(entry: ObjectSummary) -> str:
 
 
 def _once(events: Iterable[Event], selection: Selection, done: ReplayResult) -> Iterator[Event]:
-    # An event is in the same hour at every delivery: no longer memory is needed.
+    # An event is in the same hour at every delivery, so deduplicate within the hour only.
     seen: set[str] = set()
     for event in events:
         if not selection.holds(event.line):
@@ -178,7 +179,7 @@ def _once(events: Iterable[Event], selection: Selection, done: ReplayResult) -> 
 def _of_hour(
     cloud: AwsClients, stack: Stack, entries: list[ObjectSummary], done: ReplayResult
 ) -> Iterator[Event]:
-    """The events of an hour's objects: those of each shard in its order, and the shards merged by arrival."""
+    """The events of an hour's objects: in order within each shard, and the shards merged by arrival."""
     shards: dict[str, list[ObjectSummary]] = {}
     compacted = []
     for entry in entries:
@@ -200,7 +201,7 @@ def _of_hour(
 
     streams = [*map(of_shard, shards.values()), *map(of_compacted, compacted)]
     yield from merge(*streams, key=lambda event: event.line.arrived_at)
-    # What was compacted since it was listed is gone from its own object.
+    # Lines compacted since the listing are no longer in their own objects.
     known = {entry.key for entry in compacted}
     for entry in bucket.of_hour(cloud, stack, f"{COMPACTED}/{_hour(entries[0]).partition('/')[2]}/"):
         if entry.key not in known:

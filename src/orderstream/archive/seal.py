@@ -1,4 +1,4 @@
-"""Sealing: the objects of an hour that is over are written into a manifest."""
+"""Sealing: list the objects of a completed hour in a manifest."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ _WEEK = timedelta(days=7)
 
 @dataclass
 class Hour:
-    """An hour of arrival with its objects, as they are listed now."""
+    """An hour of arrival with its currently listed objects."""
 
     begins: datetime
     entries: list[ObjectSummary]
 
     @property
     def name(self) -> str:
-        """As manifests name it."""
+        """Its name in manifests."""
         return hour_text(self.begins)
 
 
 @dataclass
 class SealResult:
-    """What sealing an hour did: the manifest that holds now, and the `late` objects that are not in it.
+    """The result of sealing an hour: the current manifest, and the `late` objects that are not in it.
 
-    Late are objects that came after the hour was sealed, with records that nobody knows.
+    Late objects arrived after the hour was sealed, with unknown records.
     """
 
     hour: Hour
@@ -66,13 +66,13 @@ class SealResult:
 def hours(
     cloud: AwsClients, stack: Stack, chain: Chain, span: TimeRange, *, is_patient: bool = False
 ) -> Iterator[Hour]:
-    """The hours of `span` that have objects, earliest first; one that only begins in it is left out.
+    """The hours of `span` that have objects, earliest first, without an hour that extends beyond it.
 
-    With `is_patient` so is the last one for a week: while nobody reads the stream, nothing tells that more of
-    that hour waits there, and nothing of a later hour is archived.
+    With `is_patient`, the last hour is also left out for a week. While nothing reads the stream, there is no
+    sign that more of that hour is waiting there, and nothing of a later hour is archived.
 
-    Objects of one order each are given with the hour in which it arrived, unless they were looked at when
-    the hour in which they were written was sealed.
+    Objects with one order each belong to the hour in which it arrived. They are left out if they were read
+    when the hour in which they were written was sealed.
     """
     listings: list[Iterable[tuple[datetime, ObjectSummary]]] = [
         ((hour_of_key(entry.key), entry) for entry in bucket.list_by_hour(cloud, stack, prefix, span))
@@ -93,11 +93,11 @@ def hours(
 
 
 def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> SealResult:
-    """Seal an hour, or what came to it since. What comes late must be known.
+    """Seal an hour, or what was added to it since. Late objects must be known.
 
-    Late is what came to an hour that was sealed, or lies before one that was. It is known where the hour's
-    sealed objects, or batches that AWS gave up delivering, have the same records: it was delivered again.
-    With `accept` it is sealed all the same, and the manifest says so.
+    An object is late if its hour was sealed before, or a later hour was. It is known if the hour's sealed
+    objects, or discarded batches, contain the same records: it was redelivered. With `accept` it is sealed
+    all the same, and the manifest records that.
     """
     manifest = chain.of_hour(hour.name)
     sealed = {one.key: one for one in manifest.objects} if manifest else {}
@@ -115,7 +115,7 @@ def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: b
 
 
 def sealed_from(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[SealedObject]:
-    """The objects as they are now. Where lines cannot be read there are none."""
+    """The objects as they are now, with no lines if they are unreadable."""
     for entry, body in bucket.fetch_all(cloud, stack, entries):
         if bucket.is_compacted(entry.key):
             sha256, size = bucket.digest(cloud, stack, entry.key)
@@ -131,7 +131,7 @@ def sealed_from(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary
 def unknown_keys(
     cloud: AwsClients, stack: Stack, sealed: Iterable[str], new: Iterable[ObjectSummary]
 ) -> list[str]:
-    """The keys of those `new` objects of an hour that have records which are nowhere in the `sealed` ones."""
+    """The keys of those `new` objects of an hour with records that none of the `sealed` ones contains."""
     wanted: dict[bytes, set[str]] = {}
     damaged: set[str] = set()
     for opened in reader.objects(cloud, stack, new):
@@ -161,7 +161,7 @@ def _given_up(cloud: AwsClients, stack: Stack) -> Iterator[tuple[str, bytes]]:
             try:
                 records = records_in(failure, event_records(failure))
                 if why_not_by_lambda(entry, failure, is_attested=known.get(entry.key) == digest(body)):
-                    # The audit names it, and explains nothing by it.
+                    # The audit reports it, and it is not accepted as an explanation.
                     continue
             except DamagedError:
                 continue
@@ -170,12 +170,12 @@ def _given_up(cloud: AwsClients, stack: Stack) -> Iterator[tuple[str, bytes]]:
 
 
 def record_digest(event_id: str, data: bytes) -> bytes:
-    """A hash of a record: which it is, and its bytes."""
+    """A hash of a record: its id and its bytes."""
     return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
 
 
 def hour_of_single_order(stack: Stack, entry: ObjectSummary, body: bytes) -> datetime:
-    """The hour in which the order of an object arrived; of a damaged one, in which it was written."""
+    """The hour in which the order of an object arrived; for a damaged one, in which it was written."""
     try:
         return hour_of(timestamp(next(reader.located_lines(stack, entry, body)).line.arrived_at))
     except (DamagedError, StopIteration):
@@ -192,7 +192,7 @@ def _was_looked_at(chain: Chain, entry: ObjectSummary) -> bool:
 
 
 class _Singles:
-    """Objects of one order each, by the hour of its arrival, in a file: there can be very many."""
+    """Objects with one order each, by its hour of arrival, on disk: there can be very many."""
 
     def __enter__(self) -> Self:
         # SQLite's own temporary file.
@@ -206,7 +206,7 @@ class _Singles:
         self._file.close()
 
     def enter(self, cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> None:
-        """Look into each for its hour."""
+        """Read each one to determine its hour."""
         for entry, body in bucket.fetch_all(cloud, stack, entries):
             row = (
                 hour_of_single_order(stack, entry, body),

@@ -1,4 +1,4 @@
-"""Questions in SQL about the archive, asked in a database that knows the views and nothing else."""
+"""SQL queries on the archive, in a database that can access only the views."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ _ANEW = "orders query --refresh fetches anew what is cached"
 
 @dataclass(frozen=True)
 class QueryResult:
-    """The answer to a question, which is computed when its rows are asked for.
+    """The result of a query, which is computed when its rows are read.
 
-    `synced` says what was fetched for it, `unfit` how many orders have a value that does not fit its column.
+    `synced` is what was fetched for it, `unrepresentable` how many orders have a value that does not fit its
+    column.
     """
 
     synced: SyncResult
@@ -48,15 +49,15 @@ class QueryResult:
     _query: str
 
     def rows(self) -> tuple[list[str], Iterator[Sequence[Any]]]:
-        """The names of the columns, no two alike, and the rows. Raises InputError where the SQL is wrong."""
+        """The unique column names, and the rows. Raises InputError if the SQL is invalid."""
         with _errors():
             _interruptible(self._sql, lambda: self._sql.execute(self._query))
         return _distinct([column[0] for column in self._sql.description or ()]), self._rows()
 
     def parquet(self) -> Path:
-        """The answer as a Parquet file, which is there as long as the database. Raises InputError."""
+        """The result as a Parquet file, which exists as long as the database. Raises InputError."""
         with _errors():
-            # The one folder where a locked database may write.
+            # The only folder where a locked database may write.
             [(folder,)] = self._sql.execute("SELECT current_setting('temp_directory')").fetchall()
             file = Path(folder) / "answer.parquet"
             _interruptible(
@@ -81,10 +82,10 @@ def run_query(
     refresh: bool = False,
     progress: Progress = lambda done, of: None,
 ) -> Iterator[QueryResult]:
-    """Ask `query`, one SELECT, about the records that arrived in `span`.
+    """Run `query`, one SELECT, on the records that arrived in `span`.
 
-    What it needs is fetched, `refresh` says everything anew. Raises InputError, before that, where the SQL
-    is wrong.
+    Fetches what it needs; with `refresh`, everything again. Raises InputError, before that, if the SQL is
+    invalid.
     """
     check(query)
     words = set(re.findall(r"\w+", query.lower()))
@@ -107,7 +108,7 @@ def run_query(
 
 
 def drop_gone(cloud: AwsClients, stack: Stack) -> None:
-    """Remove from the cache what is no longer in the bucket, unless somebody reads there just now."""
+    """Remove from the cache what is no longer in the bucket, unless another process is reading it."""
     currency = settings_of(cloud, stack).currency
     with cache.open_cache(cloud, stack) as (cached, remove), parquet.database() as sql:
         sync = CacheSync(cloud, stack, cached, Converter(sql, cached.work, currency), ALL_TIME)
@@ -116,7 +117,7 @@ def drop_gone(cloud: AwsClients, stack: Stack) -> None:
 
 
 def check(query: str) -> None:
-    """Raises InputError where `query` is not one SELECT that the views can answer."""
+    """Raise InputError if `query` is not one SELECT that the views can answer."""
     import duckdb
 
     with parquet.database() as sql, _errors():
@@ -134,7 +135,7 @@ def check(query: str) -> None:
 
 
 def _interruptible(sql: DuckDBPyConnection, work: Callable[[], T]) -> T:
-    """What `work` returns. In the main thread, DuckDB would hear of Ctrl-C only when it has found a row."""
+    """Run `work` in a thread: in the main thread, DuckDB notices Ctrl-C only after it has found a row."""
     busy, over = Lock(), Event()
 
     def run() -> T:
@@ -148,7 +149,7 @@ def _interruptible(sql: DuckDBPyConnection, work: Callable[[], T]) -> T:
         return thread.submit(run).result()
     finally:
         over.set()
-        # To interrupt what has not quite begun has no effect.
+        # An interrupt has no effect before the work has started.
         while not busy.acquire(timeout=0.1):
             sql.interrupt()
         busy.release()
@@ -156,16 +157,16 @@ def _interruptible(sql: DuckDBPyConnection, work: Callable[[], T]) -> T:
 
 
 def _lock(sql: DuckDBPyConnection, files: Files) -> None:
-    """From here on the database reads these files and no others, and writes none."""
+    """Restrict the database to reading these files and writing none."""
     sql.execute(f"SET allowed_paths = [{', '.join(map(quoted, files.all))}]")
-    # Else a table that is not there would be looked for among this program's variables.
+    # Otherwise a missing table would be looked up among this program's variables.
     sql.execute("SET python_enable_replacements = false")
     sql.execute("SET enable_external_access = false")
     sql.execute("SET lock_configuration = true")
 
 
 def _unfit(sql: DuckDBPyConnection) -> int:
-    """How many orders lack a value that each order has: it has more digits than its column."""
+    """How many orders lack a required value, because it has more digits than its column."""
     lacking = " OR ".join(_lacking(Order))
     query = f"SELECT count(*) FROM records WHERE order_id IS NOT NULL AND ({lacking})"
     [(count,)] = sql.execute(query).fetchall()
@@ -173,7 +174,7 @@ def _unfit(sql: DuckDBPyConnection) -> int:
 
 
 def _lacking(model: type[msgspec.Struct], of: str = "") -> Iterator[str]:
-    """Conditions of which one holds where a value is lacking that the model requires."""
+    """Conditions of which at least one holds if a value that the model requires is missing."""
     for field in msgspec.structs.fields(model):
         if field.required:
             yield f"{of}{field.name} IS NULL"
@@ -191,13 +192,13 @@ def _structs(hint: Any) -> Iterator[type[msgspec.Struct]]:
 
 @contextmanager
 def _errors(kind: type[InputError | CloudError] = InputError, doing: str = "") -> Iterator[None]:
-    """Turn an error of DuckDB inside the block into one of ours."""
+    """Turn a DuckDB error inside the block into an Orderstream error."""
     import duckdb
 
     try:
         yield
     except RuntimeError as error:
-        # So Ctrl-C comes out of DuckDB.
+        # DuckDB reports Ctrl-C like this.
         if "interrupted" not in str(error):
             raise
         raise KeyboardInterrupt from None
@@ -211,7 +212,7 @@ def _errors(kind: type[InputError | CloudError] = InputError, doing: str = "") -
 
 
 def _readable(error: Exception) -> str:
-    """DuckDB's message in one line: what is wrong, what it might be instead, and where."""
+    """DuckDB's message in one line: the error, the suggestion and the position."""
     what, _, place = str(error).partition("\nLINE ")
     message = " ".join(what.split())
     if not place:
@@ -230,7 +231,7 @@ def _hint(error: Exception) -> str:
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """The names, with a number where one is taken, as DuckDB does it in files."""
+    """The names, with a number if one is taken, as DuckDB does in files."""
     taken: dict[str, None] = {}
     for name in names:
         number, free = 0, name

@@ -1,4 +1,4 @@
-"""Where replayed events go: straight to the table as items, or onto the stream as records."""
+"""Replay targets: insert events into the table as items, or put them on the stream as records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_PROBLEMS = 5
 
 
 class TableTarget:
-    """Inserts the items as the function did: the same item, of the same object, unless there is one."""
+    """Inserts the items as the function did: the same item, from the same object, unless one exists."""
 
     def __init__(self, cloud: AwsClients, stack: Stack) -> None:
         self._cloud = cloud
@@ -31,7 +31,7 @@ class TableTarget:
         )
 
     def take(self, events: Sequence[Event], done: ReplayResult) -> None:
-        """Insert what is an order."""
+        """Insert the valid orders."""
         keys = {event.line.event_id: event.key for event in events}
         there = AlreadyArchived(self._cloud, self._stack, keys.__getitem__)
         self._processing.run((record_of(event.line) for event in events), there)
@@ -41,25 +41,25 @@ class TableTarget:
         done.problems = so_far.problems[:MOST_PROBLEMS]
 
     def close(self) -> None:
-        """End the threads."""
+        """Shut the threads down."""
         self._threads.shutdown()
 
 
 class _NullQuarantine:
-    """Takes what the function would quarantine: it did so when the record came first."""
+    """Ignores what the function would quarantine: it did so when the record first arrived."""
 
     def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class StreamTarget:
-    """Puts orders on the stream again under the identity that they had; the function does the rest."""
+    """Puts orders on the stream again under their original identity; the function does the rest."""
 
     def __init__(self, cloud: AwsClients, stack: Stack) -> None:
         self._producer = OrderProducer(stack.stream, cloud.kinesis_no_retry)
 
     def take(self, events: Sequence[Event], done: ReplayResult) -> None:
-        """Send what is an order, and wait until each has its fate."""
+        """Send the valid orders, and wait for the outcome of each."""
         fates = []
         for event in events:
             line = event.line
@@ -78,5 +78,5 @@ class StreamTarget:
                 done.problems.append(error.message if isinstance(error, OrderstreamError) else str(error))
 
     def close(self) -> None:
-        """End the producer."""
+        """Close the producer."""
         self._producer.close()

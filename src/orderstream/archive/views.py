@@ -1,6 +1,6 @@
-"""What SQL sees of the archive: three views, their columns, and how they come from Parquet files.
+"""The SQL schema of the archive: three views, their columns, and their definition over Parquet files.
 
-The views of Athena have these columns too: who changes one changes the other.
+The Athena views have the same columns: change both together.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from orderstream.storage.columns import column_types
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# The columns of a quarantined record's row; `stored` is the item that a conflict met, as JSON.
+# The columns of a quarantined record's row; for a conflict, `stored` is the existing item as JSON.
 QUARANTINED = {
     "event_id": "VARCHAR",
     "order_id": "VARCHAR",
@@ -31,14 +31,14 @@ QUARANTINED = {
     "raw_base64": "VARCHAR",
 }
 
-# The hour of arrival in UTC, as it stands in the keys of objects.
+# The hour of arrival in UTC, as in object keys.
 PARTITIONS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H"}
 _PARTITIONS = ", ".join(f"strftime(arrived_at, '{form}') AS {name}" for name, form in PARTITIONS.items())
 
-# `files` holds each record once, of the span alone.
+# `files` has each record once, within the span only.
 RECORDS = f"SELECT *, {_PARTITIONS} FROM files.records"
 QUARANTINE = f"SELECT *, {_PARTITIONS} FROM files.quarantine"
-# What is no conflict is the order, or the same order sent again: the first is the one that is stored.
+# A record that is not a conflict is the order itself, or a duplicate of it: the first is the one stored.
 ORDERS = """
     SELECT * FROM records WHERE event_id IN (
         SELECT arg_min(event_id, (arrived_at, event_id))
@@ -49,17 +49,17 @@ ORDERS = """
 """
 VIEWS = {"records": RECORDS, "quarantine": QUARANTINE, "orders": ORDERS}
 
-# Of several rows about one event (a delivery after the model was changed, a damaged object), whichever
-# files they lie in, always the same: compaction must not change an answer.
+# Chooses the same row among several for one event (redelivered after a model change, or in a damaged object),
+# whichever files they are in: compaction must not change a result.
 _FIRST = "row_number() OVER (PARTITION BY event_id ORDER BY order_id NULLS LAST, raw, raw_base64) = 1"
 
 
 @dataclass(frozen=True)
 class Files:
-    """The Parquet files with the rows; in each, a record is there once.
+    """The Parquet files with the rows; within each file, a record occurs once.
 
-    `alone` are those of an hour that no other file has, `crowded` those that share their hour, and `single`
-    those of objects with one order each, which may be in the others too.
+    `alone` are the only files of their hour, `crowded` share their hour with others, and `single` are from
+    objects with one order each, whose records may be in the others too.
     """
 
     alone: Sequence[Path] = ()
@@ -83,7 +83,7 @@ def columns_of(view: str) -> dict[str, str]:
 
 
 def define(sql: DuckDBPyConnection, files: Files, span: TimeRange) -> None:
-    """Make the views over what the files hold of `span`."""
+    """Create the views over the rows of `span` in the files."""
     names = ", ".join(column_types())
     hourly = f"{_of(files.alone, column_types())} UNION ALL {_once(_of(files.crowded, column_types()))}"
     parts = [hourly]
@@ -102,7 +102,7 @@ def define(sql: DuckDBPyConnection, files: Files, span: TimeRange) -> None:
 
 
 def once(file: Path, types: dict[str, str]) -> str:
-    """A query for the rows of a file, one for each event."""
+    """A query for the rows of a file, one per event."""
     return _once(_of([file], types))
 
 
@@ -112,7 +112,7 @@ def nothing(types: dict[str, str]) -> str:
 
 
 def quoted(text: str | Path) -> str:
-    """A string as SQL writes it."""
+    """A string as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
 
 

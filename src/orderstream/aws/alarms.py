@@ -1,4 +1,4 @@
-"""The alarms of a stack, those on metrics and those on other alarms alike."""
+"""The alarms of a stack: metric alarms and composite alarms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orderstream.aws.clients import AwsClients
 
 
 def describe_alarms(cloud: AwsClients, stack: str, **narrowed: Any) -> Iterator[Any]:
-    """Them as DescribeAlarms has them, which `narrowed` is for. Errors of the SDK come through."""
+    """Yield the alarms as DescribeAlarms returns them; `narrowed` is passed to it. SDK errors propagate."""
     pages = cloud.cloudwatch.get_paginator("describe_alarms").paginate(
         AlarmNamePrefix=f"{stack}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"], **narrowed
     )

@@ -1,4 +1,4 @@
-"""Where AWS is, real or laptop: typed clients, and its errors as ours."""
+"""Typed clients for AWS or a local cloud. SDK errors become CloudError."""
 
 from __future__ import annotations
 
@@ -47,33 +47,33 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-# botocore's defaults for retries have changed between releases: say what is meant. The read timeout
-# is longer than the longest invocation (15 minutes), which a client waits for.
+# botocore's retry defaults have changed between releases, so set them explicitly. The read timeout exceeds
+# the longest invocation (15 minutes), because a client waits for it.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=5,
     read_timeout=930,
     max_pool_connections=64,
 )
-# For what is only said: a network that does not reach a service must not hold a command up for long.
+# For informational calls: an unreachable service must not delay a command for long.
 _BRIEF = _CONFIG.merge(Config(connect_timeout=2, read_timeout=5))
-# A service refused to answer, or somebody else answered, or nobody.
+# The service returned an error, something else answered, or nothing did.
 UNANSWERED = (ClientError, ConnectionError, HTTPClientError, ResponseParserError)
 REGION_HINT = "name it with --region, or set AWS_REGION"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _OF_AWS = re.compile(r"\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$")
 
-# A session of the SDK must not make two clients at once.
+# An SDK session must not create two clients at once.
 _making = threading.Lock()
 
 
 @dataclass(frozen=True)
 class AwsClients:
-    """One account and region of AWS, or a laptop cloud at `endpoint_url`. Clients are made on first use,
-    in whatever thread that is.
+    """One account and region of AWS, or a local cloud at `endpoint_url`. Clients are created on first use, in
+    any thread.
 
-    What is None is taken from the environment and AWS's own configuration files. `timeouts` are for every
-    client, in place of those for somebody who waits.
+    Whatever is None comes from the environment and AWS's own configuration files. `timeouts` apply to every
+    client and replace the interactive defaults.
     """
 
     endpoint_url: str | None = None
@@ -86,7 +86,9 @@ class AwsClients:
     clock: ServiceClock = field(default_factory=ServiceClock, repr=False, compare=False, kw_only=True)
 
     def now(self) -> datetime:
-        """The time (aware, UTC) by the clock that stamps the records: the service's, once it is known."""
+        """The time (aware, UTC) by the service's clock, which stamps the records; the local clock until it is
+        known.
+        """
         return self.clock.now()
 
     @cached_property
@@ -123,7 +125,7 @@ class AwsClients:
 
     @cached_property
     def account(self) -> str | None:
-        """The id of the account, None if STS does not say. Raises CloudError without credentials."""
+        """The account id, None if STS does not return it. Raises CloudError without credentials."""
         with translate_errors("cannot look for the account"):
             try:
                 return str(self.sts.get_caller_identity()["Account"])
@@ -141,13 +143,13 @@ class AwsClients:
 
     @cached_property
     def kinesis_no_retry(self) -> KinesisClient:
-        """Without retries of the SDK: OrderProducer repeats what failed, record by record."""
+        """A client without SDK retries: OrderProducer retries what failed, record by record."""
         with _making:
             return producer_client(self._session, self.timeouts, **self._where)
 
     @cached_property
     def lambda_(self) -> LambdaClient:
-        # An invocation must not be repeated by the SDK: whoever invokes decides about retries.
+        # The SDK must not repeat an invocation: the caller decides about retries.
         once = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
         client: LambdaClient = self._client("lambda", once)
         return client
@@ -168,11 +170,11 @@ class AwsClients:
         return client
 
     def client(self, service: str) -> Any:
-        """A new client of a service that has no client above."""
+        """Create a client of a service that has no client above."""
         return self._client(service)
 
     def credentials(self) -> Any:
-        """What requests are signed with (botocore's Credentials). Raises CloudError where there are none."""
+        """The credentials that sign requests (botocore's Credentials). Raises CloudError without any."""
         found = self._session.get_credentials()
         if found is None:
             raise CloudError("there are no credentials to sign with", hint=CREDENTIALS_HINT)
@@ -189,25 +191,25 @@ class AwsClients:
 
 
 def region_of(cloud: AwsClients) -> str:
-    """The region in which `cloud` acts. Raises CloudError where none is configured."""
+    """The region in which `cloud` acts. Raises CloudError if none is configured."""
     with translate_errors("cannot look for a stack"):
         return str(cloud.cloudformation.meta.region_name)
 
 
 def is_local(cloud: AwsClients) -> bool:
-    """Whether `cloud` is a laptop cloud. Raises CloudError where no region is configured."""
+    """Whether `cloud` is a local cloud. Raises CloudError if no region is configured."""
     with translate_errors("cannot look for a stack"):
         return is_loopback(cloud.cloudformation.meta.endpoint_url)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether a service of the local cloud answers at `url`: it is on this machine."""
+    """Whether `url` is on this machine, and so belongs to a local cloud."""
     return urlsplit(url).hostname in _LOOPBACK
 
 
 @contextmanager
 def translate_errors(doing: str) -> Iterator[None]:
-    """Turn any error of the SDK inside the block into a CloudError that says what could not be done."""
+    """Turn any SDK error inside the block into a CloudError that says what could not be done."""
     try:
         yield
     except NoRegionError as error:
@@ -226,7 +228,7 @@ def translate_errors(doing: str) -> Iterator[None]:
 
 
 def _why_unreachable(url: str) -> str:
-    """What to look at when nothing answers at `url`."""
+    """What to check when nothing answers at `url`."""
     host = urlsplit(url).hostname or ""
     if is_loopback(url):
         return 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders env)")?'

@@ -1,4 +1,4 @@
-"""What time it is by AWS's clock, which stamps the records, whatever this machine's clock says."""
+"""The time by AWS's clock, which stamps the records, even if this machine's clock is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-# A Date has whole seconds, and is some time on its way: a clock as near as this counts as right.
+# The Date header has whole seconds and takes time to arrive: a smaller difference counts as correct.
 PRECISION = timedelta(seconds=2)
 TOLERANCE = timedelta(minutes=1)
 
@@ -22,10 +22,10 @@ def _silent(behind: timedelta) -> None:
 
 
 class ServiceClock:
-    """Goes by the `Date` of the service's answers, and by this machine's clock until there is one.
+    """Follows the `Date` of the service's responses, and this machine's clock until the first one.
 
-    `on_wrong` hears once when this machine's clock is wrong by more than TOLERANCE: by how much it is behind
-    the service's, negative if it is ahead.
+    `on_wrong` is called once if this machine's clock is off by more than TOLERANCE. It receives how far the
+    clock is behind the service's, negative if ahead.
     """
 
     def __init__(
@@ -37,13 +37,13 @@ class ServiceClock:
         self._begin: float | None = None
 
     def observe(self, **event: Any) -> None:
-        """Take an answer, an error too, as botocore's event `response-received` has it."""
+        """Take the clock from a response, error or not, passed as in botocore's event `response-received`."""
         metadata = (event["parsed_response"] or {}).get("ResponseMetadata", {})
         try:
             said = parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).timestamp()
         except (KeyError, TypeError, ValueError, OverflowError):
             return
-        # The way here and the whole seconds only make it seem earlier: so the latest is the nearest.
+        # Latency and whole seconds can only make it seem earlier, so the latest value is the most accurate.
         begin = said - time.monotonic()
         self._begin = begin if self._begin is None else max(self._begin, begin)
         behind = self.behind
@@ -52,12 +52,12 @@ class ServiceClock:
             tell(behind)
 
     def now(self) -> datetime:
-        """The time (aware, UTC); to about a second where this machine's clock is wrong."""
+        """The time (aware, UTC), accurate to about a second if this machine's clock is wrong."""
         return self._here() + self.behind
 
     @property
     def behind(self) -> timedelta:
-        """How far this machine's clock is behind the service's, negative if ahead; 0 where it is right."""
+        """How far this machine's clock is behind the service's, negative if ahead; 0 if it is right."""
         if self._begin is None:
             return timedelta()
         behind = datetime.fromtimestamp(self._begin + time.monotonic(), UTC) - self._here()

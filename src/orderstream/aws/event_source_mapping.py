@@ -1,4 +1,4 @@
-"""An event source mapping, switched off when no other change of it is under way any more."""
+"""Disable an event source mapping once no other change to it is in progress."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 
-# What Lambda answers while a mapping is being made or changed.
+# Lambda returns these while a mapping is being created or changed.
 _BUSY = {"ResourceConflictException", "ResourceInUseException"}
 _STOPPING = {"Deleting", "Disabled", "Disabling"}
 
@@ -23,9 +23,9 @@ def disable(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] = time.sleep,
 ) -> str:
-    """Switch the mapping off and wait, for `patience` seconds at most; its state, Disabled if all went well.
+    """Disable the mapping and wait at most `patience` seconds. Return its state, Disabled on success.
 
-    It is looked at every `pause` seconds. Errors of the SDK come through.
+    Polls every `pause` seconds. SDK errors propagate.
     """
     deadline = clock() + patience
     while (state := _asked_to_stop(cloud, mapping_id)) != "Disabled" and clock() < deadline:
@@ -34,7 +34,7 @@ def disable(
 
 
 def _asked_to_stop(cloud: AwsClients, mapping_id: str) -> str:
-    """The state of the mapping, after it was asked to stop if it has not begun to."""
+    """The state of the mapping, after requesting that it stop if it is not stopping already."""
     state = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)["State"]
     if state in _STOPPING:
         return state

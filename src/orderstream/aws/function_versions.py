@@ -1,4 +1,4 @@
-"""The published versions of the function, and the one to which its alias delivers orders."""
+"""The published versions of the function, and the one its alias points to."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from orderstream.errors import CloudError
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef, FunctionConfigurationTypeDef
 
-# The setting that tells versions apart: `orders deploy` gives it to each.
+# The environment variable that identifies a version; `orders deploy` sets it for each.
 REVISION = "REVISION"
 
 
 @dataclass(frozen=True)
 class Version:
-    """A published version: its number, when it was published (RFC 3339), and what tells it apart.
+    """A published version: its number, when it was published (RFC 3339), and what identifies it.
 
-    `revision` is "" for one that `orders deploy` has not published.
+    `revision` is "" for a version that `orders deploy` did not publish.
     """
 
     number: int
@@ -31,7 +31,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Alias:
-    """The version to which an alias leads, and what has to be given to move it: `revision_id`."""
+    """The version an alias points to, and the `revision_id` required to move the alias."""
 
     version: Version
     revision_id: str
@@ -39,14 +39,14 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class LiveVersion:
-    """The version of the function to which orders are delivered, and whether a later one was rolled back."""
+    """The version of the function that receives orders, and whether a later one was rolled back."""
 
     number: int
     rolled_back: bool
 
 
 def describe_alias(cloud: AwsClients, stack: Stack) -> Alias:
-    """Where the stack's alias leads. Raises CloudError for a stack that has none yet."""
+    """The stack's alias. Raises CloudError for a stack that has none yet."""
     if not stack.alias:
         raise CloudError(
             f"stack {stack.name} was last deployed before its function had versions",
@@ -61,7 +61,7 @@ def describe_alias(cloud: AwsClients, stack: Stack) -> Alias:
 
 
 def list_versions(cloud: AwsClients, stack: Stack) -> list[Version]:
-    """All published versions of the function, the oldest first."""
+    """All published versions of the function, oldest first."""
     with translate_errors(f"cannot list the versions of {stack.function}"):
         pages = cloud.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=stack.function)
         found = [_version(one) for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
@@ -69,7 +69,7 @@ def list_versions(cloud: AwsClients, stack: Stack) -> list[Version]:
 
 
 def move_alias(cloud: AwsClients, stack: Stack, alias: Alias, to: Version) -> None:
-    """Have orders delivered to another version. Raises CloudError if the alias was moved meanwhile."""
+    """Route orders to another version. Raises CloudError if the alias was moved in the meantime."""
     with translate_errors(f"cannot move alias {stack.live_function} to version {to.number}"):
         cloud.lambda_.update_alias(
             FunctionName=stack.function,
@@ -88,13 +88,13 @@ def _revision(about: FunctionConfigurationTypeDef | FunctionConfigurationRespons
 
 
 def live_version(cloud: AwsClients, stack: Stack) -> LiveVersion | None:
-    """The version to which orders are delivered; None for a stack whose function has none yet."""
+    """The version that receives orders; None for a stack whose function has none yet."""
     if not stack.alias:
         return None
     with translate_errors(f"cannot read the settings of {stack.live_function}"):
         read = cloud.lambda_.get_function_configuration
         live, latest = (read(FunctionName=name) for name in (stack.live_function, stack.function))
-    # What is published last has the code and the settings that the function has.
+    # The latest published version has the code and settings of the unpublished function.
     same = all(_told_apart(live)[key] == value for key, value in _told_apart(latest).items())
     return LiveVersion(int(live["Version"]), not same)
 

@@ -1,4 +1,4 @@
-"""The event a function gets from a Kinesis stream, byte for byte as AWS's event source mapping makes it."""
+"""The event a function gets from a Kinesis stream, byte for byte as AWS's event source mapping builds it."""
 
 import base64
 import json
@@ -12,11 +12,11 @@ _HEAD, _TAIL = b'{"Records":[', b"]}"
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """A record as read from its shard, with what the event source must know of it.
+    """A record as read from its shard, with what the event source needs to know about it.
 
-    `arrived_at` is in seconds since the epoch, `read_at` in seconds of the monotonic clock. `before` is
-    the sequence number of the record read just before it in its shard, None at the very first.
-    `json` is its entry in the event, `size` what it takes of its shard: bytes of data and partition key.
+    `arrived_at` is in seconds since the epoch, `read_at` in seconds of the monotonic clock. `before` is the
+    sequence number of the record read just before it in its shard, None for the very first. `json` is its
+    entry in the event, `size` its bytes of data and partition key in the shard.
     """
 
     sequence_number: str
@@ -30,7 +30,7 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventOrigin:
-    """Where records come from and who reads them; the same for all of a shard. `role_arn` may be ""."""
+    """Where records come from and who reads them; the same for a whole shard. `role_arn` may be ""."""
 
     stream_arn: str
     shard_id: str
@@ -61,7 +61,7 @@ def entry(
 
 
 def entry_of(origin: EventOrigin, record: StreamRecord) -> bytes:
-    """The JSON of a record as the pipeline knows it."""
+    """The JSON of a record in the pipeline's form."""
     return entry(
         origin,
         sequence_number=record.sequence_number,
@@ -72,10 +72,10 @@ def entry_of(origin: EventOrigin, record: StreamRecord) -> bytes:
 
 
 def event_of(records: Sequence[EventRecord]) -> bytes:
-    """The whole event with `records`: the payload of one invocation."""
+    """The event that contains `records`: the payload of one invocation."""
     return _HEAD + b",".join(record.json for record in records) + _TAIL
 
 
 def event_size(entries: int, entry_bytes: int) -> int:
-    """How many bytes `event_of` makes of so many records whose entries have so many bytes together."""
+    """The size in bytes of what `event_of` builds from `entries` records with `entry_bytes` in total."""
     return len(_HEAD) + entry_bytes + max(entries - 1, 0) + len(_TAIL)

@@ -1,4 +1,4 @@
-"""Where commands act: in which account and region of AWS, or in which laptop cloud."""
+"""Where commands act: an account and region of AWS, or a local cloud."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orderstream.aws.clients import UNANSWERED, AwsClients, is_local, region_of,
 
 @dataclass(frozen=True)
 class Location:
-    """An account, by its id and alias where they are known, and a region; or a laptop cloud at `endpoint`."""
+    """An account (id and alias where known) and a region, or a local cloud at `endpoint`."""
 
     region: str
     account: str | None = None
@@ -18,7 +18,7 @@ class Location:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is a laptop cloud, in which a mistake costs nothing."""
+        """Whether it is a local cloud, where mistakes cost nothing."""
         return self.endpoint is not None
 
     def __str__(self) -> str:
@@ -28,7 +28,7 @@ class Location:
         return f"account {self.account or 'unknown'}{alias}, region {self.region}"
 
     def document(self) -> dict[str, str | None]:
-        """What JSON says of it."""
+        """Its JSON representation."""
         return {
             "account": self.account,
             "alias": self.alias,
@@ -38,9 +38,9 @@ class Location:
 
 
 def location_of(cloud: AwsClients) -> Location:
-    """Where `cloud` acts. On AWS it takes a call each to STS and IAM, which may be refused.
+    """Where `cloud` acts. On AWS this calls STS and IAM once each; either may deny it.
 
-    Raises CloudError where credentials or region are missing.
+    Raises CloudError if credentials or region are missing.
     """
     region = region_of(cloud)
     if is_local(cloud):

@@ -1,4 +1,4 @@
-"""Metrics of CloudWatch: which one and which statistic of it, and their values by period."""
+"""CloudWatch metrics: which metric and statistic, and their values by period."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.type_defs import MetricDataQueryTypeDef
 
 MINUTE = 60
-# AWS takes so many metrics in a call.
+# The most metrics that AWS accepts in a call.
 _METRICS_A_CALL = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric, its dimensions as (name, value), and the statistic that is wanted of each period."""
+    """A metric, its dimensions as (name, value), and the statistic to read for each period."""
 
     namespace: str
     name: str
@@ -30,9 +30,9 @@ class Metric:
 def read_metrics(
     cloud: AwsClients, metrics: Sequence[Metric], begin: int, end: int, period: int = MINUTE
 ) -> dict[Metric, dict[int, float]]:
-    """The values of each metric from `begin` to `end` (not included), by the beginning of their period.
+    """The values of each metric from `begin` to `end` (exclusive), by the start of their period.
 
-    Times are in seconds since the epoch, `period` in seconds. Errors of the SDK come through.
+    Times are in seconds since the epoch, `period` in seconds. SDK errors propagate.
     """
     found: dict[Metric, dict[int, float]] = {metric: {} for metric in metrics}
     for start in range(0, len(metrics), _METRICS_A_CALL):

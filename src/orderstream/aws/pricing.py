@@ -1,4 +1,4 @@
-"""What AWS charges and allows, from the one file with its dates, region and sources."""
+"""AWS prices and limits, from the one file that has their dates, region and sources."""
 
 import tomllib
 from decimal import Decimal
@@ -19,7 +19,7 @@ def reference_data() -> ReferenceData:
 
 @cache
 def prices() -> dict[str, dict[str, Decimal]]:
-    """The prices that are one number, by service and name: US dollars."""
+    """The prices that are a single number, by service and name, in US dollars."""
     return {
         service: {
             name: Decimal(price)

@@ -1,4 +1,4 @@
-"""A stack, found by its name: how it stands with CloudFormation, and what its outputs name."""
+"""A stack, found by its name: its state in CloudFormation and the resources in its outputs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ DEFAULT_STACK = "orderstream"
 
 
 def stream_of(event_source_arn: str) -> str:
-    """The ARN of the stream that a mapping reads, be it by a registered consumer."""
+    """The ARN of the stream that a mapping reads, directly or through a registered consumer."""
     return event_source_arn.partition("/consumer/")[0]
 
 
 def consumer_of(event_source_arn: str) -> str:
-    """The name of the registered consumer by which a mapping reads its stream, "" if there is none."""
+    """The name of the registered consumer through which a mapping reads its stream, "" if there is none."""
     # …:stream/NAME/consumer/CONSUMER:SECONDS
     return event_source_arn.partition("/consumer/")[2].partition(":")[0]
 
 
-# What a stack is called in a change set that was never carried out.
+# The status of a stack whose change set was created but never executed.
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 
 
@@ -42,27 +42,27 @@ class StackDescription:
 
     @property
     def partition(self) -> str:
-        """The partition of AWS that it is in: aws, aws-cn or aws-us-gov."""
+        """The AWS partition it is in: aws, aws-cn or aws-us-gov."""
         return self.id.split(":")[1]
 
     @property
     def is_new(self) -> bool:
-        """Whether nothing of it is there yet."""
+        """Whether none of its resources exist yet."""
         return self.status == IN_REVIEW
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is a stack of Orderstream, deployed to its end at least once."""
+        """Whether it is an Orderstream stack whose deployment completed at least once."""
         return {"StreamName", "TableName", "EventSourceMapping"} <= self.outputs.keys()
 
 
 @dataclass(frozen=True)
 class Stack:
-    """The names of a stack's resources; `customer_index` is None where the table has none.
+    """The names of a stack's resources; `customer_index` is None if the table has none.
 
-    `ids_by_sender` is whether its HTTP API keeps order ids apart by sender: the parameter OrderIdsBySender.
-    `discarded_bucket` has the batches that Lambda discarded, and `alias` is the alias of the function to
-    which orders are delivered: "" for a stack that was last deployed before it had one.
+    `ids_by_sender` is how its HTTP API separates order ids by sender: the parameter OrderIdsBySender.
+    `discarded_bucket` holds the batches that Lambda discarded. `alias` is the function alias that receives
+    orders. Both are "" for a stack last deployed before it had one.
     """
 
     name: str
@@ -78,12 +78,12 @@ class Stack:
 
     @property
     def live_function(self) -> str:
-        """The function by the name under which the version is invoked that orders are delivered to."""
+        """The qualified name that invokes the version of the function that receives orders."""
         return f"{self.function}:{self.alias}" if self.alias else self.function
 
 
 def describe_stack(cloud: AwsClients, stack: str) -> StackDescription | None:
-    """How the stack called so (or with that id) stands; None where there is none."""
+    """The stack with this name or id; None if there is none."""
     with translate_errors(f"cannot look for stack {stack}"):
         try:
             (found,) = cloud.cloudformation.describe_stacks(StackName=stack)["Stacks"]
@@ -97,7 +97,7 @@ def describe_stack(cloud: AwsClients, stack: str) -> StackDescription | None:
 
 
 def describe_stacks(cloud: AwsClients) -> dict[str, StackDescription]:
-    """How every stack of the account and region stands that is not deleted, by name."""
+    """All stacks of the account and region that are not deleted, by name."""
     with translate_errors("cannot list the stacks"):
         pages = cloud.cloudformation.get_paginator("describe_stacks").paginate()
         return {found["StackName"]: _standing(found) for page in pages for found in page["Stacks"]}
@@ -113,7 +113,7 @@ def _standing(found: StackTypeDef) -> StackDescription:
 
 
 def find_stack(cloud: AwsClients, name: str) -> Stack:
-    """The stack called `name`. Raises CloudError when there is none, or it is not one of Orderstream."""
+    """The stack called `name`. Raises CloudError if there is none, or it is not an Orderstream stack."""
     found = describe_stack(cloud, name)
     if found is None:
         raise CloudError(
@@ -125,7 +125,7 @@ def find_stack(cloud: AwsClients, name: str) -> Stack:
 
 
 def stack_resources(name: str, found: StackDescription) -> Stack:
-    """What the stack called `name` consists of. Raises CloudError when it is not one of Orderstream."""
+    """The resources of the stack called `name`. Raises CloudError if it is not an Orderstream stack."""
     outputs = found.outputs
     try:
         return Stack(

@@ -1,4 +1,4 @@
-"""Points in time as people type them: RFC 3339, a date, or a span back from now, always UTC. And spans."""
+"""Points in time as people type them (RFC 3339, a date, or a duration ago; always UTC), and durations."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,7 +30,7 @@ def parse_timestamp(text: str, now: datetime) -> datetime:
 
 
 def parse_time_range(text: str) -> timedelta:
-    """A length of time as people type it: "90s", "5m", "1h", "2d", "1w". Raises InputError for others."""
+    """A duration as people type it: "90s", "5m", "1h", "2d", "1w". Raises InputError for anything else."""
     found = _SPAN.fullmatch(text)
     if not found:
         raise InputError(f"{text!r} is no length of time", hint='write "30m", "1h" or "2d"')

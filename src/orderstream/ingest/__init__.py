@@ -1,1 +1,1 @@
-"""Sends orders: from files, from generated samples, from TPC-H."""
+"""Send orders from files, generated samples or TPC-H."""

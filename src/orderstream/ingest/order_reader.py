@@ -1,4 +1,4 @@
-"""Orders out of files, pipes and arguments: newline-delimited JSON, a JSON array, CSV, one JSON object."""
+"""Read orders from files, pipes and arguments: newline-delimited JSON, a JSON array, CSV, one JSON object."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import msgspec
 
 from orderstream.errors import InputError
 
-# No stream takes a larger record, so a longer line is no order, and reading stops there.
+# No stream accepts a larger record, so a longer line is not a valid order, and reading stops there.
 MAX_LINE_BYTES = 10 * 1024 * 1024
 MAX_ARRAY_BYTES = 64 * 1024 * 1024
 
@@ -23,20 +23,20 @@ _FORMATS = (
     "orders are JSON objects, one a line or in an array, or CSV whose first line names the columns: "
     "customer_id,amount,… (all UTF-8)"
 )
-# What programs write between columns where a comma is a decimal point, or out of a spreadsheet.
+# Separators that programs write where the comma is a decimal point, or that spreadsheets export.
 _OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 _OBJECT = msgspec.json.Decoder(dict, float_hook=Decimal)
 
 
 class InputLine(NamedTuple):
-    """An order: its place, "line 7" or in an array "element 7", and its bytes as written."""
+    """An order: its position ("line 7", or "element 7" of an array), and its bytes as written."""
 
     place: str
     raw: bytes
 
 
 class BadLine(NamedTuple):
-    """What is at this place is no order; `text` says why, in one line."""
+    """The input at this position is not a valid order; `text` says why, in one line."""
 
     place: str
     text: str
@@ -45,10 +45,10 @@ class BadLine(NamedTuple):
 def read_orders(source: str | None, stdin: BinaryIO) -> Iterator[InputLine | BadLine]:
     """The orders in `source`: JSON itself (it begins with { or [), a path, or - or None for `stdin`.
 
-    What it holds is recognised by its content. JSON objects come with their bytes unchanged, without the
-    line end; a row of CSV becomes an object of texts, empty cells left out. A bad line is a Fault and
-    stops nothing. Lines and rows are read one by one, an array whole. Raises InputError, when the first
-    order is asked for, for what cannot be read, is empty or is not recognised.
+    The format is detected from the content. JSON objects keep their bytes unchanged, without the line end. A
+    CSV row becomes an object of strings, without its empty cells. A bad line becomes a BadLine and does not
+    stop the rest. Lines and rows are read one by one, an array as a whole. Raises InputError, when the first
+    order is read, for input that is unreadable, empty or not recognized.
     """
     if source is None or source == "-":
         yield from _orders(stdin, "standard input")
@@ -96,7 +96,7 @@ def _read_line(stream: BinaryIO, name: str) -> bytes:
 
 
 def _lines(number: int, line: bytes, stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """`line` and those after it, with their numbers and ends; of one that is too long the beginning."""
+    """`line` and those after it, with numbers and line ends; an overlong line is truncated."""
     yield number, line
     while line:
         is_complete = line.endswith(b"\n")
@@ -127,7 +127,7 @@ def _objects(lines: Iterator[tuple[int, bytes]]) -> Iterator[InputLine | BadLine
     number, first = next(lines)
     one = _object(f"line {number}", _without_end(first))
     if isinstance(one, BadLine):
-        # It may be one object that is spread over lines.
+        # It may be one object that spans several lines.
         ahead, is_whole = _read_ahead(lines, MAX_LINE_BYTES - len(first))
         spread = _object(one.place, b"".join([first, *(line for _, line in ahead)]).strip())
         if is_whole and isinstance(spread, InputLine):
@@ -141,7 +141,7 @@ def _objects(lines: Iterator[tuple[int, bytes]]) -> Iterator[InputLine | BadLine
 
 
 def _read_ahead(lines: Iterator[tuple[int, bytes]], room: int) -> tuple[list[tuple[int, bytes]], bool]:
-    """Lines of up to `room` bytes (and one more), and whether they are all."""
+    """Lines of up to `room` bytes (and one more), and whether that is all of them."""
     ahead: list[tuple[int, bytes]] = []
     for number, line in lines:
         ahead.append((number, line))
@@ -178,7 +178,7 @@ def _without_end(line: bytes) -> bytes:
 def _rows(lines: Iterator[tuple[int, bytes]], name: str) -> Iterator[InputLine | BadLine]:
     number, first = next(lines)
     columns = _columns(first, name)
-    # What is not UTF-8 becomes lone surrogates, which the encoder refuses: a fault of its row alone.
+    # Bytes that are not UTF-8 become lone surrogates, which the encoder rejects: an error of that row alone.
     reader = csv.reader((line.decode("utf-8", "surrogateescape") for _, line in lines), strict=True)
     while True:
         start = number + reader.line_num + 1

@@ -1,4 +1,4 @@
-"""Orders of an invented shop, the same for the same seed: good, repeated, conflicting and bad ones."""
+"""Generated orders, reproducible by seed: valid, repeated, conflicting and invalid ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 @dataclass(frozen=True)
 class Sample:
-    """A record to send, and what it is meant to be."""
+    """A record to send, and what it is intended to be."""
 
     kind: Kind
     data: bytes
@@ -56,7 +56,7 @@ def samples(
 
 
 def _order(dice: random.Random) -> dict[str, object]:
-    # Few customers buy much and most buy little, as in life: so partition keys are uneven too.
+    # As in reality, a few customers buy a lot and most buy little, so partition keys are uneven too.
     customer = int(_CUSTOMERS * dice.random() ** 2)
     items = []
     for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5))):
@@ -77,7 +77,7 @@ def _sample(kind: Kind, order: dict[str, object]) -> Sample:
     return Sample(kind, _ENCODER.encode(order), str(order["customer_id"]))
 
 
-# One of each way in which a record can be no order.
+# One for each way in which a record is not a valid order.
 BAD: tuple[bytes, ...] = (
     b"not JSON at all",
     b'{"customer_id": "\xff\xfe", "amount": 1}',

@@ -1,4 +1,4 @@
-"""Sending orders from a file, standard input or the command line; and sample traffic at a rate."""
+"""Send orders from a file, standard input or the command line, and sample traffic at a given rate."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from orderstream.errors import InputError, OrderstreamError
 from orderstream.ingest.order_reader import BadLine, InputLine
 from orderstream.ingest.samples import Kind, Sample
 
-# So many of the orders that were not sent are named at the end.
+# How many of the orders that were not sent are named at the end.
 MOST_NAMED = 10
 
 
 @dataclass
 class SendStats:
-    """How many lines were read, sent, and not sent; counted from several threads.
+    """How many lines were read, sent, and not sent; updated from several threads.
 
-    `not_sent` names the first that were not: "line 3 (A-1003)", or "line 4" of one without an id.
+    `not_sent` names the first that were not: "line 3 (A-1003)", or "line 4" for one without an id.
     """
 
     read: int = 0
@@ -35,7 +35,7 @@ class SendStats:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, *, sent: bool, name: str = "") -> None:
-        """Count one record's fate; `name` says which record it is."""
+        """Count one record's outcome; `name` identifies the record."""
         with self._lock:
             if sent:
                 self.sent += 1
@@ -53,9 +53,9 @@ def send_lines(
     on_receipt: Callable[[RecordMetadata], None],
     on_fault: Callable[[str], None],
 ) -> SendStats:
-    """Send every good line; `on_fault` hears of each other one ("line 7: …"), and the rest goes on.
+    """Send every valid line. `on_fault` is called for each other line ("line 7: …"), and sending continues.
 
-    With `check`, an order that the pipeline would quarantine is a fault here and is not sent.
+    With `check`, an order that the pipeline would quarantine is reported here and is not sent.
     """
     tally = SendStats()
     for line in lines:
@@ -63,7 +63,7 @@ def send_lines(
         try:
             if isinstance(line, BadLine):
                 raise InputError(line.text)
-            # With its id in it: that may be what makes it too large.
+            # Include the id in the check: it may be what makes the order too large.
             data, _, _ = ensure_order_id(line.raw)
             if check:
                 _refuse_invalid(data)
@@ -114,14 +114,13 @@ def simulate(
     stop: threading.Event,
     tally: SendStats,
 ) -> SendStats:
-    """Send samples at `rate` a second (inf: as fast as it goes), until they, `seconds` or patience end.
+    """Send samples at `rate` per second (inf: unlimited), until they end, `seconds` pass or `stop` is set.
 
-    `stop` is whoever's patience it is. `tally` counts as it goes, and comes back when each record that
-    was sent has its fate.
+    `tally` is updated continuously, and returned once every record that was sent has an outcome.
     """
     start = time.monotonic()
     for sample in traffic:
-        # Poisson traffic: exponential gaps, as from many shops that know nothing of each other.
+        # Random gaps, as from many independent producers.
         due = start + (tally.read + random.expovariate(1)) / rate
         if seconds is not None and due > start + seconds:
             break

@@ -1,4 +1,4 @@
-"""TPC-H's orders as traffic: input that nobody here invented, with totals to compare."""
+"""TPC-H orders as traffic: independent input data, with totals to compare."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orderstream.aws.stack import Stack
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Sample
 
-# Customer → how many orders, and the exact sum of their amounts.
+# Customer → number of orders, and the exact sum of their amounts.
 Totals = dict[str, tuple[int, Decimal]]
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -34,10 +34,10 @@ def generate(scale: float, folder: Path) -> None:
 
 
 def traffic(folder: Path) -> Iterator[Sample]:
-    """Every order of the files with its line items, in the files' order, as a record to send.
+    """Every order of the files with its line items, in file order, as a record to send.
 
-    TPC-H's total of an order is the sum over its lines of price less discount plus tax, each cut to
-    cents: a line here is one lot at that price, so that the items add up to `amount` exactly.
+    TPC-H's total of an order is the sum over its lines of price less discount plus tax, each truncated to
+    cents. A line here is one lot at that price, so the items add up to `amount` exactly.
     """
     lines = groupby(_rows(folder / "lineitem.tbl"), key=lambda row: row[0])
     for row, (order_key, items) in zip(_rows(folder / "orders.tbl"), lines, strict=True):
@@ -67,7 +67,7 @@ def _hundredths(text: str) -> int:
 
 
 def generator_totals(folder: Path) -> Totals:
-    """What the generator's own orders file says of each customer."""
+    """Each customer's totals in the generator's own orders file."""
     totals: Totals = {}
     for row in _rows(folder / "orders.tbl"):
         _add(totals, row[1], Decimal(row[3]))
@@ -75,7 +75,7 @@ def generator_totals(folder: Path) -> Totals:
 
 
 def table_totals(cloud: AwsClients, stack: Stack, progress: Callable[[str, int], None]) -> Totals:
-    """What the table says of each customer; `progress` hears how many items were read."""
+    """Each customer's totals in the table; `progress` is called with the number of items read."""
     totals: Totals = {}
     read = 0
     with translate_errors(f"cannot read table {stack.table}"):

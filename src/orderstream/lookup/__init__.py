@@ -1,1 +1,1 @@
-"""Looks up what happened to an order, and the most recent orders."""
+"""Look up what happened to an order, and the most recent orders."""

@@ -1,4 +1,4 @@
-"""When a record was handed to the function, and what came of it, out of the function's log."""
+"""The invocations that processed a record, and their results, from the function's log."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 
-# AWS tries to deliver a record for seven days at most. Nearly every one is done long before: the log of the
-# rest of that time, which may be gigabytes, is read only for those that are not.
+# AWS tries to deliver a record for at most seven days, but nearly all succeed much sooner. The rest of the
+# log, which may be gigabytes, is read only for those that did not.
 SOON = timedelta(hours=12)
 AT_THE_LATEST = timedelta(days=7, hours=1)
 
 
 class LoggedInvocation(msgspec.Struct, frozen=True):
-    """One invocation that had the record; `done` if it stored, recognised or quarantined it."""
+    """One invocation with the record; `done` if it stored, recognized or quarantined it."""
 
     at: datetime
     request_id: str
@@ -27,7 +27,7 @@ class LoggedInvocation(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class RecordPosition:
-    """A record's place in the stream, when it arrived, and the objects of the archive that hold it."""
+    """A record's position in the stream, when it arrived, and the archive objects that contain it."""
 
     shard_id: str
     sequence_number: str
@@ -36,7 +36,7 @@ class RecordPosition:
 
 
 class _LogLine(msgspec.Struct):
-    """The line that the function logs for each invocation, as far as it is used here."""
+    """The fields used here of the line that the function logs for each invocation."""
 
     request_id: str
     shard_id: str | None
@@ -52,7 +52,7 @@ _DECODER = msgspec.json.Decoder(_LogLine)
 def invocations_of(
     cloud: AwsClients, stack: Stack, places: Iterable[RecordPosition]
 ) -> dict[RecordPosition, list[LoggedInvocation]]:
-    """The invocations that had each record, earliest first, as long as the log is kept."""
+    """The invocations with each record, earliest first, as long as the log is retained."""
     found: dict[RecordPosition, list[LoggedInvocation]] = {place: [] for place in places}
     for begin, end in ((timedelta(0), SOON), (SOON, AT_THE_LATEST)):
         undone = [place for place, some in found.items() if not any(one.done for one in some)]
@@ -68,7 +68,7 @@ def invocations_of(
 def _windows(
     places: Iterable[RecordPosition], begin: timedelta, end: timedelta
 ) -> Iterator[tuple[str, datetime, datetime, list[RecordPosition]]]:
-    """The times of the log from `begin` to `end` after the records of a shard: each once, however many."""
+    """The log periods from `begin` to `end` after the records of a shard arrived, without overlap."""
     waiting: list[RecordPosition] = []
     for place in sorted(places, key=lambda place: (place.shard_id, place.arrived_at)):
         last = waiting[-1] if waiting else place
@@ -104,14 +104,14 @@ def _log(
                 try:
                     line = _DECODER.decode(event["message"])
                 except msgspec.MsgspecError:
-                    # Lambda's own lines, and whatever else is printed.
+                    # Lambda's own lines, and any other output.
                     continue
                 yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), line
 
 
 def _has(line: _LogLine, place: RecordPosition) -> bool:
     if line.objects:
-        # The lanes of a shard interleave; which records a batch had, the name of its object tells.
+        # Concurrent batches of a shard interleave, so the object names identify a batch's records.
         return not place.objects.isdisjoint(line.objects)
     if line.shard_id != place.shard_id or not line.first_sequence_number or not line.last_sequence_number:
         return False

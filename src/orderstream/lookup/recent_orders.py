@@ -1,4 +1,4 @@
-"""The orders that were stored last: the function's log says where they lie, the table which are there."""
+"""The most recently stored orders: located through the function's log, then read from the table."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from orderstream.storage.reader import read_object
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
 
-# How far back the first look goes: no further than it has to. MiniStack answers with the oldest lines of a
-# span, and with 10,000 at most.
+# How far back the first poll reads: no further than necessary. MiniStack returns the oldest lines of a span,
+# and 10,000 at most.
 SPANS = (timedelta(seconds=10), timedelta(minutes=2), timedelta(hours=1))
-# The lines of the log's streams come in out of order: so much later than others, one is still seen.
+# Log streams are ingested out of order: a line that is this much later than others is still read.
 LATE = timedelta(seconds=10)
-# AWS looks through so much of the log at most, newest lines first; a page has a megabyte of them or less.
+# The most log that AWS searches for one poll, newest lines first; a page has at most a megabyte of lines.
 MOST_PAGES = 10
-# Of an object so many times the orders that are wanted are looked at, the last ones.
+# How many orders to read from the end of an object, as a multiple of those wanted.
 _TIMES_WANTED = 10
 
-# An order's id, and the event that its line in the archive is about.
+# An order's id, and the event of its line in the archive.
 _Pair = tuple[str, str]
 
 
 class _Line(msgspec.Struct, frozen=True):
-    """The line that the function logs for each invocation, as far as it is used here."""
+    """The fields used here of the line that the function logs for each invocation."""
 
     request_id: str
     objects: list[str]
@@ -48,7 +48,7 @@ class _Line(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """A batch of which orders were stored; `at` is when that was logged, in milliseconds since the epoch."""
+    """A batch with stored orders; `at` is when that was logged, in milliseconds since the epoch."""
 
     request_id: str
     at: int
@@ -60,11 +60,11 @@ _DECODER = msgspec.json.Decoder(_Line)
 
 
 class RecentOrders:
-    """Looks again and again at the orders that the function stored last.
+    """Polls the orders that the function stored last.
 
-    Each look asks the log for what is new since the last one, reads the objects of that alone, and asks the
-    table for all that it returns. What a repair or a replay to the table stores is in no log, and a line that
-    comes into the log more than ten seconds after a later one may be missed.
+    Each poll reads what is new in the log, then only the objects named there, and reads all orders it returns
+    from the table. Orders stored by a repair or a replay to the table are in no log. A line ingested more
+    than ten seconds after a later one may be missed.
     """
 
     def __init__(self, cloud: AwsClients, stack: Stack, most: int = 50) -> None:
@@ -72,13 +72,13 @@ class RecentOrders:
         self._stack = stack
         self._most = most
         self._items: list[Item] = []
-        # The invocations of the last seconds that were seen, and when they were logged.
+        # The invocations seen in the last seconds, and when they were logged.
         self._seen: dict[str, int] = {}
         self._names_objects = True
 
     @property
     def empty_reason(self) -> str:
-        """Why the last look returned no order; "" if it did."""
+        """Why the last poll returned no order; "" if it did."""
         if self._items:
             return ""
         if not self._names_objects:
@@ -86,9 +86,10 @@ class RecentOrders:
         return "no order was stored in the last hour"
 
     def poll(self, now: datetime | None = None) -> list[Item]:
-        """The items of the last orders at `now` (aware), as `get_order` has them, by arrival, newest first.
+        """The items of the last orders at `now` (aware), in the form of `get_order`, by arrival, newest
+        first.
 
-        All of them are in the table now. The first look goes back an hour at most. Raises CloudError.
+        All of them are in the table now. The first poll reads at most the last hour. Raises CloudError.
         """
         batches = self._batches(now or self._cloud.now())
         before = [(item["OrderID"], item["EventID"]) for item in self._items]
@@ -108,7 +109,7 @@ class RecentOrders:
         return list(self._items)
 
     def _batches(self, now: datetime) -> list[_Batch]:
-        """What is new in the log, newest first."""
+        """The new batches in the log, newest first."""
         begins = [int((now - span).timestamp() * 1000) for span in SPANS]
         if self._seen:
             begins = [max(begins[-1], max(self._seen.values()) - _milliseconds(LATE))]
@@ -120,7 +121,7 @@ class RecentOrders:
         return sorted(found, key=lambda batch: batch.at, reverse=True)
 
     def _log(self, begin: int) -> Iterator[_Batch]:
-        """Batches that were not seen before; page by page until there are enough of them."""
+        """Batches not seen before, page by page until there are enough orders."""
         stored = 0
         with translate_errors(f"cannot read the log of {self._stack.function}"):
             pages = self._cloud.logs.get_paginator("filter_log_events").paginate(
@@ -134,7 +135,7 @@ class RecentOrders:
                     try:
                         line = _DECODER.decode(event["message"])
                     except msgspec.MsgspecError:
-                        # MiniStack takes no notice of such a pattern.
+                        # MiniStack ignores such a pattern.
                         continue
                     if line.stored and line.request_id not in self._seen:
                         stored += line.stored
@@ -143,11 +144,11 @@ class RecentOrders:
                     return
 
     def _pairs(self, batches: Iterable[_Batch]) -> Iterator[_Pair]:
-        """The orders in the objects of the batches, last ones first; of no more objects than it takes."""
+        """The orders in the objects of the batches, last ones first, from as few objects as necessary."""
         keys: dict[str, None] = {}
         stored = 0
         for batch in batches:
-            # One that spans a full hour has two.
+            # A batch that spans a full hour has two objects.
             keys |= dict.fromkeys(reversed(batch.objects))
             stored += batch.stored
             if stored >= self._most:
@@ -165,12 +166,12 @@ class RecentOrders:
                 if line.order_id is not None:
                     pairs.append((line.order_id, line.event_id))
         except DamagedError:
-            # `verify` names it; what stands before the damage is shown.
+            # `verify` reports it; what precedes the damage is shown.
             pass
         return pairs
 
     def _stored(self, pairs: Iterable[_Pair]) -> dict[str, Item]:
-        """Those of the orders that are in the table, and came there from that event."""
+        """The orders that are in the table and were stored from that event."""
         events: dict[str, set[str]] = {}
         for order_id, event_id in pairs:
             events.setdefault(order_id, set()).add(event_id)
@@ -181,7 +182,7 @@ class RecentOrders:
         }
         found: dict[str, Item] = {}
         with translate_errors(f"cannot read orders of table {table}"):
-            # An answer has at least one of those that were asked for, or is an error.
+            # A response contains at least one of the requested items, or is an error.
             while wanted:
                 answer = self._cloud.dynamodb.batch_get_item(RequestItems=wanted)
                 for attributes in answer["Responses"].get(table, []):

@@ -1,4 +1,4 @@
-"""Trace: one order's story, from its arrival to where it is now, with everything that happened on the way."""
+"""Trace an order from its arrival to its current state, with everything that happened in between."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ Progress = Callable[[str, int], None]
 
 
 class TraceEvent(msgspec.Struct, frozen=True):
-    """Something that happened: `at` (UTC text; None where nobody knows), `what`, to which event, where.
+    """Something that happened: `at` (UTC text; None if unknown), `what`, to which event, where.
 
-    What: dated (by the shop), arrived, archived, delivered, undone (delivered, and reported as not done),
-    stored, duplicate, quarantined, resubmitted, given up (by AWS), redriven, erased (by `orders forget`) or
-    open (none of these yet).
+    What: dated (by the producer), arrived, archived, delivered, undone (delivered but reported as failed),
+    stored, duplicate, quarantined, resubmitted, given up (discarded by Lambda), redriven, erased (by `orders
+    forget`) or open (none of these yet).
     """
 
     at: str | None
@@ -57,7 +57,7 @@ class TraceEvent(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class OrderTrace:
-    """What is known of an order; `item` is None where it is not in the table."""
+    """What is known about an order; `item` is None if it is not in the table."""
 
     order_id: str
     item: Item | None
@@ -66,7 +66,7 @@ class OrderTrace:
 
 @dataclass
 class _Event:
-    """One record of the order, with the places where it was found: (key, line number)."""
+    """One record of the order, with the locations where it was found: (key, line number)."""
 
     id: str
     arrived_at: str
@@ -86,10 +86,10 @@ def trace(
     *,
     progress: Progress = lambda what, done: None,
 ) -> OrderTrace:
-    """The story of an order, as far as its records arrived in `span`.
+    """The trace of an order, from its records that arrived in `span`.
 
-    Searches the quarantine, and the archive from the first arrival that is known of. Raises
-    NotFoundError where nothing is known of it, on the stream neither.
+    Searches the quarantine, and the archive from the first known arrival. Raises NotFoundError if nothing is
+    known about the order, not even in the stream.
     """
     item = _item(cloud, stack, order_id)
     events: dict[str, _Event] = {}
@@ -100,7 +100,7 @@ def trace(
     _search_archive(cloud, stack, order_id, TimeRange(since, span.until), events, progress)
     _search_failures(cloud, stack, order_id, TimeRange(since, span.until), events)
     if not events or any(key.endswith(".json") for one in events.values() for key, _ in one.archived):
-        # Nothing came to the archive yet or, with one object an order, the repeats never do.
+        # Nothing is archived yet or, with one object per order, repeats never are.
         _search_stream(cloud, stack, order_id, TimeRange(since, span.until), events, progress)
     if not events and item is None:
         raise NotFoundError(
@@ -171,7 +171,7 @@ def _search_archive(
         if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.contains(
             line.arrived_at
         ):
-            # What is being compacted is in two places at once.
+            # Lines are in two places while they are being compacted.
             _add(events, line).archived.setdefault((one.key, one.number), one.written)
 
 
@@ -185,7 +185,7 @@ def _search_failures(
         try:
             records = records_in(failure, event_records(failure))
         except DamagedError:
-            # `failures redrive` and `verify` name it; this order's story goes on without it.
+            # `failures redrive` and `verify` report it; continue the trace without it.
             continue
         for record in records:
             if record.event_id in events or _is_of(record, order_id):
@@ -247,7 +247,7 @@ def _steps(
     key = f"partition key {event.partition_key}" if event.partition_key else "no partition key"
     yield TraceEvent(event.arrived_at, "arrived", event.id, shard_id, key)
     for (key, line), modified in event.archived.items():
-        # S3 keeps whole seconds, so that it may seem to come before the arrival.
+        # S3 keeps whole seconds, so the write may seem to precede the arrival.
         yield TraceEvent(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
     for delivery in delivered:
         what = "delivered" if delivery.done else "undone"
@@ -260,7 +260,7 @@ def _steps(
 
 
 def _is_erased(cloud: AwsClients, stack: Stack, event: _Event) -> bool:
-    """Whether it was erased on purpose: then only the stream has it, for as long as it keeps records."""
+    """Whether it was deliberately erased: then only the stream has it, as long as it is retained."""
     return not event.archived and event.id in erased_in_hour(cloud, stack, timestamp(event.arrived_at))
 
 
@@ -288,7 +288,7 @@ def _outcome(
 
 
 def _is_same(what: Decoded, item: Item, stored: _Event | None) -> bool:
-    """Whether it is the order that is stored, in whatever spelling."""
+    """Whether it is the stored order, in any spelling."""
     is_same = is_item(what, item)
     if is_same is not None:
         return is_same

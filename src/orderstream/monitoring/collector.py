@@ -1,4 +1,4 @@
-"""Asks CloudWatch and AWS how a stack is: one GetMetricData for all figures, and Describe calls."""
+"""Read the status of a stack: one GetMetricData call for all figures, and Describe calls."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from orderstream.monitoring.health import (
 from orderstream.monitoring.shards import BY_KEY, ShardLoads, shards_of
 from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
 
-# What changes slowly, or costs by the shard, is asked for again only after so long.
+# What changes slowly, or is charged per shard, is read again only after this time.
 SECONDS_KEPT = 60.0
 SECONDS_BETWEEN_LOOKS = 5.0
 
 
 @dataclass(frozen=True)
 class _CachedFacts:
-    """What a look keeps for the next ones."""
+    """What is cached between polls."""
 
     at: float
     retention_seconds: int
@@ -56,11 +56,11 @@ class _CachedFacts:
 
 
 class StatusCollector:
-    """Looks at a stack again and again; `metrics_read` counts what CloudWatch charges for.
+    """Polls the status of a stack; `metrics_read` counts what CloudWatch charges for.
 
-    `minutes` has the values of the last hour that the last look read, by the names of `metrics_of`, and
-    `revenue` the amounts of the orders that were stored, by currency: CloudWatch's, so that they are for
-    looking. Before the first look both are empty.
+    `minutes` has the last hour's values from the last poll, by the names of `metrics_of`. `revenue` has the
+    amounts of stored orders, by currency; they are CloudWatch's figures, for display only. Before the first
+    poll both are empty.
     """
 
     def __init__(self, cloud: AwsClients, stack: Stack) -> None:
@@ -79,12 +79,12 @@ class StatusCollector:
 
     @property
     def dollars_so_far(self) -> Decimal:
-        """What CloudWatch charges for what was read until now."""
+        """What CloudWatch charges for the metrics read so far."""
         return _dollars(self.metrics_read)
 
     @property
     def dollars_an_hour(self) -> Decimal:
-        """What it charges for looking again and again, by what there is to look at now. Raises CloudError."""
+        """What CloudWatch charges for an hour of polling, given the current metrics. Raises CloudError."""
         with translate_errors(f"cannot look at stack {self._stack.name}"):
             shards = len(self._stream()[0])
             every_look = len(metrics_of(MetricDimensions("", "", "", ""))) + len(self._currencies())
@@ -113,7 +113,7 @@ class StatusCollector:
         return status_of(described, figures, self.revenue, slow.shards, backlog, now)
 
     def _figures(self, names: MetricDimensions, now: float) -> _CachedFacts:
-        """Read all figures by one question, those of the shards among them if it is time for them."""
+        """Read all figures in one request, including those of the shards when they are due."""
         slow = self._slow
         if slow and now - slow.at < SECONDS_KEPT:
             self._read_all(names, slow.currencies, (), now)
@@ -132,7 +132,7 @@ class StatusCollector:
     def _read_all(
         self, names: MetricDimensions, currencies: Iterable[str], shard_ids: Iterable[str], now: float
     ) -> dict[str, tuple[Minutes, Minutes]]:
-        """Read the minutes of the stack and of currencies; returns those of shards, records and bytes."""
+        """Read the minutes of the stack and the currencies. Return those of shards: records and bytes."""
         wanted = metrics_of(names)
         revenue = {currency: revenue_of(names, currency) for currency in currencies}
         by_shard = {shard_id: metrics_of_shard(names, shard_id) for shard_id in shard_ids}
@@ -143,7 +143,7 @@ class StatusCollector:
         return {shard_id: (found[both[0]], found[both[1]]) for shard_id, both in by_shard.items()}
 
     def _currencies(self) -> tuple[str, ...]:
-        """Those in which orders were stored in the last hours, of which CloudWatch lists them."""
+        """The currencies of orders stored in the last hours, as far as CloudWatch lists them."""
         pages = self._cloud.cloudwatch.get_paginator("list_metrics").paginate(
             Namespace=NAMESPACE,
             MetricName=REVENUE,
@@ -160,7 +160,7 @@ class StatusCollector:
         return tuple(sorted(found))
 
     def _stream(self) -> tuple[list[str], int, str, str]:
-        """The shards that take records, the retention in seconds, the mode, how records are distributed."""
+        """The open shards, the retention in seconds, the mode, and how records are distributed."""
         about = self._cloud.kinesis.describe_stream_summary(StreamName=self._stack.stream)
         summary = about["StreamDescriptionSummary"]
         pages = self._cloud.kinesis.get_paginator("list_shards").paginate(StreamName=self._stack.stream)
@@ -171,7 +171,7 @@ class StatusCollector:
             if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
         ]
         mode = summary.get("StreamModeDetails", {}).get("StreamMode", "PROVISIONED")
-        # Kinesis names it for streams on demand only.
+        # Kinesis returns it for on-demand streams only.
         distribution = summary.get("RecordDistributionStrategy", BY_KEY)
         return shard_ids, summary["RetentionPeriodHours"] * 3600, mode, distribution
 
@@ -185,7 +185,7 @@ class StatusCollector:
         since = until - age
         if age <= WINDOW - MINUTE:
             return math.ceil(total_between(figures["records"], since, until))
-        # Few periods that reach back so far; CloudWatch has shorter ones for fifteen days only.
+        # Few periods that reach back far enough; CloudWatch keeps shorter ones for only fifteen days.
         period = next(one for one in (60, 300, 3600) if age / one <= 300 or one == 3600)
         records = metrics_of(names)["records"]
         long_ago = self._read([records], now, since - period, period)[records]
@@ -205,7 +205,7 @@ class StatusCollector:
     def _read(
         self, metrics: Sequence[Metric], now: float, since: float | None = None, period: int = MINUTE
     ) -> dict[Metric, Minutes]:
-        """The periods of each metric, from `since` (a window back from now) on."""
+        """The periods of each metric since `since` (by default, a window before now)."""
         begin = int((now - WINDOW if since is None else since) // period) * period
         self.metrics_read += len(metrics)
         found = read_metrics(self._cloud, metrics, begin, int(now // MINUTE + 1) * MINUTE, period)
@@ -218,7 +218,9 @@ def poll(
     on_problem: Callable[[str], None],
     wait: Callable[[float], object] = time.sleep,
 ) -> Iterator[Status]:
-    """A status every few seconds, for ever. The first look must work; later ones that fail are only told."""
+    """Yield a status every few seconds, forever. The first poll must succeed; later failures are only
+    reported.
+    """
     yield watch.collect()
     while True:
         wait(SECONDS_BETWEEN_LOOKS)

@@ -1,4 +1,4 @@
-"""Whether batches that AWS gave up lie there and wait for a redrive, without listing them all."""
+"""Whether discarded batches are waiting for a redrive, without listing all of them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from orderstream.monitoring.health import DeadLetterBacklog
 from orderstream.recovery.dead_letters import DONE, PREFIX, places, redrive_markers
 from orderstream.storage import bucket
 
-# One request has so many keys; as soon as one of them waits, that is enough.
+# The keys in one request; once one of them is waiting, that is enough.
 A_LISTING = 1_000
-# Whoever has more, all of them redriven, has to ask `orders failures`.
+# With more than this, all of them redriven, `orders failures` is needed to find out.
 MOST_LOOKED_AT = 5_000
 
 
 def count_pending(
     cloud: AwsClients, stack: Stack, a_listing: int = A_LISTING, most: int = MOST_LOOKED_AT
 ) -> DeadLetterBacklog:
-    """The batches that were not redriven, of the first `a_listing` keys, or of `most` if none is there.
+    """Count batches not yet redriven among the first `a_listing` keys, or among `most` if none is there.
 
-    `since` is the earliest of them, whose shards come one after the other.
+    `since` is the earliest of those counted; keys are sorted by shard.
     """
     marks = redrive_markers(cloud, stack)
     mark = next(marks, None)
@@ -30,7 +30,7 @@ def count_pending(
     for number, entry in enumerate(merge(*listings, key=lambda entry: entry.key)):
         if number >= (a_listing if batches else most):
             return DeadLetterBacklog(batches, since, more=True)
-        # All listings are in the order of the keys.
+        # All listings are in key order.
         while mark is not None and mark.key.removeprefix(DONE) < entry.key:
             mark = next(marks, None)
         if mark is None or mark.key.removeprefix(DONE) != entry.key:

@@ -1,4 +1,4 @@
-"""Which metrics a status is made of, and what their minutes come to. Pure: time and answers are passed in."""
+"""The metrics behind a status, and calculations on their minutes. Pure: time and responses are passed in."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from orderstream.aws.metrics import MINUTE, Metric
 from orderstream.pipeline.telemetry import LATENCY, NAMESPACE, REVENUE
 
 FIVE_MINUTES = 5 * MINUTE
-# How far back minutes are asked for: a metric costs the same, however many are read. What waits longer than
-# that takes a further question.
+# How far back minutes are read: a metric costs the same, however many are read. An older backlog takes
+# another request.
 WINDOW = 60 * MINUTE
-# So long it takes at most until CloudWatch has a minute of Kinesis.
+# The longest it takes until CloudWatch has a minute of Kinesis.
 _SETTLING = 3 * MINUTE
 
-# The values of a metric by the minute in which they were, in seconds since the epoch.
+# The values of a metric by minute, in seconds since the epoch.
 Minutes = Mapping[int, float]
 NOTHING: Minutes = {}
 
 
 @dataclass(frozen=True, slots=True)
 class MetricDimensions:
-    """What the metrics of a stack are filed under; `consumer` is "" where the stream is polled."""
+    """The dimension values of a stack's metrics; `consumer` is "" if the stream is polled."""
 
     stack: str
     stream: str
@@ -34,14 +34,14 @@ class MetricDimensions:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """The same figure over the last minute and over the last five."""
+    """A figure over the last minute and over the last five."""
 
     last_minute: float
     five_minutes: float
 
 
 def metrics_of(names: MetricDimensions) -> dict[str, Metric]:
-    """The metrics of a stack, by what a status calls them."""
+    """The metrics of a stack, by their names in a status."""
     stream = (("StreamName", names.stream),)
     function = (("FunctionName", names.function),)
     mapping = (("EventSourceMappingUUID", names.mapping),)
@@ -72,7 +72,7 @@ def metrics_of(names: MetricDimensions) -> dict[str, Metric]:
 
 
 def metrics_of_shard(names: MetricDimensions, shard_id: str) -> tuple[Metric, Metric]:
-    """Records and bytes of a shard; the stream has them with the parameter ShardMetrics."""
+    """Records and bytes of a shard; available if the parameter ShardMetrics is set."""
     shard = (("StreamName", names.stream), ("ShardId", shard_id))
     return (
         Metric("AWS/Kinesis", "IncomingRecords", shard),
@@ -81,16 +81,16 @@ def metrics_of_shard(names: MetricDimensions, shard_id: str) -> tuple[Metric, Me
 
 
 def revenue_of(names: MetricDimensions, currency: str) -> Metric:
-    """The amounts of the orders that were stored, in a currency."""
+    """The amounts of stored orders in a currency."""
     return Metric(NAMESPACE, REVENUE, (("Stack", names.stack), ("Currency", currency)))
 
 
 def complete_until(now: float, *series: Minutes) -> int:
-    """Up to when the figures reach, in seconds since the epoch, at `now`.
+    """The time up to which the figures are complete at `now`, in seconds since the epoch.
 
-    CloudWatch has a minute of Kinesis some time after it is over; to count that time in would make every rate
-    too low. So it is the end of the newest minute that one of the `series` has; `now`, if that is the minute
-    under way; and the last full one, if there is none in the last three.
+    CloudWatch receives a minute of Kinesis some time after it ends; including that delay would make every
+    rate too low. So this is the end of the newest minute in any of the `series`; `now` if that is the current
+    minute; or the last full minute if there is none in the last three.
     """
     minute = int(now // MINUTE) * MINUTE
     newest = max((at for one in series for at in one if at <= minute), default=0)
@@ -100,10 +100,10 @@ def complete_until(now: float, *series: Minutes) -> int:
 
 
 def total_between(sums: Minutes, since: float, until: float, period: int = MINUTE) -> float:
-    """How much came from `since` to `until`, by the sums of periods; of one that began before, a part."""
+    """The total from `since` to `until`, from sums by period; one that began before counts in part."""
     total = 0.0
     for at, value in sums.items():
-        # Of a period under way, all came before `until`.
+        # All of a current period came before `until`.
         end = min(at + period, until)
         if end > max(at, since):
             total += value * (end - max(at, since)) / (end - at)
@@ -111,28 +111,28 @@ def total_between(sums: Minutes, since: float, until: float, period: int = MINUT
 
 
 def summed(minutes: Minutes, until: int) -> Rates:
-    """How much in all."""
+    """The totals."""
     return Rates(*(total_between(minutes, until - seconds, until) for seconds in (MINUTE, FIVE_MINUTES)))
 
 
 def counted(minutes: Minutes, until: int) -> Rates:
-    """How many; of what was rare, one rather than none."""
+    """The totals rounded up, so that a rare event counts as one rather than none."""
     sums = summed(minutes, until)
     return Rates(math.ceil(sums.last_minute), math.ceil(sums.five_minutes))
 
 
 def per_second(minutes: Minutes, until: int) -> Rates:
-    """How many a second."""
+    """The rates per second."""
     sums = summed(minutes, until)
     return Rates(sums.last_minute / MINUTE, sums.five_minutes / FIVE_MINUTES)
 
 
 def latest(minutes: Minutes, until: int, seconds: int = FIVE_MINUTES) -> float | None:
-    """The value of the newest minute of the last `seconds`, None if there is none."""
+    """The value of the newest of the minutes in the last `seconds`, None if there is none."""
     recent = [at for at in minutes if until - seconds - MINUTE < at < until]
     return minutes[max(recent)] if recent else None
 
 
 def highest(minutes: Minutes, until: int) -> float | None:
-    """The highest of the last five minutes, None if there is none."""
+    """The highest value of the last five minutes, None if there is none."""
     return max((value for at, value in minutes.items() if until - FIVE_MINUTES <= at < until), default=None)

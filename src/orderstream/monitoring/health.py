@@ -1,4 +1,4 @@
-"""The health of a stack, made of figures and descriptions. Pure: `look` fetches them."""
+"""The health of a stack, calculated from figures and descriptions. Pure: `collector` fetches them."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from orderstream.monitoring.shards import ShardLoads
 State = Literal["alarm", "ok", "no data"]
 _STATES: dict[str, State] = {"ALARM": "alarm", "OK": "ok", "INSUFFICIENT_DATA": "no data"}
 _WORST_FIRST: tuple[State, ...] = ("alarm", "no data", "ok")
-# What an alarm's description ends with.
+# An alarm's description ends with this link.
 _RUNBOOK = re.compile(r"\S+#\S+$")
 
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """An alarm without the stack's name before its own; `runbook` is the link to what to do, or ""."""
+    """An alarm, named without the stack's prefix; `runbook` is the link to its instructions, or ""."""
 
     name: str
     state: State
@@ -43,9 +43,9 @@ class AlarmState:
 
 @dataclass(frozen=True, slots=True)
 class ConsumerState:
-    """The mapping: `consumer` is "" where it polls, `is_read` whether anything reads the stream.
+    """The mapping: `consumer` is "" if it polls, `is_read` is whether anything reads the stream.
 
-    In the local cloud (`is_local`) the mapping is disabled, and the local event source does its work.
+    In the local cloud (`is_local`) the mapping is disabled, and the local event source replaces it.
     """
 
     state: str
@@ -57,7 +57,7 @@ class ConsumerState:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterBacklog:
-    """Batches that were not redriven: how many were seen, the earliest of them, if there are more."""
+    """Batches not yet redriven: how many were seen, the earliest of them, and whether there are more."""
 
     batches: int
     since: datetime | None
@@ -66,7 +66,7 @@ class DeadLetterBacklog:
 
 @dataclass(frozen=True, slots=True)
 class LatencyPercentiles:
-    """Ms from arrival to stored: of the newest minute with orders, and of the worst of the last five."""
+    """Ms from arrival to stored: for the newest minute with orders, and the worst of the last five."""
 
     p50: float
     p99: float
@@ -76,7 +76,7 @@ class LatencyPercentiles:
 
 @dataclass(frozen=True, slots=True)
 class StackFacts:
-    """What Describe calls say of a stack."""
+    """The results of Describe calls for a stack."""
 
     stack: str
     retention_seconds: int
@@ -91,11 +91,11 @@ class StackFacts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All that `orders status` says. Rates are a second, ages in seconds, times UTC.
+    """Everything that `orders status` reports. Rates are per second, ages in seconds, times UTC.
 
-    `revenue` is by currency, in CloudWatch's floating point: for looking, not for accounts.
-    `iterator_age` is None while nothing reads the stream; then nobody knows what waits. `backlog` is at most
-    what came since the oldest order that waits.
+    `revenue` is by currency, in CloudWatch's floating point: for display, not for accounting. `iterator_age`
+    is None while nothing reads the stream; the backlog is then unknown. `backlog` is at most what arrived
+    since the oldest waiting order.
     """
 
     stack: str
@@ -118,9 +118,9 @@ class Status:
     version: LiveVersion | None = None
 
 
-# Each record that was received has one of these outcomes.
+# Each received record has one of these outcomes.
 OUTCOMES = ("stored", "duplicates", "conflicts", "invalid", "undone")
-# The figures that are shown as they were counted.
+# The figures that are shown as counts.
 COUNTS = (
     *OUTCOMES,
     "throttled_puts",
@@ -133,10 +133,10 @@ COUNTS = (
 
 
 def age_of(figures: Mapping[str, Minutes], until: int) -> float | None:
-    """The iterator age in seconds, None while nothing reads.
+    """The iterator age in seconds, None while nothing reads the stream.
 
-    A stream that is read has it in every minute. The function's own, which is there only while it is called,
-    may be the higher one: of what was read already, and fails.
+    A stream that is being read reports it every minute. The function's own age exists only while it is
+    invoked. It may be higher, for records that were read but keep failing.
     """
     of_stream = latest(figures.get("age", NOTHING), until, 2 * MINUTE)
     if of_stream is None:
@@ -145,7 +145,7 @@ def age_of(figures: Mapping[str, Minutes], until: int) -> float | None:
 
 
 def until_of(figures: Mapping[str, Minutes], now: float) -> int:
-    """Up to when the figures reach, in seconds since the epoch."""
+    """The time up to which the figures are complete, in seconds since the epoch."""
     return complete_until(now, figures.get("records", NOTHING), figures.get("age", NOTHING))
 
 
@@ -191,7 +191,7 @@ def status_of(
 
 def _counts(figures: Mapping[str, Minutes], until: int) -> dict[str, Rates]:
     counts = {name: counted(figures.get(name, NOTHING), until) for name in COUNTS}
-    # Added up here: each of them is rounded, and what is shown has to add up.
+    # Summed here because each is rounded, and the displayed figures must add up.
     outcomes = [counts[name] for name in OUTCOMES]
     received = Rates(
         sum(one.last_minute for one in outcomes),
@@ -201,7 +201,7 @@ def _counts(figures: Mapping[str, Minutes], until: int) -> dict[str, Rates]:
 
 
 def _whole(alarms: Sequence[AlarmState]) -> Iterable[AlarmState]:
-    """Without those that only another alarm looks at: they link to the page of that one."""
+    """Leave out alarms that only feed another alarm: they link to that alarm's section."""
     names = {alarm.name for alarm in alarms}
     for alarm in alarms:
         page = alarm.runbook.rpartition("#")[2]
@@ -210,7 +210,7 @@ def _whole(alarms: Sequence[AlarmState]) -> Iterable[AlarmState]:
 
 
 def alarm_of(stack: str, name: str, state: str, since: datetime | None, description: str) -> AlarmState:
-    """An alarm as DescribeAlarms has it, of the stack that its name begins with."""
+    """An alarm from its description in DescribeAlarms; its name starts with `stack`."""
     link = _RUNBOOK.search(description.strip())
     says = description.strip()[: link.start()] if link else description
     return AlarmState(

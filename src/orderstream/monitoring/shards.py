@@ -1,4 +1,4 @@
-"""How traffic spreads over the shards: each one's share, the hottest, and what to do about it. Pure."""
+"""How traffic is distributed over the shards: shares, the hottest, and what to do about it. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from orderstream.monitoring.figures import Minutes, per_second
 
-# A shard is hot when it has more than twice an even share of the traffic and is more than half full.
+# A shard is hot if it has more than twice an even share of the traffic and is over half full.
 TIMES_EVEN = 2
 FULL = 0.5
 MOST_SHOWN = 5
 
-# How Kinesis distributes records over the shards: by their partition keys, or as it sees fit.
+# How Kinesis distributes records over the shards: by partition key, or automatically.
 BY_KEY, AUTO = "USER_PARTITION_KEY", "AUTO"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardLoad:
-    """A shard over the last five minutes: what came a second, and its share of the stream's traffic.
+    """A shard over the last five minutes: its rates per second, and its share of the stream's traffic.
 
-    `share` is that of records or of bytes, of what fills the hottest shard; `full` is how full this one is,
-    by whichever fills it more: 0 to 1 of its limit, and above when AWS let more pass.
+    `share` is of records or of bytes, whichever fills the hottest shard. `full` is the utilization of this
+    shard, by whichever is higher: 0 to 1 of its limit, and above if AWS let more pass.
     """
 
     shard_id: str
@@ -33,10 +33,10 @@ class ShardLoad:
 
 @dataclass(frozen=True, slots=True)
 class ShardLoads:
-    """The shards that take records: how many, the hottest of them, and which of those is hot.
+    """The open shards: how many, the hottest of them, and which of those is hot.
 
-    `mode` is ON_DEMAND or PROVISIONED, `distribution` BY_KEY or AUTO. `hottest` is empty where
-    the stream has no metrics by shard. `advice` is "" unless one is hot.
+    `mode` is ON_DEMAND or PROVISIONED, `distribution` BY_KEY or AUTO. `hottest` is empty if the stream has no
+    shard metrics. `advice` is "" unless one is hot.
     """
 
     count: int
@@ -55,7 +55,9 @@ def shards_of(
     limits: tuple[int, int],
     distribution: str = BY_KEY,
 ) -> ShardLoads:
-    """What `figures`, records and bytes by shard, say up to `until`; `limits` are a shard's, a second."""
+    """The loads from `figures`, records and bytes by shard, up to `until`; `limits` are a shard's, per
+    second.
+    """
     rates = {
         shard_id: tuple(per_second(one, until).five_minutes for one in both)
         for shard_id, both in figures.items()
@@ -63,7 +65,7 @@ def shards_of(
     }
     sums = [sum(rate[kind] for rate in rates.values()) for kind in (0, 1)]
     fullest = [max((rate[kind] for rate in rates.values()), default=0) / limits[kind] for kind in (0, 1)]
-    # One kind for all of them: so that shares add up.
+    # One measure for all of them, so that the shares add up.
     kind = fullest.index(max(fullest))
     loads = []
     for shard_id, rate in rates.items():

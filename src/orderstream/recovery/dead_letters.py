@@ -1,4 +1,4 @@
-"""What AWS gave up delivering: the on-failure objects in their bucket, or the messages of a queue."""
+"""Batches that Lambda discarded: the on-failure objects in their bucket, or the messages of a queue."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from orderstream.storage.bucket import ObjectSummary
 
 # AWS chooses the keys: aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID.
 PREFIX = "aws/lambda/"
-# An object that is done has a mark at its key under this, in the archive. The object stays, as evidence.
+# A redriven object has a marker at its key under this prefix, in the archive. The object stays, as evidence.
 DONE = "redriven/"
 
-# Longer than the redrive of one message takes; a message whose redrive was broken off comes back then.
+# Longer than the redrive of one message takes; if that is interrupted, the message reappears after this.
 SECONDS_HELD = 900
 
-# Later arrivals, which there are none of, would overflow.
+# Later arrivals, which do not occur, would overflow.
 _YEAR_3000 = 32503680000
 
-# The condition of what is no document of AWS's.
+# The condition of a document that AWS did not write.
 UNREADABLE = "Unreadable"
 
 
 @dataclass(frozen=True)
 class Message:
-    """Where a message of an SQS queue is, to delete it or to let go of it."""
+    """The location of a message in an SQS queue, for deleting or releasing it."""
 
     queue_url: str
     id: str
@@ -44,9 +44,9 @@ class Message:
 
 @dataclass(frozen=True)
 class FailedBatch:
-    """A batch that AWS gave up: its `place` (s3://BUCKET/KEY or message id), why, and which records it had.
+    """A discarded batch: its `place` (s3://BUCKET/KEY or message id), the reason, and its records.
 
-    `payload` is the event with the records; a message has none, only their place in the stream.
+    `payload` is the event with the records. A message has none, only their position in the stream.
     """
 
     place: str
@@ -65,7 +65,7 @@ class FailedBatch:
 
     @property
     def key(self) -> str:
-        """The key of an object, in whichever bucket it lies; "" for a message."""
+        """The key of an object, in either bucket; "" for a message."""
         return self.place.removeprefix("s3://").partition("/")[2]
 
 
@@ -90,7 +90,7 @@ class _Batch(msgspec.Struct, rename="camel"):
 
 
 class _Document(msgspec.Struct, rename="camel"):
-    """The document that AWS writes, as far as it is used here."""
+    """The fields used here of the document that AWS writes."""
 
     request_context: _Request
     timestamp: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -121,18 +121,18 @@ _DECODER = msgspec.json.Decoder(_Document)
 
 
 def places(stack: Stack) -> tuple[Stack, ...]:
-    """The stack once for each bucket in which on-failure objects lie, with that one as its `bucket`.
+    """The stack once for each bucket with on-failure objects, with `bucket` set to that one.
 
-    They have a bucket of their own. What AWS gave up before the stack had one is still in the archive.
+    They have a bucket of their own. Batches discarded before the stack had one are still in the archive.
     """
     own = (replace(stack, bucket=stack.discarded_bucket),) if stack.discarded_bucket else ()
     return (*own, stack)
 
 
 def list_failures(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
-    """The on-failure objects, done or not, bucket for bucket; then an on-failure queue's messages.
+    """The on-failure objects, redriven or not, bucket by bucket; then the messages of an on-failure queue.
 
-    Messages are held while they are looked at: give each back with `let_go`, or remove it.
+    Messages are invisible to others while they are read: return each with `release`, or delete it.
     """
     done = _done(cloud, stack)
     for failure in failed_objects(cloud, stack):
@@ -141,7 +141,7 @@ def list_failures(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
 
 
 def read_batch(cloud: AwsClients, stack: Stack, *, everything: bool) -> Iterator[FailedBatch]:
-    """The failures to show, those that are done only with `everything`; nothing is held."""
+    """The failures to show, redriven ones only with `everything`; all messages are released."""
     held: list[FailedBatch] = []
     try:
         for failure in list_failures(cloud, stack):
@@ -155,7 +155,7 @@ def read_batch(cloud: AwsClients, stack: Stack, *, everything: bool) -> Iterator
 
 
 def pending_objects(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
-    """The on-failure objects that are not done; the others are not even fetched."""
+    """The on-failure objects that are not redriven; the others are not even fetched."""
     done = _done(cloud, stack)
     return failed_objects(cloud, stack, lambda entry: entry.key not in done)
 
@@ -163,7 +163,7 @@ def pending_objects(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
 def failed_objects(
     cloud: AwsClients, stack: Stack, is_wanted: Callable[[ObjectSummary], bool] = lambda entry: True
 ) -> Iterator[FailedBatch]:
-    """What is in the on-failure objects that are wanted, whether they are done or not."""
+    """The contents of the on-failure objects for which `is_wanted` is true, redriven or not."""
     for place in places(stack):
         entries = filter(is_wanted, bucket.list_prefix(cloud, place, PREFIX))
         for entry, body in bucket.fetch_all(cloud, place, entries):
@@ -176,7 +176,7 @@ def url(place: Stack, key: str) -> str:
 
 
 def redrive_markers(cloud: AwsClients, stack: Stack) -> Iterator[ObjectSummary]:
-    """The marks of the objects that are done: DONE and the object's key."""
+    """The markers of redriven objects: DONE and the object's key."""
     return bucket.list_prefix(cloud, stack, DONE + PREFIX)
 
 
@@ -185,7 +185,7 @@ def _done(cloud: AwsClients, stack: Stack) -> set[str]:
 
 
 def event_records(failure: FailedBatch) -> list[dict[str, Any]]:
-    """The `Records` of the event that AWS gave up delivering. Raises DamagedError where there are none."""
+    """The `Records` of the event in a discarded batch. Raises DamagedError if there are none."""
     if failure.condition == UNREADABLE:
         raise DamagedError(f"{failure.place} is not what AWS writes for a failed batch: {failure.error}")
     try:
@@ -195,7 +195,7 @@ def event_records(failure: FailedBatch) -> list[dict[str, Any]]:
 
 
 def event_entries(payload: str) -> list[dict[str, Any]]:
-    """The `Records` of an event as JSON. Raises msgspec.DecodeError for what is no event of a stream."""
+    """The `Records` of an event as JSON. Raises msgspec.DecodeError if it is not a stream event."""
     event = msgspec.json.decode(payload, type=dict[str, Any])
     msgspec.convert(event, _Event)
     found: list[dict[str, Any]] = event["Records"]
@@ -203,7 +203,7 @@ def event_entries(payload: str) -> list[dict[str, Any]]:
 
 
 def records_in(failure: FailedBatch, entries: list[dict[str, Any]]) -> list[Record]:
-    """The records in those entries, aggregates taken apart. Raises DamagedError where they are none."""
+    """The records in those entries, deaggregated. Raises DamagedError if they are not records."""
     try:
         return [inner for record in from_event({"Records": entries}) for inner in deaggregate(record)]
     except (KeyError, TypeError, ValueError) as error:
@@ -211,7 +211,7 @@ def records_in(failure: FailedBatch, entries: list[dict[str, Any]]) -> list[Reco
 
 
 def release(cloud: AwsClients, failure: FailedBatch) -> None:
-    """Give a message back to its queue; an object needs no such thing."""
+    """Return a message to its queue; does nothing for an object."""
     if failure.message:
         with translate_errors(f"cannot give message {failure.place} back"):
             cloud.sqs.change_message_visibility(
@@ -222,9 +222,9 @@ def release(cloud: AwsClients, failure: FailedBatch) -> None:
 
 
 def mark_redriven(cloud: AwsClients, stack: Stack, failure: FailedBatch, account: dict[str, Any]) -> None:
-    """Mark an object as done, with the account of its records; remove a message.
+    """Mark an object as redriven, with the outcomes of its records; delete a message.
 
-    A mark is written once: where somebody else has marked the object meanwhile, theirs stays.
+    A marker is written once: if another caller has marked the object in the meantime, that marker stays.
     """
     with translate_errors(f"cannot mark {failure.place} as done"):
         if failure.message:
@@ -256,7 +256,8 @@ def _messages(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
                 if stream_of(found.stream_arn) == stream_of(mapping["EventSourceArn"]):
                     yield found
                 else:
-                    # A queue may serve other streams too. Given back only at the end: it would come again.
+                    # A queue may serve other streams too. Release these only at the end, or they would be
+                    # received again.
                     others.append(found)
     finally:
         for other in others:
@@ -275,11 +276,11 @@ def _receive(cloud: AwsClients, queue_url: str) -> list[tuple[bytes, Message]]:
 
 
 def read_failure(place: str, body: bytes, at: datetime) -> FailedBatch:
-    """What an object or a message says; for what is no document of AWS's, UNREADABLE and `at`."""
+    """The contents of an object or a message; UNREADABLE with the time `at` if AWS did not write it."""
     try:
         document = _DECODER.decode(body)
     except msgspec.MsgspecError as error:
-        # It is shown and stays; the others are brought back all the same.
+        # It is reported and stays; the others are redriven all the same.
         return FailedBatch(place, at, UNREADABLE, str(error), 0, "", "", "", 0)
     return FailedBatch(
         place=place,

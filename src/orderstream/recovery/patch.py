@@ -1,4 +1,4 @@
-"""Mending a quarantined record: what is set in it, and the order that it then is, under its identity."""
+"""Patch a quarantined record: set fields in it, and validate the resulting order under its identity."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from orderstream.errors import InputError
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([0-9]{1,6})\]")
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-# NaN would be written as it is, and refused when the order is checked, with its path.
+# NaN is written as is, and rejected with its path when the order is validated.
 _NUMBERS: dict[str, Any] = {"parse_float": Decimal, "parse_int": Decimal, "parse_constant": Decimal}
 
 
 @dataclass(frozen=True)
 class FieldPatch:
-    """A value to set at a `path`, which leads there by `steps`: names, and indices of arrays."""
+    """A value to set at `path`, parsed into `steps`: field names and array indices."""
 
     path: str
     steps: tuple[str | int, ...]
@@ -32,9 +32,9 @@ class FieldPatch:
 
 
 def parse_patch(text: str) -> FieldPatch:
-    """PATH=VALUE as typed, for instance `items[0].quantity=2`.
+    """Parse PATH=VALUE as typed, for instance `items[0].quantity=2`.
 
-    A value that is JSON is taken as such, any other as a string. Raises InputError.
+    A value that is valid JSON is parsed, any other is a string. Raises InputError.
     """
     path, equals, value = text.partition("=")
     path = path.removeprefix("$").removeprefix(".")
@@ -52,16 +52,16 @@ def parse_patch(text: str) -> FieldPatch:
 
 
 def patched(data: bytes, identity: str, settings: Sequence[FieldPatch] = ()) -> tuple[bytes, str]:
-    """The order that `data` is with `settings` in it, as JSON, and its order_id.
+    """Apply `settings` to `data`. Return the order as JSON, and its order_id.
 
-    That is the one in it, or `identity` where it has none: so mending twice makes one order. Without
-    settings every byte stays, but for that id and gzip. Raises InputError with every reason where the
-    result is no valid order.
+    The order_id is the one in the order, or `identity` if it has none, so patching twice produces one order.
+    Without settings all bytes are unchanged, except for that id and gzip. Raises InputError with every reason
+    if the result is not a valid order.
     """
     text = decode(data).json or data
     if settings:
         text = _with(text, settings)
-    # What `decode` takes is a JSON object, so the id goes in before the check: a reason may be about it.
+    # `decode` accepts only JSON objects, so insert the id before the check: a reason may be about it.
     try:
         text, _, _ = ensure_order_id(text, lambda: identity)
     except InputError:

@@ -1,4 +1,4 @@
-"""The quarantine for operators: what is in it, one record of it, and records put back on the stream."""
+"""The quarantine for operators: list it, show one record, and put records back on the stream."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SECONDS_FOR_READING = 60.0
 
 @dataclass(frozen=True)
 class QuarantinedRecord:
-    """A record in quarantine: the line about it, the object with that line, and the notes about it."""
+    """A record in quarantine: its line, the object with that line, and its resubmission notes."""
 
     line: ArchiveLine
     key: str
@@ -43,13 +43,13 @@ class QuarantinedRecord:
 
     @property
     def identity(self) -> str:
-        """The order_id that it has or, had it been an order, would have got."""
+        """Its order_id, or the one it would have received as a valid order."""
         return self.line.order_id or self.line.event_id
 
 
 @dataclass(frozen=True)
 class Resubmission:
-    """What became of a record that was to be put back: `sent` or, if not, why not and what to do."""
+    """The outcome of putting a record back: `sent` or, if not, the problem and what to do."""
 
     event_id: str
     order_id: str
@@ -61,20 +61,20 @@ class Resubmission:
 
 
 def reasons_text(line: ArchiveLine) -> str:
-    """Every reason that a line of the quarantine has, in one line."""
+    """All reasons of a line of the quarantine, in one line."""
     return "; ".join(f"{reason['path']} {reason['message']}" for reason in line.reasons)
 
 
 def list_quarantined(
     cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME, *, reason: str | None = None
 ) -> Iterator[QuarantinedRecord]:
-    """The records in quarantine that arrived in `span`, each once, in the order of their arrival.
+    """The records in quarantine that arrived in `span`, each once, in order of arrival.
 
-    `reason` is a code that one must have.
+    With `reason`, only those that have this reason code.
     """
     for _, entries in groupby(bucket.list_by_hour(cloud, stack, "quarantine", span), _folder):
         notes: dict[str, list[ResubmissionNote]] | None = None
-        # A record is in the same hour at every delivery: no longer memory is needed.
+        # A record is in the same hour at every delivery, so deduplicate within the hour only.
         for key, number, line in _by_arrival(reader.lines(cloud, stack, entries, span)):
             if reason is None or any(one["code"] == reason for one in line.reasons):
                 if notes is None:
@@ -83,7 +83,7 @@ def list_quarantined(
 
 
 def find(cloud: AwsClients, stack: Stack, event_id: str) -> QuarantinedRecord:
-    """The record with this event_id. Raises NotFoundError where the quarantine has none."""
+    """The record with this event_id. Raises NotFoundError if it is not in quarantine."""
     entries = (
         entry for entry in bucket.list_by_hour(cloud, stack, "quarantine") if _may_hold(entry.key, event_id)
     )
@@ -105,10 +105,10 @@ def resubmit(
     edited: bytes | None = None,
     dry_run: bool = False,
 ) -> Iterator[Resubmission]:
-    """Put records back on the stream as the orders that they are with `settings`, or that `edited` is.
+    """Put records back on the stream as orders, patched with `settings` or replaced by `edited`.
 
-    Each keeps its identity, so doing it twice is harmless: the second is a duplicate. One that would
-    land in quarantine again is not sent, and its resubmission says why.
+    Each keeps its identity, so repeating it is harmless: the second is a duplicate. A record that would be
+    quarantined again is not sent, and its resubmission says why.
     """
     rest = iter(entries)
     with OrderProducer(stack.stream, cloud.kinesis_no_retry) as producer:
@@ -136,9 +136,9 @@ def _plans(
     settings: Sequence[FieldPatch],
     edited: bytes | None,
 ) -> list[Resubmission]:
-    """What would be sent for each."""
+    """The resubmission planned for each record."""
     plans = [_plan(entry, settings, edited) for entry in entries]
-    # The shop may have sent the order again by itself, or it was a conflict from the beginning.
+    # The producer may have sent the order again by itself, or it was a conflict from the beginning.
     table = OrderTable(cloud.dynamodb, stack.table)
     there = table.read(list({plan.order_id for plan in plans if plan.sent}), lambda: SECONDS_FOR_READING)
     return [_unless_taken(cloud, stack, plan, there.get(plan.order_id)) for plan in plans]
@@ -165,7 +165,7 @@ def _unless_taken(
 
 
 def _key(line: ArchiveLine, plan: Resubmission) -> str:
-    # Kinesis wants a key unless the stream distributes records itself, and takes one in either case.
+    # Kinesis requires a key unless the stream distributes records itself, and accepts one in either case.
     return line.partition_key or plan.order_id
 
 
@@ -190,8 +190,8 @@ def _notes(
 
 
 def _by_arrival(lines: Iterable[LocatedLine]) -> Iterator[tuple[str, int, ArchiveLine]]:
-    """Lines of an hour in the order of their arrival, each event once, with the objects they are in."""
-    # A database without a name is a temporary one, and goes to disk when it is large.
+    """Lines of an hour in order of arrival, each event once, with the objects they are in."""
+    # A database without a name is temporary, and spills to disk when it is large.
     with closing(sqlite3.connect("")) as database:
         database.execute("CREATE TABLE line (event_id UNIQUE, arrived_at, key, number, line)")
         database.executemany(

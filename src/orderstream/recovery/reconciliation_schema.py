@@ -1,7 +1,7 @@
-"""The tables of the books, and the queries that say what became of a record."""
+"""The schema of the reconciliation store, and the queries that determine a record's outcome."""
 
-# Fingerprints are in binary, times are text of one width. An object named by an item alone has no etag.
-# `fingerprints` has all that a record is known by, one behind the other; `reading` is that of what the model
+# Fingerprints are binary, times are fixed-width text. An object known only from an item has no etag.
+# `fingerprints` concatenates all fingerprints of a record; `reading` is the fingerprint of what the model
 # reads.
 SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -54,8 +54,8 @@ CREATE VIEW fate AS
     LEFT JOIN given_up ON given_up.event = record.event LEFT JOIN erased ON erased.event = record.event;
 """
 
-# An item's bytes are in the object that it names: under its event or, where the object is one
-# order's, under the event that came first. (There are two where that was compacted, and its key taken again.)
+# An item's bytes are in the object that it names: under its event or, if the object contains one order, under
+# the event that came first. (There are two if it was compacted and its key was reused.)
 OF_EVENT = "SELECT 1 FROM archived WHERE archived.event = item.event AND archived.object = item.object"
 SINGLE = "SELECT 1 FROM archived WHERE archived.single AND archived.object = item.object"
 SAME = "AND instr(archived.fingerprints, item.fingerprint)"

@@ -1,4 +1,4 @@
-"""The books: every record, item and quarantined record of a stack side by side, in a file on disk."""
+"""The reconciliation store: all records, items and quarantined records of a stack, in a file on disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orderstream.storage.bucket import ObjectSummary
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """Something that is not as it must be: of which `kind`, the `id` of what it is about, and `detail`."""
+    """An inconsistency: its `kind`, the `id` of the record, order or object, and `detail`."""
 
     kind: str
     id: str
@@ -32,7 +32,9 @@ class Discrepancy:
 
 @dataclass(frozen=True)
 class UnaccountedRecord:
-    """A record that is neither an item nor quarantined; `key` of an object that has it, None without one."""
+    """A record that is neither an item nor quarantined; `key` of an object that contains it, None if there is
+    none.
+    """
 
     event_id: str
     order_id: str | None
@@ -41,14 +43,14 @@ class UnaccountedRecord:
 
 
 class ReconciliationStore:
-    """Takes what the stream, the archive, the table and the quarantine hold, and says what disagrees.
+    """Collects the contents of the stream, archive, table and quarantine, and reports discrepancies.
 
-    What is entered again is counted once. Memory is flat: all of it lies in a temporary file.
+    Entries added again are counted once. Memory use is constant: all data is in a temporary file.
     """
 
     def __init__(self) -> None:
         self._folder = ScratchFolder("books")
-        # One thread at a time uses it, not always the same one.
+        # Used by one thread at a time, but not always the same one.
         self._file = sqlite3.connect(
             Path(self._folder.name) / "books.sqlite", isolation_level=None, check_same_thread=False
         )
@@ -65,19 +67,19 @@ class ReconciliationStore:
         self._folder.cleanup()
 
     def is_known(self, entry: ObjectSummary) -> bool:
-        """Whether this version of an object was entered."""
+        """Whether this version of an object was added."""
         row = self._file.execute("SELECT etag FROM object WHERE key = ?", (entry.key,)).fetchone()
         return row is not None and row[0] == entry.etag
 
     def add_object(self, key: str, etag: str) -> None:
-        """Note that an object's lines were entered."""
+        """Record that an object's lines were added."""
         self._file.execute(
             "INSERT INTO object (key, etag) VALUES (?, ?) ON CONFLICT DO UPDATE SET etag = excluded.etag",
             (key, etag),
         )
 
     def add_archived(self, key: str, lines: Iterable[ArchiveLine]) -> None:
-        """Enter lines of an object of the archive."""
+        """Add lines of an archive object."""
         self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
         (number,) = self._file.execute("SELECT id FROM object WHERE key = ?", (key,)).fetchone()
         single = not key.endswith(".gz")
@@ -87,7 +89,7 @@ class ReconciliationStore:
         )
 
     def add_streamed(self, records: Iterable[Record]) -> None:
-        """Enter records of the stream, aggregates taken apart."""
+        """Add records of the stream, deaggregated."""
         self._file.executemany(
             "INSERT OR REPLACE INTO streamed VALUES (?, ?, ?, ?, ?, ?)",
             (
@@ -97,7 +99,7 @@ class ReconciliationStore:
         )
 
     def add_items(self, items: Iterable[dict[str, str]]) -> None:
-        """Enter items: OrderID, EventID, ArchiveKey, ReceivedAt and the fingerprints, as text."""
+        """Add items: OrderID, EventID, ArchiveKey, ReceivedAt and the fingerprints, as text."""
         for item in items:
             key = item.get("ArchiveKey", "")
             self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
@@ -114,12 +116,12 @@ class ReconciliationStore:
             )
 
     def add_original(self, order_id: str, data: bytes) -> None:
-        """Enter the bytes that an item was made of, where its object was not entered."""
+        """Add the bytes that an item was created from, if its object was not added."""
         reading = _content("", data)[2]
         self._file.execute("INSERT OR REPLACE INTO original VALUES (?, ?)", (order_id, reading))
 
     def contested(self) -> Iterator[dict[str, str]]:
-        """The items that records without an outcome are called like: what they were made of decides."""
+        """The items with the order id of a record that has no outcome: their original bytes decide it."""
         rows = self._file.execute(
             "SELECT DISTINCT item.order_id, item.event, object.key, hex(item.fingerprint), item.arrived"
             " FROM fate JOIN item USING (order_id) JOIN object ON object.id = item.object"
@@ -129,7 +131,7 @@ class ReconciliationStore:
         return (dict(zip(names, (*row[:3], row[3].lower(), row[4]), strict=True)) for row in rows)
 
     def add_quarantined(self, lines: Iterable[ArchiveLine]) -> None:
-        """Enter lines of an object of the quarantine."""
+        """Add lines of a quarantine object."""
         self._file.executemany(
             "INSERT OR REPLACE INTO quarantined VALUES (?, ?, ?)",
             (
@@ -139,26 +141,26 @@ class ReconciliationStore:
         )
 
     def add_discarded(self, key: str, records: Iterable[Record]) -> None:
-        """Enter the records of an on-failure object, aggregates taken apart."""
+        """Add the records of an on-failure object, deaggregated."""
         self._file.executemany(
             "INSERT OR REPLACE INTO given_up VALUES (?, ?)", ((record.event_id, key) for record in records)
         )
 
     def add_erased(self, events: Iterable[str]) -> None:
-        """Enter events that were erased on purpose."""
+        """Add events that were deliberately erased."""
         self._file.executemany("INSERT OR IGNORE INTO erased VALUES (?)", ((event,) for event in events))
 
     def add_corrupt(self, key: str, what: str) -> None:
-        """Note an object that cannot be read to its end."""
+        """Record an object that cannot be read to its end."""
         self._file.execute("INSERT OR REPLACE INTO damaged VALUES (?, ?)", (key, what))
 
     @property
     def archived(self) -> int:
-        """How many distinct records the archive holds."""
+        """The number of distinct records in the archive."""
         return self._count("SELECT count(DISTINCT event) FROM archived")
 
     def counts_read(self) -> tuple[int, int, int]:
-        """How many records of the stream, objects of archive and quarantine, and items were read."""
+        """The number of records of the stream, of objects of archive and quarantine, and of items read."""
         of = ("streamed", "object WHERE etag != ''", "item")
         streamed, objects, items = (self._count(f"SELECT count(*) FROM {one}") for one in of)
         return streamed, objects, items
@@ -169,11 +171,13 @@ class ReconciliationStore:
         return [order_id for (order_id,) in rows]
 
     def outcomes(self) -> dict[str, int]:
-        """How many records are stored, duplicate, conflict, invalid, given_up, erased or open, each once."""
+        """The number of records that are stored, duplicate, conflict, invalid, given_up, erased or open, each
+        once.
+        """
         return dict(self._file.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
 
     def unaccounted(self) -> Iterator[UnaccountedRecord]:
-        """The records that are nowhere but in the archive or the stream, those of one object together."""
+        """The records that are only in the archive or the stream, grouped by object."""
         rows = self._file.execute(
             "SELECT event, order_id, arrived, key FROM fate LEFT JOIN object ON id = object"
             " WHERE fate = 'open' ORDER BY object"
@@ -181,13 +185,15 @@ class ReconciliationStore:
         return (UnaccountedRecord(*row) for row in rows)
 
     def discarded(self) -> Iterator[tuple[str, str]]:
-        """The events that lie in an on-failure object and nowhere else, each with that object's key."""
+        """The events that are only in an on-failure object, each with that object's key."""
         return self._file.execute(
             "SELECT event, key FROM given_up JOIN fate USING (event) WHERE fate = 'given_up'"
         )
 
     def unread_objects(self, since: str, until: str) -> list[tuple[str, str]]:
-        """The keys of objects not read that items received from `since` to `until` (not) name, with when."""
+        """Unread objects named by items received from `since` to `until` (exclusive): key and earliest
+        arrival.
+        """
         return self._file.execute(
             "SELECT key, min(arrived) FROM item JOIN object ON id = object"
             " WHERE etag IS NULL AND key != '' AND arrived >= ? AND arrived < ? GROUP BY key",
@@ -195,7 +201,7 @@ class ReconciliationStore:
         ).fetchall()
 
     def discrepancies(self, since: str, until: str) -> Iterator[Discrepancy]:
-        """What is wrong with items received from `since` to `until` (not), and with the archive."""
+        """Discrepancies of items received from `since` to `until` (exclusive), and of the archive."""
         span = (since, until)
         queries = (
             (
@@ -239,14 +245,14 @@ class ReconciliationStore:
         return int(self._file.execute(query).fetchone()[0])
 
 
-# Of a record: the order_id (None where it is no order), all fingerprints, that of its reading, a hash of the
-# bytes.
+# A record's order_id (None if it is not a valid order), all fingerprints, the fingerprint of its reading, and
+# a hash of the bytes.
 _Content = tuple[str | None, bytes | None, bytes | None, bytes]
 
 
 def _said_in(line: ArchiveLine) -> _Content:
     order_id, fingerprints, reading, content = _content(line.event_id, original_bytes(line))
-    # What was an order when it came stays one, though the model has other rules by now.
+    # A record that was a valid order on arrival stays one, even if the model's rules have changed.
     return order_id or line.order_id, fingerprints, reading, content
 
 
@@ -260,7 +266,7 @@ def _content(event_id: str, data: bytes) -> _Content:
 
 
 def _binary(fingerprint: str) -> bytes | None:
-    """As the file has it; None for what is no fingerprint."""
+    """The fingerprint as stored in the file; None if it is not one."""
     try:
         return bytes.fromhex(fingerprint) or None
     except ValueError:

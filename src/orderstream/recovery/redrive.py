@@ -1,4 +1,4 @@
-"""Redrive: what AWS gave up goes through the function again, until every record is accounted for."""
+"""Redrive: send discarded batches through the function again, until every record is accounted for."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _LATER = frozenset({"TooManyRequestsException", "ServiceException", "ServiceUnav
 
 @dataclass
 class RedriveResult:
-    """What became of a failure: how many records it had, what they are now, and what stands in the way."""
+    """The result for one failure: how many records it had, their outcomes now, and remaining problems."""
 
     place: str
     records: int = 0
@@ -53,14 +53,14 @@ def redrive(
     dry_run: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[RedriveResult]:
-    """Bring each failure that is not done through the function; with `dry_run` only say where it stands.
+    """Send each failure that is not redriven through the function; with `dry_run`, only report its state.
 
-    A batch that makes the function fail is halved until the record that does it stands alone, so one
-    bad record keeps no other one back. Repeating it is harmless. CloudErrors come through, with the
-    failure at hand as it was.
+    A batch that makes the function fail is split in halves until the failing record is alone, so one bad
+    record blocks no others. Repeating it is harmless. CloudErrors propagate and leave the current failure
+    unchanged.
     """
     function = _FunctionInvoker(cloud, stack, sleep)
-    # Let go of only at the end: a message would come again at once, and again.
+    # Released only at the end: a message would be received again immediately, and repeatedly.
     left: list[FailedBatch] = []
     try:
         for failure in failures:
@@ -100,7 +100,7 @@ def _redrive_one(function: _FunctionInvoker, failure: FailedBatch, *, dry_run: b
 
 
 def _entries(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> list[dict[str, Any]]:
-    """The `Records` of the event; those of a message as far as the stream still has them."""
+    """The `Records` of the event; for a message, those that the stream still has."""
     if failure.payload is not None or not failure.shard_id:
         return event_records(failure)
     origin = EventOrigin(failure.stream_arn, failure.shard_id, "")
@@ -111,7 +111,7 @@ def _entries(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> list[dict
 
 
 class _FunctionInvoker:
-    """The deployed function, invoked with `Records` of an event until nothing is left that it can do."""
+    """Invokes the deployed function with `Records` of an event until it can process no more of them."""
 
     def __init__(self, cloud: AwsClients, stack: Stack, sleep: Callable[[float], None]) -> None:
         self.cloud = cloud
@@ -119,7 +119,7 @@ class _FunctionInvoker:
         self._sleep = sleep
 
     def invoke_until_done(self, entries: list[dict[str, Any]]) -> list[str]:
-        """Bring the records through; returns what could not be done, and why."""
+        """Process the records. Return those that failed, each with the reason."""
         error = ""
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
@@ -136,7 +136,7 @@ class _FunctionInvoker:
         return [f"{one['eventID']}: {error}" for one in entries]
 
     def _invoke(self, entries: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
-        """The function's answer, or what went wrong in it."""
+        """The function's response, or its error."""
         name = self.stack.live_function
         payload = msgspec.json.encode({"Records": entries})
         for attempt in range(ATTEMPTS):
@@ -164,7 +164,7 @@ class _FunctionInvoker:
 
 
 def _account(cloud: AwsClients, stack: Stack, records: list[Record]) -> dict[str, int]:
-    """What the records are by now: the function's word is not taken for it."""
+    """The current outcomes of the records, read from the stores rather than from the function's response."""
     if not records:
         return {}
     arrivals = [record.arrived_at for record in records]

@@ -1,4 +1,4 @@
-"""Repair: records that are nowhere but in the archive or the stream go through the same processing again."""
+"""Repair: process records again that are only in the archive or the stream."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def repair(
     settled: datetime,
     progress: Callable[[str, int], None],
 ) -> ReprocessResult:
-    """Bring what is missing, of what arrived before `settled`, to the table or the quarantine.
+    """Process missing records that arrived before `settled`, into the table or the quarantine.
 
-    Nothing is overwritten: it is what the function does, from the bytes in the archive or, for what
-    never came there, in the stream.
+    Nothing is overwritten. It does what the function does, from the bytes in the archive or, for records that
+    are not there, in the stream.
     """
     processing = Reprocessor(cloud, stack, "orders verify --repair")
     missing = (record for record in books.unaccounted() if record.arrived_at < utc_text(settled))
@@ -45,12 +45,12 @@ def repair(
             continue
         body = bucket.fetch(cloud, stack, key)
         if body is None:
-            # An hour's objects are compacted together: they are read together.
+            # An hour's objects are compacted together, so read them together.
             for event_id, arrived_at in wanted.items():
                 hour = hour_prefix(COMPACTED, timestamp(arrived_at))
                 compacted.setdefault(hour, {})[event_id] = key
             continue
-        # Damage was noted when the books were filled, and what comes before it can be mended.
+        # Damage was recorded when the store was loaded; lines before it can be repaired.
         lines = _undamaged(reader.located_lines(stack, bucket.summary_for_key(key), body), key)
         there = AlreadyArchived(cloud, stack, dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)

@@ -1,4 +1,4 @@
-"""What the function does, done here: by its own code and settings, with the caller's credentials."""
+"""Process records as the function does: with its code and settings, but the caller's credentials."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECONDS_A_BATCH = 60.0
 
 @dataclass
 class ReprocessResult:
-    """What became of records: counts, and `problems` that say why some are undone."""
+    """The outcomes of records: counts, and `problems` that explain why some failed."""
 
     stored: int = 0
     duplicates: int = 0
@@ -39,12 +39,12 @@ class ReprocessResult:
 
     @property
     def records(self) -> int:
-        """All of them."""
+        """The total of all counts."""
         return self.stored + self.duplicates + self.conflicts + self.invalid + self.failed
 
 
 class AlreadyArchived:
-    """Stands for the archive where the records already lie in it; `keys` has each one's object."""
+    """Replaces the archive for records that are already in it; `keys` returns the object of each."""
 
     def __init__(self, cloud: AwsClients, stack: Stack, keys: Callable[[str], str]) -> None:
         self._cloud = cloud
@@ -52,16 +52,16 @@ class AlreadyArchived:
         self._keys = keys
 
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
-        """Where each record is, by event_id."""
+        """The location of each record, by event_id."""
         return {record.event_id: Archived(self._keys(record.event_id)) for record in records}
 
     def originals(self, items: Sequence[Item]) -> dict[str, bytes]:
-        """The bytes that items were made of, by OrderID, also where they are compacted by now."""
+        """The bytes that items were created from, by OrderID, even if they have been compacted."""
         return originals(self._cloud, self._stack, items)
 
 
 class Reprocessor:
-    """Processes records as the function does. `who` stands in the quarantine as the request."""
+    """Processes records as the function does. The quarantine records `who` as the request."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Reprocessor:
         self.done = ReprocessResult()
 
     def run(self, records: Iterable[Record], archive: ArchiveStore) -> None:
-        """Process the records, in batches of one shard each, and add what became of them to `done`."""
+        """Process the records in batches of one shard each, and add their outcomes to `done`."""
         for batch in _batches(records):
             report = self._run(batch, archive)
             self.done.stored += report.stored
@@ -116,7 +116,7 @@ def settings_of(cloud: AwsClients, stack: Stack) -> Settings:
 
 
 def record_of(line: ArchiveLine) -> Record:
-    """The record that a line of the archive was made of."""
+    """The record from which a line of the archive was written."""
     shard_id, sequence_number = line.event_id.split(":")[:2]
     return Record(
         event_id=line.event_id,

@@ -1,7 +1,7 @@
-"""Notes about quarantined records that were put back on the stream. An object of notes is written once.
+"""Notes on quarantined records that were put back on the stream. An object of notes is written once.
 
-They lie beside the quarantine, under the same hours: a redelivery may write an object of the
-quarantine again, and would wipe out a note in it.
+They are stored beside the quarantine, under the same hours: a redelivery may rewrite a quarantine object, and
+would erase a note in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PREFIX = "resubmitted"
 
 
 class ResubmissionNote(msgspec.Struct, frozen=True):
-    """That the record `event_id` was put back: as which order, when, and as which new event."""
+    """Records that `event_id` was put back: as which order, when, and as which new event."""
 
     event_id: str
     order_id: str
@@ -31,7 +31,7 @@ class ResubmissionNote(msgspec.Struct, frozen=True):
 
 
 def read_note(line: bytes) -> ResubmissionNote | None:
-    """The note in a line of an object of notes; None where it is none."""
+    """The note in a line of an object of notes; None if it is not one."""
     try:
         return msgspec.json.decode(line, type=ResubmissionNote)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -39,7 +39,7 @@ def read_note(line: bytes) -> ResubmissionNote | None:
 
 
 def write_notes(cloud: AwsClients, stack: Stack, notes: Iterable[tuple[datetime, ResubmissionNote]]) -> None:
-    """Keep notes, each given with the arrival of the record that it is about."""
+    """Store notes, each given with the arrival of its record."""
     hours: dict[str, list[bytes]] = {}
     for arrived_at, note in notes:
         hours.setdefault(hour_prefix(PREFIX, arrived_at), []).append(msgspec.json.encode(note))
@@ -48,7 +48,7 @@ def write_notes(cloud: AwsClients, stack: Stack, notes: Iterable[tuple[datetime,
 
 
 def write_lines(cloud: AwsClients, stack: Stack, folder: str, lines: Iterable[bytes]) -> None:
-    """Write notes as a new object in `folder`, the prefix of an hour without its last slash."""
+    """Write notes as a new object in `folder`, the prefix of an hour without its trailing slash."""
     key = f"{folder}/{uuid.uuid4().hex}.ndjson"
     with translate_errors(f"cannot write s3://{stack.bucket}/{key}"):
         cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"\n".join(lines), IfNoneMatch="*")
@@ -57,7 +57,7 @@ def write_lines(cloud: AwsClients, stack: Stack, folder: str, lines: Iterable[by
 def resubmissions_in_hour(
     cloud: AwsClients, stack: Stack, arrived_at: datetime
 ) -> dict[str, list[ResubmissionNote]]:
-    """The notes about records that arrived in the same hour, by event_id, earliest first."""
+    """The notes on records that arrived in the same hour, by event_id, earliest first."""
     found: dict[str, list[ResubmissionNote]] = {}
     entries = bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")
     for note in sorted(_read(cloud, stack, entries), key=lambda note: note.at):
@@ -68,7 +68,7 @@ def resubmissions_in_hour(
 def resubmissions_of_order(
     cloud: AwsClients, stack: Stack, order_id: str, span: TimeRange = ALL_TIME
 ) -> list[ResubmissionNote]:
-    """The notes about records put back as this order, that first arrived in `span`, earliest first."""
+    """The notes on records put back as this order that first arrived in `span`, earliest first."""
     notes = _read(cloud, stack, bucket.list_by_hour(cloud, stack, PREFIX, span))
     return sorted((note for note in notes if note.order_id == order_id), key=lambda note: note.at)
 
@@ -76,6 +76,6 @@ def resubmissions_of_order(
 def _read(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[ResubmissionNote]:
     for _, body in bucket.fetch_all(cloud, stack, entries):
         for line in body.splitlines():
-            # What is no note says nothing of any record; the audit names its object.
+            # Skip lines that are not notes; the audit names their object.
             if note := read_note(line):
                 yield note

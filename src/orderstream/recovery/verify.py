@@ -1,4 +1,4 @@
-"""Verify: stream, archive, table and quarantine held against each other, every discrepancy by its id."""
+"""Verify: reconcile stream, archive, table and quarantine, and report every discrepancy by its id."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from orderstream.storage.tombstones import erased_event_ids
 
 T = TypeVar("T")
 
-# A record this young may be in the function's hands.
+# The function may still be processing a record this recent.
 GRACE = timedelta(minutes=5)
 _ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerprint", "ReceivedAt")
-# Before and after every time as `utc_text` writes it.
+# These sort before and after every time in the format of `utc_text`.
 _EARLIEST, _LATEST = "", "~"
 
 Progress = Callable[[str, int], None]
@@ -39,9 +39,9 @@ Clock = Callable[[], datetime] | None
 class Counts:
     """What was read, and the outcomes of the distinct records in it.
 
-    Read were `streamed` records of the stream, `archived` ones of the archive and `items` of the table, which
-    is read whole. Each of the `records` has one outcome, so their number is the sum of all the counts after
-    it. Those `on_their_way` are neither accounted for nor old enough to be missed; `missing` ones are.
+    `streamed` records of the stream, `archived` ones of the archive and `items` of the table, which is read
+    completely. Each of the `records` has one outcome, so `records` is the sum of all the counts after it.
+    Those `in_flight` are neither accounted for nor old enough to be missing.
     """
 
     streamed: int
@@ -60,14 +60,14 @@ class Counts:
 
 @dataclass(frozen=True)
 class ReconciliationReport:
-    """What was found, and where: in `objects` of archive and quarantine, among what arrived in `span`.
+    """The result, and its scope: `objects` of archive and quarantine, for what arrived in `span`.
 
-    If nothing else ends the span, it ends when the report was made.
+    Unless limited otherwise, the span ends when the report was created.
     """
 
     counts: Counts
     discrepancies: tuple[Discrepancy, ...]
-    # Where it was found is nothing that it says: the same, found again, is the same report.
+    # The scope is not part of the result: reports with the same findings are equal.
     span: TimeRange = field(compare=False)
     objects: int = field(compare=False)
 
@@ -89,9 +89,9 @@ def verify(
     progress: Progress = _silent,
     clock: Clock = None,
 ) -> ReconciliationReport:
-    """Reconcile what arrived in `span`. `progress` hears what is read and how much of it so far.
+    """Reconcile what arrived in `span`. `progress` is called with what is being read and the count so far.
 
-    `clock` is the service's unless it is given.
+    `clock` defaults to the service's.
 
     Reads the whole table, the objects of the span, and the stream as far as it is retained.
     """
@@ -109,7 +109,7 @@ def verify_and_repair(
     progress: Progress = _silent,
     clock: Clock = None,
 ) -> tuple[ReprocessResult, ReconciliationReport]:
-    """Reconcile, mend what is missing, and reconcile again, anew from the ground."""
+    """Reconcile, repair what is missing, and reconcile again from scratch."""
     with ReconciliationStore() as books:
         load_sources(books, cloud, stack, span, progress=progress)
         before = watermark(cloud, stack, (clock or cloud.now)())
@@ -120,7 +120,7 @@ def verify_and_repair(
 def load_sources(
     books: ReconciliationStore, cloud: AwsClients, stack: Stack, span: TimeRange, *, progress: Progress
 ) -> None:
-    """Enter everything. What a record comes by first is read first, so that none can seem to jump ahead."""
+    """Add all sources, in the order in which a record reaches them, so that none seems to skip one."""
     records = (inner for record in stream.records(cloud, stack, span) for inner in deaggregate(record))
     books.add_streamed(_counted(records, "records of the stream read", progress))
     read_archive(books, cloud, stack, span, progress=progress)
@@ -128,7 +128,7 @@ def load_sources(
     read_quarantine(books, cloud, stack, span, progress=progress)
     books.add_erased(erased_event_ids(cloud, stack, span))
     for key, arrived_at in books.unread_objects(*_bounds(span)):
-        # Written since the archive was read, by a batch of another time, or not there at all.
+        # Written since the archive was read, by a batch of another time, or missing.
         try:
             books.add_archived(key, reader.read_object(cloud, stack, key, arrived_at))
         except DamagedError as error:
@@ -144,7 +144,7 @@ def load_sources(
 
 
 def settle_contested(books: ReconciliationStore, cloud: AwsClients, stack: Stack) -> None:
-    """Enter what decides about records of which the item has another fingerprint, and is not in the span."""
+    """Add the bytes that decide about records whose item has another fingerprint and is outside the span."""
     for order_id, data in originals(cloud, stack, list(books.contested())).items():
         books.add_original(order_id, data)
 
@@ -157,14 +157,14 @@ def read_archive(
     *,
     progress: Progress = _silent,
 ) -> None:
-    """Enter the objects of the archive that were not entered before."""
+    """Add the archive objects that were not added before."""
     _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.add_archived, span, progress)
 
 
 def read_items(
     books: ReconciliationStore, cloud: AwsClients, stack: Stack, *, progress: Progress = _silent
 ) -> None:
-    """Enter the items of the table, all of them."""
+    """Add all items of the table."""
     books.add_items(_counted(_items(cloud, stack), "items read", progress))
 
 
@@ -176,7 +176,7 @@ def read_quarantine(
     *,
     progress: Progress = _silent,
 ) -> None:
-    """Enter the objects of the quarantine that were not entered before."""
+    """Add the quarantine objects that were not added before."""
 
     def enter(key: str, lines: Iterable[ArchiveLine]) -> None:
         books.add_quarantined(lines)
@@ -187,7 +187,7 @@ def read_quarantine(
 def reconcile(
     books: ReconciliationStore, span: TimeRange, settled: datetime, now: datetime
 ) -> ReconciliationReport:
-    """What the books say at `now`; records that arrived since `settled` may still be on their way."""
+    """The report at `now`; records that arrived since `settled` may still be in flight."""
     found: list[Discrepancy] = []
     on_their_way = missing = 0
     for record in books.unaccounted():
@@ -227,13 +227,13 @@ def reconcile(
 
 
 def watermark(cloud: AwsClients, stack: Stack, now: datetime) -> datetime:
-    """What arrived before this was in the function's hands for longer than it needs."""
-    # The age of what it works on: behind an outage, everything younger waits for its turn.
+    """The function has had more than enough time for records that arrived before this."""
+    # The age of what it is processing: after an outage, everything newer is still waiting.
     return now - GRACE - (iterator_age(cloud, stack.function, now) or timedelta(0))
 
 
 def iterator_age(cloud: AwsClients, function: str, now: datetime) -> timedelta | None:
-    """The greatest age of what the function worked on in the last minutes; None if it did nothing then."""
+    """The maximum age of what the function processed in the last minutes; None if it processed nothing."""
     with translate_errors("cannot read the iterator age from CloudWatch"):
         points = cloud.cloudwatch.get_metric_statistics(
             Namespace="AWS/Lambda",

@@ -1,1 +1,1 @@
-"""What the pipeline has stored: objects of the bucket, archived lines, items, records of the stream."""
+"""What the pipeline has stored: S3 objects, archived lines, items, records of the stream."""

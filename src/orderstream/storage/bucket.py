@@ -1,4 +1,4 @@
-"""The objects of the bucket: listed for a span of arrival times, and fetched."""
+"""The objects of the bucket: list them by arrival time, and fetch them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from orderstream.domain import object_keys
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
 
-# So many objects are fetched at a time, and lie in memory until they are read.
+# The number of objects fetched concurrently, and held in memory until they are read.
 FETCHED_AHEAD = 8
 _PIECE = 1024 * 1024
-# So often an object is begun to be read, until it comes to its end.
+# How often to start reading an object before giving up.
 ATTEMPTS = 3
 
 T = TypeVar("T")
@@ -31,13 +31,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class TimeRange:
-    """The arrival times from `since` (included) to `until` (not); None is no bound. Aware UTC."""
+    """Arrival times from `since` (inclusive) to `until` (exclusive); None means unbounded. Aware UTC."""
 
     since: datetime | None = None
     until: datetime | None = None
 
     def contains(self, arrived_at: str) -> bool:
-        """Whether a moment as `utc_text` writes it, whose width is fixed, lies in the span."""
+        """Whether a time in the fixed-width format of `utc_text` is in the range."""
         return (self.since is None or arrived_at >= utc_text(self.since)) and (
             self.until is None or arrived_at < utc_text(self.until)
         )
@@ -52,7 +52,7 @@ ALL_TIME = TimeRange()
 
 @dataclass(frozen=True)
 class ObjectSummary:
-    """An object as S3 lists it; with `version`, one that is not the current one of its key."""
+    """An object as S3 lists it; with `version`, a noncurrent version of its key."""
 
     key: str
     etag: str
@@ -73,9 +73,9 @@ def list_by_hour(
     *,
     foreign: Callable[[ObjectSummary], None] = _ignored,
 ) -> Iterator[ObjectSummary]:
-    """The objects under `prefix`/year=…/…/hour=… that can hold lines of `span`, earliest hour first.
+    """The objects under `prefix`/year=…/…/hour=… that can contain lines of `span`, earliest hour first.
 
-    `foreign` hears of the objects there whose keys nothing here writes (see `keys`).
+    `foreign` is called with the objects there whose keys Orderstream does not write (see `object_keys`).
     """
     last = hour_prefix(prefix, span.until) if span.until else None
     request = {"StartAfter": hour_prefix(prefix, span.since)} if span.since else {}
@@ -94,8 +94,8 @@ def of_hour(cloud: AwsClients, stack: Stack, folder: str) -> Iterator[ObjectSumm
 
 
 def archive(cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME) -> Iterator[ObjectSummary]:
-    """The objects of the archive that can hold lines of `span`, in either layout and compacted."""
-    # The compacted ones are listed when the others are read: what was compacted meanwhile is among them.
+    """The objects of the archive that can contain lines of `span`, in either layout and compacted."""
+    # List the compacted objects after reading the others, to include what was compacted in the meantime.
     plain, compacted = (list_by_hour(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
     return chain(plain, list_single_orders(cloud, stack, span), compacted)
 
@@ -103,16 +103,16 @@ def archive(cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME) -> Iter
 def list_single_orders(
     cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME
 ) -> Iterator[ObjectSummary]:
-    """The objects of the archive that hold one order each, and can hold one of `span`."""
-    # They lie right under orders/, beside the years, and are written after the order arrived: so what
-    # was written before the span holds nothing of it.
+    """The objects of the archive that contain one order each, possibly one of `span`."""
+    # They are directly under orders/, beside the years, and are written after the order arrived. An object
+    # written before the span therefore contains nothing of it.
     for entry in list_prefix(cloud, stack, "orders/", Delimiter="/"):
         if object_keys.is_single(entry.key) and (span.since is None or entry.modified >= span.since):
             yield entry
 
 
 def beside_hours(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
-    """The objects under `prefix` that lie beside its years, where `hourly` does not look."""
+    """The objects under `prefix` that are not under its years, where `list_by_hour` does not look."""
     with translate_errors(f"cannot list s3://{stack.bucket}/{prefix}/"):
         pages = cloud.s3.get_paginator("list_objects_v2").paginate(
             Bucket=stack.bucket, Prefix=f"{prefix}/", Delimiter="/"
@@ -127,7 +127,7 @@ def beside_hours(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[Objec
 
 
 def list_prefix(cloud: AwsClients, stack: Stack, prefix: str, **request: Any) -> Iterator[ObjectSummary]:
-    """The objects under `prefix`, in the order of their keys."""
+    """The objects under `prefix`, in key order."""
     with translate_errors(f"cannot list s3://{stack.bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_objects_v2").paginate(
             Bucket=stack.bucket, Prefix=prefix, **request
@@ -139,7 +139,7 @@ def list_prefix(cloud: AwsClients, stack: Stack, prefix: str, **request: Any) ->
 
 
 def fetch(cloud: AwsClients, stack: Stack, key: str) -> bytes | None:
-    """The bytes of an object; None where there is none."""
+    """The bytes of an object; None if it does not exist."""
     found = _fetched(cloud, stack, summary_for_key(key))
     return found and found[0]
 
@@ -151,10 +151,10 @@ def _fetched(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> tuple[byt
 def _read(
     cloud: AwsClients, stack: Stack, entry: ObjectSummary, use: Callable[[Iterable[bytes]], T]
 ) -> tuple[T, datetime] | None:
-    """What `use` makes of an object's bytes, and when they were written; None where there is none.
+    """The result of `use` on an object's bytes, and when they were written; None if it does not exist.
 
-    Where the connection breaks off between two pieces, `use` begins anew: the SDK tries again only until an
-    answer begins.
+    If the connection drops between two chunks, `use` starts over: the SDK retries only until a response
+    begins.
     """
     version: dict[str, Any] = {"VersionId": entry.version} if entry.version else {}
     attempts = 0
@@ -179,10 +179,10 @@ def _not_fetched(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> tuple
 def fetch_all(
     cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
 ) -> Iterator[tuple[ObjectSummary, bytes]]:
-    """Each object with its bytes, in the order given, `ahead` of them fetched at a time.
+    """Each object with its bytes, in the order given, with `ahead` of them fetched concurrently.
 
-    An object that is not there is left out, one that was not `listed` gets its time and size from the answer.
-    A compacted one, which may be large, has no bytes here: `download` it.
+    Skips objects that do not exist. One that did not come from a listing gets its time and size from the
+    response. A compacted object may be large and has no bytes here: `download` it.
     """
     waiting: deque[tuple[ObjectSummary, Future[tuple[bytes, datetime] | None]]] = deque()
     with ThreadPoolExecutor(ahead) as threads:
@@ -208,12 +208,12 @@ def fetch_all(
 
 
 def summary_for_key(key: str) -> ObjectSummary:
-    """An object that something else than a listing tells of."""
+    """A summary for an object that did not come from a listing."""
     return ObjectSummary(key, "", datetime.min.replace(tzinfo=UTC), 0)
 
 
 def download(cloud: AwsClients, stack: Stack, entry: ObjectSummary, file: Path) -> bool:
-    """Write an object to `file`, piece by piece; False where there is none."""
+    """Write an object to `file` in chunks; False if it does not exist."""
 
     def write(pieces: Iterable[bytes]) -> None:
         with file.open("wb") as out:
@@ -223,7 +223,7 @@ def download(cloud: AwsClients, stack: Stack, entry: ObjectSummary, file: Path) 
 
 
 def digest(cloud: AwsClients, stack: Stack, key: str) -> tuple[str, int]:
-    """The SHA-256 (hex) of an object's bytes, and how many they are. Of none, where there is none."""
+    """The SHA-256 (hex) and size in bytes of an object; those of no bytes if it does not exist."""
 
     def reckon(pieces: Iterable[bytes]) -> tuple[str, int]:
         found, size = hashlib.sha256(), 0
@@ -243,15 +243,15 @@ def file_digest(file: Path) -> str:
 
 
 def is_compacted(key: str) -> bool:
-    """Whether the object `key` has the lines of others in it."""
+    """Whether the object `key` contains the lines of other objects."""
     return key.startswith(f"{COMPACTED}/")
 
 
 def lines_in(key: str) -> int:
-    """How many lines a compacted object has: its name LINES-WHICH.parquet says so."""
+    """How many lines a compacted object has, according to its name LINES-WHICH.parquet."""
     return int(key.rpartition("/")[2].partition("-")[0])
 
 
 def compacted_of(key: str) -> str:
-    """The prefix of the compacted objects for the hour that `key`, of an object under an hour, lies in."""
+    """The prefix of the compacted objects for the hour of the object `key`."""
     return f"{COMPACTED}/{key.partition('/')[2].rpartition('/')[0]}/"

@@ -1,4 +1,4 @@
-"""The rows that SQL sees: an archived record, with the fields of its order in typed columns."""
+"""The rows that SQL queries see: an archived record, with the fields of its order in typed columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orderstream.domain.fields import utc_text
 from orderstream.domain.order import Order
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 
-# SQL's largest numbers are shorter than DynamoDB's: what does not fit without a loss is null, and in `raw`.
+# SQL's largest numbers are shorter than DynamoDB's. A value that would lose precision is null, and in `raw`.
 SCALE = 10
 _WHOLE_DIGITS = 38 - SCALE
 _TOO_LARGE = 10**38
@@ -26,17 +26,18 @@ _BYTES = dict.fromkeys(("raw", "raw_base64"), "VARCHAR")
 
 
 def column_types() -> dict[str, str]:
-    """The columns of an archived record with DuckDB's types: about the record, its order, its bytes.
+    """The columns of an archived record with their DuckDB types: the record, its order, its bytes.
 
-    `order_id` and all fields of the order are null where it is none. `raw` is the text (of compressed JSON,
-    the text in it); `raw_base64` is there where that is not all: the bytes as sent.
+    `order_id` and all fields of the order are null if it is not a valid order. `raw` is the text,
+    decompressed if the record is compressed JSON. `raw_base64` has the bytes as sent if `raw` does not
+    represent them fully.
     """
     fields = {name: kind for name, kind in _fields(Order).items() if name not in _ABOUT}
     return _ABOUT | fields | _BYTES
 
 
 def to_row(line: ArchiveLine, currency: str) -> dict[str, Any]:
-    """The values of those columns, as msgspec encodes them; `currency` is that of orders that name none."""
+    """The values of those columns, as msgspec encodes them; `currency` is for orders without one."""
     data = original_bytes(line)
     what = decode(data)
     order = dict.fromkeys(Order.__struct_fields__) | {"order_id": line.order_id}
@@ -55,7 +56,7 @@ def to_row(line: ArchiveLine, currency: str) -> dict[str, Any]:
 
 
 def raw_columns(data: bytes, json: bytes | None) -> dict[str, str | None]:
-    """`raw` and `raw_base64` of a record that is `data`, with the JSON text in it, if any."""
+    """`raw` and `raw_base64` of a record with the bytes `data` and, if any, the JSON text in them."""
     try:
         text = (json or data).decode()
     except UnicodeDecodeError:
@@ -75,7 +76,7 @@ def _type(hint: Any) -> str:
         return f"STRUCT({inside})[]"
     if hint in _TYPES:
         return _TYPES[hint]
-    # What may be absent is of its type or None.
+    # An optional value is of its type or None.
     (kind,) = options
     return _type(kind)
 

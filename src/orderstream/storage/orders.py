@@ -1,4 +1,4 @@
-"""Orders as they lie in the table and the archive: one, a customer's, the bytes as sent."""
+"""Orders in the table and the archive: one order, a customer's orders, the bytes as sent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Item = dict[str, Any]
 
 
 def get_order(cloud: AwsClients, stack: Stack, order_id: str) -> Item:
-    """The item of an order: text, Decimal, lists and dicts. Raises NotFoundError where there is none."""
+    """The item of an order: text, Decimal, lists and dicts. Raises NotFoundError if there is none."""
     with translate_errors(f"cannot read order {order_id}"):
         answer = cloud.dynamodb.get_item(
             TableName=stack.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
@@ -39,7 +39,7 @@ def get_order(cloud: AwsClients, stack: Stack, order_id: str) -> Item:
 
 
 class Page(NamedTuple):
-    """A customer's orders, newest first; `next` is where the next page begins, None after the last order."""
+    """A customer's orders, newest first; `next` is where the next page starts, None after the last order."""
 
     orders: list[Item]
     next: Item | None
@@ -54,7 +54,7 @@ def list_orders(
     until: datetime | None = None,
     limit: int,
 ) -> Iterator[Item]:
-    """A customer's orders, newest first, from `since` (included) to `until` (not), at most `limit`."""
+    """A customer's orders, newest first, from `since` (inclusive) to `until` (exclusive), at most `limit`."""
     begin: Item | None = None
     while True:
         page = page_of_orders(
@@ -77,20 +77,21 @@ def page_of_orders(
     limit: int,
     begin: Item | None = None,
 ) -> Page:
-    """A page of them, from `begin` on: the `next` of the page before (OrderID and OrderDate).
+    """One page of a customer's orders, starting at `begin`: the `next` of the previous page (OrderID and
+    OrderDate).
 
-    Raises InputError for an `until` before `since`, and for a `begin` that is none of these orders.
+    Raises InputError if `until` is before `since`, or if `begin` is not one of these orders.
     """
     if stack.customer_index is None:
         raise CloudError(
             f"the table of stack {stack.name} has no index by customer",
             hint="deploy with the parameter CustomerIndex=true",
         )
-    # DynamoDB calls it an error too, but not one of whoever asks.
+    # DynamoDB rejects this too, but not as an error of the caller.
     if since and until and until < since:
         raise InputError(f"until ({utc_text(until)}) is before since ({utc_text(since)})")
-    # OrderDate has a fixed width, so text sorts as time does, and BETWEEN of the earliest and the
-    # latest text stands for "no bound".
+    # OrderDate has a fixed width, so it sorts chronologically as text. The lowest and highest text stand for
+    # "no bound" in BETWEEN.
     first = utc_text(since) if since else "0"
     last = utc_text(until) if until else "9"
     request: dict[str, Any] = {
@@ -116,7 +117,7 @@ def page_of_orders(
             raise
     orders: list[Item] = [plain_value({"M": attributes}) for attributes in page["Items"]]
     more = page.get("LastEvaluatedKey")
-    # BETWEEN has its last value in it.
+    # BETWEEN includes its upper bound.
     kept = [order for order in orders if not (until and order["OrderDate"] == last)]
     return Page(kept, plain_value({"M": more}) if more else None)
 
@@ -124,7 +125,7 @@ def page_of_orders(
 def raw_order(cloud: AwsClients, stack: Stack, order_id: str) -> bytes:
     """The bytes of an order, exactly as they were sent.
 
-    Raises NotFoundError where there is no such order, CloudError where the archive lacks its bytes.
+    Raises NotFoundError if there is no such order, DamagedError if the archive lacks its bytes.
     """
     item = get_order(cloud, stack, order_id)
     key, event = item["ArchiveKey"], item["EventID"]
@@ -135,15 +136,15 @@ def raw_order(cloud: AwsClients, stack: Stack, order_id: str) -> bytes:
 
 
 def originals(cloud: AwsClients, stack: Stack, items: Iterable[Item]) -> dict[str, bytes]:
-    """The bytes that items were made of, by OrderID, wherever they are in the archive.
+    """The bytes that items were created from, by OrderID, wherever they are in the archive.
 
-    Items have at least OrderID, EventID, ReceivedAt, ArchiveKey and Fingerprint. One whose bytes are not
-    there, or in an object that cannot be read, is left out.
+    Items need at least OrderID, EventID, ReceivedAt, ArchiveKey and Fingerprint. Skips items whose bytes are
+    missing or in an unreadable object.
     """
     found: dict[str, bytes] = {}
     in_order = sorted(items, key=lambda item: str(item["ArchiveKey"]))
     for key, group in groupby(in_order, lambda item: str(item["ArchiveKey"])):
-        # `orders verify` names what is damaged.
+        # `orders verify` reports what is damaged.
         with suppress(DamagedError):
             found |= _originals_in(cloud, stack, key, list(group))
     return found
@@ -154,7 +155,7 @@ def _originals_in(cloud: AwsClients, stack: Stack, key: str, items: Sequence[Ite
     found: dict[str, bytes] = {}
     for line in read_object(cloud, stack, key, items[0]["ReceivedAt"]):
         item = of_event.get(line.event_id)
-        # An object of one order holds the first record of it, whichever event the item came from.
+        # An object with one order contains its first record, whichever event the item came from.
         if item is None and not is_of_batch(key):
             item = items[0] if is_item(decode(original_bytes(line)), items[0]) else None
         if item is not None:
@@ -163,7 +164,7 @@ def _originals_in(cloud: AwsClients, stack: Stack, key: str, items: Sequence[Ite
 
 
 def is_order(cloud: AwsClients, stack: Stack, item: Item, data: bytes) -> bool:
-    """Whether `data` is the order of which `item` is there, in any spelling, as the function decides it."""
+    """Whether `data` is the same order as `item`, in any spelling, as the function decides it."""
     what = decode(data)
     is_same = is_item(what, item)
     if is_same is not None:

@@ -18,34 +18,34 @@ from orderstream.storage.columns import column_types, to_row
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Where a line lay before it came into a Parquet file: readers show that place, and items name it.
+# Where a line was before compaction: readers report that location, and items refer to it.
 PLACES = {"places": "STRUCT(key VARCHAR, line INTEGER, written TIMESTAMPTZ)[]"}
 
-# DuckDB keeps several buffers for JSON, each of twice the longest line that it is told of. Kinesis's largest
-# record, 10 MiB, can be a line of 60 MB: so it is told what there is, and given room for it.
+# DuckDB keeps several buffers for JSON, each twice the declared maximum line length. Kinesis's largest
+# record, 10 MiB, can be a line of 60 MB, so declare the actual maximum and raise the memory limit for it.
 _MEMORY = 512 * 1024 * 1024
 _LONG_LINE = 16 * 1024 * 1024
 _BUFFERS = 16
 _ROWS_AT_A_TIME = 1000
 _ENCODER = msgspec.json.Encoder()
 
-# As `utc_text` writes it.
+# In the format of `utc_text`.
 _UTC = "strftime(arrived_at, '%Y-%m-%dT%H:%M:%S.%fZ')"
-# The order of the stream: by arrival and, in a shard, by the number in the stream and in an aggregate.
+# Stream order: by arrival, then within a shard by sequence number and position in an aggregate.
 _PARTS = [f"split_part(event_id, ':', {part})" for part in (1, 2, 3)]
 _BY_ARRIVAL = ", ".join(["arrived_at", *(f"length({part}), {part}" for part in _PARTS)])
-# A file may be anybody's: what is of another type is cast or, where that cannot be, the file is unreadable.
+# A file may come from anywhere: other types are cast or, if that fails, the file is unreadable.
 _PLACED = f"places::{PLACES['places']}"
 _TEXTS = [f"{name}::VARCHAR" for name in ("order_id", "raw", "raw_base64")]
 _LINE = ", ".join(["event_id::VARCHAR", "partition_key::VARCHAR", f"{_UTC} AS arrived", *_TEXTS])
 
 
 class UnreadableValue(Exception):
-    """A file that is no Parquet, or not one of these."""
+    """A file that is not Parquet, or not Parquet of archived lines."""
 
 
 class LocatedLine(msgspec.Struct, frozen=True):
-    """A line, the `number` (from 1) that it has in the object `key`, and when that was written."""
+    """A line, its `number` (from 1) in the object `key`, and when that object was written."""
 
     key: str
     number: int
@@ -55,11 +55,11 @@ class LocatedLine(msgspec.Struct, frozen=True):
 
 @contextmanager
 def database(longest_line: int = 0) -> Iterator[DuckDBPyConnection]:
-    """An empty DuckDB in UTC, that spills to disk what does not fit in half a gigabyte.
+    """An empty DuckDB database in UTC that spills to disk beyond half a gigabyte.
 
-    It gets more where JSON has a very long line (bytes).
+    The memory limit rises with a very long JSON line (bytes).
     """
-    # Imported only now: it takes longer than all else that a verb such as `orders get` imports.
+    # Imported lazily: it takes longer than all other imports of a command such as `orders get`.
     import duckdb
 
     with ScratchFolder("sql") as folder:
@@ -67,7 +67,7 @@ def database(longest_line: int = 0) -> Iterator[DuckDBPyConnection]:
             "temp_directory": folder,
             "memory_limit": f"{_MEMORY + _BUFFERS * max(0, longest_line - _LONG_LINE)}B",
             "threads": 2,
-            # Extensions would be downloaded; all that is used here is built in.
+            # Extensions would be downloaded; everything used here is built in.
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
@@ -79,9 +79,9 @@ def database(longest_line: int = 0) -> Iterator[DuckDBPyConnection]:
 def write_rows(
     file: Path, rows: Iterable[dict[str, Any]], types: dict[str, str], *, by: str, together: str = ""
 ) -> int:
-    """Write rows, whose values are as msgspec encodes them, sorted by the columns `by`; returns how many.
+    """Write rows, whose values are as msgspec encodes them, sorted by the columns `by`; return the count.
 
-    With `together`, rows that differ in that column of lists alone become one, with the lists as one.
+    With `together`, rows that differ only in that list column become one row with the lists merged.
     """
     read = "SELECT * FROM read_json(?, format = 'newline_delimited', columns = ?, maximum_object_size = ?)"
     if together:
@@ -107,9 +107,9 @@ def write_rows(
 
 
 def write(file: Path, lines: Iterable[LocatedLine], currency: str) -> int:
-    """Write lines, sorted by customer and time; returns how many. The same line in two places is one row.
+    """Write lines, sorted by customer and time; return the count. The same line in two places is one row.
 
-    `currency` is that of orders that name none.
+    `currency` is the default for orders without one.
     """
     rows = (_row(one, currency) for one in lines)
     by = f"customer_id, {_BY_ARRIVAL}"
@@ -117,7 +117,7 @@ def write(file: Path, lines: Iterable[LocatedLine], currency: str) -> int:
 
 
 def by_place(file: Path, *, key: str | None = None) -> Iterator[LocatedLine]:
-    """The lines as they lay in the objects from which they came, object by object; or those of one."""
+    """The lines as in the objects they came from, object by object; with `key`, those of one object."""
     where, values = ("WHERE place.key = ?", [key]) if key else ("", [])
     return _read(
         f"SELECT place, {_LINE} FROM (SELECT *, unnest({_PLACED}) AS place FROM read_parquet(?)) {where}"
@@ -132,7 +132,7 @@ def by_arrival(file: Path) -> Iterator[LocatedLine]:
 
 
 def with_text(file: Path, text: str) -> Iterator[LocatedLine]:
-    """The lines of an order or event called `text`, or in whose text it stands."""
+    """The lines whose order or event has the id `text`, or whose text contains it."""
     return _read(
         f"SELECT place, {_LINE} FROM (SELECT *, unnest({_PLACED}) AS place FROM read_parquet(?)"
         " WHERE order_id = ? OR event_id = ? OR contains(raw, ?)) ORDER BY place.key, place.line",
@@ -141,7 +141,7 @@ def with_text(file: Path, text: str) -> Iterator[LocatedLine]:
 
 
 def of_customer(file: Path, customer_id: str) -> Iterator[LocatedLine]:
-    """The lines that can be of a customer, each once: their orders, and all that are no order."""
+    """The lines that can belong to a customer, each once: their orders, and all invalid records."""
     return _read(
         f"SELECT ({_PLACED})[1], {_LINE} FROM read_parquet(?) WHERE customer_id = ? OR customer_id IS NULL",
         [str(file), customer_id],
@@ -157,7 +157,7 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[LocatedLine]:
             while rows := found.fetchmany(_ROWS_AT_A_TIME):
                 yield from map(_placed, rows)
         except duckdb.Error as error:
-            # The lines that follow show the query.
+            # The following lines show the query.
             what = str(error).partition("\n")[0].replace(str(values[0]), "it")
             raise UnreadableValue(what) from error
 

@@ -1,4 +1,4 @@
-"""The lines of the bucket's objects, wherever they lie: in the object they were written to, or compacted."""
+"""The lines of the bucket's objects, in the object they were written to or compacted."""
 
 from __future__ import annotations
 
@@ -27,20 +27,22 @@ from orderstream.storage.parquet import LocatedLine, UnreadableValue
 
 T = TypeVar("T")
 
-# What a reader meets in an object that is no archive object, or no whole one.
+# Errors from reading an object that is truncated or not an archive object.
 DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, msgspec.MsgspecError, UnicodeDecodeError, UnreadableValue)
 
-# An order may be archived so long before the event of its item arrives: the longest that AWS retries.
+# An order may be archived this long before the event of its item arrives: the longest that AWS retries.
 _LONGEST_RETRY = timedelta(days=7)
 _HOUR = timedelta(hours=1)
 
-# Hears of an object that cannot be read to its end: its key, and what is wrong.
+# Called for an object that cannot be read to its end, with its key and what is wrong.
 Note = Callable[[str, str], None]
 
 
 @dataclass(frozen=True)
 class ArchiveObject:
-    """The object `key` with its lines, which were read from `entry`: itself, or what it is compacted in."""
+    """The object `key` with its lines, read from `entry`: the object itself, or a compacted one that contains
+    it.
+    """
 
     entry: ObjectSummary
     key: str
@@ -50,10 +52,10 @@ class ArchiveObject:
 def objects(
     cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
 ) -> Iterator[ArchiveObject]:
-    """Each object with its lines, and of a compacted one each that is in it. Read the lines in their turn.
+    """Each object with its lines; for a compacted object, each object in it. Read the lines before advancing.
 
-    An object that is gone since it was listed is left out, for it is compacted by now. Of a compacted one
-    that is gone, its successor is read. To iterate over lines raises DamagedError where they are damaged.
+    Skips an object deleted since it was listed: it has been compacted. For a deleted compacted object, its
+    successor is read. Iterating over lines raises DamagedError if they are damaged.
     """
     for entry, body in bucket.fetch_all(cloud, stack, entries, ahead):
         if not bucket.is_compacted(entry.key):
@@ -65,7 +67,7 @@ def objects(
                 for key, lines in groupby(inside, lambda one: one.key):
                     yield ArchiveObject(found, key, lines)
             except DamagedError as error:
-                # Met between two objects' lines: who reads lines hears of it, as of any other.
+                # Damage between the lines of two objects: raise it when the lines are read, as for any other.
                 yield ArchiveObject(found, found.key, _damaged(error))
 
 
@@ -75,7 +77,7 @@ def _damaged(error: DamagedError) -> Iterator[LocatedLine]:
 
 
 def compacted(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> Iterator[tuple[ObjectSummary, Path]]:
-    """A compacted object as a file, which is there until the next step; if it is gone, its successors."""
+    """A compacted object as a file, valid until the next step; if it is gone, its successors."""
     with ScratchFolder("compacted") as folder:
         file = Path(folder) / "lines.parquet"
         if bucket.download(cloud, stack, entry, file):
@@ -87,13 +89,13 @@ def compacted(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> Iterator
 
 
 def located_lines(stack: Stack, entry: ObjectSummary, body: bytes) -> Iterator[LocatedLine]:
-    """The lines of an object that is not compacted. Raises DamagedError where it is damaged."""
+    """The lines of an object that is not compacted. Raises DamagedError if it is damaged."""
     for number, line in enumerate(_lines(stack, entry.key, body), start=1):
         yield LocatedLine(entry.key, number, entry.modified, line)
 
 
 def raise_on_corruption(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[T]:
-    """The lines out of the object `key`; raises DamagedError where they cannot be read."""
+    """The lines of the object `key`; raises DamagedError if they cannot be read."""
     number = 0
     try:
         for line in lines:
@@ -107,7 +109,7 @@ def raise_on_corruption(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[
 
 
 def skip_corruption(lines: Iterator[LocatedLine], key: str, note: Note) -> Iterator[LocatedLine]:
-    """The lines of the object `key`; where it is damaged, those before the damage, and `note` hears."""
+    """The lines of the object `key`. If it is damaged, stop there and call `note`."""
     try:
         yield from lines
     except DamagedError as error:
@@ -115,10 +117,10 @@ def skip_corruption(lines: Iterator[LocatedLine], key: str, note: Note) -> Itera
 
 
 def read_object(cloud: AwsClients, stack: Stack, key: str, arrived_at: str) -> Iterator[ArchiveLine]:
-    """The lines of the object `key` that an item names which arrived at `arrived_at`, compacted or not.
+    """The lines of the object `key`, compacted or not, for an item that arrived at `arrived_at`.
 
-    Where objects hold one order each, the key may have been taken again after it was compacted: then these
-    are the lines of both. Raises DamagedError.
+    With one order per object, the key may have been reused after it was compacted: then these are the lines
+    of both. Raises DamagedError.
     """
     body = bucket.fetch(cloud, stack, key)
     if body is not None:
@@ -144,12 +146,12 @@ def search(
     *,
     progress: Callable[[int], None] = lambda objects: None,
 ) -> Iterator[LocatedLine]:
-    """The lines in which `text` stands, or whose order or event is called so.
+    """The lines that contain `text`, or whose order or event has that id.
 
-    Only those are decoded, so a year can be searched. `progress` hears how many objects were. Raises
-    DamagedError.
+    Only those are decoded, so searching a year is feasible. `progress` is called with the number of objects
+    searched. Raises DamagedError.
     """
-    # As the lines were written, a quote in it is escaped.
+    # As in the written lines, where quotes are escaped.
     wanted = msgspec.json.encode(text)[1:-1]
     for done, (entry, body) in enumerate(bucket.fetch_all(cloud, stack, entries), start=1):
         if bucket.is_compacted(entry.key):
@@ -168,7 +170,7 @@ def lines(
     *,
     progress: Callable[[int], None] = lambda lines: None,
 ) -> Iterator[LocatedLine]:
-    """The lines of `span` in the objects. `progress` hears after each object how many were read so far."""
+    """The lines of `span` in the objects. `progress` is called per object with the lines read so far."""
     read = 0
     for opened in objects(cloud, stack, entries):
         for one in opened.lines:
@@ -191,12 +193,12 @@ def _with_text(entry: ObjectSummary, body: bytes, wanted: bytes) -> Iterator[Loc
 
 
 def is_of_batch(key: str) -> bool:
-    """Whether an object holds the records of a batch, and not one order."""
+    """Whether an object contains the records of a batch rather than one order."""
     return key.endswith(".gz")
 
 
 def _compacted_hours(key: str, arrived_at: str) -> Iterator[str]:
-    """Where the lines of the object `key` can be compacted."""
+    """The prefixes where the lines of the object `key` can be compacted."""
     if is_of_batch(key):
         yield bucket.compacted_of(key)
     if is_of_batch(key) or not arrived_at:

@@ -1,4 +1,4 @@
-"""The records that the stream still keeps, read without starving the function of its share."""
+"""The records that the stream still retains, read without starving the function of throughput."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from orderstream.storage.bucket import ALL_TIME, TimeRange
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import GetShardIteratorInputTypeDef, RecordTypeDef
 
-# A shard gives 5 answers and 2 MB a second to all its readers together: with orders of 1 KB this
-# takes half of it.
+# A shard allows 5 calls and 2 MB a second for all its readers together. With orders of 1 KB this uses half of
+# it.
 RECORDS_A_CALL = 1000
 SECONDS_A_CALL = 1.0
 LEAST_SECONDS_A_CALL = 0.4
@@ -31,7 +31,7 @@ Sleep = Callable[[float], object]
 
 @dataclass
 class _Shard:
-    """A shard, and where to go on reading it: with `iterator` or, without one, at `start`."""
+    """A shard, and where to continue reading it: at `iterator` or, without one, at `start`."""
 
     id: str
     start: GetShardIteratorInputTypeDef
@@ -41,7 +41,7 @@ class _Shard:
 
 @dataclass(frozen=True)
 class _Page:
-    """What one call brought. `ended`: the shard was closed and has no more; `at_tip`: it has no more yet."""
+    """The result of one call. `ended`: the shard is closed and has no more; `at_tip`: it has no more yet."""
 
     records: list[Record]
     ended: bool = False
@@ -51,10 +51,10 @@ class _Page:
 def records(
     cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME, *, sleep: Sleep = time.sleep
 ) -> Iterator[Record]:
-    """The records of all shards that arrived in `span` and are still retained; each shard's in its order.
+    """The records of all shards that arrived in `span` and are still retained, in order within each shard.
 
-    Ends where the stream ended at the time of the call. Shards that a split or a merge makes meanwhile are
-    read too, after their parents.
+    Stops where the stream ended at the time of the call. Shards created by a split or merge in the meantime
+    are read too, after their parents.
     """
     # The service's clock is known to about a second.
     now = cloud.now() + PRECISION
@@ -72,15 +72,15 @@ def records(
             known.update(new)
             waiting += [_shard(stack, shard_id, span.since) for shard_id in new]
         elif not page.at_tip and (found or not page.records):
-            # Kinesis does not promise that times of arrival only grow: one later record ends nothing yet,
-            # a page of nothing else does.
+            # Kinesis does not guarantee that arrival times increase: one later record is not the end, but a
+            # page of nothing else is.
             waiting.append(shard)
 
 
 def shard_records(
     cloud: AwsClients, stack: Stack, shard_id: str, first: str, last: str, *, sleep: Sleep = time.sleep
 ) -> Iterator[Record]:
-    """The records of a shard from sequence number `first` to `last`, both included, if still retained."""
+    """The records of a shard from sequence number `first` to `last`, both inclusive, if still retained."""
     shard = _shard(stack, shard_id, None)
     shard.start |= {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": first}
     with translate_errors(f"cannot read {shard_id} of stream {stack.stream}"):
@@ -89,7 +89,7 @@ def shard_records(
         except ClientError as error:
             if _code(error) not in {"ResourceNotFoundException", "InvalidArgumentException"}:
                 raise
-            # The shard, or this place in it, is older than the stream's retention.
+            # The shard, or this position in it, is older than the stream's retention.
             return
     page = _Page([])
     while not (page.ended or page.at_tip):
@@ -102,7 +102,7 @@ def shard_records(
 
 
 def _listed(cloud: AwsClients, stack: Stack) -> list[str]:
-    """The ids of the stream's shards, those that are closed too while they have records."""
+    """The ids of the stream's shards, including closed ones that still have records."""
     with translate_errors(f"cannot read stream {stack.stream}"):
         pages = cloud.kinesis.get_paginator("list_shards").paginate(StreamName=stack.stream)
         return [shard["ShardId"] for page in pages for shard in page["Shards"]]
@@ -130,11 +130,11 @@ def _read(cloud: AwsClients, stack: Stack, shard: _Shard, sleep: Sleep) -> _Page
             answer = cloud.kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL)
         except ClientError as error:
             if _code(error) == "ExpiredIteratorException":
-                # An iterator is good for five minutes, and a round through many shards can take longer.
+                # An iterator is valid for five minutes, and a pass through many shards can take longer.
                 shard.iterator = None
             elif _code(error) != "ProvisionedThroughputExceededException":
                 raise
-            # If the shard's readers want more than it gives, this one is the one that can wait.
+            # If readers exceed the shard's throughput, this is the one that can wait.
             return _Page([])
     found = [_record(shard.id, record) for record in answer["Records"]]
     shard.iterator = answer.get("NextShardIterator")
@@ -147,8 +147,8 @@ def _read(cloud: AwsClients, stack: Stack, shard: _Shard, sleep: Sleep) -> _Page
             "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
             "StartingSequenceNumber": found[-1].sequence_number,
         }
-    # An empty page is no end by itself: AWS sends them on the way. Nor is a page with records that is 0 ms
-    # behind the latest: some services say that of every page.
+    # An empty page alone is not the end: AWS returns them along the way. Nor is a page with records that is 0
+    # ms behind the latest: some services report that for every page.
     at_tip = not found and not answer.get("MillisBehindLatest")
     return _Page(found, ended=shard.iterator is None, at_tip=at_tip)
 

@@ -1,4 +1,4 @@
-"""Which events were erased on purpose, so that nobody takes them for lost. Of whom they were is nowhere."""
+"""Which events were deliberately erased, so that they are not mistaken for lost. Stores no data subject."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PREFIX = "erasures"
 def write_tombstones(
     cloud: AwsClients, stack: Stack, hour: datetime, erasure: str, events: list[str]
 ) -> tuple[str, bytes]:
-    """Note that these events, which arrived in `hour`, are gone by the erasure of that id.
+    """Record that the erasure with this id removed these events, which arrived in `hour`.
 
-    Returns the key and the bytes of the object that says so. It is written once.
+    Return the key and the bytes of the tombstone object. It is written once.
     """
     key = f"{hour_prefix(PREFIX, hour)}/{erasure}.txt"
     body = "\n".join(events).encode()
@@ -29,16 +29,16 @@ def write_tombstones(
 
 
 def erased_event_ids(cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME) -> Iterator[str]:
-    """The events of the hours of `span` that were erased."""
+    """The erased events in the hours of `span`."""
     return _read(cloud, stack, bucket.list_by_hour(cloud, stack, PREFIX, span))
 
 
 def erased_in_hour(cloud: AwsClients, stack: Stack, arrived_at: datetime) -> set[str]:
-    """The events that arrived in the same hour and were erased."""
+    """The erased events that arrived in the same hour."""
     return set(_read(cloud, stack, bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")))
 
 
 def _read(cloud: AwsClients, stack: Stack, entries: Iterator[ObjectSummary]) -> Iterator[str]:
     for _, body in bucket.fetch_all(cloud, stack, entries):
-        # Of no bytes that are not text it is an event: those of whoever wrote them are no matter here.
+        # Bytes that are not text match no event id, so invalid content is harmless here.
         yield from body.decode(errors="replace").splitlines()

@@ -69,25 +69,25 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
     found = planned(nowhere, *EXAMPLE)
     assert set(found) == {
         "demand",
-        "choices",
-        "shape",
+        "options",
+        "sizing",
         "comparison",
         "latency",
         "customer",
         "catch_up",
-        "tutorial",
-        "tutorial_ratio",
+        "baseline",
+        "baseline_ratio",
         "quotas",
         "parameters",
         "prices",
         "deploy",
         "simulation",
     }
-    assert set(found["shape"]) == {"stream", "function", "table", "archive", "bill"}
+    assert set(found["sizing"]) == {"stream", "function", "table", "archive", "bill"}
     assert found["demand"] == {"rate": 2000, "peak": 10_000, "size": 800, "item_size": None}
     assert found["parameters"]["ShardCount"] == "13"
-    assert found["shape"]["bill"]["total"] == pytest.approx(
-        sum(entry["dollars"] for entry in found["shape"]["bill"]["entries"])
+    assert found["sizing"]["bill"]["total"] == pytest.approx(
+        sum(entry["dollars"] for entry in found["sizing"]["bill"]["entries"])
     )
     assert found["quotas"][0]["breaks_at"] == pytest.approx(8000, rel=0.001)
     assert found["deploy"][0].startswith("orders deploy ")
@@ -112,13 +112,13 @@ def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
         "TableWarmWriteUnits": "15000",
     }
     assert found["catch_up"]["outage_seconds"] == 7200
-    assert (found["choices"]["months"], found["choices"]["headroom"]) == (12, 0.5)
+    assert (found["options"]["months"], found["options"]["headroom"]) == (12, 0.5)
 
 
 def test_enhanced_fan_out_is_reckoned_in_and_switched_on(nowhere: Orders) -> None:
     plain, fanned = planned(nowhere, *EXAMPLE), planned(nowhere, *EXAMPLE, "--fan-out")
-    more = fanned["shape"]["stream"]["dollars"] - plain["shape"]["stream"]["dollars"]
-    assert more == pytest.approx(plain["shape"]["stream"]["fan_out_dollars"])
+    more = fanned["sizing"]["stream"]["dollars"] - plain["sizing"]["stream"]["dollars"]
+    assert more == pytest.approx(plain["sizing"]["stream"]["fan_out_dollars"])
     assert [found["parameters"]["EnhancedFanOut"] for found in (plain, fanned)] == ["false", "true"]
 
 

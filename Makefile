@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact test lint types chaos fuzz bench bench-growth bench-archive bench-http lock audit clean
+.PHONY: help demo tpch artifact wheel test lint types chaos fuzz bench bench-growth bench-archive bench-http lock audit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ tpch: .venv/ready ## 15,000 orders of TPC-H, totals compared with the generator'
 
 artifact: .venv/ready ## build the functions for AWS in build/, where template.yaml expects them
 	@$(BIN)/python -m orderstream.deploy.artifact
+
+wheel: .venv/ready ## build the wheel and the source distribution in dist/, reproducibly
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 
 test: lint types .venv/ready .venv/checkov/ready ## every test, lint and type check
 	@$(BIN)/pytest -n 3 --dist worksteal
@@ -90,4 +93,4 @@ audit: .venv/audit/ready ## are there known faults in what is locked? (asks the 
 		.venv/audit/bin/pip-audit --strict --disable-pip --require-hashes -r "$$lock" || failed=1; done; exit $$failed
 
 clean: ## remove the environment and everything that was built
-	rm -rf .venv build .orderstream .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .orderstream .mypy_cache .pytest_cache .ruff_cache .hypothesis

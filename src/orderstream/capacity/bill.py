@@ -123,7 +123,7 @@ def _lambda(batches: Decimal, seconds: Decimal, figures: ReferenceData) -> list[
 
 def _upkeep(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
     one, price = figures.measured.upkeep, figures.prices.lambda_
-    # What is not done before the timeout is left to the next hour, or never done.
+    # Work not done before the timeout is left to the next hour, or never done.
     seconds = min(archive.upkeep_seconds, Decimal(one.timeout_seconds)) * HOURS_A_MONTH
     dollars = seconds * one.memory_mb / 1024 * price.gb_second
     if archive.upkeep_seconds:

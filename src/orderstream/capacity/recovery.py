@@ -40,7 +40,7 @@ def reads_per_shard(demand: Demand, choices: Options, figures: ReferenceData) ->
 def table_writes(of: TableSizing, choices: Options, figures: ReferenceData) -> Decimal:
     """Write units a second that the table accepts: twice its previous peak, up to the quota.
 
-    The quota is the default, or the value that the plan says to request from AWS if higher.
+    The quota is the default, or the value that the plan requests from AWS if higher.
     """
     limit = figures.limits.dynamodb
     quota = max(Decimal(limit.table_writes), of.peak_units * (1 + choices.headroom))

@@ -103,10 +103,10 @@ class SimulationResult:
     `backlog` is the number of orders in the stream that are not done; `held` those that producers could not
     put because shards were full. Processing is behind while the oldest order is older than
     `ordinary_seconds`: first at `behind_from`, finally until `caught_up_at` (None: never, or not before the
-    end). Orders older than the retention are `lost`; those older than the mapping's maximum age
-    are `discarded`, and stored whole in a bucket. `to_spare_seconds` is the minimum time left until orders
-    expire. `discarded_from` and `lost_from` are when the first order was discarded or lost or, at the rate of
-    the end, will be (None: none). `throttled` counts invocations that AWS rejected. `shards_simulated` is the
+    end). Orders older than the retention are `lost`; those older than the mapping's maximum age are
+    `discarded`, and stored whole in a bucket. `to_spare_seconds` is the minimum time left to the retention.
+    `discarded_from` and `lost_from` are when the first order was discarded or lost or, at the rate of the
+    end, will be (None: none). `throttled` counts invocations that AWS rejected. `shards_simulated` is the
     number of shards that represent all.
     """
 
@@ -136,7 +136,7 @@ class SimulationResult:
 
 
 def deployment(of: CapacityPlan, demand: Demand, choices: Options, figures: ReferenceData) -> Deployment:
-    """The plan's settings, with the quotas that it says to request."""
+    """The plan's settings, with the quotas that it requests."""
     asked = [one.ask for one in of.quotas if one.unit == "executions"]
     concurrency = max([figures.limits.lambda_.concurrency, *asked])
     table = of.sizing.table
@@ -157,7 +157,7 @@ def deployment(of: CapacityPlan, demand: Demand, choices: Options, figures: Refe
 
 
 def _duration(demand: Demand, choices: Options, figures: ReferenceData) -> Callable[[int], float]:
-    """`seconds_of` with floats and a cache, because a simulation calls it a million times."""
+    """`seconds_of` plus the gap between batches, in floats, cached: a simulation calls it a million times."""
     between = figures.measured.function.between_ms / 1000
 
     @lru_cache(maxsize=100_000)

@@ -11,7 +11,7 @@ from orderstream.errors import InputError
 
 
 def state_home() -> Path:
-    """This project's state folder of the user. Raises InputError if there is no home folder."""
+    """The user's state folder for this project. Raises InputError if there is no home folder."""
     return _of_user("XDG_STATE_HOME", ".local", "state") / "orderstream"
 
 

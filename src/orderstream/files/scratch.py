@@ -1,4 +1,4 @@
-"""Temporary folders that are always cleaned up: creating one removes those of killed processes."""
+"""Temporary folders without leftovers: creating one removes those of killed processes."""
 
 from __future__ import annotations
 

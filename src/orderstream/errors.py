@@ -1,10 +1,10 @@
-"""The errors a user can see: one small tree, raised where a foreign error enters the project."""
+"""The exceptions shown to users: one small hierarchy. Errors of libraries are converted where they occur."""
 
 
 class OrderstreamError(Exception):
-    """Something a user can act on.
+    """An error that the user can act on.
 
-    `message` says what happened in one line, `hint` (may be empty) what to do about it.
+    `message` describes what happened in one line; `hint` (may be empty) describes what to do about it.
     """
 
     exit_code = 1
@@ -16,42 +16,42 @@ class OrderstreamError(Exception):
 
 
 class NotFoundError(OrderstreamError):
-    """The order, customer or file asked for is not there."""
+    """The requested order, customer or file does not exist."""
 
 
 class InputError(OrderstreamError):
-    """What the user gave cannot be used: a file, an option, an order."""
+    """The user's input is invalid: a file, an option or an order."""
 
     exit_code = 2
 
 
 class CloudError(OrderstreamError):
-    """The cloud cannot do it: no stack, no credentials, no answer, or it refused."""
+    """A cloud operation failed: no stack, no credentials, no response, or the request was refused."""
 
     exit_code = 3
 
 
 class DeploymentError(CloudError):
-    """A stack cannot be deployed or removed as it is, or CloudFormation or SAM CLI failed at it."""
+    """A stack cannot be deployed or removed in its current state, or CloudFormation or SAM CLI failed."""
 
 
 class NotConfirmedError(InputError):
-    """Something that cannot be undone was not confirmed."""
+    """The user did not confirm an irreversible operation."""
 
 
 class DamagedError(CloudError):
-    """An object in the bucket does not hold what was written there."""
+    """The content of an object in the bucket is not what was written."""
 
 
 class EmptyError(OrderstreamError):
-    """There was nothing to check or to replay: neither a success nor a failure of the orders."""
+    """There was nothing to check or to replay, so the result is neither success nor failure."""
 
     exit_code = 4
 
 
 class CheckFailedError(OrderstreamError):
-    """A check of `orders accept` found something else than it should."""
+    """A check of `orders accept` found an unexpected result."""
 
 
 class NotShownError(OrderstreamError):
-    """What a check of `orders accept` is about cannot be shown where it runs."""
+    """A check of `orders accept` cannot be made in the environment where it runs."""

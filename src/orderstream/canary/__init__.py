@@ -1,1 +1,1 @@
-"""The canary: a Lambda function that sends an order and waits until it is stored."""
+"""The canary: a scheduled Lambda function that sends an order and waits until it is stored."""

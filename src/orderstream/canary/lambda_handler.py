@@ -1,4 +1,4 @@
-"""The canary: a scheduled Lambda function that sends an order through the pipeline and looks for it."""
+"""The handler of the canary: send an order through the pipeline and poll the table for it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from orderstream.domain.fields import TEST_CURRENCY
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.settings import required
 
-# No sum of any money has a canary in it.
+# In the test currency, so that revenue never includes a canary.
 CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", TEST_CURRENCY
 POLL_SECONDS = 0.5
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
 
 class CanaryResult(msgspec.Struct, frozen=True):
-    """What became of a canary: whether its order came through in time, and after how many seconds."""
+    """The outcome of a canary: whether its order was stored in time, and after how many seconds."""
 
     order_id: str
     arrived: bool
@@ -31,9 +31,9 @@ class CanaryResult(msgspec.Struct, frozen=True):
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Send one, wait for as long as an order may take, and log what became of it.
+    """Send an order, wait at most the latency objective until it is stored, and log the outcome.
 
-    Errors of AWS come through: the invocation fails, and no canary arrives.
+    AWS errors propagate: the invocation fails, and the canary counts as not arrived.
     """
     stream, table, stack, objective = settings(os.environ)
     session: Any = botocore.session.get_session()
@@ -57,7 +57,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def settings(environ: Mapping[str, str]) -> tuple[str, str, str, int]:
-    """Stream, table, stack, and the seconds that an order may take. Raises InputError for what is not set."""
+    """Stream, table, stack and latency objective (seconds). Raises InputError for missing variables."""
     stream, table, stack, objective = required(
         environ, "STREAM_NAME", "TABLE_NAME", "STACK_NAME", "LATENCY_OBJECTIVE_SECONDS"
     )
@@ -73,9 +73,9 @@ def probe(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> CanaryResult:
-    """Send an order whose id has `name` in it, and look for it for `patience` seconds at most.
+    """Send an order whose id contains `name`, and poll for it for at most `patience` seconds.
 
-    Its partition key is its id, so that every canary takes the way of some other shard.
+    Its partition key is its id, so that canaries are spread over the shards.
     """
     order_id = f"canary-{name}"
     order = {"order_id": order_id, "customer_id": CUSTOMER, "amount": AMOUNT, "currency": CURRENCY}

@@ -1,1 +1,1 @@
-"""Capacity planning: sizing, cost, quotas and simulation. Pure."""
+"""Capacity planning: sizing, cost, quotas and simulation. Pure functions, no I/O."""

@@ -1,4 +1,4 @@
-"""What it costs a month, by service; and what the same orders cost with two calls for each."""
+"""Calculate the monthly cost by service, and for comparison that of a handler with two calls per order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orderstream.capacity.stream import StreamSizing, costs
 
 Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch"]
 
-# What Lambda's mapping takes if nobody says otherwise.
+# The default batch size of Lambda's event source mapping.
 _TUTORIAL_BATCH = 100
 _CENT = Decimal("0.01")
 
@@ -30,7 +30,7 @@ class LineItem:
 
 @dataclass(frozen=True)
 class Bill:
-    """A month's bill: list prices, without free tiers and discounts. US dollars, to the cent."""
+    """A month's bill at list prices, without free tiers and discounts. US dollars, to the cent."""
 
     entries: tuple[LineItem, ...]
     services: dict[Service, Decimal]
@@ -38,7 +38,7 @@ class Bill:
 
 
 def bill_of(entries: list[LineItem]) -> Bill:
-    """The entries with their sums; each is rounded to the cent, so that what is shown adds up."""
+    """The entries with their sums. Each is rounded to the cent, so that the displayed lines add up."""
     rounded = tuple(
         replace(entry, dollars=entry.dollars.quantize(_CENT, ROUND_HALF_UP))
         for entry in entries
@@ -86,10 +86,10 @@ def bill(
 def baseline(
     stream: StreamSizing, table: TableSizing, demand: Demand, choices: Options, figures: ReferenceData
 ) -> Bill:
-    """The same orders by a handler that makes a PutItem and a PutObject an order, one after another.
+    """The bill for the same orders with a handler that makes a PutItem and a PutObject per order in sequence.
 
-    It has Lambda's default batch of 100 and the same memory, stream mode, table and index, logs nothing of
-    its own, and gets as many shards as its lanes need.
+    It has Lambda's default batch size of 100 and the same memory, stream mode, table and index, writes no log
+    lines of its own, and has as many shards as its concurrent batches need.
     """
     one = figures.measured.function
     wanted = demand.peak * (1 + choices.headroom)
@@ -123,7 +123,7 @@ def _lambda(batches: Decimal, seconds: Decimal, figures: ReferenceData) -> list[
 
 def _upkeep(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
     one, price = figures.measured.upkeep, figures.prices.lambda_
-    # What is not done when the time is over is done in the next hour, or never.
+    # Work not done before the timeout is left to the next hour, or never done.
     seconds = min(archive.upkeep_seconds, Decimal(one.timeout_seconds)) * HOURS_A_MONTH
     dollars = seconds * one.memory_mb / 1024 * price.gb_second
     if archive.upkeep_seconds:
@@ -132,7 +132,7 @@ def _upkeep(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
 
 
 def _old_versions(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
-    # A month's archive went in, was compacted an hour later, and lies there for the noncurrent days.
+    # A month's objects are written, compacted an hour later, and kept for the noncurrent days.
     price, days = figures.prices.s3, figures.measured.upkeep.noncurrent_days
     return [
         LineItem("S3", "GET requests of the upkeep", archive.upkeep_reads * price.get_thousand / 1000),
@@ -165,7 +165,7 @@ def _s3(objects: Decimal, gigabytes: Decimal, choices: Options, figures: Referen
 def _cloudwatch(batches: Decimal, line: int, metrics: int, figures: ReferenceData) -> list[LineItem]:
     price = figures.prices.cloudwatch
     gigabytes = batches * (line + figures.measured.bytes.log_of_lambda) / GB
-    # The template keeps a log for 30 days: about a month's lines lie there.
+    # The template keeps logs for 30 days, so about a month of log lines is stored.
     stored = gigabytes * price.log_stored_share * price.log_stored_gb_month
     return [
         LineItem("CloudWatch", "logs", tiered(gigabytes, price.log_gb_tiers) + stored),

@@ -1,4 +1,4 @@
-"""What a plan is asked for: the traffic that is expected, and what is wished of the deployment."""
+"""The input of a plan: the expected traffic and the options of the deployment."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ Mode = Literal["shards", "on-demand"]
 Layout = Literal["batch", "order"]
 Upkeep = Literal["none", "seal", "compact"]
 
-# Nobody's forecast goes further; above it some limit that is not written down anywhere is met first.
+# No forecast goes higher; above this, some undocumented limit would be reached first.
 MOST_ORDERS_A_SECOND = 100_000_000
-# What template.yaml allows.
+# The values that template.yaml allows.
 RETENTION_HOURS = (24, 36, 48, 72, 96, 120, 144, 168, 240, 336, 504, 720, 1440, 2160, 4320, 8760)
 WINDOW_SECONDS = range(300 + 1)
-# The shared readers of a shard that AWS advises at most.
+# AWS recommends at most this many shared consumers of a shard.
 CONSUMERS = range(1, 5 + 1)
 
 
 @dataclass(frozen=True)
 class Demand:
-    """Traffic: `rate` orders a second on average, `peak` at most, `size` bytes an order as it is sent.
+    """Traffic: `rate` orders a second on average, `peak` at most, `size` bytes per order as sent.
 
-    `item_size` is that of its item in bytes, where it is known; else it is estimated from `size`. Raises
-    InputError for what cannot be.
+    `item_size` is the size of its item in bytes if known; otherwise it is estimated from `size`. Raises
+    InputError for impossible values.
     """
 
     rate: Decimal
@@ -61,13 +61,13 @@ class Demand:
 
 @dataclass(frozen=True)
 class Options:
-    """What is wished: `mode` of the stream (None is the cheaper), and settings of template.yaml.
+    """The `mode` of the stream (None selects the cheaper one), and settings of template.yaml.
 
-    `window_seconds` is the longest that an order waits for its batch, `outage_hours` the stop after which
-    catching up is reckoned, `consumers` how many readers share the stream, this function among them,
-    `upkeep` what is done to the archive every hour, `shard_metrics` whether each shard has its own metrics,
-    `headroom` the share by which everything is larger than the peak needs, `months` how many months of
-    orders lie in table and archive. Raises InputError for what cannot be.
+    `window_seconds` is the longest that an order waits for its batch; `outage_hours` the outage for which
+    recovery is calculated; `consumers` the number of readers that share the stream, including this function;
+    `upkeep` what is done to the archive every hour; `shard_metrics` whether each shard has its own metrics;
+    `headroom` the share of capacity on top of the peak; `months` how many months of orders are stored in the
+    table and the archive. Raises InputError for impossible values.
     """
 
     mode: Mode | None = None

@@ -1,4 +1,4 @@
-"""The function between stream and table: how long a batch takes, how large it becomes, how many run."""
+"""Size the function: the duration and size of batches, and how many run concurrently."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from orderstream.capacity.reference_data import ReferenceData
 
 # {"Records":[ and ]}
 _ENVELOPE_BYTES = 14
-# What template.yaml has; a batch of so many costs hardly more an order than the largest.
+# As in template.yaml; the cost per order is hardly higher than with the largest batch.
 DEFAULT_BATCH_SIZE = 1000
-# The rest of an invocation's time is for waiting out a table that is throttled.
+# A batch may take the timeout divided by this; the rest is reserved for waiting while the table is throttled.
 _SHARE_OF_TIMEOUT = 4
 
 
 @dataclass(frozen=True)
 class FunctionLoad:
-    """At one rate: orders in a batch, seconds that it takes, batches a second, how many run at a time."""
+    """At one rate: orders per batch, seconds per batch, batches a second, concurrent invocations."""
 
     orders: Decimal
     seconds: Decimal
@@ -28,10 +28,10 @@ class FunctionLoad:
 
 @dataclass(frozen=True)
 class FunctionSizing:
-    """Settings of the event source mapping and what they come to.
+    """Settings of the event source mapping, and the resulting capacity.
 
-    `lanes` are shards × parallelization factor: the most that run at a time. `lane_rate` is what one of them
-    does at most, in orders a second; `orders_that_fit` what Lambda's 6 MB hold.
+    `lanes` is shards × parallelization factor, the maximum number of concurrent batches. `lane_rate` is the
+    capacity of one of them, in orders a second; `orders_that_fit` is how many fit into Lambda's 6 MB.
     """
 
     parallelization_factor: int
@@ -47,12 +47,12 @@ class FunctionSizing:
 
 
 def ceiling(number: Decimal) -> int:
-    """The least whole number that is not below `number`."""
+    """`number` rounded up to an integer."""
     return int(number.to_integral_value(ROUND_CEILING))
 
 
 def event_bytes(size: int, figures: ReferenceData) -> int:
-    """Bytes of the function's event that an order of `size` bytes takes: its record, its data as base64."""
+    """Bytes in the function's event for an order of `size` bytes: its record, with its data as base64."""
     return figures.measured.bytes.entry + -(-size // 3) * 4 + 1
 
 
@@ -63,11 +63,11 @@ def orders_that_fit(size: int, figures: ReferenceData) -> int:
 
 
 def seconds_of(orders: Decimal, size: int, layout: Layout, figures: ReferenceData) -> Decimal:
-    """How long an invocation with so many orders of `size` bytes takes, in seconds.
+    """The duration of an invocation with `orders` orders of `size` bytes, in seconds.
 
-    Its processor time, stretched by the share of a processor that the memory buys, and then the waits: for
-    the bucket once (or, with an object an order, in threads for each), for the table in threads, 25 orders a
-    call. That nothing overlaps is the cautious reading: measured is a tenth less to a tenth more.
+    This is its processor time, divided by the share of a processor that the memory provides, plus the waits:
+    for the bucket once (or, with one object per order, in threads for each), and for the table in threads, 25
+    orders per call. No overlap is assumed, to be cautious: measurements differ by up to a tenth either way.
     """
     one = figures.measured.function
     processor = min(Decimal(1), Decimal(one.memory_mb) / one.mb_per_processor)
@@ -82,14 +82,14 @@ def seconds_of(orders: Decimal, size: int, layout: Layout, figures: ReferenceDat
 
 
 def baseline_seconds(orders: Decimal, figures: ReferenceData) -> Decimal:
-    """The same for a handler that makes a PutItem and a PutObject an order, one after another."""
+    """The same for a handler that makes a PutItem and a PutObject per order in sequence."""
     one = figures.measured.function
     processor = min(Decimal(1), Decimal(one.memory_mb) / one.mb_per_processor)
     return orders * (one.table_ms + one.bucket_ms + one.tutorial_order_ms / processor) / 1000
 
 
 def most_in_a_batch(size: int, layout: Layout, figures: ReferenceData) -> int:
-    """The largest BatchSize that makes sense: it fits, AWS allows it, the timeout keeps its reserve."""
+    """The largest useful BatchSize: it fits the payload and AWS's limit, and keeps the timeout's reserve."""
     low, high = 1, min(figures.limits.lambda_.batch_size, orders_that_fit(size, figures))
     allowed = Decimal(figures.measured.function.timeout_seconds) / _SHARE_OF_TIMEOUT
     while low < high:
@@ -102,27 +102,27 @@ def most_in_a_batch(size: int, layout: Layout, figures: ReferenceData) -> int:
 
 
 def lane_rate(batch_size: int, size: int, layout: Layout, figures: ReferenceData) -> Decimal:
-    """Orders a second that one lane does with full batches: the next begins when the last has ended."""
+    """Orders a second that one lane processes with full batches, each starting when the last one ends."""
     between = figures.measured.function.between_ms / 1000
     return batch_size / (seconds_of(Decimal(batch_size), size, layout, figures) + between)
 
 
 def poll_seconds(choices: Options, figures: ReferenceData) -> Decimal:
-    """How long until a shard is read again; with fan-out, until AWS pushes."""
+    """Seconds until a shard is read again or, with enhanced fan-out, until AWS pushes."""
     return figures.limits.kinesis.fan_out_seconds if choices.fan_out else figures.limits.lambda_.poll_seconds
 
 
 def load(
     rate: Decimal, lanes: int, batch_size: int, demand: Demand, choices: Options, figures: ReferenceData
 ) -> FunctionLoad:
-    """What batches become at `rate` orders a second over so many lanes.
+    """The size, duration and concurrency of batches at `rate` orders a second over `lanes` lanes.
 
-    A batch is what comes in a lane from its first order on until the window is over (without one, until the
-    shard is read again) or the batch before it is done, whichever is later; and never more than `batch_size`.
+    A batch collects what arrives in a lane from its first order until the window ends (without one, until the
+    shard is read again) or the previous batch is done, whichever is later, but at most `batch_size`.
     """
     in_lane = rate / lanes
     poll = poll_seconds(choices, figures)
-    # The window begins when its first order is read; half of the times it ends after one read more.
+    # The window starts when its first order is read; half of the time it includes one more read.
     gathered = choices.window_seconds + poll / 2 if choices.window_seconds else poll
     between = figures.measured.function.between_ms / 1000
     most = Decimal(batch_size)
@@ -146,11 +146,11 @@ def function(
     choices: Options,
     figures: ReferenceData,
 ) -> FunctionSizing:
-    """The settings for a stream of `shards`, of which `shards_at_peak` are there when the peak comes.
+    """The settings for a stream of `shards`, of which `shards_at_peak` exist when the peak comes.
 
-    The parallelization factor is the least with which a shard's lanes do what it takes in at most
-    (`shard_rate`, orders a second), or all there is with headroom if that is less. The batch size is the
-    template's default, or more where more comes within the window at the peak.
+    The parallelization factor is the lowest with which a shard's lanes can process what it accepts at most
+    (`shard_rate`, orders a second), or the whole peak with headroom if that is less. The batch size is the
+    template's default, or more if more orders arrive within the window at the peak.
     """
     most = most_in_a_batch(demand.size, choices.layout, figures)
     batch_size = min(most, DEFAULT_BATCH_SIZE)
@@ -158,7 +158,7 @@ def function(
     factor = ceiling(min(wanted, shard_rate) / lane_rate(batch_size, demand.size, choices.layout, figures))
     factor = min(max(1, factor), figures.limits.lambda_.parallelization_factor)
     in_window = wanted / (shards_at_peak * factor) * choices.window_seconds
-    # Two digits are enough of a number that rests on a forecast.
+    # Rounded to hundreds: the number is based on a forecast.
     batch_size = min(most, max(batch_size, ceiling(in_window / 100) * 100))
     lanes = shards * factor
     return FunctionSizing(

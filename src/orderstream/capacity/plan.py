@@ -1,4 +1,4 @@
-"""A plan: from expected traffic to the template's parameters, quotas to ask for, and a bill."""
+"""Plan for expected traffic: the template's parameters, the quotas to request, and a bill."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST_RECORD_AGE_SECONDS = 7 * 24 * 3600
 
 @dataclass(frozen=True)
 class ReadLatency:
-    """Seconds from arrival to stored for the slowest orders, at the average rate and nothing being wrong."""
+    """Seconds from arrival to stored for the slowest orders, at the average rate and without faults."""
 
     shared: Decimal
     fan_out: Decimal
@@ -27,10 +27,11 @@ class ReadLatency:
 
 @dataclass(frozen=True)
 class Customer:
-    """The most orders a second of one customer, what part of the peak that is, and what limits it.
+    """The maximum orders a second of one customer, its share of the peak, and what limits it.
 
-    A customer is one partition key: of the stream, so all go to one shard and one lane of it; and of the
-    index, where all go to one partition, which the order of time keeps together even when it is split.
+    A customer is one partition key of the stream, so its orders all go to one shard and one lane of it. It is
+    also one partition key of the index: they go to one partition, and being sorted by time, new orders stay
+    together even after a split.
     """
 
     orders_per_second: Decimal
@@ -40,9 +41,9 @@ class Customer:
 
 @dataclass(frozen=True)
 class CapacityPlan:
-    """All that `orders plan` says. `tutorial_ratio` is the tutorial's bill in parts of this one.
+    """The result of `orders plan`. `tutorial_ratio` is the tutorial's bill divided by this one.
 
-    `quotas` has the one that breaks first at its front; `parameters` are template.yaml's own names.
+    `quotas` starts with the first to be exceeded; `parameters` have the names in template.yaml.
     """
 
     demand: Demand
@@ -59,7 +60,7 @@ class CapacityPlan:
 
 
 def plan(demand: Demand, choices: Options, figures: ReferenceData) -> CapacityPlan:
-    """Plan for a demand. The mode of the stream is the wished one or, without a wish, the cheaper one."""
+    """Plan for a demand. The mode of the stream is the chosen one, or the cheaper one by default."""
     comparison = compare(demand, choices, figures)
     of = compute_sizing(choices.mode or comparison.cheaper, demand, choices, figures)
     by_tutorial = baseline(of.stream, of.table, demand, choices, figures)
@@ -79,12 +80,12 @@ def plan(demand: Demand, choices: Options, figures: ReferenceData) -> CapacityPl
 
 
 def record_age_seconds(retention_hours: int) -> int:
-    """At what age template.yaml has Lambda discard orders by default: nine tenths of the retention."""
+    """The age at which Lambda discards orders by template.yaml's default: nine tenths of the retention."""
     return min(_LONGEST_RECORD_AGE_SECONDS, retention_hours * 3600 * 9 // 10)
 
 
 def parameters(of: Sizing, choices: Options) -> dict[str, str]:
-    """What to deploy with: names and values of template.yaml's parameters."""
+    """Names and values of template.yaml's parameters for the deployment."""
     return {
         "ShardCount": str(of.stream.shards if of.stream.mode == "shards" else 0),
         "RetentionHours": str(choices.retention_hours),

@@ -1,4 +1,4 @@
-"""What breaks first: AWS's quotas, what the plan needs of each, and from which rate on it is too much."""
+"""Compare a plan with AWS quotas: what it needs of each, and the rate above which each is exceeded."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CLOSELY = Decimal("0.000001")
 
 @dataclass(frozen=True)
 class Quota:
-    """A limit of AWS. `needed` is what the peak needs of it, in its own `unit`.
+    """A limit of AWS. `needed` is what the peak needs of it, in its `unit`.
 
-    `breaks_at` is the average rate (orders a second, the peak growing with it) above which the peak needs
-    more than the default; None if that is beyond all that can be planned. `ask` is what to ask AWS for:
-    nothing (0) where the default is enough for the peak with its headroom and for catching up, and never for
-    a limit that is no quota (`can_be_raised`). `remedy` says what helps.
+    `breaks_at` is the average rate (orders a second, with the peak in proportion) above which the peak needs
+    more than the default; None if that is beyond any plan. `ask` is the value to request from AWS. It is 0 if
+    the default is enough for the peak with headroom and for recovery, and for a limit that cannot be raised
+    (`can_be_raised`). `remedy` describes what helps.
     """
 
     name: str
@@ -45,13 +45,13 @@ class _Rule:
     unit: str
     limit: Decimal
     needed: Callable[[Sizing], Decimal]
-    # What to ask for, of that or of more; None is "cannot be raised".
+    # The value to request, if above what is needed; None means that the limit cannot be raised.
     wanted: Callable[[Sizing], Decimal] | None
     remedy: str
 
 
 def quotas(of: Sizing, demand: Demand, choices: Options, figures: ReferenceData) -> tuple[Quota, ...]:
-    """All quotas that this shape meets, the one that breaks first at the front."""
+    """All quotas that apply to this sizing, the first to be exceeded at the front."""
     found = [_quota(rule, of, demand, choices, figures) for rule in _rules(of, demand, choices, figures)]
     return tuple(sorted(found, key=lambda one: (one.breaks_at is None, one.breaks_at)))
 
@@ -161,7 +161,7 @@ def _quota(rule: _Rule, of: Sizing, demand: Demand, choices: Options, figures: R
 
 
 def _breaks_at(needed_at: Callable[[Decimal], Decimal], limit: Decimal, highest: Decimal) -> Decimal | None:
-    """The rate above which more than `limit` is needed, to a millionth of it."""
+    """The rate above which more than `limit` is needed, to within a millionth."""
     low, high = Decimal(0), highest
     if needed_at(high) <= limit:
         return None

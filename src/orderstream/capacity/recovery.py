@@ -1,4 +1,4 @@
-"""After an outage: how fast what has gathered is worked off, and what holds it up."""
+"""Recovery after an outage: how fast the backlog is processed, and what limits it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from orderstream.capacity.stream import StreamSizing, record_bytes
 
 @dataclass(frozen=True)
 class CatchUp:
-    """What happens when nothing is processed for `outage_seconds` at the average rate, in orders (a second).
+    """Recovery after nothing is processed for `outage_seconds` at the average rate, in orders (a second).
 
-    Each of `lanes`, `reads` and `table` is what that part does at most; the least of them is
-    `orders_per_second`, and `limited_by` names it. `seconds` is how long it then takes until all are done
-    (None: it never ends).
+    `lanes`, `reads` and `table` are the capacity of each part. The lowest is `orders_per_second`, and
+    `limited_by` names it. `seconds` is the time until the backlog is processed (None: never).
     """
 
     outage_seconds: Decimal
@@ -32,16 +31,16 @@ class CatchUp:
 
 
 def reads_per_shard(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal:
-    """Orders a second that this function may read of a shard: shared by all consumers but with fan-out."""
+    """Orders a second that this function can read from a shard: shared by all consumers unless fan-out."""
     limit = figures.limits.kinesis
     by_bytes = Decimal(limit.shard_out_bytes) / record_bytes(demand.size, figures)
     return min(Decimal(limit.shard_out_records), by_bytes) / (1 if choices.fan_out else choices.consumers)
 
 
 def table_writes(of: TableSizing, choices: Options, figures: ReferenceData) -> Decimal:
-    """Write units a second that the table takes: twice its earlier peak, as far as the quota goes.
+    """Write units a second that the table accepts: twice its previous peak, up to the quota.
 
-    The quota is the default or, above it, what the plan says to ask AWS for.
+    The quota is the default, or the value that the plan requests from AWS if higher.
     """
     limit = figures.limits.dynamodb
     quota = max(Decimal(limit.table_writes), of.peak_units * (1 + choices.headroom))
@@ -56,7 +55,7 @@ def catch_up(
     choices: Options,
     figures: ReferenceData,
 ) -> CatchUp:
-    """Catching up after the outage, by the quotas that the plan asks for."""
+    """Calculate the recovery after the outage, with the quotas that the plan requests."""
     limits = {
         "lanes": function.lanes * function.lane_rate,
         "shard reads": stream.shards * reads_per_shard(demand, choices, figures),

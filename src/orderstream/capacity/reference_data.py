@@ -1,23 +1,23 @@
-"""What a plan is computed from: AWS's prices and limits, and what was measured. Values, read elsewhere."""
+"""The data that a plan is calculated from: AWS prices and limits, and measurements. Loaded elsewhere."""
 
 from datetime import date
 from decimal import Decimal
 
 import msgspec
 
-# 730 hours, as AWS's own calculator has it.
+# As in the AWS Pricing Calculator.
 HOURS_A_MONTH = 730
 SECONDS_A_MONTH = HOURS_A_MONTH * 3600
 KB = 1024
 GB = 1024**3
 MB = 1024**2
 
-# (from so much on, price of a unit), the first from 0; what lies below the next step costs its own price.
+# (start of the tier, price per unit), the first starting at 0. Each unit costs the price of its own tier.
 Tiers = tuple[tuple[Decimal, Decimal], ...]
 
 
 def tiered(amount: Decimal, tiers: Tiers) -> Decimal:
-    """Dollars for `amount` units: each part of it at the price of its tier."""
+    """Dollars for `amount` units, each part at the price of its tier."""
     dollars = Decimal(0)
     ends = [begin for begin, _ in tiers[1:]] + [max(amount, tiers[-1][0])]
     for (begin, price), end in zip(tiers, ends, strict=True):
@@ -26,7 +26,7 @@ def tiered(amount: Decimal, tiers: Tiers) -> Decimal:
 
 
 class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Figures of one source: what they rest on, and when they were read."""
+    """Figures from one source, with the source and the date they were read."""
 
     date: date
     source: str
@@ -49,7 +49,7 @@ class KinesisPrices(_Table, frozen=True):
 
 
 class AdvantagePrices(_Table, frozen=True):
-    """US dollars of On-demand Advantage, a setting of the account; `least_mb_second` is billed anyway."""
+    """US dollars for On-demand Advantage, an account setting; `least_mb_second` is the minimum billed."""
 
     ingested_gb: Decimal
     retrieved_gb: Decimal
@@ -83,7 +83,7 @@ class S3Prices(_Table, frozen=True):
 
 
 class CloudWatchPrices(_Table, frozen=True):
-    """US dollars; `log_stored_share` is what a log's bytes come to where they are stored."""
+    """US dollars; `log_stored_share` is the stored share of a log's ingested bytes."""
 
     log_gb_tiers: Tiers
     log_stored_gb_month: Decimal
@@ -96,7 +96,7 @@ class CloudWatchPrices(_Table, frozen=True):
 
 
 class RequestPrices(_Table, frozen=True):
-    """US dollars, of services that charge by the request alone; Athena bills `athena_least_mb` at least."""
+    """US dollars, for services billed by request only; Athena bills at least `athena_least_mb`."""
 
     api_million: Decimal
     athena_tb: Decimal
@@ -137,7 +137,7 @@ class KinesisLimits(_Table, frozen=True):
 
 
 class LambdaLimits(_Table, frozen=True):
-    """Of an invocation, an account, an event source mapping."""
+    """Limits of an invocation, an account and an event source mapping."""
 
     payload_bytes: int
     concurrency: int
@@ -213,7 +213,7 @@ class ByteFigures(_Table, frozen=True):
 
 
 class UpkeepFigures(_Table, frozen=True):
-    """The archive's upkeep: its settings in template.yaml, and what an hour takes. Units are in the names."""
+    """The archive's upkeep: its settings in template.yaml, and a run's duration. Units are in the names."""
 
     memory_mb: int
     timeout_seconds: int
@@ -225,7 +225,7 @@ class UpkeepFigures(_Table, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was measured here."""
+    """This project's measurements."""
 
     function: FunctionFigures
     bytes: ByteFigures
@@ -233,7 +233,7 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ReferenceData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of it, as `aws/pricing.toml` has it."""
+    """All reference data, structured as in `aws/pricing.toml`."""
 
     region: str
     prices: Prices

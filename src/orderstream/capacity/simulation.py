@@ -1,14 +1,14 @@
-"""Orders through shards, lanes, batches and the function, event by event: a plan put to the test.
+"""A discrete-event simulation of orders through shards, lanes, batches and the function, to test a plan.
 
-What it takes for granted:
+Assumptions:
 
-- Orders of one moment count together, not one by one. A shard gets its share of them, by chance (Poisson); no
-  customer is so large that one shard or lane has more than its part.
-- Shards are alike, so where there are many, some stand for all, with their part of table and concurrency.
-- What a shard has no room for waits at the shops and is put when there is room.
-- A failed invocation takes a second; it is tried again after pauses as in `local/esm/lanes.py`, for ever:
-that AWS gives a batch up after many attempts is not simulated, that it gives up what is too old is. - The
-table serves what it can, in turn; an invocation lasts until its orders are served.
+- Orders that arrive together are simulated as a group. Each shard gets a random (Poisson) share; no customer
+  is so large that one shard or lane gets more than its share.
+- Shards are alike, so a sample represents many, with its share of the table and of the concurrency.
+- Orders that exceed a shard's capacity wait at the producers until there is room.
+- A failed invocation takes a second, and is retried without limit after pauses as in `local/esm/lanes.py`.
+  Discarding by age is simulated; discarding after a maximum number of attempts is not.
+- The table processes writes in turn at its capacity; an invocation lasts until its orders are written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from orderstream.capacity.randomness import LONGEST_DELAY_SECONDS, Random, delay, poisson
 from orderstream.capacity.traffic import BacklogSample, Curve, Deployment, Outage, SimulationResult
 
-# The work that a simulation may take, in reads of a shard; and the most shards that are ever worth it.
+# The maximum work of a simulation, in reads of a shard, and the maximum number of simulated shards.
 _MOST_READS = 300_000
 _MOST_SHARDS = 64
 _MOST_POINTS = 500
@@ -28,12 +28,12 @@ _LOOKS = 3600
 
 _FAILURE_SECONDS = 1.0
 _READ_AHEAD_BATCHES = 2
-# An invocation takes as much more or less than its formula says.
+# The random deviation of an invocation's duration from the formula, as a share of it.
 _SPREAD = 0.2
 
 
 class _Lane:
-    """What was read and waits, as (arrived at, read at, orders); and the batch under way."""
+    """Orders read but not in a batch yet, as (arrived at, read at, orders), and the current batch."""
 
     def __init__(self, shard: _Shard) -> None:
         self.shard = shard
@@ -46,7 +46,7 @@ class _Lane:
 
 
 class _Shard:
-    """Orders that were put and not read, as (arrived at, orders); and those that shops still hold."""
+    """Orders put but not read yet, as (arrived at, orders), and those still held by producers."""
 
     def __init__(self, lanes: int) -> None:
         self.unread: deque[tuple[float, int]] = deque()
@@ -62,10 +62,10 @@ class _Shard:
 def simulate(
     curve: Curve, of: Deployment, *, outages: Sequence[Outage] = (), chance: Random
 ) -> SimulationResult:
-    """Let the curve's orders through the deployment; the same for the same numbers of `chance` (0 to 1).
+    """Simulate the curve's orders in the deployment; deterministic for given numbers from `chance` (0 to 1).
 
-    Ends with the curve if nothing is behind then, else when it has caught up, and at the latest when it went
-    on for as long again (an hour at least).
+    It ends after the curve and all outages if there is no delay then, otherwise when it has caught up, but at
+    the latest after the duration of the curve again (at least an hour).
     """
     return _Simulation(curve, of, outages, chance).run()
 
@@ -96,7 +96,7 @@ class _Simulation:
             of.poll_seconds + of.window_seconds + 2 * of.seconds_of(of.batch_size) + LONGEST_DELAY_SECONDS
         )
         for shard in self.shards:
-            # Shards are not read all at the same moment.
+            # Shards are not all read at the same time.
             self._at(self.chance() * of.poll_seconds, self._tick(shard))
         gap = max(of.poll_seconds, curve.end / _LOOKS)
         over = max([curve.end, *(one.begin + one.seconds for one in self.outages)])
@@ -120,18 +120,18 @@ class _Simulation:
         def act(now: float) -> None:
             self._fill(shard, now)
             self._read(shard, now)
-            # Nor at a steady pace: a window that is as long would always or never end before the next read.
+            # Nor at fixed intervals: an equally long window would always or never end before the next read.
             self._at(now + self.of.poll_seconds * (0.9 + 0.2 * self.chance()), act)
 
         return act
 
     def _fill(self, shard: _Shard, now: float) -> None:
-        """What shops put since the last time; the oldest of it came right then."""
+        """Put what producers sent since the last call; the oldest of it arrived right after that call."""
         begin, seconds = shard.filled_until, now - shard.filled_until
         shard.filled_until = now
         come = poisson(self.curve.orders(begin, now) / self.of.shards, self.chance)
         self.came += come
-        # What a shard does not take in a second it does not take in the next one either.
+        # Unused capacity of one second does not carry over to the next.
         room = self.of.shard_in * max(1.0, seconds)
         shard.may_put = min(room, shard.may_put + self.of.shard_in * seconds)
         put = min(shard.held + come, int(shard.may_put))
@@ -145,7 +145,7 @@ class _Simulation:
             self.lost_from = now if self.lost_from is None else self.lost_from
 
     def _read(self, shard: _Shard, now: float) -> None:
-        """Read ahead into the lanes: as fast as a shard gives, two batches a lane at most."""
+        """Read ahead into the lanes: at the shard's read capacity, at most two batches per lane."""
         of, lanes = self.of, shard.lanes
         shard.may_read = min(of.shard_out, shard.may_read + of.shard_out * (now - shard.read_until))
         shard.read_until = now
@@ -169,7 +169,7 @@ class _Simulation:
             self._form(lane, now)
 
     def _form(self, lane: _Lane, now: float) -> None:
-        """Make a batch if one is ready, and send it."""
+        """Form a batch if one is ready, and invoke the function."""
         if lane.batch or not lane.queue:
             return
         ready_at = lane.queue[0][1] + self.of.window_seconds
@@ -254,7 +254,7 @@ class _Simulation:
         is_behind = self.looks[-1].oldest_seconds > ordinary
         after = [one.second for one in self.looks if late and one.second > late[-1]]
         scale, of = self.scale, self.of
-        # What is given up first is in a bucket, and cannot be lost any more.
+        # An order that is discarded first is stored in a bucket, and can no longer be lost.
         is_lost_first = of.retention_seconds < of.maximum_age_seconds
         every = -(-len(self.looks) // _MOST_POINTS)
         return SimulationResult(
@@ -285,7 +285,7 @@ class _Simulation:
         )
 
     def _reached(self, age: float, ordinary: float) -> float | None:
-        """When the oldest order is so old (seconds), ageing as in the last tenth of the time."""
+        """When the oldest order reaches `age` (seconds) at the rate of the last tenth of the run, or None."""
         then, now = self.looks[-1 - len(self.looks) // 10], self.looks[-1]
         ageing = now.oldest_seconds - then.oldest_seconds
         if now.oldest_seconds <= ordinary or ageing <= 0:

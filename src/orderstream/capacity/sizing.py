@@ -1,4 +1,4 @@
-"""A deployment for a demand, in one mode of the stream: what it has, and what it costs."""
+"""Size and price a deployment for a demand, in one mode of the stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orderstream.capacity.stream import StreamSizing, shards_per_order, stream
 
 @dataclass(frozen=True)
 class Sizing:
-    """Stream, function, table and archive that belong together, and their bill."""
+    """The stream, function, table and archive of one deployment, and their bill."""
 
     stream: StreamSizing
     function: FunctionSizing
@@ -24,7 +24,7 @@ class Sizing:
 
 
 def compute_sizing(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) -> Sizing:
-    """What a demand needs if its stream has this mode."""
+    """The sizing for a demand if its stream has this mode."""
     of_stream = stream(mode, demand, choices, figures)
     shard_rate = 1 / shards_per_order(demand.size, figures)
     of_function = function(of_stream.shards, of_stream.shards_at_peak, shard_rate, demand, choices, figures)

@@ -1,4 +1,4 @@
-"""What is written: items in the table, objects in the archive."""
+"""Size the storage: items in the table, objects in the archive."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, SECONDS_A
 
 @dataclass(frozen=True)
 class TableSizing:
-    """The table of a plan, on demand. A write unit is a write of up to 1 KB.
+    """The on-demand table of a plan. A write unit is a write of up to 1 KB.
 
-    `units_per_order` are those of the table alone; with the index, as many are written and billed again.
-    `peak_units` a second are needed of the table, and of the index, each. Above `new_table_units` it must be
-    warmed first, to `warm_units` (0: it need not), which costs `warm_dollars` once. The peak needs so many
-    `partitions` at least. `stored_gb` is what a month's orders take, the index included.
+    `units_per_order` is for the table alone; the index writes and bills as many again. `peak_units` is what
+    the table and the index each need a second. Above `new_table_units` the table must be pre-warmed to
+    `warm_units` (0: not needed), which costs `warm_dollars` once. `partitions` is the minimum that the peak
+    needs. `stored_gb` is the storage of a month's orders, including the index.
     """
 
     item_bytes: int
@@ -34,10 +34,11 @@ class TableSizing:
 
 @dataclass(frozen=True)
 class ArchiveSizing:
-    """The archive of a plan: a month's objects, their GB, and the same as one Parquet file an hour.
+    """The archive of a plan: a month's objects, their GB, and the same as one Parquet file per hour.
 
-    With upkeep, a round of it is an hour's objects: `upkeep_seconds` on average and `upkeep_seconds_at_peak`,
-    `upkeep_reads` objects read a month. `old_gb` is what of replaced objects lies there at any time.
+    An upkeep run processes an hour's objects. It takes `upkeep_seconds` on average and
+    `upkeep_seconds_at_peak`, and reads `upkeep_reads` objects a month. `old_gb` is the size of the replaced
+    objects stored at any time.
     """
 
     layout: Layout
@@ -53,7 +54,7 @@ class ArchiveSizing:
 
 
 def item_bytes(demand: Demand, figures: ReferenceData) -> int:
-    """Bytes of an order's item, as DynamoDB counts them: given, or estimated from the order's size."""
+    """Bytes of an order's item as DynamoDB counts them: as given, or estimated from the order's size."""
     if demand.item_size is not None:
         return demand.item_size
     one = figures.measured.bytes
@@ -61,7 +62,7 @@ def item_bytes(demand: Demand, figures: ReferenceData) -> int:
 
 
 def table(demand: Demand, choices: Options, figures: ReferenceData) -> TableSizing:
-    """The table for a demand. Its key is the order's id, which spreads; the index's is the customer."""
+    """The table for a demand. Its key, the order id, is well distributed; the index's is the customer."""
     limit = figures.limits.dynamodb
     size = item_bytes(demand, figures)
     units = -(-size // KB)
@@ -84,7 +85,7 @@ def table(demand: Demand, choices: Options, figures: ReferenceData) -> TableSizi
 
 
 def archive(of: FunctionSizing, demand: Demand, choices: Options, figures: ReferenceData) -> ArchiveSizing:
-    """The archive for a demand. (A batch that spans a full hour makes two objects: not counted.)"""
+    """The archive for a demand. (A batch across an hour boundary makes two objects: not counted.)"""
     one = figures.measured.bytes
     orders = demand.rate * SECONDS_A_MONTH
     if choices.layout == "order":
@@ -111,7 +112,7 @@ def archive(of: FunctionSizing, demand: Demand, choices: Options, figures: Refer
 
 
 def _upkeep_seconds(objects: Decimal, orders: Decimal, choices: Options, figures: ReferenceData) -> Decimal:
-    """What a round of the upkeep takes for an hour's objects and orders."""
+    """The duration in seconds of an upkeep run for an hour's objects and orders."""
     one = figures.measured.upkeep
     if choices.upkeep == "none":
         return Decimal(0)

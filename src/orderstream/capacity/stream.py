@@ -1,4 +1,4 @@
-"""The stream: how many shards there must be, and what each mode costs."""
+"""Size the stream: the number of shards, and the cost of each mode."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from orderstream.capacity.demand import Demand, Mode, Options
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, ceiling, lane_rate, most_in_a_batch
 from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, MB, SECONDS_A_MONTH, ReferenceData
 
-# What the price of a shard-hour or stream-hour covers, and where the price of longer retention changes.
+# Hours of retention included in the price of a shard-hour or stream-hour, and where long-term prices start.
 _RETENTION_WITHIN = 24
 _RETENTION_EXTENDED = 7 * 24
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Dollars a month of a stream: linear in shards and in the average rate.
+    """The cost of a stream in dollars a month: linear in shards and in the average rate.
 
     `fixed` + `each_shard` × shards + `each_order` × orders a second.
     """
@@ -27,19 +27,19 @@ class Costs:
     each_order: Decimal
 
     def at(self, rate: Decimal, shards: int) -> Decimal:
-        """Dollars a month at `rate` orders a second on so many shards."""
+        """Dollars a month at `rate` orders a second on `shards` shards."""
         return self.fixed + self.each_shard * shards + self.each_order * rate
 
 
 @dataclass(frozen=True)
 class StreamSizing:
-    """The stream of a plan. `shards` are those that are there: set, or what on-demand is expected to grow to.
+    """The stream of a plan. `shards` is the number set, or to which on-demand is expected to scale.
 
-    `shards_needed` carry the peak with its headroom, `shards_at_peak` are there when it comes first.
-    `limited_by` is what fills a shard; `shards_aggregated` would do if the Kinesis Producer Library packed
-    the orders. To take the peak at once, one on demand is warmed to `warm_mib` MiB a second first (0: a new
-    one takes it as it is). Dollars are of a month: the stream's, what enhanced fan-out adds in this mode (in
-    them or not), what retention beyond a day adds, and the same stream where On-demand Advantage is on.
+    `shards_needed` handle the peak with headroom; `shards_at_peak` exist when it first comes. `limited_by` is
+    what fills a shard; `shards_aggregated` would be enough if the Kinesis Producer Library aggregated the
+    orders. To accept the peak at once, an on-demand stream is first warmed to `warm_mib` MiB a second (0: a
+    new one accepts it). Dollars are a month: the stream's, what enhanced fan-out adds in this mode (included
+    or not), what retention beyond a day adds, and the same stream with On-demand Advantage enabled.
     """
 
     mode: Mode
@@ -62,19 +62,19 @@ def record_bytes(size: int, figures: ReferenceData) -> int:
 
 
 def shards_per_order(size: int, figures: ReferenceData) -> Decimal:
-    """The part of a shard that one order a second takes: of its records or its bytes, whichever is more."""
+    """The share of a shard that one order a second takes: of its records or bytes, whichever is more."""
     limit = figures.limits.kinesis
     records = Decimal(1) / limit.shard_in_records
     return max(records, Decimal(record_bytes(size, figures)) / limit.shard_in_bytes)
 
 
 def shards_for(rate: Decimal, size: int, figures: ReferenceData) -> int:
-    """How many shards take `rate` orders of `size` bytes a second, with nothing to spare."""
+    """How many shards accept `rate` orders of `size` bytes a second, without headroom."""
     return max(1, ceiling(rate * shards_per_order(size, figures)))
 
 
 def shards_per_order_with_lanes(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal:
-    """The same, where lanes may be what there is too little of: a shard has ten at most."""
+    """As `shards_per_order`, but also considering lanes: a shard has at most ten."""
     most = min(DEFAULT_BATCH_SIZE, most_in_a_batch(demand.size, choices.layout, figures))
     a_lane = lane_rate(most, demand.size, choices.layout, figures)
     by_lanes = 1 / (a_lane * figures.limits.lambda_.parallelization_factor)
@@ -82,7 +82,7 @@ def shards_per_order_with_lanes(demand: Demand, choices: Options, figures: Refer
 
 
 def costs(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) -> Costs:
-    """What a stream of this mode costs a month, in US dollars, by the orders, retention and fan-out."""
+    """The cost of a stream in this mode, in US dollars a month, with its retention and fan-out."""
     price = figures.prices.kinesis
     size = record_bytes(demand.size, figures)
     gigabytes = Decimal(size) * SECONDS_A_MONTH / GB
@@ -107,7 +107,7 @@ def costs(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) 
 
 
 def advantage_dollars(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal:
-    """The same stream a month in an account with On-demand Advantage and no other stream, in US dollars."""
+    """The cost in an account with On-demand Advantage and no other stream, in US dollars a month."""
     price = figures.prices.kinesis_advantage
     size = record_bytes(demand.size, figures)
     least = price.least_mb_second * MB * SECONDS_A_MONTH / GB
@@ -118,14 +118,14 @@ def advantage_dollars(demand: Demand, choices: Options, figures: ReferenceData) 
 
 
 def stream(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) -> StreamSizing:
-    """The stream for a demand, in a mode."""
+    """The stream for a demand in this mode."""
     limit = figures.limits.kinesis
     wanted = demand.peak * (1 + choices.headroom)
     needed = max(1, ceiling(wanted * shards_per_order_with_lanes(demand, choices, figures)))
     at_peak = shards = needed
     warm = 0
     if mode == "on-demand":
-        # A MiB a second comes with a thousand records, as a shard does.
+        # Each warmed MiB a second includes a thousand records a second, like a shard.
         warm = shards_for(wanted, demand.size, figures)
         warm = warm if warm > limit.on_demand_shards else 0
         at_peak = max(limit.on_demand_shards, shards_for(demand.peak, demand.size, figures))

@@ -1,4 +1,4 @@
-"""Shards or on demand: which one makes the smaller bill, and at which rate and which peak that changes."""
+"""Compare provisioned shards with on-demand: the cheaper mode, and the rate and peak where it changes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from orderstream.capacity.reference_data import ReferenceData
 from orderstream.capacity.sizing import compute_sizing
 from orderstream.capacity.stream import shards_per_order, shards_per_order_with_lanes
 
-# So far every step from one shard to the next is looked at; beyond it a shard is a fortieth, and rates by a
-# tenth.
+# Up to this many shards, every step to the next shard is examined. Beyond it, a shard is at most a fortieth
+# of the stream, and rates are examined in steps of a tenth.
 _EVERY_STEP = 40
 _BEYOND = Decimal("1.1")
 _SLIGHTLY = Decimal("0.000001")
@@ -22,12 +22,12 @@ _HIGHEST_FACTOR = Decimal(1000)
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both modes at this demand, in US dollars a month for everything, and where the cheaper one changes.
+    """The total cost of both modes for this demand, in US dollars a month, and where the cheaper one changes.
 
-    By average rate (orders a second), the peak growing with it: `low` is the cheaper one of small rates, up
-    to `first`; `high` that of rates above `last`. Between the two it depends on how full the last shard is.
-    Both are None where one mode is always cheaper. `peak_factor` is the one from which on-demand is cheaper
-    at this demand's rate: 1 if always, None if never.
+    By average rate (orders a second, with the peak in proportion), `low` is the cheaper mode up to `first`,
+    and `high` above `last`. In between it depends on how full the last shard is. `first` and `last` are None
+    if one mode is always cheaper. `peak_factor` is the factor from which on-demand is cheaper at this
+    demand's rate: 1 if always, None if never.
     """
 
     shards_dollars: Decimal
@@ -41,7 +41,7 @@ class Comparison:
 
 
 def cheaper(demand: Demand, choices: Options, figures: ReferenceData) -> Mode:
-    """The mode with the smaller bill; shards if they are equal."""
+    """The mode with the lower bill; shards if equal."""
     shards = compute_sizing("shards", demand, choices, figures).bill.total
     return (
         "shards"
@@ -51,10 +51,10 @@ def cheaper(demand: Demand, choices: Options, figures: ReferenceData) -> Mode:
 
 
 def compare(demand: Demand, choices: Options, figures: ReferenceData) -> Comparison:
-    """Both modes, and where the cheaper one changes.
+    """Compare both modes, and find where the cheaper one changes.
 
-    Between two rates at which either mode gets another shard the bills are smooth, so it is enough to look at
-    both ends of each such stretch and to halve those at whose ends different modes are cheaper.
+    Between two rates at which either mode gets another shard, the bills are smooth. So it is enough to
+    compare the ends of each such interval, and to bisect those at whose ends different modes are cheaper.
     """
     factor = demand.peak / demand.rate
 
@@ -85,7 +85,7 @@ def compare(demand: Demand, choices: Options, figures: ReferenceData) -> Compari
 
 
 def _edges(demand: Demand, choices: Options, figures: ReferenceData) -> Iterator[Decimal]:
-    """Rates from small to large between which neither mode gets another shard, as far as steps matter."""
+    """Increasing rates between which neither mode gets another shard, as far as such steps matter."""
     factor = demand.peak / demand.rate
     shards = factor * (1 + choices.headroom) * shards_per_order_with_lanes(demand, choices, figures)
     on_demand = factor * shards_per_order(demand.size, figures)
@@ -105,7 +105,7 @@ def _edges(demand: Demand, choices: Options, figures: ReferenceData) -> Iterator
 
 
 def _change(mode_at: Callable[[Decimal], Mode], low: Decimal, high: Decimal) -> Decimal:
-    """Where between `low` and `high`, whose modes differ, it changes: to a millionth."""
+    """The rate between `low` and `high` where the cheaper mode changes, to within a millionth."""
     before = mode_at(low)
     while high - low > high * _SLIGHTLY:
         middle = (low + high) / 2

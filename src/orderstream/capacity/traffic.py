@@ -1,4 +1,4 @@
-"""A traffic curve, what a simulation is told about the deployment, and what comes of it."""
+"""The input and the result of a simulation: traffic curve, outages, deployment, and outcome."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from orderstream.capacity.stream import shards_per_order
 
 @dataclass(frozen=True)
 class Curve:
-    """Orders a second over time: each of `rates` holds from its second on, the last until `end` and after it.
+    """Orders a second over time. Each of `rates` applies from its second on, the last also after `end`.
 
-    `seconds` begin with 0 and grow. One rate at least.
+    `seconds` start at 0 and increase. There is at least one rate.
     """
 
     seconds: tuple[float, ...]
@@ -28,11 +28,11 @@ class Curve:
     end: float
 
     def at(self, second: float) -> float:
-        """Orders a second at `second`; those of the last rate after the end."""
+        """Orders a second at `second`; after the end, the last rate."""
         return self.rates[max(0, bisect_right(self.seconds, second) - 1)]
 
     def orders(self, begin: float, end: float) -> float:
-        """How many orders come from second `begin` to second `end`."""
+        """How many orders arrive from second `begin` to second `end`."""
         first = max(0, bisect_right(self.seconds, begin) - 1)
         count, at = 0.0, begin
         for number in range(first, len(self.seconds)):
@@ -47,7 +47,7 @@ class Curve:
 
     @property
     def average(self) -> float:
-        """Orders a second over the whole of it."""
+        """The average rate over the whole curve, in orders a second."""
         return self.orders(0, self.end) / self.end
 
     @property
@@ -58,7 +58,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Outage:
-    """From second `begin` on for so many seconds every invocation fails."""
+    """Every invocation fails for `seconds` seconds from second `begin` on."""
 
     begin: float
     seconds: float
@@ -66,9 +66,9 @@ class Outage:
 
 @dataclass(frozen=True)
 class Deployment:
-    """What there is: rates are in orders a second, `concurrency` in invocations at a time.
+    """The simulated deployment: rates are in orders a second, `concurrency` in concurrent invocations.
 
-    `seconds_of` tells how long an invocation with so many orders takes.
+    `seconds_of` returns the duration of an invocation with a number of orders.
     """
 
     shards: int
@@ -87,7 +87,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class BacklogSample:
-    """At a second: orders a second that come, orders not done, the age of the oldest, those held by shops."""
+    """At one second: arriving orders a second, orders not done, age of the oldest, held by producers."""
 
     second: float
     rate: float
@@ -98,15 +98,16 @@ class BacklogSample:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """What came of a simulation, in orders, seconds from the curve's begin and invocations.
+    """The outcome of a simulation, in orders, invocations, and seconds from the start of the curve.
 
-    `backlog` is what the stream holds that is not done; `held` what shops could not put because shards were
-    full. It counts as behind while the oldest order is older than `ordinary_seconds`: from `behind_from` to
-    `caught_up_at`, the last time (None: never, or not before the end). Orders that lay longer than the
-    retention are `lost`; older ones than the mapping's maximum are `given_up`: they lie in a bucket, whole.
-    `to_spare_seconds` is what was left to the retention at the worst moment; `given_up_from` and `lost_from`
-    are when the first order was or, at the pace of the end, will be (None: none). `throttled` are invocations
-    that AWS refused. `shards_simulated` is how many shards stand for all.
+    `backlog` is the number of orders in the stream that are not done; `held` those that producers could not
+    put because shards were full. Processing is behind while the oldest order is older than
+    `ordinary_seconds`: first at `behind_from`, finally until `caught_up_at` (None: never, or not before the
+    end). Orders older than the retention are `lost`; those older than the mapping's maximum age are
+    `discarded`, and stored whole in a bucket. `to_spare_seconds` is the minimum time left to the retention.
+    `discarded_from` and `lost_from` are when the first order was discarded or lost or, at the rate of the
+    end, will be (None: none). `throttled` counts invocations that AWS rejected. `shards_simulated` is the
+    number of shards that represent all.
     """
 
     seconds: float
@@ -135,7 +136,7 @@ class SimulationResult:
 
 
 def deployment(of: CapacityPlan, demand: Demand, choices: Options, figures: ReferenceData) -> Deployment:
-    """The plan's own settings, with the quotas that it says to ask for."""
+    """The plan's settings, with the quotas that it requests."""
     asked = [one.ask for one in of.quotas if one.unit == "executions"]
     concurrency = max([figures.limits.lambda_.concurrency, *asked])
     table = of.sizing.table
@@ -156,7 +157,7 @@ def deployment(of: CapacityPlan, demand: Demand, choices: Options, figures: Refe
 
 
 def _duration(demand: Demand, choices: Options, figures: ReferenceData) -> Callable[[int], float]:
-    """`seconds_of` in floats, remembered: a simulation asks for it a million times."""
+    """`seconds_of` plus the gap between batches, in floats, cached: a simulation calls it a million times."""
     between = figures.measured.function.between_ms / 1000
 
     @lru_cache(maxsize=100_000)

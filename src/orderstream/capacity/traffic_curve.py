@@ -1,4 +1,4 @@
-"""Expected traffic as people give it: a rate, a peak as a factor, and a curve in a CSV file."""
+"""Parse expected traffic: a rate, a peak as a rate or factor, and a curve in a CSV file."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from orderstream.domain.fields import InvalidValue, timestamp
 from orderstream.errors import InputError, NotFoundError
 
 _FACTOR = re.compile(r"([0-9.]+)\s*[x×]")
-# A month; more would be simulated for minutes.
+# A month; simulating more would take minutes.
 MOST_SECONDS = 31 * 86400
 _HINT = 'each line has a time (seconds, or RFC 3339) and orders a second: "3600,250"'
 
 
 @dataclass(frozen=True)
 class RecordedCurve:
-    """A curve, and where it begins in its file: at a moment (UTC), or at a second."""
+    """A curve, and the start of its file: a time (UTC) or a second."""
 
     curve: Curve
     begin: datetime | None
     first: float
 
     def second_of(self, text: str) -> float:
-        """The second that a time means, written as in the file. Raises InputError."""
+        """The second of the curve for a time written as in the file. Raises InputError."""
         second = _seconds(text, self.begin) - self.first
         if not 0 <= second < self.curve.end:
             raise InputError(f"{text!r} is not within the traffic", hint="give a time as the file has them")
@@ -37,7 +37,7 @@ class RecordedCurve:
 
 
 def orders_per_second(text: str) -> Decimal:
-    """A rate in orders a second. Raises InputError for what is no number."""
+    """A rate in orders a second. Raises InputError for anything that is not a valid number."""
     try:
         number = Decimal(text.replace(",", "").replace("_", ""))
     except InvalidOperation:
@@ -48,16 +48,16 @@ def orders_per_second(text: str) -> Decimal:
 
 
 def peak_of(text: str, rate: Decimal) -> Decimal:
-    """The peak in orders a second: "5x" is five times `rate`, "10000" is what it says. Raises InputError."""
+    """The peak in orders a second: "5x" is five times `rate`, "10000" is absolute. Raises InputError."""
     factor = _FACTOR.fullmatch(text.strip())
     return orders_per_second(factor[1]) * rate if factor else orders_per_second(text)
 
 
 def curve_in(file: Path) -> RecordedCurve:
-    """The curve in a CSV file: time (seconds, or RFC 3339), orders a second; a header may stand first.
+    """Read the curve in a CSV file: time (seconds or RFC 3339), orders a second; a header is optional.
 
-    A rate holds until the next line's time, and the last for as long as the one before it. Raises
-    NotFoundError if there is no such file, and InputError with the number of a line that cannot be used.
+    A rate applies until the next line's time, and the last for as long as the one before it. Raises
+    NotFoundError if the file does not exist, and InputError with the number of an invalid line.
     """
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()

@@ -1,4 +1,4 @@
-"""What shops import to send orders."""
+"""The client library that producers import to send orders."""
 
 from orderstream.client.delivery import DeliveryError, RecordMetadata
 from orderstream.client.producer import OrderProducer

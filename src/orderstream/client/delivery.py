@@ -1,4 +1,4 @@
-"""What becomes of a record: a Receipt or a DeliveryError, in a Future that costs nothing until looked at."""
+"""The outcome of a record: RecordMetadata or DeliveryError, in a Future that is initialized lazily."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ _log = logging.getLogger("concurrent.futures")
 
 
 class RecordMetadata(msgspec.Struct, frozen=True, gc=False):
-    """Kinesis holds the record. `order_id` is None for bytes sent as they were; `attempts` counts from 1."""
+    """An acknowledged record. `order_id` is None if sent with `send_bytes`; `attempts` starts at 1."""
 
     order_id: str | None
     shard_id: str
@@ -22,10 +22,10 @@ class RecordMetadata(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeliveryError(CloudError):
-    """Kinesis did not acknowledge a record in `attempts` attempts (0: it was never tried).
+    """Kinesis did not acknowledge a record after `attempts` attempts (0: none was made).
 
-    After a timeout it may have arrived all the same. Sending the order again with this `order_id` is
-    always safe.
+    After a timeout the record may have arrived nevertheless. It is always safe to send the order again with
+    this `order_id`.
     """
 
     def __init__(self, reason: str, *, attempts: int, order_id: str | None = None, hint: str = "") -> None:
@@ -38,17 +38,17 @@ class DeliveryError(CloudError):
 
 Callback = Callable[[Future[RecordMetadata]], object]
 
-# Between a first look at a Future in one thread and its outcome coming from another. Shared, because a
-# lock for each Future is one of the things that are saved.
+# Synchronizes the first access to a Future in one thread with its resolution in another. Shared, because a
+# lock for each Future is part of the cost that is avoided.
 _looking = threading.Lock()
 
 
 class DeliveryFuture(Future[RecordMetadata]):
     """The Future of a record, which cannot be cancelled.
 
-    Making a Future, with its lock and its lists, takes longer than all else that the producer does for a
-    record, and few of them are waited for. So this one begins with no attribute of its base: the first
-    use of one, by whatever method, makes them. Callbacks, and results that are there already, need none.
+    Creating a Future with its lock and lists takes longer than everything else that the producer does for a
+    record, and few are waited for. So this one starts without the attributes of its base class: the first
+    access to one, by any method, creates them all. Callbacks and available results do not need them.
     """
 
     _outcome: RecordMetadata | DeliveryError | None = None
@@ -66,12 +66,12 @@ class DeliveryFuture(Future[RecordMetadata]):
                     future.add_done_callback(callback)
                 if self._outcome is not None:
                     _resolve(future, self._outcome)
-                # All at once: another thread sees no attribute or every one.
+                # All at once: another thread sees either none of the attributes or all of them.
                 self.__dict__.update(vars(future), _is_made=True)
         return object.__getattribute__(self, name)
 
     def resolve(self, outcome: RecordMetadata | DeliveryError) -> None:
-        """Resolve the Future, once; its callbacks run in this thread."""
+        """Resolve the Future, once; its callbacks run in the calling thread."""
         with _looking:
             is_made = self._is_made
             if not is_made:
@@ -84,27 +84,27 @@ class DeliveryFuture(Future[RecordMetadata]):
             try:
                 callback(self)
             except Exception:
-                # As every Future does it: an error in a callback is not the sender's.
+                # As in any Future: an error in a callback does not affect the sender.
                 _log.exception("exception calling callback for %r", self)
 
     def cancel(self) -> bool:
-        """False: an accepted record is sent."""
+        """Return False: an accepted record is always sent."""
         return False
 
     def done(self) -> bool:
-        """Whether the record has its fate."""
+        """Whether the record has an outcome."""
         return self._outcome is not None or super().done()
 
     def result(self, timeout: float | None = None) -> RecordMetadata:
-        """The receipt; raises the DeliveryError, or TimeoutError after `timeout` seconds."""
+        """The RecordMetadata; raises the DeliveryError, or TimeoutError after `timeout` seconds."""
         return self._outcome if isinstance(self._outcome, RecordMetadata) else super().result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """The DeliveryError, None for a receipt; raises TimeoutError after `timeout` seconds."""
+        """The DeliveryError, or None if acknowledged; raises TimeoutError after `timeout` seconds."""
         return None if isinstance(self._outcome, RecordMetadata) else super().exception(timeout)
 
     def add_done_callback(self, fn: Callback) -> None:
-        """Call `fn` with this Future when the record has its fate, in the sender's thread, or now."""
+        """Call `fn` with this Future: on the outcome, in the sender's thread, or now if there is one."""
         with _looking:
             if not self._is_made and self._outcome is None:
                 self._callbacks = (*self._callbacks, fn)

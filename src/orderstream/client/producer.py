@@ -1,4 +1,4 @@
-"""OrderProducer: sends orders to a Kinesis stream from one background thread, each with exactly one fate."""
+"""OrderProducer: sends orders to a Kinesis stream from a background thread, each with exactly one outcome."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class _Record(QueuedRecord, eq=False, gc=False):
 
 
 class OrderProducer:
-    """Sends orders to the stream `stream_name`, those of one partition key in the order of `send`.
+    """Sends orders to the stream `stream_name`. Those of one partition key keep the order of `send`.
 
-    Without a client it makes one from the environment when the first record goes. A client of yours
-    should have the SDK's retries off: the producer itself tries again what failed, with growing pauses,
-    until `give_up_after_seconds` after the first attempt at a record. An order that is sent twice
-    because an answer was lost is still one order: its order_id stays.
+    Without a client, it creates one from the environment when the first record is sent. A client of yours
+    should have the SDK's retries disabled: the producer itself retries failed records with growing pauses,
+    until `give_up_after_seconds` after the first attempt. An order that is sent twice because a response was
+    lost is still one order, because it keeps its order_id.
 
-    `send` blocks while records of `max_buffered_bytes` wait (data, keys and what Python needs for each).
-    Any thread may call any method, but in a callback of a Future, which runs in the sender's thread,
-    those that would have to wait raise RuntimeError. Leaving the `with` block sends what was accepted,
-    after an exception or Ctrl-C too (see `close`); a second Ctrl-C does not wait for that.
+    `send` blocks while the buffer holds `max_buffered_bytes` (data, keys and Python's overhead for each).
+    All methods are thread-safe. In a callback of a Future, which runs in the sender's thread, those that
+    would block raise RuntimeError. Leaving the `with` block sends every accepted record, even after an
+    exception or Ctrl-C (see `close`); a second Ctrl-C does not wait for that.
 
-    `clock` is in seconds; `sleep(condition, seconds)` waits until the condition is notified, at most that
-    long; `random` draws from 0 to 1.
+    `clock` returns seconds; `sleep(condition, seconds)` waits at most that long for the condition to be
+    notified; `random` returns a number from 0 to 1.
     """
 
     def __init__(
@@ -97,16 +97,16 @@ class OrderProducer:
 
     @property
     def failed(self) -> int:
-        """How many records ended with a DeliveryError."""
+        """How many records failed with a DeliveryError."""
         return self._failed
 
     def send(self, order: Mapping[str, Any], *, partition_key: str | None = None) -> Future[RecordMetadata]:
         """Send an order; its partition key is its customer_id unless one is given.
 
-        An order without an order_id gets one here, before the first attempt, so that no retry can make a
+        An order without an order_id gets one here, before the first attempt, so that no retry can create a
         second order; `order` itself is not changed. Raises InputError for what cannot be sent (see
-        `encode_order`) and DeliveryError when the producer is closed. Whether it is a valid order is
-        decided where it is processed.
+        `encode_order`) and DeliveryError if the producer is closed. The order is not validated here, but
+        when it is processed.
         """
         data, order_id = encode_order(order)
         if partition_key is None:
@@ -114,18 +114,18 @@ class OrderProducer:
         return self._accept(data, partition_key, order_id)
 
     def send_json(self, raw: bytes, *, partition_key: str | None = None) -> Future[RecordMetadata]:
-        """As `send`, for an order that is JSON already: sent as it is but for a missing order_id."""
+        """Like `send`, for an order that is already JSON: sent unchanged except for a missing order_id."""
         data, order_id, customer_id = ensure_order_id(raw)
         if partition_key is None:
             partition_key = default_partition_key(customer_id)
         return self._accept(data, partition_key, order_id)
 
     def send_bytes(self, data: bytes, *, partition_key: str) -> Future[RecordMetadata]:
-        """Send exactly these bytes. Raises InputError for a record or a key that Kinesis would not take."""
+        """Send exactly these bytes. Raises InputError for a record or a key that Kinesis would reject."""
         return self._accept(data, partition_key, None)
 
     def flush(self) -> None:
-        """Return when every record accepted before this call has its fate."""
+        """Wait until every record accepted before this call has an outcome."""
         with self._lock:
             self._refuse_to_wait_in_callback()
             unsettled = deque(self._queue)
@@ -136,9 +136,9 @@ class OrderProducer:
                     self._progress.wait()
 
     def close(self) -> None:
-        """Accept nothing more, wait until every record has its fate, and stop. May be called again.
+        """Accept no more records, wait until every record has an outcome, and stop. May be called again.
 
-        Once Kinesis accepts nothing more this takes `give_up_after_seconds` at most, and its last call.
+        If Kinesis is down, this takes at most `give_up_after_seconds` plus the duration of the last call.
         """
         with self._lock:
             self._refuse_to_wait_in_callback()
@@ -186,8 +186,8 @@ class OrderProducer:
             raise RuntimeError("this would wait for the thread that runs it: not in a callback of a Future")
 
     def _start(self) -> None:
-        # A daemon, so that a producer that nobody closed does not keep the interpreter from ending; at
-        # the end it is closed, so that its records are not lost either.
+        # A daemon thread, so that an unclosed producer does not keep the interpreter running; it is closed at
+        # exit, so that its records are not lost.
         thread = threading.Thread(target=self._run, name="order-producer", daemon=True)
         thread.start()
         self._thread = thread
@@ -201,7 +201,7 @@ class OrderProducer:
             self._fail_everything(error)
 
     def _send_batch(self) -> bool:
-        """Wait for a batch and send it; False when the producer is closed and nothing is left."""
+        """Wait for a batch and send it; False if the producer is closed and nothing is left."""
         batch = self._next_batch()
         if not batch:
             return False
@@ -258,7 +258,7 @@ class OrderProducer:
             self._down_since = started
         with self._lock:
             now = self._clock()
-            # One draw for the whole call: its records stay together for the next one.
+            # One random number for the whole call, so that its records are retried together.
             draw = self._random()
             lost = [late for record in batch for late in self._queue.failed(record, now, draw)]
             if self._down_since + self._give_up_after <= now:
@@ -273,7 +273,7 @@ class OrderProducer:
                     problem.reason, attempts=record.attempts, order_id=record.order_id, hint=problem.hint
                 )
             )
-        # Only now, when all fates are decided: this is what `flush` waits for.
+        # Only after all outcomes are set: this is what `flush` waits for.
         with self._lock:
             for record in accepted:
                 self._queue.done(record)

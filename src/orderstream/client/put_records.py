@@ -1,4 +1,4 @@
-"""PutRecords: one call, what Kinesis says of each record, and what the errors of the SDK mean for them."""
+"""Call PutRecords, and classify the errors of single records and of the SDK."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 MAX_RECORD_BYTES = 1024 * 1024
 MAX_PARTITION_KEY_CHARACTERS = 256
 
-# No retries by the SDK: it would send a whole call again, where the producer knows which records
-# failed, and it would not look at the time after which a record is given up on. No checks by it either:
-# each record was checked when it was accepted.
+# No retries by the SDK: it would repeat the whole call, while the producer knows which records failed, and it
+# would ignore `give_up_after_seconds`. No parameter validation either: each record was checked when it was
+# accepted.
 CONFIG = Config(
     connect_timeout=5,
     read_timeout=30,
     retries={"mode": "standard", "total_max_attempts": 1},
     tcp_keepalive=True,
     parameter_validation=False,
-    # The SDK would put its own name together anew for each call: a seventh of one with a single record.
+    # The SDK would build its own user agent for each call: a seventh of the time of one with a single record.
     user_agent=f"orderstream/{__version__} botocore/{botocore.__version__}",
 )
 
@@ -52,7 +52,7 @@ _TRANSIENT_CODES = frozenset(
         "RequestLimitExceeded",
         "RequestTimeout",
         "RequestTimeoutException",
-        # The stream is being made or changed.
+        # The stream is being created or updated.
         "ResourceInUseException",
         "ServiceUnavailable",
         "SlowDown",
@@ -81,7 +81,7 @@ _HINTS = {
 
 
 class PutError(NamedTuple):
-    """Why a record or a call failed, in one line; a transient one may be gone at the next attempt."""
+    """Why a record or a call failed, in one line; a transient error may not recur at the next attempt."""
 
     reason: str
     hint: str = ""
@@ -102,19 +102,19 @@ class _Answer(TypedDict, total=False):
 
 
 def new_session(profile: str | None = None) -> Any:
-    """A session of the SDK that takes the region from the same places as the AWS CLI.
+    """A botocore session that takes the region from AWS_REGION, AWS_DEFAULT_REGION or the profile.
 
-    Those are AWS_REGION, AWS_DEFAULT_REGION and the profile; by itself, botocore passes AWS_REGION over.
+    By default, botocore ignores AWS_REGION.
     """
-    # botocore's own session: importing boto3 would double the time in which a command starts.
+    # botocore's own session: importing boto3 would double the startup time of a command.
     region = ("region", ["AWS_REGION", "AWS_DEFAULT_REGION"], None, None)
     return botocore.session.Session(session_vars={"region": region}, profile=profile)
 
 
 def producer_client(session: Any, timeouts: Config | None = None, **where: str | None) -> KinesisClient:
-    """A Kinesis client of this session of botocore for an OrderProducer; `where` as for `create_client`.
+    """A Kinesis client of this botocore session for an OrderProducer; `where` as for `create_client`.
 
-    `timeouts` take the place of those in CONFIG.
+    `timeouts` override those in CONFIG.
     """
     config = CONFIG.merge(timeouts or Config())
     client: KinesisClient = session.create_client("kinesis", config=config, **where)
@@ -123,7 +123,7 @@ def producer_client(session: Any, timeouts: Config | None = None, **where: str |
 
 
 def record_size(data: bytes, partition_key: str) -> int:
-    """The bytes of data and key. Raises InputError for a record that Kinesis would not take."""
+    """The size of data and key in bytes. Raises InputError for a record that Kinesis would reject."""
     if not isinstance(data, bytes):
         raise InputError(f"a record is bytes, not {type(data).__name__}")
     if not isinstance(partition_key, str):
@@ -143,7 +143,7 @@ def record_size(data: bytes, partition_key: str) -> int:
 
 
 class StreamClient:
-    """The stream to write to. Without a client it makes one from the environment at the first call."""
+    """The stream to write to. Without a client, it creates one from the environment at the first call."""
 
     def __init__(self, name: str, client: KinesisClient | None) -> None:
         self._name = name
@@ -152,9 +152,9 @@ class StreamClient:
     def put(
         self, records: Sequence[PutRecordsRequestEntryTypeDef]
     ) -> list[PutRecordsResultEntryTypeDef] | PutError:
-        """One result for each record, in their order, or the problem of the whole call.
+        """Send the records; return one result for each, in order, or the error of the whole call.
 
-        An error that is neither of AWS nor of the way to it is raised as it is.
+        Any other exception than those of AWS and of the connection propagates.
         """
         try:
             if self._client is None:
@@ -169,12 +169,12 @@ class StreamClient:
 
 
 def record_error(result: PutRecordsResultEntryTypeDef) -> PutError:
-    """Why Kinesis refused one record of a call: it documents transient causes only."""
+    """Why Kinesis rejected one record of a call: it documents only transient causes."""
     return PutError(one_line(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"))
 
 
 def is_about_the_clock(error: ClientError) -> bool:
-    """Whether AWS refused a call because its signature is too old, or of a time that is still to come."""
+    """Whether AWS rejected a call because its signature is expired or dated in the future."""
     about = error.response.get("Error", {})
     said = str(about.get("Message", ""))
     return about.get("Code") in {"RequestTimeTooSkewed", "RequestExpired"} or said.startswith(
@@ -183,7 +183,7 @@ def is_about_the_clock(error: ClientError) -> bool:
 
 
 def classify(error: Exception) -> PutError:
-    """What an error of the SDK means; any other is raised again."""
+    """Classify an error of the SDK; any other is raised again."""
     text = one_line(str(error))
     if isinstance(error, ClientError):
         code = error.response.get("Error", {}).get("Code", "")
@@ -196,7 +196,7 @@ def classify(error: Exception) -> PutError:
             text, 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
         )
     if isinstance(error, BotoCoreError):
-        # What is left is about credentials or the profile, but for parameters that AWS forbids.
+        # The remaining errors concern credentials or the profile, except invalid parameters.
         hint = "" if isinstance(error, ParamValidationError) else CREDENTIALS_HINT
         hint = _REGION_HINT if isinstance(error, NoRegionError) else hint
         return PutError(text, hint, is_transient=False)
@@ -204,5 +204,5 @@ def classify(error: Exception) -> PutError:
 
 
 def one_line(text: str) -> str:
-    """`text` with every run of white space made one space."""
+    """`text` with every run of white space replaced by one space."""
     return " ".join(text.split())

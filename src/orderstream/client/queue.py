@@ -1,8 +1,8 @@
-"""Records that wait to be sent: bounded, in order for each partition key, cut into batches. No I/O.
+"""A bounded queue of records to send, ordered by partition key and taken in batches. No I/O.
 
-Kinesis promises no order between the records of one PutRecords call, and refuses them one by one. So
-of each partition key only the oldest record, its head, may go; the others wait in a chain behind it,
-until it has its fate. Heads are in one of three places: ready, waiting for their retry, or in flight.
+Kinesis does not guarantee the order of records within a PutRecords call, and rejects them individually. So
+only the oldest record of each partition key, its head, may be sent. The others wait in a linked list behind
+it until it has an outcome. Heads are in one of three places: ready, waiting for a retry, or in flight.
 """
 
 import heapq
@@ -12,13 +12,13 @@ from typing import Generic, Self, TypeVar
 
 import msgspec
 
-# Kinesis takes 500 records and 10 MiB a call. It was 5 MiB for many years, and the laptop's cloud still
-# refuses more; so large a call gains nothing from being larger.
+# Kinesis accepts 500 records and 10 MiB per call. The limit was 5 MiB for many years, and the local cloud
+# still rejects more; larger calls would gain nothing.
 MAX_BATCH_RECORDS = 500
 MAX_BATCH_BYTES = 5 * 1024 * 1024
 
-# What Python needs for a waiting record besides its data, its Future above all: small orders would
-# otherwise take thirty times the memory that was allowed.
+# Python's overhead for a queued record besides its data, mostly its Future: without it, small orders would
+# take thirty times the configured memory.
 RECORD_OVERHEAD_BYTES = 2048
 
 _BACKOFF_BASE_SECONDS = 0.05
@@ -26,22 +26,22 @@ _BACKOFF_CAP_SECONDS = 5.0
 
 
 def backoff_seconds(attempts: int, draw: float) -> float:
-    """The wait after the `attempts`-th failure: `draw` (0 to 1) of a span that doubles (full jitter)."""
-    # The exponent is bounded because the power is an integer before it is a float.
+    """Seconds to wait after the `attempts`-th failure: exponential, with `draw` (0 to 1) as full jitter."""
+    # The exponent is bounded because a larger power would overflow a float.
     return draw * min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2.0 ** min(attempts - 1, 32))
 
 
 class QueuedRecord(msgspec.Struct, eq=False, gc=False):
-    """One record in the queue. `size` is what Kinesis counts: bytes of data and partition key."""
+    """One record in the queue. `size` is what Kinesis counts: the bytes of data and partition key."""
 
-    # Not for Python's collector: tens of thousands wait, each leaves the queue, and with that all
-    # references among them end.
+    # Not tracked by the garbage collector: tens of thousands are queued, and a record that leaves the queue
+    # has no references to others.
 
     partition_key: str
     size: int
     accepted_at: float
     attempts: int = 0
-    # When the time after which it is given up on began to run.
+    # The start of its `give_up_after`.
     trying_since: float | None = None
     next: Self | None = None
     is_done: bool = False
@@ -51,11 +51,11 @@ R = TypeVar("R", bound=QueuedRecord)
 
 
 class KeyOrderedQueue(Generic[R]):
-    """The queue. Every record pushed leaves by `done`, exactly once; times are seconds of one clock.
+    """The queue. Every record pushed leaves by `done`, exactly once; times are in seconds of one clock.
 
-    A record that fails is tried again until `give_up_after` seconds after its first attempt. Records
-    behind it that have then waited that long themselves are given up on with it, or else an outage would
-    cost `give_up_after` for each of them in turn.
+    A failed record is retried until `give_up_after` seconds after its first attempt. Records behind it that
+    have waited that long by then fail with it; otherwise an outage would take `give_up_after` for each of
+    them in turn.
     """
 
     def __init__(self, *, max_bytes: int, give_up_after: float) -> None:
@@ -70,12 +70,12 @@ class KeyOrderedQueue(Generic[R]):
 
     @property
     def buffered_bytes(self) -> int:
-        """The memory that all records without a fate are reckoned to take."""
+        """The estimated memory of all records without an outcome, in bytes."""
         return self._bytes
 
     @property
     def is_empty(self) -> bool:
-        """Whether every record has its fate."""
+        """Whether every record has an outcome."""
         return not (self._ready or self._delayed or self._in_flight)
 
     def has_room(self, size: int) -> bool:
@@ -83,7 +83,7 @@ class KeyOrderedQueue(Generic[R]):
         return self._bytes + size + RECORD_OVERHEAD_BYTES <= self._max_bytes
 
     def push(self, record: R) -> None:
-        """Put a record behind all of its partition key. The caller has made sure that there is room."""
+        """Append a record to those of its partition key. The caller must have checked `has_room`."""
         last = self._last.get(record.partition_key)
         if last is None:
             self._ready.append(record)
@@ -93,7 +93,7 @@ class KeyOrderedQueue(Generic[R]):
         self._bytes += record.size + RECORD_OVERHEAD_BYTES
 
     def take(self, now: float) -> list[R]:
-        """The next batch, retries that are due first; empty when nothing may go at `now`."""
+        """Take the next batch, due retries first; empty if nothing may be sent at `now`."""
         batch: list[R] = []
         room = MAX_BATCH_BYTES
         while self._delayed and self._delayed[0][0] <= now and len(batch) < MAX_BATCH_RECORDS:
@@ -112,11 +112,11 @@ class KeyOrderedQueue(Generic[R]):
         return batch
 
     def next_retry(self) -> float | None:
-        """When the next retry is due, None when no record waits for one."""
+        """When the next retry is due, or None if no record waits for one."""
         return self._delayed[0][0] if self._delayed else None
 
     def failed(self, record: R, now: float, draw: float) -> list[R]:
-        """A record in flight failed: queue its retry, or return it and those to be given up on with it."""
+        """Handle a failed record in flight: schedule its retry, or return it and those that fail with it."""
         assert record.trying_since is not None
         if self._is_late(record.trying_since, now):
             return self._given_up(record, now)
@@ -126,12 +126,12 @@ class KeyOrderedQueue(Generic[R]):
         return []
 
     def _delay(self, record: R, due: float) -> None:
-        # The number decides between records that are due at the same moment: they cannot be compared.
+        # The number breaks ties between records that are due at the same time: records are not comparable.
         self._delays += 1
         heapq.heappush(self._delayed, (due, self._delays, record))
 
     def overdue(self, now: float) -> list[R]:
-        """All to give up on when no call went through for `give_up_after`: what has waited so long."""
+        """The records that fail if no call has succeeded for `give_up_after`: those that waited that long."""
         late: list[R] = []
         for _ in range(len(self._ready)):
             record = self._ready.popleft()
@@ -151,7 +151,7 @@ class KeyOrderedQueue(Generic[R]):
         return since + self._give_up_after <= now
 
     def _given_up(self, record: R, now: float) -> list[R]:
-        """`record` and its followers that have waited as long, all as if in flight until they are `done`."""
+        """`record` and its followers that waited as long; all count as in flight until they are `done`."""
         lost = [record]
         follower = record.next
         while follower is not None and self._is_late(follower.accepted_at, now):
@@ -164,7 +164,7 @@ class KeyOrderedQueue(Generic[R]):
         return lost
 
     def done(self, record: R) -> None:
-        """A record in flight has its fate: forget it, and let the next of its partition key go."""
+        """Remove a record in flight that has an outcome, and make the next of its partition key ready."""
         self._in_flight.remove(record)
         self._bytes -= record.size + RECORD_OVERHEAD_BYTES
         record.is_done = True
@@ -175,7 +175,7 @@ class KeyOrderedQueue(Generic[R]):
             del self._last[record.partition_key]
 
     def clear(self) -> None:
-        """Forget every record: all have their fate."""
+        """Remove every record: all have an outcome."""
         for record in list(self):
             record.is_done = True
             record.next = None
@@ -186,7 +186,7 @@ class KeyOrderedQueue(Generic[R]):
         self._bytes = 0
 
     def __iter__(self) -> Iterator[R]:
-        """Every record without a fate; of one partition key the older first."""
+        """Every record without an outcome; those of one partition key from oldest to newest."""
         for head in [*self._in_flight, *(entry[2] for entry in self._delayed), *self._ready]:
             record: R | None = head
             while record is not None:

@@ -1,4 +1,4 @@
-"""An order before it is sent: its id, its partition key, its JSON, none of it ever rounded."""
+"""Serialize an order to JSON without rounding, and give it an id and a partition key."""
 
 import math
 import os
@@ -16,7 +16,7 @@ _MONEY = frozenset({"amount", "unit_price"})
 
 
 class _Head(msgspec.Struct):
-    """What the producer must know of an order; the rest is skipped."""
+    """The fields of an order that the producer needs; the others are skipped."""
 
     order_id: Any = msgspec.UNSET
     customer_id: Any = None
@@ -27,8 +27,8 @@ _HEAD = msgspec.json.Decoder(_Head, float_hook=Decimal)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-# Ids made ahead: asking the kernel for each one would let go of the interpreter's lock every time, and
-# that costs ten times the id while another thread sends. A forked child must not make the same ones.
+# Ids generated in advance: a system call for each would release the GIL every time, which takes ten times as
+# long as the id itself while another thread sends. A forked child must not use the same ones.
 _ids: list[str] = []
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_ids.clear)
@@ -37,8 +37,8 @@ if hasattr(os, "register_at_fork"):
 def new_order_id() -> str:
     """128 random bits as 32 hex digits.
 
-    Random rather than sortable: nobody can guess the order after theirs or read from an id when the
-    order was made, and no two producers have to agree on a clock.
+    Random rather than sortable: nobody can guess the next order's id or read the time of an order from its
+    id, and producers need no common clock.
     """
     try:
         return _ids.pop()
@@ -53,11 +53,11 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
-    """The order as JSON with an order_id, and that id: a new one where it has none. `order` is not changed.
+    """The order as JSON with an order_id, new if it has none, and that id. `order` is not changed.
 
-    A Decimal becomes a JSON number with exactly its digits, a datetime RFC 3339. Raises InputError for
-    a float as amount or unit_price, for a datetime without a time zone, for NaN and Infinity, and for
-    whatever JSON has no form for.
+    A Decimal becomes a JSON number with exactly its digits, a datetime an RFC 3339 string. Raises InputError
+    for a float as amount or unit_price, for a datetime without a time zone, for NaN and Infinity, and for
+    any value that JSON cannot represent.
     """
     if not isinstance(order, Mapping):
         raise InputError(f"an order is a mapping of names to values, not {type(order).__name__}")
@@ -68,7 +68,7 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
         if not _is_plain(order.values()):
             _refuse_inexact(order, "")
         data, order_id = _ENCODER.encode(order), order["order_id"]
-        # As its JSON has it, which is not what str() makes of an enumeration or a time.
+        # As in its JSON, which differs from str() for an enum or a time.
         return data, order_id if type(order_id) is str else _text(_HEAD.decode(data).order_id)
     except RecursionError:
         raise InputError("the order is nested too deeply, or holds itself") from None
@@ -77,7 +77,7 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
 
 
 def _is_plain(values: Iterable[Any]) -> bool:
-    """Whether none of them needs a closer look: so it is in most orders, and no path is made for them."""
+    """Whether no value needs checking, as in most orders; this avoids building their paths."""
     for value in values:
         kind = type(value)
         if kind is str or kind is int:
@@ -123,7 +123,7 @@ def _check(value: Any, path: str, *, is_money: bool = False) -> None:
 
 
 def default_partition_key(customer_id: object) -> str:
-    """The partition key of a customer's orders, so that they stay in order. Raises InputError for no text."""
+    """The partition key that keeps a customer's orders in order. Raises InputError if it is not text."""
     if isinstance(customer_id, str) and customer_id:
         return customer_id
     raise InputError(
@@ -133,12 +133,12 @@ def default_partition_key(customer_id: object) -> str:
 
 
 def ensure_order_id(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tuple[bytes, str, object]:
-    """The JSON object `raw` with an order_id in it, that id, and its customer_id as decoded or None.
+    """The JSON object `raw` with an order_id, that id, and its customer_id as decoded or None.
 
-    With an order_id of its own it comes back unchanged; without one that of `make_id` is written right after
-    the opening brace, and everything else stays byte for byte. `"order_id": null` counts as none: there
-    the values stay byte for byte, but not the space between them. Raises InputError for what is not a
-    JSON object.
+    If `raw` has an order_id, it is returned unchanged. Otherwise one from `make_id` is inserted right after
+    the opening brace, and everything else is preserved byte for byte. `"order_id": null` counts as none:
+    there the values are preserved byte for byte, but not the white space between them. Raises InputError for
+    anything that is not a JSON object.
     """
     try:
         head = _HEAD.decode(raw)
@@ -162,10 +162,10 @@ def _with_first(raw: bytes, order_id: str) -> bytes:
 
 
 def with_order_id(raw: bytes, order_id: str) -> bytes:
-    """The JSON object `raw` with this order_id in place of its own.
+    """The JSON object `raw` with its order_id replaced.
 
-    The other values stay byte for byte, but not the space between them. Raises ValueError for what is not
-    a JSON object.
+    The other values are preserved byte for byte, but not the white space between them. Raises ValueError for
+    anything that is not a JSON object.
     """
     fields = _FIELDS.decode(raw)
     fields["order_id"] = msgspec.Raw(_ENCODER.encode(order_id))

@@ -1,1 +1,1 @@
-"""What an order is: pure values and rules, no input or output."""
+"""The order model and its rules: pure functions and values, no I/O."""

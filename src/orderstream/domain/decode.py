@@ -1,4 +1,4 @@
-"""From the bytes of a record to an order, or to all the reasons why it is none. Never raises."""
+"""Decode the bytes of a record into an order, or into every reason why it is not valid. Never raises."""
 
 import json
 import zlib
@@ -16,27 +16,27 @@ from orderstream.domain.validation import ValidationErrors, Violation
 
 _MODEL = model_version(model.Order)
 
-# How an aggregate of the Kinesis Producer Library begins.
+# The magic number of an aggregated record of the Kinesis Producer Library.
 AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
 
-# Deeper than any order. The parser's own limit is that of the stack, which lies elsewhere in every program:
-# with it, one would take an order that another refuses.
+# Deeper than any order. The parser's own limit depends on the stack and so differs between programs: one
+# would accept an order that another refuses.
 MAX_DEPTH = 100
 
-# JSON with exact numbers: int, or Decimal where there is a point or an exponent.
+# JSON with exact numbers: int, or Decimal for a number with a decimal point or an exponent.
 parse = msgspec.json.Decoder(float_hook=Decimal).decode
-# What the decoder raises for bytes that are not JSON, are not UTF-8, or nest deeper than the stack.
+# Raised by the decoder for bytes that are not JSON, are not UTF-8, or nest deeper than the stack allows.
 _MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _TOO_DEEP = Violation("$", "too_deep", "is nested too deeply")
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """What a record turned out to be: an order, or nothing with the reasons.
+    """The result of decoding a record: an order, or the reasons why it is invalid.
 
-    `claimed_id` is the order_id as sent, if it is a valid one, also of a refused order; `json` is the
-    JSON text, uncompressed, if the bytes hold any; `fingerprint` is that of the content (empty where that
-    is no JSON object). `normalized` has the version of the model that read an order, a colon, and the
-    fingerprint of what the model reads, unless that is `fingerprint`; it is empty when refused.
+    `raw_order_id` is the order_id as sent if it is valid, even if the order is not. `json` is the
+    uncompressed JSON text, if there is any. `fingerprint` is that of the content; it is empty if the content
+    is not a JSON object. `normalized` is the version of the model that read the order, a colon, and the
+    fingerprint of the values it read unless equal to `fingerprint`; it is empty for an invalid record.
     """
 
     order: model.Order | None
@@ -66,10 +66,10 @@ def decode(data: bytes) -> Decoded:
     except _MALFORMED as error:
         return _diagnose(data, error)
     except InvalidOperation:
-        # An exponent of so many digits that not even Decimal has room for it. What comes behind it was
-        # not read, and so may be no JSON.
+        # The exponent has more digits than Decimal supports. The rest of the record was not parsed and may
+        # not be JSON.
         return _refused(Violation("$", "number_out_of_range", "has a number beyond all bounds"))
-    # Most have few brackets: only where there are many, it takes a walk to know how deep they go.
+    # Most orders have few brackets; walk the document to find its depth only if there are many.
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _depth(document) > MAX_DEPTH:
         return _refused(_TOO_DEEP)
     if not isinstance(document, dict):
@@ -81,13 +81,13 @@ def decode(data: bytes) -> Decoded:
     if found is None:
         return Decoded(None, tuple(check.reasons), _claimed_id(document), content, data)
     read = normalized(found, document)
-    # Most orders are sent as the model reads them: then one fingerprint says both.
+    # Most orders are sent in normalized form: then one fingerprint covers both.
     reading = "" if read is document else fingerprint(read)
     return Decoded(found, (), found.order_id, content, data, f"{_MODEL}:{reading}")
 
 
 def _depth(document: Any) -> int:
-    """How many arrays and objects are one inside the other."""
+    """The nesting depth of arrays and objects."""
     depth = 0
     level = [document]
     while level := [value for value in level if isinstance(value, dict | list)]:
@@ -97,10 +97,10 @@ def _depth(document: Any) -> int:
 
 
 def _diagnose(data: bytes, error: Exception) -> Decoded:
-    """Say what else is wrong in a record that is not JSON.
+    """Find out what else is wrong in a record that is not JSON.
 
-    Python's own parser takes NaN, Infinity and integers of any length, so that the path of the value
-    can be named and not only the place of the byte.
+    Python's own parser accepts NaN, Infinity and integers of any length, so the reason can name the path of
+    the value and not only the byte offset.
     """
     try:
         data.decode()

@@ -1,4 +1,4 @@
-"""Whether a record says the same as another, or as an item of the table (G3, G12)."""
+"""Compare the content of a record with another record or with an item of the table (G3, G12)."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from orderstream.domain.decode import Decoded, parse
 from orderstream.domain.normalization import as_read
 
 _ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")
-# Enough for eight fields that a model gained; each more would double the work.
+# The most added fields to consider: each one doubles the work.
 _MOST_ADDED = 8
-# The fields that the model had from the beginning, in the order and in an item.
+# The fields of the first version of the model, in the order and in its items.
 _FIRST_FIELDS = frozenset(("customer_id", "amount", "order_id", "currency", "order_date", "items"))
 _FIRST_ITEM_FIELDS = frozenset(("sku", "quantity", "unit_price"))
 
 
 def same_content(one: Decoded, other: Decoded) -> bool:
-    """Whether both say the same, in any spelling: for the model "250.00" is 250, and a date is an instant."""
+    """Whether both have the same content, however written: "250.00" equals 250, dates compare as instants."""
     return not content_fingerprints(one).isdisjoint(content_fingerprints(other))
 
 
 def content_fingerprints(what: Decoded) -> frozenset[str]:
-    """The fingerprints of what was sent and of what the model reads; one in common means the same content."""
+    """The fingerprints as sent and as the model reads it; if two sets share one, the content is the same."""
     return frozenset(filter(None, (what.fingerprint, reading_in(what.normalized))))
 
 
 def reading_in(normalized: str) -> str:
-    """The fingerprint of what the model read; empty where that is the fingerprint of what was sent."""
+    """The fingerprint of the values that the model read; empty if it equals the fingerprint as sent."""
     return normalized.partition(":")[2]
 
 
 def is_item(what: Decoded, item: Mapping[str, Any]) -> bool | None:
-    """Whether `item` was made of the same content, by its fingerprints. None if only its bytes can tell.
+    """Whether `item` was created from the same content, by its fingerprints; None if its bytes must decide.
 
-    That is so where another model read the item, and the content is not the same as it stands.
+    None means that another version of the model read the item and no fingerprint matches.
     """
     stored, normalized = item.get("Fingerprint", ""), item.get("NormalizedFingerprint", "")
     model, _, reading = normalized.partition(":")
@@ -50,10 +50,10 @@ def is_item(what: Decoded, item: Mapping[str, Any]) -> bool | None:
 
 
 def earlier_fingerprints(what: Decoded) -> Iterator[str]:
-    """The fingerprints that this order had as long as fingerprints depended on the model.
+    """The fingerprints that earlier releases, in which they depended on the model, gave this order.
 
-    Known fields were hashed as the model reads them and unknown ones as they were sent. So there is one for
-    every set of fields that the model may have gained since.
+    Known fields were hashed as the model reads them and unknown ones as sent. So there is one for every set
+    of fields that may have been added to the model since.
     """
     if what.order is None or what.json is None:
         return
@@ -65,7 +65,7 @@ def earlier_fingerprints(what: Decoded) -> Iterator[str]:
     for count in range(len(added) + 1):
         for unknown in combinations(added, count):
             said = as_read(what.order, document, frozenset(unknown))
-            # Of the order itself, a known field that is null did not count; of its items it did.
+            # A known field that is null was ignored in the order itself but hashed in its items.
             for name in what.order.__struct_fields__:
                 if name == "order_id" or (said.get(name) is None and name not in unknown):
                     said.pop(name, None)

@@ -1,4 +1,4 @@
-"""Single values out of JSON, checked and normalised: exact numbers, labels, dates, currencies."""
+"""Validate and normalize single JSON values: exact numbers, text, dates, currencies."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -23,8 +23,8 @@ CURRENCIES = frozenset(
     """.split()
 )
 
-# ISO 4217, list one, column "minor units", of the same date: the currencies that do not have two. Those
-# with N.A. there (metals, units of account, the code for tests) have none.
+# ISO 4217, list one, column "minor units", as of the same date: the currencies that do not have two. Those
+# marked N.A. (metals, units of account, the code for tests) have none.
 _MINOR_UNITS = (
     dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
     | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
@@ -32,11 +32,11 @@ _MINOR_UNITS = (
 )
 _WITHOUT_MINOR_UNITS = frozenset("XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA".split())
 
-# What is in it is no money.
+# Amounts in this currency are not money.
 TEST_CURRENCY = "XTS"
 
-# DynamoDB's numbers: 38 significant digits, magnitudes from 1E-130 to 9.99…E+125. Whatever does not
-# fit without a loss is an error here, never a rounding.
+# DynamoDB's numbers: 38 significant digits, magnitudes from 1E-130 to 9.99…E+125. A number
+# that does not fit exactly is an error; it is never rounded.
 MAX_DIGITS = 38
 _MOST_DIGITS = 10**MAX_DIGITS - 1
 _EXACT = Context(prec=MAX_DIGITS, Emin=-130, Emax=125)
@@ -61,7 +61,7 @@ class InvalidValue(Exception):
 def exact_number(value: Any) -> Decimal:
     """A JSON number, or a string that is a plain decimal, as a Decimal without trailing zeros.
 
-    Raises Refused for anything else, and for a number that DynamoDB cannot hold exactly.
+    Raises InvalidValue for anything else, and for a number that DynamoDB cannot hold exactly.
     """
     number = value if type(value) is Decimal else _number(value)
     if not number.is_finite():
@@ -69,7 +69,7 @@ def exact_number(value: Any) -> Decimal:
     try:
         exact = number.normalize(_EXACT)
     except DecimalException:
-        # It may have too many digits only because of its zeros.
+        # Trailing zeros may be the only reason for too many digits.
         exact = _without_zeros(number)
     return exact or _ZERO
 
@@ -93,7 +93,7 @@ def _without_zeros(number: Decimal) -> Decimal:
 
 
 def canonical_number(number: Decimal) -> Decimal | int:
-    """The same value for every spelling of a finite number, with every digit kept: 250 for 250.00."""
+    """The canonical form of a finite number, without loss of digits: 250 for 250.00."""
     if not number:
         return 0
     if number.adjusted() < _MOST_PLAIN_DIGITS and number == (whole := int(number)):
@@ -102,7 +102,7 @@ def canonical_number(number: Decimal) -> Decimal | int:
 
 
 def exact_sum_of_products(factors: Iterable[tuple[Decimal | int, Decimal | int]]) -> Decimal:
-    """The sum of a × b over all (a, b), with every digit kept, without trailing zeros."""
+    """The sum of a × b over all (a, b), without rounding or trailing zeros."""
     total = _ZERO
     for one, other in factors:
         total = _ANY_SIZE.fma(one, other, total)
@@ -110,17 +110,17 @@ def exact_sum_of_products(factors: Iterable[tuple[Decimal | int, Decimal | int]]
 
 
 def exact_sum(one: Decimal, other: Decimal) -> Decimal:
-    """The sum, with every digit kept: `+` rounds to 28 of them."""
+    """The sum without rounding: `+` rounds to 28 digits."""
     return _ANY_SIZE.add(one, other)
 
 
 def minor_units(currency: str) -> int | None:
-    """How many digits a currency has after the point, by ISO 4217; None for metals and units of account."""
+    """The decimal places of a currency by ISO 4217; None for metals and units of account."""
     return None if currency in _WITHOUT_MINOR_UNITS else _MINOR_UNITS.get(currency, 2)
 
 
 def money(amount: Decimal, currency: str) -> str:
-    """`amount` as people read it: all its digits, and at least those that the currency has.
+    """`amount` for display: all its digits, and at least the decimal places of the currency.
 
     19.9 EUR is `19.90`, 19.905 EUR `19.905`, 1E+3 EUR `1000.00`, 1000 JPY `1000`.
     """
@@ -173,7 +173,7 @@ def text(longest: int) -> Callable[[Any], str]:
 
 
 def ascii_text(longest: int) -> Callable[[Any], str]:
-    """The rule for a `label` of ASCII characters: safe in URLs, file names and object keys."""
+    """The rule for a `text` of ASCII characters: safe in URLs, file names and object keys."""
     any_label = text(longest)
 
     def rule(value: Any) -> str:
@@ -200,7 +200,7 @@ def timestamp(value: Any) -> datetime:
         raise InvalidValue("not_a_string", f"must be a string, not {json_type(value)}")
     try:
         moment = msgspec.convert(value, datetime)
-    # Half a surrogate pair gets this far when Python's parser has read what ours did not.
+    # Half a surrogate pair gets here if Python's parser read a record that msgspec's could not.
     except (msgspec.ValidationError, UnicodeEncodeError):
         raise InvalidValue("not_a_date", 'must be RFC 3339, such as "2026-11-22T18:00:00Z"') from None
     if moment.tzinfo is None:
@@ -212,16 +212,16 @@ def timestamp(value: Any) -> datetime:
 
 
 def utc_text(moment: datetime) -> str:
-    """`moment` (aware) as UTC text of fixed width, which sorts as text in the order of time."""
+    """`moment` (aware) as UTC text of fixed width, which sorts chronologically."""
     if moment.tzinfo is not UTC:
         moment = moment.astimezone(UTC)
-    # Several times faster than isoformat, but it leaves microseconds out where they are zero.
+    # Several times faster than isoformat, but omits the microseconds if they are zero.
     text = _JSON.encode(moment)[1:-1].decode()
     return text if len(text) == 27 else f"{text[:19]}.000000Z"
 
 
 def json_type(value: Any) -> str:
-    """What a decoded JSON value is, in JSON's own words."""
+    """The JSON type of a decoded value, with its article."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Ids of events and orders, and fingerprints of their content."""
+"""Ids of events and orders, and fingerprints of content."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _EXACT_INTEGERS = 10**15
 
 
 def event_id(shard_id: str, sequence_number: str) -> str:
-    """The id of a record: where it lies in the stream. The same at every delivery of it."""
+    """The id of a record: its position in the stream. It is the same at every delivery."""
     return f"{shard_id}:{sequence_number}"
 
 
 def order_id_of(order: Order, event: str) -> str:
-    """The order's own id, or the id of its event, so that a redelivery is the same order (G2)."""
+    """The order's own id, or else the id of its event, so that a redelivery is the same order (G2)."""
     return order.order_id or event
 
 
 def fingerprint(document: dict[str, Any]) -> str:
-    """A hash (32 hex digits) of what a JSON document says, whatever the model knows of it (G3, G12).
+    """A hash (32 hex digits) of the content of a JSON document, independent of the model (G3, G12).
 
-    At every depth numbers count by their value (250 is 250.00) and text as it stands. The order of keys does
-    not count, nor does a member that is null, nor the order_id, under which documents are compared.
+    At every depth, numbers are compared by value (250 equals 250.00) and text exactly. The order of keys is
+    ignored, as are null members and the order_id, which only selects the documents to compare.
     """
     said = {
         name: _canonical(value)

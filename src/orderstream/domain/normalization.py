@@ -1,4 +1,4 @@
-"""What the model reads in a document: the same values, however they are spelt, and which model read them."""
+"""Normalize a document to the values that the model reads, and identify the version of the model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _JSON = msgspec.json.Encoder()
 
 
 def normalized(order: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
-    """The document with each field as the model read it; itself where the model read it as it stands."""
+    """The document with each field as the model read it; the same object if that changes nothing."""
     return document if _is_plain(order, document) else as_read(order, document)
 
 
 def _is_plain(read: msgspec.Struct, sent: dict[str, Any]) -> bool:
-    """Whether reading has changed nothing that a fingerprint would show."""
+    """Whether normalizing would not change the fingerprint."""
     for name in read.__struct_fields__:
         value, raw = getattr(read, name), sent.get(name)
         kind = type(value)
@@ -36,7 +36,7 @@ def _is_plain(read: msgspec.Struct, sent: dict[str, Any]) -> bool:
 def as_read(
     read: msgspec.Struct, sent: dict[str, Any], unknown: frozenset[str] = frozenset(), path: str = ""
 ) -> dict[str, Any]:
-    """What was sent, with each field as the model read it, except those of which the path is in `unknown`."""
+    """The document as sent, with each field as the model read it unless its path is in `unknown`."""
     said = dict(sent)
     for name in read.__struct_fields__:
         value = getattr(read, name)
@@ -58,7 +58,7 @@ def _value_as_read(value: Any, sent: Any, unknown: frozenset[str], path: str) ->
 
 
 def model_version(model: type[msgspec.Struct]) -> str:
-    """A hash (8 hex digits) of the fields of a model and their types: another model reads other values."""
+    """A hash (8 hex digits) of the fields of a model and their types, which decide what it reads."""
     return hashlib.blake2b("\n".join(_fields(model, "")).encode(), digest_size=4).hexdigest()
 
 

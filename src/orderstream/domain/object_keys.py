@@ -1,4 +1,4 @@
-"""The forms of the bucket's keys. Readers skip an object whose key has none of them; the audit names it."""
+"""Build and parse the bucket's object keys. Readers skip any other key; the audit reports it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 import re
 from datetime import UTC, datetime
 
-# Where the lines of an hour's objects lie when they are compacted into one.
+# The prefix of the objects that result from compacting those of an hour.
 COMPACTED = "compacted"
 
-# Later years, which no record can have arrived in, would overflow what is reckoned from an hour.
+# No record can have arrived in a later year, and it would overflow calculations with the hour.
 _HOUR = r"/year=(2[0-9]{3})/month=([0-9]{2})/day=([0-9]{2})/hour=([0-9]{2})/"
 _BATCH = r"[^/]+-[0-9]{1,128}-[0-9]{1,128}-[0-9a-z]+\.ndjson\.gz"
 _NAMES = {
@@ -21,7 +21,7 @@ _NAMES = {
 }
 _FORMS = {prefix: re.compile(prefix + _HOUR + name) for prefix, name in _NAMES.items()}
 _SINGLE = re.compile(r"orders/[^/]+\.json")
-# Lambda's guide: aws/lambda/MAPPING/SHARD/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-UUID.
+# From the Lambda guide: aws/lambda/MAPPING/SHARD/YYYY/MM/DD/YYYY-MM-DDTHH.MM.SS-UUID.
 _BATCH_OF_LAMBDA = re.compile(
     r"aws/lambda/[^/]+/(?P<shard>[^/]+)/[0-9]{4}/[0-9]{2}/[0-9]{2}/"
     r"(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}\.[0-9]{2}\.[0-9]{2})-[0-9a-f-]{32,36}"
@@ -31,7 +31,7 @@ HOURLY = tuple(_NAMES)
 
 
 def hour_of_key(key: str) -> datetime:
-    """The hour (aware UTC) that an object lies under. Raises ValueError where `is_hourly` says no."""
+    """The hour (aware UTC) in an object's key. Raises ValueError if `is_hourly` is false."""
     form = _FORMS.get(key.partition("/")[0])
     found = form.fullmatch(key) if form else None
     if found is None:
@@ -41,7 +41,7 @@ def hour_of_key(key: str) -> datetime:
 
 
 def is_hourly(key: str) -> bool:
-    """Whether this is the key of an object of an hour."""
+    """Whether the key contains an hour."""
     try:
         hour_of_key(key)
     except ValueError:
@@ -50,12 +50,12 @@ def is_hourly(key: str) -> bool:
 
 
 def is_single(key: str) -> bool:
-    """Whether this is the key of an object with one order."""
+    """Whether this is the key of an object with a single order."""
     return _SINGLE.fullmatch(key) is not None
 
 
 def discarded(key: str) -> tuple[str, datetime] | None:
-    """The shard and the time (aware UTC, in seconds) in the key of a batch that Lambda has discarded."""
+    """The shard and the time (aware UTC, in seconds) in the key of a batch that Lambda discarded, or None."""
     found = _BATCH_OF_LAMBDA.fullmatch(key)
     try:
         at = datetime.strptime(found["at"], "%Y-%m-%dT%H.%M.%S").replace(tzinfo=UTC) if found else None
@@ -65,21 +65,21 @@ def discarded(key: str) -> tuple[str, datetime] | None:
 
 
 def hour_of(moment: datetime) -> datetime:
-    """The full hour, UTC, that `moment` (aware) lies in."""
+    """The start of the hour (UTC) that contains `moment` (aware)."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
 def hour_prefix(prefix: str, moment: datetime) -> str:
-    """Where the objects of the hour of `moment` (aware) lie; text sorts as hours do."""
+    """The key prefix of the hour of `moment` (aware); prefixes sort chronologically."""
     return f"{prefix}/{hour_of(moment):year=%Y/month=%m/day=%d/hour=%H}"
 
 
 def batch_key(prefix: str, hour: datetime, shard_id: str, sequence: list[str], event_ids: list[str]) -> str:
-    """The key of the object with records of one shard and hour: from where to where, and which of those.
+    """The key of an object with records of one shard and hour: its sequence range, and a hash of its records.
 
-    Between the same first and last another batch can have other records (after a change of the lanes,
-    or when a few are brought back): it gets another key, so that no object takes the place of one with
-    more in it.
+    Another batch can have other records in the same range (after the number of lanes changed, or if only a
+    few records were brought back). The hash gives it another key, so it cannot replace an object with more
+    records.
     """
     which = hashlib.blake2b("\n".join(event_ids).encode(), digest_size=4).hexdigest()
     return f"{hour_prefix(prefix, hour)}/{shard_id}-{sequence[0]}-{sequence[-1]}-{which}.ndjson.gz"

@@ -1,7 +1,7 @@
-"""The order: its fields, its rules, the item it becomes. The one file to edit for your own orders.
+"""The order: its fields, its rules and its item in the table. The one file to edit for your own orders.
 
-To add a field: give `Order` an attribute of a type that has its rule with it, and add it to `attributes`
-if it belongs in the table. Fields that are not named here are no error: they stay in the archive.
+To add a field, give `Order` an attribute whose type is annotated with a rule, and add it to `attributes` if
+it belongs in the table. Fields that are not defined here are not an error: they stay in the archive.
 """
 
 from datetime import datetime
@@ -24,13 +24,13 @@ from orderstream.domain.fields import (
 )
 from orderstream.domain.validation import ModelReader, ValidationErrors
 
-# The largest order that is taken: what DynamoDB lets one item hold.
+# The largest order accepted: the size limit of a DynamoDB item.
 MAX_BYTES = 400 * 1024
 
-# Also a part of object keys and URLs, so ASCII.
+# ASCII, because it is also part of object keys and URLs.
 order_id_rule = ascii_text(128)
 
-# Types with their rules. Named here, for inside a class a field hides what is named like it.
+# Types with their rules. Defined here because inside a class, a field shadows a rule of the same name.
 Name = Annotated[str, text(256)]
 OrderId = Annotated[str, order_id_rule]
 Amount = Annotated[Decimal, positive]
@@ -41,7 +41,7 @@ Instant = Annotated[datetime, timestamp]
 
 
 class Item(msgspec.Struct, frozen=True):
-    """One line of an order; `quantity` × `unit_price` is its share of the order's amount."""
+    """A line item; `quantity` × `unit_price` is its share of the order's amount."""
 
     sku: Name
     quantity: Quantity
@@ -49,7 +49,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """An order that passed every rule. What the shop left out is None; defaults come later."""
+    """A valid order. A field that the producer left out is None; defaults are applied later."""
 
     customer_id: Name
     amount: Amount
@@ -63,9 +63,9 @@ _READER = ModelReader(Order)
 
 
 def read_fields(fields: dict[str, Any], check: ValidationErrors) -> Order | None:
-    """The order in a decoded JSON object, or None when `check` has noted what is wrong with it."""
+    """The order in a decoded JSON object, or None if it is invalid; the reasons are then in `check`."""
     order = _READER.read(fields, "$", check)
-    # A field that is wrong is None here.
+    # An invalid field is None here.
     if order.items is not None and order.amount is not None:
         total = exact_sum_of_products((item.quantity, item.unit_price) for item in order.items)
         if total != order.amount:
@@ -75,7 +75,7 @@ def read_fields(fields: dict[str, Any], check: ValidationErrors) -> Order | None
 
 
 def attributes(order: Order, *, order_id: str, order_date: datetime, currency: str) -> dict[str, Any]:
-    """The order as attributes of its table item: text, Decimal, int, lists and dicts of those."""
+    """The attributes of the order's table item: text, Decimal, int, and lists and dicts of those."""
     item: dict[str, Any] = {
         "OrderID": order_id,
         "CustomerID": order.customer_id,

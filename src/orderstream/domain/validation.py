@@ -1,7 +1,7 @@
-"""Reads the fields of a model by its rules, and collects every rule that is broken, with the path.
+"""Validate the fields of a model by its rules, and collect every violation with its path.
 
-The fields of a model are annotated with the rule that reads them, `Annotated[Decimal, positive]`, or are
-a tuple of another model; one that may be absent is `| None`.
+Each field of a model is annotated with the rule that reads it, `Annotated[Decimal, positive]`, or is a
+tuple of another model; an optional field is `| None`.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ from orderstream.domain.fields import InvalidValue, json_type
 
 M = TypeVar("M", bound=msgspec.Struct)
 
-# More than anyone reads. A record of many tiny lines, each wrong in three ways, would otherwise leave
-# a hundred times its own size in the quarantine.
+# More than anyone reads. Without a limit, a record with many tiny items that each break three rules would
+# take a hundred times its own size in the quarantine.
 MAX_REASONS = 100
-# Of all records that are written or answered together; each keeps its first ones, if it has any.
+# The limit for all records that are written or reported together; each keeps its first few.
 MAX_REASONS_TOGETHER = 1000
 FIRST_REASONS = 3
 MAX_MESSAGE = 300
@@ -32,9 +32,9 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 def bounded(reasons: Sequence[Violation], records: int) -> list[Violation]:
-    """The reasons of one of so many records that are reported together, cut to its share of them.
+    """The reasons of one record, limited to its share if `records` records are reported together.
 
-    What is left out is said in a last reason, `more_reasons`. Long messages are cut.
+    A last reason, `more_reasons`, gives the number left out. Long messages are truncated.
     """
     most = max(FIRST_REASONS, MAX_REASONS_TOGETHER // records)
     if len(reasons) <= most + 1:
@@ -59,7 +59,7 @@ class ValidationErrors:
         self.reasons: list[Violation] = []
 
     def add(self, path: str, code: str, message: str) -> None:
-        """Note a reason; the first MAX_REASONS are kept."""
+        """Record a reason; only the first MAX_REASONS are kept."""
         if len(self.reasons) < MAX_REASONS:
             self.reasons.append(Violation(path, code, message))
         elif len(self.reasons) == MAX_REASONS:
@@ -76,7 +76,7 @@ class _Field(msgspec.Struct, frozen=True):
 
 
 class ModelReader(Generic[M]):
-    """Reads a model out of decoded JSON objects. Raises TypeError for a model that is not annotated so."""
+    """Reads a model from decoded JSON objects. Raises TypeError for a model without these annotations."""
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
@@ -85,7 +85,7 @@ class ModelReader(Generic[M]):
         self._fields = [(one.name, one.is_required, one.rule, one.elements) for one in fields]
 
     def read(self, fields: dict[str, Any], path: str, check: ValidationErrors) -> M:
-        """The model, with None for each field that is absent, null or, as `check` then knows, wrong."""
+        """The model, with None for each field that is absent, null or invalid; `check` has the reasons."""
         values: list[Any] = []
         for name, is_required, rule, elements in self._fields:
             value = fields.get(name)
@@ -104,7 +104,7 @@ class ModelReader(Generic[M]):
         return self._model(*values)
 
     def _read_list(self, value: Any, path: str, check: ValidationErrors) -> tuple[M, ...] | None:
-        """Every element of a list of objects; None where any of it is wrong."""
+        """Every element of a list of objects; None if any of them is invalid."""
         if not isinstance(value, list):
             check.add(path, "not_an_array", f"must be an array, not {json_type(value)}")
             return None

@@ -1,1 +1,1 @@
-"""Files and folders of this machine: for state, private to their user, and temporary."""
+"""Local files and folders: state, private files, and temporary folders."""

@@ -1,4 +1,4 @@
-"""Folders are checked before they are needed: whether they can be written, and whether there is room."""
+"""Check folders before they are used: whether they are writable and have enough free space."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orderstream.errors import InputError
 
 
 def state_home() -> Path:
-    """The user's folder for state, of this project. Raises InputError if there is no home."""
+    """The user's state folder for this project. Raises InputError if there is no home folder."""
     return _of_user("XDG_STATE_HOME", ".local", "state") / "orderstream"
 
 
@@ -25,7 +25,7 @@ def _of_user(variable: str, *below_home: str) -> Path:
 
 
 def ensure_writable(folder: Path, *, hint: str) -> None:
-    """Make `folder` (0700) unless it is there, and write a file in it; raises InputError if that fails."""
+    """Create `folder` (0700) if needed, and test that files can be written; raises InputError if not."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -36,7 +36,7 @@ def ensure_writable(folder: Path, *, hint: str) -> None:
 
 
 def ensure_room(folder: Path, size: int, *, hint: str) -> None:
-    """Raise InputError unless `size` bytes are free where `folder` is."""
+    """Raise InputError unless `size` bytes are free on the file system of `folder`."""
     free = shutil.disk_usage(folder).free
     if free < size:
         raise InputError(
@@ -45,7 +45,7 @@ def ensure_room(folder: Path, size: int, *, hint: str) -> None:
 
 
 def temporary_folder() -> Path:
-    """The folder for temporary files; raises InputError if there is none that can be written."""
+    """The folder for temporary files; raises InputError if none is writable."""
     hint = "TMPDIR names another folder for temporary files"
     try:
         folder = Path(tempfile.gettempdir())
@@ -53,7 +53,7 @@ def temporary_folder() -> Path:
         raise InputError(f"there is no folder for temporary files: {error.strerror}", hint=hint) from error
     wanted = os.environ.get("TMPDIR")
     if wanted and Path(wanted).resolve() != folder.resolve():
-        # Python looks for another one, and says nothing.
+        # Python silently falls back to another folder.
         ensure_writable(Path(wanted), hint=hint)
     ensure_writable(folder, hint=hint)
     return folder

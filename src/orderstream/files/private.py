@@ -1,4 +1,4 @@
-"""Files and folders that nobody but their user can read or write, whatever the umask is."""
+"""Files and folders that only their user can read or write, whatever the umask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tempfile import mkstemp
 
 
 def make_folder(path: Path) -> Path:
-    """Make the folder, or close one that is there to other users; returns it. Raises OSError."""
+    """Create the folder, or remove other users' access to an existing one; return it. Raises OSError."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.stat().st_mode & 0o077:
         path.chmod(0o700)
@@ -16,9 +16,9 @@ def make_folder(path: Path) -> Path:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Replace the file as a whole, and make its folder if need be. Raises OSError."""
+    """Replace the file atomically, and create its folder if needed. Raises OSError."""
     make_folder(path.parent)
-    # A file that somebody else put there must not be written to: it stays theirs.
+    # Never write to an existing file: if another user created it, it would stay theirs.
     descriptor, new = mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
@@ -30,7 +30,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def read(path: Path) -> bytes:
-    """The file, if it is this user's and nobody else can write it; raises OSError."""
+    """The file's content, if it belongs to this user and nobody else can write it; raises OSError."""
     with open(path, "rb") as file:
         status = os.fstat(file.fileno())
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -39,7 +39,7 @@ def read(path: Path) -> bytes:
 
 
 def opener(path: str, flags: int) -> int:
-    """For `open(…, opener=opener)`: the file is this user's alone, also one that was there."""
+    """For `open(…, opener=opener)`: only the user can access the file, even if it existed before."""
     descriptor = os.open(path, flags, 0o600)
     os.fchmod(descriptor, 0o600)
     return descriptor

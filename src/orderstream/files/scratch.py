@@ -1,4 +1,4 @@
-"""Temporary folders that do not stay behind: the next one made removes those of killed processes."""
+"""Temporary folders without leftovers: creating one removes those of killed processes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _LOCK = "in-use"
 
 
 class ScratchFolder(tempfile.TemporaryDirectory[str]):
-    """A temporary folder, 0700, for the length of a `with` block. `purpose` is part of its name.
+    """A temporary folder, 0700, for the duration of a `with` block. `purpose` is part of its name.
 
-    Who has `lock` open counts as its user: it is removed when nobody has, also after a kill -9.
+    A process that has `lock` open is using the folder. It is removed when none does, even after a kill -9.
     """
 
     def __init__(self, purpose: str) -> None:
@@ -24,11 +24,11 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
         new = Path(self.name, _LOCK + ".new")
         self.lock = os.open(new, os.O_WRONLY | os.O_CREAT, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)
-        # Under its name only when it is locked: others take a folder without it for one in the making.
+        # Renamed only once it is locked: other processes ignore a folder without a lock file.
         new.rename(new.with_name(_LOCK))
 
     def cleanup(self) -> None:
-        """Remove it, and release the lock."""
+        """Remove the folder, and release the lock."""
         super().cleanup()
         if self.lock >= 0:
             os.close(self.lock)
@@ -36,7 +36,7 @@ class ScratchFolder(tempfile.TemporaryDirectory[str]):
 
 
 def remove_abandoned(folder: Path, user: int | None = None) -> None:
-    """Remove what processes of the user (an id; else this one) left in `folder` when they were killed."""
+    """Remove what killed processes of the user (by id, default the current one) left in `folder`."""
     user = os.geteuid() if user is None else user
     for left in folder.glob(f"{_PREFIX}*/{_LOCK}"):
         try:

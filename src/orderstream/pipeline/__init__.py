@@ -1,1 +1,1 @@
-"""What runs in Lambda: decode, archive, insert, report. Ships with `domain` and nothing else."""
+"""The Lambda function: decode, archive, insert, report. Deployed with `domain` and nothing else."""

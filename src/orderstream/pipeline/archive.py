@@ -1,4 +1,4 @@
-"""The archive in S3: every record's exact bytes, before anything else is done with it (G4)."""
+"""The archive in S3: store every record's exact bytes before any further processing (G4)."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class ObjectStore(Protocol):
-    """The part of S3 that the pipeline uses. What is written once is never replaced."""
+    """The part of S3 that the pipeline uses. Objects are never overwritten."""
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Write an object unless the key is taken; says whether it was written."""
+        """Write an object unless the key exists; return whether it was written."""
 
     def get(self, key: str) -> bytes | None:
-        """What an object holds, None where there is none."""
+        """The content of an object, or None if it does not exist."""
 
 
 class Archived(msgspec.Struct, frozen=True):
-    """Where a record's bytes are; `differs` if the key was taken by an order with other content.
+    """Where a record is archived; `differs` if the key already existed with an order of other content.
 
-    `written` is how many bytes the object has, 0 if it was there before.
+    `written` is the size of the object in bytes, 0 if it existed before.
     """
 
     key: str
@@ -49,10 +49,10 @@ class Archived(msgspec.Struct, frozen=True):
 def put_by_hour(
     store: ObjectStore, prefix: str, records: Iterable[Record], lines: Iterable[bytes]
 ) -> list[tuple[Archived, list[Record]]]:
-    """Write each record's line, one object for each hour of arrival, in the order of the shard.
+    """Write the records' lines to one object for each hour of arrival, in the order of the shard.
 
-    `records` are of one shard. Returns each object, with the records in it. A key that is taken is that of
-    an earlier delivery of the same records, and stays as it is.
+    All `records` are from one shard. Return each object with the records in it. A key that exists comes from
+    an earlier delivery of the same records, and its object is left unchanged.
     """
     hours: dict[datetime, list[tuple[Record, bytes]]] = {}
     hour = after = _NEVER
@@ -79,10 +79,10 @@ def put_by_hour(
 
 
 class BatchArchive:
-    """One object for each batch and hour of arrival: what is read together lies together.
+    """One object for each batch and hour of arrival, so that records read together are stored together.
 
-    Every record goes in, whether it is an order or not: so the object depends on the stream alone,
-    and a redelivery after the model was changed cannot take bytes away that an item points to.
+    It contains every record, valid or not. So the object depends only on the stream, and a redelivery
+    after a change of the model cannot remove bytes that an item refers to.
     """
 
     def __init__(self, store: ObjectStore, each: ParallelMap = map) -> None:
@@ -90,7 +90,7 @@ class BatchArchive:
         self._each = each
 
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
-        """Write the records; returns where each is, by event_id. The store's errors come through."""
+        """Write the records; return where each is, by event_id. Errors of the store propagate."""
         places: dict[str, Archived] = {}
         for place, inside in put_by_hour(self._store, "orders", records, map(_line, records, decoded)):
             places |= dict.fromkeys([record.event_id for record in inside], place)
@@ -102,10 +102,10 @@ class BatchArchive:
 
 
 class OrderArchive:
-    """One object for each order, at orders/{order_id}.json: handy to look at, dear at scale.
+    """One object for each order, at orders/{order_id}.json: easy to inspect, expensive at scale.
 
-    A key is written once. Where it is taken by other content, the order is a conflict before it
-    reaches the table: the bytes an item points to are never replaced.
+    A key is written once. If it exists with other content, the order is a conflict before it reaches the
+    table, so the bytes that an item refers to are never replaced.
     """
 
     def __init__(self, store: ObjectStore, each: ParallelMap = map) -> None:
@@ -113,7 +113,7 @@ class OrderArchive:
         self._each = each
 
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
-        """Write the orders (no other records); returns where each is, by event_id."""
+        """Write the orders (no other records); return where each is, by event_id."""
         rivals: dict[str, list[tuple[Record, Decoded]]] = {}
         for record, what in zip(records, decoded, strict=True):
             if what.order is not None:
@@ -125,7 +125,7 @@ class OrderArchive:
         return places
 
     def _put_in_order(self, rivals: tuple[str, list[tuple[Record, Decoded]]]) -> dict[str, Archived]:
-        """Write the orders of one key; the first has it."""
+        """Write the orders of one key; the first one gets it."""
         key, entries = rivals
         places: dict[str, Archived] = {}
         for record, what in entries:
@@ -142,7 +142,7 @@ class OrderArchive:
         try:
             return same_content(decode(original_bytes(read_line(body))), what)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            # No order of ours: this one is a conflict with it, and stops nothing else.
+            # The object is not a valid archive line: this order conflicts with it, and the others continue.
             return False
 
     def originals(self, items: Sequence[Item]) -> dict[str, bytes]:
@@ -151,10 +151,10 @@ class OrderArchive:
 
 
 def read_originals(store: ObjectStore, items: Sequence[Item], each: ParallelMap) -> dict[str, bytes]:
-    """The bytes that items of the table were made of, by OrderID.
+    """The bytes from which items of the table were created, by OrderID.
 
-    An item of which the object is gone (compacted, or expired) or cannot be read is left out. The store's
-    errors come through.
+    Items whose object no longer exists (compacted or expired) or cannot be read are left out. Errors of the
+    store propagate.
     """
     of_object: dict[str, list[Item]] = {}
     for item in items:
@@ -170,12 +170,12 @@ def read_originals(store: ObjectStore, items: Sequence[Item], each: ParallelMap)
         found: dict[str, bytes] = {}
         try:
             for line in read_lines(key, BytesIO(body)):
-                # An object of one order has the first record of it, whichever the item came from.
+                # A single-order object contains its first record, whichever record the item came from.
                 order_id = ids.get(line.event_id) if is_batch else inside[0]["OrderID"]
                 if order_id is not None:
                     found[order_id] = original_bytes(line)
         except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
-            # Damaged: `orders verify` names it. What comes before the damage counts.
+            # Damaged: `orders verify` reports it. The lines before the damage are used.
             pass
         return found
 

@@ -1,8 +1,8 @@
-"""The lines of archive and quarantine objects: metadata about a record, and its exact bytes.
+"""Encode and decode the lines of archive and quarantine objects: a record's metadata and exact bytes.
 
-A record that is one line of valid JSON stands in its line as JSON, so that SQL engines can read it
-in place; any other stands as text or, if it is not UTF-8, as base64. A compressed one stands as JSON
-and, as it was sent, as base64. `original_bytes` gives back the bytes of each, exactly as sent.
+A record that is one line of valid JSON is embedded as JSON, so that SQL engines can query it in place. Any
+other is stored as text or, if it is not UTF-8, as base64. A compressed record is stored both as JSON and, as
+sent, as base64. `original_bytes` returns the bytes of each exactly as sent.
 """
 
 import base64
@@ -17,11 +17,11 @@ import msgspec
 from orderstream.domain.fields import utc_text
 from orderstream.pipeline.records import Record
 
-# The fastest. The default takes three times as long for a quarter fewer bytes, of which a million orders have
-# some hundred megabytes: for a fraction of a cent a month, each order would wait longer.
+# The fastest. The default takes three times as long and saves a quarter of the bytes. A million orders have
+# some hundred megabytes: to save a fraction of a cent a month, each order would wait longer.
 COMPRESS_LEVEL = 1
 
-# As `event_id` and `utc_text` write them. Nothing arrived before the year 2000.
+# The formats of `event_id` and `utc_text`. Nothing arrived before the year 2000.
 _EVENT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]{1,128}(?::[0-9]{1,9})?")
 _ARRIVED = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _REASON = {"path", "code", "message"}
@@ -31,9 +31,9 @@ _NO_RAW = msgspec.Raw()
 
 
 class ArchiveLine(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line. One of `raw`, `raw_text`, `raw_base64` is there, or the first and the last.
+    """One line. It has one of `raw`, `raw_text` and `raw_base64`, or both `raw` and `raw_base64`.
 
-    `reasons` and `attempt` are those of a quarantined record; `stored` is what a conflict met.
+    `reasons` and `attempt` are set for a quarantined record; `stored` is the item it conflicts with.
     """
 
     event_id: str
@@ -52,9 +52,9 @@ _DECODER = msgspec.json.Decoder(ArchiveLine)
 
 
 def encode(record: Record, *, json: bytes | None, order_id: str | None, **more: Any) -> bytes:
-    """The line (with its line feed) of `record`.
+    """Encode `record` as a line, including the line feed.
 
-    `json` is the JSON text in it, if any, uncompressed; `more` are further fields of Line.
+    `json` is its uncompressed JSON text, if any; `more` are further fields of ArchiveLine.
     """
     raw = _NO_RAW
     if json is not None and _fits_in_a_line(json):
@@ -70,7 +70,7 @@ def encode(record: Record, *, json: bytes | None, order_id: str | None, **more: 
 
 
 def _fits_in_a_line(json: bytes) -> bool:
-    # Blanks around a value do not come back from a JSON reader, and a line end would end the line.
+    # A JSON reader drops white space around a value, and a line break would end the line.
     return json[0] not in _BLANKS and json[-1] not in _BLANKS and b"\n" not in json and b"\r" not in json
 
 
@@ -84,12 +84,12 @@ def original_bytes(line: ArchiveLine) -> bytes:
 
 
 def read_line(data: bytes) -> ArchiveLine:
-    """A line as written by `encode`. Raises msgspec.DecodeError for anything else."""
+    """Decode a line written by `encode`. Raises msgspec.DecodeError for anything else."""
     return checked(_DECODER.decode(data))
 
 
 def checked(line: ArchiveLine) -> ArchiveLine:
-    """The line, if `encode` can have written it. Raises msgspec.ValidationError."""
+    """The line, if `encode` could have written it; else raises msgspec.ValidationError."""
     if not _EVENT.fullmatch(line.event_id):
         raise msgspec.ValidationError("event_id is no SHARD:NUMBER")
     if not _ARRIVED.fullmatch(line.arrived_at) or not _is_time(line.arrived_at):
@@ -112,12 +112,12 @@ def _is_time(text: str) -> bool:
 
 
 def compress(lines: Iterable[bytes]) -> bytes:
-    """A gzip file of the lines; the same lines give the same bytes."""
+    """Compress the lines with gzip; the same lines give the same bytes."""
     return gzip.compress(b"".join(lines), compresslevel=COMPRESS_LEVEL, mtime=0)
 
 
 def read_lines(key: str, body: IO[bytes]) -> Iterator[ArchiveLine]:
-    """The lines of an object, one at a time: gzip where its key says so, else one plain line."""
+    """The lines of an object, one at a time: gzip if its key ends in .gz, else one plain line."""
     with gzip.open(body, "rb") if key.endswith(".gz") else body as lines:
         for line in lines:
             yield read_line(line)

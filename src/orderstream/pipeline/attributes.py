@@ -1,4 +1,4 @@
-"""Values in DynamoDB's JSON: `{"S": "text"}`."""
+"""Convert values to and from DynamoDB JSON: `{"S": "text"}`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from orderstream.domain.fields import MAX_DIGITS
 
 
 def attribute_value(value: Any) -> dict[str, Any]:
-    """Text, Decimal, int, list or dict in DynamoDB's JSON."""
+    """Convert text, Decimal, int, list or dict to DynamoDB JSON."""
     return ENCODERS[type(value)](value)
 
 
 def _number(number: Decimal) -> str:
-    """The number as text: plain, or with an exponent where that spares a long row of zeros."""
+    """The number as text: plain, or with an exponent if that avoids a long row of zeros."""
     return f"{number:f}" if -MAX_DIGITS <= number.adjusted() < MAX_DIGITS else str(number)
 
 
-# By type, because it is asked for each value of each order.
+# A lookup by type, because it runs for each value of each order.
 ENCODERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     str: lambda text: {"S": text},
     Decimal: lambda number: {"N": _number(number)},

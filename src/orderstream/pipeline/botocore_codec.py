@@ -1,8 +1,8 @@
-"""Calls of the SDK rendered and read by msgspec: all that is done here for botocore.
+"""Serialize and parse calls of botocore with msgspec.
 
-botocore's own serializer and parser walk every value of 25 orders or 500 records by a model, and take
-half of a call and more. They are passed by through its events; credentials, signature, retries, TLS and
-errors stay the SDK's.
+botocore's own serializer and parser walk every value of 25 orders or 500 records by a model, which takes
+half the time of a call or more. Event handlers bypass them; credentials, signatures, retries, TLS and errors
+are still handled by the SDK.
 """
 
 from typing import Any
@@ -16,10 +16,10 @@ _ENCODER = msgspec.json.Encoder()
 def use_msgspec(
     client: Any, operation: str = "dynamodb.BatchExecuteStatement", answer: Any = dict[str, Any]
 ) -> None:
-    """Have this client of botocore do so in one operation.
+    """Use msgspec for one operation of this botocore client.
 
-    Of a JSON protocol, and of a client that does not validate parameters: nothing is left to validate.
-    `answer` is the type of what comes back; what does not fit it is read by botocore.
+    The operation must use a JSON protocol, and the client must not validate parameters, as none are left to
+    validate. `answer` is the type of the response; botocore parses a response that does not match it.
     """
     decoder = msgspec.json.Decoder(answer)
 
@@ -29,7 +29,7 @@ def use_msgspec(
         try:
             found = decoder.decode(response_dict["body"])
         except (msgspec.DecodeError, UnicodeDecodeError):
-            # What botocore makes of it is what the caller is ready for.
+            # Leave it to botocore, whose errors the caller handles.
             return
         customized_response_dict.update(found)
         response_dict["body"] = b"{}"
@@ -42,7 +42,7 @@ def use_msgspec(
 
 def _render(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:
     context[_BODY] = _ENCODER.encode(params)
-    # Nothing is left for the serializer to walk.
+    # Leave nothing for the serializer to walk.
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Aggregated records (of the Kinesis Producer Library) taken apart into the records that were put in."""
+"""Split aggregated records of the Kinesis Producer Library into their user records."""
 
 import hashlib
 
@@ -23,9 +23,9 @@ _TOO_LARGE = Violation(
 
 
 def deaggregate(record: Record) -> list[Record]:
-    """The user records in `record`, each with its own event_id; the record itself if it is no aggregate.
+    """The user records in `record`, each with its own event_id; the record itself if it is not aggregated.
 
-    An aggregate that is damaged in any way or expands too far also stays as it is, and is quarantined whole.
+    An aggregate that is damaged or expands too far is also returned unchanged, and is quarantined as a whole.
     """
     if not record.data.startswith(AGGREGATE_MAGIC):
         return [record]
@@ -46,7 +46,7 @@ def deaggregate(record: Record) -> list[Record]:
 
 
 def decode_record(data: bytes) -> Decoded:
-    """Decode and validate what `deaggregate` left; an aggregate in it is refused with its exact reason."""
+    """Decode and validate a record from `deaggregate`; a remaining aggregate is rejected with its reason."""
     if not data.startswith(AGGREGATE_MAGIC):
         return decode(data)
     found = _records_in(data)
@@ -55,14 +55,14 @@ def decode_record(data: bytes) -> Decoded:
 
 
 def _records_in(data: bytes) -> list[tuple[str, bytes]] | Violation:
-    """The partition key and the data of each record in an aggregate, or why none of them can be taken."""
+    """The partition key and the data of each record in an aggregate, or why it is rejected."""
     message = data[len(AGGREGATE_MAGIC) : -_DIGEST_BYTES]
     if hashlib.md5(message, usedforsecurity=False).digest() != data[-_DIGEST_BYTES:]:
         return _DAMAGED
-    # Imported only now: few streams carry aggregates, and every other start would pay for it.
+    # Imported lazily: few streams carry aggregates, and the import would slow down every cold start.
     from aws_kinesis_agg import deaggregator
 
-    # Only the library's message: its own loop leaves out what it cannot read, and prints the payload.
+    # Use only the library's message class: its own loop skips what it cannot read, and prints the payload.
     aggregate = deaggregator.messages_pb2.AggregatedRecord()
     inner: list[tuple[str, bytes]] = []
     size = 0
@@ -71,7 +71,7 @@ def _records_in(data: bytes) -> list[tuple[str, bytes]] | Violation:
         keys = list(aggregate.partition_key_table)
         for one in aggregate.records:
             key = keys[one.partition_key_index]
-            # A key that is not UTF-8, which makes a text of the message, is handed over as bytes.
+            # protobuf returns a key that is not UTF-8 as bytes.
             if isinstance(key, bytes):
                 return _DAMAGED
             if len(key) > MAX_KEY_CHARACTERS:
@@ -82,5 +82,5 @@ def _records_in(data: bytes) -> list[tuple[str, bytes]] | Violation:
             inner.append((key, one.data))
     except (deaggregator.google.protobuf.message.DecodeError, IndexError):
         return _DAMAGED
-    # Of an aggregate without records nothing would be left to account for.
+    # An aggregate without records is damaged: returning no records would lose track of it.
     return inner or _DAMAGED

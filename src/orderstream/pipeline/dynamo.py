@@ -1,4 +1,4 @@
-"""One call of DynamoDB, and what errors mean: those of the whole call, and those of a statement in it."""
+"""Call DynamoDB, and classify errors: those of the whole call, and those of single statements."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from orderstream.errors import CloudError
 
-# Error codes of single statements (BatchStatementErrorCodeEnum in DynamoDB's API): these pass, ...
+# Error codes of single statements (BatchStatementErrorCodeEnum in DynamoDB's API). These are transient ...
 TRANSIENT = frozenset(
     {
         "InternalServerError",
@@ -16,10 +16,10 @@ TRANSIENT = frozenset(
         "TransactionConflict",
     }
 )
-# ... these never will for this item, and any other is about the table as a whole.
+# ... and these are permanent for the item. Any other concerns the table as a whole.
 PERMANENT = frozenset({"ValidationError", "ItemCollectionSizeLimitExceeded"})
 
-# Error codes of whole calls that pass. The SDK has tried such a call three times already.
+# Transient error codes of whole calls. The SDK has already tried such a call three times.
 TRANSIENT_CALLS = frozenset(
     {
         "InternalFailure",
@@ -30,14 +30,14 @@ TRANSIENT_CALLS = frozenset(
         "ThrottlingException",
     }
 )
-# No connection, or none that lasted until the answer; botocore has no common name for the two.
+# No connection, or it was lost before the response; botocore has no common base class for the two.
 UNREACHABLE = (ConnectionError, HTTPClientError)
-# After so many failed calls in a row DynamoDB is down, and waiting for it is Lambda's business.
+# After this many consecutive failed calls DynamoDB counts as down, and it is left to Lambda to retry.
 MAX_CONSECUTIVE_FAILURES = 3
 
 
 class CallFailedError(Exception):
-    """A whole call failed and may succeed later; not soon, if DynamoDB was not even reached."""
+    """A whole call failed and may succeed later, but not soon if DynamoDB was unreachable."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(" ".join(str(error).split()))
@@ -45,9 +45,9 @@ class CallFailedError(Exception):
 
 
 def execute(client: Any, table: str, operation: str, **parameters: Any) -> Any:
-    """The answer of a client of botocore.
+    """Make a call with a botocore client and return the response.
 
-    Raises CallFailedError for what may pass, and CloudError for all else: it is about `table` as a whole.
+    Raises CallFailedError for a transient error, and CloudError for any other: it concerns the whole `table`.
     """
     try:
         return getattr(client, operation)(**parameters)

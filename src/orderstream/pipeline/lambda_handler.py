@@ -1,4 +1,4 @@
-"""The Lambda function: one Kinesis batch in, the sequence numbers that are not done out."""
+"""The Lambda handler: process a Kinesis batch and return the sequence numbers that failed."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -10,12 +10,12 @@ from orderstream.pipeline.records import from_event
 from orderstream.pipeline.services import Services, services
 from orderstream.pipeline.slices import SLICE_BYTES, process_in_slices
 
-# Left of the invocation's time for the quarantine, the report and the log line.
+# Time reserved at the end of an invocation for the quarantine, the report and the log line.
 MARGIN_SECONDS = 3.0
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Process a batch. Returns AWS's partial batch response; raises when the whole batch failed."""
+    """Process a batch. Return AWS's partial batch response; raise if the whole batch failed."""
     cold = services.cache_info().currsize == 0
     return handle_with(services(), event, context, cold=cold)
 
@@ -23,7 +23,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def handle_with(
     use: Services, event: dict[str, Any], context: Any, *, cold: bool, slice_bytes: int = SLICE_BYTES
 ) -> dict[str, Any]:
-    """Process a batch with the given services; `cold` is whether it is the first of this process."""
+    """Process a batch with the given services; `cold` is whether it is the first in this process."""
     records = from_event(event)
     invocation = Invocation(
         request_id=context.aws_request_id,

@@ -1,4 +1,4 @@
-"""One batch: decode, archive, insert, quarantine, and say what is not done."""
+"""Process one batch: decode, archive, insert, quarantine, and report what failed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import InsertOutcome, InsertResult
 
 _NOTHING = Decimal(0)
-# How many orders are read back from the archive at a time.
+# The maximum number of orders read back from the archive at a time.
 _ORIGINALS_AT_ONCE = 64
 
 
 class ArchiveStore(Protocol):
-    """Where every record's bytes go first."""
+    """Archives every record's bytes."""
 
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]: ...
 
     def originals(self, items: Sequence[dict[str, Any]]) -> dict[str, bytes]:
-        """The bytes that items of the table were made of, by OrderID, as far as they can be read."""
+        """The bytes from which items of the table were created, by OrderID; unreadable ones are left out."""
 
 
 class OrderStore(Protocol):
-    """Where orders become items."""
+    """Stores orders as items."""
 
     def insert(
         self, items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]
@@ -45,13 +45,13 @@ class OrderStore(Protocol):
 
 
 class QuarantineStore(Protocol):
-    """Where bad records go."""
+    """Stores rejected records."""
 
     def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None: ...
 
 
 class Invocation(msgspec.Struct, frozen=True):
-    """What Lambda says about this run: its id, the seconds that may still be used, the time (aware)."""
+    """The context of an invocation: its id, the seconds that may still be used, the time (aware)."""
 
     request_id: str
     seconds_left: Callable[[], float]
@@ -59,14 +59,13 @@ class Invocation(msgspec.Struct, frozen=True):
 
 
 class BatchResult(msgspec.Struct):
-    """What became of a batch: counts of records, and the milliseconds from arrival to stored.
+    """The outcome of a batch: counts of records, and the milliseconds from arrival to stored.
 
     Each record has one outcome: `received` is the sum of `stored`, `duplicates`, `conflicts`, `invalid` and
-    `undone_records`. `undone` has the sequence numbers of those that must come again (the records of an
-    aggregate share one), `problems` says why.
-    `revenue` has the exact sum of the amounts of what was stored, by currency, without that of tests.
-    `objects` are the keys under which the batch was archived (none with one object an order);
-    `archived_bytes` were written there.
+    `failed_records`. `failed` has the sequence numbers to be redelivered (the records of an aggregate share
+    one), and `problems` the reasons. `revenue` is the exact sum of the stored amounts by currency, without
+    the test currency. `objects` are the keys under which the batch was archived (none with one object per
+    order); `archived_bytes` is the number of bytes written to the archive.
     """
 
     received: int = 0
@@ -83,7 +82,7 @@ class BatchResult(msgspec.Struct):
     archived_bytes: int = 0
 
     def add(self, other: BatchResult) -> None:
-        """Add what became of further records of the batch."""
+        """Add the outcome of further records of the batch."""
         self.received += other.received
         self.stored += other.stored
         self.duplicates += other.duplicates
@@ -106,7 +105,7 @@ class _Candidate(msgspec.Struct, frozen=True):
 
 
 class _Contested(msgspec.Struct, frozen=True):
-    """A record whose order_id has an item that another model read, with other fingerprints."""
+    """A record whose order_id has an item from another version of the model, with other fingerprints."""
 
     candidate: _Candidate
     stored: dict[str, Any]
@@ -121,10 +120,10 @@ def process(
     currency: str,
     invocation: Invocation,
 ) -> BatchResult:
-    """Bring every record to the table or the quarantine, and report the rest.
+    """Store or quarantine every record, and report those that failed.
 
-    Raises CloudError when the archive cannot be written, or the table is not there or not ours to use:
-    then nothing counts as done, and Lambda delivers the batch again.
+    Raises CloudError if the archive cannot be written, or the table does not exist or access is denied. Then
+    nothing counts as done, and Lambda redelivers the batch.
     """
     report = BatchResult(received=len(records))
     if not records:
@@ -161,7 +160,7 @@ def process(
         try:
             quarantine.write(bad, attempt)
         except CloudError as error:
-            # What is stored stays done; only what should have been quarantined comes again.
+            # Stored orders stay done; only the records to be quarantined are redelivered.
             report.failed += [entry.record.sequence_number for entry in bad]
             report.failed_records += len(bad)
             report.invalid = report.conflicts = 0
@@ -179,10 +178,10 @@ def _insert_first_of_each(
     report: BatchResult,
     invocation: Invocation,
 ) -> dict[str, list[_Candidate]]:
-    """Insert the first record of each order_id and judge the others by what is then in the table.
+    """Insert the first record of each order_id, and compare the others with the item then in the table.
 
-    What its fingerprint cannot decide is added to `contested`. Returns those that must have a turn of their
-    own, because DynamoDB refused the one before them.
+    Records that fingerprints cannot decide are added to `contested`. Return the records that need another
+    round, because DynamoDB refused the one before them.
     """
     firsts = [candidates[0] for candidates in rivals.values()]
     outcomes = table.insert([first.item for first in firsts], invocation.seconds_left)
@@ -234,9 +233,9 @@ def _settle(
     report: BatchResult,
     invocation: Invocation,
 ) -> None:
-    """Decide by the bytes where fingerprints cannot: the same order in another spelling is a duplicate.
+    """Compare the archived bytes where fingerprints cannot decide: the same order is a duplicate.
 
-    Where the item's bytes can no longer be read, the record is a conflict, which shows both.
+    If the item's bytes can no longer be read, the record is quarantined as a conflict, which shows both.
     """
     of_item: dict[str, list[_Contested]] = {}
     for one in sorted(contested, key=lambda one: int(one.candidate.record.sequence_number)):
@@ -267,11 +266,11 @@ def _settle(
 def item_of(
     record: Record, order: Order, what: Decoded, order_id: str, key: str, currency: str
 ) -> dict[str, Any]:
-    """The order in `what` as the attributes of its item; `key` names the object that has its bytes."""
+    """The attributes of an order's item; `key` is that of the object that contains its bytes."""
     item = attributes(
         order,
         order_id=order_id,
-        # The arrival, never the time of processing: a redelivery gives the same item.
+        # The time of arrival, not of processing, so that a redelivery gives the same item.
         order_date=order.order_date or record.arrived_at,
         currency=order.currency or currency,
     )

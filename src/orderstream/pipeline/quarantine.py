@@ -1,4 +1,4 @@
-"""The quarantine in S3: records that can never become an item, with the reasons and the bytes (G5)."""
+"""The quarantine in S3: store records that can never become items, with reasons and exact bytes (G5)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from orderstream.pipeline.records import Record
 
 
 class RejectedRecord(msgspec.Struct, frozen=True):
-    """A record with every reason against it; `stored` is the item that a conflict met."""
+    """A record with every reason for its rejection; `stored` is the item that it conflicts with."""
 
     record: Record
     reasons: tuple[Violation, ...]
@@ -22,13 +22,13 @@ class RejectedRecord(msgspec.Struct, frozen=True):
 
 
 class QuarantineWriter:
-    """Writes bad records, one object for each batch and hour of arrival, as the archive does."""
+    """Writes rejected records, one object for each batch and hour of arrival, as the archive does."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def write(self, entries: Sequence[RejectedRecord], attempt: dict[str, str]) -> None:
-        """Write the entries, in the order of the shard; `attempt` says which invocation saw them."""
+        """Write the entries, in the order of the shard; `attempt` identifies the invocation."""
         records = [entry.record for entry in entries]
         lines = (_line(entry, attempt, len(entries)) for entry in entries)
         put_by_hour(self._store, "quarantine", records, lines)

@@ -1,4 +1,4 @@
-"""Records as Lambda hands them over, and as this project uses them."""
+"""Convert the records of a Lambda event to those that this project uses."""
 
 from binascii import a2b_base64
 from datetime import UTC, datetime, timedelta
@@ -12,9 +12,9 @@ _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One record of the stream: its place, when Kinesis took it (aware UTC), and its bytes as sent.
+    """One record of the stream: its position, its time of arrival (aware UTC), and its bytes as sent.
 
-    `partition_key` is None where the producer gave none: a stream that distributes records itself takes that.
+    `partition_key` is None if the producer gave none, which a stream that distributes records itself accepts.
     """
 
     event_id: str
@@ -28,8 +28,8 @@ class Record(msgspec.Struct, frozen=True):
 def from_event(event: dict[str, Any]) -> list[Record]:
     """The records of a Kinesis event, in the order of the shard.
 
-    The event is AWS's, not a shop's: if it is not of the documented form, KeyError or ValueError
-    comes through and the invocation fails.
+    The event comes from AWS, not from a producer. If it does not have the documented form, KeyError or
+    ValueError propagates and the invocation fails.
     """
     return [_record(entry) for entry in event["Records"]]
 
@@ -49,12 +49,12 @@ def _record(entry: dict[str, Any]) -> Record:
 
 
 def key_of(given: str | None) -> str | None:
-    """The partition key as AWS hands it over; None where it has none."""
-    # Kinesis takes no empty key: the laptop cloud makes one of a key that was left out.
+    """The partition key as AWS passes it; None if there is none."""
+    # Kinesis does not accept an empty key: the local cloud returns one for a key that was left out.
     return given or None
 
 
 def arrival(seconds: float) -> datetime:
-    """When Kinesis took a record, from what AWS says: seconds since the epoch, with milliseconds."""
-    # Rounding to those undoes binary fractions.
+    """The time of arrival (aware UTC), from seconds since the epoch with milliseconds."""
+    # Rounding to milliseconds removes the error of binary fractions.
     return _EPOCH + timedelta(milliseconds=round(seconds * 1000))

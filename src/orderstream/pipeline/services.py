@@ -1,4 +1,4 @@
-"""The composition root: clients and stores, made once for each process, from the settings."""
+"""The composition root: create clients and stores from the settings, once per process."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
 
-# Said in full, because botocore's defaults change: a call that hangs must fail while the invocation
-# has time to report it, and the SDK's own retries must not eat that time either.
+# Explicit, because botocore's defaults change: a call that hangs must fail while the invocation has time
+# to report it, and the SDK's own retries must not use up that time either.
 CONFIG = Config(
     connect_timeout=2,
     read_timeout=5,
     retries={"mode": "standard", "total_max_attempts": 3},
     tcp_keepalive=True,
     max_pool_connections=MOST_THREADS,
-    # The calls are few and always the same, and tested; to check each value of each order takes a third of
-    # a call. So does it take a tenth to put the SDK's own name together for each.
+    # The calls are few, always the same, and tested; validating each value of each order takes a third of
+    # the time of a call. Building the SDK's own user agent takes a tenth.
     parameter_validation=False,
     user_agent=f"orderstream/{__version__} botocore/{botocore.__version__}",
 )
@@ -50,14 +50,14 @@ class Services(msgspec.Struct, frozen=True):
 
 
 class S3Store:
-    """A bucket as an ObjectStore; its errors as CloudError."""
+    """An ObjectStore backed by an S3 bucket; its errors are raised as CloudError."""
 
     def __init__(self, client: Any, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def put_new(self, key: str, body: bytes) -> bool:
-        """Write an object unless the key is taken; says whether it was written."""
+        """Write an object unless the key exists; return whether it was written."""
         for _ in range(_ATTEMPTS_TO_PUT):
             try:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
@@ -68,12 +68,12 @@ class S3Store:
                     return False
                 if code != "ConditionalRequestConflict":
                     raise CloudError(f"bucket {self._bucket}: {error}") from error
-                # Another delivery writes the same key at this moment: who was first, the next attempt tells.
+                # Another delivery is writing the same key: the next attempt shows which one was first.
                 conflict = error
         raise CloudError(f"bucket {self._bucket}: {conflict}") from conflict
 
     def get(self, key: str) -> bytes | None:
-        """What an object holds, None where there is none."""
+        """The content of an object, or None if it does not exist."""
         try:
             body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             return body
@@ -88,12 +88,12 @@ def _code(error: Exception) -> str:
 
 
 def make_archive(settings: Settings, store: S3Store, each: ParallelMap = map) -> BatchArchive | OrderArchive:
-    """The archive in the layout that is set."""
+    """The archive in the configured layout."""
     return OrderArchive(store, each) if settings.layout == "order" else BatchArchive(store, each)
 
 
 def dynamodb_client(session: Any) -> Any:
-    """A client of botocore for OrderTable, spared what `wire` does for it."""
+    """A botocore client for OrderTable that serializes with msgspec (see `botocore_codec`)."""
     client = session.create_client("dynamodb", config=CONFIG)
     use_msgspec(client)
     return client
@@ -101,12 +101,12 @@ def dynamodb_client(session: Any) -> Any:
 
 @cache
 def services() -> Services:
-    """The services of this process, from its environment. Raises InputError for wrong settings."""
+    """The services of this process, from its environment. Raises InputError for invalid settings."""
     settings = from_environment(os.environ)
     session = botocore.session.get_session()
     store = S3Store(session.create_client("s3", config=CONFIG), settings.bucket)
     each = ThreadPoolExecutor(threads_for(settings.memory_mb), thread_name_prefix="calls").map
     table = OrderTable(dynamodb_client(session), settings.table, each=each)
-    # All that is loaded by now stays: the collector need not walk through it in the middle of a batch.
+    # Everything loaded by now is permanent: the garbage collector need not scan it in the middle of a batch.
     gc.freeze()
     return Services(settings, make_archive(settings, store, each), table, QuarantineWriter(store))

@@ -1,4 +1,4 @@
-"""What the function is told by its environment, read once for each process."""
+"""The function's settings, read from environment variables once per process."""
 
 from collections.abc import Mapping
 
@@ -11,9 +11,9 @@ LAYOUTS = ("batch", "order")
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The function's settings; `stack` is the one dimension of its metrics, `memory_mb` what Lambda gives.
+    """The function's settings; `stack` is the dimension of its metrics, `memory_mb` its memory in Lambda.
 
-    An order that is stored later than `objective_seconds` after its arrival counts as late.
+    An order that is stored more than `objective_seconds` after its arrival counts as late.
     """
 
     table: str
@@ -26,9 +26,9 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Settings out of the variables that template.yaml and Lambda set.
+    """Read the settings from the variables that template.yaml and Lambda set.
 
-    Raises InputError that names a wrong one.
+    Raises InputError that names an invalid one.
     """
     table, bucket, stack = required(environ, "TABLE_NAME", "ARCHIVE_BUCKET", "STACK_NAME")
     layout = environ.get("ARCHIVE_LAYOUT", "batch")
@@ -50,7 +50,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
 
 
 def required(environ: Mapping[str, str], *names: str) -> list[str]:
-    """The values of variables that a function cannot do without. Raises InputError that names the missing."""
+    """The values of required environment variables. Raises InputError that names those missing."""
     missing = [name for name in names if not environ.get(name)]
     if missing:
         raise InputError(f"environment variables are not set: {', '.join(missing)}")

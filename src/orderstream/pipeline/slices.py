@@ -1,6 +1,6 @@
-"""An invocation's records in slices: its memory is bounded by a slice, however large the batch becomes.
+"""Process an invocation's records in slices, so that a slice bounds its memory, not the expanded batch.
 
-Where a slice ends depends on the records alone: a batch that is delivered again finds its objects.
+Where a slice ends depends on the records alone, so a redelivered batch produces the same objects.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,13 +11,13 @@ from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
 
-# Counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation carries at most
-# 6 MiB of them, base64 and metadata included.
+# As counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation receives at most
+# 6 MiB, including base64 and metadata.
 SLICE_BYTES = 8 * 1024 * 1024
 
 
 def slices(records: Iterable[Record], most: int = SLICE_BYTES) -> Iterator[list[Record]]:
-    """The records in lists of at most `most` bytes, or of one record; their order stays."""
+    """Split the records, in order, into lists of at most `most` bytes or of one record."""
     found: list[Record] = []
     size = 0
     for record in records:
@@ -37,11 +37,11 @@ def process_in_slices(
     seconds_left: Callable[[], float],
     most: int = SLICE_BYTES,
 ) -> BatchResult:
-    """Take aggregates apart, and process slice after slice.
+    """Deaggregate the records, and process them slice by slice.
 
-    Processing stops when a slice fails or leaves something undone, and when the time is over. All records
-    from there on are reported undone: Lambda delivers them again anyway. A CloudError of the first slice is
-    raised, because nothing is done then. An aggregate that was not processed counts as one record.
+    Processing stops when a slice fails as a whole or in part, or when time runs out. All records from there
+    on are reported as failed: Lambda redelivers them anyway. A CloudError of the first slice is raised,
+    because then nothing is done. An aggregate that was not processed counts as one record.
     """
     total = BatchResult()
     done: set[str] = set()
@@ -65,8 +65,8 @@ def process_in_slices(
 def _with_rest(
     total: BatchResult, records: Sequence[Record], done: set[str], part: Sequence[Record]
 ) -> BatchResult:
-    """The report with the records that are not done as a whole; `part` is the first slice of them."""
-    # An aggregate may lie in two slices.
+    """The report, with every record not fully processed as failed; `part` is the first slice of these."""
+    # An aggregate may span two slices.
     done.discard(part[0].sequence_number)
     rest = [record.sequence_number for record in records if record.sequence_number not in done]
     total.received += len(rest)

@@ -1,4 +1,4 @@
-"""The table: put-if-absent in batches of 25, every answer taken by its index (G2, G3)."""
+"""The table: conditional inserts in batches of 25, with each response matched by index (G2, G3)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from orderstream.pipeline.dynamo import (
 )
 
 STATEMENTS_PER_CALL = 25
-# Of the items in a call, as plain JSON. AWS documents no limit for the size of such a call; this one bounds
-# the memory of the calls that are under way at a time.
+# The size of the items in a call, as plain JSON. AWS documents no size limit for such a call; this one bounds
+# the memory of concurrent calls.
 BYTES_PER_CALL = 512 * 1024
 KEYS_PER_READ = 100
 BACKOFF_BASE_SECONDS = 0.05
 BACKOFF_CAP_SECONDS = 5.0
 
-# What is read of an item that was there before: enough to compare, and to show in a conflict.
+# The attributes read of an existing item: enough to compare it, and to show it in a conflict.
 _COMPARED = (
     "OrderID",
     "CustomerID",
@@ -45,7 +45,7 @@ _COMPARED = (
 
 
 class InsertResult(Enum):
-    """What became of one row. CONFLICT: an item with another fingerprint is there."""
+    """The outcome of one item. CONFLICT: an item with another fingerprint exists."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
@@ -55,7 +55,7 @@ class InsertResult(Enum):
 
 
 class InsertOutcome(msgspec.Struct, frozen=True):
-    """The result for one row; `stored` is the earlier item (duplicate, conflict), `message` DynamoDB's."""
+    """The result for one item; `stored` is the existing item (duplicate, conflict), `message` DynamoDB's."""
 
     result: InsertResult
     stored: dict[str, Any] = {}
@@ -65,15 +65,15 @@ class InsertOutcome(msgspec.Struct, frozen=True):
 _STORED = InsertOutcome(InsertResult.STORED)
 _JSON = msgspec.json.Encoder()
 
-# What came of a call: the error of each statement ({} for none), None if there was no time, or why it failed.
+# The result of a call: the error of each statement ({} for none), None if out of time, or why it failed.
 _Answer = list[dict[str, Any]] | CloudError | CallFailedError | None
 
 
 class OrderTable:
-    """DynamoDB's table of orders.
+    """The DynamoDB table of orders.
 
-    `client` is a botocore client; `each` decides how many calls are made at a time. Sleep and jitter can
-    be given.
+    `client` is a botocore client; `each` decides how many calls run concurrently. `sleep` and `jitter` can be
+    replaced.
     """
 
     def __init__(
@@ -94,11 +94,11 @@ class OrderTable:
     def insert(
         self, items: Sequence[dict[str, Any]], seconds_left: Callable[[], float]
     ) -> list[InsertOutcome]:
-        """Insert items with distinct OrderID; an outcome for each, in their order.
+        """Insert items with distinct OrderID; return an outcome for each, in order.
 
-        Items are attributes as text, Decimal, int, lists and dicts. What is throttled is tried again,
-        alone and with growing random pauses, while `seconds_left()` lasts; then it is UNDONE. So is all
-        that is left when DynamoDB is down. Raises CloudError when the table cannot be used at all.
+        Attributes are text, Decimal, int, lists and dicts. Only throttled items are tried again, with
+        growing random pauses, while `seconds_left()` lasts; then their outcome is RETRY. So is that of all
+        remaining items if DynamoDB is down. Raises CloudError if the table cannot be used at all.
         """
         outcomes: dict[int, InsertOutcome] = {}
         sizes = [len(_JSON.encode(item)) for item in items]
@@ -142,14 +142,14 @@ class OrderTable:
         *,
         is_first: bool,
     ) -> list[_Answer]:
-        """Send each chunk in a call of its own; after one that failed no other is begun."""
+        """Send each chunk in a call of its own; after a failed call, start no other."""
         failures: list[CloudError | CallFailedError] = []
 
         def send(numbered: tuple[int, Sequence[int]]) -> _Answer:
             number, chunk = numbered
             if failures:
                 return failures[0]
-            # The very first is always sent: something has to get done.
+            # The very first call is always made, so that there is progress.
             if seconds_left() <= 0 and not (is_first and number == 0):
                 return None
             try:
@@ -165,7 +165,7 @@ class OrderTable:
         return answers
 
     def _outcome(self, error: dict[str, Any]) -> InsertOutcome | None:
-        """What one statement's answer means; None where an item is there that must be compared."""
+        """The outcome for one statement's error; None if an existing item must be compared."""
         code = error.get("Code", "")
         if code == "DuplicateItem":
             return None
@@ -198,7 +198,7 @@ class OrderTable:
             item = items[index]
             before = stored.get(item["OrderID"])
             if before is None:
-                # Not read in time, or removed since the insert: the next delivery finds out.
+                # Not read in time, or removed since the insert: the next delivery decides.
                 outcomes[index] = InsertOutcome(
                     InsertResult.RETRY, message="the item that is there was not read"
                 )
@@ -209,7 +209,7 @@ class OrderTable:
         return outcomes
 
     def read(self, order_ids: Sequence[str], seconds_left: Callable[[], float]) -> dict[str, dict[str, Any]]:
-        """What is compared of the items that are there and could be read in the time left, by OrderID."""
+        """The compared attributes of the existing items that could be read in the time left, by OrderID."""
         found: dict[str, dict[str, Any]] = {}
         unread = list(order_ids)
         attempt = 0
@@ -235,7 +235,7 @@ class OrderTable:
             for item in items:
                 plain = plain_value({"M": item})
                 found[plain["OrderID"]] = plain
-            # An answer in parts is nothing unusual; an answer with nothing is a throttled table.
+            # A partial response is normal; an empty one means that the table is throttled.
             attempt = 0 if items or not again else attempt + 1
             pause = self._pause(attempt) if attempt else 0.0
             if (again or unread) and pause >= seconds_left():
@@ -246,7 +246,7 @@ class OrderTable:
 
 
 def _failed_in_a_row(answers: Sequence[_Answer], before: int) -> int:
-    """How many calls in a row have failed, when so many had `before`. Those of one round count once."""
+    """The number of consecutive failures after `before` earlier ones. Those of one round count once."""
     failures = [answer for answer in answers if isinstance(answer, CallFailedError)]
     if not failures:
         return 0
@@ -262,7 +262,7 @@ def _statement(table: str, names: tuple[str, ...]) -> str:
 
 
 def _calls(indices: Sequence[int], sizes: Sequence[int]) -> Iterator[Sequence[int]]:
-    """The indices of each call: within the bounds of statements and bytes, or a single one."""
+    """The indices for each call: within the limits of statements and bytes, or a single one."""
     begin = size = 0
     for place, index in enumerate(indices):
         if place - begin == STATEMENTS_PER_CALL or (size and size + sizes[index] > BYTES_PER_CALL):

@@ -1,6 +1,6 @@
-"""Lines of JSON about an invocation: what happened, and metrics in CloudWatch's embedded format.
+"""JSON log lines about an invocation, with metrics in CloudWatch's embedded metric format.
 
-No payload and no customer id is ever in them (G8).
+They never contain a payload or a customer id (G8).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,13 +16,13 @@ from orderstream.pipeline.records import Record
 NAMESPACE = "Orderstream"
 LATENCY = "ArrivalToStored"
 REVENUE = "Revenue"
-# CloudWatch takes at most 100 values for a metric in a line.
+# CloudWatch accepts at most 100 values of a metric in a line.
 MAX_VALUES = 100
 MAX_PROBLEMS = 5
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
-# A datum of each for every batch: so the average of Received is the size of a batch.
+# One data point of each for every batch, so the average of Received is the size of a batch.
 _COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Invalid", "Undone")
 
 
@@ -36,10 +36,10 @@ def log_line(
     cold: bool,
     now: datetime,
 ) -> str:
-    """The log line of an invocation; CloudWatch reads its metrics out of the log (EMF).
+    """The log line of an invocation; CloudWatch extracts its metrics from the log (EMF).
 
-    Received = Stored + Duplicates + Conflicts + Invalid + Undone. Late are those of the stored orders that
-    took longer than `objective_seconds` from arrival to stored.
+    Received = Stored + Duplicates + Conflicts + Invalid + Undone. Late counts the stored orders that took
+    longer than `objective_seconds` from arrival to stored.
     """
     first, last = (records[0], records[-1]) if records else (None, None)
     units = dict.fromkeys(_COUNTS, "Count") | {"ArchiveBytes": "Bytes"}
@@ -71,10 +71,10 @@ def log_line(
 
 
 def revenue_lines(revenue: Mapping[str, Decimal], *, stack: str, now: datetime) -> Iterator[str]:
-    """A line for each currency, with its sum: a dimension has one value in a line.
+    """A line for each currency, with its sum: a dimension has one value per line.
 
-    The sum of a batch with one order is that order's amount. So nothing is in the line that tells which batch
-    it was.
+    The sum of a batch with one order is that order's amount, so the line contains nothing that identifies the
+    batch.
     """
     for currency, amount in revenue.items():
         fields = {"Stack": stack, "Currency": currency, REVENUE: amount}
@@ -88,7 +88,7 @@ def emf_line(
     *,
     dimensions: Sequence[str] = ("Stack",),
 ) -> str:
-    """A line of JSON with these fields; CloudWatch takes those in `units` for metrics by `dimensions`."""
+    """A JSON line with these fields; CloudWatch makes those in `units` metrics with `dimensions`."""
     metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
     about = {
         "Timestamp": int(now.timestamp() * 1000),
@@ -103,5 +103,5 @@ def sample(values: Sequence[int]) -> list[int]:
     if len(ordered) <= MAX_VALUES:
         return ordered
     step = len(ordered) / MAX_VALUES
-    # The last one is the largest: the worst order of a batch must not vanish from the maximum.
+    # The last one is the largest: the slowest order of a batch must stay visible in the maximum.
     return [ordered[int((number + 0.5) * step)] for number in range(MAX_VALUES - 1)] + [ordered[-1]]

@@ -388,18 +388,15 @@ def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: AwsClients) 
     for key in pipe.keys("compacted/"):
         cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
     assert [kind for kind, _ in kinds(pipe)] == ["removed", "removed"]
-    rule = {
-        "ID": "expiry",
-        "Status": "Enabled",
-        "Filter": {"Prefix": "compacted/"},
-        "Expiration": {"Days": 1},
-    }
-    cloud.s3.put_bucket_lifecycle_configuration(
-        Bucket=pipe.stack.bucket,
-        LifecycleConfiguration={"Rules": [rule]},  # type: ignore[list-item]
-    )
-    found = audited(pipe)
-    assert (found.findings, found.expired) == ([], 2)
+    tagged = {"Prefix": "compacted/", "Tags": [{"Key": "temporary", "Value": "yes"}]}
+    for filter, missed, expired in (({"And": tagged}, 2, 0), ({"Prefix": "compacted/"}, 0, 2)):
+        rule = {"ID": "expiry", "Status": "Enabled", "Filter": filter, "Expiration": {"Days": 1}}
+        cloud.s3.put_bucket_lifecycle_configuration(
+            Bucket=pipe.stack.bucket,
+            LifecycleConfiguration={"Rules": [rule]},  # type: ignore[list-item]
+        )
+        found = audited(pipe)
+        assert (len(found.findings), found.expired) == (missed, expired)
 
 
 def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cloud: AwsClients) -> None:

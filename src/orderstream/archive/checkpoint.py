@@ -45,7 +45,7 @@ class Checkpoint:
         except FileNotFoundError:
             pass
         except (OSError, msgspec.MsgspecError) as error:
-            raise CloudError(f"cannot read {self._file}: {error}", hint="--restart begins anew") from None
+            raise CloudError(f"cannot read {self._file}: {error}", hint="--restart starts over") from None
 
     @property
     def span(self) -> TimeRange:

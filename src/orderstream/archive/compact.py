@@ -16,7 +16,7 @@ from orderstream.archive.manifests import Chain, Manifest, SealedObject, hour_of
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.stack import Stack
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
-from orderstream.errors import DamagedError
+from orderstream.errors import CloudError, DamagedError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.storage import bucket, parquet, reader
@@ -115,7 +115,7 @@ def delete(cloud: AwsClients, stack: Stack, keys: Sequence[str]) -> None:
                 Bucket=stack.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
             )
         for error in answer.get("Errors", []):
-            raise DamagedError(f"cannot delete s3://{stack.bucket}/{error['Key']}: {error['Message']}")
+            raise CloudError(f"cannot delete s3://{stack.bucket}/{error['Key']}: {error['Message']}")
 
 
 def _lines(

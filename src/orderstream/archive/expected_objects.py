@@ -123,7 +123,10 @@ def touches(span: TimeRange, hour: str) -> bool:
 
 
 def expiry_days(cloud: AwsClients, stack: Stack) -> list[tuple[str, int]]:
-    """The key prefixes that the bucket's lifecycle rules expire, with the days after which they do."""
+    """The key prefixes that the bucket's lifecycle rules expire, with the days after which they do.
+
+    A rule that also depends on tags or sizes does not expire every object of its prefix, and does not count.
+    """
     with translate_errors(f"cannot read the lifecycle rules of {stack.bucket}"):
         try:
             rules: Any = cloud.s3.get_bucket_lifecycle_configuration(Bucket=stack.bucket)["Rules"]
@@ -135,7 +138,7 @@ def expiry_days(cloud: AwsClients, stack: Stack) -> list[tuple[str, int]]:
     for rule in rules:
         days = rule.get("Expiration", {}).get("Days")
         if rule["Status"] == "Enabled" and days:
-            where = rule.get("Filter", {})
-            where = where.get("And", where)
-            found.append((where.get("Prefix", rule.get("Prefix", "")), days))
+            where = rule.get("Filter", {"Prefix": rule.get("Prefix", "")})
+            if where.keys() <= {"Prefix"}:
+                found.append((where.get("Prefix", ""), days))
     return found

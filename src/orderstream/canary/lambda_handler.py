@@ -14,7 +14,7 @@ from botocore.config import Config
 
 from orderstream.domain.fields import TEST_CURRENCY
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.settings import required
+from orderstream.pipeline.settings import positive_integer, required
 
 # In the test currency, so that revenue never includes a canary.
 CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", TEST_CURRENCY
@@ -57,11 +57,9 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 
 def settings(environ: Mapping[str, str]) -> tuple[str, str, str, int]:
-    """Stream, table, stack and latency objective (seconds). Raises InputError for missing variables."""
-    stream, table, stack, objective = required(
-        environ, "STREAM_NAME", "TABLE_NAME", "STACK_NAME", "LATENCY_OBJECTIVE_SECONDS"
-    )
-    return stream, table, stack, int(objective)
+    """Stream, table, stack and latency objective (seconds). Raises InputError for an invalid variable."""
+    stream, table, stack = required(environ, "STREAM_NAME", "TABLE_NAME", "STACK_NAME")
+    return stream, table, stack, positive_integer(environ, "LATENCY_OBJECTIVE_SECONDS")
 
 
 def probe(

@@ -166,7 +166,7 @@ def read_originals(store: ObjectStore, items: Sequence[Item], each: ParallelMap)
         if body is None:
             return {}
         is_batch = key.endswith(".gz")
-        ids = {item["EventID"]: item["OrderID"] for item in inside}
+        ids = {item.get("EventID"): item["OrderID"] for item in inside}
         found: dict[str, bytes] = {}
         try:
             for line in read_lines(key, BytesIO(body)):

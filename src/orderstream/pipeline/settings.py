@@ -44,8 +44,8 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         stack=stack,
         layout=layout,
         currency=default,
-        memory_mb=int(environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 1024)),
-        objective_seconds=int(environ.get("LATENCY_OBJECTIVE_SECONDS", 30)),
+        memory_mb=positive_integer(environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"),
+        objective_seconds=positive_integer(environ, "LATENCY_OBJECTIVE_SECONDS", "30"),
     )
 
 
@@ -55,3 +55,11 @@ def required(environ: Mapping[str, str], *names: str) -> list[str]:
     if missing:
         raise InputError(f"environment variables are not set: {', '.join(missing)}")
     return [environ[name] for name in names]
+
+
+def positive_integer(environ: Mapping[str, str], name: str, default: str = "") -> int:
+    """The value of an environment variable that is a positive integer. Raises InputError that names it."""
+    value = environ.get(name, default)
+    if not (value.isascii() and value.isdigit() and int(value)):
+        raise InputError(f"{name} must be a positive integer, not {value!r}")
+    return int(value)

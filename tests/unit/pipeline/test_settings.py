@@ -21,7 +21,16 @@ def test_a_missing_variable_is_named(name: str) -> None:
         from_environment({**RIGHT, name: ""})
 
 
-@pytest.mark.parametrize(("name", "value"), [("ARCHIVE_LAYOUT", "day"), ("DEFAULT_CURRENCY", "EURO")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ARCHIVE_LAYOUT", "day"),
+        ("DEFAULT_CURRENCY", "EURO"),
+        ("LATENCY_OBJECTIVE_SECONDS", "soon"),
+        ("LATENCY_OBJECTIVE_SECONDS", "0"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1 GB"),
+    ],
+)
 def test_a_wrong_variable_is_named(name: str, value: str) -> None:
     with pytest.raises(InputError, match=name):
         from_environment({**RIGHT, name: value})

@@ -1,4 +1,4 @@
-"""Every command in the README does what the README says, in the order in which it stands there."""
+"""Every command in the README and in the tutorial does what they say, in the order in which they have it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
 from tests.integration.test_up import Up, up
 
-README = (PROJECT / "README.md").read_text()
+# The tutorial continues where the README ends.
+README, TUTORIAL = ((PROJECT / name).read_text() for name in ("README.md", "docs/tutorial.md"))
 # Language, an optional word about how the block runs, and the block itself.
-BLOCKS = re.findall(r"^```(\w+) ?(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+BLOCKS = re.findall(r"^```(\w+) ?(\w*)\n(.*?)^```$", README + TUTORIAL, re.MULTILINE | re.DOTALL)
 SHELL = [text for language, how, text in BLOCKS if language == "sh" and not how]
+# What makes a terminal use the local cloud: every block after it needs it.
+(PREAMBLE,) = (text for text in SHELL if text.startswith("export PATH") and text in TUTORIAL)
 # These two run all tests and the whole demo: test_demo.py has the one, the other runs this file.
 ELSEWHERE = {"make demo\n", "make test\n"}
 
@@ -62,13 +65,13 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("chapter", ["before", "On AWS"])
 def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: str) -> None:
-    preamble, *rest = [text for text in SHELL if text not in ELSEWHERE]
-    assert "orders env" in preamble
-    on_aws = README.partition("## On AWS\n")[2]
+    rest = [text for text in SHELL if text not in ELSEWHERE | {PREAMBLE}]
+    assert "orders env" in PREAMBLE
+    on_aws = TUTORIAL.partition("## On AWS\n")[2]
     for text in [text for text in rest if (text in on_aws) == (chapter == "On AWS")]:
         # AWS stands for an empty account here, not for the one in which the laptop cloud runs already.
         elsewhere = "export AWS_ACCESS_KEY_ID=000000000002\n" if "sam deploy" in text else ""
-        done = shell(reader, checkout, preamble + elsewhere + patiently(text))
+        done = shell(reader, checkout, PREAMBLE + elsewhere + patiently(text))
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
         if text.startswith("make artifact"):
             assert "Successfully created/updated stack" in done.stdout
@@ -80,14 +83,13 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: st
 
 
 def test_a_stack_goes_and_comes_back_as_the_readme_says(reader: Up, checkout: Path) -> None:
-    preamble = SHELL[[text.startswith("export PATH") for text in SHELL].index(True)]
     (end,) = (text for language, how, text in BLOCKS if (language, how) == ("sh", "end"))
-    done = shell(reader, checkout, preamble + end)
+    done = shell(reader, checkout, PREAMBLE + end)
     assert done.returncode == 0, done.stderr
     assert "gone: stack orderstream" in done.stdout
     assert "gone: nothing of orderstream is here any more" in done.stdout
     # The other tests find it as it was.
-    assert shell(reader, checkout, f"{preamble}orders deploy").returncode == 0
+    assert shell(reader, checkout, f"{PREAMBLE}orders deploy").returncode == 0
 
 
 def patiently(text: str) -> str:
@@ -109,27 +111,25 @@ def test_both_spellings_of_the_aws_command_line_are_the_same_command() -> None:
 
 
 def test_the_order_sent_by_the_aws_command_line_is_stored_and_archived(reader: Up, checkout: Path) -> None:
-    preamble = SHELL[[text.startswith("export PATH") for text in SHELL].index(True)]
     (put,) = (text for text in SHELL if text.startswith("aws kinesis"))
-    done = shell(reader, checkout, preamble + put.replace("12345", "readme-1"))
+    done = shell(reader, checkout, PREAMBLE + put.replace("12345", "readme-1"))
     assert done.returncode == 0, done.stderr
     find = "orders list --customer readme-1 --json | head -1"
-    line = awaited(lambda: shell(reader, checkout, preamble + find).stdout)
+    line = awaited(lambda: shell(reader, checkout, PREAMBLE + find).stdout)
     assert '"OrderAmount":250,' in line
     order_id = re.search(r'"OrderID":"([^"]+)"', line)
     assert order_id
-    raw = shell(reader, checkout, f"{preamble}orders raw {order_id[1]}").stdout
+    raw = shell(reader, checkout, f"{PREAMBLE}orders raw {order_id[1]}").stdout
     assert raw == '{"customer_id": "readme-1", "amount": 250.00}'
 
 
 def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
     (program,) = (text for language, _, text in BLOCKS if language == "python")
-    preamble = SHELL[[text.startswith("export PATH") for text in SHELL].index(True)]
-    done = shell(reader, checkout, f"{preamble}python - <<'END'\n{program}END\n")
+    done = shell(reader, checkout, f"{PREAMBLE}python - <<'END'\n{program}END\n")
     assert done.returncode == 0, done.stderr
     order_id = done.stdout.strip()
     get = f"until orders get {order_id} >/dev/null 2>&1; do sleep 0.2; done; orders get {order_id}"
-    assert "250" in shell(reader, checkout, preamble + get).stdout
+    assert "250" in shell(reader, checkout, PREAMBLE + get).stdout
 
 
 @pytest.mark.parametrize(
@@ -148,6 +148,9 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
         "docs/performance.md",
         "docs/runbook.md",
         "docs/security.md",
+        "docs/tutorial.md",
+        "docs/acceptance.md",
+        "SECURITY.md",
         "docs/watching.md",
     ],
 )
@@ -156,7 +159,7 @@ def test_every_file_that_a_document_names_is_there(name: str) -> None:
     folder = (PROJECT / name).parent
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         assert (folder / target).exists(), target
-    for test in re.findall(r"`(test_\w+\.py)`", text):
+    for test in re.findall(r"`(?:tests/)?((?:\w+/)*test_\w+\.py)`", text):
         assert list(PROJECT.glob(f"tests/**/{test}")), test
     for target in re.findall(r"^make (\w+)", text, re.MULTILINE):
         assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), re.MULTILINE), target
@@ -174,3 +177,7 @@ def test_the_demos_table_in_the_readme_has_the_rows_that_it_prints() -> None:
 
 def test_the_readme_is_run_with_the_projects_own_tools() -> None:
     assert os.access(PROJECT / ".venv" / "bin" / "aws", os.X_OK)
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len(README.splitlines()) <= 150

@@ -51,7 +51,7 @@ class DeploymentPlan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether nothing would change."""
         return self.change_set is None and self.forward is None
 
     @property

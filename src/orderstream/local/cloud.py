@@ -185,7 +185,7 @@ class LocalCloud:
             self._problem(line)
 
     def check(self) -> None:
-        """Raise CloudError if a part of it has died."""
+        """Raise CloudError if a part of it has failed."""
         self.ministack.ensure_running()
         self.delivery.check()
 

@@ -65,7 +65,7 @@ class Destination:
             self._on_problem(f"{what} dropped: the mapping has no on-failure destination")
             self._on_end("dropped", len(discarded.records))
             return True
-        # Created once: an attempt that succeeded without a response is overwritten, not duplicated.
+        # Created once: if an S3 put succeeded without a response, the next attempt overwrites its object.
         now, unique = time.time(), str(uuid.uuid4())
         record = failure_record(discarded, source, invocation or DiscardedInvocation(unique, 0, ""), now)
         deadline = time.monotonic() + self._patience

@@ -173,7 +173,7 @@ def apply_outcome(batch: Batch, outcome: Outcome, rules: Rules) -> Transition:
         # the first has all of them. As the first record advances, this terminates.
         ran = replace(ran, records=ran.records[outcome.index :], failures=0)
         if rules.bisect:
-            # This is the split, at the returned number.
+            # This is the split, at the reported sequence number.
             return Transition(again=(ran,))
     return _use_retry(ran, rules, function_error=None)
 

@@ -1,1 +1,1 @@
-"""The proof on AWS: a stack is deployed, what only AWS can show is checked, and everything goes again."""
+"""Acceptance tests on AWS: deploy a stack, check what only AWS can show, and remove everything again."""

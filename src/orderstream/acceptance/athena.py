@@ -1,4 +1,4 @@
-"""Checks of Athena: it takes the views as Glue holds them, and reads only the hours that are asked for."""
+"""Checks of Athena: it accepts the views stored in Glue, and reads only the requested hours."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from orderstream.errors import CheckFailedError
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
 
-# What is asked: of these queries, `orders` looks into every hour there has been (see docs/archive.md).
+# The number of queries. Of these, `orders` reads every hour there has been (see docs/archive.md).
 QUERIES = 6
 FULL_QUERIES = 1
 _QUERY_SECONDS = 300.0
-# A query that reads more is refused: nothing here has so much.
+# A query that reads more is cancelled: there is not that much data here.
 _MOST_BYTES = 100_000_000
 _BUSY = {"QUEUED", "RUNNING"}
 
 
 def views(context: Context) -> Evidence:
-    """The three views give as many rows as orders verify counts."""
-    # What came until now: the canary goes on. Times of arrival, and the views, have milliseconds.
+    """The three views return as many rows as `orders verify` counts."""
+    # Only records until now, since the canary continues. Arrival times, and the views, have milliseconds.
     now = context.cloud.now()
     until = now.replace(microsecond=now.microsecond // 1000 * 1000)
     counts = accounted(context, TimeRange(until=until)).counts
@@ -50,7 +50,7 @@ def pruning(context: Context) -> Evidence:
     empty = hour - timedelta(hours=24)
     query = "SELECT count(*) FROM records WHERE {}"
     rows, of_hour = _asked(context, query.format(_hour(hour)))
-    # After the hour, because more may arrive in it meanwhile: then the day has that too.
+    # Read after the hour: more may have arrived in it since, and the day includes that too.
     _, day = _asked(context, query.format(_hour(hour).rpartition(" AND ")[0]))
     _, of_empty = _asked(context, query.format(_hour(empty)))
     expect(rows and of_hour, f"the hour {hour:%Y-%m-%d %H} has no record")
@@ -59,7 +59,7 @@ def pruning(context: Context) -> Evidence:
 
 
 def _asked(context: Context, sql: str) -> tuple[int, int]:
-    """A query's number, and the bytes that it read. Raises CheckFailedError if Athena refuses it."""
+    """The number that a query returns, and the bytes that it read. Raises CheckFailedError if it fails."""
     athena = context.cloud.client("athena")
     with translate_errors("cannot ask Athena"):
         _make_workgroup(context, athena)
@@ -80,12 +80,12 @@ def _asked(context: Context, sql: str) -> tuple[int, int]:
         raise CheckFailedError(f"Athena: {done['Status'].get('StateChangeReason', 'failed')} ({sql})")
     with translate_errors("cannot ask Athena"):
         rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
-    # The first row has the names.
+    # The first row has the column names.
     return int(rows[1]["Data"][0]["VarCharValue"]), done["Statistics"].get("DataScannedInBytes", 0)
 
 
 def _make_workgroup(context: Context, athena: Any) -> None:
-    """One of the run's own: results lie in the archive's bucket and go with it, queries with the group."""
+    """Create the run's workgroup. Results are deleted with the archive bucket, queries with the workgroup."""
     place = f"s3://{context.stack.bucket}/athena-results/"
     try:
         athena.create_work_group(
@@ -113,7 +113,7 @@ def _hour(hour: datetime) -> str:
 
 
 def _days(context: Context, until: datetime) -> str:
-    """A condition on the days of a run, which may have begun before midnight."""
+    """A condition on the days of a run, which may have started before midnight."""
     days = [until - timedelta(days=1), until]
     return " OR ".join(f"year = '{day:%Y}' AND month = '{day:%m}' AND day = '{day:%d}'" for day in days).join(
         "()"

@@ -1,4 +1,4 @@
-"""A check of `orders accept`, and what came of it."""
+"""A check of `orders accept`, and its result."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orderstream.acceptance.context import Context, Evidence
 
 
 class CheckOutcome(Enum):
-    """What came of a check. One that cannot be shown where it runs has neither passed nor failed."""
+    """The outcome of a check. One that cannot be shown where it runs has neither passed nor failed."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -20,12 +20,12 @@ class CheckOutcome(Enum):
 
 @dataclass(frozen=True)
 class Check:
-    """A named check. `shows` is what is true if it passes, in one sentence.
+    """A named check. `shows` states what a pass proves, in one sentence.
 
-    `run` returns the evidence, or raises: CheckFailedError for what is not as it should be, NotShownError for
-    what cannot be shown. `minutes` is what it is expected to take on AWS; after three times that it is broken
-    off. `only_aws` is why a local cloud cannot show it, "" if it can. If a `required` one fails, no other is
-    run but those that are `always` run: they clean up.
+    `run` returns the evidence. It raises CheckFailedError if the check fails, and NotShownError if it cannot
+    be shown. `minutes` is the expected duration on AWS; after three times that it is interrupted. `only_aws`
+    is why a local cloud cannot show it, "" if it can. If a `required` check fails, only those that `always`
+    run follow: they clean up.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What came of a check, after how many seconds: its evidence if it passed, else the reason."""
+    """The result of a check, and its seconds: the evidence if it passed, else the reason."""
 
     check: Check
     outcome: CheckOutcome
@@ -49,5 +49,5 @@ class CheckResult:
 
 
 def all_is_well(results: Sequence[CheckResult]) -> bool:
-    """Whether every check passed, but for those that cannot be shown there."""
+    """Whether every check passed, except those that cannot be shown there."""
     return all(one.outcome in {CheckOutcome.PASSED, CheckOutcome.NOT_SHOWN} for one in results)

@@ -1,4 +1,4 @@
-"""The checks of `orders accept`, in the order in which they run; docs/acceptance.md is made of them."""
+"""The checks of `orders accept`, in execution order; docs/acceptance.md is generated from them."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ CHECKS = (
     ),
 )
 
-# What no check shows, and why.
+# What no check covers, and why.
 NOT_CHECKED = (
     ("A key of your own (`KmsKeyArn`)", "A key that was made for a run would stay for a week after it."),
     (

@@ -1,4 +1,4 @@
-"""Everything of a run taken down, in whatever state it is, and looked for after that."""
+"""Removes everything that a run created, in whatever state it is, and checks that nothing is left."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
 from orderstream.errors import NotShownError, OrderstreamError
 
-# How long CloudFormation may be at it when a run is broken off, and how long services list what has gone.
+# How long CloudFormation may be busy after an interrupted run, and services still list deleted resources.
 _SETTLED_SECONDS = 1800.0
 _GONE_SECONDS = 300.0
-# An invocation that was under way when its function went may make its log group anew: so it is looked twice.
+# An invocation that outlives its function may recreate its log group, so this checks twice.
 _LATE_SECONDS = 10.0
 
 
 def nothing_left(context: Context) -> Evidence:
-    """Take everything down that is there, and look at every service for what is called after the stack."""
+    """Remove everything, and check every service for resources named after the stack."""
     if context.keep:
         raise NotShownError("--keep leaves the stack up")
 
@@ -46,11 +46,11 @@ def nothing_left(context: Context) -> Evidence:
 
 
 def clean_up(context: Context) -> None:
-    """Take down the stacks of the run, and what its checks made beside them. It may be done again.
+    """Remove the run's stacks, and what its checks created in addition. May be repeated.
 
-    What cannot be taken down keeps nothing else from going. Raises CheckFailedError that names it.
+    A failure does not stop the removal of the rest. Raises CheckFailedError that names what is left.
     """
-    # A stack of which only data or code are left is listed nowhere.
+    # A stack that has left only data or code is not listed anywhere.
     steps: list[Callable[[], None]] = [
         partial(remove_stack, context, name) for name in (name_of_second(context.name), context.name)
     ]
@@ -66,7 +66,7 @@ def clean_up(context: Context) -> None:
 
 
 def remove_stack(context: Context, stack: str) -> None:
-    """Remove a stack of the run, with its data. Raises CheckFailedError if something of it is left."""
+    """Remove a stack of the run with its data. Raises CheckFailedError if something of it is left."""
     cloud = context.cloud
 
     def settled() -> None:
@@ -90,16 +90,16 @@ def remove_stack(context: Context, stack: str) -> None:
 
 
 def queue_name(context: Context) -> str:
-    """The queue that hears of alarms."""
+    """The name of the queue that receives alarms."""
     return f"{context.name}-alarms"
 
 
 def remove_queue(context: Context) -> None:
-    """Remove the queue of the alarms, and its subscription."""
+    """Remove the alarm queue and its subscription."""
     sns = context.cloud.client("sns")
     with translate_errors("cannot remove the queue of the alarms"):
         for arn in subscriptions(context):
-            # One that waits for a confirmation, or that has gone, has no ARN.
+            # A subscription that is pending confirmation or deleted has no ARN.
             if arn.startswith("arn:"):
                 sns.unsubscribe(SubscriptionArn=arn)
         for url in queues(context):
@@ -107,12 +107,12 @@ def remove_queue(context: Context) -> None:
 
 
 def lock_bucket(context: Context) -> str:
-    """The bucket with Object Lock."""
+    """The name of the bucket with Object Lock."""
     return f"{context.name}-lock-{context.account}-{context.region}"
 
 
 def remove_lock_bucket(context: Context) -> None:
-    """Remove the bucket with Object Lock, with what it holds in GOVERNANCE mode."""
+    """Remove the bucket with Object Lock, including objects locked in GOVERNANCE mode."""
     s3, name = context.cloud.s3, lock_bucket(context)
     with translate_errors(f"cannot remove s3://{name}"):
         try:
@@ -131,7 +131,7 @@ def remove_lock_bucket(context: Context) -> None:
 
 
 def remove_workgroup(context: Context) -> None:
-    """Remove the workgroup of Athena with its queries. Their results lie in the archive's bucket."""
+    """Remove the Athena workgroup with its queries. Their results are in the archive bucket."""
     with translate_errors("cannot remove the workgroup of Athena"):
         for name in workgroups(context):
             context.cloud.client("athena").delete_work_group(WorkGroup=name, RecursiveDeleteOption=True)

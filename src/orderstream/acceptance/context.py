@@ -1,4 +1,4 @@
-"""What the checks of `orders accept` work with: the stack that they look at, and patience."""
+"""What the checks of `orders accept` share: the stack under test, and polling."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from orderstream.errors import CheckFailedError, InputError
 
 T = TypeVar("T")
 
-# What a check found: names and what was counted, measured or seen. Units are in the names (`p50_ms`).
+# What a check found: values by name. Units are in the names (`p50_ms`).
 Evidence = dict[str, Any]
-# (what is done, to what)
+# (action, object)
 Progress = Callable[[str, str], None]
 
 _NAME = re.compile(r"orders-accept-[0-9a-f]{6}")
-# Waiting is told so often.
+# How often waiting is reported.
 _TELL_SECONDS = 15.0
 _TOLD = 200
 
 
 def new_name() -> str:
-    """A name for a stack that nobody else has."""
+    """A unique name for a stack."""
     return f"orders-accept-{secrets.token_hex(3)}"
 
 
 def name_of_second(name: str) -> str:
-    """The stack that cannot be made: its name begins as all others of the run do, and begins no other's."""
+    """The stack that must fail to deploy: its name has the run's prefix, and is no prefix of another name."""
     return f"{name}x"
 
 
 def ensure_ours(name: str) -> None:
-    """Raise InputError unless `orders accept` gives stacks such a name: no other stack is ever touched."""
+    """Raise InputError unless `orders accept` generates such names: no other stack is ever touched."""
     if not _NAME.fullmatch(name):
         raise InputError(
             f"{name} is no stack of orders accept",
@@ -50,7 +50,7 @@ def ensure_ours(name: str) -> None:
 def context_of(
     cloud: AwsClients, name: str, *, documents: Documents | None, progress: Progress, keep: bool = False
 ) -> Context:
-    """For a run in the account and region of `cloud`; `documents` makes the deployer's policy."""
+    """The context of a run in the account and region of `cloud`; `documents` makes the deployer's policy."""
     with translate_errors("cannot look for the account"):
         account: str = cloud.client("sts").get_caller_identity()["Account"]
     return Context(cloud, name, account, target_of(cloud), Deployer(cloud, name, documents), progress, keep)
@@ -60,7 +60,7 @@ def context_of(
 class Context:
     """The stack called `name` in `account`, which `deployer` deploys; all other calls are the caller's own.
 
-    With `keep` the stack is left up at the end. `sleep` waits so many seconds.
+    With `keep` the stack is kept at the end. `sleep` waits that many seconds.
     """
 
     cloud: AwsClients
@@ -75,23 +75,23 @@ class Context:
 
     @property
     def stack(self) -> Stack:
-        """The names of what the stack consists of now."""
+        """The names of the stack's current resources."""
         return find_stack(self.cloud, self.name)
 
     @property
     def region(self) -> str:
-        """The region that it is in."""
+        """The region of the stack."""
         return str(self.cloud.cloudformation.meta.region_name)
 
     def output(self, name: str) -> str:
-        """An output of the stack. Raises CheckFailedError where it has none of that name."""
+        """An output of the stack. Raises CheckFailedError if there is none of that name."""
         found = describe_stack(self.cloud, self.name)
         if found is None or name not in found.outputs:
             raise CheckFailedError(f"stack {self.name} has no output {name}")
         return found.outputs[name]
 
     def physical_id(self, logical_id: str) -> str:
-        """What a resource of the stack is called by its service."""
+        """The physical id of a resource of the stack."""
         with translate_errors(f"cannot look for {logical_id} in stack {self.name}"):
             found = self.cloud.cloudformation.describe_stack_resource(
                 StackName=self.name, LogicalResourceId=logical_id
@@ -99,13 +99,13 @@ class Context:
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
     def counted(self, what: str, done: int) -> None:
-        """So many of what is read or removed are done."""
+        """Report how many items were read or removed."""
         self.progress(what, f"{done:,}")
 
     def until(self, look: Callable[[], T], *, seconds: float, what: str) -> T:
-        """What `look` returns. While it raises CheckFailedError it is asked again, for so many seconds.
+        """Return the result of `look`. While it raises CheckFailedError, retry for up to `seconds`.
 
-        After that the last CheckFailedError goes through. `what` is what is waited for.
+        After that the last CheckFailedError is raised. `what` is what is being waited for.
         """
         begin = self.clock()
         told = begin - _TELL_SECONDS

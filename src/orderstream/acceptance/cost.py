@@ -1,4 +1,4 @@
-"""The most that a run costs on AWS: list prices, and what the checks use of each service."""
+"""Calculates the maximum cost of a run on AWS: list prices, and the checks' usage of each service."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 from orderstream.acceptance import athena, delivery, http_api, latency
 from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, ReferenceData
 
-# Besides those that are made of the numbers below: an alarm's, an API's, an update's.
+# In addition to the numbers below: orders for an alarm, the API and an update.
 _OTHER_ORDERS = 20
 SENT = (
     2 * (delivery.DUPLICATES + delivery.CONFLICTS)
@@ -17,40 +17,40 @@ SENT = (
     + 2 * latency.ORDERS
     + _OTHER_ORDERS
 )
-# A canary every five minutes, and an hourly round.
+# The canary runs every five minutes, the upkeep hourly.
 _CANARIES_AN_HOUR = 12
-# Enhanced fan-out reads once more what the stream keeps.
+# The switch to enhanced fan-out rereads the whole stream.
 _READINGS = 2
-# Each as an invocation of its own, which takes a second: many times what it takes.
+# Each in a separate invocation of one second, many times the actual duration.
 _SECONDS = 1
 _UPKEEP_SECONDS = 60
 _CANARY_GB = Decimal("0.25")
-# An item and its index, two units each.
+# An item and its index entry, two units each.
 _UNITS_A_WRITE = 4
 _SHARDS = 2
-# Of each the stack has one shard, then two, then one, then on demand four.
+# The stack has one shard, then two, then one, then four on demand.
 _SHARDS_EVER = 8
-# Of the canary, the upkeep and the HTTP API, which the figures of a plan do not have.
+# For the canary, the upkeep and the HTTP API, which a plan's figures do not include.
 _MORE_ALARM_METRICS, _MORE_METRICS = 5, 3
-# While something is waited for, it is asked every three seconds for some minutes.
+# Waiting polls every three seconds for some minutes.
 _METRICS_READ, _MESSAGES = 3_000, 2_000
-# Code, templates, listings and readings of the archive by orders verify.
+# Code, templates, listings, and archive reads by `orders verify`.
 _WRITES_TO_S3, _READS_OF_S3 = 5_000, 100_000
 _OTHER_REQUESTS = 100
-# Who uses the stream asks KMS for a key every five minutes.
+# Each user of the stream requests a key from KMS every five minutes.
 _KMS_AN_HOUR = 200
 _MEGABYTES_A_TB = 1_000_000
-# The years begin where template.yaml has them begin; each has 12 months of 31 days of 24 hours for Athena.
+# The first year is that of template.yaml. For Athena, each has 12 months of 31 days of 24 hours.
 _FIRST_YEAR = 2026
 _HOURS_A_YEAR = 12 * 31 * 24
-# What a query that looks at all hours lists each of: lines, quarantine, compacted.
+# The tables that a query on all hours lists: lines, quarantine, compacted.
 _TABLES = 3
 
 Bill = dict[str, Decimal]
 
 
 def most(figures: ReferenceData, *, hours: Decimal, year: int) -> Bill:
-    """US dollars by service, at most, of a run that takes so many hours in this year. Without free tiers."""
+    """Maximum US dollars by service, for a run of `hours` in `year`. Excludes free tiers."""
     price, one = figures.prices, figures.measured
     millions = Decimal(1_000_000)
     delivered = (SENT + _CANARIES_AN_HOUR * hours) * _READINGS

@@ -1,4 +1,4 @@
-"""Checks of delivery: duplicates, conflicts, records that are no orders, discarded batches, resharding."""
+"""Checks of delivery: duplicates, conflicts, invalid records, discarded batches, resharding."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from orderstream.recovery.redrive import redrive
 from orderstream.storage.orders import get_order
 
 DUPLICATES, CONFLICTS, INVALID, DISCARDED, RESHARDED = 20, 5, 5, 3, 60
-# The least that AWS takes.
+# The minimum that AWS allows.
 _AGE_SECONDS = 60
-# A mapping that is changed is settled within a minute or two.
+# An update of a mapping takes a minute or two.
 _SETTLED_SECONDS = 300.0
 _MOVING = {"Creating", "Enabling", "Disabling", "Updating"}
 
@@ -35,7 +35,7 @@ def duplicates(context: Context) -> Evidence:
     def look() -> Evidence:
         now = accounted(context).counts
         found = {"sent": 2 * DUPLICATES, "records": now.records - before.records}
-        # The canary's orders may be among what is stored, and never among these.
+        # Stored orders may include the canary's; duplicates never do.
         found |= {"items": now.stored - before.stored, "duplicates": now.duplicates - before.duplicates}
         expect(found["duplicates"] == DUPLICATES, f"{found['duplicates']} duplicates of {DUPLICATES}")
         return found
@@ -44,7 +44,7 @@ def duplicates(context: Context) -> Evidence:
 
 
 def conflicts(context: Context) -> Evidence:
-    """Send orders, and others under the same ids."""
+    """Send orders, and different ones with the same ids."""
     orders = new_orders("conflict", CONFLICTS)
     send(context, orders)
     await_stored(context, orders)
@@ -64,7 +64,7 @@ def conflicts(context: Context) -> Evidence:
 
 
 def invalid(context: Context) -> Evidence:
-    """Send records that are no orders."""
+    """Send records that are not valid orders."""
     some = BAD[:INVALID]
     before = sum(1 for _ in list_quarantined(context.cloud, context.stack))
     send_bytes(context, some)
@@ -79,7 +79,7 @@ def invalid(context: Context) -> Evidence:
 
 
 def discarded(context: Context) -> Evidence:
-    """Keep the function from running until orders are too old; then bring back what Lambda discarded."""
+    """Block the function until orders are too old; then redrive what Lambda discarded."""
     cloud, stack = context.cloud, context.stack
     orders = new_orders("discarded", DISCARDED)
     with _discarding(context, stack):
@@ -109,7 +109,7 @@ def discarded(context: Context) -> Evidence:
 
 
 def reshard(context: Context) -> Evidence:
-    """Split the shard and merge it again while orders come."""
+    """Split the shard and merge it again while orders arrive."""
     cloud, stream = context.cloud, context.stack.stream
     orders = new_orders("reshard", RESHARDED)
     third = RESHARDED // 3
@@ -143,7 +143,7 @@ def _open_shards(context: Context, stream: str) -> int:
 
 @contextmanager
 def _discarding(context: Context, stack: Stack) -> Iterator[None]:
-    """Invoke nothing, and give up after the shortest age; the function and its mapping are as before then."""
+    """Block invocations and discard records at the minimum age; restore function and mapping afterwards."""
     functions = context.cloud.lambda_
     with translate_errors("cannot keep the function from running"):
         mapping = functions.get_event_source_mapping(UUID=stack.mapping_id)

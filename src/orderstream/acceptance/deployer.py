@@ -1,4 +1,4 @@
-"""Who deploys: a temporary role that has nothing but the deployer's policy, or the caller."""
+"""Deploys as a temporary role that has only the deployer's policy, or as the caller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orderstream.errors import CloudError, NotShownError, OrderstreamError
 
 T = TypeVar("T")
 
-# The documents of the least policy to deploy, change and remove a stack: (stack, account, region).
+# The documents of the minimum policy to deploy, update and remove a stack: (stack, account, region).
 Documents = Callable[[str, str, str], Sequence[dict[str, object]]]
 
 _NO_POLICY = "no policy for a deployer was computed"
@@ -27,11 +27,11 @@ def documents_of(stack: str, account: str, region: str) -> list[dict[str, object
 
 
 class Deployer:
-    """Does what deploys and removes as a role with only the policy of `documents`, so that this is proved.
+    """Deploys and removes as a role with only the policies of `documents`, to prove that they suffice.
 
-    What the role is refused, it notes in `refused`, and the caller does it, so that all else can be shown.
-    Without `documents`, or where the caller may make no role, the caller does everything, and `unavailable`
-    says why.
+    What the role is denied is recorded in `refused` and done as the caller, so that the other checks can run.
+    Without `documents`, or if the caller may not create roles, the caller does everything, and `unavailable`
+    is the reason.
     """
 
     def __init__(self, cloud: AwsClients, name: str, documents: Documents | None) -> None:
@@ -50,7 +50,7 @@ class Deployer:
         return self._role.arn if self._role else ""
 
     def begin(self, account: str, region: str) -> None:
-        """Make the role, for a stack in this account and region."""
+        """Create the role, for a stack in this account and region."""
         if self._documents is None:
             return
         texts = [
@@ -68,7 +68,7 @@ class Deployer:
             self._role = role
 
     def do(self, what: str, act: Callable[[AwsClients], T]) -> T:
-        """Do it as the role or, if that fails, as the caller. CloudErrors of the caller go through."""
+        """Call `act` as the role or, if that fails, as the caller. The caller's CloudErrors propagate."""
         if self._role is None:
             return act(self._cloud)
         try:

@@ -1,4 +1,4 @@
-"""Checks of deploying and removing: the whole stack, one that fails, one that takes over what was left."""
+"""Checks of deployment and removal: the full stack, one that fails, one that adopts retained resources."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from orderstream.deploy.destroy import DestroyResult
 from orderstream.deploy.stack_state import resources
 from orderstream.errors import CheckFailedError, CloudError, NotShownError
 
-# Everything that the template can have, except what needs something of the user's own (a key, a bucket for
-# access logs, an issuer of tokens) or of the account (reserved concurrency, which a new one has not).
+# All features of the template, except those that need the user's resources (a key, a bucket for access logs,
+# a token issuer) or a quota (reserved concurrency, which a new account does not have).
 PARAMETERS = {
-    # Shards, so that they can be split; on demand is what the second deployment has.
+    # Provisioned shards, so that they can be split; the second deployment is on demand.
     "ShardCount": "1",
     "RetentionHours": "24",
     "ArchiveUpkeep": "compact",
     "CanaryMinutes": "5",
     "HttpApi": "iam",
-    # So that a few requests are too many.
+    # Low, so that a few requests exceed it.
     "ApiRate": "5",
     "ApiBurst": "5",
     "Tracing": "Active",
     "LogRetentionDays": "1",
 }
-# What `orders destroy` names as left goes when it is run again: if a function logs after its log group went,
-# Lambda makes the group anew.
+# Rerunning `orders destroy` removes what it reported as left: if a function logs after its log group was
+# deleted, Lambda recreates the group.
 _ATTEMPTS = 3
 ADOPTED_WITH = PARAMETERS | {"ShardCount": "0", "EnhancedFanOut": "false"}
 
@@ -44,7 +44,7 @@ ADOPTED_WITH = PARAMETERS | {"ShardCount": "0", "EnhancedFanOut": "false"}
 def deploy(
     context: Context, cloud: AwsClients, parameters: Mapping[str, str]
 ) -> tuple[float, DeploymentPlan]:
-    """Deploy the stack as `orders deploy --yes` does; returns the seconds that it took, and the plan."""
+    """Deploy the stack as `orders deploy --yes` does; return the duration in seconds, and the plan."""
     with plan_deployment(
         cloud, context.name, parameters, tell=lambda step: context.progress(context.name, step)
     ) as plan:
@@ -54,7 +54,7 @@ def deploy(
 
 
 def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[DestroyResult, Evidence]:
-    """Remove the stack as `orders destroy --yes` does; returns also how long its steps took."""
+    """Remove the stack as `orders destroy --yes` does; return also how long its steps took."""
     steps: list[tuple[str, float]] = []
 
     def tell(step: str) -> None:
@@ -88,12 +88,12 @@ def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[
 
 
 def deployment(context: Context) -> Evidence:
-    """Deploy the scratch stack, with everything on."""
+    """Deploy the test stack with all features."""
     if not context.place.is_laptop:
         context.deployer.begin(context.account, context.region)
 
     def first(cloud: AwsClients) -> tuple[float, DeploymentPlan]:
-        # What an attempt with too few rights left.
+        # Remove what an attempt with insufficient permissions left.
         remove_stack(context, context.name)
         return deploy(context, cloud, PARAMETERS)
 
@@ -111,7 +111,7 @@ def deployment(context: Context) -> Evidence:
 
 
 def failed_deployment(context: Context) -> Evidence:
-    """Deploy a second stack that cannot be made: its archive has the name of a bucket that is there."""
+    """Deploy a second stack that must fail: its archive has the name of an existing bucket."""
     other = replace(context, name=name_of_second(context.name))
     parameters = {
         "ArchiveBucketName": context.stack.discarded_bucket,
@@ -126,14 +126,14 @@ def failed_deployment(context: Context) -> Evidence:
         raise CheckFailedError(f"{other.name} was made, with the bucket of another stack")
     finally:
         left = [one for one in leftovers(other) if not one.startswith("code ")]
-        # The code that was uploaded for it lies there until `orders destroy`, as that of every stack.
+        # As for every stack, its uploaded code stays until `orders destroy`.
         remove_stack(context, other.name)
     expect(not left, f"left: {'; '.join(left)}")
     return {"said": said[1].strip() if len(said) > 1 else said[0], "left": 0}
 
 
 def adoption(context: Context) -> Evidence:
-    """Remove the stack without its data, and deploy it again, with another kind of stream."""
+    """Remove the stack without its data, and deploy it again with a different stream mode."""
     cloud = context.cloud
     before = accounted(context).counts
     _, took = context.deployer.do("destroy", lambda one: destroy(context, one, delete_data=False))
@@ -164,7 +164,7 @@ def adoption(context: Context) -> Evidence:
 
 
 def _drift(cloud: AwsClients, stack: str, logical_id: str) -> list[str]:
-    """The properties of a resource that are not as the template has them."""
+    """The properties of a resource that differ from the template."""
     with translate_errors(f"cannot detect drift of {logical_id}"):
         found: Any = cloud.cloudformation.detect_stack_resource_drift(
             StackName=stack, LogicalResourceId=logical_id
@@ -186,7 +186,7 @@ def removal(context: Context) -> Evidence:
 
 
 def deployers_policy(context: Context) -> Evidence:
-    """A role with nothing but the deployer's policy deployed, changed and removed the stack until now."""
+    """So far, a role with only the deployer's policy has deployed, updated and removed the stack."""
     deployer = context.deployer
     if deployer.unavailable:
         raise NotShownError(deployer.unavailable)

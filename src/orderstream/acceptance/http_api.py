@@ -1,4 +1,4 @@
-"""Checks of the HTTP API on API Gateway: signatures, ids in paths, throttling, its log and its metrics."""
+"""Checks of the HTTP API on API Gateway: signatures, ids in paths, throttling, access log, metrics."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.errors import CheckFailedError
 from orderstream.pipeline.telemetry import NAMESPACE
 
-# So many at once are ten times what the stack's ApiRate allows in a second.
+# Concurrent requests, to reach ten times the stack's ApiRate.
 REQUESTS, AT_ONCE = 200, 16
 TIMEOUT_SECONDS = 35
 _LOG_SECONDS, _METRIC_SECONDS = 600.0, 900.0
 _TOO_MANY = 429
-# In every path that is logged would be one of these; nothing of it may be in the access log.
+# Every logged path would contain one of these; neither may appear in the access log.
 _PERSON, _SHOP = "planted-person", "planted-shop"
 
 
 def orders(context: Context) -> Evidence:
-    """An order that is sent with a signature is stored, and read back with its bytes."""
+    """An order sent with a signature is stored, and read back unchanged."""
     (order,) = new_orders("http", 1)
     body = json.dumps(order).encode()
     status, said = call(context, "POST", "/orders", body)
@@ -42,7 +42,7 @@ def orders(context: Context) -> Evidence:
 
 
 def signatures(context: Context) -> Evidence:
-    """Who does not sign is refused, and ids with slashes, blanks and percent signs can be signed and read."""
+    """Unsigned requests are rejected; ids with slashes, spaces and percent signs can be signed and read."""
     refused, said = call(context, "GET", "/orders/nobody", signed=False)
     expect(refused == 403, f"without a signature it answers {refused}: {said[:200]}")
     health, _ = call(context, "GET", "/health", signed=False)
@@ -58,8 +58,8 @@ def signatures(context: Context) -> Evidence:
 
 
 def throttling(context: Context) -> Evidence:
-    """More requests at once than the stack's rate allows: some are refused with 429."""
-    # Once for all: CloudFormation throttles too, and who waits for it does not ask at once.
+    """More concurrent requests than the stack's rate allows: some are rejected with 429."""
+    # Looked up once: CloudFormation throttles too, and waiting for it would spread the requests out.
     url = context.output("ApiUrl")
 
     def ask(number: int) -> tuple[int, str]:
@@ -74,7 +74,7 @@ def throttling(context: Context) -> Evidence:
 
 
 def access_log(context: Context) -> Evidence:
-    """A line for each request, with its route and status, and with nothing about people."""
+    """The access log has a line for each request, with route and status, without personal data."""
 
     def look() -> Evidence:
         messages = _access_log(context)
@@ -91,7 +91,7 @@ def access_log(context: Context) -> Evidence:
 
 
 def counted(context: Context) -> Evidence:
-    """The metric filter counts what was refused for its rate, and API Gateway all requests."""
+    """The metric filter counts throttled requests, and API Gateway all requests."""
     refused = sum(
         1
         for one in map(json.loads, _access_log(context))
@@ -117,9 +117,9 @@ def counted(context: Context) -> Evidence:
 def call(
     context: Context, method: str, path: str, body: bytes | None = None, *, signed: bool = True, url: str = ""
 ) -> tuple[int, str]:
-    """Call the HTTP API with the caller's signature, or without; returns status and text.
+    """Call the HTTP API with or without the caller's signature; return status and text.
 
-    Its address is looked for unless it is given as `url`.
+    Its address is looked up unless given as `url`.
     """
     url = url or context.output("ApiUrl")
     host, headers = urlsplit(url).netloc, {"content-type": "application/json"} if body else {}
@@ -128,7 +128,7 @@ def call(
     if signed:
         SigV4Auth(credentials, "execute-api", context.region).add_auth(asked)
     if context.place.is_laptop:
-        # ApiUrl is a name that not every machine resolves, and nobody gets in there without the secret.
+        # Not every machine resolves the name in ApiUrl, and access there requires the secret.
         asked.url = f"{context.cloud.cloudformation.meta.endpoint_url}{path}"
         asked.headers["x-amz-security-token"] = credentials.token
     try:

@@ -1,4 +1,4 @@
-"""Checks of who may do what: how DynamoDB refuses a statement, and as whom Lambda reads the stream."""
+"""Checks of permissions: how DynamoDB denies a statement, and as which role Lambda reads the stream."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.errors import CheckFailedError, CloudError
 from orderstream.pipeline.table import OrderTable
 
-# CloudTrail tells of a call within a quarter of an hour, and answers twice a second.
+# CloudTrail reports a call within 15 minutes, and allows two lookups a second.
 _TRAIL_SECONDS, _PAGE_SECONDS = 1200.0, 0.6
 _STRANGER = "-stranger"
 
 
 def refused_statement(context: Context) -> Evidence:
-    """A role without rights inserts an order: the function's own code takes the refusal for what it is."""
+    """A role without permissions inserts an order: the function's code classifies the denial correctly."""
     name = context.name + _STRANGER
-    # Who may make none may perhaps not look for any either: nothing was made then, and nothing is removed.
+    # A caller that may not create roles may not be able to list them either: nothing is created or removed
+    # then.
     role = replace(TemporaryRole.make(context.cloud, name, []), clock=context.clock, sleep=context.sleep)
     try:
         cloud = role.assumed()
@@ -41,7 +42,7 @@ def refused_statement(context: Context) -> Evidence:
 
 
 def _refused(cloud: AwsClients, table: str) -> str:
-    """How DynamoDB refuses an insert: the whole call, or the statement in the call's answer."""
+    """How DynamoDB denies an insert: the whole call, or the statement in its response."""
     statement = f"INSERT INTO \"{table}\" VALUE {{'OrderID': ?}}"
     try:
         answer: Any = cloud.dynamodb.batch_execute_statement(
@@ -57,7 +58,7 @@ def _refused(cloud: AwsClients, table: str) -> str:
 
 
 def principals(context: Context) -> Evidence:
-    """CloudTrail has the calls by which Lambda looks at the stream: they are the function's role's."""
+    """CloudTrail shows that Lambda reads the stream as the function's role."""
     role, stream = context.physical_id("ProcessOrdersRole"), context.stack.stream
     trail = context.cloud.client("cloudtrail")
 

@@ -1,4 +1,4 @@
-"""Checks of time: how long an order takes to be stored, polled and with enhanced fan-out, and cold starts."""
+"""Checks of latency: from arrival to stored, with polling and enhanced fan-out, and cold starts."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from orderstream.aws.stack import consumer_of
 from orderstream.pipeline.telemetry import LATENCY
 
 ORDERS, PER_SECOND = 200, 10.0
-# What the template promises of 99 % of the orders (LatencyObjectiveSeconds).
+# The template's objective for 99 % of the orders (LatencyObjectiveSeconds).
 OBJECTIVE_MS = 30_000
 _LOG_SECONDS = 180.0
 _FUNCTIONS = ("ProcessOrders", "KeepArchive", "OrdersApi", "Canary")
 
 
 def polled(context: Context) -> Evidence:
-    """Orders at a steady rate, of which the stream is polled."""
+    """Send orders at a steady rate while Lambda polls the stream."""
     return _measured(context)
 
 
 def fan_out(context: Context) -> Evidence:
-    """The same after an update of the stack to enhanced fan-out."""
+    """Do the same after updating the stack to enhanced fan-out."""
     seconds, _ = context.deployer.do(
         "deploy EnhancedFanOut=true", lambda cloud: deploy(context, cloud, {"EnhancedFanOut": "true"})
     )
@@ -36,7 +36,7 @@ def fan_out(context: Context) -> Evidence:
     with translate_errors("cannot look at the event source mapping"):
         source = context.cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
     expect(consumer_of(source), f"the mapping reads {source}, which is no consumer")
-    # The new mapping reads once more all that the stream keeps; what is sent now comes after that.
+    # The new mapping rereads the whole stream; orders sent now come after that.
     first = new_orders("after-update", 1)
     send(context, first)
     await_stored(context, first)
@@ -61,19 +61,19 @@ def _measured(context: Context) -> Evidence:
 
 
 def _latencies(context: Context, since: datetime) -> Iterator[int]:
-    """Milliseconds from arrival to stored of each order since then, as the function logged them."""
+    """Milliseconds from arrival to stored of each order since `since`, from the function's log."""
     for message in _log(context, context.stack.function, f'"{LATENCY}"', since):
         try:
             line: Any = json.loads(message)
         except ValueError:
-            # Lambda's own lines, and whatever else is printed.
+            # Lambda's own lines and other output.
             continue
         if isinstance(line, dict):
             yield from line.get(LATENCY, ())
 
 
 def cold_starts(context: Context) -> Evidence:
-    """Every function was started for the first time in this run: Lambda's log says how long that took."""
+    """Every function had a cold start in this run; Lambda's log has its duration."""
 
     def look() -> Evidence:
         found: Evidence = {}
@@ -99,5 +99,5 @@ def _log(context: Context, function: str, pattern: str, since: datetime | None =
 
 
 def _percentile(values: Sequence[int], percent: int) -> int:
-    """The nearest rank of sorted values."""
+    """The percentile of sorted values by nearest rank."""
     return values[max(0, -(-len(values) * percent // 100) - 1)]

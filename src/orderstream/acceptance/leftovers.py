@@ -1,4 +1,4 @@
-"""What is there of a run: whatever is called after its stack or has its tag, looked for at every service."""
+"""Finds what a run left: everything named after its stack or with its tag, in every service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderstream.errors import CloudError
 
 
 def leftovers(context: Context) -> list[str]:
-    """A line for each thing."""
+    """One line for each resource."""
     found = []
     for kind, look in LOOKS.items():
         with translate_errors(f"cannot look for what is left ({kind})"):
@@ -25,7 +25,7 @@ def leftovers(context: Context) -> list[str]:
 
 
 def ensure_free(context: Context) -> None:
-    """Raise CloudError if there is anything of this name already: nothing that exists is touched."""
+    """Raise CloudError if anything of this name exists already: existing resources are never touched."""
     if found := leftovers(context):
         raise CloudError(
             f"{context.name} is there already: {'; '.join(found)}",
@@ -34,18 +34,18 @@ def ensure_free(context: Context) -> None:
 
 
 def subscriptions(context: Context) -> list[str]:
-    """The ARNs of the subscriptions to its topic."""
+    """The ARNs of the subscriptions to the run's topic."""
     found = _pages(context.cloud.client("sns"), "list_subscriptions", "Subscriptions")
     return [one["SubscriptionArn"] for one in found if f":{context.name}-" in one["TopicArn"]]
 
 
 def queues(context: Context) -> list[str]:
-    """The addresses of its queues."""
+    """The URLs of the run's queues."""
     return list(context.cloud.sqs.list_queues(QueueNamePrefix=context.name).get("QueueUrls", []))
 
 
 def workgroups(context: Context) -> list[str]:
-    """Its workgroup of Athena, if there is one."""
+    """The run's Athena workgroup, if it exists."""
     try:
         context.cloud.client("athena").get_work_group(WorkGroup=context.name)
     except ClientError as error:
@@ -56,9 +56,9 @@ def workgroups(context: Context) -> list[str]:
 
 
 def detectors(context: Context) -> list[Any]:
-    """What CloudWatch made to learn the usual rate of orders: it does not go with the alarm that uses it."""
+    """The anomaly detectors that CloudWatch created for the order rate: they outlive the alarm."""
     if context.place.is_laptop:
-        # MiniStack has no such thing.
+        # MiniStack does not support it.
         return []
     stream = [{"Name": "StreamName", "Value": f"{context.name}-OrderStream"}]
     found: Any = context.cloud.cloudwatch.describe_anomaly_detectors(
@@ -118,7 +118,7 @@ def _mappings(context: Context) -> list[str]:
 
 
 def _logs(context: Context) -> list[str]:
-    # Those of functions, and that of the HTTP API, which lies where API Gateway may write.
+    # Those of the functions, and that of the HTTP API, which has a prefix that API Gateway may write to.
     prefixes = [f"/aws/{service}/{context.name}" for service in ("lambda", "vendedlogs")]
     return [
         group["logGroupName"]

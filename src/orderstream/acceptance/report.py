@@ -1,4 +1,4 @@
-"""The report of a run, for programs: where it was, and what was checked with which evidence."""
+"""The machine-readable report of a run: where it ran, and the checks with their evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orderstream.domain.fields import utc_text
 def report(
     context: Context, results: Sequence[CheckResult], *, began: datetime, ended: datetime
 ) -> dict[str, Any]:
-    """A document as JSON has it."""
+    """The report as JSON values."""
     return {
         "version": __version__,
         "stack": context.name,

@@ -1,4 +1,4 @@
-"""Temporary roles: made with given policies, assumed by the caller alone, found and removed by name."""
+"""Temporary roles: created with given policies, assumed only by the caller, found and removed by name."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from botocore.exceptions import ClientError
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.errors import CloudError, NotShownError
 
-# Nothing else has this path, so that what an earlier run left is found.
+# Nothing else uses this path, so what an earlier run left can be found.
 PATH = "/orders-accept/"
-# IAM takes some seconds until a new role can be assumed and a policy counts everywhere.
+# IAM takes some seconds until a new role can be assumed and a policy takes effect everywhere.
 PATIENCE_SECONDS = 60.0
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 @dataclass(frozen=True)
 class TemporaryRole:
-    """A role of the caller's account, which only the caller may assume; `clock` and `sleep` serve to wait."""
+    """A role of the caller's account that only the caller may assume; `clock` and `sleep` are for waiting."""
 
     cloud: AwsClients
     arn: str
@@ -31,7 +31,7 @@ class TemporaryRole:
 
     @classmethod
     def make(cls, cloud: AwsClients, name: str, documents: Sequence[str]) -> TemporaryRole:
-        """Make a role with these policies (JSON). Raises NotShownError where the caller may make none."""
+        """Create a role with these policies (JSON). Raises NotShownError if the caller may not create one."""
         iam = cloud.client("iam")
         with translate_errors(f"cannot make role {name}"):
             caller = cloud.client("sts").get_caller_identity()
@@ -40,7 +40,7 @@ class TemporaryRole:
                 "Effect": "Allow",
                 "Principal": {"AWS": f"arn:{partition}:iam::{caller['Account']}:root"},
                 "Action": "sts:AssumeRole",
-                # The account as a principal is everybody in it: this is the caller alone.
+                # The account as principal allows everybody in it: this restricts it to the caller.
                 "Condition": {"StringEquals": {"aws:userid": caller["UserId"]}},
             }
             try:
@@ -61,7 +61,7 @@ class TemporaryRole:
         return cls(cloud, role["Arn"])
 
     def assumed(self) -> AwsClients:
-        """The same cloud as the role, for an hour. Raises NotShownError where the caller cannot assume it."""
+        """Clients that act as the role for an hour. Raises NotShownError if the caller cannot assume it."""
         deadline = self.clock() + PATIENCE_SECONDS
         with translate_errors(f"cannot assume role {self.arn}"):
             while True:
@@ -86,9 +86,9 @@ class TemporaryRole:
         )
 
     def settle(self, ask: Callable[[AwsClients], object]) -> None:
-        """Wait until `ask` is allowed to the role: a new policy does not count at once everywhere.
+        """Wait until the role may call `ask`: a new policy does not take effect everywhere immediately.
 
-        If it is not within a minute, the policy does not allow it, which is for others to find out.
+        After a minute without success, return: the policy does not allow it, which the caller will notice.
         """
         deadline = self.clock() + PATIENCE_SECONDS
         cloud = self.assumed()
@@ -103,7 +103,7 @@ class TemporaryRole:
 
 
 def named(cloud: AwsClients, prefix: str) -> tuple[list[str], list[str]]:
-    """The names of the roles and the ARNs of the policies made here whose names begin so."""
+    """The names of roles and the ARNs of policies created here whose names start with `prefix`."""
     iam = cloud.client("iam")
     with translate_errors("cannot look for roles"):
         roles = _listed(iam, "list_roles", "Roles", PathPrefix=PATH)
@@ -115,7 +115,7 @@ def named(cloud: AwsClients, prefix: str) -> tuple[list[str], list[str]]:
 
 
 def remove(cloud: AwsClients, prefix: str) -> None:
-    """Remove the roles and policies made here whose names begin so."""
+    """Remove the roles and policies created here whose names start with `prefix`."""
     iam = cloud.client("iam")
     roles, policies = named(cloud, prefix)
     with translate_errors("cannot remove roles"):

@@ -1,4 +1,4 @@
-"""Runs the checks one after the other; what cleans up runs in any case, also when they are broken off."""
+"""Runs the checks one after the other; cleanup always runs, even after an interruption."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from orderstream.acceptance.check import Check, CheckOutcome, CheckResult
 from orderstream.acceptance.context import Context
 from orderstream.errors import NotShownError, OrderstreamError
 
-# A check is broken off after so many times the minutes that it is expected to take on AWS.
+# A check is interrupted after this many times its expected duration on AWS.
 PATIENCE = 3
 _LONGEST_REASON = 1000
 
 
 class _OverdueError(BaseException):
-    """Breaks off a check wherever it is, as Ctrl-C does: no `except Exception` of a library may take it."""
+    """Interrupts a check anywhere, as Ctrl-C does: no library's `except Exception` may catch it."""
 
 
 def run(
     context: Context, checks: Sequence[Check], *, minutes: float, told: Callable[[CheckResult], None]
 ) -> list[CheckResult]:
-    """Run the checks, for so many minutes at most; `told` hears of each result.
+    """Run the checks, for at most `minutes`; `told` is called with each result.
 
-    A check that fails or raises does not keep the next from running, unless it is required. Ctrl-C (SIGTERM
-    is taken as that) ends the run: what is always run comes still. Breaking that off too raises
-    KeyboardInterrupt. Runs in the main thread only.
+    After a check that fails or raises, the next ones still run, unless it is required. Ctrl-C (or SIGTERM)
+    ends the run, except for checks that always run. Interrupting those too raises KeyboardInterrupt. Call
+    from the main thread only.
     """
     results: list[CheckResult] = []
     halted = ""
@@ -82,7 +82,7 @@ def _run(check: Check, context: Context, seconds: float | None) -> CheckResult:
 
 @contextmanager
 def _within(seconds: float | None) -> Iterator[None]:
-    """Raise _OverdueError in the block after so many seconds, wherever it is; None is no bound."""
+    """Raise _OverdueError anywhere in the block after `seconds`; None means no limit."""
     if seconds is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""Checks of what S3 refuses: a second put of a key, writing over evidence, deleting what is locked."""
+"""Checks of what S3 denies: a second put of a key, overwriting evidence, deleting locked objects."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = "acceptance.json"
 
 
 def if_none_match(context: Context) -> Evidence:
-    """A second put of a key in the archive, as the function makes it, is refused, and changes nothing."""
+    """A second put of a key in the archive, as the function does it, is denied and changes nothing."""
     cloud, stack = context.cloud, context.stack
     entry = next(bucket.archive(cloud, stack), None)
     if entry is None:
@@ -35,7 +35,7 @@ def if_none_match(context: Context) -> Evidence:
 
 
 def evidence_stays(context: Context) -> Evidence:
-    """The bucket's policy refuses the caller to write over evidence and to delete a manifest."""
+    """The bucket policy denies the caller to overwrite evidence and to delete a manifest."""
     s3, name = context.cloud.s3, context.stack.bucket
     refused = {
         f"put {prefix}": _refusal(
@@ -53,7 +53,7 @@ def evidence_stays(context: Context) -> Evidence:
 
 
 def object_lock(context: Context) -> Evidence:
-    """In a bucket of its own: what is locked cannot be deleted, but by who bypasses GOVERNANCE."""
+    """In a separate bucket: locked objects cannot be deleted, except by a caller that bypasses GOVERNANCE."""
     s3, name = context.cloud.s3, lock_bucket(context)
     where: Any = {}
     if context.region != "us-east-1":
@@ -71,7 +71,7 @@ def object_lock(context: Context) -> Evidence:
             lambda: s3.delete_object(Bucket=name, Key=_KEY, VersionId=version), "a locked version was deleted"
         )
         expect(code == "AccessDenied", f"deleting a locked version is refused with {code}")
-        # What `orders destroy --delete-data` does with it.
+        # As `orders destroy --delete-data` empties it.
         left = empty_bucket(context.cloud, name, progress=context.counted)
         expect((left.removed, left.locked) == (0, 1), f"{left.removed} removed, {left.locked} held")
         return {"refused": code, "held": left.locked, "until": f"{left.until:%Y-%m-%dT%H:%MZ}"}
@@ -80,7 +80,7 @@ def object_lock(context: Context) -> Evidence:
 
 
 def _refusal(act: Callable[[], object], otherwise: str) -> str:
-    """The code with which S3 refuses it. Raises CheckFailedError if it does not."""
+    """The error code with which S3 denies `act`. Raises CheckFailedError if it does not."""
     try:
         act()
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""Orders for the checks: made, sent by the project's own producer, and awaited."""
+"""Orders for the checks: generates them, sends them with the project's own producer, and awaits them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from orderstream.storage.bucket import ALL_TIME, TimeRange
 Order = dict[str, Any]
 
 SECONDS_FOR_READING = 60.0
-# From the stream to the table: many times the usual seconds, so that only what is lost is missed.
+# From the stream to the table: many times the usual duration, so that only lost orders exceed it.
 ARRIVAL_SECONDS = 180.0
 
 
 def new_orders(label: str, count: int) -> list[Order]:
-    """Orders that nobody sent before, one customer each; `label` begins their ids. No revenue (XTS)."""
+    """New orders, one customer each; their ids start with `label`. They add no revenue (currency XTS)."""
     unique = secrets.token_hex(4)
     return [
         {
@@ -36,12 +36,12 @@ def new_orders(label: str, count: int) -> list[Order]:
 
 
 def send(context: Context, orders: Iterable[Order], *, per_second: float | None = None) -> None:
-    """Put the orders on the stream; returns when Kinesis has all of them. DeliveryErrors go through."""
+    """Put the orders on the stream; return when Kinesis has all of them. DeliveryErrors propagate."""
     _send(context, ((json.dumps(one).encode(), one["customer_id"]) for one in orders), per_second)
 
 
 def send_bytes(context: Context, records: Iterable[bytes]) -> None:
-    """The same for records of any kind."""
+    """Like `send`, for arbitrary records."""
     _send(context, ((record, "no order") for record in records), None)
 
 
@@ -57,7 +57,7 @@ def _send(context: Context, records: Iterable[tuple[bytes, str]], per_second: fl
 
 
 def await_stored(context: Context, orders: Sequence[Order], *, seconds: float = ARRIVAL_SECONDS) -> None:
-    """Return when each of the orders is an item. Raises CheckFailedError if one is not in time."""
+    """Return when every order is an item. Raises CheckFailedError if one is not stored in time."""
     table = OrderTable(context.cloud.dynamodb, context.stack.table)
     missing = [one["order_id"] for one in orders]
 
@@ -71,7 +71,7 @@ def await_stored(context: Context, orders: Sequence[Order], *, seconds: float = 
 
 
 def accounted(context: Context, span: TimeRange = ALL_TIME) -> ReconciliationReport:
-    """What `orders verify` says when nothing is on its way. Raises CheckFailedError if it disagrees."""
+    """The result of `orders verify` once nothing is pending. Raises CheckFailedError if it disagrees."""
 
     def look() -> ReconciliationReport:
         report = verify(context.cloud, context.stack, span)
@@ -84,7 +84,7 @@ def accounted(context: Context, span: TimeRange = ALL_TIME) -> ReconciliationRep
 
 
 def verified(context: Context) -> Evidence:
-    """Every record on the stream is accounted for, by orders verify."""
+    """`orders verify` accounts for every record on the stream."""
     counts = accounted(context).counts
     return {
         "records": counts.records,

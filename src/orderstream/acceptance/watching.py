@@ -1,4 +1,4 @@
-"""Checks of what watches the stack: alarms and who hears of them, the dashboard, metrics, canary, upkeep."""
+"""Checks of monitoring: alarms and their notifications, dashboard, metrics, canary, upkeep."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orderstream.aws.stack import describe_stack
 from orderstream.deploy.stack_state import resources
 from orderstream.pipeline.telemetry import NAMESPACE
 
-# An alarm of five minutes sees a metric of the function's log within so long.
+# How long a five-minute alarm may take to react to a metric from the function's log.
 _ALARM_SECONDS = 900.0
 _METRIC_SECONDS = 600.0
 _OUTCOMES = ("Stored", "Duplicates", "Conflicts", "Invalid")
@@ -24,7 +24,7 @@ _TYPES = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 
 
 def alarms(context: Context) -> Evidence:
-    """Every alarm of the template is there, can be evaluated, and leads to its page of the runbook."""
+    """Every alarm of the template exists, can be evaluated, and links to its runbook section."""
     found = describe_stack(context.cloud, context.name)
     wanted = {
         one.physical_id for one in resources(context.cloud, found.id if found else "") if one.type in _TYPES
@@ -62,7 +62,7 @@ def alarms(context: Context) -> Evidence:
 
 
 def dashboard(context: Context) -> Evidence:
-    """Put the dashboard that is there once more: CloudWatch says what it does not take of it."""
+    """Put the existing dashboard again: CloudWatch reports what it does not accept."""
     watch = context.cloud.cloudwatch
     with translate_errors("cannot put the dashboard"):
         body = watch.get_dashboard(DashboardName=context.name)["DashboardBody"]
@@ -73,7 +73,7 @@ def dashboard(context: Context) -> Evidence:
 
 
 def alarm_subscriber(context: Context) -> Evidence:
-    """Subscribe a queue to the topic, cause a conflict, and receive what its alarm says."""
+    """Subscribe a queue to the topic, cause a conflict, and receive its alarm."""
     sqs, topic = context.cloud.sqs, context.output("AlarmTopic")
     with translate_errors("cannot subscribe a queue to the alarms"):
         url = sqs.create_queue(QueueName=queue_name(context))["QueueUrl"]
@@ -110,7 +110,7 @@ def alarm_subscriber(context: Context) -> Evidence:
 
 
 def _alarm_in(context: Context, queue_url: str, name: str) -> dict[str, Any]:
-    """The message that the alarm went off."""
+    """The notification that the alarm went off."""
     with translate_errors("cannot read the queue of the alarms"):
         answer = context.cloud.sqs.receive_message(
             QueueUrl=queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
@@ -123,7 +123,7 @@ def _alarm_in(context: Context, queue_url: str, name: str) -> dict[str, Any]:
 
 
 def metrics(context: Context) -> Evidence:
-    """CloudWatch took the metrics out of the function's log: their sums fit what orders verify counts."""
+    """CloudWatch extracted the metrics from the function's log: their sums match `orders verify`."""
     names = ("Received", *_OUTCOMES, "Undone")
     wanted = [Metric(NAMESPACE, name, (("Stack", context.name),)) for name in names]
 
@@ -138,8 +138,8 @@ def metrics(context: Context) -> Evidence:
         numbers = (found.stored, found.duplicates, found.conflicts, found.invalid)
         counts = dict(zip(_OUTCOMES, numbers, strict=True))
         sums = context.until(lambda: arrived(counts), seconds=_METRIC_SECONDS, what="metrics")
-        # A record is delivered at least once, so the others may be counted again; stored it is once.
-        # (A canary's order may have come meanwhile: then all is counted again here.)
+        # Records are delivered at least once, so other outcomes may be counted twice, but stored only once.
+        # (If a canary order arrived in the meantime, everything is counted again here.)
         stored, received = sums["Stored"], sums["Received"]
         expect(
             stored == counts["Stored"], f"{stored:,} are stored, orders verify counts {counts['Stored']:,}"
@@ -152,7 +152,7 @@ def metrics(context: Context) -> Evidence:
 
 
 def canary(context: Context) -> Evidence:
-    """Invoke the canary: its order comes through, and its metric arrives."""
+    """Invoke the canary: its order is stored, and its metric arrives."""
     flight = _invoked(context, "Canary")
     expect(flight.get("arrived"), f"the canary did not arrive: {flight}")
     metric = Metric(NAMESPACE, "CanaryArrived", (("Stack", context.name),))
@@ -167,7 +167,7 @@ def canary(context: Context) -> Evidence:
 
 
 def upkeep(context: Context) -> Evidence:
-    """Invoke the archive's upkeep: it starts, with DuckDB for its processor, and does a round."""
+    """Invoke the archive's upkeep: it starts, with DuckDB for its architecture, and does a round."""
     found = _invoked(context, "KeepArchive")
     expect(not found["problems"], f"{found['problems']} hours were left as they were")
     return {name: found[name] for name in ("sealed", "compacted", "late", "problems")}

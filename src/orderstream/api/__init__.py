@@ -1,1 +1,1 @@
-"""The HTTP face: one application, the same on Lambda behind an HTTP API and on the laptop."""
+"""The HTTP API: one application, the same on Lambda behind API Gateway and on the local machine."""

@@ -1,8 +1,8 @@
-"""Which requests a server on this machine answers: those to its own address, and of no other site's page.
+"""Restricts a local server to requests to its own address that do not come from other sites' pages.
 
-A web page that the user visits can send requests to every port of this machine, and with a name that it lets
-lead to 127.0.0.1 (DNS rebinding) read the answers. Browsers say in `Host`, `Origin` and `Sec-Fetch-Site`
-where a request comes from; programs send no `Origin`.
+A web page that the user visits can send requests to every port of this machine and, with a name that resolves
+to 127.0.0.1 (DNS rebinding), read the responses. Browsers send the source of a request in `Host`, `Origin`
+and `Sec-Fetch-Site`; programs send no `Origin`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
-# Names below localhost (RFC 6761) and numbers below 127 lead to this machine, whoever runs the DNS.
+# Names under localhost (RFC 6761) and addresses in 127/8 are this machine, whatever the DNS server.
 _THIS_MACHINE = re.compile(
     r"(?:127(?:\.\d{1,3}){1,3}|\[::1\]|(?:[a-z0-9_-]+\.)*localhost)(?::\d{1,5})?", re.IGNORECASE
 )
@@ -26,7 +26,7 @@ _OWN_PAGES = {"same-origin", "none"}
 
 
 def refusal(raw_headers: RawHeaders) -> str | None:
-    """Why a request with these headers is refused, None if it is not."""
+    """Why a request with these headers is rejected, None if it is accepted."""
     headers: dict[bytes, list[str]] = {}
     for name, value in raw_headers:
         headers.setdefault(name.lower(), []).append(value.decode("latin-1"))
@@ -42,9 +42,9 @@ def refusal(raw_headers: RawHeaders) -> str | None:
 
 
 def local_only(app: Application, headers: Mapping[str, str]) -> Application:
-    """`app` behind the check of every request and web socket; `headers` are added to all its answers.
+    """Wrap `app` to check every request and WebSocket; `headers` are added to all its responses.
 
-    No answer allows another origin anything: the headers of CORS are taken out.
+    No response grants another origin access: CORS headers are removed.
     """
     added = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     replaced = {name for name, _ in added}
@@ -74,7 +74,7 @@ def local_only(app: Application, headers: Mapping[str, str]) -> Application:
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, reason: str) -> None:
-    """Answer 403, to a web socket before it opens."""
+    """Respond with 403, to a WebSocket before it opens."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.close", "code": 1008})

@@ -1,4 +1,4 @@
-"""The application: what can be asked for, and what comes back."""
+"""The application: its routes, requests and responses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from orderstream.domain.validation import Violation
 from orderstream.errors import InputError
 from orderstream.storage.orders import get_order, page_of_orders, raw_order
 
-# What Lambda takes in one request, less what API Gateway puts around it.
+# Lambda's request limit, less what API Gateway adds.
 MOST_BYTES = 4_500_000
 MOST_A_PAGE = 100
 
@@ -45,17 +45,17 @@ Amounts are exact. Errors are `application/problem+json` (RFC 9457), with every 
 """
 
 
-# An id may have slashes in it, which a client writes as %2F: all before /raw or /orders is the id.
+# An id may contain slashes, encoded as %2F by a client: everything before /raw or /orders is the id.
 OrderId = Annotated[str, Path(min_length=1, max_length=128, examples=["A-1001"])]
 CustomerId = Annotated[str, Path(min_length=1, max_length=256, examples=["12345"])]
 
-# What FastAPI calls its answers.
+# FastAPI's type for responses.
 Responses = dict[int | str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class ApiServices:
-    """What the application stands on. `degraded` says what is wrong, in a word each; nothing is all well."""
+    """The application's dependencies. `degraded` returns a word for each problem; none means healthy."""
 
     producer: OrderProducer
     cloud: AwsClients
@@ -64,7 +64,7 @@ class ApiServices:
 
 
 def make_app(shop: Callable[[], ApiServices]) -> FastAPI:
-    """The application on what `shop` gives for each request; a ProblemError of it is the answer."""
+    """Create the application; `shop` returns each request's services, or raises the ProblemError to send."""
     app = FastAPI(
         title="Orderstream",
         version=__version__,
@@ -73,7 +73,7 @@ def make_app(shop: Callable[[], ApiServices]) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    # Swagger UI out of its package: the one that FastAPI has comes over the network.
+    # Serve Swagger UI from its package: FastAPI's own is loaded over the network.
     patch_fastapi(
         app,
         redirect_from_root_to_docs=False,
@@ -249,8 +249,8 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """The body, but never more than `most` bytes of it."""
-    # A page of another site can send a body of these types, or of none, without the browser asking first.
+    """Read the body, but never more than `most` bytes of it."""
+    # Another site's page can send a body of these types, or of none, without a CORS preflight.
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise ProblemError(415, f"the content type must be application/json, not {kind or 'left out'}")
@@ -276,7 +276,7 @@ def _wrong(path: str, message: str) -> ProblemError:
 
 
 def _encode_cursor(begin: dict[str, Any]) -> str:
-    # Without the customer: that is the one of the path, whatever a cursor says.
+    # Without the customer, which always comes from the path.
     said = msgspec.json.encode([begin["OrderID"], begin["OrderDate"]])
     return base64.urlsafe_b64encode(said).decode().rstrip("=")
 

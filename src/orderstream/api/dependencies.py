@@ -1,4 +1,4 @@
-"""What the application stands on, made of a stack: the producer, the table, the archive, the alarms."""
+"""Builds the application's dependencies from a stack: producer, table, archive, alarms."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from orderstream.client import OrderProducer
 from orderstream.errors import CloudError, InputError
 from orderstream.pipeline.settings import required
 
-# A shop should hear soon that an order was not taken, and send it again itself. But a call that hung for as
-# long as the function's read timeout must leave time for another one.
+# A client should learn quickly that an order was not accepted, and retry. But a call that hung for the
+# function's read timeout must leave time for another one.
 GIVE_UP_AFTER_SECONDS = 5.0
-# Anybody may ask how it is, as often as they like: the answer is this old at most.
+# Anybody may request the health, as often as they like: the result is cached for this long.
 ALARMS_KEPT_SECONDS = 30.0
 
 
@@ -31,14 +31,14 @@ def build_services(cloud: AwsClients, stack: Stack) -> ApiServices:
 
 
 def stack_of(environ: Mapping[str, str]) -> Stack:
-    """The stack that template.yaml's variables name. Raises InputError for what is not set, or wrong."""
+    """The stack from template.yaml's environment variables. Raises InputError for missing or invalid ones."""
     name, stream, table, bucket = required(
         environ, "STACK_NAME", "STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET"
     )
     index = environ.get("CUSTOMER_INDEX", "none")
     ids_by_sender = environ.get("ORDER_IDS_BY_SENDER", "none")
     if ids_by_sender not in BY_SENDER:
-        # Whatever was meant: not that every sender may take any id.
+        # An invalid value must not mean that every sender may use any id.
         raise InputError(f"ORDER_IDS_BY_SENDER must be one of {', '.join(BY_SENDER)}, not {ids_by_sender!r}")
     return Stack(
         name=name,
@@ -46,7 +46,7 @@ def stack_of(environ: Mapping[str, str]) -> Stack:
         table=table,
         customer_index=None if index == "none" else index,
         bucket=bucket,
-        # They are the operator's: the API neither calls the function nor touches its mapping.
+        # Only operators need these: the API neither calls the function nor touches its mapping.
         function="",
         mapping_id="",
         ids_by_sender=ids_by_sender,
@@ -54,7 +54,7 @@ def stack_of(environ: Mapping[str, str]) -> Stack:
 
 
 class Alarms:
-    """The names of a stack's alarms that are on; asked for again after ALARMS_KEPT_SECONDS."""
+    """The names of a stack's alarms in ALARM state, cached for ALARMS_KEPT_SECONDS."""
 
     def __init__(self, cloud: AwsClients, stack: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._cloud = cloud
@@ -65,7 +65,7 @@ class Alarms:
         self._on: list[str] = []
 
     def __call__(self) -> list[str]:
-        """Their names without the stack's; ["alarms unknown"] when CloudWatch does not answer."""
+        """Their names without the stack's; ["alarms unknown"] if CloudWatch does not respond."""
         with self._lock:
             if self._asked is None or self._clock() - self._asked >= ALARMS_KEPT_SECONDS:
                 self._on = self._ask()
@@ -79,7 +79,7 @@ class Alarms:
                 found = [
                     alarm["AlarmName"].removeprefix(prefix)
                     for alarm in describe_alarms(self._cloud, self._stack, StateValue="ALARM")
-                    # Those that tell nobody are only looked at by others.
+                    # Alarms without actions are only inputs of others.
                     if alarm.get("AlarmActions")
                 ]
         except CloudError:

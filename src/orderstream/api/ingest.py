@@ -1,4 +1,4 @@
-"""Orders that come in: checked by the function's own rules, and answered when Kinesis has them."""
+"""Ingests orders: validates them by the function's rules and responds once Kinesis has them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _log = logging.getLogger(__name__)
 async def ingest_order(
     producer: OrderProducer, body: bytes, idempotency_key: str | None = None, ids: OrderIds = ANY
 ) -> dict[str, Any]:
-    """Put one order on the stream; the answer when Kinesis has it.
+    """Put one order on the stream; return the response once Kinesis has it.
 
-    Its id is its order_id, else the key, else a new one, as `ids` has it; the rest goes as it came, byte for
-    byte, but for the space between values where another id takes the place of its own. Raises ProblemError:
-    422 with every reason, 503 when the stream did not take it.
+    Its id is its order_id, else the key, else a new one, subject to `ids`. The rest is sent unchanged, byte
+    for byte, except for whitespace between values if the id is replaced. Raises ProblemError: 422 with every
+    reason, 503 if the stream did not accept it.
     """
     found = decode(body)
     if found.order is None:
@@ -42,30 +42,30 @@ async def ingest_order(
     given = found.order.order_id
     order_id = _id_of(given, idempotency_key, ids)
     try:
-        # What was compressed goes on as text: an id is to be written into it.
+        # A compressed order is sent on as text, because an id is written into it.
         data = found.json or body
         if given not in (None, order_id):
             data = with_order_id(data, order_id)
         data, _, customer_id = ensure_order_id(data, lambda: order_id)
         if len(data) > MAX_BYTES:
-            # The id is what was too much: without this, the order would be quarantined for it later.
+            # The added id exceeded the limit: without this check, the order would be quarantined later.
             message = f"has more than the {MAX_BYTES} bytes of an order, its order_id included"
             raise not_an_order([Violation("$", "too_large", message)])
         key = default_partition_key(customer_id)
-        # It waits while the buffer is full, and that must not hold up the other requests.
+        # It blocks while the buffer is full, and that must not block other requests.
         sent = await run_in_threadpool(producer.send_bytes, data, partition_key=key)
         receipt = await asyncio.wrap_future(sent)
     except InputError as error:
         raise not_an_order([Violation("$", "not_sendable", error.message)]) from None
     except DeliveryError as error:
-        # Sent again with this id it is still one order, even if Kinesis had it all the same.
+        # A retry with this id is still one order, even if Kinesis has it after all.
         _log.warning("order %s was not accepted: %s", order_id, error.reason)
         raise try_again("the stream does not take the order now; send it again") from None
     return _accepted(order_id, receipt)
 
 
 def _id_of(given: str | None, idempotency_key: str | None, ids: OrderIds) -> str:
-    """The id of an order that has the id `given`, or none."""
+    """The final id of an order that has the id `given`, or none."""
     found = []
     for path, order_id in (("$.order_id", given), ("Idempotency-Key", idempotency_key)):
         if order_id is not None:
@@ -89,9 +89,9 @@ def _accepted(order_id: str, receipt: RecordMetadata) -> dict[str, Any]:
 
 
 async def ingest_orders(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) -> list[dict[str, Any]]:
-    """Put each order of a JSON array on the stream; one answer for each, in their order.
+    """Put each order of a JSON array on the stream; return one result for each, in order.
 
-    Raises ProblemError for what is no array of 1 to 500.
+    Raises ProblemError for anything that is not an array of 1 to 500.
     """
     try:
         orders = _LIST.decode(body)

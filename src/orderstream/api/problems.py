@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 has them: `application/problem+json`, with every reason and its path."""
+"""Errors as RFC 9457 `application/problem+json`, with every reason and its path."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class ProblemError(Exception):
-    """A request that ends with a problem; `errors` has the reasons, `headers` go with the answer."""
+    """A request that ends with a problem; `errors` has the reasons, `headers` are added to the response."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class ProblemError(Exception):
 
 
 def document(problem: ProblemError, answers: int = 1) -> dict[str, Any]:
-    """The problem as JSON has it, one of so many in an answer."""
+    """The problem as JSON values, one of `answers` in a response."""
     found: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,
@@ -54,13 +54,13 @@ def document(problem: ProblemError, answers: int = 1) -> dict[str, Any]:
 
 
 def response(problem: ProblemError) -> Response:
-    """The answer to a request that ends with a problem."""
+    """The response to a request that ends with a problem."""
     body = msgspec.json.encode(document(problem))
     return Response(body, problem.status, problem.headers, MEDIA_TYPE)
 
 
 def not_an_order(reasons: Sequence[Violation]) -> ProblemError:
-    """What was sent breaks rules."""
+    """The problem for an invalid order."""
     number = f"{len(reasons)} rule{'s' * (len(reasons) > 1)}"
     if reasons[-1].code == MORE_REASONS:
         number = f"more than {len(reasons) - 1} rules"
@@ -68,25 +68,25 @@ def not_an_order(reasons: Sequence[Violation]) -> ProblemError:
 
 
 def try_again(detail: str) -> ProblemError:
-    """The stream or the table cannot take it now."""
+    """The problem for a stream or table that is temporarily unavailable."""
     return ProblemError(503, detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def problem_of(error: OrderstreamError, asked: str) -> ProblemError:
-    """What an error of ours means to a client; which service it was is for the log. `asked` is a route."""
+    """The problem that a client sees for our error; the log has the service. `asked` is a route."""
     if isinstance(error, NotFoundError):
         return ProblemError(404, error.message)
     if isinstance(error, InputError):
         return ProblemError(422, error.message)
     if isinstance(error, CloudError):
-        # Not its message, which may name a customer: what AWS said, which does not.
+        # Log AWS's error rather than our message, which may name a customer.
         _log.warning("%s: %s", asked, error.__cause__ or type(error).__name__)
         return try_again("a service that is needed does not answer as it should")
     return ProblemError(500, "this should not have happened")
 
 
 def register_error_handlers(app: FastAPI) -> None:
-    """Have every error answered as a problem, whichever it is."""
+    """Make every error return a problem."""
 
     @app.exception_handler(ProblemError)
     async def of_ours(_: Request, error: ProblemError) -> Response:
@@ -111,5 +111,5 @@ def register_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def of_nobody(_: Request, error: Exception) -> Response:
-        # It goes on from here: with its traceback to the log, and not to the client.
+        # Starlette reraises it: the traceback goes to the log, not to the client.
         return response(problem_of(OrderstreamError(repr(error)), ""))

@@ -1,4 +1,4 @@
-"""What the API says of itself: the JSON schema of an order, and examples."""
+"""The API's documentation: the JSON schema of an order, and examples."""
 
 from __future__ import annotations
 
@@ -122,15 +122,15 @@ STORED: dict[str, Any] = {
 
 
 def body(schema: dict[str, Any]) -> dict[str, Any]:
-    """A request body of this schema, for FastAPI's `openapi_extra`."""
+    """A request body with this schema, for FastAPI's `openapi_extra`."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def answer(description: str, schema: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
-    """An answer of this schema, for FastAPI's `responses`."""
+    """A response with this schema, for FastAPI's `responses`."""
     return {"description": description, "content": {media_type: {"schema": schema}}}
 
 
 def problem(description: str) -> dict[str, Any]:
-    """An answer that is a problem."""
+    """A problem response."""
     return answer(description, PROBLEM, "application/problem+json")

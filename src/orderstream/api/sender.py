@@ -1,4 +1,4 @@
-"""Which order ids a sender may use: the sender as API Gateway authenticated it, and the prefix of its ids."""
+"""Restricts order ids by sender: the sender as authenticated by API Gateway, and the prefix of its ids."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from orderstream.domain.order import order_id_rule
 # The values of the template's parameter OrderIdsBySender.
 BY_SENDER = ("none", "check", "prefix")
 
-# 128 bits: nobody finds a second sender with the same prefix.
+# 128 bits: finding a second sender with the same prefix is infeasible.
 _DIGITS = 32
 
 
 @dataclass(frozen=True)
 class OrderIds:
-    """The ids that one sender may use: they begin with `prefix`.
+    """The ids that one sender may use: they start with `prefix`.
 
-    With `adds` it is put before an id that does not begin so; otherwise, such an id is refused.
+    With `adds` it is prepended to an id that does not start with it; otherwise, such an id is rejected.
     """
 
     prefix: str = ""
     adds: bool = False
 
     def own(self, order_id: str) -> str:
-        """The id of what the sender calls so. Raises Refused for what is no id, or not the sender's."""
+        """The id for the sender's `order_id`. Raises Refused if it is not a valid id, or not the sender's."""
         order_id_rule(order_id)
         if order_id.startswith(self.prefix):
             return order_id
@@ -44,7 +44,7 @@ class OrderIds:
             raise InvalidValue(refused.code, message) from None
 
     def new(self) -> str:
-        """An id for an order that has none."""
+        """A new id for an order without one."""
         return self.prefix + new_order_id()
 
 
@@ -54,11 +54,11 @@ ANY = OrderIds()
 def ids_of(scope: Mapping[str, Any], by_sender: str) -> OrderIds:
     """The ids that the sender of an ASGI request may use; `by_sender` is one of BY_SENDER.
 
-    Raises ProblemError (403) where ids are by sender, and the sender is not known.
+    Raises ProblemError (403) if ids are by sender and the sender is unknown.
     """
     if by_sender == "none":
         return ANY
-    # Only Mangum sets it, from what Lambda was invoked with: no header of a client comes here.
+    # Only Mangum sets it, from the Lambda event: a client's headers cannot.
     sender = sender_of(scope.get("aws.event", {}))
     if sender is None:
         raise ProblemError(
@@ -70,20 +70,20 @@ def ids_of(scope: Mapping[str, Any], by_sender: str) -> OrderIds:
 
 
 def sender_of(event: Mapping[str, Any]) -> str | None:
-    """Who sent the request of which an HTTP API made this event (payload format 2.0); None if nobody knows.
+    """The sender of the request in this HTTP API event (payload format 2.0); None if unknown.
 
-    That is the issuer and the subject of a token, or the unique id of the user or role that signed.
+    This is the issuer and subject of a token, or the unique id of the user or role that signed.
     """
     match (event.get("requestContext") or {}).get("authorizer"):
         case {"jwt": {"claims": {"iss": str(issuer), "sub": str(subject)}}} if issuer and subject:
-            # An issuer is an address, without a blank in it: no two senders are written alike.
+            # An issuer is a URL, without a space in it, so no two senders have the same text.
             return f"{issuer} {subject}"
         case {"iam": {"userId": str(user_id)}}:
-            # Of a role ROLE_ID:SESSION, and whoever takes the role on chooses the session's name.
+            # For a role it is ROLE_ID:SESSION, and a caller that assumes the role chooses the session name.
             return user_id.partition(":")[0] or None
     return None
 
 
 def prefix_of(sender: str) -> str:
-    """What the order ids of `sender` begin with: of one length, so that no prefix begins with another."""
+    """The prefix of the order ids of `sender`: of fixed length, so that no prefix starts with another."""
     return hashlib.sha256(sender.encode()).hexdigest()[:_DIGITS] + "-"

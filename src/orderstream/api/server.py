@@ -1,4 +1,4 @@
-"""The application on a port of this machine, in a thread."""
+"""Serves the application on a local port, in a thread."""
 
 from __future__ import annotations
 
@@ -15,26 +15,24 @@ from orderstream.api.access import Application, local_only
 from orderstream.errors import OrderstreamError
 
 START_SECONDS = 15
-# For requests that are under way at the end; whoever has sent half of one has no answer then.
+# For requests in progress at shutdown; a client that has sent only part of one gets no response.
 END_SECONDS = 5
-# Pages load from this server alone and send to it alone, and no other page frames them. NiceGUI and Swagger
-# UI have inline scripts and styles, and Vue compiles templates in the browser; nothing of theirs needs a
-# script in an attribute, as in <img onerror=…>.
+# Pages may only load from and send to this server, and no other page may frame them. NiceGUI and Swagger UI
+# have inline scripts and styles, and Vue compiles templates in the browser; none of them needs a script in an
+# attribute, as in <img onerror=…>.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
     "script-src-attr 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
     "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Frame-Options": "DENY",
     "X-Content-Type-Options": "nosniff",
-    # The token of the page is in its address.
+    # The dashboard's token is in its URL.
     "Referrer-Policy": "no-referrer",
 }
 
 
 class Server:
-    """Serves the application on the loopback interface, and no page but its own; leaving the `with` block
-    stops it.
-    """
+    """Serves the application on the loopback interface to its own pages only; leaving the block stops it."""
 
     def __init__(self, app: Application, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -68,7 +66,7 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A request that is broken off now is no error to tell with a traceback.
+        # A request that is interrupted now does not deserve a traceback.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         self._server.should_exit = True
         self._thread.join()

@@ -1,1 +1,1 @@
-"""The web dashboard: status, orders and quarantine of a stack, in a browser on this machine."""
+"""The web dashboard: a stack's status, orders and quarantine, in a browser on this machine."""

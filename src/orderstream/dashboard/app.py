@@ -1,4 +1,4 @@
-"""The page itself: its head, its tabs, and what it says when it cannot look."""
+"""The dashboard page: its header, its tabs, and its error banner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orderstream.dashboard.status_feed import StatusFeed
 from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.monitoring.health import Status
 
-# Often enough that a figure is on every page soon after it was looked up.
+# Frequent enough that every open page shows new figures soon after they were read.
 SECONDS_BETWEEN_DRAWINGS = 1.0
 _MODES = {
     None: ("brightness_auto", "as the system"),
@@ -32,11 +32,11 @@ _ICON = (
 
 
 def add_page(app: FastAPI, cloud: AwsClients, stack: str, path: str = "/") -> str:
-    """Serve the page for the stack called `stack` under `path`; returns the path to open.
+    """Serve the page for the stack called `stack` under `path`; return the path to open.
 
-    Whether there is such a stack is seen when somebody looks. On AWS it takes a token, which is part of that
-    path: others on this machine can reach the port, and the page acts with the user's credentials. Once in a
-    process, as NiceGUI has it.
+    The stack is first looked up when the page is open. On AWS the page requires a token, which is part of
+    that path: other users of this machine can reach the port, and the page acts with the user's credentials.
+    Call once per process, as NiceGUI requires.
     """
     source = StatusFeed(cloud, stack)
     token = "" if source.is_laptop else secrets.token_urlsafe(16)
@@ -53,7 +53,7 @@ def add_page(app: FastAPI, cloud: AwsClients, stack: str, path: str = "/") -> st
 
 
 def _is_with_token(request: Request, token: str) -> bool:
-    """Whether the request has the token. What else a page loads is asked for by an id that only it knows."""
+    """Whether the request has the token. The page's other requests carry an id that only it knows."""
     return secrets.compare_digest(request.query_params.get("token", "").encode(), token.encode())
 
 
@@ -115,7 +115,7 @@ async def _draw(source: StatusFeed, client: Client) -> None:
             live.show(source.seen, clock)
 
     timer = ui.timer(SECONDS_BETWEEN_DRAWINGS, draw)
-    # To look costs money on AWS: a page that nobody sees does not.
+    # Polling costs money on AWS, so a hidden page does not poll.
     ui.on("seen", lambda event: timer.activate() if event.args else timer.deactivate())
     ui.run_javascript("document.onvisibilitychange = () => emitEvent('seen', !document.hidden)")
 

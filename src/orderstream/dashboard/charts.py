@@ -1,4 +1,4 @@
-"""Charts by the minute, as options of ECharts. Pure: the minutes are passed in."""
+"""Builds per-minute charts as ECharts options. Pure: the minutes are passed in."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from orderstream.monitoring.shards import ShardLoad
 
 Options = dict[str, Any]
 
-# Told apart by who sees no red and green, on white and on black.
+# Distinguishable with red-green color blindness, on white and on black.
 COLOURS = ("#2f9bd6", "#e69f00", "#00a884", "#cc79a7", "#d55e00", "#8f8fd6")
 _GREY = "#8b93a1"
 _LINE = "rgba(139, 147, 161, 0.25)"
 _LEAST = 10 * MINUTE
-# The minute under way is a rate only when some of it has passed.
+# The current minute has a rate only after this much of it.
 _SOME_SECONDS = 10
 
 
 class Window(NamedTuple):
-    """What a chart shows, in seconds since the epoch; `until` is up to when the figures reach."""
+    """The time range of a chart, in seconds since the epoch; `until` is the time of the latest figures."""
 
     since: int
     until: int
 
     @property
     def minutes(self) -> range:
-        """The minutes in it, by their beginnings."""
+        """The start of each minute in it."""
         return range(self.since // MINUTE * MINUTE, self.until, MINUTE)
 
 
 def window(figures: Iterable[Minutes], until: int) -> Window:
-    """The last hour, or as much of it as there are figures of: ten minutes at least."""
+    """The last hour, or the part of it that has figures: at least ten minutes."""
     first = min((at for minutes in figures for at in minutes), default=until)
     return Window(max(until - WINDOW, min(first, until - _LEAST)), until)
 
 
 def rates(series: Mapping[str, Minutes], of: Window, *, seconds: int = 1) -> Options:
-    """How many in so many seconds: a line each."""
+    """Counts per `seconds`: one line per series."""
     points = {
         name: [
             (at, minutes.get(at, 0.0) * seconds / min(MINUTE, of.until - at))
@@ -53,7 +53,7 @@ def rates(series: Mapping[str, Minutes], of: Window, *, seconds: int = 1) -> Opt
 
 
 def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> Options:
-    """What is measured now and then: a line each, interrupted where nothing was measured."""
+    """Values measured at intervals: one line per series, with gaps where nothing was measured."""
     points = {
         name: [(at, minutes[at] / divisor if at in minutes else None) for at in of.minutes]
         for name, minutes in series.items()
@@ -62,7 +62,7 @@ def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> 
 
 
 def sums(name: str, minutes: Minutes, of: Window) -> Options:
-    """How much of the currency `name` in each minute: bars, of which the last one grows."""
+    """The amount in the currency `name` for each minute: bars, the last of which still grows."""
     drawn = _chart({name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)]}, of, "bar")
     units = minor_units(name)
     if units is not None:
@@ -71,8 +71,8 @@ def sums(name: str, minutes: Minutes, of: Window) -> Options:
 
 
 def shares(loads: Sequence[ShardLoad], hot: str | None) -> Options:
-    """The share of each shard in the traffic, in percent; the hot one stands out."""
-    # ECharts draws the first one lowest.
+    """Each shard's share of the traffic, in percent; the hot shard is highlighted."""
+    # ECharts draws the first one at the bottom.
     loads = sorted(loads, key=lambda load: load.share)
     names = [load.shard_id.removeprefix("shardId-").lstrip("0") or "0" for load in loads]
     bars = [
@@ -150,12 +150,12 @@ def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window,
 
 
 def _series(name: str, points: Sequence[tuple[int, float | None]], kind: str) -> Options:
-    # A bar stands over its minute, a line's point in the middle of it.
+    # A bar spans its minute; a line's point is in the middle of it.
     data = [[(at + MINUTE / 2) * 1000, None if value is None else round(value, 4)] for at, value in points]
     found: Options = {"name": name, "type": kind, "data": data}
     if kind == "line":
         found |= {"showSymbol": False, "lineStyle": {"width": 2}, "connectNulls": False}
-        # A single point between gaps would not show as a line.
+        # A single point between gaps would be invisible as a line.
         found["showSymbol"] = sum(value is not None for _, value in data) < 3
     else:
         found |= {"barMaxWidth": 8}

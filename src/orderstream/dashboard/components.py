@@ -1,4 +1,4 @@
-"""What the tabs are made of: cards, tiles, charts, tables of orders, code."""
+"""Components of the tabs: cards, tiles, charts, order tables, code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orderstream.domain.fields import money
 from orderstream.errors import OrderstreamError
 from orderstream.storage.orders import Item
 
-# So many characters of what others have written are shown at most: more would slow the page down.
+# The maximum length of untrusted text that is shown: more would slow down the page.
 MOST_SHOWN = 20_000
 
 Tone = Literal["", "warn", "bad"]
@@ -31,7 +31,7 @@ _COLUMNS = (
 
 
 def card(title: str) -> ui.card:
-    """A card with a title; what is made in its `with` block lies in it."""
+    """A card with a title; elements created in its `with` block go into it."""
     made = ui.card().classes("w-full p-3 gap-2 min-w-0").props("flat bordered")
     with made:
         if title:
@@ -40,7 +40,7 @@ def card(title: str) -> ui.card:
 
 
 class Tile:
-    """A figure with its name above it and what belongs to it below."""
+    """A figure with its name above and details below."""
 
     def __init__(self, title: str) -> None:
         with ui.card().classes("w-full p-3 gap-0 min-w-0").props("flat bordered"):
@@ -49,7 +49,7 @@ class Tile:
             self._below = ui.label().classes("text-xs opacity-70")
 
     def set(self, value: str, below: str, tone: Tone = "") -> None:
-        """Show a figure."""
+        """Show a figure and its details."""
         self._value.set_text(value)
         self._value.classes(replace=f"text-xl font-semibold {_TONES.get(tone, '')}")
         self._below.set_text(below)
@@ -62,7 +62,7 @@ def chart(title: str) -> ui.echart:
 
 
 def redraw(chart: ui.echart, options: dict[str, Any]) -> None:
-    """Draw a chart anew, unless it is as it was."""
+    """Redraw a chart, unless it is unchanged."""
     if chart.options != options:
         chart.options.clear()
         chart.options.update(options)
@@ -70,7 +70,7 @@ def redraw(chart: ui.echart, options: dict[str, Any]) -> None:
 
 
 def orders_table(on_order: Callable[[str], Awaitable[None]]) -> ui.table:
-    """A table of orders (see `order_rows`); `on_order` hears of the id of one that is clicked."""
+    """A table of orders (see `order_rows`); `on_order` is called with the id of a clicked order."""
     columns = [
         {"name": name, "label": label, "field": name, "align": align} for name, label, align in _COLUMNS
     ]
@@ -109,17 +109,17 @@ def order_rows(orders: Iterable[Item], clock: TimeFormat) -> list[dict[str, str]
 
 
 def amount(order: Item) -> str:
-    """What an order amounts to, as `money` has it, in groups of three digits."""
+    """An order's amount, formatted by `money`, in groups of three digits."""
     return f"{Decimal(money(order['OrderAmount'], order['Currency'])):,f}"
 
 
 def as_json(value: Any) -> str:
-    """JSON to be read by people."""
+    """JSON formatted for people."""
     return msgspec.json.format(_JSON.encode(value), indent=2).decode()
 
 
 def readable(data: bytes) -> str:
-    """Bytes as text; what is no text as JSON has it for bytes, in hex."""
+    """Bytes as text, or in hex if they are not text."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -127,14 +127,14 @@ def readable(data: bytes) -> str:
 
 
 def verbatim(text: str, data: bytes, name: str) -> None:
-    """Text that others have written, as text: nothing in it is markup.
+    """Show untrusted text as plain text, without any markup.
 
-    What is long is cut; `data`, the bytes that it came from, can be saved whole, as a file called `name`.
+    Long text is truncated; `data`, the original bytes, can be downloaded in full as a file called `name`.
     """
     with ui.row().classes("w-full items-center gap-2"):
         cut = f"; the first {MOST_SHOWN:,} characters are shown" if len(text) > MOST_SHOWN else ""
         ui.label(f"{len(data):,} bytes{cut}").classes("text-sm opacity-70")
-        # No type that a browser shows: it only ever saves it.
+        # A type that browsers do not display: they only save it.
         ui.button(
             "Save",
             icon="download",
@@ -146,6 +146,6 @@ def verbatim(text: str, data: bytes, name: str) -> None:
 
 
 def say_problem(error: OrderstreamError) -> None:
-    """A problem with something that was asked for, in a notification that stays until it is read."""
+    """Show an error of a user's action, in a notification that stays until it is dismissed."""
     said = error.message + (f" — {error.hint}" if error.hint else "")
     ui.notify(said, type="negative", timeout=0, multi_line=True, actions=_CLOSE)

@@ -1,4 +1,4 @@
-"""The dialog about one bad record: why it is in quarantine, its bytes to be edited, and the way back."""
+"""The dialog for one quarantined record: the reasons, an editor for its bytes, and resubmission."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orderstream.recovery.quarantine import QuarantinedRecord, Resubmission, res
 
 
 class EditDialog:
-    """The dialog, open at once. `on_done` is called when the record was put back."""
+    """The dialog, opened immediately. `on_done` is called when the record was resubmitted."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class EditDialog:
         self._on_done = on_done
         line = entry.line
         raw = original_bytes(line)
-        # What is no text is shown with marks in its place: who replaces them has mended it.
+        # Bytes that are not text are shown as replacement characters for the user to correct.
         self._before = (decode(raw).json or raw).decode(errors="replace")
         with ui.dialog(value=True) as self._dialog, ui.card().classes("w-full max-w-3xl gap-2"):
             ui.label(line.order_id or "A record without an id").classes("text-lg font-semibold break-all")
@@ -87,7 +87,7 @@ class EditDialog:
 
     def _resubmit(self, dry_run: bool) -> list[Resubmission]:
         text = self._text.value or ""
-        # Not touched, it goes as it is, byte for byte.
+        # An unedited record is resubmitted byte for byte.
         edited = None if text == self._before else text.encode()
         return list(
             resubmit(self._source.cloud, self._source.stack, [self._entry], edited=edited, dry_run=dry_run)

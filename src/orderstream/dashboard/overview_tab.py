@@ -1,4 +1,4 @@
-"""The tab that is looked at: tiles, charts, alarms with what to do, and the latest orders."""
+"""The overview tab: tiles, charts, alarms with their runbook, and the latest orders."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from orderstream.output.numbers import count, length
 from orderstream.output.numbers import revenue as money
 
 _TROUBLES = ("duplicates", "conflicts", "invalid")
-# As many as have room beside each other; the busiest ones.
+# As many as fit side by side; the busiest ones.
 _MOST_CURRENCIES = 6
-# Seconds until the function's figures of a minute are there.
+# Seconds until the function's figures for a minute are available.
 _SETTLING = 15
 
 
 class OverviewTab:
-    """The tab. `on_order` hears of an order that somebody wants to see."""
+    """The tab. `on_order` is called with an order to open."""
 
     def __init__(self, on_order: Callable[[str], Awaitable[None]]) -> None:
         with ui.grid().classes("w-full grid-cols-2 md:grid-cols-3 xl:grid-cols-6 gap-2"):
@@ -53,7 +53,7 @@ class OverviewTab:
         self._footer = ui.label().classes("text-xs opacity-60 mt-2")
 
     def show(self, seen: StatusSnapshot, clock: TimeFormat) -> None:
-        """Draw what was seen."""
+        """Draw a snapshot."""
         status = seen.status
         shown = charts.window([*seen.minutes.values(), *seen.revenue.values()], int(status.at.timestamp()))
         self._show_tiles(status)
@@ -133,7 +133,7 @@ class OverviewTab:
                         "opacity-70"
                     )
         for name, (label, chart) in self._by_currency.items():
-            # Of one that has just ended, some is still to come.
+            # A minute that has just ended is not complete yet.
             full = (shown.until - _SETTLING) // MINUTE * MINUTE - MINUTE
             label.set_text(f"{name} {money(revenue[name].get(full, 0), name)}")
             components.redraw(chart, charts.sums(name, revenue[name], shown))

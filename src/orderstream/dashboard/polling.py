@@ -1,4 +1,4 @@
-"""Waiting for what becomes of an order that was sent."""
+"""Waits until a sent order is stored."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _POLL_SECONDS = 0.5
 
 
 async def await_stored(source: StatusFeed, order_id: str) -> bool:
-    """Whether the order comes to be in the table within PATIENCE_SECONDS."""
+    """Whether the order is stored in the table within PATIENCE_SECONDS."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         try:
-            # To look for the stack may take as long as to ask for the order.
+            # Looking up the stack may take as long as reading the order.
             await asyncio.to_thread(lambda: get_order(source.cloud, source.stack, order_id))
         except (NotFoundError, CloudError):
             await asyncio.sleep(_POLL_SECONDS)

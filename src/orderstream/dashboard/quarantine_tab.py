@@ -1,4 +1,4 @@
-"""The tab of bad records: looked at, mended, put back on the stream."""
+"""The tab for quarantined records: view, edit and resubmit them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class QuarantineTab:
         self._table.on(
             "rowClick", lambda event: self._open(event.args[1]["event_id"]), [[], ["event_id"], []]
         )
-        # And for who has no pointer.
+        # For keyboard users.
         self._table.add_slot(
             "body-cell-why",
             '<q-td :props="props" tabindex="0"'
@@ -73,7 +73,7 @@ class QuarantineTab:
         self._table.set_visibility(False)
 
     async def load(self) -> None:
-        """Look into the quarantine again."""
+        """Reload the quarantine."""
         self._busy.set_visibility(True)
         try:
             found = await asyncio.to_thread(self._look)
@@ -100,7 +100,7 @@ class QuarantineTab:
             for entry in list_quarantined(self._source.cloud, self._source.stack, span)
             if self._all.value or not entry.notes
         )
-        # They come hour by hour, and within one shard by shard.
+        # They are listed by hour, and within an hour by shard.
         newest = deque(wanted, MOST_RECORDS)
         return sorted(newest, key=lambda entry: entry.line.arrived_at, reverse=True)
 

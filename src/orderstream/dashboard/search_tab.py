@@ -1,4 +1,4 @@
-"""The tab where orders are found: one by its id, with its story and its bytes, or a customer's."""
+"""The tab to find orders: one by its id, with its trace and bytes, or those of a customer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orderstream.storage.bucket import ALL_TIME, TimeRange
 from orderstream.storage.orders import Item, get_order, list_orders, raw_order
 
 MOST_ORDERS = 100
-# A story is read out of the archive's objects, and on AWS each costs a request: a day of them unless asked.
+# A trace reads the archive's objects, each of which costs a request on AWS: one day by default.
 _USUAL = timedelta(days=1)
 _ICONS = {
     "dated": "event",

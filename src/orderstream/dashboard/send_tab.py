@@ -1,4 +1,4 @@
-"""The tab that sends an order: fields that write its JSON, which is sent as it stands."""
+"""The tab to send an order: fields generate its JSON, which is editable and sent as is."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from orderstream.domain.fields import CURRENCIES
 from orderstream.domain.ids import event_id
 from orderstream.errors import InputError, OrderstreamError
 
-# Somebody sits and waits.
+# A user is waiting.
 _GIVE_UP_AFTER_SECONDS = 10.0
 
 
 class SendTab:
-    """The tab. `on_order` hears of an order that somebody wants to see."""
+    """The tab. `on_order` is called with an order to open."""
 
     def __init__(self, source: StatusFeed, on_order: Callable[[str], Awaitable[None]]) -> None:
         self._source = source
@@ -56,7 +56,7 @@ class SendTab:
         fields = {
             "order_id": self._order_id.value,
             "customer_id": self._customer.value or "",
-            # As text: whatever was typed is sent, digit for digit.
+            # As text: what was typed is sent, digit for digit.
             "amount": (self._amount.value or "").strip(),
             "currency": self._currency.value,
         }
@@ -119,7 +119,7 @@ class SendTab:
             data, order_id, customer = ensure_order_id(data, lambda: order_id)
             key = default_partition_key(customer)
         except InputError:
-            # No order, but that is what quarantine is for.
+            # Not a valid order, but that is what quarantine is for.
             key = order_id
         stack = self._source.stack
         with OrderProducer(

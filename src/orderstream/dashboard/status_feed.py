@@ -1,4 +1,4 @@
-"""What the page shows of a stack: looked up once for all who look at it, and only while somebody does."""
+"""The stack status shown by the dashboard: polled once for all viewers, and only while there are any."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from orderstream.monitoring.figures import Minutes
 from orderstream.monitoring.health import Status
 from orderstream.storage.orders import Item
 
-# The SDK itself waits for many minutes: somebody may have asked it for an invocation.
+# The SDK itself waits for many minutes, because its clients may also invoke functions.
 PATIENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class StatusSnapshot:
-    """A look: status, minutes by metric and by currency, the latest orders or `why_none`.
+    """The result of one poll: status, minutes by metric and by currency, the latest orders or `why_none`.
 
-    `dollars_an_hour` is what it costs to keep looking, None on the laptop.
+    `dollars_an_hour` is the cost of polling, None in the local cloud.
     """
 
     status: Status
@@ -38,9 +38,9 @@ class StatusSnapshot:
 
 
 class StatusFeed:
-    """The stack called `name`: `seen` is the last look that worked, `problem` why the newest one did not.
+    """The stack called `name`: `seen` is the last successful poll, `problem` why the latest one failed.
 
-    `looks` counts looks: whoever has drawn that many has drawn all.
+    `looks` counts polls: a page that has drawn that one is up to date.
     """
 
     def __init__(self, cloud: AwsClients, name: str, patience: float = PATIENCE_SECONDS) -> None:
@@ -57,11 +57,11 @@ class StatusFeed:
 
     @property
     def stack(self) -> Stack:
-        """The stack, looked for if it is not known. Raises CloudError."""
+        """The stack, looked up if it is not known. Raises CloudError."""
         return self._watching()[0]
 
     async def refresh(self) -> None:
-        """Look again, unless somebody did so a moment ago."""
+        """Poll again, unless the last poll is recent."""
         async with self._lock:
             if time.monotonic() - self._looked_at < SECONDS_BETWEEN_LOOKS:
                 return
@@ -75,8 +75,8 @@ class StatusFeed:
                     f"AWS has not answered for {self._patience:g} seconds", hint="it is asked again and again"
                 )
             if self.problem:
-                # It may have been removed, or deployed anew under other names; and a thread that waits for an
-                # answer keeps what it has.
+                # The stack may have been removed, or redeployed with other names. A thread that still waits
+                # for a response keeps its own objects.
                 self._watched = None
             self._looked_at = time.monotonic()
             self.looks += 1

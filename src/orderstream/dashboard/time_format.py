@@ -1,4 +1,4 @@
-"""Times as the one who looks reads them: of their own place, with UTC beside it."""
+"""Formats times for the viewer: in their own time zone, and in UTC."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from orderstream.domain.fields import timestamp
 
 
 class TimeFormat:
-    """Times in the time zone of a browser; of this machine where that is not known."""
+    """Formats times in the browser's time zone, or this machine's if that is unknown."""
 
     def __init__(self, zone: str | None = None) -> None:
         self._zone: tzinfo | None = None
@@ -19,7 +19,7 @@ class TimeFormat:
             pass
 
     def text(self, at: datetime | str) -> str:
-        """`18:03:07`, with the day before it where that is not today."""
+        """`18:03:07`, with the date in front if it is not today."""
         local = _moment(at).astimezone(self._zone)
         today = datetime.now(UTC).astimezone(self._zone).date()
         return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M:%S}"

@@ -1,1 +1,1 @@
-"""What puts a stack up and takes it down, on AWS and in the laptop cloud alike. Never ships to AWS."""
+"""Deploys and destroys stacks, on AWS and in the local cloud. Never deployed to AWS."""

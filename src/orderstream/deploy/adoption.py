@@ -1,4 +1,4 @@
-"""What a new stack takes over: it survives the stack's failure, and gets the settings of the template."""
+"""Adopts existing resources into a new stack: they survive a failure and get the template's settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orderstream.errors import DeploymentError, OrderstreamError
 
 @dataclass(frozen=True)
 class Difference:
-    """A property of a resource that is not as the template asks; `path` as in /Tags/0, values as JSON."""
+    """A resource property that differs from the template; `path` as in /Tags/0, values as JSON."""
 
     resource: str
     path: str
@@ -32,9 +32,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class AdoptionResult:
-    """What became of the settings of `adopted` resources: those that were `changed`, and what is `unlike`.
+    """The result for the settings of `adopted` resources: those `changed`, and what is still `unlike`.
 
-    `problems` are why something could not be changed or compared.
+    `problems` are the reasons why something could not be changed or compared.
     """
 
     adopted: tuple[str, ...]
@@ -44,15 +44,15 @@ class AdoptionResult:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """All that somebody should look at, in one line each."""
+        """Everything that needs attention, one line each."""
         return *self.problems, *(f"not as the template asks: {one}" for one in self.unlike)
 
 
 def adopting(template: Mapping[str, Any], named: Iterable[Named], there: Collection[str]) -> dict[str, Any]:
-    """The template with which a stack takes over those of `named` whose names are `there`.
+    """The template with which a stack adopts those of `named` whose names are in `there`.
 
-    CloudFormation imports only what has its name written out. No documentation says whether the rollback of
-    the creation that imports a resource spares it under RetainExceptOnCreate, as it does under Retain.
+    CloudFormation imports only resources with an explicit name. It is not documented whether
+    RetainExceptOnCreate, like Retain, keeps an imported resource when the stack's creation rolls back.
     """
     made = copy.deepcopy(dict(template))
     for one in named:
@@ -72,11 +72,11 @@ def apply_settings(
     place: DeployTarget,
     progress: Progress,
 ) -> AdoptionResult:
-    """Give what the change set `imported` the settings of the template, and say what is not as asked.
+    """Give what the change set `imported` the template's settings, and report what still differs.
 
-    An import changes nothing, and a later deployment sees no difference, because it compares templates. So a
-    second change set, which compares with what is there, takes the template as it is, with the same
-    parameters. What is left after that is found by drift detection. Raises nothing: the stack is deployed.
+    An import changes no settings, and a later deployment sees no difference, because it compares templates.
+    So a second, drift-aware change set applies the unmodified template with the same parameters. Drift
+    detection finds what still differs after that. Raises nothing: the stack is deployed.
     """
     adopted = tuple(one.logical_id for one in imported.changes if one.action == "Import")
     names = " and ".join(adopted)
@@ -106,9 +106,9 @@ def _carried_out(
     place: DeployTarget,
     progress: Progress,
 ) -> tuple[str, ...]:
-    """Carry a drift-aware change set out; returns the ids of the adopted resources that it changed.
+    """Execute a drift-aware change set; return the ids of the adopted resources that it changed.
 
-    Raises DeploymentError if it would change anything else, and if it fails.
+    Raises DeploymentError if it would change anything else, or if it fails.
     """
     if beside := [one.logical_id for one in change_set.changes if not _is_expected(one, adopted)]:
         changes.discard(cloud, change_set.id, change_set.stack_id)
@@ -120,9 +120,9 @@ def _carried_out(
 
 
 def _is_expected(change: ResourceChange, adopted: Collection[str]) -> bool:
-    """Whether a change is one of settings of an adopted resource, or may follow from one.
+    """Whether a change affects settings of an adopted resource, or may follow from such a change.
 
-    Drift-aware change sets have been reported to change, and even to replace, what has not drifted
+    Drift-aware change sets have been reported to change, and even replace, resources without drift
     (aws-cloudformation/cloudformation-coverage-roadmap#2505 and #2559).
     """
     if change.logical_id in adopted:
@@ -133,7 +133,7 @@ def _is_expected(change: ResourceChange, adopted: Collection[str]) -> bool:
 def _unlike(
     cloud: AwsClients, stack_id: str, adopted: Collection[str], place: DeployTarget
 ) -> tuple[tuple[Difference, ...], list[str]]:
-    """What is not as the template asks, of the properties that it sets, and what could not be compared."""
+    """The properties set by the template that differ from it, and what could not be compared."""
     client = cloud.cloudformation
     with translate_errors("cannot detect drift"):
         detection = client.detect_stack_drift(StackName=stack_id, LogicalResourceIds=list(adopted))

@@ -1,4 +1,4 @@
-"""The ARNs of what a stack consists of, before it is there."""
+"""Calculates the ARNs of a stack's resources before it exists."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import botocore.session
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.errors import InputError
 
-# Where SAM CLI keeps the code: a stack of its own with a bucket.
+# The stack in which SAM CLI keeps its bucket for code.
 SAM_STACK = "aws-sam-cli-managed-default"
 
-# Types whose resources are named by a property: service, what precedes the name in an ARN, the property, and
-# what follows the ARN in those of what is within.
+# Types whose resources are named by a property: service, prefix of the name in an ARN, the property, and the
+# suffix of the ARNs of subresources.
 _NAMED = {
     "AWS::Kinesis::Stream": ("kinesis", "stream/", "Name", "/*"),
     "AWS::DynamoDB::Table": ("dynamodb", "table/", "TableName", "/*"),
@@ -28,7 +28,7 @@ _NAMED = {
 
 @dataclass(frozen=True)
 class Where:
-    """A stack by its name, and where it is: account id and region, or placeholders for them."""
+    """A stack's name and location: account id and region, or placeholders for them."""
 
     stack: str
     account: str = "ACCOUNT"
@@ -36,16 +36,17 @@ class Where:
     partition: str = "aws"
 
     def arn(self, service: str, rest: str) -> str:
-        """The ARN of something of the account in the region."""
+        """The ARN of a resource of the account in the region."""
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{rest}"
 
 
 def owned_by(
     where: Where, found: Iterable[tuple[str, Mapping[str, Any]]], resolver: Resolver
 ) -> dict[str, set[str]]:
-    """The ARNs of what the stack has, by service.
+    """The ARNs of the stack's resources, by service.
 
-    `found` are types and properties of its resources. What AWS names has the stack's name in it, or an id.
+    `found` are types and properties of its resources. Names that AWS generates contain the stack's name or an
+    id.
     """
     owned: dict[str, set[str]] = defaultdict(set)
 
@@ -86,7 +87,7 @@ def owned_by(
 
 
 def where_of(stack: str, account: str, region: str | None) -> Where:
-    """Where a stack is, by what the options say. Raises InputError for what is no account id or no region."""
+    """The location of a stack, from the options. Raises InputError for an invalid account id or region."""
     if not re.fullmatch(r"ACCOUNT|[0-9]{12}", account):
         raise InputError(f"{account!r} is no account id", hint="an account id has 12 digits")
     if region is None:

@@ -1,4 +1,4 @@
-"""The functions' artifacts: the modules that each entry point imports, and the libraries that it needs."""
+"""Builds the functions' artifacts: the modules that each entry point imports, and its libraries."""
 
 import hashlib
 import shutil
@@ -19,8 +19,8 @@ PROJECT = Path(__file__).resolve().parents[3]
 TEMPLATE = PROJECT / "template.yaml"
 SOURCES = PROJECT / "src"
 
-# What template.yaml names: Runtime python3.14 on Amazon Linux 2023, arm64. It is Lambda's newest Python: when
-# there is a newer one, and every library in the lock files has a wheel for it, this and the template move on.
+# As in template.yaml: Runtime python3.14 on Amazon Linux 2023, arm64. It is Lambda's newest Python. When
+# there is a newer one, and every library in the lock files has a wheel for it, update this and the template.
 LAMBDA_PYTHON = "3.14"
 LAMBDA_PLATFORM = ("--python-version", LAMBDA_PYTHON, "--python-platform", "aarch64-manylinux_2_28")
 
@@ -30,11 +30,11 @@ _UV = Path(sys.executable).with_name("uv")
 
 @dataclass(frozen=True)
 class Artifact:
-    """What a function is made of.
+    """The definition of a function's artifact.
 
     `code_uri` is the path in template.yaml, relative to it. `entries` are the modules that Lambda imports;
-    they ship with every module of this package that they import. `lock` pins the libraries. botocore has the
-    models of all AWS services: `calls` are the operations that the function calls, by service.
+    they ship with every module of this package that they import. `lock` pins the libraries. `calls` are the
+    operations that the function calls, by service; botocore ships the models of all AWS services.
     """
 
     code_uri: Path
@@ -79,9 +79,9 @@ API = Artifact(
 
 @dataclass(frozen=True)
 class BuiltArtifact:
-    """An artifact in a folder: `sha256` (hex) is over paths and contents, `size` in bytes, unpacked.
+    """A built artifact: `sha256` (hex) is over paths and contents, `size` in bytes, unpacked.
 
-    `no_bytecode` says why there is no bytecode in it, "" where there is.
+    `no_bytecode` is the reason why it has no bytecode, "" if it has.
     """
 
     name: str
@@ -92,10 +92,10 @@ class BuiltArtifact:
 
 
 def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> BuiltArtifact:
-    """Make an artifact in `target`, anew, and check it; for this machine unless `platform` says otherwise.
+    """Build an artifact from scratch in `target` and check it; for this machine unless `platform` is given.
 
-    The same sources and lock file make the same bytes. Raises OrderstreamError with uv's own words if a
-    library cannot be had, or if the artifact could not run.
+    The same sources and lock file produce the same bytes. Raises OrderstreamError, with uv's output if a
+    library is not available, or if the artifact could not run.
     """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
@@ -115,7 +115,7 @@ def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> B
 
 
 def measure(name: str, folder: Path, no_bytecode: str = "") -> BuiltArtifact:
-    """The hash and the size of what is in `folder`."""
+    """The hash and size of the contents of `folder`."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     whole = hashlib.sha256()
     for path in files:
@@ -141,7 +141,7 @@ def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]
 
 
 def ensure_uv_cache() -> None:
-    """Raise InputError if uv, which fetches the libraries, cannot keep them in its cache."""
+    """Raise InputError if uv, which fetches the libraries, cannot write to its cache."""
     asked = subprocess.run([str(_UV), "cache", "dir"], capture_output=True, text=True, check=False)
     hint = "UV_CACHE_DIR names another folder for the cache of uv, which fetches the libraries"
     if asked.returncode:

@@ -1,4 +1,4 @@
-"""Whether an artifact can run in Lambda: every import of it leads somewhere, and it is not too large."""
+"""Checks that an artifact can run in Lambda: every import resolves, and it is not too large."""
 
 import subprocess
 import sys
@@ -7,15 +7,15 @@ from pathlib import Path
 from orderstream.deploy.imports import unresolved
 from orderstream.errors import OrderstreamError
 
-# Of a function, unpacked. (50 MB zipped is the limit of an upload without S3, which nobody makes here.)
+# Of a function, unpacked. (The 50 MB zipped limit is for uploads without S3, which are not used here.)
 MOST_BYTES = 250 * 2**20
 
 
 def ensure_fit(folder: Path, entry: str, *, runs_here: bool) -> None:
-    """Raise OrderstreamError if Lambda could not import `entry` from `folder`, or would refuse its size.
+    """Raise OrderstreamError if Lambda could not import `entry` from `folder`, or would reject its size.
 
-    What is built for this machine is imported, alone. Code for another cannot be run: its imports are
-    followed through the sources.
+    An artifact for this machine is imported in isolation. Code for another platform cannot run here, so its
+    imports are followed through the sources.
     """
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if size > MOST_BYTES:

@@ -1,4 +1,4 @@
-"""The SDK's data, cut down to the calls that the function makes: reading it takes a fifth of a cold start."""
+"""Trims the SDK's data to the function's calls: reading all of it takes a fifth of a cold start."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-# What a client is made of: its operations, where its endpoints are, and how it turns pages.
+# What a client needs: its operations, endpoints and paginators.
 _NEEDED = ("service-2", "endpoint-rule-set-1", "paginators-1")
 
 
 def trim(data: Path, calls: Mapping[str, Sequence[str]]) -> None:
-    """Leave in botocore's folder `data` only the operations in `calls`, by service.
+    """Keep only the operations in `calls`, by service, in botocore's folder `data`.
 
-    A client knows no other operation then; what it knows is as it was. Raises KeyError for an operation that
-    the service does not have.
+    Clients then have no other operations; the remaining ones are unchanged. Raises KeyError for an operation
+    that the service does not have.
     """
     for entry in data.iterdir():
         if entry.is_dir() and entry.name not in calls:
@@ -44,8 +44,8 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _replace(file: Path, document: dict[str, Any]) -> None:
-    """Put a document in the place of another; uncompressed, for that is read faster."""
-    # Taken away first: the file may be shared with other environments by a hard link.
+    """Replace a document; uncompressed, because that is read faster."""
+    # Removed first: the file may be hard-linked into other environments.
     file.unlink()
     text = json.dumps(document, separators=(",", ":"))
     file.with_name(file.name.removesuffix(".gz")).write_text(text)
@@ -68,7 +68,7 @@ def _with_operations(model: dict[str, Any], names: Sequence[str]) -> dict[str, A
 
 
 def _shapes_in(value: Any) -> Iterator[str]:
-    """The names of all shapes that an operation or a shape refers to."""
+    """The names of all shapes that an operation or shape refers to."""
     if isinstance(value, dict):
         if isinstance(value.get("shape"), str):
             yield value["shape"]
@@ -81,7 +81,7 @@ def _shapes_in(value: Any) -> Iterator[str]:
 
 def _without_documentation(value: Any) -> Any:
     if isinstance(value, dict):
-        # Only texts: a member of a shape may be called so too.
+        # Only strings: a member of a shape may have the same name.
         return {
             name: _without_documentation(inner)
             for name, inner in value.items()

@@ -1,4 +1,4 @@
-"""Bytecode beside the sources of a folder: made by the Python that will run it, alike for like sources."""
+"""Compiles bytecode next to a folder's sources: reproducible, and by the Python version that will run it."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from orderstream.errors import OrderstreamError
 
 
 def compile_all(folder: Path) -> None:
-    """Compile everything in `folder` for this machine's Python. Raises OrderstreamError with its words."""
+    """Compile everything in `folder` for this machine's Python. Raises OrderstreamError with its output."""
     done = _run([sys.executable], folder)
     if done.returncode:
         said = (done.stdout + done.stderr).strip()
@@ -17,13 +17,13 @@ def compile_all(folder: Path) -> None:
 
 
 def compile_for(version: str, folder: Path) -> str:
-    """Compile everything in `folder` for Python `version` ("3.14"), which need not be here: uv can fetch it.
+    """Compile everything in `folder` for Python `version` ("3.14"), which uv fetches if necessary.
 
-    Returns why it could not be done, in one line, or "".
+    Returns the reason for a failure, in one line, or "".
     """
     uv = str(Path(sys.executable).with_name("uv"))
     python = [uv, "run", "--no-project", "--no-config", "--quiet", "--python", version, "--", "python"]
-    # Without a network, say so at once.
+    # Without a network, fail immediately.
     done = _run(python, folder, {"UV_HTTP_RETRIES": "0"})
     if done.returncode == 0:
         return ""
@@ -34,8 +34,8 @@ def compile_for(version: str, folder: Path) -> str:
 def _run(
     python: list[str], folder: Path, more: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    # Not checked against the sources, for those get new times when they are unpacked. A process of its own,
-    # with a fixed seed and without the folder's name: else the bytes would differ from build to build.
+    # Not checked against the sources, whose timestamps change when they are unpacked. A separate process,
+    # with a fixed seed and without the folder's name: otherwise the bytes would differ between builds.
     command = [*python, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
     return subprocess.run(
         [*command, "-s", str(folder), str(folder)],

@@ -1,4 +1,4 @@
-"""Change sets: what CloudFormation would do, made, read, carried out, and left without a trace."""
+"""Creates, reads, executes and discards CloudFormation change sets."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from orderstream.deploy.target import DeployTarget
 from orderstream.errors import DeploymentError
 
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
-# What holds orders: to lose it is to lose them.
+# Resources that hold orders: losing one loses its orders.
 STATEFUL_TYPES = {"AWS::Kinesis::Stream", "AWS::DynamoDB::Table", "AWS::S3::Bucket"}
-# CloudFormation says of some properties only that they may need another resource. These never do: none is
-# createOnly in the provider schema of a stream.
+# CloudFormation reports only that some properties may require replacement. These never do: none is createOnly
+# in the provider schema of a stream.
 IN_PLACE = {"ShardCount", "StreamModeDetails", "WarmThroughputMiBps"}
 
 
 @dataclass(frozen=True)
 class ResourceChange:
-    """What happens to one resource: `action` is Add, Modify, Remove, Import, Dynamic or SyncWithActual.
+    """The change of one resource: `action` is Add, Modify, Remove, Import, Dynamic or SyncWithActual.
 
     `replacement` is True, False or Conditional in CloudFormation's words, "" where it does not apply;
-    `recreating` the properties on which that rests. `only_follows` if it depends on another change whether
-    there is one at all.
+    `recreating` are the properties that cause it. `only_follows` is whether the change only happens if
+    another one does.
     """
 
     action: str
@@ -41,7 +41,7 @@ class ResourceChange:
 
     @property
     def may_lose_data(self) -> bool:
-        """Whether stream, table or bucket would be removed or made anew, or may be."""
+        """Whether a stream, table or bucket would, or may, be removed or replaced."""
         if self.type not in STATEFUL_TYPES:
             return False
         doubtful = self.replacement == "Conditional" and not IN_PLACE.issuperset(self.recreating)
@@ -50,7 +50,7 @@ class ResourceChange:
 
 @dataclass(frozen=True)
 class ChangeSet:
-    """A change set that can be carried out; `makes_stack` if there was none before it."""
+    """An executable change set; `makes_stack` if it creates the stack."""
 
     id: str
     stack_id: str
@@ -70,11 +70,10 @@ def create(
     rollback: Mapping[str, Any] | None = None,
     place: DeployTarget,
 ) -> ChangeSet | None:
-    """A change set for the stack; None if nothing would change. Raises DeploymentError.
+    """Create a change set for the stack; None if nothing would change. Raises DeploymentError.
 
-    Parameters that are not given keep the value that the stack has. With `adopt` a new stack takes over
-    resources that are there under the names that the template has for them. `rollback` is the
-    RollbackConfiguration of an update.
+    Parameters that are not given keep the stack's values. With `adopt` a new stack adopts existing resources
+    that have the names given by the template. `rollback` is the RollbackConfiguration of an update.
     """
     is_new = found is None or found.is_new
     request: dict[str, Any] = {
@@ -87,10 +86,10 @@ def create(
         "Description": "made by orders deploy",
     }
     if is_new:
-        # A rollback removes what has RetainExceptOnCreate; of OnStackFailure=DELETE nobody says so. What is
-        # left of the stack would stand in the way of the next attempt: `Operation` removes it.
+        # A rollback removes resources with RetainExceptOnCreate; for OnStackFailure=DELETE that is not
+        # documented. The remaining stack would block the next attempt: `Operation` removes it.
         request |= {"OnStackFailure": "ROLLBACK", "ImportExistingResources": adopt}
-        # MiniStack's own check of names takes a bucket that is to be adopted for one that is in the way.
+        # MiniStack's own name check treats a bucket to be adopted as a conflict.
         if adopt and place.is_laptop:
             request["DisableValidation"] = True
     elif rollback is not None:
@@ -101,7 +100,7 @@ def create(
 def create_reverting(
     cloud: AwsClients, stack_id: str, *, template_url: str, parameters: Iterable[str], place: DeployTarget
 ) -> ChangeSet | None:
-    """A change set that gives a stack's resources what the template says, whatever they have now.
+    """Create a change set that resets a stack's resources to the template, whatever their current settings.
 
     All parameters keep their values. None if CloudFormation sees nothing to change. Raises DeploymentError.
     """
@@ -144,7 +143,7 @@ def _parameters(
 def _ready(
     cloud: AwsClients, change_set_id: str, stack_id: str, makes_stack: bool, poll_seconds: float
 ) -> tuple[ChangeSet | None, str]:
-    """The change set when CloudFormation is ready with it; or None, and why there is none."""
+    """Wait for the change set; None, and the reason, if there is none."""
     where: dict[str, Any] = {"ChangeSetName": change_set_id, "StackName": stack_id}
     with translate_errors("cannot read the change set"):
         while True:
@@ -181,13 +180,13 @@ def _change(one: Any) -> ResourceChange:
 
 
 def execute(cloud: AwsClients, change_set: ChangeSet) -> None:
-    """Begin to do it; `Operation.finish` waits for the end."""
+    """Start executing it; `Operation.finish` waits for the end."""
     with translate_errors("cannot carry the change set out"):
         cloud.cloudformation.execute_change_set(ChangeSetName=change_set.id, StackName=change_set.stack_id)
 
 
 def is_available(cloud: AwsClients, change_set: ChangeSet) -> bool:
-    """Whether it still waits to be carried out."""
+    """Whether it can still be executed."""
     with translate_errors("cannot read the change set"):
         try:
             answer = cloud.cloudformation.describe_change_set(
@@ -199,13 +198,13 @@ def is_available(cloud: AwsClients, change_set: ChangeSet) -> bool:
 
 
 def discard(cloud: AwsClients, change_set_id: str, stack_id: str) -> None:
-    """Remove a change set, and the empty stack that came into being with it."""
+    """Remove a change set, and the empty stack that was created with it."""
     with translate_errors("cannot remove the change set"):
         cloud.cloudformation.delete_change_set(ChangeSetName=change_set_id, StackName=stack_id)
         found = describe_stack(cloud, stack_id)
         if found is None or not found.is_new:
             return
-        # Somebody else may be looking at a change set of theirs.
+        # Somebody else may be reviewing another change set.
         left = cloud.cloudformation.list_change_sets(StackName=stack_id)["Summaries"]
         if not [one for one in left if one["ChangeSetId"] != change_set_id]:
             cloud.cloudformation.delete_stack(StackName=stack_id)

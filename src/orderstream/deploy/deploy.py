@@ -1,4 +1,4 @@
-"""A deployment: built, checked and packaged, planned as a change set, and carried out."""
+"""Runs a deployment: builds, checks, packages, plans it as a change set, and executes it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from orderstream.errors import DeploymentError
 from orderstream.files.scratch import ScratchFolder
 
 Log = Callable[[str], None]
-# The parameter that gives the archive another name than the template would.
+# The parameter that overrides the template's name for the archive.
 _NAMING = "ArchiveBucketName"
 _PROTECTION = "DeletionProtection"
 
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """What a deployment would do: `change_set` is None if nothing. `doubts` have to be confirmed first.
+    """What a deployment would do: `change_set` is None if nothing. `doubts` must be confirmed first.
 
-    `template_url` is where the template lies as it is, whatever was written into that of the change set.
-    `watch` is what an update is watched by. `forward` takes a rollback back, where the version that this code
-    and these settings make is deployed and orders are delivered to another.
+    `template_url` is the location of the unmodified template, which the change set's may differ from. `watch`
+    is the alarm that monitors an update. `forward` undoes a rollback, if the version for this code and these
+    settings is deployed but orders are delivered to another.
     """
 
     stack: str
@@ -51,23 +51,23 @@ class DeploymentPlan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether nothing would change."""
         return self.change_set is None and self.forward is None
 
     @property
     def changes(self) -> tuple[ResourceChange, ...]:
-        """What would happen to which resource."""
+        """The changes of all resources."""
         return self.change_set.changes if self.change_set else ()
 
     @property
     def adopted(self) -> tuple[str, ...]:
-        """The logical ids of what the stack would take over."""
+        """The logical ids of the resources that the stack would adopt."""
         return tuple(change.logical_id for change in self.changes if change.action == "Import")
 
 
 @dataclass(frozen=True)
 class DeploymentResult:
-    """How a stack stands after its deployment, and what became of the `settings` of what it took over."""
+    """The stack's state after its deployment, and the result for the `settings` of adopted resources."""
 
     standing: StackDescription
     settings: AdoptionResult | None = None
@@ -83,11 +83,11 @@ def plan_deployment(
     work_dir: Path | None = None,
     monitor_minutes: int | None = None,
 ) -> Iterator[DeploymentPlan]:
-    """Build, check and upload, and ask CloudFormation what would change; `tell` hears one line a step.
+    """Build, check, upload and create the change set; `tell` is called with one line per step.
 
-    For `monitor_minutes` after an update of the function its alarm is watched; None is the usual time.
+    The function's alarm is watched for `monitor_minutes` after its update; None is the default.
 
-    When the block ends, nothing of the plan is left unless it was carried out. Raises OrderstreamError.
+    When the block ends, nothing of the plan is left unless it was executed. Raises OrderstreamError.
     """
     known = parameters.declared(TEMPLATE)
     place = target_of(cloud)
@@ -149,14 +149,14 @@ def plan_deployment(
 
 
 def _forward(cloud: AwsClients, stack: str, found: StackDescription | None, wanted: str) -> AliasMove | None:
-    """What takes a rollback back: only if CloudFormation believes that the wanted revision is deployed."""
+    """The move that undoes a rollback, if CloudFormation reports the wanted revision as deployed."""
     if found is None or found.parameters.get(revision.PARAMETER) != wanted or not found.is_ours:
         return None
     return forward(cloud, stack_resources(stack, found), wanted)
 
 
 def _deployable(cloud: AwsClients, stack: str, place: DeployTarget, tell: Log) -> StackDescription | None:
-    """How the stack stands that is to be changed; None if there is none yet. Raises DeploymentError."""
+    """The state of the stack to change; None if there is none yet. Raises DeploymentError."""
     found = describe_stack(cloud, stack)
     if found and found.status == ROLLED_BACK:
         tell(f"removing what a first deployment of {stack} that failed has left of the stack: it is empty")
@@ -169,9 +169,9 @@ def _deployable(cloud: AwsClients, stack: str, place: DeployTarget, tell: Log) -
 def _left(
     cloud: AwsClients, stack: str, place: DeployTarget, given: Mapping[str, str]
 ) -> tuple[RetainedResources, tuple[Named, ...], dict[str, str]]:
-    """What there is already of a new stack, the names that it would have, and its parameters.
+    """What already exists of a new stack, the names that it would use, and its parameters.
 
-    Raises DeploymentError for a bucket of somebody else's that has one of these names.
+    Raises DeploymentError if somebody else owns a bucket with one of these names.
     """
     values = values_for(place, stack, given, has=())
     named = names_of(cloud, stack, values)
@@ -190,7 +190,7 @@ def _left(
 
 
 def execute(cloud: AwsClients, plan: DeploymentPlan, *, progress: Progress) -> DeploymentResult:
-    """Do what the plan says, and wait until it is done. Raises DeploymentError with the reasons."""
+    """Execute the plan and wait until it is done. Raises DeploymentError with the reasons."""
     if plan.is_empty:
         raise DeploymentError(f"there is nothing to change in stack {plan.stack}")
     now = _carried_out(cloud, plan, progress)
@@ -201,7 +201,7 @@ def execute(cloud: AwsClients, plan: DeploymentPlan, *, progress: Progress) -> D
 
 
 def _carried_out(cloud: AwsClients, plan: DeploymentPlan, progress: Progress) -> DeploymentResult:
-    """Carry out the change set of a plan, if it has one."""
+    """Execute the change set of a plan, if it has one."""
     if plan.change_set is None:
         found = describe_stack(cloud, plan.stack)
         if found is None:
@@ -227,9 +227,9 @@ def _carried_out(cloud: AwsClients, plan: DeploymentPlan, progress: Progress) ->
 def warnings_for(
     change_set: ChangeSet | None, left: RetainedResources, move: AliasMove | None = None
 ) -> tuple[str, ...]:
-    """What about a deployment somebody has to confirm.
+    """The aspects of a deployment that must be confirmed.
 
-    `left` is what an earlier stack of the name left, `move` what takes a rollback back.
+    `left` is what an earlier stack of that name left, `move` undoes a rollback.
     """
     found = []
     if move:

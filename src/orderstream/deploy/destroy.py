@@ -1,4 +1,4 @@
-"""A stack taken down in order: delivery stops, the stack goes, and its data if that is wanted."""
+"""Destroys a stack in order: stops delivery, deletes the stack and, if requested, its data."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from orderstream.deploy.retained import TAG, RetainedResources, tagged
 from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
 
-# AWS takes up to a minute to stop a mapping, and as long for a change that is under way before that.
+# AWS takes up to a minute to disable a mapping, and as long to finish a change already in progress.
 STOP_SECONDS = 180.0
 
 
 @dataclass
 class DestroyResult:
-    """What went, and what is `left` that should have gone, each in one line."""
+    """What was deleted, and what is `left` that should have been, one line each."""
 
     versions: int = 0
     locked: int = 0
@@ -36,7 +36,7 @@ class DestroyResult:
 
 
 def code_bucket(cloud: AwsClients) -> str:
-    """The bucket to which deployments upload code; "" where nobody has deployed anything yet."""
+    """The bucket to which deployments upload code; "" if nothing was ever deployed."""
     place = target_of(cloud)
     if place.code_bucket:
         return place.code_bucket
@@ -47,7 +47,7 @@ def code_bucket(cloud: AwsClients) -> str:
 def plan(
     cloud: AwsClients, stack: str, *, before: Inventory | None = None, progress: inventory.Progress
 ) -> Inventory:
-    """The inventory of a stack, with the code that was uploaded for it, and what is left of one `before`."""
+    """The inventory of a stack, including its uploaded code and what is left of the inventory `before`."""
     known = RetainedResources()
     if before:
         known = RetainedResources(
@@ -74,9 +74,9 @@ def destroy(
     events: Events,
     progress: inventory.Progress,
 ) -> DestroyResult:
-    """Take down what `found` says; table and buckets only with `delete_data`. Then look again.
+    """Delete what `found` lists; table and buckets only with `delete_data`. Then take the inventory again.
 
-    Broken off anywhere, it goes on when it is done again. Raises DeploymentError if the stack cannot go.
+    If interrupted, the next call continues. Raises DeploymentError if the stack cannot be deleted.
     """
     ensure_unprotected(found)
     done = DestroyResult()
@@ -106,7 +106,7 @@ def destroy(
 
 
 def _stop_delivery(cloud: AwsClients, found: Inventory, tell: Callable[[str], None]) -> None:
-    """Let invocations under way end before their function goes."""
+    """Let running invocations end before their function is deleted."""
     uuid = found.mapping_id
     if not uuid:
         return
@@ -115,14 +115,14 @@ def _stop_delivery(cloud: AwsClients, found: Inventory, tell: Callable[[str], No
         try:
             state = disable(cloud, uuid, patience=STOP_SECONDS, pause=target_of(cloud).poll_seconds)
         except cloud.lambda_.exceptions.ResourceNotFoundException:
-            # An earlier attempt was broken off behind this.
+            # An earlier attempt was interrupted after this step.
             return
     if state != "Disabled":
         raise DeploymentError(f"delivery does not stop, it is {state}", hint="run the same command again")
 
 
 def _tag_retained(cloud: AwsClients, found: Inventory, there: StackDescription) -> None:
-    """Write the stack's name on what may stay, where its deployment has not: so that it is found again."""
+    """Tag retained resources that the deployment left untagged, so that they are found again."""
     known = tagged(cloud, found.stack)
     with translate_errors(f"cannot put the tag {TAG} on table and bucket"):
         arns = [f"arn:{there.partition}:s3:::{one.name}" for one in found.buckets]
@@ -146,7 +146,7 @@ def _delete_bucket(cloud: AwsClients, name: str) -> None:
         try:
             cloud.s3.delete_bucket(Bucket=name)
         except ClientError as error:
-            # The second look says what is in it.
+            # The second inventory reports what is in it.
             if error.response["Error"]["Code"] not in {"BucketNotEmpty", "NoSuchBucket"}:
                 raise
 
@@ -173,7 +173,7 @@ def _add(done: DestroyResult, emptied: EmptyResult) -> None:
 
 
 def _left(after: Inventory, *, delete_data: bool) -> list[str]:
-    """What is there that should have gone."""
+    """What still exists that should have been deleted."""
     left = []
     if after.standing:
         left.append(f"stack {after.stack}, which is {after.standing.status}")

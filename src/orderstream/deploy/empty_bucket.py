@@ -1,4 +1,4 @@
-"""A bucket emptied: every version and every delete marker, except those that Object Lock holds."""
+"""Empties a bucket: every version and delete marker, except those under Object Lock."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients, translate_errors
 
-# The most that one request takes, and that one page lists.
+# The maximum per delete request and per listed page.
 AT_A_TIME = 1000
-# Of so many that could not be removed it is asked until when; each takes a request.
+# For how many locked versions the retention date is read; each takes a request.
 MOST_ASKED = 1000
 
 
 @dataclass
 class EmptyResult:
-    """How many versions and delete markers went, how many Object Lock holds until when, other `problems`."""
+    """The versions and delete markers removed, those that Object Lock retains, until when, and `problems`."""
 
     removed: int = 0
     locked: int = 0
@@ -30,7 +30,7 @@ class EmptyResult:
 def empty_bucket(
     cloud: AwsClients, bucket: str, *, prefix: str = "", progress: Callable[[str, int], None]
 ) -> EmptyResult:
-    """Remove what is in the bucket, or under `prefix`. It may be broken off, and done again."""
+    """Remove everything in the bucket, or under `prefix`. May be interrupted and repeated."""
     done = EmptyResult()
     with translate_errors(f"cannot empty s3://{bucket}/{prefix}"):
         pages = cloud.s3.get_paginator("list_object_versions").paginate(
@@ -62,7 +62,7 @@ def _note(cloud: AwsClients, bucket: str, error: dict[str, Any], done: EmptyResu
     try:
         found = cloud.s3.head_object(Bucket=bucket, Key=error["Key"], VersionId=error["VersionId"])
     except ClientError:
-        # A delete marker has no head, and no lock.
+        # A delete marker supports no HEAD, and has no lock.
         found = {}  # type: ignore[typeddict-item]
     until = found.get("ObjectLockRetainUntilDate")
     held = found.get("ObjectLockLegalHoldStatus") == "ON"

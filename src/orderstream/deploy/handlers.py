@@ -1,4 +1,4 @@
-"""The permissions that CloudFormation's handlers need, by the provider schemas that cfn-lint has."""
+"""The permissions that CloudFormation's handlers need, from cfn-lint's provider schemas."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 import cfnlint
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
-# Schemas are the same in every region in which a type is there at all.
+# Schemas are the same in every region that has the type.
 _REGION = "us-east-1"
 _SERVICES = Path(cfnlint.__file__).parent / "data" / "AdditionalSpecs" / "Policies.json"
 
-# A type whose schema has no handlers. What they need is that of the API that they call.
+# Types whose schema has no handlers: the permissions of the API that they call.
 _WITHOUT_SCHEMA = {
     "AWS::Glue::Table": {
         "glue:CreateTable",
@@ -25,8 +25,8 @@ _WITHOUT_SCHEMA = {
         "glue:UpdateTable",
     },
 }
-# What a service asks for behind a handler, and no schema has. Of the access log, by API Gateway's guide
-# (developerguide/http-api-logging); of the band of an alarm, because CloudWatch makes a detector for it.
+# Permissions that a service requires behind a handler and that no schema lists. Access logs: see API
+# Gateway's guide (developerguide/http-api-logging). Alarms on a band: CloudWatch creates a detector.
 BEHIND: Mapping[str, tuple[str, ...]] = {
     "AWS::ApiGatewayV2::Stage": (
         "logs:CreateLogDelivery",
@@ -47,8 +47,8 @@ BEHIND: Mapping[str, tuple[str, ...]] = {
         "cloudwatch:PutAnomalyDetector",
     ),
 }
-# Handlers that create and update ask for what any property may need. What only a property that is not set
-# needs is left out: by type and property, actions, or whole services (a name that ends with a colon).
+# Create and update handlers list the permissions for all properties. Those that only unset properties need
+# are omitted: by type and property, actions or whole services (a name that ends with a colon).
 SPARED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "AWS::ApiGatewayV2::Api": {"BodyS3Location": ("s3:getObject",)},
     "AWS::ApiGatewayV2::Authorizer": {"AuthorizerCredentialsArn": ("iam:PassRole",)},
@@ -159,7 +159,7 @@ _SPARING = {"create", "update"}
 def permissions(kind: str) -> frozenset[str]:
     """The actions that CloudFormation needs to create, read, update, delete, list and tag a type of resource.
 
-    Without those that are SPARED. Raises KeyError for a type of which nothing is known.
+    Excludes those in SPARED. Raises KeyError for an unknown type.
     """
     found = {name: set(actions) for name, actions in _handlers(kind).items()}
     if not found:
@@ -169,12 +169,12 @@ def permissions(kind: str) -> frozenset[str]:
     spared = tuple(one for actions in SPARED.get(kind, {}).values() for one in actions)
     kept |= {action for action in more if not is_spared(action, spared)}
     spelled = map(_spelled, kept | _tagging(kind) | set(BEHIND.get(kind, ())))
-    # Some schemas name actions that IAM does not have.
+    # Some schemas list actions that IAM does not have.
     return frozenset(action for action in spelled if exists(action))
 
 
 def is_spared(action: str, spared: Iterable[str]) -> bool:
-    """Whether an action is one of those, or of a service that is there as a whole."""
+    """Whether `spared` contains the action or its whole service."""
     return any(action == one or (one.endswith(":") and action.startswith(one)) for one in spared)
 
 
@@ -188,13 +188,13 @@ def _handlers(kind: str) -> dict[str, list[str]]:
 
 
 def _tagging(kind: str) -> set[str]:
-    """CloudFormation puts tags of its own on what it makes, or the template does."""
+    """The tagging permissions: CloudFormation or the template tags the resources."""
     tagging = _schema(kind).get("tagging")
     return set(tagging.get("permissions", ())) if isinstance(tagging, dict) else set()
 
 
 def _spelled(action: str) -> str:
-    """Schemas write some services with a capital letter; IAM does not care, readers do."""
+    """Normalize the service's case: some schemas capitalize it. IAM ignores case, readers do not."""
     service, _, name = action.partition(":")
     return f"{service.lower()}:{name}"
 

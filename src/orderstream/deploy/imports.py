@@ -1,4 +1,4 @@
-"""The imports of this package's modules, read from their sources."""
+"""Reads the imports of this package's modules from their sources."""
 
 import ast
 import sys
@@ -11,7 +11,7 @@ _OURS = "orderstream"
 def own_modules(folder: Path, entry: str) -> dict[str, Path]:
     """The modules of this package in `folder` that `entry` can import, with their files; `entry` is one.
 
-    Imports in functions count, and so do the packages that a module is in; imports for type checkers do not.
+    Includes imports in functions and the packages that contain a module, but not imports for type checkers.
     """
     found: dict[str, Path] = {}
     waiting = [entry]
@@ -29,7 +29,7 @@ def own_modules(folder: Path, entry: str) -> dict[str, Path]:
 
 
 def unresolved(folder: Path, entry: str) -> list[str]:
-    """The imports that lead nowhere, of all our modules that `entry` can reach: "MODULE imports NAME"."""
+    """The unresolvable imports of all our modules that `entry` can reach: "MODULE imports NAME"."""
     if _file_of(folder, entry) is None:
         return [f"there is no {entry}"]
     return sorted(
@@ -42,7 +42,7 @@ def unresolved(folder: Path, entry: str) -> list[str]:
 
 
 def imports_of(file: Path) -> Iterator[tuple[str, str]]:
-    """(module, name in it or "") of every import in a source, but not of those for type checkers."""
+    """(module, name in it or "") of every import in a source file, except those for type checkers."""
     return _imports(ast.parse(file.read_text()))
 
 
@@ -58,7 +58,7 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _has(folder: Path, base: str, name: str) -> bool:
-    """Whether `name` can be imported from `base`, as far as sources tell: of ours, a module or a name."""
+    """Whether, according to the sources, `name` can be imported from `base`; for ours, a module or a name."""
     file = _file_of(folder, base)
     if not name or not base.startswith(_OURS) or file is None or file.name != "__init__.py":
         return True

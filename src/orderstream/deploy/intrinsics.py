@@ -1,4 +1,4 @@
-"""CloudFormation's intrinsic functions and conditions, as far as values are known before a deployment."""
+"""Resolves CloudFormation's intrinsic functions and conditions from values known before a deployment."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _LITERAL = re.compile(r"\$\{!([^}]*)\}")
 
 @dataclass(frozen=True)
 class Resolver:
-    """Resolves parts of a template with `values`, those of its parameters and pseudo parameters by name."""
+    """Resolves parts of a template with `values`: its parameters and pseudo parameters by name."""
 
     values: Mapping[str, str]
     conditions: Mapping[str, Any]
 
     def holds(self, condition: Any) -> bool:
-        """Whether a condition holds, given by its name or written out. None always does."""
+        """Whether a condition, given by name or inline, holds. None always does."""
         if condition is None:
             return True
         if isinstance(condition, str):
@@ -38,7 +38,7 @@ class Resolver:
         return left == right
 
     def text(self, value: Any) -> str | None:
-        """The text that a value comes to. None where that depends on a resource, or on what is not known."""
+        """The text that a value resolves to. None if it depends on a resource or an unknown value."""
         if not isinstance(value, dict):
             return str(value)
         ((function, operands),) = value.items()
@@ -57,7 +57,7 @@ class Resolver:
         return None
 
     def _texts(self, value: Any) -> list[str] | None:
-        """The texts of a list, written out or by Fn::Split."""
+        """The texts of a list, inline or from Fn::Split."""
         if isinstance(value, dict):
             if "Fn::Split" not in value:
                 return None

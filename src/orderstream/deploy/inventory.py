@@ -1,4 +1,4 @@
-"""What there is of a stack: resources, orders, objects, what is not drained, and what it costs to keep."""
+"""Takes the inventory of a stack: resources, orders, objects, pending work, and the cost of keeping it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orderstream.recovery import dead_letters
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
 
-# (what is read, how many so far)
+# (what is being read, how many so far)
 Progress = Callable[[str, int], None]
 
 BEHIND_SECONDS = 60
@@ -27,13 +27,13 @@ _NOTHING_KNOWN = RetainedResources()
 ARCHIVE, DISCARDED = "archive", "discarded batches"
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
-# Their logs may outlive the stack: Lambda makes a log group anew if something is logged when it has gone.
+# Their logs may outlive the stack: Lambda recreates a deleted log group when a function logs.
 _FUNCTIONS = ("Canary", "KeepArchive", "OrdersApi", "ProcessOrders")
 
 
 @dataclass(frozen=True)
 class TableInventory:
-    """A table: items and bytes as DynamoDB last counted them, which on AWS is within the last six hours."""
+    """A table: items and bytes as last counted by DynamoDB, on AWS within the last six hours."""
 
     name: str
     items: int
@@ -44,10 +44,10 @@ class TableInventory:
 
 @dataclass(frozen=True)
 class BucketInventory:
-    """A bucket, or what is under a prefix: current objects, all versions with their bytes, delete markers.
+    """A bucket or prefix: current objects, all versions with their bytes, delete markers.
 
-    `lock` says what Object Lock does to new objects, "" if nothing. `purpose` is ARCHIVE or DISCARDED for
-    those of a stack.
+    `lock` describes the default Object Lock retention, "" if none. `purpose` is ARCHIVE or DISCARDED for a
+    stack's buckets.
     """
 
     name: str
@@ -61,8 +61,9 @@ class BucketInventory:
 
 @dataclass(frozen=True)
 class PendingWork:
-    """What has not come to rest: how far behind the function was in the last minutes (None if it had nothing
-    to do), whether it is delivered to, records in quarantine that nobody resubmitted, batches given up.
+    """Unfinished work: quarantined records not resubmitted, discarded batches, and the delivery state.
+
+    `age_seconds` is how far behind the function was in the last minutes, None if it had nothing to do.
     """
 
     age_seconds: float | None
@@ -72,13 +73,13 @@ class PendingWork:
 
     @property
     def is_behind(self) -> bool:
-        """Whether orders were waiting for longer than it takes to gather a batch."""
+        """Whether orders waited longer than it takes to fill a batch."""
         return (self.age_seconds or 0) > BEHIND_SECONDS
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Everything of the stack called `stack`; `standing` is None when CloudFormation knows none."""
+    """Everything that belongs to the stack called `stack`; `standing` is None if CloudFormation has none."""
 
     stack: str
     standing: StackDescription | None
@@ -91,22 +92,22 @@ class Inventory:
 
     @property
     def is_protected(self) -> bool:
-        """Whether the stack says that nothing of it may be deleted."""
+        """Whether the stack's deletion protection is on."""
         return self.standing is not None and self.standing.parameters.get("DeletionProtection") == "true"
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing at all."""
+        """Whether nothing exists at all."""
         return not (self.standing or self.tables or self.buckets or self.logs or self.code)
 
     @property
     def mapping_id(self) -> str:
-        """The UUID of what delivers the stream to the function, "" if nothing does."""
+        """The UUID of the event source mapping, "" if there is none."""
         return _mapping_of(self.resources)
 
     @property
     def monthly_cost(self) -> Decimal:
-        """US dollars a month for what table and buckets hold, with nobody using them."""
+        """US dollars a month to store the data in table and buckets, without any requests."""
         of_table, of_bucket = reference_data().prices.dynamodb, reference_data().prices.s3
         stored = Decimal(sum(one.size + one.index_size for one in self.tables)) / GB
         backed_up = Decimal(sum(one.size for one in self.tables)) / GB
@@ -130,9 +131,9 @@ def collect(
     known: RetainedResources = _NOTHING_KNOWN,
     progress: Progress,
 ) -> Inventory:
-    """Look at everything; changes nothing. `code_bucket` is where deployments put code, "" if unknown.
+    """Take the inventory; read-only. `code_bucket` is where deployments upload code, "" if unknown.
 
-    `known` are tables and buckets that are the stack's, if they are there, whatever the index of tags says.
+    `known` are tables and buckets that belong to the stack, if they exist, even if the tag index lacks them.
     """
     found = describe_stack(cloud, stack)
     has = tuple(resources(cloud, found.id)) if found else ()
@@ -159,14 +160,14 @@ def collect(
 def _of_stack(
     cloud: AwsClients, stack: str, names: Iterable[str], progress: Progress
 ) -> Iterator[BucketInventory]:
-    """Those of the buckets that are there, each with its purpose."""
+    """The buckets that exist, each with its purpose."""
     for name in names:
         if found := bucket(cloud, name, progress=progress):
             yield replace(found, purpose=DISCARDED if is_discarded(stack, name) else ARCHIVE)
 
 
 def bucket(cloud: AwsClients, name: str, *, prefix: str = "", progress: Progress) -> BucketInventory | None:
-    """What is in a bucket, or under a prefix of it; None where there is no such bucket."""
+    """The contents of a bucket, or of a prefix in it; None if the bucket does not exist."""
     objects = versions = markers = size = 0
     with translate_errors(f"cannot list the versions of s3://{name}/{prefix}"):
         try:
@@ -221,8 +222,8 @@ def _undrained(
     buckets: tuple[BucketInventory, ...],
     progress: Progress,
 ) -> PendingWork | None:
-    """What has not come to rest; None where there is no archive to tell it."""
-    # There are other functions; what delivers orders is one.
+    """The unfinished work; None if there is no archive to read it from."""
+    # There are other functions; only one processes orders.
     made = {one.logical_id: one.physical_id for one in has}
     function, mapping = made.get("ProcessOrders", ""), _mapping_of(has)
     names = {one.purpose: one.name for one in reversed(buckets)}
@@ -252,7 +253,7 @@ def _undrained(
 
 
 def _logs(cloud: AwsClients, stack: str, has: tuple[Resource, ...]) -> list[str]:
-    """The log groups of the functions that the stack does not keep itself."""
+    """The functions' log groups that are not resources of the stack."""
     of_stack = {one.physical_id for one in has}
     own = "" if stack == DEFAULT_STACK else f"{stack}-"
     functions = {one.physical_id for one in has if one.type == _FUNCTION} | {own + one for one in _FUNCTIONS}

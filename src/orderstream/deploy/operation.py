@@ -1,4 +1,4 @@
-"""A stack operation under way: followed event by event to its end, with the reasons where it fails."""
+"""Follows a stack operation event by event to its end, and reports the reasons for a failure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy.stack_state import events_since, validation_reasons
 from orderstream.errors import CloudError, DeploymentError
 
-# (what is done, to what)
+# (the resource, its new status)
 Progress = Callable[[str, str], None]
 
 MAKING, CHANGING, REMOVING = "making", "changing", "removing"
 _SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
-# What a stack is called whose creation failed, when all that it had made is gone.
+# The status of a stack whose creation failed, once everything it had created is deleted.
 ROLLED_BACK = "ROLLBACK_COMPLETE"
 MOST_REASONS = 10
 
 
 class Operation:
-    """Follows what is done to a stack; made before it is begun, so that no older event counts."""
+    """Follows an operation on a stack; create it before starting the operation, to exclude older events."""
 
     def __init__(self, cloud: AwsClients, stack_id: str, *, poll_seconds: float, progress: Progress) -> None:
         self._cloud = cloud
@@ -36,7 +36,7 @@ class Operation:
     def finish(self, what: str) -> StackDescription:
         """Wait for the end. Raises DeploymentError, with the reasons of the resources that failed.
 
-        What is left of a stack that could not be made is removed, so that it is not in the way of the next.
+        Removes what is left of a stack that could not be created, so that it does not block the next attempt.
         """
         now = self._ended()
         wanted = {"DELETE_COMPLETE"} if what == REMOVING else _SUCCEEDED
@@ -55,7 +55,7 @@ class Operation:
         )
 
     def _removed(self) -> str:
-        """Remove a stack that is rolled back; returns what became of it."""
+        """Remove a stack that was rolled back; return the outcome as text."""
         try:
             remove_stack(self._cloud, self._stack_id, self._poll_seconds, self._progress)
         except CloudError as error:
@@ -63,9 +63,9 @@ class Operation:
         return "what it had made was removed again"
 
     def _ended(self) -> StackDescription:
-        """How the stack stands when nothing is done to it any more."""
+        """Wait until the operation has ended; return the stack's state."""
         while True:
-            # The stack first: when it has come to its end, its events are complete.
+            # Read the stack first: once its status is final, its events are complete.
             now = describe_stack(self._cloud, self._stack_id)
             for event in events_since(self._cloud, self._stack_id, self._last):
                 self._last = event["EventId"]
@@ -80,7 +80,7 @@ class Operation:
 
 
 def remove_stack(cloud: AwsClients, stack_id: str, poll_seconds: float, progress: Progress) -> None:
-    """Delete a stack, and wait until it has gone. Raises DeploymentError with the reasons if it cannot go."""
+    """Delete a stack and wait until it is gone. Raises DeploymentError with the reasons for a failure."""
     operation = Operation(cloud, stack_id, poll_seconds=poll_seconds, progress=progress)
     with translate_errors("cannot delete the stack"):
         cloud.cloudformation.delete_stack(StackName=stack_id)
@@ -88,7 +88,7 @@ def remove_stack(cloud: AwsClients, stack_id: str, poll_seconds: float, progress
 
 
 def rollback_reasons(events: Iterable[dict[str, Any]]) -> list[str]:
-    """Why the stack itself was rolled back, though no resource failed: an alarm that was watched went off."""
+    """Why the stack was rolled back although no resource failed: a watched alarm went off."""
     found = [
         str(event["ResourceStatusReason"])
         for event in events
@@ -100,7 +100,7 @@ def rollback_reasons(events: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def reasons(events: Iterable[dict[str, Any]]) -> list[str]:
-    """Why resources failed, the first first; what was only cancelled because of them is left out."""
+    """Why resources failed, in order; resources that were only cancelled as a result are omitted."""
     found = [
         f"{event['LogicalResourceId']} ({event['ResourceType']}): {event['ResourceStatusReason']}"
         for event in events

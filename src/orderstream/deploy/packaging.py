@@ -1,4 +1,4 @@
-"""Artifacts and template, made ready by SAM CLI: the code lies in a bucket, where the template names it."""
+"""Packages artifacts and template with SAM CLI: uploads the code and references it in the template."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _AS_JSON = "template.json"
 def build_all(
     place: DeployTarget, parameters: Mapping[str, str], work_dir: Path
 ) -> tuple[BuiltArtifact, ...]:
-    """Build what a stack with these parameters needs, in `work_dir`, beside a copy of the template.
+    """Build the artifacts for these parameters in `work_dir`, next to a copy of the template.
 
     Raises OrderstreamError.
     """
-    # SAM CLI takes CodeUri from the template's own folder; it reads that seven times, and YAML slowly.
+    # SAM CLI resolves CodeUri from the template's folder. It reads the template seven times, and YAML slowly.
     work_dir.mkdir(parents=True, exist_ok=True)
     (work_dir / _AS_JSON).write_text(json.dumps(document(TEMPLATE)))
     built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform)]
@@ -37,20 +37,22 @@ def build_all(
         if parameters[parameter] != "none":
             built.append(build(artifact, folder, place.platform))
         else:
-            # Not deployed then; but SAM CLI packs whatever the template names, and DuckDB is large.
+            # Not deployed in this case, but SAM CLI packages whatever the template names, and DuckDB is
+            # large.
             folder.mkdir(parents=True)
             (folder / "README").write_text(f"Not built, and not deployed: {parameter} is none.\n")
     return tuple(built)
 
 
 def package(cloud: AwsClients, place: DeployTarget, stack: str, work_dir: Path) -> dict[str, Any]:
-    """Have SAM CLI upload the artifacts in `work_dir`; returns the template with their places.
+    """Upload the artifacts in `work_dir` with SAM CLI; return the template with their locations.
 
-    What is there already by its hash is not uploaded again. Raises DeploymentError with SAM CLI's last words.
+    Artifacts that exist under their hash are not uploaded again. Raises DeploymentError with the end of SAM
+    CLI's output.
     """
     if place.code_bucket:
         with translate_errors("cannot make the bucket for artifacts"):
-            # In the laptop cloud's region, making a bucket that one has already is no error.
+            # In the local cloud's region, creating a bucket that one already owns is not an error.
             cloud.s3.create_bucket(Bucket=place.code_bucket)
         where = ["--s3-bucket", place.code_bucket]
     else:
@@ -59,7 +61,7 @@ def package(cloud: AwsClients, place: DeployTarget, stack: str, work_dir: Path) 
     command = [str(Path(sys.executable).with_name("sam")), "package", *where, "--s3-prefix", stack]
     command += ["--template-file", _AS_JSON, "--use-json", "--output-template-file", out.name]
     command += ["--no-progressbar"]
-    # SAM CLI leaves temporary folders behind: they go with this one.
+    # SAM CLI leaves temporary folders behind: they are deleted with this one.
     folders = dict.fromkeys(("__SAM_CLI_APP_DIR", "TMPDIR"), os.fspath(work_dir.absolute()))
     telling = {"SAM_CLI_TELEMETRY": "0", **folders}
     if place.is_laptop:
@@ -82,13 +84,13 @@ def package(cloud: AwsClients, place: DeployTarget, stack: str, work_dir: Path) 
 
 
 def code_bucket_of(template: Mapping[str, Any]) -> str:
-    """The bucket in which the code of a packaged template lies."""
+    """The bucket that holds the code of a packaged template."""
     uri: str = template["Resources"]["ProcessOrders"]["Properties"]["CodeUri"]
     return uri.removeprefix("s3://").partition("/")[0]
 
 
 def template_url(cloud: AwsClients, stack: str, template: Mapping[str, Any]) -> str:
-    """Put a packaged template beside its code, for it is too large for a request; returns its address."""
+    """Upload a packaged template next to its code, as it is too large for a request; return its URL."""
     body = json.dumps(template, sort_keys=True).encode()
     bucket = code_bucket_of(template)
     key = f"{stack}/{hashlib.sha256(body).hexdigest()[:32]}.template"

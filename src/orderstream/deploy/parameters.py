@@ -1,4 +1,4 @@
-"""The parameters of the template: which there are, and whether a value will do, before anything is built."""
+"""Validates values for the template's parameters before anything is built."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orderstream.errors import InputError
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter as the template declares it; `rules` are its constraints by CloudFormation's names."""
+    """A parameter as declared in the template; `rules` are its constraints by CloudFormation's names."""
 
     name: str
     default: str | None
@@ -70,13 +70,13 @@ def declared(template: Path) -> dict[str, Parameter]:
 
 
 def defaults(known: Mapping[str, Parameter]) -> dict[str, str]:
-    """What each parameter is if nobody gives it, "" for one that must be given."""
+    """The default of each parameter, "" for a required one."""
     return {name: one.default or "" for name, one in known.items()}
 
 
 @cache
 def document(template: Path) -> Mapping[str, Any]:
-    """A template as JSON has it, with CloudFormation's own tags in their long form."""
+    """A template as JSON values, with CloudFormation's short-form tags expanded."""
     found: dict[str, Any] = yaml_parse(template.read_text())
     return found
 
@@ -100,7 +100,7 @@ def checked(options: Iterable[str]) -> dict[str, str]:
 
 
 def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> None:
-    """Raise InputError for the first name that the template does not have or value that it does not take."""
+    """Raise InputError for the first name or value that the template does not declare or allow."""
     for name, value in values.items():
         if name not in known:
             lower = {one.lower(): one for one in known}
@@ -115,9 +115,9 @@ def ensure_valid(values: Mapping[str, str], known: Mapping[str, Parameter]) -> N
 
 
 def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
-    """Raise InputError for the first of the template's Rules that the values, of all parameters, break.
+    """Raise InputError for the first of the template's Rules that the values, of all parameters, violate.
 
-    Also for an age at which the stream has forgotten an order before Lambda discards it.
+    Also for a maximum age at which the stream's retention ends before Lambda discards an order.
     """
     resolver = Resolver(values, {})
     for rule in document(template).get("Rules", {}).values():
@@ -127,7 +127,7 @@ def ensure_agreed(values: Mapping[str, str], template: Path) -> None:
                     said = one["AssertDescription"]
                     raise InputError(said, hint="give it with --parameter NAME=VALUE")
     age, hours = int(values["MaximumRecordAgeSeconds"]), int(values["RetentionHours"])
-    # A rule of a template cannot calculate.
+    # A template rule cannot do arithmetic.
     if age >= hours * 3600:
         raise InputError(
             f"MaximumRecordAgeSeconds={age} is not below the {hours * 3600} s of RetentionHours={hours}:"

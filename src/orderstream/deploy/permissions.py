@@ -1,4 +1,4 @@
-"""The IAM policies of whoever deploys, computed from the template, and a boundary for the roles they make."""
+"""Computes the deployer's IAM policies from the template, and a boundary for the roles they create."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
 from orderstream.deploy.parameters import declared, document
 
-# The most characters of a managed policy, white space not counted.
+# The maximum size of a managed policy in characters, not counting white space.
 MOST_CHARACTERS = 6144
 
-# IAM could limit them, but AWS asks for all: of alarms on alarms, and of a list by a prefix.
+# IAM could restrict them, but AWS requires all resources: for composite alarms, and for lists by prefix.
 _EVERYWHERE = {"cloudwatch:DescribeAlarms", "logs:DescribeLogGroups"}
-# What the commands call themselves, beside CloudFormation's handlers.
+# What the commands call themselves, in addition to CloudFormation's handlers.
 COMMANDS = {
     "cloudformation": (
         "CreateChangeSet",
@@ -42,7 +42,7 @@ COMMANDS = {
         "GetTemplateSummary",
         "ListChangeSets",
         "ListStackResources",
-        # SAM CLI puts a tag on the stack of its bucket.
+        # SAM CLI tags the stack of its bucket.
         "TagResource",
     ),
     "cloudwatch": ("DescribeAlarms", "GetMetricStatistics"),
@@ -74,18 +74,18 @@ COMMANDS = {
     ),
     "tag": ("GetResources", "TagResources"),
 }
-# Whoever may change what a role may do, or who may take it on, can do all that the role could be made to do.
+# A caller that may change a role's permissions or trust can do everything that the role could be given.
 _BOUNDED = ("iam:CreateRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePolicy")
-# The service authorization reference has no key iam:PermissionsBoundary for it. It counts where it is there.
+# The service authorization reference lists no key iam:PermissionsBoundary for it. Checked where present.
 _BOUNDED_IF_KNOWN = ("iam:UpdateAssumeRolePolicy",)
 _OF_BOUNDARY = ("iam:DeleteRolePermissionsBoundary", "iam:PutRolePermissionsBoundary")
 
 
 def deployer(where: Where, given: Mapping[str, str], boundary: str = "") -> list[dict[str, Any]]:
-    """The policies that deploying, updating, rolling back and destroying a stack takes: together, the least.
+    """The minimum policies, together, to deploy, update, roll back and destroy a stack.
 
-    `given` are values of the template's parameters. Without any, they are enough for every value. With the
-    ARN of a `boundary`, they make no role without it. Each fits into a managed policy.
+    `given` are values of the template's parameters. Without any, the policies suffice for every value. With
+    the ARN of a `boundary`, they create no role without it. Each fits into a managed policy.
     """
     template = _expanded(where.region)
     resolver = _resolver(template, where, given)
@@ -106,7 +106,7 @@ def _statements(
     owned: Mapping[str, set[str]],
     boundary: str = "",
 ) -> Iterator[dict[str, Any]]:
-    """The actions, by service, on what the stack has; those that know no resources, everywhere."""
+    """The actions, by service, on the stack's resources; those without resource-level permissions, on all."""
     key = given.get("KmsKeyArn") or where.arn("kms", "key/KEY")
     for service in sorted(actions):
         title = service.capitalize()
@@ -144,7 +144,7 @@ def _expanded(region: str) -> dict[str, Any]:
     for resource in body["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
-    # Only the partition follows from it, which is not asked for here.
+    # It only determines the partition, which is not needed here.
     session = boto3.Session(region_name=region if "-" in region else "us-east-1")
     values = {name: one.default or "" for name, one in declared(TEMPLATE).items()}
     found: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(body, values)
@@ -204,7 +204,7 @@ def _of_roles(where: Where, actions: set[str], boundary: str) -> Iterator[dict[s
 
 
 def _allowed(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The statements of a role's policies that allow something, those of conditions included."""
+    """The statements of a role's policies that allow something, including conditional ones."""
     for policy in role.get("Policies", ()):
         for statement in policy["PolicyDocument"]["Statement"]:
             one = statement["Fn::If"][1] if "Fn::If" in statement else statement
@@ -231,12 +231,12 @@ def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def characters(policy: Mapping[str, Any]) -> int:
-    """How many characters of a policy count against the limit of IAM."""
+    """How many characters of a policy count toward IAM's limit."""
     return len(json.dumps(policy, separators=(",", ":")))
 
 
 def _split(statements: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Policies that each fit, with the statements in their order."""
+    """Split the statements, in order, into policies that each fit."""
     some: list[dict[str, Any]] = []
     for statement in statements:
         if some and characters(_policy([*some, statement])) > MOST_CHARACTERS:

@@ -1,4 +1,4 @@
-"""What a stack leaves when it goes: tables and buckets with its name in a tag, and logs of its functions."""
+"""Finds what a deleted stack retained: tables and buckets tagged with its name, and its functions' logs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from orderstream.deploy import parameters
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
 
-# template.yaml puts it on tables and buckets; its value is the stack's name.
+# template.yaml tags tables and buckets with it; the value is the stack's name.
 TAG = "orderstream:stack"
 TABLE, BUCKET, LOG_GROUP = "AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Logs::LogGroup"
-# The property that names one.
+# The property that names each type.
 NAMING = {TABLE: "TableName", BUCKET: "BucketName", LOG_GROUP: "LogGroupName"}
-# Names of buckets are global: the second is the answer for somebody else's.
+# Bucket names are global: the second code is returned for another account's bucket.
 _OURS, _FOREIGN = "200", "403"
 _GONE = {"404", "NoSuchBucket", "NotFound", "ResourceNotFoundException"}
 
 
 class Named(NamedTuple):
-    """A table, bucket or log group of the template, and the name that it gives to it."""
+    """A table, bucket or log group of the template, and its name there."""
 
     logical_id: str
     type: str
@@ -35,11 +35,10 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True)
 class RetainedResources:
-    """Tables, buckets and log groups by name. The log groups are those of the functions of the stack.
+    """Tables, buckets and log groups by name. The log groups are those of the stack's functions.
 
-    `others` are tables and buckets with a name that the template gives, which no stack of this name left:
-    their tag names another stack, or they have none. `taken` are buckets with such a name that are somebody
-    else's.
+    `others` are tables and buckets with a name from the template whose tag names another stack or is missing.
+    `taken` are buckets with such a name that another account owns.
     """
 
     tables: tuple[str, ...] = ()
@@ -50,26 +49,26 @@ class RetainedResources:
 
     @property
     def own(self) -> frozenset[str]:
-        """What a stack of this name left."""
+        """What a stack of this name retained."""
         return frozenset((*self.tables, *self.buckets, *self.logs))
 
     @property
     def names(self) -> frozenset[str]:
-        """All that a stack could take over."""
+        """Everything that a stack could adopt."""
         return self.own.union(self.others)
 
 
 def is_discarded(stack: str, bucket: str) -> bool:
-    """Whether a bucket of the stack is that of discarded batches, whose name no parameter gives."""
+    """Whether a bucket of the stack is that of discarded batches, whose name is not a parameter."""
     own = "order-data" if stack == DEFAULT_STACK else re.escape(stack)
     return re.fullmatch(rf"{own}-discarded-[0-9]{{12}}-[a-z0-9-]+", bucket) is not None
 
 
 def names_of(cloud: AwsClients, stack: str, values: Mapping[str, str]) -> tuple[Named, ...]:
-    """The tables, buckets and log groups of a stack, with the names that template.yaml gives them.
+    """The tables, buckets and log groups of a stack, with their names from template.yaml.
 
-    `values` are of its parameters; the others have their defaults. A name with the account's id in it is left
-    out where nothing tells the account.
+    `values` are of its parameters; the others have their defaults. Names that contain the account id are
+    omitted if the account is unknown.
     """
     pseudo = {"AWS::StackName": stack, "AWS::Region": region_of(cloud)}
     if cloud.account:
@@ -81,7 +80,7 @@ def names_of(cloud: AwsClients, stack: str, values: Mapping[str, str]) -> tuple[
 def names_in(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[Named, ...]:
     """The tables, buckets and log groups of a template whose names follow from `values`.
 
-    Those are of all parameters and of pseudo parameters.
+    `values` must cover all parameters and pseudo parameters.
     """
     resolver = Resolver(values, template.get("Conditions", {}))
     found = [
@@ -93,11 +92,11 @@ def names_in(template: Mapping[str, Any], values: Mapping[str, str]) -> tuple[Na
 
 
 def find_retained(cloud: AwsClients, stack: str, named: Collection[Named] = ()) -> RetainedResources:
-    """What says that it is of the stack, whether that is there or not.
+    """Find resources that are marked as the stack's, whether or not the stack exists.
 
-    The index of tags hears of what comes and what goes with a delay. So it is asked for names only: whether
-    something is there, and under the names in `named` also whose it is, is asked of the service itself. When
-    a function logs after its log group went with the stack, Lambda makes the log group anew, without a tag.
+    The tag index is eventually consistent, so it is only used for names. Whether a resource exists and, for
+    the names in `named`, who owns it, is read from the service itself. When a function logs after its log
+    group was deleted with the stack, Lambda recreates the log group, without a tag.
     """
     arns = tagged(cloud, stack)
     tables = {arn.rpartition(":table/")[2] for arn in arns if ":table/" in arn}
@@ -126,7 +125,7 @@ def find_retained(cloud: AwsClients, stack: str, named: Collection[Named] = ()) 
 
 
 def tagged(cloud: AwsClients, stack: str) -> list[str]:
-    """The ARNs of tables and buckets that have the stack's name in their tag, by the index of tags."""
+    """The ARNs of tables and buckets tagged with the stack's name, according to the tag index."""
     with translate_errors(f"cannot look for what has the tag {TAG}={stack}"):
         pages = cloud.tagging.get_paginator("get_resources").paginate(
             TagFilters=[{"Key": TAG, "Values": [stack]}],
@@ -136,7 +135,7 @@ def tagged(cloud: AwsClients, stack: str) -> list[str]:
 
 
 def _owner_of_table(cloud: AwsClients, name: str) -> str | None:
-    """The stack that the tag of a table names, "" if it has none; None where there is no such table."""
+    """The stack named in a table's tag, "" without a tag; None if the table does not exist."""
     arn = _table_arn(cloud, name)
     if not arn:
         return None
@@ -146,7 +145,7 @@ def _owner_of_table(cloud: AwsClients, name: str) -> str | None:
 
 
 def _table_arn(cloud: AwsClients, name: str) -> str:
-    """The ARN of a table, "" where there is none. One that is being deleted is waited for."""
+    """The ARN of a table, "" if it does not exist. Waits for one that is being deleted."""
     with translate_errors(f"cannot look for table {name}"):
         try:
             table = cloud.dynamodb.describe_table(TableName=name)["Table"]
@@ -161,7 +160,7 @@ def _table_arn(cloud: AwsClients, name: str) -> str:
 
 
 def _owner_of_bucket(cloud: AwsClients, name: str) -> str | None:
-    """The stack that the tag of a bucket names, "" if it has none; None where there is no such bucket."""
+    """The stack named in a bucket's tag, "" without a tag; None if the bucket does not exist."""
     with translate_errors(f"cannot read the tags of s3://{name}"):
         try:
             return _owner(cloud.s3.get_bucket_tagging(Bucket=name)["TagSet"])
@@ -173,7 +172,7 @@ def _owner_of_bucket(cloud: AwsClients, name: str) -> str | None:
 
 
 def _bucket_answer(cloud: AwsClients, name: str) -> str:
-    """What S3 answers for a bucket."""
+    """S3's status code for a bucket."""
     with translate_errors(f"cannot look for bucket {name}"):
         try:
             cloud.s3.head_bucket(Bucket=name)

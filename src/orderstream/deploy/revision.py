@@ -1,4 +1,4 @@
-"""The revision of a function: a hash of its code and of every setting that goes into a version of it."""
+"""Computes a function's revision: a hash of its code and of every setting that its versions contain."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# The parameter of the template that takes it. It does not count itself.
+# The template's parameter for it, which is not part of the hash.
 PARAMETER = "Revision"
 _REFERENCES = re.compile(r"\$\{([^!.}]+)[^}]*\}")
 
 
 def revision(template: Mapping[str, Any], function: str, values: Mapping[str, str]) -> str:
-    """The revision (hex) of a function of a packaged template, deployed with the parameters `values`.
+    """The revision (hex) of a function in a packaged template, deployed with the parameters `values`.
 
-    It changes if the function's properties change, its code among them, or the value of a parameter on which
-    one of them depends.
+    It changes if one of the function's properties changes, including its code, or the value of a parameter
+    that one of them depends on.
     """
     properties = template["Resources"][function]["Properties"]
     names = sorted(set(_parameters(template, properties)) - {PARAMETER})
@@ -26,7 +26,7 @@ def revision(template: Mapping[str, Any], function: str, values: Mapping[str, st
 
 
 def _parameters(template: Mapping[str, Any], found: Any) -> Iterator[str]:
-    """The parameters to which a part of the template refers, in its conditions too."""
+    """The parameters that a part of the template refers to, including through conditions."""
     if isinstance(found, Mapping):
         for key, value in found.items():
             if key == "Ref":

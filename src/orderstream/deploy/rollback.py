@@ -1,4 +1,4 @@
-"""The function's version before, brought back in seconds; and the deployed one again."""
+"""Rolls the function back to its previous version in seconds, and forward to the deployed one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orderstream.errors import DeploymentError
 
 @dataclass(frozen=True)
 class AliasMove:
-    """What moving the alias would do: orders go to the version of `alias` now, and would go to `to`."""
+    """A move of the alias: orders go to the version of `alias` now, and would go to `to`."""
 
     stack: Stack
     alias: Alias
@@ -26,9 +26,9 @@ class AliasMove:
 
 
 def rollback(cloud: AwsClients, stack: str) -> AliasMove:
-    """The move to the version before the one to which orders go. Nothing is changed yet.
+    """The move to the version before the one that receives orders. Changes nothing yet.
 
-    Raises DeploymentError while the stack is being changed, or if there is no earlier version.
+    Raises DeploymentError while the stack is being updated, or if there is no earlier version.
     """
     found = describe_stack(cloud, stack)
     if found is None or found.is_new:
@@ -46,9 +46,9 @@ def rollback(cloud: AwsClients, stack: str) -> AliasMove:
 
 
 def forward(cloud: AwsClients, stack: Stack, revision: str) -> AliasMove | None:
-    """The move to the newest version with a revision; None if orders are delivered to such a version already.
+    """The move to the newest version with a revision; None if it already receives orders.
 
-    None also if there is no such version: a deployment is to publish it.
+    Also None if there is no such version: a deployment must publish it.
     """
     if not stack.alias:
         return None

@@ -1,4 +1,4 @@
-"""The alarm that CloudFormation watches during an update: it rolls back if the function begins to fail."""
+"""The alarm that CloudFormation monitors during an update, to roll back if the function starts to fail."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from orderstream.aws.clients import AwsClients, translate_errors
 
-# The alarm of template.yaml, after the stack's name.
+# The suffix of the alarm's name in template.yaml, after the stack's name.
 ALARM = "function-errors"
 # The alarm goes off after two failing minutes of three, and CloudWatch is a minute late.
 MINUTES = 5
@@ -16,9 +16,9 @@ MOST_MINUTES = 180
 
 @dataclass(frozen=True)
 class RollbackAlarm:
-    """The alarm, by name and ARN, and for how many minutes after the update it is watched.
+    """The alarm, by name and ARN, and for how many minutes after the update it is monitored.
 
-    `arn` is "" if no alarm is watched; then `why` says why.
+    `arn` is "" if no alarm is monitored; then `why` is the reason.
     """
 
     alarm: str
@@ -28,7 +28,7 @@ class RollbackAlarm:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """The RollbackConfiguration of a change set. Without an alarm, it takes back an earlier one."""
+        """The RollbackConfiguration of a change set. Without an alarm, it removes an earlier one."""
         if not self.arn:
             return {"RollbackTriggers": []}
         trigger = {"Arn": self.arn, "Type": "AWS::CloudWatch::Alarm"}
@@ -44,13 +44,13 @@ class RollbackAlarm:
 
 
 def rollback_alarm(cloud: AwsClients, stack: str, minutes: int) -> RollbackAlarm:
-    """Which alarm to watch while a stack that is there is updated."""
+    """The alarm to monitor while an existing stack is updated."""
     name = f"{stack}-{ALARM}"
     with translate_errors(f"cannot look at alarm {name}"):
         found = cloud.cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
     if not found:
         return RollbackAlarm(name, "", 0, "the stack has no such alarm yet")
     if found[0]["StateValue"] == "ALARM":
-        # Whoever deploys then, deploys the remedy.
+        # A deployment in this state is the fix.
         return RollbackAlarm(name, "", 0, "it is on already")
     return RollbackAlarm(name, found[0]["AlarmArn"], minutes)

@@ -1,4 +1,4 @@
-"""The name of a stack, checked: the names of everything in the stack are made of it."""
+"""Validates a stack's name, from which the names of all its resources are derived."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from orderstream.aws.stack import StackDescription
 from orderstream.errors import InputError
 
-# How the names of buckets end that belong to an account and a region.
+# The suffix of bucket names in an account's regional namespace.
 ACCOUNT_REGIONAL = "-an"
-# The longest name in template.yaml that has the stack's name in it, with an account of 12 digits.
+# The longest name in template.yaml that contains the stack's name, with a 12-digit account id.
 _LONGEST_BUCKET = "-discarded-000000000000-{region}-an"
 _LONGEST_BUCKET_NAME = 63
-# Its buckets would have the names of those of the stack `orderstream`.
+# Its buckets would have the same names as those of the stack `orderstream`.
 _TAKEN = {"order-data"}
 
 
 def ensure_name(stack: str, region: str) -> None:
-    """Raise InputError unless everything in a stack called so can be named after it in this region."""
-    # Buckets and Glue databases have no capital letters; a stack's name begins with a letter.
+    """Raise InputError unless `stack` yields valid names for all its resources in this region."""
+    # Bucket and Glue database names have no capital letters; a stack's name starts with a letter.
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", stack) or stack in _TAKEN:
         raise InputError(
             f"no stack can be called {stack!r}: its buckets are named after it",
@@ -33,14 +33,14 @@ def ensure_name(stack: str, region: str) -> None:
 
 
 def is_production(stack: str) -> bool:
-    """Whether a stack is named like production: prod, production or live is a word of its name."""
+    """Whether a stack's name suggests production: prod, production or live is a word of it."""
     return not {"prod", "production", "live"}.isdisjoint(stack.split("-"))
 
 
 def kept_names(found: StackDescription) -> dict[str, str]:
-    """The parameters with which a stack that is there keeps names that the template would give otherwise now.
+    """The parameters that preserve an existing stack's names where the template's have changed since.
 
-    S3 renames no bucket, so one from before account-regional names keeps the name that it got then.
+    S3 cannot rename a bucket, so one from before account-regional names keeps its name.
     """
     bucket = found.outputs.get("ArchiveBucket", "")
     if not bucket or bucket.endswith(ACCOUNT_REGIONAL) or found.parameters.get("ArchiveBucketName"):

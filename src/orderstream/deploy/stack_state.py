@@ -1,4 +1,4 @@
-"""What CloudFormation has of a stack: its resources, its events, and whether it can be deployed to."""
+"""Reads a stack's state from CloudFormation: resources, events, and whether it can be deployed to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Resource:
 
 
 def resources(cloud: AwsClients, stack_id: str) -> list[Resource]:
-    """What the stack has, in the order of CloudFormation."""
+    """The stack's resources, in CloudFormation's order."""
     with translate_errors("cannot list the stack's resources"):
         pages = cloud.cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id)
         return [
@@ -39,7 +39,7 @@ def resources(cloud: AwsClients, stack_id: str) -> list[Resource]:
 
 
 def ensure_deployable(stack: str, found: StackDescription | None) -> None:
-    """Raise DeploymentError, with what to do, unless a stack that stands so can be deployed."""
+    """Raise DeploymentError, with a remedy, unless a stack in this state can be deployed to."""
     if found is None or found.is_new:
         return
     about = f"stack {stack} is {found.status}"
@@ -69,7 +69,7 @@ def events_since(cloud: AwsClients, stack_id: str, last: str) -> list[dict[str, 
 
 
 def validation_reasons(cloud: AwsClients, stack_id: str) -> list[str]:
-    """What CloudFormation found wrong before it began; it does not stand in the stack's own events."""
+    """The validation errors from before the operation started, which are not in the stack's own events."""
     try:
         pages = cloud.cloudformation.get_paginator("describe_events").paginate(
             StackName=stack_id, Filters={"FailedEvents": True}
@@ -81,6 +81,6 @@ def validation_reasons(cloud: AwsClients, stack_id: str) -> list[str]:
             if event.get("ValidationStatusReason")
         ]
     except ClientError:
-        # It takes a permission of its own, and the failure is told in any case.
+        # It requires a separate permission, and the failure is reported in any case.
         return []
     return list(dict.fromkeys(found))

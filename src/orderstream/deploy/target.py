@@ -1,4 +1,4 @@
-"""What a deployment to the laptop cloud has that one to AWS has not, and the other way round."""
+"""The differences between deployments to the local cloud and to AWS."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from orderstream.errors import InputError
 class DeployTarget:
     """Where a stack is deployed.
 
-    `platform` is what artifacts are built for (nothing: this machine); `forced` are parameters of the
-    template that have one value there, `usual` those that have another default. `code_bucket` takes the
-    artifacts; None is the one that SAM CLI keeps in every region. Progress is looked at every
-    `poll_seconds`.
+    `platform` is what artifacts are built for (empty: this machine); `forced` are template parameters with a
+    fixed value there, `usual` those with a different default. `code_bucket` is for the artifacts; None is SAM
+    CLI's own bucket in each region. Progress is polled every `poll_seconds`.
     """
 
     platform: tuple[str, ...]
@@ -30,13 +29,12 @@ class DeployTarget:
 
     @property
     def is_laptop(self) -> bool:
-        """Whether it is the laptop cloud."""
+        """Whether it is the local cloud."""
         return not self.platform
 
 
 AWS = DeployTarget(LAMBDA_PLATFORM, {}, {}, None, 3.0)
-# Who reads the stream there is `local/event_source.py`; and `orders up` serves the HTTP API itself, the same
-# application.
+# There, `local/event_source.py` reads the stream, and `orders up` serves the same HTTP API application.
 LAPTOP = DeployTarget(
     (),
     {"EventSource": "false"},
@@ -47,16 +45,16 @@ LAPTOP = DeployTarget(
 
 
 def target_of(cloud: AwsClients) -> DeployTarget:
-    """The laptop cloud if that is what answers for CloudFormation, else AWS."""
+    """The local cloud if it is the CloudFormation endpoint, else AWS."""
     return LAPTOP if is_local(cloud) else AWS
 
 
 def values_for(
     place: DeployTarget, stack: str, given: Mapping[str, str], *, has: Collection[str]
 ) -> dict[str, str]:
-    """The parameters to deploy with, for a stack that has those in `has` already.
+    """The parameters to deploy with, for a stack that already has those in `has`.
 
-    Raises InputError for one that has another value there.
+    Raises InputError for one that is fixed to another value there.
     """
     for name, value in place.overrides.items():
         if given.get(name, value) != value:
@@ -66,16 +64,16 @@ def values_for(
             )
     usual = {name: value for name, value in place.defaults.items() if name not in has}
     if place.is_laptop and stack == DEFAULT_STACK and "ArchiveBucketName" not in has:
-        # Nobody else has a bucket of the short name there.
+        # The short bucket name is always available there.
         usual["ArchiveBucketName"] = "order-data-archive"
     return usual | dict(given) | dict(place.overrides)
 
 
 def environment_for(cloud: AwsClients) -> dict[str, str]:
-    """The variables with which another program speaks to the same cloud as `cloud` does."""
+    """The environment variables that point another program at the same cloud as `cloud`."""
     environment = dict(os.environ)
     if cloud.access_key and cloud.secret_key:
-        # Nothing of the user's own may reach a cloud that has keys of its own.
+        # The user's own AWS settings must not reach a cloud that has its own keys.
         environment = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
         environment["AWS_ACCESS_KEY_ID"] = cloud.access_key
         environment["AWS_SECRET_ACCESS_KEY"] = cloud.secret_key
@@ -83,7 +81,7 @@ def environment_for(cloud: AwsClients) -> dict[str, str]:
         environment["AWS_SESSION_TOKEN"] = cloud.session_token
     if cloud.profile:
         environment["AWS_PROFILE"] = cloud.profile
-    # SAM CLI is of those that know only the second.
+    # Some programs, such as SAM CLI, read only the second.
     if region := cloud.region or environment.get("AWS_REGION"):
         environment |= {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
     if cloud.endpoint_url:

@@ -1,1 +1,1 @@
-"""The laptop cloud: AWS on one port of this machine. Never ships to AWS."""
+"""The local cloud: AWS emulated on one port of this machine. Never deployed to AWS."""

@@ -1,4 +1,4 @@
-"""What the process of MiniStack does first: it follows its parent, and opens the folder of its state."""
+"""Prepares the MiniStack process: ties it to its parent and opens the state folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from orderstream.errors import OrderstreamError
 if TYPE_CHECKING:
     from orderstream.local.snapshots import Snapshots
 
-# Between two snapshots, while something changes.
+# Between two snapshots, while the state changes.
 SNAPSHOT_SECONDS = 3.0
-# Set by the parent: the descriptor to report on, and the event source's file, which is saved too.
+# Set by the parent: the descriptor for reports, and the event source's file, which is saved too.
 REPORTS = "ORDERSTREAM_REPORTS"
 CHECKPOINTS = "ORDERSTREAM_CHECKPOINTS"
 
@@ -26,8 +26,8 @@ CHECKPOINTS = "ORDERSTREAM_CHECKPOINTS"
 def begin() -> None:
     """Prepare this process, before anything of MiniStack is imported.
 
-    Standard input ends when the parent closes it or dies of whatever cause, kill -9 included; so no
-    MiniStack is ever left behind. Each byte on it asks for a snapshot.
+    Standard input ends when the parent closes it or dies for any reason, including kill -9, so no MiniStack
+    is left behind. Each byte on it requests a snapshot.
     """
     reports = int(os.environ.pop(REPORTS))
     os.set_inheritable(reports, False)
@@ -69,7 +69,7 @@ def _opened(tell: Any) -> Snapshots:
     except OSError as error:
         tell({"fatal": f"the state folder cannot be used: {error}", "hint": "give another --state-dir"})
         sys.exit(1)
-    # Imports MiniStack's S3, which loads its folder: after that was made consistent.
+    # Imports MiniStack's S3, which loads its folder at import: so only after that was made consistent.
     from orderstream.local.snapshots import Snapshots
 
     snapshots = Snapshots(folder, last, tell)

@@ -1,4 +1,4 @@
-"""The laptop cloud: MiniStack, the stack deployed to it, and delivery that follows the stack."""
+"""The local cloud: MiniStack, the stack deployed to it, and delivery that follows the stack."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ REGION = "us-east-1"
 ACCOUNT = "000000000001"
 SECRET = "laptop"
 
-# The artifacts are built in the temporary folder, packed, and unpacked by MiniStack: 185 MB. A state folder
-# begins with the packed ones, 40 MB, and has two snapshots while one is written.
+# The artifacts are built in the temporary folder, zipped, and unpacked by MiniStack: 185 MB. A state folder
+# starts with the zipped ones, 40 MB, and holds two snapshots while one is written.
 ROOM_FOR_WORK = 300_000_000
 ROOM_FOR_STATE = 100_000_000
-# Its connections break before its process is gone.
+# MiniStack's connections break before its process is gone.
 ENDING_SECONDS = 0.3
 WHAT_SURVIVES = (
     "a kill loses no acknowledged record, and of everything else only what changed since the last save"
@@ -44,10 +44,10 @@ _AS_THEY_ARE: Mapping[str, str] = {}
 
 
 def local_environment(endpoint_url: str, token: str) -> dict[str, str]:
-    """The variables that make every AWS tool speak to the laptop cloud whose secret is `token`."""
+    """The environment variables that point every AWS tool at the local cloud with the secret `token`."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
-        # MiniStack takes a 12-digit access key for an account of its own.
+        # MiniStack treats a 12-digit access key as the id of a separate account.
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_SESSION_TOKEN": token,
@@ -57,7 +57,7 @@ def local_environment(endpoint_url: str, token: str) -> dict[str, str]:
 
 
 def local_cloud(endpoint_url: str, token: str) -> AwsClients:
-    """Clients for the laptop cloud at `endpoint_url`, whatever the environment says."""
+    """Clients for the local cloud at `endpoint_url`, regardless of the environment."""
     return AwsClients(endpoint_url, region=REGION, access_key=ACCOUNT, secret_key=SECRET, session_token=token)
 
 
@@ -67,12 +67,12 @@ def deploy(
     parameters: Mapping[str, str] = _AS_THEY_ARE,
     tell: Callable[[str], None] = lambda step: None,
 ) -> Stack:
-    """Deploy as `orders deploy` does, and switch the mapping off.
+    """Deploy as `orders deploy` does, and disable the event source mapping.
 
-    `parameters` are values for the template's parameters in place of its defaults. Raises OrderstreamError.
+    `parameters` override the defaults of the template's parameters. Raises OrderstreamError.
     """
     with plan_deployment(cloud, DEFAULT_STACK, parameters, tell=tell, work_dir=work_dir) as plan:
-        # A rollback stays one: `orders deploy` takes it back.
+        # A rollback stays in place until `orders deploy` ends it.
         if plan.warnings and plan.change_set:
             raise DeploymentError(
                 f"the template would not leave what is here as it is: {'; '.join(plan.warnings)}",
@@ -88,13 +88,13 @@ def deploy(
 
 
 class LocalCloud:
-    """A running laptop cloud; leaving the `with` block stops all of it and leaves no process behind.
+    """A running local cloud; leaving the `with` block stops all of it and leaves no process behind.
 
-    With `state_dir` it goes on where the last one with that folder stopped; `parameters` are values for
-    template.yaml's parameters. With `empty` nothing is deployed; with `authorize` everybody may do what their
-    policies say, and no more. Whoever deploys the stack, changes it or removes it, then or later: delivery
-    follows, and `changed` hears of the stack that is there now, None when it goes. `progress` hears one line
-    for each step, `problem` one for each thing that went wrong and did not stop it.
+    With `state_dir` it resumes from the state saved there; `parameters` are values for template.yaml's
+    parameters. With `empty` nothing is deployed; with `authorize` IAM policies are enforced. Whenever anybody
+    deploys, updates or deletes the stack, delivery follows. `changed` is called with the current stack, or
+    None when it is deleted. `progress` is called with one line for each step, `problem` with one for each
+    non-fatal error.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class LocalCloud:
             )
             self.alarms = starting.enter_context(AlarmEvaluationLoop(self.cloud, self._tell_problem))
             if self._state_dir:
-                # Ready is only what a kill does not undo: the stack, and the bucket that it made.
+                # Not ready until a kill cannot undo the stack and the bucket that it created.
                 self.ministack.save()
             self._running = starting.pop_all()
         return self
@@ -176,22 +176,22 @@ class LocalCloud:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that make every AWS tool speak to it."""
+        """The environment variables that point every AWS tool at it."""
         return local_environment(self.endpoint_url, self.token)
 
     def _tell_problem(self, line: str) -> None:
-        # Once MiniStack has ended everybody fails, and `check` says why.
+        # Once MiniStack has ended everything fails, and `check` reports why.
         if not self.ministack.has_ended(within=ENDING_SECONDS):
             self._problem(line)
 
     def check(self) -> None:
-        """Raise CloudError if a part of it has died."""
+        """Raise CloudError if a part of it has failed."""
         self.ministack.ensure_running()
         self.delivery.check()
 
 
 def ensure_folders(state_dir: Path | None) -> None:
-    """Raise InputError, before a start, if a folder that is needed cannot be written or is full."""
+    """Raise InputError, before starting, if a required folder is not writable or is full."""
     work = temporary_folder()
     ensure_room(work, ROOM_FOR_WORK, hint="make room, or set TMPDIR to a folder that has it")
     ensure_uv_cache()
@@ -202,9 +202,10 @@ def ensure_folders(state_dir: Path | None) -> None:
 
 @contextmanager
 def lock_state_dir(state_dir: Path) -> Iterator[int]:
-    """Hold `state_dir` for this process; gives the descriptor, for those that belong to it to hold it too.
+    """Lock `state_dir` for this process; yields the descriptor, so that child processes can hold it too.
 
-    Raises CloudError while another one holds it. What a killed one left is about to end: it is waited for.
+    Raises CloudError if another process holds it. Children of a killed process are about to exit, so this
+    waits for them.
     """
     private.make_folder(state_dir)
     descriptor = private.opener(str(state_dir / "lock"), os.O_RDWR | os.O_CREAT)
@@ -234,7 +235,7 @@ def _locked(lock: TextIO) -> bool:
 
 
 def _is_alive(pid: str) -> bool:
-    """Whether the process runs; what is no number is one that is about to write its own."""
+    """Whether the process runs. Text that is not a number means that it is about to write its id."""
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

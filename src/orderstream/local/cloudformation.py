@@ -1,4 +1,4 @@
-"""What MiniStack's CloudFormation leaves out of the language of templates."""
+"""Adds the template features that MiniStack's CloudFormation lacks."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from orderstream.local.iam_patches import require_attr
 
 
 def follow_aws() -> None:
-    """Add it."""
+    """Apply all patches."""
     _resolve_pseudo_parameters_in_conditions()
     _tell_sam_the_parameters()
 
 
 def _resolve_pseudo_parameters_in_conditions() -> None:
-    """AWS::StackName and AWS::Region, which a condition may refer to as to a parameter."""
+    """Let conditions refer to AWS::StackName and AWS::Region like parameters."""
     stack: ContextVar[str] = ContextVar("stack", default="")
     plain: Callable[..., dict[str, bool]] = require_attr(engine, "_evaluate_conditions")
     value_of: Callable[..., str] = require_attr(handlers, "_p")
     region: Callable[[], str] = require_attr(engine, "get_region")
 
     def of_stack(handler: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
-        # What a handler leaves to a task finds the name too: a task has a copy of the context it is made in.
+        # Tasks that a handler creates see the name too: a task copies the context that it is created in.
         def handled(parameters: dict[str, Any]) -> Any:
             named = value_of(parameters, "StackName")
             stack.set(named.split("/")[1] if named.startswith("arn:") else named)
@@ -47,7 +47,7 @@ def _resolve_pseudo_parameters_in_conditions() -> None:
 
 
 def _tell_sam_the_parameters() -> None:
-    """The values of parameters, by which SAM decides whether to publish another version of a function."""
+    """Pass SAM the parameter values, from which it decides whether to publish a new function version."""
     values: ContextVar[dict[str, Any]] = ContextVar("values")
     apply: Callable[..., Any] = require_attr(engine, "_apply_transforms")
     values_of: Callable[..., dict[str, Any]] = require_attr(engine, "_transform_parameters")

@@ -1,4 +1,4 @@
-"""What the HTTP API stands on at a laptop: the stack that is there now, if there is one."""
+"""The services behind the local HTTP API: those of the currently deployed stack, if any."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orderstream.aws.stack import Stack
 
 
 class CurrentServices:
-    """The services of the stack that `change` was told of last; without one, requests are to come again."""
+    """The services of the stack last given to `change`; without one, requests get 503."""
 
     def __init__(self, cloud: AwsClients) -> None:
         self._cloud = cloud
@@ -24,7 +24,7 @@ class CurrentServices:
         return shop
 
     def change(self, stack: Stack | None) -> None:
-        """Stand on this stack from now on; returns when the orders for the one before have their fates."""
+        """Switch to this stack; return when the orders for the previous one have their outcomes."""
         before, self._shop = self._shop, build_services(self._cloud, stack) if stack else None
         if before:
             before.producer.close()

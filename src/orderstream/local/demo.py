@@ -1,4 +1,4 @@
-"""The demo: sample orders through the whole laptop cloud, and an account of every one."""
+"""The demo: sends sample orders through the whole local cloud and accounts for every one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ WAKING = 40
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What was sent and what became of it; latencies in milliseconds, from arrival to stored."""
+    """What was sent and the outcomes; latencies in milliseconds, from arrival to stored."""
 
     sent: int
     expected: Mapping[Kind, int]
@@ -53,7 +53,7 @@ class DemoResult:
 
     @property
     def agrees(self) -> bool:
-        """Whether every record is accounted for, and every count is what was sent on purpose."""
+        """Whether every record is accounted for, and every count matches what was deliberately sent."""
         found = self.reconciliation.counts
         counts = (found.stored, found.duplicates, found.conflicts, found.invalid)
         kinds: tuple[Kind, ...] = ("order", "duplicate", "conflict", "bad")
@@ -63,7 +63,7 @@ class DemoResult:
 
 
 def sample_traffic(records: int) -> Iterator[Sample]:
-    """The demo's own traffic: the same at every run."""
+    """The demo's own traffic, the same in every run."""
     endless = samples(
         SEED, bad_share=BAD_SHARE, duplicate_share=DUPLICATE_SHARE, conflict_share=CONFLICT_SHARE
     )
@@ -80,8 +80,8 @@ def run_demo(
 ) -> DemoResult:
     """Send the traffic at `rate` a second, and wait until each record is accounted for.
 
-    The first few records go ahead and wake the function up. `sending(archived, sent)` hears how far it is
-    until the archive has all of them, `accounting` what is read after that. Raises OrderstreamError if there
+    The first few records are sent ahead to start the function. `sending(archived, sent)` reports progress
+    until the archive has all records, `accounting` what is read after that. Raises OrderstreamError if there
     is no progress for a minute.
     """
     cloud, stack = laptop.cloud, laptop.stack
@@ -93,7 +93,7 @@ def run_demo(
         rest = _send_and_follow(laptop, books, records, rate, sending)
         _await_fates(laptop, books, accounting)
     seconds = time.monotonic() - begin
-    # Stopping it sends the metrics that it still holds.
+    # Stopping it flushes the metrics that it still holds.
     laptop.delivery.stop()
     p50, p99 = latency_percentiles(cloud, stack, since=started)
     order = _some_order(cloud, stack)
@@ -116,7 +116,7 @@ def _send_and_follow(
     rate: float,
     progress: Callable[[int, int], None],
 ) -> SendStats:
-    """Send, and return when the archive has all of it."""
+    """Send, and return when the archive has all records."""
     stop = threading.Event()
     before = _archived(laptop, books)
     seen = SendStats()
@@ -140,7 +140,7 @@ def _send_and_follow(
 
 
 def _following(laptop: LocalCloud, books: ReconciliationStore) -> Iterator[int]:
-    """How many records the archive has, again and again; raises when that stands still for a minute."""
+    """Yield how many records the archive has, repeatedly; raise if there is no progress for a minute."""
     latest, moved = -1, time.monotonic()
     while True:
         laptop.check()
@@ -162,8 +162,8 @@ def _archived(laptop: LocalCloud, books: ReconciliationStore) -> int:
 
 
 def _await_fates(laptop: LocalCloud, books: ReconciliationStore, progress: Progress) -> None:
-    # Archived is not yet inserted. The whole table is read here, and slows down what it looks at: so
-    # only at the end.
+    # Archived records may not be inserted yet. Reading the whole table slows down inserts, so it is only done
+    # at the end.
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         laptop.check()
@@ -175,7 +175,7 @@ def _await_fates(laptop: LocalCloud, books: ReconciliationStore, progress: Progr
 
 
 def latency_percentiles(cloud: AwsClients, stack: Stack, *, since: datetime) -> tuple[float, float]:
-    """p50 and p99 of the milliseconds from arrival to stored, since then, as CloudWatch has them."""
+    """p50 and p99 of the milliseconds from arrival to stored since `since`, from CloudWatch."""
     hour = since.replace(minute=0, second=0, microsecond=0)
     with translate_errors("cannot read the latency from CloudWatch"):
         points = cloud.cloudwatch.get_metric_statistics(

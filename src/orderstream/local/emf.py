@@ -1,4 +1,4 @@
-"""The embedded metric format (EMF): metrics in a line of a log, as CloudWatch Logs takes them out of it."""
+"""Extracts metrics in embedded metric format (EMF) from log lines, as CloudWatch Logs does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class EmfDatum(NamedTuple):
-    """A datum: each of its values with how often it is there; `at` in seconds since the epoch."""
+    """A datum: the count of each of its values; `at` in seconds since the epoch."""
 
     namespace: str
     name: str
@@ -21,9 +21,9 @@ class EmfDatum(NamedTuple):
 
 
 def metrics_of_line(line: str, now: float) -> list[EmfDatum]:
-    """What a line of a log says: a datum for each metric and dimension set, nothing if it is of another form.
+    """A datum for each metric and dimension set of a log line; none if the line is not EMF.
 
-    `now`, in seconds since the epoch, is for a line without a time.
+    `now`, in seconds since the epoch, is used for a line without a timestamp.
     """
     if not line.startswith("{"):
         return []
@@ -56,7 +56,7 @@ def _list(value: object) -> list[object]:
 def _dimension_sets(
     document: Mapping[str, object], directive: Mapping[str, object]
 ) -> Iterator[dict[str, str]]:
-    # No dimension set at all is one without dimensions; a set with a name that has no value is left out.
+    # Without dimension sets, there is one without dimensions; a set with a name that has no value is skipped.
     for names in _list(directive.get("Dimensions")) or [[]]:
         set_ = {str(name): str(document[str(name)]) for name in _list(names) if str(name) in document}
         if len(set_) == len(_list(names)):
@@ -64,7 +64,7 @@ def _dimension_sets(
 
 
 def _counted(value: object) -> dict[float, int]:
-    """Each number of `value`, an array or a number, with how often it is there."""
+    """The count of each number in `value`, an array or a number."""
     return Counter(
         float(number)
         for number in (value if isinstance(value, list) else [value])

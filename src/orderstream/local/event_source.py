@@ -1,8 +1,8 @@
-"""The laptop's event source mapping: polls the stream and invokes the function as AWS would.
+"""The local event source mapping: polls the stream and invokes the function as AWS would.
 
-MiniStack's own mapping knows no partial failures, splits, retries, ages, parallel lanes or
-destinations; so it is deployed disabled, and this reads its settings and does its work. What AWS does
-is in the pure modules of `esm` (`lanes`, `outcomes`, `shards`, `failures`); here are the threads.
+MiniStack's own mapping has no partial failures, splits, retries, ages, parallel lanes or destinations. So it
+is deployed disabled, and this module does its work with its settings. AWS's behavior is in the pure modules
+of `esm` (`lanes`, `outcomes`, `shards`, `failures`); the threads are here.
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ STOP_SECONDS = 30.0
 class EventSource:
     """Delivers the records of a mapping's stream to its function, from `start` to `stop`.
 
-    `mapping_id` is the UUID of a disabled mapping, `checkpoints` the JSON file that tells the next
-    start where to go on. `on_problem` hears one line for each thing that went wrong and did not end
-    it, from any thread.
+    `mapping_id` is the UUID of a disabled mapping, `checkpoints` the JSON file from which a restart resumes.
+    `on_problem` is called with one line for each non-fatal error, from any thread.
     """
 
     def __init__(
@@ -56,14 +55,14 @@ class EventSource:
         self._workers: dict[str, ShardWorker] = {}
         self._drained: set[Shard] = set()
         self._done: Checkpoints = {}
-        # Guards the three above: the survey changes them, the saving reads them.
+        # Guards the three above: the survey thread changes them, the saving thread reads them.
         self._lock = threading.Lock()
         self._saved: Checkpoints | None = None
         self._cannot_save = False
         self._around: WorkerContext
 
     def start(self) -> None:
-        """Read the mapping and begin; raises CloudError if it is enabled, unknown, or not of our kind."""
+        """Read the mapping and start; raises CloudError if it is enabled, unknown, or unsupported."""
         with translate_errors(f"cannot read event source mapping {self._mapping_id}"):
             mapping = read_mapping(self._cloud, self._mapping_id)
         self._saved = self._file.load()
@@ -80,9 +79,9 @@ class EventSource:
             thread.start()
 
     def stop(self) -> None:
-        """Let the invocations under way end, for 30 seconds at most, and save the checkpoints.
+        """Wait up to 30 seconds for running invocations, and save the checkpoints.
 
-        What is not done by then is delivered again after the next start. May be called again.
+        What is not done by then is redelivered after the next start. May be called again.
         """
         if not self._threads:
             return
@@ -153,7 +152,7 @@ class EventSource:
         return threading.Thread(target=run, name=f"event source {name}", daemon=True)
 
     def _fail(self, error: BaseException) -> None:
-        # All of it ends with the first error: half an event source would look alive and lose ground.
+        # The first error stops everything: half an event source would look alive and fall behind.
         if self._error is None:
             self._error = error
             self._on_problem(f"the event source stops: {error!r}")
@@ -240,7 +239,7 @@ class EventSource:
         try:
             self._file.save(reached)
         except OSError as error:
-            # The old ones are still there: a new start reads more again than it must, and leaves nothing out.
+            # The old ones are still there: a restart rereads more than necessary, but skips nothing.
             if not self._cannot_save:
                 self._on_problem(f"cannot save how far the stream is read, trying on: {error.strerror}")
             self._cannot_save = True

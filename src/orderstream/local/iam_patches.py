@@ -1,6 +1,6 @@
-"""MiniStack's evaluation of IAM policies (AUTH=true) brought to AWS's, where it has other names or none.
+"""Patches MiniStack's evaluation of IAM policies (AUTH=true) where names differ from AWS's or are missing.
 
-Each function says what AWS does. docs/security.md has what is left of the differences.
+Each function describes what AWS does. docs/security.md lists the remaining differences.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STATEMENT = re.compile(
 )
 _CALLS = {"dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement", "dynamodb:ExecuteTransaction"}
 
-# MiniStack's, which knows no other.
+# The only partition that MiniStack has.
 _PARTITION = "aws"
 
 Scope = dict[str, Any]
@@ -35,7 +35,7 @@ Served = Callable[[Scope, Any, Any], Awaitable[None]]
 
 
 def require_partiql_permissions() -> None:
-    """A PartiQL call is no action: each statement is one (dynamodb:PartiQLInsert), on its own table."""
+    """Authorize each PartiQL statement as an action (dynamodb:PartiQLInsert) on its table, not the call."""
     plain = require_attr(iam_actions, "dynamodb_transaction_checks")
 
     def checks(action: str, body: bytes, region: str, account: str) -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ def require_partiql_permissions() -> None:
 
 
 def required_of(statement: str, region: str, account: str) -> tuple[str, str]:
-    """The action and the resource of a PartiQL statement. What is none is an action that nobody has."""
+    """The action and resource of a PartiQL statement. Anything else maps to an action that nobody has."""
     found = _STATEMENT.match(statement)
     if not found:
         return "dynamodb:PartiQL", "*"
@@ -61,7 +61,7 @@ def required_of(statement: str, region: str, account: str) -> tuple[str, str]:
 
 
 def support_if_none_match() -> None:
-    """The condition key s3:if-none-match, which the bucket's policy asks of the function."""
+    """Add the condition key s3:if-none-match, which the bucket policy requires of the function."""
     plain = require_attr(iam_actions, "s3_service_context")
 
     def context(action: str, query: Any, path: str = "", headers: Any = None) -> dict[str, Any]:
@@ -74,9 +74,9 @@ def support_if_none_match() -> None:
 
 
 def mark_calls_of_function_code() -> None:
-    """The condition key lambda:SourceFunctionArn, which every call with a function's own credentials has.
+    """Add the condition key lambda:SourceFunctionArn to every call with a function's own credentials.
 
-    Lambda's calls with the function's role from outside of its environment do not have it.
+    Calls that Lambda makes with the function's role outside its environment do not have it.
     """
     plain = require_attr(iam_evaluator, "_principal_keys")
     sessions = require_attr(sts, "_sessions")
@@ -84,7 +84,7 @@ def mark_calls_of_function_code() -> None:
     def keys(credential: Any) -> dict[str, Any]:
         found: dict[str, Any] = plain(credential)
         session = sessions.get(credential.access_key_id)
-        # Whoever assumes a role gets credentials that expire; those of a function do not here.
+        # Credentials of an assumed role expire; those of a function do not here.
         if session and "Expiration" not in session:
             name = session["UserId"].partition(":")[2]
             arn = f"arn:{_PARTITION}:lambda:{get_region()}:{credential.account_id}:function:{name}"
@@ -95,7 +95,7 @@ def mark_calls_of_function_code() -> None:
 
 
 def use_aws_resource_names() -> None:
-    """What is asked for is the stream that an iterator came from, and the streams of a log group."""
+    """Authorize calls against the stream that an iterator came from, and the log streams of a log group."""
     plain = require_attr(iam_actions, "extract_resource_arn")
     iterators = require_attr(kinesis, "_shard_iterators")
 
@@ -114,7 +114,7 @@ def use_aws_resource_names() -> None:
 
 
 def support_mapping_actions() -> None:
-    """To look at one event source mapping is not to list them."""
+    """Distinguish reading one event source mapping from listing them."""
     plain = require_attr(iam_actions, "extract_iam_action")
 
     def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> str | None:
@@ -128,9 +128,9 @@ def support_mapping_actions() -> None:
 
 
 def treat_loopback_as_tls() -> None:
-    """Here nothing is TLS, on AWS everything: what comes in counts as TLS (aws:SecureTransport).
+    """Treat every request as TLS (aws:SecureTransport): nothing is TLS here, everything is on AWS.
 
-    A request with the header `x-forwarded-proto: http` is one that is not.
+    A request with the header `x-forwarded-proto: http` counts as not TLS.
     """
     plain: Served = require_attr(app, "app")
 
@@ -141,14 +141,14 @@ def treat_loopback_as_tls() -> None:
 
 
 def require_attr(module: Any, name: str) -> Any:
-    """What MiniStack has under a name; ends the process where this release of it has moved it."""
+    """Return the attribute `name` of a MiniStack module; exit if this release does not have it."""
     if not hasattr(module, name):
         raise SystemExit(f"this release of MiniStack has no {module.__name__}.{name}")
     return getattr(module, name)
 
 
 def follow_aws() -> None:
-    """Make all of these, where MiniStack evaluates policies at all."""
+    """Apply all of these patches, if MiniStack evaluates policies at all."""
     if not app.AUTH:
         return
     require_partiql_permissions()

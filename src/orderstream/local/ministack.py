@@ -1,4 +1,4 @@
-"""MiniStack, the AWS API on one local port, as a child process that never outlives its parent."""
+"""Runs MiniStack, the AWS API on one local port, as a child process that never outlives its parent."""
 
 import json
 import os
@@ -37,7 +37,7 @@ main()
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on now."""
+    """A currently free TCP port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -55,12 +55,12 @@ def port_is_free(port: int) -> bool:
 
 
 def this_or_free_port(port: int) -> int:
-    """`port` if it is free, else any that is."""
+    """`port` if it is free, else any free port."""
     return port if port_is_free(port) else free_port()
 
 
 def health_of(endpoint_url: str, token: str) -> urllib.request.Request:
-    """The request for the health of the MiniStack there."""
+    """The health check request for the MiniStack at `endpoint_url`."""
     return urllib.request.Request(
         f"{endpoint_url}/_ministack/health", headers={"X-Amz-Security-Token": token}
     )
@@ -69,12 +69,12 @@ def health_of(endpoint_url: str, token: str) -> urllib.request.Request:
 class MiniStack:
     """One running MiniStack. Leaving the `with` block stops it and waits until it is gone.
 
-    Every request has to bring `token` as its session token. `work_dir` takes its log and temporary files.
-    With `state_dir` its state is read from there at the start and saved there every few seconds and at an
-    orderly stop, the event source's file `checkpoints` with it. `held` are descriptors of locks, which it
-    holds for as long as anything of it runs. With `authorize` it checks signatures and evaluates policies;
-    without, everybody who has the token may do everything. A 12-digit access key is its account's root
-    either way. `problem` and `progress` hear, from any thread, when saving fails and when it succeeds again.
+    Every request must carry `token` as its session token. Its log and temporary files go to `work_dir`. With
+    `state_dir` its state is loaded from there at the start and saved there every few seconds and at an
+    orderly stop, with the event source's file `checkpoints`. `held` are lock descriptors, which it holds for
+    as long as any part of it runs. With `authorize` it checks signatures and evaluates policies; without, a
+    caller that has the token may do everything. A 12-digit access key is the root of its account either way.
+    `problem` and `progress` are called, from any thread, when saving fails and when it succeeds again.
     """
 
     def __init__(
@@ -104,17 +104,17 @@ class MiniStack:
         self._process: subprocess.Popen[bytes] | None = None
         self._listening: threading.Thread | None = None
         self._asked = 0
-        # What it reported; whoever changes them notifies.
+        # What it reported; every change notifies.
         self._reported = threading.Condition()
         self._answered = 0
         self._saved_at: datetime | None = None
         self._failure = ""
         self._fatal: OrderstreamError | None = None
-        # Comes back in the health answer: another MiniStack on the same port is not taken for this one.
+        # Returned by the health check, so that another MiniStack on the port is not mistaken for this one.
         self._name = uuid.uuid4().hex
 
     def start(self) -> None:
-        """Start it and wait until it answers; raises CloudError with the end of its log if it does not."""
+        """Start it and wait until it responds; raises CloudError with the end of its log if it does not."""
         self._temporary.mkdir(parents=True, exist_ok=True)
         if self._state_dir:
             private.make_folder(self._state_dir)
@@ -129,7 +129,7 @@ class MiniStack:
                     env=self._environment() | {REPORTS: str(reporting)},
                     pass_fds=(reporting, *self._held),
                     umask=0o077,
-                    # A Ctrl-C at the terminal is for the parent, which stops this in its turn.
+                    # Ctrl-C at the terminal must only reach the parent, which then stops this process.
                     start_new_session=True,
                 )
         finally:
@@ -158,7 +158,7 @@ class MiniStack:
             time.sleep(0.05)
 
     def save(self) -> None:
-        """Save its state now; returns when all that it had before is saved. Raises CloudError."""
+        """Save its state now; return when everything up to this call is saved. Raises CloudError."""
         assert self._process and self._process.stdin
         with self._reported:
             self._asked += 1
@@ -175,7 +175,7 @@ class MiniStack:
                 )
 
     def stop(self) -> None:
-        """Stop it, state saved; returns when the process is gone."""
+        """Save its state and stop it; return when the process is gone."""
         if self._process is None:
             return
         if self._process.stdin:
@@ -192,14 +192,14 @@ class MiniStack:
             self._problem(f"the last save failed: {self._state_dir} has {self._what_is_saved()}")
 
     def has_ended(self, *, within: float) -> bool:
-        """Whether the process has ended by itself, or does so within so many seconds."""
+        """Whether the process has ended by itself, or does so within that many seconds."""
         try:
             return self._process is not None and self._process.wait(within) is not None
         except subprocess.TimeoutExpired:
             return False
 
     def ensure_running(self) -> None:
-        """Raise CloudError, with why it ended and what is left of it, if it has."""
+        """Raise CloudError, with the reason and what was saved, if it has ended."""
         if self._process is None or self.is_running():
             return
         status = self._process.returncode
@@ -267,7 +267,7 @@ class MiniStack:
         self.stop()
 
     def _environment(self) -> dict[str, str]:
-        # Functions inherit this environment: no credential or profile of the user may reach them.
+        # Functions inherit this environment, so none of the user's credentials or profiles may be in it.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         settings = {
             "MINISTACK_EDITION": self._name,
@@ -277,7 +277,7 @@ class MiniStack:
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
             "AUTH": str(self._authorize).lower(),
-            # What `local/request_guard.py` asks for, and what functions answer with.
+            # `local/request_guard.py` requires it, and functions send it.
             "AWS_SESSION_TOKEN": self.token,
         }
         if self._state_dir:

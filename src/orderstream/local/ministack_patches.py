@@ -1,7 +1,7 @@
-"""MiniStack with what template.yaml needs and it lacks; run as a process, it starts MiniStack.
+"""Patches MiniStack with the features that template.yaml needs; run as a process, it starts MiniStack.
 
-Each addition is named by its function. All of them reach into MiniStack's own modules: its version is pinned,
-and a release that has moved what is used here ends at the start, with the name that is missing.
+Each function is one patch, named for what it adds. All of them use MiniStack's internals, so its version is
+pinned. With a release that lacks one of them, the process exits at the start and prints the missing name.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Attributes = tuple[str, dict[str, str]]
 
 
 def disable_alarm_evaluation() -> None:
-    """MiniStack judges by metrics of any dimensions: `local/alarms` does it as AWS does."""
+    """MiniStack ignores dimensions when it evaluates alarms; `local/alarms` evaluates them as AWS does."""
     _must_have(cloudwatch, "_evaluate_alarm")
     cloudwatch._evaluate_alarm = lambda alarm: None
 
 
 def support_alarms_on_expressions() -> None:
-    """Alarms whose metric is an expression (`Metrics`), out of a template."""
+    """Support alarms on expressions (`Metrics`) in templates."""
     plain: Callable[..., dict[str, Any]] = _must_have(provisioners, "_cw_metric_alarm_record")
 
     def record(name: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def support_alarms_on_expressions() -> None:
 
 
 def _metric(given: dict[str, Any]) -> dict[str, Any]:
-    """A MetricDataQuery with the types of the API: in a template, numbers may be text."""
+    """Convert a MetricDataQuery to the types of the API: in a template, numbers may be strings."""
     metric = dict(given)
     if "ReturnData" in metric:
         metric["ReturnData"] = str(metric["ReturnData"]).lower() == "true"
@@ -69,7 +69,7 @@ def _metric(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def support_composite_alarms() -> None:
-    """AWS::CloudWatch::CompositeAlarm, by PutCompositeAlarm."""
+    """Support AWS::CloudWatch::CompositeAlarm, by PutCompositeAlarm."""
     put = _must_have(cloudwatch, "_put_composite_alarm")
     alarms = _must_have(cloudwatch, "_composite_alarms")
 
@@ -88,7 +88,7 @@ def support_composite_alarms() -> None:
 
 
 def support_stream_consumers() -> None:
-    """AWS::Kinesis::StreamConsumer, by RegisterStreamConsumer."""
+    """Support AWS::Kinesis::StreamConsumer, by RegisterStreamConsumer."""
     register = _must_have(kinesis, "_register_consumer")
     deregister = _must_have(kinesis, "_deregister_consumer")
 
@@ -111,13 +111,13 @@ def support_stream_consumers() -> None:
 
     _register("AWS::Kinesis::StreamConsumer", create, update, delete)
 
-    # A mapping may read by one. Out of a template it is taken as it is; the API wants the ARN of a stream.
+    # A mapping may read through a consumer. Templates allow its ARN; MiniStack's API only that of a stream.
     plain: Callable[[str], Any] = _must_have(lambda_svc, "_validate_event_source_arn")
     lambda_svc._validate_event_source_arn = lambda arn: plain(arn.partition("/consumer/")[0])
 
 
 def keep_metrics_of_mappings() -> None:
-    """MetricsConfig of an event source mapping, out of a template and through the API."""
+    """Keep the MetricsConfig of an event source mapping, from a template or the API."""
     mappings = _must_have(lambda_svc, "_esms")
     plain: Callable[..., tuple[int, Any, Any]] = _must_have(lambda_svc, "_create_esm")
     handlers = _must_have(provisioners, "_RESOURCE_HANDLERS")["AWS::Lambda::EventSourceMapping"]
@@ -131,7 +131,7 @@ def keep_metrics_of_mappings() -> None:
         return answer
 
     def keeping(handle: Callable[..., Attributes]) -> Callable[..., Attributes]:
-        # The properties are the last argument but one, of those that create and update.
+        # The properties are the second to last argument of both create and update.
         def handled(*arguments: Any) -> Attributes:
             made = handle(*arguments)
             mappings[made[0]]["MetricsConfig"] = arguments[-2].get("MetricsConfig", {"Metrics": []})
@@ -149,9 +149,9 @@ def keep_metrics_of_mappings() -> None:
 
 
 def allow_unsigned_http_api() -> None:
-    """An HTTP API is found by its id: whoever has signed nothing has no account to find it in.
+    """Find an HTTP API by its id alone, because an unsigned request has no account to search in.
 
-    And its /health is its own: MiniStack's is at /_ministack/health too.
+    /health belongs to the API: MiniStack's own is also at /_ministack/health.
     """
     apis = _must_have(apigateway, "_apis")
     _must_have(apigateway, "find_api_scope")
@@ -165,7 +165,7 @@ def allow_unsigned_http_api() -> None:
 
 
 def exclude_throttled_invocations() -> None:
-    """A throttled request is no invocation."""
+    """Do not count a throttled request as an invocation."""
     plain: Callable[..., None] = _must_have(lambda_svc, "_emit_lambda_metrics")
     record: Callable[..., None] = _must_have(cloudwatch, "record_metric")
 
@@ -179,7 +179,7 @@ def exclude_throttled_invocations() -> None:
 
 
 def reserve_concurrency_for_every_version() -> None:
-    """A reservation is the function's, whichever version is invoked."""
+    """Apply a function's reserved concurrency to all of its versions."""
     functions = _must_have(lambda_svc, "_functions")
     plain: Callable[..., int | None] = _must_have(lambda_svc, "_reserved_concurrency")
     lambda_svc._reserved_concurrency = lambda version, config: plain(
@@ -188,7 +188,7 @@ def reserve_concurrency_for_every_version() -> None:
 
 
 def extract_emf() -> None:
-    """The embedded metric format: CloudWatch Logs makes metrics of lines that are of it."""
+    """Extract metrics from log lines in embedded metric format, as CloudWatch Logs does."""
     plain: Callable[[Any, list[dict[str, Any]]], None] = _must_have(cloudwatch_logs, "_append_log_events")
     store = _must_have(cloudwatch, "_store_datum")
 
@@ -214,7 +214,7 @@ def _register(
 
 
 def _done(answer: tuple[int, Any, Any]) -> dict[str, Any]:
-    """What a handler of MiniStack answered; an error of it fails the resource, as on AWS."""
+    """The response of a MiniStack handler; an error fails the resource, as on AWS."""
     status, _, body = answer
     document: dict[str, Any] = json.loads(body) if body else {}
     if status >= 300:
@@ -223,7 +223,7 @@ def _done(answer: tuple[int, Any, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make the additions and run MiniStack until it is told to stop."""
+    """Apply the patches and run MiniStack until it is told to stop."""
     disable_alarm_evaluation()
     support_alarms_on_expressions()
     support_composite_alarms()

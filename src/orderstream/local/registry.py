@@ -1,4 +1,4 @@
-"""Which laptop clouds run on this machine: a note for each, so that `orders env` finds them."""
+"""Registers the local clouds that run on this machine, one file each, so that `orders env` finds them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orderstream.local.ministack import free_port, health_of, port_is_free
 
 @dataclass(frozen=True)
 class LocalInstance:
-    """A laptop cloud: the ports of AWS and of the HTTP API, the process that runs it, and its secret."""
+    """A local cloud: the ports of AWS and of the HTTP API, the process that runs it, and its secret."""
 
     port: int
     http_port: int
@@ -36,14 +36,14 @@ class LocalInstance:
 
 
 def registry_dir() -> Path:
-    """Where the notes lie: the user's folder for state (XDG_STATE_HOME)."""
+    """The folder of the registry files, in the user's state folder (XDG_STATE_HOME)."""
     return state_home()
 
 
 def running_instances(notes: Path) -> list[LocalInstance]:
-    """The laptop clouds that answer now, by port; notes of dead ones are removed.
+    """The local clouds that respond now, by port; the files of dead ones are removed.
 
-    A note that another user can have written is passed over: it could lead orders to that user.
+    A file that another user could have written is ignored: it could send orders to that user.
     """
     found = []
     for note in sorted(notes.glob("laptop-*.json")):
@@ -59,7 +59,7 @@ def running_instances(notes: Path) -> list[LocalInstance]:
 
 
 def choose(clouds: list[LocalInstance], port: int | None) -> LocalInstance:
-    """The cloud on `port`, or the only one there is. Raises CloudError where that is not one."""
+    """The cloud on `port`, or the only one running. Raises CloudError unless there is exactly one."""
     wanted = [cloud for cloud in clouds if port in (None, cloud.port)]
     if not wanted:
         where = "" if port is None else f" on port {port}"
@@ -71,7 +71,7 @@ def choose(clouds: list[LocalInstance], port: int | None) -> LocalInstance:
 
 
 def ensure_port(port: int, clouds: list[LocalInstance]) -> None:
-    """Raise CloudError, with what to do, unless `port` is free."""
+    """Raise CloudError, with a remedy, unless `port` is free."""
     if port_is_free(port):
         return
     another = f"orders up --port {free_port()}"
@@ -84,7 +84,7 @@ def ensure_port(port: int, clouds: list[LocalInstance]) -> None:
 
 
 def ensure_http_port(port: int, cloud_port: int) -> None:
-    """Raise CloudError, with what to do, unless `port` is free for the API beside the cloud's."""
+    """Raise CloudError, with a remedy, unless `port` is free for the API and differs from the cloud's."""
     if port == cloud_port or not port_is_free(port):
         by = "the laptop cloud itself" if port == cloud_port else "another program"
         hint = f"take another: orders up --http-port {free_port()}, or leave it out"
@@ -93,7 +93,7 @@ def ensure_http_port(port: int, cloud_port: int) -> None:
 
 @contextmanager
 def registered(port: int, http_port: int, token: str, notes: Path) -> Iterator[None]:
-    """Keep a note about this process's laptop cloud on `port` while the block runs."""
+    """Register this process's local cloud on `port` while the block runs."""
     note = notes / f"laptop-{port}.json"
     private.write(note, msgspec.json.encode(LocalInstance(port, http_port, os.getpid(), token)))
     try:

@@ -1,6 +1,6 @@
-"""What stands in front of MiniStack, in its process: no foreign page, and nobody without the secret.
+"""Guards MiniStack, in its process: rejects foreign web pages and requests without the secret.
 
-MiniStack itself answers whoever can reach its port, and lets every web page read the answer.
+MiniStack itself serves anybody who can reach its port, and lets every web page read the response.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from ministack.services import iam, sts
 from orderstream.api.access import Receive, Scope, Send, local_only, refuse
 from orderstream.local.iam_patches import require_attr
 
-# A page that is stored in a bucket is not to run with the token of the address that it was opened by.
+# A page stored in a bucket must not run with the token in the URL that opened it.
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-# The public keys of a Cognito user pool, which MiniStack's API Gateway fetches from here to check tokens.
+# The public keys of a Cognito user pool, which MiniStack's API Gateway fetches here to verify tokens.
 _PUBLIC_KEYS = re.compile(r"/([^/]+)/\.well-known/jwks\.json")
 _REFUSED = 'this laptop cloud wants the session token that it was started with: eval "$(orders env)"'
 
 
 def install() -> None:
-    """Let through what comes with the secret (AWS_SESSION_TOKEN of this process), and nothing else.
+    """Accept only requests that carry the secret (AWS_SESSION_TOKEN of this process).
 
-    Also let through are the temporary credentials that this cloud gave out and, where it verifies signatures,
-    the keys of its users, but not to MiniStack's own administration. Public keys are told to everybody.
+    Two exceptions: temporary credentials that this cloud issued and, where it verifies signatures, its users'
+    access keys are accepted, but not for MiniStack's own administration. Public keys are served to everybody.
     """
     plain = require_attr(app, "app")
     respond = require_attr(app, "_send_response")
@@ -60,7 +60,7 @@ def install() -> None:
         elif scope["type"] == "websocket":
             await refuse(scope, receive, send, _REFUSED)
         elif keys := _public_keys(module, scope):
-            # Told from here: MiniStack may take such a request for one to another service.
+            # Served from here: MiniStack may route such a request to another service.
             await respond(send, *keys)
         else:
             service = service_of(scope["method"], scope["path"], headers, query)
@@ -72,7 +72,7 @@ def install() -> None:
 
 
 def _may_enter(secret: str, path: str, headers: dict[str, str], query: dict[str, list[str]]) -> bool:
-    # Of a presigned address, which spells it in its own way for each version of the signature.
+    # For a presigned URL; each signature version spells the parameter differently.
     signed = {name.lower(): values[0] for name, values in query.items()}
     given = headers.get("x-amz-security-token") or signed.get("x-amz-security-token", "")
     if _same(given, secret):

@@ -1,4 +1,4 @@
-"""The secret of a laptop cloud: the session token that every request to it has to bring."""
+"""The secret of a local cloud: the session token that every request to it must carry."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _FILE = "session-token"
 
 
 def new_token() -> str:
-    """A token that nobody can guess."""
+    """Generate a token that cannot be guessed."""
     return secrets.token_urlsafe(32)
 
 
 def token_of(state_dir: Path) -> str:
-    """The token of the laptop cloud whose state is in `state_dir`, a new one at its first start.
+    """The token of the local cloud whose state is in `state_dir`, a new one at its first start.
 
-    Clients outlive a restart that goes on with the same data. Raises CloudError.
+    So clients keep working across a restart with the same data. Raises CloudError.
     """
     file = state_dir / _FILE
     try:

@@ -1,8 +1,8 @@
-"""MiniStack's state, saved while it runs: a snapshot every few seconds, each stream record at once.
+"""Saves MiniStack's state while it runs: a snapshot every few seconds, each stream record immediately.
 
-MiniStack itself saves at an orderly stop only, a file for each service. Here a forked child writes all
-services' state, which stands still in it, as one file that replaces the last one. What Kinesis acknowledges
-meanwhile goes to a journal first. S3's objects are files of their own already.
+MiniStack itself saves only at an orderly stop, one file per service. Here a forked child, in which the state
+is frozen, writes all services' state as one file that replaces the last one. Records are written to a journal
+before Kinesis acknowledges them. S3 objects are separate files already.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from orderstream.local.state import StateFolder, StateSnapshot, damaged
 from orderstream.local.unsaved_objects import UnsavedObjects
 from orderstream.local.write_operations import noticing_changes
 
-# A snapshot of much state takes longer: it has one core for a fifth of the time, and the pauses grow.
+# The larger the state, the longer the pauses: snapshots use one core for at most a fifth of the time.
 CORE_SHARE = 0.2
-# Work goes on behind a request that was answered: CloudFormation's, and Lambda's.
+# CloudFormation and Lambda continue to work after a request was answered.
 SETTLE_SECONDS = 30.0
 LONGEST_SNAPSHOT_SECONDS = 300.0
 
@@ -40,18 +40,18 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 class Snapshots:
-    """Saves what MiniStack has, and brings it back at the start. All of it runs on MiniStack's event loop.
+    """Saves MiniStack's state, and restores it at the start. Runs on MiniStack's event loop.
 
-    `tell` hears {"saved": n} after each snapshot, n being how many were asked for by then, and
-    {"failed": why} after one that could not be written, and when the journal cannot be; {"fatal": why,
-    "hint": what to do} before the process ends because it cannot restore.
+    `tell` is called with {"saved": n} after each snapshot, n being how many were requested by then; with
+    {"failed": why} if a snapshot or the journal could not be written; and with {"fatal": why, "hint": what to
+    do} before the process ends because it cannot restore.
     """
 
     def __init__(self, folder: StateFolder, last: StateSnapshot, tell: Tell) -> None:
         self._folder = folder
         self._last = last
         self._tell = tell
-        # The journal under way has the records that no snapshot up to this number has.
+        # The current journal has the records that are in no snapshot up to this number.
         self._number = max([last.number, *folder.journal_numbers()]) + 1
         self._journal = folder.journal(self._number)
         self._is_journal_whole = True
@@ -59,12 +59,12 @@ class Snapshots:
         self._has_failed = False
         self._asked = self._answered = 0
         self._wake = asyncio.Event()
-        # One writer at a time: all of them write the same file.
+        # One writer at a time: all write the same file.
         self._writing = threading.Lock()
         self._unwritten = UnsavedObjects()
 
     def install(self) -> None:
-        """Have MiniStack restore and save by this, before it starts."""
+        """Replace MiniStack's restoring and saving; call before it starts."""
         require_attr(app, "_load_persisted_state")
         require_attr(app, "save_all")
         app._load_persisted_state = self._restore
@@ -76,7 +76,7 @@ class Snapshots:
         require_attr(lambda_svc, "_prune_orphan_code_blobs")
 
     def ask(self) -> None:
-        """Take a snapshot now, from any thread."""
+        """Request a snapshot now, from any thread."""
 
         def wake() -> None:
             self._asked += 1
@@ -92,7 +92,8 @@ class Snapshots:
                 except Exception as error:
                     failure = damaged(self._folder.folder, f"{name}: {error!r}")
                     self._tell({"fatal": failure.message, "hint": failure.hint})
-                    # The server would take an error for an application without a startup, and go on.
+                    # The server would treat an exception as an application without startup events, and
+                    # continue.
                     os._exit(1)
         streams = {stream["StreamARN"]: stream for _, stream in kinesis._streams.all_items()}
         for entry in self._folder.acknowledged_since(self._last):
@@ -127,13 +128,13 @@ class Snapshots:
                 writer = self._begin(app._build_persistence_save_dict())
                 worked = await asyncio.to_thread(self._await_writer, *writer)
             except Exception as error:
-                # Without descriptors or memory for a writer: the next one may have them.
+                # No descriptors or memory for a writer: the next attempt may succeed.
                 self._has_failed = True
                 self._tell({"failed": f"no writer could be started: {error}"})
             pause = max(SNAPSHOT_SECONDS, worked / CORE_SHARE)
 
     def _begin(self, services: Mapping[str, Callable[[], Any]]) -> tuple[int, int, int, int]:
-        """Fork a writer; returns its id, the pipe it answers on, the snapshot's number, how many asked."""
+        """Fork a writer; return its id, its result pipe, the snapshot's number, and the request count."""
         self._writing.acquire()
         try:
             return self._forked(services)
@@ -143,7 +144,7 @@ class Snapshots:
 
     def _forked(self, services: Mapping[str, Callable[[], Any]]) -> tuple[int, int, int, int]:
         unwritten = self._unwritten.write()
-        # Read before the fork: by then, all that it calls done is in the state that is saved.
+        # Read before the fork: everything that it marks as done is then in the saved state.
         checkpoints = self._folder.read_checkpoints()
         self._number += 1
         self._journal.close()
@@ -151,7 +152,8 @@ class Snapshots:
         self._is_journal_whole = True
         answer, answering = os.pipe()
         with warnings.catch_warnings():
-            # From 3.12 on Python warns of threads. This child takes no lock of theirs: it reads and writes.
+            # Python 3.12 and later warn about threads. This child takes none of their locks: it only reads
+            # and writes.
             warnings.simplefilter("ignore", DeprecationWarning)
             writer = os.fork()
         if writer == 0:
@@ -166,22 +168,23 @@ class Snapshots:
         services: Mapping[str, Callable[[], Any]],
         unwritten: str,
     ) -> None:
-        """Write the snapshot, as the child that was forked for it, and end."""
+        """Write the snapshot in the forked child, and exit."""
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             _close_sockets()
-            # This process is the copy.
+            # No need to copy: this process is the copy.
             vars(copy)["deepcopy"] = lambda value: value
             if unwritten:
                 raise OSError(unwritten)
-            # The last snapshot may need code that this one does not: removed when this is in its place.
+            # The last snapshot may need code that this one does not; it is removed once this one has replaced
+            # it.
             needed: list[set[str]] = []
             prune = lambda_svc._prune_orphan_code_blobs
             lambda_svc._prune_orphan_code_blobs = needed.append
             states = {name: state for name, get in services.items() if (state := get()) is not None}
-            # Iterators live for five minutes, and readers ask for new ones.
+            # Iterators live for five minutes, and readers request new ones.
             states.get("kinesis", {}).pop("shard_iterators", None)
             self._folder.save(self._number, checkpoints, states)
             for code in needed:
@@ -195,7 +198,7 @@ class Snapshots:
             os._exit(0)
 
     def _await_writer(self, writer: int, answer: int, number: int, asked: int) -> float:
-        """Returns when the snapshot is saved or has failed, and reports which; the writer's CPU seconds."""
+        """Wait until the snapshot is saved or has failed and report it; return the writer's CPU seconds."""
         try:
             ready, _, _ = select.select([answer], [], [], LONGEST_SNAPSHOT_SECONDS)
             if not ready:
@@ -215,7 +218,7 @@ class Snapshots:
         return used.ru_utime + used.ru_stime
 
     def _journaled(self, put: Callable[[Any], tuple[int, Any, Any]]) -> Callable[[Any], tuple[int, Any, Any]]:
-        """Kinesis's PutRecord or PutRecords, whose records are on the disk before it answers."""
+        """Wrap Kinesis's PutRecord or PutRecords so that records are on disk before the response."""
         find = require_attr(kinesis, "_resolve_stream")
 
         def putting(data: Any) -> tuple[int, Any, Any]:
@@ -227,7 +230,7 @@ class Snapshots:
                 try:
                     self._journal.append(_entries(stream, places))
                 except OSError as error:
-                    # It is in memory, and in the next snapshot that can be written.
+                    # The records are in memory, and will be in the next snapshot that can be written.
                     self._is_journal_whole = False
                     self._has_failed = True
                     self._tell({"failed": error.strerror or str(error)})
@@ -237,7 +240,7 @@ class Snapshots:
 
 
 def _close_sockets() -> None:
-    """A connection that the parent closes must end at once, and its port be free when it dies."""
+    """Close the inherited sockets, which would keep the parent's connections open and its port in use."""
     for name in os.listdir("/dev/fd"):
         with suppress(OSError):
             if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
@@ -245,7 +248,7 @@ def _close_sockets() -> None:
 
 
 def _entries(stream: Any, places: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """What the journal keeps of the records just put, which are the last ones of their shards."""
+    """The journal entries of the records just put, which are the last ones of their shards."""
     records = {
         (shard, record["SequenceNumber"]): record
         for shard in {shard for shard, _ in places}
@@ -259,7 +262,7 @@ def _has(records: list[dict[str, Any]], record: dict[str, Any]) -> bool:
 
 
 def _never_go_back(last: Any) -> None:
-    """Sequence numbers begin with the time: also with a clock set back, new ones follow those restored."""
+    """Keep sequence numbers, which begin with the time, above restored ones even if the clock went back."""
     plain: Callable[[], str] = require_attr(kinesis, "_next_sequence_number")
     newest = max(last, default="")
 

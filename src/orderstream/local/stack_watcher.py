@@ -1,4 +1,4 @@
-"""Delivery that follows the stacks: begun when one is deployed, anew when it changes, ended when it goes."""
+"""Starts delivery when a stack is deployed, restarts it when the stack changes, stops it on deletion."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from orderstream.local.event_source import EventSource
 LOOK_SECONDS = 0.5
 LOOKS_IN_VAIN = 5
 OFF_SECONDS = 10.0
-# What of a mapping changes by itself, or says only that it is not AWS who delivers.
+# Fields of a mapping that change by themselves, or only show that AWS does not deliver.
 _VOLATILE = {"ResponseMetadata", "State", "StateTransitionReason", "LastModified", "LastProcessingResult"}
 
 
 class StackWatcher:
-    """Keeps an event source on the mapping of every stack of Orderstream, whatever becomes of the stacks.
+    """Keeps an event source running for the mapping of every Orderstream stack, as stacks come and go.
 
-    `progress` hears of each beginning and end, `problem` of what went wrong with a stack that is there:
-    what a stack's disappearance breaks is no problem. `changed` hears of the stack called `stack` when it is
-    there and when it consists of others than before, and None when it goes and when following ends.
+    `progress` is notified of each start and stop, `problem` of errors with a stack that exists: errors caused
+    by a stack's deletion are not problems. `changed` is called with the stack called `stack` when it appears
+    or its resources change, and with None when it is deleted and when watching ends.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class StackWatcher:
         self._error: BaseException | None = None
         self._in_vain = 0
         self._stop = threading.Event()
-        # One look at a time, and none while delivery is ended.
+        # One poll at a time, and none while delivery is being stopped.
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._keep_looking, name="following the stacks", daemon=True)
 
@@ -64,7 +64,7 @@ class StackWatcher:
             self.check()
 
     def stop(self) -> None:
-        """End delivery, as the event source does, and follow no longer. May be called again."""
+        """Stop delivery, as `EventSource.stop` does, and stop watching. May be called again."""
         self._stop.set()
         with self._lock:
             for followed in self._followed.values():
@@ -95,7 +95,7 @@ class StackWatcher:
         try:
             there = describe_stacks(self._cloud)
         except CloudError as error:
-            # MiniStack may be busy; whether it has died is somebody else's question.
+            # MiniStack may be busy; whether it has died is checked elsewhere.
             self._in_vain += 1
             if self._in_vain == LOOKS_IN_VAIN:
                 self._problem(f"cannot see which stacks there are, trying on: {error.message}")
@@ -110,7 +110,7 @@ class StackWatcher:
 
 @dataclass(frozen=True)
 class _Delivery:
-    """What all stacks have in common: where delivery notes how far it is, and who hears of it."""
+    """What all stacks share: clients, the checkpoint file, and callbacks."""
 
     cloud: AwsClients
     checkpoints: Path
@@ -119,7 +119,7 @@ class _Delivery:
 
 
 class _Followed:
-    """One stack, and the event source on its mapping while it is there."""
+    """One stack, and the event source for its mapping while the stack exists."""
 
     def __init__(
         self, stack: str, delivery: _Delivery, changed: Callable[[Stack | None], None] = lambda stack: None
@@ -136,7 +136,7 @@ class _Followed:
         self._in_vain = 0
 
     def stop(self) -> None:
-        """End delivery."""
+        """Stop delivery."""
         if self._source:
             self._source.stop()
             if self._is_there():
@@ -144,7 +144,7 @@ class _Followed:
         self._tell_stack(None)
 
     def _is_there(self) -> bool:
-        """Whether the stack is the one that was delivered to, as far as anybody knows."""
+        """Whether the stack delivered to still exists; True if that cannot be determined."""
         try:
             found = describe_stack(self._delivery.cloud, self._stack)
         except CloudError:
@@ -152,18 +152,19 @@ class _Followed:
         return found is not None and found.id == self._stack_id and not _is_gone(found)
 
     def begin_look(self) -> None:
-        """Before the stacks are listed: what the event source has said by then is no consequence of a change
-        that is seen afterwards, so it is told as a problem.
+        """Record the errors so far; call before listing the stacks.
+
+        A change that is only seen afterwards cannot have caused them, so they are reported as problems.
         """
         self._said_before = list(self._said)
 
     def look(self, found: StackDescription | None) -> None:
-        """Deliver to the stack as it stands; None is a stack that is not there."""
+        """Deliver to the stack in its current state; None if it does not exist."""
         try:
             marks = self._marks(found) if found and _is_settled(found) else None
             there = stack_resources(self._stack, found) if found and marks is not None else self._there
         except CloudError as error:
-            # A stack may go between two questions.
+            # A stack may be deleted between two requests.
             self._in_vain += 1
             if self._in_vain == LOOKS_IN_VAIN:
                 self._delivery.problem(
@@ -176,7 +177,7 @@ class _Followed:
             self._detach()
             return
         if found.id != self._stack_id:
-            # It went and came between two looks.
+            # It was deleted and recreated between two polls.
             self._detach()
             self._stack_id = found.id
         self._tell_stack(there)
@@ -187,12 +188,12 @@ class _Followed:
                 self._tell_problems(self._said_before)
                 self._source.check()
         except OrderstreamError:
-            # Gone since the stacks were listed, it breaks no other's delivery: the next look sees it.
+            # If it was deleted since the listing, other stacks' delivery goes on; the next poll notices it.
             if self._is_there():
                 raise
 
     def _marks(self, found: StackDescription) -> Any:
-        """What delivery depends on. Makes sure that MiniStack does not deliver as well."""
+        """What delivery depends on. Also ensures that MiniStack does not deliver as well."""
         mapping_id = found.outputs.get("EventSourceMapping")
         if mapping_id is None:
             return None
@@ -252,7 +253,7 @@ def _is_settled(found: StackDescription) -> bool:
 
 
 def switch_off(cloud: AwsClients, mapping_id: str) -> None:
-    """MiniStack makes the mapping enabled whatever the template says, and would read the stream too."""
+    """Disable MiniStack's mapping: it is created enabled whatever the template says, and would also read."""
     with translate_errors("cannot switch MiniStack's own event source off"):
         state = switch_mapping_off(cloud, mapping_id, patience=OFF_SECONDS, pause=LOOK_SECONDS)
     if state != "Disabled":

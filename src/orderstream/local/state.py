@@ -1,4 +1,4 @@
-"""The files of a state folder: the last whole snapshot, and the stream records acknowledged since it.
+"""The files of a state folder: the last complete snapshot, and the stream records acknowledged since.
 
 Read before MiniStack's own modules are imported: its S3 loads its folder at import.
 """
@@ -29,11 +29,11 @@ _format_version = require_attr(persistence, "_state_format_version")
 
 @dataclass(frozen=True, slots=True)
 class StateSnapshot:
-    """All services' state at one moment, by MiniStack's name of the service.
+    """All services' state at one moment, by MiniStack's name for the service.
 
-    `number` grows from one snapshot to the next; the journals from that number on are not in it.
-    `checkpoints` is the text of the event source's file, None without one. `is_saved` is whether it was
-    read from a file: a new folder has an empty one.
+    `number` increases with each snapshot; the journals from that number on are not in it. `checkpoints` is
+    the text of the event source's file, None without one. `is_saved` is whether it was read from a file: a
+    new folder has an empty snapshot.
     """
 
     number: int
@@ -43,7 +43,7 @@ class StateSnapshot:
 
 
 class StateFolder:
-    """A folder of which one process at a time is the user; `checkpoints` is the event source's file."""
+    """A state folder, used by one process at a time; `checkpoints` is the event source's file."""
 
     def __init__(self, folder: Path, s3_folder: Path, checkpoints: Path | None) -> None:
         self.folder = folder
@@ -52,8 +52,8 @@ class StateFolder:
         self._checkpoints = checkpoints
 
     def load(self) -> StateSnapshot:
-        """The last whole snapshot. Raises DamagedError if its file cannot be used."""
-        # Without a snapshot: what MiniStack itself saved at an orderly stop, in releases that took none.
+        """The last complete snapshot. Raises DamagedError if its file cannot be used."""
+        # Without a snapshot: the files that MiniStack saved itself, in releases that took no snapshots.
         files = [self._file] if self._file.exists() else sorted(self.folder.glob("*.json"))
         documents = {file: self._decoded(file) for file in files}
         try:
@@ -69,10 +69,10 @@ class StateFolder:
             raise damaged(files[0], str(error)) from error
 
     def make_consistent(self, snapshot: StateSnapshot) -> list[str]:
-        """Take everything else in the folder back to `snapshot`; returns the names of removed buckets.
+        """Restore everything else in the folder to `snapshot`; return the names of removed buckets.
 
-        A bucket that the snapshot does not know has no stack, and would be in the way of the next one. The
-        checkpoints must not be ahead of the table: those of the snapshot take the place of later ones.
+        A bucket that is not in the snapshot belongs to no stack and would conflict with the next one. The
+        checkpoints must not be ahead of the table, so the snapshot's replace later ones.
         """
         if self._checkpoints and snapshot.checkpoints is None:
             self._checkpoints.unlink(missing_ok=True)
@@ -92,26 +92,26 @@ class StateFolder:
         return removed
 
     def read_checkpoints(self) -> str | None:
-        """The text of the event source's file as it is now, None if there is none."""
+        """The current text of the event source's file, None if there is none."""
         with suppress(FileNotFoundError):
             return self._checkpoints.read_text() if self._checkpoints else None
         return None
 
     def save(self, number: int, checkpoints: str | None, services: Mapping[str, Any]) -> None:
-        """Replace the snapshot as a whole, safe from a power cut; raises OSError and leaves the old one."""
+        """Replace the snapshot atomically and durably; raises OSError and leaves the old one."""
         head = {"format": FORMAT, "number": number, "checkpoints": checkpoints}
         _replace(self._file, _pieces(head, services))
         for file in self.folder.glob("*.json"):
             if file != self._file:
-                # Of a release that took no snapshots: all of it is in this one.
+                # From a release that took no snapshots: all of it is in this one.
                 file.unlink(missing_ok=True)
 
     def journal(self, number: int) -> Journal:
-        """A new journal, of the records that snapshot `number` has not."""
+        """A new journal, for the records that are not in snapshot `number`."""
         return Journal(self.folder / f"records-{number:08d}.ndjson")
 
     def journal_numbers(self) -> list[int]:
-        """The numbers of the journals that are there, ascending."""
+        """The numbers of the existing journals, ascending."""
         found = (_JOURNAL.fullmatch(file.name) for file in self.folder.glob("records-*"))
         return sorted(int(one[1]) for one in found if one)
 
@@ -122,14 +122,14 @@ class StateFolder:
                 self.journal(number).path.unlink(missing_ok=True)
 
     def acknowledged_since(self, snapshot: StateSnapshot) -> Iterator[dict[str, Any]]:
-        """What the journals have that `snapshot` has not, in order, as `Journal.append` was given it."""
+        """The entries given to `Journal.append` that are not in `snapshot`, in order."""
         for number in self.journal_numbers():
             if number >= snapshot.number:
                 for line in self.journal(number).path.read_bytes().splitlines():
                     try:
                         yield json.loads(line, object_hook=_object_hook)
                     except ValueError:
-                        # Killed while it was written: nobody was told that it is stored.
+                        # Killed while it was written: it was never acknowledged.
                         break
 
     def _decoded(self, file: Path) -> Any:
@@ -140,7 +140,7 @@ class StateFolder:
 
 
 def damaged(place: Path, why: str) -> DamagedError:
-    """The error for saved state that cannot be used."""
+    """The error for unusable saved state."""
     return DamagedError(
         f"the saved state in {place} cannot be read: {why}",
         hint="restore the folder from a copy, or begin anew with another --state-dir",
@@ -164,14 +164,14 @@ class Journal:
             rest = rest[os.write(self._descriptor, rest) :]
 
     def close(self) -> None:
-        """Nothing more is written."""
+        """Close the file."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
 
 def _payload(name: str, saved: Any) -> Any:
-    """The state of a service out of the form that MiniStack writes; raises ValueError for a newer one."""
+    """A service's state, from the format that MiniStack writes; raises ValueError for a newer format."""
     if not isinstance(saved, dict) or "__ministack_format__" not in saved:
         payload = saved
     elif saved["__ministack_format__"] > _format_version(name):
@@ -184,7 +184,7 @@ def _payload(name: str, saved: Any) -> Any:
 
 
 def _pieces(head: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
-    # A service at a time: all of them at once would need the memory twice.
+    # One service at a time: all at once would double the memory.
     yield json.dumps(head)[:-1] + ', "services": {'
     for position, (name, payload) in enumerate(services.items()):
         wrapped = {"__ministack_format__": _format_version(name), "payload": payload}
@@ -194,7 +194,7 @@ def _pieces(head: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[st
 
 
 def _replace(file: Path, pieces: Iterable[str]) -> None:
-    """Write a file beside `file` and put it in its place, both on the disk when this returns."""
+    """Replace `file` by one written beside it; both steps are on disk when this returns."""
     new = file.with_name(file.name + ".new")
     try:
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as text:

@@ -1,4 +1,4 @@
-"""Objects of MiniStack's S3 that are in memory only, because the disk did not take them."""
+"""Retries objects of MiniStack's S3 that are only in memory because writing them to disk failed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orderstream.local.iam_patches import require_attr
 
 
 class UnsavedObjects:
-    """Notices them, and writes them later. MiniStack itself keeps their bodies, and tries no more."""
+    """Tracks them and writes them later. MiniStack itself keeps their bodies, but does not retry."""
 
     def __init__(self) -> None:
         # By account, bucket and key.
@@ -21,7 +21,7 @@ class UnsavedObjects:
         self._error = ""
 
     def install(self) -> None:
-        """Have MiniStack's S3 write by this."""
+        """Wrap the writing of MiniStack's S3."""
         write: Callable[..., None] = require_attr(s3, "_atomic_write")
         persist: Callable[[str, str, Any], None] = require_attr(s3, "_persist_object")
         require_attr(s3, "_buckets")
@@ -45,7 +45,7 @@ class UnsavedObjects:
         s3._persist_object = persisting
 
     def write(self) -> str:
-        """Try again; returns why that failed, "" if nothing is left to write."""
+        """Retry; return the reason for failure, "" if nothing is left to write."""
         for (account, bucket, key), obj in list(self._objects.items()):
             there = s3._buckets._data.get((account, bucket), {}).get("objects", {})
             if there.get(key) is not obj:

@@ -1,4 +1,4 @@
-"""Which requests to MiniStack may change something, by the name of their operation."""
+"""Detects which requests to MiniStack may change state, by the name of their operation."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Served = Callable[[Scope, Any, Any], Awaitable[None]]
 
-# Metrics come all the time, also when nothing else does: they wait for the next snapshot.
+# Metrics arrive all the time, even when idle: they wait for the next snapshot.
 _READS = re.compile(rb"(Get|List|Describe|Head|Query|Scan|BatchGet|Subscribe|PutMetricData)")
 _ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
 
 def noticing_changes(serve: Served, changed: Callable[[], None]) -> Served:
-    """The ASGI application `serve`, with `changed` called for each request that may change something.
+    """Wrap the ASGI application `serve` to call `changed` for each request that may change state.
 
-    It is called when the request has come and again when it is answered.
+    It is called when the request arrives and again when it is answered.
     """
 
     async def served(scope: Scope, receive: Receive, send: Any) -> None:
@@ -44,7 +44,7 @@ def noticing_changes(serve: Served, changed: Callable[[], None]) -> Served:
 
 
 def may_change(scope: Scope, body: bytes) -> bool:
-    """Whether the operation of a request is other than a reading one; what has no name may change all."""
+    """Whether a request's operation is not a read; one without a name may change anything."""
     target = dict(scope["headers"]).get(b"x-amz-target", b"")
     if target:
         name = target.rpartition(b".")[2]

@@ -1,4 +1,4 @@
-"""What `orders accept` prints: where it acts and what it takes, each check as it ends, and the table."""
+"""Prints the output of `orders accept`: location and plan, each check as it ends, and the results table."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from orderstream.acceptance.cost import Bill
 
 _COLOURS = {"passed": "green", "failed": "red", "not shown here": "yellow", "not run": "yellow"}
-# Services that cost less than a cent together are not named.
+# Services that together cost less than a cent are not listed.
 _CENT = Decimal("0.01")
 
 
 def print_place(context: Context) -> str:
-    """Where the command acts."""
+    """Print where the command acts."""
     endpoint = context.cloud.cloudformation.meta.endpoint_url if context.place.is_laptop else None
     return str(Location(context.region, context.account, endpoint=endpoint))
 
 
 def print_plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes: float, region: str) -> None:
-    """Where it acts, what it makes, how long it takes, and what it costs at most; before anybody is asked."""
+    """Print where it acts, what it creates, its duration and maximum cost, before confirmation."""
     step(print_place(context))
     step(
         f"makes stack {context.name} with everything that the template can have, a second stack that fails,"
@@ -51,13 +51,13 @@ def print_plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes
 
 
 def print_cleanup(context: Context) -> None:
-    """What is taken down, where."""
+    """Print what is removed, and where."""
     step(print_place(context))
     step(f"takes down stack {context.name} with its data, and all that its checks made beside it")
 
 
 def print_resume_hint(command: str) -> None:
-    """What to do if the command itself is killed before it has taken everything down."""
+    """Print what to do if the command is killed before it has removed everything."""
     step(f"if this is killed before it has taken everything down, go on with: {command}")
 
 
@@ -66,7 +66,7 @@ def _up(amount: Decimal) -> str:
 
 
 def print_checks(listed: Sequence[Check]) -> None:
-    """The checks that there are."""
+    """Print the available checks."""
     table = SafeTable(Column("check", no_wrap=True), "shows", "where")
     for one in listed:
         table.add_row(one.name, one.shows, "AWS" if one.only_aws else "AWS, local")
@@ -74,13 +74,13 @@ def print_checks(listed: Sequence[Check]) -> None:
 
 
 def print_check(result: CheckResult) -> None:
-    """A check, as it ends."""
+    """Print a check as it ends."""
     outcome = Text(result.outcome.value, _COLOURS[result.outcome.value])
     err.print(outcome, f"{result.check.name} ({_time(result)}): {_said(result)}")
 
 
 def print_results(results: Sequence[CheckResult]) -> None:
-    """All checks, with their evidence or the reason."""
+    """Print all checks, with their evidence or the reason."""
     shown = SafeTable(
         Column("check", no_wrap=True),
         Column("outcome", no_wrap=True),
@@ -104,11 +104,11 @@ def _said(result: CheckResult) -> str:
 
 
 def print_interrupted(command: str) -> None:
-    """Taking down was broken off."""
+    """Print that the cleanup was interrupted."""
     problem("not everything was taken down")
     hint(f"go on with: {command}")
 
 
 def print_kept(name: str, command: str) -> None:
-    """The stack was left up."""
+    """Print that the stack was kept."""
     step(f"stack {name} is still there; take it down with: {command}")

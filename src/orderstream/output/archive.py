@@ -1,4 +1,4 @@
-"""Plans and results of work on the archive, as people and programs see them."""
+"""Prints plans and results of archive operations, for people and programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def print_replay_plan(
     plan: ReplayPlan, selection: Selection, location: Location, *, to: str, as_json: bool
 ) -> None:
-    """What would be read, how long it takes at least, and what it costs."""
+    """Print what would be read, the minimum duration, and the cost."""
     if as_json:
         print_json(asdict(plan) | {"to": to, "place": location.document()})
         return
@@ -45,7 +45,7 @@ def print_replay_plan(
 
 
 def print_replay(done: ReplayResult, location: Location, *, as_json: bool) -> None:
-    """What became of the events."""
+    """Print the outcome of the events."""
     for what in done.damaged:
         problem(what)
     for what in done.problems:
@@ -67,7 +67,7 @@ def print_replay(done: ReplayResult, location: Location, *, as_json: bool) -> No
 
 
 def print_waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
-    """The hours that would be compacted: objects and their bytes."""
+    """Print the hours that would be compacted: objects and their bytes."""
     if as_json:
         print_json([{"hour": hour, "objects": objects, "bytes": size} for hour, objects, size in hours])
         return
@@ -81,7 +81,7 @@ def print_waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> No
 
 
 def print_maintenance(done: MaintenanceResult, location: Location, *, as_json: bool) -> None:
-    """What was sealed and compacted."""
+    """Print what was sealed and compacted."""
     for key in done.late:
         problem(
             f"{key} came after its hour or a later one was sealed, with unknown records: it is not sealed"
@@ -106,7 +106,7 @@ def print_maintenance(done: MaintenanceResult, location: Location, *, as_json: b
 
 
 def print_audit(done: Audit, span: TimeRange, *, as_json: bool) -> None:
-    """What was looked at, and what was found."""
+    """Print what was checked, and what was found."""
     if as_json:
         print_json(asdict(span) | asdict(done) | {"head": _head(done.head)})
         return
@@ -131,7 +131,7 @@ def print_audit(done: Audit, span: TimeRange, *, as_json: bool) -> None:
 
 
 def print_erasure_plan(found: ErasureReceipt, location: Location, *, as_json: bool) -> None:
-    """What there is of a customer."""
+    """Print what exists of a customer."""
     if as_json:
         print_json(msgspec.structs.asdict(found) | {"place": location.document()})
         return
@@ -140,7 +140,7 @@ def print_erasure_plan(found: ErasureReceipt, location: Location, *, as_json: bo
 
 
 def print_erasure(stamped: StampedReceipt, location: Location, *, as_json: bool) -> None:
-    """The receipt of an erasure. As JSON it is what the audit takes."""
+    """Print the receipt of an erasure. As JSON it is the input of the audit."""
     receipt = stamped.receipt
     print_problems(receipt)
     if as_json:
@@ -168,7 +168,7 @@ def _erasure(receipt: ErasureReceipt) -> SafeTable:
 
 
 def print_problems(receipt: ErasureReceipt) -> None:
-    """What could not be erased, or not be searched."""
+    """Print what could not be erased or searched."""
     for what in receipt.problems:
         problem(what)
     if receipt.locked:

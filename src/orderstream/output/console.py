@@ -1,4 +1,4 @@
-"""What people and programs see: data on standard output, everything else on standard error."""
+"""Writes data to standard output and everything else to standard error."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
 def print_json(value: Any) -> None:
-    """One value as one line of JSON on standard output; Decimals as exact numbers."""
+    """Print one value as one line of JSON on standard output; Decimals as exact numbers."""
     sys.stdout.buffer.write(escaped(_JSON.encode(value)) + b"\n")
     sys.stdout.buffer.flush()
 
 
 def write_json(file: Path, value: Any) -> None:
-    """The same in a file, with line ends. Raises InputError where it cannot be written."""
+    """Write one value as indented JSON to a file. Raises InputError if it cannot be written."""
     try:
         file.write_bytes(msgspec.json.format(_JSON.encode(value), indent=2) + b"\n")
     except OSError as failure:
@@ -49,42 +49,42 @@ def write_json(file: Path, value: Any) -> None:
 
 
 def step(text: str) -> None:
-    """A step of long work."""
+    """Print a step of a long operation."""
     _say("•", "dim", text)
 
 
 def problem(text: str) -> None:
-    """Something went wrong, and the work goes on."""
+    """Print a non-fatal error."""
     _say("warning:", "yellow", text)
 
 
 def hint(text: str) -> None:
-    """What to do about what was said."""
+    """Print a remedy for the previous message."""
     _say("hint:", "cyan", text)
 
 
 def error(failure: OrderstreamError) -> None:
-    """Why a verb failed, and what to do."""
+    """Print why a command failed, and what to do."""
     _say("error:", "red", failure.message)
     if failure.hint:
         hint(failure.hint)
 
 
 def _say(label: str, style: str, text: str) -> None:
-    # A further line of the text cannot be taken for one of ours.
+    # Indented, so that further lines of the text cannot be mistaken for our own.
     err.print(Text(label, style), text.replace("\n", "\n  "))
 
 
 class LogHandler(logging.Handler):
-    """The log of the HTTP API and of libraries, as text like all other."""
+    """Prints log records of the HTTP API and of libraries like any other message."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print it."""
+        """Print a record."""
         err.print(self.format(record))
 
 
 def require_terminal(doing: str) -> None:
-    """Raises NotConfirmedError where nobody can be asked whether `doing` that is meant: --yes says so."""
+    """Raise NotConfirmedError if nobody can be asked to confirm `doing`; --yes confirms it."""
     if not sys.stdin.isatty():
         raise NotConfirmedError(
             f"{doing} has to be confirmed, and standard input is not a terminal: nothing was changed",
@@ -93,14 +93,14 @@ def require_terminal(doing: str) -> None:
 
 
 def confirm(question: str, *, doing: str) -> None:
-    """Ask on standard error whether to go on. Raises NotConfirmedError unless the answer is yes."""
+    """Ask for confirmation on standard error. Raises NotConfirmedError unless the answer is yes."""
     require_terminal(doing)
     if _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
         raise NotConfirmedError(f"{doing} was not confirmed: nothing was changed", hint="--yes does not ask")
 
 
 def confirm_if_possible(question: str, *, doing: str) -> None:
-    """As `confirm` at a terminal. Elsewhere, in a pipeline for instance, it says that nobody is asked."""
+    """Like `confirm` at a terminal. Elsewhere, such as in a pipeline, only print that nobody is asked."""
     if sys.stdin.isatty():
         confirm(question, doing=doing)
     else:
@@ -108,7 +108,7 @@ def confirm_if_possible(question: str, *, doing: str) -> None:
 
 
 def type_name(name: str, question: str, *, doing: str) -> None:
-    """Have `name` typed. Raises NotConfirmedError if it was not."""
+    """Ask the user to type `name`. Raises NotConfirmedError if they do not."""
     require_terminal(doing)
     if _answer(f"{question} It cannot be undone. Type {name} to go on: ") != name:
         raise NotConfirmedError(
@@ -122,7 +122,7 @@ def _answer(question: str) -> str:
 
 
 def progress_bar(*columns: ProgressColumn) -> Progress:
-    # A bar is for eyes; where there are none, it would only leave blank lines in a log.
+    # Without a terminal, a bar would only leave blank lines in a log.
     return Progress(
         SpinnerColumn(),
         *columns,
@@ -135,7 +135,7 @@ def progress_bar(*columns: ProgressColumn) -> Progress:
 
 @contextmanager
 def counting(text: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar, or a line every few seconds in a log; the block calls what it gets with (done, of)."""
+    """A progress bar, or a line every few seconds in a log; yields a function to call with (done, of)."""
     told = 0.0
 
     def update(done: int, of: int) -> None:
@@ -159,14 +159,14 @@ def text_of(value: Any) -> str:
 
 
 class ReadingProgress(Protocol):
-    """Hears how much of what was read or done so far, and of how much if that is known."""
+    """Receives how much was read or done so far, and the total if known."""
 
     def __call__(self, what: str, done: int, of: int | None = None, /) -> None:
-        """`done` of `what`."""
+        """Report `done` of `what`."""
 
 
 def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
-    """Names and values, a line each: a value is not cut or wrapped, so that it can be copied."""
+    """Print names and values, one per line: values are not truncated or wrapped, to be copied."""
     shown = list(rows)
     width = max(len(name) for name, _ in shown)
     for name, value in shown:
@@ -175,7 +175,7 @@ def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
 
 @contextmanager
 def reading() -> Iterator[ReadingProgress]:
-    """A running count of one thing after the other; the block calls what it gets with (what, how many)."""
+    """A running count of one thing after another; yields a function to call with (what, how many)."""
     told = time.monotonic()
 
     def update(what: str, done: int, of: int | None = None, /) -> None:
@@ -193,7 +193,7 @@ def reading() -> Iterator[ReadingProgress]:
 
 @contextmanager
 def steps() -> Iterator[Callable[[str], None]]:
-    """Steps of long work, a line each; at a terminal the time runs below the last one while it takes."""
+    """Print steps of a long operation, one per line; a terminal shows the elapsed time below the last one."""
 
     def tell(text: str) -> None:
         step(text)
@@ -206,7 +206,7 @@ def steps() -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def working() -> Iterator[Callable[[str, str], None]]:
-    """A running line of what is done to what; the block calls what it gets with both."""
+    """A live line of the current action and its object; yields a function to call with both."""
     told = time.monotonic()
 
     def update(doing: str, what: str) -> None:

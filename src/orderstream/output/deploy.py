@@ -1,4 +1,4 @@
-"""Deployments and their end, as people and programs see them."""
+"""Prints deployments and their results, for people and programs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from orderstream.deploy.deploy import DeploymentPlan, DeploymentResult
     from orderstream.deploy.rollback import AliasMove
 
-# In the order in which they are shown: what may hurt last, where it is still on the screen.
+# In display order: risky changes last, where they are still on the screen.
 MOST_LINES = 20
 _COLOURS = {"Add": "green", "Import": "cyan", "Modify": "yellow", "Remove": "red"}
 
 
 def print_artifacts(built: tuple[BuiltArtifact, ...]) -> None:
-    """What was built: its hash, and what it lacks."""
+    """Print what was built: its hash, and what is missing."""
     for one in built:
         err.print(
             f"  {one.name}: sha256 {one.sha256[:16]}, {size(one.size)} in {one.files:,} files",
@@ -40,7 +40,7 @@ def print_artifacts(built: tuple[BuiltArtifact, ...]) -> None:
 
 
 def print_plan(planned: DeploymentPlan) -> None:
-    """The change set, and what about it has to be confirmed."""
+    """Print the change set, and what must be confirmed."""
     if planned.is_empty:
         err.print(f"nothing to change: stack {planned.stack} is as this template and code have it")
         return
@@ -76,7 +76,7 @@ def print_deployment(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """What there is after a deployment, and what to do with it; `where` is options that the verbs need."""
+    """Print the result of a deployment and the next commands; `where` are the options that they need."""
     outputs = done.standing.outputs if done else planned.outputs
     status = "planned" if dry_run and not planned.is_empty else "deployed" if done else "unchanged"
     settings = done.settings if done else None
@@ -107,7 +107,7 @@ def print_deployment(
 
 
 def print_rollback_plan(planned: AliasMove) -> None:
-    """Which version a rollback leads from, and to which."""
+    """Print the versions that a rollback moves from and to."""
     table = SafeTable("", "version", "published", "code, SHA-256", "revision")
     for what, version in (("now", planned.now), ("after it", planned.to)):
         revision = version.revision[:10] or "-"
@@ -116,7 +116,7 @@ def print_rollback_plan(planned: AliasMove) -> None:
 
 
 def print_rollback(done: AliasMove, location: Location, *, dry_run: bool, as_json: bool) -> None:
-    """What a rollback did."""
+    """Print the result of a rollback."""
     if as_json:
         document = {"stack": done.stack.name, "status": "planned" if dry_run else "rolled back"}
         print_json(document | {"from": asdict(done.now), "to": asdict(done.to), "place": location.document()})
@@ -128,7 +128,7 @@ def print_rollback(done: AliasMove, location: Location, *, dry_run: bool, as_jso
 
 
 def _settings(found: AdoptionResult) -> None:
-    """What became of the settings of what was taken over."""
+    """Print the result for the settings of adopted resources."""
     names = ", ".join(found.adopted)
     if found.changed:
         err.print(f"a second change set was carried out for the settings of {', '.join(found.changed)}")
@@ -143,7 +143,7 @@ def _settings(found: AdoptionResult) -> None:
 
 
 def print_location(*, stack: str, usual_stack: str, region: str | None, profile: str | None) -> str:
-    """The options with which other verbs find the same stack."""
+    """The options with which other commands find the same stack."""
     words = [] if stack == usual_stack else ["--stack", stack]
     words += ["--region", region] if region else []
     words += ["--profile", profile] if profile else []

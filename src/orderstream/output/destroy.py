@@ -1,4 +1,4 @@
-"""The inventory of a stack, and its end, as people and programs see them."""
+"""Prints the inventory of a stack and the result of destroying it, for people and programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_LINES = 20
 
 
 def print_inventory(found: Inventory, location: Location, *, delete_data: bool, as_json: bool) -> None:
-    """Everything there is, what would become of it, and what it costs to keep."""
+    """Print everything that exists, what would happen to it, and what it costs to keep."""
     if as_json:
         print_json(_document(found) | {"place": location.document()})
         return
@@ -80,7 +80,7 @@ def _undrained(found: Inventory) -> None:
 def print_destroy(
     found: Inventory, done: DestroyResult, location: Location, *, delete_data: bool, as_json: bool
 ) -> None:
-    """What went, and what is left."""
+    """Print what was deleted, and what is left."""
     after = done.after
     if as_json:
         print_json(

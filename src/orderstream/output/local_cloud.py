@@ -1,4 +1,4 @@
-"""The laptop cloud and its demo, as people and programs see them."""
+"""Prints the local cloud and its demo, for people and programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_DISCREPANCIES = 20
 
 
 def print_ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = False) -> None:
-    """The laptop cloud runs: what to do with it."""
+    """Print that the local cloud is running, and how to use it."""
     which = "" if port == usual_port else f" --port {port}"
     err.print(
         Text.assemble(
@@ -39,18 +39,18 @@ def print_ready(port: int, usual_port: int, api_url: str, page: str, *, empty: b
 
 
 def print_exports(environment: dict[str, str], *, as_json: bool) -> None:
-    """Environment variables, for a shell or as JSON."""
+    """Print environment variables, for a shell or as JSON."""
     if as_json:
         print_json(environment)
         return
-    # A profile of the user's own would win over the keys.
+    # The user's own profile would take precedence over the keys.
     print("unset AWS_PROFILE")
     for name, value in environment.items():
         print(f"export {name}={shlex.quote(value)}")
 
 
 def print_demo(result: DemoResult, totals: tuple[Totals, Totals] | None, *, as_json: bool) -> None:
-    """The demo's account."""
+    """Print the demo's result."""
     found = result.reconciliation.counts
     outcomes: dict[str, tuple[int, Kind]] = {
         "stored": (found.stored, "order"),
@@ -86,7 +86,7 @@ def print_demo(result: DemoResult, totals: tuple[Totals, Totals] | None, *, as_j
     table.add_column("on purpose", justify="right")
     for number, (name, value) in enumerate((counts | rows).items(), start=1):
         expected = wanted.get(name)
-        # The sum stands below a line of its own, as in an account.
+        # The sum is below a rule, as in a ledger.
         ends = number in (len(counts) - 1, len(counts))
         table.add_row(name, f"{value:,}", "" if expected is None else f"{expected:,}", end_section=ends)
     out.print(table)
@@ -100,6 +100,6 @@ def print_demo(result: DemoResult, totals: tuple[Totals, Totals] | None, *, as_j
 
 
 def print_dashboard_url(url: str) -> None:
-    """The live page is there."""
+    """Print the URL of the dashboard."""
     err.print(Text.assemble(("ready", "green"), "; Ctrl-C ends it. Open in a browser:"))
     err.print(f"  {url}")

@@ -1,4 +1,4 @@
-"""Numbers as people read them: rates, bytes, dollars, revenue, lengths of time."""
+"""Formats numbers for people: rates, bytes, dollars, revenue, durations."""
 
 from decimal import Decimal
 
@@ -8,7 +8,7 @@ _Number = Decimal | float | int
 
 
 def count(number: _Number) -> str:
-    """`12,345`; below 100 with what digits it takes to be three: `2.39`, `0.0421`."""
+    """`12,345`; below 100 with three significant digits: `2.39`, `0.0421`."""
     value = Decimal(number)
     if abs(value) >= 100 or value == value.to_integral_value():
         return f"{value:,.0f}"
@@ -17,7 +17,7 @@ def count(number: _Number) -> str:
 
 
 def large(number: _Number) -> str:
-    """`262.8 million`, `5.26 billion`: for numbers of a month."""
+    """`262.8 million`, `5.26 billion`: for monthly numbers."""
     value = Decimal(number)
     for step, word in ((10**12, "trillion"), (10**9, "billion"), (10**6, "million")):
         if value >= step:
@@ -26,7 +26,7 @@ def large(number: _Number) -> str:
 
 
 def size(number: _Number) -> str:
-    """Bytes: `609 bytes`, `46.2 KB`, `1.05 TB`; 1,024 make the next."""
+    """Bytes: `609 bytes`, `46.2 KB`, `1.05 TB`; each unit is 1,024 of the previous one."""
     value = Decimal(number)
     for power, word in ((5, "PB"), (4, "TB"), (3, "GB"), (2, "MB"), (1, "KB")):
         if value >= 1024**power:
@@ -35,12 +35,12 @@ def size(number: _Number) -> str:
 
 
 def dollars(amount: Decimal) -> str:
-    """`$0.49`, `$9,667`: cents where they count."""
+    """`$0.49`, `$9,667`: cents where they matter."""
     return f"${amount:,.2f}" if amount < 1000 else f"${amount:,.0f}"
 
 
 def revenue(amount: float, currency: str) -> str:
-    """`1,019.90`: a sum that CloudWatch has rounded anyway, in the minor units of its currency."""
+    """`1,019.90`: a sum that CloudWatch has already rounded, with the currency's decimal places."""
     units = minor_units(currency)
     return f"{amount:,.{2 if units is None else units}f}"
 
@@ -55,7 +55,7 @@ def length(seconds: _Number) -> str:
         (3600, "h", 60, "min"),
         (60, "min", 1, "s"),
     ):
-        # Two days are still read as hours: outages and retentions are reckoned so.
+        # Up to ten days are shown in hours, as is usual for outages and retention.
         if whole >= unit * (10 if name == "days" else 1):
             rest = whole % unit // part
             return f"{whole // unit:,} {name}" + (f" {rest} {of_part}" if rest else "")

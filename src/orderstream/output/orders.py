@@ -1,4 +1,4 @@
-"""Orders, and the sending of them, as people and programs see them."""
+"""Prints orders, and the progress of sending them, for people and programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def print_sending(
     *, as_json: bool
 ) -> Iterator[tuple[Callable[[RecordMetadata], None], Callable[[str], None], list[str]]]:
-    """A running count of orders sent: what to call with each receipt, and with each fault.
+    """A running count of orders sent; yields a function for receipts, one for faults, and a list.
 
     The list holds the id of the latest order.
     """
@@ -52,7 +52,7 @@ def print_sending(
 
 
 class _Sent(ProgressColumn):
-    """How many records went out so far, looked up whenever the bar is drawn."""
+    """How many records were sent so far, read whenever the bar is drawn."""
 
     def __init__(self, count: Callable[[], int]) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _Sent(ProgressColumn):
 
 @contextmanager
 def show_simulation(counts: SendStats, seconds: float | None) -> Iterator[None]:
-    """A running count of sample orders."""
+    """Show a running count of sample orders."""
     text = "orders sent; Ctrl-C ends it" if seconds is None else f"orders sent, for {seconds:g} s"
     with progress_bar(_Sent(lambda: counts.read)) as progress:
         progress.add_task(text, total=None)
@@ -72,7 +72,7 @@ def show_simulation(counts: SendStats, seconds: float | None) -> Iterator[None]:
 
 
 def print_send_stats(counts: SendStats, order_id: str = "") -> None:
-    """What was sent and what was not, in one line; `order_id` of the order if only one was sent."""
+    """Print what was sent and what was not, in one line; `order_id` is that of a single order."""
     said = f"{counts.sent:,} of {counts.read:,} sent"
     if order_id and counts.sent == 1:
         said += f": {order_id}"
@@ -85,9 +85,9 @@ def print_send_stats(counts: SendStats, order_id: str = "") -> None:
 
 
 def shown(item: Item) -> Iterator[tuple[str, str]]:
-    """The attributes of an order as people read them: money with the digits that its currency has.
+    """The attributes of an order for people: money with its currency's decimal places.
 
-    In an item of the quarantine numbers are text.
+    In a quarantine item, numbers are text.
     """
     currency = item.get("Currency", "")
     for name, value in item.items():
@@ -102,7 +102,7 @@ def shown(item: Item) -> Iterator[tuple[str, str]]:
 
 
 def print_order(item: Item, *, as_json: bool) -> None:
-    """One order."""
+    """Print one order."""
     if as_json:
         print_json(item)
     else:
@@ -110,7 +110,7 @@ def print_order(item: Item, *, as_json: bool) -> None:
 
 
 def print_orders(items: Iterable[Item], *, as_json: bool) -> None:
-    """Many orders: a table, or one JSON object a line."""
+    """Print many orders: a table, or one JSON object per line."""
     if as_json:
         for item in items:
             print_json(item)
@@ -132,6 +132,6 @@ def print_orders(items: Iterable[Item], *, as_json: bool) -> None:
 
 
 def print_raw(data: bytes, *, exact: str) -> None:
-    """Bytes as they were sent; a terminal gets them as text. `exact` is the command that has all of them."""
+    """Print bytes as sent; to a terminal, as text. `exact` is the command that writes them exactly."""
     if not write_bytes(data):
         problem(f"what a terminal cannot show is {REPLACEMENT} here; {exact} has the exact bytes")

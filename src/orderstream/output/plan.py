@@ -1,4 +1,4 @@
-"""A plan, as people and programs see it."""
+"""Prints a capacity plan, for people and programs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orderstream.capacity.traffic import SimulationResult
 
 SECONDS_A_MONTH = 730 * 3600
-# No figure here is known better.
+# No figure here is more precise.
 _DIGITS = Context(prec=12)
 _ROUGHLY = Context(prec=4)
 
@@ -28,7 +28,7 @@ _ROUGHLY = Context(prec=4)
 def print_plan(
     of: CapacityPlan, result: SimulationResult | None, begin: datetime | None, *, as_json: bool
 ) -> None:
-    """The plan and, if there was one, the simulation."""
+    """Print the plan and, if there was one, the simulation."""
     if as_json:
         print_json(document(of, result))
         return
@@ -50,7 +50,7 @@ def print_plan(
 
 
 def document(of: CapacityPlan, result: SimulationResult | None) -> dict[str, Any]:
-    """All of a plan as JSON has it: numbers are exact or have twelve digits, money is US dollars a month."""
+    """A whole plan as JSON values: numbers are exact or have twelve digits, money is US dollars a month."""
     plain: dict[str, Any] = _plain(asdict(of))
     plain["prices"] = _prices()
     plain["deploy"] = [command(of)]
@@ -67,7 +67,7 @@ def _plain(value: Any) -> Any:
 
 
 def command(of: CapacityPlan) -> str:
-    """What to type."""
+    """The command that deploys the plan."""
     values = " ".join(f"--parameter {name}={value}" for name, value in of.parameters.items())
     return f"orders deploy {values}"
 

@@ -1,4 +1,4 @@
-"""Quarantine, failures, verify and trace, as people and programs see them."""
+"""Prints the results of quarantine, failures, verify and trace, for people and programs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_REASONS = 10
 
 
 def print_quarantine(entries: Iterable[QuarantinedRecord], *, as_json: bool) -> None:
-    """Records in quarantine: a line each and one for each reason, or one JSON object a line."""
+    """Print quarantined records: a line each and one for each reason, or one JSON object per line."""
     if as_json:
         for entry in entries:
             print_json(_quarantined(entry))
@@ -48,7 +48,7 @@ def print_quarantine(entries: Iterable[QuarantinedRecord], *, as_json: bool) -> 
 
 
 def print_quarantined_record(entry: QuarantinedRecord, *, as_json: bool) -> None:
-    """One record in quarantine: where it came from, every reason, and its bytes."""
+    """Print one quarantined record: its origin, every reason, and its bytes."""
     if as_json:
         print_json(_quarantined(entry) | _bytes(original_bytes(entry.line)))
         return
@@ -71,7 +71,7 @@ def print_quarantined_record(entry: QuarantinedRecord, *, as_json: bool) -> None
 
 
 def print_resubmissions(results: Iterable[Resubmission], *, dry_run: bool, as_json: bool) -> int:
-    """What became of each record, one line each; returns how many were not (or would not be) sent."""
+    """Print the outcome of each record, one per line; return how many were not (or would not be) sent."""
     sent = failed = 0
     hints: set[str] = set()
     for one in results:
@@ -95,7 +95,7 @@ def print_resubmissions(results: Iterable[Resubmission], *, dry_run: bool, as_js
 
 
 def print_failures(found: Iterable[FailedBatch], *, as_json: bool) -> None:
-    """Batches that AWS gave up: two lines each, or one JSON object a line."""
+    """Print batches that AWS discarded: two lines each, or one JSON object per line."""
     if as_json:
         for failure in found:
             print_json(_failure(failure))
@@ -113,7 +113,7 @@ def print_failures(found: Iterable[FailedBatch], *, as_json: bool) -> None:
 
 
 def print_redrive(results: Iterable[RedriveResult], *, dry_run: bool, as_json: bool) -> int:
-    """What became of each failure; returns how many are not done."""
+    """Print the outcome of each failure; return how many are not done."""
     done = left = 0
     for one in results:
         done, left = (done + 1, left) if one.done else (done, left + 1)
@@ -139,7 +139,7 @@ def print_reconciliation(
     *,
     as_json: bool,
 ) -> None:
-    """The reconciliation: what there is, and every discrepancy; `location` if something may have changed."""
+    """Print the reconciliation: counts and every discrepancy; `location` if something may have changed."""
     if as_json:
         found = [asdict(one) for one in report.discrepancies]
         print_json(
@@ -196,12 +196,12 @@ def print_reconciliation(
 
 
 def print_trace(found: OrderTrace, *, as_json: bool) -> None:
-    """One order's story, in the order of time."""
+    """Print one order's trace, in chronological order."""
     if as_json:
         steps = [msgspec.structs.asdict(step) for step in found.steps]
         print_json({"order_id": found.order_id, "item": found.item, "steps": steps})
         return
-    # Ids are long and few: each event gets a number, and its id stands below.
+    # Ids are long and few: each event gets a number, and the ids are listed below.
     ids = dict.fromkeys(step.event_id for step in found.steps if step.event_id)
     numbers = {event_id: str(number) for number, event_id in enumerate(ids, start=1)}
     table = SafeTable(
@@ -240,7 +240,7 @@ def _quarantined(entry: QuarantinedRecord) -> dict[str, Any]:
 
 
 def _bytes(data: bytes) -> dict[str, Any]:
-    """Bytes as text where they are text, else as base64."""
+    """Bytes as text if they are text, else as base64."""
     try:
         return {"raw": data.decode()}
     except UnicodeDecodeError:
@@ -263,7 +263,7 @@ def _failure(failure: FailedBatch) -> dict[str, Any]:
 
 
 def until_most(entries: Iterator[Any], most: int) -> Iterator[Any]:
-    """At most so many; says on standard error if there are more."""
+    """At most `most` entries; prints to standard error if there are more."""
     for number, entry in enumerate(entries):
         if number == most:
             err.print(f"there are more than {most:,}: raise --limit, or narrow --since and --until")

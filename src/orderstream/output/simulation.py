@@ -1,4 +1,4 @@
-"""What came of a simulation, as people see it: a table, and a picture of the backlog."""
+"""Prints the result of a simulation: a table, and a picture of the backlog."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def print_simulation(of: SimulationResult, begin: datetime | None) -> None:
-    """The simulation's figures; moments as in the file, or as time from its begin on."""
+    """Print the simulation's figures; times as in the file, or relative to its start."""
 
     def at(second: float) -> str:
         if begin is not None:
@@ -53,7 +53,7 @@ def print_simulation(of: SimulationResult, begin: datetime | None) -> None:
 
 def picture(of: SimulationResult, begin: datetime | None, file: Path) -> None:
     """Write a PNG of traffic, backlog and iterator age over time. Raises OrderstreamError if it cannot."""
-    # Half a second that no other verb should wait for.
+    # Importing takes half a second, which no other command should wait for.
     import matplotlib
 
     matplotlib.use("agg")

@@ -1,4 +1,4 @@
-"""The answers to questions in SQL: a table for people; CSV, JSON and Parquet for programs."""
+"""Prints the results of SQL queries: a table for people; CSV, JSON and Parquet for programs."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Format = Literal["table", "csv", "json", "parquet"]
 Row = Sequence[Any]
 Write = Callable[[bytes], object]
 
-# A table is for eyes, and is laid out in memory.
+# A table is for people, and is laid out in memory.
 ROWS_IN_A_TABLE = 1000
-# A column that is narrower cannot be read: then each row becomes a table of its own.
+# A narrower column is unreadable: then each row becomes a separate table.
 _NARROWEST = 12
-# A longer word, such as an order's JSON, is broken between lines.
+# A longer word, such as an order's JSON, is broken across lines.
 _LONGEST_WORD = 256
 _ROWS_A_WRITE = 1000
 _BYTES_A_WRITE = 1024 * 1024
@@ -48,7 +48,7 @@ _ENDINGS: dict[str, Format] = {
 
 
 def format_of(wanted: Format | None, file: Path | None) -> Format:
-    """The format that is wanted, or that the name of the file says. Raises InputError."""
+    """The requested format, or that of the file's name. Raises InputError."""
     found = wanted or (_ENDINGS.get(file.suffix.lower()) if file else "table")
     if found is None:
         raise InputError(
@@ -60,7 +60,7 @@ def format_of(wanted: Format | None, file: Path | None) -> Format:
 
 
 def print_result(found: QueryResult, form: Format, file: Path | None) -> None:
-    """What was fetched and what is wrong with it, and the answer: printed, or written to the file."""
+    """Print what was fetched and its problems, and print the result or write it to the file."""
     synced = found.synced
     if synced.fetched or synced.cached:
         fetched, cached = decimal(synced.fetched_bytes), decimal(synced.cached_bytes)
@@ -88,7 +88,7 @@ def print_result(found: QueryResult, form: Format, file: Path | None) -> None:
 
 @contextmanager
 def _opened(file: Path | None) -> Iterator[Write]:
-    """What writes: to standard output or the file, which is there when all of it is, or a device."""
+    """A function that writes to standard output, a device, or a file that appears once it is complete."""
     if file is None:
         yield write_bytes
         return
@@ -173,7 +173,7 @@ def _rows(count: int) -> str:
 
 
 def _plain(value: Any, least_places: int = 0) -> Any:
-    """The value as JSON can have it: numbers exact, without zeros at the end but for `least_places`."""
+    """The value as JSON: exact numbers, without trailing zeros beyond `least_places`."""
     if value is None or isinstance(value, str | bytes):
         return value
     if isinstance(value, Decimal):
@@ -192,7 +192,7 @@ def _plain(value: Any, least_places: int = 0) -> Any:
 def _digits(value: Decimal, least_places: int) -> str:
     text = f"{value:f}"
     whole, dot, places = text.partition(".")
-    # A column without places counts something.
+    # A column without decimal places is a count.
     places = places.rstrip("0").ljust(min(least_places, len(places)), "0")
     return f"{whole}.{places}" if places else whole
 
@@ -207,7 +207,7 @@ def _text(value: Any, least_places: int = 0) -> str:
 
 
 def _csv_field(value: Any) -> str:
-    """The value between commas: nothing for NULL, and quotes for an empty text."""
+    """The value as a CSV field: empty for NULL, quotes for an empty string."""
     if value is None:
         return ""
     text = _text(value)

@@ -1,4 +1,4 @@
-"""The status of a stack, as people and programs see it: once, or redrawn until Ctrl-C."""
+"""Prints the status of a stack, for people and programs: once, or redrawn until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from orderstream.monitoring.figures import Rates
     from orderstream.monitoring.health import ConsumerState, Status
 
-# In a log, a line says that all is as it was only so often.
+# How often a log gets a line if nothing has changed.
 SECONDS_BETWEEN_LINES = 60
 
 _COLOURS = {"alarm": "red", "ok": "green", "no data": "yellow"}
@@ -44,7 +44,7 @@ _ROWS = (
 
 
 def print_status(of: Status, *, as_json: bool) -> None:
-    """One look: tables and lines, or one JSON document."""
+    """Print one status: tables and lines, or one JSON document."""
     if as_json:
         print_json(asdict(of))
     else:
@@ -52,16 +52,16 @@ def print_status(of: Status, *, as_json: bool) -> None:
 
 
 def print_cost(metrics: int, dollars: Decimal) -> None:
-    """What a look costs: so many metrics."""
+    """Print the cost of one poll of `metrics` metrics."""
     err.print(Text(f"A look reads {metrics:,} metrics: ${dollars:.5f} on AWS.", "dim"))
 
 
 def watch_status(
     looks: Iterable[Status], *, dollars_an_hour: Decimal, as_json: bool, on: Console = out
 ) -> bool:
-    """Each look in place of the last until Ctrl-C, or a line each; whether the last one was in alarm.
+    """Print each status over the last until Ctrl-C, or a line each; return whether the last was in alarm.
 
-    Where nobody looks (in a log) there is a line only when something changed, and one a minute.
+    Without a terminal (in a log) there is a line only when something changed, and one a minute.
     """
     err.print(Text(f"Ctrl-C ends it. On AWS this costs ${dollars_an_hour:.2f} an hour.", "dim"))
     last: Status | None = None
@@ -85,7 +85,7 @@ def watch_status(
 
 
 def _wrapped(drawn: RenderableType, on: Console) -> RenderableType:
-    """The same lines, where a live view would cut those that are wider than the terminal."""
+    """Wrap lines wider than the terminal, which a live view would truncate."""
     lines = Segment.split_lines(on.render(drawn, on.options.update(no_wrap=True, overflow="ignore")))
     return Group(*(_text(line) for line in lines))
 
@@ -237,7 +237,7 @@ def _numbers(pair: Rates) -> list[str]:
 
 
 def _short(value: float) -> Decimal:
-    # A float has digits that nobody measured.
+    # A float has more digits than were measured.
     return Decimal(f"{value:.6g}")
 
 

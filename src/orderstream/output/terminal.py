@@ -1,4 +1,4 @@
-"""What keeps a terminal safe and its text whole: text as text, tables that cut nothing, exact bytes."""
+"""Safe terminal output: text without control characters, tables without truncation, exact bytes."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from rich.segment import Segment
 from rich.table import Table as RichTable
 from rich.text import Text
 
-# No line is longer.
+# Longer than any line.
 _UNBOUNDED = 1_000_000
-# A column that may break words is not made narrower.
+# The minimum width of a column that may break words.
 _NARROWEST = 12
-# In a table that is too wide anyway, text gets so much.
+# The width of text in a table that is too wide anyway.
 _LEGIBLE = 60
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def printable(text: str) -> str:
-    """`text` without what a terminal would obey or hide: a mark for each such character.
+    """`text` with a replacement for each character that a terminal would interpret or hide.
 
-    Those are control characters (and so every escape sequence), directions of writing, other invisible
-    characters, and what is no character at all. Line ends stay, and tabs become spaces.
+    Those are control characters (and so every escape sequence), bidirectional controls, other invisible
+    characters, and code points that are not characters. Line ends stay, and tabs become spaces.
     """
     if text.isprintable():
         return text
@@ -35,7 +35,7 @@ def printable(text: str) -> str:
 
 
 def escaped(document: bytes) -> bytes:
-    """The same JSON (of one line), with escapes in place of the characters that `printable` replaces."""
+    """The same one-line JSON, with escapes for the characters that `printable` replaces."""
     text = document.decode()
     if text.isprintable():
         return document
@@ -43,9 +43,9 @@ def escaped(document: bytes) -> bytes:
 
 
 def write_bytes(data: bytes) -> bool:
-    """Write bytes to standard output: as they are or, to a terminal, what is `printable` of them as text.
+    """Write bytes to standard output: unchanged or, to a terminal, as `printable` text.
 
-    Returns whether they went out as they are.
+    Returns whether they were written unchanged.
     """
     shown = data
     if sys.stdout.isatty():
@@ -57,29 +57,29 @@ def write_bytes(data: bytes) -> bool:
 
 
 class SafeConsole(Console):
-    """A console on which text is only text: no markup, no emoji codes, nothing but what is `printable`.
+    """A console that prints plain text only: no markup, no emoji codes, only `printable` characters.
 
-    Styles are given as `Text`. A line that is longer than the terminal is left to the terminal to wrap.
+    Styles are given as `Text`. The terminal wraps lines that are longer than it is wide.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, soft_wrap=True, **options)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """As it will be printed, so that it is measured as that, too."""
+        """Render text as it will be printed, so that it is measured correctly."""
         return super().render_str(printable(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Everything that is printed comes through here; control segments are rich's own."""
+        """Sanitize all output, which passes through here; control segments are rich's own."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=printable(segment.text))
 
 
 class SafeTable(RichTable):
-    """A table that cuts nothing: words stay whole, and a column with `no_wrap` has whole lines.
+    """A table without truncation: words stay whole, and columns with `no_wrap` keep whole lines.
 
-    Other columns wrap between words; only one with `overflow="fold"` breaks them, for texts of any length.
-    What still does not fit is wider than the console, and then has no frame.
+    Other columns wrap between words; only those with `overflow="fold"` break them, for text of any length. A
+    table that still does not fit is wider than the console, and has no frame.
     """
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -101,7 +101,7 @@ class SafeTable(RichTable):
         self.box = None
         lines = rendered(console, unbounded)
         for line in Segment.split_lines(one for one in lines if isinstance(one, Segment)):
-            # Padding would be wrapped to empty lines.
+            # Padding would wrap into empty lines.
             while line and not line[-1].text.strip():
                 line.pop()
             if line:
@@ -110,7 +110,7 @@ class SafeTable(RichTable):
             yield Segment.line()
 
     def _share(self, room: int, widest: list[int]) -> None:
-        """Make columns wider that want it. Who wants least is served first, the others share what is left."""
+        """Widen columns that need it: the smallest need first; the others share the rest."""
         wants = sorted(
             zip(self.columns, widest, strict=True), key=lambda want: want[1] - (want[0].width or 0)
         )

@@ -1,1 +1,1 @@
-"""The laptop's alarms: what CloudWatch does with the alarms of a template, done by its rules."""
+"""Alarms of the local cloud: evaluates the template's alarms by CloudWatch's rules."""

@@ -1,8 +1,7 @@
-"""Judges the alarms of the laptop cloud again and again, as CloudWatch does, and sets their states.
+"""Periodically evaluates the alarms of the local cloud as CloudWatch does, and sets their states.
 
-MiniStack keeps alarms and metrics, and notifies when a state is set. What it makes of a metric itself knows
-no dimensions, no missing data and no expressions: so that is switched off (`local/ministack_patches.py`),
-and done here.
+MiniStack stores alarms and metrics, and notifies when a state is set. Its own evaluation ignores dimensions,
+missing data and expressions, so `local/ministack_patches.py` disables it and this module replaces it.
 """
 
 from __future__ import annotations
@@ -23,16 +22,16 @@ from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, evaluate_
 from orderstream.local.alarms.expression import Series
 
 EVERY_SECONDS = 5.0
-# Metrics of a minute come a moment after it: the event source sends them every second.
+# A minute's metrics arrive shortly after it ends: the event source sends them every second.
 LAG_SECONDS = 5
-# What is older than this is not asked for again.
+# Values older than this are not fetched again.
 STILL_CHANGES_SECONDS = 600
 
 
 class AlarmEvaluationLoop:
-    """Judges all metric alarms every few seconds, between `start` and `stop`.
+    """Evaluates all metric alarms every few seconds, between `start` and `stop`.
 
-    `on_problem` hears, from a thread, of each new thing that went wrong; the next round is tried anyway.
+    `on_problem` is called from a thread, once for each distinct problem; the next round runs regardless.
     """
 
     def __init__(self, cloud: AwsClients, on_problem: Callable[[str], None]) -> None:
@@ -40,17 +39,17 @@ class AlarmEvaluationLoop:
         self._on_problem = on_problem
         self._told: set[str] = set()
         self._minutes: dict[Metric, Series] = {}
-        # How many seconds back they are known.
+        # How many seconds of history each metric has.
         self._reach: dict[Metric, int] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep_judging, name="alarms", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; returns when the round under way is over."""
+        """Stop; return when the current round is over."""
         self._stop.set()
         self._thread.join()
 
@@ -64,7 +63,7 @@ class AlarmEvaluationLoop:
         self.stop()
 
     def evaluate_all(self, now: float) -> None:
-        """One round: judge all alarms by their metrics up to the last full minute before `now`."""
+        """Run one round: evaluate all alarms on their metrics up to the last full minute before `now`."""
         alarms = list(self._alarms())
         end = int(now - LAG_SECONDS) // MINUTE * MINUTE
         self._fetch(alarms, end)
@@ -72,7 +71,7 @@ class AlarmEvaluationLoop:
             try:
                 verdict = evaluate_alarm(alarm, self._minutes, end)
             except CloudError as error:
-                # Only this one cannot be judged.
+                # The other alarms can still be evaluated.
                 self._tell(f"{error.message}, in alarm {alarm.name}")
                 continue
             if verdict and verdict[0] != alarm.state:
@@ -80,7 +79,7 @@ class AlarmEvaluationLoop:
 
     def _set(self, name: str, state: State, reason: str) -> None:
         client = self._cloud.cloudwatch
-        # An alarm may go with its stack at any moment.
+        # An alarm can be deleted with its stack at any moment.
         with suppress(client.exceptions.ResourceNotFound):
             client.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason)
 
@@ -93,12 +92,12 @@ class AlarmEvaluationLoop:
                     self._tell(error.message)
 
     def _fetch(self, alarms: list[Alarm], end: int) -> None:
-        """Bring the minutes of all metrics up to date: of those that are known, only what still changes."""
+        """Update the minutes of all metrics. For known metrics, fetch only what can still change."""
         wanted: dict[Metric, int] = {}
         for alarm in alarms:
             for metric in alarm.metrics.values():
                 wanted[metric] = max(wanted.get(metric, 0), alarm.seconds)
-        # What is looked at further back than before is as good as new.
+        # A metric that needs a longer history than before is fetched like a new one.
         new = [metric for metric, seconds in wanted.items() if self._reach.get(metric, 0) < seconds]
         known = [metric for metric in wanted if metric not in new]
         found = read_metrics(self._cloud, new, end - max((wanted[metric] for metric in new), default=0), end)
@@ -118,7 +117,7 @@ class AlarmEvaluationLoop:
                 self._tell(f"the alarms were not judged: {error}")
 
     def _tell(self, problem: str) -> None:
-        # The same thing goes wrong every few seconds: once is enough to hear of it.
+        # The same problem recurs every few seconds: report it once.
         if problem not in self._told and not self._stop.is_set():
             self._told.add(problem)
             self._on_problem(problem)

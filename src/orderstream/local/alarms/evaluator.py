@@ -1,4 +1,4 @@
-"""One alarm: what its definition says of the newest values of its metrics. No clock and no call."""
+"""Evaluates one alarm's definition on the latest values of its metrics. Uses no clock and makes no calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
-# How the values of minutes come to that of a longer period. Of percentiles they do not.
+# How the values of minutes combine into that of a longer period. Percentiles cannot be combined.
 _COMBINED: dict[str, Callable[[Sequence[float]], float]] = {"Sum": sum, "Maximum": max, "Minimum": min}
 
 _COMPARED: dict[str, Callable[[float, float], bool]] = {
@@ -26,13 +26,13 @@ _COMPARED: dict[str, Callable[[float, float], bool]] = {
     "LessThanOrEqualToThreshold": operator.le,
 }
 
-# How many periods before those that are judged a band learns from.
+# How many periods before the evaluated ones train an anomaly detection band.
 HISTORY = 36
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """The definition of an alarm: metrics by their ids, the expressions on them, and what is too much.
+    """The definition of an alarm: metrics by id, expressions on them, and the threshold.
 
     All of its metrics have the same `period`, in seconds.
     """
@@ -52,12 +52,12 @@ class Alarm:
 
     @property
     def seconds(self) -> int:
-        """How far back its metrics are looked at."""
+        """How much history of its metrics is needed, in seconds."""
         return self.period * (self.periods + (HISTORY if self.band else 0))
 
 
 def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
-    """An alarm as DescribeAlarms has it. Raises CloudError for what the laptop cannot judge."""
+    """Convert an alarm from DescribeAlarms. Raises CloudError if the local cloud cannot evaluate it."""
     name = given["AlarmName"]
     queries = given.get("Metrics") or []
     stats = {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
@@ -92,7 +92,7 @@ def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
 
 
 def _missing(metrics: Iterable[Metric], said: str) -> str:
-    """PutMetricAlarm: alarms on metrics of DynamoDB always ignore missing data, whatever they say."""
+    """Alarms on DynamoDB metrics always ignore missing data, whatever they specify (see PutMetricAlarm)."""
     return "ignore" if any(metric.namespace == "AWS/DynamoDB" for metric in metrics) else said
 
 
@@ -107,11 +107,11 @@ def _dimensions(given: Iterable[DimensionTypeDef]) -> tuple[tuple[str, str], ...
 
 
 def evaluate_alarm(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[State, str] | None:
-    """The state of an alarm at `end`, the end of a minute, and why; None for: as it is.
+    """The state of an alarm at `end`, the end of a minute, and the reason; None to keep the current state.
 
     `minutes` has the values of each metric by minute. The window slides: its last period ends at `end`.
-    What is missing counts as the alarm says, by the tables of CloudWatch's user guide for missing data. AWS
-    also looks at a few periods before the window, which this does not.
+    Missing data is treated as the alarm specifies, by the tables in CloudWatch's user guide. AWS also
+    considers a few periods before the window; this does not.
     """
     begins = [end - alarm.period * back for back in range(alarm.seconds // alarm.period, 0, -1)]
     judged = begins[-alarm.periods :]
@@ -140,15 +140,15 @@ def evaluate_alarm(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> 
 
 
 def _state(alarm: Alarm, breaching: int, known: int, *, begins_breaching: bool) -> State | None:
-    """By how many of the known periods breach, and what the alarm makes of the others."""
+    """The state, from how many known periods breach and how the alarm treats the missing ones."""
     if breaching >= alarm.to_alarm:
         return "ALARM"
     if known == alarm.periods or alarm.missing == "notBreaching":
         return "OK"
     if alarm.missing == "breaching":
         return "ALARM" if breaching + alarm.periods - known >= alarm.to_alarm else "OK"
-    # `missing` and `ignore`: one period that does not breach is enough for OK. Those that breach are too few,
-    # unless the oldest of them is as old as the window: that, `missing` takes for an alarm.
+    # `missing` and `ignore`: one period that does not breach is enough for OK. Here too few breach for an
+    # alarm, unless the oldest breaching one begins the window: `missing` treats that as ALARM.
     if known > breaching:
         return "OK"
     if alarm.missing == "ignore":

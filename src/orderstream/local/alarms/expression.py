@@ -1,4 +1,4 @@
-"""CloudWatch's metric math, as much of it as template.yaml uses: series in, a series or a band out."""
+"""Evaluates the subset of CloudWatch metric math that template.yaml uses: series in, a series or band out."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from itertools import pairwise
 
 from orderstream.errors import CloudError
 
-# The beginning of a period, in seconds since the epoch, and the value of that period.
+# The start of each period, in seconds since the epoch, and its value.
 Series = dict[int, float]
 Operand = Series | float
 
-# With fewer periods than this before those that are judged, nobody can say what is usual.
+# With fewer periods than this before the evaluated ones, there is no band.
 LEAST_HISTORY = 10
 
 _OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
@@ -38,20 +38,20 @@ _OPERATORS: dict[type[ast.AST], Callable[[float, float], float]] = {
 
 @dataclass(frozen=True)
 class Band:
-    """Between which values a metric usually is, for each period."""
+    """The range that a metric is usually in, for each period."""
 
     lower: Series
     upper: Series
 
 
 def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) -> Series | Band:
-    """The value of an expression over `periods`; `series` may go further back, which the band learns from.
+    """The value of an expression over `periods`; `series` may reach further back, to train the band.
 
-    Where CloudWatch's documentation and reports from the field differ, an expression gives less here
-    (docs/design.md): an operator gives a value only where both sides have one, and FILL gives none where
-    nothing was published in any of the `periods`. A division by zero gives none.
+    Where CloudWatch's documentation and reports from the field differ, an expression returns less here
+    (docs/design.md): an operator returns a value only where both sides have one, and FILL returns none if
+    nothing was published in any of the `periods`. A division by zero returns none.
 
-    Raises CloudError for what is not known here.
+    Raises CloudError for unsupported syntax.
     """
     tree = _parsed(text)
     match tree:
@@ -63,7 +63,8 @@ def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) ->
     return {period: found[period] for period in periods if period in found}
 
 
-# CPython 3.11 fails where two threads parse at a time (python/cpython#106905), so nothing is parsed twice.
+# CPython 3.11 fails if two threads parse at the same time (python/cpython#106905), so nothing is parsed
+# twice.
 @cache
 def _parsed(text: str) -> ast.expr:
     try:
@@ -114,7 +115,7 @@ def _apply(of: Callable[[float, float], float], left: Operand, right: Operand) -
 
 
 def _sum(summands: Sequence[Series]) -> Series:
-    """Of an array: a value wherever any of them has one."""
+    """The sum of an array: a value wherever any of the series has one."""
     found: Series = {}
     for summand in summands:
         for period, value in summand.items():
@@ -123,7 +124,7 @@ def _sum(summands: Sequence[Series]) -> Series:
 
 
 def _repeated(given: Series, periods: Sequence[int]) -> Series:
-    """With the last value that there was where there is none; before the first there is none."""
+    """Fill gaps with the last value; periods before the first value stay empty."""
     found = dict(given)
     for before, period in pairwise(periods):
         if period not in found and before in found:
@@ -140,12 +141,12 @@ def _series(operand: Operand, periods: Sequence[int]) -> Series:
 
 
 def _band(metric: Series, width: float, periods: Sequence[int]) -> Band:
-    """AWS learns from up to two weeks, and knows hours and days; here it is the periods before alone."""
+    """AWS trains on up to two weeks and models hours and days; this uses only the preceding periods."""
     history = [value for period, value in metric.items() if period < min(periods)]
     if len(history) < LEAST_HISTORY:
         return Band({}, {})
     mean = statistics.fmean(history)
-    # Counts scatter by their root even where nothing is wrong.
+    # Counts normally scatter by their square root.
     deviation = max(statistics.pstdev(history), math.sqrt(abs(mean)), 1.0)
     lower, upper = mean - width * deviation, mean + width * deviation
     return Band(dict.fromkeys(periods, lower), dict.fromkeys(periods, upper))

@@ -1,1 +1,1 @@
-"""The parts of the laptop's event source mapping: its rules as pure functions, and their small shells."""
+"""Parts of the local event source mapping: its rules as pure functions, and the thin layers that do I/O."""

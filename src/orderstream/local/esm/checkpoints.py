@@ -1,4 +1,4 @@
-"""The file that says how far each shard of each mapping is done, so that a new start goes on from there."""
+"""The checkpoint file: how far each shard of each mapping is processed, so that a restart resumes there."""
 
 import json
 import os
@@ -13,16 +13,15 @@ from orderstream.files import private
 # The whole file is read and replaced to change one mapping's part of it.
 _one_at_a_time = threading.Lock()
 
-# By shard id: the sequence number up to which every record is done, or where reading starts (a
-# `Position` as text) while there is none.
+# By shard id: the sequence number up to which every record is done or, before there is one, where reading
+# starts (a `Position` as text).
 Checkpoints = dict[str, str]
 
 
 class CheckpointFile:
     """One mapping's part of the JSON file at `path`: `{mapping id: {shard id: position}}`.
 
-    The file comes to be at the first `save`, and is replaced as a whole: a crash leaves the old or the
-    new one.
+    The first `save` creates the file. It is replaced atomically: a crash leaves the old or the new one.
     """
 
     def __init__(self, path: Path, mapping_id: str) -> None:

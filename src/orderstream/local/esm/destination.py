@@ -1,4 +1,4 @@
-"""Hands what is given up to the on-failure destination: an S3 bucket or an SQS queue."""
+"""Sends discarded records to the on-failure destination: an S3 bucket or an SQS queue."""
 
 from __future__ import annotations
 
@@ -21,18 +21,19 @@ from orderstream.local.esm.failures import (
 )
 from orderstream.local.esm.lanes import Discarded, delay
 
-# AWS loses the batch when the SDK's own retries are over. A laptop's destination is away for as long
-# as somebody restarts it: wait that long.
+# AWS loses the batch when the SDK's own retries are exhausted. A local destination is only unavailable while
+# somebody restarts it: wait that long.
 PATIENCE_SECONDS = 30
 
-# What became of records that were given up: nobody is there to take them, or they could not be handed over.
+# The outcome of discarded records: dropped without a destination, lost if it could not be reached.
 Ending = Literal["delivered", "dropped", "lost"]
 
 
 class Destination:
-    """The destination with the ARN `arn`; "" drops everything, as AWS does without a destination.
+    """The destination with the ARN `arn`; "" drops everything, as AWS does without one.
 
-    `wait` waits some seconds and says whether to stop; `on_end` hears what became of how many records.
+    `wait` waits some seconds and returns whether to stop; `on_end` is called with an outcome and a record
+    count.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Destination:
     def take(
         self, discarded: Discarded, source: MappingSource, invocation: DiscardedInvocation | None
     ) -> bool:
-        """Deliver it, or lose it at the end of the patience; False if told to stop before either.
+        """Deliver it, or lose it when the patience is over; False if told to stop before either.
 
         `invocation` is the last one with these records, None if there was none.
         """
@@ -64,7 +65,7 @@ class Destination:
             self._on_problem(f"{what} dropped: the mapping has no on-failure destination")
             self._on_end("dropped", len(discarded.records))
             return True
-        # Made once: an attempt that worked and did not say so is overwritten, not repeated.
+        # Created once: if an S3 put succeeded without a response, the next attempt overwrites its object.
         now, unique = time.time(), str(uuid.uuid4())
         record = failure_record(discarded, source, invocation or DiscardedInvocation(unique, 0, ""), now)
         deadline = time.monotonic() + self._patience

@@ -1,4 +1,4 @@
-"""The objects and messages that AWS leaves at the on-failure destination of a mapping."""
+"""The objects and messages that AWS sends to a mapping's on-failure destination."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from orderstream.local.esm.lanes import Discarded
 
 @dataclass(frozen=True, slots=True)
 class DiscardedInvocation:
-    """What the failure record says of the last invocation."""
+    """What the failure record contains about the last invocation."""
 
     request_id: str
     status_code: int
@@ -19,7 +19,7 @@ class DiscardedInvocation:
 
 @dataclass(frozen=True, slots=True)
 class MappingSource:
-    """Whose records were given up."""
+    """The mapping whose records were discarded."""
 
     mapping_id: str
     function_arn: str
@@ -30,9 +30,9 @@ class MappingSource:
 def failure_record(
     discarded: Discarded, source: MappingSource, invocation: DiscardedInvocation, now: float
 ) -> dict[str, object]:
-    """The metadata document, which is all that SQS gets. `now` is in seconds since the epoch.
+    """The metadata document, which is all that SQS receives. `now` is in seconds since the epoch.
 
-    For records that were too old before they were ever sent, `invocation` has a request id of its own.
+    For records that expired before they were ever sent, `invocation` has a new request id.
     """
     first, last = discarded.records[0], discarded.records[-1]
     record: dict[str, object] = {
@@ -40,7 +40,7 @@ def failure_record(
             "requestId": invocation.request_id,
             "functionArn": source.function_arn,
             "condition": discarded.condition,
-            # AWS counts one for a batch that was too old before it was ever delivered, too.
+            # AWS also reports 1 for a batch that expired before it was ever delivered.
             "approximateInvokeCount": max(1, discarded.invocations),
         }
     }
@@ -84,6 +84,6 @@ def object_key(source: MappingSource, now: float, unique: str) -> str:
 
 
 def _iso(seconds: float) -> str:
-    # Rounded first: isoformat cuts off, and a binary fraction may lie just below its millisecond.
+    # Rounded first: isoformat truncates, and a binary fraction may be just below its millisecond.
     at = datetime.fromtimestamp(round(seconds, 3), UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Invokes the function with a batch, and says what came of it."""
+"""Invokes the function with a batch and returns the outcome."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InvokeAnswer:
-    """The outcome, and the invocation unless it was refused.
+    """The outcome, and the invocation unless it was rejected.
 
-    `fault` says what stood in the way of a refused one; it is "" for a throttle, which is routine.
+    `fault` is the reason for a rejection; "" for a throttle, which is routine.
     """
 
     outcome: Outcome
@@ -40,8 +40,8 @@ def invoke(
             Payload=event_of(batch),
         )
         payload = response["Payload"].read()
-    # A connection that breaks may have broken before or after the function ran. To send the batch
-    # again without using up a retry is what loses nothing in both cases.
+    # A connection may break before or after the function ran. Resending the batch without using up a retry
+    # loses nothing in either case.
     except (ClientError, ConnectionError, HTTPClientError) as error:
         return _refused(error)
     invocation = DiscardedInvocation(
@@ -57,7 +57,7 @@ def invoke(
 
 def _refused(error: Exception) -> InvokeAnswer:
     if isinstance(error, ClientError) and error_code(error) == "RequestTooLargeException":
-        # It will never be smaller: only a split, or the end of the retries, gets the lane past it.
+        # It will never get smaller: only a split or exhausted retries get the lane past it.
         metadata = error.response["ResponseMetadata"]
         return InvokeAnswer(
             Failed(), DiscardedInvocation(metadata["RequestId"], metadata["HTTPStatusCode"], "$LATEST")

@@ -1,7 +1,7 @@
-"""What happens to the records of a lane: batches, retries, splits, ages and the checkpoint, as AWS has it.
+"""Decides what happens to a lane's records: batches, retries, splits, ages and the checkpoint, as on AWS.
 
-A lane is an ordered queue with at most one invocation under way; a shard has as many of them as the
-mapping's ParallelizationFactor. Everything here is a value or a function of values: no clock, no call.
+A lane is an ordered queue with at most one concurrent invocation; a shard has as many lanes as the mapping's
+ParallelizationFactor. Everything here is a value or a pure function: no clock, no calls.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings of a mapping that decide about records, with AWS's defaults. -1 is "for ever"."""
+    """The settings of a mapping that affect records, with AWS's defaults. -1 means unlimited."""
 
     batch_size: int = 100
     window_seconds: float = 0
@@ -36,10 +36,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Records of one invocation, in the order of their shard.
+    """Records of one invocation, in shard order.
 
-    `failures` counts the invocations that failed with the same first record and used up a retry,
-    `invocations` all that ran with it, `refusals` those in a row that never reached the function.
+    With the same first record, `failures` counts the failed invocations that used up a retry, `invocations`
+    all that ran, and `refusals` the consecutive ones that never reached the function.
     """
 
     records: tuple[EventRecord, ...]
@@ -50,7 +50,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """Batches to be sent, the first one next, and the records behind them that are in no batch yet."""
+    """Batches to send, first one next, and the records after them that are not in a batch yet."""
 
     batches: tuple[Batch, ...] = ()
     waiting: tuple[EventRecord, ...] = ()
@@ -65,7 +65,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Discarded:
-    """Records that are not delivered any more and go to the on-failure destination."""
+    """Records that are not retried any more and go to the on-failure destination."""
 
     records: tuple[EventRecord, ...]
     condition: Condition
@@ -75,9 +75,9 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What becomes of a batch: what is sent again in its place, what is given up, the rest is done.
+    """What happens to a batch: what is retried in its place, what is discarded; the rest is done.
 
-    `pause` is how many times in a row it went wrong, for `delay`; 0 is "go on at once".
+    `pause` is the number of consecutive failures, for `delay`; 0 means continue immediately.
     """
 
     again: tuple[Batch, ...] = ()
@@ -92,12 +92,12 @@ def lane_of(partition_key: str, lanes: int) -> int:
 
 
 def lane_for(record: EventRecord, lanes: int) -> int:
-    """The number of the lane that takes `record`. Without a key it may be any: such records keep no order."""
+    """The number of the lane for `record`. Records without a key have no order, so any lane will do."""
     return lane_of(record.partition_key or record.sequence_number, lanes)
 
 
 def append(lane: Lane, records: Iterable[EventRecord]) -> Lane:
-    """`lane` with `records`, which come after all it has, at its end."""
+    """`lane` with `records`, which follow all of its own, appended."""
     return replace(lane, waiting=(*lane.waiting, *records))
 
 
@@ -121,7 +121,7 @@ def _fitting(waiting: Sequence[EventRecord], rules: Rules) -> int:
     entry_bytes = 0
     for count, record in enumerate(waiting[: rules.batch_size]):
         entry_bytes += len(record.json)
-        # A record that is too large by itself is sent all the same: Lambda's refusal settles it.
+        # A record that is too large by itself is sent anyway: Lambda rejects it.
         if count and event_size(count + 1, entry_bytes) > MAX_EVENT_BYTES:
             return count
     return min(len(waiting), rules.batch_size)
@@ -141,7 +141,7 @@ def replace_head(lane: Lane, again: tuple[Batch, ...]) -> Lane:
 
 
 def expire(batch: Batch, rules: Rules, now: float) -> Transition | None:
-    """What becomes of `batch` if records in it are too old at `now` (seconds since the epoch), else None."""
+    """What happens to `batch` if it has records too old at `now` (seconds since the epoch), else None."""
     if rules.max_age_seconds < 0:
         return None
     old = tuple(r for r in batch.records if now - r.arrived_at > rules.max_age_seconds)
@@ -157,7 +157,7 @@ def expire(batch: Batch, rules: Rules, now: float) -> Transition | None:
 
 
 def apply_outcome(batch: Batch, outcome: Outcome, rules: Rules) -> Transition:
-    """What becomes of `batch`, the first of its lane, after an invocation with `outcome`."""
+    """What happens to `batch`, the first of its lane, after an invocation with `outcome`."""
     if isinstance(outcome, Delivered):
         return Transition()
     if isinstance(outcome, NotInvoked):
@@ -169,17 +169,17 @@ def apply_outcome(batch: Batch, outcome: Outcome, rules: Rules) -> Transition:
             return Transition(again=_halves(ran))
         return _use_retry(ran, rules, function_error="Unhandled")
     if outcome.index > 0:
-        # AWS does not say whether progress gives the retries back. It does here: each record that
-        # comes to be the first has all of them, and as the first one moves on, that ends.
+        # AWS does not document whether progress resets the retries. Here it does: each record that becomes
+        # the first has all of them. As the first record advances, this terminates.
         ran = replace(ran, records=ran.records[outcome.index :], failures=0)
         if rules.bisect:
-            # This is the split, at the returned number.
+            # This is the split, at the reported sequence number.
             return Transition(again=(ran,))
     return _use_retry(ran, rules, function_error=None)
 
 
 def unprocessed_of(batch: Batch, outcome: Outcome) -> int:
-    """How many records of `batch` an invocation with `outcome` left undone."""
+    """How many records of `batch` an invocation with `outcome` left unprocessed."""
     if isinstance(outcome, Delivered):
         return 0
     return len(batch.records) - (outcome.index if isinstance(outcome, PartialFailure) else 0)
@@ -197,9 +197,9 @@ def _use_retry(batch: Batch, rules: Rules, function_error: str | None) -> Transi
     batch = replace(batch, failures=batch.failures + 1)
     if not 0 <= rules.max_retries < batch.failures:
         return Transition(again=(batch,), pause=batch.failures)
-    # AWS discards "the batch". With bisect on, which is there to set a bad record apart, we give up
-    # the one record that the function reported, and its neighbours go on with fresh retries: fewer
-    # records need bringing back. (A batch that failed as a whole was split down to one record before.)
+    # AWS discards "the batch". With bisect, which exists to isolate a bad record, we discard only the record
+    # that the function reported, and the rest continues with fresh retries: fewer records need to be
+    # replayed. (A batch that failed as a whole was already split down to one record.)
     count = 1 if rules.bisect else len(batch.records)
     rest = replace(batch, records=batch.records[count:], failures=0)
     return Transition(
@@ -221,8 +221,8 @@ def delay(pause: int, chance: float) -> float:
 def checkpoint(lanes: Iterable[Lane], last_read: str | None) -> str | None:
     """The highest sequence number of a shard up to which every record is done; None if there is none.
 
-    `lanes` are all of the shard's, `last_read` is the last sequence number read into them (at the
-    start: the checkpoint to go on from).
+    `lanes` are all of the shard's, `last_read` is the last sequence number read into them (at the start: the
+    checkpoint to resume from).
     """
     undone = [lane.first for lane in lanes if lane.first]
     if not undone:

@@ -1,4 +1,4 @@
-"""The deployed event source mapping: what it says, read once when the event source starts."""
+"""The settings of the deployed event source mapping, read once when the event source starts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _STARTING = {str(start): start for start in (TRIM_HORIZON, LATEST)}
 class Mapping:
     """The settings of one mapping. `destination` is the ARN of the on-failure destination or "".
 
-    `consumer_arn` is that of the registered consumer by which the stream is read, "" if its shards are
-    polled; `counts_events` is whether the mapping has metrics of its own.
+    `consumer_arn` is that of the registered stream consumer, "" if the shards are polled; `counts_events` is
+    whether the mapping's own metrics are enabled.
     """
 
     id: str
@@ -49,8 +49,7 @@ class Mapping:
 def read_mapping(cloud: AwsClients, mapping_id: str) -> Mapping:
     """The mapping with that UUID.
 
-    Raises CloudError if it is enabled or asks for what the event source does not do; errors of the SDK
-    come through.
+    Raises CloudError if it is enabled or uses unsupported settings; SDK errors propagate.
     """
     deployed = cloud.lambda_.get_event_source_mapping(UUID=mapping_id)
     _refuse_what_would_differ(deployed)
@@ -71,7 +70,7 @@ def read_mapping(cloud: AwsClients, mapping_id: str) -> Mapping:
 
 
 def _rules(deployed: Deployed) -> Rules:
-    # MiniStack hands back what CloudFormation was given, and that may be "3" or "true".
+    # MiniStack returns the values as CloudFormation received them, such as "3" or "true".
     return Rules(
         batch_size=int(deployed.get("BatchSize", 100)),
         window_seconds=int(deployed.get("MaximumBatchingWindowInSeconds", 0)),

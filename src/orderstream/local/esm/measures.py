@@ -1,7 +1,7 @@
-"""What AWS would put into CloudWatch about the stream and the mapping, told by the threads that see it.
+"""Metrics that AWS would publish to CloudWatch for the stream and the mapping, reported by their threads.
 
-Kinesis counts records when they come in; here they are counted when they are read, in the minute in which
-they came: what nobody has read yet is in no metric, and what a new start reads again is counted again.
+Kinesis counts records on arrival. Here they are counted when read, in the minute of their arrival: records
+not read yet are in no metric, and records read again after a restart are counted again.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ class Measures:
         self._count("PolledEventCount", len(records))
 
     def ages(self, seconds: Iterable[float], now: float) -> None:
-        """How old the oldest record is that was read and is not done, for each shard that is being read.
+        """Record the age of the oldest record that was read and is not done, for each shard being read.
 
-        On AWS it is the age of the last record of a call; Lambda reads no further than it delivers, so both
-        say how far the function is behind.
+        On AWS it is the age of a call's last record. Lambda reads no further than it delivers, so both
+        measure how far the function is behind.
         """
         read = list(seconds)
         for age in read:
             self._tally.add(self._age, age * 1000, now)
         if read:
-            # AWS counts none while there are none.
+            # AWS publishes 0 while there are none.
             self._count("PolledEventCount", 0)
 
     def delivered(self, batch: Sequence[EventRecord], sent_at: float) -> None:
@@ -58,19 +58,19 @@ class Measures:
         self._count("InvokedEventCount", len(batch))
 
     def failed(self, records: int) -> None:
-        """So many records of a batch come again, or go to the destination."""
+        """Count records of a batch that will be retried or go to the destination."""
         self._count("FailedInvokeEventCount", records)
 
     def ended(self, ending: Ending, records: int) -> None:
-        """So many records were given up."""
-        # AWS counts as dropped what no destination has got.
+        """Count discarded records."""
+        # AWS counts records that reached no destination as dropped.
         delivered = ending == "delivered"
         self._count("OnFailureDestinationDeliveredEventCount" if delivered else "DroppedEventCount", records)
         if ending == "lost":
             self._sender.add([delivery_failure(self._mapping.function_name, time.time())])
 
     def send(self, *, everything: bool = False) -> None:
-        """Send what is due, or all there is."""
+        """Send what is due, or everything."""
         self._sender.add(self._tally.take(time.time(), everything=everything))
         self._sender.send()
 

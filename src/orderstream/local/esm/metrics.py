@@ -1,4 +1,4 @@
-"""Metrics as data of CloudWatch, and how they are sent."""
+"""Builds CloudWatch metric data and sends it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import StandardUnitType
     from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
-    # What CloudWatch calls a datum, with the namespace it belongs to.
+    # A CloudWatch metric datum and its namespace.
     Metric = tuple[str, MetricDatumTypeDef]
 
 _DATA_A_CALL = 200
@@ -27,7 +27,7 @@ def iterator_age(function_name: str, last_arrived_at: float, sent_at: float) -> 
 
 
 def delivery_failure(function_name: str, at: float) -> Metric:
-    """That an on-failure destination could not be reached and a batch is lost."""
+    """Counts a batch that was lost because its on-failure destination could not be reached."""
     return _of_function("DestinationDeliveryFailures", function_name, 1, "Count", at)
 
 
@@ -42,7 +42,7 @@ def _of_function(name: str, function_name: str, value: float, unit: StandardUnit
 
 
 class MetricSender:
-    """Collects metrics from any thread; `send` puts them into CloudWatch, a namespace at a time."""
+    """Collects metrics from any thread; `send` publishes them to CloudWatch, one namespace at a time."""
 
     def __init__(self, cloudwatch: CloudWatchClient, on_problem: Callable[[str], None]) -> None:
         self._cloudwatch = cloudwatch
@@ -51,12 +51,12 @@ class MetricSender:
         self._collected: list[Metric] = []
 
     def add(self, metrics: Iterable[Metric]) -> None:
-        """Have them sent with the next `send`."""
+        """Queue `metrics` for the next `send`."""
         with self._lock:
             self._collected += metrics
 
     def send(self) -> None:
-        """Send what was collected. What cannot be sent is told and dropped: metrics never hold up orders."""
+        """Send what was collected. Failures are reported and dropped: metrics never delay orders."""
         with self._lock:
             collected, self._collected = self._collected, []
         for namespace, data in calls(collected):

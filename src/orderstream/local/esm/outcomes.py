@@ -1,4 +1,4 @@
-"""What an invocation came to for its batch: delivered, failed from a record on, failed, or never run."""
+"""The outcome of an invocation for its batch: delivered, partial failure, failed, or not invoked."""
 
 import json
 from collections.abc import Sequence
@@ -14,28 +14,28 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class PartialFailure:
-    """The function reported failures: what comes before `index` in the batch is done, the rest is not."""
+    """The function reported failures: records before `index` in the batch are done, the rest are not."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The whole batch failed: an error, a timeout, or an answer that says nothing usable."""
+    """The whole batch failed: an error, a timeout, or an invalid response."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotInvoked:
-    """The function was not run: throttled, or a fault on the way to it."""
+    """The function did not run: it was throttled, or could not be reached."""
 
 
 Outcome = Delivered | PartialFailure | Failed | NotInvoked
 
 
 def read_answer(batch: Sequence[EventRecord], payload: bytes, *, reports_failures: bool) -> Outcome:
-    """The outcome of an invocation without function error that answered `payload` (JSON, may be empty).
+    """The outcome of an invocation without function error whose response is `payload` (JSON, may be empty).
 
-    Without ReportBatchItemFailures any answer is a success.
+    Without ReportBatchItemFailures any response is a success.
     """
     if not reports_failures:
         return Delivered()
@@ -59,7 +59,7 @@ def _read_failures(batch: Sequence[EventRecord], failures: object) -> Outcome:
         return Failed()
     place = {_number(record.sequence_number): index for index, record in enumerate(batch)}
     reported = [place.get(_number(_identifier(failure))) for failure in failures]
-    # A batch is in the order of its shard: the lowest sequence number is the lowest index.
+    # A batch is in shard order: the lowest sequence number has the lowest index.
     known = [index for index in reported if index is not None]
     if len(known) < len(reported):
         return Failed()
@@ -72,5 +72,5 @@ def _identifier(failure: object) -> str:
 
 
 def _number(sequence_number: str) -> str:
-    # Equal as integers is equal without leading zeros; an integer of any length can be compared so.
+    # Without leading zeros, equal text means equal integers, whatever their length.
     return sequence_number.lstrip("0")

@@ -1,4 +1,4 @@
-"""Reads the records of one shard, page by page, from wherever it was left."""
+"""Reads the records of one shard, page by page, from where it stopped."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     )
 
 MOST_A_CALL = 10_000
-# A shard that has nothing is asked less and less often, down to AWS's once a second.
+# An empty shard is polled less and less often, down to AWS's once a second.
 IDLE_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class RecordsPage:
-    """What one call brought. `closed`: no more will come; `vanished`: because MiniStack dropped the shard."""
+    """The result of a call. `closed`: no more will come; `vanished`: because MiniStack dropped the shard."""
 
     records: tuple[EventRecord, ...] = ()
     closed: bool = False
@@ -36,7 +36,7 @@ class RecordsPage:
 
 
 class ShardReader:
-    """A place in a shard, moved on by `read`. `last_read` is the last sequence number, None before any."""
+    """A position in a shard, advanced by `read`. `last_read` is the last sequence number, None before any."""
 
     def __init__(self, kinesis: KinesisClient, origin: EventOrigin, start: Position) -> None:
         self.last_read = start.sequence_number
@@ -46,15 +46,14 @@ class ShardReader:
         self._iterator: str | None = None
 
     def renew(self) -> None:
-        """Find the place again, by the last sequence number read, at the next `read`."""
+        """At the next `read`, get a new iterator from the last sequence number read."""
         self._iterator = None
 
     def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
-        """Up to `limit` further records, none if there are none yet.
+        """Return up to `limit` further records, none if there are none yet.
 
-        `limit` is 10,000 at most, `now` is in seconds of the monotonic clock; `expiring` is for a stream
-        that is older than its retention. Errors of the SDK come through, and the next call goes on from
-        the same place.
+        `limit` is 10,000 at most, `now` is in seconds of the monotonic clock; `expiring` is for a stream that
+        is older than its retention. SDK errors propagate; the next call continues from the same position.
         """
         fetch = self._fetch_overlapping if expiring and self.last_read else self._fetch
         try:
@@ -70,33 +69,33 @@ class ShardReader:
         records = tuple(to_records(self._origin, new[:limit], self.last_read, now))
         if records:
             self.last_read = records[-1].sequence_number
-        # What is cut off here is read from this place again, so it is not the end.
+        # Records beyond the limit are read again from here, so this is not the end.
         return RecordsPage(records, closed=not answer.get("NextShardIterator") and len(new) <= limit)
 
     def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
-        """Seconds to wait after `page`, which was asked for with `limit`; `before` the last pause was.
+        """Seconds to wait after `page`, which was read with `limit`; `before` was the last pause.
 
-        `floor` is the least between two calls for a shard that has less than was asked for.
+        `floor` is the minimum between two calls for a shard that returned fewer than `limit`.
         """
         if page.records:
             return 0.0 if len(page.records) == limit else floor
         return max(floor, min(IDLE_POLL_SECONDS, 2 * before))
 
     def close(self) -> None:
-        """Nothing is open between two calls."""
+        """Do nothing: nothing is open between two calls."""
 
     def _fetch(self, limit: int) -> GetRecordsOutputTypeDef:
-        # It is kept although the call may fail: LATEST would be another place the next time.
+        # Kept even if the call fails: LATEST would be a different position the next time.
         self._iterator = self._iterator or self._find_place("AFTER_SEQUENCE_NUMBER")
         answer = self._kinesis.get_records(ShardIterator=self._iterator, Limit=limit)
         self._iterator = answer.get("NextShardIterator")
         return answer
 
     def _fetch_overlapping(self, limit: int) -> GetRecordsOutputTypeDef:
-        # An iterator of MiniStack is an index into its list of records. While old ones expire from the
-        # head of the list, it points past as many new ones, and those would never be seen. So each
-        # call starts at the record read last: if that comes first, nothing was passed over. If it does
-        # not, it has expired itself, and then a second call begins with the same record as the first.
+        # A MiniStack iterator is an index into its list of records. When old records expire from the head of
+        # the list, it skips as many new ones, which would never be read. So each call starts at the last
+        # record read: if that comes first, nothing was skipped. If it does not, it has expired itself, and a
+        # second call then begins with the same record as the first.
         self.renew()
         first = self.last_read
         while True:
@@ -122,7 +121,7 @@ class ShardReader:
 def to_records(
     origin: EventOrigin, records: Iterable[RecordTypeDef], before: str | None, now: float
 ) -> Iterator[EventRecord]:
-    """The records as the lanes want them; `before` is the sequence number read before the first one."""
+    """Convert records for the lanes; `before` is the sequence number read before the first one."""
     for record in records:
         arrived_at = record["ApproximateArrivalTimestamp"].timestamp()
         partition_key = key_of(record.get("PartitionKey"))

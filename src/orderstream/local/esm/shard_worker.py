@@ -1,4 +1,4 @@
-"""The threads of one shard: one reads it, one for each lane delivers."""
+"""The threads of one shard: one reads it, and one per lane delivers."""
 
 from __future__ import annotations
 
@@ -38,15 +38,14 @@ from orderstream.local.esm.shards import Position, Shard
 from orderstream.local.esm.subscription import Subscription
 from orderstream.local.esm.transient_errors import is_throttle, is_transient
 
-# Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request walks through
-# all of them: at 10 calls a second those are 3,000, and a request takes some 9 ms. So all shards
-# share that rate.
+# Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request scans all of them: 10
+# calls a second leave 3,000, and a request takes about 9 ms. So all shards share that rate.
 POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all shards of an event source share. `on_problem` and `fail` are called from any thread.
+    """What all shards of an event source share. `on_problem` and `fail` may be called from any thread.
 
     From `records_expire_from` on, in seconds since the epoch, the stream may drop its oldest records.
     """
@@ -64,19 +63,19 @@ class WorkerContext:
 
 
 class ShardRecordReader(Protocol):
-    """A place in a shard: asked for the next records (`ShardReader`), or sent them (`Subscription`)."""
+    """A position in a shard: polled (`ShardReader`) or pushed to (`Subscription`)."""
 
     def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
-        """Up to `limit` further records."""
+        """Return up to `limit` further records."""
 
     def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
         """Seconds until the next call."""
 
     def renew(self) -> None:
-        """The shard was made anew under its id."""
+        """Continue after the shard was recreated under its id."""
 
     def close(self) -> None:
-        """No more will be read."""
+        """Stop reading."""
 
 
 class ShardWorker:
@@ -98,9 +97,9 @@ class ShardWorker:
         self._lanes = [Lane()] * self._rules.parallelization_factor
         self._last_read = start.sequence_number
         self._is_closed = False
-        # Whether the last attempt to read brought an answer.
+        # Whether the last read succeeded.
         self._is_read = False
-        # Guards the four above; whoever changes them notifies.
+        # Guards the four above; every change of them notifies.
         self._changed = threading.Condition()
         self._replacement: Shard | None = None
         self._threads = [self._thread(self._read, "reader")]
@@ -116,23 +115,23 @@ class ShardWorker:
         return threading.Thread(target=run, name=f"{self.shard.id} {name}", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         for thread in self._threads:
             thread.start()
 
     def wake(self) -> None:
-        """Have every thread look at once whether it is to stop."""
+        """Make every thread check immediately whether to stop."""
         with self._changed:
             self._changed.notify_all()
 
     def join(self, deadline: float) -> bool:
-        """Wait for the threads until `deadline` (monotonic seconds); whether all have ended."""
+        """Wait for the threads until `deadline` (monotonic seconds); return whether all have ended."""
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     def replace_shard(self, shard: Shard) -> bool:
-        """Go on with `shard`, made under the same id in place of the one read so far; False if known."""
+        """Continue with `shard`, recreated under the same id; False if already known."""
         with self._changed:
             if self._is_closed or shard in (self.shard, self._replacement):
                 return False
@@ -141,7 +140,7 @@ class ShardWorker:
 
     @property
     def checkpoint(self) -> str:
-        """The sequence number up to which every record is done; before there is one, where reading began."""
+        """The sequence number up to which every record is done; before there is one, the start position."""
         with self._changed:
             return checkpoint(self._lanes, self._last_read) or str(self._start)
 
@@ -152,7 +151,7 @@ class ShardWorker:
             return self._is_closed and not any(lane.first for lane in self._lanes)
 
     def age(self, now: float) -> float | None:
-        """Seconds since the oldest record arrived that was read and is not done, 0 if there is none.
+        """Age in seconds of the oldest record that was read and is not done, 0 if there is none.
 
         None if the shard is not being read; `now` is in seconds since the epoch.
         """
@@ -252,14 +251,14 @@ class ShardWorker:
             self._around.stop.wait(delay(settled.pause, random.random()))
 
     def _await_batch(self, number: int) -> Batch | None:
-        """The batch that the lane is to send next; None when there is nothing more to do."""
+        """Wait for the next batch that the lane is to send; None when there is nothing more to do."""
         with self._changed:
             while not self._around.stop.is_set():
                 now = time.monotonic()
                 lane = form_batch(self._lanes[number], self._rules, now)
                 self._lanes[number] = lane
                 if lane.batches:
-                    # There may be room to read on now.
+                    # There may be capacity to read more now.
                     self._changed.notify_all()
                     return lane.batches[0]
                 if self._is_closed and not lane.waiting:

@@ -1,4 +1,4 @@
-"""Which shards of a stream may be read now, and from where: a shard's records come before its children's."""
+"""Decides which shards to read now, and from where: a shard's records come before its children's."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard as ListShards shows it; `parents` are the shards that were split or merged into it.
+    """A shard as ListShards returns it; `parents` are the shards that were split or merged into it.
 
-    Two with the same id and another first sequence number are not the same: MiniStack makes all shards
-    anew, with the ids of the old ones, at UpdateShardCount.
+    Shards with the same id but different first sequence numbers are different: on UpdateShardCount, MiniStack
+    recreates all shards under the old ids.
     """
 
     id: str
@@ -34,7 +34,7 @@ LATEST = Position("LATEST")
 
 
 def position(text: str) -> Position:
-    """The position that gives `text` as its string."""
+    """Parse a position from its string."""
     named = {str(named): named for named in (TRIM_HORIZON, LATEST)}
     return named.get(text, Position("AFTER_SEQUENCE_NUMBER", text))
 
@@ -42,8 +42,8 @@ def position(text: str) -> Position:
 def readable(listed: Iterable[Shard], drained: Collection[Shard], reading: Collection[str]) -> list[Shard]:
     """The shards to start reading: neither `drained` nor being read, and all their parents drained.
 
-    `drained` are shards that are closed and whose records are all done, `reading` the ids of those under
-    way. A parent that is neither listed nor being read counts as drained: its records are gone.
+    `drained` are closed shards whose records are all done, `reading` the ids of those being read. A parent
+    that is neither listed nor being read counts as drained: its records are gone.
     """
     open_shards = [shard for shard in listed if shard not in drained]
     unfinished = {shard.id for shard in open_shards} | set(reading)
@@ -55,10 +55,10 @@ def readable(listed: Iterable[Shard], drained: Collection[Shard], reading: Colle
 
 
 def start_of(shard: Shard, done: Mapping[str, str], first_start: Position | None) -> Position:
-    """Where to start reading `shard`: where `done`, the saved positions by shard id, says.
+    """Where to start reading `shard`, according to `done`, the saved positions by shard id.
 
-    A shard that is not in `done` starts as `first_start` says when the mapping runs for the first
-    time; later (None) from its first record, or what came before it was noticed would be missed.
+    A shard that is not in `done` starts at `first_start` when the mapping runs for the first time. Later
+    (None) it starts at its first record, so that records from before it was noticed are not missed.
     """
     if shard.id in done:
         return position(done[shard.id])

@@ -1,7 +1,7 @@
-"""Takes what Kinesis pushes of a shard to a registered consumer (enhanced fan-out), from where it was left.
+"""Receives a shard's records by enhanced fan-out, as a registered consumer, from where it stopped.
 
-A subscription ends after five minutes, or with its connection: the next `read` subscribes again, behind the
-last event. MiniStack looks for new records five times a second, AWS pushes them at once.
+A subscription ends after five minutes, or with its connection: the next `read` subscribes again, after the
+last event. MiniStack polls for new records five times a second; AWS pushes them immediately.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import RecordTypeDef, StartingPositionTypeDef
 
-# How long a `read` waits for something; a stop waits as long.
+# How long a `read` waits for records, and so how long a stop can take.
 WAIT_SECONDS = 0.5
 
 
 @dataclass(eq=False)
 class _Push:
-    """What a subscription has brought so far. `unwanted` tells its thread to leave."""
+    """What a subscription has received so far. `unwanted` tells its thread to exit."""
 
     records: deque[RecordTypeDef] = field(default_factory=deque)
     shard_ended: bool = False
@@ -39,7 +39,7 @@ class _Push:
 
 
 class Subscription:
-    """A place in a shard, moved on by `read`; the events come in on a thread of their own."""
+    """A position in a shard, advanced by `read`; a separate thread receives the events."""
 
     def __init__(
         self, kinesis: KinesisClient, origin: EventOrigin, consumer_arn: str, start: Position
@@ -52,14 +52,14 @@ class Subscription:
         if start.sequence_number is not None:
             self._next["SequenceNumber"] = start.sequence_number
         self._push = _Push(over=True)
-        # Guards the push and where the next one starts; whoever changes them notifies.
+        # Guards the push and where the next one starts; every change of them notifies.
         self._changed = threading.Condition()
 
     def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
-        """Up to `limit` further records; none if half a second brings none.
+        """Return up to `limit` further records; none if none arrive within half a second.
 
-        `now` is in seconds of the monotonic clock. Errors of the SDK come through, and the next call goes on
-        from the same place.
+        `now` is in seconds of the monotonic clock. SDK errors propagate; the next call continues from the
+        same position.
         """
         if self._push.over and not self._push.records:
             if self._push.error:
@@ -84,14 +84,14 @@ class Subscription:
         return page
 
     def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
-        """`read` waits by itself."""
+        """Return 0: `read` itself waits."""
         return 0.0
 
     def renew(self) -> None:
-        """Sequence numbers grow over all shards: the subscription goes on with the new one."""
+        """Continue with the new shard, since sequence numbers increase across shards."""
 
     def close(self) -> None:
-        """Let the subscription go; its thread leaves with the next event, five seconds later at most."""
+        """Abandon the subscription; its thread exits at the next event, within five seconds."""
         with self._changed:
             self._push.unwanted = True
             self._changed.notify_all()
@@ -112,7 +112,7 @@ class Subscription:
         except (BotoCoreError, ClientError) as error:
             push.error = error
         except HTTPError as error:
-            # What broke the connection, as the other calls of the SDK have it.
+            # Wrap the connection error in the type that other SDK calls raise.
             push.error = HTTPClientError(error=error)
         except Exception as error:
             push.error = error
@@ -123,14 +123,14 @@ class Subscription:
                 self._changed.notify_all()
 
     def _add(self, event: dict[str, Any] | None, push: _Push) -> bool:
-        """Keep what an event has; False when no further one is wanted."""
+        """Store an event's records; False if no further events are wanted."""
         with self._changed:
             self._changed.wait_for(lambda: len(push.records) < MOST_A_CALL or push.unwanted)
             if push.unwanted:
                 return False
             if event is not None:
                 push.records.extend(event["Records"])
-                # The last event of a closed shard has children and, on AWS, nowhere to go on.
+                # The last event of a closed shard has child shards and, on AWS, no continuation.
                 place = event.get("ContinuationSequenceNumber")
                 push.shard_ended = push.shard_ended or not place or bool(event.get("ChildShards"))
                 if place:
@@ -140,7 +140,7 @@ class Subscription:
 
 
 def _is_about_the_shard(error: ClientError) -> bool:
-    # The same code says that there is no such consumer: then nothing can be read at all.
+    # The same code also means that the consumer does not exist: then nothing can be read at all.
     return error_code(error) == "ResourceNotFoundException" and str(
         error.response["Error"].get("Message")
     ).startswith("Shard ")

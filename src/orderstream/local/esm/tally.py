@@ -1,4 +1,4 @@
-"""Adds up what is measured often, by metric and minute, so that a busy stream makes few calls."""
+"""Aggregates frequent measurements by metric and minute, so that a busy stream makes few calls."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from orderstream.local.esm.metrics import Metric
 
-# The first value is sent at once, so that a single order shows; of a series that goes on, one set in so many
-# seconds. Zeros only say that somebody measures: four a minute are enough for that.
+# A first value is sent immediately, so that a single order shows up; later ones are sent as one set per
+# interval. Zeros only show that measuring goes on: four a minute are enough for that.
 SECONDS_BETWEEN = 5.0
 SECONDS_BETWEEN_ZEROS = 15.0
 _MINUTE = 60
@@ -43,7 +43,7 @@ class _Set:
 
 
 class MetricTally:
-    """Collects values from any thread, by series and minute; `take` hands over what is due."""
+    """Collects values from any thread, by series and minute; `take` returns what is due."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class MetricTally:
         self._sent_at: dict[Series, float] = {}
 
     def add(self, series: Series, value: float, at: float) -> None:
-        """Count `value`, at `at` in seconds since the epoch, in its minute."""
+        """Add `value` to the minute of `at`, in seconds since the epoch."""
         key = series, minute_of(at)
         with self._lock:
             found = self._sets.get(key)
@@ -64,7 +64,7 @@ class MetricTally:
                 found.most = max(found.most, value)
 
     def take(self, now: float, *, everything: bool = False) -> list[Metric]:
-        """The sets that are due at `now` (seconds since the epoch), or all; they start anew then."""
+        """Remove and return the sets that are due at `now` (seconds since the epoch), or all."""
         with self._lock:
             due = [key for key, found in self._sets.items() if everything or self._is_due(key[0], found, now)]
             for series, _ in due:

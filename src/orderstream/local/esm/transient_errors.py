@@ -1,4 +1,4 @@
-"""Which errors of the SDK pass by themselves, so that the same call is worth making again."""
+"""Classifies the SDK errors that are transient, so that the same call is worth retrying."""
 
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
@@ -13,17 +13,17 @@ _THROTTLES = {
 
 
 def error_code(error: Exception) -> str:
-    """AWS's name of `error`, "" if it is not an answer of AWS."""
+    """The AWS error code of `error`, "" if it is not a response of AWS."""
     return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
 
 
 def is_throttle(error: Exception) -> bool:
-    """Whether AWS only wants the call later."""
+    """Whether AWS throttled the call."""
     return error_code(error) in _THROTTLES or _status(error) == 429
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether `error` is a throttle, a fault of the service or of the way to it, or a subscription in use."""
+    """Whether `error` is a throttle, a service or connection failure, or a subscription in use."""
     return (
         is_throttle(error)
         or error_code(error) == "ResourceInUseException"

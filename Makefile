@@ -9,7 +9,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # uv comes first, checked by its hash like everything after it. Bytecode is made once, and not by each of the many
-# processes that tests and laptop cloud start: where Python writes none of its own, that doubles their start.
+# processes that tests and local cloud start: where Python writes none of its own, that doubles their start.
 .venv/ready: requirements.lock pyproject.toml
 	@echo "Making the environment in .venv (once) ..." >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say which with make PYTHON=python3.13")'
@@ -32,7 +32,7 @@ help: ## this list
 	@$(BIN)/uv pip install --quiet --python .venv/audit/bin/python --require-hashes -r requirements-audit.lock
 	@touch $@
 
-demo: .venv/ready ## start the laptop cloud, deploy, send orders, account for every one
+demo: .venv/ready ## start the local cloud, deploy, send orders, account for every one
 	@$(BIN)/orders demo
 
 tpch: .venv/ready ## 15,000 orders of TPC-H, totals compared with the generator's own files
@@ -54,7 +54,7 @@ fuzz: .venv/ready ## a million generated records through decode and validate; th
 	@$(BIN)/python -m tests.fuzz --records 1000000
 	@$(BIN)/python -m tests.fuzz.memory
 
-bench: .venv/ready ## the function beside its peers, the producer, the laptop cloud; writes docs/performance.*
+bench: .venv/ready ## the function beside its peers, the producer, the local cloud; writes docs/performance.*
 	@$(BIN)/python -m bench
 
 bench-growth: .venv/ready ## up to a million orders: do time or memory bend?

@@ -1,7 +1,7 @@
 """The archive's verbs on a day of small objects: what they take, and that their answers stay the same.
 
 `python -m bench.archive` puts TPC-H's orders (100,000 of them in 10,000 objects) through the function's own
-processing, as if they had come over one day, into a laptop cloud. Then it does what an operator would do, by
+processing, as if they had come over one day, into a local cloud. Then it does what an operator would do, by
 command: questions in SQL, sealing, an audit, the rebuild of a table that is gone, compaction, and the
 erasure of a customer. `--write` puts the tables into docs/archive.md.
 """
@@ -71,7 +71,7 @@ class Found:
 
 
 class Day:
-    """A laptop cloud with a day's archive, and the command line that works on it."""
+    """A local cloud with a day's archive, and the command line that works on it."""
 
     def __init__(self, laptop: LocalCloud, cache: Path) -> None:
         self.cloud, self.stack = laptop.cloud, laptop.stack
@@ -148,7 +148,7 @@ class Day:
 
 
 def measure(orders: int = ORDERS, objects: int = OBJECTS, progress: Callable[[str], None] = print) -> Found:
-    """Everything, on a laptop cloud of its own. Raises RuntimeError where an answer is not as it must be."""
+    """Everything, on a local cloud of its own. Raises RuntimeError where an answer is not as it must be."""
     found = Found()
     with (
         LocalCloud(port=free_port(), progress=progress, problem=progress) as laptop,

@@ -1,4 +1,4 @@
-"""Orders through a laptop cloud, from the producer until each is an item; and what they cost the machine."""
+"""Orders through a local cloud, from the producer until each is an item; and what they cost the machine."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Run:
 
 
 class Through:
-    """A running laptop cloud to measure. Counts in `sent` what was sent to the stack's stream.
+    """A running local cloud to measure. Counts in `sent` what was sent to the stack's stream.
 
     `buffer_bytes` is what a producer lets wait.
     """

@@ -1,6 +1,6 @@
 """How long does an order take from the stream to the function, polled and with enhanced fan-out?
 
-`python -m bench.fan_out` prints both on the laptop cloud, with one shard and without a batch window, and
+`python -m bench.fan_out` prints both on the local cloud, with one shard and without a batch window, and
 their ratio. Orders come at random moments, and seldom: a busy shard is polled more often.
 """
 

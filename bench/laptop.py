@@ -1,4 +1,4 @@
-"""How fast is the laptop cloud from producer to stored, and how much of that is MiniStack's own limit?
+"""How fast is the local cloud from producer to stored, and how much of that is MiniStack's own limit?
 
 `python -m bench.laptop` prints orders a second from end to end beside what MiniStack alone takes, measured
 in turns in one run; what each call of it costs; and the latency of orders that come at 100 a second.
@@ -37,14 +37,14 @@ Progress = Callable[[str], None]
 
 @contextmanager
 def started(progress: Progress, parameters: Mapping[str, str] | None = None) -> Iterator[Through]:
-    """A laptop cloud whose function has run before; anything that goes wrong in it is an error."""
+    """A local cloud whose function has run before; anything that goes wrong in it is an error."""
     problems: list[str] = []
     with LocalCloud(
         port=free_port(), parameters=parameters or {}, progress=progress, problem=problems.append
     ) as laptop:
         yield Through(laptop)
     if problems:
-        raise RuntimeError(f"the laptop cloud had problems: {problems}")
+        raise RuntimeError(f"the local cloud had problems: {problems}")
 
 
 def measure(
@@ -55,7 +55,7 @@ def measure(
     windows: Sequence[int] = WINDOWS,
     progress: Progress = lambda step: None,
 ) -> dict[str, Any]:
-    """Everything, by laptop clouds of its own: one for each batch window, in seconds.
+    """Everything, by local clouds of its own: one for each batch window, in seconds.
 
     The first of them, which should be the template's default, takes `rounds` times `orders` as well.
     Rates are in a second, shares from 0 to 1, latencies in ms from arrival to stored.
@@ -139,7 +139,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 def show(found: Mapping[str, Any], console: Console) -> None:
     """Print the tables."""
     count = f"{found['rounds']} rounds of {found['orders']:,}"
-    rates = Table("", "median", "least", "most", title=f"Orders a second on the laptop cloud, {count}")
+    rates = Table("", "median", "least", "most", title=f"Orders a second on the local cloud, {count}")
     for name, label in (
         ("end_to_end", "producer to stored"),
         ("put_records", "MiniStack alone: PutRecords of 500"),

@@ -43,7 +43,7 @@ class Cost:
 
 
 class Alone:
-    """The MiniStack of a running laptop cloud, whose table has some orders; it grows with what is asked."""
+    """The MiniStack of a running local cloud, whose table has some orders; it grows with what is asked."""
 
     def __init__(self, laptop: LocalCloud) -> None:
         self._laptop = laptop

@@ -1,4 +1,4 @@
-"""How many orders does the HTTP API of a laptop cloud take, how soon does it answer, and is any lost?
+"""How many orders does the HTTP API of a local cloud take, how soon does it answer, and is any lost?
 
 `python -m bench.over_http` starts `orders up`, and has clients send to its API for some time, as fast as they
 are answered. Then every order that was answered with 202 must be an item, once and with what was sent, and
@@ -195,7 +195,7 @@ def processors(found: Mapping[str, Any]) -> str:
 
 def show(found: Mapping[str, Any], console: Console) -> None:
     """Print it."""
-    table = Table("", *found, title="Orders over HTTP on a laptop cloud")
+    table = Table("", *found, title="Orders over HTTP on a local cloud")
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows(found):

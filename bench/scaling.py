@@ -1,6 +1,6 @@
 """Does an order's time or the memory grow with the number of orders? Each size in a process of its own.
 
-`python -m bench.scaling` sends 10,000 and 100,000 orders through the laptop cloud, and takes up to 1,000,000
+`python -m bench.scaling` sends 10,000 and 100,000 orders through the local cloud, and takes up to 1,000,000
 through the archive reader, `orders verify` and the compaction of an hour. MiniStack keeps and walks through
 all that it ever got, so what it takes alone is measured at each size too.
 """
@@ -43,7 +43,7 @@ _STACK = Stack("test", "S", "T", None, "bucket", "F", "mapping")
 
 
 def laptop(orders: int) -> dict[str, float]:
-    """Orders through a laptop cloud of their own; `us` are microseconds an order, and so is what is alone."""
+    """Orders through a local cloud of their own; `us` are microseconds an order, and so is what is alone."""
     with started(lambda step: None) as through:
         through.buffer_bytes = BUFFER_BYTES
         before = peak_mb(os.getpid())
@@ -158,7 +158,7 @@ def _medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 _TITLES = {
-    "laptop": "Orders through the laptop cloud",
+    "laptop": "Orders through the local cloud",
     "reader": "Reading the archive",
     "verify": "orders verify",
     "compaction": "Compacting one hour",

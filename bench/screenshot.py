@@ -1,4 +1,4 @@
-"""Pictures of the live page for the README, light and dark: a laptop cloud under traffic, seen by Chromium.
+"""Pictures of the live page for the README, light and dark: a local cloud under traffic, seen by Chromium.
 
     python -m bench.screenshot [--minutes 12]
 

@@ -1,4 +1,4 @@
-"""The benches of the laptop cloud account for every order, and compare what they say they compare."""
+"""The benches of the local cloud account for every order, and compare what they say they compare."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _staged(names: Collection[str], records: int) -> list[Outcome]:
     if not scenarios:
         return []
     outcomes = []
-    _say("starting the laptop cloud, with proxies before it")
+    _say("starting the local cloud, with proxies before it")
     with Stage() as stage:
         for scenario in scenarios:
             _say(f"{scenario.name}: {scenario.fault}")

@@ -1,4 +1,4 @@
-"""One laptop cloud with faults on its wire for each test process."""
+"""One local cloud with faults on its wire for each test process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A laptop cloud whose function, producer and event source all reach AWS over a wire with faults."""
+"""A local cloud whose function, producer and event source all reach AWS over a wire with faults."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 from orderstream.local.cloud import ACCOUNT, REGION
 from tests.integration.probes import Call
 
-# As the template names it for the laptop cloud.
+# As the template names it for the local cloud.
 DISCARDED = f"order-data-discarded-{ACCOUNT}-{REGION}-an"
 
 INSERT = """INSERT INTO "Orders" VALUE {'OrderID': 'probe', 'CustomerID': 'c', 'OrderDate': '2026'}"""

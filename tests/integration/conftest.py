@@ -31,7 +31,7 @@ _accounts = itertools.count(os.getpid() * 10_000 + 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """First those that need the laptop cloud with everything in it: so that one process makes it."""
+    """First those that need the local cloud with everything in it: so that one process makes it."""
     items.sort(key=lambda item: "demonstrated" not in getattr(item, "fixturenames", ()))
 
 
@@ -56,7 +56,7 @@ def cloud(ministack: MiniStack) -> AwsClients:
 
 @pytest.fixture(scope="session")
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
-    """One laptop cloud for each test process, with the real stack; tests use customers of their own."""
+    """One local cloud for each test process, with the real stack; tests use customers of their own."""
     problems: list[str] = []
     with LocalCloud(port=free_port(), progress=lambda step: None, problem=problems.append) as running:
         yield running
@@ -66,7 +66,7 @@ def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 @pytest.fixture(scope="session")
 def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalCloud, DemoResult]]:
-    """A laptop cloud that checks signatures and evaluates policies, with every function that the stack can
+    """A local cloud that checks signatures and evaluates policies, with every function that the stack can
     have, and what became of a demo that was run there first. Nothing is delivered after it.
     """
     problems: list[str] = []
@@ -97,13 +97,13 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loc
 
 @pytest.fixture
 def guarded(demonstrated: tuple[LocalCloud, DemoResult]) -> LocalCloud:
-    """That laptop cloud."""
+    """That local cloud."""
     return demonstrated[0]
 
 
 @pytest.fixture
 def orders(laptop: LocalCloud) -> Orders:
-    """The command line, speaking to the laptop cloud as `eval "$(orders env)"` has it."""
+    """The command line, speaking to the local cloud as `eval "$(orders env)"` has it."""
     return OrdersHere(laptop.environment)
 
 

@@ -178,7 +178,7 @@ def environment_of(cloud: AwsClients) -> dict[str, str]:
 
 
 def give_up(cloud: AwsClients, stack: Stack, records: list[Record], *, long_ago: bool = False) -> str:
-    """Leave in a bucket what AWS leaves of a batch it gave up; returns the object's key.
+    """Leave in a bucket what AWS leaves of a batch that it discards; returns the object's key.
 
     What it gave up `long_ago` is in the archive: discarded batches had no bucket of their own then.
     """
@@ -191,7 +191,7 @@ def give_up(cloud: AwsClients, stack: Stack, records: list[Record], *, long_ago:
 
 
 def message_about(records: list[Record], stream_arn: str) -> str:
-    """What AWS sends to an on-failure queue about a batch it gave up."""
+    """What AWS sends to an on-failure queue about a batch that it discards."""
     return message_body(_discarded(records, stream_arn)[0])
 
 

@@ -1,4 +1,4 @@
-"""What a role or a user may do and what not, asked call by call of a laptop cloud that evaluates policies."""
+"""What a role or a user may do and what not, asked call by call of a local cloud that evaluates policies."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ COMMAND = str(Path(sys.executable).with_name("orders"))
 
 @pytest.fixture(scope="module")
 def empty() -> Iterator[LocalCloud]:
-    """A laptop cloud without a stack."""
+    """A local cloud without a stack."""
     with LocalCloud(
         port=free_port(), empty=True, progress=lambda step: None, problem=lambda line: None
     ) as running:
@@ -231,7 +231,7 @@ def streams(cloud: AwsClients) -> list[str]:
 
 
 def of_guarded(guarded: LocalCloud) -> Context:
-    """The checks of the stack of the laptop cloud that evaluates policies; nothing is delivered there."""
+    """The checks of the stack of the local cloud that evaluates policies; nothing is delivered there."""
     return context_in(guarded.cloud, guarded.stack.name)
 
 

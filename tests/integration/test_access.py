@@ -1,4 +1,4 @@
-"""The laptop cloud, its API and its page answer their user's programs and pages, and nobody else."""
+"""The local cloud, its API and its page answer their user's programs and pages, and nobody else."""
 
 from __future__ import annotations
 

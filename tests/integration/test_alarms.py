@@ -1,7 +1,7 @@
 """Each alarm goes off when its fault is caused, tells those who listen, and ends with the fault.
 
 A fault that has to last for minutes is caused once, for real; then its minute is repeated for as long, and
-the alarms are judged at the end of that time. Of AWS's own troubles the laptop cloud has none: their figures
+the alarms are judged at the end of that time. Of AWS's own troubles the local cloud has none: their figures
 are put into CloudWatch here as AWS would.
 """
 
@@ -43,7 +43,7 @@ PLANTED = "planted-customer-17"
 
 
 class Station:
-    """A laptop cloud, and somebody who listens to its alarms."""
+    """A local cloud, and somebody who listens to its alarms."""
 
     def __init__(self, laptop: LocalCloud) -> None:
         self.laptop = laptop
@@ -216,8 +216,8 @@ def a_function_that_fails(station: Station) -> None:
 def a_batch_that_is_given_up(station: Station) -> None:
     with failing(station):
         station.send(station.order())
-        awaited(seen(station, "given-up"))
-    station.goes_off("given-up")
+        awaited(seen(station, "discarded-batches"))
+    station.goes_off("discarded-batches")
 
 
 def a_function_that_is_throttled(station: Station) -> None:
@@ -230,24 +230,24 @@ def a_function_that_is_throttled(station: Station) -> None:
 def a_stream_that_nobody_reads(station: Station) -> None:
     with throttled(station):
         station.send(station.order())
-        incoming = metric_of(station, "not-read", "incoming")
+        incoming = metric_of(station, "delivery-stalled", "incoming")
         awaited(lambda: station.value(incoming))
         # What was invoked before has nothing to do with the minutes that come. One order an hour arrives, and
         # the first is enough.
         for minute in (60, 120):
             station.put(incoming, 1, range(minute, minute + 1))
-        station.calm("not-read")
+        station.calm("delivery-stalled")
         station.judge(65)
-        assert station.alarm("not-read")["StateValue"] == "OK"
+        assert station.alarm("delivery-stalled")["StateValue"] == "OK"
         station.judge(74)
-        station.notified("not-read", "ALARM")
+        station.notified("delivery-stalled", "ALARM")
         # It does not end because nothing more arrives, nor with the next order, but with an invocation.
         for minute in (100, 121):
             station.judge(minute)
-            assert station.alarm("not-read")["StateValue"] == "ALARM"
-        station.put(metric_of(station, "not-read", "invocations"), 1, range(130, 131))
+            assert station.alarm("delivery-stalled")["StateValue"] == "ALARM"
+        station.put(metric_of(station, "delivery-stalled", "invocations"), 1, range(130, 131))
         station.judge(131)
-        station.notified("not-read", "OK")
+        station.notified("delivery-stalled", "OK")
 
 
 def delayed(station: Station) -> None:
@@ -315,9 +315,9 @@ CAUSED: dict[str, Callable[[Station], None]] = {
     "quarantine": bad_orders,
     "conflicts": two_orders_under_one_id,
     "function-errors": a_function_that_fails,
-    "given-up": a_batch_that_is_given_up,
+    "discarded-batches": a_batch_that_is_given_up,
     "function-throttles": a_function_that_is_throttled,
-    "not-read": a_stream_that_nobody_reads,
+    "delivery-stalled": a_stream_that_nobody_reads,
     "iterator-age": orders_that_wait,
     "latency-burn": orders_that_are_late,
     "order-rate": few_orders,

@@ -1,4 +1,4 @@
-"""The HTTP API on a laptop cloud: what is accepted is stored, what is refused says why."""
+"""The HTTP API on a local cloud: what is accepted is stored, what is refused says why."""
 
 from __future__ import annotations
 

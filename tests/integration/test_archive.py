@@ -269,7 +269,7 @@ def test_an_object_that_is_altered_or_removed_or_inserted_is_named(
     first, second, *_ = pipe.keys("compacted/" if compacting else "orders/")
     body = pipe.body(first)
     pipe.write(first, body[:-1] + bytes([body[-1] ^ 1]))
-    assert kinds(pipe) == [("altered", first)]
+    assert kinds(pipe) == [("tampered", first)]
     pipe.write(first, body)
     assert kinds(pipe) == []
 
@@ -280,7 +280,7 @@ def test_an_object_that_is_altered_or_removed_or_inserted_is_named(
 
     quarantined, *_ = pipe.keys("quarantine/")
     pipe.write(quarantined, pipe.body(quarantined) + b"\0")
-    assert kinds(pipe) == [("altered", quarantined)]
+    assert kinds(pipe) == [("tampered", quarantined)]
     pipe.write(quarantined, pipe.body(quarantined)[:-1])
 
     for at in (NOON, NOON - 5 * HOUR):
@@ -303,9 +303,9 @@ def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: AwsCl
     kept = keep(pipe)
     assert [one.hour for one in kept.compacted] == ["2026-11-22T13"]
     (problem,) = kept.problems
-    assert key in problem and "altered" in problem
+    assert key in problem and "tampered" in problem
     assert key in pipe.keys("orders/")
-    assert kinds(pipe) == [("altered", key)]
+    assert kinds(pipe) == [("tampered", key)]
 
 
 @pytest.mark.parametrize("long_ago", [False, True])
@@ -376,7 +376,7 @@ def test_a_span_is_audited_alone(cloud: AwsClients) -> None:
     first, second = pipe.keys("compacted/")
     pipe.write(first, b"altered")
     assert [finding.kind for finding in audited(pipe, TimeRange(NOON + timedelta(minutes=59))).findings] == [
-        "altered"
+        "tampered"
     ]
     found = audited(pipe, TimeRange(NOON + HOUR))
     assert (found.findings, found.hours) == ([], 1)

@@ -46,10 +46,10 @@ def test_what_the_audit_finds_is_named_and_ends_with_status_1(pipe: Pipe, orders
     key, *_ = pipe.keys("orders/")
     pipe.write(key, b"something else")
     (finding,) = json.loads(orders("archive", "audit", "--json", status=1).stdout)["findings"]
-    assert (finding["kind"], finding["key"]) == ("altered", key)
+    assert (finding["kind"], finding["key"]) == ("tampered", key)
     done = orders("archive", "compact", status=1)
     assert key.rpartition("/")[2] in done.stderr.replace("\n", ""), "its hour is left as it is"
-    assert "altered" in orders("archive", "audit", status=1).stdout
+    assert "tampered" in orders("archive", "audit", status=1).stdout
 
 
 def test_a_head_that_is_none_is_refused(orders: Orders) -> None:

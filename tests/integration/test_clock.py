@@ -173,9 +173,9 @@ def test_what_verify_looked_at_is_told_and_its_outcomes_add_up(cloud: AwsClients
         "duplicates",
         "conflicts",
         "invalid",
-        "given_up",
+        "discarded",
         "erased",
-        "on_their_way",
+        "in_flight",
         "missing",
     ]
     assert [counts[name] for name in outcomes] == [1, 1, 1, 1, 0, 0, 1, 0]

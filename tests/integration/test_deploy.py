@@ -46,7 +46,7 @@ def empty_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 @pytest.fixture
 def orders(empty_up: Up) -> Orders:
-    """The command line, in a laptop cloud with nothing in it."""
+    """The command line, in a local cloud with nothing in it."""
     said = Orders({"XDG_STATE_HOME": empty_up.environment["XDG_STATE_HOME"]})("env", "--json")
     here = OrdersHere(json.loads(said.stdout))
     here("destroy", "--delete-data", "--yes")
@@ -124,7 +124,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
         stack.bucket: ("archive", 2, 2),
         stack.discarded_bucket: ("discarded batches", 0, 0),
     }
-    assert (found["undrained"]["quarantined"], found["undrained"]["given_up"]) == (0, 0)
+    assert (found["pending"]["quarantined"], found["pending"]["discarded"]) == (0, 0)
     discarded = f"discarded-{uuid.uuid4().hex}"
     give_up(there, stack, given_up([discarded]))
     refused = orders("destroy", given=b"orderstream\n", status=2)
@@ -133,7 +133,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert "orderstream was not typed" in refused.stderr and "hint: --yes" in refused.stderr
     log = len(empty_up.log.read_text())
     destroyed = orders("destroy", typed="orderstream\n")
-    assert "1 batches that AWS gave up and nobody redrove" in destroyed.stderr
+    assert "1 discarded batches that were not redriven" in destroyed.stderr
     gone = destroyed.stdout
     assert f"archive {stack.bucket}: 2 objects, 2 versions" in gone
     assert f"discarded batches {stack.discarded_bucket}: 1 objects, 1 versions" in gone
@@ -149,7 +149,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
         "archive": 2,
         "discarded batches": 1,
     }
-    assert left["undrained"]["given_up"] == 1
+    assert left["pending"]["discarded"] == 1
     adopted = document(orders, "deploy")
     assert adopted["settings"] == {
         "adopted": ["Archive", "DiscardedBatches", "Orders"],

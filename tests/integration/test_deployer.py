@@ -17,13 +17,13 @@ from tests.integration.conftest import OrdersHere
 from tests.integration.probes import make_user
 
 STACK = "deployed-by-policy"
-# Where the laptop cloud keeps code in place of SAM CLI's bucket.
+# Where the local cloud keeps code in place of SAM CLI's bucket.
 CODE = "arn:aws:s3:::deployment-artifacts"
 
 
 @pytest.fixture(scope="module")
 def guarded_and_empty() -> Iterator[LocalCloud]:
-    """A laptop cloud with nothing in it that checks signatures and evaluates policies."""
+    """A local cloud with nothing in it that checks signatures and evaluates policies."""
     with LocalCloud(
         port=free_port(), empty=True, authorize=True, progress=lambda step: None, problem=pytest.fail
     ) as laptop:

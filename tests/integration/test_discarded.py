@@ -62,7 +62,7 @@ def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud
 
 def test_the_alarms_about_discarded_batches_name_their_bucket(cloud: AwsClients) -> None:
     stack = deploy(cloud)
-    names = [f"{stack.name}-{page}" for page in ("given-up", "delivery-failures", "dropped-records")]
+    names = [f"{stack.name}-{page}" for page in ("discarded-batches", "delivery-failures", "dropped-records")]
     alarms = cloud.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
     assert len(alarms) == len(names)
     for alarm in alarms:

@@ -272,7 +272,7 @@ def test_an_altered_object_stays_one_that_was_altered(cloud: AwsClients) -> None
     key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
     pipe.write(key, gzip.compress(gzip.decompress(pipe.body(key)).replace(b"A-2", b"A-7")))
     erase(pipe)
-    assert kinds(pipe) == [("altered", key)]
+    assert kinds(pipe) == [("tampered", key)]
 
 
 def test_object_lock_is_said_to_keep_what_it_keeps(cloud: AwsClients) -> None:
@@ -298,7 +298,7 @@ def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cl
     pipe = Pipe(cloud)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
-    pipe.put(order("A"), her(1, "H-1"), f'{{"customer_id": "{HER}"}}', her(2, "H-given-up"))
+    pipe.put(order("A"), her(1, "H-1"), f'{{"customer_id": "{HER}"}}', her(2, "H-discarded-batches"))
     *processed, given_up = pipe.records()
     pipe.process(processed)
     give_up(cloud, pipe.stack, [given_up])

@@ -127,6 +127,6 @@ def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_
     assert (stamped.receipt.records, stamped.receipt.failed) == (len(hers), len(hers))
     assert kinds(pipe) == []
     found = verify(cloud, pipe.stack).discrepancies
-    assert {one.kind for one in found} <= {"given_up"}
+    assert {one.kind for one in found} <= {"discarded"}
     with pytest.raises(NotFoundError, match=f"as far as it can be read: {len(problems)} problems"):
         erase(pipe)

@@ -1,4 +1,4 @@
-"""What an operator does: look at bad records and mend them, bring back what AWS gave up, verify, trace."""
+"""What an operator does: look at bad records and mend them, bring back what Lambda discarded, verify, trace."""
 
 from __future__ import annotations
 
@@ -241,9 +241,9 @@ def test_a_stack_in_order_is_verified_and_an_order_that_is_there_twice_is_named(
     item = laptop.cloud.dynamodb.get_item(TableName="Orders", Key=key)["Item"]
     laptop.cloud.dynamodb.put_item(TableName="Orders", Item=item | {"OrderID": {"S": f"{order_id}-2"}})
     try:
-        assert "twice" in orders("verify", status=1).stdout
+        assert "duplicate_item" in orders("verify", status=1).stdout
         (one,) = json.loads(orders("verify", "--json", status=1).stdout)["discrepancies"]
-        assert (one["kind"], one["id"]) == ("twice", event)
+        assert (one["kind"], one["id"]) == ("duplicate_item", event)
     finally:
         laptop.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": f"{order_id}-2"}})
 
@@ -295,10 +295,10 @@ def test_a_trace_tells_of_giving_up_and_bringing_back(
     order_id = new_id()
     place = given_up_at(laptop, given_up([order_id]), long_ago=long_ago)
     steps = steps_of(orders, order_id)
-    assert [one["what"] for one in steps] == ["arrived", "given up", "open"]
+    assert [one["what"] for one in steps] == ["arrived", "discarded", "open"]
     orders("failures", "redrive")
     steps = steps_of(orders, order_id)
-    assert {"given up", "redriven", "archived", "stored"} <= {one["what"] for one in steps}
+    assert {"discarded", "redriven", "archived", "stored"} <= {one["what"] for one in steps}
     assert place in {one["where"] for one in steps}
 
 

@@ -262,7 +262,7 @@ def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: AwsClients,
 def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
     browser: Browser, laptop: LocalCloud, tmp_path: Path
 ) -> None:
-    # The laptop cloud by an address that is not known for one.
+    # The local cloud by an address that is not known for one.
     aws = laptop.environment | {"AWS_ENDPOINT_URL": laptop.endpoint_url.replace("127.0.0.1", "127.1")}
     order_id = new_id()
     with browsers.dashboard(aws, tmp_path) as url:
@@ -324,9 +324,9 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
             page.get_by_text("What to do").click()
             expect(page.get_by_text("orders quarantine list --reason conflict")).to_be_visible()
         expect(page.get_by_text("cannot look", exact=True)).to_be_visible()
-        expect(page.get_by_text("is the laptop cloud running")).to_be_visible()
+        expect(page.get_by_text("is the local cloud running")).to_be_visible()
         looking.enter_context(laptop())
-        expect(page.get_by_text("is the laptop cloud running")).to_be_hidden()
+        expect(page.get_by_text("is the local cloud running")).to_be_hidden()
         find(page, order_id)
         expect(page.get_by_text(f"Order {order_id}", exact=True)).to_be_visible()
 

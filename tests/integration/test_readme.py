@@ -69,7 +69,7 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: st
     assert "orders env" in PREAMBLE
     on_aws = TUTORIAL.partition("## On AWS\n")[2]
     for text in [text for text in rest if (text in on_aws) == (chapter == "On AWS")]:
-        # AWS stands for an empty account here, not for the one in which the laptop cloud runs already.
+        # AWS stands for an empty account here, not for the one in which the local cloud runs already.
         elsewhere = "export AWS_ACCESS_KEY_ID=000000000002\n" if "sam deploy" in text else ""
         done = shell(reader, checkout, PREAMBLE + elsewhere + patiently(text))
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"

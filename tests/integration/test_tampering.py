@@ -272,7 +272,7 @@ def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients)
     keep(pipe, accept=True)
     assert kinds(pipe) == [], "somebody has looked at it"
     pipe.write(key, b"shardId-1:1")
-    assert kinds(pipe) == [("altered", key)]
+    assert kinds(pipe) == [("tampered", key)]
     cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
     assert kinds(pipe) == [("removed", key)]
 
@@ -317,4 +317,4 @@ def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients, apart: bool
     assert kinds(pipe) == []
     assert pipe.keys("aws/") == [key] and pipe.keys("redriven/") == []
     pipe.write(key, pipe.body(key).replace(b"shardId-1:61", b"shardId-1:62"))
-    assert kinds(pipe) == [("altered", pipe.named(key))]
+    assert kinds(pipe) == [("tampered", pipe.named(key))]

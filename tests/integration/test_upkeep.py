@@ -38,7 +38,7 @@ VARIABLES = {
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[LocalCloud]:
-    """A laptop cloud whose stack has the function, and an archive with two hours of yesterday."""
+    """A local cloud whose stack has the function, and an archive with two hours of yesterday."""
     problems: list[str] = []
     parameters = {"ArchiveUpkeep": "compact"}
     with LocalCloud(

@@ -105,7 +105,7 @@ def test_a_repair_never_overwrites(cloud: AwsClients) -> None:
     _, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
     assert items(pipe) == before
     # The bytes say that the record is the item's; what is wrong with the item stays.
-    assert found(report) == {("differs", "A")}
+    assert found(report) == {("payload_mismatch", "A")}
     assert (report.counts.stored, report.counts.conflicts, pipe.keys("quarantine/")) == (1, 0, [])
 
 
@@ -116,7 +116,7 @@ def test_a_record_that_nothing_was_done_with_is_on_its_way_and_then_not_archived
     pipe.process(pipe.records()[:1])
     report = verified(pipe)
     assert (report.counts.in_flight, report.discrepancies) == (1, ())
-    assert found(verified(pipe, later=LATER)) == {("not_archived", second)}
+    assert found(verified(pipe, later=LATER)) == {("unarchived", second)}
     done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
     assert (done.stored, report.discrepancies) == (1, ())
     assert set(items(pipe)) == {"A", "B"}
@@ -147,7 +147,7 @@ def test_an_item_whose_object_is_gone_has_no_bytes(cloud: AwsClients) -> None:
     pipe.process()
     (key,) = pipe.keys("orders/")
     cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
-    assert found(verified(pipe, later=LATER)) == {("no_bytes", "A"), ("no_bytes", "B")}
+    assert found(verified(pipe, later=LATER)) == {("payload_missing", "A"), ("payload_missing", "B")}
 
 
 def test_bytes_that_were_changed_are_named_by_their_event_and_their_order(cloud: AwsClients) -> None:
@@ -157,7 +157,7 @@ def test_bytes_that_were_changed_are_named_by_their_event_and_their_order(cloud:
     (key,) = pipe.keys("orders/")
     changed = gzip.decompress(pipe.body(key)).replace(b'"amount": 100', b'"amount": 999')
     pipe.write(key, gzip.compress(changed))
-    assert {("altered", event), ("differs", "A")} <= found(verified(pipe, later=LATER))
+    assert {("tampered", event), ("payload_mismatch", "A")} <= found(verified(pipe, later=LATER))
     assert "B" not in {one.id for one in verified(pipe, later=LATER).discrepancies}
 
 
@@ -169,7 +169,7 @@ def test_two_objects_with_other_bytes_for_one_event_are_named(cloud: AwsClients)
     key = pipe.keys("orders/")[0]
     changed = gzip.decompress(pipe.body(key)).replace(b": 100", b": 101")
     pipe.write(f"{key.rpartition('-')[0]}-another.ndjson.gz", gzip.compress(changed))
-    assert ("altered", record.event_id) in found(verified(pipe, later=LATER))
+    assert ("tampered", record.event_id) in found(verified(pipe, later=LATER))
 
 
 def test_an_object_that_is_cut_off_is_named_and_the_lines_before_the_cut_count(cloud: AwsClients) -> None:
@@ -179,10 +179,10 @@ def test_an_object_that_is_cut_off_is_named_and_the_lines_before_the_cut_count(c
     (key,) = pipe.keys("orders/")
     pipe.write(key, pipe.body(key)[:-2000])
     report = verified(pipe, later=LATER)
-    assert ("damaged", key) in found(report)
-    assert 0 < len([one for one in report.discrepancies if one.kind == "no_bytes"]) < 500
+    assert ("corrupt", key) in found(report)
+    assert 0 < len([one for one in report.discrepancies if one.kind == "payload_missing"]) < 500
     pipe.write(key, b"nothing like it")
-    assert ("damaged", key) in found(verified(pipe, later=LATER))
+    assert ("corrupt", key) in found(verified(pipe, later=LATER))
 
 
 def test_one_event_that_became_two_items_is_named(cloud: AwsClients) -> None:
@@ -191,7 +191,7 @@ def test_one_event_that_became_two_items_is_named(cloud: AwsClients) -> None:
     pipe.process()
     cloud.dynamodb.put_item(TableName="Orders", Item=items(pipe)["A"] | {"OrderID": {"S": "A-again"}})
     report = verified(pipe, later=LATER)
-    assert found(report) == {("twice", event)}
+    assert found(report) == {("duplicate_item", event)}
     assert "A, A-again" in report.discrepancies[0].detail
 
 
@@ -200,7 +200,7 @@ def test_an_item_that_nobody_sent_is_named(cloud: AwsClients) -> None:
     pipe.put(order("A"))
     pipe.process()
     cloud.dynamodb.put_item(TableName="Orders", Item={"OrderID": {"S": "forged"}, "OrderAmount": {"N": "1"}})
-    assert found(verified(pipe, later=LATER)) == {("no_bytes", "forged")}
+    assert found(verified(pipe, later=LATER)) == {("payload_missing", "forged")}
 
 
 def test_what_aws_gave_up_is_told_from_what_is_missing_in_whichever_bucket_it_is(cloud: AwsClients) -> None:
@@ -212,8 +212,8 @@ def test_what_aws_gave_up_is_told_from_what_is_missing_in_whichever_bucket_it_is
         later: (pipe.stack.discarded_bucket, give_up(cloud, pipe.stack, records[2:])),
     }
     report = verified(pipe, later=LATER)
-    assert found(report) == {("not_archived", missing), ("given_up", earlier), ("given_up", later)}
-    details = {one.id: one.detail for one in report.discrepancies if one.kind == "given_up"}
+    assert found(report) == {("unarchived", missing), ("discarded", earlier), ("discarded", later)}
+    details = {one.id: one.detail for one in report.discrepancies if one.kind == "discarded"}
     for event, (name, key) in places.items():
         assert f"s3://{name}/{key}" in details[event]
     assert report.counts.discarded == 2

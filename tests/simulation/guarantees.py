@@ -15,7 +15,7 @@ from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read
 from tests.fakes import Item
 from tests.simulation.traffic import CUSTOMER, Sent
 
-_OUTCOMES = ("Stored", "Duplicates", "Conflicts", "Invalid", "Undone")
+_OUTCOMES = ("Stored", "Duplicates", "Conflicts", "Invalid", "Failed")
 
 
 class Broken(AssertionError):

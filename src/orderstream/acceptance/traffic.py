@@ -77,7 +77,7 @@ def accounted(context: Context, span: TimeRange = ALL_TIME) -> ReconciliationRep
         report = verify(context.cloud, context.stack, span)
         found = [f"{one.kind} {one.id}: {one.detail}" for one in report.discrepancies]
         expect(not found, f"{len(found):,} discrepancies: {'; '.join(found[:3])}")
-        expect(not report.counts.in_flight, f"{report.counts.in_flight:,} records are on their way")
+        expect(not report.counts.in_flight, f"{report.counts.in_flight:,} records are in flight")
         return report
 
     return context.until(look, seconds=ARRIVAL_SECONDS, what="orders verify")

@@ -124,7 +124,7 @@ def _alarm_in(context: Context, queue_url: str, name: str) -> dict[str, Any]:
 
 def metrics(context: Context) -> Evidence:
     """CloudWatch extracted the metrics from the function's log: their sums match `orders verify`."""
-    names = ("Received", *_OUTCOMES, "Undone")
+    names = ("Received", *_OUTCOMES, "Failed")
     wanted = [Metric(NAMESPACE, name, (("Stack", context.name),)) for name in names]
 
     def arrived(counts: Evidence) -> dict[str, int]:

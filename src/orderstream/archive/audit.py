@@ -102,7 +102,7 @@ def _audit(
             was = expected.take(entry.key)
             if was is not None and was != sha256:
                 detail = f"its SHA-256 was {was} when it was sealed, and is {sha256}"
-                found.findings.append(Finding("altered", entry.key, detail))
+                found.findings.append(Finding("tampered", entry.key, detail))
             elif was is None and hour <= expected.last_hour:
                 late.setdefault(hour, []).append(entry)
             elif was is None:

@@ -58,7 +58,7 @@ def verify_batches(
     since = span.since or datetime.min.replace(tzinfo=UTC)
     with _Records() as records:
         for done, (place, entry, body) in enumerate(_bodies(cloud, there, since), start=1):
-            progress("batches that AWS gave up", done)
+            progress("batches that Lambda discarded", done)
             failure = read_failure(url(place, entry.key), body, entry.modified)
             # As in all findings, a bare key refers to the archive.
             name = entry.key if place == stack else failure.place
@@ -70,7 +70,7 @@ def verify_batches(
             was = attested.get(entry.key)
             if was is not None and was != digest(body):
                 detail = f"its SHA-256 was {was} when an erasure wrote it, and is {digest(body)}"
-                yield Finding("altered", name, detail)
+                yield Finding("tampered", name, detail)
             elif why := why_not_by_lambda(entry, failure, is_attested=was is not None):
                 yield Finding("unexpected", name, f"Lambda writes no such object: {why}")
             elif was is None and (why := _not_streamed(cloud, stack, failure)):

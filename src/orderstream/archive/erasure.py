@@ -212,7 +212,7 @@ class _Erasure:
         """Remove the customer from discarded batches; without a chain, only count."""
         marks = {entry.key for entry in redrive_markers(self._cloud, self._stack)}
         for done, (place, entry, body) in enumerate(self._failed(), start=1):
-            self._progress("batches that AWS gave up", done)
+            self._progress("batches that Lambda discarded", done)
             left, records = self.person.redact_batch(url(place, entry.key), body)
             if not records:
                 continue

@@ -80,7 +80,7 @@ def _erasures(
             found.append(Finding("inserted", entry.key, detail))
         elif was != digest(body):
             detail = f"its SHA-256 was {was} when it was written, and is {digest(body)}"
-            found.append(Finding("altered", entry.key, detail))
+            found.append(Finding("tampered", entry.key, detail))
     yield from found
     for key in sorted(missing):
         yield Finding("removed", key, "a manifest attests it, and it is not there any more")

@@ -37,7 +37,7 @@ def why_not_by_lambda(entry: ObjectSummary, failure: FailedBatch, *, is_attested
         if record.shard_id != shard_id or not is_within:
             return f"{record.event_id} lies outside of what it says that it has"
         if record.arrived_at > at + _LATE:
-            return f"{record.event_id} arrived after the batch was given up"
+            return f"{record.event_id} arrived after the batch was discarded"
     return ""
 
 

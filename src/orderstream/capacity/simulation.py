@@ -83,7 +83,7 @@ class _Simulation:
         self.events: list[tuple[float, int, Callable[[float], None]]] = []
         self.number = 0
         self.running = self.most_running = 0
-        self.came = self.put = self.done = self.lost = self.given_up = 0
+        self.came = self.put = self.done = self.lost = self.discarded = 0
         self.invocations = self.failed = self.throttled = 0
         self.batched = 0
         self.lost_from: float | None = None
@@ -192,7 +192,7 @@ class _Simulation:
     def _send(self, lane: _Lane, now: float) -> None:
         of = self.of
         while lane.batch and lane.batch[0][0] < now - of.maximum_age_seconds:
-            self.given_up += lane.batch.pop(0)[1]
+            self.discarded += lane.batch.pop(0)[1]
             self.given_up_from = now if self.given_up_from is None else self.given_up_from
         if not lane.batch:
             lane.tries = 0
@@ -241,7 +241,7 @@ class _Simulation:
                     oldest = min(oldest, lane.batch[0][0])
                 elif lane.queue:
                     oldest = min(oldest, lane.queue[0][0])
-        backlog = self.put - self.done - self.lost - self.given_up
+        backlog = self.put - self.done - self.lost - self.discarded
         held = sum(shard.held for shard in self.shards)
         self.looks.append(
             BacklogSample(now, self.curve.at(now), backlog * self.scale, now - oldest, held * self.scale)
@@ -263,7 +263,7 @@ class _Simulation:
             orders=self.came * scale,
             done=self.done * scale,
             lost=self.lost * scale,
-            discarded=self.given_up * scale,
+            discarded=self.discarded * scale,
             most_backlog=most.backlog,
             most_backlog_at=most.second,
             most_held=max(one.held for one in self.looks),

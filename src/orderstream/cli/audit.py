@@ -43,7 +43,7 @@ def verify(
     """Hold stream, archive, table and quarantine against each other, and name each discrepancy by its id.
 
     Ends with status 1 if there is one, and with status 4 if there was nothing to check. Records of the last
-    minutes may be on their way.
+    minutes may be in flight.
     """
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack) if repair else None

@@ -31,7 +31,7 @@ def dashboard(
 ) -> None:
     """Show a stack in the browser, live, until Ctrl-C: figures, alarms, orders, quarantine.
 
-    It is the stack of the laptop cloud or one on AWS, seen with your own credentials. Only this machine can
+    It is the stack of the local cloud or one on AWS, seen with your own credentials. Only this machine can
     open the page, and for a stack on AWS only by the address that is printed. It asks AWS only while it is
     looked at.
     """

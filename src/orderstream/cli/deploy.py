@@ -61,7 +61,7 @@ def deploy(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Build and check the functions, show what would change, and deploy it: to AWS or the laptop cloud.
+    """Build and check the functions, show what would change, and deploy it: to AWS or the local cloud.
 
     What was not given again keeps its value. What an earlier stack of the name left, table and buckets, is
     taken over, and gets the settings of the template. On AWS it asks first, if there is a terminal to ask at.

@@ -1,4 +1,4 @@
-"""The verbs about what AWS gave up delivering: failures list, redrive."""
+"""The verbs about what Lambda discarded: failures list, redrive."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orderstream.recovery import dead_letters
 from orderstream.recovery import redrive as redriving
 
 verbs = typer.Typer(
-    help="Batches that AWS gave up delivering: look at them, bring them back.", no_args_is_help=True
+    help="Batches that Lambda discarded: list and redrive them.", no_args_is_help=True
 )
 
 
@@ -25,7 +25,7 @@ def list_(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List the batches that AWS gave up and that are not done yet, oldest first. With --json one a line."""
+    """List the batches that Lambda discarded and that are not done yet, oldest first. With --json one a line."""
     cloud, found = resolve_stack(stack, region, profile)
     listed = dead_letters.read_batch(cloud, found, everything=everything)
     show.print_failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
@@ -39,7 +39,7 @@ def redrive(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Bring every batch that AWS gave up through the function again.
+    """Bring every batch that Lambda discarded through the function again.
 
     One is done when each of its records is an item or in quarantine, which is looked up. Repeating it is
     harmless. Ends with status 1 if any is left.

@@ -1,4 +1,4 @@
-"""The verbs of the laptop cloud: up, env, demo."""
+"""The verbs of the local cloud: up, env, demo."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from orderstream.output import local_cloud as show
 if TYPE_CHECKING:
     from orderstream.local.cloud import LocalCloud
 
-# The verbs of the laptop cloud import its room when they run: the others need not wait for that.
+# The verbs of the local cloud import its room when they run: the others need not wait for that.
 USUAL_PORT = 4566
 # Where the live page lies, beside the paths of the HTTP API.
 PAGE = "/live"
@@ -42,7 +42,7 @@ verbs = typer.Typer()
 
 @verbs.command(epilog="Example: orders up --simulate 20")
 def up(
-    port: Annotated[int, typer.Option(help="Port of the laptop cloud.", max=LAST_PORT)] = USUAL_PORT,
+    port: Annotated[int, typer.Option(help="Port of the local cloud.", max=LAST_PORT)] = USUAL_PORT,
     http_port: Annotated[
         int | None,
         typer.Option(
@@ -56,7 +56,7 @@ def up(
     simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
     empty: Annotated[bool, typer.Option("--empty", help="Deploy nothing: orders deploy does it.")] = False,
 ) -> None:
-    """Run the laptop cloud until Ctrl-C: AWS on one port, the HTTP API and the live page on another.
+    """Run the local cloud until Ctrl-C: AWS on one port, the HTTP API and the live page on another.
 
     What `orders deploy` and `orders destroy` do to the stack meanwhile is followed at once.
     """
@@ -111,7 +111,7 @@ def _background_traffic(laptop: LocalCloud, rate: float) -> Iterator[None]:
     traffic = samples(time.time_ns(), bad_share=0.02, duplicate_share=0.03)
 
     def send() -> None:
-        # Nobody waits for these: when the laptop cloud dies, they are not to keep it from saying so.
+        # Nobody waits for these: when the local cloud dies, they are not to keep it from saying so.
         stream, kinesis = laptop.stack.stream, laptop.cloud.kinesis_no_retry
         with OrderProducer(stream, kinesis, give_up_after_seconds=2) as producer:
             send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=SendStats())
@@ -127,10 +127,10 @@ def _background_traffic(laptop: LocalCloud, rate: float) -> Iterator[None]:
 
 @verbs.command(epilog='Example: eval "$(orders env)"')
 def env(
-    port: Annotated[int | None, typer.Option(help="Which laptop cloud, if several run.")] = None,
+    port: Annotated[int | None, typer.Option(help="Which local cloud, if several run.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the exports that make every AWS tool, and every verb here, speak to the laptop cloud."""
+    """Print the exports that make every AWS tool, and every verb here, speak to the local cloud."""
     from orderstream.local.cloud import local_environment
     from orderstream.local.registry import choose, registry_dir, running_instances
 
@@ -149,7 +149,7 @@ def demo(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Start a laptop cloud, send orders through it, account for every one, and stop it.
+    """Start a local cloud, send orders through it, account for every one, and stop it.
 
     Ends with status 0 only if every record is accounted for as it should be.
     """
@@ -182,7 +182,7 @@ def demo(
                 theirs = tpch.generator_totals(folder)
                 totals = (theirs, tpch.table_totals(laptop.cloud, laptop.stack, progress))
         with console.steps() as tell:
-            tell("stopping the laptop cloud")
+            tell("stopping the local cloud")
             stack.close()
     show.print_demo(outcome, totals, as_json=as_json)
     if not outcome.agrees or (totals and totals[0] != totals[1]):

@@ -63,7 +63,7 @@ def find_to_change(
 
 
 def confirm_on_aws(location: Location, question: str, *, doing: str, yes: bool) -> None:
-    """Ask whoever is at a terminal before something is done on AWS, unless `yes`. A laptop cloud is free.
+    """Ask whoever is at a terminal before something is done on AWS, unless `yes`. A local cloud is free.
 
     Where nobody can be asked, it is done. Raises NotConfirmedError unless the answer is yes.
     """

@@ -193,7 +193,7 @@ def classify(error: Exception) -> PutError:
         return PutError(text, hint, is_transient)
     if isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)):
         return PutError(
-            text, 'is the laptop cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
+            text, 'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
         )
     if isinstance(error, BotoCoreError):
         # The remaining errors concern credentials or the profile, except invalid parameters.

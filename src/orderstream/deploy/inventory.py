@@ -244,12 +244,12 @@ def _undrained(
                 delivery = cloud.lambda_.get_event_source_mapping(UUID=mapping)["State"].lower()
             except cloud.lambda_.exceptions.ResourceNotFoundException:
                 mapping = ""
-    given_up = (
+    discarded = (
         dead_letters.read_batch(cloud, stack, everything=False)
         if mapping
         else dead_letters.pending_objects(cloud, stack)
     )
-    return PendingWork(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in given_up))
+    return PendingWork(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in discarded))
 
 
 def _logs(cloud: AwsClients, stack: str, has: tuple[Resource, ...]) -> list[str]:

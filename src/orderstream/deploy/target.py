@@ -59,7 +59,7 @@ def values_for(
     for name, value in place.overrides.items():
         if given.get(name, value) != value:
             raise InputError(
-                f"{name} is {value} in the laptop cloud, not {given[name]}",
+                f"{name} is {value} in the local cloud, not {given[name]}",
                 hint="orders up reads the stream itself, by AWS's rules",
             )
     usual = {name: value for name, value in place.defaults.items() if name not in has}

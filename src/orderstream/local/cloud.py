@@ -215,7 +215,7 @@ def lock_state_dir(state_dir: Path) -> Iterator[int]:
             lock.seek(0)
             if _is_alive(lock.read()) or time.monotonic() > deadline:
                 raise CloudError(
-                    f"another laptop cloud uses {state_dir}",
+                    f"another local cloud uses {state_dir}",
                     hint="stop it with Ctrl-C where it runs, or give another --state-dir",
                 )
             time.sleep(0.1)

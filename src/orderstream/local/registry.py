@@ -63,10 +63,10 @@ def choose(clouds: list[LocalInstance], port: int | None) -> LocalInstance:
     wanted = [cloud for cloud in clouds if port in (None, cloud.port)]
     if not wanted:
         where = "" if port is None else f" on port {port}"
-        raise CloudError(f"no laptop cloud runs{where}", hint="start one: orders up")
+        raise CloudError(f"no local cloud runs{where}", hint="start one: orders up")
     if len(wanted) > 1:
         ports = ", ".join(str(cloud.port) for cloud in wanted)
-        raise CloudError(f"laptop clouds run on ports {ports}", hint=f"say which: --port {wanted[0].port}")
+        raise CloudError(f"local clouds run on ports {ports}", hint=f"say which: --port {wanted[0].port}")
     return wanted[0]
 
 
@@ -77,7 +77,7 @@ def ensure_port(port: int, clouds: list[LocalInstance]) -> None:
     another = f"orders up --port {free_port()}"
     if any(cloud.port == port for cloud in clouds):
         raise CloudError(
-            f"a laptop cloud runs on port {port} already",
+            f"a local cloud runs on port {port} already",
             hint=f'use it: eval "$(orders env --port {port})", or start another: {another}',
         )
     raise CloudError(f"port {port} is in use by another program", hint=f"take another: {another}")
@@ -86,7 +86,7 @@ def ensure_port(port: int, clouds: list[LocalInstance]) -> None:
 def ensure_http_port(port: int, cloud_port: int) -> None:
     """Raise CloudError, with a remedy, unless `port` is free for the API and differs from the cloud's."""
     if port == cloud_port or not port_is_free(port):
-        by = "the laptop cloud itself" if port == cloud_port else "another program"
+        by = "the local cloud itself" if port == cloud_port else "another program"
         hint = f"take another: orders up --http-port {free_port()}, or leave it out"
         raise CloudError(f"port {port} is in use by {by}", hint=hint)
 

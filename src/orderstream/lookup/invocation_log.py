@@ -42,7 +42,7 @@ class _LogLine(msgspec.Struct):
     shard_id: str | None
     first_sequence_number: str | None
     last_sequence_number: str | None
-    undone_from: str | None
+    failed_from: str | None
     objects: list[str]
 
 
@@ -119,4 +119,4 @@ def _has(line: _LogLine, place: RecordPosition) -> bool:
 
 
 def _is_done(line: _LogLine, place: RecordPosition) -> bool:
-    return line.undone_from is None or int(place.sequence_number) < int(line.undone_from)
+    return line.failed_from is None or int(place.sequence_number) < int(line.failed_from)

@@ -44,7 +44,7 @@ class TraceEvent(msgspec.Struct, frozen=True):
     """Something that happened: `at` (UTC text; None if unknown), `what`, to which event, where.
 
     What: dated (by the producer), arrived, archived, delivered, undone (delivered but reported as failed),
-    stored, duplicate, quarantined, resubmitted, given up (discarded by Lambda), redriven, erased (by `orders
+    stored, duplicate, quarantined, resubmitted, discarded (by Lambda), redriven, erased (by `orders
     forget`) or open (none of these yet).
     """
 
@@ -75,7 +75,7 @@ class _Event:
     dated: datetime | None = None
     archived: dict[tuple[str, int], datetime] = field(default_factory=dict)
     quarantined: tuple[str, int, ArchiveLine] | None = None
-    given_up: list[FailedBatch] = field(default_factory=list)
+    discarded: list[FailedBatch] = field(default_factory=list)
 
 
 def trace(
@@ -189,7 +189,7 @@ def _search_failures(
             continue
         for record in records:
             if record.event_id in events or _is_of(record, order_id):
-                _noted_record(events, record).given_up.append(failure)
+                _noted_record(events, record).discarded.append(failure)
 
 
 def _search_stream(
@@ -250,10 +250,10 @@ def _steps(
         # S3 keeps whole seconds, so the write may seem to precede the arrival.
         yield TraceEvent(max(utc_text(modified), event.arrived_at), "archived", event.id, key, f"line {line}")
     for delivery in delivered:
-        what = "delivered" if delivery.done else "undone"
+        what = "delivered" if delivery.done else "failed"
         yield TraceEvent(utc_text(delivery.at), what, event.id, "", f"request {delivery.request_id}")
-    for failure in event.given_up:
-        yield TraceEvent(utc_text(failure.at), "given up", event.id, failure.place, failure.condition)
+    for failure in event.discarded:
+        yield TraceEvent(utc_text(failure.at), "discarded", event.id, failure.place, failure.condition)
         if failure.key in marks:
             yield TraceEvent(utc_text(marks[failure.key]), "redriven", event.id, DONE + failure.key)
     yield _outcome(event, item, events, delivered, is_erased=is_erased)

@@ -50,7 +50,7 @@ class _CachedFacts:
     at: float
     retention_seconds: int
     shards: ShardLoads
-    given_up: DeadLetterBacklog
+    discarded: DeadLetterBacklog
     currencies: tuple[str, ...]
     version: LiveVersion | None
 
@@ -105,7 +105,7 @@ class StatusCollector:
             mapping_reason=mapping.get("StateTransitionReason", ""),
             consumer=consumer,
             is_local=is_loopback(self._cloud.lambda_.meta.endpoint_url),
-            dead_letters=slow.given_up,
+            dead_letters=slow.discarded,
             alarms=list(self._alarms()),
             version=slow.version,
         )

@@ -119,7 +119,7 @@ class Status:
 
 
 # Each received record has one of these outcomes.
-OUTCOMES = ("stored", "duplicates", "conflicts", "invalid", "undone")
+OUTCOMES = ("stored", "duplicates", "conflicts", "invalid", "failed")
 # The figures that are shown as counts.
 COUNTS = (
     *OUTCOMES,
@@ -127,7 +127,7 @@ COUNTS = (
     "invocations",
     "errors",
     "throttles",
-    "given_up",
+    "discarded",
     "dropped",
 )
 

@@ -158,7 +158,7 @@ def _erasure(receipt: ErasureReceipt) -> SafeTable:
         "items of the table": receipt.items,
         "records in archive and quarantine": receipt.records,
         "objects with them": receipt.objects,
-        "records that AWS gave up": receipt.failed,
+        "records that Lambda discarded": receipt.failed,
         "notes about records put back": receipt.notes,
         "old versions of objects": receipt.versions,
         f"old versions locked until {receipt.locked_until}": receipt.locked,

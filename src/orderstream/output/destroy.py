@@ -68,7 +68,7 @@ def _undrained(found: Inventory) -> None:
     if about.quarantined:
         lost.append(f"{about.quarantined:,} records in quarantine that were not resubmitted")
     if about.discarded:
-        lost.append(f"{about.discarded:,} batches that AWS gave up and nobody redrove")
+        lost.append(f"{about.discarded:,} discarded batches that were not redriven")
     if lost:
         problem("not drained: " + "; ".join(lost))
     elif found.standing:
@@ -129,6 +129,6 @@ def _document(found: Inventory) -> dict[str, Any]:
         "buckets": [asdict(one) for one in found.buckets],
         "code": asdict(found.code) if found.code else None,
         "logs": list(found.logs),
-        "undrained": asdict(found.pending) if found.pending else None,
+        "pending": asdict(found.pending) if found.pending else None,
         "dollars_a_month": found.monthly_cost,
     }

@@ -169,9 +169,9 @@ def print_reconciliation(
         "duplicates": counts.duplicates,
         "conflicts": counts.conflicts,
         "invalid": counts.invalid,
-        "given up": counts.discarded,
+        "discarded": counts.discarded,
         "erased": counts.erased,
-        "on their way": counts.in_flight,
+        "in flight": counts.in_flight,
         "missing": counts.missing,
     }
     table = SafeTable("what", "count")

@@ -37,7 +37,7 @@ def print_simulation(of: SimulationResult, begin: datetime | None) -> None:
         table.add_row("caught up", "not before the end" if of.caught_up_at is None else at(of.caught_up_at))
     table.add_row("left to the retention at the worst", length(of.to_spare_seconds))
     if of.discarded_from is not None:
-        table.add_row("given up to the bucket", f"{large(of.discarded)}, from {at(of.discarded_from)}")
+        table.add_row("discarded to the bucket", f"{large(of.discarded)}, from {at(of.discarded_from)}")
     if of.lost_from is not None:
         table.add_row("lost", f"{large(of.lost)}, from {at(of.lost_from)}")
     if of.most_held:

@@ -33,8 +33,8 @@ _ROWS = (
     ("duplicates", "duplicates"),
     ("conflicts", "conflicts"),
     ("invalid", "invalid"),
-    ("undone, come again", "undone"),
-    ("given up", "given_up"),
+    ("failed, retried", "failed"),
+    ("discarded", "discarded"),
     ("dropped", "dropped"),
     ("puts refused by the stream", "throttled_puts"),
     ("invocations", "invocations"),
@@ -185,10 +185,10 @@ def _lines(of: Status) -> Iterable[RenderableType]:
         some = f"{'more than ' if of.dead_letters.more else ''}{of.dead_letters.batches:,}"
         since = f" since {_moment(of.dead_letters.since)}" if of.dead_letters.since else ""
         yield Text.assemble(
-            (f"{some} given-up batches wait for a redrive{since}:", "yellow"), " orders failures list"
+            (f"{some} discarded batches are waiting for a redrive{since}:", "yellow"), " orders failures list"
         )
     else:
-        yield "no given-up batch waits for a redrive"
+        yield "no discarded batch is waiting for a redrive"
 
 
 def _delivery(reader: ConsumerState) -> str:

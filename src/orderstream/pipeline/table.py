@@ -51,7 +51,7 @@ class InsertResult(Enum):
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     REFUSED = "refused"
-    RETRY = "undone"
+    RETRY = "retry"
 
 
 class InsertOutcome(msgspec.Struct, frozen=True):

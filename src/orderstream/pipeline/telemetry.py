@@ -23,7 +23,7 @@ MAX_PROBLEMS = 5
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 # One data point of each for every batch, so the average of Received is the size of a batch.
-_COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Invalid", "Undone")
+_COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Invalid", "Failed")
 
 
 def log_line(
@@ -38,7 +38,7 @@ def log_line(
 ) -> str:
     """The log line of an invocation; CloudWatch extracts its metrics from the log (EMF).
 
-    Received = Stored + Duplicates + Conflicts + Invalid + Undone. Late counts the stored orders that took
+    Received = Stored + Duplicates + Conflicts + Invalid + Failed. Late counts the stored orders that took
     longer than `objective_seconds` from arrival to stored.
     """
     first, last = (records[0], records[-1]) if records else (None, None)
@@ -51,7 +51,7 @@ def log_line(
         "Duplicates": report.duplicates,
         "Conflicts": report.conflicts,
         "Invalid": report.invalid,
-        "Undone": report.failed_records,
+        "Failed": report.failed_records,
         "ArchiveBytes": report.archived_bytes,
     }
     if report.latencies:
@@ -63,7 +63,7 @@ def log_line(
         "first_sequence_number": first.sequence_number if first else None,
         "last_sequence_number": last.sequence_number if last else None,
         "objects": report.objects,
-        "undone_from": report.failed[0] if report.failed else None,
+        "failed_from": report.failed[0] if report.failed else None,
         "cold_start": cold,
         "problems": report.problems[:MAX_PROBLEMS],
     }

@@ -23,7 +23,7 @@ CREATE TABLE item (
 ) WITHOUT ROWID;
 CREATE TABLE original (order_id TEXT PRIMARY KEY, reading BLOB) WITHOUT ROWID;
 CREATE TABLE quarantined (event TEXT PRIMARY KEY, conflict INTEGER, arrived TEXT) WITHOUT ROWID;
-CREATE TABLE given_up (event TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
+CREATE TABLE discarded (event TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
 CREATE TABLE erased (event TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE damaged (key TEXT PRIMARY KEY, what TEXT) WITHOUT ROWID;
 -- Every record that is known of, once, however often it was delivered.
@@ -45,13 +45,13 @@ CREATE VIEW fate AS
         ) THEN iif(item.event = record.event, 'stored', 'duplicate')
         WHEN quarantined.conflict THEN 'conflict'
         WHEN quarantined.event IS NOT NULL THEN 'invalid'
-        WHEN given_up.event IS NOT NULL THEN 'given_up'
+        WHEN discarded.event IS NOT NULL THEN 'discarded'
         WHEN erased.event IS NOT NULL THEN 'erased'
         ELSE 'open'
     END AS fate
     FROM record LEFT JOIN quarantined USING (event) LEFT JOIN item USING (order_id)
     LEFT JOIN original USING (order_id)
-    LEFT JOIN given_up ON given_up.event = record.event LEFT JOIN erased ON erased.event = record.event;
+    LEFT JOIN discarded ON discarded.event = record.event LEFT JOIN erased ON erased.event = record.event;
 """
 
 # An item's bytes are in the object that it names: under its event or, if the object contains one order, under

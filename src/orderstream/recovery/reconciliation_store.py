@@ -143,7 +143,7 @@ class ReconciliationStore:
     def add_discarded(self, key: str, records: Iterable[Record]) -> None:
         """Add the records of an on-failure object, deaggregated."""
         self._file.executemany(
-            "INSERT OR REPLACE INTO given_up VALUES (?, ?)", ((record.event_id, key) for record in records)
+            "INSERT OR REPLACE INTO discarded VALUES (?, ?)", ((record.event_id, key) for record in records)
         )
 
     def add_erased(self, events: Iterable[str]) -> None:
@@ -171,7 +171,7 @@ class ReconciliationStore:
         return [order_id for (order_id,) in rows]
 
     def outcomes(self) -> dict[str, int]:
-        """The number of records that are stored, duplicate, conflict, invalid, given_up, erased or open, each
+        """The number of records that are stored, duplicate, conflict, invalid, discarded, erased or open,
         once.
         """
         return dict(self._file.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
@@ -187,7 +187,7 @@ class ReconciliationStore:
     def discarded(self) -> Iterator[tuple[str, str]]:
         """The events that are only in an on-failure object, each with that object's key."""
         return self._file.execute(
-            "SELECT event, key FROM given_up JOIN fate USING (event) WHERE fate = 'given_up'"
+            "SELECT event, key FROM discarded JOIN fate USING (event) WHERE fate = 'discarded'"
         )
 
     def unread_objects(self, since: str, until: str) -> list[tuple[str, str]]:
@@ -205,37 +205,37 @@ class ReconciliationStore:
         span = (since, until)
         queries = (
             (
-                "no_bytes",
+                "payload_missing",
                 "SELECT item.order_id, 'the item names event ' || item.event || ' in ' || key ||"
                 f" ', which is not there' {ITEMS} AND NOT EXISTS ({OF_EVENT}) AND NOT EXISTS ({SINGLE})",
                 span,
             ),
             (
-                "differs",
+                "payload_mismatch",
                 "SELECT item.order_id, 'the bytes in ' || key || ' are not those that the item was made of'"
                 f" {ITEMS} AND (EXISTS ({OF_EVENT}) OR EXISTS ({SINGLE}))"
                 f" AND NOT EXISTS ({OF_EVENT} {SAME}) AND NOT EXISTS ({SINGLE} {SAME})",
                 span,
             ),
             (
-                "twice",
+                "duplicate_item",
                 "SELECT event, 'is the event of ' || count(*) || ' items: ' || group_concat(order_id, ', ')"
                 " FROM item WHERE arrived >= ? AND arrived < ? GROUP BY event HAVING count(*) > 1",
                 span,
             ),
             (
-                "altered",
+                "tampered",
                 "SELECT event, 'two objects of the archive have other bytes for it' FROM archived"
                 " GROUP BY event HAVING min(content) != max(content)",
                 (),
             ),
             (
-                "altered",
+                "tampered",
                 "SELECT DISTINCT event, 'the archive has other bytes than the stream' FROM archived"
                 " JOIN streamed USING (event) WHERE archived.content != streamed.content",
                 (),
             ),
-            ("damaged", "SELECT key, what FROM damaged", ()),
+            ("corrupt", "SELECT key, what FROM damaged", ()),
         )
         for kind, query, parameters in queries:
             for about, detail in self._file.execute(query, parameters):

@@ -189,21 +189,21 @@ def reconcile(
 ) -> ReconciliationReport:
     """The report at `now`; records that arrived since `settled` may still be in flight."""
     found: list[Discrepancy] = []
-    on_their_way = missing = 0
+    in_flight = missing = 0
     for record in books.unaccounted():
         if record.arrived_at >= utc_text(settled):
-            on_their_way += 1
+            in_flight += 1
             continue
         missing += 1
         if record.key is None:
-            found.append(Discrepancy("not_archived", record.event_id, "is in the stream and nowhere else"))
+            found.append(Discrepancy("unarchived", record.event_id, "is in the stream and nowhere else"))
         else:
             of = f"order {record.order_id}" if record.order_id else "a record that is no order"
             found.append(
                 Discrepancy("missing", record.event_id, f"{of}: is in {record.key} and nowhere else")
             )
     for event_id, key in books.discarded():
-        found.append(Discrepancy("given_up", event_id, f"AWS gave up delivering it: {key}"))
+        found.append(Discrepancy("discarded", event_id, f"Lambda discarded it: {key}"))
     found += books.discrepancies(*_bounds(span))
     fates = books.outcomes()
     streamed, objects, items = books.counts_read()
@@ -216,9 +216,9 @@ def reconcile(
         duplicates=fates.get("duplicate", 0),
         conflicts=fates.get("conflict", 0),
         invalid=fates.get("invalid", 0),
-        discarded=fates.get("given_up", 0),
+        discarded=fates.get("discarded", 0),
         erased=fates.get("erased", 0),
-        in_flight=on_their_way,
+        in_flight=in_flight,
         missing=missing,
     )
     return ReconciliationReport(

@@ -67,9 +67,9 @@ def test_aws_region_goes_before_aws_default_region_and_both_before_the_profile(
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
-        ("http://127.0.0.1:4566/", "is the laptop cloud running"),
-        ("http://localhost:4566/", "is the laptop cloud running"),
-        ("http://[::1]:4566/", "is the laptop cloud running"),
+        ("http://127.0.0.1:4566/", "is the local cloud running"),
+        ("http://localhost:4566/", "is the local cloud running"),
+        ("http://[::1]:4566/", "is the local cloud running"),
         ("https://cloudformation.eu-wst-1.amazonaws.com/", "no region eu-wst-1: did you mean eu-west-1?"),
         ("https://archive.s3.eu-wst-1.amazonaws.com/orders", "did you mean eu-west-1?"),
         ("https://kinesis.moon.amazonaws.com/", "no region moon: is it mistyped?"),

@@ -26,7 +26,7 @@ with lock_state_dir(Path(sys.argv[1])) as lock:
 
 def test_a_second_user_is_refused_while_the_first_one_lives(tmp_path: Path) -> None:
     with lock_state_dir(tmp_path / "state"):
-        with pytest.raises(CloudError, match="another laptop cloud uses") as caught:
+        with pytest.raises(CloudError, match="another local cloud uses") as caught:
             lock_state_dir(tmp_path / "state").__enter__()
         assert "--state-dir" in caught.value.hint
     with lock_state_dir(tmp_path / "state"):

@@ -61,7 +61,7 @@ def line(of: RecordPosition, *, done: bool, request_id: str = "r") -> dict[str, 
         "shard_id": of.shard_id,
         "first_sequence_number": number,
         "last_sequence_number": number,
-        "undone_from": None if done else number,
+        "failed_from": None if done else number,
         "objects": [],
     }
 

@@ -102,7 +102,7 @@ def test_what_was_received_is_the_sum_of_the_outcomes_that_are_shown() -> None:
     until = NOON + 30
     minutes = {"stored": {NOON - 60: 3, NOON: 1}, "invalid": {NOON - 60: 1}, "conflicts": {NOON - 60: 5}}
     found = status({name: dict(one) for name, one in minutes.items()} | {"records": {NOON: 1}}, now=until)
-    outcomes = [found.counts[name] for name in ("stored", "duplicates", "conflicts", "invalid", "undone")]
+    outcomes = [found.counts[name] for name in ("stored", "duplicates", "conflicts", "invalid", "failed")]
     assert found.counts["received"].last_minute == sum(one.last_minute for one in outcomes)
     assert found.counts["received"].five_minutes == sum(one.five_minutes for one in outcomes) == 10
 

@@ -140,7 +140,9 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         [HOUR],
     ),
     "archive audit": (
-        lambda: archive.print_audit(Audit(findings=[Finding("altered", KEY, TEXT)]), ALL_TIME, as_json=False),
+        lambda: archive.print_audit(
+            Audit(findings=[Finding("tampered", KEY, TEXT)]), ALL_TIME, as_json=False
+        ),
         [KEY],
     ),
     "forget": (
@@ -269,7 +271,7 @@ def test_a_table_that_fits_has_its_frame_and_wraps_between_words(
 
 
 def test_a_wide_table_has_no_padding_that_a_terminal_would_wrap(capsys: pytest.CaptureFixture[str]) -> None:
-    found = [Finding("altered", KEY, "no"), Finding("altered", "k", "x")]
+    found = [Finding("tampered", KEY, "no"), Finding("tampered", "k", "x")]
     archive.print_audit(Audit(findings=found), ALL_TIME, as_json=False)
     for line in capsys.readouterr().out.splitlines():
         assert line == line.rstrip()

@@ -45,7 +45,7 @@ def test_every_metric_has_its_value_in_the_line() -> None:
         "Duplicates": 2,
         "Conflicts": 1,
         "Invalid": 1,
-        "Undone": 2,
+        "Failed": 2,
         "ArchiveBytes": 321,
         LATENCY: [5, 7],
     }

@@ -21,7 +21,7 @@ START = 20_000 * DAY
 # What is enough for an alarm, by the ids of its metrics: nothing but this was ever published.
 EVIDENCE: dict[str, list[dict[str, float]]] = {
     "data-loss": [{"age": 8 * HOUR * 1000}],
-    "not-read": [{"incoming": 1}],
+    "delivery-stalled": [{"incoming": 1}],
     "quarantine": [{"conflicts": 2, "received": 2}, {"invalid": 2, "received": 2}],
     "table-throttled": [{"table": 1}, {"index": 1}],
     "table-errors": [{"inserts": 1}, {"reads": 1}],
@@ -57,7 +57,7 @@ def as_described(properties: Mapping[str, Any]) -> Any:
 
 
 ALARMS = expression_alarms(**EVERYTHING)
-NOT_READ = ALARMS["not-read"]
+NOT_READ = ALARMS["delivery-stalled"]
 
 
 def states(alarm: Alarm, published: Mapping[str, Series], minutes: Iterable[int]) -> dict[int, State]:

@@ -90,8 +90,8 @@ def account_for(cloud: AwsClients, stack: Stack, sent: Sequence[Sent], since: da
 def lost(sent: Sequence[Sent], items: Mapping[str, Item], quarantined: Collection[str]) -> Iterator[str]:
     """Acknowledged records that ended nowhere: not as an item, not as a repeat of one, not in quarantine.
 
-    What Lambda discarded counts too: no scenario lasts as long as the age for that. So does an order, acknowledged
-    in whatever version, that has no item.
+    What Lambda discarded counts too: no scenario lasts as long as the age for that. So does an order,
+    acknowledged in whatever version, that has no item.
     """
     for record in sent:
         version = Version.of_sample(record.sample)

@@ -30,7 +30,7 @@ def test_no_order_is_lost_or_doubled_under(scenario: Scenario, stage: Stage) -> 
     assert outcome.accounts.stored and outcome.accounts.quarantined
 
 
-def test_no_order_is_lost_or_doubled_when_the_laptop_cloud_goes_on_from_its_state_after_a_kill() -> None:
+def test_no_order_is_lost_or_doubled_when_the_local_cloud_goes_on_from_its_state_after_a_kill() -> None:
     # tests/integration/test_state.py has the others: before the first save, and with a full disk.
     (scenario,) = [one for one in RESTARTS if one.name == "all-killed"]
     assert play_restart(scenario, records=250).faults == []

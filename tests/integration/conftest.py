@@ -55,7 +55,7 @@ def cloud(ministack: MiniStack) -> AwsClients:
 
 
 @pytest.fixture(scope="session")
-def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """One local cloud for each test process, with the real stack; tests use customers of their own."""
     problems: list[str] = []
     with LocalCloud(port=free_port(), progress=lambda step: None, problem=problems.append) as running:
@@ -102,9 +102,9 @@ def guarded(demonstrated: tuple[LocalCloud, DemoResult]) -> LocalCloud:
 
 
 @pytest.fixture
-def orders(laptop: LocalCloud) -> Orders:
+def orders(local: LocalCloud) -> Orders:
     """The command line, speaking to the local cloud as `eval "$(orders env)"` has it."""
-    return OrdersHere(laptop.environment)
+    return OrdersHere(local.environment)
 
 
 @dataclass

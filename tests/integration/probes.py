@@ -37,12 +37,12 @@ def handle(event, context):
 """
 
 
-def administrator(laptop: LocalCloud, service: str) -> Any:
+def administrator(local: LocalCloud, service: str) -> Any:
     """A client with the credentials that deployed the stack."""
-    names = laptop.environment
+    names = local.environment
     return boto3.client(
         service,  # type: ignore[call-overload]
-        endpoint_url=laptop.endpoint_url,
+        endpoint_url=local.endpoint_url,
         region_name=REGION,
         aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
@@ -50,19 +50,19 @@ def administrator(laptop: LocalCloud, service: str) -> Any:
     )
 
 
-def make_probe(laptop: LocalCloud, role: str) -> str:
+def make_probe(local: LocalCloud, role: str) -> str:
     """A function that has this role (by logical id) and does the calls that it is sent; returns its name."""
-    found = laptop.cloud.cloudformation.describe_stack_resource(
-        StackName=laptop.stack.name, LogicalResourceId=role
+    found = local.cloud.cloudformation.describe_stack_resource(
+        StackName=local.stack.name, LogicalResourceId=role
     )
     name = found["StackResourceDetail"]["PhysicalResourceId"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("probe.py", _PROGRAM)
-    laptop.cloud.lambda_.create_function(
+    local.cloud.lambda_.create_function(
         FunctionName=f"Probe{role}",
         Runtime="python3.14",
-        Role=administrator(laptop, "iam").get_role(RoleName=name)["Role"]["Arn"],
+        Role=administrator(local, "iam").get_role(RoleName=name)["Role"]["Arn"],
         Handler="probe.handle",
         Timeout=60,
         Code={"ZipFile": code.getvalue()},
@@ -70,22 +70,20 @@ def make_probe(laptop: LocalCloud, role: str) -> str:
     return f"Probe{role}"
 
 
-def by_role(laptop: LocalCloud, probe: str, calls: Mapping[str, Call]) -> dict[str, str]:
+def by_role(local: LocalCloud, probe: str, calls: Mapping[str, Call]) -> dict[str, str]:
     """What came of each call, made by the probe: "allowed", "refused", or another error's code."""
-    answer = laptop.cloud.lambda_.invoke(
-        FunctionName=probe, Payload=json.dumps(list(calls.values())).encode()
-    )
+    answer = local.cloud.lambda_.invoke(FunctionName=probe, Payload=json.dumps(list(calls.values())).encode())
     said = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said
     return dict(zip(calls, map(_outcome, said), strict=True))
 
 
-def by_user(laptop: LocalCloud, keys: tuple[str, str], calls: Sequence[Call]) -> list[str]:
+def by_user(local: LocalCloud, keys: tuple[str, str], calls: Sequence[Call]) -> list[str]:
     """The same for somebody with these keys."""
     session, outcomes = botocore.session.Session(), []
     session.set_credentials(*keys)
     for service, operation, arguments in calls:
-        client = session.create_client(service, region_name=REGION, endpoint_url=laptop.endpoint_url)
+        client = session.create_client(service, region_name=REGION, endpoint_url=local.endpoint_url)
         names = {api: method for method, api in client.meta.method_to_api_mapping.items()}
         try:
             getattr(client, names[operation])(**arguments)
@@ -95,9 +93,9 @@ def by_user(laptop: LocalCloud, keys: tuple[str, str], calls: Sequence[Call]) ->
     return outcomes
 
 
-def make_user(laptop: LocalCloud, name: str, policy: str) -> tuple[str, str]:
+def make_user(local: LocalCloud, name: str, policy: str) -> tuple[str, str]:
     """A user of IAM with this policy; returns the access key and its secret."""
-    iam = administrator(laptop, "iam")
+    iam = administrator(local, "iam")
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
     key = iam.create_access_key(UserName=name)["AccessKey"]

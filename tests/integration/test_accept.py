@@ -52,13 +52,13 @@ def everything_of_orders_accept(cloud: AwsClients) -> list[str]:
 class Running:
     """An `orders accept` in a process of its own."""
 
-    def __init__(self, laptop: LocalCloud, folder: Path, *options: str) -> None:
+    def __init__(self, local: LocalCloud, folder: Path, *options: str) -> None:
         self.log, self.report = folder / "log", folder / "report.json"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [COMMAND, "accept", "--yes", "--report", str(self.report), *options],
-                env=inherited | laptop.environment | {"COLUMNS": "120"},
+                env=inherited | local.environment | {"COLUMNS": "120"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -81,7 +81,7 @@ class Running:
 
 
 @pytest.mark.timeout(900)
-def test_every_check_that_a_laptop_can_show_passes_with_evidence_and_nothing_is_left(
+def test_every_check_that_a_local_cloud_can_show_passes_with_evidence_and_nothing_is_left(
     empty: LocalCloud, tmp_path: Path
 ) -> None:
     cloud = empty.cloud

@@ -209,7 +209,7 @@ except PermissionError:
 
 
 def test_another_user_of_the_machine_is_refused_everything(running: Up) -> None:
-    note = Path(running.environment["XDG_STATE_HOME"]) / "orderstream" / f"laptop-{running.port}.json"
+    note = Path(running.environment["XDG_STATE_HOME"]) / "orderstream" / f"local-cloud-{running.port}.json"
     assert json.loads(note.read_text())["token"] == running.token
     as_nobody = {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid, "extra_groups": []}
     may_change = os.geteuid() == 0
@@ -247,7 +247,7 @@ def test_notes_and_state_are_their_users_alone_whatever_the_umask(running: Up) -
 def test_a_note_of_another_user_or_that_others_can_write_is_passed_over(running: Up, tmp_path: Path) -> None:
     home = Path(running.environment["XDG_STATE_HOME"]) / "orderstream"
     (true,) = running_instances(home)
-    note = tmp_path / f"laptop-{true.port}.json"
+    note = tmp_path / f"local-cloud-{true.port}.json"
     for mode, owner, found in ((0o600, None, 1), (0o644, None, 1), (0o666, None, 0), (0o600, 65534, 0)):
         note.write_bytes((home / note.name).read_bytes())
         note.chmod(mode)
@@ -263,8 +263,8 @@ def test_the_next_start_with_the_same_state_has_the_same_secret_and_another_stat
     running: Up, tmp_path: Path
 ) -> None:
     def token(name: str) -> str:
-        laptop = LocalCloud(port=1, state_dir=tmp_path / name, progress=print, problem=print)
-        return laptop.token
+        local = LocalCloud(port=1, state_dir=tmp_path / name, progress=print, problem=print)
+        return local.token
 
     assert token("one") == token("one") != token("two")
     assert len({LocalCloud(port=1, progress=print, problem=print).token for _ in range(3)}) == 3

@@ -45,12 +45,12 @@ PLANTED = "planted-customer-17"
 class Station:
     """A local cloud, and somebody who listens to its alarms."""
 
-    def __init__(self, laptop: LocalCloud) -> None:
-        self.laptop = laptop
-        self.cloud = laptop.cloud
+    def __init__(self, local: LocalCloud) -> None:
+        self.local = local
+        self.cloud = local.cloud
         # Here they are judged when a test says so.
-        laptop.alarms.stop()
-        (stack,) = self.cloud.cloudformation.describe_stacks(StackName=laptop.stack.name)["Stacks"]
+        local.alarms.stop()
+        (stack,) = self.cloud.cloudformation.describe_stacks(StackName=local.stack.name)["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         self.queue = self.cloud.sqs.create_queue(QueueName="listener")["QueueUrl"]
         wanted: Any = ["QueueArn"]
@@ -158,8 +158,8 @@ def station() -> Iterator[Station]:
     problems: list[str] = []
     with LocalCloud(
         port=free_port(), parameters=PARAMETERS, progress=lambda step: None, problem=problems.append
-    ) as laptop:
-        yield Station(laptop)
+    ) as local:
+        yield Station(local)
     # The faults are what the event source tells of.
     assert all("invoke" in problem for problem in problems), problems
 
@@ -387,7 +387,7 @@ def test_g8_nothing_about_people_is_in_any_log_metric_alarm_or_message(station: 
     assert any('"Conflicts":1' in message for message in written), "the logs are what was looked into"
     written += [str(page) for page in cloud.cloudwatch.get_paginator("list_metrics").paginate()]
     written += [str(alarm) for alarm in deployed(station)]
-    written.append(station.laptop.ministack.log_file.read_text())
+    written.append(station.local.ministack.log_file.read_text())
     assert not [text for text in written if "planted" in text]
 
 
@@ -411,7 +411,7 @@ def test_every_figure_of_the_dashboard_is_one_that_there_is(station: Station) ->
     assert {figure for figure in shown - listed if figure[1] not in of_aws_alone} == set()
 
 
-def test_an_alarm_that_the_laptop_cannot_judge_is_told_once(station: Station) -> None:
+def test_an_alarm_that_the_local_cloud_cannot_judge_is_told_once(station: Station) -> None:
     station.cloud.cloudwatch.put_metric_alarm(
         AlarmName="mine",
         Namespace="N",

@@ -29,8 +29,8 @@ PROBLEM = "application/problem+json"
 
 
 @pytest.fixture(scope="module")
-def api(laptop: LocalCloud) -> Iterator[httpx.Client]:
-    shop = build_services(laptop.cloud, laptop.stack)
+def api(local: LocalCloud) -> Iterator[httpx.Client]:
+    shop = build_services(local.cloud, local.stack)
     with (
         shop.producer,
         Server(make_app(lambda: shop), free_port()) as server,
@@ -210,9 +210,9 @@ def test_an_id_that_no_customer_can_have_is_a_problem_too(api: httpx.Client) -> 
     assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM)
 
 
-def test_without_the_index_a_customers_orders_are_said_to_be_no_use_asking_for(laptop: LocalCloud) -> None:
-    stack = replace(laptop.stack, customer_index=None)
-    shop = build_services(laptop.cloud, stack)
+def test_without_the_index_a_customers_orders_are_said_to_be_no_use_asking_for(local: LocalCloud) -> None:
+    stack = replace(local.stack, customer_index=None)
+    shop = build_services(local.cloud, stack)
     with (
         shop.producer,
         Server(make_app(lambda: shop), free_port()) as server,
@@ -230,9 +230,9 @@ def test_health_names_the_alarms_that_are_on(api: httpx.Client) -> None:
 
 
 def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_accepted_is_stored(
-    api: httpx.Client, laptop: LocalCloud
+    api: httpx.Client, local: LocalCloud
 ) -> None:
-    shop = build_services(laptop.cloud, laptop.stack)
+    shop = build_services(local.cloud, local.stack)
     accepted: list[str] = []
     refused: list[int] = []
 
@@ -258,8 +258,8 @@ def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_
         stored(api, order_id)
 
 
-def test_a_port_that_is_taken_is_said(api: httpx.Client, laptop: LocalCloud) -> None:
+def test_a_port_that_is_taken_is_said(api: httpx.Client, local: LocalCloud) -> None:
     port = int(str(api.base_url).rsplit(":", 1)[1])
-    shop = build_services(laptop.cloud, laptop.stack)
+    shop = build_services(local.cloud, local.stack)
     with pytest.raises(OrderstreamError, match="in use"), Server(make_app(lambda: shop), port):
         pass

@@ -18,8 +18,8 @@ from orderstream.local.ministack import free_port
 NOT_SAID = "positive_data_acceptance,negative_data_rejection,ensure_resource_availability"
 
 
-def test_every_answer_is_one_that_the_openapi_describes(laptop: LocalCloud, tmp_path: Path) -> None:
-    shop = build_services(laptop.cloud, laptop.stack)
+def test_every_answer_is_one_that_the_openapi_describes(local: LocalCloud, tmp_path: Path) -> None:
+    shop = build_services(local.cloud, local.stack)
     with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json"]
         command += ["--exclude-checks", NOT_SAID, "--max-examples", "15", "--seed", "1", "--no-color"]

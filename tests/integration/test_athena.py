@@ -81,9 +81,9 @@ def test_a_view_is_declared_twice_as_what_its_sql_gives(
             assert list(listed.items()) == list(in_view.items())
 
 
-def test_sam_deploys_them_as_they_are_here(laptop: LocalCloud, cloud: AwsClients) -> None:
+def test_sam_deploys_them_as_they_are_here(local: LocalCloud, cloud: AwsClients) -> None:
     deploy(cloud)
-    by_sam, here = glue_tables(laptop.cloud), glue_tables(cloud)
+    by_sam, here = glue_tables(local.cloud), glue_tables(cloud)
     assert by_sam.keys() == here.keys()
     for name, table in by_sam.items():
         assert declared(table) == declared(here[name])

@@ -28,9 +28,9 @@ def ids_of(orders: Orders, customer: str, *options: str) -> list[object]:
     return [item["OrderID"] for item in listed(orders, customer, *options)]
 
 
-def await_orders(laptop: LocalCloud, who: str, count: int = 1) -> None:
+def await_orders(local: LocalCloud, who: str, count: int = 1) -> None:
     """Wait until so many orders of a customer are stored, without a new process for each look."""
-    awaited(lambda: len(list(list_orders(laptop.cloud, laptop.stack, who, limit=99))) == count)
+    awaited(lambda: len(list(list_orders(local.cloud, local.stack, who, limit=99))) == count)
 
 
 def customer() -> str:
@@ -46,13 +46,13 @@ def test_every_verb_has_help_with_an_example(verb: str) -> None:
     assert f"orders {verb}" in done.stdout.split("Example:")[1]
 
 
-def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: LocalCloud, orders: Orders) -> None:
+def test_an_order_is_sent_found_and_given_back_to_the_byte(local: LocalCloud, orders: Orders) -> None:
     # A process of its own for each, as a user has it.
     orders = Orders(orders.environment)
     order_id, who = uuid.uuid4().hex, customer()
     data = f'{{"order_id":"{order_id}",  "customer_id": "{who}", "amount": 250.00}}'
     assert order_id in orders("send", data).stderr
-    await_orders(laptop, who)
+    await_orders(local, who)
     item = json.loads(orders("get", order_id, "--json").stdout, parse_float=Decimal)
     assert (item["CustomerID"], item["OrderAmount"]) == (who, 250)
     assert order_id in orders("get", order_id).stdout
@@ -61,17 +61,17 @@ def test_an_order_is_sent_found_and_given_back_to_the_byte(laptop: LocalCloud, o
     assert orders("raw", order_id).stdout == data
 
 
-def test_an_order_without_an_id_gets_one_before_it_is_sent(laptop: LocalCloud, orders: Orders) -> None:
+def test_an_order_without_an_id_gets_one_before_it_is_sent(local: LocalCloud, orders: Orders) -> None:
     who = customer()
     done = orders("send", "--json", f'{{"customer_id": "{who}", "amount": "1.00"}}')
     receipt = json.loads(done.stdout)
-    await_orders(laptop, who)
+    await_orders(local, who)
     assert ids_of(orders, who) == [receipt["order_id"]]
     assert receipt["shard_id"].startswith("shardId-")
 
 
 def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
-    laptop: LocalCloud, orders: Orders, tmp_path: Path
+    local: LocalCloud, orders: Orders, tmp_path: Path
 ) -> None:
     who = customer()
     good = [f'{{"order_id": "{who}-{number}", "customer_id": "{who}", "amount": 1}}' for number in range(3)]
@@ -84,11 +84,11 @@ def test_a_bad_line_is_reported_with_its_number_and_does_not_stop_the_rest(
     assert "line 4: $.amount must be greater than zero" in done.stderr
     assert done.stderr.splitlines()[-1] == f"3 of 5 sent; 2 not sent: line 2, line 4 ({who}-bad)"
     assert done.stdout == ""
-    await_orders(laptop, who, 3)
+    await_orders(local, who, 3)
 
 
 def test_the_summary_names_what_was_not_sent_and_not_what_was(
-    laptop: LocalCloud, orders: Orders, tmp_path: Path
+    local: LocalCloud, orders: Orders, tmp_path: Path
 ) -> None:
     who = customer()
     file = tmp_path / "bad.csv"
@@ -109,18 +109,18 @@ def test_nothing_is_sent_of_a_csv_with_other_separators(orders: Orders, tmp_path
 
 
 def test_an_order_that_breaks_a_rule_is_sent_when_told_to_and_lands_in_quarantine(
-    laptop: LocalCloud, orders: Orders
+    local: LocalCloud, orders: Orders
 ) -> None:
     data = f'{{"order_id": "{customer()}", "customer_id": "c", "amount": -5}}'
     assert "$.amount must be greater than zero" in orders("send", data, status=1).stderr
     receipt = json.loads(orders("send", "--unchecked", "--json", data).stdout)
     event = f"{receipt['shard_id']}:{receipt['sequence_number']}"
-    line = awaited(lambda: quarantined(laptop).get(event))
+    line = awaited(lambda: quarantined(local).get(event))
     assert original_bytes(line).decode() == data
 
 
 @pytest.mark.parametrize("form", ["array", "csv", "stdin"])
-def test_orders_come_in_every_form(laptop: LocalCloud, orders: Orders, tmp_path: Path, form: str) -> None:
+def test_orders_come_in_every_form(local: LocalCloud, orders: Orders, tmp_path: Path, form: str) -> None:
     who = customer()
     rows = [(f"{who}-{number}", who, f"{number}.50") for number in range(1, 4)]
     source, given = "-", b""
@@ -138,12 +138,12 @@ def test_orders_come_in_every_form(laptop: LocalCloud, orders: Orders, tmp_path:
             json.dumps(dict(zip(("order_id", "customer_id", "amount"), row, strict=True))) for row in rows
         ).encode()
     orders("send", source, given=given)
-    await_orders(laptop, who, 3)
+    await_orders(local, who, 3)
     amounts = {str(item["OrderAmount"]) for item in listed(orders, who)}
     assert amounts == {"1.5", "2.5", "3.5"}
 
 
-def test_a_list_is_newest_first_and_keeps_to_its_bounds(laptop: LocalCloud, orders: Orders) -> None:
+def test_a_list_is_newest_first_and_keeps_to_its_bounds(local: LocalCloud, orders: Orders) -> None:
     who = customer()
     days = [f"2026-01-{day:02d}T12:00:00Z" for day in range(1, 8)]
     lines = [
@@ -151,7 +151,7 @@ def test_a_list_is_newest_first_and_keeps_to_its_bounds(laptop: LocalCloud, orde
         for day in days
     ]
     orders("send", "-", given="\n".join(lines).encode())
-    await_orders(laptop, who, len(days))
+    await_orders(local, who, len(days))
     newest_first = [f"{who}-{day}" for day in reversed(days)]
     assert ids_of(orders, who) == newest_first
     assert ids_of(orders, who, "--limit", "2") == newest_first[:2]
@@ -214,7 +214,7 @@ def test_no_cloud_at_the_endpoint_is_one_line_a_hint_and_status_3(orders: Orders
 def test_a_mistyped_region_is_said_to_be_one() -> None:
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
     _, hint = Orders(keys)("get", "x", "--region", "eu-wst-1", status=3).stderr.splitlines()
-    assert "did you mean eu-west-1?" in hint and "laptop" not in hint
+    assert "did you mean eu-west-1?" in hint and "local cloud" not in hint
 
 
 def test_a_wrong_point_in_time_is_status_2(orders: Orders) -> None:

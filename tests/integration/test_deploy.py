@@ -22,7 +22,7 @@ from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
 from orderstream.deploy.empty_bucket import empty_bucket
 from orderstream.deploy.packaging import template_url
 from orderstream.deploy.retained import find_retained
-from orderstream.deploy.target import LAPTOP
+from orderstream.deploy.target import LOCAL
 from orderstream.errors import DeploymentError
 from orderstream.local.cloud import local_cloud
 from orderstream.storage.orders import list_orders
@@ -215,7 +215,7 @@ def failing_at_its_end(cloud: AwsClients, plan: DeploymentPlan) -> DeploymentPla
         parameters={one["ParameterKey"]: one["ParameterValue"] for one in given},
         known={},
         adopt=bool(plan.adopted),
-        place=LAPTOP,
+        place=LOCAL,
     )
     return replace(plan, change_set=change_set)
 
@@ -226,7 +226,7 @@ def left_of(cloud: AwsClients) -> dict[str, list[str]]:
     return {
         "stacks": [one["StackName"] for one in cloud.cloudformation.describe_stacks()["Stacks"]],
         "tables": cloud.dynamodb.list_tables()["TableNames"],
-        "buckets": [name for name in buckets if name != LAPTOP.code_bucket],
+        "buckets": [name for name in buckets if name != LOCAL.code_bucket],
         "streams": cloud.kinesis.list_streams()["StreamNames"],
         "logs": [one["logGroupName"] for one in cloud.logs.describe_log_groups()["logGroups"]],
         "remains": sorted(find_retained(cloud, "orderstream").names),

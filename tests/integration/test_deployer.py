@@ -26,15 +26,15 @@ def guarded_and_empty() -> Iterator[LocalCloud]:
     """A local cloud with nothing in it that checks signatures and evaluates policies."""
     with LocalCloud(
         port=free_port(), empty=True, authorize=True, progress=lambda step: None, problem=pytest.fail
-    ) as laptop:
-        yield laptop
+    ) as local:
+        yield local
 
 
-def somebody(laptop: LocalCloud, statements: list[Any]) -> OrdersHere:
+def somebody(local: LocalCloud, statements: list[Any]) -> OrdersHere:
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    key, secret = make_user(laptop, f"deployer-{uuid.uuid4().hex[:8]}", policy)
+    key, secret = make_user(local, f"deployer-{uuid.uuid4().hex[:8]}", policy)
     names = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""}
-    return OrdersHere(laptop.environment | names)
+    return OrdersHere(local.environment | names)
 
 
 def test_the_deployers_policy_is_enough_for_every_call_of_the_commands(guarded_and_empty: LocalCloud) -> None:

@@ -148,12 +148,12 @@ def shop(guarded: LocalCloud) -> Caller:
     return Caller(guarded.cloud, user(guarded, "caller"))
 
 
-def deliver(laptop: LocalCloud, event_id: str, *, at: datetime) -> None:
+def deliver(local: LocalCloud, event_id: str, *, at: datetime) -> None:
     """Hand a record to the function, as one that arrived then: nobody else delivers here."""
-    (record,) = [one for one in stream.records(laptop.cloud, laptop.stack) if one.event_id == event_id]
+    (record,) = [one for one in stream.records(local.cloud, local.stack) if one.event_id == event_id]
     origin = EventOrigin(f"arn:aws:kinesis:{REGION}:000000000001:stream/OrderStream", record.shard_id, "")
     entry = entry_of(origin, msgspec.structs.replace(record, arrived_at=at))
-    answer = laptop.cloud.lambda_.invoke(FunctionName="ProcessOrders", Payload=b'{"Records":[%b]}' % entry)
+    answer = local.cloud.lambda_.invoke(FunctionName="ProcessOrders", Payload=b'{"Records":[%b]}' % entry)
     assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
 
 

@@ -193,9 +193,9 @@ def test_a_log_that_cannot_be_read_is_one_of_our_errors(cloud: AwsClients) -> No
         RecentOrders(cloud, Pipe(cloud).stack).poll()
 
 
-def test_on_the_laptop_an_order_that_was_sent_is_the_latest(laptop: LocalCloud) -> None:
-    latest = RecentOrders(laptop.cloud, laptop.stack)
+def test_on_the_local_cloud_an_order_that_was_sent_is_the_latest(local: LocalCloud) -> None:
+    latest = RecentOrders(local.cloud, local.stack)
     order_id = uuid.uuid4().hex
-    put(laptop, order(order_id).encode())
+    put(local, order(order_id).encode())
     awaited(lambda: order_id in ids(latest))
-    assert found_order(laptop, order_id) in latest.poll()
+    assert found_order(local, order_id) in latest.poll()

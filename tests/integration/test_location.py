@@ -72,7 +72,7 @@ def test_on_aws_account_alias_region_and_stack_are_said_first(pipe: Pipe, aws: O
         assert "shop-prod" not in aws(*command, status=None).stderr, command
 
 
-def test_on_a_laptop_the_local_cloud_and_its_address_are_said_first(pipe: Pipe) -> None:
+def test_on_a_local_cloud_it_and_its_address_are_said_first(pipe: Pipe) -> None:
     said = f"• local cloud at {pipe.cloud.endpoint_url}, stack orderstream"
     place = {"account": None, "alias": None, "region": "eu-west-1", "cloud": "local"}
     said_first(OrdersHere(pipe.environment()), said, place)

@@ -1,4 +1,4 @@
-"""What an operator does: look at bad records and mend them, bring back what Lambda discarded, verify, trace."""
+"""What an operator does: look at bad records and mend them, redrive, verify, trace."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def await_quarantined(laptop: LocalCloud, event: str) -> None:
-    awaited(lambda: quarantined(laptop).get(event))
+def await_quarantined(local: LocalCloud, event: str) -> None:
+    awaited(lambda: quarantined(local).get(event))
 
 
-def await_order(laptop: LocalCloud, order_id: str) -> dict[str, Any]:
-    return awaited(lambda: found_order(laptop, order_id))
+def await_order(local: LocalCloud, order_id: str) -> dict[str, Any]:
+    return awaited(lambda: found_order(local, order_id))
 
 
 def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
-    laptop: LocalCloud, orders: Orders
+    local: LocalCloud, orders: Orders
 ) -> None:
     order_id = new_id()
     data = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": -5, "note": "Zoë"}}'.encode()
-    event = put(laptop, data, "zoe")
-    await_quarantined(laptop, event)
+    event = put(local, data, "zoe")
+    await_quarantined(local, event)
     listed = [json.loads(line) for line in orders("quarantine", "list", "--json").stdout.splitlines()]
     (entry,) = (one for one in listed if one["event_id"] == event)
     assert (entry["order_id"], entry["partition_key"]) == (order_id, "zoe")
@@ -58,7 +58,7 @@ def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
     assert event in orders("quarantine", "list").stdout, "a dry run changes nothing"
     for _ in range(2):
         orders("quarantine", "resubmit", event, "--set", "amount=5.50")
-    item = awaited(lambda: found_order(laptop, order_id))
+    item = awaited(lambda: found_order(local, order_id))
     assert str(item["OrderAmount"]) == "5.5"
     assert event not in orders("quarantine", "list").stdout
     all_listed = orders("quarantine", "list", "--all", "--json").stdout.splitlines()
@@ -67,45 +67,45 @@ def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
 
 
 def test_a_record_without_an_id_is_resubmitted_under_the_id_that_it_would_have_had(
-    laptop: LocalCloud, orders: Orders, tmp_path: Any
+    local: LocalCloud, orders: Orders, tmp_path: Any
 ) -> None:
-    event = put(laptop, b"amount 5, please")
-    await_quarantined(laptop, event)
+    event = put(local, b"amount 5, please")
+    await_quarantined(local, event)
     assert "--edit" in orders("quarantine", "resubmit", event, "--set", "amount=5", status=1).stderr
     file = tmp_path / "order.json"
     file.write_text('{"customer_id": "c", "amount": 5}')
     orders("quarantine", "resubmit", event, "--edit", str(file))
-    assert awaited(lambda: found_order(laptop, event))["OrderAmount"] == 5
+    assert awaited(lambda: found_order(local, event))["OrderAmount"] == 5
 
 
-def test_a_conflict_needs_an_id_of_its_own(laptop: LocalCloud, orders: Orders) -> None:
+def test_a_conflict_needs_an_id_of_its_own(local: LocalCloud, orders: Orders) -> None:
     order_id = new_id()
-    put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode(), order_id)
-    event = put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 2}}'.encode(), order_id)
-    await_quarantined(laptop, event)
+    put(local, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode(), order_id)
+    event = put(local, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 2}}'.encode(), order_id)
+    await_quarantined(local, event)
     assert "is there with other content" in orders("quarantine", "resubmit", event, status=1).stderr
     orders("quarantine", "resubmit", event, "--set", f"order_id={order_id}-2")
-    assert awaited(lambda: found_order(laptop, f"{order_id}-2"))["OrderAmount"] == 2
-    assert get_order(laptop.cloud, laptop.stack, order_id)["OrderAmount"] == 1
+    assert awaited(lambda: found_order(local, f"{order_id}-2"))["OrderAmount"] == 2
+    assert get_order(local.cloud, local.stack, order_id)["OrderAmount"] == 1
 
 
 def test_many_are_resubmitted_at_once_and_those_that_cannot_be_are_said(
-    laptop: LocalCloud, orders: Orders
+    local: LocalCloud, orders: Orders
 ) -> None:
     # Unlike the records of other tests, these have a currency that is none.
     ids = [new_id() for _ in range(3)]
     good = [f'{{"order_id": "{one}", "customer_id": "c", "amount": 1, "currency": "euro"}}' for one in ids]
-    events = [put(laptop, data.encode()) for data in good]
-    bad = put(laptop, b'{"customer_id": "", "amount": 1, "currency": "euro"}')
+    events = [put(local, data.encode()) for data in good]
+    bad = put(local, b'{"customer_id": "", "amount": 1, "currency": "euro"}')
     for event in (*events, bad):
-        await_quarantined(laptop, event)
+        await_quarantined(local, event)
     arguments = ("quarantine", "resubmit", "--all", "--reason", "unknown_currency", "--set", "currency=EUR")
     done = orders(*arguments, "--json", status=1)
     results = {one["event_id"]: one for one in map(json.loads, done.stdout.splitlines())}
     assert all(results[event]["sent"] for event in events)
     assert "customer_id" in results[bad]["problem"]
     for one in ids:
-        assert await_order(laptop, one)["Currency"] == "EUR"
+        assert await_order(local, one)["Currency"] == "EUR"
     again = orders(*arguments, "--json", status=1)
     assert [json.loads(line)["event_id"] for line in again.stdout.splitlines()] == [bad]
 
@@ -135,52 +135,52 @@ def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]
     return {one["place"]: one for one in found}
 
 
-def given_up_at(laptop: LocalCloud, records: list[Record], *, long_ago: bool) -> str:
+def given_up_at(local: LocalCloud, records: list[Record], *, long_ago: bool) -> str:
     """Leave a batch where Lambda leaves it now or where it left it long ago; returns its place."""
-    key = give_up(laptop.cloud, laptop.stack, records, long_ago=long_ago)
-    return f"s3://{laptop.stack.bucket if long_ago else laptop.stack.discarded_bucket}/{key}"
+    key = give_up(local.cloud, local.stack, records, long_ago=long_ago)
+    return f"s3://{local.stack.bucket if long_ago else local.stack.discarded_bucket}/{key}"
 
 
 @pytest.mark.parametrize("long_ago", [False, True])
 def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accounted_for(
-    laptop: LocalCloud, orders: Orders, long_ago: bool
+    local: LocalCloud, orders: Orders, long_ago: bool
 ) -> None:
     ids = [new_id(), f'{new_id()}"\\']
     records = given_up(ids, b"bad")
-    place = given_up_at(laptop, records, long_ago=long_ago)
+    place = given_up_at(local, records, long_ago=long_ago)
     listed = failures_by_place(orders)[place]
     assert (listed["records"], listed["condition"], listed["done"]) == (3, "RetryAttemptsExhausted", False)
     assert "RetryAttemptsExhausted" in orders("failures", "list").stdout
     assert f"open: {place}: 3 records: 3 open" in orders("failures", "redrive", "--dry-run").stdout
-    assert found_order(laptop, ids[0]) is None, "a dry run changes nothing"
+    assert found_order(local, ids[0]) is None, "a dry run changes nothing"
     assert f"done: {place}" in orders("failures", "redrive").stdout
     for number, order_id in enumerate(ids):
-        assert get_order(laptop.cloud, laptop.stack, order_id)["EventID"] == records[number].event_id
-    assert records[2].event_id in quarantined(laptop)
+        assert get_order(local.cloud, local.stack, order_id)["EventID"] == records[number].event_id
+    assert records[2].event_id in quarantined(local)
     assert place not in failures_by_place(orders)
     assert failures_by_place(orders, "--all")[place]["done"]
     assert "nothing to redrive" in orders("failures", "redrive").stderr
 
 
 def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
-    laptop: LocalCloud, orders: Orders
+    local: LocalCloud, orders: Orders
 ) -> None:
     strange = "aws/lambda/0/strange"
-    laptop.cloud.s3.put_object(Bucket=laptop.stack.discarded_bucket, Key=strange, Body=b"{}")
+    local.cloud.s3.put_object(Bucket=local.stack.discarded_bucket, Key=strange, Body=b"{}")
     try:
         order_id = new_id()
-        give_up(laptop.cloud, laptop.stack, given_up([order_id]))
+        give_up(local.cloud, local.stack, given_up([order_id]))
         done = orders("failures", "redrive", status=1)
         assert strange in done.stdout and "is not what AWS writes" in done.stderr
-        assert found_order(laptop, order_id)
+        assert found_order(local, order_id)
     finally:
-        laptop.cloud.s3.delete_object(Bucket=laptop.stack.discarded_bucket, Key=strange)
+        local.cloud.s3.delete_object(Bucket=local.stack.discarded_bucket, Key=strange)
 
 
 @contextmanager
-def queue_as_destination(laptop: LocalCloud) -> Iterator[str]:
+def queue_as_destination(local: LocalCloud) -> Iterator[str]:
     """An SQS queue where the mapping's on-failure destination was a bucket; the event source knows it not."""
-    cloud, mapping = laptop.cloud, laptop.stack.mapping_id
+    cloud, mapping = local.cloud, local.stack.mapping_id
     url = cloud.sqs.create_queue(QueueName=f"failures-{new_id()}")["QueueUrl"]
     attributes = cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     before = cloud.lambda_.get_event_source_mapping(UUID=mapping)["DestinationConfig"]
@@ -194,21 +194,21 @@ def queue_as_destination(laptop: LocalCloud) -> Iterator[str]:
         cloud.sqs.delete_queue(QueueUrl=url)
 
 
-def test_what_a_queue_tells_of_is_read_back_from_the_stream(laptop: LocalCloud, orders: Orders) -> None:
-    cloud, stack = laptop.cloud, laptop.stack
+def test_what_a_queue_tells_of_is_read_back_from_the_stream(local: LocalCloud, orders: Orders) -> None:
+    cloud, stack = local.cloud, local.stack
     stream_arn = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)["StreamDescriptionSummary"][
         "StreamARN"
     ]
     ids = [new_id(), new_id()]
     events = [
-        put(laptop, f'{{"order_id": "{one}", "customer_id": "c", "amount": 1}}'.encode(), ids[0])
+        put(local, f'{{"order_id": "{one}", "customer_id": "c", "amount": 1}}'.encode(), ids[0])
         for one in ids
     ]
     for one in ids:
-        await_order(laptop, one)
+        await_order(local, one)
         cloud.dynamodb.delete_item(TableName=stack.table, Key={"OrderID": {"S": one}})
     mine = [record for record in stream.records(cloud, stack) if record.event_id in events]
-    with queue_as_destination(laptop) as url:
+    with queue_as_destination(local) as url:
         cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(mine, stream_arn))
         gone = given_up([new_id()])
         cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(gone, stream_arn))
@@ -221,15 +221,15 @@ def test_what_a_queue_tells_of_is_read_back_from_the_stream(laptop: LocalCloud, 
         assert "gone from the stream" in done.stderr
         assert len(failures_by_place(orders)) == 1
         for one in ids:
-            assert found_order(laptop, one)
+            assert found_order(local, one)
 
 
 def test_a_stack_in_order_is_verified_and_an_order_that_is_there_twice_is_named(
-    laptop: LocalCloud, orders: Orders
+    local: LocalCloud, orders: Orders
 ) -> None:
     order_id = new_id()
-    event = put(laptop, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode())
-    awaited(lambda: found_order(laptop, order_id))
+    event = put(local, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode())
+    awaited(lambda: found_order(local, order_id))
     told = orders("verify")
     assert "no discrepancies" in told.stdout
     answer = json.loads(orders("verify", "--json", "--repair").stdout)
@@ -238,14 +238,14 @@ def test_a_stack_in_order_is_verified_and_an_order_that_is_there_twice_is_named(
     assert answer["repaired"]["stored"] == 0
 
     key = {"OrderID": {"S": order_id}}
-    item = laptop.cloud.dynamodb.get_item(TableName="Orders", Key=key)["Item"]
-    laptop.cloud.dynamodb.put_item(TableName="Orders", Item=item | {"OrderID": {"S": f"{order_id}-2"}})
+    item = local.cloud.dynamodb.get_item(TableName="Orders", Key=key)["Item"]
+    local.cloud.dynamodb.put_item(TableName="Orders", Item=item | {"OrderID": {"S": f"{order_id}-2"}})
     try:
         assert "duplicate_item" in orders("verify", status=1).stdout
         (one,) = json.loads(orders("verify", "--json", status=1).stdout)["discrepancies"]
         assert (one["kind"], one["id"]) == ("duplicate_item", event)
     finally:
-        laptop.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": f"{order_id}-2"}})
+        local.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": f"{order_id}-2"}})
 
 
 def steps_of(orders: Orders, order_id: str) -> list[dict[str, Any]]:
@@ -253,17 +253,17 @@ def steps_of(orders: Orders, order_id: str) -> list[dict[str, Any]]:
     return steps
 
 
-def test_a_trace_tells_a_whole_story(laptop: LocalCloud, orders: Orders) -> None:
+def test_a_trace_tells_a_whole_story(local: LocalCloud, orders: Orders) -> None:
     order_id = new_id()
     dated = '"order_date": "2026-01-02T03:04:05Z"'
     text = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": %s, {dated}}}'
-    bad = put(laptop, (text % "-1").encode(), order_id)
-    await_quarantined(laptop, bad)
+    bad = put(local, (text % "-1").encode(), order_id)
+    await_quarantined(local, bad)
     orders("quarantine", "resubmit", bad, "--set", "amount=1")
-    item = awaited(lambda: found_order(laptop, order_id))
-    again = put(laptop, (text % "1.0").encode(), order_id)
-    conflict = put(laptop, (text % "2").encode(), order_id)
-    await_quarantined(laptop, conflict)
+    item = awaited(lambda: found_order(local, order_id))
+    again = put(local, (text % "1.0").encode(), order_id)
+    conflict = put(local, (text % "2").encode(), order_id)
+    await_quarantined(local, conflict)
 
     steps = steps_of(orders, order_id)
     told = {
@@ -290,10 +290,10 @@ def test_a_trace_tells_a_whole_story(laptop: LocalCloud, orders: Orders) -> None
 
 @pytest.mark.parametrize("long_ago", [False, True])
 def test_a_trace_tells_of_giving_up_and_bringing_back(
-    laptop: LocalCloud, orders: Orders, long_ago: bool
+    local: LocalCloud, orders: Orders, long_ago: bool
 ) -> None:
     order_id = new_id()
-    place = given_up_at(laptop, given_up([order_id]), long_ago=long_ago)
+    place = given_up_at(local, given_up([order_id]), long_ago=long_ago)
     steps = steps_of(orders, order_id)
     assert [one["what"] for one in steps] == ["arrived", "discarded", "open"]
     orders("failures", "redrive")
@@ -309,8 +309,8 @@ def test_a_trace_of_nothing_is_one_line_and_a_hint(orders: Orders) -> None:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def nothing_is_amiss_after_all_that(laptop: LocalCloud) -> Iterator[None]:
+def nothing_is_amiss_after_all_that(local: LocalCloud) -> Iterator[None]:
     yield
     later = datetime.now(UTC) + GRACE + timedelta(minutes=1)
-    report = verify(laptop.cloud, laptop.stack, clock=lambda: later)
+    report = verify(local.cloud, local.stack, clock=lambda: later)
     assert report.discrepancies == ()

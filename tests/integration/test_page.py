@@ -39,8 +39,8 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def url(laptop: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with browsers.dashboard(laptop.environment, tmp_path_factory.mktemp("dashboard")) as url:
+def url(local: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with browsers.dashboard(local.environment, tmp_path_factory.mktemp("dashboard")) as url:
         yield url
 
 
@@ -54,19 +54,19 @@ def new_id() -> str:
     return f"page-{uuid.uuid4().hex}"
 
 
-def send(laptop: LocalCloud, **fields: object) -> str:
+def send(local: LocalCloud, **fields: object) -> str:
     """An order, sent and stored; its id."""
     order = {"order_id": new_id(), "customer_id": "12345", "amount": "19.90"} | fields
-    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
+    with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
         producer.send(order)
-    stored(laptop, str(order["order_id"]))
+    stored(local, str(order["order_id"]))
     return str(order["order_id"])
 
 
-def stored(laptop: LocalCloud, order_id: str) -> dict[str, object]:
+def stored(local: LocalCloud, order_id: str) -> dict[str, object]:
     key = {"OrderID": {"S": order_id}}
-    awaited(lambda: laptop.cloud.dynamodb.get_item(TableName=laptop.stack.table, Key=key).get("Item"))
-    return get_order(laptop.cloud, laptop.stack, order_id)
+    awaited(lambda: local.cloud.dynamodb.get_item(TableName=local.stack.table, Key=key).get("Item"))
+    return get_order(local.cloud, local.stack, order_id)
 
 
 def tab(page: Page, name: str) -> None:
@@ -79,7 +79,7 @@ def find(page: Page, text: str) -> None:
     page.get_by_role("button", name="Find").click()
 
 
-def test_an_order_of_the_form_is_stored_and_appears_among_the_latest(page: Page, laptop: LocalCloud) -> None:
+def test_an_order_of_the_form_is_stored_and_appears_among_the_latest(page: Page, local: LocalCloud) -> None:
     # Whatever is in it, it is the id and nothing else.
     order_id = f'{new_id()}","amount":"0.01\\'
     tab(page, "Send")
@@ -89,7 +89,7 @@ def test_an_order_of_the_form_is_stored_and_appears_among_the_latest(page: Page,
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
     sent = {"order_id": order_id, "customer_id": "of the form", "amount": "1234.50", "currency": "EUR"}
-    assert json.loads(raw_order(laptop.cloud, laptop.stack, order_id)) == sent
+    assert json.loads(raw_order(local.cloud, local.stack, order_id)) == sent
     tab(page, "Live")
     row = page.get_by_role("row").filter(has_text=order_id)
     expect(row).to_contain_text("1,234.50")
@@ -108,7 +108,7 @@ def test_a_bad_order_is_told_its_reasons_and_sent_only_all_the_same(page: Page) 
 
 
 def test_a_bad_order_appears_in_quarantine_is_mended_there_and_becomes_an_order(
-    page: Page, laptop: LocalCloud
+    page: Page, local: LocalCloud
 ) -> None:
     order_id = new_id()
     tab(page, "Send")
@@ -138,7 +138,7 @@ def test_a_bad_order_appears_in_quarantine_is_mended_there_and_becomes_an_order(
     expect(dialog.get_by_text("It is an order now")).to_be_visible()
     resubmit.click()
     expect(dialog.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
-    assert stored(laptop, order_id)["OrderAmount"] == 5
+    assert stored(local, order_id)["OrderAmount"] == 5
     dialog.get_by_role("button", name="Close").click()
     expect(row).to_be_hidden()
     page.get_by_text("resubmitted too").click()
@@ -147,9 +147,9 @@ def test_a_bad_order_appears_in_quarantine_is_mended_there_and_becomes_an_order(
 
 
 def test_an_order_is_found_by_its_id_with_its_item_its_bytes_and_its_story(
-    page: Page, laptop: LocalCloud
+    page: Page, local: LocalCloud
 ) -> None:
-    order_id = send(laptop, note="as it was sent")
+    order_id = send(local, note="as it was sent")
     find(page, order_id)
     for step in ("arrived", "archived", "delivered", "stored"):
         expect(page.get_by_text(step, exact=True)).to_be_visible()
@@ -159,9 +159,9 @@ def test_an_order_is_found_by_its_id_with_its_item_its_bytes_and_its_story(
     expect(page.get_by_text('"OrderAmount"')).to_be_visible()
 
 
-def test_a_customers_orders_are_found_and_lead_to_each_one(page: Page, laptop: LocalCloud) -> None:
+def test_a_customers_orders_are_found_and_lead_to_each_one(page: Page, local: LocalCloud) -> None:
     customer = new_id()
-    first, second = (send(laptop, customer_id=customer) for _ in range(2))
+    first, second = (send(local, customer_id=customer) for _ in range(2))
     find(page, customer)
     expect(page.get_by_text(f"Customer {customer}: 2 orders")).to_be_visible()
     page.get_by_role("link", name=first).click()
@@ -174,19 +174,19 @@ def test_what_is_not_there_is_said_with_what_may_be_done(page: Page) -> None:
     expect(page.get_by_text("nothing is known of order nobody-knows-it")).to_be_visible()
 
 
-def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, laptop: LocalCloud) -> None:
-    order_id = send(laptop)
-    at = datetime.fromisoformat(str(stored(laptop, order_id)["ReceivedAt"]))
+def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, local: LocalCloud) -> None:
+    order_id = send(local)
+    at = datetime.fromisoformat(str(stored(local, order_id)["ReceivedAt"]))
     tab(page, "Live")
     cell = page.get_by_role("row").filter(has_text=order_id).get_by_role("cell").first
-    local = f"{at.astimezone(ZoneInfo(browsers.ZONE)):%H:%M:%S}"
-    expect(cell).to_contain_text(local)
+    local_time = f"{at.astimezone(ZoneInfo(browsers.ZONE)):%H:%M:%S}"
+    expect(cell).to_contain_text(local_time)
     assert (cell.get_attribute("title") or "").startswith(f"{at:%Y-%m-%d %H:%M:%S}")
 
 
-def test_the_figures_are_those_of_orders_status(page: Page, laptop: LocalCloud) -> None:
-    send(laptop, currency="SEK", amount="1")
-    looked = StatusCollector(laptop.cloud, laptop.stack)
+def test_the_figures_are_those_of_orders_status(page: Page, local: LocalCloud) -> None:
+    send(local, currency="SEK", amount="1")
+    looked = StatusCollector(local.cloud, local.stack)
 
     def shown() -> bool:
         stored = looked.collect().counts["received"].five_minutes
@@ -202,8 +202,8 @@ def test_the_figures_are_those_of_orders_status(page: Page, laptop: LocalCloud) 
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_it_is_usable_at_400_pixels(browser: Browser, url: str, laptop: LocalCloud, dark: bool) -> None:
-    send(laptop)
+def test_it_is_usable_at_400_pixels(browser: Browser, url: str, local: LocalCloud, dark: bool) -> None:
+    send(local)
     with browsers.opened(browser, url, width=400, dark=dark) as (page, _):
         expect(page.get_by_role("row").nth(1)).to_be_visible()
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -215,13 +215,13 @@ def test_it_is_usable_at_400_pixels(browser: Browser, url: str, laptop: LocalClo
         expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport(ratio=1)
 
 
-def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, laptop: LocalCloud) -> None:
+def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, local: LocalCloud) -> None:
     with browsers.opened(browser, url) as (hidden, _), browsers.opened(browser, url) as (visible, _):
         expect(hidden.get_by_text("are quiet")).to_be_visible()
         # A browser without a window hides nothing: so the page is told.
         hidden.evaluate("Object.defineProperty(document, 'hidden', {get: () => true, configurable: true})")
         hidden.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-        order_id = send(laptop)
+        order_id = send(local)
         expect(visible.get_by_text(order_id)).to_be_visible()
         expect(hidden.get_by_text(order_id)).to_be_hidden()
         hidden.evaluate("delete document.hidden")
@@ -260,10 +260,10 @@ def test_without_a_stack_it_says_what_to_do(browser: Browser, cloud: AwsClients,
 
 
 def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
-    browser: Browser, laptop: LocalCloud, tmp_path: Path
+    browser: Browser, local: LocalCloud, tmp_path: Path
 ) -> None:
     # The local cloud by an address that is not known for one.
-    aws = laptop.environment | {"AWS_ENDPOINT_URL": laptop.endpoint_url.replace("127.0.0.1", "127.1")}
+    aws = local.environment | {"AWS_ENDPOINT_URL": local.endpoint_url.replace("127.0.0.1", "127.1")}
     order_id = new_id()
     with browsers.dashboard(aws, tmp_path) as url:
         address, _, token = url.partition("?token=")
@@ -288,18 +288,16 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
             expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
 
 
-def test_it_heals_when_its_own_server_comes_back(
-    browser: Browser, laptop: LocalCloud, tmp_path: Path
-) -> None:
+def test_it_heals_when_its_own_server_comes_back(browser: Browser, local: LocalCloud, tmp_path: Path) -> None:
     port = free_port()
     with ExitStack() as looking:
-        with browsers.dashboard(laptop.environment, tmp_path, port) as url:
+        with browsers.dashboard(local.environment, tmp_path, port) as url:
             page, errors = looking.enter_context(browsers.opened(browser, url))
             expect(page.get_by_text("are quiet")).to_be_visible()
             errors.expected += browsers.LOST
         lost = page.get_by_text("Connection lost")
         expect(lost).to_be_visible()
-        looking.enter_context(browsers.dashboard(laptop.environment, tmp_path, port))
+        looking.enter_context(browsers.dashboard(local.environment, tmp_path, port))
         expect(lost).to_be_hidden()
         expect(page.get_by_text("are quiet")).to_be_visible()
 
@@ -309,13 +307,13 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
 ) -> None:
     port = free_port()
 
-    def laptop() -> LocalCloud:
+    def local() -> LocalCloud:
         return LocalCloud(
             port=port, state_dir=tmp_path / "state", progress=lambda step: None, problem=lambda line: None
         )
 
     with ExitStack() as looking:
-        with laptop() as running:
+        with local() as running:
             url = looking.enter_context(browsers.dashboard(running.environment, tmp_path))
             page, _ = looking.enter_context(browsers.opened(browser, url))
             order_id = two_orders_under_one_id(running)
@@ -325,22 +323,22 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
             expect(page.get_by_text("orders quarantine list --reason conflict")).to_be_visible()
         expect(page.get_by_text("cannot look", exact=True)).to_be_visible()
         expect(page.get_by_text("is the local cloud running")).to_be_visible()
-        looking.enter_context(laptop())
+        looking.enter_context(local())
         expect(page.get_by_text("is the local cloud running")).to_be_hidden()
         find(page, order_id)
         expect(page.get_by_text(f"Order {order_id}", exact=True)).to_be_visible()
 
 
-def two_orders_under_one_id(laptop: LocalCloud) -> str:
+def two_orders_under_one_id(local: LocalCloud) -> str:
     """The fault, and an early end of the minute in which it is."""
-    laptop.alarms.stop()
-    order_id = send(laptop)
-    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
+    local.alarms.stop()
+    order_id = send(local)
+    with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
         producer.send({"order_id": order_id, "customer_id": "12345", "amount": 2})
-    watch = StatusCollector(laptop.cloud, laptop.stack)
+    watch = StatusCollector(local.cloud, local.stack)
     awaited(lambda: watch.collect().counts["conflicts"].five_minutes)
     end = (int(time.time()) // MINUTE + 1) * MINUTE
-    AlarmEvaluationLoop(laptop.cloud, pytest.fail).evaluate_all(end + LAG_SECONDS)
+    AlarmEvaluationLoop(local.cloud, pytest.fail).evaluate_all(end + LAG_SECONDS)
     return order_id
 
 
@@ -379,11 +377,11 @@ def answers_soon(url: str) -> None:
 
 
 def test_what_a_shop_writes_is_shown_as_text_at_once_and_saved_byte_for_byte(
-    page: Page, url: str, laptop: LocalCloud, leaked: tuple[str, list[str]], tmp_path: Path
+    page: Page, url: str, local: LocalCloud, leaked: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     address, asked = leaked
     hostile = markup(address)
-    order_id = send(laptop, customer_id=hostile.replace("\n", " "), note=hostile, more="[" * 380_000)
+    order_id = send(local, customer_id=hostile.replace("\n", " "), note=hostile, more="[" * 380_000)
     find(page, order_id)
     page.get_by_text("The item in the table").click()
     expect(page.get_by_text('"CustomerID": "``` ![x](http').first).to_be_visible()
@@ -395,17 +393,17 @@ def test_what_a_shop_writes_is_shown_as_text_at_once_and_saved_byte_for_byte(
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save").last.click()
     saving.value.save_as(tmp_path / "saved")
-    assert (tmp_path / "saved").read_bytes() == raw_order(laptop.cloud, laptop.stack, order_id)
+    assert (tmp_path / "saved").read_bytes() == raw_order(local.cloud, local.stack, order_id)
     assert saving.value.suggested_filename == "order.json"
     assert has_only_text(page) and asked == []
 
 
 def test_a_record_that_is_too_large_to_be_edited_is_text_too(
-    page: Page, url: str, laptop: LocalCloud, leaked: tuple[str, list[str]]
+    page: Page, url: str, local: LocalCloud, leaked: tuple[str, list[str]]
 ) -> None:
     address, asked = leaked
     data = f"{markup(address)}\n# more\n{'[' * 500_000}".encode()
-    with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
+    with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
         producer.send_bytes(data, partition_key="k").result()
     tab(page, "Quarantine")
     row = page.get_by_role("row").filter(has_text="bytes").first

@@ -34,30 +34,30 @@ POLICIES = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | r
 Keys = tuple[str, str]
 
 
-def user(laptop: LocalCloud, *kinds: str) -> Keys:
+def user(local: LocalCloud, *kinds: str) -> Keys:
     """The keys of somebody who may do what the page says that all of these need."""
     statements = [one for kind in kinds for one in json.loads(POLICIES[kind])["Statement"]]
     text = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    found = describe_stack(laptop.cloud, laptop.stack.name)
+    found = describe_stack(local.cloud, local.stack.name)
     assert found
-    names = {"REGION": REGION, "ACCOUNT": ACCOUNT, "BUCKET": laptop.stack.bucket}
-    names["DISCARDED"] = laptop.stack.discarded_bucket
+    names = {"REGION": REGION, "ACCOUNT": ACCOUNT, "BUCKET": local.stack.bucket}
+    names["DISCARDED"] = local.stack.discarded_bucket
     # Of https://API.execute-api.…
     names["API/"] = found.outputs["ApiUrl"].partition("//")[2].partition(".")[0] + "/"
     for word, name in names.items():
         text = text.replace(word, name)
-    return make_user(laptop, f"{kinds[-1]}-{uuid.uuid4().hex[:8]}", text)
+    return make_user(local, f"{kinds[-1]}-{uuid.uuid4().hex[:8]}", text)
 
 
 class Person(OrdersHere):
     """Runs `orders …` with keys of their own; what the verb makes of what it finds is another test's."""
 
-    def __init__(self, laptop: LocalCloud, keys: Keys, home: Path) -> None:
+    def __init__(self, local: LocalCloud, keys: Keys, home: Path) -> None:
         key, secret = keys
         names = {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
         homes = {"XDG_STATE_HOME": str(home / "state"), "XDG_CACHE_HOME": str(home / "cache")}
         # Keys of a user have no session.
-        super().__init__(laptop.environment | {"AWS_SESSION_TOKEN": ""} | names | homes)
+        super().__init__(local.environment | {"AWS_SESSION_TOKEN": ""} | names | homes)
 
     def may(self, *arguments: str) -> str:
         """What is printed of a verb that nothing is refused."""
@@ -71,9 +71,9 @@ class Person(OrdersHere):
         assert done.returncode and "AccessDenied" in done.stdout + done.stderr, done.stdout + done.stderr
 
 
-def refusals(laptop: LocalCloud, keys: Keys, *but: str, **more: Call) -> None:
+def refusals(local: LocalCloud, keys: Keys, *but: str, **more: Call) -> None:
     calls = {name: call for name, call in (FOREIGN | more).items() if name not in but}
-    outcomes = dict(zip(calls, by_user(laptop, keys, list(calls.values())), strict=True))
+    outcomes = dict(zip(calls, by_user(local, keys, list(calls.values())), strict=True))
     assert outcomes == dict.fromkeys(calls, "refused")
 
 
@@ -95,9 +95,9 @@ READING = {"GetItem", "Query", "Scan", "read erasures/", "read resubmitted/", "D
 def test_a_reader_sees_everything_and_changes_nothing(
     demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
-    laptop, outcome = demonstrated
-    keys = user(laptop, "reader")
-    orders = Person(laptop, keys, tmp_path)
+    local, outcome = demonstrated
+    keys = user(local, "reader")
+    orders = Person(local, keys, tmp_path)
     order_id, customer = outcome.order["OrderID"], outcome.order["CustomerID"]
     assert order_id in orders.may("get", order_id)
     assert order_id in orders.may("list", "--customer", customer, "--json")
@@ -119,15 +119,15 @@ def test_a_reader_sees_everything_and_changes_nothing(
         "write": put("orders/x"),
         "delete": s3("DeleteObject", "orders/x"),
     }
-    refusals(laptop, keys, *READING, **changing)
+    refusals(local, keys, *READING, **changing)
 
 
 def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
-    laptop, outcome = demonstrated
-    keys = user(laptop, "reader", "operator")
-    orders = Person(laptop, keys, tmp_path)
+    local, outcome = demonstrated
+    keys = user(local, "reader", "operator")
+    orders = Person(local, keys, tmp_path)
     listed = map(json.loads, orders.may("quarantine", "list", "--json").splitlines())
     bad = next(one for one in listed if one["order_id"] is None)
     mended = tmp_path / "mended.json"
@@ -136,34 +136,34 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     order_id = uuid.uuid4().hex
     earlier = uuid.uuid4().hex
     for one, long_ago in ((earlier, True), (order_id, False)):
-        key = give_up(laptop.cloud, laptop.stack, given_up([one]), long_ago=long_ago)
+        key = give_up(local.cloud, local.stack, given_up([one]), long_ago=long_ago)
         assert f"/{key}: 1 records: 1 stored" in orders("failures", "redrive").stdout
         assert one in orders("get", one).stdout
     orders.may("verify", "--repair")
-    laptop.cloud.dynamodb.delete_item(
-        TableName=laptop.stack.table, Key={"OrderID": {"S": outcome.order["OrderID"]}}
+    local.cloud.dynamodb.delete_item(
+        TableName=local.stack.table, Key={"OrderID": {"S": outcome.order["OrderID"]}}
     )
     orders.may("replay", "--since", "2h")
     assert outcome.order["OrderID"] in orders("get", outcome.order["OrderID"]).stdout
 
     once = [put(fresh("orders/"), IfNoneMatch="*"), put(fresh("quarantine/"), IfNoneMatch="*")]
-    assert by_user(laptop, keys, once) == ["allowed", "allowed"]
+    assert by_user(local, keys, once) == ["allowed", "allowed"]
     working = {*READING, "PutRecord", "Invoke"}
-    refusals(laptop, keys, *working, overwrite=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
+    refusals(local, keys, *working, overwrite=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
     orders.may_not("archive", "seal", "--json")
 
 
 def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_else(
     demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
-    laptop, _ = demonstrated
-    key, secret = keys = user(laptop, "reader", "page")
-    cloud = AwsClients(laptop.endpoint_url, region=REGION, access_key=key, secret_key=secret)
-    assert len(RecentOrders(cloud, laptop.stack, most=5).poll()) == 5
-    watch = StatusCollector(cloud, laptop.stack)
+    local, _ = demonstrated
+    key, secret = keys = user(local, "reader", "page")
+    cloud = AwsClients(local.endpoint_url, region=REGION, access_key=key, secret_key=secret)
+    assert len(RecentOrders(cloud, local.stack, most=5).poll()) == 5
+    watch = StatusCollector(cloud, local.stack)
     watch.collect()
     assert watch.minutes["stored"] and watch.revenue
-    orders = Person(laptop, keys, tmp_path)
+    orders = Person(local, keys, tmp_path)
     orders.may("send", '{"customer_id": "c", "amount": 1}')
     listed = map(json.loads, orders.may("quarantine", "list", "--json").splitlines())
     bad = [one for one in listed if one["order_id"] is None][-1]
@@ -172,21 +172,21 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
     orders("quarantine", "resubmit", bad["event_id"], "--edit", str(mended))
     orders.may_not("archive", "seal", "--json")
     working = {*READING, "PutRecord"}
-    refusals(laptop, keys, *working, write=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
+    refusals(local, keys, *working, write=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
 
 
 def test_a_keeper_seals_compacts_and_forgets(
     demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
-    laptop, outcome = demonstrated
-    keys = user(laptop, "reader", "keeper")
-    orders = Person(laptop, keys, tmp_path)
-    found = laptop.cloud.dynamodb.scan(TableName=laptop.stack.table, ProjectionExpression="CustomerID")
+    local, outcome = demonstrated
+    keys = user(local, "reader", "keeper")
+    orders = Person(local, keys, tmp_path)
+    found = local.cloud.dynamodb.scan(TableName=local.stack.table, ProjectionExpression="CustomerID")
     customers = {item["CustomerID"]["S"] for item in found["Items"]}
     somebody = min(customers - {outcome.order["CustomerID"], "c"})
     theirs = [json.dumps({"customer_id": somebody, "amount": number}).encode() for number in (7, 8)]
     for data in theirs:
-        give_up(laptop.cloud, laptop.stack, given_up([], data), long_ago=data == theirs[0])
+        give_up(local.cloud, local.stack, given_up([], data), long_ago=data == theirs[0])
     orders.may("archive", "seal", "--json")
     orders.may("archive", "compact", "--json")
     receipt = json.loads(orders.may("forget", "--customer", somebody, "--reason", "asked", "--yes", "--json"))
@@ -197,7 +197,7 @@ def test_a_keeper_seals_compacts_and_forgets(
     working |= {"write a discarded batch", "write it once", "delete a discarded batch"}
     # Those two delete items as well.
     working |= {*READING, "BatchWriteItem", "TransactWriteItems"}
-    refusals(laptop, keys, *working, prove=s3("DeleteObject", "manifests/x"))
+    refusals(local, keys, *working, prove=s3("DeleteObject", "manifests/x"))
 
 
 def test_a_request_with_a_wrong_signature_or_none_is_refused(guarded: LocalCloud) -> None:

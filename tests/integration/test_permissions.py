@@ -265,8 +265,8 @@ def test_the_api_may_put_orders_read_them_and_the_alarms_and_nothing_else(
     assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
 
 
-def invoked(laptop: LocalCloud, function: str) -> Any:
-    answer = laptop.cloud.lambda_.invoke(FunctionName=function, Payload=b"{}")
+def invoked(local: LocalCloud, function: str) -> Any:
+    answer = local.cloud.lambda_.invoke(FunctionName=function, Payload=b"{}")
     said = json.loads(answer["Payload"].read())
     assert "FunctionError" not in answer, said
     return said

@@ -20,64 +20,64 @@ from tests.integration.conftest import awaited
 from tests.settings import changed
 
 
-def found_order(laptop: LocalCloud, order_id: str) -> dict[str, Any] | None:
+def found_order(local: LocalCloud, order_id: str) -> dict[str, Any] | None:
     try:
-        return get_order(laptop.cloud, laptop.stack, order_id)
+        return get_order(local.cloud, local.stack, order_id)
     except NotFoundError:
         return None
 
 
-def quarantined(laptop: LocalCloud) -> dict[str, ArchiveLine]:
-    entries = bucket.list_by_hour(laptop.cloud, laptop.stack, "quarantine")
-    return {one.line.event_id: one.line for one in reader.lines(laptop.cloud, laptop.stack, entries)}
+def quarantined(local: LocalCloud) -> dict[str, ArchiveLine]:
+    entries = bucket.list_by_hour(local.cloud, local.stack, "quarantine")
+    return {one.line.event_id: one.line for one in reader.lines(local.cloud, local.stack, entries)}
 
 
-def put(laptop: LocalCloud, data: bytes, key: str = "k") -> str:
+def put(local: LocalCloud, data: bytes, key: str = "k") -> str:
     """Put a record as anyone can; returns its event_id."""
-    answer = laptop.cloud.kinesis.put_record(StreamName="OrderStream", PartitionKey=key, Data=data)
+    answer = local.cloud.kinesis.put_record(StreamName="OrderStream", PartitionKey=key, Data=data)
     return f"{answer['ShardId']}:{answer['SequenceNumber']}"
 
 
 def test_the_smallest_order_is_stored_and_archived_under_the_names_that_users_rely_on(
-    laptop: LocalCloud,
+    local: LocalCloud,
 ) -> None:
     data = b'{"customer_id": "12345", "amount": 250.00}'
-    event = put(laptop, data)
-    item = awaited(lambda: found_order(laptop, event))
+    event = put(local, data)
+    item = awaited(lambda: found_order(local, event))
     assert (item["OrderID"], item["CustomerID"], str(item["OrderAmount"])) == (event, "12345", "250")
     assert item["OrderDate"] == item["ReceivedAt"]
-    assert laptop.stack.bucket == "order-data-archive"
-    assert raw_order(laptop.cloud, laptop.stack, event) == data
+    assert local.stack.bucket == "order-data-archive"
+    assert raw_order(local.cloud, local.stack, event) == data
 
 
 @pytest.mark.parametrize("layout", ["text", "compact"])
-def test_the_archive_gives_back_the_exact_bytes(laptop: LocalCloud, layout: str) -> None:
+def test_the_archive_gives_back_the_exact_bytes(local: LocalCloud, layout: str) -> None:
     data = b'{"customer_id":"c","amount":1.10,"n":1e2}'
     if layout == "text":
         data = b'{\r\n  "customer_id": "c", "amount": 1.10, "name": "Zo\xc3\xab"\n}\n'
-    event = put(laptop, data)
-    awaited(lambda: found_order(laptop, event))
-    assert raw_order(laptop.cloud, laptop.stack, event) == data
+    event = put(local, data)
+    awaited(lambda: found_order(local, event))
+    assert raw_order(local.cloud, local.stack, event) == data
 
 
 def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_stored(
-    laptop: LocalCloud,
+    local: LocalCloud,
 ) -> None:
     customer = f"g5-{uuid.uuid4().hex}"
     # One partition key: all of these are in one batch, or few.
     good = {f"{customer}-{number}" for number in range(len(BAD))}
     bad: dict[str, bytes] = {}
     for order_id, data in zip(sorted(good), BAD, strict=True):
-        bad[put(laptop, data, customer)] = data
+        bad[put(local, data, customer)] = data
         put(
-            laptop,
+            local,
             f'{{"order_id": "{order_id}", "customer_id": "{customer}", "amount": 1}}'.encode(),
             customer,
         )
 
     def all_done() -> dict[str, ArchiveLine] | None:
-        stored = {item["OrderID"] for item in list_orders(laptop.cloud, laptop.stack, customer, limit=100)}
-        lines = quarantined(laptop)
+        stored = {item["OrderID"] for item in list_orders(local.cloud, local.stack, customer, limit=100)}
+        lines = quarantined(local)
         return lines if stored == good and bad.keys() <= lines.keys() else None
 
     lines = awaited(all_done)
@@ -87,7 +87,7 @@ def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_sto
 
 
 def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_exactly(
-    laptop: LocalCloud,
+    local: LocalCloud,
 ) -> None:
     who = uuid.uuid4().hex
     orders = [
@@ -98,78 +98,78 @@ def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_e
     maker = aggregator.RecordAggregator()
     for data in (*sent, b"bad"):
         maker.add_user_record(who, data)
-    event = put(laptop, maker.clear_and_get().get_contents()[2], who)
+    event = put(local, maker.clear_and_get().get_contents()[2], who)
     sent.append(gzip.compress(orders[3]))
-    put(laptop, sent[3], who)
-    last = awaited(lambda: found_order(laptop, f"{who}-3"))
+    put(local, sent[3], who)
+    last = awaited(lambda: found_order(local, f"{who}-3"))
     assert last["OrderAmount"] == 1
     for number, data in enumerate(sent):
-        item = get_order(laptop.cloud, laptop.stack, f"{who}-{number}")
-        assert raw_order(laptop.cloud, laptop.stack, f"{who}-{number}") == data
+        item = get_order(local.cloud, local.stack, f"{who}-{number}")
+        assert raw_order(local.cloud, local.stack, f"{who}-{number}") == data
         assert number == 3 or item["EventID"] == f"{event}:{number}"
-    assert original_bytes(awaited(lambda: quarantined(laptop).get(f"{event}:3"))) == b"bad"
+    assert original_bytes(awaited(lambda: quarantined(local).get(f"{event}:3"))) == b"bad"
 
 
 def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a_conflict(
-    laptop: LocalCloud,
+    local: LocalCloud,
 ) -> None:
     order_id = uuid.uuid4().hex
     order = {"order_id": order_id, "customer_id": "c", "amount": "19.90"}
-    with OrderProducer("OrderStream", laptop.cloud.kinesis) as producer:
+    with OrderProducer("OrderStream", local.cloud.kinesis) as producer:
         for _ in range(5):
             producer.send(order)
         other = producer.send({**order, "amount": "99.90"}).result()
     event = f"{other.shard_id}:{other.sequence_number}"
-    line = awaited(lambda: quarantined(laptop).get(event))
+    line = awaited(lambda: quarantined(local).get(event))
     assert [reason["code"] for reason in line.reasons] == ["conflict"]
-    item = get_order(laptop.cloud, laptop.stack, order_id)
+    item = get_order(local.cloud, local.stack, order_id)
     assert str(item["OrderAmount"]) == "19.9"
     assert line.stored is not None and line.stored["EventID"] == item["EventID"]
     mine = [
         one
-        for one in reader.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
+        for one in reader.lines(local.cloud, local.stack, bucket.archive(local.cloud, local.stack))
         if one.line.order_id == order_id
     ]
     assert len(mine) == 6, "every copy is in the archive"
 
 
 def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_to(
-    laptop: LocalCloud,
+    local: LocalCloud,
 ) -> None:
-    cloud = laptop.cloud
-    with changed(cloud, laptop.stack, ARCHIVE_LAYOUT="order"):
+    cloud = local.cloud
+    with changed(cloud, local.stack, ARCHIVE_LAYOUT="order"):
         order_id = f"layout/{uuid.uuid4().hex}"
         first = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode()
-        put(laptop, first)
-        item = awaited(lambda: found_order(laptop, order_id))
+        put(local, first)
+        item = awaited(lambda: found_order(local, order_id))
         assert item["ArchiveKey"] == f"orders/{order_id.replace('/', '%2F')}.json"
-        put(laptop, first)
-        event = put(laptop, first.replace(b"1}", b"2}"))
-        conflict = awaited(lambda: quarantined(laptop).get(event))
+        put(local, first)
+        event = put(local, first.replace(b"1}", b"2}"))
+        conflict = awaited(lambda: quarantined(local).get(event))
         assert conflict.stored is not None and conflict.stored["ArchiveKey"] == item["ArchiveKey"]
-        assert raw_order(cloud, laptop.stack, order_id) == first
-        told = [step.what for step in trace(cloud, laptop.stack, order_id).steps]
+        assert raw_order(cloud, local.stack, order_id) == first
+        told = [step.what for step in trace(cloud, local.stack, order_id).steps]
         assert {"archived", "stored", "duplicate", "quarantined"} < set(told)
 
 
-def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: LocalCloud) -> None:
+def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(local: LocalCloud) -> None:
     person = f"erika-{uuid.uuid4().hex}"
     order_id = uuid.uuid4().hex
     order = f'{{"order_id": "{order_id}", "customer_id": "{person}", "amount": 1, "note": "{person}"}}'
-    put(laptop, order.encode(), person)
-    awaited(lambda: found_order(laptop, order_id))
-    put(laptop, order.replace("1,", "2,").encode(), person)
-    put(laptop, f'{{"customer_id": "{person}", "amount": "{person}"}}'.encode(), person)
-    event = put(laptop, f"{person} is not JSON".encode(), person)
-    awaited(lambda: quarantined(laptop).get(event))
+    put(local, order.encode(), person)
+    awaited(lambda: found_order(local, order_id))
+    put(local, order.replace("1,", "2,").encode(), person)
+    put(local, f'{{"customer_id": "{person}", "amount": "{person}"}}'.encode(), person)
+    event = put(local, f"{person} is not JSON".encode(), person)
+    awaited(lambda: quarantined(local).get(event))
 
     logs = boto3.client(
         "logs",
-        endpoint_url=laptop.endpoint_url,
+        endpoint_url=local.endpoint_url,
         region_name=REGION,
         aws_access_key_id=ACCOUNT,
         aws_secret_access_key=SECRET,
-        aws_session_token=laptop.token,
+        aws_session_token=local.token,
     )
     events = [
         entry["message"]
@@ -178,19 +178,17 @@ def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(laptop: LocalClou
     ]
     assert any('"Received"' in message for message in events), "the log was looked at"
     assert not [message for message in events if person in message]
-    assert person not in laptop.ministack.log_file.read_text()
-    metrics = laptop.cloud.cloudwatch.list_metrics()["Metrics"]
+    assert person not in local.ministack.log_file.read_text()
+    metrics = local.cloud.cloudwatch.list_metrics()["Metrics"]
     assert {metric["Namespace"] for metric in metrics} >= {"Orderstream", "AWS/Lambda"}
     assert person not in str(metrics)
 
 
-def test_the_function_is_the_one_that_reads_the_stream(laptop: LocalCloud) -> None:
-    mapping = laptop.cloud.lambda_.get_event_source_mapping(UUID=laptop.stack.mapping_id)
+def test_the_function_is_the_one_that_reads_the_stream(local: LocalCloud) -> None:
+    mapping = local.cloud.lambda_.get_event_source_mapping(UUID=local.stack.mapping_id)
     assert mapping["State"] == "Disabled", "MiniStack's own event source would deliver everything again"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
     assert (
-        destination
-        == f"arn:aws:s3:::{laptop.stack.discarded_bucket}"
-        != f"arn:aws:s3:::{laptop.stack.bucket}"
+        destination == f"arn:aws:s3:::{local.stack.discarded_bucket}" != f"arn:aws:s3:::{local.stack.bucket}"
     )

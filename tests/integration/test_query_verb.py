@@ -27,15 +27,15 @@ def orders(orders: Orders, tmp_path: Path) -> Orders:
 
 
 @pytest.fixture(scope="module")
-def who(laptop: LocalCloud) -> str:
+def who(local: LocalCloud) -> str:
     """A customer with three orders of 0.10, 19.90 and 1250 that are archived."""
     customer = f"query-{uuid.uuid4().hex}"
     for amount in ("0.10", "19.90", "1250"):
         data = f'{{"order_id": "{customer}-{amount}", "customer_id": "{customer}", "amount": "{amount}"}}'
-        laptop.cloud.kinesis.put_record(
-            StreamName=laptop.stack.stream, PartitionKey=customer, Data=data.encode()
+        local.cloud.kinesis.put_record(
+            StreamName=local.stack.stream, PartitionKey=customer, Data=data.encode()
         )
-    awaited(lambda: len(list(list_orders(laptop.cloud, laptop.stack, customer, limit=9))) == 3)
+    awaited(lambda: len(list(list_orders(local.cloud, local.stack, customer, limit=9))) == 3)
     return customer
 
 
@@ -101,14 +101,14 @@ def test_parquet_is_not_for_a_terminal(orders: Orders) -> None:
     assert done.returncode == 2 and b"--output FILE" in done.stderr
 
 
-def test_a_damaged_object_is_a_warning_and_status_1(laptop: LocalCloud, orders: Orders, who: str) -> None:
+def test_a_damaged_object_is_a_warning_and_status_1(local: LocalCloud, orders: Orders, who: str) -> None:
     key = "orders/year=2020/month=01/day=01/hour=00/shardId-1-1-1-damaged.ndjson.gz"
-    laptop.cloud.s3.put_object(Bucket=laptop.stack.bucket, Key=key, Body=b"no gzip")
+    local.cloud.s3.put_object(Bucket=local.stack.bucket, Key=key, Body=b"no gzip")
     try:
         span = ("--since", "2020-01-01", "--until", "2020-01-02")
         done = orders("query", "SELECT count(*) AS n FROM records", *span, "--format", "csv", status=1)
     finally:
-        laptop.cloud.s3.delete_object(Bucket=laptop.stack.bucket, Key=key)
+        local.cloud.s3.delete_object(Bucket=local.stack.bucket, Key=key)
     assert done.stdout == "n\n0\n"
     assert key in done.stderr.replace("\n", "") and "warning:" in done.stderr
 

@@ -235,7 +235,7 @@ def test_a_watch_goes_on_after_a_look_that_failed(cloud: AwsClients, stack: Stac
     assert len(waits) == 2
 
 
-def test_on_the_laptop_it_shows_what_the_event_source_sees(laptop: LocalCloud, orders: Orders) -> None:
+def test_on_the_local_cloud_it_shows_what_the_event_source_sees(local: LocalCloud, orders: Orders) -> None:
     orders("send", '{"customer_id": "status-1", "amount": 12.5, "currency": "ISK"}')
 
     def stored() -> dict[str, Any] | None:

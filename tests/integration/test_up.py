@@ -124,7 +124,7 @@ def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> 
         assert orders("env").stdout.splitlines()[1:] == [
             f"export AWS_ENDPOINT_URL=http://127.0.0.1:{first.port}",
             "export AWS_ACCESS_KEY_ID=000000000001",
-            "export AWS_SECRET_ACCESS_KEY=laptop",
+            "export AWS_SECRET_ACCESS_KEY=local",
             f"export AWS_SESSION_TOKEN={first.token}",
             "export AWS_REGION=us-east-1",
             "export AWS_DEFAULT_REGION=us-east-1",

@@ -43,8 +43,8 @@ def kept() -> Iterator[LocalCloud]:
     parameters = {"ArchiveUpkeep": "compact"}
     with LocalCloud(
         port=free_port(), parameters=parameters, progress=lambda step: None, problem=problems.append
-    ) as laptop:
-        store = BatchArchive(S3Store(laptop.cloud.s3, laptop.stack.bucket))
+    ) as local:
+        store = BatchArchive(S3Store(local.cloud.s3, local.stack.bucket))
         yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
         for number in range(20):
             one = record(number, order(f"A-{number}", customer="planted-customer"), at=yesterday)
@@ -52,20 +52,20 @@ def kept() -> Iterator[LocalCloud]:
         # What shows that the function has got further than yesterday's hour.
         later = record(99, order("later"), at=yesterday + timedelta(hours=3))
         store.write([later], [decode(later.data)])
-        yield laptop
+        yield local
     assert problems == []
 
 
-def invoked(laptop: LocalCloud) -> dict[str, Any]:
-    answer = laptop.cloud.lambda_.invoke(FunctionName="KeepArchive", Payload=b"{}", LogType="Tail")
+def invoked(local: LocalCloud) -> dict[str, Any]:
+    answer = local.cloud.lambda_.invoke(FunctionName="KeepArchive", Payload=b"{}", LogType="Tail")
     payload = answer["Payload"].read()
     assert "FunctionError" not in answer, payload
     found: dict[str, Any] = json.loads(payload)
     return found
 
 
-def lines(laptop: LocalCloud) -> set[bytes]:
-    found = reader.lines(laptop.cloud, laptop.stack, bucket.archive(laptop.cloud, laptop.stack))
+def lines(local: LocalCloud) -> set[bytes]:
+    found = reader.lines(local.cloud, local.stack, bucket.archive(local.cloud, local.stack))
     return {original_bytes(one.line) for one in found}
 
 

@@ -52,21 +52,21 @@ def archived(pipe: Pipe) -> dict[str, ArchiveLine]:
     return {one.line.event_id: one.line for one in reader.lines(pipe.cloud, pipe.stack, entries)}
 
 
-def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: LocalCloud, orders: Orders) -> None:
+def test_the_local_cloud_stores_archives_and_quarantines_it(local: LocalCloud, orders: Orders) -> None:
     customer = uuid.uuid4().hex
     good, bad = put(
-        laptop.cloud,
-        laptop.stack.stream,
+        local.cloud,
+        local.stack.stream,
         order("", customer=customer).replace('"order_id": "", ', ""),
         f'{{"customer_id": "{customer}", "amount": -1}}',
     )
-    awaited(lambda: found_order(laptop, good))
-    line = awaited(lambda: quarantined(laptop).get(bad))
+    awaited(lambda: found_order(local, good))
+    line = awaited(lambda: quarantined(local).get(bad))
     assert line.partition_key is None
-    item = get_order(laptop.cloud, laptop.stack, good)
+    item = get_order(local.cloud, local.stack, good)
     (kept,) = (
         one
-        for one in reader.read_object(laptop.cloud, laptop.stack, item["ArchiveKey"], item["ReceivedAt"])
+        for one in reader.read_object(local.cloud, local.stack, item["ArchiveKey"], item["ReceivedAt"])
         if one.event_id == good
     )
     assert kept.partition_key is None
@@ -75,7 +75,7 @@ def test_the_local_cloud_stores_archives_and_quarantines_it(laptop: LocalCloud, 
     assert "partition key" in shown and "(none)" in shown
     assert json.loads(orders("quarantine", "show", bad, "--json").stdout)["partition_key"] is None
     orders("quarantine", "resubmit", bad, "--set", "amount=1")
-    assert awaited(lambda: found_order(laptop, bad))["CustomerID"] == customer
+    assert awaited(lambda: found_order(local, bad))["CustomerID"] == customer
 
 
 def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: AwsClients) -> None:
@@ -131,13 +131,13 @@ def test_compaction_sql_replay_trace_and_audit_take_it(
     assert found(verified(pipe, later=LATER)) == set()
 
 
-def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(laptop: LocalCloud, orders: Orders) -> None:
+def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(local: LocalCloud, orders: Orders) -> None:
     order_id = uuid.uuid4().hex
     records = keyless(given_up([order_id], b"bad"))
-    place = given_up_at(laptop, records, long_ago=False)
+    place = given_up_at(local, records, long_ago=False)
     assert f"done: {place}" in orders("failures", "redrive").stdout
-    assert found_order(laptop, order_id)
-    assert quarantined(laptop)[records[1].event_id].partition_key is None
+    assert found_order(local, order_id)
+    assert quarantined(local)[records[1].event_id].partition_key is None
     assert failures_by_place(orders, "--all")[place]["done"]
 
 

@@ -176,7 +176,7 @@ CHECKS = (
         "Lambda reads the stream with the function's role.",
         identity.principals,
         8,
-        only_aws="the laptop's event source reads the stream as the operator",
+        only_aws="the local event source reads the stream as the operator",
     ),
     Check(
         "failed-deployment",

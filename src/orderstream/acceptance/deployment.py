@@ -89,7 +89,7 @@ def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[
 
 def deployment(context: Context) -> Evidence:
     """Deploy the test stack with all features."""
-    if not context.place.is_laptop:
+    if not context.place.is_local:
         context.deployer.begin(context.account, context.region)
 
     def first(cloud: AwsClients) -> tuple[float, DeploymentPlan]:

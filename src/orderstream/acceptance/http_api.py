@@ -127,7 +127,7 @@ def call(
     credentials = context.cloud.credentials()
     if signed:
         SigV4Auth(credentials, "execute-api", context.region).add_auth(asked)
-    if context.place.is_laptop:
+    if context.place.is_local:
         # Not every machine resolves the name in ApiUrl, and access there requires the secret.
         asked.url = f"{context.cloud.cloudformation.meta.endpoint_url}{path}"
         asked.headers["x-amz-security-token"] = credentials.token

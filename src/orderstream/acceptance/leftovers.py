@@ -57,7 +57,7 @@ def workgroups(context: Context) -> list[str]:
 
 def detectors(context: Context) -> list[Any]:
     """The anomaly detectors that CloudWatch created for the order rate: they outlive the alarm."""
-    if context.place.is_laptop:
+    if context.place.is_local:
         # MiniStack does not support it.
         return []
     stream = [{"Name": "StreamName", "Value": f"{context.name}-OrderStream"}]

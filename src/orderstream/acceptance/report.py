@@ -21,7 +21,7 @@ def report(
         "stack": context.name,
         "account": context.account,
         "region": context.region,
-        "cloud": "local" if context.place.is_laptop else "aws",
+        "cloud": "local" if context.place.is_local else "aws",
         "began": utc_text(began),
         "ended": utc_text(ended),
         "passed": all_is_well(results),

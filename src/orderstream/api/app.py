@@ -106,7 +106,7 @@ _HEALTH: Responses = {
             "example": {"status": "ok", "degraded": []},
         },
     ),
-    503: schema.problem("On a laptop: no stack is deployed"),
+    503: schema.problem("On the local cloud: no stack is deployed"),
 }
 
 

@@ -118,7 +118,7 @@ def find_stack(cloud: AwsClients, name: str) -> Stack:
     if found is None:
         raise CloudError(
             f"there is no stack {name} here",
-            hint='for the laptop: orders up, then eval "$(orders env)"; '
+            hint='for the local cloud: orders up, then eval "$(orders env)"; '
             "for AWS: orders deploy, or name another with --stack",
         )
     return stack_resources(name, found)

@@ -18,7 +18,7 @@ from orderstream.cli import (
     dashboard,
     deploy,
     failures,
-    laptop,
+    local,
     orders,
     plan,
     policy,
@@ -37,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(laptop.verbs)
+app.add_typer(local.verbs)
 app.add_typer(deploy.verbs)
 app.add_typer(accept.verbs)
 app.add_typer(orders.verbs)

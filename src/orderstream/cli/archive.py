@@ -124,7 +124,7 @@ def forget(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Erase a customer: items, archive, quarantine, batches that Lambda discarded, old versions, the local cache.
+    """Erase a customer: items, archive, quarantine, discarded batches, old versions, the local cache.
 
     What belongs to others keeps every byte. Prints a receipt that says that something was erased and why, not
     what; `orders archive audit --receipt FILE` proves it. Interrupted, the same command goes on. Without a

@@ -12,9 +12,7 @@ from orderstream.output import recovery as show
 from orderstream.recovery import dead_letters
 from orderstream.recovery import redrive as redriving
 
-verbs = typer.Typer(
-    help="Batches that Lambda discarded: list and redrive them.", no_args_is_help=True
-)
+verbs = typer.Typer(help="Batches that Lambda discarded: list and redrive them.", no_args_is_help=True)
 
 
 @verbs.command("list", epilog="Example: orders failures list --json")
@@ -25,7 +23,7 @@ def list_(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List the batches that Lambda discarded and that are not done yet, oldest first. With --json one a line."""
+    """List the batches that Lambda discarded and that are not redriven, oldest first."""
     cloud, found = resolve_stack(stack, region, profile)
     listed = dead_letters.read_batch(cloud, found, everything=everything)
     show.print_failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)

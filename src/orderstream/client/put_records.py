@@ -63,7 +63,7 @@ _TRANSIENT_CODES = frozenset(
 )
 
 CREDENTIALS_HINT = (
-    'for AWS: aws configure, or set AWS_PROFILE; for the laptop: orders up, then eval "$(orders env)"'
+    'for AWS: aws configure, or set AWS_PROFILE; for the local cloud: orders up, then eval "$(orders env)"'
 )
 _REGION_HINT = "set AWS_REGION, or give OrderProducer a client that was made with region_name"
 CLOCK_HINT = "AWS refuses what a wrong clock has signed: set this machine's clock (timedatectl set-ntp true)"

@@ -39,7 +39,7 @@ def add_page(app: FastAPI, cloud: AwsClients, stack: str, path: str = "/") -> st
     Call once per process, as NiceGUI requires.
     """
     source = StatusFeed(cloud, stack)
-    token = "" if source.is_laptop else secrets.token_urlsafe(16)
+    token = "" if source.is_local else secrets.token_urlsafe(16)
 
     @ui.page("/", title=f"{stack} · Orderstream", favicon=_ICON, dark=None)
     async def page(client: Client, request: Request) -> Response | None:
@@ -123,7 +123,7 @@ async def _draw(source: StatusFeed, client: Client) -> None:
 def _head(source: StatusFeed) -> tuple[ui.badge, ui.label]:
     with ui.row().classes("w-full items-center gap-x-3 gap-y-1 px-4 py-2 border-b border-gray-500/30"):
         ui.label("Orderstream").classes("text-lg font-semibold")
-        where = "local cloud" if source.is_laptop else f"AWS {source.cloud.cloudformation.meta.region_name}"
+        where = "local cloud" if source.is_local else f"AWS {source.cloud.cloudformation.meta.region_name}"
         ui.label(f"{source.name} · {where}").classes("opacity-70")
         health = ui.badge("looking …").props("color=grey-7").classes("px-2 py-1 text-sm")
         ui.space()

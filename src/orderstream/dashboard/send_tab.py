@@ -79,7 +79,7 @@ class SendTab:
         return (self._text.value or "").encode()
 
     async def _ask(self) -> None:
-        if not self._source.is_laptop and not await self._is_meant():
+        if not self._source.is_local and not await self._is_meant():
             return
         data = self._data()
         self._answer.clear()

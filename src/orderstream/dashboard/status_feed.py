@@ -46,7 +46,7 @@ class StatusFeed:
     def __init__(self, cloud: AwsClients, name: str, patience: float = PATIENCE_SECONDS) -> None:
         self.cloud = cloud
         self.name = name
-        self.is_laptop = target_of(cloud).is_laptop
+        self.is_local = target_of(cloud).is_local
         self.seen: StatusSnapshot | None = None
         self.problem: OrderstreamError | None = None
         self.looks = 0
@@ -94,7 +94,7 @@ class StatusFeed:
         )
 
     def _dollars(self, watch: StatusCollector) -> Decimal | None:
-        if self.seen is None and not self.is_laptop:
+        if self.seen is None and not self.is_local:
             return watch.dollars_an_hour
         return self.seen.dollars_an_hour if self.seen else None
 

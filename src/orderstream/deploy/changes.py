@@ -90,7 +90,7 @@ def create(
         # documented. The remaining stack would block the next attempt: `Operation` removes it.
         request |= {"OnStackFailure": "ROLLBACK", "ImportExistingResources": adopt}
         # MiniStack's own name check treats a bucket to be adopted as a conflict.
-        if adopt and place.is_laptop:
+        if adopt and place.is_local:
             request["DisableValidation"] = True
     elif rollback is not None:
         request["RollbackConfiguration"] = dict(rollback)

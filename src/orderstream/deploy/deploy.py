@@ -106,7 +106,7 @@ def plan_deployment(
     parameters.ensure_agreed(effective, TEMPLATE)
     with ScratchFolder("deploy") as temporary:
         folder = work_dir or Path(temporary)
-        tell("building the function" + (" for this machine" if place.is_laptop else " for Lambda"))
+        tell("building the function" + (" for this machine" if place.is_local else " for Lambda"))
         artifacts = build_all(place, effective, folder)
         tell("packaging with SAM CLI")
         template = package(cloud, place, stack, folder)
@@ -117,7 +117,7 @@ def plan_deployment(
     if found and found.is_ours:
         is_other = found.parameters.get(revision.PARAMETER) != values[revision.PARAMETER]
         usual = MINUTES if monitor_minutes is None else monitor_minutes
-        watched = rollback_alarm(cloud, stack, usual if is_other and not place.is_laptop else 0)
+        watched = rollback_alarm(cloud, stack, usual if is_other and not place.is_local else 0)
     tell("asking CloudFormation what would change")
     change_set = changes.create(
         cloud,

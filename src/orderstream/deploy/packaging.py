@@ -64,7 +64,7 @@ def package(cloud: AwsClients, place: DeployTarget, stack: str, work_dir: Path) 
     # SAM CLI leaves temporary folders behind: they are deleted with this one.
     folders = dict.fromkeys(("__SAM_CLI_APP_DIR", "TMPDIR"), os.fspath(work_dir.absolute()))
     telling = {"SAM_CLI_TELEMETRY": "0", **folders}
-    if place.is_laptop:
+    if place.is_local:
         telling["SAM_CLI_POLL_DELAY"] = "1"
     done = subprocess.run(
         command,

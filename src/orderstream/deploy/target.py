@@ -28,14 +28,14 @@ class DeployTarget:
     poll_seconds: float
 
     @property
-    def is_laptop(self) -> bool:
+    def is_local(self) -> bool:
         """Whether it is the local cloud."""
         return not self.platform
 
 
 AWS = DeployTarget(LAMBDA_PLATFORM, {}, {}, None, 3.0)
 # There, `local/event_source.py` reads the stream, and `orders up` serves the same HTTP API application.
-LAPTOP = DeployTarget(
+LOCAL = DeployTarget(
     (),
     {"EventSource": "false"},
     {"HttpApi": "none"},
@@ -46,7 +46,7 @@ LAPTOP = DeployTarget(
 
 def target_of(cloud: AwsClients) -> DeployTarget:
     """The local cloud if it is the CloudFormation endpoint, else AWS."""
-    return LAPTOP if is_local(cloud) else AWS
+    return LOCAL if is_local(cloud) else AWS
 
 
 def values_for(
@@ -63,7 +63,7 @@ def values_for(
                 hint="orders up reads the stream itself, by AWS's rules",
             )
     usual = {name: value for name, value in place.defaults.items() if name not in has}
-    if place.is_laptop and stack == DEFAULT_STACK and "ArchiveBucketName" not in has:
+    if place.is_local and stack == DEFAULT_STACK and "ArchiveBucketName" not in has:
         # The short bucket name is always available there.
         usual["ArchiveBucketName"] = "order-data-archive"
     return usual | dict(given) | dict(place.overrides)

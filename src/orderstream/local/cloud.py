@@ -27,7 +27,7 @@ from orderstream.local.stack_watcher import StackWatcher, switch_off
 
 REGION = "us-east-1"
 ACCOUNT = "000000000001"
-SECRET = "laptop"
+SECRET = "local"
 
 # The artifacts are built in the temporary folder, zipped, and unpacked by MiniStack: 185 MB. A state folder
 # starts with the zipped ones, 40 MB, and holds two snapshots while one is written.

@@ -71,7 +71,7 @@ def sample_traffic(records: int) -> Iterator[Sample]:
 
 
 def run_demo(
-    laptop: LocalCloud,
+    local: LocalCloud,
     traffic: Iterable[Sample],
     *,
     rate: float,
@@ -84,17 +84,17 @@ def run_demo(
     until the archive has all records, `accounting` what is read after that. Raises OrderstreamError if there
     is no progress for a minute.
     """
-    cloud, stack = laptop.cloud, laptop.stack
+    cloud, stack = local.cloud, local.stack
     started = datetime.now(UTC)
     records = iter(traffic)
     with ReconciliationStore() as books:
-        first = _send_and_follow(laptop, books, islice(records, WAKING), float("inf"), sending)
+        first = _send_and_follow(local, books, islice(records, WAKING), float("inf"), sending)
         begin = time.monotonic()
-        rest = _send_and_follow(laptop, books, records, rate, sending)
-        _await_fates(laptop, books, accounting)
+        rest = _send_and_follow(local, books, records, rate, sending)
+        _await_fates(local, books, accounting)
     seconds = time.monotonic() - begin
     # Stopping it flushes the metrics that it still holds.
-    laptop.delivery.stop()
+    local.delivery.stop()
     p50, p99 = latency_percentiles(cloud, stack, since=started)
     order = _some_order(cloud, stack)
     return DemoResult(
@@ -110,7 +110,7 @@ def run_demo(
 
 
 def _send_and_follow(
-    laptop: LocalCloud,
+    local: LocalCloud,
     books: ReconciliationStore,
     traffic: Iterable[Sample],
     rate: float,
@@ -118,17 +118,17 @@ def _send_and_follow(
 ) -> SendStats:
     """Send, and return when the archive has all records."""
     stop = threading.Event()
-    before = _archived(laptop, books)
+    before = _archived(local, books)
     seen = SendStats()
 
     def send() -> SendStats:
-        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
+        with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
             return simulate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=seen)
 
     with ThreadPoolExecutor(1) as threads:
         sending = threads.submit(send)
         try:
-            for archived in _following(laptop, books):
+            for archived in _following(local, books):
                 progress(archived, before + seen.read)
                 if sending.done() and archived >= before + sending.result().sent:
                     break
@@ -139,36 +139,36 @@ def _send_and_follow(
     return seen
 
 
-def _following(laptop: LocalCloud, books: ReconciliationStore) -> Iterator[int]:
+def _following(local: LocalCloud, books: ReconciliationStore) -> Iterator[int]:
     """Yield how many records the archive has, repeatedly; raise if there is no progress for a minute."""
     latest, moved = -1, time.monotonic()
     while True:
-        laptop.check()
-        archived = _archived(laptop, books)
+        local.check()
+        archived = _archived(local, books)
         if archived > latest:
             latest, moved = archived, time.monotonic()
         if time.monotonic() - moved > PATIENCE_SECONDS:
             raise OrderstreamError(
                 f"for {PATIENCE_SECONDS} s no further record came to the archive, which has {archived}",
-                hint=f"the log of MiniStack ends:\n{laptop.ministack.log_tail()}",
+                hint=f"the log of MiniStack ends:\n{local.ministack.log_tail()}",
             )
         yield archived
         time.sleep(0.2)
 
 
-def _archived(laptop: LocalCloud, books: ReconciliationStore) -> int:
-    read_archive(books, laptop.cloud, laptop.stack)
+def _archived(local: LocalCloud, books: ReconciliationStore) -> int:
+    read_archive(books, local.cloud, local.stack)
     return books.archived
 
 
-def _await_fates(laptop: LocalCloud, books: ReconciliationStore, progress: Progress) -> None:
+def _await_fates(local: LocalCloud, books: ReconciliationStore, progress: Progress) -> None:
     # Archived records may not be inserted yet. Reading the whole table slows down inserts, so it is only done
     # at the end.
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        laptop.check()
-        read_items(books, laptop.cloud, laptop.stack, progress=progress)
-        read_quarantine(books, laptop.cloud, laptop.stack, progress=progress)
+        local.check()
+        read_items(books, local.cloud, local.stack, progress=progress)
+        read_quarantine(books, local.cloud, local.stack, progress=progress)
         if not books.outcomes().get("open"):
             return
         time.sleep(0.2)

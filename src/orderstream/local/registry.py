@@ -46,7 +46,7 @@ def running_instances(notes: Path) -> list[LocalInstance]:
     A file that another user could have written is ignored: it could send orders to that user.
     """
     found = []
-    for note in sorted(notes.glob("laptop-*.json")):
+    for note in sorted(notes.glob("local-cloud-*.json")):
         try:
             cloud = msgspec.json.decode(private.read(note), type=LocalInstance)
         except (OSError, msgspec.MsgspecError):
@@ -94,7 +94,7 @@ def ensure_http_port(port: int, cloud_port: int) -> None:
 @contextmanager
 def registered(port: int, http_port: int, token: str, notes: Path) -> Iterator[None]:
     """Register this process's local cloud on `port` while the block runs."""
-    note = notes / f"laptop-{port}.json"
+    note = notes / f"local-cloud-{port}.json"
     private.write(note, msgspec.json.encode(LocalInstance(port, http_port, os.getpid(), token)))
     try:
         yield

@@ -26,7 +26,7 @@ _CENT = Decimal("0.01")
 
 def print_place(context: Context) -> str:
     """Print where the command acts."""
-    endpoint = context.cloud.cloudformation.meta.endpoint_url if context.place.is_laptop else None
+    endpoint = context.cloud.cloudformation.meta.endpoint_url if context.place.is_local else None
     return str(Location(context.region, context.account, endpoint=endpoint))
 
 
@@ -37,7 +37,7 @@ def print_plan(context: Context, checks: Sequence[Check], bill: Bill, *, minutes
         f"makes stack {context.name} with everything that the template can have, a second stack that fails,"
         " and for single checks a queue, a bucket, a workgroup of Athena and two roles; takes all of it down"
     )
-    if context.place.is_laptop:
+    if context.place.is_local:
         shown = sum(not one.only_aws for one in checks)
         step(f"runs {shown} of {len(checks)} checks, the others can be shown on AWS only; costs nothing")
         return

@@ -13,7 +13,7 @@ from orderstream.acceptance.context import Context, Evidence, ensure_ours, expec
 from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.run import run
 from orderstream.aws.clients import AwsClients
-from orderstream.deploy.target import AWS, LAPTOP, DeployTarget
+from orderstream.deploy.target import AWS, LOCAL, DeployTarget
 from orderstream.errors import CheckFailedError, CloudError, InputError, NotShownError
 from tests.fakes import Clock
 
@@ -85,10 +85,10 @@ def test_a_check_that_fails_or_breaks_keeps_no_other_from_running(checks: Checks
     assert not all_is_well(list(found.values()))
 
 
-def test_what_only_aws_can_show_is_not_even_begun_on_a_laptop_and_never_passed(checks: Checks) -> None:
+def test_what_only_aws_can_show_is_not_even_begun_on_a_local_cloud_and_never_passed(checks: Checks) -> None:
     checks.add("anywhere")
     checks.add("there", only_aws="no IAM here")
-    found = checks.run(LAPTOP)
+    found = checks.run(LOCAL)
     assert checks.ran == ["anywhere"]
     assert (found["there"].outcome, found["there"].reason) == (CheckOutcome.NOT_SHOWN, "no IAM here")
     assert all_is_well(list(found.values()))

@@ -83,7 +83,7 @@ def test_why_nothing_answers_is_said_by_where_it_was_asked(url: str, hint: str) 
     with pytest.raises(CloudError) as caught, translate_errors("cannot look"):
         raise EndpointConnectionError(endpoint_url=url)
     assert hint in caught.value.hint
-    assert ("laptop" in caught.value.hint) is ("laptop" in hint)
+    assert ("local cloud" in caught.value.hint) is ("local cloud" in hint)
 
 
 def test_a_cloud_with_timeouts_has_them_in_every_client_and_all_else_as_ever() -> None:

@@ -66,7 +66,7 @@ def test_what_nobody_tells_is_left_open(
     assert service.asked == ["sts", "iam"], "whoever needs the account later does not ask again"
 
 
-def test_a_laptop_cloud_is_known_by_its_address_alone() -> None:
+def test_a_local_cloud_is_known_by_its_address_alone() -> None:
     service = Service("000000000001", ["alias"])
     location = location_of(cloud(service, "http://127.0.0.1:4566"))
     assert location == Location("eu-west-1", endpoint="http://127.0.0.1:4566")

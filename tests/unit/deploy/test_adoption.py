@@ -11,7 +11,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.deploy.adoption import AdoptionResult, Difference, adopting, apply_settings
 from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.retained import BUCKET, TABLE, Named
-from orderstream.deploy.target import LAPTOP
+from orderstream.deploy.target import LOCAL
 from tests.unit.deploy.test_changes import STACK_ID, FakeCloudFormation
 
 ADOPTED = ("Archive", "Orders")
@@ -97,7 +97,7 @@ def brought(stack: Drifting) -> AdoptionResult:
         IMPORTED,
         template_url="https://as-it-is",
         parameters=["BatchSize", "ShardCount"],
-        place=LAPTOP,
+        place=LOCAL,
         progress=lambda what, doing: None,
     )
 

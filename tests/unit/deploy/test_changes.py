@@ -15,7 +15,7 @@ from orderstream.deploy.deploy import warnings_for
 from orderstream.deploy.operation import MAKING, REMOVING, Operation
 from orderstream.deploy.retained import RetainedResources
 from orderstream.deploy.stack_state import ensure_deployable
-from orderstream.deploy.target import AWS, LAPTOP, DeployTarget, environment_for, target_of, values_for
+from orderstream.deploy.target import AWS, LOCAL, DeployTarget, environment_for, target_of, values_for
 from orderstream.errors import DeploymentError, InputError
 
 STACK_ID = "arn:aws:cloudformation:eu-west-1:000000000001:stack/orderstream/1"
@@ -322,9 +322,9 @@ def test_a_stack_that_is_gone_is_the_end_of_a_removal_and_the_failure_of_a_deplo
                 operation.finish("making")
 
 
-def test_the_laptop_cloud_is_what_answers_on_this_machine() -> None:
+def test_the_local_cloud_is_what_answers_on_this_machine() -> None:
     keys: dict[str, Any] = {"region": "us-east-1", "access_key": "000000000001", "secret_key": "x"}
-    assert target_of(AwsClients("http://127.0.0.1:4566", **keys)) is LAPTOP
+    assert target_of(AwsClients("http://127.0.0.1:4566", **keys)) is LOCAL
     assert target_of(AwsClients("https://cloudformation.eu-west-1.amazonaws.com", **keys)) is AWS
 
 
@@ -335,17 +335,17 @@ def test_sam_cli_gets_the_region_that_only_aws_region_names(monkeypatch: pytest.
     assert environment_for(AwsClients(region="us-east-2"))["AWS_DEFAULT_REGION"] == "us-east-2"
 
 
-def test_the_laptops_parameters_are_added_and_who_reads_the_stream_is_not_to_be_chosen() -> None:
+def test_the_local_clouds_parameters_are_added_and_who_reads_the_stream_is_not_to_be_chosen() -> None:
     all_three = {"EventSource": "false", "ArchiveBucketName": "order-data-archive", "HttpApi": "none"}
-    assert values_for(LAPTOP, DEFAULT_STACK, {}, has=()) == all_three
-    assert values_for(LAPTOP, DEFAULT_STACK, {}, has=all_three) == {"EventSource": "false"}
-    mine = values_for(LAPTOP, DEFAULT_STACK, {"ArchiveBucketName": "mine"}, has=())
+    assert values_for(LOCAL, DEFAULT_STACK, {}, has=()) == all_three
+    assert values_for(LOCAL, DEFAULT_STACK, {}, has=all_three) == {"EventSource": "false"}
+    mine = values_for(LOCAL, DEFAULT_STACK, {"ArchiveBucketName": "mine"}, has=())
     assert mine["ArchiveBucketName"] == "mine"
     # Only one stack can have the bucket of the short name.
-    assert "ArchiveBucketName" not in values_for(LAPTOP, "staging", {}, has=())
+    assert "ArchiveBucketName" not in values_for(LOCAL, "staging", {}, has=())
     assert values_for(AWS, DEFAULT_STACK, {"EventSource": "true"}, has=()) == {"EventSource": "true"}
     with pytest.raises(InputError, match="EventSource"):
-        values_for(LAPTOP, DEFAULT_STACK, {"EventSource": "true"}, has=())
+        values_for(LOCAL, DEFAULT_STACK, {"EventSource": "true"}, has=())
 
 
 def test_sam_cli_speaks_to_the_same_cloud_with_the_same_keys() -> None:

@@ -71,7 +71,9 @@ def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
         periods = [int(given["Period"])]
     for metric, period in zip(metrics.values(), periods, strict=True):
         if metric.statistic not in _COMBINED or period % MINUTE:
-            raise CloudError(f"the laptop cannot judge {metric.statistic} of {period} s, in alarm {name}")
+            raise CloudError(
+                f"the local cloud cannot evaluate {metric.statistic} of {period} s, in alarm {name}"
+            )
     expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
     band = given.get("ThresholdMetricId")
     returned = [query["Id"] for query in queries if query.get("ReturnData", True) and query["Id"] != band]

@@ -157,4 +157,4 @@ def _name(call: ast.Call) -> str:
 
 
 def _unknown(text: str) -> CloudError:
-    return CloudError(f"the laptop's alarms do not know the expression {text}")
+    return CloudError(f"the local alarms do not support the expression {text}")

@@ -90,17 +90,17 @@ def _refuse_what_would_differ(deployed: Deployed) -> None:
             hint="disable it: aws lambda update-event-source-mapping --no-enabled --uuid " + deployed["UUID"],
         )
     if deployed.get("FilterCriteria", {}).get("Filters"):
-        raise CloudError(f"{name} has FilterCriteria, which the laptop's event source does not know")
+        raise CloudError(f"{name} has FilterCriteria, which the local event source does not support")
     if int(deployed.get("TumblingWindowInSeconds", 0)):
-        raise CloudError(f"{name} has a tumbling window, which the laptop's event source does not know")
+        raise CloudError(f"{name} has a tumbling window, which the local event source does not support")
     if deployed.get("StartingPosition") not in _STARTING:
         raise CloudError(
             f"{name} starts at {deployed.get('StartingPosition')}",
-            hint="the laptop's event source knows TRIM_HORIZON and LATEST",
+            hint="the local event source supports TRIM_HORIZON and LATEST",
         )
     destination = deployed.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
     if destination and destination.split(":")[2] not in {"s3", "sqs"}:
         raise CloudError(
             f"{name} has {destination} as its on-failure destination",
-            hint="the laptop's event source knows S3 buckets and SQS queues",
+            hint="the local event source supports S3 buckets and SQS queues",
         )

@@ -152,6 +152,6 @@ def test_an_alarm_on_a_band_goes_off_below_and_above_it(rate: float, state: Stat
 
 
 @pytest.mark.parametrize("changed", [{"Statistic": "Average"}, {"ExtendedStatistic": "p99"}, {"Period": 10}])
-def test_what_the_laptop_cannot_judge_is_named(changed: dict[str, Any]) -> None:
+def test_what_the_local_cloud_cannot_judge_is_named(changed: dict[str, Any]) -> None:
     with pytest.raises(CloudError, match="in alarm a"):
         alarm(**changed)

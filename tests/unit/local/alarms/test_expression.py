@@ -53,7 +53,7 @@ def test_a_metric_that_was_never_published_gives_nothing_and_cannot_be_filled(te
     + ["SUM(bad)", "IF(bad)", "IF(bad, 1, 2, 3)", "FILL(bad, LINEAR)"],
 )
 def test_what_is_not_known_is_named(text: str) -> None:
-    with pytest.raises(CloudError, match="do not know the expression"):
+    with pytest.raises(CloudError, match="do not support the expression"):
         evaluate(text, {"bad": BAD}, PERIODS)
 
 

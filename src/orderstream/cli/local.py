@@ -82,7 +82,7 @@ def up(
     if http_port is not None:
         ensure_http_port(http_port, port)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        laptop = LocalCloud(
+        local = LocalCloud(
             port=port,
             state_dir=state_dir,
             empty=empty,
@@ -90,29 +90,29 @@ def up(
             problem=console.problem,
             changed=lambda found: shop.change(found),
         )
-        shop = CurrentServices(laptop.cloud)
-        stack.enter_context(laptop)
+        shop = CurrentServices(local.cloud)
+        stack.enter_context(local)
         http_port = http_port or this_or_free_port(port + 1)
         app = make_app(shop)
-        add_page(app, laptop.cloud, DEFAULT_STACK, PAGE)
+        add_page(app, local.cloud, DEFAULT_STACK, PAGE)
         api = stack.enter_context(Server(app, http_port))
-        stack.enter_context(registered(port, http_port, laptop.token, notes))
+        stack.enter_context(registered(port, http_port, local.token, notes))
         if simulate:
-            stack.enter_context(_background_traffic(laptop, simulate))
+            stack.enter_context(_background_traffic(local, simulate))
         show.print_ready(port, USUAL_PORT, api.url, PAGE, empty=empty)
         while True:
-            laptop.check()
+            local.check()
             time.sleep(0.5)
 
 
 @contextmanager
-def _background_traffic(laptop: LocalCloud, rate: float) -> Iterator[None]:
+def _background_traffic(local: LocalCloud, rate: float) -> Iterator[None]:
     stop = threading.Event()
     traffic = samples(time.time_ns(), bad_share=0.02, duplicate_share=0.03)
 
     def send() -> None:
         # Nobody waits for these: when the local cloud dies, they are not to keep it from saying so.
-        stream, kinesis = laptop.stack.stream, laptop.cloud.kinesis_no_retry
+        stream, kinesis = local.stack.stream, local.cloud.kinesis_no_retry
         with OrderProducer(stream, kinesis, give_up_after_seconds=2) as producer:
             send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=SendStats())
 
@@ -168,11 +168,11 @@ def demo(
                 tpch.generate(tpch_scale, folder)
                 traffic, rate = tpch.traffic(folder), float("inf")
             # Any free port: nobody else speaks to this cloud, and another one may have the usual port.
-            laptop = LocalCloud(port=free_port(), progress=tell, problem=console.problem)
-            laptop = stack.enter_context(laptop)
+            local = LocalCloud(port=free_port(), progress=tell, problem=console.problem)
+            local = stack.enter_context(local)
         with console.reading() as progress:
             outcome = demonstration.run_demo(
-                laptop,
+                local,
                 traffic,
                 rate=rate,
                 sending=lambda archived, sent: progress("records archived", archived, sent),
@@ -180,7 +180,7 @@ def demo(
             )
             if tpch_scale is not None:
                 theirs = tpch.generator_totals(folder)
-                totals = (theirs, tpch.table_totals(laptop.cloud, laptop.stack, progress))
+                totals = (theirs, tpch.table_totals(local.cloud, local.stack, progress))
         with console.steps() as tell:
             tell("stopping the local cloud")
             stack.close()

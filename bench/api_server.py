@@ -90,8 +90,8 @@ def throttled(up: Up, stack: Stack, seconds: float) -> Iterator[str]:
     Kinesis takes nothing from it in the middle third of `seconds`, which begin now.
     """
     cloud = up.cloud
-    shop = build_services(cloud, stack)
-    with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
+    services = build_services(cloud, stack)
+    with services.producer, Server(make_app(lambda: services), free_port()) as server:
         begin = time.monotonic()
 
         def refuse(**_: object) -> tuple[AWSResponse, object] | None:

@@ -157,18 +157,18 @@ def send(client: KinesisClient, stream: str, samples: Sequence[Sample], seconds:
     """Send the samples, spread over so many seconds, and wait for the fate of each."""
     with OrderProducer(stream, client) as producer:
         began = time.monotonic()
-        fates = []
+        outcomes = []
         for number, sample in enumerate(samples):
             due = began + number * seconds / len(samples)
             time.sleep(max(0.0, due - time.monotonic()))
-            fates.append(producer.send_bytes(sample.data, partition_key=sample.partition_key))
-    return [_sent(sample, fate) for sample, fate in zip(samples, fates, strict=True)]
+            outcomes.append(producer.send_bytes(sample.data, partition_key=sample.partition_key))
+    return [_sent(sample, outcome) for sample, outcome in zip(samples, outcomes, strict=True)]
 
 
-def _sent(sample: Sample, fate: Future[RecordMetadata]) -> Sent:
-    if fate.exception():
+def _sent(sample: Sample, outcome: Future[RecordMetadata]) -> Sent:
+    if outcome.exception():
         return Sent(sample, None, None)
-    receipt = fate.result()
+    receipt = outcome.result()
     return Sent(sample, receipt.shard_id, receipt.sequence_number)
 
 

@@ -131,8 +131,8 @@ def handle(seconds: float) -> None:
     services = _services()
     event = json.loads(sys.stdin.buffer.read())
     answer = handle_with(services, event, _Context(seconds), cold=False)
-    undone = len(answer["batchItemFailures"])
-    _end(f"{undone} again" if undone else "all done")
+    failed = len(answer["batchItemFailures"])
+    _end(f"{failed} again" if failed else "all done")
 
 
 def _end(outcome: str) -> NoReturn:

@@ -30,10 +30,10 @@ PROBLEM = "application/problem+json"
 
 @pytest.fixture(scope="module")
 def api(local: LocalCloud) -> Iterator[httpx.Client]:
-    shop = build_services(local.cloud, local.stack)
+    services = build_services(local.cloud, local.stack)
     with (
-        shop.producer,
-        Server(make_app(lambda: shop), free_port()) as server,
+        services.producer,
+        Server(make_app(lambda: services), free_port()) as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         yield client
@@ -212,10 +212,10 @@ def test_an_id_that_no_customer_can_have_is_a_problem_too(api: httpx.Client) -> 
 
 def test_without_the_index_a_customers_orders_are_said_to_be_no_use_asking_for(local: LocalCloud) -> None:
     stack = replace(local.stack, customer_index=None)
-    shop = build_services(local.cloud, stack)
+    services = build_services(local.cloud, stack)
     with (
-        shop.producer,
-        Server(make_app(lambda: shop), free_port()) as server,
+        services.producer,
+        Server(make_app(lambda: services), free_port()) as server,
         httpx.Client(base_url=server.url, timeout=30) as client,
     ):
         answer = client.get("/customers/12345/orders")
@@ -232,7 +232,7 @@ def test_health_names_the_alarms_that_are_on(api: httpx.Client) -> None:
 def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_accepted_is_stored(
     api: httpx.Client, local: LocalCloud
 ) -> None:
-    shop = build_services(local.cloud, local.stack)
+    services = build_services(local.cloud, local.stack)
     accepted: list[str] = []
     refused: list[int] = []
 
@@ -245,8 +245,8 @@ def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_
                 else:
                     refused.append(answer.status_code)
 
-    with ThreadPoolExecutor(4) as threads, shop.producer, socket.socket() as half:
-        with Server(make_app(lambda: shop), free_port()) as server:
+    with ThreadPoolExecutor(4) as threads, services.producer, socket.socket() as half:
+        with Server(make_app(lambda: services), free_port()) as server:
             for _ in range(4):
                 threads.submit(send, server.url)
             half.connect(("127.0.0.1", int(server.url.rpartition(":")[2])))
@@ -260,6 +260,6 @@ def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_
 
 def test_a_port_that_is_taken_is_said(api: httpx.Client, local: LocalCloud) -> None:
     port = int(str(api.base_url).rsplit(":", 1)[1])
-    shop = build_services(local.cloud, local.stack)
-    with pytest.raises(OrderstreamError, match="in use"), Server(make_app(lambda: shop), port):
+    services = build_services(local.cloud, local.stack)
+    with pytest.raises(OrderstreamError, match="in use"), Server(make_app(lambda: services), port):
         pass

@@ -19,8 +19,8 @@ NOT_SAID = "positive_data_acceptance,negative_data_rejection,ensure_resource_ava
 
 
 def test_every_answer_is_one_that_the_openapi_describes(local: LocalCloud, tmp_path: Path) -> None:
-    shop = build_services(local.cloud, local.stack)
-    with shop.producer, Server(make_app(lambda: shop), free_port()) as server:
+    services = build_services(local.cloud, local.stack)
+    with services.producer, Server(make_app(lambda: services), free_port()) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json"]
         command += ["--exclude-checks", NOT_SAID, "--max-examples", "15", "--seed", "1", "--no-color"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)

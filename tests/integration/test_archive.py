@@ -105,11 +105,11 @@ class Collected:
         pass
 
 
-def told(story: OrderTrace) -> list[TraceEvent]:
+def told(order_trace: OrderTrace) -> list[TraceEvent]:
     """The steps to the second: AWS lists no more of the time at which an object was written."""
     steps = [
         msgspec.structs.replace(step, at=step.at and step.at[:19] if step.what == "archived" else step.at)
-        for step in story.steps
+        for step in order_trace.steps
     ]
     return sorted(steps, key=str)
 

@@ -16,7 +16,7 @@ from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
 from tests.integration.test_pipeline import quarantined
 
-VERBS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw", "query", "status"]
+COMMANDS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw", "query", "status"]
 
 
 def listed(orders: Orders, customer: str, *options: str) -> list[dict[str, object]]:
@@ -37,7 +37,7 @@ def customer() -> str:
     return f"cli-{uuid.uuid4().hex}"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verb_has_help_with_an_example(verb: str) -> None:
     command = [str(Path(sys.executable).with_name("orders")), verb, "--help"]
     done = subprocess.run(

@@ -143,7 +143,7 @@ class Caller:
 
 
 @pytest.fixture
-def shop(guarded: LocalCloud) -> Caller:
+def services(guarded: LocalCloud) -> Caller:
     """A shop, with the policy of docs/security.md."""
     return Caller(guarded.cloud, user(guarded, "caller"))
 
@@ -157,30 +157,30 @@ def deliver(local: LocalCloud, event_id: str, *, at: datetime) -> None:
     assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
 
 
-def test_a_signed_order_is_accepted_stored_and_read_back(guarded: LocalCloud, shop: Caller) -> None:
+def test_a_signed_order_is_accepted_stored_and_read_back(guarded: LocalCloud, services: Caller) -> None:
     # API Gateway decodes what is in a path, but for the percent sign.
     order_id, customer = f"a/b c%20d-{uuid.uuid4().hex}", f"{PLANTED}-{uuid.uuid4().hex}"
     body = json.dumps({"order_id": order_id, "customer_id": customer, "amount": 19.90}).encode()
-    sent = shop("POST", "/orders", body)
+    sent = services("POST", "/orders", body)
     assert sent.status_code == 202, sent.text
     deliver(guarded, sent.json()["event_id"], at=datetime.now(UTC))
     path = sent.headers["location"]
-    assert shop("GET", path).json()["OrderAmount"] == 19.9
-    assert shop("GET", f"{path}/raw").content == body
-    listed = shop("GET", f"/customers/{quote(customer)}/orders?limit=1").json()
+    assert services("GET", path).json()["OrderAmount"] == 19.9
+    assert services("GET", f"{path}/raw").content == body
+    listed = services("GET", f"/customers/{quote(customer)}/orders?limit=1").json()
     assert [one["OrderID"] for one in listed["orders"]] == [order_id]
-    batch = shop("POST", "/orders/batch", b"[%b, {}]" % body)
+    batch = services("POST", "/orders/batch", b"[%b, {}]" % body)
     assert (batch.status_code, batch.json()["accepted"]) == (207, 1)
-    assert shop("GET", "/orders/none").headers["content-type"] == "application/problem+json"
+    assert services("GET", "/orders/none").headers["content-type"] == "application/problem+json"
 
 
-def test_the_bytes_of_a_compacted_order_come_back_too(guarded: LocalCloud, shop: Caller) -> None:
+def test_the_bytes_of_a_compacted_order_come_back_too(guarded: LocalCloud, services: Caller) -> None:
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=3)
     # What is one object already stays as it is.
     for _ in range(2):
-        sent = shop("POST", "/orders", b'{"customer_id": "c",  "amount": 1.50}').json()
+        sent = services("POST", "/orders", b'{"customer_id": "c",  "amount": 1.50}').json()
         deliver(guarded, sent["event_id"], at=hour)
-    key = shop("GET", sent["location"]).json()["ArchiveKey"]
+    key = services("GET", sent["location"]).json()["ArchiveKey"]
     # Later hours may have been sealed before.
     span = TimeRange(hour, hour + timedelta(hours=1))
     assert maintain(
@@ -188,13 +188,13 @@ def test_the_bytes_of_a_compacted_order_come_back_too(guarded: LocalCloud, shop:
     ).compacted
     left = guarded.cloud.s3.list_objects_v2(Bucket=guarded.stack.bucket, Prefix=key)
     assert left["KeyCount"] == 0
-    assert json.loads(shop("GET", f"{sent['location']}/raw").content)["amount"] == 1.5
+    assert json.loads(services("GET", f"{sent['location']}/raw").content)["amount"] == 1.5
 
 
-def test_a_body_that_comes_as_base64_is_taken(shop: Caller) -> None:
+def test_a_body_that_comes_as_base64_is_taken(services: Caller) -> None:
     # That is how API Gateway hands on what is no application/json.
     kind = {"content-type": "application/vnd.shop+json"}
-    assert shop("POST", "/orders", b'{"customer_id": "c", "amount": 2}', kind).status_code == 202
+    assert services("POST", "/orders", b'{"customer_id": "c", "amount": 2}', kind).status_code == 202
 
 
 def test_nothing_is_reached_unsigned_but_the_health(guarded: LocalCloud) -> None:
@@ -209,17 +209,17 @@ def test_nothing_is_reached_unsigned_but_the_health(guarded: LocalCloud) -> None
     assert anybody("GET", "/nothing").status_code == 404
 
 
-def test_a_signature_has_to_be_right_and_its_owner_allowed(guarded: LocalCloud, shop: Caller) -> None:
+def test_a_signature_has_to_be_right_and_its_owner_allowed(guarded: LocalCloud, services: Caller) -> None:
     key, _ = user(guarded, "caller")
     assert Caller(guarded.cloud, (key, "wrong"))("GET", "/orders/x").status_code == 403
     order = b'{"customer_id": "c", "amount": 1}'
     reader = Caller(guarded.cloud, user(guarded, "reader"))
     assert reader("POST", "/orders", order).status_code == reader("GET", "/orders/x").status_code == 403
-    assert shop("GET", "/docs").status_code == 403, "no shop needs it"
+    assert services("GET", "/docs").status_code == 403, "no shop needs it"
 
 
-def test_the_functions_log_has_nothing_about_people(guarded: LocalCloud, shop: Caller) -> None:
-    assert shop("GET", f"/customers/{PLANTED}/orders").status_code == 200
+def test_the_functions_log_has_nothing_about_people(guarded: LocalCloud, services: Caller) -> None:
+    assert services("GET", f"/customers/{PLANTED}/orders").status_code == 200
     reader = guarded.cloud.logs.get_paginator("filter_log_events")
     pages = reader.paginate(logGroupName="/aws/lambda/OrdersApi")
     logged = [event["message"] for page in pages for event in page["events"]]
@@ -230,8 +230,8 @@ def test_a_service_that_fails_is_logged_without_the_customer(
     cloud: AwsClients, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack = Stack("orderstream", "S", "T", "ByCustomer", "B", "", "")
-    shop = ApiServices(None, cloud, stack, list)  # type: ignore[arg-type]
-    app = httpx.ASGITransport(make_app(lambda: shop))
+    services = ApiServices(None, cloud, stack, list)  # type: ignore[arg-type]
+    app = httpx.ASGITransport(make_app(lambda: services))
 
     async def answer() -> httpx.Response:
         async with httpx.AsyncClient(transport=app, base_url="http://api") as client:

@@ -40,10 +40,10 @@ def over_http(pipe: Pipe) -> dict[str, bytes]:
     bodies = {way: json.dumps(order(way)).encode() for way in ("body", "batch")}
 
     async def send() -> None:
-        shop = build_services(pipe.cloud, pipe.stack)
-        app = httpx.ASGITransport(make_app(lambda: shop))
+        services = build_services(pipe.cloud, pipe.stack)
+        app = httpx.ASGITransport(make_app(lambda: services))
         kind = {"content-type": "application/json"}
-        with shop.producer:
+        with services.producer:
             async with httpx.AsyncClient(transport=app, base_url="http://api", headers=kind) as client:
                 key = {"Idempotency-Key": order("header")["order_id"]}
                 answers = [
@@ -83,8 +83,8 @@ def on_the_command_line(pipe: Pipe, folder: Path) -> dict[str, bytes]:
 def resubmitted(pipe: Pipe, folder: Path) -> dict[str, bytes]:
     """Bad records, mended in three ways."""
     orders = OrdersHere(pipe.environment())
-    mended = json.dumps(order("set")).encode()
-    events = pipe.put(mended.replace(b'"19.90"', b"-1"), b"no order", b"none either")
+    patched = json.dumps(order("set")).encode()
+    events = pipe.put(patched.replace(b'"19.90"', b"-1"), b"no order", b"none either")
     assert pipe.process().invalid == 3
     orders("quarantine", "resubmit", events[0], "--set", "amount=19.90")
     file = folder / "order.json"
@@ -117,8 +117,8 @@ def test_by_every_way_in_it_is_one_order_under_that_id_with_what_was_sent(
         assert body == sent.get(way, body)
     assert verified(pipe, later=LATER).discrepancies == ()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
-    story = trace(cloud, pipe.stack, order("header")["order_id"])
-    assert {"archived", "stored"} <= {step.what for step in story.steps}
+    order_trace = trace(cloud, pipe.stack, order("header")["order_id"])
+    assert {"archived", "stored"} <= {step.what for step in order_trace.steps}
 
     drop_table(pipe)
     replay(cloud, pipe.stack, Selection(), TableTarget(cloud, pipe.stack))

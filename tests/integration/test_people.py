@@ -130,9 +130,9 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     orders = Person(local, keys, tmp_path)
     listed = map(json.loads, orders.may("quarantine", "list", "--json").splitlines())
     bad = next(one for one in listed if one["order_id"] is None)
-    mended = tmp_path / "mended.json"
-    mended.write_text('{"customer_id": "c", "amount": 5}')
-    orders("quarantine", "resubmit", bad["event_id"], "--edit", str(mended))
+    patched = tmp_path / "mended.json"
+    patched.write_text('{"customer_id": "c", "amount": 5}')
+    orders("quarantine", "resubmit", bad["event_id"], "--edit", str(patched))
     order_id = uuid.uuid4().hex
     earlier = uuid.uuid4().hex
     for one, long_ago in ((earlier, True), (order_id, False)):
@@ -167,9 +167,9 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
     orders.may("send", '{"customer_id": "c", "amount": 1}')
     listed = map(json.loads, orders.may("quarantine", "list", "--json").splitlines())
     bad = [one for one in listed if one["order_id"] is None][-1]
-    mended = tmp_path / "mended.json"
-    mended.write_text('{"customer_id": "c", "amount": 6}')
-    orders("quarantine", "resubmit", bad["event_id"], "--edit", str(mended))
+    patched = tmp_path / "mended.json"
+    patched.write_text('{"customer_id": "c", "amount": 6}')
+    orders("quarantine", "resubmit", bad["event_id"], "--edit", str(patched))
     orders.may_not("archive", "seal", "--json")
     working = {*READING, "PutRecord"}
     refusals(local, keys, *working, write=put("orders/x"), delete=s3("DeleteObject", "orders/x"))

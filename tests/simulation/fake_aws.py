@@ -39,7 +39,7 @@ from tests.simulation.traffic import FIRST_NUMBER, REFUSED_CUSTOMER, SHARDS, Spe
 T = TypeVar("T")
 
 # Lambda runs it; it never gets to the function; it runs, but the poller does not hear how it ended.
-Fate = Literal["runs", "refused", "answer lost"]
+Delivery = Literal["runs", "refused", "answer lost"]
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/OrderStream"
 # Ten seconds before a full hour: the archive's prefixes change soon.
@@ -118,7 +118,7 @@ class World:
             shard.log.append(EventRecord(number, key, arrived_at, self.clock.now, before, body))
             self.ledger.add(f"{shard.id}:{number}", data, inner)
 
-    def deliver_some(self, choice: int, faults: Sequence[Fault] = (), fate: Fate = "runs") -> None:
+    def deliver_some(self, choice: int, faults: Sequence[Fault] = (), delivery: Delivery = "runs") -> None:
         """Have one of the lanes that have something to do go a step."""
         waiting = [
             (shard, number)
@@ -127,9 +127,11 @@ class World:
             if lane.first or any(self._lane_of(shard, record) == number for record in shard.log[shard.read :])
         ]
         if waiting:
-            self.deliver(*waiting[choice % len(waiting)], faults, fate)
+            self.deliver(*waiting[choice % len(waiting)], faults, delivery)
 
-    def deliver(self, shard: Shard, number: int, faults: Sequence[Fault] = (), fate: Fate = "runs") -> None:
+    def deliver(
+        self, shard: Shard, number: int, faults: Sequence[Fault] = (), delivery: Delivery = "runs"
+    ) -> None:
         """Have a lane do its next step: send a batch, or give up what is too old."""
         if number in shard.busy:
             return
@@ -142,7 +144,7 @@ class World:
         settled = expire(batch, self.rules, self.clock.now)
         if settled is None:
             shard.busy.add(number)
-            outcome = self._invoke(shard, batch, faults, fate)
+            outcome = self._invoke(shard, batch, faults, delivery)
             if shard.lanes is not lanes:
                 # The event source was started anew meanwhile: nobody hears the answer.
                 self.happened["answer to nobody"] += 1
@@ -215,12 +217,12 @@ class World:
     def _lane_of(self, shard: Shard, record: EventRecord) -> int:
         return lane_for(record, len(shard.lanes))
 
-    def _invoke(self, shard: Shard, batch: Batch, faults: Sequence[Fault], fate: Fate) -> Outcome:
-        if fate == "refused":
+    def _invoke(self, shard: Shard, batch: Batch, faults: Sequence[Fault], delivery: Delivery) -> Outcome:
+        if delivery == "refused":
             self.happened["refused"] += 1
             return NotInvoked()
         outcome = self._run(shard, batch, faults)
-        if fate == "answer lost":
+        if delivery == "answer lost":
             self.happened["answer lost"] += 1
             return NotInvoked()
         return outcome

@@ -80,7 +80,7 @@ class Guarantees:
         self._happened = happened
         self._first_seen: dict[str, Item] = {}
         self._checkpoints: dict[str, int] = {}
-        self._fates: set[tuple[str, str]] = set()
+        self._outcomes: set[tuple[str, str]] = set()
 
     def broken(self, guarantee: str, message: str) -> NoReturn:
         self.is_broken = True
@@ -130,11 +130,11 @@ class Guarantees:
         The log names nobody (G8), and its counts add up: each record has one outcome.
         """
         self._ledger.refresh()
-        undone = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        if faultless and undone:
-            self.broken("G1", f"{undone} reported though nothing went wrong")
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        if faultless and failed:
+            self.broken("G1", f"{failed} reported though nothing went wrong")
         for event_id in events:
-            if event_id.partition(":")[2] not in undone:
+            if event_id.partition(":")[2] not in failed:
                 self.check_done(event_id)
         if CUSTOMER in log:
             self.broken("G8", f"a customer in the log: {log}")
@@ -221,7 +221,7 @@ class Guarantees:
         ):
             self.broken("G3", f"a conflict of {one}, but with what? {line.stored}")
 
-    def _note(self, one: Sent, fate: str) -> None:
-        if (one.event_id, fate) not in self._fates:
-            self._fates.add((one.event_id, fate))
-            self._happened[fate] += 1
+    def _note(self, one: Sent, outcome: str) -> None:
+        if (one.event_id, outcome) not in self._outcomes:
+            self._outcomes.add((one.event_id, outcome))
+            self._happened[outcome] += 1

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from orderstream.local.esm.lanes import Rules
-from tests.simulation.fake_aws import Fate, World
+from tests.simulation.fake_aws import Delivery, World
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.pipelines import REAL, Pipeline
 from tests.simulation.traffic import Spec
@@ -57,9 +57,9 @@ RULES = st.builds(
     reports_failures=st.just(True),
 )
 
-_FATES: tuple[Fate, ...] = ("runs", "runs", "runs", "runs", "refused", "answer lost")
+_DELIVERIES: tuple[Delivery, ...] = ("runs", "runs", "runs", "runs", "refused", "answer lost")
 INVOCATIONS = st.tuples(
-    st.integers(0, 5), st.lists(one_of_many(FAULTS), min_size=1, max_size=3), st.sampled_from(_FATES)
+    st.integers(0, 5), st.lists(one_of_many(FAULTS), min_size=1, max_size=3), st.sampled_from(_DELIVERIES)
 )
 
 
@@ -87,9 +87,9 @@ class Simulation(RuleBasedStateMachine):
         self.world.send(self.world.shards[shard % len(self.world.shards)], specs, lateness)
 
     @rule(invocations=st.lists(INVOCATIONS, min_size=2, max_size=6))
-    def deliver(self, invocations: list[tuple[int, list[Fault], Fate]]) -> None:
-        for choice, faults, fate in invocations:
-            self.world.deliver_some(choice, faults, fate)
+    def deliver(self, invocations: list[tuple[int, list[Fault], Delivery]]) -> None:
+        for choice, faults, delivery in invocations:
+            self.world.deliver_some(choice, faults, delivery)
             self.world.check()
 
     @rule(rules=st.none() | RULES)

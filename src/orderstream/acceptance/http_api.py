@@ -27,7 +27,7 @@ TIMEOUT_SECONDS = 35
 _LOG_SECONDS, _METRIC_SECONDS = 600.0, 900.0
 _TOO_MANY = 429
 # Every logged path would contain one of these; neither may appear in the access log.
-_PERSON, _SHOP = "planted-person", "planted-shop"
+_PERSON, _PLANTED = "planted-person", "planted-shop"
 
 
 def orders(context: Context) -> Evidence:
@@ -47,7 +47,7 @@ def signatures(context: Context) -> Evidence:
     expect(refused == 403, f"without a signature it answers {refused}: {said[:200]}")
     health, _ = call(context, "GET", "/health", signed=False)
     expect(health == 200, f"GET /health answers {health}")
-    order_id = f"{_SHOP}/{secrets.token_hex(4)} 100%/1"
+    order_id = f"{_PLANTED}/{secrets.token_hex(4)} 100%/1"
     order = {"order_id": order_id, "customer_id": _PERSON, "amount": "1.00", "currency": "XTS"}
     status, answer = call(context, "POST", "/orders", json.dumps(order).encode())
     expect(status == 202, f"POST /orders answers {status}: {answer[:200]}")
@@ -82,7 +82,7 @@ def access_log(context: Context) -> Evidence:
         statuses = Counter(one["status"] for one in lines)
         for status in ("202", "403", str(_TOO_MANY)):
             expect(statuses[status], f"among {len(lines)} lines none has status {status}")
-        told = [one for one in messages if _PERSON in one or _SHOP in one]
+        told = [one for one in messages if _PERSON in one or _PLANTED in one]
         expect(not told, f"{len(told)} lines have ids in them")
         routes = sorted({one["route"] for one in lines})
         return {"lines": len(lines), "statuses": dict(sorted(statuses.items())), "routes": routes}

@@ -46,14 +46,14 @@ def send_bytes(context: Context, records: Iterable[bytes]) -> None:
 
 
 def _send(context: Context, records: Iterable[tuple[bytes, str]], per_second: float | None) -> None:
-    fates = []
+    outcomes = []
     with OrderProducer(context.stack.stream, context.cloud.kinesis_no_retry) as producer:
         for data, key in records:
-            fates.append(producer.send_bytes(data, partition_key=key))
+            outcomes.append(producer.send_bytes(data, partition_key=key))
             if per_second:
                 context.sleep(1 / per_second)
-    for fate in fates:
-        fate.result()
+    for outcome in outcomes:
+        outcome.result()
 
 
 def await_stored(context: Context, orders: Sequence[Order], *, seconds: float = ARRIVAL_SECONDS) -> None:

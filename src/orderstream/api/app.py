@@ -63,8 +63,8 @@ class ApiServices:
     degraded: Callable[[], list[str]]
 
 
-def make_app(shop: Callable[[], ApiServices]) -> FastAPI:
-    """Create the application; `shop` returns each request's services, or raises the ProblemError to send."""
+def make_app(services: Callable[[], ApiServices]) -> FastAPI:
+    """Create the application; `services` returns the services for a request, or raises a ProblemError."""
     app = FastAPI(
         title="Orderstream",
         version=__version__,
@@ -82,12 +82,12 @@ def make_app(shop: Callable[[], ApiServices]) -> FastAPI:
         swagger_favicon_url="/docs/favicon.png",
     )
     problems.register_error_handlers(app)
-    _add_orders_in(app, shop)
-    _add_orders_out(app, shop)
+    _add_orders_in(app, services)
+    _add_orders_out(app, services)
 
     @app.get("/health", summary="Liveness, and what is degraded", tags=["health"], responses=_HEALTH)
     def health() -> Response:
-        degraded = shop().degraded()
+        degraded = services().degraded()
         return _json({"status": "degraded" if degraded else "ok", "degraded": degraded})
 
     return app
@@ -110,7 +110,7 @@ _HEALTH: Responses = {
 }
 
 
-def _add_orders_in(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
+def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     refused: Responses = {
         403: schema.problem("Order ids are kept apart by sender here, and the request has none"),
         413: schema.problem("Too large"),
@@ -133,7 +133,7 @@ def _add_orders_in(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
             str | None, Header(description="The id of the order, where it has none.")
         ] = None,
     ) -> Response:
-        here = shop()
+        here = services()
         ids = ids_of(request.scope, here.stack.ids_by_sender)
         found = await ingest_order(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
         return _json(found, 202, {"Location": found["location"]})
@@ -163,7 +163,7 @@ def _add_orders_in(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
         },
     )
     async def post_orders(request: Request) -> Response:
-        here = shop()
+        here = services()
         ids = ids_of(request.scope, here.stack.ids_by_sender)
         found = await ingest_orders(here.producer, await _body(request, MOST_BYTES), ids)
         accepted = sum(one["status"] == 202 for one in found)
@@ -171,7 +171,7 @@ def _add_orders_in(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
         return _json(said, 202 if accepted == len(found) else 207)
 
 
-def _add_orders_out(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
+def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     failed: Responses = {503: schema.problem("The table or the archive does not answer")}
     wrong = schema.problem("A parameter is not as it should be")
     missing: Responses = {
@@ -187,7 +187,7 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
         responses={200: schema.answer("Its bytes", {}, "application/octet-stream"), **missing},
     )
     def raw(order_id: OrderId) -> Response:
-        here = shop()
+        here = services()
         body = raw_order(here.cloud, here.stack, order_id)
         return Response(body, media_type="application/octet-stream")
 
@@ -198,7 +198,7 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
         responses={200: schema.answer("The order", schema.STORED), **missing},
     )
     def one_order(order_id: OrderId) -> Response:
-        here = shop()
+        here = services()
         return _json(get_order(here.cloud, here.stack, order_id))
 
     listed = {
@@ -231,7 +231,7 @@ def _add_orders_out(app: FastAPI, shop: Callable[[], ApiServices]) -> None:
         limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 50,
         cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
     ) -> Response:
-        here = shop()
+        here = services()
         if here.stack.customer_index is None:
             raise ProblemError(
                 501, "orders are not listed by customer here: the stack has CustomerIndex=false"

@@ -29,6 +29,6 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @cache
 def _application() -> Mangum:
-    shop = build_services(AwsClients(timeouts=TIMEOUTS), stack_of(os.environ))
+    services = build_services(AwsClients(timeouts=TIMEOUTS), stack_of(os.environ))
     # Without lifespan events: Lambda has no orderly shutdown, and every request waits for its own orders.
-    return Mangum(make_app(lambda: shop), lifespan="off")
+    return Mangum(make_app(lambda: services), lifespan="off")

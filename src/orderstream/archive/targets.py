@@ -60,7 +60,7 @@ class StreamTarget:
 
     def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         """Send the valid orders, and wait for the outcome of each."""
-        fates = []
+        outcomes = []
         for event in events:
             line = event.line
             try:
@@ -68,10 +68,10 @@ class StreamTarget:
             except InputError:
                 done.invalid += 1
                 continue
-            fates.append(self._producer.send_bytes(data, partition_key=line.partition_key or order_id))
+            outcomes.append(self._producer.send_bytes(data, partition_key=line.partition_key or order_id))
         self._producer.flush()
-        for fate in fates:
-            error = fate.exception()
+        for outcome in outcomes:
+            error = outcome.exception()
             done.sent += error is None
             done.failed += error is not None
             if error is not None and len(done.problems) < MOST_PROBLEMS:

@@ -1,4 +1,4 @@
-"""The command line: one function a verb, no logic."""
+"""The command line: one function per command, no logic."""
 
 from __future__ import annotations
 
@@ -30,27 +30,27 @@ from orderstream.errors import OrderstreamError
 from orderstream.output import console
 
 app = typer.Typer(
-    help="Real-time order processing on AWS, the same on a laptop.",
+    help="Real-time order processing on AWS and on a local cloud.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.add_typer(local.verbs)
-app.add_typer(deploy.verbs)
-app.add_typer(accept.verbs)
-app.add_typer(orders.verbs)
-app.add_typer(status.verbs)
-app.add_typer(dashboard.verbs)
-app.add_typer(audit.verbs)
-app.add_typer(archive.verbs)
-app.add_typer(plan.verbs)
-app.add_typer(archive.archive_verbs, name="archive")
-app.add_typer(sql.verbs)
-app.add_typer(quarantine.verbs, name="quarantine")
-app.add_typer(failures.verbs, name="failures")
-app.add_typer(policy.verbs, name="policy")
+app.add_typer(local.commands)
+app.add_typer(deploy.commands)
+app.add_typer(accept.commands)
+app.add_typer(orders.commands)
+app.add_typer(status.commands)
+app.add_typer(dashboard.commands)
+app.add_typer(audit.commands)
+app.add_typer(archive.commands)
+app.add_typer(plan.commands)
+app.add_typer(archive.archive_commands, name="archive")
+app.add_typer(sql.commands)
+app.add_typer(quarantine.commands, name="quarantine")
+app.add_typer(failures.commands, name="failures")
+app.add_typer(policy.commands, name="policy")
 
 
 def _version(wanted: bool) -> None:
@@ -67,9 +67,9 @@ def _options(
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the verb of `arguments` (by default the process has them), and exit with its status.
+    """Run the command in `arguments` (default: those of the process), and exit with its status.
 
-    An error is one line and a hint; the status says what kind it is (see errors.py).
+    An error is printed as one line and a hint. The exit status depends on its kind; see errors.py.
     """
     # A polite kill is taken as Ctrl-C is: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""The verb that proves a deployment: accept."""
+"""The command that checks a deployment: accept."""
 
 from __future__ import annotations
 
@@ -14,36 +14,34 @@ from orderstream.output import accept as show
 from orderstream.output import console
 from orderstream.output.deploy import print_location
 
-# This verb imports its room when it runs: the others need not wait for it.
-verbs = typer.Typer()
+# Imported when the command runs, so that the others start faster.
+commands = typer.Typer()
 
 # Taking down is not bounded; it is reckoned as an hour.
 _HOURS_TO_TAKE_DOWN = 1
 
 
-@verbs.command(epilog="Example: orders accept --report acceptance.json")
+@commands.command(epilog="Example: orders accept --report acceptance.json")
 def accept(
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what it would do, and list the checks.")
+        bool, typer.Option("--dry-run", help="Only print the plan and the list of checks.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack up, to look at it.")] = False,
-    timeout: Annotated[
-        float, typer.Option(help="Minutes after which no further check is begun.", min=1)
-    ] = 180,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the stack after the checks.")] = False,
+    timeout: Annotated[float, typer.Option(help="Minutes after which no further check starts.", min=1)] = 180,
     report: Annotated[Path | None, typer.Option(help="File for the report, as JSON.")] = None,
     clean_up: Annotated[
-        str | None, typer.Option(metavar="STACK", help="Only take down what a run of this name has left.")
+        str | None, typer.Option(metavar="STACK", help="Only remove what a run of this name has left.")
     ] = None,
     as_json: AsJson = False,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Deploy a scratch stack, check on it what only AWS can show, and take everything down again.
+    """Deploy a temporary stack, check on it what only AWS can show, and remove everything.
 
-    It says first where it acts, what it makes and the most that it costs, and asks. No existing stack is
-    touched. Interrupted, it takes everything down too. Ends with status 0 if every check passed that can be
-    shown there.
+    Prints where it acts, what it creates and the most that it can cost, and asks for confirmation.
+    Existing stacks are not touched. An interruption removes everything too. Ends with status 0 if every
+    check that can be shown in this environment passed.
     """
     from orderstream.acceptance import cost
     from orderstream.acceptance.check import CheckResult, all_is_well

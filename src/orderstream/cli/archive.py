@@ -1,4 +1,4 @@
-"""The verbs about the archive: replay, forget, archive seal, archive compact, archive audit."""
+"""Commands for the archive: replay, forget, archive seal, archive compact, archive audit."""
 
 from __future__ import annotations
 
@@ -41,40 +41,39 @@ from orderstream.output import console
 from orderstream.recovery.reprocess import settings_of
 from orderstream.storage.bucket import TimeRange
 
-verbs = typer.Typer()
-archive_verbs = typer.Typer(
-    help="Prove that nothing was altered, and keep the archive in few objects.", no_args_is_help=True
+commands = typer.Typer()
+archive_commands = typer.Typer(
+    help="Prove that nothing was tampered with, and compact the archive.", no_args_is_help=True
 )
 
-Before = Annotated[
-    str | None, typer.Option(help="Only hours that were over by then: RFC 3339, a date, or 2h ago.")
-]
+Before = Annotated[str | None, typer.Option(help="Only hours that ended by then: RFC 3339, a date, or 2h.")]
 
 
-@verbs.command(epilog="Example: orders replay --since 2026-11-22 --until 2026-11-23 --dry-run")
+@commands.command(epilog="Example: orders replay --since 2026-11-22 --until 2026-11-23 --dry-run")
 def replay(
     since: Since = None,
     until: Until = None,
     customer: Annotated[str | None, typer.Option(help="Only orders of this customer.")] = None,
     order: Annotated[str | None, typer.Option(help="Only the order with this id.")] = None,
     to: Annotated[
-        Destination, typer.Option(help="Insert the items, or put the records on the stream again.")
+        Destination, typer.Option(help="Insert the items, or put the records on the stream.")
     ] = "table",
-    rate: Annotated[float | None, typer.Option(help="At most so many events a second.", min=0.1)] = None,
+    rate: Annotated[float | None, typer.Option(help="At most this many events a second.", min=0.1)] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
-    restart: Annotated[bool, typer.Option("--restart", help="Begin anew after an interruption.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Start over after an interruption.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Bring orders of the archive to the table again: what is there stays, what is missing comes back.
+    """Rebuild the table from the archive: existing items stay, missing ones are inserted.
 
-    To the table an item comes back as it was. To the stream an order goes under its old identity, with a new
-    arrival, and is archived again. Doing it twice is harmless; interrupted, the same command goes on where
-    it was. On AWS it asks first, if there is a terminal to ask at. Ends with status 1 if anything could not
-    be replayed, and with status 4 if there was nothing to replay.
+    With --to table, missing items are inserted as they were. With --to stream, orders go through the
+    whole pipeline under their old identity, and are archived again. To repeat it is harmless. After an
+    interruption the same command continues. On AWS it asks for confirmation if it runs in a terminal.
+    Ends with status 1 if anything could not be replayed, and with status 4 if there was nothing to
+    replay.
     """
     (cloud, found), location = find_to_change(stack, region, profile)
     words = ["replay", found.bucket, to, *(word or "" for word in (since, until, customer, order))]
@@ -111,13 +110,13 @@ def replay(
     raise typer.Exit(1 if done.failed or done.damaged else 0)
 
 
-@verbs.command(epilog="Example: orders forget --customer 12345 --dry-run")
+@commands.command(epilog="Example: orders forget --customer 12345 --dry-run")
 def forget(
-    customer: Annotated[str, typer.Option(help="The customer, by the id that shops send.")],
+    customer: Annotated[str, typer.Option(help="The customer id, as producers send it.")],
     reason: Annotated[
-        str, typer.Option(help="Why, for the record; do not name the person here.")
+        str, typer.Option(help="The reason, for the receipt. Do not name the person.")
     ] = "right to erasure",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what exists.")] = False,
     yes: Yes = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
@@ -126,10 +125,11 @@ def forget(
 ) -> None:
     """Erase a customer: items, archive, quarantine, discarded batches, old versions, the local cache.
 
-    What belongs to others keeps every byte. Prints a receipt that says that something was erased and why, not
-    what; `orders archive audit --receipt FILE` proves it. Interrupted, the same command goes on. Without a
-    terminal to ask at, it takes --yes. Ends with status 1 if something is left (Object Lock keeps it, or it
-    cannot be read) and, with no receipt, if nothing is found of the customer.
+    Data of other customers keeps every byte. Prints a receipt that states that something was erased and
+    why, but not what; `orders archive audit --receipt FILE` verifies it. After an interruption the same
+    command continues. Outside a terminal it requires --yes. Ends with status 1 if something is left
+    (Object Lock retains it, or it cannot be read) and, without a receipt, if nothing of the customer is
+    found.
     """
     doing = f"erasing customer {customer}"
     if not dry_run and not yes:
@@ -152,28 +152,28 @@ def forget(
     raise typer.Exit(0 if stamped.receipt.is_complete else 1)
 
 
-@archive_verbs.command(epilog="Example: orders archive seal")
+@archive_commands.command(epilog="Example: orders archive seal")
 def seal(
     since: Since = None,
     before: Before = None,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Seal also what came late and is known to nobody.")
+        bool, typer.Option("--accept", help="Also seal late objects whose records are not known otherwise.")
     ] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Write down what each hour that is over has in it, in manifests of which each has the hash of the last.
+    """Record the content of each past hour in a manifest that contains the hash of the previous one.
 
-    From then on `orders archive audit` names whatever is altered, removed or inserted. Ends with status 1 if
-    something came late with records that nobody knows: look at it, and then --accept it or remove it.
+    After that, `orders archive audit` detects every alteration, removal and insertion. Ends with status 1
+    if a late object has records that are not known otherwise: check it, then --accept it or remove it.
     """
     where, location = find_to_change(stack, region, profile)
     _keep(where, location, span_of(where[0], since, before), accept=accept, as_json=as_json)
 
 
-@archive_verbs.command(epilog="Example: orders archive compact --before 7d --dry-run")
+@archive_commands.command(epilog="Example: orders archive compact --before 7d --dry-run")
 def compact(
     since: Since = None,
     before: Before = None,
@@ -183,11 +183,11 @@ def compact(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Make one Parquet file of the many objects of each hour that is over, after sealing it.
+    """Seal each past hour, and compact its objects into one Parquet file.
 
-    No reader sees a difference. The file is written, read again and named by a manifest before the objects
-    go; interrupted, nothing is lost, and the same command goes on. Ends with status 1 if an hour was left as
-    it was.
+    Readers see no difference. The file is written, read back and recorded in a manifest before the
+    objects are deleted. An interruption loses nothing, and the same command continues. Ends with status 1
+    if an hour could not be compacted.
     """
     where, location = find_to_change(stack, region, profile)
     span = span_of(where[0], since, before)
@@ -200,26 +200,27 @@ def compact(
     _keep(where, location, span, compacting=True, as_json=as_json)
 
 
-@archive_verbs.command(epilog="Example: orders archive audit --head 42:9f86d081884c7d65…")
+@archive_commands.command(epilog="Example: orders archive audit --head 42:9f86d081884c7d65…")
 def audit(
     since: Since = None,
     until: Until = None,
     head: Annotated[
-        str | None, typer.Option(help="NUMBER:SHA256 that an earlier audit printed: it must be there still.")
+        str | None,
+        typer.Option(help="NUMBER:SHA256 of an earlier audit: that manifest must still exist."),
     ] = None,
     receipt: Annotated[
-        Path | None, typer.Option(help="The receipt of an erasure: it must be the one that was made.")
+        Path | None, typer.Option(help="The receipt of an erasure: it must match the recorded one.")
     ] = None,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Hash every object, hold it against the manifests, and name what was altered, removed or inserted.
+    """Hash every object, compare it with the manifests, and list what was altered, removed or inserted.
 
-    Ends with status 1 if anything was, and with status 4 if there was nothing to audit. Note the head that is
-    printed where nobody who can write to the bucket can change it: whoever makes new manifests cannot make
-    that one.
+    Ends with status 1 if there is a finding, and with status 4 if there was nothing to audit. Store the
+    head that it prints where nobody who can write to the bucket can change it. Then a forged chain of
+    manifests is detected by its head.
     """
     noted = head_of(head) if head else None
     stamped = stamped_in(receipt) if receipt else None

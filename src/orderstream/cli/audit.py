@@ -1,4 +1,4 @@
-"""The verbs that account for orders: verify, trace."""
+"""Commands for reconciliation: verify, trace."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from orderstream.output import console
 from orderstream.output import recovery as show
 from orderstream.recovery import verify as verifying
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command(epilog="Example: orders verify --since 24h --repair")
+@commands.command(epilog="Example: orders verify --since 24h --repair")
 def verify(
     since: Since = None,
     until: Until = None,
@@ -40,10 +40,10 @@ def verify(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Hold stream, archive, table and quarantine against each other, and name each discrepancy by its id.
+    """Reconcile stream, archive, table and quarantine, and list every discrepancy.
 
-    Ends with status 1 if there is one, and with status 4 if there was nothing to check. Records of the last
-    minutes may be in flight.
+    Ends with status 1 if there is one, and with status 4 if there was nothing to check. Records of the
+    last minutes may be in flight.
     """
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack) if repair else None
@@ -64,7 +64,7 @@ def verify(
     raise typer.Exit(1 if report.discrepancies else 0)
 
 
-@verbs.command(epilog="Example: orders trace 9f86d081884c7d65")
+@commands.command(epilog="Example: orders trace 9f86d081884c7d65")
 def trace(
     order_id: str,
     since: Since = None,
@@ -74,8 +74,8 @@ def trace(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Tell one order's story: where it came from, where it is, and everything that happened on the way."""
+    """Trace an order: its origin, its current state, and every event in between."""
     cloud, found = resolve_stack(stack, region, profile)
     with console.reading() as progress:
-        story = tracing.trace(cloud, found, order_id, span_of(cloud, since, until), progress=progress)
-    show.print_trace(story, as_json=as_json)
+        order_trace = tracing.trace(cloud, found, order_id, span_of(cloud, since, until), progress=progress)
+    show.print_trace(order_trace, as_json=as_json)

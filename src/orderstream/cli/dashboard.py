@@ -1,4 +1,4 @@
-"""The verb of the live page: dashboard."""
+"""The command for the dashboard."""
 
 from __future__ import annotations
 
@@ -14,26 +14,24 @@ from orderstream.output import local_cloud as show
 
 USUAL_PORT = 4568
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command(epilog="Example: orders dashboard --profile shop --region eu-central-1")
+@commands.command(epilog="Example: orders dashboard --profile shop --region eu-central-1")
 def dashboard(
     port: Annotated[
         int | None,
-        typer.Option(
-            help="Port of this machine.", show_default=f"{USUAL_PORT}, or any free one", min=1, max=LAST_PORT
-        ),
+        typer.Option(help="Local port.", show_default=f"{USUAL_PORT}, or any free one", min=1, max=LAST_PORT),
     ] = None,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show a stack in the browser, live, until Ctrl-C: figures, alarms, orders, quarantine.
+    """Serve the dashboard of a stack until Ctrl-C: figures, alarms, orders, quarantine.
 
-    It is the stack of the local cloud or one on AWS, seen with your own credentials. Only this machine can
-    open the page, and for a stack on AWS only by the address that is printed. It asks AWS only while it is
-    looked at.
+    The stack is in the local cloud or on AWS, read with your own credentials. Only this machine can open
+    the page, and for a stack on AWS only with the address that is printed. AWS is polled only while the
+    page is open.
     """
     from fastapi import FastAPI
 

@@ -1,4 +1,4 @@
-"""The verbs that put a stack up and take it down: deploy, destroy."""
+"""Commands for deployment: deploy, destroy."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from orderstream.output import console
 from orderstream.output import deploy as show
 from orderstream.output import destroy as show_end
 
-# These verbs import their room when they run: the others need not wait for it.
-verbs = typer.Typer()
+# Imported when the commands run, so that the others start faster.
+commands = typer.Typer()
 
 
-@verbs.command(epilog="Example: orders deploy --parameter ShardCount=4 --parameter ArchiveUpkeep=compact")
+@commands.command(epilog="Example: orders deploy --parameter ShardCount=4 --parameter ArchiveUpkeep=compact")
 def deploy(
     parameter: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE of a parameter of template.yaml; may be given again."),
+        typer.Option(help="NAME=VALUE of a template parameter. Repeatable."),
     ] = None,
     rollback: Annotated[
         bool,
         typer.Option(
-            "--rollback", help="Deliver orders to the function's version before; change nothing else."
+            "--rollback", help="Deliver orders to the previous version of the function; change nothing else."
         ),
     ] = False,
     monitor_minutes: Annotated[
         int | None,
         typer.Option(
-            help="Minutes for which an update of the function is rolled back if it fails. On AWS it is 5.",
+            help="Minutes during which an update is rolled back if the function fails. Default on AWS: 5.",
             min=0,
             max=MOST_MINUTES,
         ),
@@ -61,11 +61,11 @@ def deploy(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Build and check the functions, show what would change, and deploy it: to AWS or the local cloud.
+    """Build and check the functions, show the changes, and deploy them to AWS or the local cloud.
 
-    What was not given again keeps its value. What an earlier stack of the name left, table and buckets, is
-    taken over, and gets the settings of the template. On AWS it asks first, if there is a terminal to ask at.
-    Run again without changes, it says so. An update that makes the function fail is rolled back.
+    Parameters that are not given keep their values. Tables and buckets that an earlier stack of this name
+    left are adopted, with the settings of the template. On AWS it asks for confirmation if it runs in a
+    terminal. An update that makes the function fail is rolled back.
     """
     from orderstream.deploy import deploy as deploying
     from orderstream.deploy.parameters import checked
@@ -113,11 +113,11 @@ def _roll_back(
     show.print_rollback(move, location, dry_run=dry_run, as_json=as_json)
 
 
-@verbs.command(epilog="Example: orders destroy --delete-data")
+@commands.command(epilog="Example: orders destroy --delete-data")
 def destroy(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what exists.")] = False,
     delete_data: Annotated[
-        bool, typer.Option("--delete-data", help="The table and the buckets too, with every version.")
+        bool, typer.Option("--delete-data", help="Also delete the table and the buckets, with every version.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for the stack's name.")] = False,
     as_json: AsJson = False,
@@ -125,10 +125,11 @@ def destroy(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show everything there is of a stack, and take it down. Table and buckets stay, unless --delete-data.
+    """List everything that a stack has, and remove it. Table and buckets stay, unless --delete-data.
 
-    It asks for the stack's name first; without a terminal to ask at, it takes --yes. Interrupted, the same
-    command goes on. Ends with status 1 if something is left that should have gone: Object Lock may hold it.
+    Asks for the stack's name; outside a terminal it requires --yes. After an interruption the same
+    command continues. Ends with status 1 if something is left that should be gone, for example by Object
+    Lock.
     """
     from orderstream.deploy import destroy as destroying
 

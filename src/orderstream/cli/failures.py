@@ -1,4 +1,4 @@
-"""The verbs about what Lambda discarded: failures list, redrive."""
+"""Commands for discarded batches: failures list, redrive."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from orderstream.output import recovery as show
 from orderstream.recovery import dead_letters
 from orderstream.recovery import redrive as redriving
 
-verbs = typer.Typer(help="Batches that Lambda discarded: list and redrive them.", no_args_is_help=True)
+commands = typer.Typer(help="Batches that Lambda discarded: list and redrive them.", no_args_is_help=True)
 
 
-@verbs.command("list", epilog="Example: orders failures list --json")
+@commands.command("list", epilog="Example: orders failures list --json")
 def list_(
-    everything: Annotated[bool, typer.Option("--all", help="Those that are done too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include those that are done.")] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
@@ -29,18 +29,18 @@ def list_(
     show.print_failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
 
 
-@verbs.command(epilog="Example: orders failures redrive --dry-run")
+@commands.command(epilog="Example: orders failures redrive --dry-run")
 def redrive(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what there is to do.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Bring every batch that Lambda discarded through the function again.
+    """Redrive every discarded batch through the function.
 
-    One is done when each of its records is an item or in quarantine, which is looked up. Repeating it is
-    harmless. Ends with status 1 if any is left.
+    A batch is done when each of its records is stored or in quarantine. To repeat it is harmless. Ends
+    with status 1 if any batch is not done.
     """
     (cloud, found), _ = find_to_change(stack, region, profile)
     results = redriving.redrive(cloud, found, dead_letters.list_failures(cloud, found), dry_run=dry_run)

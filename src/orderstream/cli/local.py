@@ -1,4 +1,4 @@
-"""The verbs of the local cloud: up, env, demo."""
+"""Commands for the local cloud: up, env, demo."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from orderstream.output import local_cloud as show
 if TYPE_CHECKING:
     from orderstream.local.cloud import LocalCloud
 
-# The verbs of the local cloud import its room when they run: the others need not wait for that.
+# Imported when the commands run, so that the others start faster.
 USUAL_PORT = 4566
 # Where the live page lies, beside the paths of the HTTP API.
 PAGE = "/live"
@@ -37,28 +37,28 @@ STATE_DIR_HELP = (
     " else only what changed since the last save, a few seconds before."
 )
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command(epilog="Example: orders up --simulate 20")
+@commands.command(epilog="Example: orders up --simulate 20")
 def up(
     port: Annotated[int, typer.Option(help="Port of the local cloud.", max=LAST_PORT)] = USUAL_PORT,
     http_port: Annotated[
         int | None,
         typer.Option(
-            help="Port of the HTTP API and the live page.",
+            help="Port of the HTTP API and the dashboard.",
             show_default="the one after --port",
             min=1,
             max=LAST_PORT,
         ),
     ] = None,
     state_dir: Annotated[Path | None, typer.Option(help=STATE_DIR_HELP)] = None,
-    simulate: Annotated[float, typer.Option(help="Send so many sample orders a second.", min=0)] = 0,
-    empty: Annotated[bool, typer.Option("--empty", help="Deploy nothing: orders deploy does it.")] = False,
+    simulate: Annotated[float, typer.Option(help="Send this many sample orders a second.", min=0)] = 0,
+    empty: Annotated[bool, typer.Option("--empty", help="Do not deploy a stack.")] = False,
 ) -> None:
-    """Run the local cloud until Ctrl-C: AWS on one port, the HTTP API and the live page on another.
+    """Run the local cloud until Ctrl-C: AWS on one port, the HTTP API and the dashboard on another.
 
-    What `orders deploy` and `orders destroy` do to the stack meanwhile is followed at once.
+    It follows `orders deploy` and `orders destroy` at once.
     """
     from orderstream.api.app import make_app
     from orderstream.api.server import Server
@@ -88,12 +88,12 @@ def up(
             empty=empty,
             progress=console.step,
             problem=console.problem,
-            changed=lambda found: shop.change(found),
+            changed=lambda found: services.change(found),
         )
-        shop = CurrentServices(local.cloud)
+        services = CurrentServices(local.cloud)
         stack.enter_context(local)
         http_port = http_port or this_or_free_port(port + 1)
-        app = make_app(shop)
+        app = make_app(services)
         add_page(app, local.cloud, DEFAULT_STACK, PAGE)
         api = stack.enter_context(Server(app, http_port))
         stack.enter_context(registered(port, http_port, local.token, notes))
@@ -125,12 +125,12 @@ def _background_traffic(local: LocalCloud, rate: float) -> Iterator[None]:
         thread.join()
 
 
-@verbs.command(epilog='Example: eval "$(orders env)"')
+@commands.command(epilog='Example: eval "$(orders env)"')
 def env(
-    port: Annotated[int | None, typer.Option(help="Which local cloud, if several run.")] = None,
+    port: Annotated[int | None, typer.Option(help="The port of the local cloud, if several run.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print the exports that make every AWS tool, and every verb here, speak to the local cloud."""
+    """Print the exports that make every AWS tool, and every command here, use the local cloud."""
     from orderstream.local.cloud import local_environment
     from orderstream.local.registry import choose, registry_dir, running_instances
 
@@ -139,19 +139,19 @@ def env(
     show.print_exports(environment, as_json=as_json)
 
 
-@verbs.command(epilog="Example: orders demo --orders 5000")
+@commands.command(epilog="Example: orders demo --orders 5000")
 def demo(
     orders: Annotated[int, typer.Option(help="How many records to send.", min=1)] = 3000,
     rate: Annotated[float, typer.Option(help="Records a second.", min=1)] = 500,
     tpch_scale: Annotated[
         float | None,
-        typer.Option("--tpch", help="Send TPC-H's orders of this scale, all at once (0.01: 15,000)."),
+        typer.Option("--tpch", help="Send the orders of TPC-H at this scale, all at once (0.01: 15,000)."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Start a local cloud, send orders through it, account for every one, and stop it.
 
-    Ends with status 0 only if every record is accounted for as it should be.
+    Ends with status 0 only if every record has the expected outcome.
     """
     from orderstream.ingest import tpch
     from orderstream.local import demo as demonstration

@@ -1,4 +1,4 @@
-"""The options that many verbs share, and what they mean."""
+"""Options that many commands share."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from orderstream.output.numbers import length
 from orderstream.storage.bucket import TimeRange
 
 StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="ORDERS_STACK")]
-Region = Annotated[str | None, typer.Option(help="AWS region, if not the configured one.")]
-Profile = Annotated[str | None, typer.Option(help="AWS profile, if not the configured one.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Since = Annotated[str | None, typer.Option(help="RFC 3339, a date, or a span back from now: 2h.")]
-Until = Annotated[str | None, typer.Option(help="The same; what is of this moment is left out.")]
+Region = Annotated[str | None, typer.Option(help="AWS region. Default: the configured one.")]
+Profile = Annotated[str | None, typer.Option(help="AWS profile. Default: the configured one.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; lists have one object per line.")]
+Since = Annotated[str | None, typer.Option(help="From this time: RFC 3339, a date, or an age such as 2h.")]
+Until = Annotated[str | None, typer.Option(help="Up to this time, exclusive.")]
 
 LAST_PORT = 65_535
 
 
 def span_of(cloud: AwsClients, since: str | None, until: str | None) -> TimeRange:
-    """The span of time that the options mean, back from now by the clock of `cloud`. Raises InputError."""
+    """The time range of the options, relative to the clock of `cloud`. Raises InputError."""
     now = cloud.now()
     return TimeRange(
         parse_timestamp(since, now) if since else None, parse_timestamp(until, now) if until else None
@@ -36,18 +36,18 @@ def span_of(cloud: AwsClients, since: str | None, until: str | None) -> TimeRang
 
 
 def cloud_of(region: str | None, profile: str | None) -> AwsClients:
-    """The cloud that the options mean. If this machine's clock is wrong, a warning says so."""
+    """The clients for the options. Warns if the clock of this machine is wrong."""
     return AwsClients(region=region, profile=profile, clock=ServiceClock(_warn))
 
 
 def resolve_stack(stack: str, region: str | None, profile: str | None) -> tuple[AwsClients, Stack]:
-    """The cloud that the options mean, and the stack there."""
+    """The clients for the options, and the stack."""
     cloud = cloud_of(region, profile)
     return cloud, find_stack(cloud, stack)
 
 
 def say_where(cloud: AwsClients, stack: str) -> Location:
-    """Where a command is about to act, after saying so on standard error."""
+    """The location where a command acts; prints it to standard error."""
     location = location_of(cloud)
     console.step(f"{location}, stack {stack}")
     return location
@@ -56,16 +56,16 @@ def say_where(cloud: AwsClients, stack: str) -> Location:
 def find_to_change(
     stack: str, region: str | None, profile: str | None
 ) -> tuple[tuple[AwsClients, Stack], Location]:
-    """As `find`, for a command that changes something there: where that is, is said first."""
+    """Like `resolve_stack`, for a command that changes something: prints the location first."""
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
     return (cloud, find_stack(cloud, stack)), location
 
 
 def confirm_on_aws(location: Location, question: str, *, doing: str, yes: bool) -> None:
-    """Ask whoever is at a terminal before something is done on AWS, unless `yes`. A local cloud is free.
+    """Ask for confirmation before a change on AWS, unless `yes`. The local cloud needs none.
 
-    Where nobody can be asked, it is done. Raises NotConfirmedError unless the answer is yes.
+    Outside a terminal it does not ask. Raises NotConfirmedError unless the answer is yes.
     """
     if not yes and not location.is_local:
         console.confirm_if_possible(f"{question} {location}?", doing=doing)

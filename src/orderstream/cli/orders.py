@@ -1,4 +1,4 @@
-"""The verbs about orders: send, simulate, get, list, raw."""
+"""Commands for orders: send, simulate, get, list, raw."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from orderstream.ingest.send import simulate as send_at_rate
 from orderstream.output import orders as show
 from orderstream.storage import orders
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command(epilog="""Example: orders send '{"customer_id": "12345", "amount": 250.00}'""")
+@commands.command(epilog="""Example: orders send '{"customer_id": "12345", "amount": 250.00}'""")
 def send(
     source: Annotated[
         str,
@@ -44,7 +44,7 @@ def send(
     ],
     unchecked: Annotated[
         bool,
-        typer.Option("--unchecked", help="Send orders that break a rule too; they land in quarantine."),
+        typer.Option("--unchecked", help="Send invalid orders too; they are quarantined."),
     ] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
@@ -67,10 +67,10 @@ def send(
     raise typer.Exit(1 if tally.failed else 0)
 
 
-@verbs.command(epilog="Example: orders simulate --rate 50 --duration 60 --bad-share 0.02")
+@commands.command(epilog="Example: orders simulate --rate 50 --duration 60 --bad-share 0.02")
 def simulate(
     rate: Annotated[float, typer.Option(help="Orders a second.", min=0.01)] = 10,
-    duration: Annotated[float | None, typer.Option(help="Seconds; without it until Ctrl-C.", min=0)] = None,
+    duration: Annotated[float | None, typer.Option(help="Seconds. Default: until Ctrl-C.", min=0)] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed sends the same orders.")] = None,
     bad_share: Annotated[float, typer.Option(help="Share of bad records.", min=0, max=1)] = 0,
     duplicate_share: Annotated[float, typer.Option(help="Share sent twice.", min=0, max=1)] = 0,
@@ -81,7 +81,7 @@ def simulate(
 ) -> None:
     """Send sample orders at a steady rate, until the duration is over or Ctrl-C.
 
-    On AWS it asks first, if there is a terminal to ask at.
+    On AWS it asks for confirmation if it runs in a terminal.
     """
     if bad_share + duplicate_share > 1:
         raise InputError("--bad-share and --duplicate-share add up to more than 1")
@@ -102,7 +102,7 @@ def simulate(
     raise typer.Exit(1 if tally.failed else 0)
 
 
-@verbs.command(epilog="Example: orders get 9f86d081884c7d65")
+@commands.command(epilog="Example: orders get 9f86d081884c7d65")
 def get(
     order_id: str,
     as_json: AsJson = False,
@@ -110,29 +110,29 @@ def get(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show one order as it lies in the table. Ends with status 1 if there is none."""
+    """Print the item of an order. Ends with status 1 if there is none."""
     show.print_order(orders.get_order(*resolve_stack(stack, region, profile), order_id), as_json=as_json)
 
 
-@verbs.command("list", epilog="Example: orders list --customer 12345 --since 2h")
+@commands.command("list", epilog="Example: orders list --customer 12345 --since 2h")
 def list_(
-    customer: Annotated[str, typer.Option(help="Whose orders.")],
+    customer: Annotated[str, typer.Option(help="The customer id.")],
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="At most this many.", min=1)] = 50,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List a customer's orders, newest first. With --json one object a line."""
+    """List a customer's orders, newest first."""
     cloud, found = resolve_stack(stack, region, profile)
     span = span_of(cloud, since, until)
     found_orders = orders.list_orders(cloud, found, customer, since=span.since, until=span.until, limit=limit)
     show.print_orders(found_orders, as_json=as_json)
 
 
-@verbs.command(epilog="Example: orders raw 9f86d081884c7d65 | jq .")
+@commands.command(epilog="Example: orders raw 9f86d081884c7d65 | jq .")
 def raw(
     order_id: str,
     stack: StackName = DEFAULT_STACK,
@@ -141,7 +141,7 @@ def raw(
 ) -> None:
     """Print the exact bytes of an order, as they were sent: to a file or a pipe.
 
-    To a terminal they are printed as text, without control characters.
+    In a terminal they are printed as text, without control characters.
     """
     data = orders.raw_order(*resolve_stack(stack, region, profile), order_id)
     show.print_raw(data, exact=f"orders raw {order_id} > FILE")

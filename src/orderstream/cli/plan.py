@@ -1,4 +1,4 @@
-"""The verb of capacity: plan."""
+"""The command for capacity planning: plan."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from orderstream.errors import InputError
 from orderstream.output import plan as show
 from orderstream.output.simulation import picture as draw
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command(epilog="Example: orders plan --rate 2000 --peak 5x --size 800")
+@commands.command(epilog="Example: orders plan --rate 2000 --peak 5x --size 800")
 def plan(
-    size: Annotated[int, typer.Option(help="Bytes of an order, as it is sent.")],
+    size: Annotated[int, typer.Option(help="Bytes of an order, as sent.")],
     rate: Annotated[str | None, typer.Option(help="Orders a second, on average.")] = None,
-    peak: Annotated[str | None, typer.Option(help="At most: 5x the average, or orders a second.")] = None,
-    retention: Annotated[int, typer.Option(help="Hours for which the stream keeps an order.")] = 72,
+    peak: Annotated[str | None, typer.Option(help="Peak: 5x the average, or orders a second.")] = None,
+    retention: Annotated[int, typer.Option(help="Retention of the stream in hours.")] = 72,
     index: Annotated[bool, typer.Option(help="Whether the table has the index by customer.")] = True,
-    layout: Annotated[Layout, typer.Option(help="An object a batch, or an order.")] = "batch",
-    window: Annotated[int, typer.Option(help="Seconds for which a batch is gathered.")] = 1,
-    fan_out: Annotated[bool, typer.Option("--fan-out", help="Reckon with enhanced fan-out.")] = False,
-    upkeep: Annotated[Upkeep, typer.Option(help="What is done to the archive every hour.")] = "none",
-    shard_metrics: Annotated[bool, typer.Option(help="Whether each shard has metrics of its own.")] = True,
-    consumers: Annotated[int, typer.Option(help="Readers that share the stream, this one included.")] = 1,
-    mode: Annotated[Mode | None, typer.Option(help="Of the stream; without it the cheaper one.")] = None,
-    headroom: Annotated[int, typer.Option(help="Percent to spare above the peak.")] = 25,
+    layout: Annotated[Layout, typer.Option(help="One object per batch, or per order.")] = "batch",
+    window: Annotated[int, typer.Option(help="Batching window in seconds.")] = 1,
+    fan_out: Annotated[bool, typer.Option("--fan-out", help="Plan with enhanced fan-out.")] = False,
+    upkeep: Annotated[Upkeep, typer.Option(help="Hourly maintenance of the archive.")] = "none",
+    shard_metrics: Annotated[bool, typer.Option(help="Whether to enable shard-level metrics.")] = True,
+    consumers: Annotated[int, typer.Option(help="Consumers that share the stream, including this one.")] = 1,
+    mode: Annotated[Mode | None, typer.Option(help="Capacity mode. Default: the cheaper one.")] = None,
+    headroom: Annotated[int, typer.Option(help="Headroom above the peak, in percent.")] = 25,
     item_size: Annotated[int | None, typer.Option(help="Bytes of an item, if known.")] = None,
     months: Annotated[int, typer.Option(help="Months of orders in table and archive.")] = 1,
-    outage: Annotated[str, typer.Option(help="How long a stop to catch up with: 30m, 1h.")] = "1h",
+    outage: Annotated[str, typer.Option(help="Length of an outage to recover from: 30m, 1h.")] = "1h",
     simulate: Annotated[
         Path | None, typer.Option(help="Simulate it on a CSV of traffic: time, orders a second.")
     ] = None,
     outage_at: Annotated[
-        str | None, typer.Option(help="Let the outage begin in the simulation, at a time as in the file.")
+        str | None, typer.Option(help="Start of the outage in the simulation, a time as in the file.")
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Write a PNG of the simulated backlog.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed simulates the same.")] = 0,
@@ -54,8 +54,8 @@ def plan(
 ) -> None:
     """Plan a deployment for expected traffic: settings, quotas, a month's bill and the command to deploy it.
 
-    No AWS is asked: prices and limits are those of aws/pricing.toml, with source and date. Without --rate and
-    --peak they are those of the traffic to be simulated. docs/capacity.md has the formulas.
+    It does not call AWS: prices and limits are in aws/pricing.toml, with source and date. Without --rate
+    and --peak, they are those of the traffic to simulate. docs/capacity.md has the formulas.
     """
     traffic = curve_in(simulate) if simulate else None
     if traffic is None and (picture or outage_at):

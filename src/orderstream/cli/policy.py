@@ -10,35 +10,35 @@ from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import Region, StackName
 from orderstream.output import console
 
-verbs = typer.Typer(
-    help="Print the IAM policies for whoever deploys, as JSON.",
+commands = typer.Typer(
+    help="Print IAM policies for deployment, as JSON.",
     no_args_is_help=True,
 )
 
-Account = Annotated[str, typer.Option(help="Account id, if it is to be in the ARNs.", metavar="ID")]
+Account = Annotated[str, typer.Option(help="Account id for the ARNs.", metavar="ID")]
 Parameters = Annotated[
     list[str] | None,
     typer.Option(
         "--parameter",
-        help="NAME=VALUE of a parameter of template.yaml; without any, the policy is enough for all values.",
+        help="NAME=VALUE of a template parameter. Without any, the policy suffices for all values.",
     ),
 ]
 
 
-@verbs.command(epilog="Example: orders policy deployer --account 123456789012 --region eu-west-1")
+@commands.command(epilog="Example: orders policy deployer --account 123456789012 --region eu-west-1")
 def deployer(
     account: Account = "ACCOUNT",
     parameter: Parameters = None,
     permissions_boundary: Annotated[
-        str, typer.Option(help="ARN of a boundary: then no role can be made or changed without it.")
+        str, typer.Option(help="ARN of a permissions boundary that every role must have.")
     ] = "",
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
 ) -> None:
-    """Print what `orders deploy` and `orders destroy` need, as a list of policies that each fit IAM's limit.
+    """Print the policies that `orders deploy` and `orders destroy` need, each within IAM's size limit.
 
-    Computed from the template, from what CloudFormation needs for each of its resources, and from what the
-    commands call themselves. Attach all of the policies to one role.
+    They are computed from the template, from what CloudFormation needs for each of its resources, and
+    from the calls of the commands. Attach all of the policies to one role.
     """
     from orderstream.deploy import permissions
     from orderstream.deploy.arns import where_of
@@ -48,17 +48,17 @@ def deployer(
     console.print_json(permissions.deployer(where, checked(parameter or ()), permissions_boundary))
 
 
-@verbs.command(epilog="Example: orders policy boundary --account 123456789012 --region eu-west-1")
+@commands.command(epilog="Example: orders policy boundary --account 123456789012 --region eu-west-1")
 def boundary(
     account: Account = "ACCOUNT",
     parameter: Parameters = None,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
 ) -> None:
-    """Print a permissions boundary for the roles of a stack: what they need, and nothing else.
+    """Print a permissions boundary with exactly what the roles of a stack need.
 
-    Make a managed policy of it. Give its ARN to `orders deploy --parameter PermissionsBoundary=ARN` and to
-    `orders policy deployer --permissions-boundary ARN`.
+    Create a managed policy from it. Pass its ARN to `orders deploy --parameter PermissionsBoundary=ARN`
+    and to `orders policy deployer --permissions-boundary ARN`.
     """
     from orderstream.deploy import permissions
     from orderstream.deploy.arns import where_of

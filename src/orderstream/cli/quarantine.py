@@ -1,4 +1,4 @@
-"""The verbs about bad records: quarantine list, show, resubmit."""
+"""Commands for bad records: quarantine list, show, resubmit."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ from orderstream.output import recovery as show
 from orderstream.recovery import quarantine
 from orderstream.recovery.patch import parse_patch
 
-verbs = typer.Typer(
-    help="Records that are no orders, and conflicts: look at them, mend them.", no_args_is_help=True
+commands = typer.Typer(
+    help="Invalid records and conflicts: list, edit and resubmit them.", no_args_is_help=True
 )
 
 Reason = Annotated[str | None, typer.Option(help="Only those with this reason, such as not_positive.")]
 
 
-@verbs.command("list", epilog="Example: orders quarantine list --since 2h --reason not_positive")
+@commands.command("list", epilog="Example: orders quarantine list --since 2h --reason not_positive")
 def list_(
     since: Since = None,
     until: Until = None,
     reason: Reason = None,
-    everything: Annotated[bool, typer.Option("--all", help="Those resubmitted too.")] = False,
-    limit: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
+    everything: Annotated[bool, typer.Option("--all", help="Include resubmitted records.")] = False,
+    limit: Annotated[int, typer.Option(help="At most this many.", min=1)] = 100,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """List the records in quarantine that were not resubmitted yet, oldest first. With --json one a line."""
+    """List the quarantined records that are not resubmitted yet, oldest first."""
     cloud, where = resolve_stack(stack, region, profile)
     found = quarantine.list_quarantined(cloud, where, span_of(cloud, since, until), reason=reason)
     wanted = (entry for entry in found if everything or not entry.notes)
     show.print_quarantine(show.until_most(wanted, limit), as_json=as_json)
 
 
-@verbs.command("show", epilog="Example: orders quarantine show shardId-000000000000:4957…")
+@commands.command("show", epilog="Example: orders quarantine show shardId-000000000000:4957…")
 def show_(
     event_id: str,
     as_json: AsJson = False,
@@ -59,24 +59,25 @@ def show_(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show one record: every reason with its path, where it came from, and its bytes as they were sent."""
+    """Print a quarantined record: every reason with its path, its origin, and its exact bytes."""
     entry = quarantine.find(*resolve_stack(stack, region, profile), event_id)
     show.print_quarantined_record(entry, as_json=as_json)
 
 
-@verbs.command(
+@commands.command(
     epilog="Example: orders quarantine resubmit --all --reason unknown_currency --set currency=EUR"
 )
 def resubmit(
     event_ids: Annotated[list[str] | None, typer.Argument(metavar="[EVENT_ID]...")] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="All that were not resubmitted yet, as far as the filters go.")
+        bool, typer.Option("--all", help="All records that match the filters and are not resubmitted yet.")
     ] = False,
     edit: Annotated[
-        str | None, typer.Option(help="File with the whole mended order, or - for standard input.")
+        str | None, typer.Option(help="File with the complete edited order, or - for standard input.")
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="PATH=VALUE, as often as needed.", metavar="PATH=VALUE")
+        list[str] | None,
+        typer.Option("--set", help="A field to set. Repeatable.", metavar="PATH=VALUE"),
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -87,9 +88,10 @@ def resubmit(
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Put records back on the stream, mended, under the same identity: doing it twice is harmless.
+    """Put edited records back on the stream under the same identity. To repeat it is harmless.
 
-    One that would land in quarantine again is not sent, and said why. Ends with status 1 if there is any.
+    A record that would be quarantined again is not sent, and its reason is printed. Ends with status 1 if
+    there is one.
     """
     if bool(event_ids) == everything:
         raise InputError("say which records: their event ids, or --all")

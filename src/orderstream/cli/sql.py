@@ -1,4 +1,4 @@
-"""The verb for questions in SQL: query."""
+"""The command for SQL queries: query."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from orderstream.output import console
 from orderstream.output import sql as show
 from orderstream.output.sql import Format
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
-_HELP = f"""Ask the archive in SQL (DuckDB's): one SELECT over three views.
+_HELP = f"""Query the archive in SQL (DuckDB's dialect): one SELECT over three views.
 
 orders: each order once, without what came again and without conflicts. records: every record that arrived
 once, orders or not. Both have {", ".join(columns_of("orders"))}.
@@ -33,7 +33,7 @@ read of it is in the answer, and the status is 1.
 """
 
 
-@verbs.command(help=_HELP, epilog=f"Example: {EXAMPLE}")
+@commands.command(help=_HELP, epilog=f"Example: {EXAMPLE}")
 def query(
     sql: Annotated[str | None, typer.Argument(help="One SELECT; - for standard input.")] = None,
     since: Since = None,
@@ -41,14 +41,15 @@ def query(
     form: Annotated[
         Format | None,
         typer.Option(
-            "--format", help="json is one object a line. By default a table, or what FILE's name says."
+            "--format",
+            help="json is one object per line. Default: a table, or by FILE's name.",
         ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this file.", dir_okay=False)
     ] = None,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Remove what is cached of this bucket, and fetch it anew.")
+        bool, typer.Option("--refresh", help="Clear this bucket's local cache and download it again.")
     ] = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,

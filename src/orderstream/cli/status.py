@@ -1,4 +1,4 @@
-"""The verb of health: status."""
+"""The command for the status of a stack: status."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from orderstream.monitoring.collector import StatusCollector, poll
 from orderstream.output import console
 from orderstream.output import status as show
 
-verbs = typer.Typer()
+commands = typer.Typer()
 
 
-@verbs.command(epilog="Example: orders status --watch")
+@commands.command(epilog="Example: orders status --watch")
 def status(
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Look again every few seconds, until Ctrl-C.")
-    ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every few seconds until Ctrl-C.")] = False,
     as_json: AsJson = False,
     stack: StackName = DEFAULT_STACK,
     region: Region = None,
     profile: Profile = None,
 ) -> None:
-    """Show how the stack is: rates, what waits and how old it is, shards, latency, alarms.
+    """Show the status of a stack: rates, backlog and its age, shards, latency, alarms.
 
-    Ends with status 1 if anything is in alarm. All figures are CloudWatch's, and as late as it is: on AWS,
-    those of Kinesis are a minute or two old. With --json, a document; with --watch too, one a line.
+    Ends with status 1 if an alarm is on. All figures come from CloudWatch and are as late as it is: on
+    AWS, those of Kinesis are a minute or two old. --json prints one document, or with --watch one per
+    line.
     """
     cloud, found = resolve_stack(stack, region, profile)
     watching = StatusCollector(cloud, found)

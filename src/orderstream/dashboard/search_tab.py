@@ -81,7 +81,7 @@ class SearchTab:
             if item:
                 self._show_item(item)
             if item or not orders:
-                await self._show_story(text, item)
+                await self._show_trace(text, item)
 
     def _look(self, text: str) -> tuple[Item | None, list[Item], list[OrderstreamError]]:
         item: Item | None = None
@@ -134,7 +134,7 @@ class SearchTab:
     def _raw(self, order_id: str) -> bytes:
         return raw_order(self._source.cloud, self._source.stack, order_id)
 
-    async def _show_story(self, text: str, item: Item | None) -> None:
+    async def _show_trace(self, text: str, item: Item | None) -> None:
         if item:
             span = TimeRange(None, timestamp(item["ReceivedAt"]) + _USUAL)
             said = "Looked for in the day after its arrival."
@@ -161,24 +161,24 @@ class SearchTab:
         seen: dict[str, int] = {}
         timer = ui.timer(0.5, lambda: doing.set_text(", ".join(f"{n:,} {what}" for what, n in seen.items())))
         try:
-            story = await asyncio.to_thread(self._trace, order_id, span, seen)
+            order_trace = await asyncio.to_thread(self._trace, order_id, span, seen)
         except OrderstreamError as error:
-            story = None
+            order_trace = None
             said = f"{error.message}. {error.hint}".strip()
         timer.cancel()
         place.clear()
         with place:
-            if story is None:
+            if order_trace is None:
                 ui.label(said).classes("opacity-80")
             else:
-                self._draw(story)
+                self._draw(order_trace)
 
     def _trace(self, order_id: str, span: TimeRange, seen: dict[str, int]) -> OrderTrace:
         return trace(self._source.cloud, self._source.stack, order_id, span, progress=seen.__setitem__)
 
-    def _draw(self, story: OrderTrace) -> None:
+    def _draw(self, order_trace: OrderTrace) -> None:
         clock = self._clock()
-        for step in story.steps:
+        for step in order_trace.steps:
             with ui.row().classes("w-full flex-nowrap gap-x-3 py-1 border-b border-gray-500/20"):
                 ui.icon(_ICONS.get(step.what, "circle")).classes("text-xl opacity-80")
                 with ui.column().classes("gap-0 min-w-0"):

@@ -94,12 +94,12 @@ class SendTab:
         place = event_id(receipt.shard_id, receipt.sequence_number)
         said.set_text(f"Kinesis has it: {place}").classes("break-all text-sm opacity-80")
         with self._answer:
-            fate = ui.label("waiting until it is stored …")
+            outcome = ui.label("waiting until it is stored …")
             if decode(data).reasons:
-                fate.set_text("It is no order: look for it in quarantine.")
+                outcome.set_text("It is no order: look for it in quarantine.")
                 return
             stored = await await_stored(self._source, order_id)
-            fate.set_text(f"Order {order_id} is stored." if stored else "It is not stored yet.")
+            outcome.set_text(f"Order {order_id} is stored." if stored else "It is not stored yet.")
             ui.button("Show it", on_click=lambda: self._on_order(order_id)).props("flat dense no-caps")
 
     async def _is_meant(self) -> bool:
@@ -125,5 +125,5 @@ class SendTab:
         with OrderProducer(
             stack.stream, self._source.cloud.kinesis_no_retry, give_up_after_seconds=_GIVE_UP_AFTER_SECONDS
         ) as producer:
-            fate = producer.send_bytes(data, partition_key=key)
-        return order_id, fate.result()
+            outcome = producer.send_bytes(data, partition_key=key)
+        return order_id, outcome.result()

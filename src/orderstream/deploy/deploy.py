@@ -243,6 +243,6 @@ def warnings_for(
             found.append(f"{what} is there already, and was not left by a stack of this name")
         elif change.may_lose_data:
             how = "would" if change.action == "Remove" or change.replacement == "True" else "may"
-            fate = "removed from the stack" if change.action == "Remove" else "replaced by an empty one"
-            found.append(f"{what} {how} be {fate}")
+            outcome = "removed from the stack" if change.action == "Remove" else "replaced by an empty one"
+            found.append(f"{what} {how} be {outcome}")
     return tuple(found)

@@ -67,12 +67,12 @@ def send_lines(
             data, _, _ = ensure_order_id(line.raw)
             if check:
                 _refuse_invalid(data)
-            fate = producer.send_json(data)
+            outcome = producer.send_json(data)
         except InputError as error:
             tally.count(sent=False, name=_name(line))
             on_fault(f"{line.place}: {error.message}")
             continue
-        fate.add_done_callback(_reporter(line, tally, on_receipt, on_fault))
+        outcome.add_done_callback(_reporter(line, tally, on_receipt, on_fault))
     producer.flush()
     return tally
 
@@ -94,11 +94,11 @@ def _reporter(
     on_receipt: Callable[[RecordMetadata], None],
     on_fault: Callable[[str], None],
 ) -> Callable[[Future[RecordMetadata]], None]:
-    def report(fate: Future[RecordMetadata]) -> None:
-        error = fate.exception()
+    def report(outcome: Future[RecordMetadata]) -> None:
+        error = outcome.exception()
         tally.count(sent=error is None, name=_name(line) if error else "")
         if error is None:
-            on_receipt(fate.result())
+            on_receipt(outcome.result())
         else:
             on_fault(f"{line.place}: {error.message if isinstance(error, OrderstreamError) else error}")
 
@@ -128,7 +128,7 @@ def simulate(
             break
         tally.read += 1
         tally.kinds[sample.kind] = tally.kinds.get(sample.kind, 0) + 1
-        fate = producer.send_bytes(sample.data, partition_key=sample.partition_key)
-        fate.add_done_callback(lambda done: tally.count(sent=done.exception() is None))
+        outcome = producer.send_bytes(sample.data, partition_key=sample.partition_key)
+        outcome.add_done_callback(lambda done: tally.count(sent=done.exception() is None))
     producer.flush()
     return tally

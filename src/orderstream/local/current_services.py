@@ -14,17 +14,17 @@ class CurrentServices:
 
     def __init__(self, cloud: AwsClients) -> None:
         self._cloud = cloud
-        self._shop: ApiServices | None = None
+        self._services: ApiServices | None = None
 
     def __call__(self) -> ApiServices:
         """The services. Raises ProblemError (503) while there is no stack."""
-        shop = self._shop
-        if shop is None:
+        services = self._services
+        if services is None:
             raise try_again("no stack is deployed here now; orders deploy does it")
-        return shop
+        return services
 
     def change(self, stack: Stack | None) -> None:
         """Switch to this stack; return when the orders for the previous one have their outcomes."""
-        before, self._shop = self._shop, build_services(self._cloud, stack) if stack else None
+        before, self._services = self._services, build_services(self._cloud, stack) if stack else None
         if before:
             before.producer.close()

@@ -87,11 +87,11 @@ def run_demo(
     cloud, stack = local.cloud, local.stack
     started = datetime.now(UTC)
     records = iter(traffic)
-    with ReconciliationStore() as books:
-        first = _send_and_follow(local, books, islice(records, WAKING), float("inf"), sending)
+    with ReconciliationStore() as store:
+        first = _send_and_follow(local, store, islice(records, WAKING), float("inf"), sending)
         begin = time.monotonic()
-        rest = _send_and_follow(local, books, records, rate, sending)
-        _await_fates(local, books, accounting)
+        rest = _send_and_follow(local, store, records, rate, sending)
+        _await_outcomes(local, store, accounting)
     seconds = time.monotonic() - begin
     # Stopping it flushes the metrics that it still holds.
     local.delivery.stop()
@@ -111,14 +111,14 @@ def run_demo(
 
 def _send_and_follow(
     local: LocalCloud,
-    books: ReconciliationStore,
+    store: ReconciliationStore,
     traffic: Iterable[Sample],
     rate: float,
     progress: Callable[[int, int], None],
 ) -> SendStats:
     """Send, and return when the archive has all records."""
     stop = threading.Event()
-    before = _archived(local, books)
+    before = _archived(local, store)
     seen = SendStats()
 
     def send() -> SendStats:
@@ -128,7 +128,7 @@ def _send_and_follow(
     with ThreadPoolExecutor(1) as threads:
         sending = threads.submit(send)
         try:
-            for archived in _following(local, books):
+            for archived in _following(local, store):
                 progress(archived, before + seen.read)
                 if sending.done() and archived >= before + sending.result().sent:
                     break
@@ -139,12 +139,12 @@ def _send_and_follow(
     return seen
 
 
-def _following(local: LocalCloud, books: ReconciliationStore) -> Iterator[int]:
+def _following(local: LocalCloud, store: ReconciliationStore) -> Iterator[int]:
     """Yield how many records the archive has, repeatedly; raise if there is no progress for a minute."""
     latest, moved = -1, time.monotonic()
     while True:
         local.check()
-        archived = _archived(local, books)
+        archived = _archived(local, store)
         if archived > latest:
             latest, moved = archived, time.monotonic()
         if time.monotonic() - moved > PATIENCE_SECONDS:
@@ -156,20 +156,20 @@ def _following(local: LocalCloud, books: ReconciliationStore) -> Iterator[int]:
         time.sleep(0.2)
 
 
-def _archived(local: LocalCloud, books: ReconciliationStore) -> int:
-    read_archive(books, local.cloud, local.stack)
-    return books.archived
+def _archived(local: LocalCloud, store: ReconciliationStore) -> int:
+    read_archive(store, local.cloud, local.stack)
+    return store.archived
 
 
-def _await_fates(local: LocalCloud, books: ReconciliationStore, progress: Progress) -> None:
+def _await_outcomes(local: LocalCloud, store: ReconciliationStore, progress: Progress) -> None:
     # Archived records may not be inserted yet. Reading the whole table slows down inserts, so it is only done
     # at the end.
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         local.check()
-        read_items(books, local.cloud, local.stack, progress=progress)
-        read_quarantine(books, local.cloud, local.stack, progress=progress)
-        if not books.outcomes().get("open"):
+        read_items(store, local.cloud, local.stack, progress=progress)
+        read_quarantine(store, local.cloud, local.stack, progress=progress)
+        if not store.outcomes().get("open"):
             return
         time.sleep(0.2)
 

@@ -54,8 +54,8 @@ def required_of(statement: str, region: str, account: str) -> tuple[str, str]:
     found = _STATEMENT.match(statement)
     if not found:
         return "dynamodb:PartiQL", "*"
-    *verbs, table, index = found.groups()
-    verb = _PARTIQL["".join(verb or "" for verb in verbs).upper()]
+    *commands, table, index = found.groups()
+    verb = _PARTIQL["".join(verb or "" for verb in commands).upper()]
     place = f"table/{table}/index/{index}" if index else f"table/{table}"
     return f"dynamodb:{verb}", f"arn:{_PARTITION}:dynamodb:{region}:{account}:{place}"
 

@@ -55,8 +55,8 @@ def invocations_of(
     """The invocations with each record, earliest first, as long as the log is retained."""
     found: dict[RecordPosition, list[LoggedInvocation]] = {place: [] for place in places}
     for begin, end in ((timedelta(0), SOON), (SOON, AT_THE_LATEST)):
-        undone = [place for place, some in found.items() if not any(one.done for one in some)]
-        for shard_id, since, until, waiting in _windows(undone, begin, end):
+        failed = [place for place, some in found.items() if not any(one.done for one in some)]
+        for shard_id, since, until, waiting in _windows(failed, begin, end):
             for at, line in _log(cloud, stack, shard_id, since, until):
                 for place in waiting:
                     is_soon = at - place.arrived_at < SOON

@@ -30,20 +30,20 @@ def print_inventory(found: Inventory, location: Location, *, delete_data: bool, 
         return
     kept = {one.name for one in found.tables} | {one.name for one in found.buckets}
     if found.resources:
-        table = SafeTable("resource", "type", Column("what it is", no_wrap=True), "fate")
+        table = SafeTable("resource", "type", Column("what it is", no_wrap=True), "result")
         for one in found.resources:
             stays = one.physical_id in kept and not delete_data
-            fate = Text("stays") if stays else Text("goes", "red")
-            table.add_row(one.logical_id, one.type, one.physical_id, fate)
+            outcome = Text("stays") if stays else Text("goes", "red")
+            table.add_row(one.logical_id, one.type, one.physical_id, outcome)
         out.print(table)
-    its_fate = "goes" if delete_data else "stays"
+    its_outcome = "goes" if delete_data else "stays"
     for has in found.tables:
-        out.print(f"table {has.name}: {has.items:,} items, {size(has.size + has.index_size)}; {its_fate}")
+        out.print(f"table {has.name}: {has.items:,} items, {size(has.size + has.index_size)}; {its_outcome}")
     for held in found.buckets:
         lock = f"; Object Lock: {held.lock}" if held.lock else ""
         out.print(
             f"{held.purpose} {held.name}: {held.objects:,} objects, {held.versions:,} versions,"
-            f" {held.markers:,} delete markers, {size(held.size)}{lock}; {its_fate}"
+            f" {held.markers:,} delete markers, {size(held.size)}{lock}; {its_outcome}"
         )
     if found.code:
         out.print(
@@ -51,7 +51,7 @@ def print_inventory(found: Inventory, location: Location, *, delete_data: bool, 
             f" {size(found.code.size)}; goes. The bucket serves other stacks too, and stays"
         )
     for name in found.logs:
-        out.print(f"log group {name}, which Lambda made and no stack keeps; {its_fate}")
+        out.print(f"log group {name}, which Lambda made and no stack keeps; {its_outcome}")
     if found.is_protected:
         problem("it is protected from deletion (DeletionProtection=true)")
     _undrained(found)

@@ -120,9 +120,11 @@ def print_redrive(results: Iterable[RedriveResult], *, dry_run: bool, as_json: b
         if as_json:
             print_json(asdict(one))
             continue
-        fates = ", ".join(f"{count:,} {fate.replace('_', ' ')}" for fate, count in one.outcomes.items())
+        counts = ", ".join(
+            f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in one.outcomes.items()
+        )
         state = ("done", "green") if one.done else "open"
-        out.print(Text.assemble(state, f": {one.place}: {one.records:,} records: {fates}"))
+        out.print(Text.assemble(state, f": {one.place}: {one.records:,} records: {counts}"))
         for what in one.problems[:MOST_ROWS]:
             problem(what)
     if not done and not left:

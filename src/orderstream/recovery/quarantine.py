@@ -124,7 +124,7 @@ def resubmit(
                 for entry, plan in zip(some, plans, strict=True)
             ]
             producer.flush()
-            done = [_with_fate(plan, fate) for _, plan, fate in sent]
+            done = [_with_outcome(plan, outcome) for _, plan, outcome in sent]
             write_notes(cloud, stack, _notes(some, done, utc_text(cloud.now())))
             yield from done
 
@@ -169,14 +169,14 @@ def _key(line: ArchiveLine, plan: Resubmission) -> str:
     return line.partition_key or plan.order_id
 
 
-def _with_fate(plan: Resubmission, fate: Future[RecordMetadata] | None) -> Resubmission:
-    if fate is None:
+def _with_outcome(plan: Resubmission, outcome: Future[RecordMetadata] | None) -> Resubmission:
+    if outcome is None:
         return plan
-    error = fate.exception()
+    error = outcome.exception()
     if error is not None:
         problem = error.message if isinstance(error, OrderstreamError) else str(error)
         return replace(plan, sent=False, problem=problem)
-    receipt = fate.result()
+    receipt = outcome.result()
     return replace(plan, new_event_id=id_of_event(receipt.shard_id, receipt.sequence_number))
 
 

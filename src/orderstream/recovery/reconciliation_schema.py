@@ -36,7 +36,7 @@ CREATE VIEW record AS
     SELECT event, NULL, NULL, NULL, arrived, NULL FROM quarantined
     WHERE NOT EXISTS (SELECT 1 FROM archived WHERE archived.event = quarantined.event)
     AND NOT EXISTS (SELECT 1 FROM streamed WHERE streamed.event = quarantined.event);
-CREATE VIEW fate AS
+CREATE VIEW outcome AS
     SELECT record.event, record.order_id, record.arrived, record.object, CASE
         WHEN instr(record.fingerprints, item.fingerprint) OR instr(record.fingerprints, item.reading)
             OR record.reading = original.reading OR EXISTS (
@@ -48,7 +48,7 @@ CREATE VIEW fate AS
         WHEN discarded.event IS NOT NULL THEN 'discarded'
         WHEN erased.event IS NOT NULL THEN 'erased'
         ELSE 'open'
-    END AS fate
+    END AS outcome
     FROM record LEFT JOIN quarantined USING (event) LEFT JOIN item USING (order_id)
     LEFT JOIN original USING (order_id)
     LEFT JOIN discarded ON discarded.event = record.event LEFT JOIN erased ON erased.event = record.event;

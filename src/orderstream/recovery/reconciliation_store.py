@@ -124,8 +124,8 @@ class ReconciliationStore:
         """The items with the order id of a record that has no outcome: their original bytes decide it."""
         rows = self._file.execute(
             "SELECT DISTINCT item.order_id, item.event, object.key, hex(item.fingerprint), item.arrived"
-            " FROM fate JOIN item USING (order_id) JOIN object ON object.id = item.object"
-            " WHERE fate = 'open' ORDER BY object.key"
+            " FROM outcome JOIN item USING (order_id) JOIN object ON object.id = item.object"
+            " WHERE outcome = 'open' ORDER BY object.key"
         )
         names = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
         return (dict(zip(names, (*row[:3], row[3].lower(), row[4]), strict=True)) for row in rows)
@@ -174,20 +174,20 @@ class ReconciliationStore:
         """The number of records that are stored, duplicate, conflict, invalid, discarded, erased or open,
         once.
         """
-        return dict(self._file.execute("SELECT fate, count(*) FROM fate GROUP BY fate").fetchall())
+        return dict(self._file.execute("SELECT outcome, count(*) FROM outcome GROUP BY outcome").fetchall())
 
     def unaccounted(self) -> Iterator[UnaccountedRecord]:
         """The records that are only in the archive or the stream, grouped by object."""
         rows = self._file.execute(
-            "SELECT event, order_id, arrived, key FROM fate LEFT JOIN object ON id = object"
-            " WHERE fate = 'open' ORDER BY object"
+            "SELECT event, order_id, arrived, key FROM outcome LEFT JOIN object ON id = object"
+            " WHERE outcome = 'open' ORDER BY object"
         )
         return (UnaccountedRecord(*row) for row in rows)
 
     def discarded(self) -> Iterator[tuple[str, str]]:
         """The events that are only in an on-failure object, each with that object's key."""
         return self._file.execute(
-            "SELECT event, key FROM discarded JOIN fate USING (event) WHERE fate = 'discarded'"
+            "SELECT event, key FROM discarded JOIN outcome USING (event) WHERE outcome = 'discarded'"
         )
 
     def unread_objects(self, since: str, until: str) -> list[tuple[str, str]]:

@@ -93,7 +93,7 @@ def _redrive_one(function: _FunctionInvoker, failure: FailedBatch, *, dry_run: b
     outcome.outcomes = _account(cloud, stack, records)
     if dry_run or gone > 0 or outcome.outcomes.get("open"):
         return outcome
-    account = {"at": utc_text(cloud.now()), "records": len(records), "fates": outcome.outcomes}
+    account = {"at": utc_text(cloud.now()), "records": len(records), "outcomes": outcome.outcomes}
     mark_redriven(cloud, stack, failure, account)
     outcome.done = True
     return outcome
@@ -128,8 +128,8 @@ class _FunctionInvoker:
                 middle = len(entries) // 2
                 return self.invoke_until_done(entries[:middle]) + self.invoke_until_done(entries[middle:])
             if not error:
-                undone = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-                entries = [one for one in entries if one["kinesis"]["sequenceNumber"] in undone]
+                failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+                entries = [one for one in entries if one["kinesis"]["sequenceNumber"] in failed]
                 if not entries:
                     return []
                 error = "is reported as not done; the function's log says why"
@@ -171,13 +171,13 @@ def _account(cloud: AwsClients, stack: Stack, records: list[Record]) -> dict[str
     span = TimeRange(min(arrivals), max(arrivals) + timedelta(microseconds=1))
     events = {record.event_id for record in records}
     table = OrderTable(cloud.dynamodb, stack.table)
-    with ReconciliationStore() as books:
-        books.add_streamed(records)
-        books.add_items(table.read(books.order_ids(), lambda: SECONDS_FOR_READING).values())
+    with ReconciliationStore() as store:
+        store.add_streamed(records)
+        store.add_items(table.read(store.order_ids(), lambda: SECONDS_FOR_READING).values())
         found = _quarantined(cloud, stack, records[0].shard_id, span)
-        books.add_quarantined(line for line in found if line.event_id in events)
-        settle_contested(books, cloud, stack)
-        return books.outcomes()
+        store.add_quarantined(line for line in found if line.event_id in events)
+        settle_contested(store, cloud, stack)
+        return store.outcomes()
 
 
 def _quarantined(cloud: AwsClients, stack: Stack, shard_id: str, span: TimeRange) -> Iterator[ArchiveLine]:

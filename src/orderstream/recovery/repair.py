@@ -21,7 +21,7 @@ from orderstream.storage.parquet import LocatedLine
 
 
 def repair(
-    books: ReconciliationStore,
+    store: ReconciliationStore,
     cloud: AwsClients,
     stack: Stack,
     span: TimeRange,
@@ -35,7 +35,7 @@ def repair(
     are not there, in the stream.
     """
     processing = Reprocessor(cloud, stack, "orders verify --repair")
-    missing = (record for record in books.unaccounted() if record.arrived_at < utc_text(settled))
+    missing = (record for record in store.unaccounted() if record.arrived_at < utc_text(settled))
     unarchived: set[str] = set()
     compacted: dict[str, dict[str, str]] = {}
     for key, group in groupby(missing, attrgetter("key")):

@@ -95,10 +95,10 @@ def verify(
 
     Reads the whole table, the objects of the span, and the stream as far as it is retained.
     """
-    with ReconciliationStore() as books:
-        load_sources(books, cloud, stack, span, progress=progress)
+    with ReconciliationStore() as store:
+        load_sources(store, cloud, stack, span, progress=progress)
         now = (clock or cloud.now)()
-        return reconcile(books, span, watermark(cloud, stack, now), now)
+        return reconcile(store, span, watermark(cloud, stack, now), now)
 
 
 def verify_and_repair(
@@ -110,47 +110,47 @@ def verify_and_repair(
     clock: Clock = None,
 ) -> tuple[ReprocessResult, ReconciliationReport]:
     """Reconcile, repair what is missing, and reconcile again from scratch."""
-    with ReconciliationStore() as books:
-        load_sources(books, cloud, stack, span, progress=progress)
+    with ReconciliationStore() as store:
+        load_sources(store, cloud, stack, span, progress=progress)
         before = watermark(cloud, stack, (clock or cloud.now)())
-        done = repair(books, cloud, stack, span, settled=before, progress=progress)
+        done = repair(store, cloud, stack, span, settled=before, progress=progress)
     return done, verify(cloud, stack, span, progress=progress, clock=clock)
 
 
 def load_sources(
-    books: ReconciliationStore, cloud: AwsClients, stack: Stack, span: TimeRange, *, progress: Progress
+    store: ReconciliationStore, cloud: AwsClients, stack: Stack, span: TimeRange, *, progress: Progress
 ) -> None:
     """Add all sources, in the order in which a record reaches them, so that none seems to skip one."""
     records = (inner for record in stream.records(cloud, stack, span) for inner in deaggregate(record))
-    books.add_streamed(_counted(records, "records of the stream read", progress))
-    read_archive(books, cloud, stack, span, progress=progress)
-    read_items(books, cloud, stack, progress=progress)
-    read_quarantine(books, cloud, stack, span, progress=progress)
-    books.add_erased(erased_event_ids(cloud, stack, span))
-    for key, arrived_at in books.unread_objects(*_bounds(span)):
+    store.add_streamed(_counted(records, "records of the stream read", progress))
+    read_archive(store, cloud, stack, span, progress=progress)
+    read_items(store, cloud, stack, progress=progress)
+    read_quarantine(store, cloud, stack, span, progress=progress)
+    store.add_erased(erased_event_ids(cloud, stack, span))
+    for key, arrived_at in store.unread_objects(*_bounds(span)):
         # Written since the archive was read, by a batch of another time, or missing.
         try:
-            books.add_archived(key, reader.read_object(cloud, stack, key, arrived_at))
+            store.add_archived(key, reader.read_object(cloud, stack, key, arrived_at))
         except DamagedError as error:
-            books.add_corrupt(key, error.message)
-    settle_contested(books, cloud, stack)
-    progress("items to compare", books.counts_read()[2])
-    if books.outcomes().get("open"):
+            store.add_corrupt(key, error.message)
+    settle_contested(store, cloud, stack)
+    progress("items to compare", store.counts_read()[2])
+    if store.outcomes().get("open"):
         for failure in pending_objects(cloud, stack):
             try:
-                books.add_discarded(failure.place, records_in(failure, event_records(failure)))
+                store.add_discarded(failure.place, records_in(failure, event_records(failure)))
             except DamagedError as error:
-                books.add_corrupt(failure.place, error.message)
+                store.add_corrupt(failure.place, error.message)
 
 
-def settle_contested(books: ReconciliationStore, cloud: AwsClients, stack: Stack) -> None:
+def settle_contested(store: ReconciliationStore, cloud: AwsClients, stack: Stack) -> None:
     """Add the bytes that decide about records whose item has another fingerprint and is outside the span."""
-    for order_id, data in originals(cloud, stack, list(books.contested())).items():
-        books.add_original(order_id, data)
+    for order_id, data in originals(cloud, stack, list(store.contested())).items():
+        store.add_original(order_id, data)
 
 
 def read_archive(
-    books: ReconciliationStore,
+    store: ReconciliationStore,
     cloud: AwsClients,
     stack: Stack,
     span: TimeRange = ALL_TIME,
@@ -158,18 +158,18 @@ def read_archive(
     progress: Progress = _silent,
 ) -> None:
     """Add the archive objects that were not added before."""
-    _read(books, cloud, stack, bucket.archive(cloud, stack, span), books.add_archived, span, progress)
+    _read(store, cloud, stack, bucket.archive(cloud, stack, span), store.add_archived, span, progress)
 
 
 def read_items(
-    books: ReconciliationStore, cloud: AwsClients, stack: Stack, *, progress: Progress = _silent
+    store: ReconciliationStore, cloud: AwsClients, stack: Stack, *, progress: Progress = _silent
 ) -> None:
     """Add all items of the table."""
-    books.add_items(_counted(_items(cloud, stack), "items read", progress))
+    store.add_items(_counted(_items(cloud, stack), "items read", progress))
 
 
 def read_quarantine(
-    books: ReconciliationStore,
+    store: ReconciliationStore,
     cloud: AwsClients,
     stack: Stack,
     span: TimeRange = ALL_TIME,
@@ -179,18 +179,18 @@ def read_quarantine(
     """Add the quarantine objects that were not added before."""
 
     def enter(key: str, lines: Iterable[ArchiveLine]) -> None:
-        books.add_quarantined(lines)
+        store.add_quarantined(lines)
 
-    _read(books, cloud, stack, bucket.list_by_hour(cloud, stack, "quarantine", span), enter, span, progress)
+    _read(store, cloud, stack, bucket.list_by_hour(cloud, stack, "quarantine", span), enter, span, progress)
 
 
 def reconcile(
-    books: ReconciliationStore, span: TimeRange, settled: datetime, now: datetime
+    store: ReconciliationStore, span: TimeRange, settled: datetime, now: datetime
 ) -> ReconciliationReport:
     """The report at `now`; records that arrived since `settled` may still be in flight."""
     found: list[Discrepancy] = []
     in_flight = missing = 0
-    for record in books.unaccounted():
+    for record in store.unaccounted():
         if record.arrived_at >= utc_text(settled):
             in_flight += 1
             continue
@@ -202,22 +202,22 @@ def reconcile(
             found.append(
                 Discrepancy("missing", record.event_id, f"{of}: is in {record.key} and nowhere else")
             )
-    for event_id, key in books.discarded():
+    for event_id, key in store.discarded():
         found.append(Discrepancy("discarded", event_id, f"Lambda discarded it: {key}"))
-    found += books.discrepancies(*_bounds(span))
-    fates = books.outcomes()
-    streamed, objects, items = books.counts_read()
+    found += store.discrepancies(*_bounds(span))
+    found_outcomes = store.outcomes()
+    streamed, objects, items = store.counts_read()
     counts = Counts(
         streamed=streamed,
-        archived=books.archived,
+        archived=store.archived,
         items=items,
-        records=sum(fates.values()),
-        stored=fates.get("stored", 0),
-        duplicates=fates.get("duplicate", 0),
-        conflicts=fates.get("conflict", 0),
-        invalid=fates.get("invalid", 0),
-        discarded=fates.get("discarded", 0),
-        erased=fates.get("erased", 0),
+        records=sum(found_outcomes.values()),
+        stored=found_outcomes.get("stored", 0),
+        duplicates=found_outcomes.get("duplicate", 0),
+        conflicts=found_outcomes.get("conflict", 0),
+        invalid=found_outcomes.get("invalid", 0),
+        discarded=found_outcomes.get("discarded", 0),
+        erased=found_outcomes.get("erased", 0),
         in_flight=in_flight,
         missing=missing,
     )
@@ -256,7 +256,7 @@ def _bounds(span: TimeRange) -> tuple[str, str]:
 
 
 def _read(
-    books: ReconciliationStore,
+    store: ReconciliationStore,
     cloud: AwsClients,
     stack: Stack,
     entries: Iterable[ObjectSummary],
@@ -264,19 +264,19 @@ def _read(
     span: TimeRange,
     progress: Progress,
 ) -> None:
-    new = (entry for entry in entries if not books.is_known(entry))
+    new = (entry for entry in entries if not store.is_known(entry))
     done = 0
     for opened in reader.objects(cloud, stack, new):
         entry = opened.entry
-        enter(opened.key, _lines(books, opened, span))
-        books.add_object(opened.key, entry.etag if opened.key == entry.key else "")
-        books.add_object(entry.key, entry.etag)
+        enter(opened.key, _lines(store, opened, span))
+        store.add_object(opened.key, entry.etag if opened.key == entry.key else "")
+        store.add_object(entry.key, entry.etag)
         done += 1
         progress(f"objects of {opened.key.partition('/')[0]}/ read", done)
 
 
-def _lines(books: ReconciliationStore, opened: ArchiveObject, span: TimeRange) -> Iterator[ArchiveLine]:
-    for one in reader.skip_corruption(opened.lines, opened.entry.key, books.add_corrupt):
+def _lines(store: ReconciliationStore, opened: ArchiveObject, span: TimeRange) -> Iterator[ArchiveLine]:
+    for one in reader.skip_corruption(opened.lines, opened.entry.key, store.add_corrupt):
         if span.contains(one.line.arrived_at):
             yield one.line
 

@@ -86,23 +86,23 @@ def counting(**counts: Found) -> Athena:
     return Athena(lambda query: counts[view_of(query)])
 
 
-def shop_with_orders(count: int, shop: Pipeline | None = None) -> Pipeline:
-    """A shop with so many orders, of which the id of one was sent with another amount too.
+def pipeline_with_orders(count: int, pipeline: Pipeline | None = None) -> Pipeline:
+    """A pipeline with so many orders, of which the id of one was sent with another amount too.
 
     They arrived a moment ago, if nothing else is given.
     """
-    shop = shop or Pipeline(now=lambda: datetime.now(UTC) - timedelta(seconds=1))
+    pipeline = pipeline or Pipeline(now=lambda: datetime.now(UTC) - timedelta(seconds=1))
     orders = new_orders("some", count)
     orders.append(orders[0] | {"amount": "2.00"})
     for one in orders:
         record = {"Data": json.dumps(one).encode(), "PartitionKey": one["customer_id"]}
-        shop.put_records(f"{NAME}-OrderStream", [record])
-    return shop
+        pipeline.put_records(f"{NAME}-OrderStream", [record])
+    return pipeline
 
 
 def test_each_view_has_the_rows_that_verify_counts_up_to_one_moment() -> None:
     service = counting(records=(5, 5120), quarantine=(1, 700), orders=(4, 9001))
-    context = context_on(athena=service, **shop_with_orders(4).services)
+    context = context_on(athena=service, **pipeline_with_orders(4).services)
     assert athena.views(context) == {
         "records": 5,
         "records_bytes": 5120,
@@ -122,7 +122,7 @@ def test_each_view_has_the_rows_that_verify_counts_up_to_one_moment() -> None:
 
 def test_queries_run_in_a_workgroup_of_the_run_which_is_made_once_and_bounds_what_they_read() -> None:
     service = counting(records=(5, 1), quarantine=(1, 1), orders=(4, 1))
-    context = context_on(athena=service, **shop_with_orders(4).services)
+    context = context_on(athena=service, **pipeline_with_orders(4).services)
     athena.views(context)
     assert service.groups == {
         NAME: {
@@ -152,12 +152,14 @@ def test_other_rows_and_a_view_that_athena_does_not_take_fail_the_check(
 ) -> None:
     answers: dict[str, Found] = {"records": (5, 1), "quarantine": (1, 1), "orders": (4, 1), view: found}
     with pytest.raises(CheckFailedError, match=said):
-        athena.views(context_on(athena=counting(**answers), **shop_with_orders(4).services))
+        athena.views(context_on(athena=counting(**answers), **pipeline_with_orders(4).services))
 
 
 def test_what_arrives_in_the_millisecond_of_that_moment_is_counted_by_neither() -> None:
-    shop = shop_with_orders(4, Pipeline(now=lambda: SOME_TIME.replace(microsecond=345_000)))
-    context = context_on(athena=counting(records=(0, 0), quarantine=(0, 0), orders=(0, 0)), **shop.services)
+    pipeline = pipeline_with_orders(4, Pipeline(now=lambda: SOME_TIME.replace(microsecond=345_000)))
+    context = context_on(
+        athena=counting(records=(0, 0), quarantine=(0, 0), orders=(0, 0)), **pipeline.services
+    )
     late = ServiceClock(here=lambda: SOME_TIME.replace(microsecond=345_678))
     found = athena.views(replace(context, cloud=replace(context.cloud, clock=late)))
     assert found["records"] == 0
@@ -167,7 +169,7 @@ def test_a_query_that_does_not_end_is_awaited_for_five_minutes() -> None:
     service, clock = counting(records=(5, 1)), Clock()
     service.never_ends = True
     with pytest.raises(CheckFailedError, match="after 300 s: the query is RUNNING"):
-        athena.views(context_on(clock, athena=service, **shop_with_orders(4).services))
+        athena.views(context_on(clock, athena=service, **pipeline_with_orders(4).services))
     assert clock.now == 300
 
 

@@ -14,12 +14,12 @@ ORDERS = delivery.RESHARDED
 
 
 def test_orders_come_before_while_and_after_the_shards_are_split_and_merged() -> None:
-    shop, clock = Pipeline(), Clock()
-    context = context_on(clock, **shop.services)
+    pipeline, clock = Pipeline(), Clock()
+    context = context_on(clock, **pipeline.services)
     found = delivery.reshard(context)
     assert found == {"shards": [1, 2, 1], "orders": ORDERS, "records": ORDERS, "discrepancies": 0}
-    assert len(shop.table.items) == ORDERS
-    first, *split, merged = shop.shards
+    assert len(pipeline.table.items) == ORDERS
+    first, *split, merged = pipeline.shards
     assert len(first.records) == 10 and len(merged.records) == 30
     assert len(split) == 2 and sum(len(one.records) for one in split) == 20
     # Each change is awaited until the stream is no longer at it.

@@ -104,8 +104,8 @@ class Api:
     def __init__(self, ids_by_sender: str) -> None:
         self.stream = Stream()
         stack = Stack("test", "S", "T", None, "B", "", "", ids_by_sender)
-        shop = ApiServices(self.stream, None, stack, list)  # type: ignore[arg-type]
-        self._app = make_app(lambda: shop)
+        services = ApiServices(self.stream, None, stack, list)  # type: ignore[arg-type]
+        self._app = make_app(lambda: services)
 
     def __call__(
         self, authorizer: dict[str, Any] | None, body: bytes, path: str = "/orders", **headers: str

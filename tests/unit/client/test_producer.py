@@ -414,17 +414,17 @@ def test_the_order_of_a_key_is_kept_and_every_record_has_one_fate(
     script: list[Verdict], keys: list[str], give_up_after: float
 ) -> None:
     kinesis = FakeKinesis(script)
-    fates: Counter[int] = Counter()
+    outcomes: Counter[int] = Counter()
     futures: list[Future[RecordMetadata]] = []
     with producer_of(
         kinesis, give_up_after_seconds=give_up_after, random=random.Random(1).random
     ) as producer:
         for number, key in enumerate(keys):
             future = producer.send_bytes(b"%d" % number, partition_key=key)
-            future.add_done_callback(lambda _, number=number: fates.update([number]))  # type: ignore[misc]
+            future.add_done_callback(lambda _, number=number: outcomes.update([number]))  # type: ignore[misc]
             futures.append(future)
         producer.flush()
-        assert fates == Counter(range(len(keys)))
+        assert outcomes == Counter(range(len(keys)))
     receipts = {n: f.result() for n, f in enumerate(futures) if f.exception() is None}
     assert (producer.sent, producer.failed) == (len(receipts), len(keys) - len(receipts))
     for key in set(keys):
@@ -836,12 +836,12 @@ def test_the_future_is_one_like_any_other() -> None:
 def test_a_callback_is_called_whether_the_future_is_looked_at_before_or_after() -> None:
     receipt = RecordMetadata("o", "shardId-000000000000", "49", 1)
     called: list[str] = []
-    fate = DeliveryFuture()
-    fate.add_done_callback(lambda done: called.append("before"))
-    assert repr(fate)
-    fate.add_done_callback(lambda done: called.append("after"))
-    fate.resolve(receipt)
-    fate.add_done_callback(lambda done: called.append("at once"))
+    outcome = DeliveryFuture()
+    outcome.add_done_callback(lambda done: called.append("before"))
+    assert repr(outcome)
+    outcome.add_done_callback(lambda done: called.append("after"))
+    outcome.resolve(receipt)
+    outcome.add_done_callback(lambda done: called.append("at once"))
     assert called == ["before", "after", "at once"]
     unseen = DeliveryFuture()
     unseen.resolve(receipt)
@@ -852,30 +852,30 @@ def test_a_callback_is_called_whether_the_future_is_looked_at_before_or_after() 
 @pytest.mark.parametrize("round_", range(5))
 def test_a_future_looked_at_by_many_threads_while_it_is_decided_is_decided_for_all(round_: int) -> None:
     receipt = RecordMetadata("o", "shardId-000000000000", "49", 1)
-    fates = [DeliveryFuture() for _ in range(300)]
+    outcomes = [DeliveryFuture() for _ in range(300)]
     called: list[int] = []
     seen: list[int] = []
     start = threading.Barrier(4)
 
     def look(offset: int) -> None:
         start.wait()
-        for number in range(len(fates)):
-            fate = fates[number]
+        for number in range(len(outcomes)):
+            outcome = outcomes[number]
             if (number + offset) % 3:
-                fate.add_done_callback(lambda _, number=number: called.append(number))  # type: ignore[misc]
-            assert fate.result(timeout=30) == receipt
+                outcome.add_done_callback(lambda _, number=number: called.append(number))  # type: ignore[misc]
+            assert outcome.result(timeout=30) == receipt
             seen.append(number)
 
     lookers = [threading.Thread(target=look, args=(offset,)) for offset in range(3)]
     for looker in lookers:
         looker.start()
     start.wait()
-    for fate in fates:
-        fate.resolve(receipt)
+    for outcome in outcomes:
+        outcome.resolve(receipt)
     for looker in lookers:
         looker.join(30)
-    assert Counter(seen) == dict.fromkeys(range(len(fates)), 3)
-    assert Counter(called) == dict.fromkeys(range(len(fates)), 2)
+    assert Counter(seen) == dict.fromkeys(range(len(outcomes)), 3)
+    assert Counter(called) == dict.fromkeys(range(len(outcomes)), 2)
 
 
 def test_a_permanent_error_of_the_sdk_is_told_from_a_bug() -> None:

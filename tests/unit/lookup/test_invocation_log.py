@@ -83,14 +83,14 @@ def test_a_record_that_failed_for_days_has_all_its_deliveries_once_and_in_order(
 
 
 def test_of_a_record_that_is_done_the_log_of_later_days_is_not_read() -> None:
-    done, undone = place(1, ago=timedelta(days=8)), place(2, ago=timedelta(days=4))
-    log = Log({done.arrived_at: line(done, done=True), undone.arrived_at: line(undone, done=False)})
-    found = invocations_of(log.cloud(), STACK, [done, undone])
+    done, failed = place(1, ago=timedelta(days=8)), place(2, ago=timedelta(days=4))
+    log = Log({done.arrived_at: line(done, done=True), failed.arrived_at: line(failed, done=False)})
+    found = invocations_of(log.cloud(), STACK, [done, failed])
     assert found[done] == [LoggedInvocation(done.arrived_at, "r", done=True)]
     assert [since for since, _ in log.asked] == [
         done.arrived_at,
-        undone.arrived_at,
-        undone.arrived_at + SOON,
+        failed.arrived_at,
+        failed.arrived_at + SOON,
     ]
 
 

@@ -40,7 +40,7 @@ class Process:
 
     def __init__(self, undone: str = "", fails: str = "") -> None:
         self.slices: list[list[str]] = []
-        self._undone = undone.split()
+        self._failed = undone.split()
         self._fails = fails.split()
 
     def __call__(self, part: Sequence[Record]) -> BatchResult:
@@ -48,7 +48,7 @@ class Process:
         self.slices.append(events)
         if set(events) & set(self._fails):
             raise CloudError("S3 is down")
-        undone = [one.sequence_number for one in part if one.sequence_number in self._undone]
+        undone = [one.sequence_number for one in part if one.sequence_number in self._failed]
         stored = len(part) - len(undone)
         return BatchResult(
             received=len(part),

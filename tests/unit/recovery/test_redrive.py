@@ -147,7 +147,7 @@ def test_a_batch_is_done_when_every_record_is_accounted_for_and_marked_so() -> N
     (one,) = redriven(cloud, failure("1", "2"))
     assert (one.done, one.records, one.outcomes, one.problems) == (True, 2, {"stored": 2}, [])
     mark = json.loads(cloud.s3.objects["redriven/aws/lambda/m/s/object"])
-    assert mark["fates"] == {"stored": 2}
+    assert mark["outcomes"] == {"stored": 2}
     assert cloud.s3.buckets == {"bucket"}, "the archive has the marks"
 
 
@@ -186,14 +186,14 @@ def test_only_what_is_reported_as_not_done_is_sent_again() -> None:
     turns = iter([True])
     cloud = make()
 
-    def once_undone(numbers: list[str]) -> Answer:
+    def once_failed(numbers: list[str]) -> Answer:
         cloud.store(numbers[0])
-        undone = numbers[1:] if next(turns, False) else []
-        for number in numbers if not undone else []:
+        failed = numbers[1:] if next(turns, False) else []
+        for number in numbers if not failed else []:
             cloud.store(number)
-        return {"batchItemFailures": [{"itemIdentifier": number} for number in undone]}
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
 
-    cloud.lambda_.answer = once_undone
+    cloud.lambda_.answer = once_failed
     (one,) = redriven(cloud, failure("1", "2", "3"))
     assert one.done
     assert cloud.lambda_.batches == [["1", "2", "3"], ["2", "3"]]

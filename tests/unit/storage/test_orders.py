@@ -40,8 +40,8 @@ def cloud_of(table: Refusing) -> AwsClients:
 
 
 def answer(table: Refusing, **parameters: str) -> httpx.Response:
-    shop = ApiServices(None, cloud_of(table), STACK, list)  # type: ignore[arg-type]
-    app = httpx.ASGITransport(make_app(lambda: shop))
+    services = ApiServices(None, cloud_of(table), STACK, list)  # type: ignore[arg-type]
+    app = httpx.ASGITransport(make_app(lambda: services))
 
     async def ask() -> httpx.Response:
         async with httpx.AsyncClient(transport=app, base_url="http://api") as client:

@@ -224,7 +224,7 @@ def checkpoint(lanes: Iterable[Lane], last_read: str | None) -> str | None:
     `lanes` are all of the shard's, `last_read` is the last sequence number read into them (at the start: the
     checkpoint to resume from).
     """
-    undone = [lane.first for lane in lanes if lane.first]
-    if not undone:
+    failed = [lane.first for lane in lanes if lane.first]
+    if not failed:
         return last_read
-    return min(undone, key=lambda record: int(record.sequence_number)).before
+    return min(failed, key=lambda record: int(record.sequence_number)).before

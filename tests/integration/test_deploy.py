@@ -164,7 +164,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     }
     now = find_stack(there, "orderstream")
     assert (now.bucket, now.discarded_bucket) == (stack.bucket, stack.discarded_bucket)
-    orders("failures", "redrive")
+    orders("dead-letters", "redrive")
     assert discarded in orders("get", discarded).stdout
     assert order_id in orders("get", order_id).stdout
     assert orders("raw", order_id).stdout.startswith('{"order_id"')

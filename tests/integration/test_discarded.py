@@ -31,7 +31,7 @@ def destination_of(cloud: AwsClients, stack: Stack) -> str:
 
 
 def waiting(cloud: AwsClients, stack: Stack) -> list[str]:
-    return [failure.place for failure in dead_letters.list_failures(cloud, stack)]
+    return [failure.place for failure in dead_letters.read_batches(cloud, stack)]
 
 
 def test_a_deployment_over_a_stack_of_before_turns_its_mapping_and_leaves_old_batches_where_they_are(

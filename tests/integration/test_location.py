@@ -21,7 +21,7 @@ SOMETHING_CHANGES = [
     ("replay", "--dry-run"),
     ("simulate", "--duration", "0"),
     ("verify", "--repair"),
-    ("failures", "redrive"),
+    ("dead-letters", "redrive"),
     ("quarantine", "resubmit", "--all", "--dry-run"),
     ("archive", "seal"),
     ("archive", "compact"),
@@ -30,12 +30,12 @@ NOTHING_CHANGES = [
     ("get", "A-1"),
     ("list", "--customer", "c1"),
     ("verify",),
-    ("failures", "list"),
+    ("dead-letters", "list"),
     ("quarantine", "list"),
     ("archive", "audit"),
 ]
 # These do not print one document.
-LINES = {"simulate", "failures", "quarantine"}
+LINES = {"simulate", "dead-letters", "quarantine"}
 
 
 @pytest.fixture

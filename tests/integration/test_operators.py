@@ -131,7 +131,7 @@ def given_up(order_ids: list[str], *more: bytes) -> list[Record]:
 
 
 def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]]:
-    found = map(json.loads, orders("failures", "list", "--json", *options).stdout.splitlines())
+    found = map(json.loads, orders("dead-letters", "list", "--json", *options).stdout.splitlines())
     return {one["place"]: one for one in found}
 
 
@@ -150,16 +150,16 @@ def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accoun
     place = given_up_at(local, records, long_ago=long_ago)
     listed = failures_by_place(orders)[place]
     assert (listed["records"], listed["condition"], listed["done"]) == (3, "RetryAttemptsExhausted", False)
-    assert "RetryAttemptsExhausted" in orders("failures", "list").stdout
-    assert f"open: {place}: 3 records: 3 open" in orders("failures", "redrive", "--dry-run").stdout
+    assert "RetryAttemptsExhausted" in orders("dead-letters", "list").stdout
+    assert f"open: {place}: 3 records: 3 open" in orders("dead-letters", "redrive", "--dry-run").stdout
     assert found_order(local, ids[0]) is None, "a dry run changes nothing"
-    assert f"done: {place}" in orders("failures", "redrive").stdout
+    assert f"done: {place}" in orders("dead-letters", "redrive").stdout
     for number, order_id in enumerate(ids):
         assert get_order(local.cloud, local.stack, order_id)["EventID"] == records[number].event_id
     assert records[2].event_id in quarantined(local)
     assert place not in failures_by_place(orders)
     assert failures_by_place(orders, "--all")[place]["done"]
-    assert "nothing to redrive" in orders("failures", "redrive").stderr
+    assert "nothing to redrive" in orders("dead-letters", "redrive").stderr
 
 
 def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
@@ -170,7 +170,7 @@ def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
     try:
         order_id = new_id()
         give_up(local.cloud, local.stack, given_up([order_id]))
-        done = orders("failures", "redrive", status=1)
+        done = orders("dead-letters", "redrive", status=1)
         assert strange in done.stdout and "is not what AWS writes" in done.stderr
         assert found_order(local, order_id)
     finally:
@@ -216,7 +216,7 @@ def test_what_a_queue_tells_of_is_read_back_from_the_stream(local: LocalCloud, o
         cloud.sqs.send_message(QueueUrl=url, MessageBody=foreign)
         listed = failures_by_place(orders)
         assert sorted(one["records"] for one in listed.values()) == [1, 2], "those of our stream"
-        done = orders("failures", "redrive", status=1)
+        done = orders("dead-letters", "redrive", status=1)
         assert "1 done, 1 open" in done.stderr
         assert "gone from the stream" in done.stderr
         assert len(failures_by_place(orders)) == 1
@@ -296,7 +296,7 @@ def test_a_trace_tells_of_giving_up_and_bringing_back(
     place = given_up_at(local, given_up([order_id]), long_ago=long_ago)
     steps = steps_of(orders, order_id)
     assert [one["what"] for one in steps] == ["arrived", "discarded", "open"]
-    orders("failures", "redrive")
+    orders("dead-letters", "redrive")
     steps = steps_of(orders, order_id)
     assert {"discarded", "redriven", "archived", "stored"} <= {one["what"] for one in steps}
     assert place in {one["where"] for one in steps}

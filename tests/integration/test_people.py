@@ -108,7 +108,7 @@ def test_a_reader_sees_everything_and_changes_nothing(
     assert orders.may("verify", "--json")
     event = json.loads(orders.may("quarantine", "list", "--json").splitlines()[0])["event_id"]
     assert event in orders.may("quarantine", "show", event)
-    orders.may("failures", "list")
+    orders.may("dead-letters", "list")
     orders.may("archive", "audit", "--json")
     orders.may("replay", "--since", "2h", "--dry-run")
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
@@ -137,7 +137,7 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     earlier = uuid.uuid4().hex
     for one, long_ago in ((earlier, True), (order_id, False)):
         key = give_up(local.cloud, local.stack, given_up([one]), long_ago=long_ago)
-        assert f"/{key}: 1 records: 1 stored" in orders("failures", "redrive").stdout
+        assert f"/{key}: 1 records: 1 stored" in orders("dead-letters", "redrive").stdout
         assert one in orders("get", one).stdout
     orders.may("verify", "--repair")
     local.cloud.dynamodb.delete_item(

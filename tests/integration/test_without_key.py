@@ -135,7 +135,7 @@ def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(local: LocalCloud,
     order_id = uuid.uuid4().hex
     records = keyless(given_up([order_id], b"bad"))
     place = given_up_at(local, records, long_ago=False)
-    assert f"done: {place}" in orders("failures", "redrive").stdout
+    assert f"done: {place}" in orders("dead-letters", "redrive").stdout
     assert found_order(local, order_id)
     assert quarantined(local)[records[1].event_id].partition_key is None
     assert failures_by_place(orders, "--all")[place]["done"]

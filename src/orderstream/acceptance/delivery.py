@@ -86,17 +86,17 @@ def discarded(context: Context) -> Evidence:
         send(context, orders)
 
         def look() -> list[dead_letters.FailedBatch]:
-            found = list(dead_letters.read_batch(cloud, stack, everything=False))
+            found = list(dead_letters.batches_to_show(cloud, stack, everything=False))
             records = sum(one.records for one in found)
             expect(records >= DISCARDED, f"{records} of {DISCARDED} records are discarded")
             return found
 
         waiting = context.until(look, seconds=_AGE_SECONDS + 240, what="discarded batches")
-    outcomes = list(redrive(cloud, stack, dead_letters.list_failures(cloud, stack), dry_run=False))
+    outcomes = list(redrive(cloud, stack, dead_letters.read_batches(cloud, stack), dry_run=False))
     problems = [problem for one in outcomes for problem in one.problems]
     expect(all(one.done for one in outcomes), f"not redriven: {'; '.join(problems)}")
     await_stored(context, orders)
-    left = list(dead_letters.read_batch(cloud, stack, everything=False))
+    left = list(dead_letters.batches_to_show(cloud, stack, everything=False))
     expect(not left, f"{len(left)} batches are still listed after the redrive")
     return {
         "batches": len(waiting),

@@ -14,16 +14,16 @@ from orderstream import __version__
 from orderstream.cli import (
     accept,
     archive,
-    audit,
     dashboard,
+    dead_letters,
     deploy,
-    failures,
     local,
     orders,
     plan,
     policy,
     quarantine,
-    sql,
+    query,
+    reconciliation,
     status,
 )
 from orderstream.errors import OrderstreamError
@@ -43,13 +43,13 @@ app.add_typer(accept.commands)
 app.add_typer(orders.commands)
 app.add_typer(status.commands)
 app.add_typer(dashboard.commands)
-app.add_typer(audit.commands)
+app.add_typer(reconciliation.commands)
 app.add_typer(archive.commands)
 app.add_typer(plan.commands)
 app.add_typer(archive.archive_commands, name="archive")
-app.add_typer(sql.commands)
+app.add_typer(query.commands)
 app.add_typer(quarantine.commands, name="quarantine")
-app.add_typer(failures.commands, name="failures")
+app.add_typer(dead_letters.commands, name="dead-letters")
 app.add_typer(policy.commands, name="policy")
 
 

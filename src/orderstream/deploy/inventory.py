@@ -245,7 +245,7 @@ def _undrained(
             except cloud.lambda_.exceptions.ResourceNotFoundException:
                 mapping = ""
     discarded = (
-        dead_letters.read_batch(cloud, stack, everything=False)
+        dead_letters.batches_to_show(cloud, stack, everything=False)
         if mapping
         else dead_letters.pending_objects(cloud, stack)
     )

@@ -12,7 +12,7 @@ from orderstream.storage import bucket
 
 # The keys in one request; once one of them is waiting, that is enough.
 A_LISTING = 1_000
-# With more than this, all of them redriven, `orders failures` is needed to find out.
+# With more than this, all of them redriven, `orders dead-letters` is needed to find out.
 MOST_LOOKED_AT = 5_000
 
 

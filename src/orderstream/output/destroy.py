@@ -72,7 +72,7 @@ def _undrained(found: Inventory) -> None:
     if lost:
         problem("not drained: " + "; ".join(lost))
     elif found.standing:
-        out.print("drained: nothing behind on the stream, nothing open in quarantine, no failures")
+        out.print("drained: nothing behind on the stream, nothing open in quarantine, no discarded batches")
     if found.standing:
         out.print("the stream goes, with what is on it")
 

@@ -109,7 +109,7 @@ def print_failures(found: Iterable[FailedBatch], *, as_json: bool) -> None:
         out.print(f"{failure.at:%Y-%m-%d %H:%M:%S}  {state}  {what}")
         out.print(f"  {failure.place}")
     if none:
-        err.print("no failures")
+        err.print("no discarded batches")
 
 
 def print_redrive(results: Iterable[RedriveResult], *, dry_run: bool, as_json: bool) -> int:

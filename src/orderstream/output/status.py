@@ -185,7 +185,8 @@ def _lines(of: Status) -> Iterable[RenderableType]:
         some = f"{'more than ' if of.dead_letters.more else ''}{of.dead_letters.batches:,}"
         since = f" since {_moment(of.dead_letters.since)}" if of.dead_letters.since else ""
         yield Text.assemble(
-            (f"{some} discarded batches are waiting for a redrive{since}:", "yellow"), " orders failures list"
+            (f"{some} discarded batches are waiting for a redrive{since}:", "yellow"),
+            " orders dead-letters list",
         )
     else:
         yield "no discarded batch is waiting for a redrive"

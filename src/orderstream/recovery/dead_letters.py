@@ -129,7 +129,7 @@ def places(stack: Stack) -> tuple[Stack, ...]:
     return (*own, stack)
 
 
-def list_failures(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
+def read_batches(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
     """The on-failure objects, redriven or not, bucket by bucket; then the messages of an on-failure queue.
 
     Messages are invisible to others while they are read: return each with `release`, or delete it.
@@ -140,11 +140,11 @@ def list_failures(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
     yield from _messages(cloud, stack)
 
 
-def read_batch(cloud: AwsClients, stack: Stack, *, everything: bool) -> Iterator[FailedBatch]:
+def batches_to_show(cloud: AwsClients, stack: Stack, *, everything: bool) -> Iterator[FailedBatch]:
     """The failures to show, redriven ones only with `everything`; all messages are released."""
     held: list[FailedBatch] = []
     try:
-        for failure in list_failures(cloud, stack):
+        for failure in read_batches(cloud, stack):
             if failure.message:
                 held.append(failure)
             if everything or not failure.done:

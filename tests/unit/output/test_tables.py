@@ -160,13 +160,13 @@ PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
         lambda: recovery.print_resubmissions([Resubmission(EVENT, ID, True)], dry_run=False, as_json=False),
         [ID, EVENT],
     ),
-    "failures list": (
+    "dead-letters list": (
         lambda: recovery.print_failures(
             [FailedBatch(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False
         ),
         [KEY, "2026-11-22 18:00:00"],
     ),
-    "failures redrive": (
+    "dead-letters redrive": (
         lambda: recovery.print_redrive(
             [RedriveResult(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False
         ),

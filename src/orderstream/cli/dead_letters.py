@@ -1,4 +1,4 @@
-"""Commands for discarded batches: failures list, redrive."""
+"""commands for discarded batches: dead-letters list, redrive."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orderstream.recovery import redrive as redriving
 commands = typer.Typer(help="Batches that Lambda discarded: list and redrive them.", no_args_is_help=True)
 
 
-@commands.command("list", epilog="Example: orders failures list --json")
+@commands.command("list", epilog="Example: orders dead-letters list --json")
 def list_(
     everything: Annotated[bool, typer.Option("--all", help="Include those that are done.")] = False,
     as_json: AsJson = False,
@@ -25,11 +25,11 @@ def list_(
 ) -> None:
     """List the batches that Lambda discarded and that are not redriven, oldest first."""
     cloud, found = resolve_stack(stack, region, profile)
-    listed = dead_letters.read_batch(cloud, found, everything=everything)
+    listed = dead_letters.batches_to_show(cloud, found, everything=everything)
     show.print_failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
 
 
-@commands.command(epilog="Example: orders failures redrive --dry-run")
+@commands.command(epilog="Example: orders dead-letters redrive --dry-run")
 def redrive(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     as_json: AsJson = False,
@@ -43,6 +43,6 @@ def redrive(
     with status 1 if any batch is not done.
     """
     (cloud, found), _ = find_to_change(stack, region, profile)
-    results = redriving.redrive(cloud, found, dead_letters.list_failures(cloud, found), dry_run=dry_run)
+    results = redriving.redrive(cloud, found, dead_letters.read_batches(cloud, found), dry_run=dry_run)
     left = show.print_redrive(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if left and not dry_run else 0)

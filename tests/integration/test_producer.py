@@ -97,7 +97,7 @@ def test_without_a_client_it_makes_one_from_the_environment(
 
 def test_a_cloud_that_is_not_there_is_said_with_a_hint(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    with OrderProducer("OrderStream", give_up_after_seconds=1) as producer:
+    with OrderProducer("OrderStream", give_up_after_seconds=5) as producer:
         with pytest.raises(DeliveryError, match="Could not connect") as caught:
             producer.send({"customer_id": "12345", "amount": "250.00"}).result(timeout=30)
     assert caught.value.attempts > 1

@@ -219,7 +219,7 @@ class Failing(StatusCollector):
 
     number = 0
 
-    def look(self, now: float | None = None) -> Status:
+    def collect(self, now: float | None = None) -> Status:
         self.number += 1
         if self.number == 2:
             raise CloudError("away for a moment")
@@ -248,7 +248,7 @@ def test_on_the_local_cloud_it_shows_what_the_event_source_sees(local: LocalClou
     assert found["records"]["five_minutes"] > 0 and found["stored"]["five_minutes"] > 0
     assert found["revenue"]["ISK"]["five_minutes"] == 12.5
     assert found["shards"]["count"] == 4
-    assert found["reader"] == {
+    assert found["consumer"] == {
         "state": "Disabled",
         "reason": "USER_INITIATED",
         "consumer": "",

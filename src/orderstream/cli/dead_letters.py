@@ -1,4 +1,4 @@
-"""commands for discarded batches: dead-letters list, redrive."""
+"""Commands for discarded batches: dead-letters list, redrive."""
 
 from __future__ import annotations
 

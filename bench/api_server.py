@@ -21,7 +21,7 @@ from orderstream.api.app import make_app
 from orderstream.api.dependencies import build_services
 from orderstream.api.server import Server
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import OrderstreamError
 from orderstream.local.cloud import local_cloud
 from orderstream.local.ministack import free_port
@@ -84,13 +84,13 @@ class Up:
 
 
 @contextmanager
-def throttled(up: Up, stack: Stack, seconds: float) -> Iterator[str]:
+def throttled(up: Up, deployment: Deployment, seconds: float) -> Iterator[str]:
     """The address of another API for the stack, in this process.
 
     Kinesis takes nothing from it in the middle third of `seconds`, which begin now.
     """
     cloud = up.cloud
-    services = build_services(cloud, stack)
+    services = build_services(deployment)
     with services.producer, Server(make_app(lambda: services), free_port()) as server:
         begin = time.monotonic()
 

@@ -74,7 +74,7 @@ class Day:
     """A local cloud with a day's archive, and the command line that works on it."""
 
     def __init__(self, laptop: LocalCloud, cache: Path) -> None:
-        self.cloud, self.stack = laptop.cloud, laptop.stack
+        self.deployment = laptop.deployment
         self.cache = cache
         names = {"XDG_CACHE_HOME": str(cache), "XDG_STATE_HOME": str(cache / "state")}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -100,12 +100,12 @@ class Day:
             )
 
     def _process(self, batch: list[Record]) -> None:
-        store = S3Store(self.cloud.s3, self.stack.bucket)
-        settings = Settings(self.stack.table, self.stack.bucket, "orderstream")
+        store = S3Store(self.deployment.cloud.s3, self.deployment.bucket)
+        settings = Settings(self.deployment.table, self.deployment.bucket, "orderstream")
         report = process(
             batch,
             archive=make_archive(settings, store),
-            table=OrderTable(self.cloud.dynamodb, self.stack.table),
+            table=OrderTable(self.deployment.cloud.dynamodb, self.deployment.table),
             quarantine=QuarantineWriter(store),
             currency="USD",
             invocation=Invocation("bench", lambda: 60.0, lambda: datetime.now(UTC)),
@@ -125,20 +125,20 @@ class Day:
 
     def size(self) -> tuple[int, int]:
         """The archive's objects, and their bytes."""
-        sizes = [entry.size for entry in bucket.archive(self.cloud, self.stack)]
+        sizes = [entry.size for entry in bucket.archive(self.deployment)]
         return len(sizes), sum(sizes)
 
     def items(self) -> dict[str, Any]:
         """Every item of the table."""
-        pages = self.cloud.dynamodb.get_paginator("scan").paginate(TableName=self.stack.table)
+        pages = self.deployment.cloud.dynamodb.get_paginator("scan").paginate(TableName=self.deployment.table)
         return {item["OrderID"]["S"]: item for page in pages for item in page["Items"]}
 
     def drop(self, order_ids: Iterator[str]) -> None:
         """Remove items from the table."""
         with ThreadPoolExecutor(8) as threads:
-            remove = self.cloud.dynamodb.delete_item
+            remove = self.deployment.cloud.dynamodb.delete_item
             for _ in threads.map(
-                lambda name: remove(TableName=self.stack.table, Key={"OrderID": {"S": name}}), order_ids
+                lambda name: remove(TableName=self.deployment.table, Key={"OrderID": {"S": name}}), order_ids
             ):
                 pass
 

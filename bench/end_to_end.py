@@ -76,7 +76,7 @@ class Through:
 
     def through(self, send: Callable[[OrderProducer], object], count: int) -> Run:
         """The same, with `send` to send so many orders."""
-        stack, cloud = self.laptop.stack, self.laptop.cloud
+        stack, cloud = self.laptop.deployment, self.laptop.cloud
         before, used = self.stored(), self._used()
         begin = time.time()
         with OrderProducer(
@@ -102,13 +102,13 @@ class Through:
 
     def stored(self) -> int:
         """How many items the table says it has; MiniStack keeps count, so this costs next to nothing."""
-        table = self.laptop.cloud.dynamodb.describe_table(TableName=self.laptop.stack.table)
+        table = self.laptop.cloud.dynamodb.describe_table(TableName=self.laptop.deployment.table)
         return table["Table"]["ItemCount"]
 
     def counted(self) -> int:
         """How many items the table has, by reading it."""
         pages = self.laptop.cloud.dynamodb.get_paginator("scan").paginate(
-            TableName=self.laptop.stack.table, Select="COUNT"
+            TableName=self.laptop.deployment.table, Select="COUNT"
         )
         return sum(page["Count"] for page in pages)
 
@@ -135,7 +135,7 @@ class Through:
 
     def _lines(self, begin: float) -> Iterator[LogLine]:
         pages = self.laptop.cloud.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{self.laptop.stack.function}",
+            logGroupName=f"/aws/lambda/{self.laptop.deployment.function}",
             startTime=int(begin * 1000),
             filterPattern='"ArrivalToStored"',
         )

@@ -69,7 +69,7 @@ def _ages(through: Through, begin: datetime) -> dict[str, float]:
     metric: MetricTypeDef = {
         "Namespace": "AWS/Lambda",
         "MetricName": "IteratorAge",
-        "Dimensions": [{"Name": "FunctionName", "Value": through.laptop.stack.function}],
+        "Dimensions": [{"Name": "FunctionName", "Value": through.laptop.deployment.function}],
     }
     queries: list[MetricDataQueryTypeDef] = [
         {"Id": name, "MetricStat": {"Metric": metric, "Period": _DAY, "Stat": stat}}

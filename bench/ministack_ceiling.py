@@ -51,7 +51,7 @@ class Alone:
         self._event = _event()
         with translate_errors("cannot make a stream, a table and a function to measure with"):
             self._items: list[dict[str, Any]] = laptop.cloud.dynamodb.scan(
-                TableName=laptop.stack.table, Limit=200
+                TableName=laptop.deployment.table, Limit=200
             )["Items"]
             self._shards = self._make_stream()
             self._make_table()
@@ -72,7 +72,7 @@ class Alone:
 
     def _calls(self, count: int, name: str) -> Iterator[tuple[str, list[raw_http.Request], int]]:
         """The name of each call, requests for it, and for how many orders they are."""
-        bucket, body = self._laptop.stack.bucket, self._largest_object()
+        bucket, body = self._laptop.deployment.bucket, self._largest_object()
         batches = max(1, count // BATCH)
         orders = sample_orders.orders(count, name)
         yield PUT, [raw_http.put_records(_ALONE, some) for some in _chunks(orders, RECORDS_A_CALL)], count
@@ -86,7 +86,7 @@ class Alone:
         yield KEEP, [raw_http.put_object(bucket, f"{name}.gz", body)] * batches, batches * BATCH
 
     def _largest_object(self) -> bytes:
-        bucket, s3 = self._laptop.stack.bucket, self._laptop.cloud.s3
+        bucket, s3 = self._laptop.deployment.bucket, self._laptop.cloud.s3
         archived = s3.list_objects_v2(Bucket=bucket, Prefix="orders/")["Contents"]
         key = max(archived, key=lambda found: found["Size"])["Key"]
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -102,13 +102,13 @@ class Alone:
 
     def _make_stream(self) -> list[str]:
         kinesis = self._laptop.cloud.kinesis
-        shards = kinesis.list_shards(StreamName=self._laptop.stack.stream)["Shards"]
+        shards = kinesis.list_shards(StreamName=self._laptop.deployment.stream)["Shards"]
         kinesis.create_stream(StreamName=_ALONE, ShardCount=len(shards))
         return [shard["ShardId"] for shard in kinesis.list_shards(StreamName=_ALONE)["Shards"]]
 
     def _make_table(self) -> None:
         dynamodb = self._laptop.cloud.dynamodb
-        table = dynamodb.describe_table(TableName=self._laptop.stack.table)["Table"]
+        table = dynamodb.describe_table(TableName=self._laptop.deployment.table)["Table"]
         dynamodb.create_table(
             TableName=_ALONE,
             KeySchema=table["KeySchema"],
@@ -123,7 +123,7 @@ class Alone:
     def _make_function(self) -> None:
         """One that does nothing but log a line as long as ours."""
         lambda_ = self._laptop.cloud.lambda_
-        like = lambda_.get_function_configuration(FunctionName=self._laptop.stack.function)
+        like = lambda_.get_function_configuration(FunctionName=self._laptop.deployment.function)
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as packed:
             packed.writestr("alone.py", _CODE)

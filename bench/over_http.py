@@ -30,8 +30,8 @@ from bench import http_load
 from bench.api_server import Up, throttled
 from bench.http_load import Order, Told
 from bench.laptop import percentile
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
+from orderstream.aws.deployment import Deployment, find_deployment
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
 from orderstream.recovery.verify import verify
@@ -76,19 +76,19 @@ def measure(
     with TemporaryDirectory(prefix="orderstream-bench-") as folder:
         progress("starting orders up")
         with Up(Path(folder)) as up:
-            stack = find_stack(up.cloud, DEFAULT_STACK)
+            deployment = find_deployment(up.cloud, DEFAULT_STACK)
             for name, is_throttled in RUNS.items():
                 progress(f"{clients} clients for {seconds:g} s, {name}")
                 if is_throttled:
-                    with throttled(up, stack, seconds) as url:
-                        found[name] = _run(up, stack, url, clients, seconds, "throttled", progress)
+                    with throttled(up, deployment, seconds) as url:
+                        found[name] = _run(up, deployment, url, clients, seconds, "throttled", progress)
                 else:
-                    found[name] = _run(up, stack, up.url, clients, seconds, "plain", progress)
+                    found[name] = _run(up, deployment, up.url, clients, seconds, "plain", progress)
     return found
 
 
 def _run(
-    up: Up, stack: Stack, url: str, clients: int, seconds: float, name: str, progress: Progress
+    up: Up, deployment: Deployment, url: str, clients: int, seconds: float, name: str, progress: Progress
 ) -> dict[str, Any]:
     begin, used = datetime.now(UTC), up.used()
     told = asyncio.run(http_load.send(url, clients=clients, seconds=seconds, name=name))
@@ -96,9 +96,9 @@ def _run(
     # Those of others are what is left of two clocks: with none, it may be a little less than nothing.
     processors = {part: max(0.0, after - used[part]) / took for part, after in up.used().items()}
     progress(f"{len(told.accepted):,} orders were accepted; waiting until they are stored")
-    items = _await(up.cloud, stack, name, len(told.accepted))
+    items = _await(deployment, name, len(told.accepted))
     progress("orders verify")
-    report = verify(up.cloud, stack, TimeRange(since=begin))
+    report = verify(deployment, TimeRange(since=begin))
     accounted = account(told.accepted, items)
     counts = report.counts
     # What was refused must not be on the stream, and what came again must not be another order.
@@ -137,11 +137,11 @@ def _figures(told: Told, clients: int, took: float) -> dict[str, Any]:
     } | {f"{name} ms": 1000 * percentile(times, share) for name, share in shares.items()}
 
 
-def _await(cloud: AwsClients, stack: Stack, name: str, wanted: int) -> dict[str, str]:
+def _await(deployment: Deployment, name: str, wanted: int) -> dict[str, str]:
     """The fingerprints of the run's items by their ids, when as many are there as wanted, or no more come."""
     latest, moved = -1, time.monotonic()
     while True:
-        items = _items(cloud, stack, name)
+        items = _items(deployment, name)
         if len(items) > latest:
             latest, moved = len(items), time.monotonic()
         if len(items) >= wanted or time.monotonic() - moved > PATIENCE_SECONDS:
@@ -149,9 +149,9 @@ def _await(cloud: AwsClients, stack: Stack, name: str, wanted: int) -> dict[str,
         time.sleep(1)
 
 
-def _items(cloud: AwsClients, stack: Stack, name: str) -> dict[str, str]:
-    pages = cloud.dynamodb.get_paginator("scan").paginate(
-        TableName=stack.table,
+def _items(deployment: Deployment, name: str) -> dict[str, str]:
+    pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
+        TableName=deployment.table,
         ProjectionExpression="OrderID, CustomerID, Fingerprint",
         ConsistentRead=True,
     )

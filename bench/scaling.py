@@ -28,7 +28,7 @@ from bench.ministack_ceiling import INSERT, PUT, Alone
 from bench.proc_stats import children, peak_mb
 from bench.synthetic_account import Archived, Generated
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.recovery.verify import verify
 from orderstream.storage import bucket, parquet, reader
 
@@ -39,7 +39,11 @@ ROUNDS, ORDERS_FOR_ROUNDS = 3, 100_000
 # Less than any of the sizes, so that what waits in the producer is the same for each.
 BUFFER_BYTES = 2 * 1024 * 1024
 
-_STACK = Stack("test", "S", "T", None, "bucket", "F", "mapping")
+_RESOURCES = {"StreamName": "S", "TableName": "T", "ArchiveBucket": "bucket", "FunctionName": "F"}
+
+
+def _deployment(account: object) -> Deployment:
+    return Deployment(cast(AwsClients, account), "test", _RESOURCES)
 
 
 def laptop(orders: int) -> dict[str, float]:
@@ -69,10 +73,10 @@ def laptop(orders: int) -> dict[str, float]:
 
 def archive_reader(orders: int) -> dict[str, float]:
     """All lines of an archive of so many orders, a multiple of a batch's, in this process."""
-    cloud = cast(AwsClients, Archived(orders))
+    deployment = _deployment(Archived(orders))
 
     def read() -> None:
-        lines = sum(1 for _ in reader.lines(cloud, _STACK, bucket.archive(cloud, _STACK)))
+        lines = sum(1 for _ in reader.lines(deployment, bucket.archive(deployment)))
         assert lines == orders
 
     return _timed(read, orders)
@@ -82,7 +86,7 @@ def verifier(orders: int) -> dict[str, float]:
     """`orders verify` of so many orders, in this process."""
 
     def run() -> None:
-        report = verify(cast(AwsClients, Generated(orders)), _STACK)
+        report = verify(_deployment(Generated(orders)))
         assert report.discrepancies == (), report.discrepancies[:3]
         assert report.counts.archived == orders
         assert report.counts.stored + report.counts.invalid == orders
@@ -92,12 +96,12 @@ def verifier(orders: int) -> dict[str, float]:
 
 def compactor(orders: int) -> dict[str, float]:
     """The lines of so many orders, as if of one hour, into a Parquet file and out of it again."""
-    cloud = cast(AwsClients, Generated(orders))
+    deployment = _deployment(Generated(orders))
 
     def compact() -> None:
         with TemporaryDirectory(prefix="orderstream-bench-") as folder:
             file = Path(folder) / "hour.parquet"
-            found = parquet.write(file, reader.lines(cloud, _STACK, bucket.archive(cloud, _STACK)), "EUR")
+            found = parquet.write(file, reader.lines(deployment, bucket.archive(deployment)), "EUR")
             back = sum(1 for _ in parquet.by_place(file))
             assert (found, back) == (orders, orders)
 

@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
         sync_playwright() as playwright,
     ):
         app = FastAPI()
-        add_page(app, laptop.cloud, laptop.stack.name)
+        add_page(app, laptop.cloud, laptop.deployment.name)
         with Server(app, free_port()) as server:
             time.sleep(minutes * 60)
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -84,7 +84,7 @@ def traffic(laptop: LocalCloud) -> Iterator[None]:
 
     def send() -> None:
         begun = time.monotonic()
-        with OrderProducer(laptop.stack.stream, laptop.cloud.kinesis_no_retry) as producer:
+        with OrderProducer(laptop.deployment.stream, laptop.cloud.kinesis_no_retry) as producer:
             for sample in samples(1, bad_share=0.01, duplicate_share=0.02):
                 swell = math.sin((time.monotonic() - begun) / PERIOD_SECONDS * 2 * math.pi)
                 if stop.wait(random.expovariate(RATE + SWELL * swell)):

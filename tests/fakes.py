@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from botocore.exceptions import ClientError, ParamValidationError
+
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment
 
 T = TypeVar("T")
 
@@ -14,6 +17,23 @@ T = TypeVar("T")
 Fault = Callable[[str], str | None]
 
 Item = dict[str, Any]
+
+
+RESOURCES = {
+    "StreamName": "S",
+    "TableName": "Orders",
+    "CustomerIndex": "ByCustomer",
+    "ArchiveBucket": "archive",
+    "DiscardedBucket": "discarded",
+    "FunctionName": "F",
+    "FunctionAlias": "live",
+    "EventSourceMapping": "mapping",
+}
+
+
+def deployment_on(cloud: object) -> Deployment:
+    """A deployment with RESOURCES, whose clients are `cloud`: any object with those that the test needs."""
+    return Deployment(cast(AwsClients, cloud), "test", RESOURCES)
 
 
 class Clock:

@@ -9,8 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
 from orderstream.ingest.samples import Sample
@@ -71,10 +70,10 @@ class _Promise:
     is_acknowledged: bool = False
 
 
-def account_for(cloud: AwsClients, stack: Stack, sent: Sequence[Sent], since: datetime) -> Accounts:
+def account_for(deployment: Deployment, sent: Sequence[Sent], since: datetime) -> Accounts:
     """The account of all that was sent, from `since` on, and has been processed."""
-    items = {item["OrderID"]: item for item in _items(cloud, stack)}
-    quarantined = _quarantined(cloud, stack, since)
+    items = {item["OrderID"]: item for item in _items(deployment)}
+    quarantined = _quarantined(deployment, since)
     arrived = {order_id: item for order_id, item in items.items() if item["ReceivedAt"] >= utc_text(since)}
     ids = {version.order_id for version in (Version.of_sample(record.sample) for record in sent) if version}
     return Accounts(
@@ -83,7 +82,7 @@ def account_for(cloud: AwsClients, stack: Stack, sent: Sequence[Sent], since: da
         quarantined=len(quarantined),
         lost=tuple(lost(sent, items, quarantined)),
         double=tuple(double(sent, arrived, quarantined)),
-        discrepancies=_discrepancies(cloud, stack, since),
+        discrepancies=_discrepancies(deployment, since),
     )
 
 
@@ -127,9 +126,9 @@ def double(sent: Sequence[Sent], items: Mapping[str, Item], quarantined: Collect
             yield f"{order_id} says something else than was sent first: {item}"
 
 
-def _discrepancies(cloud: AwsClients, stack: Stack, since: datetime) -> tuple[str, ...]:
+def _discrepancies(deployment: Deployment, since: datetime) -> tuple[str, ...]:
     def when_nothing_is_on_its_way() -> ReconciliationReport | None:
-        report = verify(cloud, stack, TimeRange(since))
+        report = verify(deployment, TimeRange(since))
         return None if report.counts.in_flight else report
 
     # A producer that got no answer may have put a record behind the last acknowledged one.
@@ -137,9 +136,9 @@ def _discrepancies(cloud: AwsClients, stack: Stack, since: datetime) -> tuple[st
     return tuple(f"{one.kind} {one.id}: {one.detail}" for one in report.discrepancies)
 
 
-def _items(cloud: AwsClients, stack: Stack) -> Iterator[Item]:
-    pages = cloud.dynamodb.get_paginator("scan").paginate(
-        TableName=stack.table,
+def _items(deployment: Deployment) -> Iterator[Item]:
+    pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
+        TableName=deployment.table,
         ProjectionExpression="OrderID, CustomerID, OrderAmount, Fingerprint, ReceivedAt",
         ConsistentRead=True,
     )
@@ -148,13 +147,13 @@ def _items(cloud: AwsClients, stack: Stack) -> Iterator[Item]:
             yield plain_value({"M": item})
 
 
-def _quarantined(cloud: AwsClients, stack: Stack, since: datetime) -> set[str]:
+def _quarantined(deployment: Deployment, since: datetime) -> set[str]:
     """The events in quarantine that arrived from `since` on."""
     span = TimeRange(since)
     entries = (
         entry
-        for entry in bucket.list_by_hour(cloud, stack, "quarantine", span)
+        for entry in bucket.list_by_hour(deployment, "quarantine", span)
         # S3 tells the second only.
         if entry.modified >= since.replace(microsecond=0)
     )
-    return {one.line.event_id for one in reader.lines(cloud, stack, entries, span)}
+    return {one.line.event_id for one in reader.lines(deployment, entries, span)}

@@ -73,7 +73,7 @@ def event_source_killed(stage: Stage) -> Iterator[Callable[[], list[int]]]:
     kills = 0
     over = threading.Event()
     log = stage.work_dir / "event-source.log"
-    arguments = (stage.wire.endpoint_url, TOKEN, stage.stack.mapping_id, str(stage.checkpoints))
+    arguments = (stage.wire.endpoint_url, TOKEN, stage.deployment.mapping_id, str(stage.checkpoints))
 
     def keep_killing() -> None:
         nonlocal kills

@@ -17,7 +17,7 @@ import botocore.session
 from botocore.config import Config
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.client.put_records import CONFIG as PRODUCER_CONFIG
 from orderstream.domain.ids import event_id
@@ -58,7 +58,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.cloud: AwsClients
-        self.stack: Stack
+        self.deployment: Deployment
         self.wire: Wire
         self.ministack: MiniStack
         self.work_dir: Path
@@ -76,7 +76,7 @@ class Stage:
                 MiniStack(port=free_port(), token=TOKEN, work_dir=self.work_dir)
             )
             self.cloud = local_cloud(self.ministack.endpoint_url, TOKEN)
-            self.stack = deploy(self.cloud, self.work_dir)
+            self.deployment = deploy(self.cloud, self.work_dir)
             self.wire = starting.enter_context(wire_to(self.ministack, self.work_dir))
             self._use_wire()
             starting.callback(self._stop_event_source)
@@ -91,16 +91,16 @@ class Stage:
 
     def _use_wire(self) -> None:
         # MiniStack gives a function its own address only where the function has no other.
-        change(self.cloud, self.stack, AWS_ENDPOINT_URL=self.wire.endpoint_url)
+        change(self.deployment, AWS_ENDPOINT_URL=self.wire.endpoint_url)
         # Many small invocations instead of few large ones: more calls for faults to meet.
         self.cloud.lambda_.update_event_source_mapping(
-            UUID=self.stack.mapping_id, Enabled=False, BatchSize=50, MaximumBatchingWindowInSeconds=0
+            UUID=self.deployment.mapping_id, Enabled=False, BatchSize=50, MaximumBatchingWindowInSeconds=0
         )
 
     def _start_event_source(self) -> None:
         self._event_source = EventSource(
             local_cloud(self.wire.endpoint_url, TOKEN),
-            self.stack.mapping_id,
+            self.deployment.mapping_id,
             checkpoints=self.checkpoints,
             on_problem=self.problems.append,
         )
@@ -127,7 +127,7 @@ class Stage:
 
     def send(self, samples: Sequence[Sample], seconds: float) -> list[Sent]:
         """Send the samples over the wire, spread over so many seconds, and wait for the fate of each."""
-        return send(producer_client(self.wire.endpoint_url, TOKEN), self.stack.stream, samples, seconds)
+        return send(producer_client(self.wire.endpoint_url, TOKEN), self.deployment.stream, samples, seconds)
 
     def await_processed(self, sent: Iterable[Sent]) -> None:
         """Return when the event source has no acknowledged record of them left to deliver."""
@@ -135,7 +135,7 @@ class Stage:
 
         def is_processed() -> bool:
             self.check()
-            return is_past(self.checkpoints, self.stack.mapping_id, wanted)
+            return is_past(self.checkpoints, self.deployment.mapping_id, wanted)
 
         awaited(is_processed)
 

@@ -19,7 +19,8 @@ from tempfile import TemporaryDirectory
 from botocore.exceptions import BotoCoreError
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
+from orderstream.aws.deployment import Deployment, find_deployment
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.local.cloud import local_cloud
 from orderstream.local.ministack import free_port
 from orderstream.local.secret import token_of
@@ -168,10 +169,10 @@ def _disk_full(up: Up) -> int:
 
 def _await_more(up: Up) -> None:
     """Return when delivery has gone on."""
-    stack = find_stack(up.cloud, DEFAULT_STACK)
+    deployment = find_deployment(up.cloud, DEFAULT_STACK)
 
     def stored() -> int:
-        return up.cloud.dynamodb.scan(TableName=stack.table, Select="COUNT")["Count"]
+        return up.cloud.dynamodb.scan(TableName=deployment.table, Select="COUNT")["Count"]
 
     before = stored()
     awaited(lambda: stored() > before)
@@ -212,7 +213,7 @@ def play_restart(scenario: Restart, *, records: int) -> Outcome:
 
         def sending() -> list[Sent]:
             client = producer_client(endpoint_url, token)
-            stream = find_stack(local_cloud(endpoint_url, token), DEFAULT_STACK).stream
+            stream = find_deployment(local_cloud(endpoint_url, token), DEFAULT_STACK).stream
             samples = sample_traffic(scenario.name, records)
             first = send(client, stream, samples[: records // 4], _TRAFFIC_SECONDS / 4)
             some_done.wait()
@@ -231,20 +232,20 @@ def play_restart(scenario: Restart, *, records: int) -> Outcome:
             second.await_said("ready on")
             some_done.set()
             sent = traffic.result() if traffic else sending()
-            deployed = find_stack(second.cloud, DEFAULT_STACK)
+            deployed = find_deployment(second.cloud, DEFAULT_STACK)
             _await_all_done(second, deployed, sent)
-            accounts = account_for(second.cloud, deployed, sent, since)
+            accounts = account_for(deployed, sent, since)
         return Outcome(scenario.name, f"restart: {scenario.fault}", (injected,), accounts)
 
 
 def _await_some_done(up: Up) -> None:
-    mapping_id = find_stack(up.cloud, DEFAULT_STACK).mapping_id
+    mapping_id = find_deployment(up.cloud, DEFAULT_STACK).mapping_id
     awaited(lambda: done_up_to(up.state_dir / "checkpoints.json", mapping_id))
 
 
-def _await_all_done(up: Up, stack: Stack, sent: Sequence[Sent]) -> None:
+def _await_all_done(up: Up, deployment: Deployment, sent: Sequence[Sent]) -> None:
     wanted = last_of_each_shard(sent)
-    awaited(lambda: is_past(up.state_dir / "checkpoints.json", stack.mapping_id, wanted))
+    awaited(lambda: is_past(up.state_dir / "checkpoints.json", deployment.mapping_id, wanted))
 
 
 @contextmanager

@@ -71,6 +71,4 @@ def play(stage: Stage, scenario: Scenario, *, records: int, seconds: float) -> O
             stage.await_processed(sent)
         injected = tuple(count())
     stage.await_processed(sent)
-    return Outcome(
-        scenario.name, scenario.fault, injected, account_for(stage.cloud, stage.stack, sent, since)
-    )
+    return Outcome(scenario.name, scenario.fault, injected, account_for(stage.deployment, sent, since))

@@ -15,7 +15,7 @@ import sqlglot
 from sqlglot import exp
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 
 Row = dict[str, Any]
 Table = dict[str, Any]
@@ -62,13 +62,12 @@ def duckdb_type(kind: str, dialect: str) -> str:
 class Athena:
     """The tables and views of a stack, with what lies in its bucket now."""
 
-    def __init__(self, cloud: AwsClients, stack: Stack, work_dir: Path) -> None:
-        self._cloud = cloud
-        self._stack = stack
+    def __init__(self, deployment: Deployment, work_dir: Path) -> None:
+        self._deployment = deployment
         self._work_dir = work_dir
         self._duckdb = duckdb.connect()
         self._duckdb.execute("SET TimeZone = 'UTC'")
-        tables = glue_tables(cloud)
+        tables = glue_tables(deployment.cloud)
         for table in tables.values():
             if table["TableType"] == "EXTERNAL_TABLE":
                 self._read(table)
@@ -93,7 +92,9 @@ class Athena:
         listed = ", ".join(f"{one['Name']} {duckdb_type(one['Type'], 'hive')}" for one in columns)
         self._duckdb.execute(f"CREATE TABLE {table['Name']} ({listed})")
         for key, partition in self._files(table):
-            body = self._cloud.s3.get_object(Bucket=self._stack.bucket, Key=key)["Body"].read()
+            body = self._deployment.cloud.s3.get_object(Bucket=self._deployment.bucket, Key=key)[
+                "Body"
+            ].read()
             if "Parquet" in storage["SerdeInfo"]["SerializationLibrary"]:
                 self._insert_parquet(table, body, partition)
             else:
@@ -123,7 +124,9 @@ class Athena:
             assert parameters[f"projection.{key}.type"] == ("date" if key == "year" else "integer")
             assert key == "year" or int(parameters[f"projection.{key}.digits"]) == _DIGITS[key]
             pattern = pattern.replace(re.escape(f"${{{key}}}"), f"([0-9]{{{_DIGITS[key]}}})")
-        pages = self._cloud.s3.get_paginator("list_objects_v2").paginate(Bucket=self._stack.bucket)
+        pages = self._deployment.cloud.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._deployment.bucket
+        )
         listed = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        places = ((key, re.match(pattern, f"s3://{self._stack.bucket}/{key}")) for key in listed)
+        places = ((key, re.match(pattern, f"s3://{self._deployment.bucket}/{key}")) for key in listed)
         return [(key, found.groups()) for key, found in places if found]

@@ -11,13 +11,14 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import DEFAULT_STACK, Stack, describe_stack, find_stack
+from orderstream.aws.deployment import Deployment, find_deployment
+from orderstream.aws.stack import DEFAULT_STACK, describe_stack
 from orderstream.deploy.artifact import TEMPLATE
 
 TEMPLATE_BODY: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
 
 
-def deploy(cloud: AwsClients, template: dict[str, Any] = TEMPLATE_BODY, /, **parameters: str) -> Stack:
+def deploy(cloud: AwsClients, template: dict[str, Any] = TEMPLATE_BODY, /, **parameters: str) -> Deployment:
     """The stack of a template with these values for its parameters, made anew or changed."""
     bucket = f"code-{uuid.uuid4().hex}"
     cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -50,7 +51,7 @@ def deploy(cloud: AwsClients, template: dict[str, Any] = TEMPLATE_BODY, /, **par
         "stack_update_complete" if is_there else "stack_create_complete"
     )
     waiter.wait(StackName=DEFAULT_STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    return find_stack(cloud, DEFAULT_STACK)
+    return find_deployment(cloud, DEFAULT_STACK)
 
 
 def bucket_properties(cloud: AwsClients, name: str = "Archive") -> dict[str, Any]:

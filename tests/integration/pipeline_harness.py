@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.aws.kinesis_event import EventRecord as Delivered
-from orderstream.aws.stack import Stack
 from orderstream.local.esm.failures import DiscardedInvocation as LastInvocation
 from orderstream.local.esm.failures import (
     MappingSource,
@@ -33,17 +33,26 @@ from orderstream.storage import stream
 
 
 class Pipe:
-    """Stream, table and buckets in an account of their own, and what the function does with them.
+    """Stream, table and buckets in an account of their own, and what the function does with them."""
 
-    Without `discards_apart` it is as a stack was before discarded batches had a bucket of their own.
-    """
-
-    def __init__(self, cloud: AwsClients, *, layout: str = "batch", discards_apart: bool = True) -> None:
+    def __init__(self, cloud: AwsClients, *, layout: str = "batch") -> None:
         self.cloud = cloud
         # Bucket names are shared by all accounts.
         bucket = f"archive-{uuid.uuid4().hex}"
-        discarded = f"discarded-{uuid.uuid4().hex}" if discards_apart else ""
-        self.stack = Stack("test", "S", "Orders", None, bucket, "F", "no-mapping", discarded_bucket=discarded)
+        self.deployment = Deployment(
+            cloud,
+            "test",
+            {
+                "StreamName": "S",
+                "TableName": "Orders",
+                "CustomerIndex": "none",
+                "ArchiveBucket": bucket,
+                "DiscardedBucket": f"discarded-{uuid.uuid4().hex}",
+                "FunctionName": "F",
+                "FunctionAlias": "live",
+                "EventSourceMapping": "no-mapping",
+            },
+        )
         self.settings = Settings("Orders", bucket, "test", layout)
         cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
         cloud.kinesis.get_waiter("stream_exists").wait(StreamName="S", WaiterConfig={"Delay": 1})
@@ -58,8 +67,8 @@ class Pipe:
 
     @property
     def buckets(self) -> list[str]:
-        """The archive and, if there is one, the bucket of discarded batches."""
-        return list(filter(None, (self.stack.bucket, self.stack.discarded_bucket)))
+        """The archive and the bucket of discarded batches."""
+        return [self.deployment.bucket, self.deployment.discarded_bucket]
 
     def keep_versions(self) -> None:
         """Keep what is replaced or deleted in the buckets."""
@@ -77,11 +86,11 @@ class Pipe:
 
     def records(self) -> list[Record]:
         """All records of the stream, aggregates taken apart."""
-        return [inner for record in stream.records(self.cloud, self.stack) for inner in deaggregate(record)]
+        return [inner for record in stream.records(self.deployment) for inner in deaggregate(record)]
 
     def process(self, records: Iterable[Record] | None = None) -> BatchResult:
         """Do what the function does, with all records of the stream or those given."""
-        store = S3Store(self.cloud.s3, self.stack.bucket)
+        store = S3Store(self.cloud.s3, self.deployment.bucket)
         return process(
             self.records() if records is None else list(records),
             archive=make_archive(self.settings, store),
@@ -105,7 +114,7 @@ class Pipe:
             Environment={
                 "Variables": {
                     "TABLE_NAME": "Orders",
-                    "ARCHIVE_BUCKET": self.stack.bucket,
+                    "ARCHIVE_BUCKET": self.deployment.bucket,
                     "STACK_NAME": "test",
                     "ARCHIVE_LAYOUT": self.settings.layout,
                     "DEFAULT_CURRENCY": self.settings.currency,
@@ -116,15 +125,15 @@ class Pipe:
     def deploy(self) -> None:
         """A CloudFormation stack that names what is here: so the command line finds it."""
         outputs = {
-            "StreamName": self.stack.stream,
-            "TableName": self.stack.table,
+            "StreamName": self.deployment.stream,
+            "TableName": self.deployment.table,
             "CustomerIndex": "none",
-            "ArchiveBucket": self.stack.bucket,
-            "FunctionName": self.stack.function,
-            "EventSourceMapping": self.stack.mapping_id,
+            "ArchiveBucket": self.deployment.bucket,
+            "FunctionName": self.deployment.function,
+            "EventSourceMapping": self.deployment.mapping_id,
         }
-        if self.stack.discarded_bucket:
-            outputs["DiscardedBucket"] = self.stack.discarded_bucket
+        if self.deployment.discarded_bucket:
+            outputs["DiscardedBucket"] = self.deployment.discarded_bucket
         template = {
             "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
             "Outputs": {name: {"Value": value} for name, value in outputs.items()},
@@ -158,12 +167,12 @@ class Pipe:
     def named(self, key: str) -> str:
         """How the audit names an object: by its key alone in the archive."""
         name = self._bucket_of(key)
-        return key if name == self.stack.bucket else f"s3://{name}/{key}"
+        return key if name == self.deployment.bucket else f"s3://{name}/{key}"
 
     def _bucket_of(self, key: str) -> str:
         """The bucket in which an object belongs."""
         is_batch = key.startswith("aws/")
-        return self.stack.discarded_bucket if is_batch and self.stack.discarded_bucket else self.stack.bucket
+        return self.deployment.discarded_bucket if is_batch else self.deployment.bucket
 
 
 def environment_of(cloud: AwsClients) -> dict[str, str]:
@@ -177,16 +186,14 @@ def environment_of(cloud: AwsClients) -> dict[str, str]:
     }
 
 
-def give_up(cloud: AwsClients, stack: Stack, records: list[Record], *, long_ago: bool = False) -> str:
-    """Leave in a bucket what AWS leaves of a batch that it discards; returns the object's key.
-
-    What it gave up `long_ago` is in the archive: discarded batches had no bucket of their own then.
-    """
+def give_up(deployment: Deployment, records: list[Record]) -> str:
+    """Leave in its bucket what AWS leaves of a batch that it discards; returns the object's key."""
     document, discarded, source = _discarded(records)
     now = datetime.now(UTC).timestamp()
     key = object_key(source, now, uuid.uuid4().hex)
-    name = stack.bucket if long_ago else stack.discarded_bucket or stack.bucket
-    cloud.s3.put_object(Bucket=name, Key=key, Body=object_body(document, discarded))
+    deployment.cloud.s3.put_object(
+        Bucket=deployment.discarded_bucket, Key=key, Body=object_body(document, discarded)
+    )
     return key
 
 

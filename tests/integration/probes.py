@@ -53,7 +53,7 @@ def administrator(local: LocalCloud, service: str) -> Any:
 def make_probe(local: LocalCloud, role: str) -> str:
     """A function that has this role (by logical id) and does the calls that it is sent; returns its name."""
     found = local.cloud.cloudformation.describe_stack_resource(
-        StackName=local.stack.name, LogicalResourceId=role
+        StackName=local.deployment.name, LogicalResourceId=role
     )
     name = found["StackResourceDetail"]["PhysicalResourceId"]
     code = io.BytesIO()

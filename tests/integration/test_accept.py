@@ -232,7 +232,7 @@ def streams(cloud: AwsClients) -> list[str]:
 
 def of_guarded(guarded: LocalCloud) -> Context:
     """The checks of the stack of the local cloud that evaluates policies; nothing is delivered there."""
-    return context_in(guarded.cloud, guarded.stack.name)
+    return context_in(guarded.cloud, guarded.deployment.name)
 
 
 def test_evidence_is_refused_to_whoever_has_all_rights(guarded: LocalCloud) -> None:
@@ -277,7 +277,7 @@ def test_a_deployer_is_a_role_with_the_policy_and_what_it_may_not_the_caller_doe
         deployer.begin(context.account, context.region)
         assert deployer.unavailable == "" and deployer.arn.endswith(f"role/orders-accept/{name}-deployer")
         assert deployer.do("look", lambda one: describe_stack(one, "orderstream"))
-        assert deployer.do("list streams", streams) == [guarded.stack.stream]
+        assert deployer.do("list streams", streams) == [guarded.deployment.stream]
         assert deployer.done == ["look"]
         (refused,) = deployer.refused
         assert refused.startswith("list streams: ") and "AccessDenied" in refused

@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
+from orderstream.aws.deployment import find_deployment
 from orderstream.aws.metrics import Metric
-from orderstream.aws.stack import DEFAULT_STACK, find_stack
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import CloudError
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
@@ -50,7 +51,7 @@ class Station:
         self.cloud = local.cloud
         # Here they are judged when a test says so.
         local.alarms.stop()
-        (stack,) = self.cloud.cloudformation.describe_stacks(StackName=local.stack.name)["Stacks"]
+        (stack,) = self.cloud.cloudformation.describe_stacks(StackName=local.deployment.name)["Stacks"]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         self.queue = self.cloud.sqs.create_queue(QueueName="listener")["QueueUrl"]
         wanted: Any = ["QueueArn"]
@@ -192,7 +193,7 @@ def two_orders_under_one_id(station: Station) -> None:
 
 def failing(station: Station) -> AbstractContextManager[None]:
     """The function finds no table."""
-    return changed(station.cloud, find_stack(station.cloud, DEFAULT_STACK), TABLE_NAME="Nowhere")
+    return changed(find_deployment(station.cloud, DEFAULT_STACK), TABLE_NAME="Nowhere")
 
 
 @contextmanager

@@ -30,7 +30,7 @@ PROBLEM = "application/problem+json"
 
 @pytest.fixture(scope="module")
 def api(local: LocalCloud) -> Iterator[httpx.Client]:
-    services = build_services(local.cloud, local.stack)
+    services = build_services(local.deployment)
     with (
         services.producer,
         Server(make_app(lambda: services), free_port()) as server,
@@ -211,8 +211,8 @@ def test_an_id_that_no_customer_can_have_is_a_problem_too(api: httpx.Client) -> 
 
 
 def test_without_the_index_a_customers_orders_are_said_to_be_no_use_asking_for(local: LocalCloud) -> None:
-    stack = replace(local.stack, customer_index=None)
-    services = build_services(local.cloud, stack)
+    stack = replace(local.deployment, resources={**local.deployment.resources, "CustomerIndex": "none"})
+    services = build_services(stack)
     with (
         services.producer,
         Server(make_app(lambda: services), free_port()) as server,
@@ -232,7 +232,7 @@ def test_health_names_the_alarms_that_are_on(api: httpx.Client) -> None:
 def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_accepted_is_stored(
     api: httpx.Client, local: LocalCloud
 ) -> None:
-    services = build_services(local.cloud, local.stack)
+    services = build_services(local.deployment)
     accepted: list[str] = []
     refused: list[int] = []
 
@@ -260,6 +260,6 @@ def test_what_is_under_way_when_it_stops_is_answered_or_broken_off_and_what_was_
 
 def test_a_port_that_is_taken_is_said(api: httpx.Client, local: LocalCloud) -> None:
     port = int(str(api.base_url).rsplit(":", 1)[1])
-    services = build_services(local.cloud, local.stack)
+    services = build_services(local.deployment)
     with pytest.raises(OrderstreamError, match="in use"), Server(make_app(lambda: services), port):
         pass

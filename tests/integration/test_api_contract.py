@@ -19,7 +19,7 @@ NOT_SAID = "positive_data_acceptance,negative_data_rejection,ensure_resource_ava
 
 
 def test_every_answer_is_one_that_the_openapi_describes(local: LocalCloud, tmp_path: Path) -> None:
-    services = build_services(local.cloud, local.stack)
+    services = build_services(local.deployment)
     with services.producer, Server(make_app(lambda: services), free_port()) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json"]
         command += ["--exclude-checks", NOT_SAID, "--max-examples", "15", "--seed", "1", "--no-color"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -63,9 +63,9 @@ def records() -> list[Record]:
     return some + [record(number, order(f"C-{number}"), at=NOON + HOUR) for number in range(41, 47)]
 
 
-def filled(cloud: AwsClients, layout: str = "batch", *, discards_apart: bool = True) -> Pipe:
+def filled(cloud: AwsClients, layout: str = "batch") -> Pipe:
     """Batches of few records, some delivered twice, in other batches."""
-    pipe = Pipe(cloud, layout=layout, discards_apart=discards_apart)
+    pipe = Pipe(cloud, layout=layout)
     pipe.make_function()
     # Without a log nothing is known of deliveries.
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
@@ -81,11 +81,11 @@ def filled(cloud: AwsClients, layout: str = "batch", *, discards_apart: bool = T
 def keep(
     pipe: Pipe, *, compacting: bool = True, accept: bool = False, span: TimeRange = ALL_TIME
 ) -> MaintenanceResult:
-    return maintain(pipe.cloud, pipe.stack, span, compacting=compacting, currency="EUR", accept=accept)
+    return maintain(pipe.deployment, span, compacting=compacting, currency="EUR", accept=accept)
 
 
 def audited(pipe: Pipe, span: TimeRange = ALL_TIME) -> Audit:
-    return audit(pipe.cloud, pipe.stack, span)
+    return audit(pipe.deployment, span)
 
 
 def kinds(pipe: Pipe) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ def told(order_trace: OrderTrace) -> list[TraceEvent]:
 
 def seen(pipe: Pipe) -> dict[str, object]:
     """All that the readers of the archive say of it."""
-    cloud, stack = pipe.cloud, pipe.stack
+    deployment = pipe.deployment
     every = {
         (
             one.key,
@@ -126,22 +126,22 @@ def seen(pipe: Pipe) -> dict[str, object]:
             one.line.arrived_at,
             original_bytes(one.line),
         )
-        for one in reader.lines(cloud, stack, bucket.archive(cloud, stack))
+        for one in reader.lines(deployment, bucket.archive(deployment))
     }
     target = Collected([])
-    replay(cloud, stack, Selection(), target)
+    replay(deployment, Selection(), target)
     an_hour = Collected([])
     replay(
-        cloud, stack, Selection(TimeRange(NOON + timedelta(seconds=9), NOON + timedelta(seconds=13))), an_hour
+        deployment, Selection(TimeRange(NOON + timedelta(seconds=9), NOON + timedelta(seconds=13))), an_hour
     )
-    report = verify(cloud, stack)
+    report = verify(deployment)
     return {
         "lines": every,
         "replay": sorted(target.events),
         "a span": sorted(an_hour.events),
         "verify": (report.counts, report.discrepancies),
-        "raw": {order_id: raw_order(cloud, stack, order_id) for order_id in items(pipe)},
-        "trace": [told(trace(cloud, stack, name)) for name in ("A-3", "A-4", "zip-1", "shardId-1:26")],
+        "raw": {order_id: raw_order(deployment, order_id) for order_id in items(pipe)},
+        "trace": [told(trace(deployment, name)) for name in ("A-3", "A-4", "zip-1", "shardId-1:26")],
     }
 
 
@@ -200,8 +200,8 @@ class CrashingCloud(AwsClients):
 
 
 def lines_of(pipe: Pipe) -> set[tuple[str, bytes]]:
-    cloud, stack = pipe.cloud, pipe.stack
-    found = reader.lines(cloud, stack, bucket.archive(cloud, stack))
+    deployment = pipe.deployment
+    found = reader.lines(deployment, bucket.archive(deployment))
     return {(one.line.event_id, original_bytes(one.line)) for one in found}
 
 
@@ -213,24 +213,24 @@ def test_wherever_compaction_is_broken_off_nothing_is_lost_and_it_is_done_the_ne
 ) -> None:
     pipe = filled(cloud, layout)
     before = lines_of(pipe)
-    report = verify(cloud, pipe.stack)
+    report = verify(pipe.deployment)
     an_hour = TimeRange(NOON, NOON + HOUR)
     broken = CrashingCloud(
         cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
     )
     with pytest.raises(Crash):
-        maintain(broken, pipe.stack, an_hour, compacting=True, currency="EUR")
+        maintain(replace(pipe.deployment, cloud=broken), an_hour, compacting=True, currency="EUR")
     assert lines_of(pipe) == before
     assert audited(pipe).findings == []
-    assert verify(cloud, pipe.stack) == report
+    assert verify(pipe.deployment) == report
     # The lease of a dead process ends by itself; here at once.
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=KEY)
     kept = keep(pipe, span=an_hour)
     assert (kept.problems, kept.late) == ([], [])
     assert len(pipe.keys("compacted/")) == 1
     assert all("hour=13" in key or key[7:8] == "C" for key in pipe.keys("orders/")), "the next hour's alone"
     assert lines_of(pipe) == before
-    assert verify(cloud, pipe.stack) == report
+    assert verify(pipe.deployment) == report
     assert audited(pipe).findings == []
 
 
@@ -239,9 +239,9 @@ def test_an_hour_is_left_alone_until_it_is_over_and_nothing_is_on_its_way_to_it(
     now = datetime(2026, 11, 22, 13, 4, tzinfo=UTC)
     pipe.process([record(1, order("A"))])
     pipe.process([record(2, order("B"))])
-    assert maintain(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=now).sealed == []
+    assert maintain(pipe.deployment, ALL_TIME, compacting=True, currency="EUR", now=now).sealed == []
     later = now + timedelta(minutes=1)
-    kept = maintain(cloud, pipe.stack, ALL_TIME, compacting=True, currency="EUR", now=later)
+    kept = maintain(pipe.deployment, ALL_TIME, compacting=True, currency="EUR", now=later)
     assert (kept.sealed, len(kept.compacted)) == (["2026-11-22T12"], 1)
 
 
@@ -274,7 +274,7 @@ def test_an_object_that_is_altered_or_removed_or_inserted_is_named(
     assert kinds(pipe) == []
 
     kept_back = pipe.body(second)
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=second)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=second)
     assert kinds(pipe) == [("removed", second)]
     pipe.write(second, kept_back)
 
@@ -284,14 +284,14 @@ def test_an_object_that_is_altered_or_removed_or_inserted_is_named(
     pipe.write(quarantined, pipe.body(quarantined)[:-1])
 
     for at in (NOON, NOON - 5 * HOUR):
-        forged = BatchArchive(S3Store(cloud.s3, pipe.stack.bucket))
+        forged = BatchArchive(S3Store(cloud.s3, pipe.deployment.bucket))
         false = record(900, order("forged"), at=at)
         key = forged.write([false], [decode(false.data)])[false.event_id].key
         assert kinds(pipe) == [("inserted", key)]
         kept = keep(pipe, compacting=compacting)
         assert kept.late == [key], "it is not sealed by itself"
         assert kinds(pipe) == [("inserted", key)]
-        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert kinds(pipe) == []
 
 
@@ -308,17 +308,14 @@ def test_an_altered_object_is_not_compacted_and_the_other_hours_are(cloud: AwsCl
     assert kinds(pipe) == [("tampered", key)]
 
 
-@pytest.mark.parametrize("long_ago", [False, True])
-def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(
-    cloud: AwsClients, long_ago: bool
-) -> None:
+def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe)
     again = [one for one in records() if one.shard_id == "shardId-1"][5:11]
     pipe.process(again)
     assert audited(pipe).repeated == 1
     given_up = [record(60, order("late-1")), record(61, order("late-2"))]
-    give_up(cloud, pipe.stack, given_up, long_ago=long_ago)
+    give_up(pipe.deployment, given_up)
     pipe.process(given_up)
     before = lines_of(pipe)
     assert kinds(pipe) == [], "AWS left them in a bucket when it gave up"
@@ -326,7 +323,7 @@ def test_what_comes_late_is_sealed_if_it_is_known_and_compacted_with_the_rest(
     assert (kept.late, [one.hour for one in kept.compacted]) == ([], ["2026-11-22T12"])
     assert pipe.keys("orders/") == []
     assert lines_of(pipe) == before
-    assert raw_order(cloud, pipe.stack, "late-1") == given_up[0].data
+    assert raw_order(pipe.deployment, "late-1") == given_up[0].data
     assert audited(pipe).findings == []
 
 
@@ -337,7 +334,7 @@ def test_what_is_accepted_is_sealed_and_the_manifest_says_so(cloud: AwsClients) 
     assert len(keep(pipe).late) == 1
     assert keep(pipe, accept=True, compacting=False).late == []
     assert audited(pipe).findings == []
-    manifest = Chain(cloud, pipe.stack).of_hour("2026-11-22T12")
+    manifest = Chain(pipe.deployment).of_hour("2026-11-22T12")
     assert manifest and manifest.act == "accepted"
 
 
@@ -351,7 +348,7 @@ def test_a_manifest_that_is_altered_or_removed_breaks_the_chain(cloud: AwsClient
     pipe.write(second, body.replace(b'"lines": ', b'"lines": 1'))
     assert kinds(pipe) == [("broken_chain", third)]
     pipe.write(second, body)
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=first)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=first)
     assert ("broken_chain", second) in kinds(pipe)
     pipe.write(first, b"{}")
     assert ("broken_chain", first) in kinds(pipe)
@@ -362,11 +359,11 @@ def test_a_head_that_was_noted_tells_that_the_end_of_the_chain_was_cut_off(cloud
     keep(pipe, span=TimeRange(until=NOON + HOUR))
     noted = audited(pipe).head
     keep(pipe)
-    assert audit(cloud, pipe.stack, noted=noted).findings == []
+    assert audit(pipe.deployment, noted=noted).findings == []
     noted = audited(pipe).head
     *_, last = pipe.keys("manifests/")
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=last)
-    found = audit(cloud, pipe.stack, noted=noted).findings
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=last)
+    found = audit(pipe.deployment, noted=noted).findings
     assert "broken_chain" in [finding.kind for finding in found]
 
 
@@ -386,13 +383,13 @@ def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: AwsClients) 
     pipe = filled(cloud)
     keep(pipe)
     for key in pipe.keys("compacted/"):
-        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert [kind for kind, _ in kinds(pipe)] == ["removed", "removed"]
     tagged = {"Prefix": "compacted/", "Tags": [{"Key": "temporary", "Value": "yes"}]}
     for filter, missed, expired in (({"And": tagged}, 2, 0), ({"Prefix": "compacted/"}, 0, 2)):
         rule = {"ID": "expiry", "Status": "Enabled", "Filter": filter, "Expiration": {"Days": 1}}
         cloud.s3.put_bucket_lifecycle_configuration(
-            Bucket=pipe.stack.bucket,
+            Bucket=pipe.deployment.bucket,
             LifecycleConfiguration={"Rules": [rule]},  # type: ignore[list-item]
         )
         found = audited(pipe)
@@ -401,7 +398,7 @@ def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: AwsClients) 
 
 def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cloud: AwsClients) -> None:
     pipe = filled(cloud)
-    with Lease(cloud, pipe.stack, "test") as lease:
+    with Lease(pipe.deployment, "test") as lease:
         lease.check()
         with pytest.raises(CloudError, match="in use: test"):
             keep(pipe)
@@ -414,7 +411,7 @@ def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cl
 
 def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
-    with Lease(cloud, pipe.stack, "long work", valid_for=timedelta(seconds=0.6)) as lease:
+    with Lease(pipe.deployment, "long work", valid_for=timedelta(seconds=0.6)) as lease:
         first = pipe.body(KEY)
         awaited(lambda: pipe.body(KEY) != first)
         lease.check()
@@ -428,14 +425,14 @@ def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: AwsClients) -> Non
 def test_a_lease_that_was_taken_over_just_before_it_is_given_back_stays(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z"}'
-    with Lease(cloud, pipe.stack, "slow"):
+    with Lease(pipe.deployment, "slow"):
         pipe.write(KEY, others)
     assert pipe.body(KEY) == others
-    with pytest.raises(CloudError, match="in use: another"), Lease(cloud, pipe.stack, "next"):
+    with pytest.raises(CloudError, match="in use: another"), Lease(pipe.deployment, "next"):
         pass
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
-    with Lease(cloud, pipe.stack, "slow"):
-        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=KEY)
+    with Lease(pipe.deployment, "slow"):
+        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=KEY)
     assert pipe.keys(KEY) == []
 
 
@@ -443,7 +440,7 @@ def test_a_lease_that_its_renewal_finds_taken_over_is_lost_at_once(cloud: AwsCli
     pipe = Pipe(cloud)
     others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z", "id": "other"}'
     # For longer than anybody waits here: only the renewal, after a third of it, can tell.
-    with Lease(cloud, pipe.stack, "long work", valid_for=timedelta(seconds=3)) as lease:
+    with Lease(pipe.deployment, "long work", valid_for=timedelta(seconds=3)) as lease:
         pipe.write(KEY, others)
         began = lease._until
         awaited(lambda: not lease.is_held)
@@ -479,13 +476,14 @@ def test_a_lease_whose_answers_are_lost_is_held_renewed_and_given_back(cloud: Aw
     there = RepeatingCloud(
         cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token
     )
-    with Lease(there, pipe.stack, "work", valid_for=timedelta(seconds=3)) as lease:
+    unreliable = replace(pipe.deployment, cloud=there)
+    with Lease(unreliable, "work", valid_for=timedelta(seconds=3)) as lease:
         first = pipe.body(KEY)
         awaited(lambda: pipe.body(KEY) != first)
         second = pipe.body(KEY)
         awaited(lambda: pipe.body(KEY) != second)
         lease.check()
-        with pytest.raises(CloudError, match="in use: work"), Lease(there, pipe.stack, "another"):
+        with pytest.raises(CloudError, match="in use: work"), Lease(unreliable, "another"):
             pass
     assert pipe.keys(KEY) == []
 
@@ -497,21 +495,21 @@ def test_with_an_object_for_each_order_a_key_may_be_taken_again_after_compaction
     report = pipe.process([other])
     assert report.conflicts == 1
     assert pipe.keys("orders/") == ["orders/A-1.json"]
-    assert raw_order(cloud, pipe.stack, "A-1") == order("A-1", "2.50", "c1").encode()
-    assert verify(cloud, pipe.stack).discrepancies == ()
+    assert raw_order(pipe.deployment, "A-1") == order("A-1", "2.50", "c1").encode()
+    assert verify(pipe.deployment).discrepancies == ()
     pipe.process([record(902, order("D"), at=NOON + 5 * HOUR)])
     keep(pipe)
     assert pipe.keys("orders/") == []
-    assert raw_order(cloud, pipe.stack, "A-1") == order("A-1", "2.50", "c1").encode()
-    assert verify(cloud, pipe.stack).discrepancies == ()
+    assert raw_order(pipe.deployment, "A-1") == order("A-1", "2.50", "c1").encode()
+    assert verify(pipe.deployment).discrepancies == ()
 
 
 def test_what_waits_for_compaction_is_told_without_doing_it(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     objects = pipe.keys("")
-    ((noon, count, size), (_, _, _)) = waiting(cloud, pipe.stack, ALL_TIME)
+    ((noon, count, size), (_, _, _)) = waiting(pipe.deployment, ALL_TIME)
     assert (noon, count) == ("2026-11-22T12", sum("orders/" in key and "hour=12" in key for key in objects))
     assert size > 0
     assert pipe.keys("") == objects
     keep(pipe)
-    assert waiting(cloud, pipe.stack, ALL_TIME) == []
+    assert waiting(pipe.deployment, ALL_TIME) == []

@@ -66,8 +66,8 @@ def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: AwsClien
 def test_a_view_is_declared_twice_as_what_its_sql_gives(
     cloud: AwsClients, tmp_path: Path, layout: str
 ) -> None:
-    stack = deploy(cloud, ArchiveLayout=layout)
-    athena = Athena(cloud, stack, tmp_path)
+    deployment = deploy(cloud, ArchiveLayout=layout)
+    athena = Athena(deployment, tmp_path)
     tables = glue_tables(cloud)
     for name in VIEWS:
         assert tables[name]["TableType"] == "VIRTUAL_VIEW"
@@ -112,12 +112,12 @@ def asked(cloud: AwsClients, bucket: str, query: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("prefix", ["orders", "quarantine"])
 def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: AwsClients, prefix: str) -> None:
-    stack = deploy(cloud)
+    deployment = deploy(cloud)
     line = '{"event_id":"1","raw":{"a, b":"\\" \\u0001"}}'
     key = f"{prefix}/year=2026/month=11/day=22/hour=08/a.ndjson.gz"
-    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=compress([line.encode() + b"\n"]))
+    cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=compress([line.encode() + b"\n"]))
     table = {"orders": "archive_lines", "quarantine": "quarantine_lines"}[prefix]
-    rows = asked(cloud, stack.bucket, f"SELECT line, year, month, day, hour FROM {table}")
+    rows = asked(cloud, deployment.bucket, f"SELECT line, year, month, day, hour FROM {table}")
     assert rows == [[line, "2026", "11", "22", "08"]]
 
 
@@ -128,5 +128,5 @@ def test_the_queries_of_the_documentation_run(cloud: AwsClients, tmp_path: Path)
     queries = [
         one for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL) for one in block.split(";")
     ]
-    athena = Athena(cloud, deploy(cloud), tmp_path)
+    athena = Athena(deploy(cloud), tmp_path)
     assert [athena.rows(query) for query in queries if query.strip()] == [[]] * 3

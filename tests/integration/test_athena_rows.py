@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import hour_prefix
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
@@ -38,30 +38,30 @@ def of(number: int, data: bytes, arrived_at: datetime = HOUR, key: str | None = 
     return Record(f"shard:{number:04}", "shard", f"{number:04}", key, arrived_at, data)
 
 
-def settings_of(stack: Stack, layout: str = "batch", currency: str = "EUR") -> Settings:
-    return Settings(stack.table, stack.bucket, stack.name, layout, currency)
+def settings_of(deployment: Deployment, layout: str = "batch", currency: str = "EUR") -> Settings:
+    return Settings(deployment.table, deployment.bucket, deployment.name, layout, currency)
 
 
-def archive(cloud: AwsClients, stack: Stack, records: Sequence[Record], layout: str = "batch") -> None:
+def archive(deployment: Deployment, records: Sequence[Record], layout: str = "batch") -> None:
     """Archive records as the function does."""
-    store = S3Store(cloud.s3, stack.bucket)
-    make_archive(settings_of(stack, layout), store).write(
+    store = S3Store(deployment.cloud.s3, deployment.bucket)
+    make_archive(settings_of(deployment, layout), store).write(
         records, [decode(record.data) for record in records]
     )
 
 
-def lines(cloud: AwsClients, stack: Stack, prefix: str = "orders/") -> dict[str, ArchiveLine]:
+def lines(deployment: Deployment, prefix: str = "orders/") -> dict[str, ArchiveLine]:
     """The archived lines by their event."""
     found: dict[str, ArchiveLine] = {}
-    for entry in cloud.s3.list_objects_v2(Bucket=stack.bucket, Prefix=prefix).get("Contents", []):
-        body: Any = cloud.s3.get_object(Bucket=stack.bucket, Key=entry["Key"])["Body"]
+    for entry in deployment.cloud.s3.list_objects_v2(Bucket=deployment.bucket, Prefix=prefix).get(
+        "Contents", []
+    ):
+        body: Any = deployment.cloud.s3.get_object(Bucket=deployment.bucket, Key=entry["Key"])["Body"]
         found |= {line.event_id: line for line in read_lines(entry["Key"], body)}
     return found
 
 
-def compact(
-    cloud: AwsClients, stack: Stack, folder: Path, compacted: Iterable[ArchiveLine], hour: datetime
-) -> None:
+def compact(deployment: Deployment, folder: Path, compacted: Iterable[ArchiveLine], hour: datetime) -> None:
     """Write the rows of an hour as Parquet."""
     place = {"key": "orders/x.ndjson.gz", "line": 1, "written": "2026-11-22T19:00:00Z"}
     rows, file = folder / "rows.json", folder / "rows.parquet"
@@ -73,7 +73,7 @@ def compact(
         f" TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
     )
     key = f"{hour_prefix('compacted', hour)}/rows.parquet"
-    cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=file.read_bytes())
+    deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=file.read_bytes())
 
 
 def expected(line: ArchiveLine, currency: str = "EUR") -> Row:
@@ -101,10 +101,10 @@ def _decimal(text: str | None) -> Decimal | None:
 
 
 def test_every_record_reads_as_the_rest_of_the_system_reads_it(cloud: AwsClients, tmp_path: Path) -> None:
-    stack = deploy(cloud)
-    archive(cloud, stack, [of(number, data, key=key) for number, (data, key) in enumerate(CASES)])
-    rows = {row["event_id"]: row for row in Athena(cloud, stack, tmp_path).rows("SELECT * FROM records")}
-    archived = lines(cloud, stack)
+    deployment = deploy(cloud)
+    archive(deployment, [of(number, data, key=key) for number, (data, key) in enumerate(CASES)])
+    rows = {row["event_id"]: row for row in Athena(deployment, tmp_path).rows("SELECT * FROM records")}
+    archived = lines(deployment)
     assert rows.keys() == archived.keys() and len(rows) == len(CASES)
     assert sum(row["amount"] is not None for row in rows.values()) > 70
     for event, line in archived.items():
@@ -114,13 +114,13 @@ def test_every_record_reads_as_the_rest_of_the_system_reads_it(cloud: AwsClients
 def test_records_made_to_break_readers_read_as_the_rest_of_the_system_reads_them(
     cloud: AwsClients, tmp_path: Path
 ) -> None:
-    stack = deploy(cloud)
+    deployment = deploy(cloud)
     generated = [data for _, data in fuzz_records("athena", 6000)]
-    archive(cloud, stack, [of(number, data) for number, data in enumerate(generated)])
-    rows = {row["event_id"]: row for row in Athena(cloud, stack, tmp_path).rows("SELECT * FROM records")}
+    archive(deployment, [of(number, data) for number, data in enumerate(generated)])
+    rows = {row["event_id"]: row for row in Athena(deployment, tmp_path).rows("SELECT * FROM records")}
     assert len(rows) == len(generated)
     compared = 0
-    for event, line in lines(cloud, stack).items():
+    for event, line in lines(deployment).items():
         if not says_a_key_twice(line) and not is_lost_to_sql(line):
             assert rows[event] == expected(line), original_bytes(line)
             compared += line.order_id is not None
@@ -150,30 +150,30 @@ def is_lost_to_sql(line: ArchiveLine) -> bool:
 def test_a_compressed_order_of_several_lines_has_no_fields_before_its_hour_is_compacted(
     cloud: AwsClients, tmp_path: Path
 ) -> None:
-    stack = deploy(cloud)
-    archive(cloud, stack, [of(1, gzip.compress(b'{"customer_id":"c",\n"amount":1}'))])
-    (line,) = lines(cloud, stack).values()
-    (row,) = Athena(cloud, stack, tmp_path).rows("SELECT * FROM records")
+    deployment = deploy(cloud)
+    archive(deployment, [of(1, gzip.compress(b'{"customer_id":"c",\n"amount":1}'))])
+    (line,) = lines(deployment).values()
+    (row,) = Athena(deployment, tmp_path).rows("SELECT * FROM records")
     full = expected(line)
     kept = ("event_id", "order_id", "partition_key", "arrived_at", "raw_base64", *HOURS)
     assert row == dict.fromkeys(full) | {name: full[name] for name in kept}
-    compact(cloud, stack, tmp_path, [line], HOUR)
-    assert Athena(cloud, stack, tmp_path).rows("SELECT * FROM records") == [full]
+    compact(deployment, tmp_path, [line], HOUR)
+    assert Athena(deployment, tmp_path).rows("SELECT * FROM records") == [full]
 
 
 def test_an_event_counts_once_however_many_objects_have_it_compacted_or_not(
     cloud: AwsClients, tmp_path: Path
 ) -> None:
-    stack = deploy(cloud)
+    deployment = deploy(cloud)
     records = [
         of(n, order(order_id=f"A-{n}", amount=n), HOUR + timedelta(minutes=20 * n)) for n in range(1, 7)
     ]
-    archive(cloud, stack, records)
-    archive(cloud, stack, records[2:4])
-    archive(cloud, stack, records[1:2])
-    archived = lines(cloud, stack)
-    compact(cloud, stack, tmp_path, [archived["shard:0001"], archived["shard:0002"]], HOUR)
-    athena = Athena(cloud, stack, tmp_path)
+    archive(deployment, records)
+    archive(deployment, records[2:4])
+    archive(deployment, records[1:2])
+    archived = lines(deployment)
+    compact(deployment, tmp_path, [archived["shard:0001"], archived["shard:0002"]], HOUR)
+    athena = Athena(deployment, tmp_path)
     assert len(athena.rows("SELECT * FROM lines")) == 9 and len(athena.rows("SELECT * FROM compacted")) == 2
     assert athena.rows("SELECT * FROM records ORDER BY event_id") == [
         expected(line) for _, line in sorted(archived.items())
@@ -182,15 +182,13 @@ def test_an_event_counts_once_however_many_objects_have_it_compacted_or_not(
     assert athena.rows(in_an_hour) == [{"n": 3}]
 
 
-def processed(
-    cloud: AwsClients, stack: Stack, records: Sequence[Record], request_id: str, at: datetime
-) -> None:
+def processed(deployment: Deployment, records: Sequence[Record], request_id: str, at: datetime) -> None:
     """Do with the records what the function does."""
-    store = S3Store(cloud.s3, stack.bucket)
+    store = S3Store(deployment.cloud.s3, deployment.bucket)
     process(
         list(records),
-        archive=make_archive(settings_of(stack), store),
-        table=OrderTable(cloud.dynamodb, stack.table),
+        archive=make_archive(settings_of(deployment), store),
+        table=OrderTable(deployment.cloud.dynamodb, deployment.table),
         quarantine=QuarantineWriter(store),
         currency="EUR",
         invocation=Invocation(request_id, lambda: 50.0, lambda: at),
@@ -198,9 +196,9 @@ def processed(
 
 
 @pytest.fixture
-def conflicted(cloud: AwsClients) -> Stack:
+def conflicted(cloud: AwsClients) -> Deployment:
     """A stack whose orders came again, in conflict, or were none, and whose batch was delivered again."""
-    stack = deploy(cloud)
+    deployment = deploy(cloud)
     first = [
         of(1, order(order_id="A-1", amount=250)),
         of(2, order(amount="19.90")),
@@ -217,32 +215,32 @@ def conflicted(cloud: AwsClients) -> Stack:
         # Of another shard, it seems: it arrived before number 9 and was processed after it.
         of(10, order(order_id="A-9", amount=6), HOUR + timedelta(minutes=10)),
     ]
-    processed(cloud, stack, first, "request-1", HOUR)
-    processed(cloud, stack, second, "request-2", later)
+    processed(deployment, first, "request-1", HOUR)
+    processed(deployment, second, "request-2", later)
     # The same events in other objects: delivered again after the first of them were done.
-    processed(cloud, stack, first[2:4], "request-3", later)
-    return stack
+    processed(deployment, first[2:4], "request-3", later)
+    return deployment
 
 
 def test_an_order_is_the_record_of_it_that_came_first_and_no_conflict(
-    cloud: AwsClients, conflicted: Stack, tmp_path: Path
+    cloud: AwsClients, conflicted: Deployment, tmp_path: Path
 ) -> None:
-    athena = Athena(cloud, conflicted, tmp_path)
+    athena = Athena(conflicted, tmp_path)
     items = cloud.dynamodb.scan(TableName=conflicted.table)["Items"]
     in_table = {item["OrderID"]["S"]: item["EventID"]["S"] for item in items}
     assert sorted(in_table.values()) == ["shard:0001", "shard:0002", "shard:0007", "shard:0009"]
     orders = athena.rows("SELECT * FROM orders")
     assert {row["order_id"]: row["event_id"] for row in orders} == in_table and len(orders) == 4
-    archived = lines(cloud, conflicted)
+    archived = lines(conflicted)
     assert all(row == expected(archived[row["event_id"]]) for row in orders)
     assert len(athena.rows("SELECT * FROM records")) == 10
 
 
 def test_a_quarantined_record_is_there_once_with_its_reasons_and_what_it_met(
-    cloud: AwsClients, conflicted: Stack, tmp_path: Path
+    cloud: AwsClients, conflicted: Deployment, tmp_path: Path
 ) -> None:
-    rows = Athena(cloud, conflicted, tmp_path).rows("SELECT * FROM quarantine ORDER BY event_id")
-    quarantined = lines(cloud, conflicted, "quarantine/")
+    rows = Athena(conflicted, tmp_path).rows("SELECT * FROM quarantine ORDER BY event_id")
+    quarantined = lines(conflicted, "quarantine/")
     assert [row["event_id"][-2:] for row in rows] == ["03", "05", "06", "08", "10"]
     for row in rows:
         line = quarantined[row["event_id"]]
@@ -259,16 +257,16 @@ def test_a_quarantined_record_is_there_once_with_its_reasons_and_what_it_met(
 
 
 def test_with_one_object_an_order_the_hours_come_from_the_arrival(cloud: AwsClients, tmp_path: Path) -> None:
-    stack = deploy(cloud, ArchiveLayout="order", DefaultCurrency="CHF")
+    deployment = deploy(cloud, ArchiveLayout="order", DefaultCurrency="CHF")
     records = [
         of(1, order(order_id="A/1 +", amount=2)),
         of(2, order(amount="3.10", currency="EUR"), HOUR + timedelta(days=40, hours=7)),
         of(3, b'{"customer_id": "c",\n "amount": 4}'),
         of(4, b"no order, so nowhere in this layout"),
     ]
-    archive(cloud, stack, records, "order")
-    archived = lines(cloud, stack)
+    archive(deployment, records, "order")
+    archived = lines(deployment)
     assert len(archived) == 3
-    rows = Athena(cloud, stack, tmp_path).rows("SELECT * FROM records ORDER BY event_id")
+    rows = Athena(deployment, tmp_path).rows("SELECT * FROM records ORDER BY event_id")
     assert rows == [expected(line, "CHF") for _, line in sorted(archived.items())]
     assert [(row["currency"], row["hour"]) for row in rows] == [("CHF", "18"), ("EUR", "01"), ("CHF", "18")]

@@ -64,8 +64,8 @@ def colder(*steps: tuple[str, int]) -> dict[str, dict[str, Any]]:
 def test_the_lifecycle_is_that_of_the_parameters_and_zero_days_are_never(
     cloud: AwsClients, parameters: dict[str, str], rules: dict[str, dict[str, Any]]
 ) -> None:
-    stack = deploy(cloud, **parameters)
-    found = rules_of(cloud, "Archive", stack.bucket)
+    deployment = deploy(cloud, **parameters)
+    found = rules_of(cloud, "Archive", deployment.bucket)
     assert {rule["ID"]: actions_of(rule) for rule in found} == rules and len(found) == len(rules)
     for rule in found:
         assert rule["Status"] == "Enabled"
@@ -89,8 +89,8 @@ def test_the_lifecycle_is_that_of_the_parameters_and_zero_days_are_never(
 def test_discarded_batches_go_at_the_age_of_their_own_parameter_alone(
     cloud: AwsClients, parameters: dict[str, str], days: int | None, noncurrent_days: int | None
 ) -> None:
-    stack = deploy(cloud, **parameters)
-    found = rules_of(cloud, "DiscardedBatches", stack.discarded_bucket)
+    deployment = deploy(cloud, **parameters)
+    found = rules_of(cloud, "DiscardedBatches", deployment.discarded_bucket)
     wanted: dict[str, dict[str, Any]] = {"unfinished-uploads": ALWAYS["unfinished-uploads"]}
     if days:
         wanted["discarded-expire"] = {"Expiration": {"Days": days}}
@@ -194,16 +194,16 @@ def test_what_was_written_to_a_locked_bucket_can_be_covered_but_not_deleted(
 
 
 def test_the_function_and_nobody_else_may_write_only_what_is_not_there(cloud: AwsClients) -> None:
-    stack = deploy(cloud)
-    policy = json.loads(cloud.s3.get_bucket_policy(Bucket=stack.bucket)["Policy"])
+    deployment = deploy(cloud)
+    policy = json.loads(cloud.s3.get_bucket_policy(Bucket=deployment.bucket)["Policy"])
     (statement,) = (one for one in policy["Statement"] if one["Sid"] == "WriteOnce")
-    role = cloud.lambda_.get_function_configuration(FunctionName=stack.function)["Role"]
+    role = cloud.lambda_.get_function_configuration(FunctionName=deployment.function)["Role"]
     assert statement == {
         "Sid": "WriteOnce",
         "Effect": "Deny",
         "Principal": {"AWS": role},
         "Action": "s3:PutObject",
-        "Resource": [f"arn:aws:s3:::{stack.bucket}/{prefix}/*" for prefix in ("orders", "quarantine")],
+        "Resource": [f"arn:aws:s3:::{deployment.bucket}/{prefix}/*" for prefix in ("orders", "quarantine")],
         # "Null" is true of a request that says nothing of it.
         "Condition": {"Null": {"s3:if-none-match": "true"}},
     }

@@ -30,7 +30,7 @@ def ids_of(orders: Orders, customer: str, *options: str) -> list[object]:
 
 def await_orders(local: LocalCloud, who: str, count: int = 1) -> None:
     """Wait until so many orders of a customer are stored, without a new process for each look."""
-    awaited(lambda: len(list(list_orders(local.cloud, local.stack, who, limit=99))) == count)
+    awaited(lambda: len(list(list_orders(local.deployment, who, limit=99))) == count)
 
 
 def customer() -> str:

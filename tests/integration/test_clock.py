@@ -44,7 +44,7 @@ def test_verify_reads_all_that_arrived_whatever_the_clock_says(cloud: AwsClients
     pipe.process()
     pipe.put(order("C"))
     machine = off_by(cloud, behind)
-    report = verify(machine, pipe.stack, span_of(machine, "1h", None))
+    report = verify(replace(pipe.deployment, cloud=machine), span_of(machine, "1h", None))
     counts = report.counts
     assert (counts.streamed, counts.archived, counts.stored, counts.in_flight) == (3, 2, 2, 1)
     assert (report.discrepancies, report.is_empty) == ((), False)
@@ -55,18 +55,17 @@ def test_an_hour_that_is_not_over_is_not_sealed_by_a_clock_that_is_ahead(cloud: 
     pipe = Pipe(cloud)
     pipe.put(order("A"))
     pipe.process()
-    done = maintain(
-        off_by(cloud, -HOURS), pipe.stack, span_of(cloud, None, None), compacting=False, currency="EUR"
-    )
+    ahead = replace(pipe.deployment, cloud=off_by(cloud, -HOURS))
+    done = maintain(ahead, span_of(cloud, None, None), compacting=False, currency="EUR")
     assert done.sealed == []
 
 
 def test_a_clock_that_is_ahead_takes_no_lease_from_its_holder(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
-    with Lease(cloud, pipe.stack, "orders archive seal") as lease:
+    with Lease(pipe.deployment, "orders archive seal") as lease:
         with (
             pytest.raises(CloudError, match="the archive is in use"),
-            Lease(off_by(cloud, -HOURS), pipe.stack, "orders archive compact"),
+            Lease(replace(pipe.deployment, cloud=off_by(cloud, -HOURS)), "orders archive compact"),
         ):
             pass
         assert lease.is_held

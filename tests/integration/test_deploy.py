@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack, find_stack
+from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.deploy import changes, inventory
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
@@ -71,8 +71,8 @@ def document(orders: Orders, *arguments: str, given: bytes = b"") -> dict[str, A
 
 def await_order(cloud: AwsClients, orders: Orders, order_id: str) -> None:
     orders("send", json.dumps({"order_id": order_id, "customer_id": order_id, "amount": 1}))
-    stack = find_stack(cloud, "orderstream")
-    awaited(lambda: list(list_orders(cloud, stack, order_id, limit=9)))
+    deployment = find_deployment(cloud, "orderstream")
+    awaited(lambda: list(list_orders(deployment, order_id, limit=9)))
 
 
 def parameters(cloud: AwsClients) -> dict[str, str]:
@@ -118,15 +118,15 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     # Orders outlive their stack.
     found = document(orders, "destroy", "--dry-run")
     assert [(one["name"], one["items"]) for one in found["tables"]] == [("Orders", 2)]
-    stack = find_stack(there, "orderstream")
+    deployment = find_deployment(there, "orderstream")
     held = {one["name"]: (one["purpose"], one["objects"], one["versions"]) for one in found["buckets"]}
     assert held == {
-        stack.bucket: ("archive", 2, 2),
-        stack.discarded_bucket: ("discarded batches", 0, 0),
+        deployment.bucket: ("archive", 2, 2),
+        deployment.discarded_bucket: ("discarded batches", 0, 0),
     }
     assert (found["pending"]["quarantined"], found["pending"]["discarded"]) == (0, 0)
     discarded = f"discarded-{uuid.uuid4().hex}"
-    give_up(there, stack, given_up([discarded]))
+    give_up(deployment, given_up([discarded]))
     refused = orders("destroy", given=b"orderstream\n", status=2)
     assert "not a terminal" in refused.stderr and "hint: add --yes" in refused.stderr
     refused = orders("destroy", typed="yes\n", status=2)
@@ -135,8 +135,8 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     destroyed = orders("destroy", typed="orderstream\n")
     assert "1 discarded batches that were not redriven" in destroyed.stderr
     gone = destroyed.stdout
-    assert f"archive {stack.bucket}: 2 objects, 2 versions" in gone
-    assert f"discarded batches {stack.discarded_bucket}: 1 objects, 1 versions" in gone
+    assert f"archive {deployment.bucket}: 2 objects, 2 versions" in gone
+    assert f"discarded batches {deployment.discarded_bucket}: 1 objects, 1 versions" in gone
     assert "stays costs less than a cent a month" in gone
     assert "gone: stack orderstream" in gone
     awaited(lambda: "stack orderstream has gone" in empty_up.log.read_text()[log:])
@@ -162,8 +162,8 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
         "Archive",
         "DiscardedBatches",
     }
-    now = find_stack(there, "orderstream")
-    assert (now.bucket, now.discarded_bucket) == (stack.bucket, stack.discarded_bucket)
+    now = find_deployment(there, "orderstream")
+    assert (now.bucket, now.discarded_bucket) == (deployment.bucket, deployment.discarded_bucket)
     orders("dead-letters", "redrive")
     assert discarded in orders("get", discarded).stdout
     assert order_id in orders("get", order_id).stdout
@@ -479,9 +479,9 @@ def test_stacks_stand_side_by_side_in_one_account_and_each_has_its_own_orders(
     for number, name in enumerate(names):
         order = {"order_id": order_id, "customer_id": name, "amount": number + 1}
         orders("send", json.dumps(order), "--stack", name)
-    stacks = [find_stack(there, name) for name in names]
+    stacks = [find_deployment(there, name) for name in names]
     for stack in stacks:
-        (item,) = awaited(partial(orders_of, there, stack))
+        (item,) = awaited(partial(orders_of, stack))
         assert item["OrderID"] == order_id
         assert f"delivering to stack {stack.name}" in empty_up.log.read_text()
         assert document(orders, "verify", "--stack", stack.name)["discrepancies"] == []
@@ -505,8 +505,8 @@ def test_orders_are_delivered_to_the_version_that_has_the_settings_of_the_last_d
     orders: Orders, there: AwsClients
 ) -> None:
     orders("deploy", "--parameter", "BatchWindowSeconds=0")
-    stack = find_stack(there, "orderstream")
-    mapping = there.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+    deployment = find_deployment(there, "orderstream")
+    mapping = there.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)
     assert mapping["FunctionArn"].endswith(":ProcessOrders:live")
     first = live_version(there)
     # What the function does not depend on publishes no version.
@@ -552,14 +552,14 @@ def test_a_protected_stack_is_not_destroyed(orders: Orders, there: AwsClients) -
     on = ("--stack", "orders-prod")
     said = orders("deploy", *on)
     assert "DeletionProtection=true" in said.stderr
-    stack = find_stack(there, "orders-prod")
-    assert there.dynamodb.describe_table(TableName=stack.table)["Table"]["DeletionProtectionEnabled"]
+    deployment = find_deployment(there, "orders-prod")
+    assert there.dynamodb.describe_table(TableName=deployment.table)["Table"]["DeletionProtectionEnabled"]
     for more in ((), ("--delete-data",)):
         refused = orders("destroy", *on, "--yes", *more, status=None)
         assert refused.returncode and "protected from deletion" in refused.stderr
         assert "--parameter DeletionProtection=false" in refused.stderr
-    mapping = there.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
-    assert mapping["UUID"] == stack.mapping_id
+    mapping = there.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)
+    assert mapping["UUID"] == deployment.mapping_id
     orders("deploy", *on, "--parameter", "DeletionProtection=false")
     assert document(orders, "destroy", *on, "--delete-data", "--yes")["left"] == []
 
@@ -568,9 +568,9 @@ def live_version(cloud: AwsClients) -> str:
     return cloud.lambda_.get_alias(FunctionName="ProcessOrders", Name="live")["FunctionVersion"]
 
 
-def orders_of(cloud: AwsClients, stack: Stack) -> list[dict[str, Any]]:
+def orders_of(deployment: Deployment) -> list[dict[str, Any]]:
     """The orders of the customer who is called as the stack is."""
-    return list(list_orders(cloud, stack, stack.name, limit=9))
+    return list(list_orders(deployment, deployment.name, limit=9))
 
 
 def glue_databases(cloud: AwsClients) -> list[str]:

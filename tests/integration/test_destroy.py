@@ -92,8 +92,8 @@ def taken_down(cloud: AwsClients, found: Inventory) -> destroy.DestroyResult:
 
 
 def test_a_mapping_that_is_changing_is_waited_for(cloud: AwsClients) -> None:
-    stack = deploy(cloud)
-    cloud.lambda_.update_event_source_mapping(UUID=stack.mapping_id, Enabled=True)
+    deployment = deploy(cloud)
+    cloud.lambda_.update_event_source_mapping(UUID=deployment.mapping_id, Enabled=True)
     busy: Any = alike(BusyCloud, cloud)
     done = taken_down(busy, looked_at(cloud))
     assert (busy.lambda_.refusals, done.left) == (0, [])

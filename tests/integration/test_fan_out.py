@@ -87,15 +87,15 @@ def test_how_far_behind_it_is_stands_under_the_consumers_name(scene: Pushed) -> 
 def test_the_template_makes_the_consumer_the_mapping_on_it_and_the_right_to_read_by_it(
     cloud: AwsClients,
 ) -> None:
-    stack = deployed.deploy(cloud, EnhancedFanOut="true")
-    source = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
+    deployment = deployed.deploy(cloud, EnhancedFanOut="true")
+    source = cloud.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)["EventSourceArn"]
     assert consumer_of(source) == "ProcessOrders"
     (consumer,) = cloud.kinesis.list_stream_consumers(StreamARN=stream_of(source))["Consumers"]
     assert consumer["ConsumerARN"] == source
     assert (
         cloud.kinesis.describe_stream_consumer(ConsumerARN=source)["ConsumerDescription"]["StreamARN"]
         == (
-            cloud.kinesis.describe_stream_summary(StreamName=stack.stream)["StreamDescriptionSummary"][
+            cloud.kinesis.describe_stream_summary(StreamName=deployment.stream)["StreamDescriptionSummary"][
                 "StreamARN"
             ]
         )
@@ -103,7 +103,7 @@ def test_the_template_makes_the_consumer_the_mapping_on_it_and_the_right_to_read
 
 
 def test_without_it_the_stream_is_polled(cloud: AwsClients) -> None:
-    stack = deployed.deploy(cloud)
-    source = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
+    deployment = deployed.deploy(cloud)
+    source = cloud.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)["EventSourceArn"]
     assert consumer_of(source) == ""
     assert cloud.kinesis.list_stream_consumers(StreamARN=source)["Consumers"] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -74,7 +75,11 @@ def filled(cloud: AwsClients, layout: str = "batch", *, versions: bool = False) 
 
 def erase(pipe: Pipe, cloud: AwsClients | None = None) -> StampedReceipt:
     return erase_customer(
-        cloud or pipe.cloud, pipe.stack, HER, reason="asked for it", currency="EUR", progress=lambda *_: None
+        replace(pipe.deployment, cloud=cloud or pipe.cloud),
+        HER,
+        reason="asked for it",
+        currency="EUR",
+        progress=lambda *_: None,
     )
 
 
@@ -87,7 +92,7 @@ def crashing(pipe: Pipe, writes: int) -> AwsClients:
 
 
 def forget_nobody(pipe: Pipe) -> None:
-    erase_customer(pipe.cloud, pipe.stack, "nobody", reason="", currency="EUR", progress=lambda *_: None)
+    erase_customer(pipe.deployment, "nobody", reason="", currency="EUR", progress=lambda *_: None)
 
 
 def everything(pipe: Pipe) -> dict[str, bytes]:
@@ -102,7 +107,7 @@ def everything(pipe: Pipe) -> dict[str, bytes]:
                 found[f"{one['Key']} {one['VersionId']}"] = (
                     gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
                 )
-    compacted = reader.lines(pipe.cloud, pipe.stack, bucket.list_by_hour(pipe.cloud, pipe.stack, "compacted"))
+    compacted = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, "compacted"))
     found["compacted"] = b"\n".join(
         b" ".join(((one.line.partition_key or "").encode(), original_bytes(one.line))) for one in compacted
     )
@@ -135,7 +140,7 @@ def test_nothing_of_the_customer_is_left_and_all_of_the_others_is(
     left = others(pipe)
     their_items = {name: item for name, item in items(pipe).items() if item["CustomerID"] != {"S": HER}}
     before = everything(pipe)
-    planned = plan(cloud, pipe.stack, HER, currency="EUR", progress=lambda *_: None)
+    planned = plan(pipe.deployment, HER, currency="EUR", progress=lambda *_: None)
     assert everything(pipe) == before
     stamped = erase(pipe)
     receipt = stamped.receipt
@@ -146,8 +151,8 @@ def test_nothing_of_the_customer_is_left_and_all_of_the_others_is(
     assert (receipt.items, receipt.records) == (planned.items, planned.records)
     assert receipt.records == 8
     assert kinds(pipe) == []
-    assert audit(cloud, pipe.stack, receipt=stamped).findings == []
-    report = verify(cloud, pipe.stack)
+    assert audit(pipe.deployment, receipt=stamped).findings == []
+    report = verify(pipe.deployment)
     assert report.discrepancies == ()
     keep(pipe, compacting=True)
     assert (lines_of(pipe), kinds(pipe), traces(pipe)) == (left, [], [])
@@ -165,11 +170,11 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
     with pytest.raises(Crash):
         erase(pipe, crashing(pipe, writes))
     assert {line for line in lines_of(pipe) if line in left} == left
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=KEY)
     stamped = erase(pipe)
     assert stamped.receipt.is_complete
     assert (traces(pipe), lines_of(pipe)) == ([], left)
-    assert verify(cloud, pipe.stack).discrepancies == ()
+    assert verify(pipe.deployment).discrepancies == ()
     keep(pipe)
     assert (kinds(pipe), lines_of(pipe)) == ([], left)
 
@@ -177,29 +182,27 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
 def test_somebody_elses_conflict_with_an_order_of_hers_stays_without_what_was_hers(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     erase(pipe)
-    quarantine = reader.lines(cloud, pipe.stack, bucket.list_by_hour(cloud, pipe.stack, "quarantine"))
+    quarantine = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, "quarantine"))
     kept = {one.line.event_id: one.line for one in quarantine}
     assert sorted(kept) == ["shardId-1:6", "shardId-1:9"]
     assert original_bytes(kept["shardId-1:6"]) == order("H-1", "99").encode()
     assert kept["shardId-1:6"].stored is None
 
 
-@pytest.mark.parametrize("long_ago", [False, True])
-def test_batches_that_aws_gave_up_go_on_without_her(cloud: AwsClients, long_ago: bool) -> None:
+def test_batches_that_aws_gave_up_go_on_without_her(cloud: AwsClients) -> None:
     pipe = filled(cloud, versions=True)
     maker = RecordAggregator()
     for data in (order("G-1"), her(1, "G-2"), order("G-3")):
         maker.add_user_record(HER if HER in data else "k", data)
     aggregate = maker.clear_and_get().get_contents()[2]
     mixed = [record(50, order("F-1")), record(51, her(1, "F-2")), record(52, aggregate)]
-    key = give_up(cloud, pipe.stack, mixed, long_ago=long_ago)
-    give_up(cloud, pipe.stack, [record(60, her(2)), record(61, her(3))], long_ago=long_ago)
+    key = give_up(pipe.deployment, mixed)
+    give_up(pipe.deployment, [record(60, her(2)), record(61, her(3))])
     receipt = erase(pipe).receipt
     assert receipt.failed == 4
     assert traces(pipe) == [], "in no old version either"
-    (failure,) = pending_objects(cloud, pipe.stack)
-    where = pipe.stack.bucket if long_ago else pipe.stack.discarded_bucket
-    assert (failure.place, failure.records) == (f"s3://{where}/{key}", 2)
+    (failure,) = pending_objects(pipe.deployment)
+    assert (failure.place, failure.records) == (f"s3://{pipe.deployment.discarded_bucket}/{key}", 2)
     found = {one.event_id: one.data for one in records_in(failure, event_records(failure))}
     assert found == {
         "shardId-1:50": order("F-1").encode(),
@@ -211,19 +214,18 @@ def test_batches_that_aws_gave_up_go_on_without_her(cloud: AwsClients, long_ago:
 
 # The note of what is erased, its manifest, the mark, the batch, the manifest of the receipt.
 @pytest.mark.parametrize("writes", range(5))
-@pytest.mark.parametrize("long_ago", [False, True])
 def test_wherever_the_erasure_of_a_batch_is_broken_off_no_mark_is_left_without_it(
-    cloud: AwsClients, long_ago: bool, writes: int
+    cloud: AwsClients, writes: int
 ) -> None:
     pipe = Pipe(cloud)
-    key = give_up(cloud, pipe.stack, [record(60, her(2))], long_ago=long_ago)
+    key = give_up(pipe.deployment, [record(60, her(2))])
     pipe.write(DONE + key, b"{}")
     with pytest.raises(Crash):
         erase(pipe, crashing(pipe, writes))
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=KEY)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=KEY)
     with suppress(NotFoundError):
         erase(pipe)
-    assert (pipe.keys(DONE), list(pending_objects(cloud, pipe.stack)), kinds(pipe)) == ([], [], [])
+    assert (pipe.keys(DONE), list(pending_objects(pipe.deployment)), kinds(pipe)) == ([], [], [])
 
 
 def test_what_cannot_be_read_and_names_her_is_told(cloud: AwsClients) -> None:
@@ -245,12 +247,12 @@ def test_notes_about_what_she_had_put_back_go_too(cloud: AwsClients) -> None:
         (NOON, ResubmissionNote("shardId-1:7", "H-mended", "2026-11-22T13:00:00.000000Z", "shardId-1:99")),
         (NOON, ResubmissionNote("shardId-1:9", "kept", "2026-11-22T13:00:00.000000Z", "shardId-1:98")),
     ]
-    write_notes(cloud, pipe.stack, notes)
+    write_notes(pipe.deployment, notes)
     assert erase(pipe).receipt.notes == 1
     (key,) = pipe.keys("resubmitted/")
     assert b"kept" in pipe.body(key) and b"H-mended" not in pipe.body(key)
     # As if the erasure had been broken off before it came to them.
-    write_notes(cloud, pipe.stack, notes[:1])
+    write_notes(pipe.deployment, notes[:1])
     assert erase(pipe).receipt.notes == 1
     assert pipe.keys("resubmitted/") == [key]
 
@@ -259,7 +261,7 @@ def test_a_version_with_the_only_copy_of_other_records_is_not_removed(cloud: Aws
     pipe = filled(cloud, versions=True)
     keep(pipe, compacting=False)
     key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     receipt = erase(pipe).receipt
     (problem,) = receipt.problems
     assert key in problem and "only copy" in problem
@@ -278,13 +280,13 @@ def test_an_altered_object_stays_one_that_was_altered(cloud: AwsClients) -> None
 def test_object_lock_is_said_to_keep_what_it_keeps(cloud: AwsClients) -> None:
     pipe = filled(cloud, versions=True)
     cloud.s3.put_object_lock_configuration(
-        Bucket=pipe.stack.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
+        Bucket=pipe.deployment.bucket, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"}
     )
     left = others(pipe)
     until = datetime.now(UTC) + timedelta(days=30)
     key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
     cloud.s3.put_object_retention(
-        Bucket=pipe.stack.bucket, Key=key, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
+        Bucket=pipe.deployment.bucket, Key=key, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
     )
     receipt = erase(pipe).receipt
     assert (receipt.locked, receipt.problems, receipt.is_complete) == (1, [], False)
@@ -301,13 +303,13 @@ def test_what_the_stream_still_has_is_not_taken_for_lost_and_not_brought_back(cl
     pipe.put(order("A"), her(1, "H-1"), f'{{"customer_id": "{HER}"}}', her(2, "H-discarded-batches"))
     *processed, given_up = pipe.records()
     pipe.process(processed)
-    give_up(cloud, pipe.stack, [given_up])
+    give_up(pipe.deployment, [given_up])
     receipt = erase(pipe).receipt
     assert receipt.on_stream_until > utc_text(datetime.now(UTC) + timedelta(hours=23))
-    done, report = verify_and_repair(cloud, pipe.stack, clock=lambda: datetime.now(UTC) + LATER)
+    done, report = verify_and_repair(pipe.deployment, clock=lambda: datetime.now(UTC) + LATER)
     assert (done.records, report.discrepancies, report.counts.erased) == (0, (), 3)
     assert list(items(pipe)) == ["A"]
-    assert [step.what for step in trace(cloud, pipe.stack, "H-1").steps] == ["arrived", "erased"]
+    assert [step.what for step in trace(pipe.deployment, "H-1").steps] == ["arrived", "erased"]
 
 
 def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: AwsClients, tmp_path: Path) -> None:
@@ -317,7 +319,7 @@ def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: AwsClients
         msgspec.structs.replace(stamped.receipt, records=0), stamped.manifest, stamped.sha256
     )
     for receipt in (changed, StampedReceipt(stamped.receipt, 7, stamped.sha256)):
-        (finding,) = audit(cloud, pipe.stack, receipt=receipt).findings
+        (finding,) = audit(pipe.deployment, receipt=receipt).findings
         assert finding.kind == "no_receipt"
     printed = msgspec.json.encode(stamped)
     assert HER.encode() not in printed
@@ -337,7 +339,7 @@ def test_of_a_customer_whom_nobody_knows_nothing_is_erased(cloud: AwsClients) ->
     with pytest.raises(NotFoundError, match="nothing found of customer nobody; nothing was changed"):
         forget_nobody(pipe)
     assert everything(pipe) == before, "no manifest, no note and no lease is left either"
-    assert audit(cloud, pipe.stack).findings == []
+    assert audit(pipe.deployment).findings == []
 
 
 def test_of_a_customer_whom_nobody_knows_it_is_said_if_something_cannot_be_read(cloud: AwsClients) -> None:

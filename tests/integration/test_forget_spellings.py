@@ -37,7 +37,7 @@ RECORDS = numbered(HERS, SPELLINGS) | numbered(UNSURE, TOO_MUCH) | numbered(THEI
 
 def erase(pipe: Pipe) -> StampedReceipt:
     progress = lambda what, done: None  # noqa: E731
-    return erase_customer(pipe.cloud, pipe.stack, HER, reason="asked", currency="EUR", progress=progress)
+    return erase_customer(pipe.deployment, HER, reason="asked", currency="EUR", progress=progress)
 
 
 def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
@@ -45,7 +45,7 @@ def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
 
     Discarded batches are in a bucket of their own where the archive is compacted, else in the archive.
     """
-    pipe = Pipe(cloud, discards_apart=compacted)
+    pipe = Pipe(cloud)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
     pipe.keep_versions()
@@ -53,7 +53,7 @@ def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
     for begin in range(0, len(some), 7):
         # Another order with each batch: of no object all is hers.
         pipe.process([*some[begin : begin + 7], record(900 + begin, order(f"A-{begin}"))])
-    give_up(cloud, pipe.stack, [record(number, data, shard="shardId-9") for number, data in RECORDS.items()])
+    give_up(pipe.deployment, [record(number, data, shard="shardId-9") for number, data in RECORDS.items()])
     for prefix in ("orders/", "quarantine/", "aws/"):
         for key in pipe.keys(prefix):
             pipe.write(key, pipe.body(key))
@@ -63,23 +63,23 @@ def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
 
 def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
     """The records by their events in the archive, in quarantine, in the batches and in all old versions."""
-    cloud, stack = pipe.cloud, pipe.stack
+    deployment = pipe.deployment
     found: dict[str, dict[str, bytes]] = {"old": {}}
     for prefix in ("orders", "compacted", "quarantine"):
-        lines = reader.lines(cloud, stack, bucket.list_by_hour(cloud, stack, prefix))
+        lines = reader.lines(deployment, bucket.list_by_hour(deployment, prefix))
         found[prefix] = {one.line.event_id: original_bytes(one.line) for one in lines}
-    for failure in failed_objects(cloud, stack):
+    for failure in failed_objects(deployment):
         found["given up"] = {one.event_id: one.data for one in records_in(failure, event_records(failure))}
     for name in pipe.buckets:
-        listed = cloud.s3.list_object_versions(Bucket=name)
+        listed = deployment.cloud.s3.list_object_versions(Bucket=name)
         assert not listed["IsTruncated"]
         for one in listed.get("Versions", []):
             if one["IsLatest"] or one["Key"].startswith(("manifests/", "locks/")):
                 continue
-            answer = cloud.s3.get_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
+            answer = deployment.cloud.s3.get_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
             body = answer["Body"].read()
             if one["Key"].startswith("aws/"):
-                failure = read_failure("", body, cloud.now())
+                failure = read_failure("", body, deployment.cloud.now())
                 found["old"] |= {f"discarded {entry['eventID']}": b"" for entry in event_records(failure)}
             else:
                 found["old"] |= {
@@ -121,12 +121,12 @@ def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_
     assert not stamped.complete and not stamped.receipt.is_complete
     shared = ("an array with others", "one document after the other", "a later member", "a key twice")
     assert stamped.shared == len(shards) * len(shared)
-    assert set(erased_event_ids(cloud, pipe.stack)) == {
+    assert set(erased_event_ids(pipe.deployment)) == {
         f"{shard}:{number}" for shard in shards for number in hers
     }
     assert (stamped.receipt.records, stamped.receipt.failed) == (len(hers), len(hers))
     assert kinds(pipe) == []
-    found = verify(cloud, pipe.stack).discrepancies
+    found = verify(pipe.deployment).discrepancies
     assert {one.kind for one in found} <= {"discarded"}
     with pytest.raises(NotFoundError, match=f"as far as it can be read: {len(problems)} problems"):
         erase(pipe)

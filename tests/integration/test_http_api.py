@@ -8,6 +8,7 @@ import json
 import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,12 +25,13 @@ from orderstream.archive.maintenance import maintain
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.aws.metrics import Metric
-from orderstream.aws.stack import DEFAULT_STACK, Stack, describe_stack
+from orderstream.aws.stack import DEFAULT_STACK, describe_stack
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.alarms.evaluator import alarm_of
 from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.storage import stream
 from orderstream.storage.bucket import TimeRange
+from tests.fakes import deployment_on
 from tests.integration.deployed import deploy
 from tests.integration.expanded import EVERYTHING, expanded, resources
 from tests.integration.test_people import user
@@ -79,7 +81,7 @@ def test_with_tokens_sending_and_reading_want_scopes_of_their_own() -> None:
 
 
 def test_all_that_the_application_answers_and_nothing_else_has_a_route() -> None:
-    nowhere = ApiServices(None, AwsClients(), None, list)  # type: ignore[arg-type]
+    nowhere = ApiServices(None, None, list)  # type: ignore[arg-type]
     keys = {"GET /docs", "GET /docs/{proxy+}", "GET /openapi.json"}
     for path, operations in make_app(lambda: nowhere).openapi()["paths"].items():
         greedy = re.sub(r"\{.*", "{proxy+}", path)
@@ -150,7 +152,7 @@ def services(guarded: LocalCloud) -> Caller:
 
 def deliver(local: LocalCloud, event_id: str, *, at: datetime) -> None:
     """Hand a record to the function, as one that arrived then: nobody else delivers here."""
-    (record,) = [one for one in stream.records(local.cloud, local.stack) if one.event_id == event_id]
+    (record,) = [one for one in stream.records(local.deployment) if one.event_id == event_id]
     origin = EventOrigin(f"arn:aws:kinesis:{REGION}:000000000001:stream/OrderStream", record.shard_id, "")
     entry = entry_of(origin, msgspec.structs.replace(record, arrived_at=at))
     answer = local.cloud.lambda_.invoke(FunctionName="ProcessOrders", Payload=b'{"Records":[%b]}' % entry)
@@ -183,10 +185,8 @@ def test_the_bytes_of_a_compacted_order_come_back_too(guarded: LocalCloud, servi
     key = services("GET", sent["location"]).json()["ArchiveKey"]
     # Later hours may have been sealed before.
     span = TimeRange(hour, hour + timedelta(hours=1))
-    assert maintain(
-        guarded.cloud, guarded.stack, span, compacting=True, currency="EUR", accept=True
-    ).compacted
-    left = guarded.cloud.s3.list_objects_v2(Bucket=guarded.stack.bucket, Prefix=key)
+    assert maintain(guarded.deployment, span, compacting=True, currency="EUR", accept=True).compacted
+    left = guarded.cloud.s3.list_objects_v2(Bucket=guarded.deployment.bucket, Prefix=key)
     assert left["KeyCount"] == 0
     assert json.loads(services("GET", f"{sent['location']}/raw").content)["amount"] == 1.5
 
@@ -229,8 +229,8 @@ def test_the_functions_log_has_nothing_about_people(guarded: LocalCloud, service
 def test_a_service_that_fails_is_logged_without_the_customer(
     cloud: AwsClients, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stack = Stack("orderstream", "S", "T", "ByCustomer", "B", "", "")
-    services = ApiServices(None, cloud, stack, list)  # type: ignore[arg-type]
+    stack = replace(deployment_on(cloud), name="orderstream")
+    services = ApiServices(None, stack, list)  # type: ignore[arg-type]
     app = httpx.ASGITransport(make_app(lambda: services))
 
     async def answer() -> httpx.Response:

@@ -91,7 +91,7 @@ def pipe(cloud: AwsClients) -> Logged:
 def test_they_are_the_items_of_the_table_newest_first(pipe: Logged) -> None:
     pipe.batch(order("A"), order("B"), ago=3)
     pipe.batch(order("C", 7), ago=2, instance="b")
-    found = RecentOrders(pipe.cloud, pipe.stack).poll()
+    found = RecentOrders(pipe.deployment).poll()
     assert [item["OrderID"] for item in found] == ["C", "B", "A"]
     assert (found[0]["OrderAmount"], found[0]["Currency"], found[0]["Status"]) == (7, "EUR", "RECEIVED")
     assert found[0]["ReceivedAt"] > found[1]["ReceivedAt"]
@@ -101,7 +101,7 @@ def test_no_more_are_shown_than_are_wanted_and_no_more_objects_read(pipe: Logged
     pipe.batch(*(order(f"old-{number}") for number in range(5)), ago=5)
     pipe.batch(*(order(f"new-{number}") for number in range(5)), ago=4)
     calls = Counted(pipe.cloud)
-    assert ids(RecentOrders(pipe.cloud, pipe.stack, most=3)) == ["new-4", "new-3", "new-2"]
+    assert ids(RecentOrders(pipe.deployment, most=3)) == ["new-4", "new-3", "new-2"]
     assert calls == {"FilterLogEvents": 1, "GetObject": 1, "BatchGetItem": 1}
 
 
@@ -109,11 +109,11 @@ def test_what_became_no_item_is_not_shown(pipe: Logged) -> None:
     # So long ago that no look goes back to it.
     pipe.batch(order("A"), ago=4_000)
     pipe.batch(order("A"), order("A", 2), order("B"), "bad", order("B"), ago=2, instance="b")
-    assert ids(RecentOrders(pipe.cloud, pipe.stack)) == ["B"]
+    assert ids(RecentOrders(pipe.deployment)) == ["B"]
 
 
 def test_a_second_look_reads_what_is_new_and_remembers_the_rest(pipe: Logged) -> None:
-    latest = RecentOrders(pipe.cloud, pipe.stack, most=3)
+    latest = RecentOrders(pipe.deployment, most=3)
     pipe.batch(order("A"), ago=3)
     pipe.batch(order("B"), ago=2)
     assert ids(latest) == ["B", "A"]
@@ -128,7 +128,7 @@ def test_a_second_look_reads_what_is_new_and_remembers_the_rest(pipe: Logged) ->
 
 
 def test_a_line_that_is_late_in_the_log_is_seen(pipe: Logged) -> None:
-    latest = RecentOrders(pipe.cloud, pipe.stack)
+    latest = RecentOrders(pipe.deployment)
     pipe.batch(order("A"), ago=1)
     assert ids(latest) == ["A"]
     pipe.batch(order("B"), ago=6, instance="b")
@@ -136,7 +136,7 @@ def test_a_line_that_is_late_in_the_log_is_seen(pipe: Logged) -> None:
 
 
 def test_what_a_second_delivery_stored_out_of_the_same_object_is_shown(pipe: Logged) -> None:
-    latest = RecentOrders(pipe.cloud, pipe.stack)
+    latest = RecentOrders(pipe.deployment)
     first = pipe.batch(order("A"), order("B"), ago=2)
     # As if the table had not taken it then.
     pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "B"}})
@@ -146,7 +146,7 @@ def test_what_a_second_delivery_stored_out_of_the_same_object_is_shown(pipe: Log
 
 
 def test_an_order_that_is_erased_meanwhile_is_gone(pipe: Logged) -> None:
-    latest = RecentOrders(pipe.cloud, pipe.stack)
+    latest = RecentOrders(pipe.deployment)
     pipe.batch(order("A"), order("B"))
     assert ids(latest) == ["B", "A"]
     pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "A"}})
@@ -154,7 +154,7 @@ def test_an_order_that_is_erased_meanwhile_is_gone(pipe: Logged) -> None:
 
 
 def test_it_looks_back_an_hour_and_says_when_there_is_nothing(pipe: Logged) -> None:
-    latest = RecentOrders(pipe.cloud, pipe.stack)
+    latest = RecentOrders(pipe.deployment)
     assert latest.poll() == []
     assert latest.empty_reason == "no order was stored in the last hour"
     pipe.batch(order("A"), ago=3_700)
@@ -166,23 +166,23 @@ def test_it_looks_back_an_hour_and_says_when_there_is_nothing(pipe: Logged) -> N
 
 def test_orders_that_were_compacted_meanwhile_are_shown(pipe: Logged, tmp_path: Path) -> None:
     pipe.batch(order("A"), order("B"), ago=1)
-    expected = RecentOrders(pipe.cloud, pipe.stack).poll()
+    expected = RecentOrders(pipe.deployment).poll()
     compact(pipe, timestamp(expected[0]["ReceivedAt"]), tmp_path)
     assert pipe.keys("orders/") == []
-    assert RecentOrders(pipe.cloud, pipe.stack).poll() == expected
+    assert RecentOrders(pipe.deployment).poll() == expected
 
 
 def test_orders_that_lie_in_a_damaged_object_are_shown_as_far_as_it_can_be_read(pipe: Logged) -> None:
     (key,) = pipe.batch(order("A"), ago=2).objects
     pipe.write(key, b"damage")
     pipe.batch(order("B"), ago=1)
-    assert ids(RecentOrders(pipe.cloud, pipe.stack)) == ["B"]
+    assert ids(RecentOrders(pipe.deployment)) == ["B"]
 
 
 def test_with_one_object_an_order_there_is_no_telling_and_it_says_so(cloud: AwsClients) -> None:
     pipe = Logged(cloud, layout="order")
     pipe.batch(order("A"))
-    latest = RecentOrders(cloud, pipe.stack)
+    latest = RecentOrders(pipe.deployment)
     for _ in range(2):
         assert latest.poll() == []
         assert latest.empty_reason == "with ArchiveLayout=order, the log does not say where orders lie"
@@ -190,11 +190,11 @@ def test_with_one_object_an_order_there_is_no_telling_and_it_says_so(cloud: AwsC
 
 def test_a_log_that_cannot_be_read_is_one_of_our_errors(cloud: AwsClients) -> None:
     with pytest.raises(CloudError, match="cannot read the log of F"):
-        RecentOrders(cloud, Pipe(cloud).stack).poll()
+        RecentOrders(Pipe(cloud).deployment).poll()
 
 
 def test_on_the_local_cloud_an_order_that_was_sent_is_the_latest(local: LocalCloud) -> None:
-    latest = RecentOrders(local.cloud, local.stack)
+    latest = RecentOrders(local.deployment)
     order_id = uuid.uuid4().hex
     put(local, order(order_id).encode())
     awaited(lambda: order_id in ids(latest))

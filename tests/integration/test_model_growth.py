@@ -27,13 +27,13 @@ from orderstream.domain.order import Order
 from orderstream.storage import bucket, reader, stream
 from orderstream.aws.clients import AwsClients
 from orderstream.recovery.reprocess import Reprocessor
-from orderstream.aws.stack import find_stack
+from orderstream.aws.deployment import find_deployment
 from orderstream.recovery.verify import verify
 from orderstream.pipeline.deaggregate import deaggregate
 
 assert "discount" in Order.__struct_fields__
 cloud = AwsClients()
-stack = find_stack(cloud, "orderstream")
+stack = find_deployment(cloud, "orderstream")
 again = Reprocessor(cloud, stack, "retry")
 again.run((inner for record in stream.records(cloud, stack) for inner in deaggregate(record)), again.archive)
 target, replayed = TableTarget(cloud, stack), ReplayResult()

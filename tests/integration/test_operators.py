@@ -86,7 +86,7 @@ def test_a_conflict_needs_an_id_of_its_own(local: LocalCloud, orders: Orders) ->
     assert "is there with other content" in orders("quarantine", "resubmit", event, status=1).stderr
     orders("quarantine", "resubmit", event, "--set", f"order_id={order_id}-2")
     assert awaited(lambda: found_order(local, f"{order_id}-2"))["OrderAmount"] == 2
-    assert get_order(local.cloud, local.stack, order_id)["OrderAmount"] == 1
+    assert get_order(local.deployment, order_id)["OrderAmount"] == 1
 
 
 def test_many_are_resubmitted_at_once_and_those_that_cannot_be_are_said(
@@ -135,19 +135,18 @@ def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]
     return {one["place"]: one for one in found}
 
 
-def given_up_at(local: LocalCloud, records: list[Record], *, long_ago: bool) -> str:
-    """Leave a batch where Lambda leaves it now or where it left it long ago; returns its place."""
-    key = give_up(local.cloud, local.stack, records, long_ago=long_ago)
-    return f"s3://{local.stack.bucket if long_ago else local.stack.discarded_bucket}/{key}"
+def given_up_at(local: LocalCloud, records: list[Record]) -> str:
+    """Leave a batch where Lambda leaves it; returns its place."""
+    key = give_up(local.deployment, records)
+    return f"s3://{local.deployment.discarded_bucket}/{key}"
 
 
-@pytest.mark.parametrize("long_ago", [False, True])
 def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accounted_for(
-    local: LocalCloud, orders: Orders, long_ago: bool
+    local: LocalCloud, orders: Orders
 ) -> None:
     ids = [new_id(), f'{new_id()}"\\']
     records = given_up(ids, b"bad")
-    place = given_up_at(local, records, long_ago=long_ago)
+    place = given_up_at(local, records)
     listed = failures_by_place(orders)[place]
     assert (listed["records"], listed["condition"], listed["done"]) == (3, "RetryAttemptsExhausted", False)
     assert "RetryAttemptsExhausted" in orders("dead-letters", "list").stdout
@@ -155,7 +154,7 @@ def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accoun
     assert found_order(local, ids[0]) is None, "a dry run changes nothing"
     assert f"done: {place}" in orders("dead-letters", "redrive").stdout
     for number, order_id in enumerate(ids):
-        assert get_order(local.cloud, local.stack, order_id)["EventID"] == records[number].event_id
+        assert get_order(local.deployment, order_id)["EventID"] == records[number].event_id
     assert records[2].event_id in quarantined(local)
     assert place not in failures_by_place(orders)
     assert failures_by_place(orders, "--all")[place]["done"]
@@ -166,21 +165,21 @@ def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
     local: LocalCloud, orders: Orders
 ) -> None:
     strange = "aws/lambda/0/strange"
-    local.cloud.s3.put_object(Bucket=local.stack.discarded_bucket, Key=strange, Body=b"{}")
+    local.cloud.s3.put_object(Bucket=local.deployment.discarded_bucket, Key=strange, Body=b"{}")
     try:
         order_id = new_id()
-        give_up(local.cloud, local.stack, given_up([order_id]))
+        give_up(local.deployment, given_up([order_id]))
         done = orders("dead-letters", "redrive", status=1)
         assert strange in done.stdout and "is not what AWS writes" in done.stderr
         assert found_order(local, order_id)
     finally:
-        local.cloud.s3.delete_object(Bucket=local.stack.discarded_bucket, Key=strange)
+        local.cloud.s3.delete_object(Bucket=local.deployment.discarded_bucket, Key=strange)
 
 
 @contextmanager
 def queue_as_destination(local: LocalCloud) -> Iterator[str]:
     """An SQS queue where the mapping's on-failure destination was a bucket; the event source knows it not."""
-    cloud, mapping = local.cloud, local.stack.mapping_id
+    cloud, mapping = local.cloud, local.deployment.mapping_id
     url = cloud.sqs.create_queue(QueueName=f"failures-{new_id()}")["QueueUrl"]
     attributes = cloud.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
     before = cloud.lambda_.get_event_source_mapping(UUID=mapping)["DestinationConfig"]
@@ -195,10 +194,10 @@ def queue_as_destination(local: LocalCloud) -> Iterator[str]:
 
 
 def test_what_a_queue_tells_of_is_read_back_from_the_stream(local: LocalCloud, orders: Orders) -> None:
-    cloud, stack = local.cloud, local.stack
-    stream_arn = cloud.kinesis.describe_stream_summary(StreamName=stack.stream)["StreamDescriptionSummary"][
-        "StreamARN"
-    ]
+    deployment = local.deployment
+    stream_arn = deployment.cloud.kinesis.describe_stream_summary(StreamName=deployment.stream)[
+        "StreamDescriptionSummary"
+    ]["StreamARN"]
     ids = [new_id(), new_id()]
     events = [
         put(local, f'{{"order_id": "{one}", "customer_id": "c", "amount": 1}}'.encode(), ids[0])
@@ -206,14 +205,14 @@ def test_what_a_queue_tells_of_is_read_back_from_the_stream(local: LocalCloud, o
     ]
     for one in ids:
         await_order(local, one)
-        cloud.dynamodb.delete_item(TableName=stack.table, Key={"OrderID": {"S": one}})
-    mine = [record for record in stream.records(cloud, stack) if record.event_id in events]
+        deployment.cloud.dynamodb.delete_item(TableName=deployment.table, Key={"OrderID": {"S": one}})
+    mine = [record for record in stream.records(deployment) if record.event_id in events]
     with queue_as_destination(local) as url:
-        cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(mine, stream_arn))
+        deployment.cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(mine, stream_arn))
         gone = given_up([new_id()])
-        cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(gone, stream_arn))
-        foreign = message_about(gone, stream_arn.replace(stack.stream, "another"))
-        cloud.sqs.send_message(QueueUrl=url, MessageBody=foreign)
+        deployment.cloud.sqs.send_message(QueueUrl=url, MessageBody=message_about(gone, stream_arn))
+        foreign = message_about(gone, stream_arn.replace(deployment.stream, "another"))
+        deployment.cloud.sqs.send_message(QueueUrl=url, MessageBody=foreign)
         listed = failures_by_place(orders)
         assert sorted(one["records"] for one in listed.values()) == [1, 2], "those of our stream"
         done = orders("dead-letters", "redrive", status=1)
@@ -288,12 +287,9 @@ def test_a_trace_tells_a_whole_story(local: LocalCloud, orders: Orders) -> None:
     assert "duplicate" in shown and item["EventID"] in shown
 
 
-@pytest.mark.parametrize("long_ago", [False, True])
-def test_a_trace_tells_of_giving_up_and_bringing_back(
-    local: LocalCloud, orders: Orders, long_ago: bool
-) -> None:
+def test_a_trace_tells_of_giving_up_and_bringing_back(local: LocalCloud, orders: Orders) -> None:
     order_id = new_id()
-    place = given_up_at(local, given_up([order_id]), long_ago=long_ago)
+    place = given_up_at(local, given_up([order_id]))
     steps = steps_of(orders, order_id)
     assert [one["what"] for one in steps] == ["arrived", "discarded", "open"]
     orders("dead-letters", "redrive")
@@ -312,5 +308,5 @@ def test_a_trace_of_nothing_is_one_line_and_a_hint(orders: Orders) -> None:
 def nothing_is_amiss_after_all_that(local: LocalCloud) -> Iterator[None]:
     yield
     later = datetime.now(UTC) + GRACE + timedelta(minutes=1)
-    report = verify(local.cloud, local.stack, clock=lambda: later)
+    report = verify(local.deployment, clock=lambda: later)
     assert report.discrepancies == ()

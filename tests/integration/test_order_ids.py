@@ -40,7 +40,7 @@ def over_http(pipe: Pipe) -> dict[str, bytes]:
     bodies = {way: json.dumps(order(way)).encode() for way in ("body", "batch")}
 
     async def send() -> None:
-        services = build_services(pipe.cloud, pipe.stack)
+        services = build_services(pipe.deployment)
         app = httpx.ASGITransport(make_app(lambda: services))
         kind = {"content-type": "application/json"}
         with services.producer:
@@ -60,7 +60,7 @@ def over_http(pipe: Pipe) -> dict[str, bytes]:
 
 def in_python(pipe: Pipe) -> dict[str, bytes]:
     bodies = {way: json.dumps(order(way)).encode() for way in ("send_json", "send_bytes")}
-    with OrderProducer(pipe.stack.stream, pipe.cloud.kinesis_no_retry) as producer:
+    with OrderProducer(pipe.deployment.stream, pipe.cloud.kinesis_no_retry) as producer:
         producer.send(order("send"))
         producer.send_json(bodies["send_json"])
         producer.send_bytes(bodies["send_bytes"], partition_key="k")
@@ -110,21 +110,21 @@ def test_by_every_way_in_it_is_one_order_under_that_id_with_what_was_sent(
     before = items(pipe)
     assert before.keys() == {order(way)["order_id"] for way in ways}
     for way in ways:
-        item = get_order(cloud, pipe.stack, order(way)["order_id"])
+        item = get_order(pipe.deployment, order(way)["order_id"])
         assert (item["CustomerID"], str(item["OrderAmount"])) == ("c", "19.9")
-        body = raw_order(cloud, pipe.stack, item["OrderID"])
+        body = raw_order(pipe.deployment, item["OrderID"])
         assert json.loads(body, parse_float=str) == order(way)
         assert body == sent.get(way, body)
     assert verified(pipe, later=LATER).discrepancies == ()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
-    order_trace = trace(cloud, pipe.stack, order("header")["order_id"])
+    order_trace = trace(pipe.deployment, order("header")["order_id"])
     assert {"archived", "stored"} <= {step.what for step in order_trace.steps}
 
     drop_table(pipe)
-    replay(cloud, pipe.stack, Selection(), TableTarget(cloud, pipe.stack))
+    replay(pipe.deployment, Selection(), TableTarget(pipe.deployment))
     assert items(pipe) == before
     drop_table(pipe)
-    done = replay(cloud, pipe.stack, Selection(), StreamTarget(cloud, pipe.stack))
+    done = replay(pipe.deployment, Selection(), StreamTarget(pipe.deployment))
     assert done.failed == 0
     pipe.process(pipe.records()[-done.sent :])
     assert items(pipe).keys() == before.keys()

@@ -59,7 +59,7 @@ def new_id() -> str:
 def send(local: LocalCloud, **fields: object) -> str:
     """An order, sent and stored; its id."""
     order = {"order_id": new_id(), "customer_id": "12345", "amount": "19.90"} | fields
-    with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
+    with OrderProducer(local.deployment.stream, local.cloud.kinesis_no_retry) as producer:
         producer.send(order)
     stored(local, str(order["order_id"]))
     return str(order["order_id"])
@@ -67,8 +67,8 @@ def send(local: LocalCloud, **fields: object) -> str:
 
 def stored(local: LocalCloud, order_id: str) -> dict[str, object]:
     key = {"OrderID": {"S": order_id}}
-    awaited(lambda: local.cloud.dynamodb.get_item(TableName=local.stack.table, Key=key).get("Item"))
-    return get_order(local.cloud, local.stack, order_id)
+    awaited(lambda: local.cloud.dynamodb.get_item(TableName=local.deployment.table, Key=key).get("Item"))
+    return get_order(local.deployment, order_id)
 
 
 def tab(page: Page, name: str) -> None:
@@ -91,7 +91,7 @@ def test_an_order_of_the_form_is_stored_and_appears_among_the_latest(page: Page,
     page.get_by_role("button", name="Send", exact=True).click()
     expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
     sent = {"order_id": order_id, "customer_id": "of the form", "amount": "1234.50", "currency": "EUR"}
-    assert json.loads(raw_order(local.cloud, local.stack, order_id)) == sent
+    assert json.loads(raw_order(local.deployment, order_id)) == sent
     tab(page, "Live")
     row = page.get_by_role("row").filter(has_text=order_id)
     expect(row).to_contain_text("1,234.50")
@@ -188,7 +188,7 @@ def test_times_are_those_of_the_one_who_looks_with_utc_over_them(page: Page, loc
 
 def test_the_figures_are_those_of_orders_status(page: Page, local: LocalCloud) -> None:
     send(local, currency="SEK", amount="1")
-    looked = StatusCollector(local.cloud, local.stack)
+    looked = StatusCollector(local.deployment)
 
     def shown() -> bool:
         stored = looked.collect().counts["received"].five_minutes
@@ -335,9 +335,9 @@ def two_orders_under_one_id(local: LocalCloud) -> str:
     """The fault, and an early end of the minute in which it is."""
     local.alarms.stop()
     order_id = send(local)
-    with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
+    with OrderProducer(local.deployment.stream, local.cloud.kinesis_no_retry) as producer:
         producer.send({"order_id": order_id, "customer_id": "12345", "amount": 2})
-    watch = StatusCollector(local.cloud, local.stack)
+    watch = StatusCollector(local.deployment)
     awaited(lambda: watch.collect().counts["conflicts"].five_minutes)
     end = (int(time.time()) // MINUTE + 1) * MINUTE
     AlarmEvaluationLoop(local.cloud, pytest.fail).evaluate_all(end + LAG_SECONDS)
@@ -395,7 +395,7 @@ def test_what_a_shop_writes_is_shown_as_text_at_once_and_saved_byte_for_byte(
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save").last.click()
     saving.value.save_as(tmp_path / "saved")
-    assert (tmp_path / "saved").read_bytes() == raw_order(local.cloud, local.stack, order_id)
+    assert (tmp_path / "saved").read_bytes() == raw_order(local.deployment, order_id)
     assert saving.value.suggested_filename == "order.json"
     assert has_only_text(page) and asked == []
 
@@ -405,7 +405,7 @@ def test_a_record_that_is_too_large_to_be_edited_is_text_too(
 ) -> None:
     address, asked = leaked
     data = f"{markup(address)}\n# more\n{'[' * 500_000}".encode()
-    with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
+    with OrderProducer(local.deployment.stream, local.cloud.kinesis_no_retry) as producer:
         sent = producer.send_bytes(data, partition_key="k").result()
     # The newest is the first: others that are too large are from other tests.
     awaited(lambda: event_id(sent.shard_id, sent.sequence_number) in quarantined(local))

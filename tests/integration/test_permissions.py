@@ -31,7 +31,7 @@ def objects(guarded: LocalCloud) -> Iterator[dict[str, str]]:
     client = administrator(guarded, "s3")
     prefixes = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/", "erasures/")
     keys = {prefix: f"{prefix}probe/there" for prefix in (*prefixes, "resubmitted/", "redriven/", "else/")}
-    buckets = guarded.stack.bucket, guarded.stack.discarded_bucket
+    buckets = guarded.deployment.bucket, guarded.deployment.discarded_bucket
     for key in keys.values():
         client.put_object(Bucket=buckets[0], Key=key, Body=b"there")
     client.put_object(Bucket=buckets[1], Key=keys["aws/lambda/"], Body=b"there")
@@ -116,7 +116,7 @@ def test_the_function_may_read_insert_compare_and_write_once(
 
 def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: LocalCloud) -> None:
     found = guarded.cloud.cloudformation.describe_stack_resource(
-        StackName=guarded.stack.name, LogicalResourceId="ProcessOrdersRole"
+        StackName=guarded.deployment.name, LogicalResourceId="ProcessOrdersRole"
     )
     name = found["StackResourceDetail"]["PhysicalResourceId"]
     iam, sts = administrator(guarded, "iam"), administrator(guarded, "sts")
@@ -140,12 +140,12 @@ def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: LocalC
     # Before it makes the mapping, Lambda asks whether the role may write, and says nowhere to which key.
     for prefix in ("aws/lambda/", "else/", ""):
         key = fresh(prefix)
-        client.put_object(Bucket=guarded.stack.discarded_bucket, Key=key, Body=b"given up")
-        guarded.cloud.s3.delete_object(Bucket=guarded.stack.discarded_bucket, Key=key)
-    client.list_objects_v2(Bucket=guarded.stack.discarded_bucket)
+        client.put_object(Bucket=guarded.deployment.discarded_bucket, Key=key, Body=b"given up")
+        guarded.cloud.s3.delete_object(Bucket=guarded.deployment.discarded_bucket, Key=key)
+    client.list_objects_v2(Bucket=guarded.deployment.discarded_bucket)
     for prefix in ("compacted/", "aws/lambda/"):
         with pytest.raises(ClientError, match="AccessDenied"):
-            client.put_object(Bucket=guarded.stack.bucket, Key=fresh(prefix), Body=b"else")
+            client.put_object(Bucket=guarded.deployment.bucket, Key=fresh(prefix), Body=b"else")
 
 
 def test_nobody_writes_evidence_twice_or_removes_a_manifest(
@@ -274,7 +274,7 @@ def invoked(local: LocalCloud, function: str) -> Any:
 
 def test_the_upkeep_does_its_round_with_its_own_role(guarded: LocalCloud) -> None:
     yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
-    store = BatchArchive(S3Store(guarded.cloud.s3, guarded.stack.bucket))
+    store = BatchArchive(S3Store(guarded.cloud.s3, guarded.deployment.bucket))
     for number in range(2):
         one = record(number, order(uuid.uuid4().hex), at=yesterday)
         store.write([one], [decode(one.data)])
@@ -283,16 +283,15 @@ def test_the_upkeep_does_its_round_with_its_own_role(guarded: LocalCloud) -> Non
     store.write([later], [decode(later.data)])
     said = invoked(guarded, "KeepArchive")
     assert said["sealed"] and (said["compacted"], said["objects_before"], said["problems"]) == (1, 2, 0)
-    # What comes late is known by the batch that Lambda discarded, wherever it left it.
-    for number, long_ago in ((3, False), (4, True)):
-        one = record(number, order(uuid.uuid4().hex), at=yesterday)
-        give_up(guarded.cloud, guarded.stack, [one], long_ago=long_ago)
-        store.write([one], [decode(one.data)])
+    # What comes late is known by the batch that Lambda discarded.
+    one = record(3, order(uuid.uuid4().hex), at=yesterday)
+    give_up(guarded.deployment, [one])
+    store.write([one], [decode(one.data)])
     said = invoked(guarded, "KeepArchive")
     assert (said["sealed"], said["late"], said["problems"]) == (1, 0, 0)
 
 
 def test_the_canary_flies_with_its_own_role(guarded: LocalCloud) -> None:
     sent = invoked(guarded, "Canary")["order_id"]
-    streamed = [record.data for record in stream.records(guarded.cloud, guarded.stack)]
+    streamed = [record.data for record in stream.records(guarded.deployment)]
     assert [data for data in streamed if sent.encode() in data]

@@ -22,14 +22,14 @@ from tests.settings import changed
 
 def found_order(local: LocalCloud, order_id: str) -> dict[str, Any] | None:
     try:
-        return get_order(local.cloud, local.stack, order_id)
+        return get_order(local.deployment, order_id)
     except NotFoundError:
         return None
 
 
 def quarantined(local: LocalCloud) -> dict[str, ArchiveLine]:
-    entries = bucket.list_by_hour(local.cloud, local.stack, "quarantine")
-    return {one.line.event_id: one.line for one in reader.lines(local.cloud, local.stack, entries)}
+    entries = bucket.list_by_hour(local.deployment, "quarantine")
+    return {one.line.event_id: one.line for one in reader.lines(local.deployment, entries)}
 
 
 def put(local: LocalCloud, data: bytes, key: str = "k") -> str:
@@ -46,8 +46,8 @@ def test_the_smallest_order_is_stored_and_archived_under_the_names_that_users_re
     item = awaited(lambda: found_order(local, event))
     assert (item["OrderID"], item["CustomerID"], str(item["OrderAmount"])) == (event, "12345", "250")
     assert item["OrderDate"] == item["ReceivedAt"]
-    assert local.stack.bucket == "order-data-archive"
-    assert raw_order(local.cloud, local.stack, event) == data
+    assert local.deployment.bucket == "order-data-archive"
+    assert raw_order(local.deployment, event) == data
 
 
 @pytest.mark.parametrize("layout", ["text", "compact"])
@@ -57,7 +57,7 @@ def test_the_archive_gives_back_the_exact_bytes(local: LocalCloud, layout: str) 
         data = b'{\r\n  "customer_id": "c", "amount": 1.10, "name": "Zo\xc3\xab"\n}\n'
     event = put(local, data)
     awaited(lambda: found_order(local, event))
-    assert raw_order(local.cloud, local.stack, event) == data
+    assert raw_order(local.deployment, event) == data
 
 
 def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_stored(
@@ -76,7 +76,7 @@ def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_sto
         )
 
     def all_done() -> dict[str, ArchiveLine] | None:
-        stored = {item["OrderID"] for item in list_orders(local.cloud, local.stack, customer, limit=100)}
+        stored = {item["OrderID"] for item in list_orders(local.deployment, customer, limit=100)}
         lines = quarantined(local)
         return lines if stored == good and bad.keys() <= lines.keys() else None
 
@@ -104,8 +104,8 @@ def test_compressed_and_aggregated_orders_are_stored_one_by_one_and_given_back_e
     last = awaited(lambda: found_order(local, f"{who}-3"))
     assert last["OrderAmount"] == 1
     for number, data in enumerate(sent):
-        item = get_order(local.cloud, local.stack, f"{who}-{number}")
-        assert raw_order(local.cloud, local.stack, f"{who}-{number}") == data
+        item = get_order(local.deployment, f"{who}-{number}")
+        assert raw_order(local.deployment, f"{who}-{number}") == data
         assert number == 3 or item["EventID"] == f"{event}:{number}"
     assert original_bytes(awaited(lambda: quarantined(local).get(f"{event}:3"))) == b"bad"
 
@@ -122,12 +122,12 @@ def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a
     event = f"{other.shard_id}:{other.sequence_number}"
     line = awaited(lambda: quarantined(local).get(event))
     assert [reason["code"] for reason in line.reasons] == ["conflict"]
-    item = get_order(local.cloud, local.stack, order_id)
+    item = get_order(local.deployment, order_id)
     assert str(item["OrderAmount"]) == "19.9"
     assert line.stored is not None and line.stored["EventID"] == item["EventID"]
     mine = [
         one
-        for one in reader.lines(local.cloud, local.stack, bucket.archive(local.cloud, local.stack))
+        for one in reader.lines(local.deployment, bucket.archive(local.deployment))
         if one.line.order_id == order_id
     ]
     assert len(mine) == 6, "every copy is in the archive"
@@ -136,8 +136,7 @@ def test_g2_g3_one_order_sent_again_and_again_is_one_item_and_other_content_is_a
 def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_to(
     local: LocalCloud,
 ) -> None:
-    cloud = local.cloud
-    with changed(cloud, local.stack, ARCHIVE_LAYOUT="order"):
+    with changed(local.deployment, ARCHIVE_LAYOUT="order"):
         order_id = f"layout/{uuid.uuid4().hex}"
         first = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode()
         put(local, first)
@@ -147,8 +146,8 @@ def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_
         event = put(local, first.replace(b"1}", b"2}"))
         conflict = awaited(lambda: quarantined(local).get(event))
         assert conflict.stored is not None and conflict.stored["ArchiveKey"] == item["ArchiveKey"]
-        assert raw_order(cloud, local.stack, order_id) == first
-        told = [step.what for step in trace(cloud, local.stack, order_id).steps]
+        assert raw_order(local.deployment, order_id) == first
+        told = [step.what for step in trace(local.deployment, order_id).steps]
         assert {"archived", "stored", "duplicate", "quarantined"} < set(told)
 
 
@@ -185,10 +184,12 @@ def test_g8_no_payload_and_no_customer_is_in_any_log_or_metric(local: LocalCloud
 
 
 def test_the_function_is_the_one_that_reads_the_stream(local: LocalCloud) -> None:
-    mapping = local.cloud.lambda_.get_event_source_mapping(UUID=local.stack.mapping_id)
+    mapping = local.cloud.lambda_.get_event_source_mapping(UUID=local.deployment.mapping_id)
     assert mapping["State"] == "Disabled", "MiniStack's own event source would deliver everything again"
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]
     assert (
-        destination == f"arn:aws:s3:::{local.stack.discarded_bucket}" != f"arn:aws:s3:::{local.stack.bucket}"
+        destination
+        == f"arn:aws:s3:::{local.deployment.discarded_bucket}"
+        != f"arn:aws:s3:::{local.deployment.bucket}"
     )

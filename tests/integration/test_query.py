@@ -50,7 +50,7 @@ def record(number: int, data: str | bytes, at: datetime = NOON) -> Record:
 
 
 def ask(pipe: Pipe, query: str, span: TimeRange = ALL_TIME, **options: Any) -> list[tuple[Any, ...]]:
-    with run_query(pipe.cloud, pipe.stack, query, span, **options) as answer:
+    with run_query(pipe.deployment, query, span, **options) as answer:
         return [tuple(row) for row in answer.rows()[1]]
 
 
@@ -59,7 +59,7 @@ def column(pipe: Pipe, query: str, span: TimeRange = ALL_TIME) -> list[Any]:
 
 
 def synced(pipe: Pipe, query: str, span: TimeRange = ALL_TIME, **options: Any) -> SyncResult:
-    with run_query(pipe.cloud, pipe.stack, query, span, **options) as answer:
+    with run_query(pipe.deployment, query, span, **options) as answer:
         return answer.synced
 
 
@@ -74,18 +74,16 @@ def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -
     prefix = hour_prefix("orders", hour) + "/"
     compacted = hour_prefix(COMPACTED, hour) + "/"
     listed = [
-        entry
-        for of_one in (prefix, compacted)
-        for entry in bucket.list_prefix(pipe.cloud, pipe.stack, of_one)
+        entry for of_one in (prefix, compacted) for entry in bucket.list_prefix(pipe.deployment, of_one)
     ]
-    opened = reader.objects(pipe.cloud, pipe.stack, listed)
+    opened = reader.objects(pipe.deployment, listed)
     file = tmp_path / "compacted.parquet"
     count = parquet.write(file, (line for one in opened for line in one.lines), pipe.settings.currency)
     key = f"{compacted}{count}-{uuid.uuid4().hex[:16]}.parquet"
     pipe.write(key, file.read_bytes())
     for entry in listed:
         if not keep:
-            pipe.cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=entry.key)
+            pipe.cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=entry.key)
     return key
 
 
@@ -95,7 +93,7 @@ def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -
 def test_the_columns_are_those_that_are_promised(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     for view in VIEWS:
-        with run_query(pipe.cloud, pipe.stack, f"SELECT * FROM {view}") as answer:
+        with run_query(pipe.deployment, f"SELECT * FROM {view}") as answer:
             names, rows = answer.rows()
             assert list(rows) == []
         assert names == list(columns_of(view))
@@ -154,7 +152,7 @@ def test_an_amount_is_exact_or_it_is_null_and_that_is_told(
 ) -> None:
     pipe = a_pipe(cloud)
     pipe.process([record(1, order("A", amount)), record(2, order("B", "5"))])
-    with run_query(cloud, pipe.stack, "SELECT amount, raw FROM orders ORDER BY order_id") as answer:
+    with run_query(pipe.deployment, "SELECT amount, raw FROM orders ORDER BY order_id") as answer:
         (found, raw), (five, _) = answer.rows()[1]
     assert found == (None if exact is None else Decimal(exact))
     assert (raw, five, answer.unrepresentable) == (order("A", amount), 5, int(exact is None))
@@ -164,7 +162,7 @@ def test_a_price_that_does_not_fit_is_told_too(cloud: AwsClients) -> None:
     pipe = a_pipe(cloud)
     item = '{"sku": "s", "quantity": 1000000000000, "unit_price": 0.000000000001}'
     pipe.process([record(1, f'{{"customer_id": "c", "amount": 1, "items": [{item}]}}')])
-    with run_query(cloud, pipe.stack, "SELECT items FROM orders") as answer:
+    with run_query(pipe.deployment, "SELECT items FROM orders") as answer:
         rows = list(answer.rows()[1])
     assert rows == [([{"sku": "s", "quantity": Decimal(10**12), "unit_price": None}],)]
     assert answer.unrepresentable == 1
@@ -260,10 +258,10 @@ def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: AwsClie
     ask(pipe, IDS)
     gone, _, there = (pipe.keys("orders/")[number] for number in (0, 1, 4))
     for key in (gone, there):
-        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert column(pipe, IDS, TimeRange(NOON, NOON + 2 * HOUR)) == ["A-1"]
     assert files_of(cached) == [f"orders-20261122{hour}" for hour in (13, 14, 15, 16)]
-    drop_gone(cloud, pipe.stack)
+    drop_gone(pipe.deployment)
     assert files_of(cached) == [f"orders-20261122{hour}" for hour in (13, 14, 15)]
     assert synced(pipe, IDS).fetched == 0
 
@@ -274,9 +272,9 @@ def test_forgetting_leaves_nothing_of_the_bucket_and_no_other_bucket_is_touched(
     pipe = hours(cloud, 1)
     ask(pipe, IDS)
     (cached / "other").mkdir()
-    assert cache.clear(cloud, pipe.stack)
+    assert cache.clear(pipe.deployment)
     assert [folder.name for folder in cached.iterdir()] == ["other"]
-    assert not cache.clear(cloud, pipe.stack)
+    assert not cache.clear(pipe.deployment)
     assert synced(pipe, IDS).fetched == 1
     assert synced(pipe, IDS, refresh=True).fetched == 1
 
@@ -288,7 +286,7 @@ def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(
 
     def forget(done: int, of: int) -> None:
         if done == 1:
-            cache.clear(cloud, pipe.stack)
+            cache.clear(pipe.deployment)
 
     with pytest.raises(CloudError):
         ask(pipe, IDS, progress=forget)
@@ -307,7 +305,7 @@ def test_the_cache_is_its_owners_alone(cloud: AwsClients, cached: Path) -> None:
 
 def test_two_queries_at_once_do_not_disturb_each_other(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud, 1)
-    with run_query(cloud, pipe.stack, IDS) as early:
+    with run_query(pipe.deployment, IDS) as early:
         pipe.process([record(10, order("B"), NOON)])
         assert column(pipe, IDS) == ["A-0", "B"]
         assert [id for (id,) in early.rows()[1]] == ["A-0"]
@@ -357,7 +355,7 @@ def test_a_record_that_lies_in_both_layouts_is_there_once(cloud: AwsClients) -> 
     pipe = a_pipe(cloud)
     records = [record(1, order("A")), record(2, order("B"))]
     pipe.process(records)
-    pipe.settings = type(pipe.settings)("Orders", pipe.stack.bucket, "test", "order")
+    pipe.settings = type(pipe.settings)("Orders", pipe.deployment.bucket, "test", "order")
     pipe.process([*records, record(3, order("C"))])
     assert len(pipe.keys("orders/")) == 4
     assert column(pipe, EVENTS) == ["shardId-1:1", "shardId-1:2", "shardId-1:3"]
@@ -388,7 +386,7 @@ def test_compaction_changes_no_answer_before_during_or_after(
     compact(pipe, NOON, tmp_path, keep=True)
     assert ask(pipe, EVERYTHING) == before
     for key in pipe.keys("orders/")[:7]:
-        cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert ask(pipe, EVERYTHING) == before
     compact(pipe, NOON, tmp_path)
     assert pipe.keys("orders/") == [] and len(pipe.keys("compacted/")) == 1
@@ -472,7 +470,7 @@ def test_a_damaged_object_is_named_each_time_and_the_others_are_there(cloud: Aws
     body = pipe.body(damaged)
     pipe.write(damaged, body[:-9])
     for _ in range(2):
-        with run_query(cloud, pipe.stack, IDS) as answer:
+        with run_query(pipe.deployment, IDS) as answer:
             assert len(list(answer.rows()[1])) >= 4
         assert len(answer.synced.damaged) == 1 and damaged in answer.synced.damaged[0]
     pipe.write(damaged, body)
@@ -489,7 +487,7 @@ def test_a_damaged_compacted_object_is_named_each_time_and_the_others_are_there(
     for wrong in (body[:-9], b"no parquet", b"PAR1" + bytes(len(body) - 8) + b"PAR1"):
         pipe.write(key, wrong)
         for _ in range(2):
-            with run_query(cloud, pipe.stack, IDS) as answer:
+            with run_query(pipe.deployment, IDS) as answer:
                 assert len(list(answer.rows()[1])) == 4
             assert len(answer.synced.damaged) == 1 and key in answer.synced.damaged[0]
             assert "\n" not in answer.synced.damaged[0]
@@ -572,7 +570,7 @@ def test_the_database_with_the_files_would_not_do_it_either(
 ) -> None:
     pipe = hours(cloud, 1)
     target = tmp_path / "target"
-    with run_query(cloud, pipe.stack, IDS) as answer:
+    with run_query(pipe.deployment, IDS) as answer:
         unchecked = replace(answer, _query=query.format(target=target))
         with pytest.raises((InputError, CloudError)):
             list(unchecked.rows()[1])

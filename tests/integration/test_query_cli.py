@@ -82,7 +82,7 @@ def test_what_is_stale_or_erased_is_in_no_cache(ask: Asking, pipe: Pipe) -> None
     left = {file.name.partition("-")[0] for file in ask.cache.rglob("*.parquet")}
     assert left == {"compacted", "quarantine"}
     assert kept
-    folder = folder_of(pipe.cloud, pipe.stack)
+    folder = folder_of(pipe.deployment)
     assert (ask.cache / "orderstream" / folder.name).stat().st_mode & 0o777 == 0o700
     ask.orders("forget", "--customer", "c1", "--yes")
     assert list(ask.cache.rglob("*.parquet")) == []

@@ -33,9 +33,9 @@ def who(local: LocalCloud) -> str:
     for amount in ("0.10", "19.90", "1250"):
         data = f'{{"order_id": "{customer}-{amount}", "customer_id": "{customer}", "amount": "{amount}"}}'
         local.cloud.kinesis.put_record(
-            StreamName=local.stack.stream, PartitionKey=customer, Data=data.encode()
+            StreamName=local.deployment.stream, PartitionKey=customer, Data=data.encode()
         )
-    awaited(lambda: len(list(list_orders(local.cloud, local.stack, customer, limit=9))) == 3)
+    awaited(lambda: len(list(list_orders(local.deployment, customer, limit=9))) == 3)
     return customer
 
 
@@ -103,12 +103,12 @@ def test_parquet_is_not_for_a_terminal(orders: Orders) -> None:
 
 def test_a_damaged_object_is_a_warning_and_status_1(local: LocalCloud, orders: Orders, who: str) -> None:
     key = "orders/year=2020/month=01/day=01/hour=00/shardId-1-1-1-damaged.ndjson.gz"
-    local.cloud.s3.put_object(Bucket=local.stack.bucket, Key=key, Body=b"no gzip")
+    local.cloud.s3.put_object(Bucket=local.deployment.bucket, Key=key, Body=b"no gzip")
     try:
         span = ("--since", "2020-01-01", "--until", "2020-01-02")
         done = orders("query", "SELECT count(*) AS n FROM records", *span, "--format", "csv", status=1)
     finally:
-        local.cloud.s3.delete_object(Bucket=local.stack.bucket, Key=key)
+        local.cloud.s3.delete_object(Bucket=local.deployment.bucket, Key=key)
     assert done.stdout == "n\n0\n"
     assert key in done.stderr.replace("\n", "") and "warning:" in done.stderr
 

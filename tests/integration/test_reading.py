@@ -28,7 +28,7 @@ def numbers(found: list[Record]) -> list[str]:
 def test_the_stream_is_read_from_its_beginning_to_where_it_ended_at_the_call(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(*(str(number) for number in range(1234)))
-    assert numbers(list(stream.records(cloud, pipe.stack))) == [str(number) for number in range(1234)]
+    assert numbers(list(stream.records(pipe.deployment))) == [str(number) for number in range(1234)]
 
 
 def test_a_span_of_the_stream_is_from_since_to_before_until(cloud: AwsClients) -> None:
@@ -38,7 +38,7 @@ def test_a_span_of_the_stream_is_from_since_to_before_until(cloud: AwsClients) -
     assert first.arrived_at < second.arrived_at < third.arrived_at
 
     def read(since: datetime | None, until: datetime | None) -> list[str]:
-        return numbers(list(stream.records(cloud, pipe.stack, TimeRange(since, until))))
+        return numbers(list(stream.records(pipe.deployment, TimeRange(since, until))))
 
     assert read(second.arrived_at, None) == ["b", "c"]
     assert read(None, third.arrived_at) == ["a", "b"]
@@ -51,9 +51,9 @@ def test_a_range_of_a_shard_is_read_with_both_its_ends(cloud: AwsClients) -> Non
     pipe.put("a", "b", "c", "d")
     places = [one.sequence_number for one in pipe.records()]
     shard_id = pipe.records()[0].shard_id
-    found = stream.shard_records(cloud, pipe.stack, shard_id, places[1], places[2])
+    found = stream.shard_records(pipe.deployment, shard_id, places[1], places[2])
     assert numbers(list(found)) == ["b", "c"]
-    assert list(stream.shard_records(cloud, pipe.stack, "shardId-000000000099", "1", "9")) == []
+    assert list(stream.shard_records(pipe.deployment, "shardId-000000000099", "1", "9")) == []
 
 
 def test_the_objects_of_a_span_are_those_of_its_hours(cloud: AwsClients) -> None:
@@ -62,7 +62,7 @@ def test_the_objects_of_a_span_are_those_of_its_hours(cloud: AwsClients) -> None
         pipe.process([record(10 + hour, NOON + timedelta(hours=hour, minutes=30))])
 
     def hours(span: TimeRange) -> list[int]:
-        entries = bucket.list_by_hour(cloud, pipe.stack, "orders", span)
+        entries = bucket.list_by_hour(pipe.deployment, "orders", span)
         return [int(entry.key.partition("hour=")[2][:2]) for entry in entries]
 
     assert hours(TimeRange()) == [10, 11, 12, 13, 14]
@@ -75,7 +75,7 @@ def test_the_lines_of_a_span_are_exact_to_the_moment(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON + timedelta(seconds=number)) for number in range(5)])
     span = TimeRange(NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
-    found = reader.lines(cloud, pipe.stack, bucket.list_by_hour(cloud, pipe.stack, "orders", span), span)
+    found = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, "orders", span), span)
     assert [(one.line.event_id, one.number) for one in found] == [("shardId-1:1", 2), ("shardId-1:2", 3)]
 
 
@@ -86,19 +86,19 @@ def test_in_quarantine_a_record_is_there_once_however_often_it_was_delivered(clo
     pipe.process(records[2:])
     pipe.process([records[0], records[5]])
     assert len(pipe.keys("quarantine/")) == 3
-    found = [entry.line.event_id for entry in list_quarantined(cloud, pipe.stack)]
+    found = [entry.line.event_id for entry in list_quarantined(pipe.deployment)]
     assert sorted(found) == [one.event_id for one in records]
     for one in records:
-        assert find(cloud, pipe.stack, one.event_id).line.event_id == one.event_id
+        assert find(pipe.deployment, one.event_id).line.event_id == one.event_id
 
 
 def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON, f"to find {number}".encode()) for number in range(20)])
-    entries = list(bucket.archive(cloud, pipe.stack))
-    found = list(reader.search(cloud, pipe.stack, entries, "to find 17"))
+    entries = list(bucket.archive(pipe.deployment))
+    found = list(reader.search(pipe.deployment, entries, "to find 17"))
     assert [(one.number, one.line.raw_text) for one in found] == [(18, "to find 17")]
-    assert list(reader.search(cloud, pipe.stack, entries, 'a "quote"')) == []
+    assert list(reader.search(pipe.deployment, entries, 'a "quote"')) == []
 
 
 def test_a_damaged_object_is_named(cloud: AwsClients) -> None:
@@ -106,19 +106,19 @@ def test_a_damaged_object_is_named(cloud: AwsClients) -> None:
     pipe.process([record(1, NOON)])
     (key,) = pipe.keys("orders/")
     pipe.write(key, pipe.body(key)[:-9])
-    entries = list(bucket.archive(cloud, pipe.stack))
+    entries = list(bucket.archive(pipe.deployment))
     with pytest.raises(DamagedError, match=key):
-        list(reader.lines(cloud, pipe.stack, entries))
+        list(reader.lines(pipe.deployment, entries))
     with pytest.raises(DamagedError, match=key):
-        list(reader.search(cloud, pipe.stack, entries, "x"))
+        list(reader.search(pipe.deployment, entries, "x"))
 
 
 def test_an_object_that_went_away_after_it_was_listed_is_left_out(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(1, NOON)])
-    entries = list(bucket.archive(cloud, pipe.stack))
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=entries[0].key)
-    assert list(reader.lines(cloud, pipe.stack, entries)) == []
+    entries = list(bucket.archive(pipe.deployment))
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=entries[0].key)
+    assert list(reader.lines(pipe.deployment, entries)) == []
 
 
 def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: AwsClients) -> None:
@@ -137,5 +137,5 @@ def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: 
         pipe.process([one for one in some if one.shard_id == shard])
     # Delivered again, in another batch: it is listed once, and first what came first.
     pipe.process([some[3]])
-    found = list(list_quarantined(cloud, pipe.stack))
+    found = list(list_quarantined(pipe.deployment))
     assert [one.line.event_id for one in found] == [one.event_id for one in some]

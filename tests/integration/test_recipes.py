@@ -125,7 +125,7 @@ def test_every_recipe_gives_the_known_answer(pipe: Pipe) -> None:
     assert RECIPES.keys() == EXPECTED.keys()
     assert len(RECIPES) == QUESTIONS.count("```sql")
     for name, query in RECIPES.items():
-        with run_query(pipe.cloud, pipe.stack, query) as answer:
+        with run_query(pipe.deployment, query) as answer:
             assert [tuple(row) for row in answer.rows()[1]] == EXPECTED[name], name
             assert answer.unrepresentable == 0 and answer.synced.damaged == []
 

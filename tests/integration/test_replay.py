@@ -34,7 +34,7 @@ def drop_table(pipe: Pipe) -> None:
 
 
 def to_table(pipe: Pipe, selection: Selection = EVERYTHING, **options: Any) -> ReplayResult:
-    return replay(pipe.cloud, pipe.stack, selection, TableTarget(pipe.cloud, pipe.stack), **options)
+    return replay(pipe.deployment, selection, TableTarget(pipe.deployment), **options)
 
 
 def filled(cloud: AwsClients, *, layout: str = "batch", orders: int = 30) -> Pipe:
@@ -146,12 +146,12 @@ def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(
     assert len(before) == 1200
     for order_id in before:
         cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
-    words = ["replay", pipe.stack.bucket]
+    words = ["replay", pipe.deployment.bucket]
     journal = Checkpoint(words, TimeRange(start, None), folder=tmp_path)
     selection = Selection(journal.span)
-    stopping = StoppingTarget(TableTarget(cloud, pipe.stack), 700)
+    stopping = StoppingTarget(TableTarget(pipe.deployment), 700)
     with pytest.raises(Stops):
-        replay(cloud, pipe.stack, selection, stopping, checkpoint=journal.save)
+        replay(pipe.deployment, selection, stopping, checkpoint=journal.save)
     # "2h" would be another span by now: the journal has the one with which it was begun.
     journal = Checkpoint(words, TimeRange(start + HOUR, None), folder=tmp_path)
     assert journal.is_resumed and journal.span == TimeRange(start, None)
@@ -194,8 +194,8 @@ def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: AwsClients
 def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     before = items(pipe)
-    target = StreamTarget(cloud, pipe.stack)
-    done = replay(cloud, pipe.stack, Selection(), target)
+    target = StreamTarget(pipe.deployment)
+    done = replay(pipe.deployment, Selection(), target)
     # A repeat and a conflict are orders too: the function judges them again.
     assert (done.sent, done.invalid, done.failed) == (33, 1, 0)
     pipe.process(pipe.records()[34:])
@@ -223,14 +223,13 @@ def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: AwsClients) ->
     pipe = filled(cloud)
     before = pipe.keys("")
     drop_table(pipe)
-    found = plan(cloud, pipe.stack, Selection(), to="table", rate=22)
+    found = plan(pipe.deployment, Selection(), to="table", rate=22)
     assert (found.objects, found.events, found.seconds) == (3, 44, 2.0)
     assert found.bytes == sum(len(pipe.body(key)) for key in pipe.keys("orders/"))
     assert found.dollars == Decimal("0.0001"), "never less than it is"
     assert pipe.keys("") == before and items(pipe) == {}
     nothing = plan(
-        cloud,
-        pipe.stack,
+        pipe.deployment,
         Selection(TimeRange(until=datetime(2020, 1, 1, tzinfo=UTC))),
         to="stream",
         rate=None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from orderstream.api.sender import prefix_of
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.storage import stream
 from tests.integration.deployed import deploy
 from tests.integration.test_http_api import Caller, token
@@ -15,8 +15,8 @@ from tests.integration.test_http_api import Caller, token
 ORDER = b'{"order_id": "A-1001", "customer_id": "c", "amount": 19.90}'
 
 
-def ids_on(cloud: AwsClients, stack: Stack) -> list[str]:
-    return [json.loads(record.data)["order_id"] for record in stream.records(cloud, stack)]
+def ids_on(deployment: Deployment) -> list[str]:
+    return [json.loads(record.data)["order_id"] for record in stream.records(deployment)]
 
 
 def test_two_tokens_with_one_id_send_two_orders(cloud: AwsClients) -> None:
@@ -40,7 +40,7 @@ def test_two_tokens_with_one_id_send_two_orders(cloud: AwsClients) -> None:
         assert answer.status_code == 202, answer.text
     # A client that Cognito gave its token is itself the subject.
     mine, others = (prefix_of(f"{issuer} {client}") + "A-1001" for client in (one, other))
-    assert ids_on(cloud, stack) == [mine, others, mine]
+    assert ids_on(stack) == [mine, others, mine]
 
 
 def test_the_id_of_another_user_or_role_is_refused(cloud: AwsClients) -> None:
@@ -49,7 +49,7 @@ def test_the_id_of_another_user_or_role_is_refused(cloud: AwsClients) -> None:
     user = iam.create_user(UserName="shop")["User"]
     made = iam.create_access_key(UserName="shop")["AccessKey"]
     role = iam.create_role(RoleName="shops", AssumeRolePolicyDocument="{}")["Role"]
-    stack = deploy(cloud, OrderIdsBySender="check")
+    deployment = deploy(cloud, OrderIdsBySender="check")
 
     def session(name: str) -> Caller:
         found = sts.assume_role(RoleArn=role["Arn"], RoleSessionName=name)["Credentials"]
@@ -63,4 +63,4 @@ def test_the_id_of_another_user_or_role_is_refused(cloud: AwsClients) -> None:
     # Whoever takes the role on chooses the session's name, and is the same sender.
     for name in ("one", user["UserId"]):
         assert [session(name)("POST", "/orders", order).status_code for order in (own, theirs)] == [422, 202]
-    assert ids_on(cloud, stack) == [json.loads(order)["order_id"] for order in (own, theirs, theirs)]
+    assert ids_on(deployment) == [json.loads(order)["order_id"] for order in (own, theirs, theirs)]

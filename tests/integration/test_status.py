@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -17,7 +17,7 @@ from mypy_boto3_cloudwatch.literals import StateValueType
 from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError
 from orderstream.local.cloud import LocalCloud
 from orderstream.monitoring import dead_letter_backlog
@@ -35,7 +35,7 @@ NOW = int(time.time() // 60) * 60 - 600 + 30
 
 
 @pytest.fixture
-def stack(cloud: AwsClients) -> Stack:
+def deployment(cloud: AwsClients) -> Deployment:
     return deployed.deploy(cloud, ShardCount="2")
 
 
@@ -53,19 +53,21 @@ def put(cloud: AwsClients, namespace: str, name: str, dimensions: Mapping[str, s
     cloud.cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
 
 
-def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(cloud: AwsClients, stack: Stack) -> None:
-    stream = {"StreamName": stack.stream}
-    put(cloud, "AWS/Kinesis", "IncomingRecords", stream, *[6_000] * 6)
-    put(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, *[0] * 5, 30_000)
+def test_rates_ages_shares_and_counts_are_those_of_cloudwatch(deployment: Deployment) -> None:
+    stream = {"StreamName": deployment.stream}
+    put(deployment.cloud, "AWS/Kinesis", "IncomingRecords", stream, *[6_000] * 6)
+    put(deployment.cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, *[0] * 5, 30_000)
     for shard, records in (("shardId-000000000000", 1_000), ("shardId-000000000001", 5_000)):
-        put(cloud, "AWS/Kinesis", "IncomingRecords", stream | {"ShardId": shard}, *[records] * 6)
-    put(cloud, "Orderstream", "Stored", {"Stack": stack.name}, *[5_400] * 6)
-    put(cloud, "Orderstream", "Invalid", {"Stack": stack.name}, 0, 0, 0, 0, 0, 7)
-    put(cloud, "Orderstream", "ArrivalToStored", {"Stack": stack.name}, 150)
-    put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": "EUR"}, *[12.5] * 6)
-    put(cloud, "Orderstream", "Revenue", {"Stack": "another", "Currency": "USD"}, 1)
-    put(cloud, "AWS/Lambda", "Errors", {"FunctionName": stack.function}, 1, 0)
-    watch = StatusCollector(cloud, stack)
+        put(deployment.cloud, "AWS/Kinesis", "IncomingRecords", stream | {"ShardId": shard}, *[records] * 6)
+    put(deployment.cloud, "Orderstream", "Stored", {"Stack": deployment.name}, *[5_400] * 6)
+    put(deployment.cloud, "Orderstream", "Invalid", {"Stack": deployment.name}, 0, 0, 0, 0, 0, 7)
+    put(deployment.cloud, "Orderstream", "ArrivalToStored", {"Stack": deployment.name}, 150)
+    put(
+        deployment.cloud, "Orderstream", "Revenue", {"Stack": deployment.name, "Currency": "EUR"}, *[12.5] * 6
+    )
+    put(deployment.cloud, "Orderstream", "Revenue", {"Stack": "another", "Currency": "USD"}, 1)
+    put(deployment.cloud, "AWS/Lambda", "Errors", {"FunctionName": deployment.function}, 1, 0)
+    watch = StatusCollector(deployment)
     assert watch.minutes == watch.revenue == {}
     found = watch.collect(NOW)
     assert (found.records.last_minute, found.stored.five_minutes) == (100, 90)
@@ -110,19 +112,26 @@ class DistributingCloud(AwsClients):
         return Distributing(AwsClients.kinesis.func(self))  # type: ignore[attr-defined]
 
 
-def test_how_the_stream_distributes_its_records_is_what_kinesis_says(cloud: AwsClients, stack: Stack) -> None:
-    shards = StatusCollector(cloud, stack).collect(NOW).shards
+def test_how_the_stream_distributes_its_records_is_what_kinesis_says(deployment: Deployment) -> None:
+    shards = StatusCollector(deployment).collect(NOW).shards
     assert (shards.mode, shards.distribution) == ("PROVISIONED", "USER_PARTITION_KEY")
-    here = {name: getattr(cloud, name) for name in ("endpoint_url", "region", "access_key", "session_token")}
-    shards = StatusCollector(DistributingCloud(**here, secret_key="test"), stack).collect(NOW).shards
+    here = {
+        name: getattr(deployment.cloud, name)
+        for name in ("endpoint_url", "region", "access_key", "session_token")
+    }
+    shards = (
+        StatusCollector(replace(deployment, cloud=DistributingCloud(**here, secret_key="test")))
+        .collect(NOW)
+        .shards
+    )
     assert (shards.mode, shards.distribution) == ("ON_DEMAND", "AUTO")
 
 
-def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: AwsClients, stack: Stack) -> None:
-    stream = {"StreamName": stack.stream}
-    put(cloud, "AWS/Kinesis", "IncomingRecords", stream, *[100] * 90)
-    put(cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, 3_600_000)
-    watch = StatusCollector(cloud, stack)
+def test_a_backlog_of_hours_is_counted_by_a_further_question(deployment: Deployment) -> None:
+    stream = {"StreamName": deployment.stream}
+    put(deployment.cloud, "AWS/Kinesis", "IncomingRecords", stream, *[100] * 90)
+    put(deployment.cloud, "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", stream, 3_600_000)
+    watch = StatusCollector(deployment)
     assert watch.collect(NOW).backlog == 6_000
     read = watch.metrics_read
     # The shards, two metrics each, are asked for again only after a while.
@@ -132,13 +141,13 @@ def test_a_backlog_of_hours_is_counted_by_a_further_question(cloud: AwsClients, 
     assert watch.metrics_read == 3 * read - 4
 
 
-def test_a_look_reads_an_hour_and_pays_for_each_currency(cloud: AwsClients, stack: Stack) -> None:
-    watch = StatusCollector(cloud, stack)
+def test_a_look_reads_an_hour_and_pays_for_each_currency(deployment: Deployment) -> None:
+    watch = StatusCollector(deployment)
     watch.collect(NOW)
     read, an_hour = watch.metrics_read, watch.dollars_an_hour
-    put(cloud, "Orderstream", "Stored", {"Stack": stack.name}, *[1] * 70)
+    put(deployment.cloud, "Orderstream", "Stored", {"Stack": deployment.name}, *[1] * 70)
     for currency in ("EUR", "JPY"):
-        put(cloud, "Orderstream", "Revenue", {"Stack": stack.name, "Currency": currency}, 1)
+        put(deployment.cloud, "Orderstream", "Revenue", {"Stack": deployment.name, "Currency": currency}, 1)
     watch.collect(NOW + 5)
     assert watch.revenue == {}, "which currencies there are is asked once a minute"
     assert len(watch.minutes["stored"]) == 60
@@ -154,14 +163,14 @@ def set_alarms(cloud: AwsClients, state: StateValueType, *names: str) -> None:
         cloud.cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="test")
 
 
-def test_the_status_is_one_while_anything_is_in_alarm(cloud: AwsClients, stack: Stack) -> None:
-    orders = OrdersHere(environment_of(cloud))
+def test_the_status_is_one_while_anything_is_in_alarm(deployment: Deployment) -> None:
+    orders = OrdersHere(environment_of(deployment.cloud))
     calm = orders("status")
     assert re.search(r"none of \d+ alarms", calm.stdout) and "no data" in calm.stdout
     assert "nothing reads the stream" in calm.stdout
     assert "delivery has stopped" in calm.stdout
     assert "$0.000" in calm.stderr
-    cloud.cloudwatch.put_metric_alarm(
+    deployment.cloud.cloudwatch.put_metric_alarm(
         AlarmName="others-alarm",
         Namespace="N",
         MetricName="M",
@@ -171,13 +180,13 @@ def test_the_status_is_one_while_anything_is_in_alarm(cloud: AwsClients, stack: 
         Threshold=1,
         ComparisonOperator="GreaterThanThreshold",
     )
-    set_alarms(cloud, "ALARM", "others-alarm", "orderstream-conflicts")
+    set_alarms(deployment.cloud, "ALARM", "others-alarm", "orderstream-conflicts")
     # A composite alarm goes off with both of its parts.
-    set_alarms(cloud, "ALARM", "orderstream-latency-burn-fast-1h")
+    set_alarms(deployment.cloud, "ALARM", "orderstream-latency-burn-fast-1h")
     document: dict[str, Any] = json.loads(orders("status", "--json", status=1).stdout)
     assert document["alarms"][0]["name"] == "conflicts"
     assert [one["name"] for one in document["alarms"] if one["state"] == "alarm"] == ["conflicts"]
-    set_alarms(cloud, "ALARM", "orderstream-latency-burn-fast-5m")
+    set_alarms(deployment.cloud, "ALARM", "orderstream-latency-burn-fast-5m")
     document = json.loads(orders("status", "--json", status=1).stdout)
     first, second = [one for one in document["alarms"] if one["state"] == "alarm"]
     assert (first["name"], second["name"]) == ("conflicts", "latency-burn-fast")
@@ -187,30 +196,28 @@ def test_the_status_is_one_while_anything_is_in_alarm(cloud: AwsClients, stack: 
     assert "2 of 17 alarms" in loud and "Two different orders came under one id." in loud
 
 
-def test_given_up_batches_are_seen_without_listing_them_all(cloud: AwsClients, stack: Stack) -> None:
+def test_given_up_batches_are_seen_without_listing_them_all(deployment: Deployment) -> None:
     keys = [f"aws/lambda/m/shardId-{number}/2026/11/22/2026-11-22T10.00.00-u" for number in range(4)]
-    assert dead_letter_backlog.count_pending(cloud, stack) == DeadLetterBacklog(0, None, False)
-    # Two from before discarded batches had a bucket of their own.
-    for number, key in enumerate(keys):
-        name = stack.bucket if number % 2 else stack.discarded_bucket
-        cloud.s3.put_object(Bucket=name, Key=key, Body=b"{}")
-    cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + keys[1], Body=b"{}")
-    found = dead_letter_backlog.count_pending(cloud, stack)
+    assert dead_letter_backlog.count_pending(deployment) == DeadLetterBacklog(0, None, False)
+    for key in keys:
+        deployment.cloud.s3.put_object(Bucket=deployment.discarded_bucket, Key=key, Body=b"{}")
+    deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=DONE + keys[1], Body=b"{}")
+    found = dead_letter_backlog.count_pending(deployment)
     assert (found.batches, found.more) == (3, False)
     assert found.since and abs(found.since.timestamp() - time.time()) < 60
-    assert dead_letter_backlog.count_pending(cloud, stack, a_listing=2).batches == 1
-    assert dead_letter_backlog.count_pending(cloud, stack, a_listing=2).more
+    assert dead_letter_backlog.count_pending(deployment, a_listing=2).batches == 1
+    assert dead_letter_backlog.count_pending(deployment, a_listing=2).more
     for key in keys:
-        cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + key, Body=b"{}")
-    assert dead_letter_backlog.count_pending(cloud, stack) == DeadLetterBacklog(0, None, False)
-    assert dead_letter_backlog.count_pending(cloud, stack, most=3) == DeadLetterBacklog(0, None, True)
+        deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=DONE + key, Body=b"{}")
+    assert dead_letter_backlog.count_pending(deployment) == DeadLetterBacklog(0, None, False)
+    assert dead_letter_backlog.count_pending(deployment, most=3) == DeadLetterBacklog(0, None, True)
 
 
 def test_a_consumer_is_named_and_its_own_age_is_read(cloud: AwsClients) -> None:
-    stack = deployed.deploy(cloud, EnhancedFanOut="true")
-    by = {"StreamName": stack.stream, "ConsumerName": "ProcessOrders"}
+    deployment = deployed.deploy(cloud, EnhancedFanOut="true")
+    by = {"StreamName": deployment.stream, "ConsumerName": "ProcessOrders"}
     put(cloud, "AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", by, 5_000)
-    found = StatusCollector(cloud, stack).collect(NOW)
+    found = StatusCollector(deployment).collect(NOW)
     assert (found.consumer.consumer, found.iterator_age) == ("ProcessOrders", 5)
 
 
@@ -226,10 +233,10 @@ class Failing(StatusCollector):
         return super().collect(NOW)
 
 
-def test_a_watch_goes_on_after_a_look_that_failed(cloud: AwsClients, stack: Stack) -> None:
+def test_a_watch_goes_on_after_a_look_that_failed(deployment: Deployment) -> None:
     problems: list[str] = []
     waits: list[float] = []
-    seen = poll(Failing(cloud, stack), on_problem=problems.append, wait=waits.append)
+    seen = poll(Failing(deployment), on_problem=problems.append, wait=waits.append)
     next(seen), next(seen)
     assert problems == ["away for a moment"]
     assert len(waits) == 2

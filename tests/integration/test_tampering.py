@@ -134,17 +134,13 @@ def test_no_command_of_the_archive_fails_over_foreign_objects_and_the_audit_name
     assert {pipe.named(key) for key in OTHER} <= named.keys()
 
 
-# Discarded batches have a bucket of their own, or are in the archive as before they had one.
-EITHER_BUCKET = pytest.mark.parametrize("apart", [True, False], ids=["bucket of their own", "archive"])
-
-
 def forged_batch(pipe: Pipe, **changed: object) -> str:
     """Insert a record into a sealed hour, and leave a batch that would explain it; returns its key."""
     at = datetime.now(UTC) - timedelta(minutes=2) if changed.pop("recent", False) else NOON
     false = record(900, order("forged"), at=at)
-    store = BatchArchive(S3Store(pipe.cloud.s3, pipe.stack.bucket))
+    store = BatchArchive(S3Store(pipe.cloud.s3, pipe.deployment.bucket))
     store.write([false], [decode(false.data)])
-    key = give_up(pipe.cloud, pipe.stack, [false])
+    key = give_up(pipe.deployment, [false])
     document = json.loads(pipe.body(key)) | {name: value for name, value in changed.items() if name != "key"}
     if changed:
         pipe.delete(key)
@@ -160,7 +156,6 @@ def stamped(at: datetime) -> str:
 OLD = datetime(2026, 11, 22, 13, tzinfo=UTC)
 
 
-@EITHER_BUCKET
 @pytest.mark.parametrize(
     "changed",
     [
@@ -177,10 +172,8 @@ OLD = datetime(2026, 11, 22, 13, tzinfo=UTC)
     ],
     ids=["key", "time", "written later", "no records", "no event", "no document", "not in the stream"],
 )
-def test_a_batch_that_lambda_has_not_written_is_named(
-    cloud: AwsClients, changed: dict[str, object], apart: bool
-) -> None:
-    pipe = filled(cloud, discards_apart=apart)
+def test_a_batch_that_lambda_has_not_written_is_named(cloud: AwsClients, changed: dict[str, object]) -> None:
+    pipe = filled(cloud)
     keep(pipe)
     key = forged_batch(pipe, **changed)
     found = kinds(pipe)
@@ -191,32 +184,27 @@ def test_a_batch_that_lambda_has_not_written_is_named(
     assert keep(pipe).late == late
 
 
-@EITHER_BUCKET
-def test_a_batch_with_other_bytes_than_the_archive_is_named(cloud: AwsClients, apart: bool) -> None:
-    pipe = filled(cloud, discards_apart=apart)
+def test_a_batch_with_other_bytes_than_the_archive_is_named(cloud: AwsClients) -> None:
+    pipe = filled(cloud)
     keep(pipe)
-    key = give_up(cloud, pipe.stack, [record(2, order("A-1", "999"))])
+    key = give_up(pipe.deployment, [record(2, order("A-1", "999"))])
     assert kinds(pipe) == [("contradicted", pipe.named(key))]
 
 
-@EITHER_BUCKET
-def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(
-    cloud: AwsClients, apart: bool
-) -> None:
-    pipe = Pipe(cloud, discards_apart=apart)
+def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(cloud: AwsClients) -> None:
+    pipe = Pipe(cloud)
     pipe.put(order("A"), order("B"))
     records = pipe.records()
-    key = give_up(cloud, pipe.stack, records)
+    key = give_up(pipe.deployment, records)
     assert kinds(pipe) == []
     pipe.process(records)
     pipe.write(DONE + key, b'{"records": 2}')
     assert kinds(pipe) == []
 
 
-@EITHER_BUCKET
-def test_a_mark_that_nothing_bears_out_is_named(cloud: AwsClients, apart: bool) -> None:
-    pipe = filled(cloud, discards_apart=apart)
-    key = give_up(cloud, pipe.stack, [record(60, order("never stored"))])
+def test_a_mark_that_nothing_bears_out_is_named(cloud: AwsClients) -> None:
+    pipe = filled(cloud)
+    key = give_up(pipe.deployment, [record(60, order("never stored"))])
     assert kinds(pipe) == []
     pipe.write(DONE + key, b"{}")
     assert kinds(pipe) == [("contradicted", DONE + key)]
@@ -234,26 +222,26 @@ def test_a_mark_stays_when_the_rules_of_the_bucket_have_removed_its_batch(cloud:
     for days, found in ((30, []), (60, [("contradicted", gone)])):
         rules[0]["Expiration"]["Days"] = days
         cloud.s3.put_bucket_lifecycle_configuration(
-            Bucket=pipe.stack.discarded_bucket, LifecycleConfiguration={"Rules": rules}
+            Bucket=pipe.deployment.discarded_bucket, LifecycleConfiguration={"Rules": rules}
         )
         assert kinds(pipe) == found
 
 
 def test_a_batch_is_marked_once(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
-    key = give_up(cloud, pipe.stack, [record(60, order("A"))])
-    (failure,) = failed_objects(cloud, pipe.stack)
+    key = give_up(pipe.deployment, [record(60, order("A"))])
+    (failure,) = failed_objects(pipe.deployment)
     for number in range(2):
-        mark_redriven(cloud, pipe.stack, failure, {"number": number})
+        mark_redriven(pipe.deployment, failure, {"number": number})
     assert pipe.body(DONE + key) == b'{"number":0}'
 
 
 def test_a_note_about_a_record_that_was_never_quarantined_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     at = "2026-11-22T13:00:00.000000Z"
-    write_notes(cloud, pipe.stack, [(NOON, ResubmissionNote("shardId-1:23", "mended", at, "shardId-1:99"))])
+    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:23", "mended", at, "shardId-1:99"))])
     assert kinds(pipe) == []
-    write_notes(cloud, pipe.stack, [(NOON, ResubmissionNote("shardId-1:1", "A-0", at, "shardId-1:99"))])
+    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:1", "A-0", at, "shardId-1:99"))])
     ((kind, key),) = kinds(pipe)
     assert kind == "contradicted" and b"shardId-1:1" in pipe.body(key)
 
@@ -265,7 +253,7 @@ def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients)
     key = f"erasures/{arrived_at:year=%Y/month=%m/day=%d/hour=%H}/{uuid.uuid4().hex}.txt"
     pipe.write(key, event.encode())
     later = lambda: datetime.now(UTC) + timedelta(hours=1)  # noqa: E731
-    assert verify(cloud, pipe.stack, clock=later).discrepancies == ()
+    assert verify(pipe.deployment, clock=later).discrepancies == ()
     assert kinds(pipe) == [("inserted", key)]
     keep(pipe)
     assert kinds(pipe) == [("inserted", key)]
@@ -273,21 +261,21 @@ def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients)
     assert kinds(pipe) == [], "somebody has looked at it"
     pipe.write(key, b"shardId-1:1")
     assert kinds(pipe) == [("tampered", key)]
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=key)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert kinds(pipe) == [("removed", key)]
 
 
 def test_a_manifest_that_leaves_out_what_was_sealed_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
-    chain = Chain(cloud, pipe.stack)
+    chain = Chain(pipe.deployment)
     manifest = chain.of_hour("2026-11-22T12")
     assert manifest
     first, *rest = manifest.objects
-    cloud.s3.delete_object(Bucket=pipe.stack.bucket, Key=first.key)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=first.key)
     chain.append(manifest.hour, "sealed", rest)
     ((kind, key),) = kinds(pipe)
-    (finding,) = audit(cloud, pipe.stack).findings
+    (finding,) = audit(pipe.deployment).findings
     assert kind == "broken_chain" and key.endswith("-sealed.json") and first.key in finding.detail
 
 
@@ -303,17 +291,16 @@ def test_a_manifest_under_the_name_of_another_is_named(cloud: AwsClients) -> Non
     assert kinds(pipe) == [("broken_chain", key)]
 
 
-@EITHER_BUCKET
-def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients, apart: bool) -> None:
-    pipe = filled(cloud, discards_apart=apart)
+def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients) -> None:
+    pipe = filled(cloud)
     keep(pipe)
     mixed = [record(60, order("G-1", "1", "c1")), record(61, order("G-2", "1", "c2"))]
-    key = give_up(cloud, pipe.stack, mixed)
-    alone = give_up(cloud, pipe.stack, [record(62, order("G-3", "1", "c1"), at=NOON + HOUR)])
+    key = give_up(pipe.deployment, mixed)
+    alone = give_up(pipe.deployment, [record(62, order("G-3", "1", "c1"), at=NOON + HOUR)])
     pipe.write(DONE + alone, b"{}")
     nothing = lambda what, done: None  # noqa: E731
-    assert plan(cloud, pipe.stack, "c1", currency="EUR", progress=nothing).failed == 2
-    assert erase_customer(cloud, pipe.stack, "c1", reason="", currency="EUR", progress=nothing).complete
+    assert plan(pipe.deployment, "c1", currency="EUR", progress=nothing).failed == 2
+    assert erase_customer(pipe.deployment, "c1", reason="", currency="EUR", progress=nothing).complete
     assert kinds(pipe) == []
     assert pipe.keys("aws/") == [key] and pipe.keys("redriven/") == []
     pipe.write(key, pipe.body(key).replace(b"shardId-1:61", b"shardId-1:62"))

@@ -84,8 +84,8 @@ def test_every_parameter_says_what_it_is() -> None:
 def test_a_failing_batch_is_given_up_by_its_age_which_follows_from_the_retention_unless_given(
     cloud: AwsClients, given: dict[str, str], retries: int, age: int
 ) -> None:
-    stack = deployed.deploy(cloud, **given)
-    mapping = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+    deployment = deployed.deploy(cloud, **given)
+    mapping = cloud.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)
     assert int(mapping["MaximumRetryAttempts"]) == retries
     assert int(mapping["MaximumRecordAgeInSeconds"]) == age
 

@@ -78,9 +78,9 @@ def asked(
         "body": body,
         "isBase64Encoded": False,
     }
-    stack = pipe.stack
-    variables = {"STACK_NAME": "test", "STREAM_NAME": stack.stream, "TABLE_NAME": stack.table}
-    variables["ARCHIVE_BUCKET"] = stack.bucket
+    deployment = pipe.deployment
+    variables = {"STACK_NAME": "test", "STREAM_NAME": deployment.stream, "TABLE_NAME": deployment.table}
+    variables["ARCHIVE_BUCKET"] = deployment.bucket
     with DeadWire(pipe.cloud.endpoint_url or "", dead) as wire:
         there = replace(pipe.cloud, endpoint_url=wire.url)
         answer, seconds = invoked(there, "orderstream.api.lambda_handler", event, variables)
@@ -120,9 +120,9 @@ def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     variables = {
         "ARCHIVE_UPKEEP": "compact",
-        "ARCHIVE_BUCKET": pipe.stack.bucket,
-        "DISCARDED_BUCKET": pipe.stack.discarded_bucket,
-        "FUNCTION_NAME": pipe.stack.function,
+        "ARCHIVE_BUCKET": pipe.deployment.bucket,
+        "DISCARDED_BUCKET": pipe.deployment.discarded_bucket,
+        "FUNCTION_NAME": pipe.deployment.function,
         "DEFAULT_CURRENCY": "EUR",
         "STACK_NAME": "test",
     }
@@ -132,15 +132,15 @@ def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: AwsClients) -> None:
         assert wire.connections > 3
     assert (done["problems"], done["late"]) == (0, 0)
     assert seconds < 60
-    assert audit(cloud, pipe.stack, ALL_TIME).findings == []
+    assert audit(pipe.deployment, ALL_TIME).findings == []
 
 
 READS: list[Callable[[AwsClients, Pipe, Path], bytes]] = [
-    lambda cloud, pipe, file: bucket.fetch(cloud, pipe.stack, "x") or b"",
+    lambda cloud, pipe, file: bucket.fetch(pipe.deployment, "x") or b"",
     lambda cloud, pipe, file: (
-        file.read_bytes() if bucket.download(cloud, pipe.stack, bucket.summary_for_key("x"), file) else b""
+        file.read_bytes() if bucket.download(pipe.deployment, bucket.summary_for_key("x"), file) else b""
     ),
-    lambda cloud, pipe, file: bucket.digest(cloud, pipe.stack, "x")[0].encode(),
+    lambda cloud, pipe, file: bucket.digest(pipe.deployment, "x")[0].encode(),
 ]
 
 

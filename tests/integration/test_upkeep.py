@@ -44,7 +44,7 @@ def kept() -> Iterator[LocalCloud]:
     with LocalCloud(
         port=free_port(), parameters=parameters, progress=lambda step: None, problem=problems.append
     ) as local:
-        store = BatchArchive(S3Store(local.cloud.s3, local.stack.bucket))
+        store = BatchArchive(S3Store(local.cloud.s3, local.deployment.bucket))
         yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
         for number in range(20):
             one = record(number, order(f"A-{number}", customer="planted-customer"), at=yesterday)
@@ -65,7 +65,7 @@ def invoked(local: LocalCloud) -> dict[str, Any]:
 
 
 def lines(local: LocalCloud) -> set[bytes]:
-    found = reader.lines(local.cloud, local.stack, bucket.archive(local.cloud, local.stack))
+    found = reader.lines(local.deployment, bucket.archive(local.deployment))
     return {original_bytes(one.line) for one in found}
 
 
@@ -75,10 +75,10 @@ def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(
     first = invoked(kept)
     assert (first["sealed"], first["compacted"], first["objects_before"]) == (1, 1, 20)
     assert (first["late"], first["problems"]) == (0, 0), "the last hour waits for a later one"
-    objects = list(bucket.archive(kept.cloud, kept.stack))
+    objects = list(bucket.archive(kept.deployment))
     assert [bucket.is_compacted(entry.key) for entry in objects] == [False, True]
     assert lines(kept) == before
-    assert audit(kept.cloud, kept.stack).findings == []
+    assert audit(kept.deployment).findings == []
     assert invoked(kept) == first | {"sealed": 0, "compacted": 0, "objects_before": 0}
 
 

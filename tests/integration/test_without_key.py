@@ -48,25 +48,25 @@ def keyless(records: Sequence[Record]) -> list[Record]:
 
 
 def archived(pipe: Pipe) -> dict[str, ArchiveLine]:
-    entries = bucket.archive(pipe.cloud, pipe.stack)
-    return {one.line.event_id: one.line for one in reader.lines(pipe.cloud, pipe.stack, entries)}
+    entries = bucket.archive(pipe.deployment)
+    return {one.line.event_id: one.line for one in reader.lines(pipe.deployment, entries)}
 
 
 def test_the_local_cloud_stores_archives_and_quarantines_it(local: LocalCloud, orders: Orders) -> None:
     customer = uuid.uuid4().hex
     good, bad = put(
         local.cloud,
-        local.stack.stream,
+        local.deployment.stream,
         order("", customer=customer).replace('"order_id": "", ', ""),
         f'{{"customer_id": "{customer}", "amount": -1}}',
     )
     awaited(lambda: found_order(local, good))
     line = awaited(lambda: quarantined(local).get(bad))
     assert line.partition_key is None
-    item = get_order(local.cloud, local.stack, good)
+    item = get_order(local.deployment, good)
     (kept,) = (
         one
-        for one in reader.read_object(local.cloud, local.stack, item["ArchiveKey"], item["ReceivedAt"])
+        for one in reader.read_object(local.deployment, item["ArchiveKey"], item["ReceivedAt"])
         if one.event_id == good
     )
     assert kept.partition_key is None
@@ -87,12 +87,12 @@ def test_put_back_on_the_stream_it_has_the_orders_id_as_its_key(cloud: AwsClient
     *_, bad = put(cloud, "S", order("A"), aggregate, '{"customer_id": "c", "amount": -1}')
     assert [one.partition_key for one in pipe.records()] == [None, "inside", None]
     pipe.process()
-    entry = quarantine.find(cloud, pipe.stack, bad)
-    (done,) = quarantine.resubmit(cloud, pipe.stack, [entry], settings=[parse_patch("amount=1")])
+    entry = quarantine.find(pipe.deployment, bad)
+    (done,) = quarantine.resubmit(pipe.deployment, [entry], settings=[parse_patch("amount=1")])
     assert (done.sent, done.problem) == (True, "")
-    replayed = replay(cloud, pipe.stack, Selection(), StreamTarget(cloud, pipe.stack))
+    replayed = replay(pipe.deployment, Selection(), StreamTarget(pipe.deployment))
     assert (replayed.sent, replayed.failed) == (2, 0)
-    keys = [one.partition_key for one in stream.records(cloud, pipe.stack)]
+    keys = [one.partition_key for one in stream.records(pipe.deployment)]
     assert keys[3:] == [bad, "A", "inside"], "one that has a key keeps it"
     pipe.process()
     report = verified(pipe, later=LATER)
@@ -114,27 +114,27 @@ def test_compaction_sql_replay_trace_and_audit_take_it(
     before = archived(pipe)
     assert [line.partition_key for line in before.values()] == [None] * 4 + ["key-5"]
     query = "SELECT order_id, partition_key FROM records ORDER BY order_id"
-    with run_query(cloud, pipe.stack, query, ALL_TIME) as answer:
+    with run_query(pipe.deployment, query, ALL_TIME) as answer:
         small = [tuple(row) for row in answer.rows()[1]]
     assert keep(pipe).compacted[0].lines == 5
     assert pipe.keys("orders/") == []
     assert {event: line.partition_key for event, line in archived(pipe).items()} == {
         event: line.partition_key for event, line in before.items()
     }
-    with run_query(cloud, pipe.stack, query, ALL_TIME) as answer:
+    with run_query(pipe.deployment, query, ALL_TIME) as answer:
         assert [tuple(row) for row in answer.rows()[1]] == small
     assert small[0] == ("A-1", None) and small[4] == ("A-5", "key-5")
-    assert audit(cloud, pipe.stack, ALL_TIME).findings == []
+    assert audit(pipe.deployment, ALL_TIME).findings == []
     cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "A-1"}})
-    assert replay(cloud, pipe.stack, Selection(), TableTarget(cloud, pipe.stack)).stored == 1
-    assert "no partition key" in [step.detail for step in trace(cloud, pipe.stack, "A-1").steps]
+    assert replay(pipe.deployment, Selection(), TableTarget(pipe.deployment)).stored == 1
+    assert "no partition key" in [step.detail for step in trace(pipe.deployment, "A-1").steps]
     assert found(verified(pipe, later=LATER)) == set()
 
 
 def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(local: LocalCloud, orders: Orders) -> None:
     order_id = uuid.uuid4().hex
     records = keyless(given_up([order_id], b"bad"))
-    place = given_up_at(local, records, long_ago=False)
+    place = given_up_at(local, records)
     assert f"done: {place}" in orders("dead-letters", "redrive").stdout
     assert found_order(local, order_id)
     assert quarantined(local)[records[1].event_id].partition_key is None
@@ -148,7 +148,7 @@ def test_an_erasure_in_an_aggregate_without_a_key_gives_it_none(cloud: AwsClient
     for data in (order("G-1"), her(1, "G-2")):
         maker.add_user_record(HER if HER in data else "k", data)
     aggregate = record(1, maker.clear_and_get().get_contents()[2], at=datetime.now(UTC))
-    give_up(cloud, pipe.stack, keyless([aggregate]))
+    give_up(pipe.deployment, keyless([aggregate]))
     assert erase(pipe).receipt.failed == 1
-    (failure,) = pending_objects(cloud, pipe.stack)
+    (failure,) = pending_objects(pipe.deployment)
     assert [one["kinesis"]["partitionKey"] for one in event_records(failure)] == [None]

@@ -86,7 +86,7 @@ def _asked(context: Context, sql: str) -> tuple[int, int]:
 
 def _make_workgroup(context: Context, athena: Any) -> None:
     """Create the run's workgroup. Results are deleted with the archive bucket, queries with the workgroup."""
-    place = f"s3://{context.stack.bucket}/athena-results/"
+    place = f"s3://{context.deployment.bucket}/athena-results/"
     try:
         athena.create_work_group(
             Name=context.name,
@@ -102,8 +102,8 @@ def _make_workgroup(context: Context, athena: Any) -> None:
 
 
 def _some_arrival(context: Context) -> str:
-    entries = bucket.list_by_hour(context.cloud, context.stack, "orders")
-    for one in reader.lines(context.cloud, context.stack, entries):
+    entries = bucket.list_by_hour(context.deployment, "orders")
+    for one in reader.lines(context.deployment, entries):
         return one.line.arrived_at
     raise CheckFailedError("the archive has no record")
 

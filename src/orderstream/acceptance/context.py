@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from orderstream.acceptance.deployer import Deployer, Documents
 from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack, describe_stack, find_stack
+from orderstream.aws.deployment import Deployment, find_deployment
+from orderstream.aws.stack import describe_stack
 from orderstream.deploy.target import DeployTarget, target_of
 from orderstream.errors import CheckFailedError, InputError
 
@@ -74,9 +75,9 @@ class Context:
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     @property
-    def stack(self) -> Stack:
+    def deployment(self) -> Deployment:
         """The names of the stack's current resources."""
-        return find_stack(self.cloud, self.name)
+        return find_deployment(self.cloud, self.name)
 
     @property
     def region(self) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send, send_bytes
 from orderstream.aws.clients import translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.ingest.samples import BAD
 from orderstream.recovery import dead_letters
 from orderstream.recovery.quarantine import list_quarantined
@@ -52,10 +52,10 @@ def conflicts(context: Context) -> Evidence:
     ids = {order["order_id"] for order in orders}
 
     def look() -> Evidence:
-        found = [one for one in list_quarantined(context.cloud, context.stack, reason="conflict")]
+        found = [one for one in list_quarantined(context.deployment, reason="conflict")]
         both = [one for one in found if one.line.order_id in ids and one.line.stored]
         expect(len(both) == CONFLICTS, f"{len(both)} of {CONFLICTS} conflicts are in quarantine")
-        kept = [get_order(context.cloud, context.stack, one) for one in ids]
+        kept = [get_order(context.deployment, one) for one in ids]
         amounts = {item["OrderAmount"] for item in kept}
         expect(amounts == {Decimal(1)}, f"the first orders were changed: {sorted(map(str, amounts))}")
         return {"conflicts": len(both), "kept": len(kept), "object": both[0].key}
@@ -66,11 +66,11 @@ def conflicts(context: Context) -> Evidence:
 def invalid(context: Context) -> Evidence:
     """Send records that are not valid orders."""
     some = BAD[:INVALID]
-    before = sum(1 for _ in list_quarantined(context.cloud, context.stack))
+    before = sum(1 for _ in list_quarantined(context.deployment))
     send_bytes(context, some)
 
     def look() -> Evidence:
-        found = list(list_quarantined(context.cloud, context.stack))[before:]
+        found = list(list_quarantined(context.deployment))[before:]
         expect(len(found) == INVALID, f"{len(found)} of {INVALID} records are in quarantine")
         codes = sorted({reason["code"] for one in found for reason in one.line.reasons})
         return {"quarantined": len(found), "reasons": codes}
@@ -80,28 +80,28 @@ def invalid(context: Context) -> Evidence:
 
 def discarded(context: Context) -> Evidence:
     """Block the function until orders are too old; then redrive what Lambda discarded."""
-    cloud, stack = context.cloud, context.stack
+    deployment = context.deployment
     orders = new_orders("discarded", DISCARDED)
-    with _discarding(context, stack):
+    with _discarding(context, deployment):
         send(context, orders)
 
         def look() -> list[dead_letters.FailedBatch]:
-            found = list(dead_letters.batches_to_show(cloud, stack, everything=False))
+            found = list(dead_letters.batches_to_show(deployment, everything=False))
             records = sum(one.records for one in found)
             expect(records >= DISCARDED, f"{records} of {DISCARDED} records are discarded")
             return found
 
         waiting = context.until(look, seconds=_AGE_SECONDS + 240, what="discarded batches")
-    outcomes = list(redrive(cloud, stack, dead_letters.read_batches(cloud, stack), dry_run=False))
+    outcomes = list(redrive(deployment, dead_letters.read_batches(deployment), dry_run=False))
     problems = [problem for one in outcomes for problem in one.problems]
     expect(all(one.done for one in outcomes), f"not redriven: {'; '.join(problems)}")
     await_stored(context, orders)
-    left = list(dead_letters.batches_to_show(cloud, stack, everything=False))
+    left = list(dead_letters.batches_to_show(deployment, everything=False))
     expect(not left, f"{len(left)} batches are still listed after the redrive")
     return {
         "batches": len(waiting),
         "condition": sorted({one.condition for one in waiting}),
-        "bucket": stack.discarded_bucket,
+        "bucket": deployment.discarded_bucket,
         "object": waiting[0].place,
         "redriven": sum(one.records for one in outcomes),
         "stored": len(orders),
@@ -110,7 +110,7 @@ def discarded(context: Context) -> Evidence:
 
 def reshard(context: Context) -> Evidence:
     """Split the shard and merge it again while orders arrive."""
-    cloud, stream = context.cloud, context.stack.stream
+    cloud, stream = context.cloud, context.deployment.stream
     orders = new_orders("reshard", RESHARDED)
     third = RESHARDED // 3
     shards = [_open_shards(context, stream)]
@@ -142,30 +142,30 @@ def _open_shards(context: Context, stream: str) -> int:
 
 
 @contextmanager
-def _discarding(context: Context, stack: Stack) -> Iterator[None]:
+def _discarding(context: Context, deployment: Deployment) -> Iterator[None]:
     """Block invocations and discard records at the minimum age; restore function and mapping afterwards."""
     functions = context.cloud.lambda_
     with translate_errors("cannot keep the function from running"):
-        mapping = functions.get_event_source_mapping(UUID=stack.mapping_id)
-        functions.put_function_concurrency(FunctionName=stack.function, ReservedConcurrentExecutions=0)
+        mapping = functions.get_event_source_mapping(UUID=deployment.mapping_id)
+        functions.put_function_concurrency(FunctionName=deployment.function, ReservedConcurrentExecutions=0)
     try:
-        _set_age(context, stack, _AGE_SECONDS)
+        _set_age(context, deployment, _AGE_SECONDS)
         yield
     finally:
         with translate_errors("cannot let the function run again"):
-            functions.delete_function_concurrency(FunctionName=stack.function)
-        _set_age(context, stack, int(mapping["MaximumRecordAgeInSeconds"]))
+            functions.delete_function_concurrency(FunctionName=deployment.function)
+        _set_age(context, deployment, int(mapping["MaximumRecordAgeInSeconds"]))
 
 
-def _set_age(context: Context, stack: Stack, seconds: int) -> None:
+def _set_age(context: Context, deployment: Deployment, seconds: int) -> None:
     def settled() -> None:
         with translate_errors("cannot look at the event source mapping"):
-            state = context.cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["State"]
+            state = context.cloud.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)["State"]
         expect(state not in _MOVING, f"the mapping is {state}")
 
     context.until(settled, seconds=_SETTLED_SECONDS, what="the mapping")
     with translate_errors("cannot change the event source mapping"):
         context.cloud.lambda_.update_event_source_mapping(
-            UUID=stack.mapping_id, MaximumRecordAgeInSeconds=seconds
+            UUID=deployment.mapping_id, MaximumRecordAgeInSeconds=seconds
         )
     context.until(settled, seconds=_SETTLED_SECONDS, what="the mapping")

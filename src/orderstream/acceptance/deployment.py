@@ -114,7 +114,7 @@ def failed_deployment(context: Context) -> Evidence:
     """Deploy a second stack that must fail: its archive has the name of an existing bucket."""
     other = replace(context, name=name_of_second(context.name))
     parameters = {
-        "ArchiveBucketName": context.stack.discarded_bucket,
+        "ArchiveBucketName": context.deployment.discarded_bucket,
         "HttpApi": "none",
         "ArchiveUpkeep": "none",
     }

@@ -29,7 +29,7 @@ def refused_statement(context: Context) -> Evidence:
     role = replace(TemporaryRole.make(context.cloud, name, []), clock=context.clock, sleep=context.sleep)
     try:
         cloud = role.assumed()
-        table = context.stack.table
+        table = context.deployment.table
         answer = context.until(lambda: _refused(cloud, table), seconds=60, what="the refusal")
         (order,) = new_orders("stranger", 1)
         try:
@@ -59,7 +59,7 @@ def _refused(cloud: AwsClients, table: str) -> str:
 
 def principals(context: Context) -> Evidence:
     """CloudTrail shows that Lambda reads the stream as the function's role."""
-    role, stream = context.physical_id("ProcessOrdersRole"), context.stack.stream
+    role, stream = context.physical_id("ProcessOrdersRole"), context.deployment.stream
     trail = context.cloud.client("cloudtrail")
 
     def look() -> Evidence:

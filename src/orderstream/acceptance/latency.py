@@ -32,9 +32,9 @@ def fan_out(context: Context) -> Evidence:
     seconds, _ = context.deployer.do(
         "deploy EnhancedFanOut=true", lambda cloud: deploy(context, cloud, {"EnhancedFanOut": "true"})
     )
-    stack = context.stack
+    deployment = context.deployment
     with translate_errors("cannot look at the event source mapping"):
-        source = context.cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)["EventSourceArn"]
+        source = context.cloud.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)["EventSourceArn"]
     expect(consumer_of(source), f"the mapping reads {source}, which is no consumer")
     # The new mapping rereads the whole stream; orders sent now come after that.
     first = new_orders("after-update", 1)
@@ -62,7 +62,7 @@ def _measured(context: Context) -> Evidence:
 
 def _latencies(context: Context, since: datetime) -> Iterator[int]:
     """Milliseconds from arrival to stored of each order since `since`, from the function's log."""
-    for message in _log(context, context.stack.function, f'"{LATENCY}"', since):
+    for message in _log(context, context.deployment.function, f'"{LATENCY}"', since):
         try:
             line: Any = json.loads(message)
         except ValueError:

@@ -20,23 +20,25 @@ _KEY = "acceptance.json"
 
 def if_none_match(context: Context) -> Evidence:
     """A second put of a key in the archive, as the function does it, is denied and changes nothing."""
-    cloud, stack = context.cloud, context.stack
-    entry = next(bucket.archive(cloud, stack), None)
+    deployment = context.deployment
+    entry = next(bucket.archive(deployment), None)
     if entry is None:
         raise CheckFailedError("the archive has no object")
     code = _refusal(
-        lambda: cloud.s3.put_object(Bucket=stack.bucket, Key=entry.key, Body=b"", IfNoneMatch="*"),
+        lambda: deployment.cloud.s3.put_object(
+            Bucket=deployment.bucket, Key=entry.key, Body=b"", IfNoneMatch="*"
+        ),
         "a second put of the key was taken",
     )
     expect(code == "PreconditionFailed", f"a second put of the key is refused with {code}")
-    now = next(bucket.list_prefix(cloud, stack, entry.key))
+    now = next(bucket.list_prefix(deployment, entry.key))
     expect(now == entry, "the object is not what it was")
     return {"object": entry.key, "refused": code, "etag": now.etag}
 
 
 def evidence_stays(context: Context) -> Evidence:
     """The bucket policy denies the caller to overwrite evidence and to delete a manifest."""
-    s3, name = context.cloud.s3, context.stack.bucket
+    s3, name = context.cloud.s3, context.deployment.bucket
     refused = {
         f"put {prefix}": _refusal(
             lambda key=prefix + _KEY: s3.put_object(Bucket=name, Key=key, Body=b"{}"),  # type: ignore[misc]

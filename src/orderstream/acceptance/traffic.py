@@ -47,7 +47,7 @@ def send_bytes(context: Context, records: Iterable[bytes]) -> None:
 
 def _send(context: Context, records: Iterable[tuple[bytes, str]], per_second: float | None) -> None:
     outcomes = []
-    with OrderProducer(context.stack.stream, context.cloud.kinesis_no_retry) as producer:
+    with OrderProducer(context.deployment.stream, context.cloud.kinesis_no_retry) as producer:
         for data, key in records:
             outcomes.append(producer.send_bytes(data, partition_key=key))
             if per_second:
@@ -58,7 +58,7 @@ def _send(context: Context, records: Iterable[tuple[bytes, str]], per_second: fl
 
 def await_stored(context: Context, orders: Sequence[Order], *, seconds: float = ARRIVAL_SECONDS) -> None:
     """Return when every order is an item. Raises CheckFailedError if one is not stored in time."""
-    table = OrderTable(context.cloud.dynamodb, context.stack.table)
+    table = OrderTable(context.cloud.dynamodb, context.deployment.table)
     missing = [one["order_id"] for one in orders]
 
     def look() -> None:
@@ -74,7 +74,7 @@ def accounted(context: Context, span: TimeRange = ALL_TIME) -> ReconciliationRep
     """The result of `orders verify` once nothing is pending. Raises CheckFailedError if it disagrees."""
 
     def look() -> ReconciliationReport:
-        report = verify(context.cloud, context.stack, span)
+        report = verify(context.deployment, span)
         found = [f"{one.kind} {one.id}: {one.detail}" for one in report.discrepancies]
         expect(not found, f"{len(found):,} discrepancies: {'; '.join(found[:3])}")
         expect(not report.counts.in_flight, f"{report.counts.in_flight:,} records are in flight")

@@ -20,7 +20,7 @@ from orderstream.api.ingest import MOST_ORDERS, ingest_order, ingest_orders
 from orderstream.api.problems import ProblemError
 from orderstream.api.sender import ids_of
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.aws.times import parse_timestamp
 from orderstream.client import OrderProducer
 from orderstream.domain.order import MAX_BYTES
@@ -58,8 +58,7 @@ class ApiServices:
     """The application's dependencies. `degraded` returns a word for each problem; none means healthy."""
 
     producer: OrderProducer
-    cloud: AwsClients
-    stack: Stack
+    deployment: Deployment
     degraded: Callable[[], list[str]]
 
 
@@ -134,7 +133,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         ] = None,
     ) -> Response:
         here = services()
-        ids = ids_of(request.scope, here.stack.ids_by_sender)
+        ids = ids_of(request.scope, here.deployment.ids_by_sender)
         found = await ingest_order(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
         return _json(found, 202, {"Location": found["location"]})
 
@@ -164,7 +163,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     )
     async def post_orders(request: Request) -> Response:
         here = services()
-        ids = ids_of(request.scope, here.stack.ids_by_sender)
+        ids = ids_of(request.scope, here.deployment.ids_by_sender)
         found = await ingest_orders(here.producer, await _body(request, MOST_BYTES), ids)
         accepted = sum(one["status"] == 202 for one in found)
         said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
@@ -188,7 +187,7 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     )
     def raw(order_id: OrderId) -> Response:
         here = services()
-        body = raw_order(here.cloud, here.stack, order_id)
+        body = raw_order(here.deployment, order_id)
         return Response(body, media_type="application/octet-stream")
 
     @app.get(
@@ -199,7 +198,7 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     )
     def one_order(order_id: OrderId) -> Response:
         here = services()
-        return _json(get_order(here.cloud, here.stack, order_id))
+        return _json(get_order(here.deployment, order_id))
 
     listed = {
         "type": "object",
@@ -232,16 +231,15 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
     ) -> Response:
         here = services()
-        if here.stack.customer_index is None:
+        if here.deployment.customer_index is None:
             raise ProblemError(
                 501, "orders are not listed by customer here: the stack has CustomerIndex=false"
             )
         page = page_of_orders(
-            here.cloud,
-            here.stack,
+            here.deployment,
             customer_id,
-            since=_moment(here.cloud, "since", since),
-            until=_moment(here.cloud, "until", until),
+            since=_moment(here.deployment.cloud, "since", since),
+            until=_moment(here.deployment.cloud, "until", until),
             limit=limit,
             begin=_decode_cursor(cursor) if cursor else None,
         )

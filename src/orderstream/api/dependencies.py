@@ -10,7 +10,7 @@ from orderstream.api.app import ApiServices
 from orderstream.api.sender import BY_SENDER
 from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer
 from orderstream.errors import CloudError, InputError
 from orderstream.pipeline.settings import required
@@ -22,35 +22,30 @@ GIVE_UP_AFTER_SECONDS = 5.0
 ALARMS_KEPT_SECONDS = 30.0
 
 
-def build_services(cloud: AwsClients, stack: Stack) -> ApiServices:
+def build_services(deployment: Deployment) -> ApiServices:
     """The services of a stack, for the application."""
     producer = OrderProducer(
-        stack.stream, cloud.kinesis_no_retry, give_up_after_seconds=GIVE_UP_AFTER_SECONDS
+        deployment.stream, deployment.cloud.kinesis_no_retry, give_up_after_seconds=GIVE_UP_AFTER_SECONDS
     )
-    return ApiServices(producer, cloud, stack, Alarms(cloud, stack.name))
+    return ApiServices(producer, deployment, Alarms(deployment.cloud, deployment.name))
 
 
-def stack_of(environ: Mapping[str, str]) -> Stack:
-    """The stack from template.yaml's environment variables. Raises InputError for missing or invalid ones."""
+def deployment_of(cloud: AwsClients, environ: Mapping[str, str]) -> Deployment:
+    """The deployment in the function's environment. Raises InputError for a missing or invalid variable."""
     name, stream, table, bucket = required(
         environ, "STACK_NAME", "STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET"
     )
-    index = environ.get("CUSTOMER_INDEX", "none")
     ids_by_sender = environ.get("ORDER_IDS_BY_SENDER", "none")
     if ids_by_sender not in BY_SENDER:
         # An invalid value must not mean that every sender may use any id.
         raise InputError(f"ORDER_IDS_BY_SENDER must be one of {', '.join(BY_SENDER)}, not {ids_by_sender!r}")
-    return Stack(
-        name=name,
-        stream=stream,
-        table=table,
-        customer_index=None if index == "none" else index,
-        bucket=bucket,
-        # Only operators need these: the API neither calls the function nor touches its mapping.
-        function="",
-        mapping_id="",
-        ids_by_sender=ids_by_sender,
-    )
+    resources = {
+        "StreamName": stream,
+        "TableName": table,
+        "ArchiveBucket": bucket,
+        "CustomerIndex": environ.get("CUSTOMER_INDEX", "none"),
+    }
+    return Deployment(cloud, name, resources, ids_by_sender)
 
 
 class Alarms:

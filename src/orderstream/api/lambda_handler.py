@@ -11,7 +11,7 @@ from botocore.config import Config
 from mangum import Mangum
 
 from orderstream.api.app import make_app
-from orderstream.api.dependencies import build_services, stack_of
+from orderstream.api.dependencies import build_services, deployment_of
 from orderstream.aws.clients import AwsClients
 
 # It would log each request's path, which contains customers. API Gateway's own log has the route.
@@ -29,6 +29,6 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @cache
 def _application() -> Mangum:
-    services = build_services(AwsClients(timeouts=TIMEOUTS), stack_of(os.environ))
+    services = build_services(deployment_of(AwsClients(timeouts=TIMEOUTS), os.environ))
     # Without lifespan events: Lambda has no orderly shutdown, and every request waits for its own orders.
     return Mangum(make_app(lambda: services), lifespan="off")

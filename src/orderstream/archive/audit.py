@@ -21,8 +21,7 @@ from orderstream.archive.manifests import (
 )
 from orderstream.archive.receipt import StampedReceipt
 from orderstream.archive.seal import PREFIXES, hour_of_single_order, unknown_keys
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import hour_of_key
 from orderstream.errors import DamagedError
 from orderstream.storage import bucket
@@ -60,8 +59,7 @@ class Audit:
 
 
 def audit(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
     noted: Head | None = None,
@@ -74,15 +72,14 @@ def audit(
     called with what is being read and the count so far.
     """
     for _ in range(_ATTEMPTS - 1):
-        found = _audit(cloud, stack, span, noted, receipt, progress)
-        if not found.findings or (found.head or Head(0, GENESIS_HASH)) == Chain(cloud, stack).head:
+        found = _audit(deployment, span, noted, receipt, progress)
+        if not found.findings or (found.head or Head(0, GENESIS_HASH)) == Chain(deployment).head:
             return found
-    return _audit(cloud, stack, span, noted, receipt, progress)
+    return _audit(deployment, span, noted, receipt, progress)
 
 
 def _audit(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange,
     noted: Head | None,
     receipt: StampedReceipt | None,
@@ -90,12 +87,12 @@ def _audit(
 ) -> Audit:
     found = Audit()
     with ExpectedObjects() as expected:
-        _read_chain(cloud, stack, expected, noted, receipt, found, progress)
+        _read_chain(deployment, expected, noted, receipt, found, progress)
         expected.restrict(span)
         found.hours = expected.hours
         late: dict[str, list[ObjectSummary]] = {}
-        is_kept = Expiry(expiry_days(cloud, stack), cloud.now()).is_kept
-        for entry, hour, sha256, size in _objects(cloud, stack, span, found):
+        is_kept = Expiry(expiry_days(deployment), deployment.cloud.now()).is_kept
+        for entry, hour, sha256, size in _objects(deployment, span, found):
             found.objects += 1
             found.bytes += size
             progress("objects", found.objects)
@@ -113,19 +110,18 @@ def _audit(
             else:
                 found.expired += 1
         for hour, entries in late.items():
-            unexplained = unknown_keys(cloud, stack, expected.of_hour(hour), entries)
+            unexplained = unknown_keys(deployment, expected.of_hour(hour), entries)
             found.repeated += len(entries) - len(unexplained)
             for key in unexplained:
                 detail = f"is in no manifest, and its hour {hour} was sealed without it"
                 found.findings.append(Finding("inserted", key, detail))
-        found.findings += unsealed_findings(cloud, stack, span, expected.attested, is_kept)
-        found.findings += verify_batches(cloud, stack, span, expected.attested, is_kept, progress=progress)
+        found.findings += unsealed_findings(deployment, span, expected.attested, is_kept)
+        found.findings += verify_batches(deployment, span, expected.attested, is_kept, progress=progress)
     return found
 
 
 def _read_chain(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     expected: ExpectedObjects,
     noted: Head | None,
     receipt: StampedReceipt | None,
@@ -137,11 +133,11 @@ def _read_chain(
     is_noted, is_stamped = noted is None, receipt is None
     entries = (
         bucket.summary_for_key(link.key)
-        for link in links(cloud, stack, foreign=lambda key: found.findings.append(foreign_object(key)))
+        for link in links(deployment, foreign=lambda key: found.findings.append(foreign_object(key)))
     )
-    for entry, body in bucket.fetch_all(cloud, stack, entries):
+    for entry, body in bucket.fetch_all(deployment, entries):
         try:
-            manifest = parsed(stack, entry.key, body)
+            manifest = parsed(deployment, entry.key, body)
         except DamagedError as error:
             found.findings.append(Finding("broken_chain", entry.key, error.message))
             continue
@@ -178,7 +174,7 @@ def _is_stamp(manifest: Manifest, place: Head, receipt: StampedReceipt | None) -
 
 
 def _objects(
-    cloud: AwsClients, stack: Stack, span: TimeRange, found: Audit
+    deployment: Deployment, span: TimeRange, found: Audit
 ) -> Iterator[tuple[ObjectSummary, str, str, int]]:
     """Every object of the hours of `span`, with its hour, SHA-256 and size. Foreign ones become findings."""
 
@@ -186,14 +182,14 @@ def _objects(
         found.findings.append(foreign_object(entry.key))
 
     for prefix in PREFIXES:
-        entries = bucket.list_by_hour(cloud, stack, prefix, span, foreign=note)
-        for entry, body in bucket.fetch_all(cloud, stack, entries):
+        entries = bucket.list_by_hour(deployment, prefix, span, foreign=note)
+        for entry, body in bucket.fetch_all(deployment, entries):
             hour = hour_text(hour_of_key(entry.key))
             if bucket.is_compacted(entry.key):
-                yield entry, hour, *bucket.digest(cloud, stack, entry.key)
+                yield entry, hour, *bucket.digest(deployment, entry.key)
             else:
                 yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)
-    for entry, body in bucket.fetch_all(cloud, stack, bucket.list_single_orders(cloud, stack, span)):
-        hour = hour_text(hour_of_single_order(stack, entry, body))
+    for entry, body in bucket.fetch_all(deployment, bucket.list_single_orders(deployment, span)):
+        hour = hour_text(hour_of_single_order(deployment, entry, body))
         if touches(span, hour):
             yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)

@@ -17,8 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError
 from orderstream.files import private
 
@@ -51,20 +50,20 @@ class Cache:
         return file.replace(self.folder / (name + _SUFFIX))
 
 
-def folder_of(cloud: AwsClients, stack: Stack) -> Path:
+def folder_of(deployment: Deployment) -> Path:
     """The folder for a bucket's files; local clouds share a bucket name, so it includes the endpoint."""
-    where = hashlib.blake2b(cloud.s3.meta.endpoint_url.encode(), digest_size=4).hexdigest()
+    where = hashlib.blake2b(deployment.cloud.s3.meta.endpoint_url.encode(), digest_size=4).hexdigest()
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "orderstream" / f"{stack.bucket}-{where}"
+    return Path(base) / "orderstream" / f"{deployment.bucket}-{where}"
 
 
 @contextmanager
-def open_cache(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callable[[Stale], None]]]:
+def open_cache(deployment: Deployment) -> Iterator[tuple[Cache, Callable[[Stale], None]]]:
     """The cache of a bucket, and a function that takes rules for removing files at the end.
 
     Raises CloudError if the disk prevents it.
     """
-    folder = folder_of(cloud, stack)
+    folder = folder_of(deployment)
     rules: list[Stale] = []
     begun = time.time()
     with ExitStack() as held:
@@ -82,12 +81,12 @@ def open_cache(cloud: AwsClients, stack: Stack) -> Iterator[tuple[Cache, Callabl
             _evict(folder, descriptor, rules, begun)
 
 
-def clear(cloud: AwsClients, stack: Stack) -> bool:
+def clear(deployment: Deployment) -> bool:
     """Remove everything cached for a bucket; return whether there was anything.
 
     A running query must be repeated: nothing that it fetched before can reappear.
     """
-    folder = folder_of(cloud, stack)
+    folder = folder_of(deployment)
     with disk_errors(folder):
         try:
             # Move the folder away first, so that a process still writing finds no folder and leaves no file

@@ -15,8 +15,7 @@ from pathlib import Path
 from orderstream.archive.cache import Cache, Stale, disk_errors
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import Files
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import COMPACTED, hour_of
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import FETCHED_AHEAD, ObjectSummary, TimeRange
@@ -67,15 +66,13 @@ class CacheSync:
 
     def __init__(
         self,
-        cloud: AwsClients,
-        stack: Stack,
+        deployment: Deployment,
         cache: Cache,
         converter: Converter,
         span: TimeRange,
         progress: Progress = lambda done, of: None,
     ) -> None:
-        self._cloud = cloud
-        self._stack = stack
+        self._deployment = deployment
         self._cache = cache
         self._convert = converter
         self._span = whole_hours(span)
@@ -92,9 +89,7 @@ class CacheSync:
                 self._get_lines(self._hourly("orders"), self._convert.records)
                 self._get_lines(self._single(), self._convert.records)
                 # List these after reading the others, to include what was compacted in the meantime.
-                self._get_compacted(
-                    list(bucket.list_by_hour(self._cloud, self._stack, COMPACTED, self._span))
-                )
+                self._get_compacted(list(bucket.list_by_hour(self._deployment, COMPACTED, self._span)))
             if quarantine:
                 # Read after the archive, as it is written: a conflict read from the archive is then in
                 # quarantine too.
@@ -112,7 +107,7 @@ class CacheSync:
 
     def stat(self) -> None:
         """List the objects without fetching any, for `stale` only."""
-        compacted = bucket.list_by_hour(self._cloud, self._stack, COMPACTED, self._span)
+        compacted = bucket.list_by_hour(self._deployment, COMPACTED, self._span)
         parts = chain(
             self._hourly("orders"), self._single(), map(_alone, compacted), self._hourly("quarantine")
         )
@@ -134,13 +129,13 @@ class CacheSync:
         return rule
 
     def _hourly(self, kind: str) -> Iterator[CachePart]:
-        entries = bucket.list_by_hour(self._cloud, self._stack, kind, self._span)
+        entries = bucket.list_by_hour(self._deployment, kind, self._span)
         for hour, some in groupby(entries, lambda entry: _hour_in(entry.key)):
             yield CachePart(kind, hour, tuple(some))
 
     def _single(self) -> Iterator[CachePart]:
         hours: dict[str, list[ObjectSummary]] = defaultdict(list)
-        for entry in bucket.list_single_orders(self._cloud, self._stack, self._span):
+        for entry in bucket.list_single_orders(self._deployment, self._span):
             hours[f"{entry.modified:{_HOUR}}"].append(entry)
         for hour, some in sorted(hours.items()):
             yield CachePart("single", hour, tuple(some))
@@ -165,7 +160,7 @@ class CacheSync:
         self._found += sum(len(part.entries) for part in parts)
         of_key = {entry.key: part for part in parts for entry in part.entries}
         # In one pass, so that prefetching extends into the next hour.
-        opened = reader.objects(self._cloud, self._stack, chain(*(part.entries for part in parts)))
+        opened = reader.objects(self._deployment, chain(*(part.entries for part in parts)))
         for part, objects in groupby(opened, lambda one: of_key[one.key]):
             damaged = len(self.done.damaged)
             file = convert(chain.from_iterable(map(self._lines, objects)))
@@ -192,9 +187,9 @@ class CacheSync:
                     self._add(part, self._convert.compacted(file), is_whole=True)
                 except UnreadableValue as error:
                     what = str(error).partition("\n")[0].replace(str(file), "it")
-                    self._note(entry.key, f"s3://{self._stack.bucket}/{entry.key} is damaged: {what}")
+                    self._note(entry.key, f"s3://{self._deployment.bucket}/{entry.key} is damaged: {what}")
                 self._count(entry)
-            successors = chain(*(bucket.of_hour(self._cloud, self._stack, prefix) for prefix in sorted(gone)))
+            successors = chain(*(bucket.of_hour(self._deployment, prefix) for prefix in sorted(gone)))
             entries = [entry for entry in successors if entry.key not in known]
             known |= {entry.key for entry in entries}
 
@@ -217,7 +212,7 @@ class CacheSync:
                     file.cancel()
 
     def _download(self, entry: ObjectSummary, file: Path) -> Path | None:
-        return file if bucket.download(self._cloud, self._stack, entry, file) else None
+        return file if bucket.download(self._deployment, entry, file) else None
 
     def _is_there(self, part: CachePart) -> bool:
         name = part.name(self._convert.stamp)

@@ -13,8 +13,8 @@ import msgspec
 
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Manifest, SealedObject, hour_of_text
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.errors import CloudError, DamagedError
 from orderstream.files.scratch import ScratchFolder
@@ -68,7 +68,7 @@ def sources(manifest: Manifest) -> list[SealedObject]:
 
 
 def compact(
-    cloud: AwsClients, stack: Stack, chain: Chain, lease: Lease, manifest: Manifest, *, currency: str
+    deployment: Deployment, chain: Chain, lease: Lease, manifest: Manifest, *, currency: str
 ) -> CompactionResult | None:
     """Compact the hour of `manifest`, its last one; None if there is nothing to do.
 
@@ -82,72 +82,68 @@ def compact(
     with ScratchFolder("compact") as folder:
         file = Path(folder) / "new.parquet"
         tally = _Tally()
-        rows = parquet.write(file, tally.counted(_lines(cloud, stack, old, Path(folder))), currency)
-        new = written(cloud, stack, lease, hour_of_text(manifest.hour), file, rows)
-        _read_back(cloud, stack, new, Path(folder) / "back.parquet", tally)
+        rows = parquet.write(file, tally.counted(_lines(deployment, old, Path(folder))), currency)
+        new = written(deployment, lease, hour_of_text(manifest.hour), file, rows)
+        _read_back(deployment, new, Path(folder) / "back.parquet", tally)
     kept = [one for one in manifest.objects if one not in old]
     chain.append(manifest.hour, "compacted", [*kept, new])
     lease.check()
-    delete(cloud, stack, [one.key for one in old if one.key != new.key])
+    delete(deployment, [one.key for one in old if one.key != new.key])
     return CompactionResult(manifest.hour, len(old), sum(one.size for one in old), rows, new.key, new.size)
 
 
-def written(
-    cloud: AwsClients, stack: Stack, lease: Lease, hour: datetime, file: Path, rows: int
-) -> SealedObject:
+def written(deployment: Deployment, lease: Lease, hour: datetime, file: Path, rows: int) -> SealedObject:
     """Write the file as the compacted object of an hour. S3 accepts it only with its SHA-256 from here."""
     sha256 = bucket.file_digest(file)
     size = file.stat().st_size
     key = f"{hour_prefix(COMPACTED, hour)}/{rows}-{sha256[:16]}.parquet"
     lease.check()
-    with translate_errors(f"cannot write s3://{stack.bucket}/{key}"), file.open("rb") as body:
+    with translate_errors(f"cannot write s3://{deployment.bucket}/{key}"), file.open("rb") as body:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, ChecksumSHA256=checksum)
+        deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=body, ChecksumSHA256=checksum)
     return SealedObject(key, sha256, size, rows)
 
 
-def delete(cloud: AwsClients, stack: Stack, keys: Sequence[str]) -> None:
+def delete(deployment: Deployment, keys: Sequence[str]) -> None:
     """Delete objects. Raises CloudError if S3 rejects one."""
     for begin in range(0, len(keys), _DELETED_AT_A_TIME):
         some = keys[begin : begin + _DELETED_AT_A_TIME]
-        with translate_errors(f"cannot delete objects of s3://{stack.bucket}"):
-            answer = cloud.s3.delete_objects(
-                Bucket=stack.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+        with translate_errors(f"cannot delete objects of s3://{deployment.bucket}"):
+            answer = deployment.cloud.s3.delete_objects(
+                Bucket=deployment.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
             )
         for error in answer.get("Errors", []):
-            raise CloudError(f"cannot delete s3://{stack.bucket}/{error['Key']}: {error['Message']}")
+            raise CloudError(f"cannot delete s3://{deployment.bucket}/{error['Key']}: {error['Message']}")
 
 
-def _lines(
-    cloud: AwsClients, stack: Stack, old: Sequence[SealedObject], folder: Path
-) -> Iterator[LocatedLine]:
+def _lines(deployment: Deployment, old: Sequence[SealedObject], folder: Path) -> Iterator[LocatedLine]:
     """The lines of the objects, each once at its location."""
     files: dict[str, Path] = {}
     for number, one in enumerate(one for one in old if bucket.is_compacted(one.key)):
         file = folder / f"{number}.parquet"
-        if not bucket.download(cloud, stack, bucket.summary_for_key(one.key), file):
-            raise _changed(stack, one, "is gone")
+        if not bucket.download(deployment, bucket.summary_for_key(one.key), file):
+            raise _changed(deployment, one, "is gone")
         if bucket.file_digest(file) != one.sha256:
-            raise _changed(stack, one, "was altered")
-        for line in reader.raise_on_corruption(stack, one.key, parquet.by_place(file)):
+            raise _changed(deployment, one, "was altered")
+        for line in reader.raise_on_corruption(deployment, one.key, parquet.by_place(file)):
             files[line.key] = file
             yield line
     plain = {one.key: one for one in old if not bucket.is_compacted(one.key)}
-    for entry, body in bucket.fetch_all(cloud, stack, map(bucket.summary_for_key, list(plain))):
+    for entry, body in bucket.fetch_all(deployment, map(bucket.summary_for_key, list(plain))):
         one = plain.pop(entry.key)
         if hashlib.sha256(body).hexdigest() != one.sha256:
-            raise _changed(stack, one, "was altered")
+            raise _changed(deployment, one, "was altered")
         # An object left by an interrupted compaction is already in its Parquet file.
-        if entry.key not in files or not _is_in(files[entry.key], stack, entry, body):
-            yield from reader.located_lines(stack, entry, body)
+        if entry.key not in files or not _is_in(files[entry.key], deployment, entry, body):
+            yield from reader.located_lines(deployment, entry, body)
     for one in plain.values():
-        raise _changed(stack, one, "is gone")
+        raise _changed(deployment, one, "is gone")
 
 
-def _is_in(file: Path, stack: Stack, entry: ObjectSummary, body: bytes) -> bool:
+def _is_in(file: Path, deployment: Deployment, entry: ObjectSummary, body: bytes) -> bool:
     here, there = _Tally(), _Tally()
     for tally, lines in (
-        (here, reader.located_lines(stack, entry, body)),
+        (here, reader.located_lines(deployment, entry, body)),
         (there, parquet.by_place(file, key=entry.key)),
     ):
         for _ in tally.counted(lines):
@@ -155,22 +151,22 @@ def _is_in(file: Path, stack: Stack, entry: ObjectSummary, body: bytes) -> bool:
     return here == there
 
 
-def _read_back(cloud: AwsClients, stack: Stack, new: SealedObject, file: Path, tally: _Tally) -> None:
+def _read_back(deployment: Deployment, new: SealedObject, file: Path, tally: _Tally) -> None:
     """Verify that what was written exists and is complete."""
-    is_there = bucket.download(cloud, stack, bucket.summary_for_key(new.key), file)
+    is_there = bucket.download(deployment, bucket.summary_for_key(new.key), file)
     found = _Tally()
     if is_there and bucket.file_digest(file) == new.sha256:
-        for _ in found.counted(reader.raise_on_corruption(stack, new.key, parquet.by_place(file))):
+        for _ in found.counted(reader.raise_on_corruption(deployment, new.key, parquet.by_place(file))):
             pass
     if found != tally:
         raise DamagedError(
-            f"s3://{stack.bucket}/{new.key} has {found.lines} lines and should have {tally.lines}",
+            f"s3://{deployment.bucket}/{new.key} has {found.lines} lines and should have {tally.lines}",
             hint="nothing was removed; please report it",
         )
 
 
-def _changed(stack: Stack, one: SealedObject, what: str) -> DamagedError:
+def _changed(deployment: Deployment, one: SealedObject, what: str) -> DamagedError:
     return DamagedError(
-        f"s3://{stack.bucket}/{one.key} {what} since it was sealed: its hour stays as it is",
+        f"s3://{deployment.bucket}/{one.key} {what} since it was sealed: its hour stays as it is",
         hint="orders archive audit tells what else is not as it was",
     )

@@ -6,41 +6,41 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.pipeline.concurrency import MOST_THREADS
 
 
-def order_ids_of(cloud: AwsClients, stack: Stack, customer_id: str) -> Iterator[str]:
+def order_ids_of(deployment: Deployment, customer_id: str) -> Iterator[str]:
     """The ids of a customer's orders in the table."""
     request: dict[str, Any] = {
-        "TableName": stack.table,
+        "TableName": deployment.table,
         "ProjectionExpression": "OrderID",
         "ExpressionAttributeValues": {":customer": {"S": customer_id}},
     }
-    if stack.customer_index:
-        pages = cloud.dynamodb.get_paginator("query").paginate(
-            IndexName=stack.customer_index, KeyConditionExpression="CustomerID = :customer", **request
+    if deployment.customer_index:
+        pages = deployment.cloud.dynamodb.get_paginator("query").paginate(
+            IndexName=deployment.customer_index, KeyConditionExpression="CustomerID = :customer", **request
         )
     else:
-        pages = cloud.dynamodb.get_paginator("scan").paginate(
+        pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
             FilterExpression="CustomerID = :customer", ConsistentRead=True, **request
         )
-    with translate_errors(f"cannot read table {stack.table}"):
+    with translate_errors(f"cannot read table {deployment.table}"):
         for page in pages:
             for item in page["Items"]:
                 yield item["OrderID"]["S"]
 
 
-def delete_items(cloud: AwsClients, stack: Stack, customer_id: str, order_ids: Iterable[str]) -> int:
+def delete_items(deployment: Deployment, customer_id: str, order_ids: Iterable[str]) -> int:
     """Delete those orders that belong to this customer; return how many were deleted."""
-    client = cloud.dynamodb
+    client = deployment.cloud.dynamodb
 
     def delete(order_id: str) -> bool:
-        with translate_errors(f"cannot delete an order of table {stack.table}"):
+        with translate_errors(f"cannot delete an order of table {deployment.table}"):
             try:
                 client.delete_item(
-                    TableName=stack.table,
+                    TableName=deployment.table,
                     Key={"OrderID": {"S": order_id}},
                     ConditionExpression="CustomerID = :customer",
                     ExpressionAttributeValues={":customer": {"S": customer_id}},

@@ -11,8 +11,7 @@ from orderstream.archive.expected_objects import Expiry, expiry_days, touches
 from orderstream.archive.manifests import digest, hour_text
 from orderstream.archive.provenance import records_of, why_not_by_lambda
 from orderstream.archive.seal import PREFIXES, record_digest
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.object_keys import discarded, hour_of, hour_prefix
@@ -24,13 +23,12 @@ from orderstream.recovery.dead_letters import (
     PREFIX,
     FailedBatch,
     event_records,
-    places,
     read_failure,
     records_in,
     url,
 )
 from orderstream.storage import bucket
-from orderstream.storage.bucket import ObjectSummary, TimeRange
+from orderstream.storage.bucket import TimeRange
 from orderstream.storage.orders import get_order
 from orderstream.storage.stream import shard_records
 from orderstream.storage.tombstones import erased_in_hour
@@ -40,8 +38,7 @@ _RETAINED = timedelta(hours=23)
 
 
 def verify_batches(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange,
     attested: Mapping[str, str],
     is_kept: Callable[[str, str], bool],
@@ -53,15 +50,16 @@ def verify_batches(
     `attested` are the objects that the chain attests, with their SHA-256, including those that an erasure
     rewrote. `is_kept` returns whether an hour's objects must still exist.
     """
-    marks = {entry.key for entry in bucket.list_prefix(cloud, stack, DONE)}
-    there = {place: list(bucket.list_prefix(cloud, place, PREFIX)) for place in places(stack)}
+    marks = {entry.key for entry in bucket.list_prefix(deployment, DONE)}
+    there = list(bucket.list_prefix(deployment.discarded, PREFIX))
     since = span.since or datetime.min.replace(tzinfo=UTC)
     with _Records() as records:
-        for done, (place, entry, body) in enumerate(_bodies(cloud, there, since), start=1):
+        late = (entry for entry in there if entry.modified >= since)
+        for done, (entry, body) in enumerate(bucket.fetch_all(deployment.discarded, late), start=1):
             progress("batches that Lambda discarded", done)
-            failure = read_failure(url(place, entry.key), body, entry.modified)
-            # As in all findings, a bare key refers to the archive.
-            name = entry.key if place == stack else failure.place
+            failure = read_failure(url(deployment, entry.key), body, entry.modified)
+            # A bare key in a finding refers to the archive.
+            name = failure.place
             try:
                 found = records_in(failure, event_records(failure))
             except DamagedError as error:
@@ -73,7 +71,7 @@ def verify_batches(
                 yield Finding("tampered", name, detail)
             elif why := why_not_by_lambda(entry, failure, is_attested=was is not None):
                 yield Finding("unexpected", name, f"Lambda writes no such object: {why}")
-            elif was is None and (why := _not_streamed(cloud, stack, failure)):
+            elif was is None and (why := _not_streamed(deployment, failure)):
                 yield Finding("contradicted", name, why)
             if was is not None:
                 # An erased record of an aggregate is empty.
@@ -82,26 +80,16 @@ def verify_batches(
             records.enter(name, found, mark_key if mark_key in marks else "")
         for hour in records.hours():
             if touches(span, hour_text(hour)):
-                yield from _not_archived(cloud, stack, hour, records, is_kept)
-    there_too = {DONE + entry.key for entries in there.values() for entry in entries}
-    yield from _without_batch(cloud, stack, marks - there_too)
+                yield from _not_archived(deployment, hour, records, is_kept)
+    there_too = {DONE + entry.key for entry in there}
+    yield from _without_batch(deployment, marks - there_too)
 
 
-def _bodies(
-    cloud: AwsClients, there: Mapping[Stack, Sequence[ObjectSummary]], since: datetime
-) -> Iterator[tuple[Stack, ObjectSummary, bytes]]:
-    """The batches written since then, each with the one of the `places` that contains it."""
-    for place, entries in there.items():
-        late = (entry for entry in entries if entry.modified >= since)
-        for entry, body in bucket.fetch_all(cloud, place, late):
-            yield place, entry, body
-
-
-def _without_batch(cloud: AwsClients, stack: Stack, marks: Collection[str]) -> Iterator[Finding]:
+def _without_batch(deployment: Deployment, marks: Collection[str]) -> Iterator[Finding]:
     """Markers of batches that do not exist, although no lifecycle rule of their bucket has removed them."""
     if not marks:
         return
-    is_kept = Expiry(expiry_days(cloud, places(stack)[0]), cloud.now()).is_kept
+    is_kept = Expiry(expiry_days(deployment.discarded), deployment.cloud.now()).is_kept
     for mark_key in sorted(marks):
         key = mark_key.removeprefix(DONE)
         found = discarded(key)
@@ -109,14 +97,14 @@ def _without_batch(cloud: AwsClients, stack: Stack, marks: Collection[str]) -> I
             yield Finding("contradicted", mark_key, "marks a batch that is not there as brought back")
 
 
-def _not_streamed(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> str:
+def _not_streamed(deployment: Deployment, failure: FailedBatch) -> str:
     """The first record that differs from the stream, as far as it is retained; empty if there is none."""
     records = records_of(failure)
-    found = shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
+    found = shard_records(deployment, failure.shard_id, failure.first, failure.last)
     streamed = {record.sequence_number: record.data for record in found}
     for record in records:
         data = streamed.get(record.sequence_number)
-        if data is None and record.arrived_at < cloud.now() - _RETAINED:
+        if data is None and record.arrived_at < deployment.cloud.now() - _RETAINED:
             continue
         if data != record.data:
             return f"{record.event_id} is not so in the stream"
@@ -124,17 +112,17 @@ def _not_streamed(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> str:
 
 
 def _not_archived(
-    cloud: AwsClients, stack: Stack, hour: datetime, records: _Records, is_kept: Callable[[str, str], bool]
+    deployment: Deployment, hour: datetime, records: _Records, is_kept: Callable[[str, str], bool]
 ) -> Iterator[Finding]:
     """Records of an hour with other bytes in the archive, and redriven records that are missing there."""
     wanted = list(records.of_hour(hour))
     there: dict[str, set[bytes]] = {event_id: set() for event_id, *_ in wanted}
     for prefix in PREFIXES:
-        entries = bucket.of_hour(cloud, stack, f"{hour_prefix(prefix, hour)}/")
-        for one in lines_of(cloud, stack, entries):
+        entries = bucket.of_hour(deployment, f"{hour_prefix(prefix, hour)}/")
+        for one in lines_of(deployment, entries):
             if one.line.event_id in there:
                 there[one.line.event_id].add(record_digest(one.line.event_id, original_bytes(one.line)))
-    erased = erased_in_hour(cloud, stack, hour)
+    erased = erased_in_hour(deployment, hour)
     must_be_there = is_kept("orders/", hour_text(hour))
     named: set[tuple[str, str]] = set()
     for event_id, which, batch, done_by, order_id in wanted:
@@ -143,7 +131,7 @@ def _not_archived(
             kind, place, detail = "contradicted", batch, f"{event_id} lies in the archive with other bytes"
         elif done_by and must_be_there and not marks and event_id not in erased:
             # With one object per order, the archive has only the first of several records of an order.
-            if order_id is not None and _is_stored(cloud, stack, order_id):
+            if order_id is not None and _is_stored(deployment, order_id):
                 continue
             kind, place = "contradicted", done_by
             detail = f"marks a batch as brought back, and {event_id} is neither archived nor quarantined"
@@ -154,9 +142,9 @@ def _not_archived(
             yield Finding(kind, place, detail)
 
 
-def _is_stored(cloud: AwsClients, stack: Stack, order_id: str) -> bool:
+def _is_stored(deployment: Deployment, order_id: str) -> bool:
     try:
-        get_order(cloud, stack, order_id)
+        get_order(deployment, order_id)
     except NotFoundError:
         return False
     return True

@@ -18,33 +18,30 @@ from orderstream.archive.manifests import Chain, SealedObject, attested, digest,
 from orderstream.archive.noncurrent_versions import delete_noncurrent
 from orderstream.archive.receipt import ErasureReceipt, StampedReceipt
 from orderstream.archive.redaction import Redaction, redactions
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import hour_of, hour_of_key, hour_prefix
 from orderstream.errors import NotFoundError
 from orderstream.files.scratch import ScratchFolder
-from orderstream.recovery.dead_letters import DONE, places, redrive_markers, url
+from orderstream.recovery.dead_letters import DONE, redrive_markers, url
 from orderstream.recovery.dead_letters import PREFIX as FAILED
 from orderstream.recovery.resubmissions import PREFIX as NOTED
 from orderstream.recovery.resubmissions import read_note, write_lines
 from orderstream.storage import bucket
-from orderstream.storage.bucket import ObjectSummary
 from orderstream.storage.tombstones import PREFIX as ERASED
 from orderstream.storage.tombstones import erased_in_hour, write_tombstones
 
 Progress = Callable[[str, int], None]
 
 
-def plan(
-    cloud: AwsClients, stack: Stack, customer_id: str, *, currency: str, progress: Progress
-) -> ErasureReceipt:
+def plan(deployment: Deployment, customer_id: str, *, currency: str, progress: Progress) -> ErasureReceipt:
     """Report what `forget` would do, without changing anything."""
-    return _Erasure(cloud, stack, customer_id, "", currency, progress).plan()
+    return _Erasure(deployment, customer_id, "", currency, progress).plan()
 
 
 def erase_customer(
-    cloud: AwsClients, stack: Stack, customer_id: str, *, reason: str, currency: str, progress: Progress
+    deployment: Deployment, customer_id: str, *, reason: str, currency: str, progress: Progress
 ) -> StampedReceipt:
     """Remove all data of a customer. If interrupted, it can be run again.
 
@@ -52,14 +49,14 @@ def erase_customer(
     cleared too. Raises NotFoundError, with nothing changed, if there is no data of the customer; CloudError
     while the archive is in use.
     """
-    with Lease(cloud, stack, "orders forget") as lease:
-        erasure = _Erasure(cloud, stack, customer_id, reason, currency, progress)
-        chain = Chain(cloud, stack)
+    with Lease(deployment, "orders forget") as lease:
+        erasure = _Erasure(deployment, customer_id, reason, currency, progress)
+        chain = Chain(deployment)
         try:
             receipt = erasure.run(chain, lease)
         finally:
             if not erasure.receipt.is_empty:
-                cache.clear(cloud, stack)
+                cache.clear(deployment)
         if receipt.is_empty:
             raise nothing_found(customer_id, receipt)
         manifest = chain.append("", "erasure", [], note=receipt.sha256)
@@ -83,26 +80,24 @@ class _Erasure:
 
     def __init__(
         self,
-        cloud: AwsClients,
-        stack: Stack,
+        deployment: Deployment,
         customer_id: str,
         reason: str,
         currency: str,
         progress: Progress,
     ) -> None:
-        self._cloud = cloud
-        self._stack = stack
+        self._deployment = deployment
         self.person = DataSubject(customer_id)
         self._currency = currency
         self._progress = progress
         self._events: set[str] = set()
         self._hours: set[datetime] = set()
         self._noted = 0
-        self.receipt = ErasureReceipt(uuid.uuid4().hex, utc_text(cloud.now()), reason)
+        self.receipt = ErasureReceipt(uuid.uuid4().hex, utc_text(deployment.cloud.now()), reason)
 
     def plan(self) -> ErasureReceipt:
         """Count the customer's data."""
-        self.receipt.items = len(set(order_ids_of(self._cloud, self._stack, self.person.customer_id)))
+        self.receipt.items = len(set(order_ids_of(self._deployment, self.person.customer_id)))
         with ScratchFolder("forget") as folder:
             for _, found in self._changes(Path(folder)):
                 self._count(found)
@@ -114,8 +109,8 @@ class _Erasure:
 
     def run(self, chain: Chain, lease: Lease) -> ErasureReceipt:
         """Remove the data: first the items, which refer to objects, then the content of the objects."""
-        cloud, stack, customer_id = self._cloud, self._stack, self.person.customer_id
-        deleted = delete_items(cloud, stack, customer_id, order_ids_of(cloud, stack, customer_id))
+        cloud, stack, customer_id = self._deployment.cloud, self._deployment, self.person.customer_id
+        deleted = delete_items(stack, customer_id, order_ids_of(stack, customer_id))
         order_ids: set[str] = set()
         with ScratchFolder("forget") as folder:
             for begins, found in self._changes(Path(folder)):
@@ -126,7 +121,7 @@ class _Erasure:
         self._failures(chain)
         self._notes(dry_run=False)
         # An index may lag behind, and a replay may have restored some in the meantime.
-        deleted += delete_items(cloud, stack, customer_id, sorted(order_ids))
+        deleted += delete_items(stack, customer_id, sorted(order_ids))
         self.receipt.items = deleted
         lease.check()
         self._versions(dry_run=False)
@@ -140,8 +135,7 @@ class _Erasure:
 
     def _changes(self, folder: Path) -> Iterator[tuple[datetime, list[Redaction]]]:
         return redactions(
-            self._cloud,
-            self._stack,
+            self._deployment,
             self.person,
             self._currency,
             folder,
@@ -168,18 +162,20 @@ class _Erasure:
         self._seal(chain, begins, found, new)
         for change in found:
             if change.left and not bucket.is_compacted(change.key):
-                with translate_errors(f"cannot write s3://{self._stack.bucket}/{change.key}"):
+                with translate_errors(f"cannot write s3://{self._deployment.bucket}/{change.key}"):
                     body = change.left.read_bytes()
-                    self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=change.key, Body=body)
+                    self._deployment.cloud.s3.put_object(
+                        Bucket=self._deployment.bucket, Key=change.key, Body=body
+                    )
         kept = {one.key for one in new.values() if one}
-        delete(self._cloud, self._stack, [change.key for change in found if change.key not in kept])
+        delete(self._deployment, [change.key for change in found if change.key not in kept])
 
     def _note(self, hour: datetime, events: list[str]) -> SealedObject:
         """Record which events are erased, for a manifest to attest, before any of them is removed."""
         # An hour may have several: for its objects, for objects with one order each, for batches.
         self._noted += 1
         erasure = f"{self.receipt.id}-{self._noted}"
-        key, body = write_tombstones(self._cloud, self._stack, hour, erasure, events)
+        key, body = write_tombstones(self._deployment, hour, erasure, events)
         self._hours.add(hour)
         return SealedObject(key, digest(body), len(body), len(events))
 
@@ -188,7 +184,7 @@ class _Erasure:
         if change.left is None:
             return None
         if bucket.is_compacted(change.key):
-            return written(self._cloud, self._stack, lease, begins, change.left, change.lines)
+            return written(self._deployment, lease, begins, change.left, change.lines)
         sha256 = bucket.file_digest(change.left)
         return SealedObject(change.key, sha256, change.left.stat().st_size, change.lines)
 
@@ -210,10 +206,12 @@ class _Erasure:
 
     def _failures(self, chain: Chain | None) -> None:
         """Remove the customer from discarded batches; without a chain, only count."""
-        marks = {entry.key for entry in redrive_markers(self._cloud, self._stack)}
-        for done, (place, entry, body) in enumerate(self._failed(), start=1):
+        marks = {entry.key for entry in redrive_markers(self._deployment)}
+        discarded = self._deployment.discarded
+        there = bucket.fetch_all(discarded, bucket.list_prefix(discarded, FAILED))
+        for done, (entry, body) in enumerate(there, start=1):
             self._progress("batches that Lambda discarded", done)
-            left, records = self.person.redact_batch(url(place, entry.key), body)
+            left, records = self.person.redact_batch(url(discarded, entry.key), body)
             if not records:
                 continue
             self.receipt.failed += len(records)
@@ -229,26 +227,19 @@ class _Erasure:
             chain.append("", "erased", attested, self.receipt.id)
             if left is None:
                 # A marker without its batch would remain, but a batch without its marker is found again.
-                delete(self._cloud, self._stack, sorted({DONE + entry.key} & marks))
-                delete(self._cloud, place, [entry.key])
+                delete(self._deployment, sorted({DONE + entry.key} & marks))
+                delete(discarded, [entry.key])
                 continue
-            with translate_errors(f"cannot write {url(place, entry.key)}"):
-                self._cloud.s3.put_object(Bucket=place.bucket, Key=entry.key, Body=left)
-
-    def _failed(self) -> Iterator[tuple[Stack, ObjectSummary, bytes]]:
-        """Each discarded batch, with the one of the `places` that contains it."""
-        for place in places(self._stack):
-            entries = bucket.list_prefix(self._cloud, place, FAILED)
-            for entry, body in bucket.fetch_all(self._cloud, place, entries):
-                yield place, entry, body
+            with translate_errors(f"cannot write {url(discarded, entry.key)}"):
+                discarded.cloud.s3.put_object(Bucket=discarded.bucket, Key=entry.key, Body=left)
 
     def _notes(self, *, dry_run: bool) -> None:
         """Remove the notes on erased records, including those of an interrupted erasure."""
-        entries = bucket.list_by_hour(self._cloud, self._stack, NOTED)
+        entries = bucket.list_by_hour(self._deployment, NOTED)
         for folder, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
             objects = list(of_hour)
-            erased = self._events | erased_in_hour(self._cloud, self._stack, hour_of_key(objects[0].key))
-            for entry, body in bucket.fetch_all(self._cloud, self._stack, objects):
+            erased = self._events | erased_in_hour(self._deployment, hour_of_key(objects[0].key))
+            for entry, body in bucket.fetch_all(self._deployment, objects):
                 lines = body.splitlines()
                 events = [note.event_id if (note := read_note(line)) else "" for line in lines]
                 kept = [line for line, event in zip(lines, events, strict=True) if event not in erased]
@@ -257,25 +248,25 @@ class _Erasure:
                 if len(kept) < len(lines) and not dry_run:
                     # Objects of notes are written once, so the remaining notes go into a new one.
                     if kept:
-                        write_lines(self._cloud, self._stack, folder, kept)
-                    delete(self._cloud, self._stack, [entry.key])
+                        write_lines(self._deployment, folder, kept)
+                    delete(self._deployment, [entry.key])
 
     def _drop_leftovers(self) -> None:
         """Remove unattested tombstones of an interrupted erasure; their events have been recorded again."""
-        known = attested(self._cloud, self._stack)
+        known = attested(self._deployment)
         for hour in sorted(self._hours):
-            entries = bucket.of_hour(self._cloud, self._stack, f"{hour_prefix(ERASED, hour)}/")
+            entries = bucket.of_hour(self._deployment, f"{hour_prefix(ERASED, hour)}/")
             noted = {
                 entry.key: set(body.decode(errors="replace").splitlines())
-                for entry, body in bucket.fetch_all(self._cloud, self._stack, entries)
+                for entry, body in bucket.fetch_all(self._deployment, entries)
             }
             again = set().union(*(events for key, events in noted.items() if key in known))
             leftovers = [key for key, events in noted.items() if key not in known and events <= again]
-            delete(self._cloud, self._stack, leftovers)
+            delete(self._deployment, leftovers)
 
     def _versions(self, *, dry_run: bool) -> None:
         removed = delete_noncurrent(
-            self._cloud, self._stack, self.person, self._events, dry_run=dry_run, progress=self._progress
+            self._deployment, self.person, self._events, dry_run=dry_run, progress=self._progress
         )
         self.receipt.versions = removed.versions
         self.receipt.locked = len(removed.locked)

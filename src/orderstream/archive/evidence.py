@@ -8,8 +8,7 @@ from itertools import groupby
 
 from orderstream.archive.expected_objects import touches
 from orderstream.archive.manifests import digest, hour_text
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain import object_keys
 from orderstream.domain.object_keys import hour_of_key, hour_prefix
 from orderstream.recovery.resubmissions import PREFIX as NOTED
@@ -39,8 +38,7 @@ def foreign_object(key: str) -> Finding:
 
 
 def unsealed_findings(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange,
     attested: Mapping[str, str],
     is_kept: Callable[[str, str], bool],
@@ -51,15 +49,13 @@ def unsealed_findings(
     objects under a prefix of an hour must still exist, by the bucket's lifecycle rules.
     """
     for prefix in object_keys.HOURLY:
-        for entry in bucket.beside_hours(cloud, stack, prefix):
+        for entry in bucket.beside_hours(deployment, prefix):
             yield foreign_object(entry.key)
-    yield from _erasures(cloud, stack, span, attested)
-    yield from _notes(cloud, stack, span, is_kept)
+    yield from _erasures(deployment, span, attested)
+    yield from _notes(deployment, span, is_kept)
 
 
-def _erasures(
-    cloud: AwsClients, stack: Stack, span: TimeRange, attested: Mapping[str, str]
-) -> Iterator[Finding]:
+def _erasures(deployment: Deployment, span: TimeRange, attested: Mapping[str, str]) -> Iterator[Finding]:
     """A forged erasure would make a lost record look erased."""
     found: list[Finding] = []
     missing = {
@@ -70,9 +66,9 @@ def _erasures(
         and touches(span, hour_text(hour_of_key(key)))
     }
     entries = bucket.list_by_hour(
-        cloud, stack, ERASED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
+        deployment, ERASED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
     )
-    for entry, body in bucket.fetch_all(cloud, stack, entries):
+    for entry, body in bucket.fetch_all(deployment, entries):
         was = attested.get(entry.key)
         missing.discard(entry.key)
         if was is None:
@@ -86,20 +82,18 @@ def _erasures(
         yield Finding("removed", key, "a manifest attests it, and it is not there any more")
 
 
-def _notes(
-    cloud: AwsClients, stack: Stack, span: TimeRange, is_kept: Callable[[str, str], bool]
-) -> Iterator[Finding]:
+def _notes(deployment: Deployment, span: TimeRange, is_kept: Callable[[str, str], bool]) -> Iterator[Finding]:
     """A forged note would make a quarantined record look resubmitted."""
     found: list[Finding] = []
     entries = bucket.list_by_hour(
-        cloud, stack, NOTED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
+        deployment, NOTED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
     )
     for begins, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
         quarantined: set[str] | None = None
         if is_kept("quarantine/", hour_text(begins)):
-            of_hour_too = bucket.of_hour(cloud, stack, f"{hour_prefix('quarantine', begins)}/")
-            quarantined = {one.line.event_id for one in lines_of(cloud, stack, of_hour_too)}
-        for entry, body in bucket.fetch_all(cloud, stack, of_hour):
+            of_hour_too = bucket.of_hour(deployment, f"{hour_prefix('quarantine', begins)}/")
+            quarantined = {one.line.event_id for one in lines_of(deployment, of_hour_too)}
+        for entry, body in bucket.fetch_all(deployment, of_hour):
             notes = [read_note(line) for line in body.splitlines()]
             if None in notes:
                 found.append(Finding("unexpected", entry.key, "has a line that is no note"))
@@ -111,7 +105,7 @@ def _notes(
     yield from found
 
 
-def lines_of(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[LocatedLine]:
+def lines_of(deployment: Deployment, entries: Iterable[ObjectSummary]) -> Iterator[LocatedLine]:
     """The readable lines of objects."""
-    for opened in reader.objects(cloud, stack, entries):
+    for opened in reader.objects(deployment, entries):
         yield from reader.skip_corruption(opened.lines, opened.key, lambda key, what: None)

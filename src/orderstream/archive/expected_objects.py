@@ -11,8 +11,8 @@ from typing import Any, Self
 from botocore.exceptions import ClientError
 
 from orderstream.archive.manifests import Manifest, hour_of_text, hour_text
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.storage.bucket import TimeRange
 
 _HOUR = timedelta(hours=1)
@@ -122,14 +122,16 @@ def touches(span: TimeRange, hour: str) -> bool:
     )
 
 
-def expiry_days(cloud: AwsClients, stack: Stack) -> list[tuple[str, int]]:
+def expiry_days(deployment: Deployment) -> list[tuple[str, int]]:
     """The key prefixes that the bucket's lifecycle rules expire, with the days after which they do.
 
     A rule that also depends on tags or sizes does not expire every object of its prefix, and does not count.
     """
-    with translate_errors(f"cannot read the lifecycle rules of {stack.bucket}"):
+    with translate_errors(f"cannot read the lifecycle rules of {deployment.bucket}"):
         try:
-            rules: Any = cloud.s3.get_bucket_lifecycle_configuration(Bucket=stack.bucket)["Rules"]
+            rules: Any = deployment.cloud.s3.get_bucket_lifecycle_configuration(Bucket=deployment.bucket)[
+                "Rules"
+            ]
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
                 raise

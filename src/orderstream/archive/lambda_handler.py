@@ -11,7 +11,7 @@ from botocore.config import Config
 
 from orderstream.archive.maintenance import MaintenanceResult, maintain
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import InputError
 from orderstream.pipeline import telemetry
 from orderstream.storage.bucket import TimeRange
@@ -33,40 +33,35 @@ _ACTS = ("seal", "compact")
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run once. Return the counts, and log them with the objects that need attention."""
-    act, stack, currency = settings(os.environ)
+    act, deployment, currency = settings(os.environ)
     kept = maintain(
-        AwsClients(timeouts=TIMEOUTS),
-        stack,
+        deployment,
         TimeRange(datetime.now(UTC) - LOOKS_BACK),
         compacting=act == "compact",
         currency=currency,
         is_patient=True,
         has_time=lambda: context.get_remaining_time_in_millis() / 1000 > MARGIN_SECONDS,
     )
-    print(line(kept, stack.name, context.aws_request_id, datetime.now(UTC)), flush=True)
+    print(line(kept, deployment.name, context.aws_request_id, datetime.now(UTC)), flush=True)
     return _counts(kept)
 
 
-def settings(environ: Mapping[str, str]) -> tuple[str, Stack, str]:
-    """The act, the stack, and the default currency of orders. Raises InputError for a missing variable."""
+def settings(environ: Mapping[str, str]) -> tuple[str, Deployment, str]:
+    """The act, the deployment and the default currency. Raises InputError for a missing variable."""
     try:
         act = environ["ARCHIVE_UPKEEP"]
-        stack = Stack(
-            name=environ["STACK_NAME"],
-            stream="",
-            table="",
-            customer_index=None,
-            bucket=environ["ARCHIVE_BUCKET"],
-            function=environ["FUNCTION_NAME"],
-            mapping_id="",
-            discarded_bucket=environ["DISCARDED_BUCKET"],
-        )
+        name = environ["STACK_NAME"]
+        resources = {
+            "ArchiveBucket": environ["ARCHIVE_BUCKET"],
+            "FunctionName": environ["FUNCTION_NAME"],
+            "DiscardedBucket": environ["DISCARDED_BUCKET"],
+        }
         currency = environ["DEFAULT_CURRENCY"]
     except KeyError as missing:
         raise InputError(f"environment variable {missing} is not set") from None
     if act not in _ACTS:
         raise InputError(f"ARCHIVE_UPKEEP must be one of {', '.join(_ACTS)}, not {act!r}")
-    return act, stack, currency
+    return act, Deployment(AwsClients(timeouts=TIMEOUTS), name, resources), currency
 
 
 def line(kept: MaintenanceResult, stack: str, request_id: str, now: datetime) -> str:

@@ -13,8 +13,8 @@ from typing import Any, Self
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import InvalidValue, timestamp, utc_text
 from orderstream.errors import CloudError, DamagedError
 
@@ -42,11 +42,9 @@ class Lease:
     `doing` is the purpose. Call `check` before anything that two must not do at once.
     """
 
-    def __init__(
-        self, cloud: AwsClients, stack: Stack, doing: str, *, valid_for: timedelta = VALID_FOR
-    ) -> None:
-        self._cloud = cloud
-        self._where: dict[str, Any] = {"Bucket": stack.bucket, "Key": KEY}
+    def __init__(self, deployment: Deployment, doing: str, *, valid_for: timedelta = VALID_FOR) -> None:
+        self._cloud = deployment.cloud
+        self._where: dict[str, Any] = {"Bucket": deployment.bucket, "Key": KEY}
         self._who = f"{doing} ({socket.gethostname()}, process {os.getpid()})"
         self._id = uuid.uuid4().hex
         self._valid_for = valid_for

@@ -10,8 +10,7 @@ from orderstream.archive.compact import CompactionResult, compact, sources
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Head, attested
 from orderstream.archive.seal import hours, seal, sealed_from
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import DamagedError
 from orderstream.recovery.verify import watermark
 from orderstream.storage import bucket
@@ -37,8 +36,7 @@ class MaintenanceResult:
 
 
 def maintain(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange,
     *,
     compacting: bool,
@@ -56,36 +54,36 @@ def maintain(
     the lease.
     """
     kept = MaintenanceResult()
-    closed = closed_range(cloud, stack, span, now or cloud.now())
+    closed = closed_range(deployment, span, now or deployment.cloud.now())
     doing = "orders archive compact" if compacting else "orders archive seal"
-    with Lease(cloud, stack, doing) as lease:
-        chain = Chain(cloud, stack)
-        for hour in hours(cloud, stack, chain, closed, is_patient=is_patient):
+    with Lease(deployment, doing) as lease:
+        chain = Chain(deployment)
+        for hour in hours(deployment, chain, closed, is_patient=is_patient):
             if not has_time():
                 break
             lease.check()
             progress("sealing", hour.name)
-            outcome = seal(cloud, stack, chain, hour, accept=accept)
+            outcome = seal(deployment, chain, hour, accept=accept)
             kept.late += outcome.late
             if outcome.is_new:
                 kept.sealed.append(hour.name)
         if accept:
-            _accept_erasures(cloud, stack, chain, span)
+            _accept_erasures(deployment, chain, span)
         for name in chain.not_compacted(closed) if compacting else ():
             if not has_time():
                 break
             progress("compacting", name)
-            _compact(cloud, stack, chain, lease, name, currency, kept)
+            _compact(deployment, chain, lease, name, currency, kept)
         kept.head = chain.head
     return kept
 
 
-def waiting(cloud: AwsClients, stack: Stack, span: TimeRange) -> list[tuple[str, int, int]]:
+def waiting(deployment: Deployment, span: TimeRange) -> list[tuple[str, int, int]]:
     """The hours that would be compacted, with their objects and bytes; nothing is changed."""
-    closed = closed_range(cloud, stack, span, cloud.now())
-    chain = Chain(cloud, stack)
+    closed = closed_range(deployment, span, deployment.cloud.now())
+    chain = Chain(deployment)
     found = []
-    for hour in hours(cloud, stack, chain, closed):
+    for hour in hours(deployment, chain, closed):
         objects = [entry for entry in hour.entries if not entry.key.startswith("quarantine/")]
         if len(objects) > 1:
             found.append((hour.name, len(objects), sum(entry.size for entry in objects)))
@@ -98,23 +96,22 @@ def waiting(cloud: AwsClients, stack: Stack, span: TimeRange) -> list[tuple[str,
     return sorted(found)
 
 
-def closed_range(cloud: AwsClients, stack: Stack, span: TimeRange, now: datetime) -> TimeRange:
+def closed_range(deployment: Deployment, span: TimeRange, now: datetime) -> TimeRange:
     """The completed part of `span`: nothing more will arrive for it."""
-    end = watermark(cloud, stack, now)
+    end = watermark(deployment, now)
     return TimeRange(span.since, min(span.until, end) if span.until else end)
 
 
-def _accept_erasures(cloud: AwsClients, stack: Stack, chain: Chain, span: TimeRange) -> None:
+def _accept_erasures(deployment: Deployment, chain: Chain, span: TimeRange) -> None:
     """Attest tombstones that no manifest attests, after a person has reviewed them."""
-    known = attested(cloud, stack)
-    new = (entry for entry in bucket.list_by_hour(cloud, stack, ERASED, span) if entry.key not in known)
-    if found := list(sealed_from(cloud, stack, new)):
+    known = attested(deployment)
+    new = (entry for entry in bucket.list_by_hour(deployment, ERASED, span) if entry.key not in known)
+    if found := list(sealed_from(deployment, new)):
         chain.append("", "accepted", found)
 
 
 def _compact(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     chain: Chain,
     lease: Lease,
     name: str,
@@ -123,7 +120,7 @@ def _compact(
 ) -> None:
     manifest = chain.of_hour(name)
     try:
-        done = compact(cloud, stack, chain, lease, manifest, currency=currency) if manifest else None
+        done = compact(deployment, chain, lease, manifest, currency=currency) if manifest else None
     except DamagedError as error:
         # An error in one hour does not block the others.
         kept.problems.append(error.message)

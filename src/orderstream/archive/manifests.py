@@ -15,8 +15,8 @@ from typing import Literal
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
 from orderstream.errors import CloudError, DamagedError, InputError
 from orderstream.storage import bucket
@@ -78,20 +78,19 @@ class Link(msgspec.Struct, frozen=True):
 class Chain:
     """The current chain of a bucket. Append to it only while holding the archive's lease."""
 
-    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
-        self._cloud = cloud
-        self._stack = stack
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         self._hours: dict[str, Link] = {}
         self._sealed_at: dict[str, datetime] = {}
         self._last = 0
         self._head = GENESIS_HASH
         link = None
-        for link in links(cloud, stack):
+        for link in links(deployment):
             self._hours[link.hour] = link
             self._sealed_at.setdefault(link.hour, link.written)
         if link:
             self._last = link.number
-            self._head = digest(read(cloud, stack, link.key))
+            self._head = digest(read(deployment, link.key))
 
     @property
     def head(self) -> Head:
@@ -106,7 +105,7 @@ class Chain:
     def of_hour(self, hour: str) -> Manifest | None:
         """The last manifest of an hour; None if it was never sealed."""
         link = self._hours.get(hour)
-        return parsed(self._stack, link.key, read(self._cloud, self._stack, link.key)) if link else None
+        return parsed(self._deployment, link.key, read(self._deployment, link.key)) if link else None
 
     def not_compacted(self, span: TimeRange) -> list[str]:
         """The hours in `span` that were never compacted, or were changed since."""
@@ -122,22 +121,22 @@ class Chain:
     def append(self, hour: str, act: Operation, objects: Iterable[SealedObject], note: str = "") -> Manifest:
         """Write the next manifest."""
         found = sorted(objects, key=lambda one: one.key)
-        now = utc_text(self._cloud.now())
+        now = utc_text(self._deployment.cloud.now())
         manifest = Manifest(self._last + 1, self._head, hour, now, act, found, note)
         body = msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n"
         key = _key(manifest)
-        with translate_errors(f"cannot write s3://{self._stack.bucket}/{key}"):
-            self._cloud.s3.put_object(Bucket=self._stack.bucket, Key=key, Body=body, IfNoneMatch="*")
+        with translate_errors(f"cannot write s3://{self._deployment.bucket}/{key}"):
+            self._deployment.cloud.s3.put_object(
+                Bucket=self._deployment.bucket, Key=key, Body=body, IfNoneMatch="*"
+            )
         self._last, self._head = manifest.number, digest(body)
-        self._hours[hour] = Link(key, self._cloud.now(), manifest.number, hour, act)
+        self._hours[hour] = Link(key, self._deployment.cloud.now(), manifest.number, hour, act)
         return manifest
 
 
-def links(
-    cloud: AwsClients, stack: Stack, *, foreign: Callable[[str], None] = lambda key: None
-) -> Iterator[Link]:
+def links(deployment: Deployment, *, foreign: Callable[[str], None] = lambda key: None) -> Iterator[Link]:
     """Every manifest, in numerical order. `foreign` is called with the keys of other objects there."""
-    for entry in bucket.list_prefix(cloud, stack, f"{PREFIX}/"):
+    for entry in bucket.list_prefix(deployment, f"{PREFIX}/"):
         name = _NAME.fullmatch(entry.key)
         if name and _is_hour(name[2]):
             yield Link(entry.key, entry.modified, int(name[1]), name[2] or "", name[3])
@@ -153,32 +152,32 @@ def _is_hour(text: str | None) -> bool:
         return False
 
 
-def attested(cloud: AwsClients, stack: Stack) -> dict[str, str]:
+def attested(deployment: Deployment) -> dict[str, str]:
     """The objects that manifests without an hour attest, each with its last SHA-256."""
     found: dict[str, str] = {}
-    for link in links(cloud, stack):
+    for link in links(deployment):
         if not link.hour:
-            manifest = parsed(stack, link.key, read(cloud, stack, link.key))
+            manifest = parsed(deployment, link.key, read(deployment, link.key))
             found |= {one.key: one.sha256 for one in manifest.objects}
     return found
 
 
-def read(cloud: AwsClients, stack: Stack, key: str) -> bytes:
+def read(deployment: Deployment, key: str) -> bytes:
     """The bytes of a manifest."""
-    body = bucket.fetch(cloud, stack, key)
+    body = bucket.fetch(deployment, key)
     if body is None:
-        raise CloudError(f"s3://{stack.bucket}/{key} is gone since it was listed")
+        raise CloudError(f"s3://{deployment.bucket}/{key} is gone since it was listed")
     return body
 
 
-def parsed(stack: Stack, key: str, body: bytes) -> Manifest:
+def parsed(deployment: Deployment, key: str, body: bytes) -> Manifest:
     """The manifest in those bytes. Raises DamagedError, also if it is not the one that `key` names."""
     try:
         found = msgspec.json.decode(body, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise DamagedError(f"s3://{stack.bucket}/{key} is no manifest: {error}") from error
+        raise DamagedError(f"s3://{deployment.bucket}/{key} is no manifest: {error}") from error
     if key != _key(found):
-        raise DamagedError(f"s3://{stack.bucket}/{key} is another manifest: {_key(found)}")
+        raise DamagedError(f"s3://{deployment.bucket}/{key} is another manifest: {_key(found)}")
     return found
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.redaction import redact, theirs_in
 from orderstream.archive.seal import PREFIXES, record_digest
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import COMPACTED, hour_of_key, is_hourly
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
 from orderstream.recovery.dead_letters import PREFIX as FAILED
-from orderstream.recovery.dead_letters import places, url
+from orderstream.recovery.dead_letters import url
 from orderstream.recovery.resubmissions import PREFIX as NOTED
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ObjectSummary
@@ -34,8 +34,7 @@ class DeletedVersions:
 
 
 def delete_noncurrent(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     person: DataSubject,
     events: set[str],
     *,
@@ -47,27 +46,28 @@ def delete_noncurrent(
     A version with the only copy of other customers' records is kept, and is a problem: somebody has removed
     them.
     """
-    removal = _Removal(cloud, stack, person, dry_run=dry_run, progress=progress)
+    removal = _Removal(deployment, person, dry_run=dry_run, progress=progress)
     for prefix in PREFIXES:
-        versions = removal.old(stack, f"{prefix}/")
+        versions = removal.old(deployment, f"{prefix}/")
         for folder, of_hour in groupby(versions, lambda version: version[0].key.rpartition("/")[0]):
             removal.of_hour(folder, of_hour)
-    for place in places(stack):
-        for version, body in removal.old(place, FAILED):
-            if person.redact_batch(url(place, version.key), body)[1]:
-                removal.remove(place, version)
-    for version, body in removal.old(stack, f"{NOTED}/"):
+    for version, body in removal.old(deployment.discarded, FAILED):
+        if person.redact_batch(url(deployment, version.key), body)[1]:
+            removal.remove(deployment.discarded, version)
+    for version, body in removal.old(deployment, f"{NOTED}/"):
         # An interrupted erasure has left tombstones: their events no longer identify a customer.
-        erased = erased_in_hour(cloud, stack, hour_of_key(version.key)) if is_hourly(version.key) else set()
+        erased = erased_in_hour(deployment, hour_of_key(version.key)) if is_hourly(version.key) else set()
         if any(event_id.encode() in body for event_id in events | erased):
-            removal.remove(stack, version)
+            removal.remove(deployment, version)
     return removal.removed
 
 
-def noncurrent_versions(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
+def noncurrent_versions(deployment: Deployment, prefix: str) -> Iterator[ObjectSummary]:
     """The noncurrent versions under `prefix`."""
-    with translate_errors(f"cannot list the versions of s3://{stack.bucket}/{prefix}"):
-        pages = cloud.s3.get_paginator("list_object_versions").paginate(Bucket=stack.bucket, Prefix=prefix)
+    with translate_errors(f"cannot list the versions of s3://{deployment.bucket}/{prefix}"):
+        pages = deployment.cloud.s3.get_paginator("list_object_versions").paginate(
+            Bucket=deployment.bucket, Prefix=prefix
+        )
         for page in pages:
             for one in page.get("Versions", []):
                 if not one["IsLatest"]:
@@ -80,27 +80,25 @@ class _Removal:
 
     def __init__(
         self,
-        cloud: AwsClients,
-        stack: Stack,
+        deployment: Deployment,
         person: DataSubject,
         *,
         dry_run: bool,
         progress: Callable[[str, int], None],
     ) -> None:
-        self._cloud = cloud
-        self._stack = stack
+        self._deployment = deployment
         self._person = person
         self._dry_run = dry_run
         self._progress = progress
         self._looked_at = 0
         self.removed = DeletedVersions()
 
-    def old(self, place: Stack, prefix: str) -> Iterator[tuple[ObjectSummary, bytes]]:
+    def old(self, place: Deployment, prefix: str) -> Iterator[tuple[ObjectSummary, bytes]]:
         """The old versions under `prefix` in the bucket of `place`, with their bytes except for compacted
         ones.
         """
-        versions = noncurrent_versions(self._cloud, place, prefix)
-        for version, body in bucket.fetch_all(self._cloud, place, versions):
+        versions = noncurrent_versions(place, prefix)
+        for version, body in bucket.fetch_all(place, versions):
             self._looked_at += 1
             self._progress("old versions", self._looked_at)
             yield version, body
@@ -132,16 +130,16 @@ class _Removal:
                     " restore it first"
                 )
             else:
-                self.remove(self._stack, version)
+                self.remove(self._deployment, version)
 
-    def remove(self, place: Stack, version: ObjectSummary) -> None:
+    def remove(self, place: Deployment, version: ObjectSummary) -> None:
         """Delete a version in the bucket of `place`, unless Object Lock retains it or this is a dry run."""
         bucket_name, key = place.bucket, version.key
         with translate_errors(f"cannot remove version {version.version} of s3://{bucket_name}/{key}"):
-            client = self._cloud.s3
+            client = self._deployment.cloud.s3
             found = client.head_object(Bucket=bucket_name, Key=key, VersionId=version.version)
             until = found.get("ObjectLockRetainUntilDate")
-            if until is not None and until > self._cloud.now():
+            if until is not None and until > self._deployment.cloud.now():
                 self.removed.locked[f"{key} ({version.version})"] = until
                 return
             self.removed.versions += 1
@@ -155,7 +153,7 @@ class _Removal:
             return map(read_line, found.kept) if found.is_changed else None
         with ScratchFolder("version") as folder:
             file = Path(folder) / "old.parquet"
-            bucket.download(self._cloud, self._stack, version, file)
+            bucket.download(self._deployment, version, file)
             if not theirs_in(self._person, version.key, file):
                 return None
             lines = (one.line for one in parquet.by_arrival(file))
@@ -167,7 +165,7 @@ class _Removal:
         # An object with one order has no lines of other customers.
         prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", COMPACTED] if hour else []
         for one in prefixes:
-            entries = bucket.of_hour(self._cloud, self._stack, f"{one}/{hour}/")
-            for opened in reader.objects(self._cloud, self._stack, entries):
+            entries = bucket.of_hour(self._deployment, f"{one}/{hour}/")
+            for opened in reader.objects(self._deployment, entries):
                 for placed in reader.skip_corruption(opened.lines, opened.key, lambda key, what: None):
                     yield placed.line

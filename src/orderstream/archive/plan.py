@@ -9,9 +9,8 @@ from decimal import ROUND_UP, Decimal
 from typing import Literal
 
 from orderstream.archive.replay import Selection
-from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment
 from orderstream.aws.pricing import prices
-from orderstream.aws.stack import Stack
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import ObjectSummary
 
@@ -39,8 +38,7 @@ class ReplayPlan:
 
 
 def plan(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     selection: Selection,
     *,
     to: Destination,
@@ -51,7 +49,7 @@ def plan(
     objects = small = total = plain = compacted = 0
     sample: list[ObjectSummary] = []
     dice = random.Random(0)
-    for entry in bucket.archive(cloud, stack, selection.span):
+    for entry in bucket.archive(deployment, selection.span):
         objects += 1
         total += entry.size
         progress("objects listed", objects)
@@ -66,7 +64,7 @@ def plan(
         elif (place := dice.randrange(small)) < SAMPLED:
             sample[place] = entry
     events = 0
-    for opened in reader.objects(cloud, stack, sample):
+    for opened in reader.objects(deployment, sample):
         lines = reader.skip_corruption(opened.lines, opened.key, lambda key, what: None)
         events += sum(selection.span.contains(one.line.arrived_at) for one in lines)
     if sampled := sum(entry.size for entry in sample):
@@ -77,7 +75,7 @@ def plan(
         total,
         events,
         events / min(rate or EVENTS_PER_SECOND, EVENTS_PER_SECOND),
-        _dollars(objects, events, to, has_index=stack.customer_index is not None),
+        _dollars(objects, events, to, has_index=deployment.customer_index is not None),
     )
 
 

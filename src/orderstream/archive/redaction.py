@@ -16,7 +16,7 @@ import msgspec
 from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.seal import PREFIXES
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import hour_of, hour_of_key
 from orderstream.errors import DamagedError
@@ -52,8 +52,7 @@ class RedactedBatch(msgspec.Struct, frozen=True):
 
 
 def redactions(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     person: DataSubject,
     currency: str,
     folder: Path,
@@ -65,15 +64,15 @@ def redactions(
 
     `damaged` is called with what is unreadable and so cannot be searched.
     """
-    search = _Search(stack, person, currency, folder, damaged)
-    listings = (bucket.list_by_hour(cloud, stack, prefix) for prefix in PREFIXES)
+    search = _Search(deployment, person, currency, folder, damaged)
+    listings = (bucket.list_by_hour(deployment, prefix) for prefix in PREFIXES)
     entries = merge(*listings, key=lambda entry: hour_of_key(entry.key))
     done = 0
     for begins, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
         found: list[Redaction] = []
-        for entry, body in bucket.fetch_all(cloud, stack, of_hour):
+        for entry, body in bucket.fetch_all(deployment, of_hour):
             if bucket.is_compacted(entry.key):
-                found += search.compacted(cloud, entry)
+                found += search.compacted(deployment.cloud, entry)
             else:
                 found += search.plain(entry, body)
             done += 1
@@ -84,9 +83,9 @@ def redactions(
             if change.left:
                 change.left.unlink()
     singles: dict[datetime, list[Redaction]] = {}
-    for entry, body in bucket.fetch_all(cloud, stack, bucket.list_single_orders(cloud, stack)):
+    for entry, body in bucket.fetch_all(deployment, bucket.list_single_orders(deployment)):
         for change in search.plain(entry, body):
-            arrived_at = next(reader.located_lines(stack, entry, body)).line.arrived_at
+            arrived_at = next(reader.located_lines(deployment, entry, body)).line.arrived_at
             singles.setdefault(hour_of(timestamp(arrived_at)), []).append(change)
         done += 1
         progress("objects", done)
@@ -123,9 +122,14 @@ class _Search:
     """Searches objects for the customer, and writes what is left of them to files."""
 
     def __init__(
-        self, stack: Stack, person: DataSubject, currency: str, folder: Path, damaged: Callable[[str], None]
+        self,
+        deployment: Deployment,
+        person: DataSubject,
+        currency: str,
+        folder: Path,
+        damaged: Callable[[str], None],
     ) -> None:
-        self._stack = stack
+        self._stack = deployment
         self._person = person
         self._currency = currency
         self._folder = folder
@@ -149,7 +153,7 @@ class _Search:
 
     def compacted(self, cloud: AwsClients, entry: ObjectSummary) -> Iterator[Redaction]:
         """The change of a compacted object, if it needs one."""
-        for found, file in reader.compacted(cloud, self._stack, entry):
+        for found, file in reader.compacted(self._stack, entry):
             try:
                 theirs = theirs_in(self._person, found.key, file)
                 if not theirs:

@@ -9,8 +9,7 @@ from heapq import merge
 from itertools import groupby
 from typing import Protocol
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import COMPACTED
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
@@ -83,8 +82,7 @@ class Target(Protocol):
 
 
 def replay(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     selection: Selection,
     target: Target,
     *,
@@ -117,7 +115,7 @@ def replay(
         progress(done)
 
     try:
-        for found in _events(cloud, stack, selection, after, done):
+        for found in _events(deployment, selection, after, done):
             if isinstance(found, str):
                 place = found
                 continue
@@ -133,7 +131,7 @@ def replay(
 
 
 def _events(
-    cloud: AwsClients, stack: Stack, selection: Selection, after: str, done: ReplayResult
+    deployment: Deployment, selection: Selection, after: str, done: ReplayResult
 ) -> Iterator[Event | str]:
     """The events of the selection, each once; and positions, once all events before them were yielded.
 
@@ -142,18 +140,18 @@ def _events(
     """
     prefixes = ("orders", COMPACTED)
     entries = merge(
-        *(bucket.list_by_hour(cloud, stack, prefix, selection.span) for prefix in prefixes), key=_hour
+        *(bucket.list_by_hour(deployment, prefix, selection.span) for prefix in prefixes), key=_hour
     )
     for hour, of_hour in groupby(entries, _hour):
         if hour > after:
-            yield from _once(_of_hour(cloud, stack, list(of_hour), done), selection, done)
+            yield from _once(_of_hour(deployment, list(of_hour), done), selection, done)
             yield hour
     singles = (
         entry
-        for entry in bucket.list_single_orders(cloud, stack, selection.span)
+        for entry in bucket.list_single_orders(deployment, selection.span)
         if _SINGLE + entry.key > after
     )
-    for opened in reader.objects(cloud, stack, singles):
+    for opened in reader.objects(deployment, singles):
         yield from _once(_events_in(opened.lines, opened.key, done), selection, done)
         yield _SINGLE + opened.key
 
@@ -176,9 +174,7 @@ def _once(events: Iterable[Event], selection: Selection, done: ReplayResult) -> 
         yield event
 
 
-def _of_hour(
-    cloud: AwsClients, stack: Stack, entries: list[ObjectSummary], done: ReplayResult
-) -> Iterator[Event]:
+def _of_hour(deployment: Deployment, entries: list[ObjectSummary], done: ReplayResult) -> Iterator[Event]:
     """The events of an hour's objects: in order within each shard, and the shards merged by arrival."""
     shards: dict[str, list[ObjectSummary]] = {}
     compacted = []
@@ -191,19 +187,19 @@ def _of_hour(
     ahead = max(1, FETCHED_AHEAD // max(1, len(shards)))
 
     def of_shard(entries: list[ObjectSummary]) -> Iterator[Event]:
-        for opened in reader.objects(cloud, stack, entries, ahead):
+        for opened in reader.objects(deployment, entries, ahead):
             yield from _events_in(opened.lines, opened.key, done)
 
     def of_compacted(entry: ObjectSummary) -> Iterator[Event]:
-        for found, file in reader.compacted(cloud, stack, entry):
-            lines = reader.raise_on_corruption(stack, found.key, parquet.by_arrival(file))
+        for found, file in reader.compacted(deployment, entry):
+            lines = reader.raise_on_corruption(deployment, found.key, parquet.by_arrival(file))
             yield from _events_in(lines, found.key, done)
 
     streams = [*map(of_shard, shards.values()), *map(of_compacted, compacted)]
     yield from merge(*streams, key=lambda event: event.line.arrived_at)
     # Lines compacted since the listing are no longer in their own objects.
     known = {entry.key for entry in compacted}
-    for entry in bucket.of_hour(cloud, stack, f"{COMPACTED}/{_hour(entries[0]).partition('/')[2]}/"):
+    for entry in bucket.of_hour(deployment, f"{COMPACTED}/{_hour(entries[0]).partition('/')[2]}/"):
         if entry.key not in known:
             yield from of_compacted(entry)
 

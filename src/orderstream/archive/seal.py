@@ -22,13 +22,12 @@ from orderstream.archive.manifests import (
     hour_text,
 )
 from orderstream.archive.provenance import why_not_by_lambda
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import COMPACTED, hour_of, hour_of_key
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
-from orderstream.recovery.dead_letters import PREFIX, event_records, places, read_failure, records_in, url
+from orderstream.recovery.dead_letters import PREFIX, event_records, read_failure, records_in, url
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import ObjectSummary, TimeRange
 
@@ -64,7 +63,7 @@ class SealResult:
 
 
 def hours(
-    cloud: AwsClients, stack: Stack, chain: Chain, span: TimeRange, *, is_patient: bool = False
+    deployment: Deployment, chain: Chain, span: TimeRange, *, is_patient: bool = False
 ) -> Iterator[Hour]:
     """The hours of `span` that have objects, earliest first, without an hour that extends beyond it.
 
@@ -75,12 +74,12 @@ def hours(
     when the hour in which they were written was sealed.
     """
     listings: list[Iterable[tuple[datetime, ObjectSummary]]] = [
-        ((hour_of_key(entry.key), entry) for entry in bucket.list_by_hour(cloud, stack, prefix, span))
+        ((hour_of_key(entry.key), entry) for entry in bucket.list_by_hour(deployment, prefix, span))
         for prefix in PREFIXES
     ]
     with _Singles() as singles:
-        new = (one for one in bucket.list_single_orders(cloud, stack, span) if not _was_looked_at(chain, one))
-        singles.enter(cloud, stack, new)
+        new = (one for one in bucket.list_single_orders(deployment, span) if not _was_looked_at(chain, one))
+        singles.enter(deployment, new)
         waiting: Hour | None = None
         for begins, found in groupby(merge(*listings, singles, key=_first), _first):
             if waiting:
@@ -88,11 +87,11 @@ def hours(
             waiting = None
             if span.until is None or begins + _HOUR <= span.until:
                 waiting = Hour(begins, [entry for _, entry in found])
-        if waiting and (not is_patient or waiting.begins + _WEEK < cloud.now()):
+        if waiting and (not is_patient or waiting.begins + _WEEK < deployment.cloud.now()):
             yield waiting
 
 
-def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: bool = False) -> SealResult:
+def seal(deployment: Deployment, chain: Chain, hour: Hour, *, accept: bool = False) -> SealResult:
     """Seal an hour, or what was added to it since. Late objects must be known.
 
     An object is late if its hour was sealed before, or a later hour was. It is known if the hour's sealed
@@ -105,68 +104,66 @@ def seal(cloud: AwsClients, stack: Stack, chain: Chain, hour: Hour, *, accept: b
     if not new:
         return SealResult(hour, manifest)
     is_late = manifest is not None or hour.name < chain.last_hour
-    late = unknown_keys(cloud, stack, sealed, new) if is_late and not accept else []
+    late = unknown_keys(deployment, sealed, new) if is_late and not accept else []
     known = [entry for entry in new if entry.key not in late]
     if known:
         act: Operation = "accepted" if is_late and accept else "sealed"
-        objects = [*sealed.values(), *sealed_from(cloud, stack, known)]
+        objects = [*sealed.values(), *sealed_from(deployment, known)]
         manifest = chain.append(hour.name, act, objects)
     return SealResult(hour, manifest, bool(known), late)
 
 
-def sealed_from(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[SealedObject]:
+def sealed_from(deployment: Deployment, entries: Iterable[ObjectSummary]) -> Iterator[SealedObject]:
     """The objects as they are now, with no lines if they are unreadable."""
-    for entry, body in bucket.fetch_all(cloud, stack, entries):
+    for entry, body in bucket.fetch_all(deployment, entries):
         if bucket.is_compacted(entry.key):
-            sha256, size = bucket.digest(cloud, stack, entry.key)
+            sha256, size = bucket.digest(deployment, entry.key)
             yield SealedObject(entry.key, sha256, size, bucket.lines_in(entry.key))
             continue
         try:
-            lines = sum(1 for _ in reader.located_lines(stack, entry, body))
+            lines = sum(1 for _ in reader.located_lines(deployment, entry, body))
         except DamagedError:
             lines = 0
         yield SealedObject(entry.key, hashlib.sha256(body).hexdigest(), len(body), lines)
 
 
-def unknown_keys(
-    cloud: AwsClients, stack: Stack, sealed: Iterable[str], new: Iterable[ObjectSummary]
-) -> list[str]:
+def unknown_keys(deployment: Deployment, sealed: Iterable[str], new: Iterable[ObjectSummary]) -> list[str]:
     """The keys of those `new` objects of an hour with records that none of the `sealed` ones contains."""
     wanted: dict[bytes, set[str]] = {}
     damaged: set[str] = set()
-    for opened in reader.objects(cloud, stack, new):
+    for opened in reader.objects(deployment, new):
         for one in reader.skip_corruption(opened.lines, opened.entry.key, lambda key, what: damaged.add(key)):
             wanted.setdefault(record_digest(one.line.event_id, original_bytes(one.line)), set()).add(
                 opened.entry.key
             )
-    for line in _known(cloud, stack, sealed):
+    for line in _known(deployment, sealed):
         wanted.pop(record_digest(line.event_id, original_bytes(line)), None)
     if wanted:
-        for event_id, data in _given_up(cloud, stack):
+        for event_id, data in _discarded(deployment):
             wanted.pop(record_digest(event_id, data), None)
     return sorted(damaged.union(*wanted.values()))
 
 
-def _known(cloud: AwsClients, stack: Stack, keys: Iterable[str]) -> Iterator[ArchiveLine]:
-    for opened in reader.objects(cloud, stack, map(bucket.summary_for_key, keys)):
+def _known(deployment: Deployment, keys: Iterable[str]) -> Iterator[ArchiveLine]:
+    for opened in reader.objects(deployment, map(bucket.summary_for_key, keys)):
         for one in reader.skip_corruption(opened.lines, opened.key, lambda key, what: None):
             yield one.line
 
 
-def _given_up(cloud: AwsClients, stack: Stack) -> Iterator[tuple[str, bytes]]:
-    known = attested(cloud, stack)
-    for place in places(stack):
-        for entry, body in bucket.fetch_all(cloud, place, bucket.list_prefix(cloud, place, PREFIX)):
-            failure = read_failure(url(place, entry.key), body, entry.modified)
-            try:
-                records = records_in(failure, event_records(failure))
-                if why_not_by_lambda(entry, failure, is_attested=known.get(entry.key) == digest(body)):
-                    # The audit reports it, and it is not accepted as an explanation.
-                    continue
-            except DamagedError:
+def _discarded(deployment: Deployment) -> Iterator[tuple[str, bytes]]:
+    known = attested(deployment)
+    discarded = deployment.discarded
+    for entry, body in bucket.fetch_all(discarded, bucket.list_prefix(discarded, PREFIX)):
+        failure = read_failure(url(deployment, entry.key), body, entry.modified)
+        try:
+            records = records_in(failure, event_records(failure))
+            if why_not_by_lambda(entry, failure, is_attested=known.get(entry.key) == digest(body)):
+                # The audit reports it, and it is not accepted as an explanation.
                 continue
-            for record in records:
-                yield record.event_id, record.data
+        except DamagedError:
+            continue
+        for record in records:
+            yield record.event_id, record.data
 
 
 def record_digest(event_id: str, data: bytes) -> bytes:
@@ -174,10 +171,10 @@ def record_digest(event_id: str, data: bytes) -> bytes:
     return hashlib.blake2b(event_id.encode() + b"\n" + data, digest_size=16).digest()
 
 
-def hour_of_single_order(stack: Stack, entry: ObjectSummary, body: bytes) -> datetime:
+def hour_of_single_order(deployment: Deployment, entry: ObjectSummary, body: bytes) -> datetime:
     """The hour in which the order of an object arrived; for a damaged one, in which it was written."""
     try:
-        return hour_of(timestamp(next(reader.located_lines(stack, entry, body)).line.arrived_at))
+        return hour_of(timestamp(next(reader.located_lines(deployment, entry, body)).line.arrived_at))
     except (DamagedError, StopIteration):
         return hour_of(entry.modified)
 
@@ -205,11 +202,11 @@ class _Singles:
     ) -> None:
         self._file.close()
 
-    def enter(self, cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> None:
+    def enter(self, deployment: Deployment, entries: Iterable[ObjectSummary]) -> None:
         """Read each one to determine its hour."""
-        for entry, body in bucket.fetch_all(cloud, stack, entries):
+        for entry, body in bucket.fetch_all(deployment, entries):
             row = (
-                hour_of_single_order(stack, entry, body),
+                hour_of_single_order(deployment, entry, body),
                 entry.key,
                 entry.etag,
                 entry.modified,

@@ -17,8 +17,7 @@ from orderstream.archive import cache, views
 from orderstream.archive.cache_sync import CacheSync, Progress, SyncResult
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.order import Order
 from orderstream.errors import CloudError, InputError
 from orderstream.recovery.reprocess import settings_of
@@ -74,8 +73,7 @@ class QueryResult:
 
 @contextmanager
 def run_query(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     query: str,
     span: TimeRange = ALL_TIME,
     *,
@@ -92,12 +90,12 @@ def run_query(
     is_about_columns = bool(re.match(r"\s*(DESC|DESCRIBE|SHOW)\b", query, re.IGNORECASE))
     archive = not is_about_columns and not words.isdisjoint({"records", "orders"})
     quarantine = not is_about_columns and not words.isdisjoint({"quarantine", "orders"})
-    currency = settings_of(cloud, stack).currency
+    currency = settings_of(deployment).currency
     if refresh:
-        cache.clear(cloud, stack)
-    with cache.open_cache(cloud, stack) as (cached, remove), parquet.database() as sql:
+        cache.clear(deployment)
+    with cache.open_cache(deployment) as (cached, remove), parquet.database() as sql:
         converter = Converter(sql, cached.work, currency)
-        sync = CacheSync(cloud, stack, cached, converter, span, progress)
+        sync = CacheSync(deployment, cached, converter, span, progress)
         with _errors(CloudError, "cannot prepare the archive's files: "):
             files = sync.get(archive=archive, quarantine=quarantine)
             views.define(sql, files, span)
@@ -107,11 +105,11 @@ def run_query(
         yield QueryResult(sync.done, unfit, sql, query)
 
 
-def drop_gone(cloud: AwsClients, stack: Stack) -> None:
+def drop_gone(deployment: Deployment) -> None:
     """Remove from the cache what is no longer in the bucket, unless another process is reading it."""
-    currency = settings_of(cloud, stack).currency
-    with cache.open_cache(cloud, stack) as (cached, remove), parquet.database() as sql:
-        sync = CacheSync(cloud, stack, cached, Converter(sql, cached.work, currency), ALL_TIME)
+    currency = settings_of(deployment).currency
+    with cache.open_cache(deployment) as (cached, remove), parquet.database() as sql:
+        sync = CacheSync(deployment, cached, Converter(sql, cached.work, currency), ALL_TIME)
         sync.stat()
         remove(sync.stale(archive=True, quarantine=True))
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from orderstream.archive.replay import Event, ReplayResult
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.pipeline.archive_codec import original_bytes
@@ -22,18 +21,17 @@ MOST_PROBLEMS = 5
 class TableTarget:
     """Inserts the items as the function did: the same item, from the same object, unless one exists."""
 
-    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
-        self._cloud = cloud
-        self._stack = stack
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         self._threads = ThreadPoolExecutor(MOST_THREADS)
         self._processing = Reprocessor(
-            cloud, stack, "orders replay", each=self._threads.map, quarantine=_NullQuarantine()
+            deployment, "orders replay", each=self._threads.map, quarantine=_NullQuarantine()
         )
 
     def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         """Insert the valid orders."""
         keys = {event.line.event_id: event.key for event in events}
-        there = AlreadyArchived(self._cloud, self._stack, keys.__getitem__)
+        there = AlreadyArchived(self._deployment, keys.__getitem__)
         self._processing.run((record_of(event.line) for event in events), there)
         so_far = self._processing.done
         done.stored, done.duplicates = so_far.stored, so_far.duplicates
@@ -55,8 +53,8 @@ class _NullQuarantine:
 class StreamTarget:
     """Puts orders on the stream again under their original identity; the function does the rest."""
 
-    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
-        self._producer = OrderProducer(stack.stream, cloud.kinesis_no_retry)
+    def __init__(self, deployment: Deployment) -> None:
+        self._producer = OrderProducer(deployment.stream, deployment.cloud.kinesis_no_retry)
 
     def take(self, events: Sequence[Event], done: ReplayResult) -> None:
         """Send the valid orders, and wait for the outcome of each."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
-from orderstream.errors import CloudError
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef, FunctionConfigurationTypeDef
@@ -45,35 +44,32 @@ class LiveVersion:
     rolled_back: bool
 
 
-def describe_alias(cloud: AwsClients, stack: Stack) -> Alias:
-    """The stack's alias. Raises CloudError for a stack that has none yet."""
-    if not stack.alias:
-        raise CloudError(
-            f"stack {stack.name} was last deployed before its function had versions",
-            hint=f"orders deploy --stack {stack.name} publishes the first",
-        )
-    with translate_errors(f"cannot read alias {stack.live_function}"):
-        found = cloud.lambda_.get_alias(FunctionName=stack.function, Name=stack.alias)
-        about = cloud.lambda_.get_function_configuration(
-            FunctionName=stack.function, Qualifier=found["FunctionVersion"]
+def describe_alias(deployment: Deployment) -> Alias:
+    """The stack's alias. Raises CloudError."""
+    with translate_errors(f"cannot read alias {deployment.live_function}"):
+        found = deployment.cloud.lambda_.get_alias(FunctionName=deployment.function, Name=deployment.alias)
+        about = deployment.cloud.lambda_.get_function_configuration(
+            FunctionName=deployment.function, Qualifier=found["FunctionVersion"]
         )
     return Alias(_version(about), found["RevisionId"])
 
 
-def list_versions(cloud: AwsClients, stack: Stack) -> list[Version]:
+def list_versions(deployment: Deployment) -> list[Version]:
     """All published versions of the function, oldest first."""
-    with translate_errors(f"cannot list the versions of {stack.function}"):
-        pages = cloud.lambda_.get_paginator("list_versions_by_function").paginate(FunctionName=stack.function)
+    with translate_errors(f"cannot list the versions of {deployment.function}"):
+        pages = deployment.cloud.lambda_.get_paginator("list_versions_by_function").paginate(
+            FunctionName=deployment.function
+        )
         found = [_version(one) for page in pages for one in page["Versions"] if one["Version"] != "$LATEST"]
     return sorted(found, key=lambda version: version.number)
 
 
-def move_alias(cloud: AwsClients, stack: Stack, alias: Alias, to: Version) -> None:
+def move_alias(deployment: Deployment, alias: Alias, to: Version) -> None:
     """Route orders to another version. Raises CloudError if the alias was moved in the meantime."""
-    with translate_errors(f"cannot move alias {stack.live_function} to version {to.number}"):
-        cloud.lambda_.update_alias(
-            FunctionName=stack.function,
-            Name=stack.alias,
+    with translate_errors(f"cannot move alias {deployment.live_function} to version {to.number}"):
+        deployment.cloud.lambda_.update_alias(
+            FunctionName=deployment.function,
+            Name=deployment.alias,
             FunctionVersion=str(to.number),
             RevisionId=alias.revision_id,
         )
@@ -87,13 +83,11 @@ def _revision(about: FunctionConfigurationTypeDef | FunctionConfigurationRespons
     return about.get("Environment", {}).get("Variables", {}).get(REVISION, "")
 
 
-def live_version(cloud: AwsClients, stack: Stack) -> LiveVersion | None:
-    """The version that receives orders; None for a stack whose function has none yet."""
-    if not stack.alias:
-        return None
-    with translate_errors(f"cannot read the settings of {stack.live_function}"):
-        read = cloud.lambda_.get_function_configuration
-        live, latest = (read(FunctionName=name) for name in (stack.live_function, stack.function))
+def live_version(deployment: Deployment) -> LiveVersion:
+    """The version that receives orders. Raises CloudError."""
+    with translate_errors(f"cannot read the settings of {deployment.live_function}"):
+        read = deployment.cloud.lambda_.get_function_configuration
+        live, latest = (read(FunctionName=name) for name in (deployment.live_function, deployment.function))
     # The latest published version has the code and settings of the unpublished function.
     same = all(_told_apart(live)[key] == value for key, value in _told_apart(latest).items())
     return LiveVersion(int(live["Version"]), not same)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
 from orderstream.capacity.randomness import LONGEST_DELAY_SECONDS, Random, delay, poisson
-from orderstream.capacity.traffic import BacklogSample, Curve, Deployment, Outage, SimulationResult
+from orderstream.capacity.traffic import BacklogSample, Curve, Outage, SimulationResult, SimulationSettings
 
 # The maximum work of a simulation, in reads of a shard, and the maximum number of simulated shards.
 _MOST_READS = 300_000
@@ -60,7 +60,7 @@ class _Shard:
 
 
 def simulate(
-    curve: Curve, of: Deployment, *, outages: Sequence[Outage] = (), chance: Random
+    curve: Curve, of: SimulationSettings, *, outages: Sequence[Outage] = (), chance: Random
 ) -> SimulationResult:
     """Simulate the curve's orders in the deployment; deterministic for given numbers from `chance` (0 to 1).
 
@@ -71,7 +71,9 @@ def simulate(
 
 
 class _Simulation:
-    def __init__(self, curve: Curve, of: Deployment, outages: Sequence[Outage], chance: Random) -> None:
+    def __init__(
+        self, curve: Curve, of: SimulationSettings, outages: Sequence[Outage], chance: Random
+    ) -> None:
         self.curve, self.of, self.outages, self.chance = curve, of, outages, chance
         reads = curve.end / of.poll_seconds * (1 + of.lanes_per_shard) / 2
         count = max(1, min(of.shards, _MOST_SHARDS, int(_MOST_READS / reads)))

@@ -65,8 +65,8 @@ class Outage:
 
 
 @dataclass(frozen=True)
-class Deployment:
-    """The simulated deployment: rates are in orders a second, `concurrency` in concurrent invocations.
+class SimulationSettings:
+    """What the simulation needs of a plan: rates in orders a second, `concurrency` in invocations.
 
     `seconds_of` returns the duration of an invocation with a number of orders.
     """
@@ -135,12 +135,14 @@ class SimulationResult:
     points: tuple[BacklogSample, ...]
 
 
-def deployment(of: CapacityPlan, demand: Demand, choices: Options, figures: ReferenceData) -> Deployment:
+def simulation_settings(
+    of: CapacityPlan, demand: Demand, choices: Options, figures: ReferenceData
+) -> SimulationSettings:
     """The plan's settings, with the quotas that it requests."""
     asked = [one.ask for one in of.quotas if one.unit == "executions"]
     concurrency = max([figures.limits.lambda_.concurrency, *asked])
     table = of.sizing.table
-    return Deployment(
+    return SimulationSettings(
         shards=of.sizing.stream.shards,
         lanes_per_shard=of.sizing.function.parallelization_factor,
         batch_size=of.sizing.function.batch_size,

@@ -19,9 +19,9 @@ from orderstream.archive.receipt import stamped_in
 from orderstream.archive.replay import Selection
 from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import StreamTarget, TableTarget
-from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment
 from orderstream.aws.location import Location
-from orderstream.aws.stack import DEFAULT_STACK, Stack
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import (
     AsJson,
     Profile,
@@ -75,12 +75,12 @@ def replay(
     Ends with status 1 if anything could not be replayed, and with status 4 if there was nothing to
     replay.
     """
-    (cloud, found), location = find_to_change(stack, region, profile)
+    found, location = find_to_change(stack, region, profile)
     words = ["replay", found.bucket, to, *(word or "" for word in (since, until, customer, order))]
-    journal = Checkpoint(words, span_of(cloud, since, until), restart=restart)
+    journal = Checkpoint(words, span_of(found.cloud, since, until), restart=restart)
     selection = Selection(journal.span, customer, order)
     with console.reading() as listing:
-        planned = plan(cloud, found, selection, to=to, rate=rate, progress=listing)
+        planned = plan(found, selection, to=to, rate=rate, progress=listing)
     show.print_replay_plan(planned, selection, location, to=to, as_json=as_json and dry_run)
     if dry_run:
         return
@@ -88,10 +88,9 @@ def replay(
         confirm_on_aws(location, f"Replay that to the {to} of", doing="the replay", yes=yes)
     if journal.is_resumed:
         console.step(f"going on after {journal.after} (--restart begins anew)")
-    target = TableTarget(cloud, found) if to == "table" else StreamTarget(cloud, found)
+    target = TableTarget(found) if to == "table" else StreamTarget(found)
     with console.counting("events replayed") as count:
         done = replaying(
-            cloud,
             found,
             selection,
             target,
@@ -135,10 +134,10 @@ def forget(
     if not dry_run and not yes:
         console.require_terminal(doing)
     where, location = find_to_change(stack, region, profile)
-    currency = settings_of(*where).currency
+    currency = settings_of(where).currency
     if dry_run or not yes:
         with console.reading() as progress:
-            planned = plan_erasure(*where, customer, currency=currency, progress=progress)
+            planned = plan_erasure(where, customer, currency=currency, progress=progress)
         if planned.is_empty:
             show.print_problems(planned)
             raise nothing_found(customer, planned)
@@ -147,7 +146,7 @@ def forget(
             return
         console.confirm(f"Erase all of this, in {location}? It cannot be undone.", doing=doing)
     with console.reading() as progress:
-        stamped = erasing(*where, customer, reason=reason, currency=currency, progress=progress)
+        stamped = erasing(where, customer, reason=reason, currency=currency, progress=progress)
     show.print_erasure(stamped, location, as_json=as_json)
     raise typer.Exit(0 if stamped.receipt.is_complete else 1)
 
@@ -170,7 +169,7 @@ def seal(
     if a late object has records that are not known otherwise: check it, then --accept it or remove it.
     """
     where, location = find_to_change(stack, region, profile)
-    _keep(where, location, span_of(where[0], since, before), accept=accept, as_json=as_json)
+    _keep(where, location, span_of(where.cloud, since, before), accept=accept, as_json=as_json)
 
 
 @archive_commands.command(epilog="Example: orders archive compact --before 7d --dry-run")
@@ -190,11 +189,11 @@ def compact(
     if an hour could not be compacted.
     """
     where, location = find_to_change(stack, region, profile)
-    span = span_of(where[0], since, before)
+    span = span_of(where.cloud, since, before)
     if dry_run:
         with console.steps() as tell:
             tell("listing the archive")
-            hours = waiting(*where, span)
+            hours = waiting(where, span)
         show.print_waiting(hours, as_json=as_json)
         return
     _keep(where, location, span, compacting=True, as_json=as_json)
@@ -224,10 +223,10 @@ def audit(
     """
     noted = head_of(head) if head else None
     stamped = stamped_in(receipt) if receipt else None
-    cloud, found = resolve_stack(stack, region, profile)
+    found = resolve_stack(stack, region, profile)
     with console.reading() as progress:
-        span = span_of(cloud, since, until)
-        done = auditing(cloud, found, span, noted=noted, receipt=stamped, progress=progress)
+        span = span_of(found.cloud, since, until)
+        done = auditing(found, span, noted=noted, receipt=stamped, progress=progress)
     show.print_audit(done, span, as_json=as_json)
     if done.is_empty and not (noted or stamped):
         raise EmptyError(
@@ -238,7 +237,7 @@ def audit(
 
 
 def _keep(
-    where: tuple[AwsClients, Stack],
+    where: Deployment,
     location: Location,
     span: TimeRange,
     *,
@@ -246,11 +245,11 @@ def _keep(
     accept: bool = False,
     as_json: bool,
 ) -> None:
-    currency = settings_of(*where).currency
+    currency = settings_of(where).currency
     with console.working() as progress:
         progress("listing", "the archive")
         kept = maintain(
-            *where, span, compacting=compacting, currency=currency, accept=accept, progress=progress
+            where, span, compacting=compacting, currency=currency, accept=accept, progress=progress
         )
     show.print_maintenance(kept, location, as_json=as_json)
     raise typer.Exit(1 if kept.late or kept.problems else 0)

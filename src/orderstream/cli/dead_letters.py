@@ -24,8 +24,8 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List the batches that Lambda discarded and that are not redriven, oldest first."""
-    cloud, found = resolve_stack(stack, region, profile)
-    listed = dead_letters.batches_to_show(cloud, found, everything=everything)
+    found = resolve_stack(stack, region, profile)
+    listed = dead_letters.batches_to_show(found, everything=everything)
     show.print_failures(sorted(listed, key=lambda one: one.at.timestamp()), as_json=as_json)
 
 
@@ -42,7 +42,7 @@ def redrive(
     A batch is done when each of its records is stored or in quarantine. To repeat it is harmless. Ends
     with status 1 if any batch is not done.
     """
-    (cloud, found), _ = find_to_change(stack, region, profile)
-    results = redriving.redrive(cloud, found, dead_letters.read_batches(cloud, found), dry_run=dry_run)
+    found, _ = find_to_change(stack, region, profile)
+    results = redriving.redrive(found, dead_letters.read_batches(found), dry_run=dry_run)
     left = show.print_redrive(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if left and not dry_run else 0)

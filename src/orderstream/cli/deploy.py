@@ -109,7 +109,7 @@ def _roll_back(
     show.print_rollback_plan(move)
     if not dry_run:
         confirm_on_aws(location, "Roll back in", doing=f"rolling back stack {stack}", yes=yes)
-        move_alias(cloud, move.stack, move.alias, move.to)
+        move_alias(move.deployment, move.alias, move.to)
     show.print_rollback(move, location, dry_run=dry_run, as_json=as_json)
 
 

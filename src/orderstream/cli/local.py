@@ -90,7 +90,7 @@ def up(
             problem=console.problem,
             changed=lambda found: services.change(found),
         )
-        services = CurrentServices(local.cloud)
+        services = CurrentServices()
         stack.enter_context(local)
         http_port = http_port or this_or_free_port(port + 1)
         app = make_app(services)
@@ -112,7 +112,7 @@ def _background_traffic(local: LocalCloud, rate: float) -> Iterator[None]:
 
     def send() -> None:
         # Nobody waits for these: when the local cloud dies, they are not to keep it from saying so.
-        stream, kinesis = local.stack.stream, local.cloud.kinesis_no_retry
+        stream, kinesis = local.deployment.stream, local.cloud.kinesis_no_retry
         with OrderProducer(stream, kinesis, give_up_after_seconds=2) as producer:
             send_at_rate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=SendStats())
 
@@ -180,7 +180,7 @@ def demo(
             )
             if tpch_scale is not None:
                 theirs = tpch.generator_totals(folder)
-                totals = (theirs, tpch.table_totals(local.cloud, local.stack, progress))
+                totals = (theirs, tpch.table_totals(local.deployment, progress))
         with console.steps() as tell:
             tell("stopping the local cloud")
             stack.close()

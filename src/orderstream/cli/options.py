@@ -9,8 +9,8 @@ import typer
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.clock import ServiceClock
+from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.location import Location, location_of
-from orderstream.aws.stack import Stack, find_stack
 from orderstream.aws.times import parse_timestamp
 from orderstream.output import console
 from orderstream.output.numbers import length
@@ -40,10 +40,9 @@ def cloud_of(region: str | None, profile: str | None) -> AwsClients:
     return AwsClients(region=region, profile=profile, clock=ServiceClock(_warn))
 
 
-def resolve_stack(stack: str, region: str | None, profile: str | None) -> tuple[AwsClients, Stack]:
-    """The clients for the options, and the stack."""
-    cloud = cloud_of(region, profile)
-    return cloud, find_stack(cloud, stack)
+def resolve_stack(stack: str, region: str | None, profile: str | None) -> Deployment:
+    """The stack that the options name."""
+    return find_deployment(cloud_of(region, profile), stack)
 
 
 def say_where(cloud: AwsClients, stack: str) -> Location:
@@ -53,13 +52,11 @@ def say_where(cloud: AwsClients, stack: str) -> Location:
     return location
 
 
-def find_to_change(
-    stack: str, region: str | None, profile: str | None
-) -> tuple[tuple[AwsClients, Stack], Location]:
+def find_to_change(stack: str, region: str | None, profile: str | None) -> tuple[Deployment, Location]:
     """Like `resolve_stack`, for a command that changes something: prints the location first."""
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
-    return (cloud, find_stack(cloud, stack)), location
+    return find_deployment(cloud, stack), location
 
 
 def confirm_on_aws(location: Location, question: str, *, doing: str, yes: bool) -> None:

@@ -56,9 +56,9 @@ def send(
     Ends with status 1 if any order was not sent.
     """
     lines = read_orders(source, sys.stdin.buffer)
-    cloud, found = resolve_stack(stack, region, profile)
+    found = resolve_stack(stack, region, profile)
     with (
-        OrderProducer(found.stream, cloud.kinesis_no_retry) as producer,
+        OrderProducer(found.stream, found.cloud.kinesis_no_retry) as producer,
         show.print_sending(as_json=as_json) as hears,
     ):
         on_receipt, on_fault, latest = hears
@@ -85,7 +85,7 @@ def simulate(
     """
     if bad_share + duplicate_share > 1:
         raise InputError("--bad-share and --duplicate-share add up to more than 1")
-    (cloud, found), location = find_to_change(stack, region, profile)
+    found, location = find_to_change(stack, region, profile)
     confirm_on_aws(location, "Send sample orders to", doing="sending sample orders", yes=yes)
     traffic = samples(
         time.time_ns() if seed is None else seed, bad_share=bad_share, duplicate_share=duplicate_share
@@ -94,7 +94,7 @@ def simulate(
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     tally = SendStats()
     with (
-        OrderProducer(found.stream, cloud.kinesis_no_retry) as producer,
+        OrderProducer(found.stream, found.cloud.kinesis_no_retry) as producer,
         show.show_simulation(tally, duration),
     ):
         send_at_rate(producer, traffic, rate=rate, seconds=duration, stop=stop, tally=tally)
@@ -111,7 +111,7 @@ def get(
     profile: Profile = None,
 ) -> None:
     """Print the item of an order. Ends with status 1 if there is none."""
-    show.print_order(orders.get_order(*resolve_stack(stack, region, profile), order_id), as_json=as_json)
+    show.print_order(orders.get_order(resolve_stack(stack, region, profile), order_id), as_json=as_json)
 
 
 @commands.command("list", epilog="Example: orders list --customer 12345 --since 2h")
@@ -126,9 +126,9 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List a customer's orders, newest first."""
-    cloud, found = resolve_stack(stack, region, profile)
-    span = span_of(cloud, since, until)
-    found_orders = orders.list_orders(cloud, found, customer, since=span.since, until=span.until, limit=limit)
+    found = resolve_stack(stack, region, profile)
+    span = span_of(found.cloud, since, until)
+    found_orders = orders.list_orders(found, customer, since=span.since, until=span.until, limit=limit)
     show.print_orders(found_orders, as_json=as_json)
 
 
@@ -143,5 +143,5 @@ def raw(
 
     In a terminal they are printed as text, without control characters.
     """
-    data = orders.raw_order(*resolve_stack(stack, region, profile), order_id)
+    data = orders.raw_order(resolve_stack(stack, region, profile), order_id)
     show.print_raw(data, exact=f"orders raw {order_id} > FILE")

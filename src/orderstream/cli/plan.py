@@ -14,7 +14,7 @@ from orderstream.aws.times import parse_time_range
 from orderstream.capacity.demand import Demand, Layout, Mode, Options, Upkeep
 from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
-from orderstream.capacity.traffic import Outage, deployment
+from orderstream.capacity.traffic import Outage, simulation_settings
 from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
 from orderstream.cli.options import AsJson
 from orderstream.errors import InputError
@@ -90,7 +90,7 @@ def plan(
         outages = [Outage(traffic.second_of(outage_at), stopped.total_seconds())] if outage_at else []
         result = simulating(
             traffic.curve,
-            deployment(planned, demand, choices, reference_data()),
+            simulation_settings(planned, demand, choices, reference_data()),
             outages=outages,
             chance=random.Random(seed).random,
         )

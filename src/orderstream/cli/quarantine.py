@@ -45,8 +45,8 @@ def list_(
     profile: Profile = None,
 ) -> None:
     """List the quarantined records that are not resubmitted yet, oldest first."""
-    cloud, where = resolve_stack(stack, region, profile)
-    found = quarantine.list_quarantined(cloud, where, span_of(cloud, since, until), reason=reason)
+    where = resolve_stack(stack, region, profile)
+    found = quarantine.list_quarantined(where, span_of(where.cloud, since, until), reason=reason)
     wanted = (entry for entry in found if everything or not entry.notes)
     show.print_quarantine(show.until_most(wanted, limit), as_json=as_json)
 
@@ -60,7 +60,7 @@ def show_(
     profile: Profile = None,
 ) -> None:
     """Print a quarantined record: every reason with its path, its origin, and its exact bytes."""
-    entry = quarantine.find(*resolve_stack(stack, region, profile), event_id)
+    entry = quarantine.find(resolve_stack(stack, region, profile), event_id)
     show.print_quarantined_record(entry, as_json=as_json)
 
 
@@ -99,13 +99,13 @@ def resubmit(
         raise InputError("--edit gives one order, so it is for one event id")
     settings = [parse_patch(text) for text in set_ or ()]
     edited = _read(edit) if edit is not None else None
-    (cloud, found), _ = find_to_change(stack, region, profile)
+    found, _ = find_to_change(stack, region, profile)
     if event_ids:
-        entries = iter([quarantine.find(cloud, found, event_id) for event_id in event_ids])
+        entries = iter([quarantine.find(found, event_id) for event_id in event_ids])
     else:
-        listed = quarantine.list_quarantined(cloud, found, span_of(cloud, since, until), reason=reason)
+        listed = quarantine.list_quarantined(found, span_of(found.cloud, since, until), reason=reason)
         entries = (entry for entry in listed if not entry.notes)
-    results = quarantine.resubmit(cloud, found, entries, settings=settings, edited=edited, dry_run=dry_run)
+    results = quarantine.resubmit(found, entries, settings=settings, edited=edited, dry_run=dry_run)
     failed = show.print_resubmissions(results, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if failed else 0)
 

@@ -59,11 +59,11 @@ def query(
     if not text or not text.strip():
         raise InputError("there is no SQL", hint=f"for example: {EXAMPLE}")
     chosen = show.format_of(form, output)
-    cloud, found = resolve_stack(stack, region, profile)
-    span = span_of(cloud, since, until)
+    found = resolve_stack(stack, region, profile)
+    span = span_of(found.cloud, since, until)
     with ExitStack() as held:
         with console.counting("objects fetched") as count:
-            question = run_query(cloud, found, text, span, refresh=refresh, progress=count)
+            question = run_query(found, text, span, refresh=refresh, progress=count)
             answer = held.enter_context(question)
         show.print_result(answer, chosen, output)
     raise typer.Exit(1 if answer.synced.damaged else 0)

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.stack import DEFAULT_STACK, find_stack
+from orderstream.aws.deployment import find_deployment
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli.options import (
     AsJson,
     Profile,
@@ -47,14 +48,14 @@ def verify(
     """
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack) if repair else None
-    found = find_stack(cloud, stack)
+    found = find_deployment(cloud, stack)
     span = span_of(cloud, since, until)
     repaired = None
     with console.reading() as progress:
         if repair:
-            repaired, report = verifying.verify_and_repair(cloud, found, span, progress=progress)
+            repaired, report = verifying.verify_and_repair(found, span, progress=progress)
         else:
-            report = verifying.verify(cloud, found, span, progress=progress)
+            report = verifying.verify(found, span, progress=progress)
     show.print_reconciliation(report, repaired, location, as_json=as_json)
     if report.is_empty:
         raise EmptyError(
@@ -75,7 +76,7 @@ def trace(
     profile: Profile = None,
 ) -> None:
     """Trace an order: its origin, its current state, and every event in between."""
-    cloud, found = resolve_stack(stack, region, profile)
+    found = resolve_stack(stack, region, profile)
     with console.reading() as progress:
-        order_trace = tracing.trace(cloud, found, order_id, span_of(cloud, since, until), progress=progress)
+        order_trace = tracing.trace(found, order_id, span_of(found.cloud, since, until), progress=progress)
     show.print_trace(order_trace, as_json=as_json)

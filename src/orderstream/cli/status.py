@@ -29,8 +29,8 @@ def status(
     AWS, those of Kinesis are a minute or two old. --json prints one document, or with --watch one per
     line.
     """
-    cloud, found = resolve_stack(stack, region, profile)
-    watching = StatusCollector(cloud, found)
+    found = resolve_stack(stack, region, profile)
+    watching = StatusCollector(found)
     if watch:
         seen = poll(watching, on_problem=console.problem)
         in_alarm = show.watch_status(seen, dollars_an_hour=watching.dollars_an_hour, as_json=as_json)

@@ -89,9 +89,7 @@ class EditDialog:
         text = self._text.value or ""
         # An unedited record is resubmitted byte for byte.
         edited = None if text == self._before else text.encode()
-        return list(
-            resubmit(self._source.cloud, self._source.stack, [self._entry], edited=edited, dry_run=dry_run)
-        )
+        return list(resubmit(self._source.deployment, [self._entry], edited=edited, dry_run=dry_run))
 
     def _say(self, text: str, colour: str) -> None:
         self._answer.set_text(text)

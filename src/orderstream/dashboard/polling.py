@@ -19,7 +19,7 @@ async def await_stored(source: StatusFeed, order_id: str) -> bool:
     while time.monotonic() < deadline:
         try:
             # Looking up the stack may take as long as reading the order.
-            await asyncio.to_thread(lambda: get_order(source.cloud, source.stack, order_id))
+            await asyncio.to_thread(lambda: get_order(source.deployment, order_id))
         except (NotFoundError, CloudError):
             await asyncio.sleep(_POLL_SECONDS)
         else:

@@ -97,7 +97,7 @@ class QuarantineTab:
         span = TimeRange(self._source.cloud.now() - back if back else None, None)
         wanted = (
             entry
-            for entry in list_quarantined(self._source.cloud, self._source.stack, span)
+            for entry in list_quarantined(self._source.deployment, span)
             if self._all.value or not entry.notes
         )
         # They are listed by hour, and within an hour by shard.

@@ -87,15 +87,14 @@ class SearchTab:
         item: Item | None = None
         orders: list[Item] = []
         problems: list[OrderstreamError] = []
-        cloud = self._source.cloud
         try:
-            stack = self._source.stack
+            deployment = self._source.deployment
             try:
-                item = get_order(cloud, stack, text)
+                item = get_order(deployment, text)
             except NotFoundError:
                 pass
-            if stack.customer_index:
-                orders = list(list_orders(cloud, stack, text, limit=MOST_ORDERS))
+            if deployment.customer_index:
+                orders = list(list_orders(deployment, text, limit=MOST_ORDERS))
         except OrderstreamError as error:
             problems.append(error)
         return item, orders, problems
@@ -132,7 +131,7 @@ class SearchTab:
             raw.on_value_change(open_raw)
 
     def _raw(self, order_id: str) -> bytes:
-        return raw_order(self._source.cloud, self._source.stack, order_id)
+        return raw_order(self._source.deployment, order_id)
 
     async def _show_trace(self, text: str, item: Item | None) -> None:
         if item:
@@ -174,7 +173,7 @@ class SearchTab:
                 self._draw(order_trace)
 
     def _trace(self, order_id: str, span: TimeRange, seen: dict[str, int]) -> OrderTrace:
-        return trace(self._source.cloud, self._source.stack, order_id, span, progress=seen.__setitem__)
+        return trace(self._source.deployment, order_id, span, progress=seen.__setitem__)
 
     def _draw(self, order_trace: OrderTrace) -> None:
         clock = self._clock()

@@ -121,9 +121,11 @@ class SendTab:
         except InputError:
             # Not a valid order, but that is what quarantine is for.
             key = order_id
-        stack = self._source.stack
+        deployment = self._source.deployment
         with OrderProducer(
-            stack.stream, self._source.cloud.kinesis_no_retry, give_up_after_seconds=_GIVE_UP_AFTER_SECONDS
+            deployment.stream,
+            self._source.cloud.kinesis_no_retry,
+            give_up_after_seconds=_GIVE_UP_AFTER_SECONDS,
         ) as producer:
             outcome = producer.send_bytes(data, partition_key=key)
         return order_id, outcome.result()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack, find_stack
+from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.deploy.target import target_of
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.lookup.recent_orders import RecentOrders
@@ -51,12 +51,12 @@ class StatusFeed:
         self.problem: OrderstreamError | None = None
         self.looks = 0
         self._patience = patience
-        self._watched: tuple[Stack, StatusCollector, RecentOrders] | None = None
+        self._watched: tuple[Deployment, StatusCollector, RecentOrders] | None = None
         self._looked_at = -SECONDS_BETWEEN_LOOKS
         self._lock = asyncio.Lock()
 
     @property
-    def stack(self) -> Stack:
+    def deployment(self) -> Deployment:
         """The stack, looked up if it is not known. Raises CloudError."""
         return self._watching()[0]
 
@@ -98,13 +98,13 @@ class StatusFeed:
             return watch.dollars_an_hour
         return self.seen.dollars_an_hour if self.seen else None
 
-    def _watching(self) -> tuple[Stack, StatusCollector, RecentOrders]:
+    def _watching(self) -> tuple[Deployment, StatusCollector, RecentOrders]:
         watched = self._watched
         if watched is None:
-            stack = find_stack(self.cloud, self.name)
+            deployment = find_deployment(self.cloud, self.name)
             watched = self._watched = (
-                stack,
-                StatusCollector(self.cloud, stack),
-                RecentOrders(self.cloud, stack),
+                deployment,
+                StatusCollector(deployment),
+                RecentOrders(deployment),
             )
         return watched

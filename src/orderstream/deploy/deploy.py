@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orderstream.aws.clients import AwsClients, region_of
+from orderstream.aws.deployment import bind
 from orderstream.aws.function_versions import move_alias
-from orderstream.aws.stack import StackDescription, describe_stack, stack_resources
+from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy import changes, parameters, revision
 from orderstream.deploy.adoption import AdoptionResult, adopting, apply_settings
 from orderstream.deploy.artifact import TEMPLATE, BuiltArtifact
@@ -152,7 +153,7 @@ def _forward(cloud: AwsClients, stack: str, found: StackDescription | None, want
     """The move that undoes a rollback, if CloudFormation reports the wanted revision as deployed."""
     if found is None or found.parameters.get(revision.PARAMETER) != wanted or not found.is_ours:
         return None
-    return forward(cloud, stack_resources(stack, found), wanted)
+    return forward(bind(cloud, stack, found), wanted)
 
 
 def _deployable(cloud: AwsClients, stack: str, place: DeployTarget, tell: Log) -> StackDescription | None:
@@ -196,7 +197,7 @@ def execute(cloud: AwsClients, plan: DeploymentPlan, *, progress: Progress) -> D
     now = _carried_out(cloud, plan, progress)
     if plan.forward:
         progress("ProcessOrders", f"version {plan.forward.to.number}")
-        move_alias(cloud, plan.forward.stack, plan.forward.alias, plan.forward.to)
+        move_alias(plan.forward.deployment, plan.forward.alias, plan.forward.to)
     return now
 
 

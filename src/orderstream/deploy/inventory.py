@@ -9,13 +9,15 @@ from decimal import Decimal
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.aws.pricing import reference_data
-from orderstream.aws.stack import DEFAULT_STACK, Stack, StackDescription, describe_stack
+from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
 from orderstream.capacity.reference_data import GB, tiered
 from orderstream.deploy.retained import RetainedResources, find_retained, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import target_of, values_for
 from orderstream.recovery import dead_letters
+from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
 
@@ -225,14 +227,17 @@ def _undrained(
     """The unfinished work; None if there is no archive to read it from."""
     # There are other functions; only one processes orders.
     made = {one.logical_id: one.physical_id for one in has}
-    function, mapping = made.get("ProcessOrders", ""), _mapping_of(has)
+    function, mapping = made.get("ProcessOrders"), _mapping_of(has)
     names = {one.purpose: one.name for one in reversed(buckets)}
     archive = made.get("Archive") or names.get(ARCHIVE)
-    if archive not in {one.name for one in buckets}:
+    if archive is None or archive not in {one.name for one in buckets}:
         return None
-    stack = Stack(name, "", "", None, archive, function, mapping, discarded_bucket=names.get(DISCARDED, ""))
+    resources = {"ArchiveBucket": archive, "EventSourceMapping": mapping}
+    if DISCARDED in names:
+        resources["DiscardedBucket"] = names[DISCARDED]
+    deployment = Deployment(cloud, name, resources)
     waiting = 0
-    for one in list_quarantined(cloud, stack):
+    for one in list_quarantined(deployment):
         waiting += not one.notes
         progress("quarantined records", waiting)
     age, delivery = None, "no delivery"
@@ -244,11 +249,13 @@ def _undrained(
                 delivery = cloud.lambda_.get_event_source_mapping(UUID=mapping)["State"].lower()
             except cloud.lambda_.exceptions.ResourceNotFoundException:
                 mapping = ""
-    discarded = (
-        dead_letters.batches_to_show(cloud, stack, everything=False)
-        if mapping
-        else dead_letters.pending_objects(cloud, stack)
-    )
+    discarded: Iterable[FailedBatch] = ()
+    if DISCARDED in names:
+        discarded = (
+            dead_letters.batches_to_show(deployment, everything=False)
+            if mapping
+            else dead_letters.pending_objects(deployment)
+        )
     return PendingWork(age.total_seconds() if age else None, delivery, waiting, sum(1 for _ in discarded))
 
 

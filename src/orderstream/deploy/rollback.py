@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment, bind
 from orderstream.aws.function_versions import Alias, Version, describe_alias, list_versions
-from orderstream.aws.stack import Stack, describe_stack, stack_resources
+from orderstream.aws.stack import describe_stack
 from orderstream.deploy.stack_state import ensure_deployable
 from orderstream.errors import DeploymentError
 
@@ -15,7 +16,7 @@ from orderstream.errors import DeploymentError
 class AliasMove:
     """A move of the alias: orders go to the version of `alias` now, and would go to `to`."""
 
-    stack: Stack
+    deployment: Deployment
     alias: Alias
     to: Version
 
@@ -34,9 +35,9 @@ def rollback(cloud: AwsClients, stack: str) -> AliasMove:
     if found is None or found.is_new:
         raise DeploymentError(f"there is no stack {stack} here", hint="orders deploy makes it")
     ensure_deployable(stack, found)
-    of = stack_resources(stack, found)
-    alias = describe_alias(cloud, of)
-    earlier = [one for one in list_versions(cloud, of) if one.number < alias.version.number]
+    of = bind(cloud, stack, found)
+    alias = describe_alias(of)
+    earlier = [one for one in list_versions(of) if one.number < alias.version.number]
     if not earlier:
         raise DeploymentError(
             f"{of.function} has no version before {alias.version.number}, to which orders are delivered",
@@ -45,15 +46,13 @@ def rollback(cloud: AwsClients, stack: str) -> AliasMove:
     return AliasMove(of, alias, earlier[-1])
 
 
-def forward(cloud: AwsClients, stack: Stack, revision: str) -> AliasMove | None:
+def forward(deployment: Deployment, revision: str) -> AliasMove | None:
     """The move to the newest version with a revision; None if it already receives orders.
 
     Also None if there is no such version: a deployment must publish it.
     """
-    if not stack.alias:
-        return None
-    alias = describe_alias(cloud, stack)
+    alias = describe_alias(deployment)
     if alias.version.revision == revision:
         return None
-    found = [one for one in list_versions(cloud, stack) if one.revision == revision]
-    return AliasMove(stack, alias, found[-1]) if found else None
+    found = [one for one in list_versions(deployment) if one.revision == revision]
+    return AliasMove(deployment, alias, found[-1]) if found else None

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Sample
 
@@ -74,13 +74,13 @@ def generator_totals(folder: Path) -> Totals:
     return totals
 
 
-def table_totals(cloud: AwsClients, stack: Stack, progress: Callable[[str, int], None]) -> Totals:
+def table_totals(deployment: Deployment, progress: Callable[[str, int], None]) -> Totals:
     """Each customer's totals in the table; `progress` is called with the number of items read."""
     totals: Totals = {}
     read = 0
-    with translate_errors(f"cannot read table {stack.table}"):
-        pages = cloud.dynamodb.get_paginator("scan").paginate(
-            TableName=stack.table, ProjectionExpression="CustomerID, OrderAmount", ConsistentRead=True
+    with translate_errors(f"cannot read table {deployment.table}"):
+        pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
+            TableName=deployment.table, ProjectionExpression="CustomerID, OrderAmount", ConsistentRead=True
         )
         for page in pages:
             for item in page["Items"]:

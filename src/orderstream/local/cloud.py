@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import DEFAULT_STACK, Stack, find_stack
+from orderstream.aws.deployment import Deployment, find_deployment
+from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy.artifact import ensure_uv_cache
 from orderstream.deploy.deploy import execute, plan_deployment
 from orderstream.errors import CloudError, DeploymentError
@@ -66,7 +67,7 @@ def deploy(
     work_dir: Path,
     parameters: Mapping[str, str] = _AS_THEY_ARE,
     tell: Callable[[str], None] = lambda step: None,
-) -> Stack:
+) -> Deployment:
     """Deploy as `orders deploy` does, and disable the event source mapping.
 
     `parameters` override the defaults of the template's parameters. Raises OrderstreamError.
@@ -82,9 +83,9 @@ def deploy(
             done = execute(cloud, plan, progress=lambda what, doing: None)
             for line in done.settings.warnings if done.settings else ():
                 tell(line)
-    stack = find_stack(cloud, DEFAULT_STACK)
-    switch_off(cloud, stack.mapping_id)
-    return stack
+    deployment = find_deployment(cloud, DEFAULT_STACK)
+    switch_off(cloud, deployment.mapping_id)
+    return deployment
 
 
 class LocalCloud:
@@ -107,13 +108,13 @@ class LocalCloud:
         authorize: bool = False,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
-        changed: Callable[[Stack | None], None] = lambda stack: None,
+        changed: Callable[[Deployment | None], None] = lambda stack: None,
     ) -> None:
         self.endpoint_url = f"http://127.0.0.1:{port}"
         ensure_folders(state_dir)
         self.token = token_of(state_dir) if state_dir else new_token()
         self.cloud = local_cloud(self.endpoint_url, self.token)
-        self.stack: Stack
+        self.deployment: Deployment
         self.ministack: MiniStack
         self.delivery: StackWatcher
         self.alarms: AlarmEvaluationLoop
@@ -151,7 +152,7 @@ class LocalCloud:
                 )
             )
             if not self._empty:
-                self.stack = deploy(self.cloud, work_dir, self._parameters, self._progress)
+                self.deployment = deploy(self.cloud, work_dir, self._parameters, self._progress)
             self.delivery = starting.enter_context(
                 StackWatcher(
                     self.cloud,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from orderstream.api.app import ApiServices
 from orderstream.api.dependencies import build_services
 from orderstream.api.problems import try_again
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 
 
 class CurrentServices:
     """The services of the stack last given to `change`; without one, requests get 503."""
 
-    def __init__(self, cloud: AwsClients) -> None:
-        self._cloud = cloud
+    def __init__(self) -> None:
         self._services: ApiServices | None = None
 
     def __call__(self) -> ApiServices:
@@ -23,8 +21,9 @@ class CurrentServices:
             raise try_again("no stack is deployed here now; orders deploy does it")
         return services
 
-    def change(self, stack: Stack | None) -> None:
+    def change(self, deployment: Deployment | None) -> None:
         """Switch to this stack; return when the orders for the previous one have their outcomes."""
-        before, self._services = self._services, build_services(self._cloud, stack) if stack else None
+        before = self._services
+        self._services = build_services(deployment) if deployment else None
         if before:
             before.producer.close()

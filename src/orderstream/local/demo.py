@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Kind, Sample, samples
@@ -84,7 +84,7 @@ def run_demo(
     until the archive has all records, `accounting` what is read after that. Raises OrderstreamError if there
     is no progress for a minute.
     """
-    cloud, stack = local.cloud, local.stack
+    deployment = local.deployment
     started = datetime.now(UTC)
     records = iter(traffic)
     with ReconciliationStore() as store:
@@ -95,17 +95,17 @@ def run_demo(
     seconds = time.monotonic() - begin
     # Stopping it flushes the metrics that it still holds.
     local.delivery.stop()
-    p50, p99 = latency_percentiles(cloud, stack, since=started)
-    order = _some_order(cloud, stack)
+    p50, p99 = latency_percentiles(deployment, since=started)
+    order = _some_order(deployment)
     return DemoResult(
         sent=first.read + rest.read,
         expected=Counter(first.kinds) + Counter(rest.kinds),
-        reconciliation=verify(cloud, stack, progress=accounting),
+        reconciliation=verify(deployment, progress=accounting),
         orders_per_second=rest.read / seconds,
         latency_p50=p50,
         latency_p99=p99,
         order=order,
-        raw=raw_order(cloud, stack, order["OrderID"]),
+        raw=raw_order(deployment, order["OrderID"]),
     )
 
 
@@ -122,7 +122,7 @@ def _send_and_follow(
     seen = SendStats()
 
     def send() -> SendStats:
-        with OrderProducer(local.stack.stream, local.cloud.kinesis_no_retry) as producer:
+        with OrderProducer(local.deployment.stream, local.cloud.kinesis_no_retry) as producer:
             return simulate(producer, traffic, rate=rate, seconds=None, stop=stop, tally=seen)
 
     with ThreadPoolExecutor(1) as threads:
@@ -157,7 +157,7 @@ def _following(local: LocalCloud, store: ReconciliationStore) -> Iterator[int]:
 
 
 def _archived(local: LocalCloud, store: ReconciliationStore) -> int:
-    read_archive(store, local.cloud, local.stack)
+    read_archive(store, local.deployment)
     return store.archived
 
 
@@ -167,21 +167,21 @@ def _await_outcomes(local: LocalCloud, store: ReconciliationStore, progress: Pro
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         local.check()
-        read_items(store, local.cloud, local.stack, progress=progress)
-        read_quarantine(store, local.cloud, local.stack, progress=progress)
+        read_items(store, local.deployment, progress=progress)
+        read_quarantine(store, local.deployment, progress=progress)
         if not store.outcomes().get("open"):
             return
         time.sleep(0.2)
 
 
-def latency_percentiles(cloud: AwsClients, stack: Stack, *, since: datetime) -> tuple[float, float]:
+def latency_percentiles(deployment: Deployment, *, since: datetime) -> tuple[float, float]:
     """p50 and p99 of the milliseconds from arrival to stored since `since`, from CloudWatch."""
     hour = since.replace(minute=0, second=0, microsecond=0)
     with translate_errors("cannot read the latency from CloudWatch"):
-        points = cloud.cloudwatch.get_metric_statistics(
+        points = deployment.cloud.cloudwatch.get_metric_statistics(
             Namespace=telemetry.NAMESPACE,
             MetricName=telemetry.LATENCY,
-            Dimensions=[{"Name": "Stack", "Value": stack.name}],
+            Dimensions=[{"Name": "Stack", "Value": deployment.name}],
             StartTime=hour,
             EndTime=hour + timedelta(hours=24),
             Period=86_400,
@@ -193,7 +193,9 @@ def latency_percentiles(cloud: AwsClients, stack: Stack, *, since: datetime) -> 
     return statistics["p50"], statistics["p99"]
 
 
-def _some_order(cloud: AwsClients, stack: Stack) -> Item:
-    with translate_errors(f"cannot read table {stack.table}"):
-        page = cloud.dynamodb.scan(TableName=stack.table, Limit=1, ProjectionExpression="OrderID")
-    return get_order(cloud, stack, page["Items"][0]["OrderID"]["S"])
+def _some_order(deployment: Deployment) -> Item:
+    with translate_errors(f"cannot read table {deployment.table}"):
+        page = deployment.cloud.dynamodb.scan(
+            TableName=deployment.table, Limit=1, ProjectionExpression="OrderID"
+        )
+    return get_order(deployment, page["Items"][0]["OrderID"]["S"])

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.deployment import Deployment, bind
 from orderstream.aws.event_source_mapping import disable as switch_mapping_off
-from orderstream.aws.stack import Stack, StackDescription, describe_stack, describe_stacks, stack_resources
+from orderstream.aws.stack import StackDescription, describe_stack, describe_stacks
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
 
@@ -38,7 +39,7 @@ class StackWatcher:
         checkpoints: Path,
         progress: Callable[[str], None],
         problem: Callable[[str], None],
-        changed: Callable[[Stack | None], None] = lambda stack: None,
+        changed: Callable[[Deployment | None], None] = lambda stack: None,
     ) -> None:
         self._cloud = cloud
         self._delivery = _Delivery(cloud, checkpoints, progress, problem)
@@ -122,12 +123,15 @@ class _Followed:
     """One stack, and the event source for its mapping while the stack exists."""
 
     def __init__(
-        self, stack: str, delivery: _Delivery, changed: Callable[[Stack | None], None] = lambda stack: None
+        self,
+        stack: str,
+        delivery: _Delivery,
+        changed: Callable[[Deployment | None], None] = lambda stack: None,
     ) -> None:
         self._stack = stack
         self._delivery = delivery
         self._changed = changed
-        self._there: Stack | None = None
+        self._there: Deployment | None = None
         self._stack_id = ""
         self._source: EventSource | None = None
         self._attached_to: Any = None
@@ -162,7 +166,9 @@ class _Followed:
         """Deliver to the stack in its current state; None if it does not exist."""
         try:
             marks = self._marks(found) if found and _is_settled(found) else None
-            there = stack_resources(self._stack, found) if found and marks is not None else self._there
+            there = (
+                bind(self._delivery.cloud, self._stack, found) if found and marks is not None else self._there
+            )
         except CloudError as error:
             # A stack may be deleted between two requests.
             self._in_vain += 1
@@ -233,7 +239,7 @@ class _Followed:
             f"stack {self._stack} has gone: nothing is delivered until it is deployed again"
         )
 
-    def _tell_stack(self, there: Stack | None) -> None:
+    def _tell_stack(self, there: Deployment | None) -> None:
         if there != self._there:
             self._there = there
             self._changed(there)

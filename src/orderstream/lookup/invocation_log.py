@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 
 # AWS tries to deliver a record for at most seven days, but nearly all succeed much sooner. The rest of the
 # log, which may be gigabytes, is read only for those that did not.
@@ -50,14 +50,14 @@ _DECODER = msgspec.json.Decoder(_LogLine)
 
 
 def invocations_of(
-    cloud: AwsClients, stack: Stack, places: Iterable[RecordPosition]
+    deployment: Deployment, places: Iterable[RecordPosition]
 ) -> dict[RecordPosition, list[LoggedInvocation]]:
     """The invocations with each record, earliest first, as long as the log is retained."""
     found: dict[RecordPosition, list[LoggedInvocation]] = {place: [] for place in places}
     for begin, end in ((timedelta(0), SOON), (SOON, AT_THE_LATEST)):
         failed = [place for place, some in found.items() if not any(one.done for one in some)]
         for shard_id, since, until, waiting in _windows(failed, begin, end):
-            for at, line in _log(cloud, stack, shard_id, since, until):
+            for at, line in _log(deployment, shard_id, since, until):
                 for place in waiting:
                     is_soon = at - place.arrived_at < SOON
                     if is_soon == (end == SOON) and _has(line, place):
@@ -87,14 +87,14 @@ def _window(
 
 
 def _log(
-    cloud: AwsClients, stack: Stack, shard_id: str, since: datetime, until: datetime
+    deployment: Deployment, shard_id: str, since: datetime, until: datetime
 ) -> Iterator[tuple[datetime, _LogLine]]:
-    now = cloud.now()
+    now = deployment.cloud.now()
     if since > now:
         return
-    with translate_errors(f"cannot read the log of {stack.function}"):
-        pages = cloud.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{stack.function}",
+    with translate_errors(f"cannot read the log of {deployment.function}"):
+        pages = deployment.cloud.logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{deployment.function}",
             startTime=int(since.timestamp() * 1000),
             endTime=int(min(until, now).timestamp() * 1000) + 1,
             filterPattern=f'"{shard_id}"',

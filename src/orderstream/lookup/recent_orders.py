@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import DamagedError
 from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.table import KEYS_PER_READ
@@ -67,9 +67,8 @@ class RecentOrders:
     than ten seconds after a later one may be missed.
     """
 
-    def __init__(self, cloud: AwsClients, stack: Stack, most: int = 50) -> None:
-        self._cloud = cloud
-        self._stack = stack
+    def __init__(self, deployment: Deployment, most: int = 50) -> None:
+        self._deployment = deployment
         self._most = most
         self._items: list[Item] = []
         # The invocations seen in the last seconds, and when they were logged.
@@ -91,7 +90,7 @@ class RecentOrders:
 
         All of them are in the table now. The first poll reads at most the last hour. Raises CloudError.
         """
-        batches = self._batches(now or self._cloud.now())
+        batches = self._batches(now or self._deployment.cloud.now())
         before = [(item["OrderID"], item["EventID"]) for item in self._items]
         pairs = chain(before, self._pairs(batches))
         found: dict[str, Item] = {}
@@ -123,9 +122,9 @@ class RecentOrders:
     def _log(self, begin: int) -> Iterator[_Batch]:
         """Batches not seen before, page by page until there are enough orders."""
         stored = 0
-        with translate_errors(f"cannot read the log of {self._stack.function}"):
-            pages = self._cloud.logs.get_paginator("filter_log_events").paginate(
-                logGroupName=f"/aws/lambda/{self._stack.function}",
+        with translate_errors(f"cannot read the log of {self._deployment.function}"):
+            pages = self._deployment.cloud.logs.get_paginator("filter_log_events").paginate(
+                logGroupName=f"/aws/lambda/{self._deployment.function}",
                 startTime=begin,
                 filterPattern="{ $.Stored > 0 }",
                 startFromHead=False,
@@ -162,7 +161,7 @@ class RecentOrders:
     def _pairs_in(self, key: str) -> deque[_Pair]:
         pairs: deque[_Pair] = deque(maxlen=_TIMES_WANTED * self._most)
         try:
-            for line in read_object(self._cloud, self._stack, key, ""):
+            for line in read_object(self._deployment, key, ""):
                 if line.order_id is not None:
                     pairs.append((line.order_id, line.event_id))
         except DamagedError:
@@ -175,7 +174,7 @@ class RecentOrders:
         events: dict[str, set[str]] = {}
         for order_id, event_id in pairs:
             events.setdefault(order_id, set()).add(event_id)
-        table = self._stack.table
+        table = self._deployment.table
         keys = [{"OrderID": {"S": order_id}} for order_id in events]
         wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
             table: {"Keys": keys, "ConsistentRead": True}
@@ -184,7 +183,7 @@ class RecentOrders:
         with translate_errors(f"cannot read orders of table {table}"):
             # A response contains at least one of the requested items, or is an error.
             while wanted:
-                answer = self._cloud.dynamodb.batch_get_item(RequestItems=wanted)
+                answer = self._deployment.cloud.dynamodb.batch_get_item(RequestItems=wanted)
                 for attributes in answer["Responses"].get(table, []):
                     item: Item = plain_value({"M": attributes})
                     if item["EventID"] in events[item["OrderID"]]:

@@ -10,8 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import timestamp, utc_text
@@ -79,8 +78,7 @@ class _Event:
 
 
 def trace(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     order_id: str,
     span: TimeRange = ALL_TIME,
     *,
@@ -91,54 +89,52 @@ def trace(
     Searches the quarantine, and the archive from the first known arrival. Raises NotFoundError if nothing is
     known about the order, not even in the stream.
     """
-    item = _item(cloud, stack, order_id)
+    item = _item(deployment, order_id)
     events: dict[str, _Event] = {}
-    _search_quarantine(cloud, stack, order_id, span, events, progress)
-    notes = resubmissions_of_order(cloud, stack, order_id, span)
+    _search_quarantine(deployment, order_id, span, events, progress)
+    notes = resubmissions_of_order(deployment, order_id, span)
     known = [event.arrived_at for event in events.values()] + ([item["ReceivedAt"]] if item else [])
     since = max(filter(None, (span.since, timestamp(min(known)) if known else None)), default=None)
-    _search_archive(cloud, stack, order_id, TimeRange(since, span.until), events, progress)
-    _search_failures(cloud, stack, order_id, TimeRange(since, span.until), events)
+    _search_archive(deployment, order_id, TimeRange(since, span.until), events, progress)
+    _search_failures(deployment, order_id, TimeRange(since, span.until), events)
     if not events or any(key.endswith(".json") for one in events.values() for key, _ in one.archived):
         # Nothing is archived yet or, with one object per order, repeats never are.
-        _search_stream(cloud, stack, order_id, TimeRange(since, span.until), events, progress)
+        _search_stream(deployment, order_id, TimeRange(since, span.until), events, progress)
     if not events and item is None:
         raise NotFoundError(
             f"nothing is known of order {order_id}",
             hint="an order sent without an id is called by its event, shardId-…:number",
         )
-    marks = {entry.key.removeprefix(DONE): entry.modified for entry in redrive_markers(cloud, stack)}
-    delivered = invocations_of(cloud, stack, map(_place, events.values()))
+    marks = {entry.key.removeprefix(DONE): entry.modified for entry in redrive_markers(deployment)}
+    delivered = invocations_of(deployment, map(_place, events.values()))
     steps = [
         step
         for event in events.values()
         for step in _steps(
-            event, item, events, delivered[_place(event)], marks, is_erased=_is_erased(cloud, stack, event)
+            event, item, events, delivered[_place(event)], marks, is_erased=_is_erased(deployment, event)
         )
     ]
     steps += [_resubmitted(note) for note in notes]
     return OrderTrace(order_id, item, tuple(sorted(steps, key=lambda step: step.at or "~")))
 
 
-def _item(cloud: AwsClients, stack: Stack, order_id: str) -> Item | None:
+def _item(deployment: Deployment, order_id: str) -> Item | None:
     try:
-        return get_order(cloud, stack, order_id)
+        return get_order(deployment, order_id)
     except NotFoundError:
         return None
 
 
 def _search_quarantine(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     order_id: str,
     span: TimeRange,
     events: dict[str, _Event],
     progress: Progress,
 ) -> None:
-    entries = bucket.list_by_hour(cloud, stack, "quarantine", span)
+    entries = bucket.list_by_hour(deployment, "quarantine", span)
     for one in reader.search(
-        cloud,
-        stack,
+        deployment,
         entries,
         order_id,
         progress=lambda done: progress("objects of the quarantine read", done),
@@ -150,19 +146,17 @@ def _search_quarantine(
 
 
 def _search_archive(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     order_id: str,
     span: TimeRange,
     events: dict[str, _Event],
     progress: Progress,
 ) -> None:
     name = f"orders/{quote(order_id, safe='')}.json"
-    single = (entry for entry in bucket.list_prefix(cloud, stack, name) if entry.key == name)
-    hours = (bucket.list_by_hour(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
+    single = (entry for entry in bucket.list_prefix(deployment, name) if entry.key == name)
+    hours = (bucket.list_by_hour(deployment, prefix, span) for prefix in ("orders", COMPACTED))
     for one in reader.search(
-        cloud,
-        stack,
+        deployment,
         chain(single, *hours),
         order_id,
         progress=lambda done: progress("objects of the archive read", done),
@@ -176,12 +170,12 @@ def _search_archive(
 
 
 def _search_failures(
-    cloud: AwsClients, stack: Stack, order_id: str, span: TimeRange, events: dict[str, _Event]
+    deployment: Deployment, order_id: str, span: TimeRange, events: dict[str, _Event]
 ) -> None:
     def is_late(entry: ObjectSummary) -> bool:
         return span.since is None or entry.modified >= span.since
 
-    for failure in failed_objects(cloud, stack, is_late):
+    for failure in failed_objects(deployment, is_late):
         try:
             records = records_in(failure, event_records(failure))
         except DamagedError:
@@ -193,14 +187,13 @@ def _search_failures(
 
 
 def _search_stream(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     order_id: str,
     span: TimeRange,
     events: dict[str, _Event],
     progress: Progress,
 ) -> None:
-    for read, record in enumerate(stream.records(cloud, stack, span)):
+    for read, record in enumerate(stream.records(deployment, span)):
         progress("records of the stream read", read)
         for inner in deaggregate(record):
             if _is_of(inner, order_id):
@@ -259,9 +252,9 @@ def _steps(
     yield _outcome(event, item, events, delivered, is_erased=is_erased)
 
 
-def _is_erased(cloud: AwsClients, stack: Stack, event: _Event) -> bool:
+def _is_erased(deployment: Deployment, event: _Event) -> bool:
     """Whether it was deliberately erased: then only the stream has it, as long as it is retained."""
-    return not event.archived and event.id in erased_in_hour(cloud, stack, timestamp(event.arrived_at))
+    return not event.archived and event.id in erased_in_hour(deployment, timestamp(event.arrived_at))
 
 
 def _outcome(

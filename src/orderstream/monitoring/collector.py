@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orderstream.aws.alarms import describe_alarms
-from orderstream.aws.clients import AwsClients, is_loopback, translate_errors
+from orderstream.aws.clients import is_loopback, translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.aws.function_versions import LiveVersion, live_version
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.aws.pricing import reference_data as known
-from orderstream.aws.stack import Stack, consumer_of
+from orderstream.aws.stack import consumer_of
 from orderstream.errors import OrderstreamError
 from orderstream.monitoring import dead_letter_backlog
 from orderstream.monitoring.figures import (
@@ -52,7 +53,7 @@ class _CachedFacts:
     shards: ShardLoads
     discarded: DeadLetterBacklog
     currencies: tuple[str, ...]
-    version: LiveVersion | None
+    version: LiveVersion
 
 
 class StatusCollector:
@@ -63,9 +64,8 @@ class StatusCollector:
     poll both are empty.
     """
 
-    def __init__(self, cloud: AwsClients, stack: Stack) -> None:
-        self._cloud = cloud
-        self._stack = stack
+    def __init__(self, deployment: Deployment) -> None:
+        self._deployment = deployment
         self._slow: _CachedFacts | None = None
         self.metrics_read = 0
         self.minutes: Mapping[str, Minutes] = {}
@@ -73,8 +73,8 @@ class StatusCollector:
 
     def collect(self, now: float | None = None) -> Status:
         """The status at `now`, in seconds since the epoch. Raises CloudError."""
-        now = self._cloud.now().timestamp() if now is None else now
-        with translate_errors(f"cannot look at stack {self._stack.name}"):
+        now = self._deployment.cloud.now().timestamp() if now is None else now
+        with translate_errors(f"cannot look at stack {self._deployment.name}"):
             return self._look(now)
 
     @property
@@ -85,26 +85,30 @@ class StatusCollector:
     @property
     def dollars_an_hour(self) -> Decimal:
         """What CloudWatch charges for an hour of polling, given the current metrics. Raises CloudError."""
-        with translate_errors(f"cannot look at stack {self._stack.name}"):
+        with translate_errors(f"cannot look at stack {self._deployment.name}"):
             shards = len(self._stream()[0])
             every_look = len(metrics_of(MetricDimensions("", "", "", ""))) + len(self._currencies())
         return _dollars(every_look * 3600 / SECONDS_BETWEEN_LOOKS + 2 * shards * 3600 / SECONDS_KEPT)
 
     def _look(self, now: float) -> Status:
-        mapping = self._cloud.lambda_.get_event_source_mapping(UUID=self._stack.mapping_id)
+        mapping = self._deployment.cloud.lambda_.get_event_source_mapping(UUID=self._deployment.mapping_id)
         consumer = consumer_of(mapping.get("EventSourceArn", ""))
         names = MetricDimensions(
-            self._stack.name, self._stack.stream, self._stack.function, self._stack.mapping_id, consumer
+            self._deployment.name,
+            self._deployment.stream,
+            self._deployment.function,
+            self._deployment.mapping_id,
+            consumer,
         )
         slow = self._figures(names, now)
         figures = self.minutes
         described = StackFacts(
-            stack=self._stack.name,
+            stack=self._deployment.name,
             retention_seconds=slow.retention_seconds,
             mapping_state=mapping.get("State", "unknown"),
             mapping_reason=mapping.get("StateTransitionReason", ""),
             consumer=consumer,
-            is_local=is_loopback(self._cloud.lambda_.meta.endpoint_url),
+            is_local=is_loopback(self._deployment.cloud.lambda_.meta.endpoint_url),
             dead_letters=slow.discarded,
             alarms=list(self._alarms()),
             version=slow.version,
@@ -124,8 +128,8 @@ class StatusCollector:
         limit = known().limits.kinesis
         limits = limit.shard_in_records, limit.shard_in_bytes
         shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits, distribution)
-        waiting = dead_letter_backlog.count_pending(self._cloud, self._stack)
-        version = live_version(self._cloud, self._stack)
+        waiting = dead_letter_backlog.count_pending(self._deployment)
+        version = live_version(self._deployment)
         self._slow = _CachedFacts(now, retention, shards, waiting, currencies, version)
         return self._slow
 
@@ -144,10 +148,10 @@ class StatusCollector:
 
     def _currencies(self) -> tuple[str, ...]:
         """The currencies of orders stored in the last hours, as far as CloudWatch lists them."""
-        pages = self._cloud.cloudwatch.get_paginator("list_metrics").paginate(
+        pages = self._deployment.cloud.cloudwatch.get_paginator("list_metrics").paginate(
             Namespace=NAMESPACE,
             MetricName=REVENUE,
-            Dimensions=[{"Name": "Stack", "Value": self._stack.name}],
+            Dimensions=[{"Name": "Stack", "Value": self._deployment.name}],
             RecentlyActive="PT3H",
         )
         found = {
@@ -161,9 +165,11 @@ class StatusCollector:
 
     def _stream(self) -> tuple[list[str], int, str, str]:
         """The open shards, the retention in seconds, the mode, and how records are distributed."""
-        about = self._cloud.kinesis.describe_stream_summary(StreamName=self._stack.stream)
+        about = self._deployment.cloud.kinesis.describe_stream_summary(StreamName=self._deployment.stream)
         summary = about["StreamDescriptionSummary"]
-        pages = self._cloud.kinesis.get_paginator("list_shards").paginate(StreamName=self._stack.stream)
+        pages = self._deployment.cloud.kinesis.get_paginator("list_shards").paginate(
+            StreamName=self._deployment.stream
+        )
         shard_ids = [
             shard["ShardId"]
             for page in pages
@@ -192,10 +198,10 @@ class StatusCollector:
         return math.ceil(total_between(long_ago, since, until, period))
 
     def _alarms(self) -> Iterable[AlarmState]:
-        for alarm in describe_alarms(self._cloud, self._stack.name):
+        for alarm in describe_alarms(self._deployment.cloud, self._deployment.name):
             since = alarm.get("StateTransitionedTimestamp") or alarm.get("StateUpdatedTimestamp")
             yield alarm_of(
-                self._stack.name,
+                self._deployment.name,
                 alarm["AlarmName"],
                 alarm["StateValue"],
                 since,
@@ -208,7 +214,7 @@ class StatusCollector:
         """The periods of each metric since `since` (by default, a window before now)."""
         begin = int((now - WINDOW if since is None else since) // period) * period
         self.metrics_read += len(metrics)
-        found = read_metrics(self._cloud, metrics, begin, int(now // MINUTE + 1) * MINUTE, period)
+        found = read_metrics(self._deployment.cloud, metrics, begin, int(now // MINUTE + 1) * MINUTE, period)
         return dict(found)
 
 

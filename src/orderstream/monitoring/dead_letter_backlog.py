@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from heapq import merge
-
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.monitoring.health import DeadLetterBacklog
-from orderstream.recovery.dead_letters import DONE, PREFIX, places, redrive_markers
+from orderstream.recovery.dead_letters import DONE, PREFIX, redrive_markers
 from orderstream.storage import bucket
 
 # The keys in one request; once one of them is waiting, that is enough.
@@ -17,20 +14,19 @@ MOST_LOOKED_AT = 5_000
 
 
 def count_pending(
-    cloud: AwsClients, stack: Stack, a_listing: int = A_LISTING, most: int = MOST_LOOKED_AT
+    deployment: Deployment, a_listing: int = A_LISTING, most: int = MOST_LOOKED_AT
 ) -> DeadLetterBacklog:
     """Count batches not yet redriven among the first `a_listing` keys, or among `most` if none is there.
 
     `since` is the earliest of those counted; keys are sorted by shard.
     """
-    marks = redrive_markers(cloud, stack)
+    marks = redrive_markers(deployment)
     mark = next(marks, None)
     batches, since = 0, None
-    listings = (bucket.list_prefix(cloud, place, PREFIX) for place in places(stack))
-    for number, entry in enumerate(merge(*listings, key=lambda entry: entry.key)):
+    for number, entry in enumerate(bucket.list_prefix(deployment.discarded, PREFIX)):
         if number >= (a_listing if batches else most):
             return DeadLetterBacklog(batches, since, more=True)
-        # All listings are in key order.
+        # Both listings are in key order.
         while mark is not None and mark.key.removeprefix(DONE) < entry.key:
             mark = next(marks, None)
         if mark is None or mark.key.removeprefix(DONE) != entry.key:

@@ -118,12 +118,14 @@ def print_rollback_plan(planned: AliasMove) -> None:
 def print_rollback(done: AliasMove, location: Location, *, dry_run: bool, as_json: bool) -> None:
     """Print the result of a rollback."""
     if as_json:
-        document = {"stack": done.stack.name, "status": "planned" if dry_run else "rolled back"}
+        document = {"stack": done.deployment.name, "status": "planned" if dry_run else "rolled back"}
         print_json(document | {"from": asdict(done.now), "to": asdict(done.to), "place": location.document()})
     elif dry_run:
         err.print("nothing was changed: that was a dry run")
     else:
-        out.print(f"orders go to version {done.to.number} of {done.stack.function}; nothing else was changed")
+        out.print(
+            f"orders go to version {done.to.number} of {done.deployment.function}; nothing else was changed"
+        )
         err.print("the next deployment of other code or settings delivers them to its own version")
 
 

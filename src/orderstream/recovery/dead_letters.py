@@ -11,7 +11,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack, stream_of
+from orderstream.aws.deployment import Deployment
+from orderstream.aws.stack import stream_of
 from orderstream.errors import DamagedError
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record, from_event
@@ -120,68 +121,58 @@ class _Event(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Document)
 
 
-def places(stack: Stack) -> tuple[Stack, ...]:
-    """The stack once for each bucket with on-failure objects, with `bucket` set to that one.
-
-    They have a bucket of their own. Batches discarded before the stack had one are still in the archive.
-    """
-    own = (replace(stack, bucket=stack.discarded_bucket),) if stack.discarded_bucket else ()
-    return (*own, stack)
-
-
-def read_batches(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
-    """The on-failure objects, redriven or not, bucket by bucket; then the messages of an on-failure queue.
+def read_batches(deployment: Deployment) -> Iterator[FailedBatch]:
+    """The on-failure objects, redriven or not; then the messages of an on-failure queue.
 
     Messages are invisible to others while they are read: return each with `release`, or delete it.
     """
-    done = _done(cloud, stack)
-    for failure in failed_objects(cloud, stack):
+    done = _done(deployment)
+    for failure in failed_objects(deployment):
         yield replace(failure, done=failure.key in done)
-    yield from _messages(cloud, stack)
+    yield from _messages(deployment)
 
 
-def batches_to_show(cloud: AwsClients, stack: Stack, *, everything: bool) -> Iterator[FailedBatch]:
+def batches_to_show(deployment: Deployment, *, everything: bool) -> Iterator[FailedBatch]:
     """The failures to show, redriven ones only with `everything`; all messages are released."""
     held: list[FailedBatch] = []
     try:
-        for failure in read_batches(cloud, stack):
+        for failure in read_batches(deployment):
             if failure.message:
                 held.append(failure)
             if everything or not failure.done:
                 yield replace(failure, payload=None)
     finally:
         for failure in held:
-            release(cloud, failure)
+            release(deployment.cloud, failure)
 
 
-def pending_objects(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
+def pending_objects(deployment: Deployment) -> Iterator[FailedBatch]:
     """The on-failure objects that are not redriven; the others are not even fetched."""
-    done = _done(cloud, stack)
-    return failed_objects(cloud, stack, lambda entry: entry.key not in done)
+    done = _done(deployment)
+    return failed_objects(deployment, lambda entry: entry.key not in done)
 
 
 def failed_objects(
-    cloud: AwsClients, stack: Stack, is_wanted: Callable[[ObjectSummary], bool] = lambda entry: True
+    deployment: Deployment, is_wanted: Callable[[ObjectSummary], bool] = lambda entry: True
 ) -> Iterator[FailedBatch]:
     """The contents of the on-failure objects for which `is_wanted` is true, redriven or not."""
-    for place in places(stack):
-        entries = filter(is_wanted, bucket.list_prefix(cloud, place, PREFIX))
-        for entry, body in bucket.fetch_all(cloud, place, entries):
-            yield read_failure(url(place, entry.key), body, entry.modified)
+    entries = filter(is_wanted, bucket.list_prefix(deployment.discarded, PREFIX))
+    for entry, body in bucket.fetch_all(deployment.discarded, entries):
+        yield read_failure(url(deployment, entry.key), body, entry.modified)
 
 
-def url(place: Stack, key: str) -> str:
-    """The `place` of the failure in an on-failure object."""
-    return f"s3://{place.bucket}/{key}"
+def url(deployment: Deployment, key: str) -> str:
+    """The URL of an on-failure object."""
+    return f"s3://{deployment.discarded_bucket}/{key}"
 
 
-def redrive_markers(cloud: AwsClients, stack: Stack) -> Iterator[ObjectSummary]:
+def redrive_markers(deployment: Deployment) -> Iterator[ObjectSummary]:
     """The markers of redriven objects: DONE and the object's key."""
-    return bucket.list_prefix(cloud, stack, DONE + PREFIX)
+    return bucket.list_prefix(deployment, DONE + PREFIX)
 
 
-def _done(cloud: AwsClients, stack: Stack) -> set[str]:
-    return {entry.key.removeprefix(DONE) for entry in redrive_markers(cloud, stack)}
+def _done(deployment: Deployment) -> set[str]:
+    return {entry.key.removeprefix(DONE) for entry in redrive_markers(deployment)}
 
 
 def event_records(failure: FailedBatch) -> list[dict[str, Any]]:
@@ -221,38 +212,42 @@ def release(cloud: AwsClients, failure: FailedBatch) -> None:
             )
 
 
-def mark_redriven(cloud: AwsClients, stack: Stack, failure: FailedBatch, account: dict[str, Any]) -> None:
+def mark_redriven(deployment: Deployment, failure: FailedBatch, account: dict[str, Any]) -> None:
     """Mark an object as redriven, with the outcomes of its records; delete a message.
 
     A marker is written once: if another caller has marked the object in the meantime, that marker stays.
     """
     with translate_errors(f"cannot mark {failure.place} as done"):
         if failure.message:
-            cloud.sqs.delete_message(
+            deployment.cloud.sqs.delete_message(
                 QueueUrl=failure.message.queue_url, ReceiptHandle=failure.message.receipt
             )
             return
         body = msgspec.json.encode(account)
         try:
-            cloud.s3.put_object(Bucket=stack.bucket, Key=DONE + failure.key, Body=body, IfNoneMatch="*")
+            deployment.cloud.s3.put_object(
+                Bucket=deployment.bucket, Key=DONE + failure.key, Body=body, IfNoneMatch="*"
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
 
 
-def _messages(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
+def _messages(deployment: Deployment) -> Iterator[FailedBatch]:
     with translate_errors("cannot read the on-failure queue"):
-        mapping = cloud.lambda_.get_event_source_mapping(UUID=stack.mapping_id)
+        mapping = deployment.cloud.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)
         arn = mapping.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
         if ":sqs:" not in arn:
             return
         account, name = arn.split(":")[4:6]
-        queue_url = cloud.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        queue_url = deployment.cloud.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)[
+            "QueueUrl"
+        ]
     others: list[FailedBatch] = []
     try:
-        while messages := _receive(cloud, queue_url):
+        while messages := _receive(deployment.cloud, queue_url):
             for body, message in messages:
-                found = replace(read_failure(message.id, body, cloud.now()), message=message)
+                found = replace(read_failure(message.id, body, deployment.cloud.now()), message=message)
                 if stream_of(found.stream_arn) == stream_of(mapping["EventSourceArn"]):
                     yield found
                 else:
@@ -261,7 +256,7 @@ def _messages(cloud: AwsClients, stack: Stack) -> Iterator[FailedBatch]:
                     others.append(found)
     finally:
         for other in others:
-            release(cloud, other)
+            release(deployment.cloud, other)
 
 
 def _receive(cloud: AwsClients, queue_url: str) -> list[tuple[bytes, Message]]:

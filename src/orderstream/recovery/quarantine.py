@@ -13,8 +13,7 @@ from typing import Any
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.ids import event_id as id_of_event
@@ -66,30 +65,30 @@ def reasons_text(line: ArchiveLine) -> str:
 
 
 def list_quarantined(
-    cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME, *, reason: str | None = None
+    deployment: Deployment, span: TimeRange = ALL_TIME, *, reason: str | None = None
 ) -> Iterator[QuarantinedRecord]:
     """The records in quarantine that arrived in `span`, each once, in order of arrival.
 
     With `reason`, only those that have this reason code.
     """
-    for _, entries in groupby(bucket.list_by_hour(cloud, stack, "quarantine", span), _folder):
+    for _, entries in groupby(bucket.list_by_hour(deployment, "quarantine", span), _folder):
         notes: dict[str, list[ResubmissionNote]] | None = None
         # A record is in the same hour at every delivery, so deduplicate within the hour only.
-        for key, number, line in _by_arrival(reader.lines(cloud, stack, entries, span)):
+        for key, number, line in _by_arrival(reader.lines(deployment, entries, span)):
             if reason is None or any(one["code"] == reason for one in line.reasons):
                 if notes is None:
-                    notes = resubmissions_in_hour(cloud, stack, timestamp(line.arrived_at))
+                    notes = resubmissions_in_hour(deployment, timestamp(line.arrived_at))
                 yield QuarantinedRecord(line, key, number, tuple(notes.get(line.event_id, ())))
 
 
-def find(cloud: AwsClients, stack: Stack, event_id: str) -> QuarantinedRecord:
+def find(deployment: Deployment, event_id: str) -> QuarantinedRecord:
     """The record with this event_id. Raises NotFoundError if it is not in quarantine."""
     entries = (
-        entry for entry in bucket.list_by_hour(cloud, stack, "quarantine") if _may_hold(entry.key, event_id)
+        entry for entry in bucket.list_by_hour(deployment, "quarantine") if _may_hold(entry.key, event_id)
     )
-    for one in reader.lines(cloud, stack, entries):
+    for one in reader.lines(deployment, entries):
         if one.line.event_id == event_id:
-            notes = resubmissions_in_hour(cloud, stack, timestamp(one.line.arrived_at))
+            notes = resubmissions_in_hour(deployment, timestamp(one.line.arrived_at))
             return QuarantinedRecord(one.line, one.key, one.number, tuple(notes.get(event_id, ())))
     raise NotFoundError(
         f"there is no record {event_id} in quarantine", hint="orders quarantine list shows what is there"
@@ -97,8 +96,7 @@ def find(cloud: AwsClients, stack: Stack, event_id: str) -> QuarantinedRecord:
 
 
 def resubmit(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     entries: Iterable[QuarantinedRecord],
     *,
     settings: Sequence[FieldPatch] = (),
@@ -111,9 +109,9 @@ def resubmit(
     quarantined again is not sent, and its resubmission says why.
     """
     rest = iter(entries)
-    with OrderProducer(stack.stream, cloud.kinesis_no_retry) as producer:
+    with OrderProducer(deployment.stream, deployment.cloud.kinesis_no_retry) as producer:
         while some := list(islice(rest, RECORDS_AT_A_TIME)):
-            plans = _plans(cloud, stack, some, settings, edited)
+            plans = _plans(deployment, some, settings, edited)
             if dry_run:
                 yield from plans
                 continue
@@ -125,13 +123,12 @@ def resubmit(
             ]
             producer.flush()
             done = [_with_outcome(plan, outcome) for _, plan, outcome in sent]
-            write_notes(cloud, stack, _notes(some, done, utc_text(cloud.now())))
+            write_notes(deployment, _notes(some, done, utc_text(deployment.cloud.now())))
             yield from done
 
 
 def _plans(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     entries: Sequence[QuarantinedRecord],
     settings: Sequence[FieldPatch],
     edited: bytes | None,
@@ -139,9 +136,9 @@ def _plans(
     """The resubmission planned for each record."""
     plans = [_plan(entry, settings, edited) for entry in entries]
     # The producer may have sent the order again by itself, or it was a conflict from the beginning.
-    table = OrderTable(cloud.dynamodb, stack.table)
+    table = OrderTable(deployment.cloud.dynamodb, deployment.table)
     there = table.read(list({plan.order_id for plan in plans if plan.sent}), lambda: SECONDS_FOR_READING)
-    return [_unless_taken(cloud, stack, plan, there.get(plan.order_id)) for plan in plans]
+    return [_unless_taken(deployment, plan, there.get(plan.order_id)) for plan in plans]
 
 
 def _plan(entry: QuarantinedRecord, settings: Sequence[FieldPatch], edited: bytes | None) -> Resubmission:
@@ -155,10 +152,8 @@ def _plan(entry: QuarantinedRecord, settings: Sequence[FieldPatch], edited: byte
     return Resubmission(event_id, order_id, True, data=data)
 
 
-def _unless_taken(
-    cloud: AwsClients, stack: Stack, plan: Resubmission, item: dict[str, Any] | None
-) -> Resubmission:
-    if not plan.sent or item is None or is_order(cloud, stack, item, plan.data):
+def _unless_taken(deployment: Deployment, plan: Resubmission, item: dict[str, Any] | None) -> Resubmission:
+    if not plan.sent or item is None or is_order(deployment, item, plan.data):
         return plan
     problem = f"order {plan.order_id} is there with other content"
     return replace(plan, sent=False, problem=problem, hint="to keep both: --set order_id=…")

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
-from orderstream.aws.stack import Stack
 from orderstream.domain.fields import utc_text
 from orderstream.errors import CloudError, DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine
@@ -46,8 +46,7 @@ class RedriveResult:
 
 
 def redrive(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     failures: Iterable[FailedBatch],
     *,
     dry_run: bool,
@@ -59,27 +58,28 @@ def redrive(
     record blocks no others. Repeating it is harmless. CloudErrors propagate and leave the current failure
     unchanged.
     """
-    function = _FunctionInvoker(cloud, stack, sleep)
+    function = _FunctionInvoker(deployment, sleep)
     # Released only at the end: a message would be received again immediately, and repeatedly.
     left: list[FailedBatch] = []
     try:
         for failure in failures:
             if not failure.done:
                 left.append(failure)
-                outcome = _redrive_one(function, failure, dry_run=dry_run)
+                outcome = _redrive_one(deployment, function, failure, dry_run=dry_run)
                 if outcome.done:
                     left.pop()
                 yield outcome
     finally:
         for failure in left:
-            release(cloud, failure)
+            release(deployment.cloud, failure)
 
 
-def _redrive_one(function: _FunctionInvoker, failure: FailedBatch, *, dry_run: bool) -> RedriveResult:
-    cloud, stack = function.cloud, function.stack
+def _redrive_one(
+    deployment: Deployment, function: _FunctionInvoker, failure: FailedBatch, *, dry_run: bool
+) -> RedriveResult:
     outcome = RedriveResult(failure.place)
     try:
-        entries = _entries(cloud, stack, failure)
+        entries = _entries(deployment, failure)
         records = records_in(failure, entries)
     except DamagedError as error:
         outcome.problems.append(error.message)
@@ -90,32 +90,31 @@ def _redrive_one(function: _FunctionInvoker, failure: FailedBatch, *, dry_run: b
     if entries and not dry_run:
         outcome.problems += function.invoke_until_done(entries)
     outcome.records = len(records)
-    outcome.outcomes = _account(cloud, stack, records)
+    outcome.outcomes = _account(deployment, records)
     if dry_run or gone > 0 or outcome.outcomes.get("open"):
         return outcome
-    account = {"at": utc_text(cloud.now()), "records": len(records), "outcomes": outcome.outcomes}
-    mark_redriven(cloud, stack, failure, account)
+    account = {"at": utc_text(deployment.cloud.now()), "records": len(records), "outcomes": outcome.outcomes}
+    mark_redriven(deployment, failure, account)
     outcome.done = True
     return outcome
 
 
-def _entries(cloud: AwsClients, stack: Stack, failure: FailedBatch) -> list[dict[str, Any]]:
+def _entries(deployment: Deployment, failure: FailedBatch) -> list[dict[str, Any]]:
     """The `Records` of the event; for a message, those that the stream still has."""
     if failure.payload is not None or not failure.shard_id:
         return event_records(failure)
     origin = EventOrigin(failure.stream_arn, failure.shard_id, "")
     return [
         msgspec.json.decode(entry_of(origin, record))
-        for record in shard_records(cloud, stack, failure.shard_id, failure.first, failure.last)
+        for record in shard_records(deployment, failure.shard_id, failure.first, failure.last)
     ]
 
 
 class _FunctionInvoker:
     """Invokes the deployed function with `Records` of an event until it can process no more of them."""
 
-    def __init__(self, cloud: AwsClients, stack: Stack, sleep: Callable[[float], None]) -> None:
-        self.cloud = cloud
-        self.stack = stack
+    def __init__(self, deployment: Deployment, sleep: Callable[[float], None]) -> None:
+        self._deployment = deployment
         self._sleep = sleep
 
     def invoke_until_done(self, entries: list[dict[str, Any]]) -> list[str]:
@@ -137,13 +136,13 @@ class _FunctionInvoker:
 
     def _invoke(self, entries: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
         """The function's response, or its error."""
-        name = self.stack.live_function
+        name = self._deployment.live_function
         payload = msgspec.json.encode({"Records": entries})
         for attempt in range(ATTEMPTS):
             self._pause(attempt)
             with translate_errors(f"cannot invoke {name}"):
                 try:
-                    response = self.cloud.lambda_.invoke(FunctionName=name, Payload=payload)
+                    response = self._deployment.cloud.lambda_.invoke(FunctionName=name, Payload=payload)
                     answer = msgspec.json.decode(response["Payload"].read() or b"null")
                     break
                 except ClientError as error:
@@ -163,28 +162,28 @@ class _FunctionInvoker:
             self._sleep(random.random() * BACKOFF_SECONDS * 2.0**attempt)
 
 
-def _account(cloud: AwsClients, stack: Stack, records: list[Record]) -> dict[str, int]:
+def _account(deployment: Deployment, records: list[Record]) -> dict[str, int]:
     """The current outcomes of the records, read from the stores rather than from the function's response."""
     if not records:
         return {}
     arrivals = [record.arrived_at for record in records]
     span = TimeRange(min(arrivals), max(arrivals) + timedelta(microseconds=1))
     events = {record.event_id for record in records}
-    table = OrderTable(cloud.dynamodb, stack.table)
+    table = OrderTable(deployment.cloud.dynamodb, deployment.table)
     with ReconciliationStore() as store:
         store.add_streamed(records)
         store.add_items(table.read(store.order_ids(), lambda: SECONDS_FOR_READING).values())
-        found = _quarantined(cloud, stack, records[0].shard_id, span)
+        found = _quarantined(deployment, records[0].shard_id, span)
         store.add_quarantined(line for line in found if line.event_id in events)
-        settle_contested(store, cloud, stack)
+        settle_contested(store, deployment)
         return store.outcomes()
 
 
-def _quarantined(cloud: AwsClients, stack: Stack, shard_id: str, span: TimeRange) -> Iterator[ArchiveLine]:
+def _quarantined(deployment: Deployment, shard_id: str, span: TimeRange) -> Iterator[ArchiveLine]:
     entries = (
         entry
-        for entry in bucket.list_by_hour(cloud, stack, "quarantine", span)
+        for entry in bucket.list_by_hour(deployment, "quarantine", span)
         if entry.key.rpartition("/")[2].startswith(f"{shard_id}-")
     )
-    for one in reader.lines(cloud, stack, entries, span):
+    for one in reader.lines(deployment, entries, span):
         yield one.line

@@ -7,8 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.pipeline.archive_codec import ArchiveLine
@@ -22,8 +21,7 @@ from orderstream.storage.parquet import LocatedLine
 
 def repair(
     store: ReconciliationStore,
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange,
     *,
     settled: datetime,
@@ -34,7 +32,7 @@ def repair(
     Nothing is overwritten. It does what the function does, from the bytes in the archive or, for records that
     are not there, in the stream.
     """
-    processing = Reprocessor(cloud, stack, "orders verify --repair")
+    processing = Reprocessor(deployment, "orders verify --repair")
     missing = (record for record in store.unaccounted() if record.arrived_at < utc_text(settled))
     unarchived: set[str] = set()
     compacted: dict[str, dict[str, str]] = {}
@@ -43,7 +41,7 @@ def repair(
         if key is None:
             unarchived |= wanted.keys()
             continue
-        body = bucket.fetch(cloud, stack, key)
+        body = bucket.fetch(deployment, key)
         if body is None:
             # An hour's objects are compacted together, so read them together.
             for event_id, arrived_at in wanted.items():
@@ -51,19 +49,19 @@ def repair(
                 compacted.setdefault(hour, {})[event_id] = key
             continue
         # Damage was recorded when the store was loaded; lines before it can be repaired.
-        lines = _undamaged(reader.located_lines(stack, bucket.summary_for_key(key), body), key)
-        there = AlreadyArchived(cloud, stack, dict.fromkeys(wanted, key).__getitem__)
+        lines = _undamaged(reader.located_lines(deployment, bucket.summary_for_key(key), body), key)
+        there = AlreadyArchived(deployment, dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
         progress("missing records mended", processing.done.records)
     for hour, keys in compacted.items():
-        entries = list(bucket.of_hour(cloud, stack, hour + "/"))
-        for opened in reader.objects(cloud, stack, entries):
+        entries = list(bucket.of_hour(deployment, hour + "/"))
+        for opened in reader.objects(deployment, entries):
             lines = _undamaged(opened.lines, opened.key)
             mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)
-            processing.run(mine, AlreadyArchived(cloud, stack, keys.__getitem__))
+            processing.run(mine, AlreadyArchived(deployment, keys.__getitem__))
         progress("missing records mended", processing.done.records)
     if unarchived:
-        records = (inner for record in stream.records(cloud, stack, span) for inner in deaggregate(record))
+        records = (inner for record in stream.records(deployment, span) for inner in deaggregate(record))
         processing.run((record for record in records if record.event_id in unarchived), processing.archive)
     return processing.done
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import Decoded
 from orderstream.domain.fields import timestamp
 from orderstream.pipeline.archive import Archived
@@ -46,9 +46,8 @@ class ReprocessResult:
 class AlreadyArchived:
     """Replaces the archive for records that are already in it; `keys` returns the object of each."""
 
-    def __init__(self, cloud: AwsClients, stack: Stack, keys: Callable[[str], str]) -> None:
-        self._cloud = cloud
-        self._stack = stack
+    def __init__(self, deployment: Deployment, keys: Callable[[str], str]) -> None:
+        self._deployment = deployment
         self._keys = keys
 
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
@@ -57,7 +56,7 @@ class AlreadyArchived:
 
     def originals(self, items: Sequence[Item]) -> dict[str, bytes]:
         """The bytes that items were created from, by OrderID, even if they have been compacted."""
-        return originals(self._cloud, self._stack, items)
+        return originals(self._deployment, items)
 
 
 class Reprocessor:
@@ -65,19 +64,18 @@ class Reprocessor:
 
     def __init__(
         self,
-        cloud: AwsClients,
-        stack: Stack,
+        deployment: Deployment,
         who: str,
         *,
         each: ParallelMap = map,
         quarantine: QuarantineStore | None = None,
     ) -> None:
-        self._settings = settings_of(cloud, stack)
-        store = S3Store(cloud.s3, stack.bucket)
-        self._table = OrderTable(cloud.dynamodb, stack.table, each=each)
+        self._settings = settings_of(deployment)
+        store = S3Store(deployment.cloud.s3, deployment.bucket)
+        self._table = OrderTable(deployment.cloud.dynamodb, deployment.table, each=each)
         self._quarantine = quarantine or QuarantineWriter(store)
         self._who = who
-        self._now = cloud.now
+        self._now = deployment.cloud.now
         self.archive = make_archive(self._settings, store)
         self.done = ReprocessResult()
 
@@ -108,10 +106,10 @@ class Reprocessor:
         )
 
 
-def settings_of(cloud: AwsClients, stack: Stack) -> Settings:
+def settings_of(deployment: Deployment) -> Settings:
     """The settings of the deployed function."""
-    with translate_errors(f"cannot read the settings of {stack.function}"):
-        found = cloud.lambda_.get_function_configuration(FunctionName=stack.live_function)
+    with translate_errors(f"cannot read the settings of {deployment.function}"):
+        found = deployment.cloud.lambda_.get_function_configuration(FunctionName=deployment.live_function)
     return from_environment(found["Environment"]["Variables"])
 
 

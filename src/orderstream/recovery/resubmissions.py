@@ -12,8 +12,8 @@ from datetime import datetime
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import hour_prefix
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
@@ -38,43 +38,43 @@ def read_note(line: bytes) -> ResubmissionNote | None:
         return None
 
 
-def write_notes(cloud: AwsClients, stack: Stack, notes: Iterable[tuple[datetime, ResubmissionNote]]) -> None:
+def write_notes(deployment: Deployment, notes: Iterable[tuple[datetime, ResubmissionNote]]) -> None:
     """Store notes, each given with the arrival of its record."""
     hours: dict[str, list[bytes]] = {}
     for arrived_at, note in notes:
         hours.setdefault(hour_prefix(PREFIX, arrived_at), []).append(msgspec.json.encode(note))
     for hour, lines in hours.items():
-        write_lines(cloud, stack, hour, lines)
+        write_lines(deployment, hour, lines)
 
 
-def write_lines(cloud: AwsClients, stack: Stack, folder: str, lines: Iterable[bytes]) -> None:
+def write_lines(deployment: Deployment, folder: str, lines: Iterable[bytes]) -> None:
     """Write notes as a new object in `folder`, the prefix of an hour without its trailing slash."""
     key = f"{folder}/{uuid.uuid4().hex}.ndjson"
-    with translate_errors(f"cannot write s3://{stack.bucket}/{key}"):
-        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"\n".join(lines), IfNoneMatch="*")
+    with translate_errors(f"cannot write s3://{deployment.bucket}/{key}"):
+        deployment.cloud.s3.put_object(
+            Bucket=deployment.bucket, Key=key, Body=b"\n".join(lines), IfNoneMatch="*"
+        )
 
 
-def resubmissions_in_hour(
-    cloud: AwsClients, stack: Stack, arrived_at: datetime
-) -> dict[str, list[ResubmissionNote]]:
+def resubmissions_in_hour(deployment: Deployment, arrived_at: datetime) -> dict[str, list[ResubmissionNote]]:
     """The notes on records that arrived in the same hour, by event_id, earliest first."""
     found: dict[str, list[ResubmissionNote]] = {}
-    entries = bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")
-    for note in sorted(_read(cloud, stack, entries), key=lambda note: note.at):
+    entries = bucket.of_hour(deployment, hour_prefix(PREFIX, arrived_at) + "/")
+    for note in sorted(_read(deployment, entries), key=lambda note: note.at):
         found.setdefault(note.event_id, []).append(note)
     return found
 
 
 def resubmissions_of_order(
-    cloud: AwsClients, stack: Stack, order_id: str, span: TimeRange = ALL_TIME
+    deployment: Deployment, order_id: str, span: TimeRange = ALL_TIME
 ) -> list[ResubmissionNote]:
     """The notes on records put back as this order that first arrived in `span`, earliest first."""
-    notes = _read(cloud, stack, bucket.list_by_hour(cloud, stack, PREFIX, span))
+    notes = _read(deployment, bucket.list_by_hour(deployment, PREFIX, span))
     return sorted((note for note in notes if note.order_id == order_id), key=lambda note: note.at)
 
 
-def _read(cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary]) -> Iterator[ResubmissionNote]:
-    for _, body in bucket.fetch_all(cloud, stack, entries):
+def _read(deployment: Deployment, entries: Iterable[ObjectSummary]) -> Iterator[ResubmissionNote]:
+    for _, body in bucket.fetch_all(deployment, entries):
         for line in body.splitlines():
             # Skip lines that are not notes; the audit names their object.
             if note := read_note(line):

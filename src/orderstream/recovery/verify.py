@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine
@@ -82,8 +82,7 @@ def _silent(what: str, done: int) -> None:
 
 
 def verify(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
     progress: Progress = _silent,
@@ -96,14 +95,13 @@ def verify(
     Reads the whole table, the objects of the span, and the stream as far as it is retained.
     """
     with ReconciliationStore() as store:
-        load_sources(store, cloud, stack, span, progress=progress)
-        now = (clock or cloud.now)()
-        return reconcile(store, span, watermark(cloud, stack, now), now)
+        load_sources(store, deployment, span, progress=progress)
+        now = (clock or deployment.cloud.now)()
+        return reconcile(store, span, watermark(deployment, now), now)
 
 
 def verify_and_repair(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
     progress: Progress = _silent,
@@ -111,67 +109,63 @@ def verify_and_repair(
 ) -> tuple[ReprocessResult, ReconciliationReport]:
     """Reconcile, repair what is missing, and reconcile again from scratch."""
     with ReconciliationStore() as store:
-        load_sources(store, cloud, stack, span, progress=progress)
-        before = watermark(cloud, stack, (clock or cloud.now)())
-        done = repair(store, cloud, stack, span, settled=before, progress=progress)
-    return done, verify(cloud, stack, span, progress=progress, clock=clock)
+        load_sources(store, deployment, span, progress=progress)
+        before = watermark(deployment, (clock or deployment.cloud.now)())
+        done = repair(store, deployment, span, settled=before, progress=progress)
+    return done, verify(deployment, span, progress=progress, clock=clock)
 
 
 def load_sources(
-    store: ReconciliationStore, cloud: AwsClients, stack: Stack, span: TimeRange, *, progress: Progress
+    store: ReconciliationStore, deployment: Deployment, span: TimeRange, *, progress: Progress
 ) -> None:
     """Add all sources, in the order in which a record reaches them, so that none seems to skip one."""
-    records = (inner for record in stream.records(cloud, stack, span) for inner in deaggregate(record))
+    records = (inner for record in stream.records(deployment, span) for inner in deaggregate(record))
     store.add_streamed(_counted(records, "records of the stream read", progress))
-    read_archive(store, cloud, stack, span, progress=progress)
-    read_items(store, cloud, stack, progress=progress)
-    read_quarantine(store, cloud, stack, span, progress=progress)
-    store.add_erased(erased_event_ids(cloud, stack, span))
+    read_archive(store, deployment, span, progress=progress)
+    read_items(store, deployment, progress=progress)
+    read_quarantine(store, deployment, span, progress=progress)
+    store.add_erased(erased_event_ids(deployment, span))
     for key, arrived_at in store.unread_objects(*_bounds(span)):
         # Written since the archive was read, by a batch of another time, or missing.
         try:
-            store.add_archived(key, reader.read_object(cloud, stack, key, arrived_at))
+            store.add_archived(key, reader.read_object(deployment, key, arrived_at))
         except DamagedError as error:
             store.add_corrupt(key, error.message)
-    settle_contested(store, cloud, stack)
+    settle_contested(store, deployment)
     progress("items to compare", store.counts_read()[2])
     if store.outcomes().get("open"):
-        for failure in pending_objects(cloud, stack):
+        for failure in pending_objects(deployment):
             try:
                 store.add_discarded(failure.place, records_in(failure, event_records(failure)))
             except DamagedError as error:
                 store.add_corrupt(failure.place, error.message)
 
 
-def settle_contested(store: ReconciliationStore, cloud: AwsClients, stack: Stack) -> None:
+def settle_contested(store: ReconciliationStore, deployment: Deployment) -> None:
     """Add the bytes that decide about records whose item has another fingerprint and is outside the span."""
-    for order_id, data in originals(cloud, stack, list(store.contested())).items():
+    for order_id, data in originals(deployment, list(store.contested())).items():
         store.add_original(order_id, data)
 
 
 def read_archive(
     store: ReconciliationStore,
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
     progress: Progress = _silent,
 ) -> None:
     """Add the archive objects that were not added before."""
-    _read(store, cloud, stack, bucket.archive(cloud, stack, span), store.add_archived, span, progress)
+    _read(store, deployment, bucket.archive(deployment, span), store.add_archived, span, progress)
 
 
-def read_items(
-    store: ReconciliationStore, cloud: AwsClients, stack: Stack, *, progress: Progress = _silent
-) -> None:
+def read_items(store: ReconciliationStore, deployment: Deployment, *, progress: Progress = _silent) -> None:
     """Add all items of the table."""
-    store.add_items(_counted(_items(cloud, stack), "items read", progress))
+    store.add_items(_counted(_items(deployment), "items read", progress))
 
 
 def read_quarantine(
     store: ReconciliationStore,
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
     progress: Progress = _silent,
@@ -181,7 +175,7 @@ def read_quarantine(
     def enter(key: str, lines: Iterable[ArchiveLine]) -> None:
         store.add_quarantined(lines)
 
-    _read(store, cloud, stack, bucket.list_by_hour(cloud, stack, "quarantine", span), enter, span, progress)
+    _read(store, deployment, bucket.list_by_hour(deployment, "quarantine", span), enter, span, progress)
 
 
 def reconcile(
@@ -226,10 +220,10 @@ def reconcile(
     )
 
 
-def watermark(cloud: AwsClients, stack: Stack, now: datetime) -> datetime:
+def watermark(deployment: Deployment, now: datetime) -> datetime:
     """The function has had more than enough time for records that arrived before this."""
     # The age of what it is processing: after an outage, everything newer is still waiting.
-    return now - GRACE - (iterator_age(cloud, stack.function, now) or timedelta(0))
+    return now - GRACE - (iterator_age(deployment.cloud, deployment.function, now) or timedelta(0))
 
 
 def iterator_age(cloud: AwsClients, function: str, now: datetime) -> timedelta | None:
@@ -257,8 +251,7 @@ def _bounds(span: TimeRange) -> tuple[str, str]:
 
 def _read(
     store: ReconciliationStore,
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     entries: Iterable[ObjectSummary],
     enter: Callable[[str, Iterable[ArchiveLine]], None],
     span: TimeRange,
@@ -266,7 +259,7 @@ def _read(
 ) -> None:
     new = (entry for entry in entries if not store.is_known(entry))
     done = 0
-    for opened in reader.objects(cloud, stack, new):
+    for opened in reader.objects(deployment, new):
         entry = opened.entry
         enter(opened.key, _lines(store, opened, span))
         store.add_object(opened.key, entry.etag if opened.key == entry.key else "")
@@ -281,10 +274,10 @@ def _lines(store: ReconciliationStore, opened: ArchiveObject, span: TimeRange) -
             yield one.line
 
 
-def _items(cloud: AwsClients, stack: Stack) -> Iterator[dict[str, str]]:
-    with translate_errors(f"cannot read table {stack.table}"):
-        pages = cloud.dynamodb.get_paginator("scan").paginate(
-            TableName=stack.table, ProjectionExpression=", ".join(_ITEM), ConsistentRead=True
+def _items(deployment: Deployment) -> Iterator[dict[str, str]]:
+    with translate_errors(f"cannot read table {deployment.table}"):
+        pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
+            TableName=deployment.table, ProjectionExpression=", ".join(_ITEM), ConsistentRead=True
         )
         for page in pages:
             for item in page["Items"]:

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain import object_keys
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
@@ -66,8 +66,7 @@ def _ignored(entry: ObjectSummary) -> None:
 
 
 def list_by_hour(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     prefix: str,
     span: TimeRange = ALL_TIME,
     *,
@@ -79,7 +78,7 @@ def list_by_hour(
     """
     last = hour_prefix(prefix, span.until) if span.until else None
     request = {"StartAfter": hour_prefix(prefix, span.since)} if span.since else {}
-    for entry in list_prefix(cloud, stack, f"{prefix}/year=", **request):
+    for entry in list_prefix(deployment, f"{prefix}/year=", **request):
         if last and entry.key[: len(last)] > last:
             return
         if object_keys.is_hourly(entry.key):
@@ -88,49 +87,47 @@ def list_by_hour(
             foreign(entry)
 
 
-def of_hour(cloud: AwsClients, stack: Stack, folder: str) -> Iterator[ObjectSummary]:
+def of_hour(deployment: Deployment, folder: str) -> Iterator[ObjectSummary]:
     """The objects of one hour; `folder` is PREFIX/year=…/month=…/day=…/hour=…/."""
-    return (entry for entry in list_prefix(cloud, stack, folder) if object_keys.is_hourly(entry.key))
+    return (entry for entry in list_prefix(deployment, folder) if object_keys.is_hourly(entry.key))
 
 
-def archive(cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME) -> Iterator[ObjectSummary]:
+def archive(deployment: Deployment, span: TimeRange = ALL_TIME) -> Iterator[ObjectSummary]:
     """The objects of the archive that can contain lines of `span`, in either layout and compacted."""
     # List the compacted objects after reading the others, to include what was compacted in the meantime.
-    plain, compacted = (list_by_hour(cloud, stack, prefix, span) for prefix in ("orders", COMPACTED))
-    return chain(plain, list_single_orders(cloud, stack, span), compacted)
+    plain, compacted = (list_by_hour(deployment, prefix, span) for prefix in ("orders", COMPACTED))
+    return chain(plain, list_single_orders(deployment, span), compacted)
 
 
-def list_single_orders(
-    cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME
-) -> Iterator[ObjectSummary]:
+def list_single_orders(deployment: Deployment, span: TimeRange = ALL_TIME) -> Iterator[ObjectSummary]:
     """The objects of the archive that contain one order each, possibly one of `span`."""
     # They are directly under orders/, beside the years, and are written after the order arrived. An object
     # written before the span therefore contains nothing of it.
-    for entry in list_prefix(cloud, stack, "orders/", Delimiter="/"):
+    for entry in list_prefix(deployment, "orders/", Delimiter="/"):
         if object_keys.is_single(entry.key) and (span.since is None or entry.modified >= span.since):
             yield entry
 
 
-def beside_hours(cloud: AwsClients, stack: Stack, prefix: str) -> Iterator[ObjectSummary]:
+def beside_hours(deployment: Deployment, prefix: str) -> Iterator[ObjectSummary]:
     """The objects under `prefix` that are not under its years, where `list_by_hour` does not look."""
-    with translate_errors(f"cannot list s3://{stack.bucket}/{prefix}/"):
-        pages = cloud.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=stack.bucket, Prefix=f"{prefix}/", Delimiter="/"
+    with translate_errors(f"cannot list s3://{deployment.bucket}/{prefix}/"):
+        pages = deployment.cloud.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=deployment.bucket, Prefix=f"{prefix}/", Delimiter="/"
         )
         folders = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
-    for entry in list_prefix(cloud, stack, f"{prefix}/", Delimiter="/"):
+    for entry in list_prefix(deployment, f"{prefix}/", Delimiter="/"):
         if not (prefix == "orders" and object_keys.is_single(entry.key)):
             yield entry
     for folder in folders:
         if not folder.startswith(f"{prefix}/year="):
-            yield from list_prefix(cloud, stack, folder)
+            yield from list_prefix(deployment, folder)
 
 
-def list_prefix(cloud: AwsClients, stack: Stack, prefix: str, **request: Any) -> Iterator[ObjectSummary]:
+def list_prefix(deployment: Deployment, prefix: str, **request: Any) -> Iterator[ObjectSummary]:
     """The objects under `prefix`, in key order."""
-    with translate_errors(f"cannot list s3://{stack.bucket}/{prefix}"):
-        pages = cloud.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=stack.bucket, Prefix=prefix, **request
+    with translate_errors(f"cannot list s3://{deployment.bucket}/{prefix}"):
+        pages = deployment.cloud.s3.get_paginator("list_objects_v2").paginate(
+            Bucket=deployment.bucket, Prefix=prefix, **request
         )
         for page in pages:
             for entry in page.get("Contents", []):
@@ -138,18 +135,18 @@ def list_prefix(cloud: AwsClients, stack: Stack, prefix: str, **request: Any) ->
                 yield ObjectSummary(entry["Key"], entry["ETag"], modified, entry["Size"])
 
 
-def fetch(cloud: AwsClients, stack: Stack, key: str) -> bytes | None:
+def fetch(deployment: Deployment, key: str) -> bytes | None:
     """The bytes of an object; None if it does not exist."""
-    found = _fetched(cloud, stack, summary_for_key(key))
+    found = _fetched(deployment, summary_for_key(key))
     return found and found[0]
 
 
-def _fetched(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> tuple[bytes, datetime] | None:
-    return _read(cloud, stack, entry, b"".join)
+def _fetched(deployment: Deployment, entry: ObjectSummary) -> tuple[bytes, datetime] | None:
+    return _read(deployment, entry, b"".join)
 
 
 def _read(
-    cloud: AwsClients, stack: Stack, entry: ObjectSummary, use: Callable[[Iterable[bytes]], T]
+    deployment: Deployment, entry: ObjectSummary, use: Callable[[Iterable[bytes]], T]
 ) -> tuple[T, datetime] | None:
     """The result of `use` on an object's bytes, and when they were written; None if it does not exist.
 
@@ -158,12 +155,12 @@ def _read(
     """
     version: dict[str, Any] = {"VersionId": entry.version} if entry.version else {}
     attempts = 0
-    with translate_errors(f"cannot read s3://{stack.bucket}/{entry.key}"):
+    with translate_errors(f"cannot read s3://{deployment.bucket}/{entry.key}"):
         while True:
             attempts += 1
             try:
-                answer = cloud.s3.get_object(Bucket=stack.bucket, Key=entry.key, **version)
-            except cloud.s3.exceptions.NoSuchKey:
+                answer = deployment.cloud.s3.get_object(Bucket=deployment.bucket, Key=entry.key, **version)
+            except deployment.cloud.s3.exceptions.NoSuchKey:
                 return None
             try:
                 return use(answer["Body"].iter_chunks(_PIECE)), answer["LastModified"].astimezone(UTC)
@@ -172,12 +169,12 @@ def _read(
                     raise
 
 
-def _not_fetched(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> tuple[bytes, datetime] | None:
+def _not_fetched(deployment: Deployment, entry: ObjectSummary) -> tuple[bytes, datetime] | None:
     return b"", datetime.min.replace(tzinfo=UTC)
 
 
 def fetch_all(
-    cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
+    deployment: Deployment, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
 ) -> Iterator[tuple[ObjectSummary, bytes]]:
     """Each object with its bytes, in the order given, with `ahead` of them fetched concurrently.
 
@@ -197,7 +194,7 @@ def fetch_all(
         try:
             for entry in entries:
                 read = _not_fetched if is_compacted(entry.key) else _fetched
-                waiting.append((entry, threads.submit(read, cloud, stack, entry)))
+                waiting.append((entry, threads.submit(read, deployment, entry)))
                 if len(waiting) == ahead:
                     yield from first()
             while waiting:
@@ -212,17 +209,17 @@ def summary_for_key(key: str) -> ObjectSummary:
     return ObjectSummary(key, "", datetime.min.replace(tzinfo=UTC), 0)
 
 
-def download(cloud: AwsClients, stack: Stack, entry: ObjectSummary, file: Path) -> bool:
+def download(deployment: Deployment, entry: ObjectSummary, file: Path) -> bool:
     """Write an object to `file` in chunks; False if it does not exist."""
 
     def write(pieces: Iterable[bytes]) -> None:
         with file.open("wb") as out:
             out.writelines(pieces)
 
-    return _read(cloud, stack, entry, write) is not None
+    return _read(deployment, entry, write) is not None
 
 
-def digest(cloud: AwsClients, stack: Stack, key: str) -> tuple[str, int]:
+def digest(deployment: Deployment, key: str) -> tuple[str, int]:
     """The SHA-256 (hex) and size in bytes of an object; those of no bytes if it does not exist."""
 
     def reckon(pieces: Iterable[bytes]) -> tuple[str, int]:
@@ -232,7 +229,7 @@ def digest(cloud: AwsClients, stack: Stack, key: str) -> tuple[str, int]:
             size += len(piece)
         return found.hexdigest(), size
 
-    there = _read(cloud, stack, summary_for_key(key), reckon)
+    there = _read(deployment, summary_for_key(key), reckon)
     return there[0] if there else reckon(())
 
 

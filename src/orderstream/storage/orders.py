@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import utc_text
@@ -23,11 +23,11 @@ from orderstream.storage.reader import is_of_batch, read_object
 Item = dict[str, Any]
 
 
-def get_order(cloud: AwsClients, stack: Stack, order_id: str) -> Item:
+def get_order(deployment: Deployment, order_id: str) -> Item:
     """The item of an order: text, Decimal, lists and dicts. Raises NotFoundError if there is none."""
     with translate_errors(f"cannot read order {order_id}"):
-        answer = cloud.dynamodb.get_item(
-            TableName=stack.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
+        answer = deployment.cloud.dynamodb.get_item(
+            TableName=deployment.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
         )
     if "Item" not in answer:
         raise NotFoundError(
@@ -46,8 +46,7 @@ class Page(NamedTuple):
 
 
 def list_orders(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     customer_id: str,
     *,
     since: datetime | None = None,
@@ -58,7 +57,7 @@ def list_orders(
     begin: Item | None = None
     while True:
         page = page_of_orders(
-            cloud, stack, customer_id, since=since, until=until, limit=min(limit, 1000), begin=begin
+            deployment, customer_id, since=since, until=until, limit=min(limit, 1000), begin=begin
         )
         yield from page.orders
         limit -= len(page.orders)
@@ -68,8 +67,7 @@ def list_orders(
 
 
 def page_of_orders(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     customer_id: str,
     *,
     since: datetime | None = None,
@@ -82,9 +80,9 @@ def page_of_orders(
 
     Raises InputError if `until` is before `since`, or if `begin` is not one of these orders.
     """
-    if stack.customer_index is None:
+    if deployment.customer_index is None:
         raise CloudError(
-            f"the table of stack {stack.name} has no index by customer",
+            f"the table of stack {deployment.name} has no index by customer",
             hint="deploy with the parameter CustomerIndex=true",
         )
     # DynamoDB rejects this too, but not as an error of the caller.
@@ -95,8 +93,8 @@ def page_of_orders(
     first = utc_text(since) if since else "0"
     last = utc_text(until) if until else "9"
     request: dict[str, Any] = {
-        "TableName": stack.table,
-        "IndexName": stack.customer_index,
+        "TableName": deployment.table,
+        "IndexName": deployment.customer_index,
         "KeyConditionExpression": "CustomerID = :customer AND OrderDate BETWEEN :first AND :last",
         "ExpressionAttributeValues": {
             ":customer": attribute_value(customer_id),
@@ -110,7 +108,7 @@ def page_of_orders(
         request["ExclusiveStartKey"] = {name: attribute_value(value) for name, value in key.items()}
     with translate_errors(f"cannot list the orders of customer {customer_id}"):
         try:
-            page = cloud.dynamodb.query(**request, Limit=limit)
+            page = deployment.cloud.dynamodb.query(**request, Limit=limit)
         except ClientError as error:
             if begin and error.response["Error"]["Code"] == "ValidationException":
                 raise InputError("the page cannot begin there: that is none of these orders") from error
@@ -122,20 +120,22 @@ def page_of_orders(
     return Page(kept, plain_value({"M": more}) if more else None)
 
 
-def raw_order(cloud: AwsClients, stack: Stack, order_id: str) -> bytes:
+def raw_order(deployment: Deployment, order_id: str) -> bytes:
     """The bytes of an order, exactly as they were sent.
 
     Raises NotFoundError if there is no such order, DamagedError if the archive lacks its bytes.
     """
-    item = get_order(cloud, stack, order_id)
+    item = get_order(deployment, order_id)
     key, event = item["ArchiveKey"], item["EventID"]
-    data = _originals_in(cloud, stack, key, [item]).get(order_id)
+    data = _originals_in(deployment, key, [item]).get(order_id)
     if data is None:
-        raise DamagedError(f"s3://{stack.bucket}/{key} does not hold event {event}, which the item names")
+        raise DamagedError(
+            f"s3://{deployment.bucket}/{key} does not hold event {event}, which the item names"
+        )
     return data
 
 
-def originals(cloud: AwsClients, stack: Stack, items: Iterable[Item]) -> dict[str, bytes]:
+def originals(deployment: Deployment, items: Iterable[Item]) -> dict[str, bytes]:
     """The bytes that items were created from, by OrderID, wherever they are in the archive.
 
     Items need at least OrderID, EventID, ReceivedAt, ArchiveKey and Fingerprint. Skips items whose bytes are
@@ -146,14 +146,14 @@ def originals(cloud: AwsClients, stack: Stack, items: Iterable[Item]) -> dict[st
     for key, group in groupby(in_order, lambda item: str(item["ArchiveKey"])):
         # `orders verify` reports what is damaged.
         with suppress(DamagedError):
-            found |= _originals_in(cloud, stack, key, list(group))
+            found |= _originals_in(deployment, key, list(group))
     return found
 
 
-def _originals_in(cloud: AwsClients, stack: Stack, key: str, items: Sequence[Item]) -> dict[str, bytes]:
+def _originals_in(deployment: Deployment, key: str, items: Sequence[Item]) -> dict[str, bytes]:
     of_event = {item["EventID"]: item for item in items}
     found: dict[str, bytes] = {}
-    for line in read_object(cloud, stack, key, items[0]["ReceivedAt"]):
+    for line in read_object(deployment, key, items[0]["ReceivedAt"]):
         item = of_event.get(line.event_id)
         # An object with one order contains its first record, whichever event the item came from.
         if item is None and not is_of_batch(key):
@@ -163,11 +163,11 @@ def _originals_in(cloud: AwsClients, stack: Stack, key: str, items: Sequence[Ite
     return found
 
 
-def is_order(cloud: AwsClients, stack: Stack, item: Item, data: bytes) -> bool:
+def is_order(deployment: Deployment, item: Item, data: bytes) -> bool:
     """Whether `data` is the same order as `item`, in any spelling, as the function decides it."""
     what = decode(data)
     is_same = is_item(what, item)
     if is_same is not None:
         return is_same
-    original = originals(cloud, stack, [item]).get(item["OrderID"])
+    original = originals(deployment, [item]).get(item["OrderID"])
     return original is not None and same_content(what, decode(original))

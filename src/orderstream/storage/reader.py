@@ -14,8 +14,7 @@ from typing import TypeVar
 
 import msgspec
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import COMPACTED, hour_of, hour_prefix
 from orderstream.errors import DamagedError
@@ -50,19 +49,19 @@ class ArchiveObject:
 
 
 def objects(
-    cloud: AwsClients, stack: Stack, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
+    deployment: Deployment, entries: Iterable[ObjectSummary], ahead: int = FETCHED_AHEAD
 ) -> Iterator[ArchiveObject]:
     """Each object with its lines; for a compacted object, each object in it. Read the lines before advancing.
 
     Skips an object deleted since it was listed: it has been compacted. For a deleted compacted object, its
     successor is read. Iterating over lines raises DamagedError if they are damaged.
     """
-    for entry, body in bucket.fetch_all(cloud, stack, entries, ahead):
+    for entry, body in bucket.fetch_all(deployment, entries, ahead):
         if not bucket.is_compacted(entry.key):
-            yield ArchiveObject(entry, entry.key, located_lines(stack, entry, body))
+            yield ArchiveObject(entry, entry.key, located_lines(deployment, entry, body))
             continue
-        for found, file in compacted(cloud, stack, entry):
-            inside = raise_on_corruption(stack, found.key, parquet.by_place(file))
+        for found, file in compacted(deployment, entry):
+            inside = raise_on_corruption(deployment, found.key, parquet.by_place(file))
             try:
                 for key, lines in groupby(inside, lambda one: one.key):
                     yield ArchiveObject(found, key, lines)
@@ -76,25 +75,25 @@ def _damaged(error: DamagedError) -> Iterator[LocatedLine]:
     yield
 
 
-def compacted(cloud: AwsClients, stack: Stack, entry: ObjectSummary) -> Iterator[tuple[ObjectSummary, Path]]:
+def compacted(deployment: Deployment, entry: ObjectSummary) -> Iterator[tuple[ObjectSummary, Path]]:
     """A compacted object as a file, valid until the next step; if it is gone, its successors."""
     with ScratchFolder("compacted") as folder:
         file = Path(folder) / "lines.parquet"
-        if bucket.download(cloud, stack, entry, file):
+        if bucket.download(deployment, entry, file):
             yield entry, file
             return
-        for other in bucket.of_hour(cloud, stack, entry.key.rpartition("/")[0] + "/"):
-            if other.key != entry.key and bucket.download(cloud, stack, other, file):
+        for other in bucket.of_hour(deployment, entry.key.rpartition("/")[0] + "/"):
+            if other.key != entry.key and bucket.download(deployment, other, file):
                 yield other, file
 
 
-def located_lines(stack: Stack, entry: ObjectSummary, body: bytes) -> Iterator[LocatedLine]:
+def located_lines(deployment: Deployment, entry: ObjectSummary, body: bytes) -> Iterator[LocatedLine]:
     """The lines of an object that is not compacted. Raises DamagedError if it is damaged."""
-    for number, line in enumerate(_lines(stack, entry.key, body), start=1):
+    for number, line in enumerate(_lines(deployment, entry.key, body), start=1):
         yield LocatedLine(entry.key, number, entry.modified, line)
 
 
-def raise_on_corruption(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[T]:
+def raise_on_corruption(deployment: Deployment, key: str, lines: Iterable[T]) -> Iterator[T]:
     """The lines of the object `key`; raises DamagedError if they cannot be read."""
     number = 0
     try:
@@ -103,7 +102,7 @@ def raise_on_corruption(stack: Stack, key: str, lines: Iterable[T]) -> Iterator[
             number += 1
     except DAMAGE as error:
         raise DamagedError(
-            f"s3://{stack.bucket}/{key} is damaged after line {number}: {error}",
+            f"s3://{deployment.bucket}/{key} is damaged after line {number}: {error}",
             hint="orders verify tells what else is affected",
         ) from error
 
@@ -116,22 +115,22 @@ def skip_corruption(lines: Iterator[LocatedLine], key: str, note: Note) -> Itera
         note(key, error.message)
 
 
-def read_object(cloud: AwsClients, stack: Stack, key: str, arrived_at: str) -> Iterator[ArchiveLine]:
+def read_object(deployment: Deployment, key: str, arrived_at: str) -> Iterator[ArchiveLine]:
     """The lines of the object `key`, compacted or not, for an item that arrived at `arrived_at`.
 
     With one order per object, the key may have been reused after it was compacted: then these are the lines
     of both. Raises DamagedError.
     """
-    body = bucket.fetch(cloud, stack, key)
+    body = bucket.fetch(deployment, key)
     if body is not None:
-        yield from _lines(stack, key, body)
+        yield from _lines(deployment, key, body)
         if is_of_batch(key):
             return
     for prefix in _compacted_hours(key, arrived_at):
         found = False
-        for entry in bucket.of_hour(cloud, stack, prefix):
-            for other, file in compacted(cloud, stack, entry):
-                for one in raise_on_corruption(stack, other.key, parquet.by_place(file, key=key)):
+        for entry in bucket.of_hour(deployment, prefix):
+            for other, file in compacted(deployment, entry):
+                for one in raise_on_corruption(deployment, other.key, parquet.by_place(file, key=key)):
                     found = True
                     yield one.line
         if found:
@@ -139,8 +138,7 @@ def read_object(cloud: AwsClients, stack: Stack, key: str, arrived_at: str) -> I
 
 
 def search(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     entries: Iterable[ObjectSummary],
     text: str,
     *,
@@ -153,18 +151,17 @@ def search(
     """
     # As in the written lines, where quotes are escaped.
     wanted = msgspec.json.encode(text)[1:-1]
-    for done, (entry, body) in enumerate(bucket.fetch_all(cloud, stack, entries), start=1):
+    for done, (entry, body) in enumerate(bucket.fetch_all(deployment, entries), start=1):
         if bucket.is_compacted(entry.key):
-            for found, file in compacted(cloud, stack, entry):
-                yield from raise_on_corruption(stack, found.key, parquet.with_text(file, text))
+            for found, file in compacted(deployment, entry):
+                yield from raise_on_corruption(deployment, found.key, parquet.with_text(file, text))
         else:
-            yield from raise_on_corruption(stack, entry.key, _with_text(entry, body, wanted))
+            yield from raise_on_corruption(deployment, entry.key, _with_text(entry, body, wanted))
         progress(done)
 
 
 def lines(
-    cloud: AwsClients,
-    stack: Stack,
+    deployment: Deployment,
     entries: Iterable[ObjectSummary],
     span: TimeRange = ALL_TIME,
     *,
@@ -172,7 +169,7 @@ def lines(
 ) -> Iterator[LocatedLine]:
     """The lines of `span` in the objects. `progress` is called per object with the lines read so far."""
     read = 0
-    for opened in objects(cloud, stack, entries):
+    for opened in objects(deployment, entries):
         for one in opened.lines:
             read += 1
             if span.contains(one.line.arrived_at):
@@ -180,8 +177,8 @@ def lines(
         progress(read)
 
 
-def _lines(stack: Stack, key: str, body: bytes) -> Iterator[ArchiveLine]:
-    return raise_on_corruption(stack, key, read_lines(key, BytesIO(body)))
+def _lines(deployment: Deployment, key: str, body: bytes) -> Iterator[ArchiveLine]:
+    return raise_on_corruption(deployment, key, read_lines(key, BytesIO(body)))
 
 
 def _with_text(entry: ObjectSummary, body: bytes, wanted: bytes) -> Iterator[LocatedLine]:

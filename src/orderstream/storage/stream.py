@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import translate_errors
 from orderstream.aws.clock import PRECISION
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.ids import event_id
 from orderstream.pipeline.records import Record, arrival, key_of
 from orderstream.storage.bucket import ALL_TIME, TimeRange
@@ -49,7 +49,7 @@ class _Page:
 
 
 def records(
-    cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME, *, sleep: Sleep = time.sleep
+    deployment: Deployment, span: TimeRange = ALL_TIME, *, sleep: Sleep = time.sleep
 ) -> Iterator[Record]:
     """The records of all shards that arrived in `span` and are still retained, in order within each shard.
 
@@ -57,20 +57,20 @@ def records(
     are read too, after their parents.
     """
     # The service's clock is known to about a second.
-    now = cloud.now() + PRECISION
+    now = deployment.cloud.now() + PRECISION
     since = span.since or datetime.min.replace(tzinfo=UTC)
     until = min(span.until or now, now)
-    waiting = [_shard(stack, shard_id, span.since) for shard_id in _listed(cloud, stack)]
+    waiting = [_shard(deployment, shard_id, span.since) for shard_id in _listed(deployment)]
     known = {shard.id for shard in waiting}
     while waiting:
         shard = waiting.pop(0)
-        page = _read(cloud, stack, shard, sleep)
+        page = _read(deployment, shard, sleep)
         found = [record for record in page.records if record.arrived_at < until]
         yield from (record for record in found if record.arrived_at >= since)
         if page.ended:
-            new = [shard_id for shard_id in _listed(cloud, stack) if shard_id not in known]
+            new = [shard_id for shard_id in _listed(deployment) if shard_id not in known]
             known.update(new)
-            waiting += [_shard(stack, shard_id, span.since) for shard_id in new]
+            waiting += [_shard(deployment, shard_id, span.since) for shard_id in new]
         elif not page.at_tip and (found or not page.records):
             # Kinesis does not guarantee that arrival times increase: one later record is not the end, but a
             # page of nothing else is.
@@ -78,14 +78,14 @@ def records(
 
 
 def shard_records(
-    cloud: AwsClients, stack: Stack, shard_id: str, first: str, last: str, *, sleep: Sleep = time.sleep
+    deployment: Deployment, shard_id: str, first: str, last: str, *, sleep: Sleep = time.sleep
 ) -> Iterator[Record]:
     """The records of a shard from sequence number `first` to `last`, both inclusive, if still retained."""
-    shard = _shard(stack, shard_id, None)
+    shard = _shard(deployment, shard_id, None)
     shard.start |= {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": first}
-    with translate_errors(f"cannot read {shard_id} of stream {stack.stream}"):
+    with translate_errors(f"cannot read {shard_id} of stream {deployment.stream}"):
         try:
-            shard.iterator = cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
+            shard.iterator = deployment.cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
         except ClientError as error:
             if _code(error) not in {"ResourceNotFoundException", "InvalidArgumentException"}:
                 raise
@@ -93,7 +93,7 @@ def shard_records(
             return
     page = _Page([])
     while not (page.ended or page.at_tip):
-        page = _read(cloud, stack, shard, sleep)
+        page = _read(deployment, shard, sleep)
         for record in page.records:
             if int(record.sequence_number) > int(last):
                 return
@@ -101,16 +101,16 @@ def shard_records(
                 yield record
 
 
-def _listed(cloud: AwsClients, stack: Stack) -> list[str]:
+def _listed(deployment: Deployment) -> list[str]:
     """The ids of the stream's shards, including closed ones that still have records."""
-    with translate_errors(f"cannot read stream {stack.stream}"):
-        pages = cloud.kinesis.get_paginator("list_shards").paginate(StreamName=stack.stream)
+    with translate_errors(f"cannot read stream {deployment.stream}"):
+        pages = deployment.cloud.kinesis.get_paginator("list_shards").paginate(StreamName=deployment.stream)
         return [shard["ShardId"] for page in pages for shard in page["Shards"]]
 
 
-def _shard(stack: Stack, shard_id: str, since: datetime | None) -> _Shard:
+def _shard(deployment: Deployment, shard_id: str, since: datetime | None) -> _Shard:
     start: GetShardIteratorInputTypeDef = {
-        "StreamName": stack.stream,
+        "StreamName": deployment.stream,
         "ShardId": shard_id,
         "ShardIteratorType": "TRIM_HORIZON",
     }
@@ -119,15 +119,17 @@ def _shard(stack: Stack, shard_id: str, since: datetime | None) -> _Shard:
     return _Shard(shard_id, start)
 
 
-def _read(cloud: AwsClients, stack: Stack, shard: _Shard, sleep: Sleep) -> _Page:
+def _read(deployment: Deployment, shard: _Shard, sleep: Sleep) -> _Page:
     """The next records of a shard."""
     sleep(max(0.0, shard.due - time.monotonic()))
     begun = time.monotonic()
     shard.due = begun + SECONDS_A_CALL
-    with translate_errors(f"cannot read {shard.id} of stream {stack.stream}"):
+    with translate_errors(f"cannot read {shard.id} of stream {deployment.stream}"):
         try:
-            iterator = shard.iterator or cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
-            answer = cloud.kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL)
+            iterator = (
+                shard.iterator or deployment.cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
+            )
+            answer = deployment.cloud.kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL)
         except ClientError as error:
             if _code(error) == "ExpiredIteratorException":
                 # An iterator is valid for five minutes, and a pass through many shards can take longer.
@@ -142,7 +144,7 @@ def _read(cloud: AwsClients, stack: Stack, shard: _Shard, sleep: Sleep) -> _Page
     shard.due = begun + max(LEAST_SECONDS_A_CALL, share * SECONDS_A_CALL)
     if found:
         shard.start = {
-            "StreamName": stack.stream,
+            "StreamName": deployment.stream,
             "ShardId": shard.id,
             "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
             "StartingSequenceNumber": found[-1].sequence_number,

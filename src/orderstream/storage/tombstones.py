@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from orderstream.aws.clients import AwsClients, translate_errors
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import translate_errors
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import hour_prefix
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
@@ -15,7 +15,7 @@ PREFIX = "erasures"
 
 
 def write_tombstones(
-    cloud: AwsClients, stack: Stack, hour: datetime, erasure: str, events: list[str]
+    deployment: Deployment, hour: datetime, erasure: str, events: list[str]
 ) -> tuple[str, bytes]:
     """Record that the erasure with this id removed these events, which arrived in `hour`.
 
@@ -23,22 +23,22 @@ def write_tombstones(
     """
     key = f"{hour_prefix(PREFIX, hour)}/{erasure}.txt"
     body = "\n".join(events).encode()
-    with translate_errors(f"cannot write s3://{stack.bucket}/{key}"):
-        cloud.s3.put_object(Bucket=stack.bucket, Key=key, Body=body, IfNoneMatch="*")
+    with translate_errors(f"cannot write s3://{deployment.bucket}/{key}"):
+        deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=body, IfNoneMatch="*")
     return key, body
 
 
-def erased_event_ids(cloud: AwsClients, stack: Stack, span: TimeRange = ALL_TIME) -> Iterator[str]:
+def erased_event_ids(deployment: Deployment, span: TimeRange = ALL_TIME) -> Iterator[str]:
     """The erased events in the hours of `span`."""
-    return _read(cloud, stack, bucket.list_by_hour(cloud, stack, PREFIX, span))
+    return _read(deployment, bucket.list_by_hour(deployment, PREFIX, span))
 
 
-def erased_in_hour(cloud: AwsClients, stack: Stack, arrived_at: datetime) -> set[str]:
+def erased_in_hour(deployment: Deployment, arrived_at: datetime) -> set[str]:
     """The erased events that arrived in the same hour."""
-    return set(_read(cloud, stack, bucket.of_hour(cloud, stack, hour_prefix(PREFIX, arrived_at) + "/")))
+    return set(_read(deployment, bucket.of_hour(deployment, hour_prefix(PREFIX, arrived_at) + "/")))
 
 
-def _read(cloud: AwsClients, stack: Stack, entries: Iterator[ObjectSummary]) -> Iterator[str]:
-    for _, body in bucket.fetch_all(cloud, stack, entries):
+def _read(deployment: Deployment, entries: Iterator[ObjectSummary]) -> Iterator[str]:
+    for _, body in bucket.fetch_all(deployment, entries):
         # Bytes that are not text match no event id, so invalid content is harmless here.
         yield from body.decode(errors="replace").splitlines()

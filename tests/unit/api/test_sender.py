@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,13 +15,14 @@ from hypothesis import strategies as st
 from mangum import Mangum
 
 from orderstream.api.app import ApiServices, make_app
-from orderstream.api.dependencies import stack_of
+from orderstream.api.dependencies import deployment_of
 from orderstream.api.sender import BY_SENDER, OrderIds, prefix_of, sender_of
-from orderstream.aws.stack import Stack
+from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import InvalidValue
 from orderstream.domain.order import order_id_rule
 from orderstream.errors import InputError
+from tests.fakes import deployment_on
 from tests.unit.domain.test_order_ids import Stream
 
 ISSUER = "https://issuer.example"
@@ -103,8 +105,8 @@ class Api:
 
     def __init__(self, ids_by_sender: str) -> None:
         self.stream = Stream()
-        stack = Stack("test", "S", "T", None, "B", "", "", ids_by_sender)
-        services = ApiServices(self.stream, None, stack, list)  # type: ignore[arg-type]
+        deployment = replace(deployment_on(None), ids_by_sender=ids_by_sender)
+        services = ApiServices(self.stream, deployment, list)  # type: ignore[arg-type]
         self._app = make_app(lambda: services)
 
     def __call__(
@@ -244,7 +246,7 @@ def test_without_a_sender_nothing_is_accepted_whatever_the_headers_say(mode: str
 def test_the_function_takes_no_mode_that_it_does_not_know() -> None:
     names = dict.fromkeys(("STACK_NAME", "STREAM_NAME", "TABLE_NAME", "ARCHIVE_BUCKET"), "x")
     for mode in BY_SENDER:
-        assert stack_of(names | {"ORDER_IDS_BY_SENDER": mode}).ids_by_sender == mode
-    assert stack_of(names).ids_by_sender == "none"
+        assert deployment_of(AwsClients(), names | {"ORDER_IDS_BY_SENDER": mode}).ids_by_sender == mode
+    assert deployment_of(AwsClients(), names).ids_by_sender == "none"
     with pytest.raises(InputError, match="none, check, prefix, not 'Prefix'"):
-        stack_of(names | {"ORDER_IDS_BY_SENDER": "Prefix"})
+        deployment_of(AwsClients(), names | {"ORDER_IDS_BY_SENDER": "Prefix"})

@@ -13,7 +13,13 @@ from orderstream.capacity.demand import Demand, Mode, Options
 from orderstream.capacity.plan import CapacityPlan, plan
 from orderstream.capacity.randomness import delay, poisson
 from orderstream.capacity.simulation import simulate
-from orderstream.capacity.traffic import Curve, Deployment, Outage, SimulationResult, deployment
+from orderstream.capacity.traffic import (
+    Curve,
+    Outage,
+    SimulationResult,
+    SimulationSettings,
+    simulation_settings,
+)
 from orderstream.local.esm import lanes
 
 FIGURES = reference_data()
@@ -22,17 +28,17 @@ CHOICES = Options()
 
 def planned(
     rate: int, factor: int, size: int = 800, choices: Options = CHOICES
-) -> tuple[CapacityPlan, Deployment]:
+) -> tuple[CapacityPlan, SimulationSettings]:
     demand = Demand(Decimal(rate), Decimal(rate * factor), size)
     found = plan(demand, choices, FIGURES)
-    return found, deployment(found, demand, choices, FIGURES)
+    return found, simulation_settings(found, demand, choices, FIGURES)
 
 
 def steady(rate: float, seconds: float = 600) -> Curve:
     return Curve((0.0,), (float(rate),), seconds)
 
 
-def run(curve: Curve, of: Deployment, *outages: Outage, seed: int = 0) -> SimulationResult:
+def run(curve: Curve, of: SimulationSettings, *outages: Outage, seed: int = 0) -> SimulationResult:
     return simulate(curve, of, outages=outages, chance=random.Random(seed).random)
 
 

@@ -8,25 +8,14 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.function_versions import LiveVersion, live_version
-from orderstream.aws.stack import Stack
 from orderstream.deploy.deploy import warnings_for
 from orderstream.deploy.operation import reasons, rollback_reasons
 from orderstream.deploy.retained import RetainedResources
 from orderstream.deploy.rollback import forward, rollback
 from orderstream.deploy.rollback_alarm import rollback_alarm
 from orderstream.deploy.stack_name import is_production
-from orderstream.errors import CloudError, DeploymentError
-
-STACK = Stack("orderstream", "S", "T", None, "B", "F", "m", alias="live")
-OUTPUTS = {
-    "StreamName": "S",
-    "TableName": "T",
-    "CustomerIndex": "none",
-    "ArchiveBucket": "B",
-    "FunctionName": "F",
-    "EventSourceMapping": "m",
-    "FunctionAlias": "live",
-}
+from orderstream.errors import DeploymentError
+from tests.fakes import RESOURCES, deployment_on
 
 
 class Pages:
@@ -55,7 +44,7 @@ class Aws:
         }
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
-        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()]
+        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in RESOURCES.items()]
         return {"Stacks": [{"StackId": "arn:id", "StackStatus": self.status, "Outputs": outputs}]}
 
     def get_alias(self, FunctionName: str, Name: str) -> dict[str, str]:  # noqa: N803
@@ -99,18 +88,18 @@ def test_while_the_stack_is_being_changed_nothing_is_rolled_back() -> None:
 
 
 def test_a_deployment_takes_a_rollback_back_only_to_what_it_would_deploy_itself() -> None:
-    cloud = cloud_of(Aws(["a", "b", "a"], at=2))
-    move = forward(cloud, STACK, "a")
+    deployment = deployment_on(cloud_of(Aws(["a", "b", "a"], at=2)))
+    move = forward(deployment, "a")
     assert move is not None and (move.now.number, move.to.number) == (2, 3)
-    assert forward(cloud, STACK, "b") is None, "orders are delivered to it"
-    assert forward(cloud, STACK, "other") is None, "a deployment publishes it"
+    assert forward(deployment, "b") is None, "orders are delivered to it"
+    assert forward(deployment, "other") is None, "a deployment publishes it"
     (doubt,) = warnings_for(None, RetainedResources(), move)
     assert "rolled back to version 2" in doubt and "version 3 again" in doubt
 
 
 @pytest.mark.parametrize(("at", "rolled_back"), [(3, False), (2, True)])
 def test_the_status_says_whether_a_later_version_was_rolled_back(at: int, rolled_back: bool) -> None:
-    assert live_version(cloud_of(Aws(["a", "b", "c"], at=at)), STACK) == LiveVersion(at, rolled_back)
+    assert live_version(deployment_on(cloud_of(Aws(["a", "b", "c"], at=at)))) == LiveVersion(at, rolled_back)
 
 
 def test_an_update_is_watched_by_the_alarm_about_the_functions_errors() -> None:
@@ -150,19 +139,3 @@ def test_a_stack_named_like_production_is_known_by_a_word_of_its_name(stack: str
 )
 def test_a_name_that_only_has_the_letters_is_none_of_production(stack: str) -> None:
     assert not is_production(stack)
-
-
-def test_a_stack_without_versions_says_how_it_gets_them() -> None:
-    aws = Aws(["a"], at=1)
-    old = {key: value for key, value in OUTPUTS.items() if key != "FunctionAlias"}
-    aws.describe_stacks = lambda StackName: {  # type: ignore[method-assign]  # noqa: N803
-        "Stacks": [
-            {
-                "StackId": "arn:id",
-                "StackStatus": "UPDATE_COMPLETE",
-                "Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in old.items()],
-            }
-        ]
-    }
-    with pytest.raises(CloudError, match="before its function had versions"):
-        rollback(cloud_of(aws), "orderstream")

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError
 from orderstream.local.stack_watcher import StackWatcher
 from tests.fakes import client_error
@@ -22,7 +22,9 @@ OUTPUTS = {
     "TableName": "t",
     "CustomerIndex": "none",
     "ArchiveBucket": "b",
+    "DiscardedBucket": "d",
     "FunctionName": "f",
+    "FunctionAlias": "live",
     "EventSourceMapping": "uuid",
 }
 
@@ -75,7 +77,7 @@ class World:
         return {"CodeSha256": "0"}
 
 
-def following(world: World, folder: Path, problems: list[str], seen: list[Stack | None]) -> StackWatcher:
+def following(world: World, folder: Path, problems: list[str], seen: list[Deployment | None]) -> StackWatcher:
     return StackWatcher(
         cast(AwsClients, world),
         "shop",
@@ -91,7 +93,7 @@ def test_a_stack_that_goes_between_the_listing_and_its_look_is_no_problem(
     status: str | None, tmp_path: Path
 ) -> None:
     problems: list[str] = []
-    seen: list[Stack | None] = []
+    seen: list[Deployment | None] = []
 
     def gone(world: World) -> None:
         world.status = status

@@ -6,10 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.lookup.invocation_log import (
     AT_THE_LATEST,
     SOON,
@@ -17,9 +16,9 @@ from orderstream.lookup.invocation_log import (
     RecordPosition,
     invocations_of,
 )
+from tests.fakes import deployment_on
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
-STACK = Stack("test", "S", "Orders", None, "B", "F", "mapping")
 
 
 class Log:
@@ -46,8 +45,8 @@ class Log:
         ]
         yield {"events": events}
 
-    def cloud(self) -> AwsClients:
-        return cast(AwsClients, SimpleNamespace(logs=self, now=lambda: NOW))
+    def deployment(self) -> Deployment:
+        return deployment_on(SimpleNamespace(logs=self, now=lambda: NOW))
 
 
 def place(number: int, *, ago: timedelta) -> RecordPosition:
@@ -77,7 +76,7 @@ def test_a_record_that_failed_for_days_has_all_its_deliveries_once_and_in_order(
             second.arrived_at + timedelta(days=6, hours=22): line(second, done=True, request_id="d"),
         }
     )
-    found = invocations_of(log.cloud(), STACK, [first, second])
+    found = invocations_of(log.deployment(), [first, second])
     assert [(one.request_id, one.done) for one in found[first]] == [("a", False), ("b", False), ("c", True)]
     assert [one.request_id for one in found[second]] == ["d"]
 
@@ -85,7 +84,7 @@ def test_a_record_that_failed_for_days_has_all_its_deliveries_once_and_in_order(
 def test_of_a_record_that_is_done_the_log_of_later_days_is_not_read() -> None:
     done, failed = place(1, ago=timedelta(days=8)), place(2, ago=timedelta(days=4))
     log = Log({done.arrived_at: line(done, done=True), failed.arrived_at: line(failed, done=False)})
-    found = invocations_of(log.cloud(), STACK, [done, failed])
+    found = invocations_of(log.deployment(), [done, failed])
     assert found[done] == [LoggedInvocation(done.arrived_at, "r", done=True)]
     assert [since for since, _ in log.asked] == [
         done.arrived_at,
@@ -97,7 +96,7 @@ def test_of_a_record_that_is_done_the_log_of_later_days_is_not_read() -> None:
 def test_nothing_is_asked_of_times_that_are_to_come() -> None:
     young = place(1, ago=timedelta(minutes=1))
     log = Log({young.arrived_at: line(young, done=False)})
-    assert len(invocations_of(log.cloud(), STACK, [young])[young]) == 1
+    assert len(invocations_of(log.deployment(), [young])[young]) == 1
     ((since, until),) = log.asked
     assert since == young.arrived_at and until <= NOW + timedelta(seconds=1)
 

@@ -7,18 +7,16 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from botocore.response import StreamingBody
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
 from orderstream.lookup.recent_orders import MOST_PAGES, SPANS, RecentOrders
 from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.records import Record
+from tests.fakes import deployment_on
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
-STACK = Stack("test", "S", "Orders", None, "B", "F", "mapping")
 ORDERS = ("A", "B", "B", "C", "D")
 
 
@@ -68,9 +66,7 @@ class Table:
 
 
 def latest(log: Log, most: int) -> RecentOrders:
-    return RecentOrders(
-        cast(AwsClients, SimpleNamespace(logs=log, s3=Bucket(), dynamodb=Table())), STACK, most
-    )
+    return RecentOrders(deployment_on(SimpleNamespace(logs=log, s3=Bucket(), dynamodb=Table())), most)
 
 
 def logged(number: int) -> dict[str, Any]:

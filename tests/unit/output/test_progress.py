@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from bench.synthetic_account import BATCH, Generated
 
 from orderstream.archive.plan import plan
 from orderstream.archive.replay import Selection
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
 from orderstream.ingest.tpch import table_totals
 from orderstream.recovery.verify import verify
-
-STACK = Stack("s", "OrderStream", "Orders", None, "bucket", "F", "m")
+from tests.fakes import deployment_on
 
 
 class Told:
@@ -45,7 +42,7 @@ class Pages:
 def test_verify_tells_of_each_thing_that_it_reads_and_of_the_comparison() -> None:
     told = Told()
     orders = 3 * BATCH
-    verify(cast(AwsClients, Generated(orders)), STACK, progress=told)
+    verify(deployment_on(Generated(orders)), progress=told)
     stored = orders - orders // 100
     assert told.phases == {
         "objects of orders/ read": 3,
@@ -57,12 +54,13 @@ def test_verify_tells_of_each_thing_that_it_reads_and_of_the_comparison() -> Non
 
 def test_the_comparison_of_totals_tells_of_each_page_of_the_table() -> None:
     told: list[int] = []
-    cloud = cast(AwsClients, SimpleNamespace(dynamodb=Pages(3, 2, 4)))
-    table_totals(cloud, STACK, lambda what, done: told.append(done))
+    table_totals(
+        deployment_on(SimpleNamespace(dynamodb=Pages(3, 2, 4))), lambda what, done: told.append(done)
+    )
     assert told == [3, 5, 9]
 
 
 def test_the_plan_of_a_replay_tells_how_many_objects_it_has_listed() -> None:
     told = Told()
-    plan(cast(AwsClients, Generated(2 * BATCH)), STACK, Selection(), to="table", rate=None, progress=told)
+    plan(deployment_on(Generated(2 * BATCH)), Selection(), to="table", rate=None, progress=told)
     assert told.phases == {"objects listed": 2}

@@ -6,19 +6,16 @@ import base64
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
 from orderstream.domain.decode import decode
 from orderstream.errors import CloudError
-from orderstream.recovery.dead_letters import FailedBatch, places
+from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.redrive import RedriveResult, redrive
-from tests.fakes import FakeDynamo, client_error
+from tests.fakes import FakeDynamo, client_error, deployment_on
 
 SHARD = "shardId-000000000000"
 ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -114,10 +111,7 @@ def failure(*numbers: str, done: bool = False) -> FailedBatch:
 
 
 def redriven(cloud: FakeCloud, *failures: FailedBatch, dry_run: bool = False) -> list[RedriveResult]:
-    stack = Stack("test", "S", "Orders", None, "bucket", "F", "mapping", discarded_bucket="discarded")
-    return list(
-        redrive(cast(AwsClients, cloud), stack, failures, dry_run=dry_run, sleep=lambda seconds: None)
-    )
+    return list(redrive(deployment_on(cloud), failures, dry_run=dry_run, sleep=lambda seconds: None))
 
 
 def storing(
@@ -148,14 +142,7 @@ def test_a_batch_is_done_when_every_record_is_accounted_for_and_marked_so() -> N
     assert (one.done, one.records, one.outcomes, one.problems) == (True, 2, {"stored": 2}, [])
     mark = json.loads(cloud.s3.objects["redriven/aws/lambda/m/s/object"])
     assert mark["outcomes"] == {"stored": 2}
-    assert cloud.s3.buckets == {"bucket"}, "the archive has the marks"
-
-
-def test_discarded_batches_are_looked_for_in_their_own_bucket_and_in_the_archive_of_before() -> None:
-    before = Stack("test", "S", "Orders", None, "archive", "F", "mapping")
-    assert places(before) == (before,)
-    own, archive = places(replace(before, discarded_bucket="discarded"))
-    assert (own.bucket, archive.bucket) == ("discarded", "archive")
+    assert cloud.s3.buckets == {"archive"}, "the archive has the marks"
 
 
 def test_the_functions_word_is_not_taken_for_it() -> None:

@@ -7,19 +7,18 @@ import base64
 import json
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 
 from orderstream.api.app import ApiServices, make_app
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError, InputError
 from orderstream.storage.orders import page_of_orders
-from tests.fakes import client_error
+from tests.fakes import client_error, deployment_on
 
-STACK = Stack("test", "S", "Orders", "ByCustomer", "B", "F", "mapping")
 BEGIN = {"OrderID": "A-1", "OrderDate": "2026-11-22T00:00:00.000000Z"}
 
 
@@ -35,12 +34,12 @@ class Refusing:
         raise client_error(self._code, message="The provided starting key is outside query boundaries")
 
 
-def cloud_of(table: Refusing) -> AwsClients:
-    return cast(AwsClients, SimpleNamespace(dynamodb=table, now=AwsClients().now))
+def deployment_of(table: Refusing) -> Deployment:
+    return deployment_on(SimpleNamespace(dynamodb=table, now=AwsClients().now))
 
 
 def answer(table: Refusing, **parameters: str) -> httpx.Response:
-    services = ApiServices(None, cloud_of(table), STACK, list)  # type: ignore[arg-type]
+    services = ApiServices(None, deployment_of(table), list)  # type: ignore[arg-type]
     app = httpx.ASGITransport(make_app(lambda: services))
 
     async def ask() -> httpx.Response:
@@ -52,21 +51,21 @@ def answer(table: Refusing, **parameters: str) -> httpx.Response:
 
 def test_a_page_that_begins_at_none_of_these_orders_is_refused() -> None:
     with pytest.raises(InputError, match="none of these orders"):
-        page_of_orders(cloud_of(Refusing("ValidationException")), STACK, "c", limit=1, begin=BEGIN)
+        page_of_orders(deployment_of(Refusing("ValidationException")), "c", limit=1, begin=BEGIN)
 
 
 def test_another_error_is_the_tables() -> None:
     with pytest.raises(CloudError, match="ValidationException"):
-        page_of_orders(cloud_of(Refusing("ValidationException")), STACK, "c", limit=1)
+        page_of_orders(deployment_of(Refusing("ValidationException")), "c", limit=1)
     with pytest.raises(CloudError, match="ThrottlingException"):
-        page_of_orders(cloud_of(Refusing("ThrottlingException")), STACK, "c", limit=1, begin=BEGIN)
+        page_of_orders(deployment_of(Refusing("ThrottlingException")), "c", limit=1, begin=BEGIN)
 
 
 def test_a_span_that_ends_before_it_begins_is_refused_unasked() -> None:
     table = Refusing("ValidationException")
     later, earlier = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
     with pytest.raises(InputError, match="is before since"):
-        page_of_orders(cloud_of(table), STACK, "c", since=later, until=earlier, limit=1)
+        page_of_orders(deployment_of(table), "c", since=later, until=earlier, limit=1)
     assert table.asked == []
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import Stack
 from orderstream.errors import CloudError
 from orderstream.storage import stream
 from orderstream.storage.bucket import TimeRange
-from tests.fakes import client_error
+from tests.fakes import client_error, deployment_on
 
 NOW = datetime.now(UTC)
-STACK = cast(Stack, type("AStack", (), {"stream": "OrderStream"})())
 SHARD = "shardId-000000000000"
 
 
@@ -121,13 +118,14 @@ def no_sleep(seconds: float) -> None:
 
 
 def read(kinesis: FakeKinesis, span: TimeRange | None = None) -> list[int]:
-    found = stream.records(cast(AwsClients, FakeCloud(kinesis)), STACK, span or TimeRange(), sleep=no_sleep)
+    found = stream.records(deployment_on(FakeCloud(kinesis)), span or TimeRange(), sleep=no_sleep)
     return [int(record.sequence_number) for record in found]
 
 
 def read_between(kinesis: FakeKinesis, first: int, last: int) -> list[int]:
-    cloud = cast(AwsClients, FakeCloud(kinesis))
-    found = stream.shard_records(cloud, STACK, SHARD, str(first), str(last), sleep=no_sleep)
+    found = stream.shard_records(
+        deployment_on(FakeCloud(kinesis)), SHARD, str(first), str(last), sleep=no_sleep
+    )
     return [int(record.sequence_number) for record in found]
 
 
@@ -187,7 +185,7 @@ def test_a_throttled_call_loses_nothing() -> None:
 
 
 def test_another_error_is_one_of_ours() -> None:
-    with pytest.raises(CloudError, match="cannot read shardId-000000000000 of stream OrderStream"):
+    with pytest.raises(CloudError, match="cannot read shardId-000000000000 of stream S"):
         read(FakeKinesis({SHARD: shard(1)}, errors={1: "AccessDeniedException"}))
 
 
@@ -222,8 +220,8 @@ class KeylessKinesis(FakeKinesis):
 
 
 def test_records_without_a_partition_key_are_read() -> None:
-    cloud = cast(AwsClients, FakeCloud(KeylessKinesis({SHARD: shard(1, 2, 3)})))
-    found = list(stream.records(cloud, STACK, sleep=no_sleep))
+    deployment = deployment_on(FakeCloud(KeylessKinesis({SHARD: shard(1, 2, 3)})))
+    found = list(stream.records(deployment, sleep=no_sleep))
     assert [(one.sequence_number, one.partition_key) for one in found] == [
         ("1", None),
         ("2", None),

@@ -1,0 +1,116 @@
+"""A deployment: the clients of one account and region, and the names of a stack's resources in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.stack import StackDescription, describe_stack
+from orderstream.errors import CloudError
+
+# The outputs of template.yaml without which no command works.
+_REQUIRED = (
+    "StreamName",
+    "TableName",
+    "CustomerIndex",
+    "ArchiveBucket",
+    "DiscardedBucket",
+    "FunctionName",
+    "FunctionAlias",
+    "EventSourceMapping",
+)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The stack called `name`. `resources` are the names of its resources by output key of template.yaml.
+
+    A Lambda function has only the names in its environment. To ask for any other raises CloudError.
+    `ids_by_sender` is how the HTTP API separates order ids by sender: the parameter OrderIdsBySender.
+    """
+
+    cloud: AwsClients
+    name: str
+    resources: Mapping[str, str]
+    ids_by_sender: str = "none"
+
+    @property
+    def stream(self) -> str:
+        return self._resource("StreamName")
+
+    @property
+    def table(self) -> str:
+        return self._resource("TableName")
+
+    @property
+    def customer_index(self) -> str | None:
+        """The table's index by customer, None if it has none."""
+        index = self._resource("CustomerIndex")
+        return None if index == "none" else index
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of the archive."""
+        return self._resource("ArchiveBucket")
+
+    @property
+    def discarded_bucket(self) -> str:
+        """The bucket of the batches that Lambda discarded."""
+        return self._resource("DiscardedBucket")
+
+    @property
+    def discarded(self) -> Deployment:
+        """The same deployment with `discarded_bucket` as its `bucket`: to list and read what is in there."""
+        return replace(self, resources={**self.resources, "ArchiveBucket": self.discarded_bucket})
+
+    @property
+    def function(self) -> str:
+        return self._resource("FunctionName")
+
+    @property
+    def alias(self) -> str:
+        """The function alias that receives the records."""
+        return self._resource("FunctionAlias")
+
+    @property
+    def live_function(self) -> str:
+        """The qualified name that invokes the version of the function that receives the records."""
+        return f"{self.function}:{self.alias}"
+
+    @property
+    def mapping_id(self) -> str:
+        """The UUID of the event source mapping."""
+        return self._resource("EventSourceMapping")
+
+    def _resource(self, output: str) -> str:
+        try:
+            return self.resources[output]
+        except KeyError:
+            raise CloudError(
+                f"stack {self.name} has no output {output}",
+                hint="is it a stack of Orderstream, and is its deployment complete?",
+            ) from None
+
+
+def find_deployment(cloud: AwsClients, name: str) -> Deployment:
+    """The stack called `name`. Raises CloudError if there is none, or it is not an Orderstream stack."""
+    found = describe_stack(cloud, name)
+    if found is None:
+        raise CloudError(
+            f"there is no stack {name} here",
+            hint='for the local cloud: orders up, then eval "$(orders env)"; '
+            "for AWS: orders deploy, or name another with --stack",
+        )
+    return bind(cloud, name, found)
+
+
+def bind(cloud: AwsClients, name: str, found: StackDescription) -> Deployment:
+    """The stack called `name` as described. Raises CloudError if it is not a complete Orderstream stack."""
+    for output in _REQUIRED:
+        if output not in found.outputs:
+            raise CloudError(
+                f"stack {name} ({found.status}) has no output {output}",
+                hint="is it a stack of Orderstream, and is its deployment complete?",
+            )
+    return Deployment(cloud, name, found.outputs, found.parameters.get("OrderIdsBySender", "none"))

@@ -26,7 +26,7 @@ from orderstream.local.ministack import MiniStack
 from orderstream.local.registry import running_instances
 from tests.integration import browser as browsers
 from tests.integration.conftest import Orders
-from tests.integration.test_up import Up, up
+from tests.integration.up import Up, up
 
 SERVICES = (
     ("kinesis", "list_streams"),

@@ -14,7 +14,7 @@ from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
-from tests.integration.test_pipeline import quarantined
+from tests.integration.local_orders import quarantined
 
 COMMANDS = ["up", "env", "demo", "send", "simulate", "get", "list", "raw", "query", "status"]
 

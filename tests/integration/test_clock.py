@@ -25,7 +25,7 @@ from orderstream.errors import CloudError
 from orderstream.recovery.verify import verify
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.test_verify import order
+from tests.integration.reconciliation import order
 
 HOURS = timedelta(hours=2)
 

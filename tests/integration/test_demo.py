@@ -10,7 +10,7 @@ from pathlib import Path
 
 from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
-from tests.integration.test_up import processes_of
+from tests.integration.up import processes_of
 
 ORDERS = str(Path(sys.executable).with_name("orders"))
 

@@ -27,9 +27,9 @@ from orderstream.errors import DeploymentError
 from orderstream.local.cloud import local_cloud
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, OrdersHere, awaited
+from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
-from tests.integration.test_operators import given_up
-from tests.integration.test_up import Up, up
+from tests.integration.up import Up, up
 
 BUCKETS = ["order-data-archive", "order-data-discarded-000000000001-us-east-1-an"]
 

@@ -8,8 +8,8 @@ from importlib import import_module
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy import inventory
 from tests.integration.deployed import deploy
+from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
-from tests.integration.test_operators import given_up
 
 
 def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud: AwsClients) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import time
-import zipfile
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,128 +14,7 @@ import pytest
 from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import lane_of
-from orderstream.local.event_source import EventSource
-
-# Writes down each batch it gets, then answers as `answer` says. `before` are the batches until then.
-_FUNCTION = """
-import base64, json, os, time
-
-def handler(event, context):
-    batch = [base64.b64decode(record["kinesis"]["data"]).decode() for record in event["Records"]]
-    ids = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
-    with open(os.environ["SEEN"], "a+") as seen:
-        seen.seek(0)
-        before = [json.loads(line)["batch"] for line in seen]
-        seen.write(json.dumps({{"batch": batch, "event": event, "at": time.time()}}) + "\\n")
-    return answer(batch, ids, before)
-
-def fail(sequence_number):
-    return {{"batchItemFailures": [{{"itemIdentifier": sequence_number}}]}}
-
-def answer(batch, ids, before):
-{answer}
-"""
-
-
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)
-
-
-class Scene:
-    """A stream, a function and their disabled mapping; `running` is the event source between them."""
-
-    def __init__(self, cloud: AwsClients, folder: Path) -> None:
-        self.cloud = cloud
-        self.problems: list[str] = []
-        self.checkpoints = folder / "checkpoints.json"
-        self.mapping_id = ""
-        # The names of buckets are shared by all accounts.
-        self.bucket = f"failures-{cloud.access_key}"
-        self._seen = folder / "seen.jsonl"
-
-    def build(self, answer: str = "return None", *, shards: int = 1, **settings: Any) -> None:
-        if shards:
-            self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
-        stream = self.cloud.kinesis.describe_stream_summary(StreamName="orders")
-        code = io.BytesIO()
-        with zipfile.ZipFile(code, "w") as archive:
-            lines = "\n".join("    " + line for line in answer.splitlines())
-            archive.writestr("function.py", _FUNCTION.format(answer=lines))
-        self.cloud.lambda_.create_function(
-            FunctionName="process",
-            Runtime="python3.13",
-            Role="arn:aws:iam::000000000001:role/process",
-            Handler="function.handler",
-            Code={"ZipFile": code.getvalue()},
-            Timeout=30,
-            Environment={"Variables": {"SEEN": str(self._seen)}},
-        )
-        mapping: dict[str, Any] = {
-            "EventSourceArn": stream["StreamDescriptionSummary"]["StreamARN"],
-            "FunctionName": "process",
-            "StartingPosition": "TRIM_HORIZON",
-            "BatchSize": 100,
-            "FunctionResponseTypes": ["ReportBatchItemFailures"],
-            "Enabled": False,
-        }
-        created = self.cloud.lambda_.create_event_source_mapping(**mapping | settings)
-        self.mapping_id = created["UUID"]
-
-    def event_source(self) -> EventSource:
-        return EventSource(
-            self.cloud, self.mapping_id, checkpoints=self.checkpoints, on_problem=self.problems.append
-        )
-
-    def put(self, *texts: str) -> list[str]:
-        """Send texts like "key-1", all before the dash being the partition key; their sequence numbers."""
-        sent = self.cloud.kinesis.put_records(
-            StreamName="orders",
-            Records=[{"Data": text.encode(), "PartitionKey": text.split("-")[0]} for text in texts],
-        )
-        return [record["SequenceNumber"] for record in sent["Records"]]
-
-    @property
-    def invocations(self) -> list[dict[str, Any]]:
-        text = self._seen.read_text() if self._seen.exists() else ""
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-
-    @property
-    def batches(self) -> list[list[str]]:
-        return [invocation["batch"] for invocation in self.invocations]
-
-    @property
-    def delivered(self) -> list[str]:
-        return [text for batch in self.batches for text in batch]
-
-    def await_all(self, *texts: str) -> None:
-        eventually(lambda: set(texts) <= set(self.delivered), f"{texts} delivered")
-
-    @property
-    def saved(self) -> dict[str, str]:
-        if not self.checkpoints.exists():
-            return {}
-        whole: dict[str, dict[str, str]] = json.loads(self.checkpoints.read_text())
-        return whole[self.mapping_id]
-
-    @property
-    def failure_objects(self) -> dict[str, dict[str, Any]]:
-        listed = self.cloud.s3.list_objects_v2(Bucket=self.bucket).get("Contents", [])
-        keys = [item["Key"] for item in listed]
-        bodies = [self.cloud.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in keys]
-        return dict(zip(keys, map(json.loads, bodies), strict=True))
-
-    @property
-    def to_bucket(self) -> dict[str, Any]:
-        """The mapping's DestinationConfig for a bucket, which `make_bucket` makes."""
-        return {"OnFailure": {"Destination": f"arn:aws:s3:::{self.bucket}"}}
-
-    def make_bucket(self) -> None:
-        self.cloud.s3.create_bucket(
-            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
-        )
+from tests.integration.event_source_harness import Scene, eventually, statistics
 
 
 @pytest.fixture
@@ -493,21 +369,6 @@ def test_check_raises_when_the_stream_is_gone(scene: Scene) -> None:
     with pytest.raises(CloudError, match="broke off"):
         source.check()
     source.stop()
-
-
-def statistics(cloud: AwsClients, namespace: str, name: str, **dimensions: str) -> tuple[float, float]:
-    """How many samples there are of a metric, and their sum."""
-    now = datetime.now(UTC)
-    points = cloud.cloudwatch.get_metric_statistics(
-        Namespace=namespace,
-        MetricName=name,
-        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
-        StartTime=now - timedelta(hours=1),
-        EndTime=now + timedelta(hours=1),
-        Period=3600,
-        Statistics=["SampleCount", "Sum"],
-    )["Datapoints"]
-    return sum(point["SampleCount"] for point in points), sum(point["Sum"] for point in points)
 
 
 def iterator_ages(cloud: AwsClients) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import consumer_of, stream_of
 from orderstream.local.esm.lanes import lane_of
 from tests.integration import deployed
-from tests.integration.test_event_source import Scene, eventually, statistics
+from tests.integration.event_source_harness import Scene, eventually, statistics
 
 
 class Pushed(Scene):

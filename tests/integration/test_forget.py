@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,17 +25,10 @@ from orderstream.recovery.dead_letters import DONE, event_records, pending_objec
 from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify, verify_and_repair
 from orderstream.storage import bucket, reader
+from tests.integration.archive_harness import HOUR, NOON, Crash, CrashingCloud, keep, kinds, lines_of, record
+from tests.integration.erasure import HER, SECRET, erase, her
 from tests.integration.pipeline_harness import Pipe, give_up
-from tests.integration.test_archive import HOUR, NOON, Crash, CrashingCloud, keep, kinds, lines_of, record
-from tests.integration.test_verify import LATER, items, order
-
-HER = "her-id-7f3a"
-SECRET = "Planted Street 1"
-
-
-def her(number: int, order_id: str | None = None) -> str:
-    name = f'"order_id": "{order_id}", ' if order_id else ""
-    return f'{{{name}"customer_id": "{HER}", "amount": {number}, "address": "{SECRET}"}}'
+from tests.integration.reconciliation import LATER, items, order
 
 
 def records() -> list[Record]:
@@ -71,16 +63,6 @@ def filled(cloud: AwsClients, layout: str = "batch", *, versions: bool = False) 
         pipe.process(every[begin : begin + 4])
     pipe.process(every[1:6])
     return pipe
-
-
-def erase(pipe: Pipe, cloud: AwsClients | None = None) -> StampedReceipt:
-    return erase_customer(
-        replace(pipe.deployment, cloud=cloud or pipe.cloud),
-        HER,
-        reason="asked for it",
-        currency="EUR",
-        progress=lambda *_: None,
-    )
 
 
 def crashing(pipe: Pipe, writes: int) -> AwsClients:

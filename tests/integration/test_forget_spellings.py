@@ -15,10 +15,10 @@ from orderstream.recovery.dead_letters import event_records, failed_objects, rea
 from orderstream.recovery.verify import verify
 from orderstream.storage import bucket, reader
 from orderstream.storage.tombstones import erased_event_ids
+from tests.integration.archive_harness import keep, kinds, record
 from tests.integration.pipeline_harness import Pipe, give_up
-from tests.integration.test_archive import keep, kinds, record
-from tests.integration.test_verify import order
-from tests.unit.archive.test_identifier_search import HER, OTHERS, SPELLINGS, UNREADABLE
+from tests.integration.reconciliation import order
+from tests.unit.archive.spellings import HER, OTHERS, SPELLINGS, UNREADABLE
 
 # Where she is in each spelling, where nobody can tell, and what is somebody else's.
 HERS, UNSURE, THEIRS = 100, 300, 500

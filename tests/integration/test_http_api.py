@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import re
 import uuid
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import httpx
 import msgspec
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from orderstream.api.app import ApiServices, make_app
 from orderstream.archive.maintenance import maintain
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.aws.metrics import Metric
-from orderstream.aws.stack import DEFAULT_STACK, describe_stack
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.alarms.evaluator import alarm_of
 from orderstream.local.cloud import REGION, LocalCloud
@@ -34,7 +28,8 @@ from orderstream.storage.bucket import TimeRange
 from tests.fakes import deployment_on
 from tests.integration.deployed import deploy
 from tests.integration.expanded import EVERYTHING, expanded, resources
-from tests.integration.test_people import user
+from tests.integration.http_api import Caller, token
+from tests.integration.users import user
 
 SIGNED: dict[str, str] = {}
 TOKENS = {"HttpApi": "jwt", "JwtIssuer": "https://issuer.example", "JwtAudience": "shops,partners"}
@@ -118,30 +113,6 @@ def test_the_access_log_has_nothing_about_people() -> None:
     assert (said["Stack"], said["status"]) == ("orderstream", "$context.status")
     (counted,) = resources("AWS::Logs::MetricFilter", SIGNED).values()
     assert set(re.findall(r"\$\.(\w+)", json.dumps(counted))) <= set(said)
-
-
-class Caller:
-    """Somebody who calls the deployed API with these keys, or with none."""
-
-    def __init__(self, cloud: AwsClients, keys: Sequence[str] | None = None) -> None:
-        found = describe_stack(cloud, DEFAULT_STACK)
-        assert found
-        # ApiUrl is a name that not every machine resolves.
-        self._host = httpx.URL(found.outputs["ApiUrl"]).netloc.decode()
-        self._endpoint = cloud.endpoint_url or ""
-        self._keys = keys
-        # Whoever has no keys of the cloud's users needs its secret to reach it at all.
-        self._token = {} if keys else {"x-amz-security-token": cloud.session_token or ""}
-
-    def __call__(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> httpx.Response:
-        kind = {"content-type": "application/json"} if body is not None else {}
-        asked = AWSRequest(method, f"http://{self._host}{path}", data=body, headers=kind | (headers or {}))
-        if self._keys:
-            SigV4Auth(Credentials(*self._keys), "execute-api", REGION).add_auth(asked)
-        sent = dict(asked.headers) | self._token | {"host": self._host}
-        return httpx.request(method, self._endpoint + path, content=body, headers=sent, timeout=60)
 
 
 @pytest.fixture
@@ -287,30 +258,6 @@ def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: AwsCli
     put(metrics["failed"], 4)
     assert judged() == "ALARM"
     assert alarm()["AlarmDescription"].endswith("docs/runbook.md#api-errors") and alarm()["AlarmActions"]
-
-
-def token(cloud: AwsClients, pool: str, *scopes: str) -> tuple[str, str]:
-    """A client of a Cognito user pool that may have these scopes: its id, and a token for it."""
-    cognito: Any = cloud._client("cognito-idp")
-    client = cognito.create_user_pool_client(
-        UserPoolId=pool,
-        ClientName=uuid.uuid4().hex,
-        GenerateSecret=True,
-        AllowedOAuthFlows=["client_credentials"],
-        AllowedOAuthFlowsUserPoolClient=True,
-        AllowedOAuthScopes=list(scopes),
-    )["UserPoolClient"]
-    known = base64.b64encode(f"{client['ClientId']}:{client['ClientSecret']}".encode()).decode()
-    answer = httpx.post(
-        f"{cloud.endpoint_url}/oauth2/token",
-        content=urlencode({"grant_type": "client_credentials", "scope": " ".join(scopes)}),
-        headers={
-            "authorization": f"Basic {known}",
-            "content-type": "application/x-www-form-urlencoded",
-            "x-amz-security-token": cloud.session_token or "",
-        },
-    )
-    return client["ClientId"], answer.json()["access_token"]
 
 
 def test_a_token_gets_in_where_its_scope_is_wanted_and_it_is_for_us(cloud: AwsClients) -> None:

@@ -20,10 +20,10 @@ from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
+from tests.integration.archive_harness import compact
 from tests.integration.conftest import awaited
+from tests.integration.local_orders import found_order, put
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.test_pipeline import found_order, put
-from tests.integration.test_query import compact
 
 GROUP = "/aws/lambda/F"
 

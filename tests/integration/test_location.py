@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from orderstream.aws.clients import AwsClients
+from tests.integration.archive_harness import filled
 from tests.integration.aws_stand_in import as_aws
 from tests.integration.conftest import Orders, OrdersHere
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.test_archive import filled
-from tests.integration.test_verify import items
+from tests.integration.reconciliation import items
 
 SOMETHING_CHANGES = [
     ("destroy", "--dry-run"),

@@ -15,7 +15,7 @@ import pytest
 import orderstream
 from orderstream.aws.clients import AwsClients
 from tests.integration.pipeline_harness import Pipe
-from tests.unit.domain.test_ids import STORED_EARLIER
+from tests.unit.domain.stored_ids import STORED_EARLIER
 
 # What the version with the new field does: it processes what is on the stream again, verifies, replays.
 _GROWN = """

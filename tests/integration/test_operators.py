@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from orderstream.local.cloud import LocalCloud
-from orderstream.pipeline.records import Record
 from orderstream.recovery.verify import GRACE, verify
 from orderstream.storage import stream
 from orderstream.storage.orders import get_order
 from tests.integration.conftest import Orders, awaited
+from tests.integration.discarded import failures_by_place, given_up, given_up_at
+from tests.integration.local_orders import found_order, put, quarantined
 from tests.integration.pipeline_harness import give_up, message_about
-from tests.integration.test_pipeline import found_order, put, quarantined
 
 
 def new_id() -> str:
@@ -116,29 +116,6 @@ def test_what_to_resubmit_must_be_said(orders: Orders) -> None:
     assert "one event id" in orders("quarantine", "resubmit", "--all", "--edit", "x", status=2).stderr
     assert "cannot read" in orders("quarantine", "resubmit", "a:1", "--edit", "/none", status=2).stderr
     assert "no record a:1 in quarantine" in orders("quarantine", "show", "a:1", status=1).stderr
-
-
-def given_up(order_ids: list[str], *more: bytes) -> list[Record]:
-    """Records as if AWS had given them up before they were ever processed."""
-    number = uuid.uuid4().int % 10**20
-    orders = [json.dumps({"order_id": one, "customer_id": "c", "amount": 1}).encode() for one in order_ids]
-    now = datetime.now(UTC).replace(microsecond=0)
-    shard_id = "shardId-000000000077"
-    return [
-        Record(f"{shard_id}:{number + place}", shard_id, str(number + place), "k", now, data)
-        for place, data in enumerate((*orders, *more))
-    ]
-
-
-def failures_by_place(orders: Orders, *options: str) -> dict[str, dict[str, Any]]:
-    found = map(json.loads, orders("dead-letters", "list", "--json", *options).stdout.splitlines())
-    return {one["place"]: one for one in found}
-
-
-def given_up_at(local: LocalCloud, records: list[Record]) -> str:
-    """Leave a batch where Lambda leaves it; returns its place."""
-    key = give_up(local.deployment, records)
-    return f"s3://{local.deployment.discarded_bucket}/{key}"
 
 
 def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accounted_for(

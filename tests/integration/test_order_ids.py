@@ -20,8 +20,7 @@ from orderstream.lookup.trace import trace
 from orderstream.storage.orders import get_order, raw_order
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.test_replay import drop_table
-from tests.integration.test_verify import LATER, items, verified
+from tests.integration.reconciliation import LATER, drop_table, items, verified
 
 # What was spliced into the JSON would have been another customer's order, or none.
 TAIL = '","customer_id":"victim","amount":"0.01","note":"\\'

@@ -30,8 +30,8 @@ from orderstream.monitoring.collector import StatusCollector
 from orderstream.storage.orders import get_order, raw_order
 from tests.integration import browser as browsers
 from tests.integration.conftest import awaited
-from tests.integration.test_pipeline import quarantined
-from tests.integration.test_up import processes_of, up
+from tests.integration.local_orders import quarantined
+from tests.integration.up import processes_of, up
 
 
 @pytest.fixture(scope="module")

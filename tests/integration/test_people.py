@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -16,38 +15,17 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import describe_stack
 from orderstream.client import OrderProducer
-from orderstream.deploy.artifact import PROJECT
-from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
+from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.local.demo import DemoResult
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.monitoring.collector import StatusCollector
 from tests.integration.calls import FOREIGN, fresh, put, s3
 from tests.integration.conftest import OrdersHere
+from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
-from tests.integration.probes import Call, administrator, by_user, make_user
-from tests.integration.test_operators import given_up
-
-PAGE = (PROJECT / "docs" / "security.md").read_text()
-POLICIES = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-
-Keys = tuple[str, str]
-
-
-def user(local: LocalCloud, *kinds: str) -> Keys:
-    """The keys of somebody who may do what the page says that all of these need."""
-    statements = [one for kind in kinds for one in json.loads(POLICIES[kind])["Statement"]]
-    text = json.dumps({"Version": "2012-10-17", "Statement": statements})
-    found = describe_stack(local.cloud, local.deployment.name)
-    assert found
-    names = {"REGION": REGION, "ACCOUNT": ACCOUNT, "BUCKET": local.deployment.bucket}
-    names["DISCARDED"] = local.deployment.discarded_bucket
-    # Of https://API.execute-api.…
-    names["API/"] = found.outputs["ApiUrl"].partition("//")[2].partition(".")[0] + "/"
-    for word, name in names.items():
-        text = text.replace(word, name)
-    return make_user(local, f"{kinds[-1]}-{uuid.uuid4().hex[:8]}", text)
+from tests.integration.probes import Call, administrator, by_user
+from tests.integration.users import POLICIES, Keys, user
 
 
 class Person(OrdersHere):

@@ -18,11 +18,11 @@ from orderstream.local.demo import DemoResult
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
 from orderstream.storage import stream
+from tests.integration.archive_harness import record
 from tests.integration.calls import FOREIGN, INSERT, METRIC, discarded, fresh, log_of, partiql, put, s3
 from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, administrator, by_role, by_user, make_probe, make_user
-from tests.integration.test_archive import record
-from tests.integration.test_verify import order
+from tests.integration.reconciliation import order
 
 
 @pytest.fixture

@@ -2,14 +2,12 @@
 
 import gzip
 import uuid
-from typing import Any
 
 import boto3
 import pytest
 from aws_kinesis_agg import aggregator
 
 from orderstream.client import OrderProducer
-from orderstream.errors import NotFoundError
 from orderstream.ingest.samples import BAD
 from orderstream.local.cloud import ACCOUNT, REGION, SECRET, LocalCloud
 from orderstream.lookup.trace import trace
@@ -17,25 +15,8 @@ from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import bucket, reader
 from orderstream.storage.orders import get_order, list_orders, raw_order
 from tests.integration.conftest import awaited
+from tests.integration.local_orders import found_order, put, quarantined
 from tests.settings import changed
-
-
-def found_order(local: LocalCloud, order_id: str) -> dict[str, Any] | None:
-    try:
-        return get_order(local.deployment, order_id)
-    except NotFoundError:
-        return None
-
-
-def quarantined(local: LocalCloud) -> dict[str, ArchiveLine]:
-    entries = bucket.list_by_hour(local.deployment, "quarantine")
-    return {one.line.event_id: one.line for one in reader.lines(local.deployment, entries)}
-
-
-def put(local: LocalCloud, data: bytes, key: str = "k") -> str:
-    """Put a record as anyone can; returns its event_id."""
-    answer = local.cloud.kinesis.put_record(StreamName="OrderStream", PartitionKey=key, Data=data)
-    return f"{answer['ShardId']}:{answer['SequenceNumber']}"
 
 
 def test_the_smallest_order_is_stored_and_archived_under_the_names_that_users_rely_on(

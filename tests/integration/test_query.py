@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -17,13 +16,13 @@ from orderstream.archive.cache_sync import SyncResult
 from orderstream.archive.sql import drop_gone, run_query
 from orderstream.archive.views import VIEWS, columns_of
 from orderstream.aws.clients import AwsClients
-from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.errors import CloudError, InputError
 from orderstream.pipeline.records import Record
-from orderstream.storage import bucket, parquet, reader
+from orderstream.storage import parquet
 from orderstream.storage.bucket import ALL_TIME, TimeRange
+from tests.integration.archive_harness import compact
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.test_verify import order
+from tests.integration.reconciliation import order
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -67,24 +66,6 @@ def files_of(cached: Path) -> list[str]:
     """The kind and hour of each file in the cache."""
     (folder,) = cached.iterdir()
     return sorted(file.name.rpartition("-")[0] for file in folder.iterdir())
-
-
-def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -> str:
-    """Put all that lies in an hour into one object, as compaction does; returns its key."""
-    prefix = hour_prefix("orders", hour) + "/"
-    compacted = hour_prefix(COMPACTED, hour) + "/"
-    listed = [
-        entry for of_one in (prefix, compacted) for entry in bucket.list_prefix(pipe.deployment, of_one)
-    ]
-    opened = reader.objects(pipe.deployment, listed)
-    file = tmp_path / "compacted.parquet"
-    count = parquet.write(file, (line for one in opened for line in one.lines), pipe.settings.currency)
-    key = f"{compacted}{count}-{uuid.uuid4().hex[:16]}.parquet"
-    pipe.write(key, file.read_bytes())
-    for entry in listed:
-        if not keep:
-            pipe.cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=entry.key)
-    return key
 
 
 # What the rows say

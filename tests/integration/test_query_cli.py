@@ -11,10 +11,10 @@ import pytest
 
 from orderstream.archive.cache import folder_of
 from orderstream.aws.clients import AwsClients
+from tests.integration.archive_harness import filled, keep, record
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.test_archive import filled, keep, record
-from tests.integration.test_verify import items, order
+from tests.integration.reconciliation import items, order
 
 
 class Asking:

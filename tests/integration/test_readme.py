@@ -14,7 +14,7 @@ import pytest
 
 from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
-from tests.integration.test_up import Up, up
+from tests.integration.up import Up, up
 
 # The tutorial continues where the README ends.
 README, TUTORIAL = ((PROJECT / name).read_text() for name in ("README.md", "docs/tutorial.md"))

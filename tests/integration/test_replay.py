@@ -21,16 +21,10 @@ from orderstream.pipeline.records import Record
 from orderstream.storage.bucket import ALL_TIME, TimeRange
 from tests.integration.conftest import Orders, awaited
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.test_verify import items, order
+from tests.integration.reconciliation import drop_table, items, order
 
 HOUR = timedelta(hours=1)
 EVERYTHING = Selection()
-
-
-def drop_table(pipe: Pipe) -> None:
-    for order_id in items(pipe):
-        pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
-    assert items(pipe) == {}
 
 
 def to_table(pipe: Pipe, selection: Selection = EVERYTHING, **options: Any) -> ReplayResult:

@@ -10,7 +10,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.storage import stream
 from tests.integration.deployed import deploy
-from tests.integration.test_http_api import Caller, token
+from tests.integration.http_api import Caller, token
 
 ORDER = b'{"order_id": "A-1001", "customer_id": "c", "amount": 19.90}'
 

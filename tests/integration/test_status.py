@@ -28,7 +28,7 @@ from orderstream.recovery.dead_letters import DONE
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.pipeline_harness import environment_of
-from tests.unit.monitoring.test_partition_keys import shard_of
+from tests.unit.monitoring.shards import shard_of
 
 # The middle of a minute that is over for long: what is put then is in the account like anything else.
 NOW = int(time.time() // 60) * 60 - 600 + 30

@@ -24,10 +24,10 @@ from orderstream.pipeline.services import S3Store
 from orderstream.recovery.dead_letters import DONE, failed_objects, mark_redriven
 from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify
+from tests.integration.archive_harness import HOUR, NOON, filled, keep, kinds, lines_of, record
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe, give_up
-from tests.integration.test_archive import HOUR, NOON, filled, keep, kinds, lines_of, record
-from tests.integration.test_verify import order
+from tests.integration.reconciliation import order
 
 FOLDER = "year=2026/month=11/day=22/hour=12"
 GOOD_LINE = encode(record(900, order("F")), json=order("F").encode(), order_id="F")

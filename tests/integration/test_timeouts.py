@@ -21,10 +21,10 @@ from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME
+from tests.integration.archive_harness import filled
 from tests.integration.dead_wire import DeadWire
 from tests.integration.pipeline_harness import Pipe, environment_of
-from tests.integration.test_archive import filled
-from tests.integration.test_verify import order
+from tests.integration.reconciliation import order
 
 EVERY = range(1_000)
 # What API Gateway leaves the function behind it.

@@ -8,86 +8,15 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from orderstream.local.ministack import free_port, port_is_free, this_or_free_port
 from tests.integration.conftest import Orders, awaited
+from tests.integration.up import processes_of, up
 
-ORDERS = str(Path(sys.executable).with_name("orders"))
 ORDER = '{"order_id": "A-1", "customer_id": "12345", "amount": 250.00}'
-
-
-def processes_of(session: int) -> list[str]:
-    """The command lines of all processes that `session` started, however deep."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            environment = (entry / "environ").read_bytes()
-            if f"ORDERS_TEST={session}\0".encode() in environment:
-                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
-
-
-class Up:
-    """One `orders up` in a terminal of its own."""
-
-    def __init__(self, home: Path, *options: str, umask: int = -1) -> None:
-        self.port = free_port()
-        self.mark = self.port
-        self.token = ""
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("AWS_")
-        } | {
-            "XDG_STATE_HOME": str(home),
-            "XDG_CACHE_HOME": str(home),
-            "ORDERS_TEST": str(self.mark),
-            "TMPDIR": str(home),
-        }
-        self.log = home / f"up-{self.port}.log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [ORDERS, "up", "--port", str(self.port), *options],
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                umask=umask,
-            )
-
-    def await_ready(self) -> Orders:
-        awaited(lambda: "ready" in self.log.read_text() or self.process.poll() is not None, 60)
-        assert self.process.poll() is None, self.log.read_text()
-        said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("env", "--json")
-        found = json.loads(said.stdout)
-        self.token = found["AWS_SESSION_TOKEN"]
-        return Orders(found | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})
-
-    @property
-    def api_url(self) -> str:
-        """Where it says that the HTTP API is."""
-        said = awaited(lambda: re.search(r"over HTTP on (\S+)", self.log.read_text()))
-        return said[1]
-
-    def stop(self, with_signal: int = signal.SIGINT) -> int:
-        self.process.send_signal(with_signal)
-        return self.process.wait(40)
-
-
-@contextmanager
-def up(home: Path, *options: str, umask: int = -1) -> Iterator[Up]:
-    running = Up(home, *options, umask=umask)
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.wait()
 
 
 @pytest.mark.parametrize(

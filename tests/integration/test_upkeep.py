@@ -23,8 +23,8 @@ from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.services import S3Store
 from orderstream.storage import bucket, reader
-from tests.integration.test_archive import record
-from tests.integration.test_verify import order
+from tests.integration.archive_harness import record
+from tests.integration.reconciliation import order
 
 VARIABLES = {
     "ARCHIVE_UPKEEP": "compact",

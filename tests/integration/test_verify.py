@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import gzip
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from aws_kinesis_agg import aggregator
 
 from orderstream.aws.clients import AwsClients
 from orderstream.pipeline.records import Record
-from orderstream.recovery.verify import GRACE, ReconciliationReport, verify, verify_and_repair
-from orderstream.storage.bucket import ALL_TIME, TimeRange
+from orderstream.recovery.verify import verify_and_repair
+from orderstream.storage.bucket import TimeRange
 from tests.integration.pipeline_harness import Pipe, give_up
-
-
-def order(order_id: str, amount: str = "1", customer: str = "c") -> str:
-    return f'{{"order_id": "{order_id}", "customer_id": "{customer}", "amount": {amount}}}'
-
-
-def verified(
-    pipe: Pipe, *, later: timedelta = timedelta(0), span: TimeRange = ALL_TIME
-) -> ReconciliationReport:
-    return verify(pipe.deployment, span, clock=lambda: datetime.now(UTC) + later)
-
-
-def found(report: ReconciliationReport) -> set[tuple[str, str]]:
-    return {(one.kind, one.id) for one in report.discrepancies}
-
-
-def items(pipe: Pipe) -> dict[str, Any]:
-    scanned = pipe.cloud.dynamodb.scan(TableName="Orders")["Items"]
-    return {item["OrderID"]["S"]: item for item in scanned}
-
-
-LATER = GRACE + timedelta(minutes=1)
+from tests.integration.reconciliation import LATER, found, items, order, verified
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])

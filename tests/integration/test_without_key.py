@@ -27,13 +27,13 @@ from orderstream.recovery.patch import parse_patch
 from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import ALL_TIME
 from orderstream.storage.orders import get_order
+from tests.integration.archive_harness import keep, record
 from tests.integration.conftest import Orders, awaited
+from tests.integration.discarded import failures_by_place, given_up, given_up_at
+from tests.integration.erasure import HER, erase, her
+from tests.integration.local_orders import found_order, quarantined
 from tests.integration.pipeline_harness import Pipe, give_up
-from tests.integration.test_archive import keep, record
-from tests.integration.test_forget import HER, erase, her
-from tests.integration.test_operators import failures_by_place, given_up, given_up_at
-from tests.integration.test_pipeline import found_order, quarantined
-from tests.integration.test_verify import LATER, found, items, order, verified
+from tests.integration.reconciliation import LATER, found, items, order, verified
 
 
 def put(cloud: AwsClients, stream_name: str, *records: str | bytes) -> list[str]:

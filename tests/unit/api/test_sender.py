@@ -23,7 +23,7 @@ from orderstream.domain.fields import InvalidValue
 from orderstream.domain.order import order_id_rule
 from orderstream.errors import InputError
 from tests.fakes import deployment_on
-from tests.unit.domain.test_order_ids import Stream
+from tests.unit.client.fakes import Stream
 
 ISSUER = "https://issuer.example"
 ORDER = b'{ "order_id": "A-1001", "customer_id":"c",  "amount": 19.900, "n": 1e2 }'

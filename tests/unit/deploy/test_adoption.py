@@ -12,7 +12,7 @@ from orderstream.deploy.adoption import AdoptionResult, Difference, adopting, ap
 from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.retained import BUCKET, TABLE, Named
 from orderstream.deploy.target import LOCAL
-from tests.unit.deploy.test_changes import STACK_ID, FakeCloudFormation
+from tests.unit.deploy.fakes import STACK_ID, FakeCloudFormation
 
 ADOPTED = ("Archive", "Orders")
 IMPORTED = ChangeSet(

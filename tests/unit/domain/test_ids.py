@@ -19,6 +19,7 @@ from orderstream.domain.normalization import as_read, model_version, normalized
 from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.domain.order import Currency, Instant, Item, Name, Order, Price, Quantity
 from orderstream.domain.validation import ModelReader, ValidationErrors
+from tests.unit.domain.stored_ids import STORED_EARLIER
 
 BASE = '{"customer_id": "c", "amount": 6, "items": [{"sku": "A", "quantity": 2, "unit_price": 3}], "x": 1}'
 
@@ -205,18 +206,6 @@ class _GrownItem(Item, frozen=True):
 class _Grown(Order, frozen=True):
     discount: Price | None = None
     items: tuple[_GrownItem, ...] | None = None
-
-
-# With the fingerprints that earlier versions gave them, when discount and rebate were unknown fields.
-STORED_EARLIER = {
-    '{"order_id": "A", "customer_id": "c", "amount": "19.90", "discount": 5.00}': (
-        "3637b5ad8a2433445ef4844eed1cf4ec"
-    ),
-    '{"customer_id": "c", "amount": 6, "discount": "5.00",'
-    ' "items": [{"sku": "A", "quantity": 2, "unit_price": "3.0", "rebate": "0.10"}]}': (
-        "7f9e6d9a12ce11fab0eb0287214e4355"
-    ),
-}
 
 
 @pytest.mark.parametrize("model", [Order, _Grown])

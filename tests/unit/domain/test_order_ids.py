@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -26,6 +25,7 @@ from orderstream.domain.order import MAX_BYTES, order_id_rule
 from orderstream.ingest.order_reader import InputLine
 from orderstream.ingest.send import send_lines
 from orderstream.recovery.patch import parse_patch, patched
+from tests.unit.client.fakes import Stream
 
 INJECTION = 'x","amount":0.01,"customer_id":"victim","note":"'
 HOSTILE = [INJECTION, '"', "\\", '\\"', "a\\", "\\u0022", "a/b", "{}", "%22", "'", "$(id)", "</script>"]
@@ -127,25 +127,6 @@ def test_the_id_of_a_receipt_is_the_one_in_the_json_whatever_type_it_had(order_i
     found = json.loads(data)["order_id"]
     assert said == (found if isinstance(found, str) else json.dumps(found))
     assert said == ensure_order_id(data)[1]
-
-
-class Stream:
-    """Takes what is put on it, and says at once that it has it."""
-
-    def __init__(self) -> None:
-        self.records: list[bytes] = []
-
-    def send_bytes(self, data: bytes, *, partition_key: str) -> Future[RecordMetadata]:
-        self.records.append(data)
-        sent: Future[RecordMetadata] = Future()
-        sent.set_result(RecordMetadata(None, "shardId-000000000000", str(len(self.records)), 1))
-        return sent
-
-    def send_json(self, raw: bytes) -> Future[RecordMetadata]:
-        return self.send_bytes(raw, partition_key="k")
-
-    def flush(self) -> None:
-        pass
 
 
 def posted(body: bytes, key: str | None = None) -> tuple[str, bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterable
@@ -12,17 +11,12 @@ import pytest
 from orderstream.client.serialization import default_partition_key
 from orderstream.monitoring.figures import Minutes
 from orderstream.monitoring.shards import ShardLoads, shards_of
+from tests.unit.monitoring.shards import shard_of
 
 CUSTOMERS, SHARDS = 100_000, 32
 # What chi-squared with 31 degrees of freedom exceeds once in a thousand times.
 RARE = 61.1
 UNTIL = 1_795_000_020
-
-
-def shard_of(key: str, shards: int) -> int:
-    """The number of the shard, of so many with equal ranges."""
-    hashed = int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest(), "big")
-    return hashed * shards >> 128
 
 
 def spread(keys: Iterable[str], shards: int = SHARDS) -> list[int]:

@@ -1,10 +1,9 @@
 """A batch: every record ends in the table or in quarantine, or is reported; nothing else is touched."""
 
 import gzip
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from io import BytesIO
-from typing import Any
 
 import msgspec
 import pytest
@@ -12,70 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.errors import CloudError
-from orderstream.pipeline.archive import BatchArchive, OrderArchive
-from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
+from orderstream.pipeline.archive_codec import original_bytes, read_lines
 from orderstream.pipeline.deaggregate import deaggregate
-from orderstream.pipeline.process import BatchResult, Invocation, process
-from orderstream.pipeline.quarantine import QuarantineWriter
-from orderstream.pipeline.records import Record
-from orderstream.pipeline.table import OrderTable
-from tests.fakes import FakeDynamo, FakeStore
+from orderstream.pipeline.process import BatchResult
+from tests.fakes import FakeStore
 from tests.fuzz.heavy import aggregate
-
-ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
-NOW = ARRIVAL + timedelta(seconds=2)
-
-
-def record(number: int, data: bytes | str, arrived_at: datetime = ARRIVAL) -> Record:
-    body = data if isinstance(data, bytes) else data.encode()
-    return Record(f"shard-1:{number}", "shard-1", str(number), "key", arrived_at, body)
+from tests.unit.pipeline.harness import ARRIVAL, Pipeline, record
 
 
 def order(order_id: str | None, amount: int = 1) -> str:
     named = f'"order_id": "{order_id}", ' if order_id else ""
     return f'{{{named}"customer_id": "c", "amount": {amount}}}'
-
-
-class Pipeline:
-    """The real pipeline on fakes of DynamoDB and S3."""
-
-    def __init__(self, layout: str = "batch") -> None:
-        self.dynamo = FakeDynamo()
-        self.store = FakeStore()
-        self.layout = layout
-        self.seconds_left = 50.0
-
-    def run(self, *records: Record) -> BatchResult:
-        archive = OrderArchive(self.store) if self.layout == "order" else BatchArchive(self.store)
-        return process(
-            records,
-            archive=archive,
-            table=OrderTable(self.dynamo, "Orders", sleep=self.sleep),
-            quarantine=QuarantineWriter(self.store),
-            currency="EUR",
-            invocation=Invocation("request-1", lambda: self.seconds_left, lambda: NOW),
-        )
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds_left -= seconds
-
-    def lines(self, prefix: str) -> dict[str, ArchiveLine]:
-        return {
-            line.event_id: line
-            for key, body in self.store.objects.items()
-            if key.startswith(prefix)
-            for line in read_lines(key, BytesIO(body))
-        }
-
-    def codes(self) -> dict[str, list[str]]:
-        return {
-            event: [reason["code"] for reason in line.reasons]
-            for event, line in self.lines("quarantine").items()
-        }
-
-    def attribute(self, order_id: str, name: str) -> Any:
-        ((_, value),) = self.dynamo.items[order_id][name].items()
-        return value
 
 
 def test_an_order_becomes_an_item_with_the_names_that_users_rely_on() -> None:

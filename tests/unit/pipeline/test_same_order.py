@@ -5,8 +5,8 @@ import pytest
 from orderstream.errors import CloudError
 from orderstream.pipeline.process import BatchResult
 from tests.fakes import FakeStore
-from tests.unit.domain.test_ids import STORED_EARLIER
-from tests.unit.pipeline.test_process import Pipeline, record
+from tests.unit.domain.stored_ids import STORED_EARLIER
+from tests.unit.pipeline.harness import Pipeline, record
 
 FIRST = '{"order_id": "A", "customer_id": "c", "amount": "19.90", "order_date": "2026-11-22T19:00:00+01:00"}'
 RESPELT = '{"order_id": "A", "customer_id": "c", "amount": 19.9, "order_date": "2026-11-22T18:00:00Z"}'

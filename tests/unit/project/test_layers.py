@@ -120,3 +120,14 @@ def test_the_functions_ship_the_versions_that_were_tested() -> None:
 def test_no_source_and_no_policy_of_the_template_names_a_partition_of_aws() -> None:
     sources = [*MODULES, PROJECT / "template.yaml"]
     assert [source.name for source in sources if "arn:aws:" in source.read_text()] == []
+
+
+def test_what_tests_share_is_not_in_a_test_module() -> None:
+    shared = {
+        f"{module.relative_to(PROJECT)}: {base}"
+        for folder in ("tests", "bench")
+        for module in (PROJECT / folder).rglob("*.py")
+        for base, _ in imports_of(module)
+        if base.startswith("tests.") and base.rpartition(".")[2].startswith("test_")
+    }
+    assert shared == set()

@@ -1,0 +1,28 @@
+"""A customer whose data are erased."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orderstream.archive.erasure import erase_customer
+from orderstream.archive.receipt import StampedReceipt
+from orderstream.aws.clients import AwsClients
+from tests.integration.pipeline_harness import Pipe
+
+HER = "her-id-7f3a"
+SECRET = "Planted Street 1"
+
+
+def her(number: int, order_id: str | None = None) -> str:
+    name = f'"order_id": "{order_id}", ' if order_id else ""
+    return f'{{{name}"customer_id": "{HER}", "amount": {number}, "address": "{SECRET}"}}'
+
+
+def erase(pipe: Pipe, cloud: AwsClients | None = None) -> StampedReceipt:
+    return erase_customer(
+        replace(pipe.deployment, cloud=cloud or pipe.cloud),
+        HER,
+        reason="asked for it",
+        currency="EUR",
+        progress=lambda *_: None,
+    )

@@ -12,8 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from orderstream.api.problems import ProblemError, document, not_an_order, try_again
 from orderstream.api.sender import ANY, OrderIds
-from orderstream.client import DeliveryError, OrderProducer, RecordMetadata
-from orderstream.client.serialization import default_partition_key, ensure_order_id, with_order_id
+from orderstream.client import DeliveryError, OrderProducer, RecordMetadata, set_order_id
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import InvalidValue
 from orderstream.domain.ids import event_id
@@ -39,21 +38,16 @@ async def ingest_order(
     found = decode(body)
     if found.order is None:
         raise not_an_order(found.reasons)
-    given = found.order.order_id
-    order_id = _id_of(given, idempotency_key, ids)
+    order_id = _id_of(found.order.order_id, idempotency_key, ids)
     try:
         # A compressed order is sent on as text, because an id is written into it.
-        data = found.json or body
-        if given not in (None, order_id):
-            data = with_order_id(data, order_id)
-        data, _, customer_id = ensure_order_id(data, lambda: order_id)
+        data = set_order_id(found.json or body, order_id)
         if len(data) > MAX_BYTES:
             # The added id exceeded the limit: without this check, the order would be quarantined later.
             message = f"has more than the {MAX_BYTES} bytes of an order, its order_id included"
             raise not_an_order([Violation("$", "too_large", message)])
-        key = default_partition_key(customer_id)
         # It blocks while the buffer is full, and that must not block other requests.
-        sent = await run_in_threadpool(producer.send_bytes, data, partition_key=key)
+        sent = await run_in_threadpool(producer.send_json, data)
         receipt = await asyncio.wrap_future(sent)
     except InputError as error:
         raise not_an_order([Violation("$", "not_sendable", error.message)]) from None

@@ -147,7 +147,7 @@ def ensure_order_id(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tu
             return _with_first(raw, order_id), order_id, head.customer_id
         if head.order_id is None:
             order_id = make_id()
-            return with_order_id(raw, order_id), order_id, head.customer_id
+            return _replace_order_id(raw, order_id), order_id, head.customer_id
         return raw, _text(head.order_id), head.customer_id
     except RecursionError:
         raise InputError("the order is nested too deeply") from None
@@ -161,12 +161,17 @@ def _with_first(raw: bytes, order_id: str) -> bytes:
     return b'%b"order_id":%b%b%b' % (brace, _ENCODER.encode(order_id), comma, rest)
 
 
-def with_order_id(raw: bytes, order_id: str) -> bytes:
-    """The JSON object `raw` with its order_id replaced.
+def set_order_id(raw: bytes, order_id: str) -> bytes:
+    """The JSON object `raw` with this order_id, whether it has another one, the same one or none.
 
-    The other values are preserved byte for byte, but not the white space between them. Raises ValueError for
-    anything that is not a JSON object.
+    All other values are preserved byte for byte. The white space between them is preserved too, unless
+    another order_id is replaced. Raises InputError for anything that is not a JSON object.
     """
+    data, found, _ = ensure_order_id(raw, lambda: order_id)
+    return data if found == order_id else _replace_order_id(data, order_id)
+
+
+def _replace_order_id(raw: bytes, order_id: str) -> bytes:
     fields = _FIELDS.decode(raw)
     fields["order_id"] = msgspec.Raw(_ENCODER.encode(order_id))
     return _ENCODER.encode(fields)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable, Callable
 
 import msgspec
 from nicegui import ui
 
 from orderstream.client import OrderProducer, RecordMetadata
-from orderstream.client.serialization import default_partition_key, ensure_order_id, new_order_id
 from orderstream.dashboard import components
 from orderstream.dashboard.polling import await_stored
 from orderstream.dashboard.status_feed import StatusFeed
@@ -86,7 +86,7 @@ class SendTab:
         with self._answer:
             said = ui.label("sending …")
         try:
-            order_id, receipt = await asyncio.to_thread(self._put, data)
+            receipt = await asyncio.to_thread(self._put, data)
         except OrderstreamError as error:
             said.set_text(f"Not sent: {error.message} {error.hint}".strip())
             said.classes("text-red-600 dark:text-red-400")
@@ -95,7 +95,8 @@ class SendTab:
         said.set_text(f"Kinesis has it: {place}").classes("break-all text-sm opacity-80")
         with self._answer:
             outcome = ui.label("waiting until it is stored …")
-            if decode(data).reasons:
+            order_id = receipt.order_id
+            if order_id is None or decode(data).reasons:
                 outcome.set_text("It is no order: look for it in quarantine.")
                 return
             stored = await await_stored(self._source, order_id)
@@ -113,19 +114,16 @@ class SendTab:
         dialog.delete()
         return meant
 
-    def _put(self, data: bytes) -> tuple[str, RecordMetadata]:
-        order_id = new_order_id()
-        try:
-            data, order_id, customer = ensure_order_id(data, lambda: order_id)
-            key = default_partition_key(customer)
-        except InputError:
-            # Not a valid order, but that is what quarantine is for.
-            key = order_id
+    def _put(self, data: bytes) -> RecordMetadata:
         deployment = self._source.deployment
         with OrderProducer(
             deployment.stream,
             self._source.cloud.kinesis_no_retry,
             give_up_after_seconds=_GIVE_UP_AFTER_SECONDS,
         ) as producer:
-            outcome = producer.send_bytes(data, partition_key=key)
-        return order_id, outcome.result()
+            try:
+                outcome = producer.send_json(data)
+            except InputError:
+                # Not a valid order, but that is what quarantine is for.
+                outcome = producer.send_bytes(data, partition_key=uuid.uuid4().hex)
+        return outcome.result()

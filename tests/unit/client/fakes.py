@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from orderstream.client import RecordMetadata
+from orderstream.client.serialization import default_partition_key, ensure_order_id
 
 
 class Stream:
@@ -20,7 +21,8 @@ class Stream:
         return sent
 
     def send_json(self, raw: bytes) -> Future[RecordMetadata]:
-        return self.send_bytes(raw, partition_key="k")
+        data, _, customer_id = ensure_order_id(raw)
+        return self.send_bytes(data, partition_key=default_partition_key(customer_id))
 
     def flush(self) -> None:
         pass

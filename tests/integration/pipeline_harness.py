@@ -120,23 +120,15 @@ class Pipe:
                     "DEFAULT_CURRENCY": self.settings.currency,
                 }
             },
+            Publish=True,
         )
+        self.cloud.lambda_.create_alias(FunctionName="F", Name=self.deployment.alias, FunctionVersion="1")
 
     def deploy(self) -> None:
         """A CloudFormation stack that names what is here: so the command line finds it."""
-        outputs = {
-            "StreamName": self.deployment.stream,
-            "TableName": self.deployment.table,
-            "CustomerIndex": "none",
-            "ArchiveBucket": self.deployment.bucket,
-            "FunctionName": self.deployment.function,
-            "EventSourceMapping": self.deployment.mapping_id,
-        }
-        if self.deployment.discarded_bucket:
-            outputs["DiscardedBucket"] = self.deployment.discarded_bucket
         template = {
             "Resources": {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
-            "Outputs": {name: {"Value": value} for name, value in outputs.items()},
+            "Outputs": {name: {"Value": value} for name, value in self.deployment.resources.items()},
         }
         self.cloud.cloudformation.create_stack(StackName="orderstream", TemplateBody=json.dumps(template))
         self.cloud.cloudformation.get_waiter("stack_create_complete").wait(

@@ -41,10 +41,7 @@ def erase(pipe: Pipe) -> StampedReceipt:
 
 
 def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
-    """Every record in the archive and, if bad, in quarantine; in a discarded batch; in old versions.
-
-    Discarded batches are in a bucket of their own where the archive is compacted, else in the archive.
-    """
+    """Every record in the archive and, if bad, in quarantine; in a discarded batch; in old versions."""
     pipe = Pipe(cloud)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")

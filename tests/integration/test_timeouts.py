@@ -18,6 +18,7 @@ from botocore.config import Config
 
 from orderstream.archive.audit import audit
 from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME
@@ -135,29 +136,29 @@ def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: AwsClients) -> None:
     assert audit(pipe.deployment, ALL_TIME).findings == []
 
 
-READS: list[Callable[[AwsClients, Pipe, Path], bytes]] = [
-    lambda cloud, pipe, file: bucket.fetch(pipe.deployment, "x") or b"",
-    lambda cloud, pipe, file: (
-        file.read_bytes() if bucket.download(pipe.deployment, bucket.summary_for_key("x"), file) else b""
+READS: list[Callable[[Deployment, Path], bytes]] = [
+    lambda deployment, file: bucket.fetch(deployment, "x") or b"",
+    lambda deployment, file: (
+        file.read_bytes() if bucket.download(deployment, bucket.summary_for_key("x"), file) else b""
     ),
-    lambda cloud, pipe, file: bucket.digest(pipe.deployment, "x")[0].encode(),
+    lambda deployment, file: bucket.digest(deployment, "x")[0].encode(),
 ]
 
 
 @pytest.mark.parametrize("read", READS)
 def test_an_object_is_read_to_its_end_though_its_connection_dies_in_the_middle(
-    cloud: AwsClients, read: Callable[[AwsClients, Pipe, Path], bytes], tmp_path: Path
+    cloud: AwsClients, read: Callable[[Deployment, Path], bytes], tmp_path: Path
 ) -> None:
     pipe = Pipe(cloud)
     pipe.write("x", os.urandom(3_000_000))
-    whole = read(cloud, pipe, tmp_path / "whole")
+    whole = read(pipe.deployment, tmp_path / "whole")
     hasty = Config(connect_timeout=2, read_timeout=0.5)
     with DeadWire(cloud.endpoint_url or "", {0, 1}, passing=1_000_000) as wire:
-        over_it = replace(cloud, endpoint_url=wire.url, timeouts=hasty)
-        assert read(over_it, pipe, tmp_path / "again") == whole
+        over_it = replace(pipe.deployment, cloud=replace(cloud, endpoint_url=wire.url, timeouts=hasty))
+        assert read(over_it, tmp_path / "again") == whole
         assert wire.connections == 3
     with DeadWire(cloud.endpoint_url or "", EVERY, passing=1_000_000) as wire:
-        over_it = replace(cloud, endpoint_url=wire.url, timeouts=hasty)
+        over_it = replace(pipe.deployment, cloud=replace(cloud, endpoint_url=wire.url, timeouts=hasty))
         with pytest.raises(CloudError, match="cannot read s3://"):
-            read(over_it, pipe, tmp_path / "again")
+            read(over_it, tmp_path / "again")
         assert wire.connections == bucket.ATTEMPTS

@@ -8,7 +8,7 @@ import json
 import os
 import zlib
 
-from orderstream.archive.identifier_search import MOST_BYTES
+from orderstream.archive.identifier_search import MOST_BYTES, MOST_LAYERS
 from orderstream.domain.decode import AGGREGATE_MAGIC
 
 HER = "her-id-7f3a"
@@ -27,6 +27,14 @@ def bad(customer: str = HER) -> str:
 def noise() -> bytes:
     """Text that does not compress to nothing."""
     return os.urandom(2000).hex().encode()
+
+
+def layers(number: int) -> bytes:
+    """JSON that is compressed so many times."""
+    packed = bad().encode()
+    for _ in range(number):
+        packed = gzip.compress(packed)
+    return packed
 
 
 def members(*texts: bytes) -> bytes:
@@ -86,7 +94,7 @@ UNREADABLE: dict[str, bytes] = {
     "bytes": bytes(range(128, 256)),
     "a damaged aggregate": AGGREGATE_MAGIC + bytes(range(256)),
     "gzip that is damaged before the id": gzip.compress(noise() + bad().encode())[:400],
-    "more layers than are read": b"",
+    "more layers than are read": layers(MOST_LAYERS + 2),
     "more text than is read": gzip.compress(b" " * MOST_BYTES + bad().encode()),
     "more members than are read": members(*[b"x"] * 1001),
     "a bare word": f"call {HER} back".encode(),

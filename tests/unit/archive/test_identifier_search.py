@@ -13,15 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.archive.data_subject import DataSubject
-from orderstream.archive.identifier_search import MOST_LAYERS, search
+from orderstream.archive.identifier_search import search
 from orderstream.domain.decode import AGGREGATE_MAGIC
 from tests.unit.archive.spellings import HER, OTHERS, SECRET, SPELLINGS, UNREADABLE, bad, members
 
 EVENT = "shardId-1:1"
-_packed = bad().encode()
-for _ in range(MOST_LAYERS + 2):
-    _packed = gzip.compress(_packed)
-UNREADABLE["more layers than are read"] = _packed
 
 
 @pytest.mark.parametrize("name", SPELLINGS)

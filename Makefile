@@ -61,10 +61,10 @@ bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
 	@$(BIN)/python -m bench.scaling
 	@$(BIN)/python -m bench.producer --rounds 3 --size
 
-bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/archive.md
+bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/explanation/archive.md
 	@$(BIN)/python -m bench.archive --write
 
-bench-http: .venv/ready ## fifty clients on the laptop's HTTP API, every accepted order accounted for; writes docs/api.md
+bench-http: .venv/ready ## fifty clients on the laptop's HTTP API, every accepted order accounted for; writes docs/how-to/send-over-http.md
 	@$(BIN)/python -m bench.over_http --write
 
 lint: .venv/ready

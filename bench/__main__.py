@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of a figure (default 5)")
     parser.add_argument("--batches", type=int, nargs="+", default=(100, BATCH, 10_000))
     parser.add_argument("--results", type=Path, default=PROJECT / "docs" / "performance.json")
-    parser.add_argument("--page", type=Path, default=PROJECT / "docs" / "performance.md")
+    parser.add_argument("--page", type=Path, default=PROJECT / "docs/explanation/performance.md")
     parser.add_argument("--picture", type=Path, default=PROJECT / "docs" / "performance.png")
     options = parser.parse_args()
     parts = options.only or PARTS

@@ -3,7 +3,7 @@
 `python -m bench.archive` puts TPC-H's orders (100,000 of them in 10,000 objects) through the function's own
 processing, as if they had come over one day, into a local cloud. Then it does what an operator would do, by
 command: questions in SQL, sealing, an audit, the rebuild of a table that is gone, compaction, and the
-erasure of a customer. `--write` puts the tables into docs/archive.md.
+erasure of a customer. `--write` puts the tables into docs/explanation/archive.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ORDERS, OBJECTS = 100_000, 10_000
 # TPC-H at scale 1 has so many.
 _ORDERS_AT_SCALE_1 = 1_500_000
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
-PAGE = PROJECT / "docs" / "archive.md"
+PAGE = PROJECT / "docs/explanation/archive.md"
 
 REVENUE = (
     "SELECT count(*) AS orders, sum(amount) AS revenue, count(DISTINCT customer_id) AS customers FROM orders"
@@ -295,7 +295,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=int, default=ORDERS)
     parser.add_argument("--objects", type=int, default=OBJECTS)
-    parser.add_argument("--write", action="store_true", help="put the table into docs/archive.md")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/explanation/archive.md")
     options = parser.parse_args()
     found = measure(options.orders, options.objects, lambda step: print(step, file=sys.stderr))
     show(found)

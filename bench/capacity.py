@@ -1,8 +1,8 @@
-"""The bytes that a plan is computed from, measured; and docs/capacity.md's examples, by the command itself.
+"""The bytes that a plan is computed from, measured; and the examples of the page, by the command itself.
 
 `python -m bench.capacity` prints what an order takes in item, archive and log, to be held against
 `measured.bytes` of src/orderstream/aws/pricing.toml. `--write` writes figures, examples and picture of
-docs/capacity.md.
+docs/explanation/capacity.md.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from orderstream.pipeline.records import from_event
 from orderstream.storage import parquet
 from orderstream.storage.parquet import LocatedLine
 
-PAGE = PROJECT / "docs" / "capacity.md"
+PAGE = PROJECT / "docs/explanation/capacity.md"
 PICTURE = PROJECT / "docs" / "capacity.png"
 EXAMPLES = (
     "plan --rate 100 --peak 5x --size 800",
@@ -207,7 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--write", action="store_true", help="write docs/capacity.md and its picture")
+    parser.add_argument("--write", action="store_true", help="write the page and its picture")
     if parser.parse_args().write:
         PAGE.write_text(page(PAGE.read_text(), PICTURE))
         return

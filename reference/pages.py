@@ -11,7 +11,7 @@ from reference import acceptance, layers
 # A part stands between two lines `<!-- NAME -->`.
 PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     PROJECT / "CONTRIBUTING.md": {"layers": layers.diagram, "packages": layers.table},
-    PROJECT / "docs" / "acceptance.md": {
+    PROJECT / "docs/how-to/acceptance.md": {
         "checks": acceptance.checks,
         "not checked": acceptance.not_checked,
     },

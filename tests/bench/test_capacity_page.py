@@ -1,4 +1,4 @@
-"""docs/capacity.md is what the command prints, and the bytes that plans rest on are what the code writes."""
+"""The capacity page is what the command prints, and the bytes that plans rest on are what the code writes."""
 
 from decimal import Decimal
 

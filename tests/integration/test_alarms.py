@@ -29,7 +29,7 @@ from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
 from tests.settings import changed
 
-RUNBOOK = PROJECT / "docs" / "runbook.md"
+RUNBOOK = PROJECT / "docs/how-to/runbook.md"
 PARAMETERS = {
     "BatchWindowSeconds": "0",
     "MaximumRetryAttempts": "1",

@@ -122,9 +122,8 @@ def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: AwsCl
 
 
 def test_the_queries_of_the_documentation_run(cloud: AwsClients, tmp_path: Path) -> None:
-    (section,) = re.findall(
-        r"^## Athena\n(.*?)^## ", (PROJECT / "docs/archive.md").read_text(), re.MULTILINE | re.DOTALL
-    )
+    page = (PROJECT / "docs/explanation/archive.md").read_text()
+    (section,) = re.findall(r"^## Athena\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
     queries = [
         one for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL) for one in block.split(";")
     ]

@@ -117,7 +117,7 @@ def test_the_access_log_has_nothing_about_people() -> None:
 
 @pytest.fixture
 def services(guarded: LocalCloud) -> Caller:
-    """A shop, with the policy of docs/security.md."""
+    """A shop, with the policy of docs/explanation/security.md."""
     return Caller(guarded.cloud, user(guarded, "caller"))
 
 
@@ -257,7 +257,8 @@ def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: AwsCli
     # Three minutes of five, whichever it was in each.
     put(metrics["failed"], 4)
     assert judged() == "ALARM"
-    assert alarm()["AlarmDescription"].endswith("docs/runbook.md#api-errors") and alarm()["AlarmActions"]
+    assert alarm()["AlarmDescription"].endswith("docs/how-to/runbook.md#api-errors")
+    assert alarm()["AlarmActions"]
 
 
 def test_a_token_gets_in_where_its_scope_is_wanted_and_it_is_for_us(cloud: AwsClients) -> None:

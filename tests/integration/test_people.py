@@ -1,4 +1,4 @@
-"""People do their work with the policies of docs/security.md and no more; nobody comes unsigned."""
+"""People do their work with the policies of docs/explanation/security.md and no more; nobody comes unsigned."""
 
 from __future__ import annotations
 

@@ -16,8 +16,11 @@ from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
 from tests.integration.up import Up, up
 
+DOCUMENTS = sorted(
+    str(page.relative_to(PROJECT)) for page in (*PROJECT.glob("*.md"), *(PROJECT / "docs").rglob("*.md"))
+)
 # The tutorial continues where the README ends.
-README, TUTORIAL = ((PROJECT / name).read_text() for name in ("README.md", "docs/tutorial.md"))
+README, TUTORIAL = ((PROJECT / name).read_text() for name in ("README.md", "docs/tutorial/index.md"))
 # Language, an optional word about how the block runs, and the block itself.
 BLOCKS = re.findall(r"^```(\w+) ?(\w*)\n(.*?)^```$", README + TUTORIAL, re.MULTILINE | re.DOTALL)
 SHELL = [text for language, how, text in BLOCKS if language == "sh" and not how]
@@ -132,28 +135,7 @@ def test_the_python_example_sends_an_order(reader: Up, checkout: Path) -> None:
     assert "250" in shell(reader, checkout, PREAMBLE + get).stdout
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "README.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "docs/api.md",
-        "docs/archive.md",
-        "docs/capacity.md",
-        "docs/chaos.md",
-        "docs/deploy.md",
-        "docs/design.md",
-        "docs/partition-keys.md",
-        "docs/performance.md",
-        "docs/runbook.md",
-        "docs/security.md",
-        "docs/tutorial.md",
-        "docs/acceptance.md",
-        "SECURITY.md",
-        "docs/watching.md",
-    ],
-)
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_file_that_a_document_names_is_there(name: str) -> None:
     text = (PROJECT / name).read_text()
     folder = (PROJECT / name).parent

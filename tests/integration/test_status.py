@@ -190,7 +190,7 @@ def test_the_status_is_one_while_anything_is_in_alarm(deployment: Deployment) ->
     document = json.loads(orders("status", "--json", status=1).stdout)
     first, second = [one for one in document["alarms"] if one["state"] == "alarm"]
     assert (first["name"], second["name"]) == ("conflicts", "latency-burn-fast")
-    assert first["runbook"] == "docs/runbook.md#conflicts"
+    assert first["runbook"] == "docs/how-to/runbook.md#conflicts"
     assert abs(datetime.fromisoformat(first["since"]).timestamp() - time.time()) < 60
     loud = orders("status", status=1).stdout
     assert "2 of 17 alarms" in loud and "Two different orders came under one id." in loud

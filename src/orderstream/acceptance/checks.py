@@ -1,4 +1,4 @@
-"""The checks of `orders accept`, in execution order; docs/acceptance.md is generated from them."""
+"""The checks of `orders accept`, in execution order; docs/how-to/acceptance.md is generated from them."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def plan(
     """Plan a deployment for expected traffic: settings, quotas, a month's bill and the command to deploy it.
 
     It does not call AWS: prices and limits are in aws/pricing.toml, with source and date. Without --rate
-    and --peak, they are those of the traffic to simulate. docs/capacity.md has the formulas.
+    and --peak, they are those of the traffic to simulate. docs/explanation/capacity.md has the formulas.
     """
     traffic = curve_in(simulate) if simulate else None
     if traffic is None and (picture or outage_at):

@@ -15,7 +15,7 @@ def page_of(link: str) -> str:
 
 @cache
 def _pages() -> dict[str, str]:
-    runbook = PROJECT / "docs" / "runbook.md"
+    runbook = PROJECT / "docs/how-to/runbook.md"
     if not runbook.is_file():
         return {}
     _, *parts = re.split(r"^## (.+)\n", runbook.read_text(), flags=re.MULTILINE)

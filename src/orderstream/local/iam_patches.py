@@ -1,6 +1,6 @@
 """Patches MiniStack's evaluation of IAM policies (AUTH=true) where names differ from AWS's or are missing.
 
-Each function describes what AWS does. docs/security.md lists the remaining differences.
+Each function describes what AWS does. docs/explanation/security.md lists the remaining differences.
 """
 
 from __future__ import annotations

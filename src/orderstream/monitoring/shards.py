@@ -14,6 +14,7 @@ MOST_SHOWN = 5
 
 # How Kinesis distributes records over the shards: by partition key, or automatically.
 BY_KEY, AUTO = "USER_PARTITION_KEY", "AUTO"
+PARTITION_KEYS_PAGE = "docs/how-to/choose-partition-keys.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _is_hot(load: ShardLoad, count: int) -> bool:
 
 def _advice(mode: str, distribution: str) -> str:
     if distribution == AUTO:
-        return "Kinesis distributes the records and splits shards by itself: docs/partition-keys.md"
+        return f"Kinesis distributes the records and splits shards by itself: {PARTITION_KEYS_PAGE}"
     more = (
         "on-demand splits it by itself"
         if mode == "ON_DEMAND"
@@ -92,5 +93,5 @@ def _advice(mode: str, distribution: str) -> str:
     )
     return (
         f"if many customers share it, {more}; if one fills it, nothing but spreading its orders does: "
-        "docs/partition-keys.md"
+        f"{PARTITION_KEYS_PAGE}"
     )

@@ -139,7 +139,8 @@ def _settings(found: AdoptionResult) -> None:
     if len(found.warnings) > MOST_LINES:
         problem(f"and {len(found.warnings) - MOST_LINES:,} more; --json has all")
     if found.warnings:
-        hint(f"the stack is deployed; docs/deploy.md (Taking over) says how to bring the settings of {names}")
+        page = "docs/explanation/deployment.md (Taking over)"
+        hint(f"the stack is deployed; {page} says how to bring the settings of {names}")
     else:
         err.print(f"taken over, and as the template asks as far as CloudFormation compares it: {names}")
 

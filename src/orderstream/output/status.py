@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.table import Column
 from rich.text import Text
 
-from orderstream.monitoring.shards import AUTO
+from orderstream.monitoring.shards import AUTO, PARTITION_KEYS_PAGE
 from orderstream.output.console import err, out, print_json
 from orderstream.output.numbers import count, length, revenue, size
 from orderstream.output.terminal import SafeTable
@@ -177,7 +177,7 @@ def _lines(of: Status) -> Iterable[RenderableType]:
     if of.shards.distribution == AUTO:
         yield (
             "the stream distributes records itself (AUTO), and keeps no order by partition key: "
-            "docs/partition-keys.md"
+            f"{PARTITION_KEYS_PAGE}"
         )
     if of.shards.hot:
         yield Text.assemble((f"{of.shards.hot} is hot:", "red"), f" {of.shards.advice}")

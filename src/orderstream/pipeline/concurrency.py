@@ -6,8 +6,8 @@ from typing import Protocol, TypeVar
 A = TypeVar("A")
 B = TypeVar("B")
 
-# Enough to keep a processor busy while each call waits 5 ms for its response (docs/performance.md). More
-# would not help: one process computes on one processor at a time.
+# Enough to keep a processor busy while each call waits 5 ms for its response; see
+# docs/explanation/performance.md. More would not help: one process computes on one processor at a time.
 MOST_THREADS = 8
 # Lambda allocates processors in proportion to memory: one for this much.
 MEGABYTES_PER_PROCESSOR = 1769

@@ -121,10 +121,10 @@ def test_an_amount_has_its_currencys_minor_units_and_every_digit(
 
 
 def test_every_page_of_the_runbook_is_found_by_its_alarms_link() -> None:
-    names = re.findall(r"^## (.+)$", (PROJECT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    names = re.findall(r"^## (.+)$", (PROJECT / "docs/how-to/runbook.md").read_text(), re.MULTILINE)
     assert len(names) > 15
     for name in names:
         page = page_of(f"https://runbook.example/pages#{name}")
         assert page and "## " not in page
-    assert "[" + "partition keys" + "]" not in page_of("docs/runbook.md#iterator-age")
-    assert page_of("docs/runbook.md#no-such-page") == page_of("") == ""
+    assert "[" + "partition keys" + "]" not in page_of("docs/how-to/runbook.md#iterator-age")
+    assert page_of("docs/how-to/runbook.md#no-such-page") == page_of("") == ""

@@ -46,7 +46,7 @@ def wrong(line: str) -> str:
     return f"it has no option {unknown[0]}" if unknown else ""
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in DOCS.glob("*.md")))
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")))
 def test_the_commands_of_a_page_can_be_given(page: str) -> None:
     assert {line: found for line in commands(DOCS / page) if (found := wrong(line))} == {}
 

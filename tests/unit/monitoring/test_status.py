@@ -176,7 +176,7 @@ def test_a_shard_with_more_than_twice_its_share_and_half_full_is_hot() -> None:
     found = spread(50, 600, 50, 50)
     assert found.hot == "shardId-000000000001" == found.hottest[0].shard_id
     assert (found.hottest[0].share, found.hottest[0].full) == (0.8, 0.6)
-    assert "docs/partition-keys.md" in found.advice
+    assert "docs/how-to/choose-partition-keys.md" in found.advice
 
 
 @pytest.mark.parametrize("rates", [(900, 900), (30, 400, 30, 30), (900,), (0, 0), ()])

@@ -48,7 +48,7 @@ def evaluate(text: str, series: Mapping[str, Series], periods: Sequence[int]) ->
     """The value of an expression over `periods`; `series` may reach further back, to train the band.
 
     Where CloudWatch's documentation and reports from the field differ, an expression returns less here
-    (docs/design.md): an operator returns a value only where both sides have one, and FILL returns none if
+    (docs/explanation/design.md): an operator returns a value only where both sides have one, and FILL none if
     nothing was published in any of the `periods`. A division by zero returns none.
 
     Raises CloudError for unsupported syntax.

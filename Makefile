@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact wheel test lint types chaos fuzz bench bench-growth bench-archive bench-http lock audit clean
+.PHONY: help demo tpch artifact wheel test lint types chaos fuzz bench bench-growth bench-archive bench-http docs lock audit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,11 @@ help: ## this list
 	@$(BIN)/uv pip install --quiet --python .venv/audit/bin/python --require-hashes -r requirements-audit.lock
 	@touch $@
 
+.venv/docs/ready: requirements-docs.lock .venv/ready
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/docs
+	@$(BIN)/uv pip install --quiet --python .venv/docs/bin/python --no-deps --require-hashes -r requirements-docs.lock
+	@touch $@
+
 demo: .venv/ready ## start the local cloud, deploy, send orders, account for every one
 	@$(BIN)/orders demo
 
@@ -44,7 +49,7 @@ artifact: .venv/ready ## build the functions for AWS in build/, where template.y
 wheel: .venv/ready ## build the wheel and the source distribution in dist/, reproducibly
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 
-test: lint types .venv/ready .venv/checkov/ready ## every test, lint and type check
+test: lint types .venv/ready .venv/checkov/ready .venv/docs/ready ## every test, lint and type check
 	@$(BIN)/pytest -n 3 --dist worksteal
 
 chaos: .venv/ready ## faults in every call and killed processes while orders flow; one table of what came of it
@@ -67,6 +72,9 @@ bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 ob
 bench-http: .venv/ready ## fifty clients on the laptop's HTTP API, every accepted order accounted for; writes docs/how-to/send-over-http.md
 	@$(BIN)/python -m bench.over_http --write
 
+docs: .venv/docs/ready ## the documentation as a site in build/docs/, which needs no server and no network
+	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict
+
 lint: .venv/ready
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -87,6 +95,9 @@ lock: ## choose versions anew and write the lock files
 		requirements-checkov.in -o requirements-checkov.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		requirements-audit.in -o requirements-audit.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+		--no-emit-package novasvg --no-emit-package quickjs-ng --no-emit-package termaid \
+		requirements-docs.in -o requirements-docs.lock
 
 audit: .venv/audit/ready ## are there known faults in what is locked? (asks the network)
 	@failed=0; for lock in $(wildcard *.lock); do echo "$$lock" >&2; \

@@ -69,7 +69,7 @@ bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
 bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/explanation/archive.md
 	@$(BIN)/python -m bench.archive --write
 
-bench-http: .venv/ready ## fifty clients on the laptop's HTTP API, every accepted order accounted for; writes docs/how-to/send-over-http.md
+bench-http: .venv/ready ## fifty clients on the laptop's HTTP API, every accepted order accounted for; writes docs/explanation/http-api.md
 	@$(BIN)/python -m bench.over_http --write
 
 docs: .venv/docs/ready ## the documentation as a site in build/docs/, which needs no server and no network

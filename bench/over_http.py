@@ -3,7 +3,7 @@
 `python -m bench.over_http` starts `orders up`, and has clients send to its API for some time, as fast as they
 are answered. Then every order that was answered with 202 must be an item, once and with what was sent, and
 `orders verify` must agree. A second run on the same stack goes through an API whose stream is throttled for a
-third of the time. `--write` puts the table into docs/how-to/send-over-http.md.
+third of the time. `--write` puts the table into docs/explanation/http-api.md.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from orderstream.storage.bucket import TimeRange
 
 CLIENTS, SECONDS = 50, 30.0
 PATIENCE_SECONDS = 60
-PAGE = PROJECT / "docs/how-to/send-over-http.md"
+PAGE = PROJECT / "docs/explanation/http-api.md"
 RUNS = {"as it is": False, "stream throttled for a third of it": True}
 
 Progress = Callable[[str], None]

@@ -1,5 +1,15 @@
 """The exceptions shown to users: one small hierarchy. Errors of libraries are converted where they occur."""
 
+# What the exit status of a command means.
+STATUSES = {
+    0: "The command did what was asked, and found nothing wrong.",
+    1: "The command worked, but the result is bad: an alarm is on, a record is missing, a check failed, an"
+    " order was not sent or does not exist.",
+    2: "The input is invalid: a command, an option, a file, an order; or a confirmation is missing.",
+    3: "The cloud failed: no stack, no credentials, no response, a damaged object, a failed deployment.",
+    4: "There was nothing to check or to replay, so there is no result.",
+}
+
 
 class OrderstreamError(Exception):
     """An error that the user can act on.

@@ -122,10 +122,7 @@ def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: AwsCl
 
 
 def test_the_queries_of_the_documentation_run(cloud: AwsClients, tmp_path: Path) -> None:
-    page = (PROJECT / "docs/explanation/archive.md").read_text()
-    (section,) = re.findall(r"^## Athena\n(.*?)^## ", page, re.MULTILINE | re.DOTALL)
-    queries = [
-        one for block in re.findall(r"```sql\n(.*?)```", section, re.DOTALL) for one in block.split(";")
-    ]
+    page = (PROJECT / "docs/how-to/query-with-athena.md").read_text()
+    queries = [one for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) for one in block.split(";")]
     athena = Athena(deploy(cloud), tmp_path)
     assert [athena.rows(query) for query in queries if query.strip()] == [[]] * 3

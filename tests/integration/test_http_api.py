@@ -117,7 +117,7 @@ def test_the_access_log_has_nothing_about_people() -> None:
 
 @pytest.fixture
 def services(guarded: LocalCloud) -> Caller:
-    """A shop, with the policy of docs/explanation/security.md."""
+    """A shop, with the policy of docs/reference/policies.md."""
     return Caller(guarded.cloud, user(guarded, "caller"))
 
 

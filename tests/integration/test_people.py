@@ -1,4 +1,4 @@
-"""People do their work with the policies of docs/explanation/security.md and no more; nobody comes unsigned."""
+"""People do their work with the policies of docs/reference/policies.md, no more; nobody comes unsigned."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
     demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
 ) -> None:
     local, _ = demonstrated
-    key, secret = keys = user(local, "reader", "page")
+    key, secret = keys = user(local, "reader", "dashboard")
     cloud = AwsClients(local.endpoint_url, region=REGION, access_key=key, secret_key=secret)
     theirs = replace(local.deployment, cloud=cloud)
     assert len(RecentOrders(theirs, most=5).poll()) == 5
@@ -226,7 +226,7 @@ def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: LocalClou
 
 
 def test_every_policy_of_the_page_is_one() -> None:
-    assert set(POLICIES) == {"key", "producer", "caller", "reader", "operator", "page", "keeper"}
+    assert set(POLICIES) == {"key", "producer", "caller", "reader", "operator", "dashboard", "keeper"}
     for text in POLICIES.values():
         for statement in json.loads(text)["Statement"]:
             assert {"Sid", "Effect", "Action", "Resource"} <= set(statement)

@@ -1,4 +1,4 @@
-"""Every question in docs/explanation/archive.md has the answer that the records in the archive give."""
+"""Every question in docs/how-to/query-the-archive.md has the answer that the records in the archive give."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from orderstream.deploy.artifact import PROJECT
 from orderstream.pipeline.records import Record
 from tests.integration.pipeline_harness import Pipe
 
-PAGE = (PROJECT / "docs/explanation/archive.md").read_text()
-QUESTIONS = PAGE.partition("\n## Questions in SQL\n")[2].partition("\n## ")[0]
+PAGE = (PROJECT / "docs/how-to/query-the-archive.md").read_text()
+QUESTIONS = PAGE.partition("\n## Recipes\n")[2].partition("\n## ")[0]
 RECIPES = {
     section.partition("\n")[0]: section.partition("```sql\n")[2].partition("```")[0]
     for section in QUESTIONS.split("\n### ")[1:]

@@ -11,7 +11,7 @@ from orderstream.deploy.artifact import PROJECT
 from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
 from tests.integration.probes import make_user
 
-PAGE = (PROJECT / "docs/explanation/security.md").read_text()
+PAGE = (PROJECT / "docs/reference/policies.md").read_text()
 POLICIES = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
 
 Keys = tuple[str, str]

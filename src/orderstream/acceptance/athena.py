@@ -15,7 +15,8 @@ from orderstream.errors import CheckFailedError
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
 
-# The number of queries. Of these, `orders` reads every hour there has been (see docs/explanation/archive.md).
+# The number of queries. Of these, `orders` reads every hour there has been; see
+# docs/how-to/query-with-athena.md.
 QUERIES = 6
 FULL_QUERIES = 1
 _QUERY_SECONDS = 300.0

@@ -18,14 +18,23 @@ from orderstream.storage.bucket import ObjectSummary, TimeRange
 from orderstream.storage.parquet import LocatedLine
 from orderstream.storage.tombstones import PREFIX as ERASED
 
+# The kinds of findings, and what each means.
+FINDINGS = {
+    "tampered": "the object's bytes differ from those that were sealed",
+    "removed": "the object was sealed and is missing, and no lifecycle rule of the bucket has expired it",
+    "inserted": "the object is in a sealed hour but in no manifest",
+    "broken_chain": "a manifest is missing, changed or out of place; or it omits sealed objects although"
+    " nothing was compacted or erased",
+    "no_receipt": "no manifest has the hash of the receipt that `--receipt` names",
+    "unexpected": "nothing here writes an object of this name or form; every reader skips it",
+    "contradicted": "other objects, or the stream, do not support what the object says: a discarded batch"
+    " with other records, a marker without a batch, an entry about a record that was never quarantined",
+}
+
 
 @dataclass(frozen=True)
 class Finding:
-    """A deviation from the sealed state: its `kind`, the object or manifest, and what is wrong.
-
-    Kinds: altered, removed, inserted, broken_chain, no_receipt; unexpected for an object that Orderstream
-    does not write; contradicted for a statement that other objects, or the stream, do not support.
-    """
+    """A deviation from the sealed state: its `kind`, the object or manifest, and what is wrong."""
 
     kind: str
     key: str

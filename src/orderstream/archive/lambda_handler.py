@@ -29,6 +29,8 @@ MARGIN_SECONDS = 300
 TIMEOUTS = Config(connect_timeout=2, read_timeout=5)
 
 _ACTS = ("seal", "compact")
+# Unit and meaning.
+METRICS = {"UpkeepFindings": ("Count", "objects and hours of the archive that need attention")}
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:

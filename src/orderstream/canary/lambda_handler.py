@@ -19,6 +19,10 @@ from orderstream.pipeline.settings import positive_integer, required
 # In the test currency, so that revenue never includes a canary.
 CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", TEST_CURRENCY
 POLL_SECONDS = 0.5
+# Unit and meaning.
+METRICS = {
+    "CanaryArrived": ("Count", "1 if the canary's order was stored within the latency objective, else 0")
+}
 _CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
 

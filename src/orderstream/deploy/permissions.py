@@ -87,7 +87,7 @@ def deployer(where: Where, given: Mapping[str, str], boundary: str = "") -> list
     `given` are values of the template's parameters. Without any, the policies suffice for every value. With
     the ARN of a `boundary`, they create no role without it. Each fits into a managed policy.
     """
-    template = _expanded(where.region)
+    template = expanded_template(where.region)
     resolver = _resolver(template, where, given)
     found = _resources(template, resolver, everything=not given)
     actions: dict[str, set[str]] = defaultdict(set)
@@ -127,7 +127,7 @@ def boundary(where: Where, given: Mapping[str, str]) -> dict[str, Any]:
 
     `given` as for `deployer`.
     """
-    template = _expanded(where.region)
+    template = expanded_template(where.region)
     resolver = _resolver(template, where, given)
     found = _resources(template, resolver, everything=not given)
     actions: dict[str, set[str]] = defaultdict(set)
@@ -138,7 +138,7 @@ def boundary(where: Where, given: Mapping[str, str]) -> dict[str, Any]:
     return _policy(list(_statements(where, given, actions, owned_by(where, found, resolver))))
 
 
-def _expanded(region: str) -> dict[str, Any]:
+def expanded_template(region: str) -> dict[str, Any]:
     """The template with SAM's resources expanded."""
     body = json.loads(json.dumps(document(TEMPLATE)))
     for resource in body["Resources"].values():

@@ -139,7 +139,7 @@ def _settings(found: AdoptionResult) -> None:
     if len(found.warnings) > MOST_LINES:
         problem(f"and {len(found.warnings) - MOST_LINES:,} more; --json has all")
     if found.warnings:
-        page = "docs/explanation/deployment.md (Taking over)"
+        page = "docs/explanation/deployment.md (Adoption)"
         hint(f"the stack is deployed; {page} says how to bring the settings of {names}")
     else:
         err.print(f"taken over, and as the template asks as far as CloudFormation compares it: {names}")

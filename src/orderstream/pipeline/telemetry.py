@@ -22,8 +22,25 @@ MAX_PROBLEMS = 5
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
-# One data point of each for every batch, so the average of Received is the size of a batch.
-_COUNTS = ("Received", "Stored", "Late", "Duplicates", "Conflicts", "Invalid", "Failed")
+# Unit and meaning of each metric. There is one data point of each for every batch.
+METRICS = {
+    "Received": ("Count", "records, so its average is the size of a batch"),
+    "Stored": ("Count", "orders that are new in the table"),
+    "Late": ("Count", "stored orders that took longer than `LatencyObjectiveSeconds` from arrival to stored"),
+    "Duplicates": ("Count", "orders that were already stored with the same content"),
+    "Conflicts": ("Count", "orders whose id is taken by other content; they are in quarantine"),
+    "Invalid": (
+        "Count",
+        "records that are not valid orders, or that the table refuses; they are in quarantine",
+    ),
+    "Failed": ("Count", "records that failed and will be redelivered; they then count as received again"),
+    "ArchiveBytes": ("Bytes", "bytes written to the archive"),
+    LATENCY: (
+        "Milliseconds",
+        "for each order; for more than a hundred, a hundred with the same distribution",
+    ),
+    REVENUE: ("None", "the sum of the amounts of the orders that are new in the table, for each currency"),
+}
 
 
 def log_line(
@@ -42,7 +59,6 @@ def log_line(
     longer than `objective_seconds` from arrival to stored.
     """
     first, last = (records[0], records[-1]) if records else (None, None)
-    units = dict.fromkeys(_COUNTS, "Count") | {"ArchiveBytes": "Bytes"}
     fields: dict[str, Any] = {
         "Stack": stack,
         "Received": report.received,
@@ -55,8 +71,8 @@ def log_line(
         "ArchiveBytes": report.archived_bytes,
     }
     if report.latencies:
-        units[LATENCY] = "Milliseconds"
         fields[LATENCY] = sample(report.latencies)
+    units = {name: METRICS[name][0] for name in fields if name in METRICS}
     fields |= {
         "request_id": request_id,
         "shard_id": first.shard_id if first else None,
@@ -78,7 +94,7 @@ def revenue_lines(revenue: Mapping[str, Decimal], *, stack: str, now: datetime) 
     """
     for currency, amount in revenue.items():
         fields = {"Stack": stack, "Currency": currency, REVENUE: amount}
-        yield emf_line(fields, {REVENUE: "None"}, now, dimensions=("Stack", "Currency"))
+        yield emf_line(fields, {REVENUE: METRICS[REVENUE][0]}, now, dimensions=("Stack", "Currency"))
 
 
 def emf_line(

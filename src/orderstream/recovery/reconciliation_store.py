@@ -20,6 +20,18 @@ from orderstream.pipeline.records import Record
 from orderstream.recovery.reconciliation_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
 from orderstream.storage.bucket import ObjectSummary
 
+# The kinds of discrepancies: what each means, and what fixes it.
+DISCREPANCIES = {
+    "unarchived": ("on the stream, and nowhere else", "`orders verify --repair`"),
+    "missing": ("in the archive, but no item and not in quarantine", "`orders verify --repair`"),
+    "discarded": ("only in a batch that Lambda discarded", "`orders dead-letters redrive`"),
+    "payload_missing": ("an item's bytes are not in the object that it names", "restoring the object"),
+    "payload_mismatch": ("an item was made from other bytes than those it names", "comparing both"),
+    "tampered": ("the archive has other bytes than the stream, or than itself", "comparing both"),
+    "duplicate_item": ("one record became two items", "deleting the one that nobody sent"),
+    "corrupt": ("an object cannot be read to its end", "restoring the object"),
+}
+
 
 @dataclass(frozen=True)
 class Discrepancy:

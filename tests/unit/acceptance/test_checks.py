@@ -58,11 +58,11 @@ def test_the_first_check_deploys_and_the_last_one_always_cleans_up() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "explanation/archive.md",
         "explanation/deployment.md",
+        "explanation/http-api.md",
+        "explanation/local-cloud.md",
         "explanation/security.md",
-        "how-to/monitor.md",
-        "how-to/send-over-http.md",
+        "how-to/query-with-athena.md",
     ],
 )
 def test_no_other_page_has_a_list_of_its_own_of_what_only_aws_can_show(name: str) -> None:

@@ -1,58 +1,76 @@
-"""Every command in the docs is one that there is, with options that it has."""
+"""Every command in the documentation exists, with its options; and every command is documented."""
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from reference.command_lines import (
+    PAGES,
+    ROOT,
+    CommandLine,
+    command_lines,
+    guides,
+    is_call,
+    lines_of,
+    problem,
+)
+from reference.commands import EXAMPLE, walk
 
-from orderstream.cli import app
 from orderstream.deploy.artifact import PROJECT
 
-DOCS = PROJECT / "docs"
+COMMANDS = {path: command for path, command in walk(ROOT) if not hasattr(command, "commands")}
 
 
-def commands(page: Path) -> list[str]:
-    """The lines of a page's shell blocks that call `orders`, and those inside of its sentences."""
-    text = page.read_text()
-    blocks = re.findall(r"^```sh.*?\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    lines += re.findall(r"`(orders [a-z][^`]*)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
-    return [" ".join(line.split()) for line in lines if line.startswith("orders ")]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_the_commands_of_a_page_can_be_given(page: Path) -> None:
+    assert {str(line): found for line in lines_of(page) if (found := problem(line))} == {}
 
 
-def help_of(*verb: str) -> str:
-    """What a verb says of itself; "" if there is none of that name."""
-    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*verb, "--help"])
-    return done.output if done.exit_code == 0 else ""
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_a_command_is_used_in_the_documentation_and_not_only_in_the_reference(path: tuple[str, ...]) -> None:
+    assert any(is_call(line, path) for page in PAGES for line in lines_of(page))
 
 
-def wrong(line: str) -> str:
-    """What is wrong with a command, "" if nothing is."""
-    words = shlex.split(line, comments=True)[1:]
-    words = words[: words.index("|")] if "|" in words else words
-    about = help_of(words[0])
-    if not about:
-        return f"there is no verb {words[0]}"
-    if "COMMAND" in about and len(words) > 1:
-        about = help_of(*words[:2])
-        if not about:
-            return f"there is no verb {' '.join(words[:2])}"
-    options = re.findall(r"(?<!\S)--[a-z-]+", line.replace("[", " ").replace("]", " "))
-    unknown = [option for option in options if not re.search(rf"{option}\b", about)]
-    return f"it has no option {unknown[0]}" if unknown else ""
-
-
-@pytest.mark.parametrize("page", sorted(str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")))
-def test_the_commands_of_a_page_can_be_given(page: str) -> None:
-    assert {line: found for line in commands(DOCS / page) if (found := wrong(line))} == {}
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_the_example_in_the_help_of_a_command_calls_it(path: tuple[str, ...]) -> None:
+    epilog = COMMANDS[path].epilog
+    assert epilog.startswith(EXAMPLE)
+    (line,) = command_lines(f"```sh\n{epilog.removeprefix(EXAMPLE)}\n```\n")
+    assert is_call(line, path) and problem(line) == ""
 
 
 @pytest.mark.parametrize(
-    "line", ["orders nothing", "orders quarantine nothing", "orders list --nothing", "orders status --watc"]
+    ("text", "words"),
+    [
+        ("```sh\norders status || echo 'an alarm is on'\n```", ["status"]),
+        ('```sh\neval "$(orders env)"\n```', ["env"]),
+        ("1. Steps\n\n    ```sh\n    orders raw A-1 > FILE # its bytes\n    ```", ["raw A-1"]),
+        ("```sh\norders deploy \\\n  --dry-run\n```", ["deploy --dry-run"]),
+        ("```sh\norders query \"SELECT 'a|b' FROM orders LIMIT 1\"\n```", None),
+        ("```text\n$ .venv/bin/orders up &\n3 orders are stored\n```", ["up"]),
+        ("```sql\nSELECT * FROM orders limit 1\n```", []),
+        ("Run `orders get ID`; 3 orders a second.", ["get ID"]),
+    ],
 )
-def test_a_command_that_there_is_not_would_be_found(line: str) -> None:
-    assert wrong(line)
+def test_a_command_is_found_up_to_its_end(text: str, words: list[str] | None) -> None:
+    found = [" ".join(line.words) for line in command_lines(f"{text}\n")]
+    assert found == (["query SELECT 'a|b' FROM orders LIMIT 1"] if words is None else words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["nothing", "quarantine nothing", "list --customer 1 --nothing", "status --watc", "status now"],
+)
+def test_a_command_that_cannot_be_given_is_found(words: str) -> None:
+    assert problem(CommandLine(tuple(words.split()), False))
+
+
+@pytest.mark.parametrize("words", ["list", "list --customer", "get", "simulate --rate fast", "up --port 7e4"])
+def test_a_command_in_a_block_has_all_that_it_needs(words: str) -> None:
+    assert problem(CommandLine(tuple(words.split()), True))
+    assert problem(CommandLine(tuple(words.split()), False)) == ""
+
+
+def test_the_guides_of_a_command_are_pages_with_a_title() -> None:
+    assert ("how-to/redrive.md", "Redrive dead letters") in guides(("dead-letters", "redrive"))

@@ -41,6 +41,12 @@ def test_every_page_is_in_the_site(site: Path) -> None:
     assert pages == built - {Path("404")}
 
 
+def test_no_page_loads_anything_from_another_server(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        loaded = re.findall(r"<(?:script|link|img|iframe|source)[^>]*?(?:src|href)=\"([^\"]+)", page.read_text())
+        assert loaded and [url for url in loaded if re.match(r"(https?:)?//", url)] == []
+
+
 def test_search_and_diagrams_work_from_disk_and_without_a_network(site: Path) -> None:
     with chromium() as browser:
         page = browser.new_context(offline=True).new_page()

@@ -182,18 +182,18 @@ def _run(day: Day, found: Found, totals: tpch.Totals, progress: Callable[[str], 
             if how == "first":
                 day.forget_cache()
             answer = step(
-                f"SQL over the day, {how}, {when}", "query", REVENUE, "--format", "json", result=_rows
+                f"SQL over the day, {how}, {when}", "archive", "query", REVENUE, "--json", result=_rows
             )
             answers.append(answer)
         day.forget_cache()
         answers.append(
             step(
                 f"SQL over one hour, first, {when}",
+                "archive",
                 "query",
                 REVENUE,
                 *ONE_HOUR,
-                "--format",
-                "json",
+                "--json",
                 result=_rows,
             )
         )
@@ -228,15 +228,23 @@ def _run(day: Day, found: Found, totals: tpch.Totals, progress: Callable[[str], 
     check("the table is empty", day.items() == {})
     step(
         "replay, the whole table from the archive",
+        "archive",
         "replay",
         "--json",
         result=lambda out: f"{out[-1]['stored']:,} stored",
     )
     check("the table is what it was, item for item", day.items() == items)
-    step("verify", "verify", "--json", result=lambda out: f"{len(out[0]['discrepancies'])} discrepancies")
+    step(
+        "verify",
+        "stack",
+        "verify",
+        "--json",
+        result=lambda out: f"{len(out[0]['discrepancies'])} discrepancies",
+    )
     customer, (count, _) = max(totals.items(), key=lambda entry: entry[1][0])
     (stamped,) = step(
         "forget the customer with most orders",
+        "archive",
         "forget",
         "--customer",
         customer,
@@ -252,6 +260,7 @@ def _run(day: Day, found: Found, totals: tpch.Totals, progress: Callable[[str], 
     step("archive audit, erased", "archive", "audit", "--receipt", str(receipt), "--json", result=_audited)
     step(
         "verify, erased",
+        "stack",
         "verify",
         "--json",
         result=lambda out: f"{len(out[0]['discrepancies'])} discrepancies",

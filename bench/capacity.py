@@ -66,7 +66,7 @@ DAY = (
     200,
     60,
 )
-SIMULATION = "plan --size 800 --simulate traffic.csv --outage 2h --outage-at 64800 --picture capacity.png"
+SIMULATION = "plan --size 800 --traffic traffic.csv --outage 2h --outage-at 64800 --picture capacity.png"
 
 _BATCH = 1000
 

@@ -58,7 +58,7 @@ def _small(dice: random.Random, order_id: str) -> tuple[str, Decimal]:
 
 
 def _large(dice: random.Random, order_id: str) -> tuple[str, Decimal]:
-    # As many lines as the samples of `orders simulate` have.
+    # As many lines as the samples of `orders stack simulate` have.
     lines = []
     amount = Decimal(0)
     for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 5))):

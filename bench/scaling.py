@@ -1,8 +1,8 @@
 """Does an order's time or the memory grow with the number of orders? Each size in a process of its own.
 
 `python -m bench.scaling` sends 10,000 and 100,000 orders through the local cloud, and takes up to 1,000,000
-through the archive reader, `orders verify` and the compaction of an hour. MiniStack keeps and walks through
-all that it ever got, so what it takes alone is measured at each size too.
+through the archive reader, `orders stack verify` and the compaction of an hour. MiniStack keeps and walks
+through all that it ever got, so what it takes alone is measured at each size too.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def archive_reader(orders: int) -> dict[str, float]:
 
 
 def verifier(orders: int) -> dict[str, float]:
-    """`orders verify` of so many orders, in this process."""
+    """`orders stack verify` of so many orders, in this process."""
 
     def run() -> None:
         report = verify(_deployment(Generated(orders)))
@@ -164,7 +164,7 @@ def _medians(runs: Sequence[Mapping[str, float]]) -> dict[str, float]:
 _TITLES = {
     "laptop": "Orders through the local cloud",
     "reader": "Reading the archive",
-    "verify": "orders verify",
+    "verify": "orders stack verify",
     "compaction": "Compacting one hour",
 }
 # What a figure is called, and how it is printed.

@@ -60,8 +60,8 @@ class EmptyError(OrderstreamError):
 
 
 class CheckFailedError(OrderstreamError):
-    """A check of `orders accept` found an unexpected result."""
+    """A check of `orders stack accept` found an unexpected result."""
 
 
 class NotShownError(OrderstreamError):
-    """A check of `orders accept` cannot be made in the environment where it runs."""
+    """A check of `orders stack accept` cannot be made in the environment where it runs."""

@@ -42,7 +42,7 @@ def test_growth_has_a_row_for_each_size_of_each_part() -> None:
         first, last = found[part]["sizes"]
         assert (first["orders"], last["orders"]) == (500, 1_000)
         assert found[part]["growth"]["us"] == pytest.approx(last["us"] / first["us"])
-    assert "orders verify" in printed(scaling.show, found)
+    assert "orders stack verify" in printed(scaling.show, found)
 
 
 def test_a_percentile_is_one_of_the_values() -> None:

@@ -1,6 +1,6 @@
 """Every scenario with thousands of orders: what was injected, and what became of them.
 
-Ends with status 1 if an order was lost or doubled, a fault did not fire, or `orders verify` disagrees.
+Ends with status 1 if an order was lost or doubled, a fault did not fire, or `orders stack verify` disagrees.
 """
 
 from __future__ import annotations

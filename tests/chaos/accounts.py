@@ -1,4 +1,4 @@
-"""What became of the orders of a scenario: worked out from what was sent, and then by `orders verify` too."""
+"""What became of the orders of a scenario: worked out from what was sent, and by `orders stack verify`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, and `orders dashboard` in a process of its own to look at with it."""
+"""Debian's Chromium, and `orders stack dashboard` in a process of its own to look at with it."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def dashboard(aws: dict[str, str], folder: Path, port: int | None = None) -> Iterator[str]:
-    """`orders dashboard` for the cloud that the variables in `aws` lead to; gives the page's address."""
+    """`orders stack dashboard` for the cloud that the variables in `aws` select; gives the page's address."""
     port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= aws
     log = folder / f"dashboard-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("orders")), "dashboard", "--port", str(port)],
+            [str(Path(sys.executable).with_name("orders")), "stack", "dashboard", "--http-port", str(port)],
             env=environment,
             stdout=output,
             stderr=output,

@@ -103,7 +103,7 @@ def guarded(demonstrated: tuple[LocalCloud, DemoResult]) -> LocalCloud:
 
 @pytest.fixture
 def orders(local: LocalCloud) -> Orders:
-    """The command line, speaking to the local cloud as `eval "$(orders env)"` has it."""
+    """The command line, speaking to the local cloud as `eval "$(orders stack env)"` has it."""
     return OrdersHere(local.environment)
 
 

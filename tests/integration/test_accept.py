@@ -1,4 +1,4 @@
-"""`orders accept` on a laptop: every check that can be shown there, and nothing left, however it ends."""
+"""`orders stack accept` on the local cloud: every check that it can show, and nothing left at the end."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def everything_of_orders_accept(cloud: AwsClients) -> list[str]:
 
 
 class Running:
-    """An `orders accept` in a process of its own."""
+    """An `orders stack accept` in a process of its own."""
 
     def __init__(self, local: LocalCloud, folder: Path, *options: str) -> None:
         self.log, self.report = folder / "log", folder / "report.json"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "accept", "--yes", "--report", str(self.report), *options],
+                [COMMAND, "stack", "accept", "--yes", "--output", str(self.report), *options],
                 env=inherited | local.environment | {"COLUMNS": "120"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -107,7 +107,7 @@ def test_every_check_that_a_local_cloud_can_show_passes_with_evidence_and_nothin
     assert seen["discarded-batch"]["bucket"].startswith(found["stack"])
     assert seen["adoption"]["adopted"] == ["Archive", "DiscardedBatches", "Orders"]
     assert seen["nothing-left"] == {"kinds_looked_for": len(LOOKS), "left": 0}
-    assert f"orders accept --clean-up {found['stack']}" in log and "local cloud at" in log
+    assert f"orders stack accept --clean-up {found['stack']}" in log and "local cloud at" in log
     assert everything_of_orders_accept(cloud) == []
     assert "bystander" in [one["Name"] for one in cloud.s3.list_buckets()["Buckets"]]
     cloud.sqs.delete_queue(QueueUrl=bystander)
@@ -156,14 +156,17 @@ def test_what_a_killed_run_leaves_goes_by_the_command_that_it_printed(
 
 def test_a_dry_run_and_another_stacks_name_make_nothing(empty: LocalCloud) -> None:
     orders = Orders(empty.environment)
-    shown = orders("accept", "--dry-run")
+    shown = orders("stack", "accept", "--dry-run")
     assert all(one.name in shown.stdout for one in CHECKS)
     assert "local cloud at" in shown.stderr and "costs nothing" in shown.stderr
     assert (
-        "no stack of orders accept" in orders("accept", "--clean-up", "orderstream", "--yes", status=2).stderr
+        "no stack of orders stack accept"
+        in orders("stack", "accept", "--clean-up", "orderstream", "--yes", status=2).stderr
     )
-    assert "there is no folder" in orders("accept", "--report", "/nowhere/at/all.json", status=2).stderr
-    assert "not a terminal" in orders("accept", status=2).stderr
+    assert (
+        "there is no folder" in orders("stack", "accept", "--output", "/nowhere/at/all.json", status=2).stderr
+    )
+    assert "not a terminal" in orders("stack", "accept", status=2).stderr
     assert everything_of_orders_accept(empty.cloud) == []
 
 

@@ -137,11 +137,11 @@ def test_every_service_refuses_a_client_without_the_secret_and_says_what_to_do(
     for token in (None, "another", ministack.token[:-1]):
         stranger = replace(cloud, session_token=token)
         for service, method in SERVICES:
-            with pytest.raises(ClientError, match="orders env") as refused:
+            with pytest.raises(ClientError, match="orders stack env") as refused:
                 getattr(getattr(stranger, service), method)()
             assert refused.value.response["Error"]["Code"].startswith("AccessDenied")
             assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-        with pytest.raises(ClientError, match="orders env"):
+        with pytest.raises(ClientError, match="orders stack env"):
             stranger.kinesis.put_records(
                 StreamName="s", Records=[{"Data": b"x" * 900_000, "PartitionKey": "k"}] * 4
             )
@@ -376,7 +376,7 @@ def test_a_web_page_of_another_origin_can_neither_read_nor_write(
     browser: Browser, elsewhere: int, running: Up, host: str
 ) -> None:
     cloud, http_port = ports(running)
-    orders = Orders(json.loads(Orders(running.environment)("env", "--json").stdout))
+    orders = Orders(json.loads(Orders(running.environment)("stack", "env", "--json").stdout))
     with browsers.opened(browser, f"http://{host}:{elsewhere}/") as (page, errors):
         errors.expected += [
             "CORS policy",
@@ -403,7 +403,7 @@ def test_the_tools_of_aws_work_with_what_orders_env_exports(running: Up, tmp_pat
     bin_ = Path(sys.executable).parent
     script = f"""
         set -eu
-        eval "$({bin_}/orders env --port {running.port})"
+        eval "$({bin_}/orders stack env --port {running.port})"
         {bin_}/aws kinesis list-streams
         {bin_}/aws s3 ls
         echo hello > hello.txt

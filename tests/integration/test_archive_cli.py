@@ -30,7 +30,7 @@ def test_the_archive_is_sealed_compacted_and_audited(pipe: Pipe, orders: Orders)
     planned = json.loads(orders("archive", "compact", "--dry-run", "--json").stdout)
     assert [hour["hour"] for hour in planned] == ["2026-11-22T12", "2026-11-22T13"]
     assert "2 hours" in orders("archive", "compact", "--dry-run").stdout
-    done = orders("archive", "seal", "--before", "2026-11-22T13:00:00Z")
+    done = orders("archive", "seal", "--until", "2026-11-22T13:00:00Z")
     assert "1 hours sealed, 0 compacted" in done.stdout
     head = done.stdout.split("head ")[1].strip()
     compacted = json.loads(orders("archive", "compact", "--json").stdout)
@@ -62,15 +62,19 @@ def test_a_customer_is_erased_and_the_audit_takes_the_receipt(
 ) -> None:
     orders("archive", "compact")
     before = items(pipe)
-    planned = json.loads(orders("forget", "--customer", "c1", "--dry-run", "--json").stdout)
+    planned = json.loads(orders("archive", "forget", "--customer", "c1", "--dry-run", "--json").stdout)
     assert (planned["items"], items(pipe)) == (8, before)
-    refused = orders("forget", "--customer", "c1", given=b"y\n", status=2)
+    refused = orders("archive", "forget", "--customer", "c1", given=b"y\n", status=2)
     error, hint = refused.stderr.splitlines()
     assert error.startswith("error: erasing customer c1 has to be confirmed") and "--yes" in hint
     assert (refused.stdout, items(pipe)) == ("", before)
-    assert "was not confirmed" in orders("forget", "--customer", "c1", typed="n\n", status=2).stderr
+    assert (
+        "was not confirmed" in orders("archive", "forget", "--customer", "c1", typed="n\n", status=2).stderr
+    )
     assert items(pipe) == before
-    done = orders("forget", "--customer", "c1", "--yes", "--json", "--reason", "asked on 2026-11-20")
+    done = orders(
+        "archive", "forget", "--customer", "c1", "--yes", "--json", "--reason", "asked on 2026-11-20"
+    )
     receipt = json.loads(done.stdout)
     assert receipt["receipt"]["items"] == 8
     assert receipt["receipt"]["reason"] == "asked on 2026-11-20"
@@ -80,8 +84,8 @@ def test_a_customer_is_erased_and_the_audit_takes_the_receipt(
     orders("archive", "audit", "--receipt", str(file))
     file.write_text(done.stdout.replace("asked", "begged"))
     assert "no_receipt" in orders("archive", "audit", "--receipt", str(file), status=1).stdout
-    assert "receipt" in orders("forget", "--customer", "c2", typed="y\n").stdout
-    orders("forget", status=2)
+    assert "receipt" in orders("archive", "forget", "--customer", "c2", typed="y\n").stdout
+    orders("archive", "forget", status=2)
 
 
 @pytest.mark.parametrize("how", ["--yes", "--dry-run", "typed"])
@@ -92,7 +96,9 @@ def test_of_an_unknown_customer_nothing_is_found_and_no_receipt_is_made(
     orders("archive", "seal")
     before = {key: pipe.body(key) for key in pipe.keys("")}
     options = [*(["--json"] if as_json else []), *([how] if how != "typed" else [])]
-    done = orders("forget", "--customer", "nobody", *options, typed="y\n" if how == "typed" else "", status=1)
+    done = orders(
+        "archive", "forget", "--customer", "nobody", *options, typed="y\n" if how == "typed" else "", status=1
+    )
     assert done.stdout == ""
     said = "error: nothing found of customer nobody; nothing was changed"
     assert done.stderr.splitlines()[1] == said, "behind where that is"

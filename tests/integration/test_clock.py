@@ -119,25 +119,28 @@ def test_a_wrong_clock_is_warned_of_and_a_span_is_reckoned_by_the_services(cloud
     # Its records are two hours old by the service's clock.
     with service_ahead(environment["AWS_ENDPOINT_URL"], HOURS) as url:
         orders = OrdersHere(environment | {"AWS_ENDPOINT_URL": url})
-        done = orders("verify", "--since", "3h")
+        done = orders("stack", "verify", "--since", "3h")
         assert "warning: this machine's clock is 2 h behind the cloud's" in done.stderr
         assert done.stderr.count("warning") == 1
         assert "no discrepancies" in done.stdout
-        nothing = orders("verify", "--since", "1h", status=4)
+        nothing = orders("stack", "verify", "--since", "1h", status=4)
     assert "no discrepancies" not in nothing.stdout
-    assert "nothing was there to check: no record arrived from 20" in nothing.stderr
-    assert "warning" not in OrdersHere(environment)("verify").stderr
+    assert "there was nothing to check: no record arrived from 20" in nothing.stderr
+    assert "warning" not in OrdersHere(environment)("stack", "verify").stderr
 
 
 @pytest.mark.parametrize(
     ("command", "said"),
     [
         (
-            ["verify"],
-            "nothing was there to check: no record arrived from 2020-01-01T00:00:00.000000Z to 2020-",
+            ["stack", "verify"],
+            "there was nothing to check: no record arrived from 2020-01-01T00:00:00.000000Z to 2020-",
         ),
-        (["replay"], "nothing was there to replay: the archive has no such record from 2020-01-01T00:00:00"),
-        (["archive", "audit"], "nothing was there to audit: no object of an hour from 2020-01-01T00:00:00"),
+        (
+            ["archive", "replay"],
+            "there was nothing to replay: the archive has no such record from 2020-01-01T00:00:00",
+        ),
+        (["archive", "audit"], "there was nothing to audit: no object of an hour from 2020-01-01T00:00:00"),
     ],
 )
 def test_a_reading_of_nothing_is_not_called_clean(cloud: AwsClients, command: list[str], said: str) -> None:
@@ -153,7 +156,7 @@ def test_a_reading_of_nothing_is_not_called_clean(cloud: AwsClients, command: li
     assert "no discrepancies" not in done.stdout
     # Programs get what was looked at, and the status.
     looked = json.loads(orders(*command, *span, "--json", status=4).stdout)
-    if command != ["replay"]:
+    if command != ["archive", "replay"]:
         assert looked["since"] == "2020-01-01T00:00:00Z"
     assert orders(*command).returncode == 0
 
@@ -165,7 +168,7 @@ def test_what_verify_looked_at_is_told_and_its_outcomes_add_up(cloud: AwsClients
     pipe.process()
     pipe.put(order("B"))
     orders = OrdersHere(pipe.environment())
-    found = json.loads(orders("verify", "--json").stdout)
+    found = json.loads(orders("stack", "verify", "--json").stdout)
     counts = found["counts"]
     outcomes = [
         "stored",
@@ -181,5 +184,5 @@ def test_what_verify_looked_at_is_told_and_its_outcomes_add_up(cloud: AwsClients
     assert counts["records"] == 5 == sum(counts[name] for name in outcomes)
     assert (counts["streamed"], counts["archived"], counts["items"], found["objects"]) == (5, 4, 1, 2)
     assert found["since"] is None and found["until"].startswith("20")
-    told = orders("verify").stdout
+    told = orders("stack", "verify").stdout
     assert "looked at what arrived from the beginning to 20" in told

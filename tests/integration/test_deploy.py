@@ -47,7 +47,7 @@ def empty_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 @pytest.fixture
 def orders(empty_up: Up) -> Orders:
     """The command line, in a local cloud with nothing in it."""
-    said = Orders({"XDG_STATE_HOME": empty_up.environment["XDG_STATE_HOME"]})("env", "--json")
+    said = Orders({"XDG_STATE_HOME": empty_up.environment["XDG_STATE_HOME"]})("stack", "env", "--json")
     here = OrdersHere(json.loads(said.stdout))
     here("destroy", "--delete-data", "--yes")
     return here
@@ -100,7 +100,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     assert "orders deploy" in nothing.json()["detail"]
     done = orders("deploy", "--parameter", "BatchWindowSeconds=0")
     assert "OrderStream" in done.stdout
-    assert [line.split()[1] for line in done.stderr.splitlines()[-3:]] == ["send", "list", "verify"]
+    assert [line.split()[1] for line in done.stderr.splitlines()[-3:]] == ["send", "list", "stack"]
     awaited(lambda: api.get("/health").status_code == 200)
     location = api.post("/orders", json=order).headers["location"]
     awaited(lambda: api.get(location).status_code == 200)
@@ -167,7 +167,7 @@ def test_a_stack_comes_changes_goes_and_comes_back_with_its_orders(
     orders("dead-letters", "redrive")
     assert discarded in orders("get", discarded).stdout
     assert order_id in orders("get", order_id).stdout
-    assert orders("raw", order_id).stdout.startswith('{"order_id"')
+    assert orders("get", order_id, "--raw").stdout.startswith('{"order_id"')
     awaited(lambda: api.get(location).status_code == 200)
     assert api.post("/orders", json=order).status_code == 202
     assert document(orders, "deploy")["status"] == "unchanged"
@@ -287,7 +287,7 @@ def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
     assert left_of(there) == left
     assert "warning" not in orders("deploy").stderr
     assert order_id in orders("get", order_id).stdout
-    assert orders("raw", order_id).stdout.startswith('{"order_id"')
+    assert orders("get", order_id, "--raw").stdout.startswith('{"order_id"')
 
 
 class Lagging:
@@ -484,7 +484,7 @@ def test_stacks_stand_side_by_side_in_one_account_and_each_has_its_own_orders(
         (item,) = awaited(partial(orders_of, stack))
         assert item["OrderID"] == order_id
         assert f"delivering to stack {stack.name}" in empty_up.log.read_text()
-        assert document(orders, "verify", "--stack", stack.name)["discrepancies"] == []
+        assert document(orders, "stack", "verify", "--stack", stack.name)["discrepancies"] == []
     assert (stacks[0].stream, stacks[0].table, stacks[0].function) == (
         "OrderStream",
         "Orders",

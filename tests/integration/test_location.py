@@ -17,10 +17,10 @@ from tests.integration.reconciliation import items
 
 SOMETHING_CHANGES = [
     ("destroy", "--dry-run"),
-    ("forget", "--customer", "c1", "--dry-run"),
-    ("replay", "--dry-run"),
-    ("simulate", "--duration", "0"),
-    ("verify", "--repair"),
+    ("archive", "forget", "--customer", "c1", "--dry-run"),
+    ("archive", "replay", "--dry-run"),
+    ("stack", "simulate", "--duration", "0"),
+    ("stack", "verify", "--repair"),
     ("dead-letters", "redrive"),
     ("quarantine", "resubmit", "--all", "--dry-run"),
     ("archive", "seal"),
@@ -29,13 +29,13 @@ SOMETHING_CHANGES = [
 NOTHING_CHANGES = [
     ("get", "A-1"),
     ("list", "--customer", "c1"),
-    ("verify",),
+    ("stack", "verify"),
     ("dead-letters", "list"),
     ("quarantine", "list"),
     ("archive", "audit"),
 ]
 # These do not print one document.
-LINES = {"simulate", "dead-letters", "quarantine"}
+LINES = {"simulate", "redrive", "resubmit"}
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def pipe(cloud: AwsClients) -> Pipe:
 
 def said_first(orders: Orders, said: str, place: Mapping[str, str | None]) -> None:
     for command in SOMETHING_CHANGES:
-        as_json = [] if command[0] in LINES else ["--json"]
+        as_json = [] if command[1] in LINES else ["--json"]
         done = orders(*command, *as_json, status=None)
         assert done.stderr.splitlines()[0] == said, command
         if as_json:
@@ -81,9 +81,12 @@ def test_on_a_local_cloud_it_and_its_address_are_said_first(pipe: Pipe) -> None:
 @pytest.mark.parametrize(
     ("command", "question"),
     [
-        (("replay",), "Replay that to the table of account {account} (shop-prod), region eu-west-1? [y/N]"),
         (
-            ("simulate", "--duration", "0"),
+            ("archive", "replay"),
+            "Replay this to the table of account {account} (shop-prod), region eu-west-1? [y/N]",
+        ),
+        (
+            ("stack", "simulate", "--duration", "0"),
             "Send sample orders to account {account} (shop-prod), region eu-west-1? [y/N]",
         ),
     ],
@@ -104,10 +107,10 @@ def test_on_aws_a_terminal_is_asked_and_a_pipeline_is_told_that_nobody_is(
 def test_what_cannot_be_undone_is_asked_about_with_the_place_in_the_question(pipe: Pipe, aws: Orders) -> None:
     where = f"in account {pipe.cloud.access_key} (shop-prod), region eu-west-1"
     before = items(pipe)
-    said = aws("forget", "--customer", "c1", typed="n\n", status=2).stderr
+    said = aws("archive", "forget", "--customer", "c1", typed="n\n", status=2).stderr
     assert f"Erase all of this, {where}? It cannot be undone. [y/N]" in said
     said = aws("destroy", typed="no\n", status=2).stderr
-    assert f"Stack orderstream goes, {where}. It cannot be undone. Type orderstream to go on: " in said
+    assert f"Remove stack orderstream {where}? It cannot be undone. Type orderstream to go on: " in said
     assert items(pipe) == before
 
 
@@ -115,7 +118,7 @@ def test_on_aws_a_deployment_asks_at_a_terminal_and_a_pipeline_deploys(
     aws: Orders, cloud: AwsClients
 ) -> None:
     no_api = ("--parameter", "HttpApi=none")
-    question = f"Deploy that to account {cloud.access_key} (shop-prod), region eu-west-1? [y/N]"
+    question = f"Deploy this to account {cloud.access_key} (shop-prod), region eu-west-1? [y/N]"
     refused = aws("deploy", *no_api, typed="n\n", status=2).stderr
     assert question in refused and "was not confirmed" in refused
     assert [one["StackName"] for one in cloud.cloudformation.describe_stacks()["Stacks"]] == [
@@ -155,7 +158,7 @@ def test_the_region_comes_from_the_same_places_as_for_the_tools_of_aws(pipe: Pip
 def test_no_region_is_one_line_and_a_hint_that_names_the_option(pipe: Pipe, tmp_path: Path) -> None:
     environment = pipe.environment() | {"AWS_CONFIG_FILE": str(tmp_path / "none")}
     del environment["AWS_DEFAULT_REGION"]
-    for command in (("get", "A-1"), ("deploy",), ("forget", "--customer", "c1", "--yes")):
+    for command in (("get", "A-1"), ("deploy",), ("archive", "forget", "--customer", "c1", "--yes")):
         error, hint = OrdersHere(environment)(*command, status=3).stderr.splitlines()
         assert error.endswith("no region is configured")
         assert hint == "hint: name it with --region, or set AWS_REGION"

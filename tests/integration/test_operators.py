@@ -46,8 +46,8 @@ def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
     assert entry["reasons"] == [
         {"path": "$.amount", "code": "not_positive", "message": "must be greater than zero"}
     ]
-    assert event in orders("quarantine", "list", "--reason", "not_positive", "--since", "5m").stdout
-    assert event not in orders("quarantine", "list", "--reason", "conflict").stdout
+    assert event in orders("quarantine", "list", "--code", "not_positive", "--since", "5m").stdout
+    assert event not in orders("quarantine", "list", "--code", "conflict").stdout
     shown = orders("quarantine", "show", event).stdout
     assert "$.amount must be greater than zero" in shown and data.decode() in shown
     assert json.loads(orders("quarantine", "show", event, "--json").stdout)["raw"] == data.decode()
@@ -61,7 +61,7 @@ def test_a_bad_record_is_listed_shown_mended_and_becomes_an_order_once(
     item = awaited(lambda: found_order(local, order_id))
     assert str(item["OrderAmount"]) == "5.5"
     assert event not in orders("quarantine", "list").stdout
-    all_listed = orders("quarantine", "list", "--all", "--json").stdout.splitlines()
+    all_listed = orders("quarantine", "list", "--include-done", "--json").stdout.splitlines()
     (entry,) = (one for one in map(json.loads, all_listed) if one["event_id"] == event)
     assert [note["order_id"] for note in entry["resubmitted"]] == [order_id, order_id]
 
@@ -99,7 +99,7 @@ def test_many_are_resubmitted_at_once_and_those_that_cannot_be_are_said(
     bad = put(local, b'{"customer_id": "", "amount": 1, "currency": "euro"}')
     for event in (*events, bad):
         await_quarantined(local, event)
-    arguments = ("quarantine", "resubmit", "--all", "--reason", "unknown_currency", "--set", "currency=EUR")
+    arguments = ("quarantine", "resubmit", "--all", "--code", "unknown_currency", "--set", "currency=EUR")
     done = orders(*arguments, "--json", status=1)
     results = {one["event_id"]: one for one in map(json.loads, done.stdout.splitlines())}
     assert all(results[event]["sent"] for event in events)
@@ -134,7 +134,7 @@ def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accoun
         assert get_order(local.deployment, order_id)["EventID"] == records[number].event_id
     assert records[2].event_id in quarantined(local)
     assert place not in failures_by_place(orders)
-    assert failures_by_place(orders, "--all")[place]["done"]
+    assert failures_by_place(orders, "--include-done")[place]["done"]
     assert "nothing to redrive" in orders("dead-letters", "redrive").stderr
 
 
@@ -206,9 +206,9 @@ def test_a_stack_in_order_is_verified_and_an_order_that_is_there_twice_is_named(
     order_id = new_id()
     event = put(local, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode())
     awaited(lambda: found_order(local, order_id))
-    told = orders("verify")
+    told = orders("stack", "verify")
     assert "no discrepancies" in told.stdout
-    answer = json.loads(orders("verify", "--json", "--repair").stdout)
+    answer = json.loads(orders("stack", "verify", "--json", "--repair").stdout)
     assert answer["discrepancies"] == []
     assert answer["counts"]["items"] == answer["counts"]["stored"] >= 1
     assert answer["repaired"]["stored"] == 0
@@ -217,8 +217,8 @@ def test_a_stack_in_order_is_verified_and_an_order_that_is_there_twice_is_named(
     item = local.cloud.dynamodb.get_item(TableName="Orders", Key=key)["Item"]
     local.cloud.dynamodb.put_item(TableName="Orders", Item=item | {"OrderID": {"S": f"{order_id}-2"}})
     try:
-        assert "duplicate_item" in orders("verify", status=1).stdout
-        (one,) = json.loads(orders("verify", "--json", status=1).stdout)["discrepancies"]
+        assert "duplicate_item" in orders("stack", "verify", status=1).stdout
+        (one,) = json.loads(orders("stack", "verify", "--json", status=1).stdout)["discrepancies"]
         assert (one["kind"], one["id"]) == ("duplicate_item", event)
     finally:
         local.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": f"{order_id}-2"}})

@@ -322,7 +322,7 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
             expect(page.get_by_text("1 alarm", exact=True)).to_be_visible()
             expect(page.get_by_text("Two different orders came under one id.")).to_be_visible()
             page.get_by_text("What to do").click()
-            expect(page.get_by_text("orders quarantine list --reason conflict")).to_be_visible()
+            expect(page.get_by_text("orders quarantine list --code conflict")).to_be_visible()
         expect(page.get_by_text("cannot look", exact=True)).to_be_visible()
         expect(page.get_by_text("is the local cloud running")).to_be_visible()
         looking.enter_context(local())

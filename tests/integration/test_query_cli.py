@@ -1,4 +1,4 @@
-"""`orders query` as a user has it: the same orders as in the table, in every format; and the recipes."""
+"""`orders archive query` for users: the same orders as in the table, in every format; and the recipes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.integration.reconciliation import items, order
 
 
 class Asking:
-    """`orders query` on a pipe of its own, with a cache of its own."""
+    """`orders archive query` on a pipe of its own, with a cache of its own."""
 
     def __init__(self, pipe: Pipe, cache: Path) -> None:
         pipe.deploy()
@@ -28,7 +28,7 @@ class Asking:
 
     def __call__(self, sql: str, *options: str, status: int = 0) -> list[dict[str, Any]]:
         """The rows, as JSON has them."""
-        done = self.orders("query", sql, "--format", "json", *options, status=status)
+        done = self.orders("archive", "query", sql, "--json", *options, status=status)
         return [json.loads(line, parse_float=Decimal) for line in done.stdout.splitlines()]
 
 
@@ -84,7 +84,7 @@ def test_what_is_stale_or_erased_is_in_no_cache(ask: Asking, pipe: Pipe) -> None
     assert kept
     folder = folder_of(pipe.deployment)
     assert (ask.cache / "orderstream" / folder.name).stat().st_mode & 0o777 == 0o700
-    ask.orders("forget", "--customer", "c1", "--yes")
+    ask.orders("archive", "forget", "--customer", "c1", "--yes")
     assert list(ask.cache.rglob("*.parquet")) == []
     assert ask(sql) == [{"n": 0}]
 
@@ -95,23 +95,23 @@ def test_formats_hold_the_same_answer(ask: Asking, tmp_path: Path) -> None:
     (one, two) = ask(sql)
     assert (one["order_id"], one["amount"], two["amount"]) == ("A-1", Decimal("2.5"), Decimal("1.2"))
     assert one["order_date"].endswith("Z")
-    table = ask.orders("query", sql.replace(", raw", "")).stdout
+    table = ask.orders("archive", "query", sql.replace(", raw", "")).stdout
     assert "2.50" in table and "zip-1" in table
-    csv = ask.orders("query", sql, "--format", "csv").stdout.splitlines()
+    csv = ask.orders("archive", "query", sql, "--format", "csv").stdout.splitlines()
     assert csv[0] == "order_id,amount,order_date,items,raw"
     assert csv[1].startswith('A-1,2.5,2026-11-22T12:00:02.000000Z,,"{""order_id"": ""A-1""')
     file = tmp_path / "answer.parquet"
-    ask.orders("query", sql, "--output", str(file))
+    ask.orders("archive", "query", sql, "--output", str(file))
     import duckdb
 
     with duckdb.connect() as db:
         typed = db.execute(f"SELECT amount, typeof(amount), raw FROM '{file}'").fetchall()
     assert typed[0][:2] == (Decimal("2.5000000000"), "DECIMAL(38,10)")
     assert typed[0][2] == one["raw"]
-    ask.orders("query", sql, "--output", str(tmp_path / "a.csv"))
+    ask.orders("archive", "query", sql, "--output", str(tmp_path / "a.csv"))
     assert (tmp_path / "a.csv").read_text().splitlines() == csv
 
 
 def test_sql_comes_from_standard_input_too(ask: Asking) -> None:
-    done = ask.orders("query", "-", "--format", "csv", given=b"SELECT 1 AS one")
+    done = ask.orders("archive", "query", "-", "--format", "csv", given=b"SELECT 1 AS one")
     assert done.stdout == "one\n1\n"

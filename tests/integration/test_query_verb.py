@@ -1,4 +1,4 @@
-"""`orders query`, as a user types it."""
+"""`orders archive query`, as a user types it."""
 
 from __future__ import annotations
 
@@ -41,29 +41,31 @@ def who(local: LocalCloud) -> str:
 
 def test_a_table_for_people_and_what_was_fetched_beside_it(orders: Orders, who: str) -> None:
     query = f"SELECT currency, sum(amount) AS revenue FROM orders WHERE customer_id = '{who}' GROUP BY ALL"
-    first = orders("query", query, "--since", "1h")
+    first = orders("archive", "query", query, "--since", "1h")
     assert "│ EUR      │ 1270.00 │" in first.stdout
     assert first.stderr.splitlines()[-1] == "1 row"
     assert " fetched (" in first.stderr and ", 0 cached" in first.stderr
-    assert "objects: 0 fetched" in orders("query", "-", "--since", "1h", given=query.encode()).stderr
+    assert (
+        "objects: 0 fetched" in orders("archive", "query", "-", "--since", "1h", given=query.encode()).stderr
+    )
 
 
 def test_every_format_on_standard_output_and_in_a_file(orders: Orders, who: str, tmp_path: Path) -> None:
     query = f"SELECT amount FROM orders WHERE customer_id = '{who}' ORDER BY amount"
-    found = orders("query", query, "--format", "json").stdout
+    found = orders("archive", "query", query, "--json").stdout
     assert [json.loads(line, parse_float=Decimal)["amount"] for line in found.splitlines()] == [
         Decimal("0.1"),
         Decimal("19.9"),
         1250,
     ]
-    assert orders("query", query, "--format", "csv").stdout == "amount\n0.1\n19.9\n1250\n"
+    assert orders("archive", "query", query, "--format", "csv").stdout == "amount\n0.1\n19.9\n1250\n"
     # A process of its own, for what it writes is no text.
-    command = [ORDERS, "query", query, "--format", "parquet"]
+    command = [ORDERS, "archive", "query", query, "--format", "parquet"]
     environment = os.environ | orders.environment
     sent = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60).stdout
     assert sent[:4] == sent[-4:] == b"PAR1"
     for name in ("a.csv", "a.json", "a.parquet"):
-        done = orders("query", query, "--output", str(tmp_path / name))
+        done = orders("archive", "query", query, "--output", str(tmp_path / name))
         assert done.stdout == "" and "written to" in done.stderr
         assert (tmp_path / name).stat().st_size > 0
     assert (tmp_path / "a.csv").read_text() == "amount\n0.1\n19.9\n1250\n"
@@ -79,7 +81,7 @@ def test_a_mistake_is_one_line_a_hint_and_status_2(orders: Orders, tmp_path: Pat
         (["SELECT 1", "--output", str(tmp_path / "answer")], "does not say which format"),
         (["SELECT 1", "--since", "soon"], "no point in time"),
     ):
-        error, hint = orders("query", *arguments, status=2).stderr.splitlines()
+        error, hint = orders("archive", "query", *arguments, status=2).stderr.splitlines()
         assert error.startswith("error: ") and message in error
         assert hint.startswith("hint: ")
 
@@ -88,7 +90,7 @@ def test_parquet_is_not_for_a_terminal(orders: Orders) -> None:
     master, terminal = os.openpty()
     try:
         done = subprocess.run(
-            [ORDERS, "query", "SELECT 1", "--format", "parquet"],
+            [ORDERS, "archive", "query", "SELECT 1", "--format", "parquet"],
             env=os.environ | orders.environment,
             stdout=terminal,
             stderr=subprocess.PIPE,
@@ -106,7 +108,9 @@ def test_a_damaged_object_is_a_warning_and_status_1(local: LocalCloud, orders: O
     local.cloud.s3.put_object(Bucket=local.deployment.bucket, Key=key, Body=b"no gzip")
     try:
         span = ("--since", "2020-01-01", "--until", "2020-01-02")
-        done = orders("query", "SELECT count(*) AS n FROM records", *span, "--format", "csv", status=1)
+        done = orders(
+            "archive", "query", "SELECT count(*) AS n FROM records", *span, "--format", "csv", status=1
+        )
     finally:
         local.cloud.s3.delete_object(Bucket=local.deployment.bucket, Key=key)
     assert done.stdout == "n\n0\n"
@@ -123,7 +127,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_half_done(
     query = f"SELECT {what} FROM records, {numbers} WHERE a.range * b.range < 0"
     file = tmp_path / f"answer.{form}"
     with subprocess.Popen(
-        [ORDERS, "query", query, "--output", str(file)],
+        [ORDERS, "archive", "query", query, "--output", str(file)],
         env=os.environ | orders.environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -144,7 +148,7 @@ def test_ctrl_c_ends_it_and_leaves_nothing_half_done(
 
 
 def test_a_reader_that_has_seen_enough_is_no_error_to_tell(orders: Orders, who: str) -> None:
-    command = f'"{ORDERS}" query "SELECT * FROM records, range(100000)" --format csv | head -2'
+    command = f'"{ORDERS}" archive query "SELECT * FROM records, range(100000)" --format csv | head -2'
     done = subprocess.run(
         ["bash", "-c", command],
         env=os.environ | orders.environment,

@@ -69,7 +69,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("chapter", ["before", "On AWS"])
 def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: str) -> None:
     rest = [text for text in SHELL if text not in ELSEWHERE | {PREAMBLE}]
-    assert "orders env" in PREAMBLE
+    assert "orders stack env" in PREAMBLE
     on_aws = TUTORIAL.partition("## On AWS\n")[2]
     for text in [text for text in rest if (text in on_aws) == (chapter == "On AWS")]:
         # AWS stands for an empty account here, not for the one in which the local cloud runs already.
@@ -78,7 +78,7 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path, chapter: st
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
         if text.startswith("make artifact"):
             assert "Successfully created/updated stack" in done.stdout
-        if "orders raw" in text:
+        if "--raw" in text:
             assert '"amount": "19.90"' in done.stdout
         if text.startswith("curl"):
             for said in ('"status":202', '"OrderID":"A-1005"', '"code":"not_positive"'):
@@ -122,7 +122,7 @@ def test_the_order_sent_by_the_aws_command_line_is_stored_and_archived(reader: U
     assert '"OrderAmount":250,' in line
     order_id = re.search(r'"OrderID":"([^"]+)"', line)
     assert order_id
-    raw = shell(reader, checkout, f"{PREAMBLE}orders raw {order_id[1]}").stdout
+    raw = shell(reader, checkout, f"{PREAMBLE}orders get {order_id[1]} --raw").stdout
     assert raw == '{"customer_id": "readme-1", "amount": 250.00}'
 
 

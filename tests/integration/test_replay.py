@@ -236,8 +236,8 @@ def test_the_verb_shows_the_plan_replays_and_says_what_it_did(orders: Orders, tm
     order_id = f"replay-{tmp_path.name}"
     orders("send", order(order_id, "12.50", "replayed"))
     awaited(lambda: order_id in orders("list", "--customer", "replayed", "--json").stdout)
-    planned = json.loads(orders("replay", "--since", "1h", "--dry-run", "--json").stdout)
+    planned = json.loads(orders("archive", "replay", "--since", "1h", "--dry-run", "--json").stdout)
     assert planned["objects"] >= 1 and planned["to"] == "table"
-    done = orders("replay", "--since", "1h", "--order", order_id)
+    done = orders("archive", "replay", "--since", "1h", "--order", order_id)
     assert "costs at most" in done.stderr and "there already" in done.stdout
     assert list((tmp_path / "orderstream").iterdir()) == []

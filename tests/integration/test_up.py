@@ -38,7 +38,7 @@ def test_it_leaves_no_process_behind_however_it_ends(
         assert port_is_free(running.port)
         if how != signal.SIGKILL:
             assert not list(tmp_path.glob("orderstream-*")), "temporary files are gone"
-        assert "no local cloud runs" in orders("env", status=3).stderr
+        assert "no local cloud runs" in orders("stack", "env", status=3).stderr
 
 
 def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> None:
@@ -47,10 +47,10 @@ def test_a_second_one_and_a_foreign_port_are_told_what_to_do(tmp_path: Path) -> 
         orders = first.await_ready()
         error, hint = orders("up", "--port", str(first.port), status=3).stderr.splitlines()
         assert error == f"error: a local cloud runs on port {first.port} already"
-        assert f"orders env --port {first.port}" in hint and "orders up --port" in hint
+        assert f"orders stack env --port {first.port}" in hint and "orders up --port" in hint
         said = orders("up", "--port", str(free_port()), "--state-dir", state, status=3).stderr
         assert "another local cloud uses" in said and "hint:" in said
-        assert orders("env").stdout.splitlines()[1:] == [
+        assert orders("stack", "env").stdout.splitlines()[1:] == [
             f"export AWS_ENDPOINT_URL=http://127.0.0.1:{first.port}",
             "export AWS_ACCESS_KEY_ID=000000000001",
             "export AWS_SECRET_ACCESS_KEY=local",

@@ -138,7 +138,7 @@ def test_a_batch_of_such_records_that_aws_gave_up_is_redriven(local: LocalCloud,
     assert f"done: {place}" in orders("dead-letters", "redrive").stdout
     assert found_order(local, order_id)
     assert quarantined(local)[records[1].event_id].partition_key is None
-    assert failures_by_place(orders, "--all")[place]["done"]
+    assert failures_by_place(orders, "--include-done")[place]["done"]
 
 
 def test_an_erasure_in_an_aggregate_without_a_key_gives_it_none(cloud: AwsClients) -> None:

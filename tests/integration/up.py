@@ -60,7 +60,7 @@ class Up:
     def await_ready(self) -> Orders:
         awaited(lambda: "ready" in self.log.read_text() or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.log.read_text()
-        said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("env", "--json")
+        said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("stack", "env", "--json")
         found = json.loads(said.stdout)
         self.token = found["AWS_SESSION_TOKEN"]
         return Orders(found | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})

@@ -26,7 +26,7 @@ _BUSY = {"QUEUED", "RUNNING"}
 
 
 def views(context: Context) -> Evidence:
-    """The three views return as many rows as `orders verify` counts."""
+    """The three views return as many rows as `orders stack verify` counts."""
     # Only records until now, since the canary continues. Arrival times, and the views, have milliseconds.
     now = context.cloud.now()
     until = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -40,7 +40,7 @@ def views(context: Context) -> Evidence:
         ("orders", counts.stored, before),
     ):
         found, scanned = _asked(context, f"SELECT count(*) FROM {view} WHERE {where}")
-        expect(found == expected, f"{view} has {found:,} rows, orders verify counts {expected:,}")
+        expect(found == expected, f"{view} has {found:,} rows, orders stack verify counts {expected:,}")
         evidence |= {view: found, f"{view}_bytes": scanned}
     return evidence
 

@@ -1,4 +1,4 @@
-"""A check of `orders accept`, and its result."""
+"""A check of `orders stack accept`, and its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the checks of `orders accept` share: the stack under test, and polling."""
+"""What the checks of `orders stack accept` share: the stack under test, and polling."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def name_of_second(name: str) -> str:
 
 
 def ensure_ours(name: str) -> None:
-    """Raise InputError unless `orders accept` generates such names: no other stack is ever touched."""
+    """Raise InputError unless `orders stack accept` generates such names: no other stack is ever touched."""
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"{name} is no stack of orders accept",
+            f"{name} is no stack of orders stack accept",
             hint="their names are orders-accept- and six hexadecimal digits; others: orders destroy --stack",
         )
 

@@ -34,7 +34,7 @@ _SHARDS_EVER = 8
 _MORE_ALARM_METRICS, _MORE_METRICS = 5, 3
 # Waiting polls every three seconds for some minutes.
 _METRICS_READ, _MESSAGES = 3_000, 2_000
-# Code, templates, listings, and archive reads by `orders verify`.
+# Code, templates, listings, and archive reads by `orders stack verify`.
 _WRITES_TO_S3, _READS_OF_S3 = 5_000, 100_000
 _OTHER_REQUESTS = 100
 # Each user of the stream requests a key from KMS every five minutes.

@@ -22,7 +22,7 @@ _NO_POLICY = "no policy for a deployer was computed"
 
 
 def documents_of(stack: str, account: str, region: str) -> list[dict[str, object]]:
-    """The documents of `orders policy deployer`."""
+    """The documents of `orders stack policy deployer`."""
     return deployer(where_of(stack, account, region), {})
 
 

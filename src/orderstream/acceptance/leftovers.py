@@ -29,7 +29,7 @@ def ensure_free(context: Context) -> None:
     if found := leftovers(context):
         raise CloudError(
             f"{context.name} is there already: {'; '.join(found)}",
-            hint=f"take it down first: orders accept --clean-up {context.name}",
+            hint=f"take it down first: orders stack accept --clean-up {context.name}",
         )
 
 

@@ -71,7 +71,7 @@ def await_stored(context: Context, orders: Sequence[Order], *, seconds: float = 
 
 
 def accounted(context: Context, span: TimeRange = ALL_TIME) -> ReconciliationReport:
-    """The result of `orders verify` once nothing is pending. Raises CheckFailedError if it disagrees."""
+    """The result of `orders stack verify` once nothing is pending. Raises CheckFailedError otherwise."""
 
     def look() -> ReconciliationReport:
         report = verify(context.deployment, span)
@@ -80,11 +80,11 @@ def accounted(context: Context, span: TimeRange = ALL_TIME) -> ReconciliationRep
         expect(not report.counts.in_flight, f"{report.counts.in_flight:,} records are in flight")
         return report
 
-    return context.until(look, seconds=ARRIVAL_SECONDS, what="orders verify")
+    return context.until(look, seconds=ARRIVAL_SECONDS, what="orders stack verify")
 
 
 def verified(context: Context) -> Evidence:
-    """`orders verify` accounts for every record on the stream."""
+    """`orders stack verify` accounts for every record on the stream."""
     counts = accounted(context).counts
     return {
         "records": counts.records,

@@ -123,14 +123,14 @@ def _alarm_in(context: Context, queue_url: str, name: str) -> dict[str, Any]:
 
 
 def metrics(context: Context) -> Evidence:
-    """CloudWatch extracted the metrics from the function's log: their sums match `orders verify`."""
+    """CloudWatch extracted the metrics from the function's log: their sums match `orders stack verify`."""
     names = ("Received", *_OUTCOMES, "Failed")
     wanted = [Metric(NAMESPACE, name, (("Stack", context.name),)) for name in names]
 
     def arrived(counts: Evidence) -> dict[str, int]:
         sums = {metric.name: round(value) for metric, value in _sums(context, wanted).items()}
         late = [name for name, count in counts.items() if sums[name] < count]
-        expect(not late, f"{', '.join(late)}: the sums are {sums}, orders verify counts {counts}")
+        expect(not late, f"{', '.join(late)}: the sums are {sums}, orders stack verify counts {counts}")
         return sums
 
     def look() -> Evidence:
@@ -142,7 +142,8 @@ def metrics(context: Context) -> Evidence:
         # (If a canary order arrived in the meantime, everything is counted again here.)
         stored, received = sums["Stored"], sums["Received"]
         expect(
-            stored == counts["Stored"], f"{stored:,} are stored, orders verify counts {counts['Stored']:,}"
+            stored == counts["Stored"],
+            f"{stored:,} are stored, orders stack verify counts {counts['Stored']:,}",
         )
         parts = sum(sums.values()) - received
         expect(received == parts, f"{received:,} were received, the outcomes add up to {parts:,}")

@@ -45,11 +45,11 @@ def erase_customer(
 ) -> StampedReceipt:
     """Remove all data of a customer. If interrupted, it can be run again.
 
-    `currency` is the default for other customers' orders without one. The local cache of `orders query` is
-    cleared too. Raises NotFoundError, with nothing changed, if there is no data of the customer; CloudError
-    while the archive is in use.
+    `currency` is the default for other customers' orders without one. The local cache of `orders archive
+    query` is cleared too. Raises NotFoundError, with nothing changed, if there is no data of the customer;
+    CloudError while the archive is in use.
     """
-    with Lease(deployment, "orders forget") as lease:
+    with Lease(deployment, "orders archive forget") as lease:
         erasure = _Erasure(deployment, customer_id, reason, currency, progress)
         chain = Chain(deployment)
         try:
@@ -69,7 +69,7 @@ def nothing_found(customer_id: str, receipt: ErasureReceipt) -> NotFoundError:
     """The error that no data of a customer was found, at least in what is readable."""
     if receipt.problems:
         unread = f", as far as it can be read: {len(receipt.problems):,} problems"
-        hint = f"orders forget --customer {shlex.quote(customer_id)} --dry-run names them"
+        hint = f"orders archive forget --customer {shlex.quote(customer_id)} --dry-run names them"
     else:
         unread, hint = "", "is the id spelled as the sender spells it?"
     return NotFoundError(f"nothing found of customer {customer_id}{unread}; nothing was changed", hint=hint)

@@ -81,7 +81,7 @@ def _erasures(deployment: Deployment, span: TimeRange, attested: Mapping[str, st
         was = attested.get(entry.key)
         missing.discard(entry.key)
         if was is None:
-            detail = "no manifest attests it: forged, or left by an orders forget that was broken off"
+            detail = "no manifest attests it: forged, or left by an orders archive forget that was broken off"
             found.append(Finding("inserted", entry.key, detail))
         elif was != digest(body):
             detail = f"its SHA-256 was {was} when it was written, and is {digest(body)}"

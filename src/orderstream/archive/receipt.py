@@ -68,5 +68,5 @@ def stamped_in(file: Path) -> StampedReceipt:
     try:
         return msgspec.json.decode(file.read_bytes(), type=StampedReceipt)
     except (OSError, msgspec.MsgspecError) as error:
-        hint = "give the file with what orders forget --json printed"
+        hint = "give the file with what orders archive forget --json printed"
         raise InputError(f"{file} is no receipt: {error}", hint=hint) from None

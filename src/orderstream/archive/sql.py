@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EXAMPLE = 'orders query "SELECT currency, sum(amount) FROM orders GROUP BY ALL" --since 24h'
+EXAMPLE = 'orders archive query "SELECT currency, sum(amount) FROM orders GROUP BY ALL" --since 24h'
 _ROWS_AT_A_TIME = 1000
-_ANEW = "orders query --refresh fetches anew what is cached"
+_ANEW = "orders archive query --refresh fetches anew what is cached"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ class TableTarget:
         self._deployment = deployment
         self._threads = ThreadPoolExecutor(MOST_THREADS)
         self._processing = Reprocessor(
-            deployment, "orders replay", each=self._threads.map, quarantine=_NullQuarantine()
+            deployment, "orders archive replay", each=self._threads.map, quarantine=_NullQuarantine()
         )
 
     def take(self, events: Sequence[Event], done: ReplayResult) -> None:

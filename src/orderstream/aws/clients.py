@@ -231,7 +231,9 @@ def _why_unreachable(url: str) -> str:
     """What to check when nothing answers at `url`."""
     host = urlsplit(url).hostname or ""
     if is_loopback(url):
-        return 'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders env)")?'
+        return (
+            'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders stack env)")?'
+        )
     found = _OF_AWS.search(host)
     if found is None:
         return f"is AWS_ENDPOINT_URL right? is the network up, and can this machine reach {host}?"

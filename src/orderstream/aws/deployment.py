@@ -99,7 +99,7 @@ def find_deployment(cloud: AwsClients, name: str) -> Deployment:
     if found is None:
         raise CloudError(
             f"there is no stack {name} here",
-            hint='for the local cloud: orders up, then eval "$(orders env)"; '
+            hint='for the local cloud: orders up, then eval "$(orders stack env)"; '
             "for AWS: orders deploy, or name another with --stack",
         )
     return bind(cloud, name, found)

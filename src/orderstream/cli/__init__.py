@@ -1,6 +1,4 @@
-"""The command line: one function per command, no logic."""
-
-from __future__ import annotations
+"""The command line: one module per command, no logic."""
 
 import logging
 import signal
@@ -12,20 +10,21 @@ import typer
 
 from orderstream import __version__
 from orderstream.cli import (
-    accept,
     archive,
-    dashboard,
     dead_letters,
+    demo,
     deploy,
-    local,
-    orders,
+    destroy,
+    get,
     plan,
-    policy,
     quarantine,
-    query,
-    reconciliation,
+    send,
+    stack,
     status,
+    trace,
+    up,
 )
+from orderstream.cli import list as list_
 from orderstream.errors import OrderstreamError
 from orderstream.output import console
 
@@ -34,23 +33,13 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-app.add_typer(local.commands)
-app.add_typer(deploy.commands)
-app.add_typer(accept.commands)
-app.add_typer(orders.commands)
-app.add_typer(status.commands)
-app.add_typer(dashboard.commands)
-app.add_typer(reconciliation.commands)
-app.add_typer(archive.commands)
-app.add_typer(plan.commands)
-app.add_typer(archive.archive_commands, name="archive")
-app.add_typer(query.commands)
-app.add_typer(quarantine.commands, name="quarantine")
-app.add_typer(dead_letters.commands, name="dead-letters")
-app.add_typer(policy.commands, name="policy")
+for command in (up, demo, send, get, list_, trace, status, deploy, destroy, plan):
+    app.add_typer(command.app)
+for group in (archive, quarantine, dead_letters, stack):
+    app.add_typer(group.app, rich_help_panel="Groups")
 
 
 def _version(wanted: bool) -> None:
@@ -61,7 +50,9 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
 ) -> None:
     pass
 
@@ -71,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
     An error is printed as one line and a hint. The exit status depends on its kind; see errors.py.
     """
-    # A polite kill is taken as Ctrl-C is: everything that was started is stopped.
+    # SIGTERM is handled like Ctrl-C: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(handlers=[console.LogHandler()])
     try:

@@ -1,8 +1,8 @@
-"""Options that many commands share."""
-
-from __future__ import annotations
+"""Options and arguments that several commands share, and what most commands do with them."""
 
 from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,19 +12,59 @@ from orderstream.aws.clock import ServiceClock
 from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.location import Location, location_of
 from orderstream.aws.times import parse_timestamp
+from orderstream.capacity.traffic_curve import orders_per_second
+from orderstream.errors import InputError
 from orderstream.output import console
 from orderstream.output.numbers import length
 from orderstream.storage.bucket import TimeRange
 
-StackName = Annotated[str, typer.Option("--stack", help="The deployed stack.", envvar="ORDERS_STACK")]
+LAST_PORT = 65_535
+EMPTY_HINT = "--since and --until are in UTC; is it the right stack, region and account?"
+
+
+def _rate(text: object) -> Decimal:
+    # Typer passes default values too.
+    rate = orders_per_second(str(text))
+    if rate <= 0:
+        raise InputError(f"a rate of {rate:f} orders a second is not possible", hint="give a rate above 0")
+    return rate
+
+
+OrderId = Annotated[str, typer.Argument(metavar="ORDER_ID", help="The order id.")]
+
+StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.", envvar="ORDERS_STACK")]
 Region = Annotated[str | None, typer.Option(help="AWS region. Default: the configured one.")]
 Profile = Annotated[str | None, typer.Option(help="AWS profile. Default: the configured one.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; lists have one object per line.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 Since = Annotated[str | None, typer.Option(help="From this time: RFC 3339, a date, or an age such as 2h.")]
 Until = Annotated[str | None, typer.Option(help="Up to this time, exclusive.")]
+Limit = Annotated[int, typer.Option(help="Print at most this many.", min=1)]
+IncludeDone = Annotated[
+    bool, typer.Option("--include-done", help="Include what is already resubmitted or redriven.")
+]
+ReasonCode = Annotated[
+    str | None, typer.Option("--code", help="Only records with this reason code, such as not_positive.")
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="FILE", help="Write the result to this file.", dir_okay=False),
+]
+Parameters = Annotated[
+    list[str] | None,
+    typer.Option("--parameter", metavar="NAME=VALUE", help="A template parameter. Repeatable."),
+]
+Account = Annotated[str, typer.Option(metavar="ID", help="Account id for the ARNs.")]
+Seed = Annotated[int | None, typer.Option(help="Seed: the same one gives the same random numbers.")]
+HttpPort = Annotated[
+    int | None, typer.Option(help="Port of the web server. Default: a free one.", min=1, max=LAST_PORT)
+]
 
-LAST_PORT = 65_535
+# Options that have a default, or are required, in some commands only.
+CUSTOMER = typer.Option(help="Customer id, as producers send it.")
+RATE = typer.Option(metavar="NUMBER", help="Orders a second.", parser=_rate)
+PORT = typer.Option(help="Port of the local cloud.", min=1, max=LAST_PORT)
 
 
 def span_of(cloud: AwsClients, since: str | None, until: str | None) -> TimeRange:
@@ -72,5 +112,5 @@ def _warn(behind: timedelta) -> None:
     minutes = round(behind.total_seconds() / 60)
     console.problem(
         f"this machine's clock is {length(60 * abs(minutes))} {'behind' if minutes > 0 else 'ahead of'} the"
-        " cloud's: times are judged by the cloud's clock; set this one"
+        " cloud's: set it; until then, commands use the cloud's clock"
     )

@@ -1,6 +1,4 @@
-"""The command for capacity planning: plan."""
-
-from __future__ import annotations
+"""`orders plan`: plan the capacity for expected traffic."""
 
 import random
 from decimal import Decimal
@@ -15,20 +13,20 @@ from orderstream.capacity.demand import Demand, Layout, Mode, Options, Upkeep
 from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
 from orderstream.capacity.traffic import Outage, simulation_settings
-from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
-from orderstream.cli.options import AsJson
+from orderstream.capacity.traffic_curve import curve_in, peak_of
+from orderstream.cli import options
 from orderstream.errors import InputError
 from orderstream.output import plan as show
 from orderstream.output.simulation import picture as draw
 
-commands = typer.Typer()
+app = typer.Typer()
 
 
-@commands.command(epilog="Example: orders plan --rate 2000 --peak 5x --size 800")
+@app.command(epilog="Example: orders plan --rate 2000 --peak 5x --size 800")
 def plan(
     size: Annotated[int, typer.Option(help="Bytes of an order, as sent.")],
-    rate: Annotated[str | None, typer.Option(help="Orders a second, on average.")] = None,
-    peak: Annotated[str | None, typer.Option(help="Peak: 5x the average, or orders a second.")] = None,
+    rate: Annotated[Decimal | None, options.RATE] = None,
+    peak: Annotated[str | None, typer.Option(help="Peak: a factor such as 5x, or orders a second.")] = None,
     retention: Annotated[int, typer.Option(help="Retention of the stream in hours.")] = 72,
     index: Annotated[bool, typer.Option(help="Whether the table has the index by customer.")] = True,
     layout: Annotated[Layout, typer.Option(help="One object per batch, or per order.")] = "batch",
@@ -41,33 +39,35 @@ def plan(
     headroom: Annotated[int, typer.Option(help="Headroom above the peak, in percent.")] = 25,
     item_size: Annotated[int | None, typer.Option(help="Bytes of an item, if known.")] = None,
     months: Annotated[int, typer.Option(help="Months of orders in table and archive.")] = 1,
-    outage: Annotated[str, typer.Option(help="Length of an outage to recover from: 30m, 1h.")] = "1h",
-    simulate: Annotated[
-        Path | None, typer.Option(help="Simulate it on a CSV of traffic: time, orders a second.")
+    outage: Annotated[str, typer.Option(help="Length of an outage to recover from, such as 30m.")] = "1h",
+    traffic: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Simulate this CSV: time, orders a second.")
     ] = None,
     outage_at: Annotated[
         str | None, typer.Option(help="Start of the outage in the simulation, a time as in the file.")
     ] = None,
-    picture: Annotated[Path | None, typer.Option(help="Write a PNG of the simulated backlog.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed simulates the same.")] = 0,
-    as_json: AsJson = False,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a PNG of the simulated backlog.")
+    ] = None,
+    seed: options.Seed = 0,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Plan a deployment for expected traffic: settings, quotas, a month's bill and the command to deploy it.
+    """Plan capacity and cost for expected traffic.
 
-    It does not call AWS: prices and limits are in aws/pricing.toml, with source and date. Without --rate
-    and --peak, they are those of the traffic to simulate. docs/explanation/capacity.md has the formulas.
+    Prints the settings, the quotas, a month's bill and the command to deploy it. --rate is the average. By
+    default, --rate and --peak are those of --traffic. It does not call AWS: prices and limits are in
+    aws/pricing.toml, with source and date. docs/explanation/capacity.md has the formulas.
     """
-    traffic = curve_in(simulate) if simulate else None
-    if traffic is None and (picture or outage_at):
-        raise InputError("--picture and --outage-at are for a simulation", hint="add --simulate traffic.csv")
-    if rate is None and traffic is None:
-        raise InputError("how much traffic?", hint="give --rate 2000 --peak 5x, or --simulate traffic.csv")
-    if rate is None and traffic is not None:
-        average, highest = Decimal(str(traffic.curve.average)), Decimal(str(traffic.curve.peak))
+    recorded = curve_in(traffic) if traffic else None
+    if recorded is None and (picture or outage_at):
+        raise InputError("--picture and --outage-at are for a simulation", hint="add --traffic traffic.csv")
+    if rate is not None:
+        demand = Demand(rate, peak_of(peak or "1x", rate), size, item_size)
+    elif recorded is not None:
+        average, highest = Decimal(str(recorded.curve.average)), Decimal(str(recorded.curve.peak))
         demand = Demand(average, peak_of(peak, average) if peak else max(average, highest), size, item_size)
     else:
-        average = orders_per_second(rate or "")
-        demand = Demand(average, peak_of(peak or "1x", average), size, item_size)
+        raise InputError("how much traffic?", hint="give --rate 2000 --peak 5x, or --traffic traffic.csv")
     stopped = parse_time_range(outage)
     choices = Options(
         mode=mode,
@@ -85,11 +85,11 @@ def plan(
     )
     planned = planning(demand, choices, reference_data())
     result = begin = None
-    if traffic is not None:
-        begin = traffic.begin
-        outages = [Outage(traffic.second_of(outage_at), stopped.total_seconds())] if outage_at else []
+    if recorded is not None:
+        begin = recorded.begin
+        outages = [Outage(recorded.second_of(outage_at), stopped.total_seconds())] if outage_at else []
         result = simulating(
-            traffic.curve,
+            recorded.curve,
             simulation_settings(planned, demand, choices, reference_data()),
             outages=outages,
             chance=random.Random(seed).random,

@@ -1,33 +1,31 @@
-"""The command for the status of a stack: status."""
-
-from __future__ import annotations
+"""`orders status`: print the status of a stack."""
 
 from typing import Annotated
 
 import typer
 
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli.options import AsJson, Profile, Region, StackName, resolve_stack
+from orderstream.cli import options
+from orderstream.cli.options import resolve_stack
 from orderstream.monitoring.collector import StatusCollector, poll
 from orderstream.output import console
 from orderstream.output import status as show
 
-commands = typer.Typer()
+app = typer.Typer()
 
 
-@commands.command(epilog="Example: orders status --watch")
+@app.command(epilog="Example: orders status --watch")
 def status(
     watch: Annotated[bool, typer.Option("--watch", help="Refresh every few seconds until Ctrl-C.")] = False,
-    as_json: AsJson = False,
-    stack: StackName = DEFAULT_STACK,
-    region: Region = None,
-    profile: Profile = None,
+    as_json: options.AsJson = False,
+    stack: options.StackName = DEFAULT_STACK,
+    region: options.Region = None,
+    profile: options.Profile = None,
 ) -> None:
-    """Show the status of a stack: rates, backlog and its age, shards, latency, alarms.
+    """Print rates, backlog, shards, latency and alarms of a stack.
 
-    Ends with status 1 if an alarm is on. All figures come from CloudWatch and are as late as it is: on
-    AWS, those of Kinesis are a minute or two old. --json prints one document, or with --watch one per
-    line.
+    Ends with status 1 if an alarm is on. All figures come from CloudWatch: on AWS, those of Kinesis are a
+    minute or two old. --json prints one document, or with --watch one per line.
     """
     found = resolve_stack(stack, region, profile)
     watching = StatusCollector(found)

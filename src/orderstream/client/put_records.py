@@ -63,7 +63,8 @@ _TRANSIENT_CODES = frozenset(
 )
 
 CREDENTIALS_HINT = (
-    'for AWS: aws configure, or set AWS_PROFILE; for the local cloud: orders up, then eval "$(orders env)"'
+    "for AWS: aws configure, or set AWS_PROFILE;"
+    ' for the local cloud: orders up, then eval "$(orders stack env)"'
 )
 _REGION_HINT = "set AWS_REGION, or give OrderProducer a client that was made with region_name"
 CLOCK_HINT = "AWS refuses what a wrong clock has signed: set this machine's clock (timedatectl set-ntp true)"
@@ -193,7 +194,7 @@ def classify(error: Exception) -> PutError:
         return PutError(text, hint, is_transient)
     if isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)):
         return PutError(
-            text, 'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders env")?'
+            text, 'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders stack env")?'
         )
     if isinstance(error, BotoCoreError):
         # The remaining errors concern credentials or the profile, except invalid parameters.

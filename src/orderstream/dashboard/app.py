@@ -44,7 +44,9 @@ def add_page(app: FastAPI, cloud: AwsClients, stack: str, path: str = "/") -> st
     @ui.page("/", title=f"{stack} · Orderstream", favicon=_ICON, dark=None)
     async def page(client: Client, request: Request) -> Response | None:
         if token and not _is_with_token(request, token):
-            return PlainTextResponse("open the address that orders dashboard printed, with its token\n", 403)
+            return PlainTextResponse(
+                "open the address that orders stack dashboard printed, with its token\n", 403
+            )
         await _draw(source, client)
         return None
 

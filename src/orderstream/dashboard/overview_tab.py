@@ -153,7 +153,9 @@ class OverviewTab:
 
     def _show_latest(self, seen: StatusSnapshot, clock: TimeFormat) -> None:
         orders = seen.latest
-        self._latest_empty.set_text(f"None to show: {seen.why_none}. Send one, or: orders simulate --rate 10")
+        self._latest_empty.set_text(
+            f"None to show: {seen.why_none}. Send one, or: orders stack simulate --rate 10"
+        )
         self._latest_empty.set_visibility(not orders)
         self._latest.set_visibility(bool(orders))
         self._latest.rows = components.order_rows(orders, clock)

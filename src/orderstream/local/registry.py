@@ -1,4 +1,4 @@
-"""Registers the local clouds that run on this machine, one file each, so that `orders env` finds them."""
+"""Registers the local clouds that run on this machine, one file each, for `orders stack env`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def ensure_port(port: int, clouds: list[LocalInstance]) -> None:
     if any(cloud.port == port for cloud in clouds):
         raise CloudError(
             f"a local cloud runs on port {port} already",
-            hint=f'use it: eval "$(orders env --port {port})", or start another: {another}',
+            hint=f'use it: eval "$(orders stack env --port {port})", or start another: {another}',
         )
     raise CloudError(f"port {port} is in use by another program", hint=f"take another: {another}")
 

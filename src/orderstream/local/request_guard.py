@@ -28,7 +28,7 @@ _HEADERS = {
 }
 # The public keys of a Cognito user pool, which MiniStack's API Gateway fetches here to verify tokens.
 _PUBLIC_KEYS = re.compile(r"/([^/]+)/\.well-known/jwks\.json")
-_REFUSED = 'this local cloud wants the session token that it was started with: eval "$(orders env)"'
+_REFUSED = 'this local cloud wants the session token that it was started with: eval "$(orders stack env)"'
 
 
 def install() -> None:

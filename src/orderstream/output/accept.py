@@ -1,4 +1,4 @@
-"""Prints the output of `orders accept`: location and plan, each check as it ends, and the results table."""
+"""Prints the output of `orders stack accept`: location and plan, each check as it ends, and the results."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def print_deployment(
         *([f"curl {api}/health"] if api else []),
         f"""orders send '{{"customer_id": "12345", "amount": 250.00}}'{where}""",
         f"orders list --customer 12345{where}",
-        f"orders verify{where}",
+        f"orders stack verify{where}",
     ):
         err.print(f"  {command}")
 

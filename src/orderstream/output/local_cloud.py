@@ -27,7 +27,7 @@ def print_ready(port: int, usual_port: int, api_url: str, page: str, *, empty: b
             ("ready", "green"), f" on http://127.0.0.1:{port}; Ctrl-C stops it. In another terminal:"
         )
     )
-    err.print(f'  eval "$(orders env{which})"')
+    err.print(f'  eval "$(orders stack env{which})"')
     if empty:
         err.print("  orders deploy")
     err.print("""  orders send '{"customer_id": "12345", "amount": 250.00}'""")

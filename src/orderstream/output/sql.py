@@ -52,10 +52,10 @@ def format_of(wanted: Format | None, file: Path | None) -> Format:
     found = wanted or (_ENDINGS.get(file.suffix.lower()) if file else "table")
     if found is None:
         raise InputError(
-            f"the name of {file} does not say which format", hint="--format csv, json or parquet"
+            f"the name of {file} does not say which format", hint="--json, --format csv or --format parquet"
         )
     if found == "parquet" and file is None and sys.stdout.isatty():
-        raise InputError("Parquet is nothing for a terminal", hint="--output FILE, or > FILE")
+        raise InputError("Parquet cannot be printed to a terminal", hint="--output FILE, or > FILE")
     return found
 
 
@@ -116,7 +116,7 @@ def _table(names: list[str], rows: Iterator[Row], write: Write) -> str:
         _print(names, shown, SafeConsole(file=text, width=out.width))
         write(text.getvalue().encode())
     if not is_all:
-        return f"the first {len(shown):,} rows, and there are more: --format csv or json gives all"
+        return f"the first {len(shown):,} rows, and there are more: --json or --format csv prints all"
     return _rows(len(shown))
 
 

@@ -175,7 +175,7 @@ def read_originals(store: ObjectStore, items: Sequence[Item], each: ParallelMap)
                 if order_id is not None:
                     found[order_id] = original_bytes(line)
         except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError):
-            # Damaged: `orders verify` reports it. The lines before the damage are used.
+            # Damaged: `orders stack verify` reports it. The lines before the damage are used.
             pass
         return found
 

@@ -32,7 +32,7 @@ def repair(
     Nothing is overwritten. It does what the function does, from the bytes in the archive or, for records that
     are not there, in the stream.
     """
-    processing = Reprocessor(deployment, "orders verify --repair")
+    processing = Reprocessor(deployment, "orders stack verify --repair")
     missing = (record for record in store.unaccounted() if record.arrived_at < utc_text(settled))
     unarchived: set[str] = set()
     compacted: dict[str, dict[str, str]] = {}

@@ -144,7 +144,7 @@ def originals(deployment: Deployment, items: Iterable[Item]) -> dict[str, bytes]
     found: dict[str, bytes] = {}
     in_order = sorted(items, key=lambda item: str(item["ArchiveKey"]))
     for key, group in groupby(in_order, lambda item: str(item["ArchiveKey"])):
-        # `orders verify` reports what is damaged.
+        # `orders stack verify` reports what is damaged.
         with suppress(DamagedError):
             found |= _originals_in(deployment, key, list(group))
     return found

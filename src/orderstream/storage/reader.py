@@ -103,7 +103,7 @@ def raise_on_corruption(deployment: Deployment, key: str, lines: Iterable[T]) ->
     except DAMAGE as error:
         raise DamagedError(
             f"s3://{deployment.bucket}/{key} is damaged after line {number}: {error}",
-            hint="orders verify tells what else is affected",
+            hint="orders stack verify tells what else is affected",
         ) from error
 
 

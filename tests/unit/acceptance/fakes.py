@@ -1,4 +1,4 @@
-"""AWS as the checks of `orders accept` meet it: botocore's own clients, and hand-written answers behind them.
+"""AWS for the checks of `orders stack accept`: botocore's own clients, and hand-written answers behind them.
 
 A client builds each request as for AWS, so that a parameter that AWS does not know fails the test. What the
 fakes answer is held against botocore's model of the service, so that no fake answers in a shape of its own.

@@ -137,9 +137,9 @@ def test_queries_run_in_a_workgroup_of_the_run_which_is_made_once_and_bounds_wha
 @pytest.mark.parametrize(
     ("view", "found", "said"),
     [
-        ("records", (4, 1), "records has 4 rows, orders verify counts 5"),
-        ("quarantine", (0, 1), "quarantine has 0 rows, orders verify counts 1"),
-        ("orders", (5, 1), "orders has 5 rows, orders verify counts 4"),
+        ("records", (4, 1), "records has 4 rows, orders stack verify counts 5"),
+        ("quarantine", (0, 1), "quarantine has 0 rows, orders stack verify counts 1"),
+        ("orders", (5, 1), "orders has 5 rows, orders stack verify counts 4"),
         (
             "orders",
             "SYNTAX_ERROR: line 1:22: Table 'awsdatacatalog.orders' does not exist",

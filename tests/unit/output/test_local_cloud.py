@@ -1,4 +1,4 @@
-"""What `orders env` prints is evaluated by a shell."""
+"""What `orders stack env` prints is evaluated by a shell."""
 
 from __future__ import annotations
 

@@ -121,12 +121,12 @@ def test_bytes_that_would_steer_a_terminal_are_marked_there_and_it_is_said(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with screen() as shown:
-        orders.print_raw(RAW, exact="orders raw A > FILE")
+        orders.print_raw(RAW, exact="orders get A --raw > FILE")
         orders.print_raw(b'{"a": 1}', exact="")
         said = shown("1}")
     assert said == '��{"order_id": "�]0;title� �2J�"}\n{"a": 1}'
     (warning,) = capsys.readouterr().err.splitlines()
-    assert "orders raw A > FILE has the exact bytes" in warning
+    assert "orders get A --raw > FILE has the exact bytes" in warning
 
 
 def test_nothing_is_printed_but_through_the_safe_console() -> None:

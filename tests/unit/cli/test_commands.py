@@ -1,0 +1,126 @@
+"""The command line is consistent: names, help, examples, options and modules of every command."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from orderstream.cli import app
+from orderstream.errors import InputError
+
+ROOT: Any = get_command(app)
+
+
+def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
+    """Every command, with its name as it is typed after `orders`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from leaves(command, *path, name)
+        else:
+            yield " ".join((*path, name)), command
+
+
+COMMANDS = dict(leaves(ROOT))
+# Servers, and what reports to standard error only.
+WITHOUT_DATA = {"up", "stack dashboard", "stack simulate"}
+# Their output is JSON in any case.
+JSON_ONLY = {"stack policy deployer", "stack policy boundary"}
+HEAVY = {"duckdb", "fastapi", "matplotlib", "ministack", "nicegui", "samcli", "samtranslator", "uvicorn"}
+
+
+def printed(*arguments: str) -> str:
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def options() -> Iterator[tuple[str, Any, str]]:
+    """Every option of every command: its name, itself, and the command."""
+    for name, command in COMMANDS.items():
+        for option in command.params:
+            for spelling in (*option.opts, *option.secondary_opts):
+                if spelling.startswith("-"):
+                    yield spelling, option, name
+
+
+def test_the_first_help_screen_has_at_most_14_names() -> None:
+    names = re.findall(r"^│ ([a-z][a-z-]*) ", printed("--help"), re.MULTILINE)
+    assert names == list(ROOT.commands)
+    assert len(names) <= 14
+
+
+def test_the_first_help_screen_shows_commands_and_groups_apart() -> None:
+    commands, groups = printed("--help").split(" Groups ")
+    for name, command in ROOT.commands.items():
+        assert f"│ {name} " in (groups if hasattr(command, "commands") else commands)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_ends_with_an_example_of_it(name: str) -> None:
+    example = COMMANDS[name].epilog
+    assert example.startswith("Example: ") and f"orders {name}" in example
+    # In one line, although the help may wrap it.
+    assert " ".join(printed(*name.split(), "-h").split()).endswith(" ".join(example.split()))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_of_a_command_can_be_given(name: str) -> None:
+    line = re.search(r"orders .*?(?= \| |\)\"|$)", COMMANDS[name].epilog)
+    assert line
+    arguments = shlex.split(line[0])[1 + len(name.split()) :]
+    COMMANDS[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_a_module_of_its_own_that_says_so(name: str) -> None:
+    module = sys.modules[COMMANDS[name].callback.__module__]
+    assert module.__name__ == "orderstream.cli." + name.replace("-", "_").replace(" ", ".")
+    assert (module.__doc__ or "").startswith(f"`orders {name}`: ")
+
+
+def test_an_option_has_one_help_text_and_one_type_in_all_commands() -> None:
+    found = defaultdict(set)
+    for name, option, _ in options():
+        found[name].add((option.help, option.bare_type(), option.min, option.max, option.metavar))
+    assert {name: variants for name, variants in found.items() if len(variants) > 1} == {}
+
+
+def test_a_help_text_belongs_to_one_option_so_that_nothing_has_two_spellings() -> None:
+    found = defaultdict(set)
+    for _, option, _ in options():
+        found[option.help].add((*option.opts, *option.secondary_opts))
+    assert {text: names for text, names in found.items() if len(names) > 1 or not text} == {}
+
+
+def test_every_command_that_prints_data_offers_json() -> None:
+    offers = {name for option, _, name in options() if option == "--json"}
+    assert set(COMMANDS) - offers == WITHOUT_DATA | JSON_ONLY
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["get", "A-1", "--raw", "--json"],
+        ["archive", "query", "SELECT 1", "--format", "csv", "--json"],
+        ["stack", "simulate", "--rate", "0"],
+        ["archive", "replay", "--rate", "-1"],
+        ["plan", "--size", "800", "--rate", "many"],
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_is_done(arguments: list[str]) -> None:
+    assert isinstance(CliRunner().invoke(app, arguments).exception, InputError)
+
+
+def test_the_command_line_starts_without_the_libraries_that_only_some_commands_need() -> None:
+    program = "import sys, orderstream.cli; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert HEAVY & set(done.stdout.split()) == set()

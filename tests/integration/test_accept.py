@@ -160,7 +160,7 @@ def test_a_dry_run_and_another_stacks_name_make_nothing(empty: LocalCloud) -> No
     assert all(one.name in shown.stdout for one in CHECKS)
     assert "local cloud at" in shown.stderr and "costs nothing" in shown.stderr
     assert (
-        "no stack of orders stack accept"
+        "not a stack that orders stack accept created"
         in orders("stack", "accept", "--clean-up", "orderstream", "--yes", status=2).stderr
     )
     assert (

@@ -54,7 +54,7 @@ def test_what_the_audit_finds_is_named_and_ends_with_status_1(pipe: Pipe, orders
 
 def test_a_head_that_is_none_is_refused(orders: Orders) -> None:
     done = orders("archive", "audit", "--head", "42", status=2)
-    assert done.stderr.startswith("error: '42' is no head\nhint: ")
+    assert done.stderr.startswith("error: '42' is not a valid head\nhint: ")
 
 
 def test_a_customer_is_erased_and_the_audit_takes_the_receipt(

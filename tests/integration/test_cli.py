@@ -204,7 +204,7 @@ def test_a_mistyped_region_is_said_to_be_one() -> None:
 
 
 def test_a_wrong_point_in_time_is_status_2(orders: Orders) -> None:
-    assert "no point in time" in orders("list", "--customer", "c", "--since", "soon", status=2).stderr
+    assert "not a point in time" in orders("list", "--customer", "c", "--since", "soon", status=2).stderr
 
 
 def test_an_unknown_option_is_status_2(orders: Orders) -> None:

@@ -260,7 +260,7 @@ def test_a_first_deployment_that_fails_tells_why_and_is_not_in_the_way_of_the_ne
         failed = orders("deploy", status=3).stderr
     assert "error: making the stack failed, what it had made was removed again" in failed
     assert "  Catalog (AWS::Glue::Database): " in failed and "orderstream already exists" in failed
-    assert failed.splitlines()[-1].startswith("hint: mend that")
+    assert failed.splitlines()[-1].startswith("hint: fix that")
     assert left_of(there) == NOTHING
     # The next has another bucket and no index, and the HTTP API reads and writes there.
     orders("deploy", "--parameter", "ArchiveBucketName=elsewhere", "--parameter", "CustomerIndex=false")

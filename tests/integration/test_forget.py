@@ -310,7 +310,7 @@ def test_a_receipt_that_was_changed_or_never_made_is_not_taken(cloud: AwsClients
     assert stamped_in(file) == stamped
     file.write_bytes(b"{}")
     for wrong in (file, tmp_path / "none"):
-        with pytest.raises(InputError, match="no receipt"):
+        with pytest.raises(InputError, match="not a valid receipt"):
             stamped_in(wrong)
 
 

@@ -236,7 +236,7 @@ def test_orders_up_serves_page_and_docs_at_once_and_ends_cleanly_while_they_are_
 ) -> None:
     with up(tmp_path, "--simulate", "20") as running:
         running.await_ready()
-        (url,) = awaited(lambda: re.findall(r"^live page on (\S+)$", running.log.read_text(), re.MULTILINE))
+        (url,) = awaited(lambda: re.findall(r"^dashboard on (\S+)$", running.log.read_text(), re.MULTILINE))
         with browsers.opened(browser, url) as (page, errors):
             expect(page.get_by_role("row").nth(5)).to_be_visible()
             with browsers.opened(browser, url.replace("/live", "/docs")) as (docs, _):

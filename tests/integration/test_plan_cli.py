@@ -151,11 +151,11 @@ def test_a_plan_for_less_than_the_traffic_falls_behind_in_the_simulation(
     ("arguments", "message"),
     [
         (("--rate", "0", "--size", "800"), "a rate of 0"),
-        (("--rate", "many", "--size", "800"), "'many' is no number"),
+        (("--rate", "many", "--size", "800"), "'many' is not a number"),
         (("--rate", "10", "--size", "2000000"), "an order of 2,000,000 bytes"),
         (("--rate", "10", "--peak", "0.5x", "--size", "800"), "below the average"),
         (("--rate", "10", "--size", "800", "--retention", "1"), "a retention of 1"),
-        (("--rate", "10", "--size", "800", "--outage", "long"), "'long' is no length"),
+        (("--rate", "10", "--size", "800", "--outage", "long"), "'long' is not a length"),
         (("--size", "800"), "how much traffic?"),
         (("--rate", "10", "--size", "800", "--picture", "x.png"), "are for a simulation"),
     ],

@@ -79,7 +79,7 @@ def test_a_mistake_is_one_line_a_hint_and_status_2(orders: Orders, tmp_path: Pat
         ([], "there is no SQL"),
         (["-"], "there is no SQL"),
         (["SELECT 1", "--output", str(tmp_path / "answer")], "does not say which format"),
-        (["SELECT 1", "--since", "soon"], "no point in time"),
+        (["SELECT 1", "--since", "soon"], "not a point in time"),
     ):
         error, hint = orders("archive", "query", *arguments, status=2).stderr.splitlines()
         assert error.startswith("error: ") and message in error

@@ -35,7 +35,7 @@ def new_name() -> str:
 
 
 def name_of_second(name: str) -> str:
-    """The stack that must fail to deploy: its name has the run's prefix, and is no prefix of another name."""
+    """The stack that must fail to deploy: its name has the run's prefix, but no other name begins with it."""
     return f"{name}x"
 
 
@@ -43,7 +43,7 @@ def ensure_ours(name: str) -> None:
     """Raise InputError unless `orders stack accept` generates such names: no other stack is ever touched."""
     if not _NAME.fullmatch(name):
         raise InputError(
-            f"{name} is no stack of orders stack accept",
+            f"{name} is not a stack that orders stack accept created",
             hint="their names are orders-accept- and six hexadecimal digits; others: orders destroy --stack",
         )
 

@@ -35,7 +35,7 @@ def fan_out(context: Context) -> Evidence:
     deployment = context.deployment
     with translate_errors("cannot look at the event source mapping"):
         source = context.cloud.lambda_.get_event_source_mapping(UUID=deployment.mapping_id)["EventSourceArn"]
-    expect(consumer_of(source), f"the mapping reads {source}, which is no consumer")
+    expect(consumer_of(source), f"the mapping reads {source}, which is not a consumer")
     # The new mapping rereads the whole stream; orders sent now come after that.
     first = new_orders("after-update", 1)
     send(context, first)

@@ -151,7 +151,7 @@ def _read_chain(
         is_noted = is_noted or before == noted
         is_stamped = is_stamped or _is_stamp(manifest, before, receipt)
         for key in expected.add(manifest):
-            detail = f"leaves out {key}, which was sealed before, and {manifest.act} is no reason to"
+            detail = f"omits {key}, which was sealed before, and {manifest.act} does not justify that"
             found.findings.append(Finding("broken_chain", entry.key, detail))
         found.manifests += 1
         progress("manifests", found.manifests)

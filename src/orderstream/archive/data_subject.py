@@ -76,7 +76,7 @@ class DataSubject:
             found = search(body, self.customer_id)
             if found.claimed or found.named or found.bare or found.unread:
                 what = "names the customer" if found.claimed or found.named else "may name the customer"
-                self.unsure.setdefault(key, f"{key} {what} and is no batch of Lambda's: {error!r}")
+                self.unsure.setdefault(key, f"{key} {what} and is not a batch from Lambda: {error!r}")
             return body, []
         kept: list[dict[str, Any]] = []
         erased: list[Record] = []

@@ -105,7 +105,7 @@ def _notes(deployment: Deployment, span: TimeRange, is_kept: Callable[[str, str]
         for entry, body in bucket.fetch_all(deployment, of_hour):
             notes = [read_note(line) for line in body.splitlines()]
             if None in notes:
-                found.append(Finding("unexpected", entry.key, "has a line that is no note"))
+                found.append(Finding("unexpected", entry.key, "has a line that is not a valid note"))
             unknown = [note.event_id for note in notes if note and quarantined is not None]
             unknown = [event_id for event_id in unknown if event_id not in (quarantined or ())]
             if unknown:

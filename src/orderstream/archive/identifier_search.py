@@ -77,7 +77,7 @@ class _Search:
                 self._note("is a damaged aggregate of records")
             text = _text_of(data)
             if text is None:
-                self._note("is no text in UTF-8, UTF-16 or UTF-32")
+                self._note("is not text in UTF-8, UTF-16 or UTF-32")
                 # Much of it may be text: as UTF-8, as one byte per character, or as UTF-16 at any offset.
                 self.scan(data.decode(errors="replace"), layers)
                 self.scan(data.decode("latin-1").replace("\0", ""), layers)

@@ -124,7 +124,7 @@ class Lease:
             timestamp(holder.until)
         except (msgspec.MsgspecError, UnicodeDecodeError, InvalidValue) as error:
             raise DamagedError(
-                f"s3://{self._where['Bucket']}/{KEY} is no lease: {error}",
+                f"s3://{self._where['Bucket']}/{KEY} is not a valid lease: {error}",
                 hint="while nobody seals, compacts or erases, delete it",
             ) from None
         except self._cloud.s3.exceptions.NoSuchKey:

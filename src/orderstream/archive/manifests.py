@@ -175,7 +175,7 @@ def parsed(deployment: Deployment, key: str, body: bytes) -> Manifest:
     try:
         found = msgspec.json.decode(body, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise DamagedError(f"s3://{deployment.bucket}/{key} is no manifest: {error}") from error
+        raise DamagedError(f"s3://{deployment.bucket}/{key} is not a valid manifest: {error}") from error
     if key != _key(found):
         raise DamagedError(f"s3://{deployment.bucket}/{key} is another manifest: {_key(found)}")
     return found
@@ -206,6 +206,6 @@ def head_of(text: str) -> Head:
     number, _, sha256 = text.partition(":")
     if not number.isdecimal() or not re.fullmatch("[0-9a-f]{64}", sha256):
         raise InputError(
-            f"{text!r} is no head", hint="write NUMBER:SHA256, as orders archive audit prints it"
+            f"{text!r} is not a valid head", hint="write NUMBER:SHA256, as orders archive audit prints it"
         )
     return Head(int(number), sha256)

@@ -69,4 +69,4 @@ def stamped_in(file: Path) -> StampedReceipt:
         return msgspec.json.decode(file.read_bytes(), type=StampedReceipt)
     except (OSError, msgspec.MsgspecError) as error:
         hint = "give the file with what orders archive forget --json printed"
-        raise InputError(f"{file} is no receipt: {error}", hint=hint) from None
+        raise InputError(f"{file} is not a valid receipt: {error}", hint=hint) from None

@@ -24,7 +24,7 @@ def parse_timestamp(text: str, now: datetime) -> datetime:
         return timestamp(text)
     except (InvalidValue, ValueError, OverflowError):
         raise InputError(
-            f"{text!r} is no point in time",
+            f"{text!r} is not a point in time",
             hint='write "2026-11-22T18:00:00Z", "2026-11-22", or a span back from now such as "2h"',
         ) from None
 
@@ -33,5 +33,5 @@ def parse_time_range(text: str) -> timedelta:
     """A duration as people type it: "90s", "5m", "1h", "2d", "1w". Raises InputError for anything else."""
     found = _SPAN.fullmatch(text)
     if not found:
-        raise InputError(f"{text!r} is no length of time", hint='write "30m", "1h" or "2d"')
+        raise InputError(f"{text!r} is not a length of time", hint='write "30m", "1h" or "2d"')
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

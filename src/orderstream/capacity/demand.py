@@ -44,7 +44,7 @@ class Demand:
         if self.peak < self.rate:
             raise InputError(
                 f"a peak of {self.peak:f} orders a second is below the average of {self.rate:f}",
-                hint='give it as a factor, "5x", or in orders a second; 1x is no peak',
+                hint='give it as a factor, "5x", or in orders a second; 1x means no peak',
             )
         if self.peak > MOST_ORDERS_A_SECOND:
             raise InputError(

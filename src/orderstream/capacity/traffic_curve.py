@@ -43,7 +43,7 @@ def orders_per_second(text: str) -> Decimal:
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        raise InputError(f"{text!r} is no number of orders a second", hint='write "2000" or "0.5"')
+        raise InputError(f"{text!r} is not a number of orders a second", hint='write "2000" or "0.5"')
     return number
 
 
@@ -62,7 +62,7 @@ def curve_in(file: Path) -> RecordedCurve:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        raise InputError(f"{file} is no text", hint=_HINT) from None
+        raise InputError(f"{file} is not text", hint=_HINT) from None
     except OSError as error:
         raise NotFoundError(f"cannot read {file}: {error.strerror}") from None
     rows: list[tuple[float, float]] = []
@@ -112,10 +112,10 @@ def _seconds(text: str, begin: datetime | None) -> float:
         moment = _moment(text)
         if moment is None:
             raise InputError(
-                f"{text!r} is no time of RFC 3339", hint='"2026-11-27T18:00:00Z", as the line before'
+                f"{text!r} is not an RFC 3339 time", hint='"2026-11-27T18:00:00Z", as the line before'
             )
         return (moment - begin).total_seconds()
     try:
         return float(orders_per_second(text.strip()))
     except InputError:
-        raise InputError(f"{text!r} is no time", hint=_HINT) from None
+        raise InputError(f"{text!r} is not a time", hint=_HINT) from None

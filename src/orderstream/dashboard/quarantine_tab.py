@@ -88,9 +88,9 @@ class QuarantineTab:
         if not found:
             self._said.set_text("Nothing is in quarantine here: every record was an order, or was put back.")
         elif len(found) == MOST_RECORDS:
-            self._said.set_text(f"The {MOST_RECORDS} newest. Click one to mend it.")
+            self._said.set_text(f"The {MOST_RECORDS} newest. Click one to edit it.")
         else:
-            self._said.set_text("Click one to see it whole and to mend it.")
+            self._said.set_text("Click one to see all of it, and to edit it.")
 
     def _look(self) -> list[QuarantinedRecord]:
         back = _SPANS[self._span.value]

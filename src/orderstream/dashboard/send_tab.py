@@ -97,7 +97,7 @@ class SendTab:
             outcome = ui.label("waiting until it is stored …")
             order_id = receipt.order_id
             if order_id is None or decode(data).reasons:
-                outcome.set_text("It is no order: look for it in quarantine.")
+                outcome.set_text("It is not a valid order: look for it in quarantine.")
                 return
             stored = await await_stored(self._source, order_id)
             outcome.set_text(f"Order {order_id} is stored." if stored else "It is not stored yet.")

@@ -89,7 +89,7 @@ def owned_by(
 def where_of(stack: str, account: str, region: str | None) -> Where:
     """The location of a stack, from the options. Raises InputError for an invalid account id or region."""
     if not re.fullmatch(r"ACCOUNT|[0-9]{12}", account):
-        raise InputError(f"{account!r} is no account id", hint="an account id has 12 digits")
+        raise InputError(f"{account!r} is not a valid account id", hint="an account id has 12 digits")
     if region is None:
         return Where(stack, account)
     partition = botocore.session.Session().get_partition_for_region(region) if _is_known(region) else ""

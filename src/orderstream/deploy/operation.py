@@ -51,7 +51,7 @@ class Operation:
         after = "it goes on where it was" if what == REMOVING else "what was there before is as it was"
         raise DeploymentError(
             f"{what} the stack failed, {state}{said}",
-            hint=f"mend that and run the same command again; {after}",
+            hint=f"fix that and run the same command again; {after}",
         )
 
     def _removed(self) -> str:

@@ -35,7 +35,7 @@ def hour_of_key(key: str) -> datetime:
     form = _FORMS.get(key.partition("/")[0])
     found = form.fullmatch(key) if form else None
     if found is None:
-        raise ValueError(f"{key} is no object of an hour")
+        raise ValueError(f"{key} is not an object of an hour")
     year, month, day, hour = map(int, found.groups())
     return datetime(year, month, day, hour, tzinfo=UTC)
 

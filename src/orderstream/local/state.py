@@ -179,7 +179,7 @@ def _payload(name: str, saved: Any) -> Any:
     else:
         payload = saved["payload"]
     if not isinstance(payload, dict):
-        raise ValueError(f"the state of {name} is no object")
+        raise ValueError(f"the state of {name} is not an object")
     return payload
 
 

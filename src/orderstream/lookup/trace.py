@@ -42,7 +42,7 @@ Progress = Callable[[str, int], None]
 class TraceEvent(msgspec.Struct, frozen=True):
     """Something that happened: `at` (UTC text; None if unknown), `what`, to which event, where.
 
-    What: dated (by the producer), arrived, archived, delivered, undone (delivered but reported as failed),
+    What: dated (by the producer), arrived, archived, delivered, failed (delivered, and reported as failed),
     stored, duplicate, quarantined, resubmitted, discarded (by Lambda), redriven, erased (by `orders archive
     forget`) or open (none of these yet).
     """

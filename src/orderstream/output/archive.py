@@ -148,7 +148,9 @@ def print_erasure(stamped: StampedReceipt, location: Location, *, as_json: bool)
         return
     out.print(_erasure(receipt))
     if stamped.shared:
-        step(f"{stamped.shared:,} of the records were no order and had orders of others in them, too")
+        step(
+            f"{stamped.shared:,} of the records were not orders, and contained orders of other customers too"
+        )
     out.print(f"receipt {receipt.id} in manifest {stamped.manifest}:{stamped.sha256}")
     step(f"the stream has the records until {receipt.on_stream_until}; backups of the table go by themselves")
 

@@ -32,7 +32,7 @@ def print_ready(port: int, usual_port: int, api_url: str, page: str, *, empty: b
         err.print("  orders deploy")
     err.print("""  orders send '{"customer_id": "12345", "amount": 250.00}'""")
     err.print("  orders list --customer 12345")
-    err.print(f"live page on {api_url}{page}")
+    err.print(f"dashboard on {api_url}{page}")
     err.print(f"orders over HTTP on {api_url} (/docs):")
     body = """-d '{"customer_id": "12345", "amount": 250.00}'"""
     err.print(f"  curl {api_url}/orders -H 'Content-Type: application/json' {body}")

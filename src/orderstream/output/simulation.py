@@ -41,7 +41,7 @@ def print_simulation(of: SimulationResult, begin: datetime | None) -> None:
     if of.lost_from is not None:
         table.add_row("lost", f"{large(of.lost)}, from {at(of.lost_from)}")
     if of.most_held:
-        table.add_row("held by shops, shards being full", f"{large(of.most_held)} at most")
+        table.add_row("held by producers, shards being full", f"{large(of.most_held)} at most")
     table.add_row("orders a batch", count(of.orders_per_batch))
     table.add_row("most invocations at a time", count(of.most_running))
     for name, number in (("failed invocations", of.failed), ("throttled by Lambda", of.throttled)):

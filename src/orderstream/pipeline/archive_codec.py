@@ -91,9 +91,9 @@ def read_line(data: bytes) -> ArchiveLine:
 def checked(line: ArchiveLine) -> ArchiveLine:
     """The line, if `encode` could have written it; else raises msgspec.ValidationError."""
     if not _EVENT.fullmatch(line.event_id):
-        raise msgspec.ValidationError("event_id is no SHARD:NUMBER")
+        raise msgspec.ValidationError("event_id is not SHARD:NUMBER")
     if not _ARRIVED.fullmatch(line.arrived_at) or not _is_time(line.arrived_at):
-        raise msgspec.ValidationError("arrived_at is no time of arrival")
+        raise msgspec.ValidationError("arrived_at is not a time of arrival")
     if not all(_REASON <= reason.keys() for reason in line.reasons):
         raise msgspec.ValidationError("a reason lacks its path, code or message")
     try:

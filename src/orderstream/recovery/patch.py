@@ -71,7 +71,7 @@ def patched(data: bytes, identity: str, settings: Sequence[FieldPatch] = ()) -> 
         reasons = "; ".join(f"{reason.path} {reason.message}" for reason in what.reasons)
         raise InputError(
             reasons,
-            hint="mend it with --set PATH=VALUE or --edit FILE; for a string that looks like a number: "
+            hint="edit it with --set PATH=VALUE or --edit FILE; for a string that looks like a number: "
             """--set 'customer_id="12345"'""",
         )
     return text, what.order.order_id or identity

@@ -52,14 +52,14 @@ def repair(
         lines = _undamaged(reader.located_lines(deployment, bucket.summary_for_key(key), body), key)
         there = AlreadyArchived(deployment, dict.fromkeys(wanted, key).__getitem__)
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
-        progress("missing records mended", processing.done.records)
+        progress("missing records repaired", processing.done.records)
     for hour, keys in compacted.items():
         entries = list(bucket.of_hour(deployment, hour + "/"))
         for opened in reader.objects(deployment, entries):
             lines = _undamaged(opened.lines, opened.key)
             mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)
             processing.run(mine, AlreadyArchived(deployment, keys.__getitem__))
-        progress("missing records mended", processing.done.records)
+        progress("missing records repaired", processing.done.records)
     if unarchived:
         records = (inner for record in stream.records(deployment, span) for inner in deaggregate(record))
         processing.run((record for record in records if record.event_id in unarchived), processing.archive)

@@ -192,7 +192,7 @@ def reconcile(
         if record.key is None:
             found.append(Discrepancy("unarchived", record.event_id, "is in the stream and nowhere else"))
         else:
-            of = f"order {record.order_id}" if record.order_id else "a record that is no order"
+            of = f"order {record.order_id}" if record.order_id else "a record that is not an order"
             found.append(
                 Discrepancy("missing", record.event_id, f"{of}: is in {record.key} and nowhere else")
             )

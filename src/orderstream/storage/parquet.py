@@ -165,7 +165,7 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[LocatedLine]:
 def _placed(row: tuple[Any, ...]) -> LocatedLine:
     place, event_id, partition_key, arrived_at, order_id, raw, raw_base64 = row
     if None in (place, event_id, arrived_at) or None in place.values():
-        raise UnreadableValue("a row is no archived line")
+        raise UnreadableValue("a row is not an archived line")
     line = ArchiveLine(
         event_id=event_id,
         partition_key=partition_key,

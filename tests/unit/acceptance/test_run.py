@@ -200,5 +200,5 @@ def test_only_stacks_of_its_own_are_ever_taken_down() -> None:
     assert len(name) <= 20 and name != new_name()
     ensure_ours(name)
     for other in ("orderstream", "orders-accept-", "orders-accept-0a1b2c3", "orders-accept-xyzxyz", ""):
-        with pytest.raises(InputError, match="no stack of orders stack accept"):
+        with pytest.raises(InputError, match="not a stack that orders stack accept created"):
             ensure_ours(other)

@@ -2,8 +2,8 @@
 
 `python -m bench.over_http` starts `orders up`, and has clients send to its API for some time, as fast as they
 are answered. Then every order that was answered with 202 must be an item, once and with what was sent, and
-`orders verify` must agree. A second run on the same stack goes through an API whose stream is throttled for a
-third of the time. `--write` puts the table into docs/explanation/http-api.md.
+`orders stack verify` must agree. A second run on the same stack goes through an API whose stream is throttled
+for a third of the time. `--write` puts the table into docs/explanation/http-api.md.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _run(
     processors = {part: max(0.0, after - used[part]) / took for part, after in up.used().items()}
     progress(f"{len(told.accepted):,} orders were accepted; waiting until they are stored")
     items = _await(deployment, name, len(told.accepted))
-    progress("orders verify")
+    progress("orders stack verify")
     report = verify(deployment, TimeRange(since=begin))
     accounted = account(told.accepted, items)
     counts = report.counts

@@ -1,4 +1,4 @@
-"""The tables of docs/how-to/acceptance.md: what `orders accept` checks, and what no check shows."""
+"""The tables of docs/how-to/acceptance.md: what `orders stack accept` checks, and what no check shows."""
 
 from __future__ import annotations
 

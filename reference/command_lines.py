@@ -13,6 +13,7 @@ import typer
 
 from orderstream.cli import app
 from orderstream.deploy.artifact import PROJECT
+from orderstream.errors import InputError
 
 ROOT: Any = typer.main.get_command(app)
 DOCS = PROJECT / "docs"
@@ -77,7 +78,7 @@ def problem(line: CommandLine) -> str:
         value = ("VALUE",) if words and words[-1] in _options_with_values(command) else ()
         context = command.context_class(command, info_name=name)
         _, rest, _ = command.make_parser(context).parse_args([*words, *value])
-    except typer.TyperException as error:
+    except (typer.TyperException, InputError) as error:
         return str(error)
     return f"unexpected argument {rest[0]}" if rest else ""
 

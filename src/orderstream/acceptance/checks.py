@@ -1,4 +1,4 @@
-"""The checks of `orders accept`, in execution order; docs/how-to/acceptance.md is generated from them."""
+"""The checks of `orders stack accept`, in execution order; docs/how-to/acceptance.md lists them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ CHECKS = (
     ),
     Check(
         "verify",
-        "`orders verify` accounts for every record in stream, archive, table and quarantine.",
+        "`orders stack verify` accounts for every record in stream, archive, table and quarantine.",
         traffic.verified,
         2,
     ),
@@ -140,7 +140,7 @@ CHECKS = (
     ),
     Check(
         "athena-views",
-        "Athena accepts the three Glue views, and they have the rows that `orders verify` counts.",
+        "Athena accepts the three Glue views, and they have the rows that `orders stack verify` counts.",
         athena.views,
         3,
         only_aws=_NO_VIEWS,

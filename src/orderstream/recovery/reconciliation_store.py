@@ -22,8 +22,8 @@ from orderstream.storage.bucket import ObjectSummary
 
 # The kinds of discrepancies: what each means, and what fixes it.
 DISCREPANCIES = {
-    "unarchived": ("on the stream, and nowhere else", "`orders verify --repair`"),
-    "missing": ("in the archive, but no item and not in quarantine", "`orders verify --repair`"),
+    "unarchived": ("on the stream, and nowhere else", "`orders stack verify --repair`"),
+    "missing": ("in the archive, but no item and not in quarantine", "`orders stack verify --repair`"),
     "discarded": ("only in a batch that Lambda discarded", "`orders dead-letters redrive`"),
     "payload_missing": ("an item's bytes are not in the object that it names", "restoring the object"),
     "payload_mismatch": ("an item was made from other bytes than those it names", "comparing both"),

@@ -44,8 +44,8 @@ def test_the_example_in_the_help_of_a_command_calls_it(path: tuple[str, ...]) ->
     ("text", "words"),
     [
         ("```sh\norders status || echo 'an alarm is on'\n```", ["status"]),
-        ('```sh\neval "$(orders env)"\n```', ["env"]),
-        ("1. Steps\n\n    ```sh\n    orders raw A-1 > FILE # its bytes\n    ```", ["raw A-1"]),
+        ('```sh\neval "$(orders stack env)"\n```', ["stack env"]),
+        ("1. Steps\n\n    ```sh\n    orders get A-1 --raw > FILE # its bytes\n    ```", ["get A-1 --raw"]),
         ("```sh\norders deploy \\\n  --dry-run\n```", ["deploy --dry-run"]),
         ("```sh\norders query \"SELECT 'a|b' FROM orders LIMIT 1\"\n```", None),
         ("```text\n$ .venv/bin/orders up &\n3 orders are stored\n```", ["up"]),
@@ -66,7 +66,9 @@ def test_a_command_that_cannot_be_given_is_found(words: str) -> None:
     assert problem(CommandLine(tuple(words.split()), False))
 
 
-@pytest.mark.parametrize("words", ["list", "list --customer", "get", "simulate --rate fast", "up --port 7e4"])
+@pytest.mark.parametrize(
+    "words", ["list", "list --customer", "get", "stack simulate --rate fast", "up --port 7e4"]
+)
 def test_a_command_in_a_block_has_all_that_it_needs(words: str) -> None:
     assert problem(CommandLine(tuple(words.split()), True))
     assert problem(CommandLine(tuple(words.split()), False)) == ""

@@ -13,7 +13,8 @@ from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
 from tests.integration import deployed
 
-RESOURCES: dict[str, Any] = yaml_parse(TEMPLATE.read_text())["Resources"]
+BODY: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+RESOURCES = BODY["Resources"]
 
 
 def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
@@ -32,7 +33,7 @@ def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
 
 def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
     for name, artifact in (("ProcessOrders", PROCESS), ("KeepArchive", UPKEEP), ("OrdersApi", API)):
-        function = RESOURCES[name]["Properties"]
+        function = BODY["Globals"]["Function"] | RESOURCES[name]["Properties"]
         assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
         assert function["Architectures"] == ["arm64"]
         assert function["CodeUri"] == str(artifact.code_uri)
@@ -67,8 +68,8 @@ def test_the_function_may_write_archive_and_quarantine_only_where_nothing_is() -
 
 
 def test_every_parameter_says_what_it_is() -> None:
-    parameters = yaml_parse(TEMPLATE.read_text())["Parameters"]
-    assert all(parameter.get("Description") and "Default" in parameter for parameter in parameters.values())
+    parameters = BODY["Parameters"].values()
+    assert all(parameter.get("Description") and "Default" in parameter for parameter in parameters)
 
 
 @pytest.mark.parametrize(

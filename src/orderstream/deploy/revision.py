@@ -16,12 +16,13 @@ _REFERENCES = re.compile(r"\$\{([^!.}]+)[^}]*\}")
 def revision(template: Mapping[str, Any], function: str, values: Mapping[str, str]) -> str:
     """The revision (hex) of a function in a packaged template, deployed with the parameters `values`.
 
-    It changes if one of the function's properties changes, including its code, or the value of a parameter
-    that one of them depends on.
+    It changes if one of the function's properties changes, including its code and the template's Globals, or
+    the value of a parameter that one of them depends on.
     """
-    properties = template["Resources"][function]["Properties"]
-    names = sorted(set(_parameters(template, properties)) - {PARAMETER})
-    about = [properties, {name: values[name] for name in names}]
+    own = template["Resources"][function]["Properties"]
+    settings = [template.get("Globals", {}).get("Function", {}), own]
+    names = sorted(set(_parameters(template, settings)) - {PARAMETER})
+    about = [*settings, {name: values[name] for name in names}]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -96,7 +96,7 @@ def test_orders_are_given_up_at_nine_tenths_of_the_retention_and_after_seven_day
 def test_the_function_is_reckoned_as_it_is_deployed() -> None:
     one = FIGURES.measured.function
     assert (FUNCTION["MemorySize"], FUNCTION["Timeout"]) == (one.memory_mb, one.timeout_seconds)
-    assert FUNCTION["Architectures"] == ["arm64"]
+    assert DOCUMENT["Globals"]["Function"]["Architectures"] == ["arm64"]
     assert threads_for(one.memory_mb) == one.threads
     assert (MEGABYTES_PER_PROCESSOR, STATEMENTS_PER_CALL) == (one.mb_per_processor, one.orders_per_call)
     upkeep = FIGURES.measured.upkeep

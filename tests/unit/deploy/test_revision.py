@@ -53,6 +53,12 @@ def test_other_code_changes_it() -> None:
     assert of(template=template) != of()
 
 
+def test_another_global_setting_of_functions_changes_it() -> None:
+    template = copy.deepcopy(dict(document(TEMPLATE)))
+    template["Globals"]["Function"]["Runtime"] = "python3.99"
+    assert of(template=template) != of()
+
+
 def test_sam_takes_it_for_the_version_that_it_publishes() -> None:
     assert of().isalnum() and len(of()) >= 10
     properties = document(TEMPLATE)["Resources"]["ProcessOrders"]["Properties"]

@@ -6,19 +6,21 @@ import io
 import json
 import uuid
 import zipfile
+from collections.abc import Mapping
 from typing import Any
-
-from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.stack import DEFAULT_STACK, describe_stack
 from orderstream.deploy.artifact import TEMPLATE
+from orderstream.deploy.parameters import document
 
-TEMPLATE_BODY: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+TEMPLATE_BODY = document(TEMPLATE)
 
 
-def deploy(cloud: AwsClients, template: dict[str, Any] = TEMPLATE_BODY, /, **parameters: str) -> Deployment:
+def deploy(
+    cloud: AwsClients, template: Mapping[str, Any] = TEMPLATE_BODY, /, **parameters: str
+) -> Deployment:
     """The stack of a template with these values for its parameters, made anew or changed."""
     bucket = f"code-{uuid.uuid4().hex}"
     cloud.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})

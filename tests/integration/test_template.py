@@ -4,16 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
+from orderstream.deploy.parameters import document
 from tests.integration import deployed
 
-BODY: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+BODY = document(TEMPLATE)
 RESOURCES = BODY["Resources"]
 
 

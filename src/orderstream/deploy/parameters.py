@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -76,8 +77,9 @@ def defaults(known: Mapping[str, Parameter]) -> dict[str, str]:
 
 @cache
 def document(template: Path) -> Mapping[str, Any]:
-    """A template as JSON values, with CloudFormation's short-form tags expanded."""
-    found: dict[str, Any] = yaml_parse(template.read_text())
+    """A template as JSON values, with CloudFormation's short-form tags and YAML's aliases expanded."""
+    # The parser makes one object of all aliases of an anchor. Through JSON, each becomes its own.
+    found: dict[str, Any] = json.loads(json.dumps(yaml_parse(template.read_text())))
     return found
 
 

@@ -15,7 +15,7 @@ from orderstream.deploy import handlers
 from orderstream.deploy.arns import Where, owned_by
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
-from orderstream.deploy.parameters import declared, document
+from orderstream.deploy.parameters import declared, defaults, document
 
 # The maximum size of a managed policy in characters, not counting white space.
 MOST_CHARACTERS = 6144
@@ -146,13 +146,14 @@ def expanded_template(region: str) -> dict[str, Any]:
             resource["Properties"]["CodeUri"] = "s3://bucket/key"
     # It only determines the partition, which is not needed here.
     session = boto3.Session(region_name=region if "-" in region else "us-east-1")
-    values = {name: one.default or "" for name, one in declared(TEMPLATE).items()}
-    found: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(body, values)
+    found: dict[str, Any] = Translator({}, Parser(), boto_session=session).translate(
+        body, defaults(declared(TEMPLATE))
+    )
     return found
 
 
 def _resolver(template: Mapping[str, Any], where: Where, given: Mapping[str, str]) -> Resolver:
-    values = {name: one.default or "" for name, one in declared(TEMPLATE).items()} | dict(given)
+    values = defaults(declared(TEMPLATE)) | dict(given)
     pseudo = {
         "AWS::StackName": where.stack,
         "AWS::AccountId": where.account,

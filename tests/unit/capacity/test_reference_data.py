@@ -8,7 +8,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
 from orderstream.aws.kinesis_event import EventOrigin, entry
 from orderstream.aws.pricing import reference_data
@@ -16,7 +15,7 @@ from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Demand,
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
 from orderstream.capacity.plan import plan, record_age_seconds
 from orderstream.deploy.artifact import PROJECT, TEMPLATE
-from orderstream.deploy.parameters import declared
+from orderstream.deploy.parameters import declared, document
 from orderstream.local.emf import metrics_of_line
 from orderstream.local.esm import lanes
 from orderstream.output.plan import command
@@ -26,7 +25,7 @@ from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.table import STATEMENTS_PER_CALL
 
 FIGURES = reference_data()
-DOCUMENT: dict[str, Any] = yaml_parse(TEMPLATE.read_text())
+DOCUMENT = document(TEMPLATE)
 PARAMETERS: dict[str, dict[str, Any]] = DOCUMENT["Parameters"]
 FUNCTION = DOCUMENT["Resources"]["ProcessOrders"]["Properties"]
 KEEPER = DOCUMENT["Resources"]["KeepArchive"]["Properties"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orderstream.deploy.artifact import TEMPLATE
-from orderstream.deploy.parameters import Parameter, declared, ensure_agreed, ensure_valid, given
+from orderstream.deploy.parameters import Parameter, declared, defaults, ensure_agreed, ensure_valid, given
 from orderstream.errors import InputError
 
 KNOWN = declared(TEMPLATE)
@@ -89,7 +89,7 @@ def test_options_are_names_and_values_of_which_the_last_counts() -> None:
             given([option])
 
 
-DEFAULTS = {name: found.default or "" for name, found in KNOWN.items()}
+DEFAULTS = defaults(KNOWN)
 
 
 @pytest.mark.parametrize(

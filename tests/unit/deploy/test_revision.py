@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from orderstream.deploy.artifact import TEMPLATE
-from orderstream.deploy.parameters import declared, document
+from orderstream.deploy.parameters import declared, defaults, document
 from orderstream.deploy.revision import PARAMETER, revision
 
-VALUES = {name: one.default or "" for name, one in declared(TEMPLATE).items()}
+VALUES = defaults(declared(TEMPLATE))
 NOTHING: Mapping[str, str] = {}
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/1"
 

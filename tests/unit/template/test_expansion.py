@@ -51,6 +51,14 @@ def test_orders_deploy_uploads_the_template_without_aliases() -> None:
     assert json.loads(bucket.body) == template
 
 
+def test_a_repeated_part_can_be_changed_in_one_place() -> None:
+    archive, discarded = (
+        document(TEMPLATE)["Resources"][name]["Properties"]["BucketEncryption"]
+        for name in ("Archive", "DiscardedBatches")
+    )
+    assert archive == discarded and archive is not discarded
+
+
 def test_sam_package_and_sam_deploy_write_the_same_template_without_aliases() -> None:
     text = yamlhelper.yaml_dump(yamlhelper.yaml_parse(TEMPLATE.read_text()))
     assert aliases(text) == []

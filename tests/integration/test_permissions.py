@@ -176,7 +176,7 @@ def test_nobody_writes_evidence_twice_or_removes_a_manifest(
 def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
     guarded: LocalCloud, objects: dict[str, str]
 ) -> None:
-    readable = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/")
+    readable = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/")
     calls: dict[str, Call] = {f"read {prefix}": s3("GetObject", objects[prefix]) for prefix in readable}
     calls |= {f"write {prefix}": put(fresh(prefix)) for prefix in ("compacted/", "locks/")}
     calls["write manifests/"] = put(fresh("manifests/"), IfNoneMatch="*")
@@ -196,6 +196,7 @@ def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
         "INSERT": partiql(INSERT),
         "another function's log": log_of("ProcessOrders")["CreateLogStream"],
     }
+    refused["read beside them"] = s3("GetObject", objects["aws/lambda/"])
     refused["overwrite a manifest"] = put(objects["manifests/"])
     refused["write a manifest without the condition"] = put(fresh("manifests/"))
     for prefix in ("orders/", "quarantine/", "aws/lambda/", "resubmitted/", "redriven/"):

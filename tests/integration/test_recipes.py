@@ -131,7 +131,7 @@ def test_every_recipe_gives_the_known_answer(pipe: Pipe) -> None:
 
 
 def test_the_page_names_every_column() -> None:
-    section = PAGE.partition("\n## Questions in SQL")[2].partition("\n###")[0]
+    section = PAGE.partition("\n## Views and columns\n")[2].partition("\n## ")[0]
     documented = {
         name: kind
         for names, kind in re.findall(r"^\| (`.+?`) \| (.*?) \|", section, re.MULTILINE)

@@ -15,7 +15,7 @@ from reference.command_lines import (
     lines_of,
     problem,
 )
-from reference.commands import EXAMPLE, walk
+from reference.commands import walk
 
 from orderstream.deploy.artifact import PROJECT
 
@@ -30,14 +30,6 @@ def test_the_commands_of_a_page_can_be_given(page: Path) -> None:
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_a_command_is_used_in_the_documentation_and_not_only_in_the_reference(path: tuple[str, ...]) -> None:
     assert any(is_call(line, path) for page in PAGES for line in lines_of(page))
-
-
-@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_the_example_in_the_help_of_a_command_calls_it(path: tuple[str, ...]) -> None:
-    epilog = COMMANDS[path].epilog
-    assert epilog.startswith(EXAMPLE)
-    (line,) = command_lines(f"```sh\n{epilog.removeprefix(EXAMPLE)}\n```\n")
-    assert is_call(line, path) and problem(line) == ""
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from orderstream.aws.pricing import reference_data
 from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
-from orderstream.domain.object_keys import batch_key, hour_of
+from orderstream.domain.object_keys import ORDERS, batch_key, hour_of
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.archive_codec import compress, encode, read_line
 from orderstream.pipeline.process import BatchResult, item_of
@@ -101,7 +101,7 @@ def measure(size: int, batches: int = 10) -> Bytes:
         lines = [encode(record, json=what.json, order_id=ids[record.event_id]) for record, what in pairs]
         first = records[0]
         numbers = [record.sequence_number for record in records]
-        key = batch_key("orders", hour_of(first.arrived_at), first.shard_id, numbers, list(ids))
+        key = batch_key(ORDERS, hour_of(first.arrived_at), first.shard_id, numbers, list(ids))
         for record, what in pairs:
             assert what.order
             item = item_of(record, what.order, what, ids[record.event_id], key, "EUR")

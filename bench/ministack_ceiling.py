@@ -14,6 +14,7 @@ from bench import raw_http, sample_orders
 from bench.proc_stats import processor_seconds
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.kinesis_event import EventOrigin, EventRecord, entry, event_of
+from orderstream.domain.object_keys import ORDERS
 from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
 
 T = TypeVar("T")
@@ -83,11 +84,11 @@ class Alone:
             for number in range(count)
         )
         yield INSERT, [raw_http.insert(_ALONE, some) for some in _chunks(items, STATEMENTS_A_CALL)], count
-        yield KEEP, [raw_http.put_object(bucket, f"{name}.gz", body)] * batches, batches * BATCH
+        yield KEEP, [raw_http.put_object(bucket, f"{ORDERS}{name}", body)] * batches, batches * BATCH
 
     def _largest_object(self) -> bytes:
         bucket, s3 = self._laptop.deployment.bucket, self._laptop.cloud.s3
-        archived = s3.list_objects_v2(Bucket=bucket, Prefix="orders/")["Contents"]
+        archived = s3.list_objects_v2(Bucket=bucket, Prefix=ORDERS)["Contents"]
         key = max(archived, key=lambda found: found["Size"])["Key"]
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from bench.request_checks import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, SESSION_TOKEN, TABLE
 from orderstream.deploy.artifact import PROJECT, TEMPLATE
+from orderstream.domain.object_keys import ORDERS
 from orderstream.errors import OrderstreamError
 
 # The interpreter itself, without the environment that this runs in.
@@ -50,6 +51,7 @@ def environment(port: int) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": "ProcessOrders",
         "TABLE_NAME": TABLE,
         "ARCHIVE_BUCKET": BUCKET,
+        "ARCHIVE_PREFIX": ORDERS,
         "STACK_NAME": "orderstream",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

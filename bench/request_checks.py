@@ -16,6 +16,8 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from orderstream.domain.object_keys import ORDERS, is_batch
+
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDBENCH", "bench-secret", "eu-west-1"
 # MiniStack wants it, and the stub takes it.
 SESSION_TOKEN = "bench-token"
@@ -140,9 +142,9 @@ def _items(request: Request) -> Iterator[dict[str, Any]]:
 
 def _archived(request: Request) -> Iterator[dict[str, Any]]:
     """The orders in an object: lines of an archive, a JSON array of orders, or one order."""
-    if not request.path.startswith(f"/{BUCKET}/orders/"):
+    if not request.path.startswith(f"/{BUCKET}/{ORDERS}"):
         raise ValueError("another bucket, or not among the orders")
-    is_packed = request.path.endswith(".gz")
+    is_packed = is_batch(request.path)
     text = gzip.decompress(request.body) if is_packed else request.body
     for line in text.splitlines() if is_packed else [text]:
         found = json.loads(line, parse_float=Decimal)

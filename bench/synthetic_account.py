@@ -14,7 +14,15 @@ from botocore.response import StreamingBody
 
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import event_id
-from orderstream.domain.object_keys import batch_key, hour_of, hour_prefix
+from orderstream.domain.object_keys import (
+    ORDERS,
+    QUARANTINE,
+    batch_key,
+    hour_of,
+    prefix_of,
+    shard_range,
+    years_prefix,
+)
 from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.records import Record
 
@@ -68,12 +76,12 @@ class Generated:
         return {"list_objects_v2": Objects, "scan": Items, "list_shards": Shards}[operation](self)
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
-        prefix, start = Key.partition("/")[0], int(Key.split("-")[-3][4:]) // BATCH * BATCH
+        prefix, start = prefix_of(Key), int(shard_range(Key)[1][4:]) // BATCH * BATCH
         lines = []
         for record in self.batch(start):
             what = decode(record.data)
             more: dict[str, Any] = {"order_id": what.raw_order_id if what.order else None}
-            if prefix == "quarantine":
+            if prefix == QUARANTINE:
                 if what.order:
                     continue
                 more |= {"reasons": [{"path": "$.amount", "code": "not_positive", "message": "no"}]}
@@ -96,11 +104,10 @@ class Archived(Generated):
 
     def __init__(self, orders: int) -> None:
         super().__init__(orders)
-        self._body = super().get_object("", self.key("orders", 0))["Body"].read()
+        self._body = super().get_object("", self.key(ORDERS, 0))["Body"].read()
 
     def key(self, prefix: str, start: int) -> str:
-        first, last = f"4957{start:052d}", f"4957{start + BATCH - 1:052d}"
-        return f"{hour_prefix(prefix, START)}/{SHARD}-{first}-{last}-which.ndjson.gz"
+        return batch_key(prefix, START, SHARD, [f"4957{start:052d}", f"4957{start + BATCH - 1:052d}"], [])
 
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         return _answer(self._body)
@@ -121,8 +128,8 @@ class Objects:
         self.of = of
 
     def paginate(self, Prefix: str, **request: Any) -> Iterator[dict[str, Any]]:
-        prefix = Prefix.partition("/")[0]
-        if prefix not in ("orders", "quarantine") or not Prefix.endswith("/year="):
+        prefix = prefix_of(Prefix)
+        if prefix not in (ORDERS, QUARANTINE) or Prefix != years_prefix(prefix):
             return
         for start in range(0, self.of.orders, BATCH):
             entry = {
@@ -159,7 +166,7 @@ class Items:
 
     def _key(self, start: int) -> str:
         if start not in self._keys:
-            self._keys[start] = self.of.key("orders", start)
+            self._keys[start] = self.of.key(ORDERS, start)
         return self._keys[start]
 
     _keys: dict[int, str] = {}

@@ -19,7 +19,7 @@ def handle(event: dict[str, Any], context: Any) -> None:
     records = [base64.b64decode(record["kinesis"]["data"]) for record in event["Records"]]
     s3.put_object(
         Bucket=os.environ["ARCHIVE_BUCKET"],
-        Key=f"orders/{context.aws_request_id}.json",
+        Key=os.environ["ARCHIVE_PREFIX"] + f"{context.aws_request_id}.json",
         Body=b"[" + b",".join(records) + b"]",
     )
     with table.batch_writer() as batch:

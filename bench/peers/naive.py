@@ -32,4 +32,8 @@ def handle(event: dict[str, Any], context: Any) -> None:
                 "OrderDate": datetime.now(UTC).isoformat(),
             }
         )
-        s3.put_object(Bucket=os.environ["ARCHIVE_BUCKET"], Key=f"orders/{order_id}.json", Body=data)
+        s3.put_object(
+            Bucket=os.environ["ARCHIVE_BUCKET"],
+            Key=f"{os.environ['ARCHIVE_PREFIX']}{order_id}.json",
+            Body=data,
+        )

@@ -41,7 +41,11 @@ def record_handler(record: KinesisStreamRecord) -> None:
     """Check, archive and store one order."""
     data = record.kinesis.data_as_bytes()
     order = Order.model_validate_json(data)
-    s3.put_object(Bucket=os.environ["ARCHIVE_BUCKET"], Key=f"orders/{order.order_id}.json", Body=data)
+    s3.put_object(
+        Bucket=os.environ["ARCHIVE_BUCKET"],
+        Key=f"{os.environ['ARCHIVE_PREFIX']}{order.order_id}.json",
+        Body=data,
+    )
     try:
         table.put_item(
             Item={

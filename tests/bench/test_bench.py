@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from bench import cold_start, handlers
 from orderstream.domain.decode import decode
+from orderstream.domain.object_keys import ORDERS
 from orderstream.pipeline.records import from_event
 
 
@@ -70,7 +71,7 @@ def test_what_is_stored_and_archived_is_counted_with_its_amounts(stub: Stub) -> 
     clients.dynamodb.put_item(TableName=TABLE, Item=ITEM)
     clients.dynamodb.put_item(TableName=TABLE, Item=ITEM)
     line = b'{"raw":{"order_id":"A","amount":"2.50"}}\n'
-    clients.s3.put_object(Bucket=BUCKET, Key="orders/x.ndjson.gz", Body=gzip.compress(line))
+    clients.s3.put_object(Bucket=BUCKET, Key=f"{ORDERS}x.ndjson.gz", Body=gzip.compress(line))
     asked = stub.asked()
     assert asked["faults"] == []
     assert asked["requests"] == {"PutItem": 2, "PutObject": 1}

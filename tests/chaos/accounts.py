@@ -12,6 +12,7 @@ from typing import Any
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import QUARANTINE
 from orderstream.ingest.samples import Sample
 from orderstream.pipeline.attributes import plain_value
 from orderstream.recovery.verify import ReconciliationReport, verify
@@ -152,7 +153,7 @@ def _quarantined(deployment: Deployment, since: datetime) -> set[str]:
     span = TimeRange(since)
     entries = (
         entry
-        for entry in bucket.list_by_hour(deployment, "quarantine", span)
+        for entry in bucket.list_by_hour(deployment, QUARANTINE, span)
         # S3 tells the second only.
         if entry.modified >= since.replace(microsecond=0)
     )

@@ -1,13 +1,16 @@
 """S3 as the pipeline relies on it: the fake keeps it, and so does S3Store on a bucket."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import ORDERS, hour_prefix
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import ObjectStore
 from orderstream.pipeline.services import S3Store
 
-KEY = "orders/year=2026/A%2F1 #2.json"
+KEY = f"{hour_prefix(ORDERS, datetime.now(UTC))}A%2F1 #2.json"
 
 
 def test_what_is_put_is_there_byte_for_byte(store: ObjectStore) -> None:
@@ -30,9 +33,9 @@ def test_a_repeat_after_a_lost_answer_finds_its_own_bytes(store: ObjectStore) ->
 
 
 def test_keys_that_differ_in_a_letter_are_two_objects(store: ObjectStore) -> None:
-    store.put_new("orders/a.json", b"small")
-    assert store.put_new("orders/A.json", b"large")
-    assert (store.get("orders/a.json"), store.get("orders/A.json")) == (b"small", b"large")
+    store.put_new(f"{ORDERS}a.json", b"small")
+    assert store.put_new(f"{ORDERS}A.json", b"large")
+    assert (store.get(f"{ORDERS}a.json"), store.get(f"{ORDERS}A.json")) == (b"small", b"large")
 
 
 def test_a_bucket_that_is_not_there_is_a_cloud_error(account: AwsClients) -> None:

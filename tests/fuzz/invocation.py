@@ -23,6 +23,7 @@ import botocore.session
 from botocore.awsrequest import AWSResponse
 
 from orderstream.domain.decode import decode
+from orderstream.domain.object_keys import ORDERS
 from orderstream.domain.order import MAX_BYTES
 from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.concurrency import threads_for
@@ -94,7 +95,7 @@ def _items(body: bytes) -> bytes:
 
 
 def _in_an_object_of_its_own(key: dict[str, Any]) -> dict[str, Any]:
-    return {"ArchiveKey": {"S": f"orders/{key['OrderID']['S']}-{'k' * 150}.ndjson.gz"}}
+    return {"ArchiveKey": {"S": f"{ORDERS}{key['OrderID']['S']}-{'k' * 150}.ndjson.gz"}}
 
 
 def _services() -> Services:

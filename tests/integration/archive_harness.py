@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from orderstream.archive.audit import Audit, audit
-from orderstream.archive.lease import KEY
 from orderstream.archive.maintenance import MaintenanceResult, maintain
 from orderstream.aws.clients import AwsClients
-from orderstream.domain.object_keys import COMPACTED, hour_prefix
+from orderstream.domain.object_keys import COMPACTED, LEASE_KEY, ORDERS, hour_prefix
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
 from orderstream.storage import bucket, parquet, reader
@@ -102,7 +101,7 @@ class Crashing:
     def _counted(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def counted(**parameters: Any) -> Any:
             # Whose heart beats is no step of the work.
-            if parameters.get("Key") != KEY:
+            if parameters.get("Key") != LEASE_KEY:
                 self.left -= 1
                 if self.left < 0:
                     raise Crash
@@ -130,8 +129,8 @@ def lines_of(pipe: Pipe) -> set[tuple[str, bytes]]:
 
 def compact(pipe: Pipe, hour: datetime, tmp_path: Path, *, keep: bool = False) -> str:
     """Put all that lies in an hour into one object, as compaction does; returns its key."""
-    prefix = hour_prefix("orders", hour) + "/"
-    compacted = hour_prefix(COMPACTED, hour) + "/"
+    prefix = hour_prefix(ORDERS, hour)
+    compacted = hour_prefix(COMPACTED, hour)
     listed = [
         entry for of_one in (prefix, compacted) for entry in bucket.list_prefix(pipe.deployment, of_one)
     ]

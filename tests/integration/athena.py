@@ -16,12 +16,13 @@ from sqlglot import exp
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.object_keys import PARTITIONS
 
 Row = dict[str, Any]
 Table = dict[str, Any]
 
 # The columns that a table has beside those of an archived record, in DuckDB's types.
-HOURS = dict.fromkeys(("year", "month", "day", "hour"), "VARCHAR")
+HOURS = dict.fromkeys(PARTITIONS, "VARCHAR")
 PLACES = {"places": 'STRUCT("key" VARCHAR, line INTEGER, written TIMESTAMPTZ)[]'}
 
 _DIGITS = {"year": 4, "month": 2, "day": 2, "hour": 2}

@@ -6,11 +6,12 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from orderstream.domain.object_keys import DISCARDED, ERASURES, ORDERS, RESUBMITTED
 from orderstream.local.cloud import ACCOUNT, REGION
 from tests.integration.probes import Call
 
 # As the template names it for the local cloud.
-DISCARDED = f"order-data-discarded-{ACCOUNT}-{REGION}-an"
+DISCARDED_BUCKET = f"order-data-discarded-{ACCOUNT}-{REGION}-an"
 
 INSERT = """INSERT INTO "Orders" VALUE {'OrderID': 'probe', 'CustomerID': 'c', 'OrderDate': '2026'}"""
 
@@ -26,7 +27,7 @@ def s3(operation: str, key: str = "", **arguments: Any) -> Call:
 
 def discarded(operation: str, key: str = "", **arguments: Any) -> Call:
     """A call on the bucket of discarded batches."""
-    return s3(operation, key, Bucket=DISCARDED, **arguments)
+    return s3(operation, key, Bucket=DISCARDED_BUCKET, **arguments)
 
 
 def put(key: str, **arguments: Any) -> Call:
@@ -115,26 +116,26 @@ FOREIGN: dict[str, Call] = {
         "ExecuteStatement",
         {"Statement": """DELETE FROM "Orders" WHERE OrderID = 'probe'"""},
     ),
-    "another bucket": ("s3", "GetObject", {"Bucket": "somebody-elses", "Key": "orders/a"}),
+    "another bucket": ("s3", "GetObject", {"Bucket": "somebody-elses", "Key": f"{ORDERS}a"}),
     "write to another bucket": (
         "s3",
         "PutObject",
-        {"Bucket": "somebody-elses", "Key": "orders/b", "Body": "x", "IfNoneMatch": "*"},
+        {"Bucket": "somebody-elses", "Key": f"{ORDERS}b", "Body": "x", "IfNoneMatch": "*"},
     ),
     "ListBuckets": ("s3", "ListBuckets", {}),
     "write anywhere": put("probe", IfNoneMatch="*"),
-    "write erasures/": put("erasures/probe", IfNoneMatch="*"),
-    "read erasures/": s3("GetObject", "erasures/probe/there"),
-    "read resubmitted/": s3("GetObject", "resubmitted/probe/there"),
-    "write a discarded batch": discarded("PutObject", "aws/lambda/probe", Body="x"),
-    "write it once": discarded("PutObject", "aws/lambda/probe/once", Body="x", IfNoneMatch="*"),
+    f"write {ERASURES}": put(f"{ERASURES}probe", IfNoneMatch="*"),
+    f"read {ERASURES}": s3("GetObject", f"{ERASURES}probe/there"),
+    f"read {RESUBMITTED}": s3("GetObject", f"{RESUBMITTED}probe/there"),
+    "write a discarded batch": discarded("PutObject", f"{DISCARDED}probe", Body="x"),
+    "write it once": discarded("PutObject", f"{DISCARDED}probe/once", Body="x", IfNoneMatch="*"),
     "write beside discarded batches": discarded("PutObject", "probe", Body="x"),
-    "delete a discarded batch": discarded("DeleteObject", "aws/lambda/probe/there"),
+    "delete a discarded batch": discarded("DeleteObject", f"{DISCARDED}probe/there"),
     "the policy of discarded batches": discarded("DeleteBucketPolicy"),
     "the lifecycle of discarded batches": discarded("DeleteBucketLifecycle"),
     "the bucket of discarded batches": discarded("DeleteBucket"),
-    "DeleteObjectVersion": s3("DeleteObject", "orders/probe/there", VersionId="null"),
-    "read a version": s3("GetObject", "orders/probe/there", VersionId="null"),
+    "DeleteObjectVersion": s3("DeleteObject", f"{ORDERS}probe/there", VersionId="null"),
+    "read a version": s3("GetObject", f"{ORDERS}probe/there", VersionId="null"),
     "list versions": s3("ListObjectVersions"),
     "PutBucketPolicy": s3("PutBucketPolicy", Policy="{}"),
     "DeleteBucketPolicy": s3("DeleteBucketPolicy"),
@@ -143,7 +144,7 @@ FOREIGN: dict[str, Call] = {
     "DeletePublicAccessBlock": s3("DeletePublicAccessBlock"),
     "DeleteBucketLifecycle": s3("DeleteBucketLifecycle"),
     "DeleteBucket": s3("DeleteBucket"),
-    "PutObjectAcl": s3("PutObjectAcl", "orders/probe/there", ACL="public-read"),
+    "PutObjectAcl": s3("PutObjectAcl", f"{ORDERS}probe/there", ACL="public-read"),
     "Invoke": ("lambda", "Invoke", {"FunctionName": "ProcessOrders"}),
     "UpdateFunctionCode": (
         "lambda",

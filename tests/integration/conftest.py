@@ -19,6 +19,7 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.cli import main
+from orderstream.domain.object_keys import ORDERS
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.demo import DemoResult, run_demo, sample_traffic
 from orderstream.local.ministack import MiniStack, free_port
@@ -89,7 +90,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loc
         )
         # In which nobody of the stack has any business.
         running.cloud.s3.create_bucket(Bucket="somebody-elses")
-        running.cloud.s3.put_object(Bucket="somebody-elses", Key="orders/a", Body=b"x")
+        running.cloud.s3.put_object(Bucket="somebody-elses", Key=f"{ORDERS}a", Body=b"x")
         yield running, outcome
         running.check()
     assert problems == []

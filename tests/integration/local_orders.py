@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orderstream.domain.object_keys import QUARANTINE
 from orderstream.errors import NotFoundError
 from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import ArchiveLine
@@ -19,7 +20,7 @@ def found_order(local: LocalCloud, order_id: str) -> dict[str, Any] | None:
 
 
 def quarantined(local: LocalCloud) -> dict[str, ArchiveLine]:
-    entries = bucket.list_by_hour(local.deployment, "quarantine")
+    entries = bucket.list_by_hour(local.deployment, QUARANTINE)
     return {one.line.event_id: one.line for one in reader.lines(local.deployment, entries)}
 
 

@@ -13,6 +13,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.aws.kinesis_event import EventRecord as Delivered
+from orderstream.domain.object_keys import DISCARDED
 from orderstream.local.esm.failures import DiscardedInvocation as LastInvocation
 from orderstream.local.esm.failures import (
     MappingSource,
@@ -163,7 +164,7 @@ class Pipe:
 
     def _bucket_of(self, key: str) -> str:
         """The bucket in which an object belongs."""
-        is_batch = key.startswith("aws/")
+        is_batch = key.startswith(DISCARDED)
         return self.deployment.discarded_bucket if is_batch else self.deployment.bucket
 
 

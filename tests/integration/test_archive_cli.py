@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import ORDERS
 from tests.integration.archive_harness import filled
 from tests.integration.conftest import Orders, OrdersHere
 from tests.integration.pipeline_harness import Pipe
@@ -43,7 +44,7 @@ def test_the_archive_is_sealed_compacted_and_audited(pipe: Pipe, orders: Orders)
 
 def test_what_the_audit_finds_is_named_and_ends_with_status_1(pipe: Pipe, orders: Orders) -> None:
     orders("archive", "seal")
-    key, *_ = pipe.keys("orders/")
+    key, *_ = pipe.keys(ORDERS)
     pipe.write(key, b"something else")
     (finding,) = json.loads(orders("archive", "audit", "--json", status=1).stdout)["findings"]
     assert (finding["kind"], finding["key"]) == ("tampered", key)

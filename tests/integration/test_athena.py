@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import PROJECT
+from orderstream.domain.object_keys import ORDERS, QUARANTINE, hour_prefix
 from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import compress
 from orderstream.storage.columns import column_types
@@ -89,7 +91,7 @@ def test_sam_deploys_them_as_they_are_here(local: LocalCloud, cloud: AwsClients)
         assert declared(table) == declared(here[name])
         assert name not in VIEWS or view_of(table) == view_of(here[name])
     place = by_sam["archive_lines"]["Parameters"]["storage.location.template"]
-    assert place == "s3://order-data-archive/orders/year=${year}/month=${month}/day=${day}/hour=${hour}/"
+    assert place == here["archive_lines"]["Parameters"]["storage.location.template"]
 
 
 def asked(cloud: AwsClients, bucket: str, query: str) -> list[list[str]]:
@@ -110,13 +112,13 @@ def asked(cloud: AwsClients, bucket: str, query: str) -> list[list[str]]:
     return [[cell["VarCharValue"] for cell in row["Data"]] for row in rows]
 
 
-@pytest.mark.parametrize("prefix", ["orders", "quarantine"])
+@pytest.mark.parametrize("prefix", [ORDERS, QUARANTINE])
 def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: AwsClients, prefix: str) -> None:
     deployment = deploy(cloud)
     line = '{"event_id":"1","raw":{"a, b":"\\" \\u0001"}}'
-    key = f"{prefix}/year=2026/month=11/day=22/hour=08/a.ndjson.gz"
+    key = f"{hour_prefix(prefix, datetime(2026, 11, 22, 8, tzinfo=UTC))}a.ndjson.gz"
     cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=compress([line.encode() + b"\n"]))
-    table = {"orders": "archive_lines", "quarantine": "quarantine_lines"}[prefix]
+    table = {ORDERS: "archive_lines", QUARANTINE: "quarantine_lines"}[prefix]
     rows = asked(cloud, deployment.bucket, f"SELECT line, year, month, day, hour FROM {table}")
     assert rows == [[line, "2026", "11", "22", "08"]]
 

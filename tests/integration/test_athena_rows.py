@@ -17,7 +17,7 @@ import pytest
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
-from orderstream.domain.object_keys import hour_prefix
+from orderstream.domain.object_keys import COMPACTED, ORDERS, QUARANTINE, hour_prefix
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.quarantine import QuarantineWriter
@@ -50,7 +50,7 @@ def archive(deployment: Deployment, records: Sequence[Record], layout: str = "ba
     )
 
 
-def lines(deployment: Deployment, prefix: str = "orders/") -> dict[str, ArchiveLine]:
+def lines(deployment: Deployment, prefix: str = ORDERS) -> dict[str, ArchiveLine]:
     """The archived lines by their event."""
     found: dict[str, ArchiveLine] = {}
     for entry in deployment.cloud.s3.list_objects_v2(Bucket=deployment.bucket, Prefix=prefix).get(
@@ -63,7 +63,7 @@ def lines(deployment: Deployment, prefix: str = "orders/") -> dict[str, ArchiveL
 
 def compact(deployment: Deployment, folder: Path, compacted: Iterable[ArchiveLine], hour: datetime) -> None:
     """Write the rows of an hour as Parquet."""
-    place = {"key": "orders/x.ndjson.gz", "line": 1, "written": "2026-11-22T19:00:00Z"}
+    place = {"key": f"{ORDERS}x.ndjson.gz", "line": 1, "written": "2026-11-22T19:00:00Z"}
     rows, file = folder / "rows.json", folder / "rows.parquet"
     rows.write_bytes(
         b"\n".join(msgspec.json.encode(to_row(line, "EUR") | {"places": [place]}) for line in compacted)
@@ -72,7 +72,7 @@ def compact(deployment: Deployment, folder: Path, compacted: Iterable[ArchiveLin
         f"COPY (SELECT * FROM read_json('{rows}', format = 'nd', columns = {column_types() | PLACES}))"
         f" TO '{file}' (FORMAT parquet, COMPRESSION zstd)"
     )
-    key = f"{hour_prefix('compacted', hour)}/rows.parquet"
+    key = f"{hour_prefix(COMPACTED, hour)}rows.parquet"
     deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=file.read_bytes())
 
 
@@ -240,7 +240,7 @@ def test_a_quarantined_record_is_there_once_with_its_reasons_and_what_it_met(
     cloud: AwsClients, conflicted: Deployment, tmp_path: Path
 ) -> None:
     rows = Athena(conflicted, tmp_path).rows("SELECT * FROM quarantine ORDER BY event_id")
-    quarantined = lines(conflicted, "quarantine/")
+    quarantined = lines(conflicted, QUARANTINE)
     assert [row["event_id"][-2:] for row in rows] == ["03", "05", "06", "08", "10"]
     for row in rows:
         line = quarantined[row["event_id"]]

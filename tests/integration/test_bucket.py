@@ -10,10 +10,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import DISCARDED, EVIDENCE, ORDERS, QUARANTINE
 from tests.integration.deployed import bucket_properties, deploy
 
 # Batches that were discarded before they had a bucket of their own among them.
-KEPT_FOR_EVER = ("manifests/", "erasures/", "resubmitted/", "redriven/", "aws/lambda/")
+KEPT_FOR_EVER = (*EVIDENCE, DISCARDED)
+# As the rules are called.
+KINDS = ("orders", "compacted", "quarantine")
 ALWAYS: dict[str, dict[str, Any]] = {
     "unfinished-uploads": {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
     # Renewed while somebody works on the archive.
@@ -29,18 +32,16 @@ def noncurrent(days: int) -> dict[str, dict[str, Any]]:
         "Expiration": {"ExpiredObjectDeleteMarker": True},
         "NoncurrentVersionExpiration": {"NoncurrentDays": days},
     }
-    return {f"{prefix}-noncurrent-expire": action for prefix in ("orders", "compacted", "quarantine")}
+    return {f"{prefix}-noncurrent-expire": action for prefix in KINDS}
 
 
 def expire(days: int) -> dict[str, dict[str, Any]]:
-    return {
-        f"{prefix}-expire": {"Expiration": {"Days": days}} for prefix in ("orders", "compacted", "quarantine")
-    }
+    return {f"{prefix}-expire": {"Expiration": {"Days": days}} for prefix in KINDS}
 
 
 def colder(*steps: tuple[str, int]) -> dict[str, dict[str, Any]]:
     transitions = [{"StorageClass": name, "Days": days} for name, days in steps]
-    return {f"{prefix}-to-colder-storage": {"Transitions": transitions} for prefix in ("orders", "compacted")}
+    return {f"{prefix}-to-colder-storage": {"Transitions": transitions} for prefix in KINDS[:2]}
 
 
 @pytest.mark.parametrize(
@@ -148,12 +149,12 @@ def test_infrequent_access_before_the_30_days_that_s3_asks_for_is_refused(
 
 def test_what_was_replaced_or_deleted_is_still_there(cloud: AwsClients) -> None:
     bucket = deploy(cloud).bucket
-    cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"first")
-    cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"second")
-    cloud.s3.delete_object(Bucket=bucket, Key="orders/a")
-    found = cloud.s3.list_object_versions(Bucket=bucket, Prefix="orders/a")
+    cloud.s3.put_object(Bucket=bucket, Key=f"{ORDERS}a", Body=b"first")
+    cloud.s3.put_object(Bucket=bucket, Key=f"{ORDERS}a", Body=b"second")
+    cloud.s3.delete_object(Bucket=bucket, Key=f"{ORDERS}a")
+    found = cloud.s3.list_object_versions(Bucket=bucket, Prefix=f"{ORDERS}a")
     bodies = {
-        cloud.s3.get_object(Bucket=bucket, Key="orders/a", VersionId=version["VersionId"])["Body"].read()
+        cloud.s3.get_object(Bucket=bucket, Key=f"{ORDERS}a", VersionId=version["VersionId"])["Body"].read()
         for version in found["Versions"]
     }
     assert bodies == {b"first", b"second"} and len(found["DeleteMarkers"]) == 1
@@ -186,11 +187,11 @@ def test_what_was_written_to_a_locked_bucket_can_be_covered_but_not_deleted(
         "ObjectLockEnabled": "Enabled",
         "Rule": {"DefaultRetention": {"Mode": mode, "Days": 10}},
     }
-    first = cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"first")["VersionId"]
-    cloud.s3.put_object(Bucket=bucket, Key="orders/a", Body=b"second")
-    assert cloud.s3.get_object(Bucket=bucket, Key="orders/a")["Body"].read() == b"second"
+    first = cloud.s3.put_object(Bucket=bucket, Key=f"{ORDERS}a", Body=b"first")["VersionId"]
+    cloud.s3.put_object(Bucket=bucket, Key=f"{ORDERS}a", Body=b"second")
+    assert cloud.s3.get_object(Bucket=bucket, Key=f"{ORDERS}a")["Body"].read() == b"second"
     with pytest.raises(ClientError, match="AccessDenied"):
-        cloud.s3.delete_object(Bucket=bucket, Key="orders/a", VersionId=first)
+        cloud.s3.delete_object(Bucket=bucket, Key=f"{ORDERS}a", VersionId=first)
 
 
 def test_the_function_and_nobody_else_may_write_only_what_is_not_there(cloud: AwsClients) -> None:
@@ -203,7 +204,7 @@ def test_the_function_and_nobody_else_may_write_only_what_is_not_there(cloud: Aw
         "Effect": "Deny",
         "Principal": {"AWS": role},
         "Action": "s3:PutObject",
-        "Resource": [f"arn:aws:s3:::{deployment.bucket}/{prefix}/*" for prefix in ("orders", "quarantine")],
+        "Resource": [f"arn:aws:s3:::{deployment.bucket}/{prefix}*" for prefix in (ORDERS, QUARANTINE)],
         # "Null" is true of a request that says nothing of it.
         "Condition": {"Null": {"s3:if-none-match": "true"}},
     }

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import DISCARDED
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import lane_of
 from tests.integration.event_source_harness import Scene, eventually, statistics
@@ -120,7 +121,7 @@ def test_a_poison_record_is_isolated_and_lands_in_s3_while_all_others_are_delive
     assert [text for batch in harmless for text in batch] == ["a-1", "a-2", "a-3", "a-4", "a-5", "a-7", "a-8"]
     ((key, failure),) = scene.failure_objects.items()
     today = f"{datetime.now(UTC):%Y/%m/%d}"
-    assert key.startswith(f"aws/lambda/{scene.mapping_id}/shardId-000000000000/{today}/")
+    assert key.startswith(f"{DISCARDED}{scene.mapping_id}/shardId-000000000000/{today}/")
     assert payload_of(failure) == ["a-poison"]
     assert failure["requestContext"]["condition"] == "RetryAttemptsExhausted"
     assert failure["responseContext"]["functionError"] == "Unhandled"

@@ -13,15 +13,24 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from orderstream.archive.audit import audit
 from orderstream.archive.erasure import erase_customer, plan
-from orderstream.archive.lease import KEY
 from orderstream.archive.receipt import StampedReceipt, stamped_in
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import (
+    COMPACTED,
+    DISCARDED,
+    LEASE_KEY,
+    ORDERS,
+    QUARANTINE,
+    REDRIVEN,
+    RESUBMITTED,
+    marker_key,
+)
 from orderstream.errors import InputError, NotFoundError
 from orderstream.lookup.trace import trace
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
-from orderstream.recovery.dead_letters import DONE, event_records, pending_objects, records_in
+from orderstream.recovery.dead_letters import event_records, pending_objects, records_in
 from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify, verify_and_repair
 from orderstream.storage import bucket, reader
@@ -89,7 +98,7 @@ def everything(pipe: Pipe) -> dict[str, bytes]:
                 found[f"{one['Key']} {one['VersionId']}"] = (
                     gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
                 )
-    compacted = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, "compacted"))
+    compacted = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, COMPACTED))
     found["compacted"] = b"\n".join(
         b" ".join(((one.line.partition_key or "").encode(), original_bytes(one.line))) for one in compacted
     )
@@ -152,7 +161,7 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
     with pytest.raises(Crash):
         erase(pipe, crashing(pipe, writes))
     assert {line for line in lines_of(pipe) if line in left} == left
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=KEY)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=LEASE_KEY)
     stamped = erase(pipe)
     assert stamped.receipt.is_complete
     assert (traces(pipe), lines_of(pipe)) == ([], left)
@@ -164,7 +173,7 @@ def test_wherever_an_erasure_is_broken_off_it_is_done_the_next_time(
 def test_somebody_elses_conflict_with_an_order_of_hers_stays_without_what_was_hers(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     erase(pipe)
-    quarantine = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, "quarantine"))
+    quarantine = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, QUARANTINE))
     kept = {one.line.event_id: one.line for one in quarantine}
     assert sorted(kept) == ["shardId-1:6", "shardId-1:9"]
     assert original_bytes(kept["shardId-1:6"]) == order("H-1", "99").encode()
@@ -201,21 +210,21 @@ def test_wherever_the_erasure_of_a_batch_is_broken_off_no_mark_is_left_without_i
 ) -> None:
     pipe = Pipe(cloud)
     key = give_up(pipe.deployment, [record(60, her(2))])
-    pipe.write(DONE + key, b"{}")
+    pipe.write(marker_key(key), b"{}")
     with pytest.raises(Crash):
         erase(pipe, crashing(pipe, writes))
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=KEY)
+    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=LEASE_KEY)
     with suppress(NotFoundError):
         erase(pipe)
-    assert (pipe.keys(DONE), list(pending_objects(pipe.deployment)), kinds(pipe)) == ([], [], [])
+    assert (pipe.keys(REDRIVEN), list(pending_objects(pipe.deployment)), kinds(pipe)) == ([], [], [])
 
 
 def test_what_cannot_be_read_and_names_her_is_told(cloud: AwsClients) -> None:
     pipe = filled(cloud)
-    pipe.write("aws/lambda/mapping/shard/broken", f'{{"payload": "{HER}'.encode())
-    pipe.write("aws/lambda/mapping/shard/named", f'{{"payload": "{HER}"}}'.encode())
-    pipe.write("aws/lambda/mapping/shard/other", b"{}")
-    (key, *_) = pipe.keys("orders/")
+    pipe.write(f"{DISCARDED}mapping/shard/broken", f'{{"payload": "{HER}'.encode())
+    pipe.write(f"{DISCARDED}mapping/shard/named", f'{{"payload": "{HER}"}}'.encode())
+    pipe.write(f"{DISCARDED}mapping/shard/other", b"{}")
+    (key, *_) = pipe.keys(ORDERS)
     pipe.write(key, b"damaged")
     receipt = erase(pipe).receipt
     assert not receipt.is_complete
@@ -231,18 +240,18 @@ def test_notes_about_what_she_had_put_back_go_too(cloud: AwsClients) -> None:
     ]
     write_notes(pipe.deployment, notes)
     assert erase(pipe).receipt.notes == 1
-    (key,) = pipe.keys("resubmitted/")
+    (key,) = pipe.keys(RESUBMITTED)
     assert b"kept" in pipe.body(key) and b"H-mended" not in pipe.body(key)
     # As if the erasure had been broken off before it came to them.
     write_notes(pipe.deployment, notes[:1])
     assert erase(pipe).receipt.notes == 1
-    assert pipe.keys("resubmitted/") == [key]
+    assert pipe.keys(RESUBMITTED) == [key]
 
 
 def test_a_version_with_the_only_copy_of_other_records_is_not_removed(cloud: AwsClients) -> None:
     pipe = filled(cloud, versions=True)
     keep(pipe, compacting=False)
-    key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
+    key = next(key for key in pipe.keys(ORDERS) if "shardId-1-1-4" in key)
     cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     receipt = erase(pipe).receipt
     (problem,) = receipt.problems
@@ -253,7 +262,7 @@ def test_a_version_with_the_only_copy_of_other_records_is_not_removed(cloud: Aws
 def test_an_altered_object_stays_one_that_was_altered(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
-    key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
+    key = next(key for key in pipe.keys(ORDERS) if "shardId-1-1-4" in key)
     pipe.write(key, gzip.compress(gzip.decompress(pipe.body(key)).replace(b"A-2", b"A-7")))
     erase(pipe)
     assert kinds(pipe) == [("tampered", key)]
@@ -266,7 +275,7 @@ def test_object_lock_is_said_to_keep_what_it_keeps(cloud: AwsClients) -> None:
     )
     left = others(pipe)
     until = datetime.now(UTC) + timedelta(days=30)
-    key = next(key for key in pipe.keys("orders/") if "shardId-1-1-4" in key)
+    key = next(key for key in pipe.keys(ORDERS) if "shardId-1-1-4" in key)
     cloud.s3.put_object_retention(
         Bucket=pipe.deployment.bucket, Key=key, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until}
     )
@@ -326,7 +335,7 @@ def test_of_a_customer_whom_nobody_knows_nothing_is_erased(cloud: AwsClients) ->
 
 def test_of_a_customer_whom_nobody_knows_it_is_said_if_something_cannot_be_read(cloud: AwsClients) -> None:
     pipe = filled(cloud)
-    pipe.write(pipe.keys("orders/")[0], b"damaged")
+    pipe.write(pipe.keys(ORDERS)[0], b"damaged")
     before = everything(pipe)
     with pytest.raises(NotFoundError, match="as far as it can be read: 1 problems") as caught:
         forget_nobody(pipe)

@@ -9,6 +9,7 @@ import pytest
 from orderstream.archive.erasure import erase_customer
 from orderstream.archive.receipt import StampedReceipt
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import COMPACTED, DISCARDED, LINES, LOCKS, MANIFESTS, ORDERS, QUARANTINE
 from orderstream.errors import NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes, read_lines
 from orderstream.recovery.dead_letters import event_records, failed_objects, read_failure, records_in
@@ -51,7 +52,7 @@ def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
         # Another order with each batch: of no object all is hers.
         pipe.process([*some[begin : begin + 7], record(900 + begin, order(f"A-{begin}"))])
     give_up(pipe.deployment, [record(number, data, shard="shardId-9") for number, data in RECORDS.items()])
-    for prefix in ("orders/", "quarantine/", "aws/"):
+    for prefix in (ORDERS, QUARANTINE, DISCARDED):
         for key in pipe.keys(prefix):
             pipe.write(key, pipe.body(key))
     keep(pipe, compacting=compacted)
@@ -62,7 +63,7 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
     """The records by their events in the archive, in quarantine, in the batches and in all old versions."""
     deployment = pipe.deployment
     found: dict[str, dict[str, bytes]] = {"old": {}}
-    for prefix in ("orders", "compacted", "quarantine"):
+    for prefix in LINES:
         lines = reader.lines(deployment, bucket.list_by_hour(deployment, prefix))
         found[prefix] = {one.line.event_id: original_bytes(one.line) for one in lines}
     for failure in failed_objects(deployment):
@@ -71,11 +72,11 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
         listed = deployment.cloud.s3.list_object_versions(Bucket=name)
         assert not listed["IsTruncated"]
         for one in listed.get("Versions", []):
-            if one["IsLatest"] or one["Key"].startswith(("manifests/", "locks/")):
+            if one["IsLatest"] or one["Key"].startswith((MANIFESTS, LOCKS)):
                 continue
             answer = deployment.cloud.s3.get_object(Bucket=name, Key=one["Key"], VersionId=one["VersionId"])
             body = answer["Body"].read()
-            if one["Key"].startswith("aws/"):
+            if one["Key"].startswith(DISCARDED):
                 failure = read_failure("", body, deployment.cloud.now())
                 found["old"] |= {f"discarded {entry['eventID']}": b"" for entry in event_records(failure)}
             else:
@@ -96,8 +97,8 @@ def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_
     pipe = filled(cloud, compacted=compacted)
     before = everywhere(pipe)
     hers = set(numbered(HERS, SPELLINGS))
-    where = "compacted" if compacted else "orders"
-    for place in (where, "quarantine", "given up", "old"):
+    where = COMPACTED if compacted else ORDERS
+    for place in (where, QUARANTINE, "given up", "old"):
         assert hers <= numbers(before[place]), place
     stamped = erase(pipe)
     after = everywhere(pipe)
@@ -105,7 +106,7 @@ def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_
         place: {event: data for event, data in events.items() if numbers({event: b""}).isdisjoint(hers)}
         for place, events in before.items()
     }
-    for place in (where, "quarantine", "given up"):
+    for place in (where, QUARANTINE, "given up"):
         assert after[place] == left[place], place
     assert hers.isdisjoint(numbers(after["old"]))
     # Each of those that nobody can read is named once for each event, with its place.

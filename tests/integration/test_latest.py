@@ -14,6 +14,7 @@ from mypy_boto3_logs.type_defs import InputLogEventTypeDef
 
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.fields import timestamp
+from orderstream.domain.object_keys import ORDERS
 from orderstream.errors import CloudError
 from orderstream.local.cloud import LocalCloud
 from orderstream.lookup.recent_orders import RecentOrders
@@ -168,7 +169,7 @@ def test_orders_that_were_compacted_meanwhile_are_shown(pipe: Logged, tmp_path: 
     pipe.batch(order("A"), order("B"), ago=1)
     expected = RecentOrders(pipe.deployment).poll()
     compact(pipe, timestamp(expected[0]["ReceivedAt"]), tmp_path)
-    assert pipe.keys("orders/") == []
+    assert pipe.keys(ORDERS) == []
     assert RecentOrders(pipe.deployment).poll() == expected
 
 

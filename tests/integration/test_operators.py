@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orderstream.domain.object_keys import DISCARDED
 from orderstream.local.cloud import LocalCloud
 from orderstream.recovery.verify import GRACE, verify
 from orderstream.storage import stream
@@ -141,7 +142,7 @@ def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accoun
 def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(
     local: LocalCloud, orders: Orders
 ) -> None:
-    strange = "aws/lambda/0/strange"
+    strange = f"{DISCARDED}0/strange"
     local.cloud.s3.put_object(Bucket=local.deployment.discarded_bucket, Key=strange, Body=b"{}")
     try:
         order_id = new_id()

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.client import OrderProducer
+from orderstream.domain.object_keys import ERASURES, MANIFESTS, ORDERS, QUARANTINE, REDRIVEN, RESUBMITTED
 from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.local.demo import DemoResult
 from orderstream.lookup.recent_orders import RecentOrders
@@ -68,7 +69,7 @@ def test_a_producer_puts_orders_and_does_nothing_else(guarded: LocalCloud) -> No
     refusals(guarded, keys, "PutRecord", elsewhere=elsewhere, shards=shards)
 
 
-READING = {"GetItem", "Query", "Scan", "read erasures/", "read resubmitted/", "DescribeStacks"}
+READING = {"GetItem", "Query", "Scan", f"read {ERASURES}", f"read {RESUBMITTED}", "DescribeStacks"}
 
 
 def test_a_reader_sees_everything_and_changes_nothing(
@@ -94,9 +95,9 @@ def test_a_reader_sees_everything_and_changes_nothing(
     orders.may_not("archive", "seal", "--json")
     orders.may_not("archive", "forget", "--customer", customer, "--reason", "none", "--yes", "--json")
     changing = {
-        "mark": put("redriven/x", IfNoneMatch="*"),
-        "write": put("orders/x"),
-        "delete": s3("DeleteObject", "orders/x"),
+        "mark": put(f"{REDRIVEN}x", IfNoneMatch="*"),
+        "write": put(f"{ORDERS}x"),
+        "delete": s3("DeleteObject", f"{ORDERS}x"),
     }
     refusals(local, keys, *READING, **changing)
 
@@ -123,10 +124,10 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     orders.may("archive", "replay", "--since", "2h")
     assert outcome.order["OrderID"] in orders("get", outcome.order["OrderID"]).stdout
 
-    once = [put(fresh("orders/"), IfNoneMatch="*"), put(fresh("quarantine/"), IfNoneMatch="*")]
+    once = [put(fresh(ORDERS), IfNoneMatch="*"), put(fresh(QUARANTINE), IfNoneMatch="*")]
     assert by_user(local, keys, once) == ["allowed", "allowed"]
     working = {*READING, "PutRecord", "Invoke"}
-    refusals(local, keys, *working, overwrite=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
+    refusals(local, keys, *working, overwrite=put(f"{ORDERS}x"), delete=s3("DeleteObject", f"{ORDERS}x"))
     orders.may_not("archive", "seal", "--json")
 
 
@@ -150,7 +151,7 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
     orders("quarantine", "resubmit", bad["event_id"], "--edit", str(patched))
     orders.may_not("archive", "seal", "--json")
     working = {*READING, "PutRecord"}
-    refusals(local, keys, *working, write=put("orders/x"), delete=s3("DeleteObject", "orders/x"))
+    refusals(local, keys, *working, write=put(f"{ORDERS}x"), delete=s3("DeleteObject", f"{ORDERS}x"))
 
 
 def test_a_keeper_seals_compacts_and_forgets(
@@ -173,11 +174,11 @@ def test_a_keeper_seals_compacts_and_forgets(
     assert receipt["receipt"]["items"] >= 1 and not orders.may("list", "--customer", somebody, "--json")
     assert receipt["receipt"]["failed"] == len(theirs)
     orders.may_not("send", '{"customer_id": "c", "amount": 1}')
-    working = {"DeleteItem", "write erasures/", "DeleteObjectVersion", "read a version", "list versions"}
+    working = {"DeleteItem", f"write {ERASURES}", "DeleteObjectVersion", "read a version", "list versions"}
     working |= {"write a discarded batch", "write it once", "delete a discarded batch"}
     # Those two delete items as well.
     working |= {*READING, "BatchWriteItem", "TransactWriteItems"}
-    refusals(local, keys, *working, prove=s3("DeleteObject", "manifests/x"))
+    refusals(local, keys, *working, prove=s3("DeleteObject", f"{MANIFESTS}x"))
 
 
 def test_a_request_with_a_wrong_signature_or_none_is_refused(guarded: LocalCloud) -> None:

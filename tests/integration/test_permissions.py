@@ -13,6 +13,17 @@ import pytest
 from botocore.exceptions import ClientError
 
 from orderstream.domain.decode import decode
+from orderstream.domain.object_keys import (
+    COMPACTED,
+    DISCARDED,
+    ERASURES,
+    LOCKS,
+    MANIFESTS,
+    ORDERS,
+    QUARANTINE,
+    REDRIVEN,
+    RESUBMITTED,
+)
 from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.local.demo import DemoResult
 from orderstream.pipeline.archive import BatchArchive
@@ -29,12 +40,12 @@ from tests.integration.reconciliation import order
 def objects(guarded: LocalCloud) -> Iterator[dict[str, str]]:
     """A key with an object under every prefix. What was probed goes again."""
     client = administrator(guarded, "s3")
-    prefixes = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/", "erasures/")
-    keys = {prefix: f"{prefix}probe/there" for prefix in (*prefixes, "resubmitted/", "redriven/", "else/")}
+    prefixes = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS, DISCARDED, ERASURES)
+    keys = {prefix: f"{prefix}probe/there" for prefix in (*prefixes, RESUBMITTED, REDRIVEN, "else/")}
     buckets = guarded.deployment.bucket, guarded.deployment.discarded_bucket
     for key in keys.values():
         client.put_object(Bucket=buckets[0], Key=key, Body=b"there")
-    client.put_object(Bucket=buckets[1], Key=keys["aws/lambda/"], Body=b"there")
+    client.put_object(Bucket=buckets[1], Key=keys[DISCARDED], Body=b"there")
     yield keys
     for name in buckets:
         for page in client.get_paginator("list_objects_v2").paginate(Bucket=name):
@@ -75,9 +86,9 @@ def test_the_function_may_read_insert_compare_and_write_once(
         "GetRecords": ("kinesis", "GetRecords", {"ShardIterator": iterator}),
         "INSERT": partiql(INSERT),
         "BatchGetItem": ("dynamodb", "BatchGetItem", item),
-        "archive": put(fresh("orders/"), IfNoneMatch="*"),
-        "quarantine": put(fresh("quarantine/"), IfNoneMatch="*"),
-        "compare": s3("GetObject", objects["orders/"]),
+        "archive": put(fresh(ORDERS), IfNoneMatch="*"),
+        "quarantine": put(fresh(QUARANTINE), IfNoneMatch="*"),
+        "compare": s3("GetObject", objects[ORDERS]),
         "find": s3("ListObjectsV2"),
         "find discarded batches": discarded("ListObjectsV2"),
         **log_of("ProcessOrders"),
@@ -86,31 +97,29 @@ def test_the_function_may_read_insert_compare_and_write_once(
     assert by_role(guarded, probe, calls) == dict.fromkeys(calls, "allowed")
 
     refused: dict[str, Call] = FOREIGN | {
-        "overwrite the archive": put(objects["orders/"]),
-        "write the archive without the condition": put(fresh("orders/")),
-        "write the quarantine without the condition": put(fresh("quarantine/")),
+        "overwrite the archive": put(objects[ORDERS]),
+        "write the archive without the condition": put(fresh(ORDERS)),
+        "write the quarantine without the condition": put(fresh(QUARANTINE)),
         "overwrite by copy": s3(
-            "CopyObject", objects["orders/"], CopySource=f"order-data-archive/{objects['orders/']}"
+            "CopyObject", objects[ORDERS], CopySource=f"order-data-archive/{objects[ORDERS]}"
         ),
-        "overwrite by upload in parts": s3("CreateMultipartUpload", objects["orders/"]),
-        "write where Lambda wrote before": put(fresh("aws/lambda/")),
-        "write it there once": put(fresh("aws/lambda/"), IfNoneMatch="*"),
-        "read a discarded batch": discarded("GetObject", objects["aws/lambda/"]),
-        "delete": s3("DeleteObject", objects["orders/"]),
-        "delete many": s3("DeleteObjects", Delete={"Objects": [{"Key": objects["orders/"]}]}),
+        "overwrite by upload in parts": s3("CreateMultipartUpload", objects[ORDERS]),
+        "write where Lambda wrote before": put(fresh(DISCARDED)),
+        "write it there once": put(fresh(DISCARDED), IfNoneMatch="*"),
+        "read a discarded batch": discarded("GetObject", objects[DISCARDED]),
+        "delete": s3("DeleteObject", objects[ORDERS]),
+        "delete many": s3("DeleteObjects", Delete={"Objects": [{"Key": objects[ORDERS]}]}),
         "GetMetricStatistics": METRIC,
         "another function's log": log_of("KeepArchive")["CreateLogStream"],
     }
-    refused |= {
-        f"write {prefix}": put(f"{prefix}x", IfNoneMatch="*") for prefix in ("compacted/", "manifests/")
-    }
+    refused |= {f"write {prefix}": put(f"{prefix}x", IfNoneMatch="*") for prefix in (COMPACTED, MANIFESTS)}
     refused |= {
         f"read {prefix}": s3("GetObject", objects[prefix])
-        for prefix in ("quarantine/", "compacted/", "manifests/", "locks/", "aws/lambda/")
+        for prefix in (QUARANTINE, COMPACTED, MANIFESTS, LOCKS, DISCARDED)
     }
     assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
     # A key that is taken is refused by S3 itself: that is how the function finds out.
-    taken = {"taken": put(objects["orders/"], IfNoneMatch="*")}
+    taken = {"taken": put(objects[ORDERS], IfNoneMatch="*")}
     assert by_role(guarded, probe, taken) == {"taken": "PreconditionFailed"}
 
 
@@ -138,12 +147,12 @@ def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: LocalC
         aws_session_token=session["SessionToken"],
     )
     # Before it makes the mapping, Lambda asks whether the role may write, and says nowhere to which key.
-    for prefix in ("aws/lambda/", "else/", ""):
+    for prefix in (DISCARDED, "else/", ""):
         key = fresh(prefix)
         client.put_object(Bucket=guarded.deployment.discarded_bucket, Key=key, Body=b"given up")
         guarded.cloud.s3.delete_object(Bucket=guarded.deployment.discarded_bucket, Key=key)
     client.list_objects_v2(Bucket=guarded.deployment.discarded_bucket)
-    for prefix in ("compacted/", "aws/lambda/"):
+    for prefix in (COMPACTED, DISCARDED):
         with pytest.raises(ClientError, match="AccessDenied"):
             client.put_object(Bucket=guarded.deployment.bucket, Key=fresh(prefix), Body=b"else")
 
@@ -154,9 +163,9 @@ def test_nobody_writes_evidence_twice_or_removes_a_manifest(
     everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
     keys = make_user(guarded, f"all-of-s3-{uuid.uuid4().hex[:8]}", policy)
-    for prefix in ("manifests/", "erasures/", "resubmitted/", "redriven/"):
+    for prefix in (MANIFESTS, ERASURES, RESUBMITTED, REDRIVEN):
         there = objects[prefix]
-        source = f"order-data-archive/{objects['orders/']}"
+        source = f"order-data-archive/{objects[ORDERS]}"
         calls = [
             put(fresh(prefix), IfNoneMatch="*"),
             put(there, IfNoneMatch="*"),
@@ -167,27 +176,24 @@ def test_nobody_writes_evidence_twice_or_removes_a_manifest(
         ]
         outcomes = by_user(guarded, keys, calls)
         assert outcomes == ["allowed", "PreconditionFailed", *["refused"] * 4], prefix
-    manifest = objects["manifests/"]
+    manifest = objects[MANIFESTS]
     removals = [s3("DeleteObject", manifest), s3("DeleteObject", manifest, VersionId="null")]
-    removals.append(s3("DeleteObject", objects["redriven/"]))
+    removals.append(s3("DeleteObject", objects[REDRIVEN]))
     assert by_user(guarded, keys, removals) == ["refused", "refused", "allowed"]
 
 
 def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
     guarded: LocalCloud, objects: dict[str, str]
 ) -> None:
-    readable = ("orders/", "quarantine/", "compacted/", "manifests/", "locks/")
+    readable = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS)
     calls: dict[str, Call] = {f"read {prefix}": s3("GetObject", objects[prefix]) for prefix in readable}
-    calls |= {f"write {prefix}": put(fresh(prefix)) for prefix in ("compacted/", "locks/")}
-    calls["write manifests/"] = put(fresh("manifests/"), IfNoneMatch="*")
-    calls |= {
-        f"remove {prefix}": s3("DeleteObject", fresh(prefix))
-        for prefix in ("orders/", "compacted/", "locks/")
-    }
+    calls |= {f"write {prefix}": put(fresh(prefix)) for prefix in (COMPACTED, LOCKS)}
+    calls[f"write {MANIFESTS}"] = put(fresh(MANIFESTS), IfNoneMatch="*")
+    calls |= {f"remove {prefix}": s3("DeleteObject", fresh(prefix)) for prefix in (ORDERS, COMPACTED, LOCKS)}
     calls |= {"find": s3("ListObjectsV2"), "GetMetricStatistics": METRIC, **log_of("KeepArchive")}
     calls["find discarded batches"] = discarded("ListObjectsV2")
-    calls["read a discarded batch"] = discarded("GetObject", objects["aws/lambda/"])
-    calls["remove many"] = s3("DeleteObjects", Delete={"Objects": [{"Key": fresh("orders/")}]})
+    calls["read a discarded batch"] = discarded("GetObject", objects[DISCARDED])
+    calls["remove many"] = s3("DeleteObjects", Delete={"Objects": [{"Key": fresh(ORDERS)}]})
     probe = make_probe(guarded, "KeepArchiveRole")
     assert by_role(guarded, probe, calls) == dict.fromkeys(calls, "allowed")
 
@@ -196,12 +202,12 @@ def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
         "INSERT": partiql(INSERT),
         "another function's log": log_of("ProcessOrders")["CreateLogStream"],
     }
-    refused["read beside them"] = s3("GetObject", objects["aws/lambda/"])
-    refused["overwrite a manifest"] = put(objects["manifests/"])
-    refused["write a manifest without the condition"] = put(fresh("manifests/"))
-    for prefix in ("orders/", "quarantine/", "aws/lambda/", "resubmitted/", "redriven/"):
+    refused["read beside them"] = s3("GetObject", objects[DISCARDED])
+    refused["overwrite a manifest"] = put(objects[MANIFESTS])
+    refused["write a manifest without the condition"] = put(fresh(MANIFESTS))
+    for prefix in (ORDERS, QUARANTINE, DISCARDED, RESUBMITTED, REDRIVEN):
         refused[f"write {prefix}"] = put(fresh(prefix))
-    for prefix in ("quarantine/", "manifests/", "aws/lambda/", "erasures/"):
+    for prefix in (QUARANTINE, MANIFESTS, DISCARDED, ERASURES):
         refused[f"remove {prefix}"] = s3("DeleteObject", objects[prefix])
     assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
 
@@ -222,10 +228,10 @@ def test_the_canary_may_send_its_order_look_for_it_and_nothing_else(
         ),
         "DescribeStreamSummary": ("kinesis", "DescribeStreamSummary", {"StreamName": "OrderStream"}),
         "INSERT": partiql(INSERT),
-        "write the archive": put(fresh("orders/"), IfNoneMatch="*"),
-        "read the archive": s3("GetObject", objects["orders/"]),
+        "write the archive": put(fresh(ORDERS), IfNoneMatch="*"),
+        "read the archive": s3("GetObject", objects[ORDERS]),
         "list the archive": s3("ListObjectsV2"),
-        "read a discarded batch": discarded("GetObject", objects["aws/lambda/"]),
+        "read a discarded batch": discarded("GetObject", objects[DISCARDED]),
         "list discarded batches": discarded("ListObjectsV2"),
         "GetMetricStatistics": METRIC,
         "another function's log": log_of("ProcessOrders")["CreateLogStream"],
@@ -243,7 +249,7 @@ def test_the_api_may_put_orders_read_them_and_the_alarms_and_nothing_else(
         "find": s3("ListObjectsV2"),
         "alarms": ("cloudwatch", "DescribeAlarms", {"AlarmNamePrefix": "orderstream-"}),
     }
-    calls |= {f"read {prefix}": s3("GetObject", objects[prefix]) for prefix in ("orders/", "compacted/")}
+    calls |= {f"read {prefix}": s3("GetObject", objects[prefix]) for prefix in (ORDERS, COMPACTED)}
     probe = make_probe(guarded, "OrdersApiRole")
     assert by_role(guarded, probe, calls) == dict.fromkeys(calls, "allowed")
 
@@ -253,15 +259,15 @@ def test_the_api_may_put_orders_read_them_and_the_alarms_and_nothing_else(
         "DescribeStreamSummary": ("kinesis", "DescribeStreamSummary", {"StreamName": "OrderStream"}),
         "INSERT": partiql(INSERT),
         "scan the index": ("dynamodb", "Scan", {"TableName": "Orders", "IndexName": "ByCustomer"}),
-        "write the archive": put(fresh("orders/"), IfNoneMatch="*"),
-        "read a discarded batch": discarded("GetObject", objects["aws/lambda/"]),
+        "write the archive": put(fresh(ORDERS), IfNoneMatch="*"),
+        "read a discarded batch": discarded("GetObject", objects[DISCARDED]),
         "list discarded batches": discarded("ListObjectsV2"),
-        "delete": s3("DeleteObject", objects["orders/"]),
+        "delete": s3("DeleteObject", objects[ORDERS]),
         "silence an alarm": ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["orderstream-data-loss"]}),
         "GetMetricStatistics": METRIC,
         "another function's log": log_of("ProcessOrders")["CreateLogStream"],
     }
-    for prefix in ("quarantine/", "manifests/", "aws/lambda/", "resubmitted/", "redriven/"):
+    for prefix in (QUARANTINE, MANIFESTS, DISCARDED, RESUBMITTED, REDRIVEN):
         refused[f"read {prefix}"] = s3("GetObject", objects[prefix])
     assert by_role(guarded, probe, refused) == dict.fromkeys(refused, "refused")
 

@@ -8,6 +8,7 @@ import pytest
 from aws_kinesis_agg import aggregator
 
 from orderstream.client import OrderProducer
+from orderstream.domain.object_keys import order_key
 from orderstream.ingest.samples import BAD
 from orderstream.local.cloud import ACCOUNT, REGION, SECRET, LocalCloud
 from orderstream.lookup.trace import trace
@@ -122,7 +123,7 @@ def test_with_one_object_an_order_the_archive_never_changes_what_an_item_points_
         first = f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 1}}'.encode()
         put(local, first)
         item = awaited(lambda: found_order(local, order_id))
-        assert item["ArchiveKey"] == f"orders/{order_id.replace('/', '%2F')}.json"
+        assert item["ArchiveKey"] == order_key(order_id)
         put(local, first)
         event = put(local, first.replace(b"1}", b"2}"))
         conflict = awaited(lambda: quarantined(local).get(event))

@@ -9,6 +9,17 @@ from typing import Any
 
 import pytest
 
+from orderstream.domain.object_keys import (
+    COMPACTED,
+    DISCARDED,
+    EVIDENCE,
+    LOCKS,
+    MANIFESTS,
+    ORDERS,
+    QUARANTINE,
+    REDRIVEN,
+    RESUBMITTED,
+)
 from tests.integration.expanded import ACCOUNT, EVERYTHING, KEY, REGION, expanded, resources
 
 # These know no resources, says the service authorization reference.
@@ -139,7 +150,7 @@ def may(given: Given, action: str, place: str, *, by_its_code: bool = False) -> 
 
 
 @DEPLOYMENTS
-@pytest.mark.parametrize("key", ["x", "test/x", "orders/x", "aws/lambda/m/shardId-0/2026/11/22/x"])
+@pytest.mark.parametrize("key", ["x", "test/x", f"{ORDERS}x", f"{DISCARDED}m/shardId-0/2026/11/22/x"])
 def test_the_role_may_write_anywhere_in_the_on_failure_destination_or_no_mapping_is_made(
     given: Given, key: str
 ) -> None:
@@ -157,22 +168,22 @@ def test_the_role_may_write_anywhere_in_the_on_failure_destination_or_no_mapping
 @DEPLOYMENTS
 def test_the_role_writes_orders_and_quarantine_in_the_archive_and_nothing_else(given: Given) -> None:
     prefixes = (
-        "orders",
-        "quarantine",
-        "aws/lambda",
-        "compacted",
-        "manifests",
-        "redriven",
-        "resubmitted",
-        "x",
+        ORDERS,
+        QUARANTINE,
+        DISCARDED,
+        COMPACTED,
+        MANIFESTS,
+        REDRIVEN,
+        RESUBMITTED,
+        "x/",
     )
     for by_its_code in (False, True):
         allowed = [
             prefix
             for prefix in prefixes
-            if may(given, "s3:PutObject", f"Archive/{prefix}/x", by_its_code=by_its_code)
+            if may(given, "s3:PutObject", f"Archive/{prefix}x", by_its_code=by_its_code)
         ]
-        assert allowed == ["orders", "quarantine"]
+        assert allowed == [ORDERS, QUARANTINE]
 
 
 @DEPLOYMENTS
@@ -183,10 +194,10 @@ def test_evidence_is_written_once_by_everybody_and_nobody_removes_a_manifest(giv
         assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert once["Action"] == "s3:PutObject"
     prefixes = [resource["Fn::Sub"].partition("/")[2] for resource in once["Resource"]]
-    assert prefixes == ["manifests/*", "erasures/*", "resubmitted/*", "redriven/*"]
+    assert prefixes == [f"{prefix}*" for prefix in EVIDENCE]
     assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}}
     assert stay["Action"] == ["s3:DeleteObject", "s3:DeleteObjectVersion"]
-    assert (stay["Resource"], stay.get("Condition")) == ({"Fn::Sub": "${Archive.Arn}/manifests/*"}, None)
+    assert (stay["Resource"], stay.get("Condition")) == ({"Fn::Sub": f"${{Archive.Arn}}/{MANIFESTS}*"}, None)
     # It goes with the stack, and so before `orders destroy --delete-data` empties the bucket, which stays.
     policy, archive = (expanded(given)["Resources"][name] for name in ("ArchivePolicy", "Archive"))
     assert "DeletionPolicy" not in policy and "DeletionPolicy" in archive
@@ -207,7 +218,7 @@ def test_no_function_may_change_or_remove_an_order_or_a_version(given: Given) ->
     # The current object, which versioning keeps; and none that proves or quarantines.
     removed = [one for name, one in granted(given) if "s3:DeleteObject" in listed(one["Action"])]
     prefixes = [resource["Fn::Sub"].partition("/")[2] for one in removed for resource in one["Resource"]]
-    assert prefixes == (["orders/*", "compacted/*", "locks/*"] if given else [])
+    assert prefixes == ([f"{ORDERS}*", f"{COMPACTED}*", f"{LOCKS}*"] if given else [])
 
 
 @DEPLOYMENTS

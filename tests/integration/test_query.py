@@ -16,6 +16,7 @@ from orderstream.archive.cache_sync import SyncResult
 from orderstream.archive.sql import drop_gone, run_query
 from orderstream.archive.views import VIEWS, columns_of
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import COMPACTED, ORDERS
 from orderstream.errors import CloudError, InputError
 from orderstream.pipeline.records import Record
 from orderstream.storage import parquet
@@ -213,9 +214,7 @@ def test_what_was_fetched_once_is_not_fetched_again(cloud: AwsClients, cached: P
     pipe = hours(cloud)
     first, second = synced(pipe, IDS), synced(pipe, IDS)
     assert (first.fetched, first.cached, second.fetched, second.cached) == (5, 0, 0, 5)
-    assert (
-        first.fetched_bytes == second.cached_bytes == sum(len(pipe.body(key)) for key in pipe.keys("orders/"))
-    )
+    assert first.fetched_bytes == second.cached_bytes == sum(len(pipe.body(key)) for key in pipe.keys(ORDERS))
     # One that is written later is fetched, with its hour alone.
     pipe.process([record(10, order("B"), NOON)])
     third = synced(pipe, IDS)
@@ -237,7 +236,7 @@ def test_only_the_views_that_are_asked_for_are_fetched(cloud: AwsClients) -> Non
 def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: AwsClients, cached: Path) -> None:
     pipe = hours(cloud)
     ask(pipe, IDS)
-    gone, _, there = (pipe.keys("orders/")[number] for number in (0, 1, 4))
+    gone, _, there = (pipe.keys(ORDERS)[number] for number in (0, 1, 4))
     for key in (gone, there):
         cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert column(pipe, IDS, TimeRange(NOON, NOON + 2 * HOUR)) == ["A-1"]
@@ -338,7 +337,7 @@ def test_a_record_that_lies_in_both_layouts_is_there_once(cloud: AwsClients) -> 
     pipe.process(records)
     pipe.settings = type(pipe.settings)("Orders", pipe.deployment.bucket, "test", "order")
     pipe.process([*records, record(3, order("C"))])
-    assert len(pipe.keys("orders/")) == 4
+    assert len(pipe.keys(ORDERS)) == 4
     assert column(pipe, EVENTS) == ["shardId-1:1", "shardId-1:2", "shardId-1:3"]
     assert column(pipe, IDS) == ["A", "B", "C"]
 
@@ -366,11 +365,11 @@ def test_compaction_changes_no_answer_before_during_or_after(
     assert len(before) == 21
     compact(pipe, NOON, tmp_path, keep=True)
     assert ask(pipe, EVERYTHING) == before
-    for key in pipe.keys("orders/")[:7]:
+    for key in pipe.keys(ORDERS)[:7]:
         cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert ask(pipe, EVERYTHING) == before
     compact(pipe, NOON, tmp_path)
-    assert pipe.keys("orders/") == [] and len(pipe.keys("compacted/")) == 1
+    assert pipe.keys(ORDERS) == [] and len(pipe.keys(COMPACTED)) == 1
     after = synced(pipe, EVERYTHING)
     assert (after.fetched, after.cached) == (1, 0)
     assert ask(pipe, EVERYTHING) == before
@@ -431,7 +430,7 @@ def test_an_event_with_two_contents_is_there_once_and_compaction_does_not_change
 ) -> None:
     pipe = a_pipe(cloud)
     pipe.process([record(1, order("A", "1"))])
-    (key,) = pipe.keys("orders/")
+    (key,) = pipe.keys(ORDERS)
     pipe.process([record(1, order("A", "2")), record(2, order("B"))])
     pipe.write(key.replace("shardId-1-1", "shardId-1-0"), pipe.body(key))
     before = ask(pipe, EVERYTHING)
@@ -447,7 +446,7 @@ def test_an_event_with_two_contents_is_there_once_and_compaction_does_not_change
 
 def test_a_damaged_object_is_named_each_time_and_the_others_are_there(cloud: AwsClients) -> None:
     pipe = hours(cloud)
-    damaged = pipe.keys("orders/")[1]
+    damaged = pipe.keys(ORDERS)[1]
     body = pipe.body(damaged)
     pipe.write(damaged, body[:-9])
     for _ in range(2):

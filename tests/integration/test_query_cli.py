@@ -11,6 +11,7 @@ import pytest
 
 from orderstream.archive.cache import folder_of
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import ORDERS
 from tests.integration.archive_harness import filled, keep, record
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe
@@ -62,7 +63,7 @@ def test_the_orders_are_those_of_the_table_and_compaction_changes_no_answer(
     }
     found = {row["order_id"]: (row["customer_id"], row["amount"], row["event_id"]) for row in before[1]}
     assert found == table
-    parquet = pipe.keys("orders/"), keep(pipe).compacted
+    parquet = pipe.keys(ORDERS), keep(pipe).compacted
     assert len(parquet[1]) == 2
     assert [ask(sql) for sql in EVERYTHING] == before
     # As it is in the middle of a compaction: the small objects and the large one at once.

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from orderstream.domain import object_keys
 from orderstream.local.cloud import LocalCloud
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, awaited
@@ -104,7 +106,8 @@ def test_parquet_is_not_for_a_terminal(orders: Orders) -> None:
 
 
 def test_a_damaged_object_is_a_warning_and_status_1(local: LocalCloud, orders: Orders, who: str) -> None:
-    key = "orders/year=2020/month=01/day=01/hour=00/shardId-1-1-1-damaged.ndjson.gz"
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    key = object_keys.batch_key(object_keys.ORDERS, long_ago, "shardId-1", ["1"], [])
     local.cloud.s3.put_object(Bucket=local.deployment.bucket, Key=key, Body=b"no gzip")
     try:
         span = ("--since", "2020-01-01", "--until", "2020-01-02")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.errors import DamagedError
 from orderstream.pipeline.records import Record
 from orderstream.recovery.quarantine import find, list_quarantined
@@ -62,7 +63,7 @@ def test_the_objects_of_a_span_are_those_of_its_hours(cloud: AwsClients) -> None
         pipe.process([record(10 + hour, NOON + timedelta(hours=hour, minutes=30))])
 
     def hours(span: TimeRange) -> list[int]:
-        entries = bucket.list_by_hour(pipe.deployment, "orders", span)
+        entries = bucket.list_by_hour(pipe.deployment, ORDERS, span)
         return [int(entry.key.partition("hour=")[2][:2]) for entry in entries]
 
     assert hours(TimeRange()) == [10, 11, 12, 13, 14]
@@ -75,7 +76,7 @@ def test_the_lines_of_a_span_are_exact_to_the_moment(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON + timedelta(seconds=number)) for number in range(5)])
     span = TimeRange(NOON + timedelta(seconds=1), NOON + timedelta(seconds=3))
-    found = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, "orders", span), span)
+    found = reader.lines(pipe.deployment, bucket.list_by_hour(pipe.deployment, ORDERS, span), span)
     assert [(one.line.event_id, one.number) for one in found] == [("shardId-1:1", 2), ("shardId-1:2", 3)]
 
 
@@ -85,7 +86,7 @@ def test_in_quarantine_a_record_is_there_once_however_often_it_was_delivered(clo
     pipe.process(records)
     pipe.process(records[2:])
     pipe.process([records[0], records[5]])
-    assert len(pipe.keys("quarantine/")) == 3
+    assert len(pipe.keys(QUARANTINE)) == 3
     found = [entry.line.event_id for entry in list_quarantined(pipe.deployment)]
     assert sorted(found) == [one.event_id for one in records]
     for one in records:
@@ -104,7 +105,7 @@ def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: AwsClient
 def test_a_damaged_object_is_named(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(1, NOON)])
-    (key,) = pipe.keys("orders/")
+    (key,) = pipe.keys(ORDERS)
     pipe.write(key, pipe.body(key)[:-9])
     entries = list(bucket.archive(pipe.deployment))
     with pytest.raises(DamagedError, match=key):

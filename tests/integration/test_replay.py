@@ -16,6 +16,7 @@ from orderstream.archive.plan import plan
 from orderstream.archive.replay import Event, ReplayResult, Selection, replay
 from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.errors import CloudError
 from orderstream.pipeline.records import Record
 from orderstream.storage.bucket import ALL_TIME, TimeRange
@@ -48,7 +49,7 @@ def filled(cloud: AwsClients, *, layout: str = "batch", orders: int = 30) -> Pip
 def test_a_table_that_is_gone_comes_back_item_for_item(cloud: AwsClients, layout: str) -> None:
     pipe = filled(cloud, layout=layout)
     before = items(pipe)
-    quarantined = pipe.keys("quarantine/")
+    quarantined = pipe.keys(QUARANTINE)
     drop_table(pipe)
     done = to_table(pipe)
     assert items(pipe) == before
@@ -56,7 +57,7 @@ def test_a_table_that_is_gone_comes_back_item_for_item(cloud: AwsClients, layout
     again = to_table(pipe)
     assert (again.stored, again.failed) == (0, 0)
     assert items(pipe) == before
-    assert pipe.keys("quarantine/") == quarantined, "what is in quarantine is not written there again"
+    assert pipe.keys(QUARANTINE) == quarantined, "what is in quarantine is not written there again"
     if layout == "batch":
         assert (done.read, done.duplicates_skipped, done.duplicates, done.conflicts, done.invalid) == (
             44,
@@ -162,7 +163,7 @@ def items_of_all(pipe: Pipe) -> dict[str, Any]:
 
 
 def test_a_journal_that_cannot_be_read_says_how_to_begin_anew(tmp_path: Path) -> None:
-    Checkpoint(["replay"], ALL_TIME, folder=tmp_path).save("orders/year=2026")
+    Checkpoint(["replay"], ALL_TIME, folder=tmp_path).save("hour year=2026")
     (file,) = tmp_path.iterdir()
     file.write_text("{")
     with pytest.raises(CloudError, match="cannot read"):
@@ -177,7 +178,7 @@ def test_a_damaged_object_is_named_and_the_others_are_replayed(cloud: AwsClients
     first, second = pipe.records()
     pipe.process([first])
     pipe.process([second])
-    damaged, _ = pipe.keys("orders/")
+    damaged, _ = pipe.keys(ORDERS)
     pipe.write(damaged, pipe.body(damaged)[:-9])
     drop_table(pipe)
     done = to_table(pipe)
@@ -219,7 +220,7 @@ def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: AwsClients) ->
     drop_table(pipe)
     found = plan(pipe.deployment, Selection(), to="table", rate=22)
     assert (found.objects, found.events, found.seconds) == (3, 44, 2.0)
-    assert found.bytes == sum(len(pipe.body(key)) for key in pipe.keys("orders/"))
+    assert found.bytes == sum(len(pipe.body(key)) for key in pipe.keys(ORDERS))
     assert found.dollars == Decimal("0.0001"), "never less than it is"
     assert pipe.keys("") == before and items(pipe) == {}
     nothing = plan(

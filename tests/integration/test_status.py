@@ -18,13 +18,13 @@ from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.object_keys import DISCARDED, marker_key
 from orderstream.errors import CloudError
 from orderstream.local.cloud import LocalCloud
 from orderstream.monitoring import dead_letter_backlog
 from orderstream.monitoring.collector import SECONDS_KEPT, StatusCollector, poll
 from orderstream.monitoring.figures import Rates
 from orderstream.monitoring.health import DeadLetterBacklog, Status
-from orderstream.recovery.dead_letters import DONE
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.pipeline_harness import environment_of
@@ -197,18 +197,18 @@ def test_the_status_is_one_while_anything_is_in_alarm(deployment: Deployment) ->
 
 
 def test_given_up_batches_are_seen_without_listing_them_all(deployment: Deployment) -> None:
-    keys = [f"aws/lambda/m/shardId-{number}/2026/11/22/2026-11-22T10.00.00-u" for number in range(4)]
+    keys = [f"{DISCARDED}m/shardId-{number}/2026/11/22/2026-11-22T10.00.00-u" for number in range(4)]
     assert dead_letter_backlog.count_pending(deployment) == DeadLetterBacklog(0, None, False)
     for key in keys:
         deployment.cloud.s3.put_object(Bucket=deployment.discarded_bucket, Key=key, Body=b"{}")
-    deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=DONE + keys[1], Body=b"{}")
+    deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=marker_key(keys[1]), Body=b"{}")
     found = dead_letter_backlog.count_pending(deployment)
     assert (found.batches, found.more) == (3, False)
     assert found.since and abs(found.since.timestamp() - time.time()) < 60
     assert dead_letter_backlog.count_pending(deployment, a_listing=2).batches == 1
     assert dead_letter_backlog.count_pending(deployment, a_listing=2).more
     for key in keys:
-        deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=DONE + key, Body=b"{}")
+        deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=marker_key(key), Body=b"{}")
     assert dead_letter_backlog.count_pending(deployment) == DeadLetterBacklog(0, None, False)
     assert dead_letter_backlog.count_pending(deployment, most=3) == DeadLetterBacklog(0, None, True)
 

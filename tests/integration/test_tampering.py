@@ -18,10 +18,29 @@ from orderstream.archive.erasure import erase_customer, plan
 from orderstream.archive.manifests import Chain, Manifest, digest
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
+from orderstream.domain.object_keys import (
+    COMPACTED,
+    DISCARDED,
+    ERASURES,
+    MANIFESTS,
+    ORDERS,
+    QUARANTINE,
+    REDRIVEN,
+    RESUBMITTED,
+    batch_key,
+    compacted_key,
+    discarded_key,
+    hour_prefix,
+    marker_key,
+    notes_key,
+    order_key,
+    tombstone_key,
+    years_prefix,
+)
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.services import S3Store
-from orderstream.recovery.dead_letters import DONE, failed_objects, mark_redriven
+from orderstream.recovery.dead_letters import failed_objects, mark_redriven
 from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify
 from tests.integration.archive_harness import HOUR, NOON, filled, keep, kinds, lines_of, record
@@ -29,8 +48,12 @@ from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.reconciliation import order
 
-FOLDER = "year=2026/month=11/day=22/hour=12"
+FOLDER = hour_prefix("", NOON)
 GOOD_LINE = encode(record(900, order("F")), json=order("F").encode(), order_id="F")
+
+
+def batch_of(prefix: str, number: int) -> str:
+    return batch_key(prefix, NOON, "shardId-1", [str(number)], [])
 
 
 def line(**changed: object) -> bytes:
@@ -39,51 +62,51 @@ def line(**changed: object) -> bytes:
 
 # No keys of an hour, or of one order.
 FOREIGN = [
-    "orders/",
-    "orders/readme",
-    "orders/folder/",
-    "orders/folder/A-1.json",
-    "orders/year=2026",
-    "orders/year=2026/month=13/day=22/hour=12/shardId-1-1-4-00000000.ndjson.gz",
-    "orders/year=9999/month=12/day=31/hour=23/shardId-1-1-4-00000000.ndjson.gz",
-    "orders/year=2026/month=11/day=22/shardId-1-1-4-00000000.ndjson.gz",
-    f"orders/{FOLDER}/",
-    f"orders/{FOLDER}/evil.gz",
-    f"orders/{FOLDER}/deeper/shardId-1-1-4-00000000.ndjson.gz",
-    f"orders/{FOLDER}/shardId-1-one-four-00000000.ndjson.gz",
-    f"quarantine/{FOLDER}/notes.txt",
-    "quarantine/x",
-    f"compacted/{FOLDER}/many-0123456789abcdef.parquet",
-    "compacted/x.parquet",
-    f"resubmitted/{FOLDER}/x.ndjson",
-    "resubmitted/x",
-    f"erasures/{FOLDER}/x.txt",
-    "erasures/x",
-    "manifests/readme",
-    "manifests/0000000003-2026-99-99T99-sealed.json",
+    ORDERS,
+    f"{ORDERS}readme",
+    f"{ORDERS}folder/",
+    f"{ORDERS}folder/A-1.json",
+    years_prefix(ORDERS) + "2026",
+    f"{ORDERS}{FOLDER.replace('11', '13')}shardId-1-1-4-00000000.ndjson.gz",
+    f"{ORDERS}{FOLDER.replace('2026', '9999')}shardId-1-1-4-00000000.ndjson.gz",
+    f"{ORDERS}{FOLDER.removesuffix('hour=12/')}shardId-1-1-4-00000000.ndjson.gz",
+    f"{ORDERS}{FOLDER}",
+    f"{ORDERS}{FOLDER}evil.gz",
+    f"{ORDERS}{FOLDER}deeper/shardId-1-1-4-00000000.ndjson.gz",
+    f"{ORDERS}{FOLDER}shardId-1-one-four-00000000.ndjson.gz",
+    f"{QUARANTINE}{FOLDER}notes.txt",
+    f"{QUARANTINE}x",
+    f"{COMPACTED}{FOLDER}many-0123456789abcdef.parquet",
+    f"{COMPACTED}x.parquet",
+    f"{RESUBMITTED}{FOLDER}x.ndjson",
+    f"{RESUBMITTED}x",
+    f"{ERASURES}{FOLDER}x.txt",
+    f"{ERASURES}x",
+    f"{MANIFESTS}readme",
+    f"{MANIFESTS}0000000003-2026-99-99T99-sealed.json",
 ]
 # Under keys that there are, what nothing here writes.
 DAMAGED = {
-    f"orders/{FOLDER}/shardId-1-901-901-00000001.ndjson.gz": b"no gzip",
-    f"orders/{FOLDER}/shardId-1-902-902-00000002.ndjson.gz": b"",
-    f"orders/{FOLDER}/shardId-1-903-903-00000003.ndjson.gz": compress([line(arrived_at="soon")]),
-    f"orders/{FOLDER}/shardId-1-904-904-00000004.ndjson.gz": compress([line(event_id="no place")]),
-    f"orders/{FOLDER}/shardId-1-905-905-00000005.ndjson.gz": compress([line(raw_base64="A")]),
-    f"orders/{FOLDER}/shardId-1-906-906-00000006.ndjson.gz": compress([b'{"raw": {}}\n']),
-    f"orders/{FOLDER}/shardId-1-907-907-00000007.ndjson.gz": gzip.compress(GOOD_LINE)[:-9],
-    f"quarantine/{FOLDER}/shardId-1-908-908-00000008.ndjson.gz": compress([line(reasons=[{}])]),
-    f"quarantine/{FOLDER}/shardId-1-909-909-00000009.ndjson.gz": compress([line(event_id="shardId-1:909")]),
-    f"compacted/{FOLDER}/3-0123456789abcdef.parquet": b"PAR1 and no more PAR1",
-    "orders/X-1.json": b"[]",
-    "orders/X-2.json": line(arrived_at="9999-12-31T23:59:59.999999Z"),
+    batch_of(ORDERS, 901): b"no gzip",
+    batch_of(ORDERS, 902): b"",
+    batch_of(ORDERS, 903): compress([line(arrived_at="soon")]),
+    batch_of(ORDERS, 904): compress([line(event_id="no place")]),
+    batch_of(ORDERS, 905): compress([line(raw_base64="A")]),
+    batch_of(ORDERS, 906): compress([b'{"raw": {}}\n']),
+    batch_of(ORDERS, 907): gzip.compress(GOOD_LINE)[:-9],
+    batch_of(QUARANTINE, 908): compress([line(reasons=[{}])]),
+    batch_of(QUARANTINE, 909): compress([line(event_id="shardId-1:909")]),
+    compacted_key(NOON, 3, "0123456789abcdef"): b"PAR1 and no more PAR1",
+    order_key("X-1"): b"[]",
+    order_key("X-2"): line(arrived_at="9999-12-31T23:59:59.999999Z"),
 }
 OTHER = {
-    f"resubmitted/{FOLDER}/{'0' * 32}.ndjson": b"\xff\nno note",
-    f"erasures/{FOLDER}/{'0' * 32}.txt": b"\xff\xfe",
-    "aws/lambda/x": b"{}",
-    "aws/lambda/m/shardId-1/2026/11/22/2026-11-22T12.00.00-" + str(uuid.UUID(int=0)): b"\xff",
-    "redriven/aws/lambda/none": b"{}",
-    "redriven/x": b"",
+    notes_key(NOON, "0" * 32): b"\xff\nno note",
+    tombstone_key(NOON, "0" * 32): b"\xff\xfe",
+    f"{DISCARDED}x": b"{}",
+    discarded_key("m", "shardId-1", NOON, str(uuid.UUID(int=0))): b"\xff",
+    marker_key(f"{DISCARDED}none"): b"{}",
+    f"{REDRIVEN}x": b"",
 }
 
 COMMANDS = [
@@ -159,11 +182,11 @@ OLD = datetime(2026, 11, 22, 13, tzinfo=UTC)
 @pytest.mark.parametrize(
     "changed",
     [
-        {"key": "aws/lambda/anything"},
+        {"key": f"{DISCARDED}anything"},
         {"timestamp": stamped(OLD)},
         {
             "timestamp": stamped(OLD),
-            "key": f"aws/lambda/m/shardId-1/2026/11/22/2026-11-22T13.00.00-{uuid.UUID(int=1)}",
+            "key": discarded_key("m", "shardId-1", NOON + HOUR, str(uuid.UUID(int=1))),
         },
         {"payload": json.dumps({"Records": []})},
         {"payload": "{}"},
@@ -198,7 +221,7 @@ def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(clou
     key = give_up(pipe.deployment, records)
     assert kinds(pipe) == []
     pipe.process(records)
-    pipe.write(DONE + key, b'{"records": 2}')
+    pipe.write(marker_key(key), b'{"records": 2}')
     assert kinds(pipe) == []
 
 
@@ -206,16 +229,16 @@ def test_a_mark_that_nothing_bears_out_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     key = give_up(pipe.deployment, [record(60, order("never stored"))])
     assert kinds(pipe) == []
-    pipe.write(DONE + key, b"{}")
-    assert kinds(pipe) == [("contradicted", DONE + key)]
+    pipe.write(marker_key(key), b"{}")
+    assert kinds(pipe) == [("contradicted", marker_key(key))]
     pipe.delete(key)
-    assert kinds(pipe) == [("contradicted", DONE + key)]
+    assert kinds(pipe) == [("contradicted", marker_key(key))]
 
 
 def test_a_mark_stays_when_the_rules_of_the_bucket_have_removed_its_batch(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     at = datetime.now(UTC) - timedelta(days=31)
-    gone = f"{DONE}aws/lambda/m/shardId-1/{at:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
+    gone = marker_key(discarded_key("m", "shardId-1", at, str(uuid.uuid4())))
     pipe.write(gone, b"{}")
     assert kinds(pipe) == [("contradicted", gone)]
     rules: Any = [{"ID": "expire", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 30}}]
@@ -233,7 +256,7 @@ def test_a_batch_is_marked_once(cloud: AwsClients) -> None:
     (failure,) = failed_objects(pipe.deployment)
     for number in range(2):
         mark_redriven(pipe.deployment, failure, {"number": number})
-    assert pipe.body(DONE + key) == b'{"number":0}'
+    assert pipe.body(marker_key(key)) == b'{"number":0}'
 
 
 def test_a_note_about_a_record_that_was_never_quarantined_is_named(cloud: AwsClients) -> None:
@@ -250,7 +273,7 @@ def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients)
     pipe = Pipe(cloud)
     (event,) = pipe.put(order("lost"))
     arrived_at = pipe.records()[0].arrived_at
-    key = f"erasures/{arrived_at:year=%Y/month=%m/day=%d/hour=%H}/{uuid.uuid4().hex}.txt"
+    key = tombstone_key(arrived_at, uuid.uuid4().hex)
     pipe.write(key, event.encode())
     later = lambda: datetime.now(UTC) + timedelta(hours=1)  # noqa: E731
     assert verify(pipe.deployment, clock=later).discrepancies == ()
@@ -282,7 +305,7 @@ def test_a_manifest_that_leaves_out_what_was_sealed_is_named(cloud: AwsClients) 
 def test_a_manifest_under_the_name_of_another_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
-    *_, last = pipe.keys("manifests/")
+    *_, last = pipe.keys(MANIFESTS)
     body = pipe.body(last)
     manifest = msgspec.json.decode(body, type=Manifest)
     forged = msgspec.structs.replace(manifest, number=manifest.number + 1, previous=digest(body))
@@ -297,11 +320,11 @@ def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients) -> None:
     mixed = [record(60, order("G-1", "1", "c1")), record(61, order("G-2", "1", "c2"))]
     key = give_up(pipe.deployment, mixed)
     alone = give_up(pipe.deployment, [record(62, order("G-3", "1", "c1"), at=NOON + HOUR)])
-    pipe.write(DONE + alone, b"{}")
+    pipe.write(marker_key(alone), b"{}")
     nothing = lambda what, done: None  # noqa: E731
     assert plan(pipe.deployment, "c1", currency="EUR", progress=nothing).failed == 2
     assert erase_customer(pipe.deployment, "c1", reason="", currency="EUR", progress=nothing).complete
     assert kinds(pipe) == []
-    assert pipe.keys("aws/") == [key] and pipe.keys("redriven/") == []
+    assert pipe.keys(DISCARDED) == [key] and pipe.keys(REDRIVEN) == []
     pipe.write(key, pipe.body(key).replace(b"shardId-1:61", b"shardId-1:62"))
     assert kinds(pipe) == [("tampered", pipe.named(key))]

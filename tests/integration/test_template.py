@@ -10,6 +10,7 @@ import pytest
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
 from orderstream.deploy.parameters import document
+from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from tests.integration import deployed
 
 BODY = document(TEMPLATE)
@@ -63,7 +64,7 @@ def test_the_function_may_write_archive_and_quarantine_only_where_nothing_is() -
     assert statement["Condition"] == {"Null": {"s3:if-none-match": "true"}}
     assert statement["Principal"] == {"AWS": {"Fn::GetAtt": ["ProcessOrdersRole", "Arn"]}}
     places = [place["Fn::Sub"] for place in statement["Resource"]]
-    assert places == ["${Archive.Arn}/orders/*", "${Archive.Arn}/quarantine/*"]
+    assert places == [f"${{Archive.Arn}}/{prefix}*" for prefix in (ORDERS, QUARANTINE)]
 
 
 def test_every_parameter_says_what_it_is() -> None:

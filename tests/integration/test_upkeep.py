@@ -15,6 +15,7 @@ from orderstream.archive.audit import audit
 from orderstream.archive.lambda_handler import line, settings
 from orderstream.archive.maintenance import MaintenanceResult
 from orderstream.domain.decode import decode
+from orderstream.domain.object_keys import ORDERS, is_compacted
 from orderstream.errors import InputError
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.cloud import LocalCloud
@@ -76,7 +77,7 @@ def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(
     assert (first["sealed"], first["compacted"], first["objects_before"]) == (1, 1, 20)
     assert (first["late"], first["problems"]) == (0, 0), "the last hour waits for a later one"
     objects = list(bucket.archive(kept.deployment))
-    assert [bucket.is_compacted(entry.key) for entry in objects] == [False, True]
+    assert [is_compacted(entry.key) for entry in objects] == [False, True]
     assert lines(kept) == before
     assert audit(kept.deployment).findings == []
     assert invoked(kept) == first | {"sealed": 0, "compacted": 0, "objects_before": 0}
@@ -115,7 +116,7 @@ def test_a_round_that_fails_sets_its_alarm_off(kept: LocalCloud) -> None:
 
 
 def test_what_somebody_must_look_at_is_a_metric() -> None:
-    kept = MaintenanceResult(late=["orders/late"], problems=["orders/hour: why"])
+    kept = MaintenanceResult(late=[f"{ORDERS}late"], problems=[f"{ORDERS}hour: why"])
     written = json.loads(line(kept, "orderstream", "r-1", datetime.now(UTC)))
     assert (written["UpkeepFindings"], written["Stack"]) == (2, "orderstream")
     (directive,) = written["_aws"]["CloudWatchMetrics"]

@@ -9,6 +9,7 @@ import pytest
 from aws_kinesis_agg import aggregator
 
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.pipeline.records import Record
 from orderstream.recovery.verify import verify_and_repair
 from orderstream.storage.bucket import TimeRange
@@ -56,7 +57,7 @@ def test_a_record_that_is_in_the_archive_alone_is_missing_until_it_is_repaired(c
     pipe.process()
     before = items(pipe)
     cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": "B"}})
-    (quarantine,) = pipe.keys("quarantine/")
+    (quarantine,) = pipe.keys(QUARANTINE)
     cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=quarantine)
     wrong = {("missing", event) for event in (events[1], events[2], events[3])}
     assert found(verified(pipe, later=LATER)) == wrong
@@ -84,7 +85,7 @@ def test_a_repair_never_overwrites(cloud: AwsClients) -> None:
     assert items(pipe) == before
     # The bytes say that the record is the item's; what is wrong with the item stays.
     assert found(report) == {("payload_mismatch", "A")}
-    assert (report.counts.stored, report.counts.conflicts, pipe.keys("quarantine/")) == (1, 0, [])
+    assert (report.counts.stored, report.counts.conflicts, pipe.keys(QUARANTINE)) == (1, 0, [])
 
 
 def test_a_record_that_nothing_was_done_with_is_on_its_way_and_then_not_archived(cloud: AwsClients) -> None:
@@ -123,7 +124,7 @@ def test_an_item_whose_object_is_gone_has_no_bytes(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     pipe.put(order("A"), order("B"))
     pipe.process()
-    (key,) = pipe.keys("orders/")
+    (key,) = pipe.keys(ORDERS)
     cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
     assert found(verified(pipe, later=LATER)) == {("payload_missing", "A"), ("payload_missing", "B")}
 
@@ -132,7 +133,7 @@ def test_bytes_that_were_changed_are_named_by_their_event_and_their_order(cloud:
     pipe = Pipe(cloud)
     event, _ = pipe.put(order("A", "100"), order("B", "200"))
     pipe.process()
-    (key,) = pipe.keys("orders/")
+    (key,) = pipe.keys(ORDERS)
     changed = gzip.decompress(pipe.body(key)).replace(b'"amount": 100', b'"amount": 999')
     pipe.write(key, gzip.compress(changed))
     assert {("tampered", event), ("payload_mismatch", "A")} <= found(verified(pipe, later=LATER))
@@ -144,7 +145,7 @@ def test_two_objects_with_other_bytes_for_one_event_are_named(cloud: AwsClients)
     pipe.put(order("A", "100"))
     (record,) = pipe.records()
     pipe.process()
-    key = pipe.keys("orders/")[0]
+    key = pipe.keys(ORDERS)[0]
     changed = gzip.decompress(pipe.body(key)).replace(b": 100", b": 101")
     pipe.write(f"{key.rpartition('-')[0]}-another.ndjson.gz", gzip.compress(changed))
     assert ("tampered", record.event_id) in found(verified(pipe, later=LATER))
@@ -154,7 +155,7 @@ def test_an_object_that_is_cut_off_is_named_and_the_lines_before_the_cut_count(c
     pipe = Pipe(cloud)
     pipe.put(*(order(f"A{number}", customer=f"c{number * 7919}") for number in range(500)))
     pipe.process()
-    (key,) = pipe.keys("orders/")
+    (key,) = pipe.keys(ORDERS)
     pipe.write(key, pipe.body(key)[:-2000])
     report = verified(pipe, later=LATER)
     assert ("corrupt", key) in found(report)

@@ -17,6 +17,7 @@ from orderstream.archive.replay import Selection, replay
 from orderstream.archive.sql import run_query
 from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.object_keys import ORDERS
 from orderstream.local.cloud import LocalCloud
 from orderstream.lookup.trace import trace
 from orderstream.pipeline.archive_codec import ArchiveLine
@@ -117,7 +118,7 @@ def test_compaction_sql_replay_trace_and_audit_take_it(
     with run_query(pipe.deployment, query, ALL_TIME) as answer:
         small = [tuple(row) for row in answer.rows()[1]]
     assert keep(pipe).compacted[0].lines == 5
-    assert pipe.keys("orders/") == []
+    assert pipe.keys(ORDERS) == []
     assert {event: line.partition_key for event, line in archived(pipe).items()} == {
         event: line.partition_key for event, line in before.items()
     }

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any, NoReturn
 
 from orderstream.aws.kinesis_event import EventRecord
+from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Discarded, Rules
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
@@ -120,7 +121,7 @@ class Guarantees:
             if not self._is_accounted_for(one):
                 self.broken("G1", f"{one} is neither stored nor quarantined nor given up")
             if self._ledger.layout == "batch" and not any(
-                original_bytes(line) == one.data for line in self._ledger.find("orders/", one.event_id)
+                original_bytes(line) == one.data for line in self._ledger.find(ORDERS, one.event_id)
             ):
                 self.broken("G4", f"{one} is not in the archive")
 
@@ -185,7 +186,7 @@ class Guarantees:
         )
 
     def _is_accounted_for(self, one: Sent) -> bool:
-        entries = list(self._ledger.find("quarantine/", one.event_id))
+        entries = list(self._ledger.find(QUARANTINE, one.event_id))
         for line in entries:
             self._check_quarantined(one, line)
         if one.content is None:

@@ -11,6 +11,7 @@ from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted
 from orderstream.aws.clients import translate_errors
 from orderstream.domain.fields import timestamp
+from orderstream.domain.object_keys import ATHENA_RESULTS, ORDERS, PARTITIONS
 from orderstream.errors import CheckFailedError
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
@@ -52,7 +53,7 @@ def pruning(context: Context) -> Evidence:
     query = "SELECT count(*) FROM records WHERE {}"
     rows, of_hour = _asked(context, query.format(_hour(hour)))
     # Read after the hour: more may have arrived in it since, and the day includes that too.
-    _, day = _asked(context, query.format(_hour(hour).rpartition(" AND ")[0]))
+    _, day = _asked(context, query.format(_day(hour)))
     _, of_empty = _asked(context, query.format(_hour(empty)))
     expect(rows and of_hour, f"the hour {hour:%Y-%m-%d %H} has no record")
     expect(of_empty < of_hour <= day, f"read were {of_empty}, {of_hour} and {day} bytes")
@@ -87,7 +88,7 @@ def _asked(context: Context, sql: str) -> tuple[int, int]:
 
 def _make_workgroup(context: Context, athena: Any) -> None:
     """Create the run's workgroup. Results are deleted with the archive bucket, queries with the workgroup."""
-    place = f"s3://{context.deployment.bucket}/athena-results/"
+    place = f"s3://{context.deployment.bucket}/{ATHENA_RESULTS}"
     try:
         athena.create_work_group(
             Name=context.name,
@@ -103,19 +104,21 @@ def _make_workgroup(context: Context, athena: Any) -> None:
 
 
 def _some_arrival(context: Context) -> str:
-    entries = bucket.list_by_hour(context.deployment, "orders")
+    entries = bucket.list_by_hour(context.deployment, ORDERS)
     for one in reader.lines(context.deployment, entries):
         return one.line.arrived_at
     raise CheckFailedError("the archive has no record")
 
 
 def _hour(hour: datetime) -> str:
-    return f"year = '{hour:%Y}' AND month = '{hour:%m}' AND day = '{hour:%d}' AND hour = '{hour:%H}'"
+    return " AND ".join(f"{name} = '{hour:{form}}'" for name, form in PARTITIONS.items())
+
+
+def _day(hour: datetime) -> str:
+    return _hour(hour).rpartition(" AND ")[0]
 
 
 def _days(context: Context, until: datetime) -> str:
     """A condition on the days of a run, which may have started before midnight."""
     days = [until - timedelta(days=1), until]
-    return " OR ".join(f"year = '{day:%Y}' AND month = '{day:%m}' AND day = '{day:%d}'" for day in days).join(
-        "()"
-    )
+    return " OR ".join(map(_day, days)).join("()")

@@ -11,6 +11,7 @@ from orderstream.acceptance.cleanup import lock_bucket, remove_lock_bucket
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.aws.clients import translate_errors
 from orderstream.deploy.empty_bucket import empty_bucket
+from orderstream.domain.object_keys import EVIDENCE, MANIFESTS
 from orderstream.errors import CheckFailedError
 from orderstream.storage import bucket
 
@@ -44,10 +45,10 @@ def evidence_stays(context: Context) -> Evidence:
             lambda key=prefix + _KEY: s3.put_object(Bucket=name, Key=key, Body=b"{}"),  # type: ignore[misc]
             f"{prefix}{_KEY} was written without If-None-Match",
         )
-        for prefix in ("manifests/", "erasures/", "resubmitted/", "redriven/")
+        for prefix in EVIDENCE
     }
-    refused["delete manifests/"] = _refusal(
-        lambda: s3.delete_object(Bucket=name, Key=f"manifests/{_KEY}"), "a manifest was deleted"
+    refused[f"delete {MANIFESTS}"] = _refusal(
+        lambda: s3.delete_object(Bucket=name, Key=MANIFESTS + _KEY), "a manifest was deleted"
     )
     others = {what: code for what, code in refused.items() if code != "AccessDenied"}
     expect(not others, f"refused otherwise: {others}")

@@ -20,9 +20,9 @@ from orderstream.archive.manifests import (
     parsed,
 )
 from orderstream.archive.receipt import StampedReceipt
-from orderstream.archive.seal import PREFIXES, hour_of_single_order, unknown_keys
+from orderstream.archive.seal import hour_of_single_order, unknown_keys
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.object_keys import hour_of_key
+from orderstream.domain.object_keys import LINES, hour_of_key, is_compacted
 from orderstream.errors import DamagedError
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
@@ -181,11 +181,11 @@ def _objects(
     def note(entry: ObjectSummary) -> None:
         found.findings.append(foreign_object(entry.key))
 
-    for prefix in PREFIXES:
+    for prefix in LINES:
         entries = bucket.list_by_hour(deployment, prefix, span, foreign=note)
         for entry, body in bucket.fetch_all(deployment, entries):
             hour = hour_text(hour_of_key(entry.key))
-            if bucket.is_compacted(entry.key):
+            if is_compacted(entry.key):
                 yield entry, hour, *bucket.digest(deployment, entry.key)
             else:
                 yield entry, hour, hashlib.sha256(body).hexdigest(), len(body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,12 +15,22 @@ from orderstream.archive.cache import Cache, Stale, disk_errors
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import Files
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.object_keys import COMPACTED, hour_of
+from orderstream.domain.object_keys import (
+    ARCHIVE,
+    COMPACTED,
+    ORDERS,
+    QUARANTINE,
+    hour_of,
+    hour_of_key,
+    hour_prefix_of,
+)
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import FETCHED_AHEAD, ObjectSummary, TimeRange
 from orderstream.storage.parquet import LocatedLine, UnreadableValue
 
 _HOUR = "%Y%m%d%H"
+# In place of a prefix, for the objects with one order each: they share theirs with those of batches.
+_SINGLE = "single/"
 _A_MICROSECOND = timedelta(microseconds=1)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -34,9 +43,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CachePart:
-    """Objects of one hour that become one file; `kind` is their prefix in the bucket."""
+    """Objects of one hour that become one file, with their prefix in the bucket or _SINGLE."""
 
-    kind: str
+    prefix: str
     hour: str
     entries: tuple[ObjectSummary, ...]
 
@@ -44,7 +53,7 @@ class CachePart:
         """The name of that file; it differs for other objects."""
         words = chain([stamp], *((entry.key, entry.etag) for entry in self.entries))
         which = hashlib.blake2b("\0".join(words).encode(), digest_size=12).hexdigest()
-        return f"{self.kind}-{self.hour}-{which}"
+        return f"{self.prefix.rstrip('/')}-{self.hour}-{which}"
 
 
 @dataclass
@@ -86,59 +95,58 @@ class CacheSync:
         """The files with the records of the archive and of the quarantine, as requested."""
         with disk_errors(self._cache.folder):
             if archive:
-                self._get_lines(self._hourly("orders"), self._convert.records)
+                self._get_lines(self._hourly(ORDERS), self._convert.records)
                 self._get_lines(self._single(), self._convert.records)
                 # List these after reading the others, to include what was compacted in the meantime.
                 self._get_compacted(list(bucket.list_by_hour(self._deployment, COMPACTED, self._span)))
             if quarantine:
                 # Read after the archive, as it is written: a conflict read from the archive is then in
                 # quarantine too.
-                self._get_lines(self._hourly("quarantine"), self._convert.quarantine)
+                self._get_lines(self._hourly(QUARANTINE), self._convert.quarantine)
         hours: dict[str, list[Path]] = defaultdict(list)
-        for kind in ("orders", COMPACTED):
-            for hour, files in self._files[kind].items():
+        for prefix in ARCHIVE:
+            for hour, files in self._files[prefix].items():
                 hours[hour] += files
         return Files(
             alone=[file for files in hours.values() if len(files) == 1 for file in files],
             crowded=[file for files in hours.values() if len(files) > 1 for file in files],
-            single=[file for files in self._files["single"].values() for file in files],
-            quarantine=[file for files in self._files["quarantine"].values() for file in files],
+            single=[file for files in self._files[_SINGLE].values() for file in files],
+            quarantine=[file for files in self._files[QUARANTINE].values() for file in files],
         )
 
     def stat(self) -> None:
         """List the objects without fetching any, for `stale` only."""
         compacted = bucket.list_by_hour(self._deployment, COMPACTED, self._span)
-        parts = chain(
-            self._hourly("orders"), self._single(), map(_alone, compacted), self._hourly("quarantine")
-        )
+        parts = chain(self._hourly(ORDERS), self._single(), map(_alone, compacted), self._hourly(QUARANTINE))
         self._names |= {part.name(self._convert.stamp) for part in parts}
 
     def stale(self, *, archive: bool, quarantine: bool) -> Stale:
         """The rule by which cached files are stale: those that the listing did not require."""
-        kinds = {"orders", "single", COMPACTED} if archive else set()
-        kinds |= {"quarantine"} if quarantine else set()
+        prefixes = {*ARCHIVE, _SINGLE} if archive else set()
+        prefixes |= {QUARANTINE} if quarantine else set()
         first = f"{self._span.since:{_HOUR}}" if self._span.since else ""
         last = f"{self._span.until:{_HOUR}}" if self._span.until else "~"
 
         def rule(kind: str, hour: str, name: str) -> bool:
-            if kind not in kinds or name in self._names or hour < first:
+            prefix = f"{kind}/"
+            if prefix not in prefixes or name in self._names or hour < first:
                 return False
             # An object with one order may be written long after it arrived, so it applies to all hours.
-            return kind == "single" or hour <= last
+            return prefix == _SINGLE or hour <= last
 
         return rule
 
-    def _hourly(self, kind: str) -> Iterator[CachePart]:
-        entries = bucket.list_by_hour(self._deployment, kind, self._span)
-        for hour, some in groupby(entries, lambda entry: _hour_in(entry.key)):
-            yield CachePart(kind, hour, tuple(some))
+    def _hourly(self, prefix: str) -> Iterator[CachePart]:
+        entries = bucket.list_by_hour(self._deployment, prefix, self._span)
+        for hour, some in groupby(entries, _hour):
+            yield CachePart(prefix, hour, tuple(some))
 
     def _single(self) -> Iterator[CachePart]:
         hours: dict[str, list[ObjectSummary]] = defaultdict(list)
         for entry in bucket.list_single_orders(self._deployment, self._span):
             hours[f"{entry.modified:{_HOUR}}"].append(entry)
         for hour, some in sorted(hours.items()):
-            yield CachePart("single", hour, tuple(some))
+            yield CachePart(_SINGLE, hour, tuple(some))
 
     def _get_lines(
         self, parts: Iterator[CachePart], convert: Callable[[Iterable[LocatedLine]], Path]
@@ -181,7 +189,7 @@ class CacheSync:
             for part, file in self._downloaded(missing):
                 (entry,) = part.entries
                 if file is None:
-                    gone.add(entry.key.rpartition("/")[0] + "/")
+                    gone.add(hour_prefix_of(entry.key))
                     continue
                 try:
                     self._add(part, self._convert.compacted(file), is_whole=True)
@@ -220,7 +228,7 @@ class CacheSync:
         file = self._cache.find(name)
         if file is None:
             return False
-        self._files[part.kind][part.hour].append(file)
+        self._files[part.prefix][part.hour].append(file)
         self.done.cached += len(part.entries)
         self.done.cached_bytes += sum(entry.size for entry in part.entries)
         return True
@@ -228,7 +236,7 @@ class CacheSync:
     def _add(self, part: CachePart, file: Path, *, is_whole: bool) -> None:
         if is_whole:
             file = self._cache.put(file, part.name(self._convert.stamp))
-        self._files[part.kind][part.hour].append(file)
+        self._files[part.prefix][part.hour].append(file)
 
     def _count(self, entry: ObjectSummary) -> None:
         self.done.fetched += 1
@@ -248,9 +256,8 @@ def whole_hours(span: TimeRange) -> TimeRange:
 
 
 def _alone(entry: ObjectSummary) -> CachePart:
-    return CachePart(COMPACTED, _hour_in(entry.key), (entry,))
+    return CachePart(COMPACTED, _hour(entry), (entry,))
 
 
-def _hour_in(key: str) -> str:
-    """The hour of an object PREFIX/year=YYYY/month=MM/day=DD/hour=HH/…, as in cache file names."""
-    return "".join(re.findall(r"=([0-9]+)", key.rpartition("/")[0]))
+def _hour(entry: ObjectSummary) -> str:
+    return f"{hour_of_key(entry.key):{_HOUR}}"

@@ -15,7 +15,7 @@ from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Manifest, SealedObject, hour_of_text
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.object_keys import COMPACTED, hour_prefix
+from orderstream.domain.object_keys import QUARANTINE, compacted_key, is_compacted
 from orderstream.errors import CloudError, DamagedError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import original_bytes
@@ -63,7 +63,7 @@ class _Tally:
 
 def sources(manifest: Manifest) -> list[SealedObject]:
     """The objects of a sealed hour to compact into one; none if there is only one."""
-    found = [one for one in manifest.objects if not one.key.startswith("quarantine/")]
+    found = [one for one in manifest.objects if not one.key.startswith(QUARANTINE)]
     return found if len(found) > 1 else []
 
 
@@ -96,7 +96,7 @@ def written(deployment: Deployment, lease: Lease, hour: datetime, file: Path, ro
     """Write the file as the compacted object of an hour. S3 accepts it only with its SHA-256 from here."""
     sha256 = bucket.file_digest(file)
     size = file.stat().st_size
-    key = f"{hour_prefix(COMPACTED, hour)}/{rows}-{sha256[:16]}.parquet"
+    key = compacted_key(hour, rows, sha256)
     lease.check()
     with translate_errors(f"cannot write s3://{deployment.bucket}/{key}"), file.open("rb") as body:
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
@@ -119,7 +119,7 @@ def delete(deployment: Deployment, keys: Sequence[str]) -> None:
 def _lines(deployment: Deployment, old: Sequence[SealedObject], folder: Path) -> Iterator[LocatedLine]:
     """The lines of the objects, each once at its location."""
     files: dict[str, Path] = {}
-    for number, one in enumerate(one for one in old if bucket.is_compacted(one.key)):
+    for number, one in enumerate(one for one in old if is_compacted(one.key)):
         file = folder / f"{number}.parquet"
         if not bucket.download(deployment, bucket.summary_for_key(one.key), file):
             raise _changed(deployment, one, "is gone")
@@ -128,7 +128,7 @@ def _lines(deployment: Deployment, old: Sequence[SealedObject], folder: Path) ->
         for line in reader.raise_on_corruption(deployment, one.key, parquet.by_place(file)):
             files[line.key] = file
             yield line
-    plain = {one.key: one for one in old if not bucket.is_compacted(one.key)}
+    plain = {one.key: one for one in old if not is_compacted(one.key)}
     for entry, body in bucket.fetch_all(deployment, map(bucket.summary_for_key, list(plain))):
         one = plain.pop(entry.key)
         if hashlib.sha256(body).hexdigest() != one.sha256:

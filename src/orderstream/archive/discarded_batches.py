@@ -10,17 +10,25 @@ from orderstream.archive.evidence import Finding, lines_of
 from orderstream.archive.expected_objects import Expiry, expiry_days, touches
 from orderstream.archive.manifests import digest, hour_text
 from orderstream.archive.provenance import records_of, why_not_by_lambda
-from orderstream.archive.seal import PREFIXES, record_digest
+from orderstream.archive.seal import record_digest
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
-from orderstream.domain.object_keys import discarded, hour_of, hour_prefix
+from orderstream.domain.object_keys import (
+    DISCARDED,
+    LINES,
+    ORDERS,
+    REDRIVEN,
+    discarded,
+    hour_of,
+    hour_prefix,
+    key_of_marked,
+    marker_key,
+)
 from orderstream.errors import DamagedError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
 from orderstream.recovery.dead_letters import (
-    DONE,
-    PREFIX,
     FailedBatch,
     event_records,
     read_failure,
@@ -50,8 +58,8 @@ def verify_batches(
     `attested` are the objects that the chain attests, with their SHA-256, including those that an erasure
     rewrote. `is_kept` returns whether an hour's objects must still exist.
     """
-    marks = {entry.key for entry in bucket.list_prefix(deployment, DONE)}
-    there = list(bucket.list_prefix(deployment.discarded, PREFIX))
+    marks = {entry.key for entry in bucket.list_prefix(deployment, REDRIVEN)}
+    there = list(bucket.list_prefix(deployment.discarded, DISCARDED))
     since = span.since or datetime.min.replace(tzinfo=UTC)
     with _Records() as records:
         late = (entry for entry in there if entry.modified >= since)
@@ -76,12 +84,12 @@ def verify_batches(
             if was is not None:
                 # An erased record of an aggregate is empty.
                 found = [one for one in found if one.data]
-            mark_key = DONE + entry.key
+            mark_key = marker_key(entry.key)
             records.enter(name, found, mark_key if mark_key in marks else "")
         for hour in records.hours():
             if touches(span, hour_text(hour)):
                 yield from _not_archived(deployment, hour, records, is_kept)
-    there_too = {DONE + entry.key for entry in there}
+    there_too = {marker_key(entry.key) for entry in there}
     yield from _without_batch(deployment, marks - there_too)
 
 
@@ -91,7 +99,7 @@ def _without_batch(deployment: Deployment, marks: Collection[str]) -> Iterator[F
         return
     is_kept = Expiry(expiry_days(deployment.discarded), deployment.cloud.now()).is_kept
     for mark_key in sorted(marks):
-        key = mark_key.removeprefix(DONE)
+        key = key_of_marked(mark_key)
         found = discarded(key)
         if found is None or is_kept(key, hour_text(hour_of(found[1]))):
             yield Finding("contradicted", mark_key, "marks a batch that is not there as brought back")
@@ -117,13 +125,13 @@ def _not_archived(
     """Records of an hour with other bytes in the archive, and redriven records that are missing there."""
     wanted = list(records.of_hour(hour))
     there: dict[str, set[bytes]] = {event_id: set() for event_id, *_ in wanted}
-    for prefix in PREFIXES:
-        entries = bucket.of_hour(deployment, f"{hour_prefix(prefix, hour)}/")
+    for prefix in LINES:
+        entries = bucket.of_hour(deployment, hour_prefix(prefix, hour))
         for one in lines_of(deployment, entries):
             if one.line.event_id in there:
                 there[one.line.event_id].add(record_digest(one.line.event_id, original_bytes(one.line)))
     erased = erased_in_hour(deployment, hour)
-    must_be_there = is_kept("orders/", hour_text(hour))
+    must_be_there = is_kept(ORDERS, hour_text(hour))
     named: set[tuple[str, str]] = set()
     for event_id, which, batch, done_by, order_id in wanted:
         marks = there[event_id]

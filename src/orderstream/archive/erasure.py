@@ -21,15 +21,21 @@ from orderstream.archive.redaction import Redaction, redactions
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
-from orderstream.domain.object_keys import hour_of, hour_of_key, hour_prefix
+from orderstream.domain.object_keys import (
+    DISCARDED,
+    ERASURES,
+    RESUBMITTED,
+    hour_of,
+    hour_of_key,
+    hour_prefix,
+    is_compacted,
+    marker_key,
+)
 from orderstream.errors import NotFoundError
 from orderstream.files.scratch import ScratchFolder
-from orderstream.recovery.dead_letters import DONE, redrive_markers, url
-from orderstream.recovery.dead_letters import PREFIX as FAILED
-from orderstream.recovery.resubmissions import PREFIX as NOTED
+from orderstream.recovery.dead_letters import redrive_markers, url
 from orderstream.recovery.resubmissions import read_note, write_lines
 from orderstream.storage import bucket
-from orderstream.storage.tombstones import PREFIX as ERASED
 from orderstream.storage.tombstones import erased_in_hour, write_tombstones
 
 Progress = Callable[[str, int], None]
@@ -161,7 +167,7 @@ class _Erasure:
             new[change.key] = self._new(lease, begins, change)
         self._seal(chain, begins, found, new)
         for change in found:
-            if change.left and not bucket.is_compacted(change.key):
+            if change.left and not is_compacted(change.key):
                 with translate_errors(f"cannot write s3://{self._deployment.bucket}/{change.key}"):
                     body = change.left.read_bytes()
                     self._deployment.cloud.s3.put_object(
@@ -183,7 +189,7 @@ class _Erasure:
         """The replacement of an object. A compacted one has another name and is written immediately."""
         if change.left is None:
             return None
-        if bucket.is_compacted(change.key):
+        if is_compacted(change.key):
             return written(self._deployment, lease, begins, change.left, change.lines)
         sha256 = bucket.file_digest(change.left)
         return SealedObject(change.key, sha256, change.left.stat().st_size, change.lines)
@@ -208,7 +214,7 @@ class _Erasure:
         """Remove the customer from discarded batches; without a chain, only count."""
         marks = {entry.key for entry in redrive_markers(self._deployment)}
         discarded = self._deployment.discarded
-        there = bucket.fetch_all(discarded, bucket.list_prefix(discarded, FAILED))
+        there = bucket.fetch_all(discarded, bucket.list_prefix(discarded, DISCARDED))
         for done, (entry, body) in enumerate(there, start=1):
             self._progress("batches that Lambda discarded", done)
             left, records = self.person.redact_batch(url(discarded, entry.key), body)
@@ -227,7 +233,7 @@ class _Erasure:
             chain.append("", "erased", attested, self.receipt.id)
             if left is None:
                 # A marker without its batch would remain, but a batch without its marker is found again.
-                delete(self._deployment, sorted({DONE + entry.key} & marks))
+                delete(self._deployment, sorted({marker_key(entry.key)} & marks))
                 delete(discarded, [entry.key])
                 continue
             with translate_errors(f"cannot write {url(discarded, entry.key)}"):
@@ -235,10 +241,10 @@ class _Erasure:
 
     def _notes(self, *, dry_run: bool) -> None:
         """Remove the notes on erased records, including those of an interrupted erasure."""
-        entries = bucket.list_by_hour(self._deployment, NOTED)
-        for folder, of_hour in groupby(entries, lambda entry: entry.key.rpartition("/")[0]):
+        entries = bucket.list_by_hour(self._deployment, RESUBMITTED)
+        for hour, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
             objects = list(of_hour)
-            erased = self._events | erased_in_hour(self._deployment, hour_of_key(objects[0].key))
+            erased = self._events | erased_in_hour(self._deployment, hour)
             for entry, body in bucket.fetch_all(self._deployment, objects):
                 lines = body.splitlines()
                 events = [note.event_id if (note := read_note(line)) else "" for line in lines]
@@ -248,14 +254,14 @@ class _Erasure:
                 if len(kept) < len(lines) and not dry_run:
                     # Objects of notes are written once, so the remaining notes go into a new one.
                     if kept:
-                        write_lines(self._deployment, folder, kept)
+                        write_lines(self._deployment, hour, kept)
                     delete(self._deployment, [entry.key])
 
     def _drop_leftovers(self) -> None:
         """Remove unattested tombstones of an interrupted erasure; their events have been recorded again."""
         known = attested(self._deployment)
         for hour in sorted(self._hours):
-            entries = bucket.of_hour(self._deployment, f"{hour_prefix(ERASED, hour)}/")
+            entries = bucket.of_hour(self._deployment, hour_prefix(ERASURES, hour))
             noted = {
                 entry.key: set(body.decode(errors="replace").splitlines())
                 for entry, body in bucket.fetch_all(self._deployment, entries)

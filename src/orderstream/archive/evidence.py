@@ -10,13 +10,11 @@ from orderstream.archive.expected_objects import touches
 from orderstream.archive.manifests import digest, hour_text
 from orderstream.aws.deployment import Deployment
 from orderstream.domain import object_keys
-from orderstream.domain.object_keys import hour_of_key, hour_prefix
-from orderstream.recovery.resubmissions import PREFIX as NOTED
+from orderstream.domain.object_keys import ERASURES, QUARANTINE, RESUBMITTED, hour_of_key, hour_prefix
 from orderstream.recovery.resubmissions import read_note
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import ObjectSummary, TimeRange
 from orderstream.storage.parquet import LocatedLine
-from orderstream.storage.tombstones import PREFIX as ERASED
 
 # The kinds of findings, and what each means.
 FINDINGS = {
@@ -70,12 +68,12 @@ def _erasures(deployment: Deployment, span: TimeRange, attested: Mapping[str, st
     missing = {
         key
         for key in attested
-        if key.startswith(f"{ERASED}/")
+        if key.startswith(ERASURES)
         and object_keys.is_hourly(key)
         and touches(span, hour_text(hour_of_key(key)))
     }
     entries = bucket.list_by_hour(
-        deployment, ERASED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
+        deployment, ERASURES, span, foreign=lambda entry: found.append(foreign_object(entry.key))
     )
     for entry, body in bucket.fetch_all(deployment, entries):
         was = attested.get(entry.key)
@@ -95,12 +93,12 @@ def _notes(deployment: Deployment, span: TimeRange, is_kept: Callable[[str, str]
     """A forged note would make a quarantined record look resubmitted."""
     found: list[Finding] = []
     entries = bucket.list_by_hour(
-        deployment, NOTED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
+        deployment, RESUBMITTED, span, foreign=lambda entry: found.append(foreign_object(entry.key))
     )
     for begins, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
         quarantined: set[str] | None = None
-        if is_kept("quarantine/", hour_text(begins)):
-            of_hour_too = bucket.of_hour(deployment, f"{hour_prefix('quarantine', begins)}/")
+        if is_kept(QUARANTINE, hour_text(begins)):
+            of_hour_too = bucket.of_hour(deployment, hour_prefix(QUARANTINE, begins))
             quarantined = {one.line.event_id for one in lines_of(deployment, of_hour_too)}
         for entry, body in bucket.fetch_all(deployment, of_hour):
             notes = [read_note(line) for line in body.splitlines()]

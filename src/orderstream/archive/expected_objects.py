@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from orderstream.archive.manifests import Manifest, hour_of_text, hour_text
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.object_keys import QUARANTINE
 from orderstream.storage.bucket import TimeRange
 
 _HOUR = timedelta(hours=1)
@@ -112,7 +113,7 @@ class Expiry:
 
 
 def _must_stay(act: str, key: str) -> bool:
-    return act in ("sealed", "accepted") or (act == "compacted" and key.startswith("quarantine/"))
+    return act in ("sealed", "accepted") or (act == "compacted" and key.startswith(QUARANTINE))
 
 
 def touches(span: TimeRange, hour: str) -> bool:

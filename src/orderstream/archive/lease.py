@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import InvalidValue, timestamp, utc_text
+from orderstream.domain.object_keys import LEASE_KEY
 from orderstream.errors import CloudError, DamagedError
 
-KEY = "locks/archive.json"
 # A killed holder's lease ends after this; a live holder renews it three times within it.
 VALID_FOR = timedelta(seconds=60)
 
@@ -44,7 +44,7 @@ class Lease:
 
     def __init__(self, deployment: Deployment, doing: str, *, valid_for: timedelta = VALID_FOR) -> None:
         self._cloud = deployment.cloud
-        self._where: dict[str, Any] = {"Bucket": deployment.bucket, "Key": KEY}
+        self._where: dict[str, Any] = {"Bucket": deployment.bucket, "Key": LEASE_KEY}
         self._who = f"{doing} ({socket.gethostname()}, process {os.getpid()})"
         self._id = uuid.uuid4().hex
         self._valid_for = valid_for
@@ -124,7 +124,7 @@ class Lease:
             timestamp(holder.until)
         except (msgspec.MsgspecError, UnicodeDecodeError, InvalidValue) as error:
             raise DamagedError(
-                f"s3://{self._where['Bucket']}/{KEY} is not a valid lease: {error}",
+                f"s3://{self._where['Bucket']}/{LEASE_KEY} is not a valid lease: {error}",
                 hint="while nobody seals, compacts or erases, delete it",
             ) from None
         except self._cloud.s3.exceptions.NoSuchKey:

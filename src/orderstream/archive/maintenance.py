@@ -11,11 +11,11 @@ from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Head, attested
 from orderstream.archive.seal import hours, seal, sealed_from
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.object_keys import ERASURES, QUARANTINE
 from orderstream.errors import DamagedError
 from orderstream.recovery.verify import watermark
 from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
-from orderstream.storage.tombstones import PREFIX as ERASED
 
 # Called with the action and its hour.
 Progress = Callable[[str, str], None]
@@ -84,7 +84,7 @@ def waiting(deployment: Deployment, span: TimeRange) -> list[tuple[str, int, int
     chain = Chain(deployment)
     found = []
     for hour in hours(deployment, chain, closed):
-        objects = [entry for entry in hour.entries if not entry.key.startswith("quarantine/")]
+        objects = [entry for entry in hour.entries if not entry.key.startswith(QUARANTINE)]
         if len(objects) > 1:
             found.append((hour.name, len(objects), sum(entry.size for entry in objects)))
     listed = {name for name, _, _ in found}
@@ -105,7 +105,7 @@ def closed_range(deployment: Deployment, span: TimeRange, now: datetime) -> Time
 def _accept_erasures(deployment: Deployment, chain: Chain, span: TimeRange) -> None:
     """Attest tombstones that no manifest attests, after a person has reviewed them."""
     known = attested(deployment)
-    new = (entry for entry in bucket.list_by_hour(deployment, ERASED, span) if entry.key not in known)
+    new = (entry for entry in bucket.list_by_hour(deployment, ERASURES, span) if entry.key not in known)
     if found := list(sealed_from(deployment, new)):
         chain.append("", "accepted", found)
 

@@ -18,18 +18,15 @@ import msgspec
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import MANIFESTS, manifest_key, manifest_of_key
 from orderstream.errors import CloudError, DamagedError, InputError
 from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
 
-PREFIX = "manifests"
 # Precedes the first manifest.
 GENESIS_HASH = "0" * 64
 
 Operation = Literal["sealed", "accepted", "compacted", "erased", "erasure"]
-
-_DIGITS = 10
-_NAME = re.compile(rf"{PREFIX}/([0-9]{{{_DIGITS}}})-(?:([0-9-]{{10}}T[0-9]{{2}})-)?([a-z]+)\.json")
 
 
 class SealedObject(msgspec.Struct, frozen=True):
@@ -136,18 +133,18 @@ class Chain:
 
 def links(deployment: Deployment, *, foreign: Callable[[str], None] = lambda key: None) -> Iterator[Link]:
     """Every manifest, in numerical order. `foreign` is called with the keys of other objects there."""
-    for entry in bucket.list_prefix(deployment, f"{PREFIX}/"):
-        name = _NAME.fullmatch(entry.key)
-        if name and _is_hour(name[2]):
-            yield Link(entry.key, entry.modified, int(name[1]), name[2] or "", name[3])
+    for entry in bucket.list_prefix(deployment, MANIFESTS):
+        found = manifest_of_key(entry.key)
+        if found and _is_hour(found[1]):
+            yield Link(entry.key, entry.modified, *found)
         else:
             foreign(entry.key)
 
 
-def _is_hour(text: str | None) -> bool:
+def _is_hour(text: str) -> bool:
     try:
         # Later years would overflow calculations with the hour.
-        return text is None or (text[0] == "2" and hour_text(hour_of_text(text)) == text)
+        return not text or (text[0] == "2" and hour_text(hour_of_text(text)) == text)
     except ValueError:
         return False
 
@@ -182,8 +179,7 @@ def parsed(deployment: Deployment, key: str, body: bytes) -> Manifest:
 
 
 def _key(manifest: Manifest) -> str:
-    hour = f"{manifest.hour}-" if manifest.hour else ""
-    return f"{PREFIX}/{manifest.number:0{_DIGITS}}-{hour}{manifest.act}.json"
+    return manifest_key(manifest.number, manifest.hour, manifest.act)
 
 
 def digest(body: bytes) -> str:

@@ -10,15 +10,23 @@ from pathlib import Path
 
 from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.redaction import redact, theirs_in
-from orderstream.archive.seal import PREFIXES, record_digest
+from orderstream.archive.seal import record_digest
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.object_keys import COMPACTED, hour_of_key, is_hourly
+from orderstream.domain.object_keys import (
+    ARCHIVE,
+    DISCARDED,
+    LINES,
+    QUARANTINE,
+    RESUBMITTED,
+    hour_of_key,
+    hour_prefix_of,
+    is_compacted,
+    is_hourly,
+)
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
-from orderstream.recovery.dead_letters import PREFIX as FAILED
 from orderstream.recovery.dead_letters import url
-from orderstream.recovery.resubmissions import PREFIX as NOTED
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ObjectSummary
 from orderstream.storage.tombstones import erased_in_hour
@@ -47,14 +55,14 @@ def delete_noncurrent(
     them.
     """
     removal = _Removal(deployment, person, dry_run=dry_run, progress=progress)
-    for prefix in PREFIXES:
-        versions = removal.old(deployment, f"{prefix}/")
-        for folder, of_hour in groupby(versions, lambda version: version[0].key.rpartition("/")[0]):
-            removal.of_hour(folder, of_hour)
-    for version, body in removal.old(deployment.discarded, FAILED):
+    for prefix in LINES:
+        versions = removal.old(deployment, prefix)
+        for folder, of_hour in groupby(versions, lambda version: hour_prefix_of(version[0].key)):
+            removal.of_hour(prefix, folder, of_hour)
+    for version, body in removal.old(deployment.discarded, DISCARDED):
         if person.redact_batch(url(deployment, version.key), body)[1]:
             removal.remove(deployment.discarded, version)
-    for version, body in removal.old(deployment, f"{NOTED}/"):
+    for version, body in removal.old(deployment, RESUBMITTED):
         # An interrupted erasure has left tombstones: their events no longer identify a customer.
         erased = erased_in_hour(deployment, hour_of_key(version.key)) if is_hourly(version.key) else set()
         if any(event_id.encode() in body for event_id in events | erased):
@@ -103,7 +111,7 @@ class _Removal:
             self._progress("old versions", self._looked_at)
             yield version, body
 
-    def of_hour(self, folder: str, versions: Iterable[tuple[ObjectSummary, bytes]]) -> None:
+    def of_hour(self, prefix: str, folder: str, versions: Iterable[tuple[ObjectSummary, bytes]]) -> None:
         """Delete the versions of an hour that contain data of the customer."""
         theirs: list[ObjectSummary] = []
         others: dict[bytes, set[ObjectSummary]] = {}
@@ -120,7 +128,7 @@ class _Removal:
                 for line in kept:
                     others.setdefault(record_digest(line.event_id, original_bytes(line)), set()).add(version)
         if others:
-            for line in self._current(folder):
+            for line in self._current(prefix, folder):
                 others.pop(record_digest(line.event_id, original_bytes(line)), None)
         only_copy = set().union(*others.values())
         for version in theirs:
@@ -148,7 +156,7 @@ class _Removal:
 
     def _kept(self, version: ObjectSummary, body: bytes) -> Iterable[ArchiveLine] | None:
         """The lines of others in a version with data of the customer; None if it has none."""
-        if not bucket.is_compacted(version.key):
+        if not is_compacted(version.key):
             found = redact(self._person, version.key, body)
             return map(read_line, found.kept) if found.is_changed else None
         with ScratchFolder("version") as folder:
@@ -159,13 +167,10 @@ class _Removal:
             lines = (one.line for one in parquet.by_arrival(file))
             return [line for line in lines if self._person.redact(line, version.key) is not None]
 
-    def _current(self, folder: str) -> Iterator[ArchiveLine]:
+    def _current(self, prefix: str, folder: str) -> Iterator[ArchiveLine]:
         """The current lines of the archive for the hour of that folder, or of its quarantine."""
-        prefix, _, hour = folder.partition("/")
-        # An object with one order has no lines of other customers.
-        prefixes = ["quarantine"] if prefix == "quarantine" else ["orders", COMPACTED] if hour else []
-        for one in prefixes:
-            entries = bucket.of_hour(self._deployment, f"{one}/{hour}/")
+        for one in (QUARANTINE,) if prefix == QUARANTINE else ARCHIVE:
+            entries = bucket.of_hour(self._deployment, hour_prefix_of(folder, one))
             for opened in reader.objects(self._deployment, entries):
                 for placed in reader.skip_corruption(opened.lines, opened.key, lambda key, what: None):
                     yield placed.line

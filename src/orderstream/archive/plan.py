@@ -11,6 +11,7 @@ from typing import Literal
 from orderstream.archive.replay import Selection
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.pricing import prices
+from orderstream.domain.object_keys import is_compacted, lines_in
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import ObjectSummary
 
@@ -53,8 +54,8 @@ def plan(
         objects += 1
         total += entry.size
         progress("objects listed", objects)
-        if bucket.is_compacted(entry.key):
-            compacted += bucket.lines_in(entry.key)
+        if is_compacted(entry.key):
+            compacted += lines_in(entry.key)
             continue
         plain += entry.size
         small += 1

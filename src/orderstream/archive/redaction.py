@@ -14,11 +14,10 @@ from pathlib import Path
 import msgspec
 
 from orderstream.archive.data_subject import DataSubject
-from orderstream.archive.seal import PREFIXES
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp
-from orderstream.domain.object_keys import hour_of, hour_of_key
+from orderstream.domain.object_keys import LINES, hour_of, hour_of_key, is_batch, is_compacted
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine, compress, read_line
 from orderstream.storage import bucket, parquet, reader
@@ -65,13 +64,13 @@ def redactions(
     `damaged` is called with what is unreadable and so cannot be searched.
     """
     search = _Search(deployment, person, currency, folder, damaged)
-    listings = (bucket.list_by_hour(deployment, prefix) for prefix in PREFIXES)
+    listings = (bucket.list_by_hour(deployment, prefix) for prefix in LINES)
     entries = merge(*listings, key=lambda entry: hour_of_key(entry.key))
     done = 0
     for begins, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
         found: list[Redaction] = []
         for entry, body in bucket.fetch_all(deployment, of_hour):
-            if bucket.is_compacted(entry.key):
+            if is_compacted(entry.key):
                 found += search.compacted(deployment.cloud, entry)
             else:
                 found += search.plain(entry, body)
@@ -97,7 +96,7 @@ def redact(person: DataSubject, key: str, body: bytes) -> RedactedBatch:
 
     Any other object raises one of `reader.DAMAGE`.
     """
-    plain = gzip.decompress(body) if reader.is_of_batch(key) else body
+    plain = gzip.decompress(body) if is_batch(key) else body
     theirs: list[ArchiveLine] = []
     kept: list[bytes] = []
     is_changed = False
@@ -148,7 +147,7 @@ class _Search:
         left = None
         if found.kept:
             left = self._file()
-            left.write_bytes(compress(found.kept) if reader.is_of_batch(entry.key) else b"".join(found.kept))
+            left.write_bytes(compress(found.kept) if is_batch(entry.key) else b"".join(found.kept))
         yield _change(entry.key, hashlib.sha256(body).hexdigest(), left, len(found.kept), found.theirs)
 
     def compacted(self, cloud: AwsClients, entry: ObjectSummary) -> Iterator[Redaction]:

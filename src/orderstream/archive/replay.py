@@ -11,7 +11,7 @@ from typing import Protocol
 
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
-from orderstream.domain.object_keys import COMPACTED
+from orderstream.domain.object_keys import ARCHIVE, COMPACTED, hour_prefix_of, is_compacted, shard_range
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ALL_TIME, FETCHED_AHEAD, ObjectSummary, TimeRange
@@ -19,7 +19,8 @@ from orderstream.storage.parquet import LocatedLine
 
 EVENTS_AT_A_TIME = 500
 
-# Positions of objects with one order each; they sort after all hours.
+# Positions of hours, and of objects with one order each, which sort after all hours.
+_HOUR = "hour "
 _SINGLE = "single "
 
 
@@ -138,9 +139,8 @@ def _events(
     By hour, and within an hour by arrival across all shards, so that of two records of one order the earlier
     comes first.
     """
-    prefixes = ("orders", COMPACTED)
     entries = merge(
-        *(bucket.list_by_hour(deployment, prefix, selection.span) for prefix in prefixes), key=_hour
+        *(bucket.list_by_hour(deployment, prefix, selection.span) for prefix in ARCHIVE), key=_hour
     )
     for hour, of_hour in groupby(entries, _hour):
         if hour > after:
@@ -157,7 +157,7 @@ def _events(
 
 
 def _hour(entry: ObjectSummary) -> str:
-    return "orders/" + entry.key.partition("/")[2].rpartition("/")[0]
+    return hour_prefix_of(entry.key, _HOUR)
 
 
 def _once(events: Iterable[Event], selection: Selection, done: ReplayResult) -> Iterator[Event]:
@@ -179,11 +179,10 @@ def _of_hour(deployment: Deployment, entries: list[ObjectSummary], done: ReplayR
     shards: dict[str, list[ObjectSummary]] = {}
     compacted = []
     for entry in entries:
-        if bucket.is_compacted(entry.key):
+        if is_compacted(entry.key):
             compacted.append(entry)
         else:
-            shard_id = entry.key.rpartition("/")[2].rsplit("-", 3)[0]
-            shards.setdefault(shard_id, []).append(entry)
+            shards.setdefault(shard_range(entry.key)[0], []).append(entry)
     ahead = max(1, FETCHED_AHEAD // max(1, len(shards)))
 
     def of_shard(entries: list[ObjectSummary]) -> Iterator[Event]:
@@ -199,7 +198,7 @@ def _of_hour(deployment: Deployment, entries: list[ObjectSummary], done: ReplayR
     yield from merge(*streams, key=lambda event: event.line.arrived_at)
     # Lines compacted since the listing are no longer in their own objects.
     known = {entry.key for entry in compacted}
-    for entry in bucket.of_hour(deployment, f"{COMPACTED}/{_hour(entries[0]).partition('/')[2]}/"):
+    for entry in bucket.of_hour(deployment, hour_prefix_of(entries[0].key, COMPACTED)):
         if entry.key not in known:
             yield from of_compacted(entry)
 

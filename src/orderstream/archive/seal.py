@@ -24,14 +24,13 @@ from orderstream.archive.manifests import (
 from orderstream.archive.provenance import why_not_by_lambda
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp
-from orderstream.domain.object_keys import COMPACTED, hour_of, hour_of_key
+from orderstream.domain.object_keys import DISCARDED, LINES, hour_of, hour_of_key, is_compacted, lines_in
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
-from orderstream.recovery.dead_letters import PREFIX, event_records, read_failure, records_in, url
+from orderstream.recovery.dead_letters import event_records, read_failure, records_in, url
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import ObjectSummary, TimeRange
 
-PREFIXES = ("orders", COMPACTED, "quarantine")
 _HOUR = timedelta(hours=1)
 _WEEK = timedelta(days=7)
 
@@ -75,7 +74,7 @@ def hours(
     """
     listings: list[Iterable[tuple[datetime, ObjectSummary]]] = [
         ((hour_of_key(entry.key), entry) for entry in bucket.list_by_hour(deployment, prefix, span))
-        for prefix in PREFIXES
+        for prefix in LINES
     ]
     with _Singles() as singles:
         new = (one for one in bucket.list_single_orders(deployment, span) if not _was_looked_at(chain, one))
@@ -116,9 +115,9 @@ def seal(deployment: Deployment, chain: Chain, hour: Hour, *, accept: bool = Fal
 def sealed_from(deployment: Deployment, entries: Iterable[ObjectSummary]) -> Iterator[SealedObject]:
     """The objects as they are now, with no lines if they are unreadable."""
     for entry, body in bucket.fetch_all(deployment, entries):
-        if bucket.is_compacted(entry.key):
+        if is_compacted(entry.key):
             sha256, size = bucket.digest(deployment, entry.key)
-            yield SealedObject(entry.key, sha256, size, bucket.lines_in(entry.key))
+            yield SealedObject(entry.key, sha256, size, lines_in(entry.key))
             continue
         try:
             lines = sum(1 for _ in reader.located_lines(deployment, entry, body))
@@ -153,7 +152,7 @@ def _known(deployment: Deployment, keys: Iterable[str]) -> Iterator[ArchiveLine]
 def _discarded(deployment: Deployment) -> Iterator[tuple[str, bytes]]:
     known = attested(deployment)
     discarded = deployment.discarded
-    for entry, body in bucket.fetch_all(discarded, bucket.list_prefix(discarded, PREFIX)):
+    for entry, body in bucket.fetch_all(discarded, bucket.list_prefix(discarded, DISCARDED)):
         failure = read_failure(url(deployment, entry.key), body, entry.modified)
         try:
             records = records_in(failure, event_records(failure))

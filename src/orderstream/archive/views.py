@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import PARTITIONS
 from orderstream.storage.bucket import TimeRange
 from orderstream.storage.columns import column_types
 
@@ -31,8 +32,6 @@ QUARANTINED = {
     "raw_base64": "VARCHAR",
 }
 
-# The hour of arrival in UTC, as in object keys.
-PARTITIONS = {"year": "%Y", "month": "%m", "day": "%d", "hour": "%H"}
 _PARTITIONS = ", ".join(f"strftime(arrived_at, '{form}') AS {name}" for name, form in PARTITIONS.items())
 
 # `files` has each record once, within the span only.

@@ -10,6 +10,7 @@ from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Demand, Options
 from orderstream.capacity.function import ceiling
 from orderstream.capacity.reference_data import ReferenceData
 from orderstream.capacity.sizing import Sizing, compute_sizing
+from orderstream.domain.object_keys import ORDERS
 
 _CLOSELY = Decimal("0.000001")
 
@@ -92,7 +93,7 @@ def _rules(of: Sizing, demand: Demand, choices: Options, figures: ReferenceData)
     else:
         rules.append(
             _Rule(
-                "S3: PUTs to the prefix orders/",
+                f"S3: PUTs to the prefix {ORDERS}",
                 "PUTs/s",
                 Decimal(limit.s3.prefix_puts),
                 lambda one: one.table.peak_units / one.table.units_per_order,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from urllib.parse import quote
 
 import msgspec
 
@@ -15,14 +14,13 @@ from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.ids import order_id_of
-from orderstream.domain.object_keys import COMPACTED
+from orderstream.domain.object_keys import ARCHIVE, QUARANTINE, key_of_marked, marker_key, order_key
 from orderstream.errors import DamagedError, NotFoundError
 from orderstream.lookup.invocation_log import LoggedInvocation, RecordPosition, invocations_of
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record
 from orderstream.recovery.dead_letters import (
-    DONE,
     FailedBatch,
     event_records,
     failed_objects,
@@ -105,7 +103,7 @@ def trace(
             f"nothing is known of order {order_id}",
             hint="an order sent without an id is called by its event, shardId-…:number",
         )
-    marks = {entry.key.removeprefix(DONE): entry.modified for entry in redrive_markers(deployment)}
+    marks = {key_of_marked(entry.key): entry.modified for entry in redrive_markers(deployment)}
     delivered = invocations_of(deployment, map(_place, events.values()))
     steps = [
         step
@@ -132,7 +130,7 @@ def _search_quarantine(
     events: dict[str, _Event],
     progress: Progress,
 ) -> None:
-    entries = bucket.list_by_hour(deployment, "quarantine", span)
+    entries = bucket.list_by_hour(deployment, QUARANTINE, span)
     for one in reader.search(
         deployment,
         entries,
@@ -152,9 +150,9 @@ def _search_archive(
     events: dict[str, _Event],
     progress: Progress,
 ) -> None:
-    name = f"orders/{quote(order_id, safe='')}.json"
+    name = order_key(order_id)
     single = (entry for entry in bucket.list_prefix(deployment, name) if entry.key == name)
-    hours = (bucket.list_by_hour(deployment, prefix, span) for prefix in ("orders", COMPACTED))
+    hours = (bucket.list_by_hour(deployment, prefix, span) for prefix in ARCHIVE)
     for one in reader.search(
         deployment,
         chain(single, *hours),
@@ -248,7 +246,7 @@ def _steps(
     for failure in event.discarded:
         yield TraceEvent(utc_text(failure.at), "discarded", event.id, failure.place, failure.condition)
         if failure.key in marks:
-            yield TraceEvent(utc_text(marks[failure.key]), "redriven", event.id, DONE + failure.key)
+            yield TraceEvent(utc_text(marks[failure.key]), "redriven", event.id, marker_key(failure.key))
     yield _outcome(event, item, events, delivered, is_erased=is_erased)
 
 

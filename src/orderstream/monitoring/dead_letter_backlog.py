@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.object_keys import DISCARDED, key_of_marked
 from orderstream.monitoring.health import DeadLetterBacklog
-from orderstream.recovery.dead_letters import DONE, PREFIX, redrive_markers
+from orderstream.recovery.dead_letters import redrive_markers
 from orderstream.storage import bucket
 
 # The keys in one request; once one of them is waiting, that is enough.
@@ -23,13 +24,13 @@ def count_pending(
     marks = redrive_markers(deployment)
     mark = next(marks, None)
     batches, since = 0, None
-    for number, entry in enumerate(bucket.list_prefix(deployment.discarded, PREFIX)):
+    for number, entry in enumerate(bucket.list_prefix(deployment.discarded, DISCARDED)):
         if number >= (a_listing if batches else most):
             return DeadLetterBacklog(batches, since, more=True)
         # Both listings are in key order.
-        while mark is not None and mark.key.removeprefix(DONE) < entry.key:
+        while mark is not None and key_of_marked(mark.key) < entry.key:
             mark = next(marks, None)
-        if mark is None or mark.key.removeprefix(DONE) != entry.key:
+        if mark is None or key_of_marked(mark.key) != entry.key:
             batches += 1
             since = min(since or entry.modified, entry.modified)
     return DeadLetterBacklog(batches, since, more=False)

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any, Protocol
-from urllib.parse import quote
 
 import msgspec
 
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import same_content
 from orderstream.domain.ids import order_id_of
-from orderstream.domain.object_keys import batch_key, hour_of
+from orderstream.domain.object_keys import ORDERS, batch_key, hour_of, is_batch, order_key
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive_codec import compress, encode, original_bytes, read_line, read_lines
 from orderstream.pipeline.concurrency import ParallelMap
@@ -92,7 +91,7 @@ class BatchArchive:
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the records; return where each is, by event_id. Errors of the store propagate."""
         places: dict[str, Archived] = {}
-        for place, inside in put_by_hour(self._store, "orders", records, map(_line, records, decoded)):
+        for place, inside in put_by_hour(self._store, ORDERS, records, map(_line, records, decoded)):
             places |= dict.fromkeys([record.event_id for record in inside], place)
         return places
 
@@ -102,7 +101,7 @@ class BatchArchive:
 
 
 class OrderArchive:
-    """One object for each order, at orders/{order_id}.json: easy to inspect, expensive at scale.
+    """One object for each order, under its id: easy to inspect, expensive at scale.
 
     A key is written once. If it exists with other content, the order is a conflict before it reaches the
     table, so the bytes that an item refers to are never replaced.
@@ -117,7 +116,7 @@ class OrderArchive:
         rivals: dict[str, list[tuple[Record, Decoded]]] = {}
         for record, what in zip(records, decoded, strict=True):
             if what.order is not None:
-                key = f"orders/{quote(order_id_of(what.order, record.event_id), safe='')}.json"
+                key = order_key(order_id_of(what.order, record.event_id))
                 rivals.setdefault(key, []).append((record, what))
         places: dict[str, Archived] = {}
         for found in self._each(self._put_in_order, rivals.items()):
@@ -165,13 +164,13 @@ def read_originals(store: ObjectStore, items: Sequence[Item], each: ParallelMap)
         body = store.get(key) if key else None
         if body is None:
             return {}
-        is_batch = key.endswith(".gz")
+        of_batch = is_batch(key)
         ids = {item.get("EventID"): item["OrderID"] for item in inside}
         found: dict[str, bytes] = {}
         try:
             for line in read_lines(key, BytesIO(body)):
                 # A single-order object contains its first record, whichever record the item came from.
-                order_id = ids.get(line.event_id) if is_batch else inside[0]["OrderID"]
+                order_id = ids.get(line.event_id) if of_batch else inside[0]["OrderID"]
                 if order_id is not None:
                     found[order_id] = original_bytes(line)
         except (OSError, EOFError, zlib.error, msgspec.MsgspecError, UnicodeDecodeError):

@@ -15,6 +15,7 @@ from typing import IO, Any
 import msgspec
 
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import is_batch
 from orderstream.pipeline.records import Record
 
 # The fastest. The default takes three times as long and saves a quarter of the bytes. A million orders have
@@ -117,7 +118,7 @@ def compress(lines: Iterable[bytes]) -> bytes:
 
 
 def read_lines(key: str, body: IO[bytes]) -> Iterator[ArchiveLine]:
-    """The lines of an object, one at a time: gzip if its key ends in .gz, else one plain line."""
-    with gzip.open(body, "rb") if key.endswith(".gz") else body as lines:
+    """The lines of an object, one at a time: gzip if it has a batch, else one plain line."""
+    with gzip.open(body, "rb") if is_batch(key) else body as lines:
         for line in lines:
             yield read_line(line)

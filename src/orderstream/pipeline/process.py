@@ -13,6 +13,7 @@ from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import content_fingerprints, is_item
 from orderstream.domain.fields import TEST_CURRENCY, exact_sum, utc_text
 from orderstream.domain.ids import order_id_of
+from orderstream.domain.object_keys import is_batch
 from orderstream.domain.order import Order, attributes
 from orderstream.domain.validation import Violation
 from orderstream.errors import CloudError
@@ -131,7 +132,7 @@ def process(
     decoded = [decode_record(record.data) for record in records]
     places = archive.write(records, decoded)
     report.archived_bytes = sum({place.key: place.written for place in places.values()}.values())
-    report.objects = sorted({place.key for place in places.values() if place.key.endswith(".gz")})
+    report.objects = sorted({place.key for place in places.values() if is_batch(place.key)})
 
     bad: list[RejectedRecord] = []
     rivals: dict[str, list[_Candidate]] = {}

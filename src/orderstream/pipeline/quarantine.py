@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from orderstream.domain.object_keys import QUARANTINE
 from orderstream.domain.validation import Violation, bounded
 from orderstream.pipeline.archive import ObjectStore, put_by_hour
 from orderstream.pipeline.archive_codec import encode
@@ -31,7 +32,7 @@ class QuarantineWriter:
         """Write the entries, in the order of the shard; `attempt` identifies the invocation."""
         records = [entry.record for entry in entries]
         lines = (_line(entry, attempt, len(entries)) for entry in entries)
-        put_by_hour(self._store, "quarantine", records, lines)
+        put_by_hour(self._store, QUARANTINE, records, lines)
 
 
 def _line(entry: RejectedRecord, attempt: dict[str, str], entries: int) -> bytes:

@@ -13,16 +13,12 @@ from botocore.exceptions import ClientError
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import stream_of
+from orderstream.domain.object_keys import DISCARDED, key_of_marked, marker_key
 from orderstream.errors import DamagedError
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record, from_event
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ObjectSummary
-
-# AWS chooses the keys: aws/lambda/MAPPING/SHARD/YYYY/MM/DD/TIME-UUID.
-PREFIX = "aws/lambda/"
-# A redriven object has a marker at its key under this prefix, in the archive. The object stays, as evidence.
-DONE = "redriven/"
 
 # Longer than the redrive of one message takes; if that is interrupted, the message reappears after this.
 SECONDS_HELD = 900
@@ -156,7 +152,7 @@ def failed_objects(
     deployment: Deployment, is_wanted: Callable[[ObjectSummary], bool] = lambda entry: True
 ) -> Iterator[FailedBatch]:
     """The contents of the on-failure objects for which `is_wanted` is true, redriven or not."""
-    entries = filter(is_wanted, bucket.list_prefix(deployment.discarded, PREFIX))
+    entries = filter(is_wanted, bucket.list_prefix(deployment.discarded, DISCARDED))
     for entry, body in bucket.fetch_all(deployment.discarded, entries):
         yield read_failure(url(deployment, entry.key), body, entry.modified)
 
@@ -167,12 +163,12 @@ def url(deployment: Deployment, key: str) -> str:
 
 
 def redrive_markers(deployment: Deployment) -> Iterator[ObjectSummary]:
-    """The markers of redriven objects: DONE and the object's key."""
-    return bucket.list_prefix(deployment, DONE + PREFIX)
+    """The markers of redriven objects, in the archive. The objects stay, as evidence."""
+    return bucket.list_prefix(deployment, marker_key(DISCARDED))
 
 
 def _done(deployment: Deployment) -> set[str]:
-    return {entry.key.removeprefix(DONE) for entry in redrive_markers(deployment)}
+    return {key_of_marked(entry.key) for entry in redrive_markers(deployment)}
 
 
 def event_records(failure: FailedBatch) -> list[dict[str, Any]]:
@@ -226,7 +222,7 @@ def mark_redriven(deployment: Deployment, failure: FailedBatch, account: dict[st
         body = msgspec.json.encode(account)
         try:
             deployment.cloud.s3.put_object(
-                Bucket=deployment.bucket, Key=DONE + failure.key, Body=body, IfNoneMatch="*"
+                Bucket=deployment.bucket, Key=marker_key(failure.key), Body=body, IfNoneMatch="*"
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "PreconditionFailed":

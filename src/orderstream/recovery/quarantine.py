@@ -17,6 +17,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.ids import event_id as id_of_event
+from orderstream.domain.object_keys import QUARANTINE, hour_of_key, shard_range
 from orderstream.errors import InputError, NotFoundError, OrderstreamError
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
 from orderstream.pipeline.table import OrderTable
@@ -71,7 +72,7 @@ def list_quarantined(
 
     With `reason`, only those that have this reason code.
     """
-    for _, entries in groupby(bucket.list_by_hour(deployment, "quarantine", span), _folder):
+    for _, entries in groupby(bucket.list_by_hour(deployment, QUARANTINE, span), _hour):
         notes: dict[str, list[ResubmissionNote]] | None = None
         # A record is in the same hour at every delivery, so deduplicate within the hour only.
         for key, number, line in _by_arrival(reader.lines(deployment, entries, span)):
@@ -84,7 +85,7 @@ def list_quarantined(
 def find(deployment: Deployment, event_id: str) -> QuarantinedRecord:
     """The record with this event_id. Raises NotFoundError if it is not in quarantine."""
     entries = (
-        entry for entry in bucket.list_by_hour(deployment, "quarantine") if _may_hold(entry.key, event_id)
+        entry for entry in bucket.list_by_hour(deployment, QUARANTINE) if _may_hold(entry.key, event_id)
     )
     for one in reader.lines(deployment, entries):
         if one.line.event_id == event_id:
@@ -201,13 +202,12 @@ def _by_arrival(lines: Iterable[LocatedLine]) -> Iterator[tuple[str, int, Archiv
             yield key, number, read_line(line)
 
 
-def _folder(entry: ObjectSummary) -> str:
-    return entry.key.rpartition("/")[0]
+def _hour(entry: ObjectSummary) -> datetime:
+    return hour_of_key(entry.key)
 
 
 def _may_hold(key: str, event_id: str) -> bool:
-    """Whether the object, named SHARD-FIRST-LAST-WHICH, can hold the event SHARD:NUMBER or SHARD:NUMBER:N."""
-    name = key.rpartition("/")[2]
-    shard_id, first, last, _ = name.rsplit("-", 3)
+    """Whether the object of a batch can hold the event SHARD:NUMBER or SHARD:NUMBER:N."""
+    shard_id, first, last = shard_range(key)
     shard, number, *_ = (*event_id.split(":"), "")
     return shard == shard_id and number.isdecimal() and int(first) <= int(number) <= int(last)

@@ -14,6 +14,7 @@ from orderstream.domain.decode import decode
 from orderstream.domain.equality import earlier_fingerprints, reading_in
 from orderstream.domain.fields import utc_text
 from orderstream.domain.ids import order_id_of
+from orderstream.domain.object_keys import is_batch
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.pipeline.records import Record
@@ -94,7 +95,7 @@ class ReconciliationStore:
         """Add lines of an archive object."""
         self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
         (number,) = self._file.execute("SELECT id FROM object WHERE key = ?", (key,)).fetchone()
-        single = not key.endswith(".gz")
+        single = not is_batch(key)
         self._file.executemany(
             "INSERT OR REPLACE INTO archived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             ((line.event_id, number, *_said_in(line), line.arrived_at, single) for line in lines),

@@ -16,6 +16,7 @@ from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import QUARANTINE, shard_range
 from orderstream.errors import CloudError, DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.records import Record
@@ -182,8 +183,8 @@ def _account(deployment: Deployment, records: list[Record]) -> dict[str, int]:
 def _quarantined(deployment: Deployment, shard_id: str, span: TimeRange) -> Iterator[ArchiveLine]:
     entries = (
         entry
-        for entry in bucket.list_by_hour(deployment, "quarantine", span)
-        if entry.key.rpartition("/")[2].startswith(f"{shard_id}-")
+        for entry in bucket.list_by_hour(deployment, QUARANTINE, span)
+        if shard_range(entry.key)[0] == shard_id
     )
     for one in reader.lines(deployment, entries, span):
         yield one.line

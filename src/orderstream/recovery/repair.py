@@ -54,7 +54,7 @@ def repair(
         processing.run((record_of(line) for line in lines if line.event_id in wanted), there)
         progress("missing records repaired", processing.done.records)
     for hour, keys in compacted.items():
-        entries = list(bucket.of_hour(deployment, hour + "/"))
+        entries = list(bucket.of_hour(deployment, hour))
         for opened in reader.objects(deployment, entries):
             lines = _undamaged(opened.lines, opened.key)
             mine = (record_of(line) for line in lines if keys.get(line.event_id) == opened.key)

@@ -14,11 +14,9 @@ import msgspec
 
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.object_keys import hour_prefix
+from orderstream.domain.object_keys import RESUBMITTED, hour_of, hour_prefix, notes_key
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
-
-PREFIX = "resubmitted"
 
 
 class ResubmissionNote(msgspec.Struct, frozen=True):
@@ -40,16 +38,16 @@ def read_note(line: bytes) -> ResubmissionNote | None:
 
 def write_notes(deployment: Deployment, notes: Iterable[tuple[datetime, ResubmissionNote]]) -> None:
     """Store notes, each given with the arrival of its record."""
-    hours: dict[str, list[bytes]] = {}
+    hours: dict[datetime, list[bytes]] = {}
     for arrived_at, note in notes:
-        hours.setdefault(hour_prefix(PREFIX, arrived_at), []).append(msgspec.json.encode(note))
+        hours.setdefault(hour_of(arrived_at), []).append(msgspec.json.encode(note))
     for hour, lines in hours.items():
         write_lines(deployment, hour, lines)
 
 
-def write_lines(deployment: Deployment, folder: str, lines: Iterable[bytes]) -> None:
-    """Write notes as a new object in `folder`, the prefix of an hour without its trailing slash."""
-    key = f"{folder}/{uuid.uuid4().hex}.ndjson"
+def write_lines(deployment: Deployment, hour: datetime, lines: Iterable[bytes]) -> None:
+    """Write notes on records that arrived in `hour` (aware UTC) as a new object."""
+    key = notes_key(hour, uuid.uuid4().hex)
     with translate_errors(f"cannot write s3://{deployment.bucket}/{key}"):
         deployment.cloud.s3.put_object(
             Bucket=deployment.bucket, Key=key, Body=b"\n".join(lines), IfNoneMatch="*"
@@ -59,7 +57,7 @@ def write_lines(deployment: Deployment, folder: str, lines: Iterable[bytes]) -> 
 def resubmissions_in_hour(deployment: Deployment, arrived_at: datetime) -> dict[str, list[ResubmissionNote]]:
     """The notes on records that arrived in the same hour, by event_id, earliest first."""
     found: dict[str, list[ResubmissionNote]] = {}
-    entries = bucket.of_hour(deployment, hour_prefix(PREFIX, arrived_at) + "/")
+    entries = bucket.of_hour(deployment, hour_prefix(RESUBMITTED, arrived_at))
     for note in sorted(_read(deployment, entries), key=lambda note: note.at):
         found.setdefault(note.event_id, []).append(note)
     return found
@@ -69,7 +67,7 @@ def resubmissions_of_order(
     deployment: Deployment, order_id: str, span: TimeRange = ALL_TIME
 ) -> list[ResubmissionNote]:
     """The notes on records put back as this order that first arrived in `span`, earliest first."""
-    notes = _read(deployment, bucket.list_by_hour(deployment, PREFIX, span))
+    notes = _read(deployment, bucket.list_by_hour(deployment, RESUBMITTED, span))
     return sorted((note for note in notes if note.order_id == order_id), key=lambda note: note.at)
 
 

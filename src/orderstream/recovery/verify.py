@@ -10,6 +10,7 @@ from typing import TypeVar
 from orderstream.aws.clients import AwsClients, translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import QUARANTINE, prefix_of
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.deaggregate import deaggregate
@@ -175,7 +176,7 @@ def read_quarantine(
     def enter(key: str, lines: Iterable[ArchiveLine]) -> None:
         store.add_quarantined(lines)
 
-    _read(store, deployment, bucket.list_by_hour(deployment, "quarantine", span), enter, span, progress)
+    _read(store, deployment, bucket.list_by_hour(deployment, QUARANTINE, span), enter, span, progress)
 
 
 def reconcile(
@@ -265,7 +266,7 @@ def _read(
         store.add_object(opened.key, entry.etag if opened.key == entry.key else "")
         store.add_object(entry.key, entry.etag)
         done += 1
-        progress(f"objects of {opened.key.partition('/')[0]}/ read", done)
+        progress(f"objects of {prefix_of(opened.key)} read", done)
 
 
 def _lines(store: ReconciliationStore, opened: ArchiveObject, span: TimeRange) -> Iterator[ArchiveLine]:

@@ -18,7 +18,7 @@ from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain import object_keys
 from orderstream.domain.fields import utc_text
-from orderstream.domain.object_keys import COMPACTED, hour_prefix
+from orderstream.domain.object_keys import ARCHIVE, ORDERS, hour_prefix, years_prefix
 
 # The number of objects fetched concurrently, and held in memory until they are read.
 FETCHED_AHEAD = 8
@@ -72,13 +72,14 @@ def list_by_hour(
     *,
     foreign: Callable[[ObjectSummary], None] = _ignored,
 ) -> Iterator[ObjectSummary]:
-    """The objects under `prefix`/year=…/…/hour=… that can contain lines of `span`, earliest hour first.
+    """The objects of the hours under `prefix` that can contain lines of `span`, earliest hour first.
 
     `foreign` is called with the objects there whose keys Orderstream does not write (see `object_keys`).
     """
     last = hour_prefix(prefix, span.until) if span.until else None
-    request = {"StartAfter": hour_prefix(prefix, span.since)} if span.since else {}
-    for entry in list_prefix(deployment, f"{prefix}/year=", **request):
+    # Without the slash, so that a key that is the prefix itself is listed too.
+    request = {"StartAfter": hour_prefix(prefix, span.since)[:-1]} if span.since else {}
+    for entry in list_prefix(deployment, years_prefix(prefix), **request):
         if last and entry.key[: len(last)] > last:
             return
         if object_keys.is_hourly(entry.key):
@@ -88,38 +89,38 @@ def list_by_hour(
 
 
 def of_hour(deployment: Deployment, folder: str) -> Iterator[ObjectSummary]:
-    """The objects of one hour; `folder` is PREFIX/year=…/month=…/day=…/hour=…/."""
+    """The objects of one hour, whose key prefix is `folder`."""
     return (entry for entry in list_prefix(deployment, folder) if object_keys.is_hourly(entry.key))
 
 
 def archive(deployment: Deployment, span: TimeRange = ALL_TIME) -> Iterator[ObjectSummary]:
     """The objects of the archive that can contain lines of `span`, in either layout and compacted."""
     # List the compacted objects after reading the others, to include what was compacted in the meantime.
-    plain, compacted = (list_by_hour(deployment, prefix, span) for prefix in ("orders", COMPACTED))
+    plain, compacted = (list_by_hour(deployment, prefix, span) for prefix in ARCHIVE)
     return chain(plain, list_single_orders(deployment, span), compacted)
 
 
 def list_single_orders(deployment: Deployment, span: TimeRange = ALL_TIME) -> Iterator[ObjectSummary]:
     """The objects of the archive that contain one order each, possibly one of `span`."""
-    # They are directly under orders/, beside the years, and are written after the order arrived. An object
-    # written before the span therefore contains nothing of it.
-    for entry in list_prefix(deployment, "orders/", Delimiter="/"):
+    # They are beside the years, and are written after the order arrived. An object written before the span
+    # therefore contains nothing of it.
+    for entry in list_prefix(deployment, ORDERS, Delimiter="/"):
         if object_keys.is_single(entry.key) and (span.since is None or entry.modified >= span.since):
             yield entry
 
 
 def beside_hours(deployment: Deployment, prefix: str) -> Iterator[ObjectSummary]:
     """The objects under `prefix` that are not under its years, where `list_by_hour` does not look."""
-    with translate_errors(f"cannot list s3://{deployment.bucket}/{prefix}/"):
+    with translate_errors(f"cannot list s3://{deployment.bucket}/{prefix}"):
         pages = deployment.cloud.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=deployment.bucket, Prefix=f"{prefix}/", Delimiter="/"
+            Bucket=deployment.bucket, Prefix=prefix, Delimiter="/"
         )
         folders = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
-    for entry in list_prefix(deployment, f"{prefix}/", Delimiter="/"):
-        if not (prefix == "orders" and object_keys.is_single(entry.key)):
+    for entry in list_prefix(deployment, prefix, Delimiter="/"):
+        if not (prefix == ORDERS and object_keys.is_single(entry.key)):
             yield entry
     for folder in folders:
-        if not folder.startswith(f"{prefix}/year="):
+        if not folder.startswith(years_prefix(prefix)):
             yield from list_prefix(deployment, folder)
 
 
@@ -193,7 +194,7 @@ def fetch_all(
 
         try:
             for entry in entries:
-                read = _not_fetched if is_compacted(entry.key) else _fetched
+                read = _not_fetched if object_keys.is_compacted(entry.key) else _fetched
                 waiting.append((entry, threads.submit(read, deployment, entry)))
                 if len(waiting) == ahead:
                     yield from first()
@@ -237,18 +238,3 @@ def file_digest(file: Path) -> str:
     """The SHA-256 (hex) of a file."""
     with file.open("rb") as body:
         return hashlib.file_digest(body, "sha256").hexdigest()
-
-
-def is_compacted(key: str) -> bool:
-    """Whether the object `key` contains the lines of other objects."""
-    return key.startswith(f"{COMPACTED}/")
-
-
-def lines_in(key: str) -> int:
-    """How many lines a compacted object has, according to its name LINES-WHICH.parquet."""
-    return int(key.rpartition("/")[2].partition("-")[0])
-
-
-def compacted_of(key: str) -> str:
-    """The prefix of the compacted objects for the hour of the object `key`."""
-    return f"{COMPACTED}/{key.partition('/')[2].rpartition('/')[0]}/"

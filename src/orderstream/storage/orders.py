@@ -15,10 +15,11 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import utc_text
+from orderstream.domain.object_keys import is_batch
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.attributes import attribute_value, plain_value
-from orderstream.storage.reader import is_of_batch, read_object
+from orderstream.storage.reader import read_object
 
 Item = dict[str, Any]
 
@@ -156,7 +157,7 @@ def _originals_in(deployment: Deployment, key: str, items: Sequence[Item]) -> di
     for line in read_object(deployment, key, items[0]["ReceivedAt"]):
         item = of_event.get(line.event_id)
         # An object with one order contains its first record, whichever event the item came from.
-        if item is None and not is_of_batch(key):
+        if item is None and not is_batch(key):
             item = items[0] if is_item(decode(original_bytes(line)), items[0]) else None
         if item is not None:
             found.setdefault(item["OrderID"], original_bytes(line))

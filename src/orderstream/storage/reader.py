@@ -16,7 +16,14 @@ import msgspec
 
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp
-from orderstream.domain.object_keys import COMPACTED, hour_of, hour_prefix
+from orderstream.domain.object_keys import (
+    COMPACTED,
+    hour_of,
+    hour_prefix,
+    hour_prefix_of,
+    is_batch,
+    is_compacted,
+)
 from orderstream.errors import DamagedError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, read_line, read_lines
@@ -57,7 +64,7 @@ def objects(
     successor is read. Iterating over lines raises DamagedError if they are damaged.
     """
     for entry, body in bucket.fetch_all(deployment, entries, ahead):
-        if not bucket.is_compacted(entry.key):
+        if not is_compacted(entry.key):
             yield ArchiveObject(entry, entry.key, located_lines(deployment, entry, body))
             continue
         for found, file in compacted(deployment, entry):
@@ -82,7 +89,7 @@ def compacted(deployment: Deployment, entry: ObjectSummary) -> Iterator[tuple[Ob
         if bucket.download(deployment, entry, file):
             yield entry, file
             return
-        for other in bucket.of_hour(deployment, entry.key.rpartition("/")[0] + "/"):
+        for other in bucket.of_hour(deployment, hour_prefix_of(entry.key)):
             if other.key != entry.key and bucket.download(deployment, other, file):
                 yield other, file
 
@@ -124,7 +131,7 @@ def read_object(deployment: Deployment, key: str, arrived_at: str) -> Iterator[A
     body = bucket.fetch(deployment, key)
     if body is not None:
         yield from _lines(deployment, key, body)
-        if is_of_batch(key):
+        if is_batch(key):
             return
     for prefix in _compacted_hours(key, arrived_at):
         found = False
@@ -152,7 +159,7 @@ def search(
     # As in the written lines, where quotes are escaped.
     wanted = msgspec.json.encode(text)[1:-1]
     for done, (entry, body) in enumerate(bucket.fetch_all(deployment, entries), start=1):
-        if bucket.is_compacted(entry.key):
+        if is_compacted(entry.key):
             for found, file in compacted(deployment, entry):
                 yield from raise_on_corruption(deployment, found.key, parquet.with_text(file, text))
         else:
@@ -182,26 +189,21 @@ def _lines(deployment: Deployment, key: str, body: bytes) -> Iterator[ArchiveLin
 
 
 def _with_text(entry: ObjectSummary, body: bytes, wanted: bytes) -> Iterator[LocatedLine]:
-    plain = gzip.decompress(body) if is_of_batch(entry.key) else body
+    plain = gzip.decompress(body) if is_batch(entry.key) else body
     if wanted in plain:
         for number, line in enumerate(plain.split(b"\n"), start=1):
             if wanted in line:
                 yield LocatedLine(entry.key, number, entry.modified, read_line(line))
 
 
-def is_of_batch(key: str) -> bool:
-    """Whether an object contains the records of a batch rather than one order."""
-    return key.endswith(".gz")
-
-
 def _compacted_hours(key: str, arrived_at: str) -> Iterator[str]:
     """The prefixes where the lines of the object `key` can be compacted."""
-    if is_of_batch(key):
-        yield bucket.compacted_of(key)
-    if is_of_batch(key) or not arrived_at:
+    if is_batch(key):
+        yield hour_prefix_of(key, COMPACTED)
+    if is_batch(key) or not arrived_at:
         return
     hour = hour_of(timestamp(arrived_at))
     earliest = hour - _LONGEST_RETRY
     while hour >= earliest:
-        yield hour_prefix(COMPACTED, hour) + "/"
+        yield hour_prefix(COMPACTED, hour)
         hour -= _HOUR

@@ -7,11 +7,9 @@ from datetime import datetime
 
 from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.object_keys import hour_prefix
+from orderstream.domain.object_keys import ERASURES, hour_prefix, tombstone_key
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
-
-PREFIX = "erasures"
 
 
 def write_tombstones(
@@ -21,7 +19,7 @@ def write_tombstones(
 
     Return the key and the bytes of the tombstone object. It is written once.
     """
-    key = f"{hour_prefix(PREFIX, hour)}/{erasure}.txt"
+    key = tombstone_key(hour, erasure)
     body = "\n".join(events).encode()
     with translate_errors(f"cannot write s3://{deployment.bucket}/{key}"):
         deployment.cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=body, IfNoneMatch="*")
@@ -30,12 +28,12 @@ def write_tombstones(
 
 def erased_event_ids(deployment: Deployment, span: TimeRange = ALL_TIME) -> Iterator[str]:
     """The erased events in the hours of `span`."""
-    return _read(deployment, bucket.list_by_hour(deployment, PREFIX, span))
+    return _read(deployment, bucket.list_by_hour(deployment, ERASURES, span))
 
 
 def erased_in_hour(deployment: Deployment, arrived_at: datetime) -> set[str]:
     """The erased events that arrived in the same hour."""
-    return set(_read(deployment, bucket.of_hour(deployment, hour_prefix(PREFIX, arrived_at) + "/")))
+    return set(_read(deployment, bucket.of_hour(deployment, hour_prefix(ERASURES, arrived_at))))
 
 
 def _read(deployment: Deployment, entries: Iterator[ObjectSummary]) -> Iterator[str]:

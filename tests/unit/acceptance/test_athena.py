@@ -17,7 +17,7 @@ from orderstream.acceptance.context import Context
 from orderstream.acceptance.traffic import new_orders
 from orderstream.aws.clock import ServiceClock
 from orderstream.domain.fields import utc_text
-from orderstream.domain.object_keys import hour_prefix
+from orderstream.domain.object_keys import ORDERS, batch_key
 from orderstream.errors import CheckFailedError
 from orderstream.pipeline.archive_codec import compress
 from tests.fakes import Clock
@@ -206,7 +206,7 @@ def pruned(hours: Hours) -> Context:
         "raw": {"order_id": "A-1"},
     }
     bucket = Bucket()
-    key = f"{hour_prefix('orders', SOME_TIME)}/shardId-000000000000-1-1-0a.ndjson.gz"
+    key = batch_key(ORDERS, SOME_TIME, "shardId-000000000000", ["1"], [])
     bucket.store.put_new(key, compress([json.dumps(line).encode() + b"\n"]))
     services: dict[str, Any] = {"s3": bucket, "athena": Athena(hours)}
     return context_on(**services)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orderstream.acceptance import storage
+from orderstream.domain.object_keys import EVIDENCE, MANIFESTS
 from orderstream.errors import CheckFailedError
 from tests.unit.acceptance.fakes import BUCKET, Answer, Refusal, context_on
-
-EVIDENCE = ("manifests/", "erasures/", "resubmitted/", "redriven/")
 
 
 class Guarded:
@@ -29,7 +28,7 @@ class Guarded:
 
     def delete_object(self, Bucket: str, Key: str) -> Answer:
         assert Bucket == BUCKET
-        if Key.startswith("manifests/"):
+        if Key.startswith(MANIFESTS):
             self._refuse(f"delete {Key}")
         self.deleted.append(Key)
         return {}
@@ -44,7 +43,7 @@ def test_each_prefix_of_evidence_refuses_a_plain_put_and_manifests_their_deletio
     found = storage.evidence_stays(context_on(s3=bucket))
     assert found == {
         **{f"put {prefix}": "AccessDenied" for prefix in EVIDENCE},
-        "delete manifests/": "AccessDenied",
+        f"delete {MANIFESTS}": "AccessDenied",
     }
     assert not bucket.written and not bucket.deleted
 
@@ -57,9 +56,9 @@ def test_evidence_that_could_be_written_over_fails_the_check_by_its_key(prefix: 
 
 def test_a_manifest_that_could_be_deleted_fails_the_check() -> None:
     with pytest.raises(CheckFailedError, match="a manifest was deleted"):
-        storage.evidence_stays(context_on(s3=Guarded("delete manifests/")))
+        storage.evidence_stays(context_on(s3=Guarded(f"delete {MANIFESTS}")))
 
 
 def test_a_refusal_for_another_reason_than_the_policy_fails_the_check() -> None:
-    with pytest.raises(CheckFailedError, match="refused otherwise: .*'put manifests/': 'SlowDown'"):
+    with pytest.raises(CheckFailedError, match=f"refused otherwise: .*'put {MANIFESTS}': 'SlowDown'"):
         storage.evidence_stays(context_on(s3=Guarded(code="SlowDown")))

@@ -1,8 +1,6 @@
 """Same content, same fingerprint, whatever the model knows; other content, another one (G3, G12)."""
 
 import json
-import re
-from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +14,6 @@ from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.ids import event_id, order_id_of
 from orderstream.domain.ids import fingerprint as fingerprint_of
 from orderstream.domain.normalization import as_read, model_version, normalized
-from orderstream.domain.object_keys import batch_key, hour_of
 from orderstream.domain.order import Currency, Instant, Item, Name, Order, Price, Quantity
 from orderstream.domain.validation import ModelReader, ValidationErrors
 from tests.unit.domain.stored_ids import STORED_EARLIER
@@ -230,19 +227,3 @@ def test_an_order_without_an_id_is_called_by_its_place_in_the_stream() -> None:
     assert nameless is not None and named.order is not None
     assert order_id_of(nameless, event) == event
     assert order_id_of(named.order, event) == "A"
-
-
-def test_objects_are_filed_by_the_hour_of_arrival_in_utc() -> None:
-    late = datetime(2026, 12, 31, 23, 59, 59, tzinfo=timezone(timedelta(hours=-1)))
-    assert hour_of(late) == datetime(2027, 1, 1, 0, tzinfo=UTC)
-    key = batch_key("orders", hour_of(late), "shardId-000000000001", ["10", "11", "29"], ["a", "b", "c"])
-    folder, name = key.rsplit("/", 1)
-    assert folder == "orders/year=2027/month=01/day=01/hour=00"
-    assert re.fullmatch(r"shardId-000000000001-10-29-[0-9a-f]{8}\.ndjson\.gz", name)
-
-
-def test_the_same_records_are_one_object_and_others_between_the_same_two_are_another() -> None:
-    def key(*numbers: str) -> str:
-        return batch_key("orders", datetime(2027, 1, 1, tzinfo=UTC), "s", list(numbers), list(numbers))
-
-    assert key("10", "11", "29") == key("10", "11", "29") != key("10", "29")

@@ -11,6 +11,7 @@ from typing import Any
 
 from botocore.response import StreamingBody
 
+from orderstream.domain import object_keys
 from orderstream.lookup.recent_orders import MOST_PAGES, SPANS, RecentOrders
 from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.records import Record
@@ -70,7 +71,7 @@ def latest(log: Log, most: int) -> RecentOrders:
 
 
 def logged(number: int) -> dict[str, Any]:
-    line = {"request_id": str(number), "Stored": 4, "objects": ["orders/a.ndjson.gz"]}
+    line = {"request_id": str(number), "Stored": 4, "objects": [f"{object_keys.ORDERS}a.ndjson.gz"]}
     return {"timestamp": 1_000 * number, "message": json.dumps(line)}
 
 

@@ -26,6 +26,7 @@ from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.deploy import DeploymentPlan, DeploymentResult
 from orderstream.deploy.inventory import Inventory
 from orderstream.deploy.stack_state import Resource
+from orderstream.domain.object_keys import ORDERS, hour_prefix
 from orderstream.lookup.trace import OrderTrace, TraceEvent
 from orderstream.monitoring.figures import Rates
 from orderstream.monitoring.health import AlarmState, ConsumerState, DeadLetterBacklog, Status
@@ -44,8 +45,8 @@ from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 ID = "an order " + "i" * 119
 EVENT = "shardId-000000000000:" + "4" * 56 + ":12"
-HOUR = "year=2026/month=11/day=22/hour=18"
-KEY = f"orders/{HOUR}/shardId-000000000000-{'4' * 56}-{'5' * 56}-ab.ndjson.gz"
+HOUR = hour_prefix("", datetime(2026, 11, 22, 18, tzinfo=UTC))
+KEY = f"{ORDERS}{HOUR}shardId-000000000000-{'4' * 56}-{'5' * 56}-ab.ndjson.gz"
 AT = "2026-11-22 18:00:00.250"
 MOMENT = datetime(2026, 11, 22, 18, tzinfo=UTC)
 TEXT = "some words that say what is wrong with it"

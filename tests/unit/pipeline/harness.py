@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
+from orderstream.domain.object_keys import QUARANTINE
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
 from orderstream.pipeline.archive_codec import ArchiveLine, read_lines
 from orderstream.pipeline.process import BatchResult, Invocation, process
@@ -57,7 +58,7 @@ class Pipeline:
     def codes(self) -> dict[str, list[str]]:
         return {
             event: [reason["code"] for reason in line.reasons]
-            for event, line in self.lines("quarantine").items()
+            for event, line in self.lines(QUARANTINE).items()
         }
 
     def attribute(self, order_id: str, name: str) -> Any:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from orderstream.domain.decode import decode
+from orderstream.domain.object_keys import order_key
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import OrderArchive
 from orderstream.pipeline.archive_codec import original_bytes, read_line
@@ -109,4 +110,4 @@ def test_of_orders_with_one_id_the_first_has_the_key_however_many_are_written_at
     for number, one in enumerate(records):
         assert places[one.event_id].differs == (number >= 10)
         if number < 10:
-            assert original_bytes(read_line(store.objects[f"orders/{number}.json"])) == one.data
+            assert original_bytes(read_line(store.objects[order_key(str(number))])) == one.data

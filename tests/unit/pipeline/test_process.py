@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orderstream.domain.object_keys import ORDERS, QUARANTINE, hour_prefix, order_key
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive_codec import original_bytes, read_lines
 from orderstream.pipeline.deaggregate import deaggregate
@@ -85,7 +86,7 @@ def test_g3_other_content_under_the_same_id_is_quarantined_and_shows_both(
     reports = [pipeline.run(*batch)] if together else [pipeline.run(one) for one in batch]
     assert sum(report.conflicts for report in reports) == 1
     assert pipeline.attribute("A", "OrderAmount") == "1"
-    conflict = pipeline.lines("quarantine")["shard-1:2"]
+    conflict = pipeline.lines(QUARANTINE)["shard-1:2"]
     assert original_bytes(conflict) == order("A", 2).encode()
     assert conflict.order_id == "A"
     assert [reason["code"] for reason in conflict.reasons] == ["conflict"]
@@ -125,12 +126,12 @@ def test_the_archive_holds_every_record_by_the_hour_of_its_arrival() -> None:
     pipeline.run(
         record(1, order("A")), record(2, "bad"), record(3, order("C"), later), record(4, b"\xff", later)
     )
-    keys = [key for key in pipeline.store.objects if key.startswith("orders/")]
+    keys = [key for key in pipeline.store.objects if key.startswith(ORDERS)]
     assert [key.rpartition("-")[0] for key in keys] == [
-        "orders/year=2026/month=11/day=22/hour=18/shard-1-1-2",
-        "orders/year=2026/month=11/day=22/hour=19/shard-1-3-4",
+        f"{hour_prefix(ORDERS, ARRIVAL)}shard-1-1-2",
+        f"{hour_prefix(ORDERS, later)}shard-1-3-4",
     ]
-    lines = pipeline.lines("orders/")
+    lines = pipeline.lines(ORDERS)
     assert [(line.order_id, original_bytes(line)) for line in lines.values()] == [
         ("A", order("A").encode()),
         (None, b"bad"),
@@ -151,7 +152,7 @@ def test_g4_a_batch_of_fewer_records_takes_nothing_away_from_an_object_with_more
 def test_with_one_object_an_order_an_order_lies_under_its_id() -> None:
     pipeline = Pipeline("order")
     pipeline.run(record(1, order("A/1 #2")))
-    assert list(pipeline.store.objects) == ["orders/A%2F1%20%232.json"]
+    assert list(pipeline.store.objects) == [order_key("A/1 #2")]
 
 
 def test_g5_a_bad_record_stops_nothing_but_itself() -> None:
@@ -161,9 +162,9 @@ def test_g5_a_bad_record_stops_nothing_but_itself() -> None:
     )
     assert (report.stored, report.invalid, report.failed) == (2, 2, [])
     assert pipeline.codes() == {"shard-1:2": ["not_json"], "shard-1:3": ["missing", "not_positive"]}
-    (key,) = (key for key in pipeline.store.objects if key.startswith("quarantine"))
-    assert key.startswith("quarantine/year=2026/month=11/day=22/hour=18/shard-1-2-3-")
-    bad = pipeline.lines("quarantine")["shard-1:3"]
+    (key,) = (key for key in pipeline.store.objects if key.startswith(QUARANTINE))
+    assert key.startswith(f"{hour_prefix(QUARANTINE, ARRIVAL)}shard-1-2-3-")
+    bad = pipeline.lines(QUARANTINE)["shard-1:3"]
     assert bad.reasons[0] == {"path": "$.customer_id", "code": "missing", "message": "is required"}
     assert bad.attempt == {"request_id": "request-1", "at": "2026-11-22T18:30:02.000000Z"}
 
@@ -176,7 +177,7 @@ def test_g5_an_aggregate_that_expands_too_far_is_quarantined_whole_and_alone() -
     report = pipeline.run(*(inner for one in batch for inner in deaggregate(one)))
     assert (report.stored, report.invalid, set(pipeline.dynamo.items)) == (2, 2, {"A", "B"})
     assert pipeline.codes() == {"shard-1:2": ["too_large_expanded"], "shard-1:3": ["partition_key_too_long"]}
-    assert [original_bytes(line) for line in pipeline.lines("quarantine").values()] == [large, long_key]
+    assert [original_bytes(line) for line in pipeline.lines(QUARANTINE).values()] == [large, long_key]
 
 
 def test_g5_an_order_that_dynamodb_refuses_is_quarantined_alone() -> None:
@@ -223,7 +224,7 @@ def test_the_orders_of_an_aggregate_that_are_not_done_are_reported_by_its_one_se
 def test_g5_a_record_that_cannot_be_quarantined_is_not_done() -> None:
     class NoQuarantine(FakeStore):
         def put_new(self, key: str, body: bytes) -> bool:
-            if key.startswith("quarantine"):
+            if key.startswith(QUARANTINE):
                 raise CloudError("S3 is down")
             return True
 
@@ -251,7 +252,7 @@ def test_every_record_has_one_outcome_whatever_fails(
 ) -> None:
     class Store(FakeStore):
         def put_new(self, key: str, body: bytes) -> bool:
-            if quarantine_is_down and key.startswith("quarantine"):
+            if quarantine_is_down and key.startswith(QUARANTINE):
                 raise CloudError("S3 is down")
             return super().put_new(key, body)
 

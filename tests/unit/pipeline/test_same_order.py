@@ -2,6 +2,7 @@
 
 import pytest
 
+from orderstream.domain.object_keys import order_key
 from orderstream.errors import CloudError
 from orderstream.pipeline.process import BatchResult
 from tests.fakes import FakeStore
@@ -92,10 +93,10 @@ def test_an_order_is_a_conflict_when_the_object_of_the_item_is_damaged() -> None
 @pytest.mark.parametrize("damaged", [b"", b"no line", b"\xff", b'{"event_id": 1}'])
 def test_a_damaged_object_under_an_orders_key_is_a_conflict_of_that_order_alone(damaged: bytes) -> None:
     pipeline = Pipeline("order")
-    pipeline.store.objects["orders/A.json"] = damaged
+    pipeline.store.objects[order_key("A")] = damaged
     report = pipeline.run(record(1, FIRST), record(2, FIRST.replace('"A"', '"B"')))
     assert outcomes(report) == (1, 0, 1, [])
-    assert pipeline.store.objects["orders/A.json"] == damaged, "nothing is written over"
+    assert pipeline.store.objects[order_key("A")] == damaged, "nothing is written over"
 
 
 def test_a_record_that_cannot_be_judged_now_comes_again() -> None:

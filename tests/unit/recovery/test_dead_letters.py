@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from orderstream.aws.kinesis_event import EventRecord, event_of
+from orderstream.domain.object_keys import DISCARDED
 from orderstream.local.esm.failures import (
     DiscardedInvocation,
     MappingSource,
@@ -91,7 +92,7 @@ def test_the_message_has_metadata_only() -> None:
 
 def test_the_key_of_the_object_is_that_of_aws_in_utc() -> None:
     assert object_key(SOURCE, NOW, "8d1e") == (
-        "aws/lambda/0f4bc5b0-2b4a-4d6e-8a4e-1d0f3d5a9c11/shardId-000000000001/2019/11/14/"
+        f"{DISCARDED}0f4bc5b0-2b4a-4d6e-8a4e-1d0f3d5a9c11/shardId-000000000001/2019/11/14/"
         "2019-11-14T00.38.06-8d1e"
     )
 

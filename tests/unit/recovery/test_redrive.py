@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from orderstream.domain.decode import decode
+from orderstream.domain.object_keys import DISCARDED, marker_key
 from orderstream.errors import CloudError
 from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.redrive import RedriveResult, redrive
@@ -96,7 +97,7 @@ def failure(*numbers: str, done: bool = False) -> FailedBatch:
         for number in numbers
     ]
     return FailedBatch(
-        place="s3://discarded/aws/lambda/m/s/object",
+        place=f"s3://discarded/{DISCARDED}m/s/object",
         at=ARRIVAL,
         condition="RetryAttemptsExhausted",
         error=None,
@@ -140,7 +141,7 @@ def test_a_batch_is_done_when_every_record_is_accounted_for_and_marked_so() -> N
     cloud = make()
     (one,) = redriven(cloud, failure("1", "2"))
     assert (one.done, one.records, one.outcomes, one.problems) == (True, 2, {"stored": 2}, [])
-    mark = json.loads(cloud.s3.objects["redriven/aws/lambda/m/s/object"])
+    mark = json.loads(cloud.s3.objects[marker_key(f"{DISCARDED}m/s/object")])
     assert mark["outcomes"] == {"stored": 2}
     assert cloud.s3.buckets == {"archive"}, "the archive has the marks"
 

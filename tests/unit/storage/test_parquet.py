@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
+from orderstream.domain.object_keys import ORDERS
 from orderstream.pipeline.archive_codec import ArchiveLine, encode, original_bytes, read_line
 from orderstream.pipeline.records import Record
 from orderstream.storage import parquet
@@ -31,7 +32,7 @@ def line(number: int, data: bytes, *, key: str = "k", shard: str = "shardId-1") 
     return read_line(encode(record, json=what.json, order_id=order_id))
 
 
-def placed(number: int, data: bytes, where: str = "orders/a.gz") -> LocatedLine:
+def placed(number: int, data: bytes, where: str = f"{ORDERS}a.gz") -> LocatedLine:
     return LocatedLine(where, number, NOON, line(number, data))
 
 
@@ -56,7 +57,7 @@ DATA = st.one_of(
 @given(st.lists(st.tuples(DATA, st.text(max_size=5)), min_size=1, max_size=20))
 def test_every_record_comes_back_in_its_place_with_every_byte(records: list[tuple[bytes, str]]) -> None:
     lines = [
-        LocatedLine(f"orders/{number % 3}.gz", number, NOON, line(number, data, key=key))
+        LocatedLine(f"{ORDERS}{number % 3}.gz", number, NOON, line(number, data, key=key))
         for number, (data, key) in enumerate(records)
     ]
     with TemporaryDirectory() as folder:
@@ -69,10 +70,10 @@ def test_every_record_comes_back_in_its_place_with_every_byte(records: list[tupl
 
 def test_the_same_line_in_two_places_is_one_row_and_two_lines(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
-    lines = [placed(1, b"same"), placed(1, b"same", "orders/b.gz"), placed(2, b"other")]
+    lines = [placed(1, b"same"), placed(1, b"same", f"{ORDERS}b.gz"), placed(2, b"other")]
     assert parquet.write(file, lines, "EUR") == 2
     assert sorted(map(about, parquet.by_place(file))) == sorted(map(about, lines))
-    assert [one.key for one in parquet.by_place(file, key="orders/b.gz")] == ["orders/b.gz"]
+    assert [one.key for one in parquet.by_place(file, key=f"{ORDERS}b.gz")] == [f"{ORDERS}b.gz"]
     assert [one.line.event_id for one in parquet.by_arrival(file)] == ["shardId-1:1", "shardId-1:2"]
 
 
@@ -87,7 +88,7 @@ def test_the_largest_record_of_kinesis_fits(byte: bytes, tmp_path: Path) -> None
 
 def test_two_bytes_of_one_event_stay_two(tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
-    assert parquet.write(file, [placed(1, b"one"), placed(1, b"two", "orders/b.gz")], "EUR") == 2
+    assert parquet.write(file, [placed(1, b"one"), placed(1, b"two", f"{ORDERS}b.gz")], "EUR") == 2
 
 
 def test_events_of_one_moment_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_events_of_one_moment_come_in_the_order_of_their_numbers(tmp_path: Path)
     numbers = ["9", "10", "10:2", "10:10", "11"]
     lines = [
         LocatedLine(
-            "orders/a.gz", place, NOON, ArchiveLine(f"s:{number}", "k", "2026-11-22T12:00:00.000000Z", None)
+            f"{ORDERS}a.gz", place, NOON, ArchiveLine(f"s:{number}", "k", "2026-11-22T12:00:00.000000Z", None)
         )
         for place, number in enumerate(reversed(numbers))
     ]

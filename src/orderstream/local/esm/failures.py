@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from orderstream.aws.kinesis_event import event_of
+from orderstream.domain.object_keys import discarded_key
 from orderstream.local.esm.lanes import Discarded
 
 
@@ -79,8 +80,7 @@ def object_body(record: dict[str, object], discarded: Discarded) -> bytes:
 def object_key(source: MappingSource, now: float, unique: str) -> str:
     """The key of the S3 object; `unique` is a UUID, `now` is in seconds since the epoch."""
     at = datetime.fromtimestamp(now, UTC)
-    folder = f"aws/lambda/{source.mapping_id}/{source.shard_id}/{at:%Y/%m/%d}"
-    return f"{folder}/{at:%Y-%m-%dT%H.%M.%S}-{unique}"
+    return discarded_key(source.mapping_id, source.shard_id, at, unique)
 
 
 def _iso(seconds: float) -> str:

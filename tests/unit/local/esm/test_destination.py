@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventRecord
+from orderstream.domain import object_keys
 from orderstream.local.esm.destination import Destination, Ending
 from orderstream.local.esm.failures import MappingSource
 from orderstream.local.esm.lanes import Discarded
@@ -68,7 +69,7 @@ def test_a_bucket_gets_an_object_where_aws_puts_it() -> None:
     assert scene.take()
     (request,) = scene.cloud.sent
     assert request["Bucket"] == "orders"
-    assert request["Key"].startswith("aws/lambda/mapping/shard-0/")
+    assert request["Key"].startswith(f"{object_keys.DISCARDED}mapping/shard-0/")
     assert b'"payload":' in request["Body"]
 
 

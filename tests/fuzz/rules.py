@@ -15,7 +15,8 @@ import msgspec
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import same_content
 from orderstream.domain.ids import order_id_of
-from orderstream.domain.order import Order, attributes
+from orderstream.domain.item import attributes
+from orderstream.domain.order import Order
 from orderstream.domain.validation import Violation
 from orderstream.pipeline.archive_codec import encode, original_bytes, read_line
 from orderstream.pipeline.attributes import attribute_value, plain_value

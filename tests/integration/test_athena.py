@@ -10,7 +10,7 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import PROJECT
-from orderstream.domain.object_keys import ORDERS, QUARANTINE, hour_prefix
+from orderstream.domain.object_keys import ORDERS, PARTITIONS, QUARANTINE, hour_prefix
 from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import compress
 from orderstream.storage.columns import column_types
@@ -91,7 +91,8 @@ def test_sam_deploys_them_as_they_are_here(local: LocalCloud, cloud: AwsClients)
         assert declared(table) == declared(here[name])
         assert name not in VIEWS or view_of(table) == view_of(here[name])
     place = by_sam["archive_lines"]["Parameters"]["storage.location.template"]
-    assert place == here["archive_lines"]["Parameters"]["storage.location.template"]
+    hours = "".join(f"{name}=${{{name}}}/" for name in PARTITIONS)
+    assert place == f"s3://order-data-archive/{ORDERS}{hours}"
 
 
 def asked(cloud: AwsClients, bucket: str, query: str) -> list[list[str]]:

@@ -1,54 +1,67 @@
-"""The API's documentation: the JSON schema of an order, and examples."""
+"""The API's documentation: the JSON schemas of an order as sent and as stored, and of answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from orderstream.domain.fields import CURRENCIES
+from orderstream.domain.item import SETTLED, attribute_name
+from orderstream.domain.model import example_of, json_schema, without_examples
+from orderstream.domain.order import Order
 
-_MONEY = {
-    "description": "A JSON number, or a plain decimal string; its digits are kept exactly.",
-    "oneOf": [
-        {"type": "number", "exclusiveMinimum": 0},
-        {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
-    ],
+_DIGITS = "All digits of it: do not read it as a float."
+# What every stored order has, beside its fields: the attributes that the function adds.
+_ADDED = {
+    "Status": {"type": "string"},
+    "EventID": {"type": "string"},
+    "ReceivedAt": {"type": "string", "format": "date-time"},
+    "ArchiveKey": {"type": "string"},
+    "Fingerprint": {"type": "string"},
+    "NormalizedFingerprint": {"type": "string"},
 }
-ORDER: dict[str, Any] = {
-    "type": "object",
-    "required": ["customer_id", "amount"],
-    "properties": {
-        "customer_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "amount": _MONEY,
-        "order_id": {
-            "type": "string",
-            "pattern": "^[ -~]{1,128}$",
-            "description": "It makes a retry safe. Without it the Idempotency-Key is the id, else a new one.",
+
+
+def order_schema(model: type[Order] = Order) -> dict[str, Any]:
+    """The JSON schema of an order that is sent, with an example."""
+    schema = json_schema(model)
+    more = {"additionalProperties": True, "example": example_of(schema)}
+    found: dict[str, Any] = without_examples(schema) | more
+    return found
+
+
+def stored_schema(model: type[Order] = Order) -> dict[str, Any]:
+    """The JSON schema of an order that is stored, with an example."""
+    schema = json_schema(model)
+    fields = schema["properties"]
+    always = [*SETTLED, *(name for name in fields if name in schema["required"] or "default" in fields[name])]
+    return {
+        "type": "object",
+        "required": [*dict.fromkeys(map(attribute_name, always)), "Status"],
+        "properties": {attribute_name(name): _stored(one) for name, one in fields.items()} | _ADDED,
+        "example": {
+            "OrderID": "A-1001",
+            "CustomerID": "12345",
+            "OrderAmount": 19.90,
+            "OrderDate": "2026-11-22T18:30:00.000Z",
+            "Currency": "EUR",
+            "Status": "RECEIVED",
         },
-        "currency": {"type": "string", "enum": sorted(CURRENCIES), "description": "ISO 4217."},
-        "order_date": {"type": "string", "format": "date-time", "description": "RFC 3339, with its zone."},
-        "items": {
-            "type": "array",
-            "description": "Where there are any, they add up to the amount.",
-            "items": {
-                "type": "object",
-                "required": ["sku", "quantity", "unit_price"],
-                "properties": {
-                    "sku": {"type": "string", "minLength": 1, "maxLength": 256},
-                    "quantity": {"type": "integer", "minimum": 1},
-                    "unit_price": _MONEY,
-                },
-            },
-        },
-    },
-    "additionalProperties": True,
-    "example": {
-        "order_id": "A-1001",
-        "customer_id": "12345",
-        "amount": "19.90",
-        "currency": "EUR",
-        "items": [{"sku": "tea", "quantity": 2, "unit_price": "9.95"}],
-    },
-}
+    }
+
+
+def _stored(schema: dict[str, Any]) -> dict[str, Any]:
+    """What is stored of a value that is sent: a decimal as a number, and no limits."""
+    if "oneOf" in schema:
+        return {"type": "number", "description": _DIGITS}
+    kept: dict[str, Any] = {name: schema[name] for name in ("type", "format", "required") if name in schema}
+    if "type" not in schema:
+        kept["enum"] = schema["enum"]
+    if "items" in schema:
+        kept["items"] = _stored(schema["items"])
+    if "properties" in schema:
+        kept["properties"] = {name: _stored(one) for name, one in schema["properties"].items()}
+    return kept
+
+
 ACCEPTED: dict[str, Any] = {
     "type": "object",
     "required": ["status", "order_id", "event_id", "location"],
@@ -94,31 +107,10 @@ PROBLEM: dict[str, Any] = {
         "errors": [{"path": "$.amount", "code": "not_positive", "message": "must be more than 0"}],
     },
 }
-STORED: dict[str, Any] = {
-    "type": "object",
-    "required": ["OrderID", "CustomerID", "OrderAmount", "OrderDate", "Currency", "Status"],
-    "properties": {
-        "OrderID": {"type": "string"},
-        "CustomerID": {"type": "string"},
-        "OrderAmount": {"type": "number", "description": "All digits of it: do not read it as a float."},
-        "OrderDate": {"type": "string", "format": "date-time"},
-        "Currency": {"type": "string"},
-        "Status": {"type": "string"},
-        "EventID": {"type": "string"},
-        "ReceivedAt": {"type": "string", "format": "date-time"},
-        "ArchiveKey": {"type": "string"},
-        "Fingerprint": {"type": "string"},
-        "NormalizedFingerprint": {"type": "string"},
-    },
-    "example": {
-        "OrderID": "A-1001",
-        "CustomerID": "12345",
-        "OrderAmount": 19.90,
-        "OrderDate": "2026-11-22T18:30:00.000Z",
-        "Currency": "EUR",
-        "Status": "RECEIVED",
-    },
-}
+
+
+ORDER = order_schema()
+STORED = stored_schema()
 
 
 def body(schema: dict[str, Any]) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
+from msgspec import inspect
 
 from orderstream.archive import cache, views
 from orderstream.archive.cache_sync import CacheSync, Progress, SyncResult
@@ -23,6 +24,7 @@ from orderstream.errors import CloudError, InputError
 from orderstream.recovery.reprocess import settings_of
 from orderstream.storage import parquet
 from orderstream.storage.bucket import ALL_TIME, TimeRange
+from orderstream.storage.columns import fields_of, value_type
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -173,19 +175,17 @@ def _unfit(sql: DuckDBPyConnection) -> int:
 
 def _lacking(model: type[msgspec.Struct], of: str = "") -> Iterator[str]:
     """Conditions of which at least one holds if a value that the model requires is missing."""
-    for field in msgspec.structs.fields(model):
+    for field, kind in fields_of(model):
+        name = f"{of}{field.name}"
         if field.required:
-            yield f"{of}{field.name} IS NULL"
-        for inner in _structs(field.type):
-            lacking = " OR ".join(_lacking(inner, "one."))
-            yield f"list_bool_or(list_transform({of}{field.name}, lambda one: {lacking}))"
-
-
-def _structs(hint: Any) -> Iterator[type[msgspec.Struct]]:
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        yield hint
-    for part in get_args(hint):
-        yield from _structs(part)
+            yield f"{name} IS NULL"
+        if isinstance(kind, inspect.StructType):
+            for lacking in _lacking(kind.cls, f"{name}."):
+                yield f"{name} IS NOT NULL AND {lacking}"
+        inside = value_type(kind.item_type) if isinstance(kind, inspect.VarTupleType) else kind
+        if isinstance(inside, inspect.StructType) and inside is not kind:
+            if lacking := " OR ".join(_lacking(inside.cls, "one.")):
+                yield f"list_bool_or(list_transform({name}, lambda one: {lacking}))"
 
 
 @contextmanager

@@ -3,18 +3,17 @@
 import json
 import zlib
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any
 
 import msgspec
 
-from orderstream.domain import order as model
 from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
 from orderstream.domain.fields import InvalidValue, json_type
 from orderstream.domain.ids import fingerprint
 from orderstream.domain.normalization import model_version, normalized
-from orderstream.domain.validation import ValidationErrors, Violation
-
-_MODEL = model_version(model.Order)
+from orderstream.domain.order import MAX_BYTES, Order, order_id_rule
+from orderstream.domain.validation import ModelReader, ValidationErrors, Violation
 
 # The magic number of an aggregated record of the Kinesis Producer Library.
 AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
@@ -39,7 +38,7 @@ class Decoded(msgspec.Struct, frozen=True):
     fingerprint of the values it read unless equal to `fingerprint`; it is empty for an invalid record.
     """
 
-    order: model.Order | None
+    order: Order | None
     reasons: tuple[Violation, ...]
     raw_order_id: str | None
     fingerprint: str
@@ -47,7 +46,7 @@ class Decoded(msgspec.Struct, frozen=True):
     normalized: str = ""
 
 
-def decode(data: bytes) -> Decoded:
+def decode(data: bytes, model: type[Order] = Order) -> Decoded:
     """Decode and validate one record: JSON, or JSON compressed with gzip."""
     if data.startswith(GZIP_MAGIC):
         try:
@@ -57,14 +56,14 @@ def decode(data: bytes) -> Decoded:
     if data.startswith(AGGREGATE_MAGIC):
         reason = Violation("$", "corrupt_aggregate", "is an aggregate of records that cannot be taken apart")
         return _refused(reason)
-    if len(data) > model.MAX_BYTES:
-        return _refused(Violation("$", "too_large", f"has more than the {model.MAX_BYTES} bytes of an order"))
+    if len(data) > MAX_BYTES:
+        return _refused(Violation("$", "too_large", f"has more than the {MAX_BYTES} bytes of an order"))
     if not data.strip():
         return _refused(Violation("$", "empty", "is empty"))
     try:
         document = parse(data)
     except _MALFORMED as error:
-        return _diagnose(data, error)
+        return _diagnose(data, error, model)
     except InvalidOperation:
         # The exponent has more digits than Decimal supports. The rest of the record was not parsed and may
         # not be JSON.
@@ -75,15 +74,34 @@ def decode(data: bytes) -> Decoded:
     if not isinstance(document, dict):
         reason = Violation("$", "not_an_object", f"must be a JSON object, not {json_type(document)}")
         return _refused(reason, json=data)
-    check = ValidationErrors()
-    found = model.read_fields(document, check)
+    errors = ValidationErrors()
+    reader, version = _reader(model)
+    found = _read(document, reader, errors)
     content = fingerprint(document)
     if found is None:
-        return Decoded(None, tuple(check.reasons), _claimed_id(document), content, data)
+        return Decoded(None, tuple(errors.reasons), _claimed_id(document), content, data)
     read = normalized(found, document)
     # Most orders are sent in normalized form: then one fingerprint covers both.
     reading = "" if read is document else fingerprint(read)
-    return Decoded(found, (), found.order_id, content, data, f"{_MODEL}:{reading}")
+    return Decoded(found, (), found.order_id, content, data, f"{version}:{reading}")
+
+
+def _read(document: dict[str, Any], reader: ModelReader[Order], errors: ValidationErrors) -> Order | None:
+    """The order in a decoded JSON object, or None if it is invalid; the reasons are then in `errors`."""
+    order = reader.read(document, "$", errors)
+    if order is not None:
+        order.check(errors)
+    return None if errors.reasons else order
+
+
+@cache
+def _reader(model: type[Order]) -> tuple[ModelReader[Order], str]:
+    """What reads a model, and the model's version."""
+    return ModelReader(model), model_version(model)
+
+
+# A mistake in the model is an error at once, and not with the first record.
+_reader(Order)
 
 
 def _depth(document: Any) -> int:
@@ -96,7 +114,7 @@ def _depth(document: Any) -> int:
     return depth
 
 
-def _diagnose(data: bytes, error: Exception) -> Decoded:
+def _diagnose(data: bytes, error: Exception, model: type[Order]) -> Decoded:
     """Find out what else is wrong in a record that is not JSON.
 
     Python's own parser accepts NaN, Infinity and integers of any length, so the reason can name the path of
@@ -114,16 +132,16 @@ def _diagnose(data: bytes, error: Exception) -> Decoded:
         document = json.loads(data, parse_float=Decimal, parse_int=Decimal, parse_constant=Decimal)
     except (ValueError, RecursionError, InvalidOperation):
         return _refused(not_json)
-    check = ValidationErrors()
+    errors = ValidationErrors()
     if isinstance(document, dict):
-        model.read_fields(document, check)
-        return _refused(not_json, *check.reasons, claimed_id=_claimed_id(document))
+        _read(document, _reader(model)[0], errors)
+        return _refused(not_json, *errors.reasons, claimed_id=_claimed_id(document))
     return _refused(not_json)
 
 
 def _claimed_id(document: dict[str, Any]) -> str | None:
     try:
-        return model.order_id_rule(document.get("order_id"))
+        return order_id_rule(document.get("order_id"))
     except InvalidValue:
         return None
 

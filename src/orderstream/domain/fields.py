@@ -1,10 +1,11 @@
-"""Validate and normalize single JSON values: exact numbers, text, dates, currencies."""
+"""Rules for single JSON values: exact numbers, text, dates, currencies. Each reads a value, or refuses it."""
 
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, DecimalException, Inexact, Rounded
-from typing import Any
+from enum import Enum
+from typing import Any, get_args
 
 import msgspec
 
@@ -155,9 +156,33 @@ def positive_integer(value: Any) -> int:
     return int(number)
 
 
-def text(longest: int) -> Callable[[Any], str]:
-    """The rule for an id or a name: a string of 1 to `longest` printable characters, not only blanks."""
+def boolean(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise InvalidValue("not_a_boolean", f"must be true or false, not {json_type(value)}")
+    return value
 
+
+def member_of(kind: type[Enum]) -> Callable[[Any], Enum]:
+    """The rule for a value of an enum: text or a whole number, exactly as in the enum."""
+    members = {member.value: member for member in kind}
+    listed = ", ".join(_JSON.encode(value).decode() for value in members)
+
+    def rule(value: Any) -> Enum:
+        member = members.get(value) if type(value) in (str, int) else None
+        if member is None:
+            raise InvalidValue("unknown_value", f"must be one of {listed}")
+        return member
+
+    return rule
+
+
+def text(longest: int) -> msgspec.Meta:
+    """The rule for an id or a name: a string of 1 to `longest` printable characters, not only blanks."""
+    return ruled(_text(longest), min_length=1, max_length=longest)
+
+
+def _text(longest: int) -> Callable[[Any], str]:
     def rule(value: Any) -> str:
         if not isinstance(value, str):
             raise InvalidValue("not_a_string", f"must be a string, not {json_type(value)}")
@@ -172,9 +197,9 @@ def text(longest: int) -> Callable[[Any], str]:
     return rule
 
 
-def ascii_text(longest: int) -> Callable[[Any], str]:
+def ascii_text(longest: int) -> msgspec.Meta:
     """The rule for a `text` of ASCII characters: safe in URLs, file names and object keys."""
-    any_label = text(longest)
+    any_label = _text(longest)
 
     def rule(value: Any) -> str:
         text = any_label(value)
@@ -182,7 +207,29 @@ def ascii_text(longest: int) -> Callable[[Any], str]:
             raise InvalidValue("not_ascii", "must be made of ASCII characters")
         return text
 
-    return rule
+    return ruled(rule, pattern=f"^[ -~]{{1,{longest}}}$")
+
+
+def ruled(rule: Callable[[Any], Any], **schema: Any) -> msgspec.Meta:
+    """The annotation of a field that `rule` reads. `schema` is the rest of msgspec.Meta, for JSON schemas."""
+    return msgspec.Meta(extra={"rule": rule}, **schema)
+
+
+def rule_of(hint: Any) -> Callable[[Any], Any]:
+    """The rule in an annotated type. Raises LookupError if it has none."""
+    for note in get_args(hint):
+        extra = note.extra if isinstance(note, msgspec.Meta) else None
+        if extra and "rule" in extra:
+            rule: Callable[[Any], Any] = extra["rule"]
+            return rule
+    raise LookupError(f"{hint} has no rule")
+
+
+def exact_schema(**limits: int) -> dict[str, Any]:
+    """The JSON schema of an `exact_number`: `limits` are JSON schema's, such as `minimum`."""
+    sign = "" if min(limits.values(), default=-1) >= 0 else "-?"
+    plain = {"type": "string", "pattern": rf"^{sign}[0-9]+(\.[0-9]+)?$"}
+    return {"oneOf": [{"type": "number", **limits}, plain]}
 
 
 def currency(value: Any) -> str:

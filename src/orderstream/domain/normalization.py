@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
+from enum import Enum
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
 _JSON = msgspec.json.Encoder()
+_SCALARS = frozenset((bool, datetime, Decimal, int, str))
 
 
 def normalized(order: msgspec.Struct, document: dict[str, Any]) -> dict[str, Any]:
@@ -22,15 +25,27 @@ def _is_plain(read: msgspec.Struct, sent: dict[str, Any]) -> bool:
     for name in read.__struct_fields__:
         value, raw = getattr(read, name), sent.get(name)
         kind = type(value)
+        # A field that was left out has its default, which is no part of what was sent.
         if kind is str or value is None:
-            if value != raw:
+            if value != raw and raw is not None:
                 return False
-        elif kind is tuple:
-            if not all(map(_is_plain, value, raw)):  # type: ignore[arg-type]
+        elif kind is Decimal or kind is int:
+            if type(raw) is str:
                 return False
-        elif type(raw) is str and (kind is not datetime or raw != _JSON.encode(value)[1:-1].decode()):
+        elif raw is not None and not _is_as_sent(value, raw):
             return False
     return True
+
+
+def _is_as_sent(value: Any, raw: Any) -> bool:
+    if isinstance(value, tuple):
+        are_models = value and isinstance(value[0], msgspec.Struct)
+        return all(map(_is_plain if are_models else _is_as_sent, value, raw))
+    if isinstance(value, msgspec.Struct):
+        return _is_plain(value, raw)
+    if isinstance(value, datetime):
+        return bool(raw == _JSON.encode(value)[1:-1].decode())
+    return type(raw) is not str or isinstance(value, Enum) or bool(value == raw)
 
 
 def as_read(
@@ -39,22 +54,22 @@ def as_read(
     """The document as sent, with each field as the model read it unless its path is in `unknown`."""
     said = dict(sent)
     for name in read.__struct_fields__:
-        value = getattr(read, name)
         if path + name in unknown:
             continue
-        if value is not None:
-            said[name] = _value_as_read(value, sent[name], unknown, f"{path}{name}.")
+        # A field that was left out stays so: its default is no part of what was sent.
+        if (raw := sent.get(name)) is not None:
+            said[name] = _value_as_read(getattr(read, name), raw, unknown, f"{path}{name}.")
         elif path:
             said[name] = None
     return said
 
 
 def _value_as_read(value: Any, sent: Any, unknown: frozenset[str], path: str) -> Any:
-    if isinstance(value, msgspec.Struct):
-        return as_read(value, sent, unknown, path)
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, tuple):
         return [_value_as_read(one, raw, unknown, path) for one, raw in zip(value, sent, strict=True)]
-    return value
+    return sent if isinstance(value, Enum) else as_read(value, sent, unknown, path)
 
 
 def model_version(model: type[msgspec.Struct]) -> str:

@@ -1,92 +1,85 @@
-"""The order: its fields, its rules and its item in the table. The one file to edit for your own orders.
+"""The order: its fields and its rules. The one file to edit for your own orders.
 
-To add a field, give `Order` an attribute whose type is annotated with a rule, and add it to `attributes` if
-it belongs in the table. Fields that are not defined here are not an error: they stay in the archive.
+To add a field, give `Order` an attribute of one of the types below, of an enum, of another model such as
+`Item`, or a tuple of those; `| None = None` makes it optional. Validation, the table's item, the API's
+schemas, the SQL columns, the samples and the documentation follow from it: `python -m reference` writes those
+that are files. Fields that are not defined here are not an error: they stay in the archive.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from orderstream.domain.fields import (
+    CURRENCIES,
     ascii_text,
     currency,
+    exact_schema,
     exact_sum_of_products,
     money,
     not_negative,
     positive,
     positive_integer,
+    rule_of,
+    ruled,
     text,
     timestamp,
-    utc_text,
 )
-from orderstream.domain.validation import ModelReader, ValidationErrors
+from orderstream.domain.validation import ValidationErrors
 
 # The largest order accepted: the size limit of a DynamoDB item.
 MAX_BYTES = 400 * 1024
 
-# ASCII, because it is also part of object keys and URLs.
-order_id_rule = ascii_text(128)
-
 # Types with their rules. Defined here because inside a class, a field shadows a rule of the same name.
 Name = Annotated[str, text(256)]
-OrderId = Annotated[str, order_id_rule]
-Amount = Annotated[Decimal, positive]
-Price = Annotated[Decimal, not_negative]
-Quantity = Annotated[int, positive_integer]
-Currency = Annotated[str, currency]
-Instant = Annotated[datetime, timestamp]
+CustomerId = Annotated[Name, Meta(description="Whose order it is.", examples=["12345"])]
+_ID = "It makes a retry safe. Without it the Idempotency-Key is the id, else a new one."
+# ASCII, because it is also part of object keys and URLs.
+OrderId = Annotated[str, ascii_text(128), Meta(description=_ID, examples=["A-1001"])]
+_EXACT = "A JSON number, or a plain decimal string; its digits are kept exactly."
+_POSITIVE, _NOT_NEGATIVE = exact_schema(exclusiveMinimum=0), exact_schema(minimum=0)
+Amount = Annotated[Decimal, ruled(positive, description=_EXACT, extra_json_schema=_POSITIVE)]
+Price = Annotated[Decimal, ruled(not_negative, description=_EXACT, extra_json_schema=_NOT_NEGATIVE)]
+Quantity = Annotated[int, ruled(positive_integer, ge=1)]
+_CODES = {"enum": sorted(CURRENCIES)}
+Currency = Annotated[
+    str, ruled(currency, description="ISO 4217.", examples=["EUR"], extra_json_schema=_CODES)
+]
+Instant = Annotated[datetime, ruled(timestamp, tz=True, description="RFC 3339, with its zone.")]
+
+order_id_rule: Callable[[object], str] = rule_of(OrderId)
 
 
 class Item(msgspec.Struct, frozen=True):
     """A line item; `quantity` × `unit_price` is its share of the order's amount."""
 
-    sku: Name
-    quantity: Quantity
-    unit_price: Price
+    sku: Annotated[Name, Meta(description="The product.", examples=["tea"])]
+    quantity: Annotated[Quantity, Meta(description="How many of it.", examples=[2])]
+    unit_price: Annotated[Price, Meta(examples=["9.95"])]
+
+
+Items = Annotated[tuple[Item, ...], Meta(description="Where there are any, they add up to the amount.")]
 
 
 class Order(msgspec.Struct, frozen=True):
-    """A valid order. A field that the producer left out is None; defaults are applied later."""
+    """A valid order. A field that the producer left out is as declared here, often None."""
 
-    customer_id: Name
-    amount: Amount
+    customer_id: CustomerId
+    amount: Annotated[Amount, Meta(examples=["19.90"])]
     order_id: OrderId | None = None
     currency: Currency | None = None
-    order_date: Instant | None = None
-    items: tuple[Item, ...] | None = None
+    # Without it the time of arrival counts. Examples are always of now, so they have none.
+    order_date: Annotated[Instant, Meta(examples=[])] | None = None
+    items: Items | None = None
 
-
-_READER = ModelReader(Order)
-
-
-def read_fields(fields: dict[str, Any], check: ValidationErrors) -> Order | None:
-    """The order in a decoded JSON object, or None if it is invalid; the reasons are then in `check`."""
-    order = _READER.read(fields, "$", check)
-    # An invalid field is None here.
-    if order.items is not None and order.amount is not None:
-        total = exact_sum_of_products((item.quantity, item.unit_price) for item in order.items)
-        if total != order.amount:
-            added, amount = (money(one, order.currency or "") for one in (total, order.amount))
-            check.add("$.items", "items_do_not_add_up", f"add up to {added}, the amount is {amount}")
-    return None if check.reasons else order
-
-
-def attributes(order: Order, *, order_id: str, order_date: datetime, currency: str) -> dict[str, Any]:
-    """The attributes of the order's table item: text, Decimal, int, and lists and dicts of those."""
-    item: dict[str, Any] = {
-        "OrderID": order_id,
-        "CustomerID": order.customer_id,
-        "OrderAmount": order.amount,
-        "OrderDate": utc_text(order_date),
-        "Currency": currency,
-        "Status": "RECEIVED",
-    }
-    if order.items is not None:
-        item["Items"] = [
-            {"sku": line.sku, "quantity": line.quantity, "unit_price": line.unit_price}
-            for line in order.items
-        ]
-    return item
+    def check(self, errors: ValidationErrors) -> None:
+        """Find what breaks the rules over several fields. A field that is invalid is None here."""
+        if self.items is not None and self.amount is not None:
+            total = exact_sum_of_products((item.quantity, item.unit_price) for item in self.items)
+            if total != self.amount:
+                added, amount = (money(one, self.currency or "") for one in (total, self.amount))
+                errors.add("$.items", "items_do_not_add_up", f"add up to {added}, the amount is {amount}")

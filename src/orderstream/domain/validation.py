@@ -1,15 +1,27 @@
 """Validate the fields of a model by its rules, and collect every violation with its path.
 
-Each field of a model is annotated with the rule that reads it, `Annotated[Decimal, positive]`, or is a
-tuple of another model; an optional field is `| None`.
+A field is of a type with a rule, of an enum, of another model, or a tuple of those; an optional field is
+`| None` or has a default.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+from msgspec.structs import FieldInfo
 
-from orderstream.domain.fields import InvalidValue, json_type
+from orderstream.domain.fields import (
+    InvalidValue,
+    boolean,
+    exact_number,
+    json_type,
+    member_of,
+    rule_of,
+    timestamp,
+)
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -66,68 +78,118 @@ class ValidationErrors:
             self.reasons.append(Violation("$", MORE_REASONS, f"has more than {MAX_REASONS} faults"))
 
 
-class _Field(msgspec.Struct, frozen=True):
-    """How a field is read: by a rule, or as a list of another model."""
+Rule = Callable[[Any], Any]
+# Reads a value that has others inside: given the value, its path, and where to put the reasons.
+Reader = Callable[[Any, str, ValidationErrors], Any]
 
-    name: str
-    is_required: bool
-    rule: Callable[[Any], Any] | None = None
-    elements: "ModelReader[Any] | None" = None
+# The rules of types that need no limits.
+_RULES: dict[Any, Rule] = {bool: boolean, datetime: timestamp, Decimal: exact_number}
 
 
 class ModelReader(Generic[M]):
-    """Reads a model from decoded JSON objects. Raises TypeError for a model without these annotations."""
+    """Reads a model from decoded JSON objects. Raises TypeError for a model with a type that has no rule."""
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
         hints = get_type_hints(model, include_extras=True)
-        fields = [_field(name, hints[name]) for name in model.__struct_fields__]
-        self._fields = [(one.name, one.is_required, one.rule, one.elements) for one in fields]
+        self._fields = [_field(field, hints[field.name]) for field in msgspec.structs.fields(model)]
+        # A model that extends another may have fields that only their names can be given for.
+        self._positional = len(model.__match_args__)
+        self._by_name = model.__struct_fields__[self._positional :]
 
-    def read(self, fields: dict[str, Any], path: str, check: ValidationErrors) -> M:
-        """The model, with None for each field that is absent, null or invalid; `check` has the reasons."""
+    def read(self, value: Any, path: str, errors: ValidationErrors) -> M | None:
+        """The model, with the default of each field that is absent or null, and None for each invalid one.
+
+        `errors` has the reasons. None if `value` is no object.
+        """
+        if not isinstance(value, dict):
+            errors.add(path, "not_an_object", f"must be an object, not {json_type(value)}")
+            return None
         values: list[Any] = []
-        for name, is_required, rule, elements in self._fields:
-            value = fields.get(name)
-            if value is None:
+        for name, is_required, default, rule, inside in self._fields:
+            found = value.get(name)
+            if found is None:
                 if is_required:
-                    check.add(f"{path}.{name}", "missing", "is required")
+                    errors.add(f"{path}.{name}", "missing", "is required")
+                found = default
             elif rule is None:
-                value = elements and elements._read_list(value, f"{path}.{name}", check)
+                found = inside and inside(found, f"{path}.{name}", errors)
             else:
                 try:
-                    value = rule(value)
+                    found = rule(found)
                 except InvalidValue as refused:
-                    check.add(f"{path}.{name}", refused.code, refused.message)
-                    value = None
-            values.append(value)
-        return self._model(*values)
+                    errors.add(f"{path}.{name}", refused.code, refused.message)
+                    found = None
+            values.append(found)
+        if not self._by_name:
+            return self._model(*values)
+        named = dict(zip(self._by_name, values[self._positional :], strict=True))
+        return self._model(*values[: self._positional], **named)
 
-    def _read_list(self, value: Any, path: str, check: ValidationErrors) -> tuple[M, ...] | None:
-        """Every element of a list of objects; None if any of them is invalid."""
-        if not isinstance(value, list):
-            check.add(path, "not_an_array", f"must be an array, not {json_type(value)}")
+
+def _valid(read: Reader) -> Reader:
+    """The same, but None for a value with anything invalid inside."""
+
+    def read_valid(value: Any, path: str, errors: ValidationErrors) -> Any:
+        before = len(errors.reasons)
+        found = read(value, path, errors)
+        return found if len(errors.reasons) == before else None
+
+    return read_valid
+
+
+def _by_rule(rule: Rule) -> Reader:
+    def read(value: Any, path: str, errors: ValidationErrors) -> Any:
+        try:
+            return rule(value)
+        except InvalidValue as refused:
+            errors.add(path, refused.code, refused.message)
             return None
-        before = len(check.reasons)
-        elements: list[M] = []
-        for number, fields in enumerate(value):
-            if len(check.reasons) > MAX_REASONS:
+
+    return read
+
+
+def _list_of(element: Reader) -> Reader:
+    def read(value: Any, path: str, errors: ValidationErrors) -> tuple[Any, ...] | None:
+        if not isinstance(value, list):
+            errors.add(path, "not_an_array", f"must be an array, not {json_type(value)}")
+            return None
+        elements: list[Any] = []
+        for number, one in enumerate(value):
+            if len(errors.reasons) > MAX_REASONS:
                 break
-            here = f"{path}[{number}]"
-            if isinstance(fields, dict):
-                elements.append(self.read(fields, here, check))
-            else:
-                check.add(here, "not_an_object", f"must be an object, not {json_type(fields)}")
-        return tuple(elements) if len(check.reasons) == before else None
+            elements.append(element(one, f"{path}[{number}]", errors))
+        return tuple(elements)
+
+    return read
 
 
-def _field(name: str, hint: Any) -> _Field:
-    options = [option for option in get_args(hint) if option is not type(None)]
-    is_required = type(None) not in get_args(hint)
-    if not is_required:
-        (hint,) = options
-    if get_origin(hint) is tuple:
-        return _Field(name, is_required, elements=ModelReader(get_args(hint)[0]))
-    if get_origin(hint) is not Annotated:
-        raise TypeError(f"{name}: {hint} is neither annotated with its rule nor a tuple of a model")
-    return _Field(name, is_required, rule=get_args(hint)[1])
+def _field(field: FieldInfo, hint: Any) -> tuple[str, bool, Any, Rule | None, Reader | None]:
+    """A field's name, whether it is required, its default, and its rule or what reads inside it."""
+    is_optional = type(None) in get_args(hint)
+    default = None if field.default is msgspec.NODEFAULT else field.default
+    if is_optional:
+        (hint,) = (option for option in get_args(hint) if option is not type(None))
+    try:
+        inside = _inside(hint)
+        rule = None if inside else _rule(hint)
+    except LookupError as error:
+        raise TypeError(f"{field.name}: {error}") from None
+    return field.name, field.required and not is_optional, default, rule, inside and _valid(inside)
+
+
+def _inside(hint: Any) -> Reader | None:
+    """What reads a list or another model; None for other types."""
+    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if get_origin(plain) is tuple:
+        element = get_args(plain)[0]
+        return _list_of(_inside(element) or _by_rule(_rule(element)))
+    is_model = isinstance(plain, type) and issubclass(plain, msgspec.Struct)
+    return ModelReader(plain).read if is_model else None
+
+
+def _rule(hint: Any) -> Rule:
+    """The rule of a type without others inside. Raises LookupError if it has none."""
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return member_of(hint)
+    return _RULES[hint] if hint in _RULES else rule_of(hint)

@@ -7,9 +7,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from orderstream.domain.model import Schema, example_of, json_schema
+from orderstream.domain.order import Order
 
 Kind = Literal["order", "duplicate", "conflict", "bad"]
 
@@ -29,13 +32,19 @@ class Sample:
 
 
 def samples(
-    seed: int, *, bad_share: float = 0.0, duplicate_share: float = 0.0, conflict_share: float = 0.0
+    seed: int,
+    *,
+    bad_share: float = 0.0,
+    duplicate_share: float = 0.0,
+    conflict_share: float = 0.0,
+    model: type[Order] = Order,
 ) -> Iterator[Sample]:
     """An endless stream of samples; shares are fractions of all records (0.02 is one in fifty).
 
     A duplicate is an earlier order sent again, a conflict is an earlier order_id with other content.
     """
     dice = random.Random(seed)
+    schema = json_schema(model)
     earlier: deque[dict[str, object]] = deque(maxlen=_REMEMBERED)
     while True:
         draw = dice.random()
@@ -50,12 +59,12 @@ def samples(
             order = dice.choice(earlier)
             yield _sample("conflict", {**order, "note": f"changed {dice.getrandbits(64):x}"})
             continue
-        order = _order(dice)
+        order = _order(dice, schema)
         earlier.append(order)
         yield _sample("order", order)
 
 
-def _order(dice: random.Random) -> dict[str, object]:
+def _order(dice: random.Random, schema: Schema) -> dict[str, object]:
     # As in reality, a few customers buy a lot and most buy little, so partition keys are uneven too.
     customer = int(_CUSTOMERS * dice.random() ** 2)
     items = []
@@ -64,13 +73,16 @@ def _order(dice: random.Random) -> dict[str, object]:
         price = Decimal(199 + product * 137 % 9800) / 100
         items.append({"sku": f"SKU-{product:04d}", "quantity": dice.randint(1, 4), "unit_price": price})
     amount = sum((item["quantity"] * item["unit_price"] for item in items), Decimal(0))  # type: ignore[operator]
-    return {
+    usual: dict[str, Any] = {
         "order_id": f"{dice.getrandbits(128):032x}",
         "customer_id": f"C{customer:05d}",
         "amount": amount,
         "currency": dice.choice(("EUR", "EUR", "EUR", "USD", "GBP")),
         "items": items,
     }
+    # The fields that the model has beside these.
+    order: dict[str, object] = example_of(schema, dice.choice, usual)
+    return order
 
 
 def _sample(kind: Kind, order: dict[str, object]) -> Sample:

@@ -10,7 +10,7 @@ from orderstream.domain.fields import MAX_DIGITS
 
 
 def attribute_value(value: Any) -> dict[str, Any]:
-    """Convert text, Decimal, int, list or dict to DynamoDB JSON."""
+    """Convert text, Decimal, int, bool, list or dict to DynamoDB JSON."""
     return ENCODERS[type(value)](value)
 
 
@@ -24,6 +24,7 @@ ENCODERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     str: lambda text: {"S": text},
     Decimal: lambda number: {"N": _number(number)},
     int: lambda number: {"N": str(number)},
+    bool: lambda value: {"BOOL": value},
     list: lambda values: {"L": [ENCODERS[type(value)](value) for value in values]},
     dict: lambda fields: {"M": {name: ENCODERS[type(value)](value) for name, value in fields.items()}},
 }

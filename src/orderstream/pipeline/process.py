@@ -13,8 +13,9 @@ from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import content_fingerprints, is_item
 from orderstream.domain.fields import TEST_CURRENCY, exact_sum, utc_text
 from orderstream.domain.ids import order_id_of
+from orderstream.domain.item import attributes
 from orderstream.domain.object_keys import is_batch
-from orderstream.domain.order import Order, attributes
+from orderstream.domain.order import Order
 from orderstream.domain.validation import Violation
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, get_args, get_origin, get_type_hints
+from enum import Enum
+from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
@@ -19,28 +21,34 @@ SCALE = 10
 _WHOLE_DIGITS = 38 - SCALE
 _TOO_LARGE = 10**38
 
-_TYPES = {str: "VARCHAR", Decimal: f"DECIMAL(38,{SCALE})", int: "DECIMAL(38,0)", datetime: "TIMESTAMPTZ"}
+TYPES: dict[type[inspect.Type], str] = {
+    inspect.StrType: "VARCHAR",
+    inspect.DecimalType: f"DECIMAL(38,{SCALE})",
+    inspect.IntType: "DECIMAL(38,0)",
+    inspect.DateTimeType: "TIMESTAMPTZ",
+    inspect.BoolType: "BOOLEAN",
+}
 
 _ABOUT = dict.fromkeys(("event_id", "order_id", "partition_key"), "VARCHAR") | {"arrived_at": "TIMESTAMPTZ"}
 _BYTES = dict.fromkeys(("raw", "raw_base64"), "VARCHAR")
 
 
-def column_types() -> dict[str, str]:
+def column_types(model: type[Order] = Order) -> dict[str, str]:
     """The columns of an archived record with their DuckDB types: the record, its order, its bytes.
 
     `order_id` and all fields of the order are null if it is not a valid order. `raw` is the text,
     decompressed if the record is compressed JSON. `raw_base64` has the bytes as sent if `raw` does not
     represent them fully.
     """
-    fields = {name: kind for name, kind in _fields(Order).items() if name not in _ABOUT}
+    fields = {field.name: _type(kind) for field, kind in fields_of(model) if field.name not in _ABOUT}
     return _ABOUT | fields | _BYTES
 
 
-def to_row(line: ArchiveLine, currency: str) -> dict[str, Any]:
+def to_row(line: ArchiveLine, currency: str, model: type[Order] = Order) -> dict[str, Any]:
     """The values of those columns, as msgspec encodes them; `currency` is for orders without one."""
     data = original_bytes(line)
-    what = decode(data)
-    order = dict.fromkeys(Order.__struct_fields__) | {"order_id": line.order_id}
+    what = decode(data, model)
+    order = dict.fromkeys(model.__struct_fields__) | {"order_id": line.order_id}
     if what.order is not None and line.order_id is not None:
         order |= _plain(what.order)
         order["order_id"] = line.order_id
@@ -65,20 +73,32 @@ def raw_columns(data: bytes, json: bytes | None) -> dict[str, str | None]:
     return {"raw": text, "raw_base64": None if is_all else base64.b64encode(data).decode()}
 
 
-def _fields(model: Any) -> dict[str, str]:
-    return {name: _type(hint) for name, hint in get_type_hints(model).items()}
+def fields_of(model: type[msgspec.Struct]) -> list[tuple[inspect.Field, inspect.Type]]:
+    """The fields of a model, each with its type: without None, for every column may be null."""
+    info = inspect.type_info(model)
+    assert isinstance(info, inspect.StructType)
+    return [(field, value_type(field.type)) for field in info.fields]
 
 
-def _type(hint: Any) -> str:
-    options = [option for option in get_args(hint) if option is not type(None)]
-    if get_origin(hint) is tuple:
-        inside = ", ".join(f"{name} {kind}" for name, kind in _fields(options[0]).items())
-        return f"STRUCT({inside})[]"
-    if hint in _TYPES:
-        return _TYPES[hint]
-    # An optional value is of its type or None.
-    (kind,) = options
-    return _type(kind)
+def value_type(kind: inspect.Type) -> inspect.Type:
+    """A type without its annotations and without None; for an enum, that of its values."""
+    if isinstance(kind, inspect.Metadata):
+        return value_type(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        (kind,) = (option for option in kind.types if not isinstance(option, inspect.NoneType))
+        return value_type(kind)
+    if isinstance(kind, inspect.EnumType):
+        return inspect.type_info(type(next(iter(kind.cls)).value))
+    return kind
+
+
+def _type(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.VarTupleType):
+        return f"{_type(value_type(kind.item_type))}[]"
+    if isinstance(kind, inspect.StructType):
+        inside = ", ".join(f"{field.name} {_type(one)}" for field, one in fields_of(kind.cls))
+        return f"STRUCT({inside})"
+    return TYPES[type(kind)]
 
 
 def _plain(value: Any) -> Any:
@@ -90,9 +110,9 @@ def _plain(value: Any) -> Any:
         return f"{value:f}" if _fits(value) else None
     if isinstance(value, datetime):
         return utc_text(value)
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < _TOO_LARGE else None
-    return value
+    return _plain(value.value) if isinstance(value, Enum) else value
 
 
 def _fits(number: Decimal) -> bool:

@@ -1,0 +1,163 @@
+"""What the declaration of a model says: its JSON schema, examples, and its fields for documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from orderstream.domain.order import Order
+
+Schema = dict[str, Any]
+# Chooses one of several values.
+Choose = Callable[[Sequence[Any]], Any]
+
+# What is listed in words; more are only counted.
+_MOST_LISTED = 10
+_LIMITS = {
+    "exclusiveMinimum": "more than {}",
+    "minimum": "{} or more",
+    "exclusiveMaximum": "less than {}",
+    "maximum": "{} or less",
+    "minLength": "{} characters or more",
+    "maxLength": "{} characters or less",
+    "pattern": "matches `{}`",
+}
+
+
+@dataclass(frozen=True)
+class FieldDescription:
+    """A field for documentation: its `path` (`items[].sku`), its type, limits and meaning in words.
+
+    `default` is the JSON of what counts where the field is left out; empty if nothing does.
+    """
+
+    path: str
+    type: str
+    is_required: bool
+    limits: str
+    meaning: str
+    default: str
+
+
+def json_schema(model: type[msgspec.Struct] = Order) -> Schema:
+    """The JSON schema of what is sent for a model, with its nested models inside it.
+
+    Null is left out: it counts as a field that is left out.
+    """
+    (schema,), components = msgspec.json.schema_components((model,), ref_template="{name}")
+    return _inlined(schema, components)
+
+
+def _inlined(schema: Schema, components: Mapping[str, Schema]) -> Schema:
+    if "$ref" in schema:
+        # The title and the description of a model are those of its class, for programmers.
+        named = {k: v for k, v in components[schema["$ref"]].items() if k not in ("title", "description")}
+        schema = named | {name: value for name, value in schema.items() if name != "$ref"}
+    if "anyOf" in schema:
+        (some,) = (one for one in schema["anyOf"] if one != {"type": "null"})
+        default = {} if schema.get("default") is None else {"default": schema["default"]}
+        return _inlined(some, components) | default
+    if "oneOf" in schema:
+        # Its alternatives have their own types.
+        schema = {name: value for name, value in schema.items() if name not in ("type", "format")}
+    if "items" in schema:
+        schema = schema | {"items": _inlined(schema["items"], components)}
+    if "properties" in schema:
+        inside = {name: _inlined(one, components) for name, one in schema["properties"].items()}
+        schema = schema | {"properties": inside}
+    return schema
+
+
+def example_of(
+    schema: Schema, choose: Choose = lambda values: values[0], given: Mapping[str, Any] | None = None
+) -> Any:
+    """A value for the schema, by its examples where it has any; of an object, what is not `given`.
+
+    A field that is optional, or has an empty list of examples, may be left out.
+    """
+    for name in ("examples", "enum"):
+        if schema.get(name):
+            return choose(schema[name])
+    if "oneOf" in schema:
+        return Decimal(choose(range(100, 10_000))) / 100
+    kind = schema["type"]
+    if kind == "object":
+        return _example_object(schema, choose, dict(given or {}))
+    if kind == "array":
+        return [example_of(schema["items"], choose) for _ in range(choose((1, 2, 3)))]
+    if kind == "boolean":
+        return choose((True, False))
+    if kind == "integer":
+        least = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
+        return choose(range(least, least + 10))
+    if schema.get("format") == "date-time":
+        return f"2026-11-22T18:{choose(range(60)):02d}:00Z"
+    return f"{choose(range(1000)):03d}"[: schema.get("maxLength")]
+
+
+def _example_object(schema: Schema, choose: Choose, found: dict[str, Any]) -> dict[str, Any]:
+    required = schema.get("required", ())
+    for name, inside in schema["properties"].items():
+        value = found.get(name)
+        if isinstance(value, dict):
+            found[name] = example_of(inside, choose, value)
+        elif isinstance(value, list) and inside["items"].get("type") == "object":
+            found[name] = [example_of(inside["items"], choose, one) for one in value]
+        elif name not in found and inside.get("examples") != []:
+            if name in required or choose((True, False)):
+                found[name] = example_of(inside, choose)
+    return found
+
+
+def without_examples(schema: Any) -> Any:
+    """The schema without the examples of its fields."""
+    if isinstance(schema, list):
+        return [without_examples(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: without_examples(one) for name, one in schema.items() if name != "examples"}
+
+
+def field_descriptions(model: type[msgspec.Struct] = Order) -> Iterator[FieldDescription]:
+    """Every field of a model, each followed by those inside it."""
+    yield from _described(json_schema(model), "")
+
+
+def _described(schema: Schema, path: str) -> Iterator[FieldDescription]:
+    for name, one in schema["properties"].items():
+        yield FieldDescription(
+            path=path + name,
+            type=_type(one),
+            is_required=name in schema.get("required", ()),
+            limits=_limits(one["items"] if "items" in one else one),
+            meaning=one.get("description", ""),
+            default=msgspec.json.encode(one["default"]).decode() if "default" in one else "",
+        )
+        inside, mark = (one["items"], "[].") if "items" in one else (one, ".")
+        if "properties" in inside:
+            yield from _described(inside, path + name + mark)
+
+
+def _type(schema: Schema) -> str:
+    if "items" in schema:
+        return f"list of {_type(schema['items'])}"
+    if "oneOf" in schema:
+        return "number"
+    if schema.get("format") == "date-time":
+        return "date and time"
+    return str(schema.get("type", "string"))
+
+
+def _limits(schema: Schema) -> str:
+    if "oneOf" in schema:
+        return _limits(schema["oneOf"][0])
+    if "enum" in schema:
+        values = [f"`{value}`" for value in schema["enum"]]
+        return ", ".join(values) if len(values) <= _MOST_LISTED else f"one of {len(values)} values"
+    if "minLength" in schema and "maxLength" in schema:
+        return f"{schema['minLength']} to {schema['maxLength']} characters"
+    return ", ".join(words.format(schema[name]) for name, words in _LIMITS.items() if name in schema)

@@ -19,12 +19,12 @@ from orderstream.archive.cache_sync import CacheSync, Progress, SyncResult
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.model import fields_of, value_type
 from orderstream.domain.order import Order
 from orderstream.errors import CloudError, InputError
 from orderstream.recovery.reprocess import settings_of
 from orderstream.storage import parquet
 from orderstream.storage.bucket import ALL_TIME, TimeRange
-from orderstream.storage.columns import fields_of, value_type
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

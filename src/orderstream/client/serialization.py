@@ -10,9 +10,11 @@ from uuid import UUID
 
 import msgspec
 
+from orderstream.domain.model import decimal_fields
 from orderstream.errors import InputError
 
-_MONEY = frozenset({"amount", "unit_price"})
+# The fields whose digits must not go through a float.
+_MONEY = decimal_fields()
 
 
 class _Head(msgspec.Struct):
@@ -56,8 +58,8 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
     """The order as JSON with an order_id, new if it has none, and that id. `order` is not changed.
 
     A Decimal becomes a JSON number with exactly its digits, a datetime an RFC 3339 string. Raises InputError
-    for a float as amount or unit_price, for a datetime without a time zone, for NaN and Infinity, and for
-    any value that JSON cannot represent.
+    for a float in a field of exact decimals, for a datetime without a time zone, for NaN and Infinity, and
+    for any value that JSON cannot represent.
     """
     if not isinstance(order, Mapping):
         raise InputError(f"an order is a mapping of names to values, not {type(order).__name__}")
@@ -117,7 +119,7 @@ def _check(value: Any, path: str, *, is_money: bool = False) -> None:
         _refuse_inexact(value, f"{path}.")
     elif isinstance(value, (list, tuple)):
         for index, element in enumerate(value):
-            _check(element, f"{path}[{index}]")
+            _check(element, f"{path}[{index}]", is_money=is_money)
     elif not (value is None or isinstance(value, (str, int, date, UUID))):
         raise InputError(f"{path} is a {type(value).__name__}, which JSON has no form for")
 

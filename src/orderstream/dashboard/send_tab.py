@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any
 
 import msgspec
 from nicegui import ui
+from nicegui.elements.mixins.value_element import ValueElement
 
 from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.dashboard import components
 from orderstream.dashboard.polling import await_stored
 from orderstream.dashboard.status_feed import StatusFeed
 from orderstream.domain.decode import decode
-from orderstream.domain.fields import CURRENCIES
+from orderstream.domain.fields import TEST_CURRENCY
 from orderstream.domain.ids import event_id
+from orderstream.domain.model import Schema, decimal_fields, json_schema
 from orderstream.errors import InputError, OrderstreamError
 
 # A user is waiting.
@@ -30,15 +33,8 @@ class SendTab:
         self._on_order = on_order
         with components.card("").classes("max-w-3xl"):
             with ui.grid().classes("w-full grid-cols-1 sm:grid-cols-2 gap-2"):
-                self._customer = ui.input("customer", value="12345").props("outlined dense")
-                self._order_id = ui.input("order id", placeholder="a new one").props(
-                    "outlined dense stack-label"
-                )
-                self._amount = ui.input("amount", value="19.90").props("outlined dense inputmode=decimal")
-                self._currency = ui.select(
-                    sorted(CURRENCIES - {"XTS"}), value="EUR", label="currency", with_input=True
-                ).props("outlined dense")
-            for field in (self._customer, self._order_id, self._amount, self._currency):
+                self._fields = dict(_inputs(json_schema()["properties"]))
+            for field in self._fields.values():
                 field.on_value_change(self._write)
             self._text = ui.textarea("what is sent").classes("w-full")
             self._text.props("outlined autogrow input-class=font-mono spellcheck=false")
@@ -53,14 +49,10 @@ class SendTab:
         self._write()
 
     def _write(self) -> None:
-        fields = {
-            "order_id": self._order_id.value,
-            "customer_id": self._customer.value or "",
-            # As text: what was typed is sent, digit for digit.
-            "amount": (self._amount.value or "").strip(),
-            "currency": self._currency.value,
-        }
-        order = {name: value for name, value in fields.items() if value or name == "customer_id"}
+        # Numbers as text: what was typed is sent, digit for digit.
+        typed = {name: field.value for name, field in self._fields.items()}
+        typed |= {name: (typed[name] or "").strip() for name in decimal_fields() & typed.keys()}
+        order = {name: value for name, value in typed.items() if value or name == "customer_id"}
         self._text.set_value(msgspec.json.encode(order).decode())
         self._check()
 
@@ -127,3 +119,24 @@ class SendTab:
                 # Not a valid order, but that is what quarantine is for.
                 outcome = producer.send_bytes(data, partition_key=uuid.uuid4().hex)
         return outcome.result()
+
+
+def _inputs(fields: Mapping[str, Schema]) -> Iterator[tuple[str, ValueElement[Any]]]:
+    """An input for each field that has one value and is not always now; the others are written as JSON."""
+    for name, schema in fields.items():
+        if schema.get("type") not in ("array", "object") and schema.get("examples") != []:
+            yield name, _input(name, schema)
+
+
+def _input(name: str, schema: Schema) -> ValueElement[Any]:
+    label = name.replace("_", " ")
+    if name == "order_id":
+        return ui.input(label, placeholder="a new one").props("outlined dense stack-label")
+    value = schema.get("default", next(iter(schema.get("examples", ())), None))
+    if "enum" in schema:
+        options = [one for one in schema["enum"] if one != TEST_CURRENCY]
+        return ui.select(options, value=value, label=label, with_input=True).props("outlined dense")
+    if schema.get("type") == "boolean":
+        return ui.switch(label, value=bool(value))
+    number = " inputmode=decimal" if "oneOf" in schema else ""
+    return ui.input(label, value=value or "").props(f"outlined dense{number}")

@@ -1,4 +1,4 @@
-"""What the declaration of a model says: its JSON schema, examples, and its fields for documentation."""
+"""What the declaration of a model says: its types, its JSON schema, examples, fields for documentation."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import inspect
 
 from orderstream.domain.order import Order
 
@@ -41,6 +42,38 @@ class FieldDescription:
     limits: str
     meaning: str
     default: str
+
+
+def fields_of(model: type[msgspec.Struct]) -> list[tuple[inspect.Field, inspect.Type]]:
+    """The fields of a model, each with its `value_type`."""
+    info = inspect.type_info(model)
+    assert isinstance(info, inspect.StructType)
+    return [(field, value_type(field.type)) for field in info.fields]
+
+
+def value_type(kind: inspect.Type) -> inspect.Type:
+    """A type without its annotations and without None; for an enum, that of its values."""
+    if isinstance(kind, inspect.Metadata):
+        return value_type(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        (kind,) = (option for option in kind.types if not isinstance(option, inspect.NoneType))
+        return value_type(kind)
+    if isinstance(kind, inspect.EnumType):
+        return inspect.type_info(type(next(iter(kind.cls)).value))
+    return kind
+
+
+def decimal_fields(model: type[msgspec.Struct] = Order) -> frozenset[str]:
+    """The names of the fields, at any depth, that have exact decimals."""
+    found: set[str] = set()
+    for field, kind in fields_of(model):
+        while isinstance(kind, inspect.VarTupleType):
+            kind = value_type(kind.item_type)
+        if isinstance(kind, inspect.StructType):
+            found |= decimal_fields(kind.cls)
+        elif isinstance(kind, inspect.DecimalType):
+            found.add(field.name)
+    return frozenset(found)
 
 
 def json_schema(model: type[msgspec.Struct] = Order) -> Schema:

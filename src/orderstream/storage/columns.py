@@ -13,6 +13,7 @@ from msgspec import inspect
 
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
+from orderstream.domain.model import fields_of, value_type
 from orderstream.domain.order import Order
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 
@@ -71,25 +72,6 @@ def raw_columns(data: bytes, json: bytes | None) -> dict[str, str | None]:
         text = None
     is_all = text is not None and (json is None or json == data)
     return {"raw": text, "raw_base64": None if is_all else base64.b64encode(data).decode()}
-
-
-def fields_of(model: type[msgspec.Struct]) -> list[tuple[inspect.Field, inspect.Type]]:
-    """The fields of a model, each with its type: without None, for every column may be null."""
-    info = inspect.type_info(model)
-    assert isinstance(info, inspect.StructType)
-    return [(field, value_type(field.type)) for field in info.fields]
-
-
-def value_type(kind: inspect.Type) -> inspect.Type:
-    """A type without its annotations and without None; for an enum, that of its values."""
-    if isinstance(kind, inspect.Metadata):
-        return value_type(kind.type)
-    if isinstance(kind, inspect.UnionType):
-        (kind,) = (option for option in kind.types if not isinstance(option, inspect.NoneType))
-        return value_type(kind)
-    if isinstance(kind, inspect.EnumType):
-        return inspect.type_info(type(next(iter(kind.cls)).value))
-    return kind
 
 
 def _type(kind: inspect.Type) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orderstream.deploy.artifact import PROJECT
-from reference import acceptance, codes, commands, layers, metrics, order, parameters, policies
+from orderstream.deploy.artifact import PROJECT, TEMPLATE
+from reference import acceptance, athena, codes, commands, layers, metrics, order, parameters, policies
 
 DOCS = PROJECT / "docs"
 
-# A part stands between two lines `<!-- NAME -->`.
+# A part stands between two lines with `<!-- NAME -->`, which are comments of their page.
 PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     PROJECT / "CONTRIBUTING.md": {"layers": layers.diagram, "packages": layers.table},
     DOCS / "how-to" / "acceptance.md": {"checks": acceptance.checks, "not checked": acceptance.not_checked},
@@ -31,6 +32,12 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "rules": parameters.rules,
         "outputs": parameters.outputs,
     },
+    TEMPLATE: {
+        "view of records": athena.records,
+        "view of orders": athena.orders,
+        "columns of compacted": athena.table_columns,
+        "columns of records": athena.view_columns,
+    },
     DOCS / "reference" / "policies.md": {"functions": policies.functions, "deployer": policies.deployer},
 }
 
@@ -39,7 +46,7 @@ def generated(page: Path) -> str:
     """The text of a page, its parts generated anew. Raises ValueError if a mark is missing."""
     text = page.read_text()
     for name, make in PAGES[page].items():
-        mark = f"<!-- {name} -->"
-        before, _, after = text.split(mark)
-        text = f"{before}{mark}\n{make()}\n{mark}{after}"
+        mark = f"[^\\n]*<!-- {re.escape(name)} -->[^\\n]*\\n"
+        before, first, _, last, after = re.split(f"({mark})(.*?)({mark})", text, flags=re.DOTALL)
+        text = f"{before}{first}{make()}\n{last}{after}"
     return text

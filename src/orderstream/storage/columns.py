@@ -30,8 +30,11 @@ TYPES: dict[type[inspect.Type], str] = {
     inspect.BoolType: "BOOLEAN",
 }
 
-_ABOUT = dict.fromkeys(("event_id", "order_id", "partition_key"), "VARCHAR") | {"arrived_at": "TIMESTAMPTZ"}
-_BYTES = dict.fromkeys(("raw", "raw_base64"), "VARCHAR")
+_TEXT = inspect.StrType()
+_ABOUT = dict.fromkeys(("event_id", "order_id", "partition_key"), _TEXT) | {
+    "arrived_at": inspect.DateTimeType(),
+}
+_BYTES = dict.fromkeys(("raw", "raw_base64"), _TEXT)
 
 
 def column_types(model: type[Order] = Order) -> dict[str, str]:
@@ -41,8 +44,13 @@ def column_types(model: type[Order] = Order) -> dict[str, str]:
     decompressed if the record is compressed JSON. `raw_base64` has the bytes as sent if `raw` does not
     represent them fully.
     """
-    fields = {field.name: _type(kind) for field, kind in fields_of(model) if field.name not in _ABOUT}
-    return _ABOUT | fields | _BYTES
+    return {name: _type(kind) for name, kind in record_types(model).items()}
+
+
+def record_types(model: type[Order] = Order) -> dict[str, inspect.Type]:
+    """The same columns with the types of their values."""
+    fields = {field.name: kind for field, kind in fields_of(model) if field.name not in _ABOUT}
+    return {**_ABOUT, **fields, **_BYTES}
 
 
 def to_row(line: ArchiveLine, currency: str, model: type[Order] = Order) -> dict[str, Any]:

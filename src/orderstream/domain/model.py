@@ -177,11 +177,11 @@ def _described(schema: Schema, path: str) -> Iterator[FieldDescription]:
 
 def _type(schema: Schema) -> str:
     if "items" in schema:
-        return f"list of {_type(schema['items'])}"
+        return f"list of {_type(schema['items'])}s"
     if "oneOf" in schema:
         return "number"
     if schema.get("format") == "date-time":
-        return "date and time"
+        return "date-time"
     return str(schema.get("type", "string"))
 
 

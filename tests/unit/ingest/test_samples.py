@@ -3,10 +3,13 @@
 from collections import Counter
 from itertools import islice
 
+import msgspec
 import pytest
 
 from orderstream.domain.decode import decode
+from orderstream.domain.order import Order
 from orderstream.ingest.samples import BAD, samples
+from tests.another_order import AnotherOrder
 
 
 def test_the_same_seed_gives_the_same_traffic() -> None:
@@ -38,3 +41,16 @@ def test_traffic_is_what_it_is_meant_to_be() -> None:
         else:
             assert (seen[order_id] == found.fingerprint) == (sample.kind == "duplicate")
     assert 140 < kinds["bad"] < 260 and 340 < kinds["duplicate"] < 460 and 140 < kinds["conflict"] < 260
+
+
+def test_traffic_has_the_fields_that_another_order_adds() -> None:
+    fields: Counter[str] = Counter()
+    for sample in islice(samples(5, bad_share=0.1, conflict_share=0.1, model=AnotherOrder), 500):
+        found = decode(sample.data, AnotherOrder)
+        assert (found.order is None) == (sample.kind == "bad"), found.reasons
+        if sample.kind == "order":
+            fields.update(msgspec.json.decode(sample.data).keys())
+    orders = fields["order_id"]
+    assert fields["address"] == orders
+    added = set(AnotherOrder.__struct_fields__) - set(Order.__struct_fields__) - {"address"}
+    assert all(0 < fields[name] < orders for name in added)

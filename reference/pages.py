@@ -7,7 +7,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from orderstream.deploy.artifact import PROJECT, TEMPLATE
-from reference import acceptance, athena, codes, commands, layers, metrics, order, parameters, policies
+from reference import (
+    acceptance,
+    athena,
+    codes,
+    columns,
+    commands,
+    layers,
+    metrics,
+    order,
+    parameters,
+    policies,
+)
 
 DOCS = PROJECT / "docs"
 
@@ -32,6 +43,7 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "rules": parameters.rules,
         "outputs": parameters.outputs,
     },
+    DOCS / "how-to" / "query-the-archive.md": {"columns": columns.columns},
     TEMPLATE: {
         "view of records": athena.records,
         "view of orders": athena.orders,

@@ -67,8 +67,8 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = root / "orderstream" / "domain" / "order.py"
     before = model.read_text()
     after = before.replace(
-        "    order_date: Instant | None = None\n",
-        "    order_date: Instant | None = None\n    discount: Price | None = None\n",
+        "    items: Items | None = None\n",
+        "    items: Items | None = None\n    discount: Price | None = None\n",
     )
     assert after != before
     model.write_text(after)

@@ -61,7 +61,7 @@ WITH placed AS (
     json_extract_scalar(about, '$.arrived_at') AS arrived_at,
     coalesce(document, json_extract_scalar(about, '$.raw_text')) AS raw,
     json_extract_scalar(about, '$.raw_base64') AS raw_base64,
-    default_currency, year, month, day, hour
+    default_currency, <hours>
   FROM parts
 ), parsed AS (
   -- Cut into strings, numbers and what is between them, and each number put in quotes: what a JSON
@@ -90,10 +90,7 @@ WITH placed AS (
     <values>,
     raw,
     raw_base64,
-    year,
-    month,
-    day,
-    hour
+    <hours>
   FROM fields
 ), found AS (
   SELECT *, 2 AS choice FROM typed
@@ -105,7 +102,7 @@ WITH placed AS (
   -- By hour too, though an event has only one: so that a condition on it reads only those hours.
   SELECT
     *,
-    row_number() OVER (PARTITION BY year, month, day, hour, event_id ORDER BY choice) AS nth
+    row_number() OVER (PARTITION BY <hours>, event_id ORDER BY choice) AS nth
   FROM found
 )
 SELECT
@@ -162,7 +159,7 @@ def records_sql(model: type[Order] = Order) -> str:
     texts = [f"{_text_of_field(field, kind)} AS {field.name}" for field, kind in fields]
     sql = _RECORDS.replace("<texts>", ",\n    ".join(texts))
     sql = sql.replace("<values>", ",\n    ".join(_value_of_field(field, kind) for field, kind in fields))
-    return sql.replace("<columns>", ", ".join(trino_columns(model)))
+    return sql.replace("<columns>", ", ".join(trino_columns(model))).replace("<hours>", ", ".join(PARTITIONS))
 
 
 def orders_sql(model: type[Order] = Order) -> str:

@@ -17,7 +17,7 @@ from orderstream.acceptance.context import Context
 from orderstream.acceptance.traffic import new_orders
 from orderstream.aws.clock import ServiceClock
 from orderstream.domain.fields import utc_text
-from orderstream.domain.object_keys import ORDERS, batch_key
+from orderstream.domain.object_keys import ORDERS, PARTITIONS, batch_key
 from orderstream.errors import CheckFailedError
 from orderstream.pipeline.archive_codec import compress
 from tests.fakes import Clock
@@ -190,8 +190,9 @@ class Hours:
             self._asked.add(query)
             newest = max(self.sizes)
             self.sizes[newest] += self.grows
-        day = "-".join(re.findall(r"(?:year|month|day) = '(\d+)'", query))
-        hours = re.findall(r"hour = '(\d\d)'", query)
+        *names, hour = PARTITIONS
+        day = "-".join(re.findall(rf"(?:{'|'.join(names)}) = '(\d+)'", query))
+        hours = re.findall(rf"{hour} = '(\d\d)'", query)
         wanted = {key: size for key, size in self.sizes.items() if key[0] == day and key[1] in (hours or key)}
         return sum(wanted.values()), sum((wanted if self.prunes else self.sizes).values())
 

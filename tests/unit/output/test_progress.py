@@ -9,6 +9,7 @@ from bench.synthetic_account import BATCH, Generated
 
 from orderstream.archive.plan import plan
 from orderstream.archive.replay import Selection
+from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.ingest.tpch import table_totals
 from orderstream.recovery.verify import verify
 from tests.fakes import deployment_on
@@ -45,9 +46,9 @@ def test_verify_tells_of_each_thing_that_it_reads_and_of_the_comparison() -> Non
     verify(deployment_on(Generated(orders)), progress=told)
     stored = orders - orders // 100
     assert told.phases == {
-        "objects of orders/ read": 3,
+        f"objects of {ORDERS} read": 3,
         "items read": stored // 1000 * 1000,
-        "objects of quarantine/ read": 3,
+        f"objects of {QUARANTINE} read": 3,
         "items to compare": stored,
     }
 

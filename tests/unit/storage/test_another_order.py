@@ -15,6 +15,7 @@ import sqlglot
 
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
+from orderstream.domain.object_keys import PARTITIONS
 from orderstream.pipeline.archive_codec import ArchiveLine, encode, read_line
 from orderstream.pipeline.records import Record
 from orderstream.storage import athena, parquet
@@ -24,7 +25,7 @@ from tests.another_order import FULL, NULLS, SHORT, AnotherOrder
 ARRIVED_AT = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 TYPES = column_types(AnotherOrder)
 INVALID = SHORT | {"order_id": "A-4", "channel": "fax"}
-HOURS = {"year": "2026", "month": "11", "day": "22", "hour": "18"}
+HOURS = {name: f"{ARRIVED_AT:{form}}" for name, form in PARTITIONS.items()}
 VALUES = {
     "address": {"street": "Long Street 7", "floor": 3, "since": datetime(2025, 12, 31, 23, tzinfo=UTC)},
     "channel": "app",

@@ -33,15 +33,15 @@ from orderstream.pipeline.deaggregate import deaggregate
 
 assert "discount" in Order.__struct_fields__
 cloud = AwsClients()
-stack = find_deployment(cloud, "orderstream")
-again = Reprocessor(cloud, stack, "retry")
-again.run((inner for record in stream.records(cloud, stack) for inner in deaggregate(record)), again.archive)
-target, replayed = TableTarget(cloud, stack), ReplayResult()
-lines = reader.lines(cloud, stack, bucket.archive(cloud, stack))
+deployment = find_deployment(cloud, "orderstream")
+again = Reprocessor(deployment, "retry")
+again.run((inner for record in stream.records(deployment) for inner in deaggregate(record)), again.archive)
+target, replayed = TableTarget(deployment), ReplayResult()
+lines = reader.lines(deployment, bucket.archive(deployment))
 events = {one.line.event_id: Event(one.line, one.key) for one in lines}
 target.take(list(events.values()), replayed)
 target.close()
-report = verify(cloud, stack, clock=lambda: datetime.now(UTC) + timedelta(hours=1))
+report = verify(deployment, clock=lambda: datetime.now(UTC) + timedelta(hours=1))
 counts = report.counts
 print(json.dumps({
     "again": [again.done.stored, again.done.duplicates, again.done.conflicts, again.done.invalid],

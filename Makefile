@@ -60,17 +60,16 @@ fuzz: .venv/ready ## a million generated records through decode and validate; th
 	@$(BIN)/python -m tests.fuzz.memory
 
 bench: .venv/ready ## the function beside its peers, the producer, the local cloud; writes docs/performance.*
-	@$(BIN)/python -m bench
+	@for part in handlers producer local-cloud; do $(BIN)/python -m bench --write $$part || exit 1; done
 
-bench-growth: .venv/ready ## up to a million orders: do time or memory bend?
-	@$(BIN)/python -m bench.scaling
-	@$(BIN)/python -m bench.producer --rounds 3 --size
+bench-growth: .venv/ready ## time and memory of an order, up to a million of them; writes docs/performance.*
+	@$(BIN)/python -m bench --write growth
 
-bench-archive: .venv/ready ## the archive's verbs on 100,000 orders in 10,000 objects; writes docs/explanation/archive.md
-	@$(BIN)/python -m bench.archive --write
+bench-archive: .venv/ready ## the archive's commands on 100,000 orders in 10,000 objects; writes docs/explanation/archive.md
+	@$(BIN)/python -m bench --write archive
 
-bench-http: .venv/ready ## fifty clients on the laptop's HTTP API, every accepted order accounted for; writes docs/explanation/http-api.md
-	@$(BIN)/python -m bench.over_http --write
+bench-http: .venv/ready ## fifty clients on the local HTTP API, every accepted order accounted for; writes docs/explanation/http-api.md
+	@$(BIN)/python -m bench --write http-api
 
 docs: .venv/docs/ready ## the documentation as a site in build/docs/, which needs no server and no network
 	@NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict

@@ -7,13 +7,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from orderstream.deploy.artifact import PROCESS, PROJECT, build
 
-FOLDER = PROJECT / "build" / "bench"
-PEERS = Path(__file__).parent / "peers"
+_SOURCES = Path(__file__).parent / "peers"
 
 
 @dataclass(frozen=True)
@@ -25,41 +25,40 @@ class Peer:
     module: str
     libraries: tuple[str, ...] = ()
 
-    @property
-    def artifact(self) -> Path:
-        return FOLDER / self.name
-
-    @property
-    def without_pyc(self) -> Path:
-        return FOLDER / f"{self.name}-without-pyc"
+    def artifact(self, *, has_pyc: bool = True) -> Path:
+        """The folder of its artifact, with compiled modules or without."""
+        return PROJECT / "build" / "bench" / (self.name if has_pyc else f"{self.name}-without-pyc")
 
 
 NAIVE = Peer("naive", "(a) naive", "naive", ("boto3",))
 TEXTBOOK = Peer("textbook", "(b) textbook", "textbook", ("boto3", "aws-lambda-powertools", "pydantic"))
 BATCH_WRITER = Peer("batch_writer", "(c) batch_writer", "batch_writer", ("boto3",))
 OURS = Peer("orderstream", "Orderstream", "orderstream.pipeline.lambda_handler")
-ALL = (NAIVE, TEXTBOOK, BATCH_WRITER, OURS)
+PEERS = (NAIVE, TEXTBOOK, BATCH_WRITER, OURS)
+LABELS = {peer.name: peer.label for peer in PEERS}
 
 
+@cache
 def make(peer: Peer) -> None:
-    """Build a peer's artifact, with compiled modules and once more without."""
+    """Build a peer's artifact, with compiled modules and once more without; once in this process."""
+    folder, without_pyc = peer.artifact(), peer.artifact(has_pyc=False)
     if peer.libraries:
-        _make_peer(peer)
+        _install(peer, folder)
     else:
-        build(PROCESS, peer.artifact)
-    shutil.rmtree(peer.without_pyc, ignore_errors=True)
-    shutil.copytree(peer.artifact, peer.without_pyc, ignore=shutil.ignore_patterns("__pycache__"))
+        build(PROCESS, folder)
+    shutil.rmtree(without_pyc, ignore_errors=True)
+    shutil.copytree(folder, without_pyc, ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def _make_peer(peer: Peer) -> None:
-    shutil.rmtree(peer.artifact, ignore_errors=True)
-    peer.artifact.mkdir(parents=True)
+def _install(peer: Peer, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     command = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet"]
-    command += ["--target", str(peer.artifact), "--python", sys.executable]
+    command += ["--target", str(folder), "--python", sys.executable]
     command += ["--constraint", str(PROJECT / "requirements.lock"), *peer.libraries]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    shutil.copy(PEERS / f"{peer.module}.py", peer.artifact)
-    compileall.compile_dir(peer.artifact, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    shutil.copy(_SOURCES / f"{peer.module}.py", folder)
+    compileall.compile_dir(folder, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
 
 
 def megabytes(folder: Path) -> float:

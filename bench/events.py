@@ -7,8 +7,9 @@ import json
 import random
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
-SIZES = (60, 600)
+SIZES = [60, 600]
 SHARD = "shardId-000000000006"
 FIRST_NUMBER = 49590338271490256608559692538361571095921575989136588898
 # Of what Lambda hands to a function.
@@ -32,6 +33,7 @@ class Traffic:
     amount: Decimal
 
 
+@lru_cache(1)
 def traffic(orders: int, size: int, *, seed: int) -> Traffic:
     """So many orders of about `size` bytes (one of SIZES), but no more than Lambda hands over at a time."""
     dice = random.Random(f"{seed} {size}")

@@ -1,165 +1,214 @@
-"""The function beside its peers: processor time, wall, requests, dollars and memory an order.
+"""The function beside other handlers: processor time, wall, requests, dollars and memory an order.
 
-All handlers get the same events, in turn, in one run; a figure is the median of its rounds. After each round
-the stub tells what was asked of it, and a handler that left anything out is an error.
+All handlers get the same events, in turns, in one run. After each round the stub tells what it was asked, and
+a handler that left anything out is an error.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.artifacts import ALL, Peer
-from bench.events import SIZES, Traffic, traffic
-from bench.processes import Stub, Worker, memory_mb
+from bench import cold_starts
+from bench.artifacts import LABELS, NAIVE, OURS, PEERS, Peer, make
+from bench.events import SIZES, traffic
+from bench.harness import in_turns, progress, spread
+from bench.processes import Stub, memory_mb, running_stub, worker
+from bench.report import table, targets
 from orderstream.aws.pricing import prices
+from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import OrderstreamError
 
-Progress = Callable[[str], None]
+# Orders a batch, as the template has it; the targets are about such batches.
+BATCH = 1000
+BATCHES = [100, BATCH, 10_000]
+
+# Orders a batch, bytes an order, and how long table and bucket take to answer.
+Setting = dict[str, int]
+# What calls a function in the handler's process.
+Workers = dict[Peer, Callable[..., Any]]
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a round is: orders a batch, bytes an order, and how long table and bucket take to answer."""
-
-    batch: int
-    size: int
-    table_ms: float = 0
-    bucket_ms: float = 0
-
-    def __str__(self) -> str:
-        latency = f", {self.table_ms:g}/{self.bucket_ms:g} ms" if self.table_ms else ""
-        return f"{self.batch:,} × {self.size} B{latency}"
+def setting_of(batch: int, size: int, *, waits: bool = False) -> Setting:
+    """A setting, in which table and bucket answer at once or as on AWS."""
+    return {"batch": batch, "size": size, "table_ms": 5 * waits, "bucket_ms": 20 * waits}
 
 
-@dataclass(frozen=True)
-class Figures:
-    """Of one handler in one setting. Times are µs an order; `spread` is (most − least) / median of them."""
-
-    peer: str
-    setting: Setting
-    rounds: int
-    orders: int
-    cpu_us: float
-    cpu_spread: float
-    wall_us: float
-    wall_spread: float
-    parse_us: float
-    requests_per_1000: float
-    bytes_per_order: float
-    write_units_per_order: float
-    dollars_per_million: str
+def measure(rounds: int = 5, batches: list[int] = BATCHES) -> dict[str, Any]:
+    """All handlers in all settings, the memory for the largest event, the function's costs, cold starts."""
+    found = compare(rounds, batches, PEERS) | function_costs()
+    return found | {"starts": cold_starts.measure(3 * rounds, PEERS)}
 
 
-def measure(
-    *,
-    rounds: int,
-    batches: Sequence[int],
-    target_batch: int,
-    progress: Progress,
-    peers: Sequence[Peer] = ALL,
-) -> dict[str, Any]:
-    """All handlers in all settings: `figures` (Figures as dicts), and `peak_mb` of the largest event."""
-    settings = [Setting(batch, size) for batch in batches for size in SIZES]
-    waiting = [Setting(target_batch, size, table_ms=5, bucket_ms=20) for size in SIZES]
-    figures: list[Figures] = []
-    with Stub() as stub, ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        workers = {peer: stack.enter_context(_worker(peer, stub)) for peer in peers}
-        for setting in settings + waiting:
-            # The slow peers take half a minute for what a round of waiting costs them.
-            count = 3 if setting.table_ms or setting.batch > target_batch else rounds
-            found: dict[Peer, list[dict[str, Any]]] = {peer: [] for peer in peers}
-            # The first round warms up and does not count.
-            for number in range(count + (not setting.table_ms)):
-                with _event(folder, setting, seed=number) as (event, expected):
-                    for peer in peers:
-                        progress(f"{setting}: {peer.label}, round {number + 1}")
-                        told = _round(stub, workers[peer], setting, event, expected)
-                        if number or setting.table_ms:
-                            found[peer].append(told)
-            figures += [_figures(peer, setting, found[peer]) for peer in peers]
+def compare(rounds: int, batches: Sequence[int], peers: Sequence[Peer]) -> dict[str, Any]:
+    """`figures` of each handler in each setting, times in µs an order; and `peak_mb` by handler."""
+    for peer in peers:
+        progress(f"building the artifact of {peer.label}")
+        make(peer)
+    settings = [setting_of(batch, size) for batch in batches for size in SIZES]
+    waiting = BATCH if BATCH in batches else batches[0]
+    settings += [setting_of(waiting, size, waits=True) for size in SIZES]
+    figures: list[dict[str, Any]] = []
+    with running_stub() as stub, ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory()))
+        workers = {
+            peer: stack.enter_context(worker(peer.module, stub.port, peer.artifact())) for peer in peers
+        }
+        for setting in settings:
+            # The slow handlers take half a minute for a round of waiting.
+            is_long = setting["table_ms"] or setting["batch"] > BATCH
+            run = partial(_round, stub, workers, setting, folder)
+            count = min(rounds, 3) if is_long else rounds
+            found = in_turns(peers, count, run, warm_up=not setting["table_ms"])
+            figures += [_figures(peer, setting, results) for peer, results in found.items()]
         peaks = {peer.name: _peak(stub, folder, peer, max(batches)) for peer in peers}
-    return {"figures": [asdict(one) for one in figures], "peak_mb": peaks}
+    return {"figures": figures, "peak_mb": peaks}
 
 
-def _worker(peer: Peer, stub: Stub) -> Worker:
-    return Worker(peer.artifact, peer.module, stub.port)
-
-
-@contextmanager
-def _event(folder: Path, setting: Setting, seed: int) -> Iterator[tuple[Path, Traffic]]:
-    expected = traffic(setting.batch, setting.size, seed=seed)
-    path = folder / f"{setting.batch}-{setting.size}-{seed}.json"
-    path.write_bytes(expected.event)
-    yield path, expected
-    path.unlink()
-
-
-def _round(stub: Stub, handler: Worker, setting: Setting, event: Path, expected: Traffic) -> dict[str, Any]:
-    stub.begin(table_ms=setting.table_ms, bucket_ms=setting.bucket_ms)
-    cost = handler.handle(event)
+def _round(
+    stub: Stub, workers: Workers, setting: Setting, folder: Path, peer: Peer, number: int
+) -> dict[str, Any]:
+    progress(f"{setting['batch']:,} × {setting['size']} B: {peer.label}, round {number}")
+    expected = traffic(setting["batch"], setting["size"], seed=number)
+    event = folder / "event.json"
+    event.write_bytes(expected.event)
+    stub.begin(table_ms=setting["table_ms"], bucket_ms=setting["bucket_ms"])
+    cost = workers[peer]("handle", str(event))
     asked = stub.asked()
     faults = list(asked["faults"])
     for what in ("stored", "archived"):
         if asked[what] != expected.orders or Decimal(asked[f"{what}_amount"]) != expected.amount:
             faults.append(f"{asked[what]} {what} of {expected.orders}")
     if faults or cost["failed"]:
-        raise OrderstreamError(f"{setting}: the handler did not do its work: {'; '.join(faults)}")
+        raise OrderstreamError(f"{peer.label} did not process all: {'; '.join(faults)}")
     return {**cost, **asked, "orders": expected.orders}
 
 
-def _figures(peer: Peer, setting: Setting, rounds: list[dict[str, Any]]) -> Figures:
-    orders = rounds[0]["orders"]
-    cpu = [one["cpu"] / orders * 1e6 for one in rounds]
-    wall = [one["wall"] / orders * 1e6 for one in rounds]
-    first = rounds[0]
-    return Figures(
-        peer.name,
-        setting,
-        len(rounds),
-        orders,
-        median(cpu),
-        _spread(cpu),
-        median(wall),
-        _spread(wall),
-        median(one["parse"] / orders * 1e6 for one in rounds),
-        sum(first["requests"].values()) / orders * 1000,
-        first["bytes"] / orders,
-        first["write_units"] / orders,
-        str(_dollars(first, orders, wall_seconds=median(one["wall"] for one in rounds))),
-    )
+def _figures(peer: Peer, setting: Setting, rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    first, orders = rounds[0], rounds[0]["orders"]
+    cpu, wall, parse = ([one[what] / orders * 1e6 for one in rounds] for what in ("cpu", "wall", "parse"))
+    return {
+        "peer": peer.name,
+        "setting": setting,
+        "rounds": len(rounds),
+        "orders": orders,
+        "cpu_us": median(cpu),
+        "cpu_spread": spread(cpu),
+        "wall_us": median(wall),
+        "wall_spread": spread(wall),
+        "parse_us": median(parse),
+        "requests_per_1000": sum(first["requests"].values()) / orders * 1000,
+        "write_units_per_order": first["write_units"] / orders,
+        "dollars_per_million": float(_dollars(first, median(wall) * orders / 1e6) / orders * 1_000_000),
+    }
 
 
-def _spread(values: list[float]) -> float:
-    return (max(values) - min(values)) / median(values)
-
-
-def _dollars(asked: dict[str, Any], orders: int, *, wall_seconds: float) -> Decimal:
-    """Dollars for a million orders in such batches: table writes, object writes and Lambda's time."""
+def _dollars(asked: dict[str, Any], seconds: float) -> Decimal:
+    """Dollars for a batch: table writes, object writes and Lambda's time."""
     list_price = prices()
-    milliseconds = -(-wall_seconds * 1000 // 1)
-    seconds = Decimal(milliseconds) / 1000
-    batch: Decimal = (
+    billed_seconds = Decimal(-(-seconds * 1000 // 1)) / 1000
+    return Decimal(
         asked["write_units"] * list_price["dynamodb"]["write_million"] / 1_000_000
         + asked["requests"].get("PutObject", 0) * list_price["s3"]["put_thousand"] / 1000
         + list_price["lambda"]["request_million"] / 1_000_000
-        + seconds * memory_mb() / 1024 * list_price["lambda"]["gb_second"]
+        + billed_seconds * memory_mb() / 1024 * list_price["lambda"]["gb_second"]
     )
-    return Decimal(batch / orders * 1_000_000).quantize(Decimal("0.001"))
 
 
 def _peak(stub: Stub, folder: Path, peer: Peer, batch: int) -> float:
     """The most memory of a process that handles nothing but the largest event."""
     peaks = []
     for size in SIZES:
-        setting = Setting(batch, size)
-        with _event(folder, setting, seed=99) as (event, expected), _worker(peer, stub) as handler:
-            peaks.append(float(_round(stub, handler, setting, event, expected)["peak_mb"]))
+        with worker(peer.module, stub.port, peer.artifact()) as call:
+            found = _round(stub, {peer: call}, setting_of(batch, size), folder, peer, 99)
+            peaks.append(float(found["peak_mb"]))
     return max(peaks)
+
+
+def function_costs() -> dict[str, Any]:
+    """By size: the `breakdown` of the function's time, and what its `choices` save."""
+    found: dict[str, Any] = {"breakdown": [], "choices": []}
+    with running_stub() as stub:
+        for size in SIZES:
+            progress(f"where the function's time goes, {size} B")
+            with worker("bench.function_costs", stub.port, OURS.artifact(), PROJECT) as call:
+                stub.begin()
+                found["breakdown"].append({"size": size} | call("breakdown", size))
+                choices = call("processor_choices", size)
+                stub.begin(table_ms=5, bucket_ms=20)
+                choices += call("waiting_choices", size)
+                found["choices"] += [{"size": size} | choice for choice in choices]
+    return found
+
+
+def figure(results: dict[str, Any], peer: Peer, size: int, *, waits: bool) -> dict[str, Any]:
+    """The figures of a handler for orders of `size` bytes, in batches as in the settings that wait."""
+    batch = results["figures"][-1]["setting"]["batch"]
+    wanted = (peer.name, setting_of(batch, size, waits=waits))
+    (found,) = (dict(one) for one in results["figures"] if (one["peer"], one["setting"]) == wanted)
+    return found
+
+
+def report(results: dict[str, Any]) -> Iterator[str]:
+    """A table for each setting, the memory, the breakdown, the choices, the cold starts and the targets."""
+    figures = results["figures"]
+    for first in (one for one in figures if one["peer"] == figures[0]["peer"]):
+        setting, what, waits = first["setting"], "cpu_us", ""
+        if setting["table_ms"]:
+            what, waits = "wall_us", f", {setting['table_ms']} ms table / {setting['bucket_ms']} ms bucket"
+        yield table(
+            f"{first['orders']:,} orders of {setting['size']} B{waits}",
+            "| handler | CPU µs/order | ± | wall µs/order | ± | orders/s/core "
+            "| requests/1,000 | $/million | times (a) |",
+            "| {label} | {cpu_us:,.1f} | {cpu_spread:.0%} | {wall_us:,.1f} | {wall_spread:.0%} | {rate:,.0f} "
+            "| {requests_per_1000:,.0f} | {dollars_per_million:.3f} | {times:.1f} |",
+            (
+                one
+                | {
+                    "label": LABELS[one["peer"]],
+                    "rate": 1e6 / one["cpu_us"],
+                    "times": first[what] / one[what],
+                }
+                for one in figures
+                if one["setting"] == setting
+            ),
+        )
+    parse = max(one["parse_us"] for one in figures)
+    yield f"The runtime's own parsing of the event is not included: {parse:.1f} µs an order at most."
+    peaks = ", ".join(f"{LABELS[name]} {peak:.0f} MB" for name, peak in results["peak_mb"].items())
+    yield f"Most memory of a process that handles one event of the largest kind: {peaks}."
+    yield table(
+        "Where the time goes, CPU µs an order; call: of the SDK, with a body that is ready",
+        "| size | unpack | decode | archive | render | sign | call | call over http.client |",
+        "| {size} B | {unpack:.1f} | {decode:.1f} | {archive:.1f} | {render:.1f} | {sign:.1f} | {call:.1f} "
+        "| {call_over_http_client:.1f} |",
+        results["breakdown"],
+    )
+    yield table(
+        "What each choice saves, µs an order",
+        "| choice | size | of | without | with | times |",
+        "| {choice} | {size} B | {what} | {before:.1f} | {after:.1f} | {times:.2f} |",
+        (one | {"times": one["before"] / one["after"]} for one in results["choices"]),
+    )
+    yield cold_starts.report(results["starts"])
+    yield targets((*_targets(results), *cold_starts.targets(results["starts"])))
+
+
+def _targets(results: dict[str, Any]) -> Iterator[tuple[str, float, str, float, str]]:
+    for what, waits, bounds in (("cpu", False, (50, 40)), ("wall", True, (250, 100))):
+        for size, bound in zip(SIZES, bounds, strict=True):
+            naive, ours = (figure(results, peer, size, waits=waits)[f"{what}_us"] for peer in (NAIVE, OURS))
+            name = f"{what} of (a) / ours, {size} B, {'5/20' if waits else '0'} ms"
+            yield name, naive / ours, "≥", bound, "{:.1f} ×"
+    for size in SIZES:
+        naive, ours = (figure(results, peer, size, waits=True) for peer in (NAIVE, OURS))
+        yield f"requests for 1,000 orders, {size} B", ours["requests_per_1000"], "≤", 45, "{:.0f}"
+        ratio = naive["dollars_per_million"] / ours["dollars_per_million"]
+        yield f"dollars of (a) / ours, {size} B", ratio, "≥", 8, "{:.1f} ×"
+    yield "memory with the largest event", results["peak_mb"][OURS.name], "≤", 256, "{:.0f} MB"

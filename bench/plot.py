@@ -11,51 +11,44 @@ matplotlib.use("agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 
-from bench.artifacts import ALL  # noqa: E402
-from bench.thresholds import BATCH, figure  # noqa: E402
+from bench import cold_starts, handlers  # noqa: E402
+from bench.artifacts import PEERS  # noqa: E402
+from bench.events import SIZES  # noqa: E402
 
-_COLOURS = {60: "#7aa6c2", 600: "#1f4e79"}
+_COLOURS = dict(zip(SIZES, ("#7aa6c2", "#1f4e79"), strict=True))
 
 
 def draw(results: dict[str, Any], file: Path) -> None:
-    """Write a PNG of the figures that there are."""
-    panels: list[tuple[str, str, dict[int, list[float]]]] = []
-    if "handlers" in results:
-        for title, what, waits in (
-            (f"CPU µs an order, {BATCH:,} a batch", "cpu_us", False),
-            ("wall µs an order, 5 ms table, 20 ms bucket", "wall_us", True),
-        ):
-            values = {
-                size: [
-                    figure(results["handlers"], peer.name, batch=BATCH, size=size, waits=waits)[what]
-                    for peer in ALL
-                ]
-                for size in _COLOURS
-            }
-            panels.append((title, "log", values))
-    if "cold_starts" in results:
-        ready = {one["peer"]: one["ready_ms"] for one in results["cold_starts"] if one["has_pyc"]}
-        panels.append(("cold start, ms", "linear", {600: [ready[peer.name] for peer in ALL]}))
-    drawing, axes = pyplot.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.4), squeeze=False)
-    for axis, (title, scale, values) in zip(axes[0], panels, strict=True):
-        _bars(axis, title, scale, values)
+    """Write a PNG of what `handlers` found."""
+    drawing, (cpu, wall, ready) = pyplot.subplots(1, 3, figsize=(13.8, 3.4))
+    for axis, title, what, waits in (
+        (cpu, f"CPU µs an order, {handlers.BATCH:,} a batch", "cpu_us", False),
+        (wall, "wall µs an order, 5 ms table, 20 ms bucket", "wall_us", True),
+    ):
+        for size in SIZES:
+            values = [handlers.figure(results, peer, size, waits=waits)[what] for peer in PEERS]
+            _bars(axis, SIZES.index(size) * 0.4, 0.4, values, _COLOURS[size], f"{size} B")
+        _finish(axis, title, 0.2)
+        axis.set_xscale("log")
+        axis.set_xlim(right=axis.get_xlim()[1] * 4)
+        axis.legend(fontsize=8, frameon=False)
+    starts = cold_starts.ready_ms(results["starts"], has_pyc=True)
+    _bars(ready, 0, 0.8, [starts[peer.name] for peer in PEERS], _COLOURS[SIZES[-1]], "")
+    _finish(ready, "cold start, ms", 0)
+    ready.set_xlim(right=ready.get_xlim()[1] * 1.2)
     drawing.tight_layout()
     drawing.savefig(file, dpi=110, metadata={"Software": None})
     pyplot.close(drawing)
 
 
-def _bars(axis: Axes, title: str, scale: str, values: dict[int, list[float]]) -> None:
-    height = 0.8 / len(values)
-    for number, (size, of_peers) in enumerate(values.items()):
-        places = [place + number * height for place in range(len(of_peers))]
-        label = f"{size} B" if len(values) > 1 else None
-        bars = axis.barh(places, of_peers, height, color=_COLOURS[size], label=label)
-        axis.bar_label(bars, [f"{value:,.0f}" for value in of_peers], padding=3, fontsize=8)
-    axis.set_yticks([place + 0.4 - height / 2 for place in range(len(ALL))], [peer.label for peer in ALL])
+def _bars(axis: Axes, offset: float, height: float, values: list[float], colour: str, label: str) -> None:
+    places = [place + offset for place in range(len(values))]
+    bars = axis.barh(places, values, height, color=colour, label=label)
+    axis.bar_label(bars, [f"{value:,.0f}" for value in values], padding=3, fontsize=8)
+
+
+def _finish(axis: Axes, title: str, offset: float) -> None:
+    axis.set_yticks([place + offset for place in range(len(PEERS))], [peer.label for peer in PEERS])
     axis.invert_yaxis()
-    axis.set_xscale(scale)
-    axis.set_xlim(right=max(map(max, values.values())) * (4 if scale == "log" else 1.2))
     axis.set_title(title, fontsize=10)
     axis.spines[["top", "right"]].set_visible(False)
-    if len(values) > 1:
-        axis.legend(fontsize=8, frameon=False)

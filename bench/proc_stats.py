@@ -1,10 +1,14 @@
-"""What the kernel says of a process: the processor time that it used, and the most memory it ever had."""
+"""What the kernel tells about processes: the processor time that they used, and the most memory they had."""
 
 from __future__ import annotations
 
 import os
 import re
+import time
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -15,10 +19,24 @@ def processor_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def busy_seconds() -> float:
-    """Processor time that anything on this machine used since it started."""
+def usage(ministack: int, parts: Mapping[str, int] = MappingProxyType({})) -> dict[str, float]:
+    """Processor seconds until now of MiniStack, the functions in it, this process, `parts`, and all others.
+
+    `parts` are other processes by name.
+    """
     user, nice, system, _, _, irq, softirq = Path("/proc/stat").read_text().split(None, 8)[1:8]
-    return sum(map(int, (user, nice, system, irq, softirq))) / _TICKS
+    found = {name: processor_seconds(pid) for name, pid in parts.items()} | {
+        "MiniStack": processor_seconds(ministack),
+        "function": sum(processor_seconds(child) for child in children(ministack)),
+        "this process": time.process_time(),
+    }
+    busy = sum(map(int, (user, nice, system, irq, softirq))) / _TICKS
+    return found | {"others": busy - sum(found.values())}
+
+
+def used_since(before: dict[str, float], now: dict[str, float]) -> dict[str, float]:
+    """The difference of two `usage`; clocks differ, so "others" may be a little below zero."""
+    return {name: max(0.0, seconds - before[name]) for name, seconds in now.items()}
 
 
 def peak_mb(pid: int) -> float:
@@ -28,12 +46,14 @@ def peak_mb(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process started and that live."""
+    """The processes that a process started and that run."""
     found = []
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            found += [int(child) for child in (thread / "children").read_text().split()]
-        except OSError:
-            # The thread has ended since.
-            continue
+        # The thread or the child may have ended since.
+        with suppress(OSError):
+            found += [int(child) for child in (thread / "children").read_text().split() if _runs(child)]
     return found
+
+
+def _runs(pid: str) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

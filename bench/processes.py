@@ -1,32 +1,37 @@
-"""The processes of a measurement: the stub on one processor, the handlers on another."""
+"""The processes of a benchmark: the stub on one processor, what is measured on another."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from bench import stub
 from bench.request_checks import ACCESS_KEY, BUCKET, REGION, SECRET_KEY, SESSION_TOKEN, TABLE
-from orderstream.deploy.artifact import PROJECT, TEMPLATE
+from orderstream.deploy.artifact import TEMPLATE
 from orderstream.domain.object_keys import ORDERS
 from orderstream.errors import OrderstreamError
 
 # The interpreter itself, without the environment that this runs in.
-PYTHON = str(getattr(sys, "_base_executable", sys.executable))
+_PYTHON = str(getattr(sys, "_base_executable", sys.executable))
+_SPAWN = get_context("spawn")
 
 
 def processors() -> tuple[int, int]:
-    """Two processors: for the handlers, and for the stub. Raises OrderstreamError where there is but one."""
+    """Two processors: for what is measured, and for the stub. Raises OrderstreamError where there is one."""
     free = sorted(os.sched_getaffinity(0))
     if len(free) < 2:
-        raise OrderstreamError("the bench needs two processors: one for the handlers, one for the stub")
+        raise OrderstreamError("the benchmarks need two processors: one for the handlers, one for the stub")
     return free[0], free[1]
 
 
@@ -38,7 +43,7 @@ def memory_mb() -> int:
 
 
 def environment(port: int) -> dict[str, str]:
-    """What a handler finds in its environment, with the stub as AWS."""
+    """The environment variables of a handler or producer, with the endpoint on `port` as AWS."""
     return {
         "PATH": os.environ["PATH"],
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
@@ -57,87 +62,77 @@ def environment(port: int) -> dict[str, str]:
     }
 
 
+def new_process(variables: Mapping[str, str] | None = None) -> ProcessPoolExecutor:
+    """One new process that runs functions; with `variables` as its environment, it has one processor."""
+    return ProcessPoolExecutor(1, _SPAWN, initializer=_prepare, initargs=(variables,))
+
+
+def _prepare(variables: Mapping[str, str] | None) -> None:
+    if variables is not None:
+        os.sched_setaffinity(0, {processors()[0]})
+        os.environ.clear()
+        os.environ.update(variables)
+
+
 class Stub:
-    """The stub as a child process, alone on its processor. Leaving the `with` block ends it."""
+    """The stub of AWS on a port."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "bench.stub", "--processor", str(processors()[1])]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-        assert self._process.stdout
-        self.port = int(self._process.stdout.readline())
+    def __init__(self, port: int) -> None:
+        self.port = port
 
-    def begin(self, *, table_ms: float = 0, bucket_ms: float = 0, keep: int = 1) -> None:
-        """Forget what was asked; from now on answers take so long, and one request in `keep` is judged."""
-        self._ask("PUT", f"/_begin?table_ms={table_ms}&bucket_ms={bucket_ms}&keep={keep}")
+    def begin(self, *, table_ms: float = 0, bucket_ms: float = 0) -> None:
+        """Forget what was asked; from now on answers take so long."""
+        self._ask("/_begin", json.dumps({"table_ms": table_ms, "bucket_ms": bucket_ms}).encode())
 
     def asked(self) -> dict[str, Any]:
-        """The requests since `begin`, as `request_checks.judge` reports them, and `records` of PutRecords."""
-        return self._ask("GET", "/_asked")
+        """The requests since `begin`: see `request_checks.check_requests`, and `records` of PutRecords."""
+        return self._ask("/_asked")
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
-        with urllib.request.urlopen(request) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.terminate()
-        # Waits for the end, and closes the pipes.
-        self._process.communicate()
+    def _ask(self, path: str, body: bytes | None = None) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", body) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
 
 
-class Answering:
-    """A child process that answers each line with a line of JSON. Leaving the `with` block ends it."""
+@contextmanager
+def running_stub() -> Iterator[Stub]:
+    """The stub in a process of its own, alone on its processor."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        process = _SPAWN.Process(target=stub.serve, args=(listener, processors()[1]), daemon=True)
+        process.start()
+    yield Stub(port)
+    process.terminate()
+    process.join()
 
-    def __init__(self, command: Sequence[str], port: int, cwd: Path | None = None) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=cwd,
-            env=environment(port),
-        )
 
-    def ask(self, line: str) -> dict[str, float]:
-        """The answer to a line. Raises OrderstreamError when the process has ended instead."""
-        assert self._process.stdin
-        print(line, file=self._process.stdin, flush=True)
-        return self.read()
+@contextmanager
+def worker(module: str, port: int, *folders: Path) -> Iterator[Callable[..., Any]]:
+    """A module in a process of its own with the libraries of `folders` alone (see `bench/worker.py`).
 
-    def read(self) -> dict[str, float]:
-        """The next answer."""
-        assert self._process.stdout
-        line = self._process.stdout.readline()
+    The function calls one of the module, by its name; "handle" measures the handler with the event of a file.
+    It raises OrderstreamError when the process has ended.
+    """
+    script = str(Path(__file__).with_name("worker.py"))
+    process = subprocess.Popen(
+        [_PYTHON, "-S", "-E", "-B", script, str(processors()[0]), module, *map(str, folders)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(port),
+    )
+
+    def call(function: str, *arguments: Any) -> Any:
+        assert process.stdin and process.stdout
+        print(json.dumps([function, *arguments]), file=process.stdin, flush=True)
+        line = process.stdout.readline()
         if not line:
-            raise OrderstreamError("a process of the bench failed; what it said is above")
-        told: dict[str, float] = json.loads(line)
-        return told
+            raise OrderstreamError("a process of the benchmark failed; its error is above")
+        return json.loads(line)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    try:
+        call("ready")
+        yield call
+    finally:
         # Ends the input and so the process, and closes the pipes.
-        self._process.communicate()
-
-
-class Worker(Answering):
-    """A handler in a process of its own (see `bench/worker.py`), ready for events when it is made."""
-
-    def __init__(self, artifact: Path, module: str, port: int) -> None:
-        script = Path(__file__).with_name("worker.py")
-        command = [PYTHON, "-S", "-E", "-B", str(script), str(artifact), module, str(processors()[0])]
-        super().__init__(command, port)
-        self.read()
-
-    def handle(self, event: Path) -> dict[str, float]:
-        """What the event in this file costs: seconds `cpu`, `wall`, `parse`; `peak_mb`, `failed`."""
-        return self.ask(str(event))
+        process.communicate()

@@ -1,278 +1,204 @@
 """The producer beside the plain use of the SDK, its memory, and `orders send` of files up to a million lines.
 
-`python -m bench.producer` prints the tables. All ways of sending get the same orders, in turn, in one process
-and one run; a share is the median over the rounds of (raw's time / its own). The stub tells how many records
-came, and judges whether the calls were signed.
+All ways of sending get the same orders, in turns, in one process and one run; a share is the median over the
+rounds of (raw's time / its own). The stub tells how many records came, and checks that calls are signed.
 """
 
 from __future__ import annotations
 
-import argparse
-import itertools
+import csv
 import json
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from bench import sender
 from bench.events import SIZES
-from bench.processes import Answering, Stub, processors
-from bench.request_checks import ACCESS_KEY, REGION, SECRET_KEY, SESSION_TOKEN
-from bench.sender import STREAM, orders
-from orderstream.aws.clients import AwsClients
-from orderstream.deploy.artifact import PROJECT
+from bench.harness import in_turns, progress, spread
+from bench.processes import Stub, environment, new_process, running_stub
+from bench.report import table, targets
+from bench.request_checks import SESSION_TOKEN
+from bench.sender import Cost
 from orderstream.errors import OrderstreamError
+from orderstream.local.cloud import local_cloud, local_environment
 from orderstream.local.ministack import MiniStack, free_port
 
-WAYS = ("raw", "send_json", "send_bytes", "send")
-COUNTS = (10_000, 100_000, 1_000_000)
+COUNTS = [10_000, 100_000]
 # MiniStack takes far longer for a record than its client.
 MINISTACK_SHARE = 0.2
-# Of the calls of a long job so many are kept whole by the stub, to be judged.
-KEPT = 100
-
-Progress = Callable[[str], None]
+_TARGET = "producer / raw PutRecords: {way}, {size} B, {endpoint}"
 
 
-class Sender(Answering):
-    """A process of `bench.sender`."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__([sys.executable, "-m", "bench.sender", str(processors()[0])], port, PROJECT)
-
-    def do(self, how: str, **job: Any) -> dict[str, float]:
-        """What the job cost. Raises OrderstreamError when it was not done."""
-        return self.ask(json.dumps({"how": how, **job}))
+# Environment variables that make it AWS; and what raises unless so many records came while its block ran.
+Endpoint = tuple[dict[str, str], Callable[[int], AbstractContextManager[None]]]
 
 
 def measure(
-    *,
-    records: int,
-    rounds: int,
-    progress: Progress,
-    sizes: Sequence[int] = SIZES,
-    counts: Sequence[int] = COUNTS,
+    records: int = 50_000, rounds: int = 5, sizes: list[int] = SIZES, counts: list[int] = COUNTS
 ) -> dict[str, Any]:
-    """All of it, in lists of dicts.
-
-    `rates`: of each way at each size and endpoint. `shares`: of raw's rate, for the targets. `memory`: of a
-    process that sends so many records. `files`: `orders send`, µs a line beyond what one line alone takes.
-    """
-    with Stub() as stub:
-        rates = [one for size in sizes for one in _rates(stub, size, records, rounds, progress)]
-        with _ministack() as emulator:
-            few = max(500, int(records * MINISTACK_SHARE))
-            for size in sizes:
-                rates += _rates(emulator, size, few, rounds, progress)
-        memory = [_memory(stub, count, progress) for count in counts]
-        files = [one for kind in ("ndjson", "csv") for one in _files(stub, kind, counts, rounds, progress)]
-    shares = [
-        {"label": f"{one['way']}, {one['size']} B, {one['endpoint']}", "share": one["share"]}
-        for one in rates
-        if one["way"] != "raw"
+    """`rates` of each way by size and endpoint, and what so many records need: `memory`, and `files`."""
+    few = max(500, int(records * MINISTACK_SHARE))
+    rates = [
+        one
+        for name, endpoint, count in (("the stub", _stub, records), ("MiniStack", _ministack, few))
+        for size in sizes
+        for one in _rates(name, endpoint, size, count, rounds)
     ]
-    return {"rates": rates, "shares": shares, "memory": memory, "files": files}
-
-
-class Emulator(NamedTuple):
-    """MiniStack: where it listens, and a client's view of it."""
-
-    port: int
-    cloud: AwsClients
+    return {"rates": rates, "memory": memory(counts), "files": files(counts, rounds)}
 
 
 @contextmanager
-def _ministack() -> Iterator[Emulator]:
-    with tempfile.TemporaryDirectory() as folder:
-        with MiniStack(port=free_port(), token=SESSION_TOKEN, work_dir=Path(folder)) as running:
-            cloud = AwsClients(
-                running.endpoint_url,
-                REGION,
-                access_key=ACCESS_KEY,
-                secret_key=SECRET_KEY,
-                session_token=SESSION_TOKEN,
-            )
-            yield Emulator(running.port, cloud)
+def _stub() -> Iterator[Endpoint]:
+    with running_stub() as stub:
+        yield environment(stub.port), partial(counted, stub)
+
+
+@contextmanager
+def counted(stub: Stub, records: int) -> Iterator[None]:
+    """Raises OrderstreamError unless so many records came meanwhile, in calls that are signed."""
+    stub.begin()
+    yield
+    asked = stub.asked()
+    if asked["records"] != records or asked["faults"] or not asked["requests"]:
+        raise OrderstreamError(f"{asked['records']:,} of {records:,} records came; {asked['faults']}")
+
+
+@contextmanager
+def _ministack() -> Iterator[Endpoint]:
+    with (
+        TemporaryDirectory() as folder,
+        MiniStack(port=free_port(), token=SESSION_TOKEN, work_dir=Path(folder)) as running,
+    ):
+        kinesis = local_cloud(running.endpoint_url, SESSION_TOKEN).kinesis
+
+        @contextmanager
+        def own_stream(records: int) -> Iterator[None]:
+            # MiniStack slows down as a stream fills. The sender checks the answers.
+            kinesis.create_stream(StreamName=sender.STREAM, ShardCount=1)
+            yield
+            kinesis.delete_stream(StreamName=sender.STREAM)
+
+        yield local_environment(running.endpoint_url, SESSION_TOKEN), own_stream
 
 
 def _rates(
-    endpoint: Stub | Emulator, size: int, records: int, rounds: int, progress: Progress
-) -> list[dict[str, Any]]:
-    """Each way in each round; the first round warms up and does not count."""
-    name = "the stub" if isinstance(endpoint, Stub) else "MiniStack"
-    costs: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    with Sender(endpoint.port) as sender:
-        for number in range(rounds + 1):
-            for way in WAYS:
-                progress(f"{records:,} orders of {size} B to {name}: {way}, round {number}")
-                with counted(endpoint, records, keep=1):
-                    cost = sender.do(way, size=size, records=records)
-                if number:
-                    costs[way].append(cost)
-    return [
-        {
+    name: str, endpoint: Callable[[], AbstractContextManager[Endpoint]], size: int, records: int, rounds: int
+) -> Iterator[dict[str, Any]]:
+    with endpoint() as (variables, received), new_process(variables) as process:
+
+        def send(way: str, number: int) -> Cost:
+            progress(f"{records:,} orders of {size} B to {name}: {way}, round {number}")
+            with received(records):
+                return process.submit(sender.send, way, size, records).result()
+
+        costs = in_turns(sender.WAYS, rounds, send)
+    for way, own in costs.items():
+        shares, cpu_shares = (
+            [raw[what] / cost[what] for raw, cost in zip(costs["raw"], own, strict=True)]
+            for what in ("wall", "cpu")
+        )
+        yield {
             "endpoint": name,
             "size": size,
             "way": way,
             "records": records,
             "rounds": rounds,
-            "per_second": records / median(one["wall"] for one in costs[way]),
-            "cpu_us": median(one["cpu"] for one in costs[way]) / records * 1e6,
-            **_share(costs["raw"], costs[way], "wall", "share"),
-            **_share(costs["raw"], costs[way], "cpu", "cpu_share"),
+            "per_second": records / median(cost["wall"] for cost in own),
+            "cpu_us": median(cost["cpu"] for cost in own) / records * 1e6,
+            "share": median(shares),
+            "share_spread": spread(shares),
+            "cpu_share": median(cpu_shares),
+            "cpu_share_spread": spread(cpu_shares),
         }
-        for way in WAYS
+
+
+def memory(counts: Sequence[int]) -> list[dict[str, Any]]:
+    """What a process that sends so many records needs, in MB at the start and at most."""
+    costs = [_sent_alone(records, sender.send_stream, records) for records in counts]
+    return [
+        {"records": records, "start_mb": cost["start_mb"], "peak_mb": cost["peak_mb"]}
+        for records, cost in zip(counts, costs, strict=True)
     ]
 
 
-def _share(
-    raw: list[dict[str, float]], own: list[dict[str, float]], what: str, name: str
-) -> dict[str, float]:
-    found = [one[what] / other[what] for one, other in zip(raw, own, strict=True)]
-    return {name: median(found), f"{name}_spread": (max(found) - min(found)) / median(found)}
+def files(counts: Sequence[int], rounds: int) -> list[dict[str, Any]]:
+    """What `orders send` of files costs: µs beyond those of one line alone."""
+    found = []
+    with TemporaryDirectory() as folder:
+        for kind in ("ndjson", "csv"):
+            file = Path(folder) / f"orders.{kind}"
+            one = _file(file, 1, rounds)
+            start = median(cost["cpu"] for cost in one)
+            for lines in counts:
+                # The short ones are over before anything evens out.
+                costs = _file(file, lines, rounds if lines < 100_000 else 1)
+                found.append(
+                    {
+                        "kind": kind,
+                        "lines": lines,
+                        "start_ms": start * 1e3,
+                        "start_mb": max(cost["peak_mb"] for cost in one),
+                        "us_a_line": (median(cost["cpu"] for cost in costs) - start) / lines * 1e6,
+                        "per_second": lines / median(cost["wall"] for cost in costs),
+                        "peak_mb": max(cost["peak_mb"] for cost in costs),
+                    }
+                )
+    return found
 
 
-@contextmanager
-def counted(endpoint: Stub | Emulator, records: int, *, keep: int) -> Iterator[None]:
-    """Raises OrderstreamError unless so many records came meanwhile, in calls that are signed."""
-    if not isinstance(endpoint, Stub):
-        # The sender looks at the answers. A stream of its own each time: MiniStack slows down as it fills.
-        endpoint.cloud.kinesis.create_stream(StreamName=STREAM, ShardCount=1)
-        yield
-        endpoint.cloud.kinesis.delete_stream(StreamName=STREAM)
-        return
-    endpoint.begin(keep=keep)
-    yield
-    asked = endpoint.asked()
-    if asked["records"] != records or asked["faults"] or not asked["requests"]:
-        raise OrderstreamError(f"{asked['records']:,} of {records:,} records came; {asked['faults']}")
+def _file(file: Path, lines: int, rounds: int) -> list[Cost]:
+    with file.open("w") as out:
+        if file.suffix == ".csv":
+            rows = csv.writer(out)
+            rows.writerow(["order_id", "customer_id", "amount"])
+            for order in islice(sender.orders(SIZES[0]), lines):
+                rows.writerow(json.loads(order, parse_float=str).values())
+        else:
+            out.writelines(f"{order.decode()}\n" for order in islice(sender.orders(SIZES[0]), lines))
+    return [_sent_alone(lines, sender.send_file, str(file)) for _ in range(rounds)]
 
 
-def _memory(stub: Stub, records: int, progress: Progress) -> dict[str, Any]:
-    progress(f"memory of {records:,} orders")
-    with Sender(stub.port) as sender, counted(stub, records, keep=KEPT):
-        cost = sender.do("stream", size=SIZES[0], records=records)
-    return {"records": records, "start_mb": cost["start_mb"], "peak_mb": cost["peak_mb"]}
+def _sent_alone(records: int, send: Callable[..., Cost], *arguments: Any) -> Cost:
+    """The cost of sending to the stub in a process of its own."""
+    progress(f"{send.__name__}: {records:,} orders")
+    with running_stub() as stub, new_process(environment(stub.port)) as process, counted(stub, records):
+        return process.submit(send, *arguments).result()
 
 
-def _files(
-    stub: Stub, kind: str, counts: Sequence[int], rounds: int, progress: Progress
-) -> Iterator[dict[str, Any]]:
-    """`orders send` of files with so many lines, each in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"orders.{kind}"
-
-        def sent(lines: int) -> dict[str, float]:
-            with Sender(stub.port) as sender, counted(stub, lines, keep=KEPT):
-                return sender.do("file", file=str(file))
-
-        progress(f"orders send of a {kind} file: 1 line")
-        _write(file, 1)
-        ones = [sent(1) for _ in range(rounds)]
-        one = median(cost["cpu"] for cost in ones)
-        for lines in counts:
-            progress(f"orders send of a {kind} file: {lines:,} lines")
-            _write(file, lines)
-            # The short ones are over before anything evens out.
-            costs = [sent(lines) for _ in range(rounds if lines < 100_000 else 1)]
-            yield {
-                "kind": kind,
-                "lines": lines,
-                "start_ms": one * 1e3,
-                "start_mb": max(cost["peak_mb"] for cost in ones),
-                "us_a_line": (median(cost["cpu"] for cost in costs) - one) / lines * 1e6,
-                "per_second": lines / median(cost["wall"] for cost in costs),
-                "peak_mb": max(cost["peak_mb"] for cost in costs),
-            }
-
-
-def _write(file: Path, lines: int) -> None:
-    with file.open("wb") as out:
-        is_csv = file.suffix == ".csv"
-        if is_csv:
-            out.write(b"order_id,customer_id,amount\n")
-        for order in itertools.islice(orders(SIZES[0]), lines):
-            # The values of the small orders have no commas.
-            out.write(b",".join(_values(order)) if is_csv else order)
-            out.write(b"\n")
-
-
-def _values(order: bytes) -> Iterator[bytes]:
-    return (pair.partition(b":")[2].strip(b'"') for pair in order.strip(b"{}").split(b","))
-
-
-def show(results: dict[str, Any], console: Console) -> None:
-    """The tables of what `measure` found."""
+def report(results: dict[str, Any]) -> Iterator[str]:
+    """A table for each endpoint, the memory, and the files."""
     for endpoint in dict.fromkeys(one["endpoint"] for one in results["rates"]):
         rates = [one for one in results["rates"] if one["endpoint"] == endpoint]
-        table = _table(
+        yield table(
             f"{rates[0]['records']:,} records, one by one, to {endpoint}; CPU is of a record",
-            *("order", "way", "records/s", "CPU µs", "rate / raw's", "±", "by CPU", "±"),
+            "| order | way | records/s | CPU µs | rate / raw's | ± | by CPU | ± |",
+            "| {size} B | {way} | {per_second:,.0f} | {cpu_us:.1f} "
+            "| {share:.0%} | {share_spread:.0%} | {cpu_share:.0%} | {cpu_share_spread:.0%} |",
+            rates,
         )
-        for one in rates:
-            table.add_row(
-                f"{one['size']} B",
-                one["way"],
-                f"{one['per_second']:,.0f}",
-                f"{one['cpu_us']:.1f}",
-                f"{one['share']:.0%}",
-                f"{one['share_spread'] / 2:.0%}",
-                f"{one['cpu_share']:.0%}",
-                f"{one['cpu_share_spread'] / 2:.0%}",
-            )
-        console.print(table)
-    table = _table("Memory of one process that sends", "records", "at the start MB", "at most MB")
-    for one in results["memory"]:
-        table.add_row(f"{one['records']:,}", f"{one['start_mb']:.0f}", f"{one['peak_mb']:.0f}")
-    console.print(table)
-    table = _table("orders send FILE", "file", "lines", "CPU µs a line", "lines/s", "at most MB")
-    for one in results["files"]:
-        numbers = f"{one['us_a_line']:.1f}", f"{one['per_second']:,.0f}", f"{one['peak_mb']:.0f}"
-        table.add_row(one["kind"], f"{one['lines']:,}", *numbers)
-    console.print(table)
-    first = results["files"][0]
-    console.print(
-        f"One line alone takes {first['start_ms']:.0f} ms of CPU, which is not in the µs a line, "
-        f"and {first['start_mb']:.0f} MB."
+    yield table(
+        "Memory of one process that sends",
+        "| records | at the start MB | at most MB |",
+        "| {records:,} | {start_mb:.0f} | {peak_mb:.0f} |",
+        results["memory"],
     )
-
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title)
-    for column in columns:
-        is_text = column in ("order", "way", "file")
-        table.add_column(column, no_wrap=True, justify="left" if is_text else "right")
-    return table
-
-
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.producer", description=__doc__)
-    parser.add_argument("--records", type=int, default=100_000, help="records of a round (default 100,000)")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds that count (default 7)")
-    parser.add_argument("--size", type=int, choices=SIZES, nargs="*", default=SIZES)
-    parser.add_argument("--counts", type=int, nargs="*", default=COUNTS, help="of the memory and the files")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    with Console(stderr=True).status("") as status:
-        results = measure(
-            records=options.records,
-            rounds=options.rounds,
-            progress=status.update,
-            sizes=options.size,
-            counts=options.counts,
-        )
-    if options.json:
-        print(json.dumps(results, indent=1))
-    else:
-        show(results, Console())
-
-
-if __name__ == "__main__":
-    main()
+    yield table(
+        "orders send FILE",
+        "| file | lines | CPU µs a line | lines/s | at most MB |",
+        "| {kind} | {lines:,} | {us_a_line:.1f} | {per_second:,.0f} | {peak_mb:.0f} |",
+        results["files"],
+    )
+    yield targets(
+        (_TARGET.format_map(one), one["share"], "≥", 0.8, "{:.0%}")
+        for one in results["rates"]
+        if one["way"] != "raw"
+    )
+    sentence = (
+        "One line alone takes {start_ms:.0f} ms of CPU, not included in the µs a line, and {start_mb:.0f} MB."
+    )
+    yield sentence.format_map(results["files"][0])

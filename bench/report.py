@@ -1,129 +1,58 @@
-"""The results as tables."""
+"""The results: kept as JSON, and published as Markdown tables on the pages of the documentation."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from bench import laptop, producer
-from bench.artifacts import ALL
-from bench.thresholds import targets
-
-_LABELS = {peer.name: peer.label for peer in ALL}
+# Of all benchmarks, by their names.
+Results = dict[str, dict[str, Any]]
 
 
-def show(results: dict[str, Any], console: Console) -> None:
-    """Print all that was measured, and the targets last."""
-    machine = results["machine"]
-    console.print(
-        f"{machine['processor']}, {machine['processors']} processors; Python {machine['python']}, "
-        + ", ".join(f"{name} {version}" for name, version in results["versions"].items())
-        + f"; {results['date']}"
-    )
-    if "handlers" in results:
-        _show_handlers(results["handlers"], console)
-        _show_floor(results["floor"], console)
-        _show_choices(results["choices"], console)
-    if "cold_starts" in results:
-        _show_cold_starts(results["cold_starts"], console)
-    if "producer" in results:
-        producer.show(results["producer"], console)
-    if "laptop" in results:
-        laptop.show(results["laptop"], console)
-    _show_targets(results, console)
+def table(title: str, heading: str, template: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """A Markdown table below its title. `template` is formatted with each row.
+
+    All columns but the first are aligned to the right.
+    """
+    rule = f"| --- |{' ---: |' * (heading.count('|') - 2)}"
+    lines = [f"**{title}**", "", heading, rule, *(template.format_map(row) for row in rows)]
+    return "\n".join(lines if title else lines[2:])
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(*columns, title=title)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
+def targets(rows: Iterable[tuple[str, float, str, float, str]]) -> str:
+    """A table of targets: name, measured figure, sign (≥ or ≤) and bound, and the form of both figures."""
+    cells = []
+    for name, measured, sign, bound, form in rows:
+        is_met = measured >= bound if sign == "≥" else measured <= bound
+        figures = {"name": name, "measured": form.format(measured), "bound": f"{sign} {form.format(bound)}"}
+        cells.append(figures | {"met": "met" if is_met else "missed"})
+    heading, template = "| what | measured | target | |", "| {name} | {measured} | {bound} | {met} |"
+    return table("Targets", heading, template, cells)
 
 
-def _show_handlers(handlers: dict[str, Any], console: Console) -> None:
-    settings: list[dict[str, Any]] = []
-    for one in handlers["figures"]:
-        if one["setting"] not in settings:
-            settings.append(one["setting"])
-    for setting in settings:
-        waits = f", {setting['table_ms']:g} ms table / {setting['bucket_ms']:g} ms bucket"
-        found = [one for one in handlers["figures"] if one["setting"] == setting]
-        table = _table(
-            f"{found[0]['orders']:,} orders of {setting['size']} B{waits if setting['table_ms'] else ''}",
-            "handler",
-            "CPU µs/order",
-            "±",
-            "wall µs/order",
-            "±",
-            "orders/s/core",
-            "requests/1,000",
-            "$/million",
-            "times (a)",
-        )
-        by_what = "wall_us" if setting["table_ms"] else "cpu_us"
-        for one in found:
-            table.add_row(
-                _LABELS[one["peer"]],
-                f"{one['cpu_us']:,.1f}",
-                f"{one['cpu_spread'] / 2:.0%}",
-                f"{one['wall_us']:,.1f}",
-                f"{one['wall_spread'] / 2:.0%}",
-                f"{1e6 / one['cpu_us']:,.0f}",
-                f"{one['requests_per_1000']:,.0f}",
-                one["dollars_per_million"],
-                f"{found[0][by_what] / one[by_what]:.1f}",
-            )
-        console.print(table)
-    parse = max(one["parse_us"] for one in handlers["figures"])
-    console.print(f"The runtime's own reading of the event is not in it: {parse:.1f} µs an order at most.")
-    peaks = ", ".join(f"{_LABELS[name]} {peak:.0f} MB" for name, peak in handlers["peak_mb"].items())
-    console.print(f"Most memory of a process that handles one event of the largest kind: {peaks}.")
+def environment_line(environment: Mapping[str, Any]) -> str:
+    """What `harness.environment` found, in one line."""
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    line = "{processor}, {processors} processors; Python {python}, {libraries}; {date}"
+    return line.format_map({**environment, "libraries": versions})
 
 
-def _show_floor(floor: dict[str, dict[str, float]], console: Console) -> None:
-    table = _table(
-        "Where the time goes, CPU µs an order; call: of the SDK, with a body that is ready", "size"
-    )
-    for part in next(iter(floor.values())):
-        table.add_column(part, justify="right")
-    for size, parts in floor.items():
-        table.add_row(f"{size} B", *(f"{value:.1f}" for value in parts.values()))
-    console.print(table)
+def with_section(page: str, name: str, blocks: Iterable[str]) -> str:
+    """The text of a page, with the blocks between its two marks `<!-- name -->`."""
+    mark = f"<!-- {name} -->"
+    before, _, after = page.split(mark)
+    section = "\n\n".join([mark, *blocks, mark])
+    return f"{before}{section}{after}"
 
 
-def _show_choices(choices: dict[str, list[dict[str, Any]]], console: Console) -> None:
-    table = _table("What each choice bought, µs an order", "choice", "size", "of", "without", "with", "times")
-    for size, found in choices.items():
-        for one in found:
-            values = [f"{one['before']:.1f}", f"{one['after']:.1f}", f"{one['before'] / one['after']:.2f}"]
-            table.add_row(one["choice"], f"{size} B", one["what"], *values)
-    console.print(table)
+def load(file: Path) -> Results:
+    """The results in the file."""
+    found: Results = json.loads(file.read_text())
+    return found
 
 
-def _show_cold_starts(starts: list[dict[str, Any]], console: Console) -> None:
-    table = _table(
-        "Cold start", "handler", ".pyc", "ready ms", "±", "first order ms", "artifact MB", "ready, of (a)"
-    )
-    for one in starts:
-        naive = next(
-            other for other in starts if other["peer"] == "naive" and other["has_pyc"] == one["has_pyc"]
-        )
-        table.add_row(
-            _LABELS[one["peer"]],
-            "yes" if one["has_pyc"] else "no",
-            f"{one['ready_ms']:.0f}",
-            f"{one['spread'] / 2:.0%}",
-            f"{one['first_ms']:.0f}",
-            f"{one['artifact_mb']:.1f}",
-            f"{one['ready_ms'] / naive['ready_ms']:.2f}",
-        )
-    console.print(table)
-
-
-def _show_targets(results: dict[str, Any], console: Console) -> None:
-    table = _table("Targets", "what", "measured", "aimed at", "")
-    for target in targets(results):
-        table.add_row(target.name, target.measured, target.bound, "met" if target.is_met else "missed")
-    console.print(table)
+def save(file: Path, results: Results) -> None:
+    """Write the results into the file."""
+    file.write_text(json.dumps(results, indent=1) + "\n")

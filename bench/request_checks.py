@@ -17,6 +17,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from orderstream.domain.object_keys import ORDERS, is_batch
+from orderstream.pipeline.attributes import plain_value
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDBENCH", "bench-secret", "eu-west-1"
 # MiniStack wants it, and the stub takes it.
@@ -32,29 +33,28 @@ _INSERT = re.compile(r'INSERT INTO "Orders" VALUE \{(.*)\}')
 
 
 class Request(msgspec.Struct):
-    """A request as it came: everything above the body, and the body."""
+    """A request: its path has the query, its headers have lower-case names."""
 
-    head: bytes
+    method: str
+    path: str
+    raw_headers: list[tuple[bytes, bytes]]
     body: bytes
 
     @property
-    def path(self) -> str:
-        return self.head.split(b" ", 2)[1].decode()
-
-    @property
-    def target(self) -> str:
-        """The operation of DynamoDB or Kinesis; none for S3."""
-        found = re.search(rb"\r\nx-amz-target: *\w+\.(\w+)", self.head, re.IGNORECASE)
-        return found[1].decode() if found else ""
-
-    @property
     def headers(self) -> dict[str, str]:
-        lines = self.head.decode().split("\r\n")[1:-2]
-        return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        return {name.decode(): value.decode() for name, value in self.raw_headers}
+
+    @property
+    def operation(self) -> str:
+        """The operation of DynamoDB or Kinesis; S3 has only one here."""
+        for name, value in self.raw_headers:
+            if name == b"x-amz-target":
+                return value.partition(b".")[2].decode()
+        return "PutObject"
 
 
-def judge(requests: Iterable[Request]) -> dict[str, Any]:
-    """Counts and sums of all requests, and `faults`: what was wrong with any, a line each.
+def check_requests(requests: Iterable[Request]) -> dict[str, Any]:
+    """Counts and sums of all requests, and `faults`: a line for each of the first five bad requests.
 
     `stored` and `archived` are orders with distinct ids, `*_amount` their sum as text, `write_units` what
     DynamoDB bills for the items.
@@ -63,27 +63,23 @@ def judge(requests: Iterable[Request]) -> dict[str, Any]:
     stored: dict[str, Decimal] = {}
     archived: dict[str, Decimal] = {}
     faults: list[str] = []
-    sent = units = 0
+    units = 0
     for request in requests:
-        calls[request.target or "PutObject"] += 1
-        sent += len(request.head) + len(request.body)
+        calls[request.operation] += 1
         try:
             _check_signature(request)
-            if request.target in ("", "PutRecords"):
-                orders = _archived(request) if not request.target else ()
-                archived |= {str(order["order_id"]): Decimal(order["amount"]) for order in orders}
-                continue
-            for item in _items(request):
-                for name, kind in MANDATORY.items():
-                    if kind not in item[name]:
-                        raise ValueError(f"{name} is no {kind}")
-                stored[item["OrderID"]["S"]] = Decimal(item["OrderAmount"]["N"])
-                units += -(-_size({"M": item}) // 1024)
+            if request.operation == "PutObject":
+                archived |= {order["order_id"]: Decimal(order["amount"]) for order in _archived(request)}
+            elif request.operation != "PutRecords":
+                for item in _items(request):
+                    _check_attributes(item)
+                    stored[item["OrderID"]["S"]] = Decimal(item["OrderAmount"]["N"])
+                    # As JSON it is a little larger than DynamoDB counts.
+                    units += -(-len(msgspec.json.encode(plain_value({"M": item}))) // 1024)
         except (ValueError, KeyError) as error:
-            faults.append(f"{request.target or 'PutObject'}: {error!r}")
+            faults.append(f"{request.operation}: {error!r}")
     return {
         "requests": calls,
-        "bytes": sent,
         "stored": len(stored),
         "stored_amount": str(sum(stored.values(), Decimal(0))),
         "archived": len(archived),
@@ -91,6 +87,12 @@ def judge(requests: Iterable[Request]) -> dict[str, Any]:
         "write_units": units,
         "faults": faults[:5],
     }
+
+
+def _check_attributes(item: dict[str, Any]) -> None:
+    for name, kind in MANDATORY.items():
+        if kind not in item[name]:
+            raise ValueError(f"{name} is not of type {kind}")
 
 
 def _check_signature(request: Request) -> None:
@@ -104,7 +106,7 @@ def _check_signature(request: Request) -> None:
     if headers.get("x-amz-content-sha256", body_hash) != body_hash:
         raise ValueError("its body is not signed")
     signed = AWSRequest(
-        method=request.head.split(b" ", 1)[0].decode(),
+        method=request.method,
         url=f"http://{headers['host']}{request.path}",
         data=request.body,
         headers={name: headers[name] for name in names.split(";")},
@@ -119,16 +121,16 @@ def _check_signature(request: Request) -> None:
 
 def _items(request: Request) -> Iterator[dict[str, Any]]:
     document = json.loads(request.body)
-    if request.target == "PutItem":
+    if request.operation == "PutItem":
         if document["TableName"] != TABLE:
             raise ValueError("another table")
         yield document["Item"]
-    elif request.target == "BatchWriteItem":
+    elif request.operation == "BatchWriteItem":
         if len(document["RequestItems"][TABLE]) > 25:
             raise ValueError("more than 25 items")
         for entry in document["RequestItems"][TABLE]:
             yield entry["PutRequest"]["Item"]
-    elif request.target == "BatchExecuteStatement":
+    elif request.operation == "BatchExecuteStatement":
         if len(document["Statements"]) > 25:
             raise ValueError("more than 25 statements")
         for statement in document["Statements"]:
@@ -150,15 +152,3 @@ def _archived(request: Request) -> Iterator[dict[str, Any]]:
         found = json.loads(line, parse_float=Decimal)
         for order in found if isinstance(found, list) else [found]:
             yield order["raw"] if is_packed else order
-
-
-def _size(value: dict[str, Any]) -> int:
-    """Bytes as DynamoDB counts them (docs: item sizes and formats); numbers at their most."""
-    ((kind, content),) = value.items()
-    if kind == "M":
-        return 3 + sum(len(name.encode()) + 1 + _size(inner) for name, inner in content.items())
-    if kind == "L":
-        return 3 + sum(1 + _size(inner) for inner in content)
-    if kind == "N":
-        return len(content) // 2 + 2
-    return len(str(content).encode())

@@ -1,17 +1,13 @@
-"""Pictures of the live page for the README, light and dark: a local cloud under traffic, seen by Chromium.
-
-    python -m bench.screenshot [--minutes 12]
+"""Pictures of the dashboard for the README, light and dark: a local cloud under traffic, seen by Chromium.
 
 Debian's Chromium takes them (apt-get install chromium).
 """
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,47 +17,39 @@ from pathlib import Path
 from fastapi import FastAPI
 from playwright.sync_api import Browser, sync_playwright
 
+from bench.harness import local_cloud, progress
+from bench.pages import SCREENSHOTS
 from orderstream.api.server import Server
 from orderstream.client import OrderProducer
 from orderstream.dashboard.app import add_page
-from orderstream.deploy.artifact import PROJECT
+from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import samples
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 
-PICTURES = {"light": PROJECT / "docs" / "live-light.png", "dark": PROJECT / "docs" / "live-dark.png"}
 WIDTH, HEIGHT = 1440, 1340
-# Nobody's orders come evenly: a swell of some minutes.
+# Real orders do not come evenly: a swell of some minutes.
 RATE, SWELL, PERIOD_SECONDS = 18.0, 9.0, 420.0
 
 
-def main(arguments: list[str]) -> int:
-    """Let orders come for some minutes, take the pictures, say where they are."""
-    parser = argparse.ArgumentParser(prog="python -m bench.screenshot", description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=12)
-    minutes: float = parser.parse_args(arguments).minutes
+def take_all(minutes: float) -> None:
+    """Let orders come for so many minutes, and take the pictures."""
     program = shutil.which("chromium")
     if program is None:
-        print("there is no chromium here: apt-get install chromium", file=sys.stderr)
-        return 1
-    with (
-        LocalCloud(port=free_port(), progress=lambda step: None, problem=print) as laptop,
-        traffic(laptop),
-        sync_playwright() as playwright,
-    ):
+        raise OrderstreamError("there is no chromium here", hint="apt-get install chromium")
+    with local_cloud() as cloud, _traffic(cloud), sync_playwright() as playwright:
         app = FastAPI()
-        add_page(app, laptop.cloud, laptop.deployment.name)
+        add_page(app, cloud.cloud, cloud.deployment.name)
         with Server(app, free_port()) as server:
             time.sleep(minutes * 60)
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            for scheme, picture in PICTURES.items():
-                take(browser, server.url, scheme, picture)
-                print(f"{picture.relative_to(PROJECT)}: {picture.stat().st_size:,} bytes")
+            for scheme, picture in SCREENSHOTS.items():
+                _take(browser, server.url, scheme, picture)
+                progress(f"{picture.name}: {picture.stat().st_size:,} bytes")
             browser.close()
-    return 0
 
 
-def take(browser: Browser, url: str, scheme: str, picture: Path) -> None:
+def _take(browser: Browser, url: str, scheme: str, picture: Path) -> None:
     """A picture of the page in a colour scheme, as soon as it shows orders."""
     context = browser.new_context(
         viewport={"width": WIDTH, "height": HEIGHT},
@@ -78,13 +66,13 @@ def take(browser: Browser, url: str, scheme: str, picture: Path) -> None:
 
 
 @contextmanager
-def traffic(laptop: LocalCloud) -> Iterator[None]:
+def _traffic(cloud: LocalCloud) -> Iterator[None]:
     """Sample orders at a rate that swells, some of them bad, some sent twice, until the block ends."""
     stop = threading.Event()
 
     def send() -> None:
         begun = time.monotonic()
-        with OrderProducer(laptop.deployment.stream, laptop.cloud.kinesis_no_retry) as producer:
+        with OrderProducer(cloud.deployment.stream, cloud.cloud.kinesis_no_retry) as producer:
             for sample in samples(1, bad_share=0.01, duplicate_share=0.02):
                 swell = math.sin((time.monotonic() - begun) / PERIOD_SECONDS * 2 * math.pi)
                 if stop.wait(random.expovariate(RATE + SWELL * swell)):
@@ -98,7 +86,3 @@ def traffic(laptop: LocalCloud) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,18 @@
+"""Where the benchmarks publish: no other module of bench names a file of docs/."""
+
+from orderstream.deploy.artifact import PROJECT
+
+DOCS = PROJECT / "docs"
+EXPLANATION = DOCS / "explanation"
+RESULTS = DOCS / "performance.json"
+PICTURE = DOCS / "performance.png"
+SCREENSHOTS = {"light": DOCS / "live-light.png", "dark": DOCS / "live-dark.png"}
+# The tables of each benchmark are on its page, between two marks `<!-- NAME -->`.
+PAGES = {
+    "handlers": EXPLANATION / "performance.md",
+    "producer": EXPLANATION / "performance.md",
+    "local_cloud": EXPLANATION / "performance.md",
+    "growth": EXPLANATION / "performance.md",
+    "archive": EXPLANATION / "archive.md",
+    "http_api": EXPLANATION / "http-api.md",
+}

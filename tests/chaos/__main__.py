@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator
+from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from bench.harness import progress
+from bench.report import table
 
 from tests.chaos import crashes, restart, wire_faults
 from tests.chaos.environment import Stage
@@ -31,63 +31,53 @@ def main() -> int:
     parser.add_argument("--records", type=int, default=2500, help="records a scenario (default: 2500)")
     parser.add_argument("--only", action="append", choices=_NAMES, help="one scenario; may be repeated")
     parser.add_argument("--restarts", action="store_true", help="only those that start orders up again")
-    parser.add_argument("--text", action="store_true", help="print the table as plain text")
     arguments = parser.parse_args()
     names = arguments.only or (_RESTARTS if arguments.restarts else _NAMES)
-    outcomes = _staged(names, arguments.records)
-    for name in [name for name in names if name in _RESTARTS]:
-        _say(f"{name}: {_RESTARTS[name].fault}")
-        outcomes.append(restart.play_restart(_RESTARTS[name], records=arguments.records))
-        _tell(outcomes[-1])
-    _print(outcomes, as_text=arguments.text or not sys.stdout.isatty())
+    outcomes = list(_outcomes(names, arguments.records))
+    print(
+        table(
+            "",
+            "| fault | injected | sent | stored | quarantined | lost | double |",
+            "| {fault} | {injected:,} | {sent:,} | {stored:,} | {quarantined:,} | {lost:,} | {double:,} |",
+            [_row(outcome) for outcome in outcomes],
+        )
+    )
     return 1 if any(outcome.faults for outcome in outcomes) else 0
 
 
-def _staged(names: Collection[str], records: int) -> list[Outcome]:
+def _outcomes(names: Collection[str], records: int) -> Iterator[Outcome]:
     scenarios = [scenario for name, scenario in _STAGED.items() if name in names]
-    if not scenarios:
-        return []
-    outcomes = []
-    _say("starting the local cloud, with proxies before it")
-    with Stage() as stage:
-        for scenario in scenarios:
-            _say(f"{scenario.name}: {scenario.fault}")
-            seconds = scenario.slower * records / _RECORDS_A_SECOND
-            outcome = play(stage, scenario, records=records, seconds=seconds)
-            _tell(outcome)
-            outcomes.append(outcome)
-    return outcomes
+    if scenarios:
+        progress("starting the local cloud, with proxies before it")
+        with Stage() as stage:
+            for scenario in scenarios:
+                progress(f"{scenario.name}: {scenario.fault}")
+                seconds = scenario.slower * records / _RECORDS_A_SECOND
+                yield _told(play(stage, scenario, records=records, seconds=seconds))
+    for name, restart_scenario in _RESTARTS.items():
+        if name in names:
+            progress(f"{name}: {restart_scenario.fault}")
+            yield _told(restart.play_restart(restart_scenario, records=records))
 
 
-def _tell(outcome: Outcome) -> None:
+def _told(outcome: Outcome) -> Outcome:
     for fault in outcome.faults:
-        _say(f"  {fault}")
-    _say(f"  {sum(outcome.injected):,} injected, {outcome.accounts.acknowledged:,} records sent")
+        progress(f"  {fault}")
+    progress(f"  {sum(outcome.injected):,} injected, {outcome.accounts.acknowledged:,} records sent")
+    return outcome
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _print(outcomes: Sequence[Outcome], *, as_text: bool) -> None:
-    table = Table("fault", "injected", "sent", "stored", "quarantined", "lost", "double")
-    if as_text:
-        table.box = box.MARKDOWN
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for outcome in outcomes:
-        accounts = outcome.accounts
-        numbers = (
-            sum(outcome.injected),
-            accounts.acknowledged,
-            accounts.stored,
-            accounts.quarantined,
-            len(accounts.lost),
-            len(accounts.double),
-        )
-        style = "red" if outcome.faults else None
-        table.add_row(outcome.fault, *(f"{number:,}" for number in numbers), style=style)
-    Console(width=120 if as_text else None).print(table)
+def _row(outcome: Outcome) -> dict[str, Any]:
+    accounts = outcome.accounts
+    return {
+        "fault": outcome.fault,
+        "injected": sum(outcome.injected),
+        "sent": accounts.acknowledged,
+        "stored": accounts.stored,
+        "quarantined": accounts.quarantined,
+        "lost": len(accounts.lost),
+        "double": len(accounts.double),
+    }
 
 
 if __name__ == "__main__":

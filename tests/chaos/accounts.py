@@ -9,12 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from bench.harness import items as all_items
+
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import QUARANTINE
 from orderstream.ingest.samples import Sample
-from orderstream.pipeline.attributes import plain_value
 from orderstream.recovery.verify import ReconciliationReport, verify
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
@@ -73,7 +74,7 @@ class _Promise:
 
 def account_for(deployment: Deployment, sent: Sequence[Sent], since: datetime) -> Accounts:
     """The account of all that was sent, from `since` on, and has been processed."""
-    items = {item["OrderID"]: item for item in _items(deployment)}
+    items = {item["OrderID"]: item for item in all_items(deployment)}
     quarantined = _quarantined(deployment, since)
     arrived = {order_id: item for order_id, item in items.items() if item["ReceivedAt"] >= utc_text(since)}
     ids = {version.order_id for version in (Version.of_sample(record.sample) for record in sent) if version}
@@ -135,17 +136,6 @@ def _discrepancies(deployment: Deployment, since: datetime) -> tuple[str, ...]:
     # A producer that got no answer may have put a record behind the last acknowledged one.
     report = awaited(when_nothing_is_on_its_way)
     return tuple(f"{one.kind} {one.id}: {one.detail}" for one in report.discrepancies)
-
-
-def _items(deployment: Deployment) -> Iterator[Item]:
-    pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
-        TableName=deployment.table,
-        ProjectionExpression="OrderID, CustomerID, OrderAmount, Fingerprint, ReceivedAt",
-        ConsistentRead=True,
-    )
-    for page in pages:
-        for item in page["Items"]:
-            yield plain_value({"M": item})
 
 
 def _quarantined(deployment: Deployment, since: datetime) -> set[str]:

@@ -6,57 +6,35 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from tests.chaos.child import child
-from tests.chaos.environment import TOKEN, Stage, awaited
+from bench.proc_stats import children
+
+from tests.chaos.environment import PATIENCE_SECONDS, Stage, event_source
 from tests.chaos.scenarios import Scenario
 
 _DICE = random.Random(1)
 
 
-def children(parent: int) -> list[int]:
-    """The ids of the processes that `parent` started and that run."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            # After the name, which may hold anything, come the state and the id of the parent.
-            state, its_parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
-            if int(its_parent) == parent and state != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def ministack_process(port: int) -> int:
-    """The id of the MiniStack on `port`, which this process started."""
-    (found,) = [
-        process
-        for process in children(os.getpid())
-        if f"GATEWAY_PORT={port}\0".encode() in Path(f"/proc/{process}/environ").read_bytes()
-    ]
-    return found
-
-
 @contextmanager
-def function_killed(stage: Stage) -> Iterator[Callable[[], list[int]]]:
-    """Kill one of the function's processes, which are MiniStack's children, every two or three seconds."""
-    ministack = ministack_process(stage.ministack.port)
+def _killing(kill_once: Callable[[threading.Event, int], int]) -> Iterator[Callable[[], list[int]]]:
+    """Kill while the block runs; `kill_once` gets the number of kills before, and returns that of new ones.
+
+    It waits on the event, which ends the killing.
+    """
     kills = 0
     over = threading.Event()
 
     def keep_killing() -> None:
         nonlocal kills
-        pause = _DICE.uniform(0.1, 1)
-        while not over.wait(pause):
-            running = children(ministack)
-            pause = _DICE.uniform(1, 4) if running else 0.1
-            if running:
-                with suppress(ProcessLookupError):
-                    os.kill(_DICE.choice(running), signal.SIGKILL)
-                    kills += 1
+        while not over.is_set():
+            kills += kill_once(over, kills)
 
     with ThreadPoolExecutor(1) as threads:
         killing = threads.submit(keep_killing)
@@ -64,36 +42,58 @@ def function_killed(stage: Stage) -> Iterator[Callable[[], list[int]]]:
             yield lambda: [kills]
         finally:
             over.set()
-    killing.result()
+        killing.result()
+
+
+def function_killed(stage: Stage) -> AbstractContextManager[Callable[[], list[int]]]:
+    """Kill one of the function's processes, which are MiniStack's children, every two or three seconds."""
+    ministack = stage.ministack.pid
+    assert ministack
+
+    def kill_once(over: threading.Event, kills: int) -> int:
+        pause = _DICE.uniform(1, 4) if kills else _DICE.uniform(0.1, 1)
+        while not over.wait(pause):
+            pause = 0.1
+            if running := children(ministack):
+                with suppress(ProcessLookupError):
+                    os.kill(_DICE.choice(running), signal.SIGKILL)
+                    return 1
+        return 0
+
+    return _killing(kill_once)
 
 
 @contextmanager
 def event_source_killed(stage: Stage) -> Iterator[Callable[[], list[int]]]:
     """Have the stream read by a process that is killed within seconds, and started again."""
-    kills = 0
-    over = threading.Event()
-    log = stage.work_dir / "event-source.log"
-    arguments = (stage.wire.endpoint_url, TOKEN, stage.deployment.mapping_id, str(stage.checkpoints))
+    spawn = get_context("spawn")
+    arguments = (stage.wire.endpoint_url, stage.deployment.mapping_id, stage.checkpoints)
 
-    def keep_killing() -> None:
-        nonlocal kills
-        while not over.is_set():
-            log.write_bytes(b"")
-            with child("tests.chaos.event_source_process", *arguments, log=log) as process:
-                awaited(lambda: b"ready" in log.read_bytes() or process.poll() is not None)
-                assert process.poll() is None, log.read_text()
-                # The first one early: nobody else reads, and so something is left to be read.
-                if not over.wait(_DICE.uniform(0.1, 2.5 if kills else 0.3)):
-                    process.kill()
-                    kills += 1
+    def kill_once(over: threading.Event, kills: int) -> int:
+        ready = spawn.Event()
+        process = spawn.Process(target=_read_until_killed, args=(*arguments, ready), daemon=True)
+        process.start()
+        assert ready.wait(PATIENCE_SECONDS), "the event source does not start"
+        # The first one early: nobody else reads, and so something is left to be read.
+        is_over = over.wait(_DICE.uniform(0.1, 2.5 if kills else 0.3))
+        process.kill()
+        process.join()
+        return not is_over
 
-    with stage.another_event_source(), ThreadPoolExecutor(1) as threads:
-        killing = threads.submit(keep_killing)
-        try:
-            yield lambda: [kills]
-        finally:
-            over.set()
-        killing.result()
+    with stage.another_event_source(), _killing(kill_once) as count:
+        yield count
+
+
+def _read_until_killed(endpoint_url: str, mapping_id: str, checkpoints: Path, ready: Event) -> None:
+    """An event source in a process of its own: nothing is saved or waited for at its end."""
+    parent = os.getppid()
+    source = event_source(endpoint_url, mapping_id, checkpoints)
+    source.start()
+    ready.set()
+    while os.getppid() == parent:
+        source.check()
+        time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 SCENARIOS = (

@@ -10,14 +10,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import botocore.session
 from botocore.config import Config
 
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.client.put_records import CONFIG as PRODUCER_CONFIG
 from orderstream.domain.ids import event_id
@@ -25,7 +22,7 @@ from orderstream.ingest.samples import Sample
 from orderstream.local.cloud import ACCOUNT, REGION, SECRET, deploy, local_cloud
 from orderstream.local.event_source import EventSource
 from orderstream.local.ministack import MiniStack, free_port
-from tests.chaos.wire import Wire, wire_to
+from tests.chaos.wire import Wire
 from tests.settings import change
 
 if TYPE_CHECKING:
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# How long a scenario's traffic may take to be done with, on a machine that does other things as well.
+# How long the traffic of a scenario may take to be processed, on a machine that does other things as well.
 PATIENCE_SECONDS = 180
 TOKEN = "the secret of the stage"
 
@@ -54,18 +51,9 @@ class Sent:
 
 
 class Stage:
-    """The cloud of the scenarios. `cloud` reads what came of them and knows no faults; `wire` has them."""
+    """The cloud of the scenarios. `deployment` reads the outcome and knows no faults; `wire` has them."""
 
     def __init__(self) -> None:
-        self.cloud: AwsClients
-        self.deployment: Deployment
-        self.wire: Wire
-        self.ministack: MiniStack
-        self.work_dir: Path
-        self.checkpoints: Path
-        # What went wrong and did not stop the event source; faults make it speak, so it is no error.
-        self.problems: list[str] = []
-        self._event_source: EventSource | None = None
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -75,41 +63,31 @@ class Stage:
             self.ministack = starting.enter_context(
                 MiniStack(port=free_port(), token=TOKEN, work_dir=self.work_dir)
             )
-            self.cloud = local_cloud(self.ministack.endpoint_url, TOKEN)
-            self.deployment = deploy(self.cloud, self.work_dir)
-            self.wire = starting.enter_context(wire_to(self.ministack, self.work_dir))
-            self._use_wire()
-            starting.callback(self._stop_event_source)
+            self.deployment = deploy(local_cloud(self.ministack.endpoint_url, TOKEN), self.work_dir)
+            self.wire = Wire(self.ministack.endpoint_url)
+            starting.enter_context(self.wire.running())
+            # MiniStack gives a function its own address only where the function has no other.
+            change(self.deployment, AWS_ENDPOINT_URL=self.wire.endpoint_url)
+            # Many small invocations instead of few large ones: more calls for faults to meet.
+            self.deployment.cloud.lambda_.update_event_source_mapping(
+                UUID=self.deployment.mapping_id, Enabled=False, BatchSize=50, MaximumBatchingWindowInSeconds=0
+            )
             self._start_event_source()
+            starting.callback(self._stop_event_source)
             self._running = starting.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._running.close()
 
-    def _use_wire(self) -> None:
-        # MiniStack gives a function its own address only where the function has no other.
-        change(self.deployment, AWS_ENDPOINT_URL=self.wire.endpoint_url)
-        # Many small invocations instead of few large ones: more calls for faults to meet.
-        self.cloud.lambda_.update_event_source_mapping(
-            UUID=self.deployment.mapping_id, Enabled=False, BatchSize=50, MaximumBatchingWindowInSeconds=0
-        )
-
     def _start_event_source(self) -> None:
-        self._event_source = EventSource(
-            local_cloud(self.wire.endpoint_url, TOKEN),
-            self.deployment.mapping_id,
-            checkpoints=self.checkpoints,
-            on_problem=self.problems.append,
+        self._event_source = event_source(
+            self.wire.endpoint_url, self.deployment.mapping_id, self.checkpoints
         )
         self._event_source.start()
 
     def _stop_event_source(self) -> None:
-        if self._event_source:
-            self._event_source.stop()
-            self._event_source = None
+        self._event_source.stop()
 
     @contextmanager
     def another_event_source(self) -> Iterator[None]:
@@ -120,41 +98,40 @@ class Stage:
         finally:
             self._start_event_source()
 
-    def check(self) -> None:
-        """Raise CloudError if the event source has broken off."""
-        if self._event_source:
-            self._event_source.check()
-
     def send(self, samples: Sequence[Sample], seconds: float) -> list[Sent]:
-        """Send the samples over the wire, spread over so many seconds, and wait for the fate of each."""
+        """Send the samples over the wire, spread over so many seconds, and wait for the outcome of each."""
         return send(producer_client(self.wire.endpoint_url, TOKEN), self.deployment.stream, samples, seconds)
 
     def await_processed(self, sent: Iterable[Sent]) -> None:
-        """Return when the event source has no acknowledged record of them left to deliver."""
-        wanted = last_of_each_shard(sent)
+        """Return when the event source has no acknowledged record of them left to deliver.
+
+        Raises CloudError if it has broken off.
+        """
 
         def is_processed() -> bool:
-            self.check()
-            return is_past(self.checkpoints, self.deployment.mapping_id, wanted)
+            self._event_source.check()
+            return is_past(self.checkpoints, self.deployment.mapping_id, sent)
 
         awaited(is_processed)
 
 
+def event_source(endpoint_url: str, mapping_id: str, checkpoints: Path) -> EventSource:
+    """An event source for the stage; its problems are ignored, because faults cause them."""
+    cloud = local_cloud(endpoint_url, TOKEN)
+    return EventSource(cloud, mapping_id, checkpoints=checkpoints, on_problem=lambda problem: None)
+
+
 def producer_client(endpoint_url: str, token: str) -> KinesisClient:
-    """OrderProducer's client, which gives up waiting for an answer after 5 seconds, not 30."""
+    """OrderProducer's client, which stops waiting for an answer after 5 seconds, not 30."""
     session = botocore.session.Session()
     session.set_credentials(ACCOUNT, SECRET, token)
-    client = session.create_client(
-        "kinesis",
-        region_name=REGION,
-        endpoint_url=endpoint_url,
-        config=PRODUCER_CONFIG.merge(Config(read_timeout=5)),
-    )
+    config = PRODUCER_CONFIG.merge(Config(read_timeout=5))
+    client = session.create_client("kinesis", region_name=REGION, endpoint_url=endpoint_url, config=config)
     return cast("KinesisClient", client)
 
 
 def send(client: KinesisClient, stream: str, samples: Sequence[Sample], seconds: float) -> list[Sent]:
-    """Send the samples, spread over so many seconds, and wait for the fate of each."""
+    """Send the samples, spread over so many seconds, and wait for the outcome of each."""
     with OrderProducer(stream, client) as producer:
         began = time.monotonic()
         outcomes = []
@@ -172,25 +149,20 @@ def _sent(sample: Sample, outcome: Future[RecordMetadata]) -> Sent:
     return Sent(sample, receipt.shard_id, receipt.sequence_number)
 
 
-def last_of_each_shard(sent: Iterable[Sent]) -> dict[str, int]:
-    """The highest acknowledged sequence number of each shard."""
-    last: dict[str, int] = {}
-    for record in sent:
-        if record.shard_id is not None and record.sequence_number is not None:
-            last[record.shard_id] = max(last.get(record.shard_id, 0), int(record.sequence_number))
-    return last
-
-
 def done_up_to(checkpoints: Path, mapping_id: str) -> dict[str, int]:
     """The sequence number up to which each shard is done, by the file; shards without one are left out."""
     saved = json.loads(checkpoints.read_text()) if checkpoints.exists() else {}
     return {shard: int(done) for shard, done in saved.get(mapping_id, {}).items() if done.isdigit()}
 
 
-def is_past(checkpoints: Path, mapping_id: str, wanted: dict[str, int]) -> bool:
-    """Whether the file says that each shard is done up to the sequence number wanted."""
+def is_past(checkpoints: Path, mapping_id: str, sent: Iterable[Sent]) -> bool:
+    """Whether the file says that each shard is done up to the last acknowledged record."""
     done = done_up_to(checkpoints, mapping_id)
-    return all(done.get(shard, -1) >= number for shard, number in wanted.items())
+    return all(
+        done.get(record.shard_id, -1) >= int(record.sequence_number)
+        for record in sent
+        if record.shard_id is not None and record.sequence_number is not None
+    )
 
 
 def awaited(wanted: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:

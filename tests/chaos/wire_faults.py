@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-
-from tests.chaos.environment import Stage
-from tests.chaos.lossy_proxy import NO_LOSSES, Losses
 from tests.chaos.scenarios import Scenario, Trouble
-from tests.chaos.wire import Rule
+from tests.chaos.wire import NO_LOSSES, Losses, Rule
 
 # The function and the scenarios' producer wait 5 seconds for an answer.
 _TOO_LONG_MS = 6000
@@ -16,14 +11,8 @@ _KINESIS_THROTTLE = "ProvisionedThroughputExceededException"
 
 
 def on_the_wire(*rules: Rule, losses: Losses = NO_LOSSES) -> Trouble:
-    """Faults of microburst and of LossyProxy."""
-
-    @contextmanager
-    def trouble(stage: Stage) -> Iterator[Callable[[], list[int]]]:
-        with stage.wire.faults(rules, losses) as faults:
-            yield faults.fired
-
-    return trouble
+    """Faults of microburst and of the proxy before it."""
+    return lambda stage: stage.wire.faults(rules, losses)
 
 
 def rule(call: str, fault: Rule, *, fail: int, of: int) -> Rule:

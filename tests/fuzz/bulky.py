@@ -90,41 +90,43 @@ def a_size(dice: Dice) -> int:
     return MAX_BYTES - 300 if dice.random() < 0.5 else int(10 ** dice.uniform(1.5, 5.6)) - 300
 
 
-def aggregate_of(keys: list[str], bodies: Iterator[tuple[int, bytes]], size: int) -> bytes:
-    """An aggregate of about `size` bytes; each body comes with the index of its key."""
+def aggregate_of(bodies: Iterator[bytes], size: int, key: str = "k") -> bytes:
+    """An aggregate of about `size` bytes, all under one partition key."""
     message = messages_pb2.AggregatedRecord()
-    message.partition_key_table.extend(keys)
-    room = size - sum(map(len, keys))
-    for index, body in bodies:
+    message.partition_key_table.append(key)
+    room = size - len(key)
+    for body in bodies:
         room -= len(body) + 8
         if room < 0:
             break
         entry = message.records.add()
-        entry.partition_key_index = index
+        entry.partition_key_index = 0
         entry.data = body
     return sealed(message.SerializeToString())
+
+
+def _full_of(body: bytes, size: int, key: str = "k") -> list[bytes]:
+    """The same aggregate again and again, with the same body again and again."""
+    one = aggregate_of(itertools.repeat(body), size, key)
+    return fill(lambda: one)
 
 
 def compressed_aggregates(dice: Dice) -> list[bytes]:
     """Aggregates of compressed orders."""
     body = zipped(dice.choice(BODIES)(dice, a_size(dice)))
-    one = aggregate_of(["k"], itertools.repeat((0, body)), int(10 ** dice.uniform(4, 6.6)))
-    return fill(lambda: one)
+    return _full_of(body, int(10 ** dice.uniform(4, 6.6)))
 
 
 def shared_keys(dice: Dice) -> list[bytes]:
     """Aggregates whose records share one long partition key."""
     key = dice.choice(("k", "\x01", "é")) * dice.choice((128, 255, 256, 50_000))
     body = dice.choice((b"", b"{}", b'{"customer_id":"c","amount":1}'))
-    one = aggregate_of([key], itertools.repeat((0, body)), int(10 ** dice.uniform(5, 6.6)))
-    return fill(lambda: one)
+    return _full_of(body, int(10 ** dice.uniform(5, 6.6)), key)
 
 
 def empty_records(dice: Dice) -> list[bytes]:
     """Aggregates of hundreds of thousands of records with nothing, or next to nothing, in them."""
-    body = dice.choice((b"", b"0", b"{}"))
-    one = aggregate_of(["k"], itertools.repeat((0, body)), int(10 ** dice.uniform(5, 6.6)))
-    return fill(lambda: one)
+    return _full_of(dice.choice((b"", b"0", b"{}")), int(10 ** dice.uniform(5, 6.6)))
 
 
 def odd_aggregates(dice: Dice) -> list[bytes]:
@@ -179,7 +181,7 @@ def conflicts(dice: Dice) -> list[bytes]:
 
     if dice.random() < 0.5:
         return fill(order)
-    return fill(lambda: aggregate_of(["k"], ((0, order()) for _ in itertools.count()), 2**20))
+    return fill(lambda: aggregate_of((order() for _ in itertools.count()), 2**20))
 
 
 def bytes_of_one_kind(dice: Dice) -> list[bytes]:
@@ -195,18 +197,8 @@ def tiny_records(dice: Dice) -> list[bytes]:
     return fill(lambda: data)
 
 
-SHAPES: dict[str, Callable[[Dice], list[bytes]]] = {
-    make.__name__.replace("_", " "): make
-    for make in (
-        compressed_aggregates,
-        shared_keys,
-        empty_records,
-        odd_aggregates,
-        compressed_orders,
-        plain_orders,
-        many_reasons,
-        conflicts,
-        bytes_of_one_kind,
-        tiny_records,
-    )
-}
+_SHAPES = (
+    *(compressed_aggregates, shared_keys, empty_records, odd_aggregates, compressed_orders, plain_orders),
+    *(many_reasons, conflicts, bytes_of_one_kind, tiny_records),
+)
+SHAPES = {make.__name__.replace("_", " "): make for make in _SHAPES}

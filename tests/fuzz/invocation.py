@@ -1,12 +1,11 @@
 """One event through the handler, in this process, and the most memory that it took.
 
-`python -m tests.fuzz.invocation --seconds N` reads the event from its standard input. The SDK's clients are
-real, but what they would send is answered at once.
+`python -m tests.fuzz.invocation SECONDS` reads the event from its standard input. The SDK's clients are real,
+but what they would send is answered at once.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
@@ -20,6 +19,7 @@ from io import BytesIO
 from typing import Any, NoReturn
 
 import botocore.session
+from bench.proc_stats import peak_mb
 from botocore.awsrequest import AWSResponse
 
 from orderstream.domain.decode import decode
@@ -82,6 +82,7 @@ def _dynamodb(request: Any, **_: Any) -> Any:
 
 
 def _items(body: bytes) -> bytes:
+    """Items with other content, whose originals are in objects of their own."""
     ((table, request),) = json.loads(body)["RequestItems"].items()
     other = {
         "CustomerID": {"S": "c" * 256},
@@ -90,12 +91,11 @@ def _items(body: bytes) -> bytes:
         "EventID": {"S": f"{_SHARD}:42"},
         "Fingerprint": {"S": "0" * 32},
     }
-    items = [key | other | _in_an_object_of_its_own(key) for key in request["Keys"]]
+    items = []
+    for key in request["Keys"]:
+        archived = f"{ORDERS}{key['OrderID']['S']}-{'k' * 150}.ndjson.gz"
+        items.append(key | other | {"ArchiveKey": {"S": archived}})
     return json.dumps({"Responses": {table: items}}).encode()
-
-
-def _in_an_object_of_its_own(key: dict[str, Any]) -> dict[str, Any]:
-    return {"ArchiveKey": {"S": f"{ORDERS}{key['OrderID']['S']}-{'k' * 150}.ndjson.gz"}}
 
 
 def _services() -> Services:
@@ -123,7 +123,7 @@ class _Context:
 
 
 def handle(seconds: float) -> None:
-    """Process the event on stdin, and print what it took."""
+    """Process the event on stdin, and print what it took: JSON, in the last line."""
     resource.setrlimit(resource.RLIMIT_AS, (STOPPED_MB * 2**20,) * 2)
     # Far more than the invocation has: only what has no bound takes so long.
     limit = int(2 * seconds + 30)
@@ -137,20 +137,10 @@ def handle(seconds: float) -> None:
 
 
 def _end(outcome: str) -> NoReturn:
-    print(json.dumps({"mb": peak_mb(), "seconds": time.process_time(), "outcome": outcome}), flush=True)
+    megabytes = peak_mb(os.getpid()) * 2**20 / 1e6
+    print(json.dumps({"mb": megabytes, "seconds": time.process_time(), "outcome": outcome}), flush=True)
     os._exit(0)
 
 
-def peak_mb() -> float:
-    """The most memory (MB) that this process had. On Linux, getrusage would count its parent's as well."""
-    try:
-        with open("/proc/self/status") as status:
-            return next(int(line.split()[1]) * 1024 / 1e6 for line in status if line.startswith("VmHWM"))
-    except FileNotFoundError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-
-
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(prog="python -m tests.fuzz.invocation")
-    arguments.add_argument("--seconds", type=float, required=True)
-    handle(arguments.parse_args().seconds)
+    handle(float(sys.argv[1]))

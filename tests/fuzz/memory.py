@@ -7,14 +7,15 @@ network: what they would send is answered at once. The table has the worst batch
 from __future__ import annotations
 
 import argparse
-import base64
 import json
 import math
 import random
 import subprocess
 import sys
 from dataclasses import dataclass
+from typing import Any
 
+from orderstream.aws.kinesis_event import EventOrigin, entry
 from tests.fuzz.bulky import SHAPES
 from tests.fuzz.invocation import STOPPED_MB
 
@@ -22,7 +23,7 @@ MOST_MB = 512
 SECONDS = 60.0
 
 _ARRIVAL = 1_795_373_990.0
-_SHARD = "shardId-000000000000"
+_ORIGIN = EventOrigin("arn:aws:kinesis:eu-west-1:123456789012:stream/S", "shardId-000000000000", "role")
 
 
 @dataclass(frozen=True)
@@ -39,33 +40,22 @@ class Peak:
 def event_of(records: list[bytes]) -> bytes:
     """The event that Lambda would invoke the function with."""
     entries = [
-        {
-            "kinesis": {
-                "kinesisSchemaVersion": "1.0",
-                "partitionKey": "k",
-                "sequenceNumber": str(49_570_000_000_000_000_000_000 + number),
-                "data": base64.b64encode(data).decode(),
-                "approximateArrivalTimestamp": _ARRIVAL,
-            },
-            "eventSource": "aws:kinesis",
-            "eventID": f"{_SHARD}:{49_570_000_000_000_000_000_000 + number}",
-        }
-        for number, data in enumerate(records)
+        entry(_ORIGIN, sequence_number=str(number), partition_key="k", data=data, arrived_at=_ARRIVAL)
+        for number, data in enumerate(records, 49_570_000_000_000_000_000_000)
     ]
-    return json.dumps({"Records": entries}).encode()
+    return b'{"Records":[%b]}' % b",".join(entries)
 
 
 def measured(records: list[bytes], seconds: float = SECONDS) -> Peak:
     """Process a batch in another process."""
-    command = [sys.executable, "-m", "tests.fuzz.invocation", "--seconds", str(seconds)]
-    sent = sum(map(len, records)) / 1e6
+    command = [sys.executable, "-m", "tests.fuzz.invocation", str(seconds)]
     done = subprocess.run(command, input=event_of(records), capture_output=True, check=False)
-    if done.returncode:
-        if b"MemoryError" not in done.stderr and done.returncode > 0:
-            raise RuntimeError(done.stderr.decode())
-        return Peak(len(records), sent, math.inf, 0.0, "out of memory")
-    found = json.loads(done.stdout.splitlines()[-1])
-    return Peak(len(records), sent, found["mb"], found["seconds"], found["outcome"])
+    if done.returncode > 0 and b"MemoryError" not in done.stderr:
+        raise RuntimeError(done.stderr.decode())
+    found: dict[str, Any] = {"mb": math.inf, "seconds": 0.0, "outcome": "out of memory"}
+    if not done.returncode:
+        found = json.loads(done.stdout.splitlines()[-1])
+    return Peak(records=len(records), sent_mb=sum(map(len, records)) / 1e6, **found)
 
 
 def search(shape: str, tries: int, seed: int, seconds: float) -> tuple[Peak, str]:

@@ -36,11 +36,20 @@ _MOST_DIGITS = 80
 
 @dataclass(frozen=True)
 class Verdict:
-    """How many of the records in one were orders, how many were not, and the seconds of CPU it took."""
+    """How many orders and other records were in one or several, and the most seconds of CPU that one took."""
 
-    orders: int
-    refused: int
-    seconds: float
+    orders: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+    records: int = 1
+
+    def __add__(self, other: Verdict) -> Verdict:
+        return Verdict(
+            self.orders + other.orders,
+            self.refused + other.refused,
+            max(self.seconds, other.seconds),
+            self.records + other.records,
+        )
 
 
 def check(data: bytes) -> Verdict:

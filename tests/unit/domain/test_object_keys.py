@@ -64,7 +64,7 @@ def test_an_hour_is_read_from_the_key_of_every_object_that_has_one() -> None:
     assert {keys.prefix_of(key) for key in hourly} == set(keys.HOURLY) - {keys.ORDERS}
     assert {keys.hour_of_key(key) for key in hourly} == {HOUR}
     assert [key for key in KEYS if keys.is_hourly(key)] == hourly
-    with pytest.raises(ValueError, match="no object of an hour"):
+    with pytest.raises(ValueError, match="not an object of an hour"):
         keys.hour_of_key(keys.order_key("A"))
 
 

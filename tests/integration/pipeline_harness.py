@@ -102,7 +102,7 @@ class Pipe:
         )
 
     def make_function(self) -> None:
-        """A function with the settings, which does nothing: `verify --repair` reads them from it."""
+        """A function that only has the settings: `orders stack verify --repair` reads them from it."""
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("f.py", "def handle(event, context):\n    return None\n")

@@ -165,7 +165,7 @@ class RecentOrders:
                 if line.order_id is not None:
                     pairs.append((line.order_id, line.event_id))
         except DamagedError:
-            # `verify` reports it; what precedes the damage is shown.
+            # `orders stack verify` reports it; what precedes the damage is shown.
             pass
         return pairs
 

@@ -177,7 +177,7 @@ def _search_failures(
         try:
             records = records_in(failure, event_records(failure))
         except DamagedError:
-            # `dead-letters redrive` and `verify` report it; continue the trace without it.
+            # `dead-letters redrive` and `stack verify` report it; continue the trace without it.
             continue
         for record in records:
             if record.event_id in events or _is_of(record, order_id):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import subprocess
 import sys
 from collections import defaultdict
@@ -70,14 +69,6 @@ def test_the_help_of_a_command_ends_with_an_example_of_it(name: str) -> None:
     assert example.startswith("Example: ") and f"orders {name}" in example
     # In one line, although the help may wrap it.
     assert " ".join(printed(*name.split(), "-h").split()).endswith(" ".join(example.split()))
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_example_of_a_command_can_be_given(name: str) -> None:
-    line = re.search(r"orders .*?(?= \| |\)\"|$)", COMMANDS[name].epilog)
-    assert line
-    arguments = shlex.split(line[0])[1 + len(name.split()) :]
-    COMMANDS[name].make_context(name, arguments)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

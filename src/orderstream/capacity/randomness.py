@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from math import cos, exp, log, pi, sqrt
 
+from orderstream.sdk.retries import backoff
+
 # Returns a random number from 0 (inclusive) to 1 (exclusive).
 Random = Callable[[], float]
 
 # As in local/esm/lanes.py.
 FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 5.0
 
 # Above this mean, a normal distribution is a good approximation of a Poisson distribution.
 _MANY = 30
@@ -16,8 +17,7 @@ _MANY = 30
 
 def delay(tries: int, chance: float) -> float:
     """Seconds to wait after the `tries`-th consecutive failure; `chance` (0 to 1) is the jitter."""
-    longest = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(tries - 1, 16))
-    return longest * (1 + chance) / 2
+    return backoff(tries, (1 + chance) / 2, FIRST_DELAY_SECONDS)
 
 
 def poisson(mean: float, chance: Random) -> int:

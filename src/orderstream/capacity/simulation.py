@@ -17,8 +17,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 
-from orderstream.capacity.randomness import LONGEST_DELAY_SECONDS, Random, delay, poisson
+from orderstream.capacity.randomness import Random, delay, poisson
 from orderstream.capacity.traffic import BacklogSample, Curve, Outage, SimulationResult, SimulationSettings
+from orderstream.sdk.retries import CAP_SECONDS
 
 # The maximum work of a simulation, in reads of a shard, and the maximum number of simulated shards.
 _MOST_READS = 300_000
@@ -94,9 +95,7 @@ class _Simulation:
 
     def run(self) -> SimulationResult:
         curve, of = self.curve, self.of
-        ordinary = (
-            of.poll_seconds + of.window_seconds + 2 * of.seconds_of(of.batch_size) + LONGEST_DELAY_SECONDS
-        )
+        ordinary = of.poll_seconds + of.window_seconds + 2 * of.seconds_of(of.batch_size) + CAP_SECONDS
         for shard in self.shards:
             # Shards are not all read at the same time.
             self._at(self.chance() * of.poll_seconds, self._tick(shard))

@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoRegionError,
-    ParamValidationError,
-)
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, ParamValidationError
 
 from orderstream import __version__
 from orderstream.errors import InputError
-from orderstream.pipeline.botocore_codec import use_msgspec
+from orderstream.sdk.codec import use_msgspec
+from orderstream.sdk.errors import NO_ANSWER, error_code, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -40,26 +32,6 @@ CONFIG = Config(
     parameter_validation=False,
     # The SDK would build its own user agent for each call: a seventh of the time of one with a single record.
     user_agent=f"orderstream/{__version__} botocore/{botocore.__version__}",
-)
-
-_TRANSIENT_CODES = frozenset(
-    {
-        "InternalFailure",
-        "InternalFailureException",
-        "KMSThrottlingException",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        # The stream is being created or updated.
-        "ResourceInUseException",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
 )
 
 CREDENTIALS_HINT = (
@@ -187,12 +159,9 @@ def classify(error: Exception) -> PutError:
     """Classify an error of the SDK; any other is raised again."""
     text = one_line(str(error))
     if isinstance(error, ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        is_transient = code in _TRANSIENT_CODES or status >= 500 or status == 429
-        hint = CLOCK_HINT if is_about_the_clock(error) else _HINTS.get(code, "")
-        return PutError(text, hint, is_transient)
-    if isinstance(error, (ConnectionError, HTTPClientError, IncompleteReadError, ResponseParserError)):
+        hint = CLOCK_HINT if is_about_the_clock(error) else _HINTS.get(error_code(error), "")
+        return PutError(text, hint, is_transient(error))
+    if isinstance(error, NO_ANSWER):
         return PutError(
             text, 'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders stack env")?'
         )

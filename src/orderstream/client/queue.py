@@ -12,6 +12,8 @@ from typing import Generic, Self, TypeVar
 
 import msgspec
 
+from orderstream.sdk.retries import backoff
+
 # Kinesis accepts 500 records and 10 MiB per call. The limit was 5 MiB for many years, and the local cloud
 # still rejects more; larger calls would gain nothing.
 MAX_BATCH_RECORDS = 500
@@ -20,15 +22,6 @@ MAX_BATCH_BYTES = 5 * 1024 * 1024
 # Python's overhead for a queued record besides its data, mostly its Future: without it, small orders would
 # take thirty times the configured memory.
 RECORD_OVERHEAD_BYTES = 2048
-
-_BACKOFF_BASE_SECONDS = 0.05
-_BACKOFF_CAP_SECONDS = 5.0
-
-
-def backoff_seconds(attempts: int, draw: float) -> float:
-    """Seconds to wait after the `attempts`-th failure: exponential, with `draw` (0 to 1) as full jitter."""
-    # The exponent is bounded because a larger power would overflow a float.
-    return draw * min(_BACKOFF_CAP_SECONDS, _BACKOFF_BASE_SECONDS * 2.0 ** min(attempts - 1, 32))
 
 
 class QueuedRecord(msgspec.Struct, eq=False, gc=False):
@@ -122,7 +115,7 @@ class KeyOrderedQueue(Generic[R]):
             return self._given_up(record, now)
         self._in_flight.remove(record)
         deadline = record.trying_since + self._give_up_after
-        self._delay(record, min(now + backoff_seconds(record.attempts, draw), deadline))
+        self._delay(record, min(now + backoff(record.attempts, draw), deadline))
         return []
 
     def _delay(self, record: R, due: float) -> None:

@@ -24,10 +24,10 @@ from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.mapping import Mapping, read_mapping
 from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.metrics import MetricSender
+from orderstream.local.esm.shard_reader import parse_records_fast
 from orderstream.local.esm.shard_worker import ShardWorker, WorkerContext
 from orderstream.local.esm.shards import Position, Shard, readable, start_of
-from orderstream.local.esm.transient_errors import is_transient
-from orderstream.local.esm.wire import lighten
+from orderstream.sdk.errors import is_transient
 
 SURVEY_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 1.0
@@ -122,7 +122,7 @@ class EventSource:
         stream = self._cloud.kinesis.describe_stream_summary(StreamARN=mapping.stream_arn)
         about = stream["StreamDescriptionSummary"]
         retention = timedelta(hours=about["RetentionPeriodHours"])
-        lighten(self._cloud.kinesis)
+        parse_records_fast(self._cloud.kinesis)
         return WorkerContext(
             cloud=self._cloud,
             mapping=mapping,

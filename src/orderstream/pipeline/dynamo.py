@@ -2,36 +2,15 @@
 
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstream.errors import CloudError
+from orderstream.sdk.errors import UNREACHABLE, is_transient
 
-# Error codes of single statements (BatchStatementErrorCodeEnum in DynamoDB's API). These are transient ...
-TRANSIENT = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceeded",
-        "RequestLimitExceeded",
-        "ThrottlingError",
-        "TransactionConflict",
-    }
-)
-# ... and these are permanent for the item. Any other concerns the table as a whole.
+# Error codes of single statements that are permanent for the item. Any other that is not transient concerns
+# the table as a whole.
 PERMANENT = frozenset({"ValidationError", "ItemCollectionSizeLimitExceeded"})
 
-# Transient error codes of whole calls. The SDK has already tried such a call three times.
-TRANSIENT_CALLS = frozenset(
-    {
-        "InternalFailure",
-        "InternalServerError",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-    }
-)
-# No connection, or it was lost before the response; botocore has no common base class for the two.
-UNREACHABLE = (ConnectionError, HTTPClientError)
 # After this many consecutive failed calls DynamoDB counts as down, and it is left to Lambda to retry.
 MAX_CONSECUTIVE_FAILURES = 3
 
@@ -51,12 +30,7 @@ def execute(client: Any, table: str, operation: str, **parameters: Any) -> Any:
     """
     try:
         return getattr(client, operation)(**parameters)
-    except ClientError as error:
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if error.response["Error"]["Code"] in TRANSIENT_CALLS or status >= 500:
+    except (BotoCoreError, ClientError) as error:
+        if is_transient(error):
             raise CallFailedError(error) from error
-        raise CloudError(f"table {table}: {error}") from error
-    except UNREACHABLE as error:
-        raise CallFailedError(error) from error
-    except BotoCoreError as error:
         raise CloudError(f"table {table}: {error}") from error

@@ -16,11 +16,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from orderstream import __version__
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
-from orderstream.pipeline.botocore_codec import use_msgspec
 from orderstream.pipeline.concurrency import MOST_THREADS, ParallelMap, threads_for
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
+from orderstream.sdk.codec import use_msgspec
+from orderstream.sdk.errors import error_code
 
 # Explicit, because botocore's defaults change: a call that hangs must fail while the invocation has time
 # to report it, and the SDK's own retries must not use up that time either.
@@ -63,7 +64,7 @@ class S3Store:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
                 return True
             except (ClientError, BotoCoreError) as error:
-                code = _code(error)
+                code = error_code(error)
                 if code == "PreconditionFailed":
                     return False
                 if code != "ConditionalRequestConflict":
@@ -78,13 +79,9 @@ class S3Store:
             body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
             return body
         except (ClientError, BotoCoreError) as error:
-            if _code(error) == "NoSuchKey":
+            if error_code(error) == "NoSuchKey":
                 return None
             raise CloudError(f"bucket {self._bucket}: {error}") from error
-
-
-def _code(error: Exception) -> str:
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else ""
 
 
 def make_archive(settings: Settings, store: S3Store, each: ParallelMap = map) -> BatchArchive | OrderArchive:
@@ -93,7 +90,7 @@ def make_archive(settings: Settings, store: S3Store, each: ParallelMap = map) ->
 
 
 def dynamodb_client(session: Any) -> Any:
-    """A botocore client for OrderTable that serializes with msgspec (see `botocore_codec`)."""
+    """A botocore client for OrderTable that serializes with msgspec (see `sdk.codec`)."""
     client = session.create_client("dynamodb", config=CONFIG)
     use_msgspec(client)
     return client

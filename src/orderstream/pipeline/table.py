@@ -17,18 +17,16 @@ from orderstream.pipeline.concurrency import ParallelMap
 from orderstream.pipeline.dynamo import (
     MAX_CONSECUTIVE_FAILURES,
     PERMANENT,
-    TRANSIENT,
     CallFailedError,
     execute,
 )
+from orderstream.sdk.retries import TRANSIENT, backoff
 
 STATEMENTS_PER_CALL = 25
 # The size of the items in a call, as plain JSON. AWS documents no size limit for such a call; this one bounds
 # the memory of concurrent calls.
 BYTES_PER_CALL = 512 * 1024
 KEYS_PER_READ = 100
-BACKOFF_BASE_SECONDS = 0.05
-BACKOFF_CAP_SECONDS = 5.0
 
 # The attributes read of an existing item: enough to compare it, and to show it in a conflict.
 _COMPARED = (
@@ -176,7 +174,7 @@ class OrderTable:
         raise CloudError(f"table {self._name}: {code}: {error.get('Message', '')}")
 
     def _pause(self, attempt: int) -> float:
-        return self._jitter() * min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2.0**attempt)
+        return backoff(attempt + 1, self._jitter())
 
     def _insert_once(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         statements = [

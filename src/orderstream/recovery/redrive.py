@@ -24,15 +24,15 @@ from orderstream.pipeline.table import OrderTable
 from orderstream.recovery.dead_letters import FailedBatch, event_records, mark_redriven, records_in, release
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import settle_contested
+from orderstream.sdk.errors import error_code, is_transient
+from orderstream.sdk.retries import backoff
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
 from orderstream.storage.stream import shard_records
 
 ATTEMPTS = 5
-BACKOFF_SECONDS = 0.5
+BACKOFF_SECONDS = 1.0
 SECONDS_FOR_READING = 60.0
-
-_LATER = frozenset({"TooManyRequestsException", "ServiceException", "ServiceUnavailableException"})
 
 
 @dataclass
@@ -147,10 +147,9 @@ class _FunctionInvoker:
                     answer = msgspec.json.decode(response["Payload"].read() or b"null")
                     break
                 except ClientError as error:
-                    code = error.response["Error"]["Code"]
-                    if code == "RequestTooLargeException":
-                        return {}, code
-                    if code not in _LATER or attempt + 1 == ATTEMPTS:
+                    if error_code(error) == "RequestTooLargeException":
+                        return {}, error_code(error)
+                    if not is_transient(error) or attempt + 1 == ATTEMPTS:
                         raise
         if response.get("FunctionError"):
             return {}, f"{answer.get('errorType', 'error')}: {answer.get('errorMessage', 'it ended')}"
@@ -160,7 +159,7 @@ class _FunctionInvoker:
 
     def _pause(self, attempt: int) -> None:
         if attempt:
-            self._sleep(random.random() * BACKOFF_SECONDS * 2.0**attempt)
+            self._sleep(backoff(attempt, random.random(), BACKOFF_SECONDS))
 
 
 def _account(deployment: Deployment, records: list[Record]) -> dict[str, int]:

@@ -15,6 +15,7 @@ from orderstream.aws.clock import PRECISION
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.ids import event_id
 from orderstream.pipeline.records import Record, arrival, key_of
+from orderstream.sdk.errors import error_code, is_throttle
 from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def shard_records(
         try:
             shard.iterator = deployment.cloud.kinesis.get_shard_iterator(**shard.start)["ShardIterator"]
         except ClientError as error:
-            if _code(error) not in {"ResourceNotFoundException", "InvalidArgumentException"}:
+            if error_code(error) not in {"ResourceNotFoundException", "InvalidArgumentException"}:
                 raise
             # The shard, or this position in it, is older than the stream's retention.
             return
@@ -131,10 +132,10 @@ def _read(deployment: Deployment, shard: _Shard, sleep: Sleep) -> _Page:
             )
             answer = deployment.cloud.kinesis.get_records(ShardIterator=iterator, Limit=RECORDS_A_CALL)
         except ClientError as error:
-            if _code(error) == "ExpiredIteratorException":
+            if error_code(error) == "ExpiredIteratorException":
                 # An iterator is valid for five minutes, and a pass through many shards can take longer.
                 shard.iterator = None
-            elif _code(error) != "ProvisionedThroughputExceededException":
+            elif not is_throttle(error):
                 raise
             # If readers exceed the shard's throughput, this is the one that can wait.
             return _Page([])
@@ -164,7 +165,3 @@ def _record(shard_id: str, record: RecordTypeDef) -> Record:
         arrived_at=arrival(record["ApproximateArrivalTimestamp"].timestamp()),
         data=record["Data"],
     )
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])

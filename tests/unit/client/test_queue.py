@@ -13,7 +13,6 @@ from orderstream.client.queue import (
     RECORD_OVERHEAD_BYTES,
     KeyOrderedQueue,
     QueuedRecord,
-    backoff_seconds,
 )
 
 KINESIS_BATCH_BYTES = 10 * 1024 * 1024
@@ -153,15 +152,6 @@ def test_the_bound_holds_and_what_leaves_makes_room(arrivals: list[tuple[str, in
         pushed(queue, key, size=size)
         assert queue.buffered_bytes <= limit
     assert queue.buffered_bytes == sum(record.size + RECORD_OVERHEAD_BYTES for record in queue)
-
-
-@pytest.mark.parametrize(
-    ("attempts", "longest"), [(1, 0.05), (2, 0.1), (3, 0.2), (7, 3.2), (8, 5), (10_000, 5)]
-)
-def test_the_span_of_the_backoff_doubles_up_to_five_seconds(attempts: int, longest: float) -> None:
-    assert backoff_seconds(attempts, 1) == pytest.approx(longest)
-    assert backoff_seconds(attempts, 0.5) == pytest.approx(longest / 2)
-    assert backoff_seconds(attempts, 0) == 0
 
 
 def test_a_record_is_given_up_on_after_its_time_and_lets_the_next_go() -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from orderstream.aws.kinesis_event import EventRecord, event_of
 from orderstream.local.esm.failures import DiscardedInvocation
 from orderstream.local.esm.outcomes import Failed, NotInvoked, Outcome, read_answer
-from orderstream.local.esm.transient_errors import error_code, is_throttle
+from orderstream.sdk.errors import error_code, is_throttle
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

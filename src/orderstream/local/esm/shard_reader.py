@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from botocore.exceptions import ClientError
 
 from orderstream.aws.kinesis_event import EventOrigin, EventRecord, entry
 from orderstream.local.esm.shards import Position
-from orderstream.local.esm.transient_errors import error_code
 from orderstream.pipeline.records import key_of
+from orderstream.sdk.codec import parse_with_msgspec
+from orderstream.sdk.errors import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -24,6 +26,27 @@ if TYPE_CHECKING:
 MOST_A_CALL = 10_000
 # An empty shard is polled less and less often, down to AWS's once a second.
 IDLE_POLL_SECONDS = 1.0
+
+
+class _Record(TypedDict, total=False):
+    SequenceNumber: str
+    Data: bytes
+    ApproximateArrivalTimestamp: datetime
+    PartitionKey: str | None
+
+
+class _Answer(TypedDict, total=False):
+    Records: list[_Record]
+    NextShardIterator: str | None
+    MillisBehindLatest: int
+
+
+def parse_records_fast(kinesis: KinesisClient) -> None:
+    """Let this client parse GetRecords with msgspec.
+
+    botocore's own parser takes 25 µs a record, most of it for the timestamp's time zone.
+    """
+    parse_with_msgspec(kinesis, "kinesis.GetRecords", _Answer)
 
 
 @dataclass(frozen=True, slots=True)

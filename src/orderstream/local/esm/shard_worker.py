@@ -36,7 +36,7 @@ from orderstream.local.esm.measures import Measures
 from orderstream.local.esm.shard_reader import MOST_A_CALL, RecordsPage, ShardReader
 from orderstream.local.esm.shards import Position, Shard
 from orderstream.local.esm.subscription import Subscription
-from orderstream.local.esm.transient_errors import is_throttle, is_transient
+from orderstream.sdk.errors import is_throttle, is_transient
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request scans all of them: 10
 # calls a second leave 3,000, and a request takes about 9 ms. So all shards share that rate.

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from orderstream.aws.kinesis_event import EventOrigin
 from orderstream.local.esm.shard_reader import MOST_A_CALL, RecordsPage, to_records
 from orderstream.local.esm.shards import Position
-from orderstream.local.esm.transient_errors import error_code
+from orderstream.sdk.errors import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

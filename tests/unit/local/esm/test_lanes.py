@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from orderstream.aws.kinesis_event import EventRecord, event_of
 from orderstream.local.esm.lanes import (
-    LONGEST_DELAY_SECONDS,
     MAX_EVENT_BYTES,
     Batch,
     Lane,
@@ -27,6 +26,7 @@ from orderstream.local.esm.lanes import (
     replace_head,
 )
 from orderstream.local.esm.outcomes import Delivered, Failed, NotInvoked, Outcome, PartialFailure
+from orderstream.sdk.retries import CAP_SECONDS
 
 
 def record(
@@ -245,7 +245,7 @@ def test_delays_double_up_to_a_bound_and_are_spread_out() -> None:
     assert delay(0, 0.5) == 0
     assert [delay(n, 1.0) for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.4, 0.8])
     assert delay(1, 0.0) == pytest.approx(0.05)
-    assert delay(10_000, 1.0) == LONGEST_DELAY_SECONDS
+    assert delay(10_000, 1.0) == CAP_SECONDS
 
 
 # Ages

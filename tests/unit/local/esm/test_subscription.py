@@ -15,7 +15,7 @@ from orderstream.aws.kinesis_event import EventOrigin
 from orderstream.local.esm.shard_reader import RecordsPage
 from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
 from orderstream.local.esm.subscription import Subscription
-from orderstream.local.esm.transient_errors import is_transient
+from orderstream.sdk.errors import is_transient
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/s"
 ORIGIN = EventOrigin(STREAM, "shardId-000000000000", "")

@@ -16,12 +16,24 @@ _ENCODER = msgspec.json.Encoder()
 def use_msgspec(
     client: Any, operation: str = "dynamodb.BatchExecuteStatement", answer: Any = dict[str, Any]
 ) -> None:
-    """Use msgspec for one operation of this botocore client.
+    """Use msgspec for requests and responses of one operation of this botocore client.
 
-    The operation must use a JSON protocol, and the client must not validate parameters, as none are left to
-    validate. `answer` is the type of the response; botocore parses a response that does not match it.
+    The client must not validate parameters, as none are left to validate. Otherwise as `parse_with_msgspec`.
     """
-    decoder = msgspec.json.Decoder(answer)
+    events = client.meta.events
+    events.register(f"provide-client-params.{operation}", _render)
+    events.register(f"before-call.{operation}", _replace_body)
+    parse_with_msgspec(client, operation, answer)
+
+
+def parse_with_msgspec(client: Any, operation: str, answer: Any) -> None:
+    """Use msgspec for the responses of one operation of this botocore client; repeating it is harmless.
+
+    The operation must use a JSON protocol. `answer` is the type of the response; botocore parses a response
+    that does not match it. As in botocore, bytes are base64 and a datetime is seconds since the epoch, in
+    UTC.
+    """
+    decoder = msgspec.json.Decoder(answer, strict=False)
 
     def read(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
         if response_dict["status_code"] != 200:
@@ -34,10 +46,7 @@ def use_msgspec(
         customized_response_dict.update(found)
         response_dict["body"] = b"{}"
 
-    events = client.meta.events
-    events.register(f"provide-client-params.{operation}", _render)
-    events.register(f"before-call.{operation}", _replace_body)
-    events.register(f"before-parse.{operation}", read)
+    client.meta.events.register(f"before-parse.{operation}", read, unique_id=f"orderstream {operation}")
 
 
 def _render(params: dict[str, Any], context: dict[str, Any], **_: Any) -> dict[str, Any]:

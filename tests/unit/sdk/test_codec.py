@@ -1,4 +1,4 @@
-"""What is rendered and read here for the SDK is what the SDK itself would send and understand."""
+"""Requests and responses are those that the SDK itself would send and understand."""
 
 import json
 from decimal import Decimal
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.pipeline.attributes import attribute_value
-from orderstream.pipeline.botocore_codec import use_msgspec
+from orderstream.sdk.codec import use_msgspec
 
 VALUES = st.recursive(
     st.text() | st.integers() | st.decimals(allow_nan=False, allow_infinity=False, places=2),

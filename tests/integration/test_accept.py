@@ -20,11 +20,12 @@ from orderstream.acceptance.checks import CHECKS
 from orderstream.acceptance.context import Context, context_of, new_name
 from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.leftovers import LOOKS, ensure_free, leftovers
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
 from orderstream.errors import CloudError
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
+from orderstream.sdk.errors import translate_errors
 from tests.integration.conftest import Orders, awaited
 
 COMMAND = str(Path(sys.executable).with_name("orders"))

@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted
-from orderstream.aws.clients import translate_errors
 from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import ATHENA_RESULTS, ORDERS, PARTITIONS
 from orderstream.errors import CheckFailedError
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
 

@@ -17,10 +17,10 @@ from orderstream.acceptance.leftovers import (
     subscriptions,
     workgroups,
 )
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
 from orderstream.errors import NotShownError, OrderstreamError
+from orderstream.sdk.errors import translate_errors
 
 # How long CloudFormation may be busy after an interrupted run, and services still list deleted resources.
 _SETTLED_SECONDS = 1800.0

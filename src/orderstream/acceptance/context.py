@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from orderstream.acceptance.deployer import Deployer, Documents
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy.target import DeployTarget, target_of
 from orderstream.errors import CheckFailedError, InputError
+from orderstream.sdk.errors import translate_errors
 
 T = TypeVar("T")
 

@@ -8,12 +8,12 @@ from decimal import Decimal
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send, send_bytes
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.ingest.samples import BAD
 from orderstream.recovery import dead_letters
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.redrive import redrive
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage.orders import get_order
 
 DUPLICATES, CONFLICTS, INVALID, DISCARDED, RESHARDED = 20, 5, 5, 3, 60

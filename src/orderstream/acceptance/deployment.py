@@ -11,7 +11,7 @@ from orderstream.acceptance.cleanup import remove_stack
 from orderstream.acceptance.context import Context, Evidence, expect, name_of_second
 from orderstream.acceptance.leftovers import leftovers
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.changes import STATEFUL_TYPES
@@ -19,6 +19,7 @@ from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
 from orderstream.deploy.destroy import DestroyResult
 from orderstream.deploy.stack_state import resources
 from orderstream.errors import CheckFailedError, CloudError, NotShownError
+from orderstream.sdk.errors import translate_errors
 
 # All features of the template, except those that need the user's resources (a key, a bucket for access logs,
 # a token issuer) or a quota (reserved concurrency, which a new account does not have).

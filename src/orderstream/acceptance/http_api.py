@@ -16,10 +16,10 @@ from botocore.httpsession import URLLib3Session
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import ARRIVAL_SECONDS, new_orders
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.errors import CheckFailedError
 from orderstream.pipeline.telemetry import NAMESPACE
+from orderstream.sdk.errors import translate_errors
 
 # Concurrent requests, to reach ten times the stack's ApiRate.
 REQUESTS, AT_ONCE = 200, 16

@@ -12,9 +12,10 @@ from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.roles import TemporaryRole
 from orderstream.acceptance.traffic import new_orders
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CheckFailedError, CloudError
 from orderstream.pipeline.table import OrderTable
+from orderstream.sdk.errors import translate_errors
 
 # CloudTrail reports a call within 15 minutes, and allows two lookups a second.
 _TRAIL_SECONDS, _PAGE_SECONDS = 1200.0, 0.6

@@ -11,9 +11,9 @@ from typing import Any
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.deployment import deploy
 from orderstream.acceptance.traffic import await_stored, new_orders, send
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.stack import consumer_of
 from orderstream.pipeline.telemetry import LATENCY
+from orderstream.sdk.errors import translate_errors
 
 ORDERS, PER_SECOND = 200, 10.0
 # The template's objective for 99 % of the orders (LatencyObjectiveSeconds).

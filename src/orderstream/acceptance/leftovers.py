@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context
-from orderstream.aws.clients import translate_errors
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.retained import find_retained
 from orderstream.errors import CloudError
+from orderstream.sdk.errors import translate_errors
 
 
 def leftovers(context: Context) -> list[str]:

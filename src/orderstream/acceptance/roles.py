@@ -10,8 +10,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError, NotShownError
+from orderstream.sdk.errors import translate_errors
 
 # Nothing else uses this path, so what an earlier run left can be found.
 PATH = "/orders-accept/"

@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance.cleanup import lock_bucket, remove_lock_bucket
 from orderstream.acceptance.context import Context, Evidence, expect
-from orderstream.aws.clients import translate_errors
 from orderstream.deploy.empty_bucket import empty_bucket
 from orderstream.domain.object_keys import EVIDENCE, MANIFESTS
 from orderstream.errors import CheckFailedError
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
 
 _LOCK_DAYS = 1

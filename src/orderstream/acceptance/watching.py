@@ -10,11 +10,11 @@ from typing import Any
 from orderstream.acceptance.cleanup import queue_name, remove_queue
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy.stack_state import resources
 from orderstream.pipeline.telemetry import NAMESPACE
+from orderstream.sdk.errors import translate_errors
 
 # How long a five-minute alarm may take to react to a metric from the function's log.
 _ALARM_SECONDS = 900.0

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from orderstream.api.app import ApiServices
 from orderstream.api.sender import BY_SENDER
 from orderstream.aws.alarms import describe_alarms
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer
 from orderstream.errors import CloudError, InputError
 from orderstream.pipeline.settings import required
+from orderstream.sdk.errors import translate_errors
 
 # A client should learn quickly that an order was not accepted, and retry. But a call that hung for the
 # function's read timeout must leave time for another one.

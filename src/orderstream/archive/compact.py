@@ -13,12 +13,12 @@ import msgspec
 
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, Manifest, SealedObject, hour_of_text
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import QUARANTINE, compacted_key, is_compacted
 from orderstream.errors import CloudError, DamagedError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import original_bytes
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ObjectSummary
 from orderstream.storage.parquet import LocatedLine

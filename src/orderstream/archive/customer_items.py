@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.pipeline.concurrency import MOST_THREADS
+from orderstream.sdk.errors import translate_errors
 
 
 def order_ids_of(deployment: Deployment, customer_id: str) -> Iterator[str]:

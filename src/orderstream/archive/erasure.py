@@ -18,7 +18,6 @@ from orderstream.archive.manifests import Chain, SealedObject, attested, digest,
 from orderstream.archive.noncurrent_versions import delete_noncurrent
 from orderstream.archive.receipt import ErasureReceipt, StampedReceipt
 from orderstream.archive.redaction import Redaction, redactions
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import (
@@ -35,6 +34,7 @@ from orderstream.errors import NotFoundError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.recovery.dead_letters import redrive_markers, url
 from orderstream.recovery.resubmissions import read_note, write_lines
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
 from orderstream.storage.tombstones import erased_in_hour, write_tombstones
 

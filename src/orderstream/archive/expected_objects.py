@@ -11,9 +11,9 @@ from typing import Any, Self
 from botocore.exceptions import ClientError
 
 from orderstream.archive.manifests import Manifest, hour_of_text, hour_text
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import QUARANTINE
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage.bucket import TimeRange
 
 _HOUR = timedelta(hours=1)

@@ -13,11 +13,11 @@ from typing import Any, Self
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import InvalidValue, timestamp, utc_text
 from orderstream.domain.object_keys import LEASE_KEY
 from orderstream.errors import CloudError, DamagedError
+from orderstream.sdk.errors import translate_errors
 
 # A killed holder's lease ends after this; a live holder renews it three times within it.
 VALID_FOR = timedelta(seconds=60)

@@ -15,11 +15,11 @@ from typing import Literal
 
 import msgspec
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import MANIFESTS, manifest_key, manifest_of_key
 from orderstream.errors import CloudError, DamagedError, InputError
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.redaction import redact, theirs_in
 from orderstream.archive.seal import record_digest
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import (
     ARCHIVE,
@@ -27,6 +26,7 @@ from orderstream.domain.object_keys import (
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
 from orderstream.recovery.dead_letters import url
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ObjectSummary
 from orderstream.storage.tombstones import erased_in_hour

@@ -1,41 +1,21 @@
-"""Typed clients for AWS or a local cloud. SDK errors become CloudError."""
+"""Typed clients for AWS or a local cloud."""
 
 from __future__ import annotations
 
-import difflib
-import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import botocore.session
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-    ProfileNotFound,
-)
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 
 from orderstream.aws.clock import ServiceClock
-from orderstream.client.put_records import (
-    CLOCK_HINT,
-    CREDENTIALS_HINT,
-    is_about_the_clock,
-    new_session,
-    producer_client,
-)
+from orderstream.client.put_records import new_session, producer_client
 from orderstream.errors import CloudError
+from orderstream.sdk.endpoints import is_loopback
+from orderstream.sdk.errors import CREDENTIALS_HINT, NO_ANSWER, translate_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -57,11 +37,6 @@ _CONFIG = Config(
 )
 # For informational calls: an unreachable service must not delay a command for long.
 _BRIEF = _CONFIG.merge(Config(connect_timeout=2, read_timeout=5))
-# The service returned an error, something else answered, or nothing did.
-UNANSWERED = (ClientError, ConnectionError, HTTPClientError, ResponseParserError)
-REGION_HINT = "name it with --region, or set AWS_REGION"
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_OF_AWS = re.compile(r"\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|api\.aws)$")
 
 # An SDK session must not create two clients at once.
 _making = threading.Lock()
@@ -129,7 +104,7 @@ class AwsClients:
         with translate_errors("cannot look for the account"):
             try:
                 return str(self.sts.get_caller_identity()["Account"])
-            except UNANSWERED:
+            except (ClientError, *NO_ANSWER):
                 return None
 
     @cached_property
@@ -200,52 +175,3 @@ def is_local(cloud: AwsClients) -> bool:
     """Whether `cloud` is a local cloud. Raises CloudError if no region is configured."""
     with translate_errors("cannot look for a stack"):
         return is_loopback(cloud.cloudformation.meta.endpoint_url)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` is on this machine, and so belongs to a local cloud."""
-    return urlsplit(url).hostname in _LOOPBACK
-
-
-@contextmanager
-def translate_errors(doing: str) -> Iterator[None]:
-    """Turn any SDK error inside the block into a CloudError that says what could not be done."""
-    try:
-        yield
-    except NoRegionError as error:
-        raise CloudError(f"{doing}: no region is configured", hint=REGION_HINT) from error
-    except (NoCredentialsError, ProfileNotFound) as error:
-        raise CloudError(f"{doing}: {error}", hint=CREDENTIALS_HINT) from error
-    except EndpointConnectionError as error:
-        raise CloudError(f"{doing}: {error}", hint=_why_unreachable(error.kwargs["endpoint_url"])) from error
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        expired = code in {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId"}
-        hint = CLOCK_HINT if is_about_the_clock(error) else CREDENTIALS_HINT if expired else ""
-        raise CloudError(f"{doing}: {error}", hint=hint) from error
-    except BotoCoreError as error:
-        raise CloudError(f"{doing}: {error}") from error
-
-
-def _why_unreachable(url: str) -> str:
-    """What to check when nothing answers at `url`."""
-    host = urlsplit(url).hostname or ""
-    if is_loopback(url):
-        return (
-            'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant (eval "$(orders stack env)")?'
-        )
-    found = _OF_AWS.search(host)
-    if found is None:
-        return f"is AWS_ENDPOINT_URL right? is the network up, and can this machine reach {host}?"
-    region, known = found[1], _regions()
-    if region in known:
-        return f"region {region} exists: is the network up, and can this machine reach {host}?"
-    similar = difflib.get_close_matches(region, sorted(known), n=1)
-    meant = f"did you mean {similar[0]}?" if similar else "is it mistyped?"
-    return f"this version of the SDK knows no region {region}: {meant} (--region, AWS_REGION or the profile)"
-
-
-def _regions() -> set[str]:
-    session = botocore.session.Session()
-    names = session.get_available_partitions()
-    return {one for name in names for one in session.get_available_regions("kinesis", partition_name=name)}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orderstream.aws.clients import UNANSWERED, AwsClients, is_local, region_of, translate_errors
+from botocore.exceptions import ClientError
+
+from orderstream.aws.clients import AwsClients, is_local, region_of
+from orderstream.sdk.errors import NO_ANSWER, translate_errors
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,6 @@ def _alias(cloud: AwsClients) -> str | None:
     with translate_errors("cannot look for the account"):
         try:
             aliases = cloud.iam.list_account_aliases()["AccountAliases"]
-        except UNANSWERED:
+        except (ClientError, *NO_ANSWER):
             return None
     return aliases[0] if aliases else None

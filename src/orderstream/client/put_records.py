@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, Param
 from orderstream import __version__
 from orderstream.errors import InputError
 from orderstream.sdk.codec import use_msgspec
-from orderstream.sdk.errors import NO_ANSWER, error_code, is_transient
+from orderstream.sdk.errors import CREDENTIALS_HINT, NO_ANSWER, error_code, hint_of_response, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -34,22 +34,11 @@ CONFIG = Config(
     user_agent=f"orderstream/{__version__} botocore/{botocore.__version__}",
 )
 
-CREDENTIALS_HINT = (
-    "for AWS: aws configure, or set AWS_PROFILE;"
-    ' for the local cloud: orders up, then eval "$(orders stack env)"'
-)
 _REGION_HINT = "set AWS_REGION, or give OrderProducer a client that was made with region_name"
-CLOCK_HINT = "AWS refuses what a wrong clock has signed: set this machine's clock (timedatectl set-ntp true)"
 _HINTS = {
     "ResourceNotFoundException": "check the name of the stream, the region, the account and AWS_ENDPOINT_URL",
     "AccessDeniedException": "the sender needs kinesis:PutRecords on the stream",
     "KMSAccessDeniedException": "the sender needs kms:GenerateDataKey on the key of the stream",
-    "ExpiredToken": CREDENTIALS_HINT,
-    "ExpiredTokenException": CREDENTIALS_HINT,
-    "InvalidClientTokenId": CREDENTIALS_HINT,
-    "InvalidSignatureException": CREDENTIALS_HINT,
-    "MissingAuthenticationTokenException": CREDENTIALS_HINT,
-    "UnrecognizedClientException": CREDENTIALS_HINT,
 }
 
 
@@ -146,20 +135,11 @@ def record_error(result: PutRecordsResultEntryTypeDef) -> PutError:
     return PutError(one_line(f"{result['ErrorCode']}: {result.get('ErrorMessage', '')}"))
 
 
-def is_about_the_clock(error: ClientError) -> bool:
-    """Whether AWS rejected a call because its signature is expired or dated in the future."""
-    about = error.response.get("Error", {})
-    said = str(about.get("Message", ""))
-    return about.get("Code") in {"RequestTimeTooSkewed", "RequestExpired"} or said.startswith(
-        ("Signature expired", "Signature not yet current")
-    )
-
-
 def classify(error: Exception) -> PutError:
     """Classify an error of the SDK; any other is raised again."""
     text = one_line(str(error))
     if isinstance(error, ClientError):
-        hint = CLOCK_HINT if is_about_the_clock(error) else _HINTS.get(error_code(error), "")
+        hint = hint_of_response(error) or _HINTS.get(error_code(error), "")
         return PutError(text, hint, is_transient(error))
     if isinstance(error, NO_ANSWER):
         return PutError(

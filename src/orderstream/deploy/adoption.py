@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy import changes
 from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.operation import CHANGING, Operation, Progress
 from orderstream.deploy.retained import NAMING, Named
 from orderstream.deploy.target import DeployTarget
 from orderstream.errors import DeploymentError, OrderstreamError
+from orderstream.sdk.errors import translate_errors
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy.stack_state import validation_reasons
 from orderstream.deploy.target import DeployTarget
 from orderstream.errors import DeploymentError
+from orderstream.sdk.errors import translate_errors
 
 _EMPTY = ("didn't contain changes", "No updates are to be performed")
 # Resources that hold orders: losing one loses its orders.

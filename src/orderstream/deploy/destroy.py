@@ -8,7 +8,7 @@ from datetime import datetime
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.event_source_mapping import disable
 from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy import inventory
@@ -19,6 +19,7 @@ from orderstream.deploy.operation import remove_stack
 from orderstream.deploy.retained import TAG, RetainedResources, tagged
 from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
+from orderstream.sdk.errors import translate_errors
 
 # AWS takes up to a minute to disable a mapping, and as long to finish a change already in progress.
 STOP_SECONDS = 180.0

@@ -9,7 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
+from orderstream.sdk.errors import translate_errors
 
 # The maximum per delete request and per listed page.
 AT_A_TIME = 1000

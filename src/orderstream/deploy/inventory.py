@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.pricing import reference_data
 from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
@@ -20,6 +20,7 @@ from orderstream.recovery import dead_letters
 from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
+from orderstream.sdk.errors import translate_errors
 
 # (what is being read, how many so far)
 Progress = Callable[[str, int], None]

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy.stack_state import events_since, validation_reasons
 from orderstream.errors import CloudError, DeploymentError
+from orderstream.sdk.errors import translate_errors
 
 # (the resource, its new status)
 Progress = Callable[[str, str], None]

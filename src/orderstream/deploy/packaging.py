@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import API, PROCESS, TEMPLATE, UPKEEP, BuiltArtifact, build
 from orderstream.deploy.parameters import document
 from orderstream.deploy.target import DeployTarget, environment_for
 from orderstream.errors import DeploymentError
+from orderstream.sdk.errors import translate_errors
 
 LINES_OF_SAM = 15
 _AS_JSON = "template.json"

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, region_of, translate_errors
+from orderstream.aws.clients import AwsClients, region_of
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy import parameters
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
+from orderstream.sdk.errors import translate_errors
 
 # template.yaml tags tables and buckets with it; the value is the stack's name.
 TAG = "orderstream:stack"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
+from orderstream.sdk.errors import translate_errors
 
 # The suffix of the alarm's name in template.yaml, after the stack's name.
 ALARM = "function-errors"

@@ -7,9 +7,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import StackDescription
 from orderstream.errors import DeploymentError
+from orderstream.sdk.errors import translate_errors
 
 
 @dataclass(frozen=True)

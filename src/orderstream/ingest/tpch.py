@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Sample
+from orderstream.sdk.errors import translate_errors
 
 # Customer → number of orders, and the exact sum of their amounts.
 Totals = dict[str, tuple[int, Decimal]]

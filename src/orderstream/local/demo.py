@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
@@ -28,6 +27,7 @@ from orderstream.recovery.verify import (
     read_quarantine,
     verify,
 )
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage.orders import Item, get_order, raw_order
 
 Progress = Callable[[str, int], None]

@@ -17,7 +17,7 @@ from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
 from orderstream.local.esm.destination import Destination
@@ -27,7 +27,7 @@ from orderstream.local.esm.metrics import MetricSender
 from orderstream.local.esm.shard_reader import parse_records_fast
 from orderstream.local.esm.shard_worker import ShardWorker, WorkerContext
 from orderstream.local.esm.shards import Position, Shard, readable, start_of
-from orderstream.sdk.errors import is_transient
+from orderstream.sdk.errors import is_transient, translate_errors
 
 SURVEY_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 1.0

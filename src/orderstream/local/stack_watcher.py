@@ -9,12 +9,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment, bind
 from orderstream.aws.event_source_mapping import disable as switch_mapping_off
 from orderstream.aws.stack import StackDescription, describe_stack, describe_stacks
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.event_source import EventSource
+from orderstream.sdk.errors import translate_errors
 
 LOOK_SECONDS = 0.5
 LOOKS_IN_VAIN = 5

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
+from orderstream.sdk.errors import translate_errors
 
 # AWS tries to deliver a record for at most seven days, but nearly all succeed much sooner. The rest of the
 # log, which may be gigabytes, is read only for those that did not.

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import DamagedError
 from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.table import KEYS_PER_READ
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage.bucket import FETCHED_AHEAD
 from orderstream.storage.orders import Item
 from orderstream.storage.reader import read_object

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orderstream.aws.alarms import describe_alarms
-from orderstream.aws.clients import is_loopback, translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.function_versions import LiveVersion, live_version
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
@@ -38,6 +37,8 @@ from orderstream.monitoring.health import (
 )
 from orderstream.monitoring.shards import BY_KEY, ShardLoads, shards_of
 from orderstream.pipeline.telemetry import NAMESPACE, REVENUE
+from orderstream.sdk.endpoints import is_loopback
+from orderstream.sdk.errors import translate_errors
 
 # What changes slowly, or is charged per shard, is read again only after this time.
 SECONDS_KEPT = 60.0

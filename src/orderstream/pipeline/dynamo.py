@@ -4,8 +4,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from orderstream.errors import CloudError
-from orderstream.sdk.errors import UNREACHABLE, is_transient
+from orderstream.sdk.errors import UNREACHABLE, is_transient, translate_errors
 
 # Error codes of single statements that are permanent for the item. Any other that is not transient concerns
 # the table as a whole.
@@ -28,9 +27,10 @@ def execute(client: Any, table: str, operation: str, **parameters: Any) -> Any:
 
     Raises CallFailedError for a transient error, and CloudError for any other: it concerns the whole `table`.
     """
-    try:
-        return getattr(client, operation)(**parameters)
-    except (BotoCoreError, ClientError) as error:
-        if is_transient(error):
-            raise CallFailedError(error) from error
-        raise CloudError(f"table {table}: {error}") from error
+    with translate_errors(f"table {table}"):
+        try:
+            return getattr(client, operation)(**parameters)
+        except (BotoCoreError, ClientError) as error:
+            if is_transient(error):
+                raise CallFailedError(error) from error
+            raise

@@ -11,17 +11,16 @@ from typing import Any
 import botocore.session
 import msgspec
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from orderstream import __version__
-from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive, OrderArchive
 from orderstream.pipeline.concurrency import MOST_THREADS, ParallelMap, threads_for
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
 from orderstream.sdk.codec import use_msgspec
-from orderstream.sdk.errors import error_code
+from orderstream.sdk.errors import error_code, translate_errors
 
 # Explicit, because botocore's defaults change: a call that hangs must fail while the invocation has time
 # to report it, and the SDK's own retries must not use up that time either.
@@ -59,29 +58,30 @@ class S3Store:
 
     def put_new(self, key: str, body: bytes) -> bool:
         """Write an object unless the key exists; return whether it was written."""
-        for _ in range(_ATTEMPTS_TO_PUT):
-            try:
-                self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
-                return True
-            except (ClientError, BotoCoreError) as error:
-                code = error_code(error)
-                if code == "PreconditionFailed":
-                    return False
-                if code != "ConditionalRequestConflict":
-                    raise CloudError(f"bucket {self._bucket}: {error}") from error
-                # Another delivery is writing the same key: the next attempt shows which one was first.
-                conflict = error
-        raise CloudError(f"bucket {self._bucket}: {conflict}") from conflict
+        attempts = 0
+        with translate_errors(f"bucket {self._bucket}"):
+            while True:
+                attempts += 1
+                try:
+                    self._client.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+                    return True
+                except ClientError as error:
+                    if error_code(error) == "PreconditionFailed":
+                        return False
+                    # Another delivery is writing the same key: the next attempt shows which one was first.
+                    if error_code(error) != "ConditionalRequestConflict" or attempts == _ATTEMPTS_TO_PUT:
+                        raise
 
     def get(self, key: str) -> bytes | None:
         """The content of an object, or None if it does not exist."""
-        try:
-            body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
-            return body
-        except (ClientError, BotoCoreError) as error:
-            if error_code(error) == "NoSuchKey":
+        with translate_errors(f"bucket {self._bucket}"):
+            try:
+                body: bytes = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+                return body
+            except ClientError as error:
+                if error_code(error) != "NoSuchKey":
+                    raise
                 return None
-            raise CloudError(f"bucket {self._bucket}: {error}") from error
 
 
 def make_archive(settings: Settings, store: S3Store, each: ParallelMap = map) -> BatchArchive | OrderArchive:

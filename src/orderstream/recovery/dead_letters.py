@@ -10,13 +10,14 @@ from typing import Annotated, Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import stream_of
 from orderstream.domain.object_keys import DISCARDED, key_of_marked, marker_key
 from orderstream.errors import DamagedError
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record, from_event
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ObjectSummary
 

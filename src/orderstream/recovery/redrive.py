@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.domain.fields import utc_text
@@ -24,7 +23,7 @@ from orderstream.pipeline.table import OrderTable
 from orderstream.recovery.dead_letters import FailedBatch, event_records, mark_redriven, records_in, release
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import settle_contested
-from orderstream.sdk.errors import error_code, is_transient
+from orderstream.sdk.errors import error_code, is_transient, translate_errors
 from orderstream.sdk.retries import backoff
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import Decoded
 from orderstream.domain.fields import timestamp
@@ -20,6 +19,7 @@ from orderstream.pipeline.services import S3Store, make_archive
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.slices import slices
 from orderstream.pipeline.table import OrderTable
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage.orders import Item, originals
 
 RECORDS_A_BATCH = 500

@@ -12,9 +12,9 @@ from datetime import datetime
 
 import msgspec
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import RESUBMITTED, hour_of, hour_prefix, notes_key
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from orderstream.aws.clients import AwsClients, translate_errors
+from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import QUARANTINE, prefix_of
@@ -18,6 +18,7 @@ from orderstream.recovery.dead_letters import event_records, pending_objects, re
 from orderstream.recovery.reconciliation_store import Discrepancy, ReconciliationStore
 from orderstream.recovery.repair import repair
 from orderstream.recovery.reprocess import ReprocessResult
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 from orderstream.storage.orders import originals

@@ -1,14 +1,73 @@
-"""Classify the SDK's errors."""
+"""Classify the SDK's errors, and turn them into CloudErrors."""
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError, IncompleteReadError
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    EndpointConnectionError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
 from botocore.parsers import ResponseParserError
 
+from orderstream.errors import CloudError
+from orderstream.sdk.endpoints import why_unreachable
 from orderstream.sdk.retries import THROTTLES, TRANSIENT
 
 # No connection, or it was lost before the response; botocore has no common base class for the two.
 UNREACHABLE = (ConnectionError, HTTPClientError)
 # Nothing answered, something else answered, or the response broke off.
 NO_ANSWER = (*UNREACHABLE, IncompleteReadError, ResponseParserError)
+
+CREDENTIALS_HINT = (
+    "for AWS: aws configure, or set AWS_PROFILE;"
+    ' for the local cloud: orders up, then eval "$(orders stack env)"'
+)
+CLOCK_HINT = "AWS refuses what a wrong clock has signed: set this machine's clock (timedatectl set-ntp true)"
+REGION_HINT = "name it with --region, or set AWS_REGION"
+_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationTokenException",
+    "UnrecognizedClientException",
+}
+
+
+@contextmanager
+def translate_errors(doing: str) -> Iterator[None]:
+    """Turn any SDK error inside the block into a CloudError that says what could not be done."""
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        if isinstance(error, NoRegionError):
+            raise CloudError(f"{doing}: no region is configured", hint=REGION_HINT) from error
+        raise CloudError(f"{doing}: {error}", hint=_hint(error)) from error
+
+
+def _hint(error: BotoCoreError | ClientError) -> str:
+    if isinstance(error, ClientError):
+        return hint_of_response(error)
+    if isinstance(error, EndpointConnectionError):
+        return why_unreachable(error.kwargs["endpoint_url"])
+    return CREDENTIALS_HINT if isinstance(error, (NoCredentialsError, ProfileNotFound)) else ""
+
+
+def hint_of_response(error: ClientError) -> str:
+    """What to do if AWS refused the credentials or the clock that signed a call; "" for other errors."""
+    said = str(error.response.get("Error", {}).get("Message", ""))
+    if error_code(error) in {"RequestTimeTooSkewed", "RequestExpired"} or said.startswith(
+        ("Signature expired", "Signature not yet current")
+    ):
+        return CLOCK_HINT
+    return CREDENTIALS_HINT if error_code(error) in _CREDENTIALS else ""
 
 
 def error_code(error: Exception) -> str:

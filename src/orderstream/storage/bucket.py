@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import HTTPClientError, IncompleteReadError
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain import object_keys
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import ARCHIVE, ORDERS, hour_prefix, years_prefix
+from orderstream.sdk.errors import translate_errors
 
 # The number of objects fetched concurrently, and held in memory until they are read.
 FETCHED_AHEAD = 8

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import is_item, same_content
@@ -19,6 +18,7 @@ from orderstream.domain.object_keys import is_batch
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage.reader import read_object
 
 Item = dict[str, Any]

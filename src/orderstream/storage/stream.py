@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.clock import PRECISION
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.ids import event_id
 from orderstream.pipeline.records import Record, arrival, key_of
-from orderstream.sdk.errors import error_code, is_throttle
+from orderstream.sdk.errors import error_code, is_throttle, translate_errors
 from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 if TYPE_CHECKING:

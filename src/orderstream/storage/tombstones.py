@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import ERASURES, hour_prefix, tombstone_key
+from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.clock import PRECISION, ServiceClock
 from orderstream.client.put_records import classify
 from orderstream.errors import CloudError
+from orderstream.sdk.errors import translate_errors
 
 HOURS = timedelta(hours=2)
 

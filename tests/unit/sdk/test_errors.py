@@ -1,4 +1,6 @@
-"""Which errors of the SDK may not recur at the next attempt."""
+"""Which errors of the SDK may not recur at the next attempt, and which hints they come with."""
+
+import ast
 
 import pytest
 from botocore.exceptions import (
@@ -10,13 +12,22 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 from botocore.parsers import ResponseParserError
+from reference.layers import MODULES, PACKAGE
 
-from orderstream.sdk.errors import error_code, is_throttle, is_transient
+from orderstream.errors import CloudError
+from orderstream.sdk.errors import (
+    CLOCK_HINT,
+    CREDENTIALS_HINT,
+    error_code,
+    is_throttle,
+    is_transient,
+    translate_errors,
+)
 
 
-def answered(code: str, status: int = 400) -> ClientError:
+def answered(code: str, status: int = 400, message: str = "no") -> ClientError:
     return ClientError(
-        {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+        {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
         "Operation",
     )
 
@@ -56,3 +67,40 @@ def test_only_a_response_of_aws_has_a_code() -> None:
     assert error_code(answered("NoSuchKey", 404)) == "NoSuchKey"
     assert error_code(ClientError({}, "Operation")) == ""
     assert error_code(NoCredentialsError()) == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (answered("ExpiredTokenException"), CREDENTIALS_HINT),
+        (answered("UnrecognizedClientException"), CREDENTIALS_HINT),
+        (NoCredentialsError(), CREDENTIALS_HINT),
+        (answered("RequestTimeTooSkewed", 403), CLOCK_HINT),
+        (answered("InvalidSignatureException", message="Signature expired: 20261122"), CLOCK_HINT),
+        (answered("ValidationException"), ""),
+    ],
+)
+def test_a_translated_error_says_what_could_not_be_done_and_what_to_do(error: Exception, hint: str) -> None:
+    with pytest.raises(CloudError, match="^cannot read the table: ") as raised:
+        with translate_errors("cannot read the table"):
+            raise error
+    assert raised.value.hint == hint
+    assert raised.value.__cause__ is error
+
+
+def test_other_errors_are_not_translated() -> None:
+    with pytest.raises(ValueError, match="ours"), translate_errors("cannot read the table"):
+        raise ValueError("ours")
+
+
+def test_no_other_module_turns_errors_of_the_sdk_into_cloud_errors() -> None:
+    found = []
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.ExceptHandler) and node.type:
+                caught, body = ast.unparse(node.type), "\n".join(map(ast.unparse, node.body))
+                if {"BotoCoreError", "ClientError"} & set(caught.strip("()").split(", ")) and (
+                    "raise CloudError(" in body
+                ):
+                    found.append(str(module.relative_to(PACKAGE)))
+    assert found == ["sdk/errors.py"]

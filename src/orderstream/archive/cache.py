@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError
 from orderstream.files import private
+from orderstream.files.folders import cache_home
 
 # At both ends of a Parquet file. A file may be incomplete after a power failure.
 _MAGIC = b"PAR1"
@@ -53,8 +54,7 @@ class Cache:
 def folder_of(deployment: Deployment) -> Path:
     """The folder for a bucket's files; local clouds share a bucket name, so it includes the endpoint."""
     where = hashlib.blake2b(deployment.cloud.s3.meta.endpoint_url.encode(), digest_size=4).hexdigest()
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "orderstream" / f"{deployment.bucket}-{where}"
+    return cache_home() / f"{deployment.bucket}-{where}"
 
 
 @contextmanager

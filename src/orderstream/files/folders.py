@@ -1,25 +1,35 @@
-"""Check folders before they are used: whether they are writable and have enough free space."""
+"""The user's folders, and checks before they are used: whether they are writable and have enough space."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from platformdirs import user_cache_path, user_state_path
 
 from orderstream.errors import InputError
 
 
 def state_home() -> Path:
     """The user's state folder for this project. Raises InputError if there is no home folder."""
-    return _of_user("XDG_STATE_HOME", ".local", "state") / "orderstream"
+    with _home_is_known("XDG_STATE_HOME"):
+        return user_state_path("orderstream")
 
 
-def _of_user(variable: str, *below_home: str) -> Path:
-    if folder := os.environ.get(variable):
-        return Path(folder)
+def cache_home() -> Path:
+    """The user's cache folder for this project. Raises InputError if there is no home folder."""
+    with _home_is_known("XDG_CACHE_HOME"):
+        return user_cache_path("orderstream")
+
+
+@contextmanager
+def _home_is_known(variable: str) -> Iterator[None]:
     try:
-        return Path.home().joinpath(*below_home)
+        yield
     except RuntimeError as error:
         raise InputError("this user has no home folder", hint=f"set HOME, or {variable}") from error
 

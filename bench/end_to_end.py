@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 from zlib import crc32
 
 from bench.harness import items, until_complete
@@ -16,6 +15,8 @@ from orderstream.client import OrderProducer
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Sample, samples
 from orderstream.local.cloud import LocalCloud
+from orderstream.lookup.function_log import log_lines
+from orderstream.pipeline.telemetry import LATENCY, LogLine
 
 # What the ids of items begin with that MiniStack alone was asked to insert.
 ALONE = "Alone"
@@ -35,7 +36,7 @@ class Run:
 
     seconds: float
     used: dict[str, float]
-    log: list[dict[str, Any]]
+    log: list[LogLine]
 
 
 def all_of(traffic: Iterable[Sample]) -> Callable[[OrderProducer], None]:
@@ -79,26 +80,19 @@ class EndToEnd:
                 raise OrderstreamError(f"{producer.sent} of {count} orders were sent")
         self.sent += count
         log = until_complete(
-            lambda: list(self._log(begin)), lambda lines: sum(line["Stored"] for line in lines), count
+            lambda: self._log(begin), lambda lines: sum(line.stored for line in lines), count
         )
         self._cloud.check()
-        if sum(line["Stored"] for line in log) != count:
+        if sum(line.stored for line in log) != count:
             raise OrderstreamError(f"{count} orders were sent, and the function logged: {log}")
-        last = max(line["_aws"]["Timestamp"] for line in log) / 1000
+        last = max(line.logged_at for line in log).timestamp()
         return Run(last - begin, used_since(before, usage(self.ministack)), log)
 
-    def _log(self, begin: float) -> Iterator[dict[str, Any]]:
+    def _log(self, begin: float) -> list[LogLine]:
         """The function's lines since `begin` about stored orders."""
-        pages = self._cloud.cloud.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{self._cloud.deployment.function}",
-            startTime=int(begin * 1000),
-            filterPattern='"ArrivalToStored"',
-        )
-        for page in pages:
-            for event in page["events"]:
-                line = json.loads(event["message"])
-                if line["_aws"]["Timestamp"] >= begin * 1000:
-                    yield line
+        since = datetime.fromtimestamp(begin, UTC)
+        pages = log_lines(self._cloud.deployment, f'"{LATENCY}"', since)
+        return [line for page in pages for line in page if line.logged_at >= since and line.received]
 
     def check_all_stored(self) -> int:
         """How many items the table has; raises OrderstreamError if not as many as were sent."""

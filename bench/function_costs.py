@@ -24,12 +24,13 @@ from bench.events import traffic
 from bench.worker import Context
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
-from orderstream.pipeline import archive_codec, botocore_codec, services
+from orderstream.pipeline import archive_codec, services
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.process import item_of
 from orderstream.pipeline.records import from_event
 from orderstream.pipeline.table import OrderTable
+from orderstream.sdk.codec import use_msgspec
 
 T = TypeVar("T")
 
@@ -185,5 +186,5 @@ def _client(*, is_light: bool, **options: Any) -> Any:
     config = services.CONFIG.merge(Config(**options))
     client = botocore.session.get_session().create_client("dynamodb", config=config)
     if is_light:
-        botocore_codec.use_msgspec(client)
+        use_msgspec(client)
     return client

@@ -89,7 +89,7 @@ def _latency(end_to_end: EndToEnd, count: int) -> dict[str, float]:
         simulate(producer, traffic, rate=RATE, seconds=None, stop=stop, tally=SendStats())
 
     log = end_to_end.run(send, count).log
-    latencies = [latency for line in log for latency in line["ArrivalToStored"]]
+    latencies = [latency for line in log for latency in line.latencies or ()]
     return {
         "orders": count,
         "measured": len(latencies),

@@ -15,11 +15,11 @@ from typing import Any
 from bench.end_to_end import ALONE, orders
 from bench.harness import items
 from bench.proc_stats import processor_seconds
-from orderstream.aws.clients import translate_errors
 from orderstream.aws.kinesis_event import EventOrigin, entry
 from orderstream.ingest.samples import Sample
 from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
 from orderstream.pipeline.table import InsertResult, OrderTable
+from orderstream.sdk.errors import translate_errors
 
 # More do not make MiniStack faster: it works on one request at a time.
 THREADS = 8

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from itertools import chain
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.deployment import deploy
 from orderstream.acceptance.traffic import await_stored, new_orders, send
 from orderstream.aws.stack import consumer_of
+from orderstream.lookup.function_log import log_lines, log_pages
 from orderstream.pipeline.telemetry import LATENCY
 from orderstream.sdk.errors import translate_errors
 
@@ -62,14 +62,9 @@ def _measured(context: Context) -> Evidence:
 
 def _latencies(context: Context, since: datetime) -> Iterator[int]:
     """Milliseconds from arrival to stored of each order since `since`, from the function's log."""
-    for message in _log(context, context.deployment.function, f'"{LATENCY}"', since):
-        try:
-            line: Any = json.loads(message)
-        except ValueError:
-            # Lambda's own lines and other output.
-            continue
-        if isinstance(line, dict):
-            yield from line.get(LATENCY, ())
+    for lines in log_lines(context.deployment, f'"{LATENCY}"', since):
+        for line in lines:
+            yield from line.latencies or ()
 
 
 def cold_starts(context: Context) -> Evidence:
@@ -78,24 +73,14 @@ def cold_starts(context: Context) -> Evidence:
     def look() -> Evidence:
         found: Evidence = {}
         for logical_id in _FUNCTIONS:
-            lines = _log(context, context.physical_id(logical_id), '"Init Duration"')
+            pages = log_pages(context.cloud, context.physical_id(logical_id), '"Init Duration"')
+            lines = chain.from_iterable(pages)
             times = [float(one) for line in lines for one in re.findall(r"Init Duration: ([0-9.]+) ms", line)]
             expect(times, f"{logical_id} has no cold start in its log")
             found |= {f"{logical_id}_starts": len(times), f"{logical_id}_most_ms": round(max(times))}
         return found
 
     return context.until(look, seconds=_LOG_SECONDS, what="the functions' logs")
-
-
-def _log(context: Context, function: str, pattern: str, since: datetime | None = None) -> Iterator[str]:
-    begin: Any = {"startTime": int(since.timestamp() * 1000)} if since else {}
-    with translate_errors(f"cannot read the log of {function}"):
-        pages = context.cloud.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{function}", filterPattern=pattern, **begin
-        )
-        for page in pages:
-            for event in page["events"]:
-                yield event["message"]
 
 
 def _percentile(values: Sequence[int], percent: int) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from itertools import chain
 
 import msgspec
 
 from orderstream.aws.deployment import Deployment
-from orderstream.sdk.errors import translate_errors
+from orderstream.lookup.function_log import log_lines
+from orderstream.pipeline.telemetry import LogLine
 
 # AWS tries to deliver a record for at most seven days, but nearly all succeed much sooner. The rest of the
 # log, which may be gigabytes, is read only for those that did not.
@@ -35,20 +37,6 @@ class RecordPosition:
     objects: frozenset[str]
 
 
-class _LogLine(msgspec.Struct):
-    """The fields used here of the line that the function logs for each invocation."""
-
-    request_id: str
-    shard_id: str | None
-    first_sequence_number: str | None
-    last_sequence_number: str | None
-    failed_from: str | None
-    objects: list[str]
-
-
-_DECODER = msgspec.json.Decoder(_LogLine)
-
-
 def invocations_of(
     deployment: Deployment, places: Iterable[RecordPosition]
 ) -> dict[RecordPosition, list[LoggedInvocation]]:
@@ -57,11 +45,12 @@ def invocations_of(
     for begin, end in ((timedelta(0), SOON), (SOON, AT_THE_LATEST)):
         failed = [place for place, some in found.items() if not any(one.done for one in some)]
         for shard_id, since, until, waiting in _windows(failed, begin, end):
-            for at, line in _log(deployment, shard_id, since, until):
+            for line in _log(deployment, shard_id, since, until):
                 for place in waiting:
-                    is_soon = at - place.arrived_at < SOON
+                    is_soon = line.logged_at - place.arrived_at < SOON
                     if is_soon == (end == SOON) and _has(line, place):
-                        found[place].append(LoggedInvocation(at, line.request_id, _is_done(line, place)))
+                        one = LoggedInvocation(line.logged_at, line.request_id, _is_done(line, place))
+                        found[place].append(one)
     return {place: sorted(some, key=lambda delivery: delivery.at) for place, some in found.items()}
 
 
@@ -86,30 +75,14 @@ def _window(
     return places[0].shard_id, places[0].arrived_at + begin, places[-1].arrived_at + end, places
 
 
-def _log(
-    deployment: Deployment, shard_id: str, since: datetime, until: datetime
-) -> Iterator[tuple[datetime, _LogLine]]:
+def _log(deployment: Deployment, shard_id: str, since: datetime, until: datetime) -> Iterator[LogLine]:
     now = deployment.cloud.now()
-    if since > now:
-        return
-    with translate_errors(f"cannot read the log of {deployment.function}"):
-        pages = deployment.cloud.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=f"/aws/lambda/{deployment.function}",
-            startTime=int(since.timestamp() * 1000),
-            endTime=int(min(until, now).timestamp() * 1000) + 1,
-            filterPattern=f'"{shard_id}"',
-        )
-        for page in pages:
-            for event in page["events"]:
-                try:
-                    line = _DECODER.decode(event["message"])
-                except msgspec.MsgspecError:
-                    # Lambda's own lines, and any other output.
-                    continue
-                yield datetime.fromtimestamp(event["timestamp"] / 1000, UTC), line
+    if since <= now:
+        pages = log_lines(deployment, f'"{shard_id}"', since, min(until, now))
+        yield from chain.from_iterable(pages)
 
 
-def _has(line: _LogLine, place: RecordPosition) -> bool:
+def _has(line: LogLine, place: RecordPosition) -> bool:
     if line.objects:
         # Concurrent batches of a shard interleave, so the object names identify a batch's records.
         return not place.objects.isdisjoint(line.objects)
@@ -118,5 +91,5 @@ def _has(line: _LogLine, place: RecordPosition) -> bool:
     return int(line.first_sequence_number) <= int(place.sequence_number) <= int(line.last_sequence_number)
 
 
-def _is_done(line: _LogLine, place: RecordPosition) -> bool:
+def _is_done(line: LogLine, place: RecordPosition) -> bool:
     return line.failed_from is None or int(place.sequence_number) < int(line.failed_from)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import DamagedError
+from orderstream.lookup.function_log import log_lines
 from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.table import KEYS_PER_READ
+from orderstream.pipeline.telemetry import LogLine
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage.bucket import FETCHED_AHEAD
 from orderstream.storage.orders import Item
@@ -38,27 +37,6 @@ _TIMES_WANTED = 10
 _Pair = tuple[str, str]
 
 
-class _Line(msgspec.Struct, frozen=True):
-    """The fields used here of the line that the function logs for each invocation."""
-
-    request_id: str
-    objects: list[str]
-    stored: int = msgspec.field(name="Stored")
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """A batch with stored orders; `at` is when that was logged, in milliseconds since the epoch."""
-
-    request_id: str
-    at: int
-    stored: int
-    objects: Sequence[str]
-
-
-_DECODER = msgspec.json.Decoder(_Line)
-
-
 class RecentOrders:
     """Polls the orders that the function stored last.
 
@@ -72,7 +50,7 @@ class RecentOrders:
         self._most = most
         self._items: list[Item] = []
         # The invocations seen in the last seconds, and when they were logged.
-        self._seen: dict[str, int] = {}
+        self._seen: dict[str, datetime] = {}
         self._names_objects = True
 
     @property
@@ -102,47 +80,36 @@ class RecentOrders:
         self._items = newest[: self._most]
         if batches:
             self._names_objects = any(batch.objects for batch in batches)
-            seen = self._seen | {batch.request_id: batch.at for batch in batches}
-            since = max(seen.values()) - _milliseconds(LATE)
+            seen = self._seen | {batch.request_id: batch.logged_at for batch in batches}
+            since = max(seen.values()) - LATE
             self._seen = {request_id: at for request_id, at in seen.items() if at >= since}
         return list(self._items)
 
-    def _batches(self, now: datetime) -> list[_Batch]:
-        """The new batches in the log, newest first."""
-        begins = [int((now - span).timestamp() * 1000) for span in SPANS]
+    def _batches(self, now: datetime) -> list[LogLine]:
+        """The new batches in the log that stored orders, newest first."""
+        begins = [now - span for span in SPANS]
         if self._seen:
-            begins = [max(begins[-1], max(self._seen.values()) - _milliseconds(LATE))]
-        found: list[_Batch] = []
+            begins = [max(begins[-1], max(self._seen.values()) - LATE)]
+        found: list[LogLine] = []
         for begin in begins:
             found = list(self._log(begin))
             if sum(batch.stored for batch in found) >= self._most:
                 break
-        return sorted(found, key=lambda batch: batch.at, reverse=True)
+        return sorted(found, key=lambda batch: batch.logged_at, reverse=True)
 
-    def _log(self, begin: int) -> Iterator[_Batch]:
+    def _log(self, begin: datetime) -> Iterator[LogLine]:
         """Batches not seen before, page by page until there are enough orders."""
         stored = 0
-        with translate_errors(f"cannot read the log of {self._deployment.function}"):
-            pages = self._deployment.cloud.logs.get_paginator("filter_log_events").paginate(
-                logGroupName=f"/aws/lambda/{self._deployment.function}",
-                startTime=begin,
-                filterPattern="{ $.Stored > 0 }",
-                startFromHead=False,
-            )
-            for page in islice(pages, MOST_PAGES):
-                for event in page["events"]:
-                    try:
-                        line = _DECODER.decode(event["message"])
-                    except msgspec.MsgspecError:
-                        # MiniStack ignores such a pattern.
-                        continue
-                    if line.stored and line.request_id not in self._seen:
-                        stored += line.stored
-                        yield _Batch(line.request_id, event["timestamp"], line.stored, line.objects)
-                if stored >= self._most:
-                    return
+        pages = log_lines(self._deployment, "{ $.Stored > 0 }", begin, newest_first=True)
+        for lines in islice(pages, MOST_PAGES):
+            # MiniStack ignores such a pattern.
+            new = [line for line in lines if line.stored and line.request_id not in self._seen]
+            yield from new
+            stored += sum(line.stored for line in new)
+            if stored >= self._most:
+                return
 
-    def _pairs(self, batches: Iterable[_Batch]) -> Iterator[_Pair]:
+    def _pairs(self, batches: Iterable[LogLine]) -> Iterator[_Pair]:
         """The orders in the objects of the batches, last ones first, from as few objects as necessary."""
         keys: dict[str, None] = {}
         stored = 0
@@ -190,7 +157,3 @@ class RecentOrders:
                         found[item["OrderID"]] = item
                 wanted = answer["UnprocessedKeys"]
         return found
-
-
-def _milliseconds(span: timedelta) -> int:
-    return span // timedelta(milliseconds=1)

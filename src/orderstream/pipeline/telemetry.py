@@ -4,7 +4,7 @@ They never contain a payload or a customer id (G8).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -43,6 +43,42 @@ METRICS = {
 }
 
 
+class LogLine(msgspec.Struct, kw_only=True):
+    """The line that the function logs for each invocation; latencies in milliseconds.
+
+    received = stored + duplicates + conflicts + invalid + failed. `late` counts the stored orders that took
+    longer than the objective from arrival to stored.
+    """
+
+    stack: str = msgspec.field(name="Stack")
+    received: int = msgspec.field(name="Received")
+    stored: int = msgspec.field(name="Stored", default=0)
+    late: int = msgspec.field(name="Late", default=0)
+    duplicates: int = msgspec.field(name="Duplicates", default=0)
+    conflicts: int = msgspec.field(name="Conflicts", default=0)
+    invalid: int = msgspec.field(name="Invalid", default=0)
+    failed: int = msgspec.field(name="Failed", default=0)
+    archive_bytes: int = msgspec.field(name="ArchiveBytes", default=0)
+    latencies: list[int] | msgspec.UnsetType = msgspec.field(name=LATENCY, default=msgspec.UNSET)
+    request_id: str
+    shard_id: str | None = None
+    first_sequence_number: str | None = None
+    last_sequence_number: str | None = None
+    objects: list[str] = []
+    failed_from: str | None = None
+    cold_start: bool = False
+    problems: list[str] = []
+    emf: dict[str, Any] = msgspec.field(name="_aws")
+
+    @property
+    def logged_at(self) -> datetime:
+        """When the invocation was done, in UTC, to the millisecond."""
+        return datetime.fromtimestamp(self.emf["Timestamp"] / 1000, UTC)
+
+
+_DECODER = msgspec.json.Decoder(LogLine)
+
+
 def log_line(
     report: BatchResult,
     records: Sequence[Record],
@@ -53,37 +89,39 @@ def log_line(
     cold: bool,
     now: datetime,
 ) -> str:
-    """The log line of an invocation; CloudWatch extracts its metrics from the log (EMF).
+    """The log line of an invocation; CloudWatch extracts its metrics from the log (EMF)."""
+    absent = {REVENUE} if report.latencies else {REVENUE, LATENCY}
+    units = {name: unit for name, (unit, _) in METRICS.items() if name not in absent}
+    line = LogLine(
+        stack=stack,
+        received=report.received,
+        stored=report.stored,
+        late=sum(latency > objective_seconds * 1000 for latency in report.latencies),
+        duplicates=report.duplicates,
+        conflicts=report.conflicts,
+        invalid=report.invalid,
+        failed=report.failed_records,
+        archive_bytes=report.archived_bytes,
+        latencies=sample(report.latencies) or msgspec.UNSET,
+        request_id=request_id,
+        shard_id=records[0].shard_id if records else None,
+        first_sequence_number=records[0].sequence_number if records else None,
+        last_sequence_number=records[-1].sequence_number if records else None,
+        objects=report.objects,
+        failed_from=report.failed[0] if report.failed else None,
+        cold_start=cold,
+        problems=report.problems[:MAX_PROBLEMS],
+        emf=emf_metadata(units, now),
+    )
+    return _JSON.encode(line).decode()
 
-    Received = Stored + Duplicates + Conflicts + Invalid + Failed. Late counts the stored orders that took
-    longer than `objective_seconds` from arrival to stored.
-    """
-    first, last = (records[0], records[-1]) if records else (None, None)
-    fields: dict[str, Any] = {
-        "Stack": stack,
-        "Received": report.received,
-        "Stored": report.stored,
-        "Late": sum(latency > objective_seconds * 1000 for latency in report.latencies),
-        "Duplicates": report.duplicates,
-        "Conflicts": report.conflicts,
-        "Invalid": report.invalid,
-        "Failed": report.failed_records,
-        "ArchiveBytes": report.archived_bytes,
-    }
-    if report.latencies:
-        fields[LATENCY] = sample(report.latencies)
-    units = {name: METRICS[name][0] for name in fields if name in METRICS}
-    fields |= {
-        "request_id": request_id,
-        "shard_id": first.shard_id if first else None,
-        "first_sequence_number": first.sequence_number if first else None,
-        "last_sequence_number": last.sequence_number if last else None,
-        "objects": report.objects,
-        "failed_from": report.failed[0] if report.failed else None,
-        "cold_start": cold,
-        "problems": report.problems[:MAX_PROBLEMS],
-    }
-    return emf_line(fields, units, now)
+
+def read_log_line(message: str) -> LogLine | None:
+    """Parse a line of the function's log; None for one that is about no invocation, such as Lambda's own."""
+    try:
+        return _DECODER.decode(message)
+    except msgspec.MsgspecError:
+        return None
 
 
 def revenue_lines(revenue: Mapping[str, Decimal], *, stack: str, now: datetime) -> Iterator[str]:
@@ -105,12 +143,18 @@ def emf_line(
     dimensions: Sequence[str] = ("Stack",),
 ) -> str:
     """A JSON line with these fields; CloudWatch makes those in `units` metrics with `dimensions`."""
+    return _JSON.encode(fields | {"_aws": emf_metadata(units, now, dimensions)}).decode()
+
+
+def emf_metadata(
+    units: Mapping[str, str], now: datetime, dimensions: Sequence[str] = ("Stack",)
+) -> dict[str, Any]:
+    """The `_aws` field of a line: the metrics and units that CloudWatch extracts, and when it was logged."""
     metrics = [{"Name": name, "Unit": unit} for name, unit in units.items()]
-    about = {
+    return {
         "Timestamp": int(now.timestamp() * 1000),
         "CloudWatchMetrics": [{"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics}],
     }
-    return _JSON.encode(fields | {"_aws": about}).decode()
 
 
 def sample(values: Sequence[int]) -> list[int]:

@@ -39,7 +39,7 @@ class Log:
         assert since < until, "AWS refuses that"
         self.asked.append((since, until))
         events = [
-            {"timestamp": int(at.timestamp() * 1000), "message": json.dumps(line)}
+            {"message": json.dumps(line | {"_aws": {"Timestamp": int(at.timestamp() * 1000)}})}
             for at, line in self.lines.items()
             if since <= at < until
         ]
@@ -56,6 +56,8 @@ def place(number: int, *, ago: timedelta) -> RecordPosition:
 def line(of: RecordPosition, *, done: bool, request_id: str = "r") -> dict[str, Any]:
     number = of.sequence_number
     return {
+        "Stack": "test",
+        "Received": 1,
         "request_id": request_id,
         "shard_id": of.shard_id,
         "first_sequence_number": number,

@@ -71,8 +71,9 @@ def latest(log: Log, most: int) -> RecentOrders:
 
 
 def logged(number: int) -> dict[str, Any]:
-    line = {"request_id": str(number), "Stored": 4, "objects": [f"{object_keys.ORDERS}a.ndjson.gz"]}
-    return {"timestamp": 1_000 * number, "message": json.dumps(line)}
+    line = {"Stack": "test", "Received": 4, "Stored": 4, "request_id": str(number)}
+    line |= {"objects": [f"{object_keys.ORDERS}a.ndjson.gz"], "_aws": {"Timestamp": 1_000 * number}}
+    return {"message": json.dumps(line)}
 
 
 def test_the_log_is_asked_for_its_newest_lines_until_they_have_enough_orders() -> None:

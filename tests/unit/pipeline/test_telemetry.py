@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, log_line, revenue_lines, sample
+from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, log_line, read_log_line, revenue_lines, sample
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
 SECRET = "Erika Mustermann"
@@ -52,6 +52,26 @@ def test_every_metric_has_its_value_in_the_line() -> None:
     assert directive["Dimensions"] == [["Stack"]]
     assert written["Stack"] == "orderstream"
     assert written["_aws"]["Timestamp"] == 1795370400000
+
+
+def test_the_line_is_read_as_it_was_written() -> None:
+    read = read_log_line(a_line([5, 7]))
+    assert read is not None
+    assert (read.stack, read.received, read.stored, read.latencies) == ("orderstream", 10, 4, [5, 7])
+    assert (read.request_id, read.shard_id, read.failed_from) == ("r-1", "shard-1", "5")
+    assert (read.cold_start, read.logged_at) == (True, NOW)
+
+
+def test_without_a_stored_order_the_line_has_no_latency() -> None:
+    assert LATENCY not in a_line([])
+    read = read_log_line(a_line([]))
+    assert read is not None and not read.latencies
+
+
+def test_other_lines_of_the_log_are_not_about_an_invocation() -> None:
+    (revenue,) = revenue_lines({"EUR": Decimal(7)}, stack="orderstream", now=NOW)
+    for message in ("START RequestId: r-1\n", "{", "[]", '{"message": "hello"}', revenue):
+        assert read_log_line(message) is None
 
 
 def test_late_is_what_took_longer_than_the_objective() -> None:

@@ -21,9 +21,8 @@ from bench.proc_stats import children
 from botocore.exceptions import BotoCoreError
 
 from orderstream.aws.deployment import Deployment
-from orderstream.local.cloud import local_cloud
+from orderstream.local.cloud import local_cloud, token_of
 from orderstream.local.ministack import free_port
-from orderstream.local.secret import token_of
 from tests.chaos.accounts import account_for
 from tests.chaos.environment import Sent, awaited, done_up_to, is_past, producer_client, send
 from tests.chaos.scenarios import Outcome, sample_traffic

@@ -20,10 +20,9 @@ import pytest
 from orderstream.aws.clients import AwsClients
 from orderstream.cli import main
 from orderstream.domain.object_keys import ORDERS
-from orderstream.local.cloud import LocalCloud
+from orderstream.local.cloud import LocalCloud, token_of
 from orderstream.local.demo import DemoResult, run_demo, sample_traffic
 from orderstream.local.ministack import MiniStack, free_port
-from orderstream.local.secret import new_token
 from tests import terminals
 
 T = TypeVar("T")
@@ -39,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
     work_dir: Path = tmp_path_factory.mktemp("ministack")
-    with MiniStack(port=free_port(), token=new_token(), work_dir=work_dir) as running:
+    with MiniStack(port=free_port(), token=token_of(None), work_dir=work_dir) as running:
         yield running
 
 

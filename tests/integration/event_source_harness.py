@@ -113,7 +113,7 @@ class Scene:
 
     @property
     def saved(self) -> dict[str, str]:
-        if not self.checkpoints.exists():
+        if not self.checkpoints.is_file():
             return {}
         whole: dict[str, dict[str, str]] = json.loads(self.checkpoints.read_text())
         return whole[self.mapping_id]

@@ -58,6 +58,17 @@ def test_a_failing_lane_holds_up_its_own_records_and_a_new_start_goes_on_there(s
     assert "a-1" in scene.delivered[before:]
 
 
+def test_a_start_at_the_latest_record_reads_what_comes_after_it_also_after_a_restart(scene: Pushed) -> None:
+    scene.build(StartingPosition="LATEST")
+    scene.put("a-before")
+    with scene.event_source():
+        pass
+    scene.put("a-1")
+    with scene.event_source():
+        scene.await_all("a-1")
+    assert scene.delivered == ["a-1"]
+
+
 def test_the_children_of_a_split_shard_are_read(scene: Pushed) -> None:
     scene.build()
     scene.put("a-1", "b-1")

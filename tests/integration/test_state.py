@@ -43,8 +43,7 @@ class Place:
             port=free_port(),
             token="token",
             work_dir=self.folder / "work",
-            state_dir=self.state,
-            checkpoints=self.checkpoints,
+            state_dir=self.folder,
             problem=self.problems.append,
             progress=self.progress.append,
         )
@@ -155,7 +154,7 @@ def test_a_full_disk_is_one_line_and_all_is_saved_when_there_is_room_again(place
         awaited(lambda: place.progress)
         kill(first)
     (problem,) = place.problems
-    assert problem.startswith(f"the state cannot be saved in {place.state}: File too large. Orders go on")
+    assert problem.startswith(f"the state cannot be saved in {place.folder}: File too large. Orders go on")
     assert place.progress == ["the state is saved again, all of it"]
     with place.ministack() as second:
         assert sorted(sequence_numbers(cloud_of(second))) == sorted(acknowledged)
@@ -226,22 +225,6 @@ def test_a_snapshot_that_cannot_be_used_is_one_line_and_a_hint_and_is_left_alone
     assert "\n" not in caught.value.message and str(place.state) in caught.value.message
     assert "--state-dir" in caught.value.hint
     assert place.snapshot.read_bytes() == damaged
-
-
-def test_the_state_of_releases_without_snapshots_is_taken_over(place: Place) -> None:
-    with place.ministack() as first:
-        cloud_of(first).kinesis.create_stream(StreamName="S", ShardCount=1)
-        acknowledged = put_some(cloud_of(first), 3)
-    services = json.loads(place.snapshot.read_bytes())["services"]
-    place.snapshot.unlink()
-    for name, service in services.items():
-        (place.state / f"{name}.json").write_text(json.dumps(service))
-    # Of a later time than what was saved: whether that release was stopped or killed is not known.
-    place.checkpoints.write_text('{"mapping": {"shard": "2"}}')
-    with place.ministack() as second:
-        assert sorted(sequence_numbers(cloud_of(second))) == sorted(acknowledged)
-        assert not place.checkpoints.exists()
-    assert [file.name for file in place.state.glob("*.json")] == ["snapshot.json"]
 
 
 def test_sequence_numbers_go_on_from_those_restored_also_when_the_clock_was_set_back(place: Place) -> None:

@@ -64,12 +64,16 @@ class RenamingTable(OrderTable):
         return super().insert(renamed, seconds_left)
 
 
-class LateStore(FakeStore):
-    """Keeps what is put until `flush`."""
+class OtherStore(FakeStore):
+    """Stands before a store."""
 
     def __init__(self, store: FakeStore) -> None:
         super().__init__()
         self._store = store
+
+
+class LateStore(OtherStore):
+    """Keeps what is put until `flush`."""
 
     def flush(self) -> None:
         for key, body in self.objects.items():
@@ -88,12 +92,8 @@ class TableFirst(OrderTable):
         return outcomes
 
 
-class ReplacingStore(FakeStore):
+class ReplacingStore(OtherStore):
     """Takes a key that is taken."""
-
-    def __init__(self, store: FakeStore) -> None:
-        super().__init__()
-        self._store = store
 
     def put_new(self, key: str, body: bytes) -> bool:
         self._store.objects.pop(key, None)
@@ -126,11 +126,7 @@ class ArchiveByRange(BatchArchive):
         return {event: Archived(without_digest(place.key)) for event, place in places.items()}
 
 
-class RenamingStore(FakeStore):
-    def __init__(self, store: FakeStore) -> None:
-        super().__init__()
-        self._store = store
-
+class RenamingStore(OtherStore):
     def put_new(self, key: str, body: bytes) -> bool:
         return self._store.put_new(without_digest(key), body)
 
@@ -139,46 +135,38 @@ def without_digest(key: str) -> str:
     return re.sub(r"-[0-9a-f]+\.ndjson", ".ndjson", key)
 
 
-def with_table(kind: type[OrderTable]) -> Pipeline:
+def with_parts(parts: Callable[[FakeDynamo, FakeStore, Sleep], dict[str, Any]]) -> Pipeline:
+    """The real services, but for these parts."""
+
     def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
         real = real_services(layout, dynamo, store, sleep)
-        table = kind(dynamo, "Orders", sleep=sleep, jitter=lambda: 1.0)
-        return msgspec.structs.replace(real, table=table)
+        return msgspec.structs.replace(real, **parts(dynamo, store, sleep))
 
     return Pipeline(services)
+
+
+def with_table(kind: type[OrderTable]) -> Pipeline:
+    return with_parts(
+        lambda dynamo, store, sleep: {"table": kind(dynamo, "Orders", sleep=sleep, jitter=lambda: 1.0)}
+    )
 
 
 def with_quarantine(kind: type[QuarantineWriter]) -> Pipeline:
-    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
-        return msgspec.structs.replace(real_services(layout, dynamo, store, sleep), quarantine=kind(store))
-
-    return Pipeline(services)
+    return with_parts(lambda dynamo, store, sleep: {"quarantine": kind(store)})
 
 
-def with_the_archive_last() -> Pipeline:
-    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
-        table = TableFirst(dynamo, "Orders", sleep=sleep)
-        table.late = LateStore(store)
-        real = real_services(layout, dynamo, store, sleep)
-        return msgspec.structs.replace(real, table=table, archive=BatchArchive(table.late))
-
-    return Pipeline(services)
+def with_archive(kind: Callable[[FakeStore], BatchArchive | OrderArchive]) -> Pipeline:
+    return with_parts(lambda dynamo, store, sleep: {"archive": kind(store)})
 
 
-def with_archive(kind: type[BatchArchive]) -> Pipeline:
-    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
-        real = real_services(layout, dynamo, store, sleep)
-        return msgspec.structs.replace(real, archive=kind(store))
-
-    return Pipeline(services)
+def with_the_archive_last(dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> dict[str, Any]:
+    table = TableFirst(dynamo, "Orders", sleep=sleep)
+    table.late = LateStore(store)
+    return {"table": table, "archive": BatchArchive(table.late)}
 
 
-def with_a_replaced_archive() -> Pipeline:
-    def services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
-        real = real_services(layout, dynamo, store, sleep)
-        return msgspec.structs.replace(real, archive=OrderArchive(ReplacingStore(store)))
-
-    return Pipeline(services)
+def replaced_archive(store: FakeStore) -> OrderArchive:
+    return OrderArchive(ReplacingStore(store))
 
 
 def that_reports_nothing(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -226,8 +214,8 @@ BROKEN: dict[str, tuple[str, Pipeline, str]] = {
     "the table is written over": ("batch", with_table(PuttingTable), "G[13]"),
     "what is there is taken for the same": ("batch", with_table(TrustingTable), "G1"),
     "an order gets a new id at each attempt": ("batch", with_table(RenamingTable), "G2"),
-    "the archive is written last": ("batch", with_the_archive_last(), "G4"),
-    "the archive is written over": ("order", with_a_replaced_archive(), "G[34]"),
+    "the archive is written last": ("batch", with_parts(with_the_archive_last), "G4"),
+    "the archive is written over": ("order", with_archive(replaced_archive), "G[34]"),
     "errors of the quarantine are swallowed": ("batch", with_quarantine(CarefreeQuarantine), "G1"),
     "the quarantine gives no reasons": ("batch", with_quarantine(ReasonlessQuarantine), "G5"),
     "nothing is reported undone": ("batch", Pipeline(handle=that_reports_nothing), "G1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import mkstemp
 
@@ -16,17 +17,36 @@ def make_folder(path: Path) -> Path:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Replace the file atomically, and create its folder if needed. Raises OSError."""
+    """Replace the file atomically and durably, and create its folder if needed. Raises OSError."""
+    write_pieces(path, [data])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """The same, for content that is not in memory as a whole."""
     make_folder(path.parent)
     # Never write to an existing file: if another user created it, it would stay theirs.
     descriptor, new = mkstemp(prefix=f"{path.name}.", suffix=".new", dir=path.parent)
     try:
         with open(descriptor, "wb") as file:
-            file.write(data)
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(new, path)
     except BaseException:
         os.unlink(new)
         raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what killed processes left of writing the file; call while no other process writes it."""
+    for left in path.parent.glob(f"{path.name}.*.new"):
+        left.unlink(missing_ok=True)
 
 
 def read(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Prepares the MiniStack process: ties it to its parent and opens the state folder."""
+"""Runs MiniStack as a child process: tied to its parent, with the state folder opened first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 # Between two snapshots, while the state changes.
 SNAPSHOT_SECONDS = 3.0
-# Set by the parent: the descriptor for reports, and the event source's file, which is saved too.
+# Set by the parent: the descriptor for reports.
 REPORTS = "ORDERSTREAM_REPORTS"
-CHECKPOINTS = "ORDERSTREAM_CHECKPOINTS"
+
+Tell = Callable[[Mapping[str, Any]], None]
 
 
-def begin() -> None:
-    """Prepare this process, before anything of MiniStack is imported.
+def main() -> None:
+    """Run MiniStack until the parent closes standard input or dies for any reason, including kill -9.
 
-    Standard input ends when the parent closes it or dies for any reason, including kill -9, so no MiniStack
-    is left behind. Each byte on it requests a snapshot.
+    So no MiniStack is left behind. Each byte on standard input requests a snapshot.
     """
     reports = int(os.environ.pop(REPORTS))
     os.set_inheritable(reports, False)
@@ -39,7 +39,9 @@ def begin() -> None:
             # The parent is dead, and this process is about to end.
             return
 
+    # The modules of MiniStack read the environment and the state folder when they are imported.
     snapshots = _opened(tell) if os.environ.get("PERSIST_STATE") == "1" else None
+    from orderstream.local import ministack_patches
 
     def follow_parent() -> None:
         while os.read(0, 1):
@@ -48,18 +50,14 @@ def begin() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=follow_parent, daemon=True).start()
+    ministack_patches.main()
 
 
-def _opened(tell: Any) -> Snapshots:
+def _opened(tell: Tell) -> Snapshots:
     from orderstream.local.state import StateFolder
 
-    checkpoints = os.environ.pop(CHECKPOINTS, "")
-    folder = StateFolder(
-        Path(os.environ["STATE_DIR"]),
-        Path(os.environ["S3_DATA_DIR"]),
-        Path(checkpoints) if checkpoints else None,
-    )
     try:
+        folder = StateFolder(Path(os.environ["STATE_DIR"]).parent)
         last = folder.load()
         for bucket in folder.make_consistent(last):
             tell({"removed": bucket})
@@ -75,3 +73,7 @@ def _opened(tell: Any) -> Snapshots:
     snapshots = Snapshots(folder, last, tell)
     snapshots.install()
     return snapshots
+
+
+if __name__ == "__main__":
+    main()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType
 from typing import Self, TextIO
 
 from orderstream.aws.clients import AwsClients
@@ -23,7 +25,6 @@ from orderstream.files.scratch import ScratchFolder
 from orderstream.local.alarms.evaluation_loop import AlarmEvaluationLoop
 from orderstream.local.child_process import SNAPSHOT_SECONDS
 from orderstream.local.ministack import SAVE_TIMEOUT_SECONDS, MiniStack
-from orderstream.local.secret import new_token, token_of
 from orderstream.local.stack_watcher import StackWatcher, switch_off
 
 REGION = "us-east-1"
@@ -40,8 +41,6 @@ WHAT_SURVIVES = (
     "a kill loses no acknowledged record, and of everything else only what changed since the last save"
     f" (every {SNAPSHOT_SECONDS:.0f} s, less often with much data)"
 )
-
-_AS_THEY_ARE: Mapping[str, str] = {}
 
 
 def local_environment(endpoint_url: str, token: str) -> dict[str, str]:
@@ -65,7 +64,7 @@ def local_cloud(endpoint_url: str, token: str) -> AwsClients:
 def deploy(
     cloud: AwsClients,
     work_dir: Path,
-    parameters: Mapping[str, str] = _AS_THEY_ARE,
+    parameters: Mapping[str, str] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda step: None,
 ) -> Deployment:
     """Deploy as `orders deploy` does, and disable the event source mapping.
@@ -88,7 +87,8 @@ def deploy(
     return deployment
 
 
-class LocalCloud:
+@dataclass(eq=False, kw_only=True)
+class LocalCloud(AbstractContextManager["LocalCloud"]):
     """A running local cloud; leaving the `with` block stops all of it and leaves no process behind.
 
     With `state_dir` it resumes from the state saved there; `parameters` are values for template.yaml's
@@ -98,34 +98,25 @@ class LocalCloud:
     non-fatal error.
     """
 
-    def __init__(
-        self,
-        *,
-        port: int,
-        state_dir: Path | None = None,
-        parameters: Mapping[str, str] = _AS_THEY_ARE,
-        empty: bool = False,
-        authorize: bool = False,
-        progress: Callable[[str], None],
-        problem: Callable[[str], None],
-        changed: Callable[[Deployment | None], None] = lambda stack: None,
-    ) -> None:
-        self.endpoint_url = f"http://127.0.0.1:{port}"
-        ensure_folders(state_dir)
-        self.token = token_of(state_dir) if state_dir else new_token()
+    port: int
+    state_dir: Path | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    empty: bool = False
+    authorize: bool = False
+    progress: Callable[[str], None]
+    problem: Callable[[str], None]
+    changed: Callable[[Deployment | None], None] = lambda stack: None
+    # Those that run, once it is started.
+    deployment: Deployment = field(init=False)
+    ministack: MiniStack = field(init=False)
+    delivery: StackWatcher = field(init=False)
+    alarms: AlarmEvaluationLoop = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.endpoint_url = f"http://127.0.0.1:{self.port}"
+        ensure_folders(self.state_dir)
+        self.token = token_of(self.state_dir)
         self.cloud = local_cloud(self.endpoint_url, self.token)
-        self.deployment: Deployment
-        self.ministack: MiniStack
-        self.delivery: StackWatcher
-        self.alarms: AlarmEvaluationLoop
-        self._port = port
-        self._state_dir = state_dir
-        self._parameters = parameters
-        self._empty = empty
-        self._authorize = authorize
-        self._progress = progress
-        self._problem = problem
-        self._changed = changed
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -133,46 +124,43 @@ class LocalCloud:
             scratch = ScratchFolder("up")
             work_dir = Path(starting.enter_context(scratch))
             held = [scratch.lock]
-            if self._state_dir:
-                held.append(starting.enter_context(lock_state_dir(self._state_dir)))
-                self._progress(f"keeping all data in {self._state_dir}: {WHAT_SURVIVES}")
-            checkpoints = (self._state_dir or work_dir) / "checkpoints.json"
-            self._progress(f"starting MiniStack on port {self._port}")
+            if self.state_dir:
+                held.append(starting.enter_context(lock_state_dir(self.state_dir)))
+                self.progress(f"keeping all data in {self.state_dir}: {WHAT_SURVIVES}")
+            checkpoints = (self.state_dir or work_dir) / "checkpoints.json"
+            self.progress(f"starting MiniStack on port {self.port}")
             self.ministack = starting.enter_context(
                 MiniStack(
-                    port=self._port,
+                    port=self.port,
                     token=self.token,
                     work_dir=work_dir,
-                    state_dir=self._state_dir / "ministack" if self._state_dir else None,
-                    checkpoints=checkpoints if self._state_dir else None,
+                    state_dir=self.state_dir,
                     held=held,
-                    authorize=self._authorize,
-                    problem=self._problem,
-                    progress=self._progress,
+                    authorize=self.authorize,
+                    problem=self.problem,
+                    progress=self.progress,
                 )
             )
-            if not self._empty:
-                self.deployment = deploy(self.cloud, work_dir, self._parameters, self._progress)
+            if not self.empty:
+                self.deployment = deploy(self.cloud, work_dir, self.parameters, self.progress)
             self.delivery = starting.enter_context(
                 StackWatcher(
                     self.cloud,
                     DEFAULT_STACK,
                     checkpoints=checkpoints,
-                    progress=self._progress,
+                    progress=self.progress,
                     problem=self._tell_problem,
-                    changed=self._changed,
+                    changed=self.changed,
                 )
             )
             self.alarms = starting.enter_context(AlarmEvaluationLoop(self.cloud, self._tell_problem))
-            if self._state_dir:
+            if self.state_dir:
                 # Not ready until a kill cannot undo the stack and the bucket that it created.
                 self.ministack.save()
             self._running = starting.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._running.close()
 
     @property
@@ -183,12 +171,32 @@ class LocalCloud:
     def _tell_problem(self, line: str) -> None:
         # Once MiniStack has ended everything fails, and `check` reports why.
         if not self.ministack.has_ended(within=ENDING_SECONDS):
-            self._problem(line)
+            self.problem(line)
 
     def check(self) -> None:
         """Raise CloudError if a part of it has failed."""
         self.ministack.ensure_running()
         self.delivery.check()
+
+
+def token_of(state_dir: Path | None) -> str:
+    """The session token that every request must carry. It cannot be guessed.
+
+    That of a state folder is made at its first start, so that clients keep working across a restart. Raises
+    CloudError.
+    """
+    if state_dir is None:
+        return secrets.token_urlsafe(32)
+    file = state_dir / "session-token"
+    try:
+        private.make_folder(state_dir)
+        if not file.exists():
+            private.write(file, secrets.token_urlsafe(32).encode())
+        return private.read(file).decode("ascii")
+    except (OSError, UnicodeError) as error:
+        raise CloudError(
+            f"cannot keep anything in {state_dir}: {error}", hint="give another --state-dir"
+        ) from error
 
 
 def ensure_folders(state_dir: Path | None) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 
 class EmfDatum(NamedTuple):
@@ -25,42 +25,25 @@ def metrics_of_line(line: str, now: float) -> list[EmfDatum]:
 
     `now`, in seconds since the epoch, is used for a line without a timestamp.
     """
-    if not line.startswith("{"):
-        return []
     try:
-        document = json.loads(line)
-    except ValueError:
+        return list(_metrics(json.loads(line), now))
+    except (ValueError, LookupError, TypeError, AttributeError):
         return []
-    about = _dict(document.get("_aws"))
-    milliseconds = about.get("Timestamp")
-    at = milliseconds / 1000 if isinstance(milliseconds, (int, float)) else now
-    found: list[EmfDatum] = []
-    for directive in map(_dict, _list(about.get("CloudWatchMetrics"))):
-        namespace = str(directive.get("Namespace"))
-        for metric in map(_dict, _list(directive.get("Metrics"))):
-            name, unit = str(metric.get("Name")), str(metric.get("Unit", "None"))
-            values = _counted(document.get(name))
-            for dimensions in _dimension_sets(document, directive) if values else ():
-                found.append(EmfDatum(namespace, name, dimensions, unit, at, values))
-    return found
 
 
-def _dict(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _dimension_sets(
-    document: Mapping[str, object], directive: Mapping[str, object]
-) -> Iterator[dict[str, str]]:
-    # Without dimension sets, there is one without dimensions; a set with a name that has no value is skipped.
-    for names in _list(directive.get("Dimensions")) or [[]]:
-        set_ = {str(name): str(document[str(name)]) for name in _list(names) if str(name) in document}
-        if len(set_) == len(_list(names)):
-            yield set_
+def _metrics(document: dict[str, Any], now: float) -> Iterator[EmfDatum]:
+    about = document["_aws"]
+    at = about["Timestamp"] / 1000 if "Timestamp" in about else now
+    for directive in about["CloudWatchMetrics"]:
+        # Without dimension sets, there is one without dimensions.
+        for names in directive.get("Dimensions") or [[]]:
+            if not all(name in document for name in names):
+                continue
+            dimensions = {name: str(document[name]) for name in names}
+            for metric in directive["Metrics"]:
+                unit = metric.get("Unit", "None")
+                if values := _counted(document.get(metric["Name"])):
+                    yield EmfDatum(directive["Namespace"], metric["Name"], dimensions, unit, at, values)
 
 
 def _counted(value: object) -> dict[float, int]:

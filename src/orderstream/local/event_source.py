@@ -10,23 +10,21 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstream.aws.clients import AwsClients
-from orderstream.errors import CloudError, OrderstreamError
 from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.mapping import Mapping, read_mapping
-from orderstream.local.esm.measures import Measures
-from orderstream.local.esm.metrics import MetricSender
+from orderstream.local.esm.metrics import MappingMetrics
 from orderstream.local.esm.shard_reader import parse_records_fast
 from orderstream.local.esm.shard_worker import ShardWorker, WorkerContext
 from orderstream.local.esm.shards import Position, Shard, readable, start_of
+from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_transient, translate_errors
 
 SURVEY_SECONDS = 2.0
@@ -34,7 +32,7 @@ HOUSEKEEPING_SECONDS = 1.0
 STOP_SECONDS = 30.0
 
 
-class EventSource:
+class EventSource(AbstractContextManager["EventSource"]):
     """Delivers the records of a mapping's stream to its function, from `start` to `stop`.
 
     `mapping_id` is the UUID of a disabled mapping, `checkpoints` the JSON file from which a restart resumes.
@@ -48,12 +46,10 @@ class EventSource:
         self._mapping_id = mapping_id
         self._file = CheckpointFile(checkpoints, mapping_id)
         self._on_problem = on_problem
-        self._stop = threading.Event()
-        self._drained_some = threading.Event()
-        self._error: BaseException | None = None
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads("the event source", self._end)
+        self._survey_now = threading.Event()
         self._workers: dict[str, ShardWorker] = {}
-        self._drained: set[Shard] = set()
+        self._drained: set[str] = set()
         self._done: Checkpoints = {}
         # Guards the three above: the survey thread changes them, the saving thread reads them.
         self._lock = threading.Lock()
@@ -67,109 +63,70 @@ class EventSource:
             mapping = read_mapping(self._cloud, self._mapping_id)
         self._saved = self._file.load()
         self._done = dict(self._saved or {})
+        self._around = self._context(mapping)
+        parse_records_fast(self._cloud.kinesis)
         with translate_errors(f"cannot read {mapping.stream_arn}"):
-            self._around = self._surroundings(mapping)
             self._survey(first_start=mapping.starting if self._saved is None else None)
-        self._threads = [
-            self._thread(self._keep_surveying, "survey"),
-            self._thread(self._keep_saving, "checkpoints"),
-            self._thread(self._keep_measuring, "metrics"),
-        ]
-        for thread in self._threads:
-            thread.start()
+        # At once: where the first start reads from holds for all later ones.
+        self._save()
+        self._threads.start(self._keep_surveying, "event source survey")
+        self._threads.start(self._keep_house, "event source housekeeping")
 
     def stop(self) -> None:
         """Wait up to 30 seconds for running invocations, and save the checkpoints.
 
         What is not done by then is redelivered after the next start. May be called again.
         """
-        if not self._threads:
-            return
-        self._halt()
-        deadline = time.monotonic() + STOP_SECONDS
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        with self._lock:
-            workers = list(self._workers.values())
-        late = [worker.shard.id for worker in workers if not worker.join(deadline)]
-        if late:
-            self._on_problem(f"invocations for {', '.join(late)} did not end; their records come again")
-        self._threads = []
+        if late := self._threads.stop(STOP_SECONDS):
+            self._on_problem(f"these did not end, and their records come again: {', '.join(late)}")
         self._save()
-        self._around.measures.send(everything=True)
+        self._around.metrics.send(time.time(), everything=True)
 
     def check(self) -> None:
         """Raise CloudError if an unexpected error has ended it."""
-        if self._error is None:
-            return
-        if isinstance(self._error, OrderstreamError):
-            raise self._error
-        raise CloudError(f"the event source broke off: {self._error!r}") from self._error
+        self._threads.check()
 
     def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()
-        if error is None:
+        if error == (None, None, None):
             self.check()
 
-    def _surroundings(self, mapping: Mapping) -> WorkerContext:
-        measures = Measures(mapping, MetricSender(self._cloud.cloudwatch, self._on_problem))
-        stream = self._cloud.kinesis.describe_stream_summary(StreamARN=mapping.stream_arn)
-        about = stream["StreamDescriptionSummary"]
-        retention = timedelta(hours=about["RetentionPeriodHours"])
-        parse_records_fast(self._cloud.kinesis)
+    def _context(self, mapping: Mapping) -> WorkerContext:
+        metrics = MappingMetrics(mapping, self._cloud.cloudwatch, self._on_problem)
         return WorkerContext(
             cloud=self._cloud,
             mapping=mapping,
-            records_expire_from=(about["StreamCreationTimestamp"] + retention).timestamp(),
-            measures=measures,
+            metrics=metrics,
             destination=Destination(
-                self._cloud,
-                mapping.destination,
-                wait=self._stop.wait,
+                cloud=self._cloud,
+                arn=mapping.destination,
+                wait=self._threads.stopping.wait,
                 on_problem=self._on_problem,
-                on_end=measures.ended,
+                on_end=metrics.ended,
             ),
-            stop=self._stop,
+            threads=self._threads,
             on_problem=self._on_problem,
-            on_drained=self._drained_some.set,
-            fail=self._fail,
+            on_drained=self._survey_now.set,
             shards_read=lambda: len(self._workers),
         )
 
-    def _thread(self, work: Callable[[], None], name: str) -> threading.Thread:
-        def run() -> None:
-            try:
-                work()
-            except BaseException as error:
-                self._fail(error)
-
-        return threading.Thread(target=run, name=f"event source {name}", daemon=True)
-
-    def _fail(self, error: BaseException) -> None:
-        # The first error stops everything: half an event source would look alive and fall behind.
-        if self._error is None:
-            self._error = error
+    def _end(self, error: BaseException | None) -> None:
+        if error:
             self._on_problem(f"the event source stops: {error!r}")
-        self._halt()
-
-    def _halt(self) -> None:
-        self._stop.set()
-        self._drained_some.set()
+        self._survey_now.set()
         for worker in list(self._workers.values()):
             worker.wake()
 
     def _keep_surveying(self) -> None:
         failing = False
         while True:
-            self._drained_some.wait(SURVEY_SECONDS)
-            self._drained_some.clear()
-            if self._stop.is_set():
+            self._survey_now.wait(SURVEY_SECONDS)
+            self._survey_now.clear()
+            if self._threads.stopping.is_set():
                 return
             try:
                 self._survey(first_start=None)
@@ -184,11 +141,9 @@ class EventSource:
     def _survey(self, first_start: Position | None) -> None:
         listed = self._list_shards()
         with self._lock:
-            self._put_away_drained(listed)
-            for shard in listed:
-                self._notice_made_anew(shard)
+            self._put_away_drained({shard.id for shard in listed})
             for shard in readable(listed, self._drained, self._workers.keys()):
-                worker = ShardWorker(shard, start_of(shard, self._done, first_start), self._around)
+                worker = ShardWorker(shard.id, start_of(shard, self._done, first_start), self._around)
                 self._workers[shard.id] = worker
                 worker.start()
 
@@ -199,7 +154,6 @@ class EventSource:
         return [
             Shard(
                 shard["ShardId"],
-                shard["SequenceNumberRange"]["StartingSequenceNumber"],
                 tuple(
                     parent
                     for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
@@ -210,26 +164,21 @@ class EventSource:
             for shard in page["Shards"]
         ]
 
-    def _put_away_drained(self, listed: list[Shard]) -> None:
-        for worker in [worker for worker in self._workers.values() if worker.is_drained]:
-            del self._workers[worker.shard.id]
-            self._drained.add(worker.shard)
-            self._done[worker.shard.id] = worker.checkpoint
-        self._drained.intersection_update(listed)
-        kept = {shard.id for shard in listed} | self._workers.keys()
+    def _put_away_drained(self, listed: set[str]) -> None:
+        for shard_id in [name for name, worker in self._workers.items() if worker.is_drained]:
+            self._done[shard_id] = self._workers.pop(shard_id).checkpoint
+            self._drained.add(shard_id)
+        self._drained &= listed
+        kept = listed | self._workers.keys()
         self._done = {shard_id: done for shard_id, done in self._done.items() if shard_id in kept}
 
-    def _notice_made_anew(self, shard: Shard) -> None:
-        worker = self._workers.get(shard.id)
-        if worker and worker.replace_shard(shard):
-            self._on_problem(
-                f"{shard.id} was made anew: MiniStack's UpdateShardCount drops all records, those that"
-                " were not read by then too"
-            )
-
-    def _keep_saving(self) -> None:
-        while not self._stop.wait(HOUSEKEEPING_SECONDS):
+    def _keep_house(self) -> None:
+        while not self._threads.stopping.wait(HOUSEKEEPING_SECONDS):
             self._save()
+            now = time.time()
+            ages = [worker.age(now) for worker in list(self._workers.values())]
+            self._around.metrics.ages([age for age in ages if age is not None], now)
+            self._around.metrics.send(now)
 
     def _save(self) -> None:
         with self._lock:
@@ -246,10 +195,3 @@ class EventSource:
             return
         self._saved = reached
         self._cannot_save = False
-
-    def _keep_measuring(self) -> None:
-        while not self._stop.wait(HOUSEKEEPING_SECONDS):
-            now = time.time()
-            ages = [worker.age(now) for worker in list(self._workers.values())]
-            self._around.measures.ages([age for age in ages if age is not None], now)
-            self._around.measures.send()

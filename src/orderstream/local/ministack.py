@@ -12,28 +12,20 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from orderstream.errors import CloudError, DamagedError, OrderstreamError
 from orderstream.files import private
-from orderstream.local.child_process import CHECKPOINTS, REPORTS
+from orderstream.local import child_process
 
 START_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 15
 
 SAVE_TIMEOUT_SECONDS = 120
-
-_CHILD = """
-import sys
-from orderstream.local.child_process import begin
-begin()
-sys.argv = ["ministack"]
-from orderstream.local.ministack_patches import main
-main()
-"""
 
 
 def free_port() -> int:
@@ -66,41 +58,30 @@ def health_of(endpoint_url: str, token: str) -> urllib.request.Request:
     )
 
 
-class MiniStack:
+@dataclass(eq=False, kw_only=True)
+class MiniStack(AbstractContextManager["MiniStack"]):
     """One running MiniStack. Leaving the `with` block stops it and waits until it is gone.
 
     Every request must carry `token` as its session token. Its log and temporary files go to `work_dir`. With
     `state_dir` its state is loaded from there at the start and saved there every few seconds and at an
-    orderly stop, with the event source's file `checkpoints`. `held` are lock descriptors, which it holds for
-    as long as any part of it runs. With `authorize` it checks signatures and evaluates policies; without, a
-    caller that has the token may do everything. A 12-digit access key is the root of its account either way.
-    `problem` and `progress` are called, from any thread, when saving fails and when it succeeds again.
+    orderly stop, together with the event source's checkpoints. `held` are lock descriptors, which it holds
+    for as long as any part of it runs. With `authorize` it checks signatures and evaluates policies; without,
+    a caller that has the token may do everything. A 12-digit access key is the root of its account either
+    way. `problem` and `progress` are called, from any thread, when saving fails and when it succeeds again.
     """
 
-    def __init__(
-        self,
-        *,
-        port: int,
-        token: str,
-        work_dir: Path,
-        state_dir: Path | None = None,
-        checkpoints: Path | None = None,
-        held: Sequence[int] = (),
-        authorize: bool = False,
-        problem: Callable[[str], None] = lambda line: None,
-        progress: Callable[[str], None] = lambda line: None,
-    ) -> None:
-        self.port = port
-        self.token = token
-        self.endpoint_url = f"http://127.0.0.1:{port}"
-        self.log_file = work_dir / "ministack.log"
-        self._temporary = work_dir / "tmp"
-        self._state_dir = state_dir
-        self._checkpoints = checkpoints
-        self._held = held
-        self._authorize = authorize
-        self._problem = problem
-        self._progress = progress
+    port: int
+    token: str
+    work_dir: Path
+    state_dir: Path | None = None
+    held: Sequence[int] = ()
+    authorize: bool = False
+    problem: Callable[[str], None] = lambda line: None
+    progress: Callable[[str], None] = lambda line: None
+
+    def __post_init__(self) -> None:
+        self.endpoint_url = f"http://127.0.0.1:{self.port}"
+        self.log_file = self.work_dir / "ministack.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._listening: threading.Thread | None = None
         self._asked = 0
@@ -115,19 +96,19 @@ class MiniStack:
 
     def start(self) -> None:
         """Start it and wait until it responds; raises CloudError with the end of its log if it does not."""
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        if self._state_dir:
-            private.make_folder(self._state_dir)
+        (self.work_dir / "tmp").mkdir(parents=True, exist_ok=True)
+        if self.state_dir:
+            private.make_folder(self.state_dir / "ministack")
         reports, reporting = os.pipe()
         try:
             with open(self.log_file, "wb", opener=private.opener) as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-c", _CHILD],
+                    [sys.executable, "-m", child_process.__name__],
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env=self._environment() | {REPORTS: str(reporting)},
-                    pass_fds=(reporting, *self._held),
+                    env=self._environment() | {child_process.REPORTS: str(reporting)},
+                    pass_fds=(reporting, *self.held),
                     umask=0o077,
                     # Ctrl-C at the terminal must only reach the parent, which then stops this process.
                     start_new_session=True,
@@ -170,7 +151,7 @@ class MiniStack:
             )
             if self._answered < self._asked:
                 raise CloudError(
-                    f"the state cannot be saved in {self._state_dir}: {self._failure or 'no answer'}",
+                    f"the state cannot be saved in {self.state_dir}: {self._failure or 'no answer'}",
                     hint="make room there, or give another --state-dir",
                 )
 
@@ -181,7 +162,7 @@ class MiniStack:
         if self._process.stdin:
             self._process.stdin.close()
         try:
-            self._process.wait(SAVE_TIMEOUT_SECONDS if self._state_dir else STOP_TIMEOUT_SECONDS)
+            self._process.wait(SAVE_TIMEOUT_SECONDS if self.state_dir else STOP_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -189,7 +170,7 @@ class MiniStack:
         if self._listening:
             self._listening.join()
         if self._failure:
-            self._problem(f"the last save failed: {self._state_dir} has {self._what_is_saved()}")
+            self.problem(f"the last save failed: {self.state_dir} has {self._what_is_saved()}")
 
     def has_ended(self, *, within: float) -> bool:
         """Whether the process has ended by itself, or does so within that many seconds."""
@@ -204,8 +185,8 @@ class MiniStack:
             return
         status = self._process.returncode
         why = f"killed by {signal.Signals(-status).name}" if status < 0 else self.log_tail().splitlines()[-1]
-        if self._state_dir:
-            hint = f"start it again: {self._state_dir} has {self._what_is_saved()}"
+        if self.state_dir:
+            hint = f"start it again: {self.state_dir} has {self._what_is_saved()}"
         else:
             hint = "what was in it is gone; --state-dir keeps it"
         raise CloudError(f"MiniStack stopped by itself: {why}", hint=hint)
@@ -234,14 +215,14 @@ class MiniStack:
                 self._fatal = DamagedError(report["fatal"], hint=report["hint"])
             self._reported.notify_all()
         if "removed" in report:
-            self._problem(f"bucket {report['removed']} was made after the last save, and is removed")
+            self.problem(f"bucket {report['removed']} was made after the last save, and is removed")
         elif self._failure and not failed_before:
-            self._problem(
-                f"the state cannot be saved in {self._state_dir}: {self._failure}. Orders go on in memory,"
+            self.problem(
+                f"the state cannot be saved in {self.state_dir}: {self._failure}. Orders go on in memory,"
                 f" and a stop loses what comes now: make room there. It has {self._what_is_saved()}"
             )
         elif failed_before and not self._failure:
-            self._progress("the state is saved again, all of it")
+            self.progress("the state is saved again, all of it")
 
     def is_running(self) -> bool:
         """Whether the process is alive."""
@@ -261,9 +242,7 @@ class MiniStack:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def _environment(self) -> dict[str, str]:
@@ -273,22 +252,22 @@ class MiniStack:
             "MINISTACK_EDITION": self._name,
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",
-            "TMPDIR": str(self._temporary),
+            "TMPDIR": str(self.work_dir / "tmp"),
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
-            "AUTH": str(self._authorize).lower(),
+            "AUTH": str(self.authorize).lower(),
             # `local/request_guard.py` requires it, and functions send it.
             "AWS_SESSION_TOKEN": self.token,
         }
-        if self._state_dir:
+        if self.state_dir:
+            # As in `local/state.py`.
+            folder = self.state_dir / "ministack"
             settings |= {
                 "PERSIST_STATE": "1",
-                "STATE_DIR": str(self._state_dir),
+                "STATE_DIR": str(folder),
                 "S3_PERSIST": "1",
-                "S3_DATA_DIR": str(self._state_dir / "s3"),
+                "S3_DATA_DIR": str(folder / "s3"),
             }
-        if self._checkpoints:
-            settings[CHECKPOINTS] = str(self._checkpoints)
         return inherited | settings
 
     def _is_healthy(self) -> bool:

@@ -16,44 +16,49 @@ from ministack.services.cloudformation import provisioners
 
 from orderstream.local import cloudformation, iam_patches, request_guard
 from orderstream.local.emf import metrics_of_line
-from orderstream.local.iam_patches import require_attr as _must_have
+from orderstream.local.patches import Patches, require_attr
 
 Attributes = tuple[str, dict[str, str]]
+# Status, headers, body.
+Answer = tuple[int, Any, Any]
+
+PATCHES = Patches()
+PATCHES.need(kinesis, "_shard_iterators", "_resolve_stream", "_max_shard_index", "_build_shards")
+PATCHES.need(lambda_svc, "_esms", "_functions")
+PATCHES.need(apigateway, "_apis")
+PATCHES.need(cloudwatch, "record_metric", "_store_datum")
+_OF_ONE_METRIC = (
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "ExtendedStatistic",
+    "Period",
+    "Dimensions",
+    "Unit",
+)
 
 
-def disable_alarm_evaluation() -> None:
+@PATCHES.replace("_evaluate_alarm", cloudwatch)
+def disable_alarm_evaluation(plain: object, alarm: Any) -> None:
     """MiniStack ignores dimensions when it evaluates alarms; `local/alarms` evaluates them as AWS does."""
-    _must_have(cloudwatch, "_evaluate_alarm")
-    cloudwatch._evaluate_alarm = lambda alarm: None
 
 
-def support_alarms_on_expressions() -> None:
+@PATCHES.replace("_cw_metric_alarm_record", provisioners)
+def support_alarms_on_expressions(
+    plain: Callable[..., dict[str, Any]], name: str, properties: dict[str, Any]
+) -> dict[str, Any]:
     """Support alarms on expressions (`Metrics`) in templates."""
-    plain: Callable[..., dict[str, Any]] = _must_have(provisioners, "_cw_metric_alarm_record")
-
-    def record(name: str, properties: dict[str, Any]) -> dict[str, Any]:
-        metrics = properties.get("Metrics")
-        if not metrics:
-            return plain(name, properties)
-        stand_in = {"Metrics": None, "MetricName": "-", "Namespace": "-"}
-        alarm = plain(name, {"Threshold": 0, **properties, **stand_in})
-        for unused in (
-            "MetricName",
-            "Namespace",
-            "Statistic",
-            "ExtendedStatistic",
-            "Period",
-            "Dimensions",
-            "Unit",
-        ):
-            del alarm[unused]
-        alarm["Metrics"] = [_metric(metric) for metric in metrics]
-        if "ThresholdMetricId" in properties:
-            del alarm["Threshold"]
-            alarm["ThresholdMetricId"] = properties["ThresholdMetricId"]
-        return alarm
-
-    provisioners._cw_metric_alarm_record = record
+    metrics = properties.get("Metrics")
+    if not metrics:
+        return plain(name, properties)
+    alarm = plain(name, {"Threshold": 0, **properties, "Metrics": None, "MetricName": "-", "Namespace": "-"})
+    for unused in _OF_ONE_METRIC:
+        del alarm[unused]
+    alarm["Metrics"] = [_metric(metric) for metric in metrics]
+    if "ThresholdMetricId" in properties:
+        del alarm["Threshold"]
+        alarm["ThresholdMetricId"] = properties["ThresholdMetricId"]
+    return alarm
 
 
 def _metric(given: dict[str, Any]) -> dict[str, Any]:
@@ -70,8 +75,8 @@ def _metric(given: dict[str, Any]) -> dict[str, Any]:
 
 def support_composite_alarms() -> None:
     """Support AWS::CloudWatch::CompositeAlarm, by PutCompositeAlarm."""
-    put = _must_have(cloudwatch, "_put_composite_alarm")
-    alarms = _must_have(cloudwatch, "_composite_alarms")
+    put = require_attr(cloudwatch, "_put_composite_alarm")
+    alarms = require_attr(cloudwatch, "_composite_alarms")
 
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Attributes:
         name = properties.get("AlarmName") or f"{stack_name}-{logical_id}"
@@ -89,8 +94,8 @@ def support_composite_alarms() -> None:
 
 def support_stream_consumers() -> None:
     """Support AWS::Kinesis::StreamConsumer, by RegisterStreamConsumer."""
-    register = _must_have(kinesis, "_register_consumer")
-    deregister = _must_have(kinesis, "_deregister_consumer")
+    register = require_attr(kinesis, "_register_consumer")
+    deregister = require_attr(kinesis, "_deregister_consumer")
 
     def create(logical_id: str, properties: dict[str, Any], stack_name: str) -> Attributes:
         answer = _done(register({name: properties[name] for name in ("StreamARN", "ConsumerName")}))
@@ -111,24 +116,40 @@ def support_stream_consumers() -> None:
 
     _register("AWS::Kinesis::StreamConsumer", create, update, delete)
 
-    # A mapping may read through a consumer. Templates allow its ARN; MiniStack's API only that of a stream.
-    plain: Callable[[str], Any] = _must_have(lambda_svc, "_validate_event_source_arn")
-    lambda_svc._validate_event_source_arn = lambda arn: plain(arn.partition("/consumer/")[0])
+
+@PATCHES.replace("_validate_event_source_arn", lambda_svc)
+def map_stream_consumers(plain: Callable[[str], Any], arn: str) -> Any:
+    """Let a mapping read through a consumer. MiniStack's templates allow its ARN; its API does not."""
+    return plain(arn.partition("/consumer/")[0])
+
+
+@PATCHES.replace("_expire_records", kinesis)
+def keep_iterators_in_place(plain: Callable[[dict[str, Any]], None], stream: dict[str, Any]) -> None:
+    """Keep iterators at their records: MiniStack's are indices into a list that loses expired records."""
+    before = {shard_id: len(shard["records"]) for shard_id, shard in stream["shards"].items()}
+    plain(stream)
+    for shard_id, shard in stream["shards"].items():
+        gone = before[shard_id] - len(shard["records"])
+        for state in kinesis._shard_iterators.values() if gone else ():
+            if (state["stream_arn"], state["shard_id"]) == (stream["StreamARN"], shard_id):
+                state["position"] = max(0, state["position"] - gone)
+
+
+@PATCHES.replace("_update_shard_count", kinesis)
+def number_resized_shards_anew(plain: Callable[[Any], Answer], given: Any) -> Answer:
+    """Give the shards that UpdateShardCount makes new ids; MiniStack gives them those of the old ones."""
+    stream = kinesis._resolve_stream(given)[1]
+    number = kinesis._max_shard_index(stream) + 1 if stream else 0
+    answer = plain(given)
+    if answer[0] < 300:
+        stream["shards"] = kinesis._build_shards(len(stream["shards"]), number)
+    return answer
 
 
 def keep_metrics_of_mappings() -> None:
     """Keep the MetricsConfig of an event source mapping, from a template or the API."""
-    mappings = _must_have(lambda_svc, "_esms")
-    plain: Callable[..., tuple[int, Any, Any]] = _must_have(lambda_svc, "_create_esm")
-    handlers = _must_have(provisioners, "_RESOURCE_HANDLERS")["AWS::Lambda::EventSourceMapping"]
-
-    def create(given: dict[str, Any]) -> tuple[int, Any, Any]:
-        answer = plain(given)
-        if answer[0] < 300 and "MetricsConfig" in given:
-            made = json.loads(answer[2])
-            mappings[made["UUID"]]["MetricsConfig"] = made["MetricsConfig"] = given["MetricsConfig"]
-            return answer[0], answer[1], json.dumps(made).encode()
-        return answer
+    mappings = require_attr(lambda_svc, "_esms")
+    handlers = require_attr(provisioners, "_RESOURCE_HANDLERS")["AWS::Lambda::EventSourceMapping"]
 
     def keeping(handle: Callable[..., Attributes]) -> Callable[..., Attributes]:
         # The properties are the second to last argument of both create and update.
@@ -139,7 +160,6 @@ def keep_metrics_of_mappings() -> None:
 
         return handled
 
-    lambda_svc._create_esm = create
     _register(
         "AWS::Lambda::EventSourceMapping",
         keeping(handlers["create"]),
@@ -148,59 +168,63 @@ def keep_metrics_of_mappings() -> None:
     )
 
 
-def allow_unsigned_http_api() -> None:
-    """Find an HTTP API by its id alone, because an unsigned request has no account to search in.
-
-    /health belongs to the API: MiniStack's own is also at /_ministack/health.
-    """
-    apis = _must_have(apigateway, "_apis")
-    _must_have(apigateway, "find_api_scope")
-
-    def owner(api_id: str) -> tuple[str, str] | None:
-        found = ((account, region) for (account, region, one), _ in apis.all_items() if one == api_id)
-        return next(found, None)
-
-    apigateway.find_api_scope = owner
-    app._HEALTH_PATHS = tuple(path for path in _must_have(app, "_HEALTH_PATHS") if path != "/health")
+@PATCHES.replace("_create_esm", lambda_svc)
+def keep_metrics_of_created_mappings(plain: Callable[[Any], Answer], given: dict[str, Any]) -> Answer:
+    """Keep the MetricsConfig of CreateEventSourceMapping."""
+    answer = plain(given)
+    if answer[0] < 300 and "MetricsConfig" in given:
+        made = json.loads(answer[2])
+        lambda_svc._esms[made["UUID"]]["MetricsConfig"] = made["MetricsConfig"] = given["MetricsConfig"]
+        return answer[0], answer[1], json.dumps(made).encode()
+    return answer
 
 
-def exclude_throttled_invocations() -> None:
+@PATCHES.replace("find_api_scope", apigateway)
+def allow_unsigned_http_api(plain: object, api_id: str) -> tuple[str, str] | None:
+    """Find an HTTP API by its id alone, because an unsigned request has no account to search in."""
+    apis = apigateway._apis.all_items()
+    return next(((account, region) for (account, region, one), _ in apis if one == api_id), None)
+
+
+@PATCHES.replace("_emit_lambda_metrics", lambda_svc)
+def exclude_throttled_invocations(
+    plain: Callable[..., None], name: str, duration_ms: float, error: bool, throttle: bool
+) -> None:
     """Do not count a throttled request as an invocation."""
-    plain: Callable[..., None] = _must_have(lambda_svc, "_emit_lambda_metrics")
-    record: Callable[..., None] = _must_have(cloudwatch, "record_metric")
-
-    def emit(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
-        if throttle:
-            record("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": name})
-        else:
-            plain(name, duration_ms, error, throttle)
-
-    lambda_svc._emit_lambda_metrics = emit
+    if throttle:
+        cloudwatch.record_metric("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": name})
+    else:
+        plain(name, duration_ms, error, throttle)
 
 
-def reserve_concurrency_for_every_version() -> None:
+@PATCHES.replace("_reserved_concurrency", lambda_svc)
+def reserve_concurrency_for_every_version(
+    plain: Callable[..., int | None], version: Any, config: dict[str, Any]
+) -> int | None:
     """Apply a function's reserved concurrency to all of its versions."""
-    functions = _must_have(lambda_svc, "_functions")
-    plain: Callable[..., int | None] = _must_have(lambda_svc, "_reserved_concurrency")
-    lambda_svc._reserved_concurrency = lambda version, config: plain(
-        functions.get(config["FunctionName"]) or version, config
-    )
+    return plain(lambda_svc._functions.get(config["FunctionName"]) or version, config)
 
 
-def extract_emf() -> None:
+@PATCHES.replace("_append_log_events", cloudwatch_logs)
+def extract_emf(
+    plain: Callable[[Any, list[dict[str, Any]]], None], stream: Any, events: list[dict[str, Any]]
+) -> None:
     """Extract metrics from log lines in embedded metric format, as CloudWatch Logs does."""
-    plain: Callable[[Any, list[dict[str, Any]]], None] = _must_have(cloudwatch_logs, "_append_log_events")
-    store = _must_have(cloudwatch, "_store_datum")
+    plain(stream, events)
+    for event in events:
+        for found in metrics_of_line(event["message"], event["timestamp"] / 1000):
+            counts = [float(count) for count in found.values.values()]
+            where = (found.namespace, found.name, found.dimensions, found.at, found.unit)
+            cloudwatch._store_datum(*where, None, list(found.values), counts, None)
 
-    def append(stream: Any, events: list[dict[str, Any]]) -> None:
-        plain(stream, events)
-        for event in events:
-            for found in metrics_of_line(event["message"], event["timestamp"] / 1000):
-                counts = [float(count) for count in found.values.values()]
-                where = (found.namespace, found.name, found.dimensions, found.at, found.unit)
-                store(*where, None, list(found.values), counts, None)
 
-    cloudwatch_logs._append_log_events = append
+def change_settings() -> None:
+    """Change what is a constant in MiniStack."""
+    # /health belongs to the HTTP API: MiniStack's own is also at /_ministack/health.
+    app._HEALTH_PATHS = tuple(path for path in require_attr(app, "_HEALTH_PATHS") if path != "/health")
+    # A subscriber gets an event at least twice a second, so that it can stop as fast.
+    require_attr(kinesis, "_SUBSCRIPTION_IDLE_SECONDS")
+    kinesis._SUBSCRIPTION_IDLE_SECONDS = 0.5
 
 
 def _register(
@@ -209,11 +233,11 @@ def _register(
     update: Callable[..., Attributes],
     delete: Callable[..., None],
 ) -> None:
-    handlers = _must_have(provisioners, "_RESOURCE_HANDLERS")
+    handlers = require_attr(provisioners, "_RESOURCE_HANDLERS")
     handlers[kind] = {"create": create, "update": update, "delete": delete}
 
 
-def _done(answer: tuple[int, Any, Any]) -> dict[str, Any]:
+def _done(answer: Answer) -> dict[str, Any]:
     """The response of a MiniStack handler; an error fails the resource, as on AWS."""
     status, _, body = answer
     document: dict[str, Any] = json.loads(body) if body else {}
@@ -224,16 +248,12 @@ def _done(answer: tuple[int, Any, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Apply the patches and run MiniStack until it is told to stop."""
-    disable_alarm_evaluation()
-    support_alarms_on_expressions()
+    PATCHES.apply()
     support_composite_alarms()
     support_stream_consumers()
     keep_metrics_of_mappings()
+    change_settings()
     cloudformation.follow_aws()
-    allow_unsigned_http_api()
-    exclude_throttled_invocations()
-    reserve_concurrency_for_every_version()
-    extract_emf()
     iam_patches.follow_aws()
     request_guard.install()
     app.main()

@@ -25,7 +25,7 @@ from ministack import app
 from ministack.services import kinesis, lambda_svc
 
 from orderstream.local.child_process import SNAPSHOT_SECONDS
-from orderstream.local.iam_patches import require_attr
+from orderstream.local.patches import require_attr
 from orderstream.local.state import StateFolder, StateSnapshot, damaged
 from orderstream.local.unsaved_objects import UnsavedObjects
 from orderstream.local.write_operations import noticing_changes
@@ -107,7 +107,7 @@ class Snapshots:
             for shard in stream["shards"].values()
             for record in shard["records"][-1:]
         )
-        self._last = StateSnapshot(self._last.number, None, {})
+        self._last = StateSnapshot(self._last.number)
         self._keeping = asyncio.get_running_loop().create_task(self._keep_saving())
 
     def _note_change(self) -> None:

@@ -11,14 +11,15 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ministack.core import persistence
 
 from orderstream.errors import DamagedError
-from orderstream.local.iam_patches import require_attr
+from orderstream.files import private
+from orderstream.local.patches import require_attr
 
 FORMAT = 1
 _JOURNAL = re.compile(r"records-(\d+)\.ndjson")
@@ -32,41 +33,35 @@ class StateSnapshot:
     """All services' state at one moment, by MiniStack's name for the service.
 
     `number` increases with each snapshot; the journals from that number on are not in it. `checkpoints` is
-    the text of the event source's file, None without one. `is_saved` is whether it was read from a file: a
-    new folder has an empty snapshot.
+    the text of the event source's file, None without one.
     """
 
-    number: int
-    checkpoints: str | None
-    services: Mapping[str, Any]
-    is_saved: bool = True
+    number: int = 0
+    checkpoints: str | None = None
+    services: Mapping[str, Any] = field(default_factory=dict)
 
 
 class StateFolder:
-    """A state folder, used by one process at a time; `checkpoints` is the event source's file."""
+    """A state folder, used by one process at a time: MiniStack's files, and that of the event source."""
 
-    def __init__(self, folder: Path, s3_folder: Path, checkpoints: Path | None) -> None:
-        self.folder = folder
-        self._s3_folder = s3_folder
-        self._file = folder / "snapshot.json"
-        self._checkpoints = checkpoints
+    def __init__(self, state_dir: Path) -> None:
+        self.folder = state_dir / "ministack"
+        self._s3_folder = self.folder / "s3"
+        self._file = self.folder / "snapshot.json"
+        self._checkpoints = state_dir / "checkpoints.json"
 
     def load(self) -> StateSnapshot:
-        """The last complete snapshot. Raises DamagedError if its file cannot be used."""
-        # Without a snapshot: the files that MiniStack saved itself, in releases that took no snapshots.
-        files = [self._file] if self._file.exists() else sorted(self.folder.glob("*.json"))
-        documents = {file: self._decoded(file) for file in files}
+        """The last complete snapshot, empty without one. Raises DamagedError if its file cannot be used."""
+        if not self._file.exists():
+            return StateSnapshot()
         try:
-            if self._file not in documents:
-                services = {file.stem: _payload(file.stem, one) for file, one in documents.items()}
-                return StateSnapshot(0, None, services, is_saved=bool(services))
-            document = documents[self._file]
+            document = json.loads(self._file.read_bytes(), object_hook=_object_hook)
             if document["format"] != FORMAT:
                 raise ValueError(f"its format is {document['format']}, not {FORMAT}")
             services = {name: _payload(name, one) for name, one in document["services"].items()}
             return StateSnapshot(int(document["number"]), document["checkpoints"], services)
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
-            raise damaged(files[0], str(error)) from error
+        except (LookupError, TypeError, AttributeError, ValueError, OSError, RecursionError) as error:
+            raise damaged(self._file, str(error)) from error
 
     def make_consistent(self, snapshot: StateSnapshot) -> list[str]:
         """Restore everything else in the folder to `snapshot`; return the names of removed buckets.
@@ -74,10 +69,12 @@ class StateFolder:
         A bucket that is not in the snapshot belongs to no stack and would conflict with the next one. The
         checkpoints must not be ahead of the table, so the snapshot's replace later ones.
         """
-        if self._checkpoints and snapshot.checkpoints is None:
+        for file in (self._file, self._checkpoints):
+            private.remove_unfinished(file)
+        if snapshot.checkpoints is None:
             self._checkpoints.unlink(missing_ok=True)
-        elif self._checkpoints and snapshot.checkpoints is not None:
-            _replace(self._checkpoints, [snapshot.checkpoints])
+        else:
+            private.write(self._checkpoints, snapshot.checkpoints.encode())
         buckets = snapshot.services.get("s3", {}).get("buckets_meta", {})
         known = set(getattr(buckets, "_data", {}))
         removed = []
@@ -94,17 +91,13 @@ class StateFolder:
     def read_checkpoints(self) -> str | None:
         """The current text of the event source's file, None if there is none."""
         with suppress(FileNotFoundError):
-            return self._checkpoints.read_text() if self._checkpoints else None
+            return self._checkpoints.read_text()
         return None
 
     def save(self, number: int, checkpoints: str | None, services: Mapping[str, Any]) -> None:
         """Replace the snapshot atomically and durably; raises OSError and leaves the old one."""
         head = {"format": FORMAT, "number": number, "checkpoints": checkpoints}
-        _replace(self._file, _pieces(head, services))
-        for file in self.folder.glob("*.json"):
-            if file != self._file:
-                # From a release that took no snapshots: all of it is in this one.
-                file.unlink(missing_ok=True)
+        private.write_pieces(self._file, map(str.encode, _pieces(head, services)))
 
     def journal(self, number: int) -> Journal:
         """A new journal, for the records that are not in snapshot `number`."""
@@ -131,12 +124,6 @@ class StateFolder:
                     except ValueError:
                         # Killed while it was written: it was never acknowledged.
                         break
-
-    def _decoded(self, file: Path) -> Any:
-        try:
-            return json.loads(file.read_bytes(), object_hook=_object_hook)
-        except (ValueError, OSError, RecursionError) as error:
-            raise damaged(file, str(error)) from error
 
 
 def damaged(place: Path, why: str) -> DamagedError:
@@ -172,15 +159,11 @@ class Journal:
 
 def _payload(name: str, saved: Any) -> Any:
     """A service's state, from the format that MiniStack writes; raises ValueError for a newer format."""
-    if not isinstance(saved, dict) or "__ministack_format__" not in saved:
-        payload = saved
-    elif saved["__ministack_format__"] > _format_version(name):
+    if saved["__ministack_format__"] > _format_version(name):
         raise ValueError(f"a newer release of MiniStack wrote the state of {name}")
-    else:
-        payload = saved["payload"]
-    if not isinstance(payload, dict):
+    if not isinstance(saved["payload"], dict):
         raise ValueError(f"the state of {name} is not an object")
-    return payload
+    return saved["payload"]
 
 
 def _pieces(head: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
@@ -191,24 +174,3 @@ def _pieces(head: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[st
         yield (", " if position else "") + json.dumps(name) + ": "
         yield json.dumps(wrapped, default=_default)
     yield "}}"
-
-
-def _replace(file: Path, pieces: Iterable[str]) -> None:
-    """Replace `file` by one written beside it; both steps are on disk when this returns."""
-    new = file.with_name(file.name + ".new")
-    try:
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as text:
-            for piece in pieces:
-                text.write(piece)
-            text.flush()
-            os.fsync(text.fileno())
-        new.replace(file)
-    except BaseException:
-        with suppress(OSError):
-            new.unlink()
-        raise
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

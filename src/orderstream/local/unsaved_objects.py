@@ -9,7 +9,7 @@ from typing import Any
 from ministack.core.responses import get_account_id, set_request_account_id
 from ministack.services import s3
 
-from orderstream.local.iam_patches import require_attr
+from orderstream.local.patches import require_attr
 
 
 class UnsavedObjects:

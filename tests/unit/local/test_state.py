@@ -12,7 +12,9 @@ from orderstream.local.state import StateFolder
 
 @pytest.fixture
 def folder(tmp_path: Path) -> StateFolder:
-    return StateFolder(tmp_path, tmp_path / "s3", tmp_path / "checkpoints.json")
+    folder = StateFolder(tmp_path)
+    folder.folder.mkdir()
+    return folder
 
 
 def test_a_snapshot_that_fails_leaves_the_last_one(folder: StateFolder) -> None:

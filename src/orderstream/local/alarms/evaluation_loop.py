@@ -6,11 +6,9 @@ missing data and expressions, so `local/ministack_patches.py` disables it and th
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from types import TracebackType
+from contextlib import AbstractContextManager, suppress
 from typing import Self
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -20,16 +18,18 @@ from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.errors import CloudError
 from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, evaluate_alarm
 from orderstream.local.alarms.expression import Series
+from orderstream.local.threads import Threads
 
 EVERY_SECONDS = 5.0
+STOP_SECONDS = 60.0
 # A minute's metrics arrive shortly after it ends: the event source sends them every second.
 LAG_SECONDS = 5
 # Values older than this are not fetched again.
 STILL_CHANGES_SECONDS = 600
 
 
-class AlarmEvaluationLoop:
-    """Evaluates all metric alarms every few seconds, between `start` and `stop`.
+class AlarmEvaluationLoop(AbstractContextManager["AlarmEvaluationLoop"]):
+    """Evaluates all metric alarms every few seconds in a `with` block.
 
     `on_problem` is called from a thread, once for each distinct problem; the next round runs regardless.
     """
@@ -41,26 +41,18 @@ class AlarmEvaluationLoop:
         self._minutes: dict[Metric, Series] = {}
         # How many seconds of history each metric has.
         self._reach: dict[Metric, int] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep_judging, name="alarms", daemon=True)
+        self._threads = Threads("the evaluation of the alarms")
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+    def __enter__(self) -> Self:
+        self._threads.start(self._keep_evaluating, "alarms")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         """Stop; return when the current round is over."""
-        self._stop.set()
-        self._thread.join()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+        self._threads.stop(STOP_SECONDS)
 
     def evaluate_all(self, now: float) -> None:
         """Run one round: evaluate all alarms on their metrics up to the last full minute before `now`."""
@@ -109,8 +101,8 @@ class AlarmEvaluationLoop:
         }
         self._reach = wanted
 
-    def _keep_judging(self) -> None:
-        while not self._stop.wait(EVERY_SECONDS):
+    def _keep_evaluating(self) -> None:
+        while not self._threads.stopping.wait(EVERY_SECONDS):
             try:
                 self.evaluate_all(time.time())
             except (BotoCoreError, ClientError, CloudError) as error:
@@ -118,6 +110,6 @@ class AlarmEvaluationLoop:
 
     def _tell(self, problem: str) -> None:
         # The same problem recurs every few seconds: report it once.
-        if problem not in self._told and not self._stop.is_set():
+        if problem not in self._told and not self._threads.stopping.is_set():
             self._told.add(problem)
             self._on_problem(problem)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,12 @@ from orderstream.errors import CloudError
 from orderstream.local.alarms.expression import Band, Series, evaluate
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef, MetricAlarmTypeDef, MetricStatOutputTypeDef
+    from mypy_boto3_cloudwatch.type_defs import (
+        MetricAlarmTypeDef,
+        MetricDataQueryOutputTypeDef,
+        MetricOutputTypeDef,
+        MetricStatOutputTypeDef,
+    )
 
 State = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
 
@@ -58,54 +63,50 @@ class Alarm:
 
 def alarm_of(given: MetricAlarmTypeDef) -> Alarm:
     """Convert an alarm from DescribeAlarms. Raises CloudError if the local cloud cannot evaluate it."""
-    name = given["AlarmName"]
-    queries = given.get("Metrics") or []
+    queries = given.get("Metrics") or [_query_of(given)]
     stats = {query["Id"]: query["MetricStat"] for query in queries if "MetricStat" in query}
-    if queries:
-        metrics = {id: _metric(stat) for id, stat in stats.items()}
-        periods = [int(stat["Period"]) for stat in stats.values()]
-    else:
-        statistic = given.get("ExtendedStatistic") or given["Statistic"]
-        dimensions = _dimensions(given.get("Dimensions", []))
-        metrics = {"m": Metric(given["Namespace"], given["MetricName"], dimensions, statistic)}
-        periods = [int(given["Period"])]
-    for metric, period in zip(metrics.values(), periods, strict=True):
-        if metric.statistic not in _COMBINED or period % MINUTE:
+    for stat in stats.values():
+        if stat["Stat"] not in _COMBINED or int(stat["Period"]) % MINUTE:
             raise CloudError(
-                f"the local cloud cannot evaluate {metric.statistic} of {period} s, in alarm {name}"
+                f"the local cloud cannot evaluate {stat['Stat']} of {stat['Period']} s,"
+                f" in alarm {given['AlarmName']}"
             )
-    expressions = {query["Id"]: query["Expression"] for query in queries if "Expression" in query}
+    metrics = {id: _metric(stat) for id, stat in stats.items()}
+    # Alarms on DynamoDB metrics always ignore missing data, whatever they specify (see PutMetricAlarm).
+    is_dynamodb = any(metric.namespace == "AWS/DynamoDB" for metric in metrics.values())
     band = given.get("ThresholdMetricId")
     returned = [query["Id"] for query in queries if query.get("ReturnData", True) and query["Id"] != band]
     return Alarm(
-        name=name,
+        name=given["AlarmName"],
         state=given["StateValue"],
         metrics=metrics,
-        expressions=expressions,
-        judged=returned[0] if queries else "m",
+        expressions={query["Id"]: query["Expression"] for query in queries if "Expression" in query},
+        judged=returned[0],
         band=band,
         comparison=given["ComparisonOperator"],
         threshold=float(given.get("Threshold", 0)),
         periods=int(given["EvaluationPeriods"]),
         to_alarm=int(given.get("DatapointsToAlarm") or given["EvaluationPeriods"]),
-        missing=_missing(metrics.values(), given.get("TreatMissingData", "missing")),
-        period=periods[0],
+        missing="ignore" if is_dynamodb else given.get("TreatMissingData", "missing"),
+        period=next(int(stat["Period"]) for stat in stats.values()),
     )
 
 
-def _missing(metrics: Iterable[Metric], said: str) -> str:
-    """Alarms on DynamoDB metrics always ignore missing data, whatever they specify (see PutMetricAlarm)."""
-    return "ignore" if any(metric.namespace == "AWS/DynamoDB" for metric in metrics) else said
+def _query_of(given: MetricAlarmTypeDef) -> MetricDataQueryOutputTypeDef:
+    """The query of an alarm on a single metric."""
+    metric: MetricOutputTypeDef = {
+        "Namespace": given["Namespace"],
+        "MetricName": given["MetricName"],
+        "Dimensions": given.get("Dimensions", []),
+    }
+    statistic = given.get("ExtendedStatistic") or given["Statistic"]
+    return {"Id": "m", "MetricStat": {"Metric": metric, "Period": given["Period"], "Stat": statistic}}
 
 
 def _metric(given: MetricStatOutputTypeDef) -> Metric:
     metric = given["Metric"]
-    dimensions = _dimensions(metric.get("Dimensions", []))
+    dimensions = tuple((each["Name"], each["Value"]) for each in metric.get("Dimensions", []))
     return Metric(metric["Namespace"], metric["MetricName"], dimensions, given["Stat"])
-
-
-def _dimensions(given: Iterable[DimensionTypeDef]) -> tuple[tuple[str, str], ...]:
-    return tuple((each["Name"], each["Value"]) for each in given)
 
 
 def evaluate_alarm(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> tuple[State, str] | None:
@@ -121,18 +122,18 @@ def evaluate_alarm(alarm: Alarm, minutes: Mapping[Metric, Series], end: int) -> 
         id: _of_periods(minutes.get(metric, {}), metric.statistic, alarm.period, begins)
         for id, metric in alarm.metrics.items()
     }
-    band = Band({}, {})
+    band = None
     for id, text in alarm.expressions.items():
         found = evaluate(text, series, judged)
-        if isinstance(found, Band):
-            band = found
-        else:
+        if isinstance(found, dict):
             series[id] = found
+        else:
+            band = found
     values = series[alarm.judged]
-    if alarm.band and not band.lower:
+    if alarm.band and band is None:
         return ("OK", "too little is known yet of what is usual") if alarm.state != "OK" else None
     known = [period for period in judged if period in values]
-    breaching = sum(_breaches(alarm, values[period], period, band) for period in known)
+    breaching = sum(_breaches(alarm, values[period], band) for period in known)
     state = _state(alarm, breaching, len(known), begins_breaching=bool(known) and known[0] == judged[0])
     if state is None:
         return None
@@ -158,10 +159,10 @@ def _state(alarm: Alarm, breaching: int, known: int, *, begins_breaching: bool) 
     return "ALARM" if begins_breaching else "INSUFFICIENT_DATA"
 
 
-def _breaches(alarm: Alarm, value: float, period: int, band: Band) -> bool:
-    if alarm.band:
-        lower = "Lower" in alarm.comparison and value < band.lower[period]
-        return lower or ("Upper" in alarm.comparison and value > band.upper[period])
+def _breaches(alarm: Alarm, value: float, band: Band | None) -> bool:
+    if band:
+        lower = "Lower" in alarm.comparison and value < band.lower
+        return lower or ("Upper" in alarm.comparison and value > band.upper)
     return _COMPARED[alarm.comparison](value, alarm.threshold)
 
 

@@ -1,7 +1,6 @@
 """The checkpoint file: how far each shard of each mapping is processed, so that a restart resumes there."""
 
 import json
-import os
 import threading
 from pathlib import Path
 
@@ -36,17 +35,7 @@ class CheckpointFile:
         """Replace this mapping's checkpoints; raises CloudError if the file is unreadable, or OSError."""
         with _one_at_a_time:
             whole = self._read() | {self._mapping_id: checkpoints}
-            private.make_folder(self._path.parent)
-            new = self._path.with_name(self._path.name + ".new")
-            try:
-                with open(new, "w", opener=private.opener) as file:
-                    json.dump(whole, file, indent=1, sort_keys=True)
-                    file.flush()
-                    os.fsync(file.fileno())
-                new.replace(self._path)
-            except OSError:
-                new.unlink(missing_ok=True)
-                raise
+            private.write(self._path, json.dumps(whole, indent=1, sort_keys=True).encode())
 
     def _read(self) -> dict[str, Checkpoints]:
         try:

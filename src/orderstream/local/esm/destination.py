@@ -6,6 +6,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -29,6 +30,7 @@ PATIENCE_SECONDS = 30
 Ending = Literal["delivered", "dropped", "lost"]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Destination:
     """The destination with the ARN `arn`; "" drops everything, as AWS does without one.
 
@@ -36,22 +38,12 @@ class Destination:
     count.
     """
 
-    def __init__(
-        self,
-        cloud: AwsClients,
-        arn: str,
-        *,
-        wait: Callable[[float], bool],
-        on_problem: Callable[[str], None],
-        on_end: Callable[[Ending, int], None],
-        patience: float = PATIENCE_SECONDS,
-    ) -> None:
-        self._cloud = cloud
-        self._arn = arn
-        self._wait = wait
-        self._on_problem = on_problem
-        self._on_end = on_end
-        self._patience = patience
+    cloud: AwsClients
+    arn: str
+    wait: Callable[[float], bool]
+    on_problem: Callable[[str], None]
+    on_end: Callable[[Ending, int], None]
+    patience: float = PATIENCE_SECONDS
 
     def take(
         self, discarded: Discarded, source: MappingSource, invocation: DiscardedInvocation | None
@@ -61,43 +53,43 @@ class Destination:
         `invocation` is the last one with these records, None if there was none.
         """
         what = f"{len(discarded.records)} record(s) of {source.shard_id} ({discarded.condition})"
-        if not self._arn:
-            self._on_problem(f"{what} dropped: the mapping has no on-failure destination")
-            self._on_end("dropped", len(discarded.records))
+        if not self.arn:
+            self.on_problem(f"{what} dropped: the mapping has no on-failure destination")
+            self.on_end("dropped", len(discarded.records))
             return True
         # Created once: if an S3 put succeeded without a response, the next attempt overwrites its object.
         now, unique = time.time(), str(uuid.uuid4())
         record = failure_record(discarded, source, invocation or DiscardedInvocation(unique, 0, ""), now)
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self.patience
         attempts = 0
         while True:
             try:
                 self._send(record, discarded, object_key(source, now, unique))
-                self._on_end("delivered", len(discarded.records))
+                self.on_end("delivered", len(discarded.records))
                 return True
             except (BotoCoreError, ClientError) as error:
                 attempts += 1
                 if attempts == 1:
-                    self._on_problem(f"{what} cannot be handed to {self._arn} yet: {error}")
+                    self.on_problem(f"{what} cannot be handed to {self.arn} yet: {error}")
                 if time.monotonic() > deadline:
-                    self._on_problem(f"LOST: {what}, from {_range(discarded)}: {self._arn} fails: {error}")
-                    self._on_end("lost", len(discarded.records))
+                    self.on_problem(f"LOST: {what}, from {_range(discarded)}: {self.arn} fails: {error}")
+                    self.on_end("lost", len(discarded.records))
                     return True
-            if self._wait(delay(attempts, random.random())):
+            if self.wait(delay(attempts, random.random())):
                 return False
 
     def _send(self, record: dict[str, object], discarded: Discarded, key: str) -> None:
-        service, account, name = self._arn.split(":")[2], *self._arn.split(":")[4:6]
+        service, account, name = self.arn.split(":")[2], *self.arn.split(":")[4:6]
         if service == "s3":
-            self._cloud.s3.put_object(
+            self.cloud.s3.put_object(
                 Bucket=name,
                 Key=key,
                 Body=object_body(record, discarded),
                 ContentType="application/json",
             )
             return
-        queue = self._cloud.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
-        self._cloud.sqs.send_message(QueueUrl=queue["QueueUrl"], MessageBody=message_body(record))
+        queue = self.cloud.sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)
+        self.cloud.sqs.send_message(QueueUrl=queue["QueueUrl"], MessageBody=message_body(record))
 
 
 def _range(discarded: Discarded) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError
 
 from orderstream.aws.kinesis_event import EventRecord, event_of
 from orderstream.local.esm.failures import DiscardedInvocation
 from orderstream.local.esm.outcomes import Failed, NotInvoked, Outcome, read_answer
-from orderstream.sdk.errors import error_code, is_throttle
+from orderstream.sdk.errors import UNREACHABLE, error_code, is_throttle
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -42,7 +42,7 @@ def invoke(
         payload = response["Payload"].read()
     # A connection may break before or after the function ran. Resending the batch without using up a retry
     # loses nothing in either case.
-    except (ClientError, ConnectionError, HTTPClientError) as error:
+    except (ClientError, *UNREACHABLE) as error:
         return _refused(error)
     invocation = DiscardedInvocation(
         request_id=response["ResponseMetadata"]["RequestId"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,17 +10,17 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import consumer_of, stream_of
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Rules
-from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
+from orderstream.local.esm.shards import TRIM_HORIZON, Position
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.type_defs import EventSourceMappingConfigurationResponseTypeDef as Deployed
-
-_STARTING = {str(start): start for start in (TRIM_HORIZON, LATEST)}
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """The settings of one mapping. `destination` is the ARN of the on-failure destination or "".
+
+    `starting` is where it reads from if it never ran before.
 
     `consumer_arn` is that of the registered stream consumer, "" if the shards are polled; `counts_events` is
     whether the mapping's own metrics are enabled.
@@ -56,6 +57,7 @@ def read_mapping(cloud: AwsClients, mapping_id: str) -> Mapping:
     source = deployed["EventSourceArn"]
     function_arn = deployed["FunctionArn"]
     function = cloud.lambda_.get_function_configuration(FunctionName=function_arn)
+    start = deployed["StartingPosition"]
     return Mapping(
         id=mapping_id,
         stream_arn=stream_of(source),
@@ -63,7 +65,7 @@ def read_mapping(cloud: AwsClients, mapping_id: str) -> Mapping:
         function_arn=function_arn,
         role_arn=function.get("Role", ""),
         destination=deployed.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""),
-        starting=_STARTING[deployed["StartingPosition"]],
+        starting=Position(timestamp=time.time()) if start == "LATEST" else TRIM_HORIZON,
         rules=_rules(deployed),
         counts_events="EventCount" in deployed.get("MetricsConfig", {}).get("Metrics", []),
     )
@@ -93,7 +95,7 @@ def _refuse_what_would_differ(deployed: Deployed) -> None:
         raise CloudError(f"{name} has FilterCriteria, which the local event source does not support")
     if int(deployed.get("TumblingWindowInSeconds", 0)):
         raise CloudError(f"{name} has a tumbling window, which the local event source does not support")
-    if deployed.get("StartingPosition") not in _STARTING:
+    if deployed.get("StartingPosition") not in {"TRIM_HORIZON", "LATEST"}:
         raise CloudError(
             f"{name} starts at {deployed.get('StartingPosition')}",
             hint="the local event source supports TRIM_HORIZON and LATEST",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal, TypedDict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     )
 
 MOST_A_CALL = 10_000
-# An empty shard is polled less and less often, down to AWS's once a second.
-IDLE_POLL_SECONDS = 1.0
 
 
 class _Record(TypedDict, total=False):
@@ -59,94 +57,66 @@ class RecordsPage:
 
 
 class ShardReader:
-    """A position in a shard, advanced by `read`. `last_read` is the last sequence number, None before any."""
+    """A position in a shard, advanced by `read`."""
 
     def __init__(self, kinesis: KinesisClient, origin: EventOrigin, start: Position) -> None:
-        self.last_read = start.sequence_number
         self._kinesis = kinesis
         self._origin = origin
-        self._start = start
+        self._next = start
         self._iterator: str | None = None
 
-    def renew(self) -> None:
-        """At the next `read`, get a new iterator from the last sequence number read."""
-        self._iterator = None
-
-    def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
+    def read(self, limit: int, now: float) -> RecordsPage:
         """Return up to `limit` further records, none if there are none yet.
 
-        `limit` is 10,000 at most, `now` is in seconds of the monotonic clock; `expiring` is for a stream that
-        is older than its retention. SDK errors propagate; the next call continues from the same position.
+        `limit` is 10,000 at most, `now` is in seconds of the monotonic clock. SDK errors propagate; the next
+        call continues from the same position.
         """
-        fetch = self._fetch_overlapping if expiring and self.last_read else self._fetch
         try:
-            answer = fetch(limit)
+            answer = self._fetch(limit)
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":
                 return RecordsPage(closed=True, vanished=True)
             if error_code(error) != "ExpiredIteratorException":
                 raise
-            self.renew()
-            answer = fetch(limit)
-        new = [record for record in answer["Records"] if record["SequenceNumber"] != self.last_read]
-        records = tuple(to_records(self._origin, new[:limit], self.last_read, now))
+            self._iterator = None
+            answer = self._fetch(limit)
+        records = tuple(to_records(self._origin, answer["Records"], self._next, now))
         if records:
-            self.last_read = records[-1].sequence_number
-        # Records beyond the limit are read again from here, so this is not the end.
-        return RecordsPage(records, closed=not answer.get("NextShardIterator") and len(new) <= limit)
-
-    def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
-        """Seconds to wait after `page`, which was read with `limit`; `before` was the last pause.
-
-        `floor` is the minimum between two calls for a shard that returned fewer than `limit`.
-        """
-        if page.records:
-            return 0.0 if len(page.records) == limit else floor
-        return max(floor, min(IDLE_POLL_SECONDS, 2 * before))
+            self._next = Position(records[-1].sequence_number)
+        return RecordsPage(records, closed=not answer.get("NextShardIterator"))
 
     def close(self) -> None:
         """Do nothing: nothing is open between two calls."""
 
     def _fetch(self, limit: int) -> GetRecordsOutputTypeDef:
-        # Kept even if the call fails: LATEST would be a different position the next time.
-        self._iterator = self._iterator or self._find_place("AFTER_SEQUENCE_NUMBER")
+        self._iterator = self._iterator or self._find_place()
         answer = self._kinesis.get_records(ShardIterator=self._iterator, Limit=limit)
         self._iterator = answer.get("NextShardIterator")
         return answer
 
-    def _fetch_overlapping(self, limit: int) -> GetRecordsOutputTypeDef:
-        # A MiniStack iterator is an index into its list of records. When old records expire from the head of
-        # the list, it skips as many new ones, which would never be read. So each call starts at the last
-        # record read: if that comes first, nothing was skipped. If it does not, it has expired itself, and a
-        # second call then begins with the same record as the first.
-        self.renew()
-        first = self.last_read
-        while True:
-            iterator = self._find_place("AT_SEQUENCE_NUMBER")
-            answer = self._kinesis.get_records(ShardIterator=iterator, Limit=min(limit + 1, MOST_A_CALL))
-            records = answer["Records"]
-            if not records or records[0]["SequenceNumber"] in (self.last_read, first):
-                return answer
-            first = records[0]["SequenceNumber"]
-
-    def _find_place(self, kind: Literal["AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"]) -> str:
+    def _find_place(self) -> str:
         request: GetShardIteratorInputTypeDef = {
             "StreamARN": self._origin.stream_arn,
             "ShardId": self._origin.shard_id,
-            "ShardIteratorType": self._start.kind,
+            "ShardIteratorType": self._next.kind,
         }
-        if self.last_read is not None:
-            request["ShardIteratorType"] = kind
-            request["StartingSequenceNumber"] = self.last_read
+        if self._next.sequence_number is not None:
+            request["StartingSequenceNumber"] = self._next.sequence_number
+        if self._next.timestamp is not None:
+            request["Timestamp"] = datetime.fromtimestamp(self._next.timestamp, UTC)
         return self._kinesis.get_shard_iterator(**request)["ShardIterator"]
 
 
 def to_records(
-    origin: EventOrigin, records: Iterable[RecordTypeDef], before: str | None, now: float
+    origin: EventOrigin, records: Iterable[RecordTypeDef], start: Position, now: float
 ) -> Iterator[EventRecord]:
-    """Convert records for the lanes; `before` is the sequence number read before the first one."""
+    """Convert records that were read from `start` on for the lanes."""
+    before = start.sequence_number
     for record in records:
         arrived_at = record["ApproximateArrivalTimestamp"].timestamp()
+        if start.timestamp is not None and arrived_at < start.timestamp:
+            # The SDK sends whole seconds.
+            continue
         partition_key = key_of(record.get("PartitionKey"))
         yield EventRecord(
             sequence_number=record["SequenceNumber"],

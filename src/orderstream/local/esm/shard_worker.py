@@ -6,8 +6,9 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -32,68 +33,48 @@ from orderstream.local.esm.lanes import (
     window_end,
 )
 from orderstream.local.esm.mapping import Mapping
-from orderstream.local.esm.measures import Measures
+from orderstream.local.esm.metrics import MappingMetrics
 from orderstream.local.esm.shard_reader import MOST_A_CALL, RecordsPage, ShardReader
-from orderstream.local.esm.shards import Position, Shard
+from orderstream.local.esm.shards import Position
 from orderstream.local.esm.subscription import Subscription
+from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_throttle, is_transient
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request scans all of them: 10
 # calls a second leave 3,000, and a request takes about 9 ms. So all shards share that rate.
 POLL_SECONDS = 0.1
+# An empty shard is polled less and less often, down to AWS's once a second.
+IDLE_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What all shards of an event source share. `on_problem` and `fail` may be called from any thread.
-
-    From `records_expire_from` on, in seconds since the epoch, the stream may drop its oldest records.
-    """
+    """What all shards of an event source share. The functions may be called from any thread."""
 
     cloud: AwsClients
     mapping: Mapping
-    records_expire_from: float
-    measures: Measures
+    metrics: MappingMetrics
     destination: Destination
-    stop: threading.Event
+    threads: Threads
     on_problem: Callable[[str], None]
     on_drained: Callable[[], None]
-    fail: Callable[[BaseException], None]
     shards_read: Callable[[], int]
 
 
-class ShardRecordReader(Protocol):
-    """A position in a shard: polled (`ShardReader`) or pushed to (`Subscription`)."""
-
-    def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
-        """Return up to `limit` further records."""
-
-    def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
-        """Seconds until the next call."""
-
-    def renew(self) -> None:
-        """Continue after the shard was recreated under its id."""
-
-    def close(self) -> None:
-        """Stop reading."""
-
-
 class ShardWorker:
-    """Reads `shard` from `start` on and delivers its records, until it is drained or told to stop."""
+    """Reads a shard from `start` on and delivers its records, until it is drained or told to stop."""
 
-    def __init__(self, shard: Shard, start: Position, around: WorkerContext) -> None:
-        self.shard = shard
+    def __init__(self, shard_id: str, start: Position, around: WorkerContext) -> None:
+        self._shard_id = shard_id
         self._start = start
         self._around = around
-        self._rules = around.mapping.rules
         mapping = around.mapping
-        self._source = MappingSource(mapping.id, mapping.function_arn, mapping.stream_arn, shard.id)
-        origin = EventOrigin(mapping.stream_arn, shard.id, mapping.role_arn)
-        self._reader: ShardRecordReader
+        self._rules = mapping.rules
+        self._source = MappingSource(mapping.id, mapping.function_arn, mapping.stream_arn, shard_id)
+        origin = EventOrigin(mapping.stream_arn, shard_id, mapping.role_arn)
+        self._reader: ShardReader | Subscription = ShardReader(around.cloud.kinesis, origin, start)
         if mapping.consumer_arn:
             self._reader = Subscription(around.cloud.kinesis, origin, mapping.consumer_arn, start)
-        else:
-            self._reader = ShardReader(around.cloud.kinesis, origin, start)
         self._lanes = [Lane()] * self._rules.parallelization_factor
         self._last_read = start.sequence_number
         self._is_closed = False
@@ -101,42 +82,17 @@ class ShardWorker:
         self._is_read = False
         # Guards the four above; every change of them notifies.
         self._changed = threading.Condition()
-        self._replacement: Shard | None = None
-        self._threads = [self._thread(self._read, "reader")]
-        self._threads += [self._thread(self._deliver, f"lane {n}", n) for n in range(len(self._lanes))]
-
-    def _thread(self, work: Callable[..., None], name: str, *args: int) -> threading.Thread:
-        def run() -> None:
-            try:
-                work(*args)
-            except BaseException as error:
-                self._around.fail(error)
-
-        return threading.Thread(target=run, name=f"{self.shard.id} {name}", daemon=True)
 
     def start(self) -> None:
         """Start the threads."""
-        for thread in self._threads:
-            thread.start()
+        self._around.threads.start(self._read, f"{self._shard_id} reader")
+        for number in range(len(self._lanes)):
+            self._around.threads.start(partial(self._deliver, number), f"{self._shard_id} lane {number}")
 
     def wake(self) -> None:
         """Make every thread check immediately whether to stop."""
         with self._changed:
             self._changed.notify_all()
-
-    def join(self, deadline: float) -> bool:
-        """Wait for the threads until `deadline` (monotonic seconds); return whether all have ended."""
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
-
-    def replace_shard(self, shard: Shard) -> bool:
-        """Continue with `shard`, recreated under the same id; False if already known."""
-        with self._changed:
-            if self._is_closed or shard in (self.shard, self._replacement):
-                return False
-            self._replacement = shard
-            return True
 
     @property
     def checkpoint(self) -> str:
@@ -162,41 +118,44 @@ class ShardWorker:
             return 0.0 if self._is_read and not self._is_closed else None
 
     def _read(self) -> None:
-        try:
+        with closing(self._reader):
             self._keep_reading()
-        finally:
-            self._reader.close()
 
     def _keep_reading(self) -> None:
         faults = 0
         pause = 0.0
         while limit := self._await_room():
-            if self._replacement:
-                self.shard, self._replacement = self._replacement, None
-                self._reader.renew()
             try:
-                expiring = time.time() >= self._around.records_expire_from
-                page = self._reader.read(limit, time.monotonic(), expiring=expiring)
+                page = self._reader.read(limit, time.monotonic())
             except (BotoCoreError, ClientError) as error:
                 if not is_transient(error):
                     raise
                 faults += 1
                 self._is_read = False
                 if faults == 1 and not is_throttle(error):
-                    self._around.on_problem(f"cannot read {self.shard.id}, trying on: {error}")
-                self._around.stop.wait(delay(faults, random.random()))
+                    self._around.on_problem(f"cannot read {self._shard_id}, trying on: {error}")
+                self._around.threads.stopping.wait(delay(faults, random.random()))
                 continue
             faults = 0
-            self._around.measures.read(self.shard.id, page.records)
+            self._around.metrics.read(self._shard_id, page.records)
             self._add(page)
             if page.closed:
                 return
-            pause = self._reader.pause(page, limit, pause, POLL_SECONDS * self._around.shards_read())
-            self._around.stop.wait(pause)
+            # A subscription itself waits for records.
+            if isinstance(self._reader, ShardReader):
+                pause = self._pause(len(page.records), limit, pause)
+                self._around.threads.stopping.wait(pause)
+
+    def _pause(self, count: int, limit: int, before: float) -> float:
+        """Seconds until the next call. The last one returned `count` of `limit`, after the pause `before`."""
+        floor = POLL_SECONDS * self._around.shards_read()
+        if count:
+            return 0.0 if count == limit else floor
+        return max(floor, min(IDLE_POLL_SECONDS, 2 * before))
 
     def _await_room(self) -> int:
         with self._changed:
-            while not self._around.stop.is_set():
+            while not self._around.threads.stopping.is_set():
                 if limit := min(free_capacity(self._lanes, self._rules), MOST_A_CALL):
                     return limit
                 self._changed.wait()
@@ -205,7 +164,7 @@ class ShardWorker:
     def _add(self, page: RecordsPage) -> None:
         if page.vanished:
             self._around.on_problem(
-                f"{self.shard.id} is gone from the stream: MiniStack keeps no shard that was split, merged"
+                f"{self._shard_id} is gone from the stream: MiniStack keeps no shard that was split, merged"
                 " or resized, nor the records that were not read from it by then"
             )
         of_lane: dict[int, list[EventRecord]] = {}
@@ -238,8 +197,8 @@ class ShardWorker:
                     self._around.on_problem(f"cannot invoke the function, trying on: {answer.fault}")
                 if answer.invocation:
                     last = answer.invocation
-                    self._around.measures.delivered(batch.records, sent_at)
-                self._around.measures.failed(unprocessed_of(batch, answer.outcome))
+                    self._around.metrics.delivered(batch.records, sent_at)
+                self._around.metrics.failed(unprocessed_of(batch, answer.outcome))
                 settled = apply_outcome(batch, answer.outcome, self._rules)
             if settled.discarded:
                 about = last if settled.discarded.invocations else None
@@ -248,12 +207,12 @@ class ShardWorker:
             with self._changed:
                 self._lanes[number] = replace_head(self._lanes[number], settled.again)
                 self._changed.notify_all()
-            self._around.stop.wait(delay(settled.pause, random.random()))
+            self._around.threads.stopping.wait(delay(settled.pause, random.random()))
 
     def _await_batch(self, number: int) -> Batch | None:
         """Wait for the next batch that the lane is to send; None when there is nothing more to do."""
         with self._changed:
-            while not self._around.stop.is_set():
+            while not self._around.threads.stopping.is_set():
                 now = time.monotonic()
                 lane = form_batch(self._lanes[number], self._rules, now)
                 self._lanes[number] = lane

@@ -7,50 +7,56 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard as ListShards returns it; `parents` are the shards that were split or merged into it.
-
-    Shards with the same id but different first sequence numbers are different: on UpdateShardCount, MiniStack
-    recreates all shards under the old ids.
-    """
+    """A shard as ListShards returns it; `parents` are the shards that were split or merged into it."""
 
     id: str
-    first_sequence_number: str
     parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where reading starts: at the oldest record, after the newest one, or after a sequence number."""
+    """Where reading starts: after a sequence number, at a time, or at the oldest record.
 
-    kind: Literal["TRIM_HORIZON", "LATEST", "AFTER_SEQUENCE_NUMBER"]
+    The time is in seconds since the epoch. LATEST is that of the mapping's first start, so that a later
+    attempt skips nothing that arrived in between.
+    """
+
     sequence_number: str | None = None
+    timestamp: float | None = None
+
+    @property
+    def kind(self) -> Literal["AFTER_SEQUENCE_NUMBER", "AT_TIMESTAMP", "TRIM_HORIZON"]:
+        """Kinesis's name for it."""
+        if self.sequence_number is not None:
+            return "AFTER_SEQUENCE_NUMBER"
+        return "TRIM_HORIZON" if self.timestamp is None else "AT_TIMESTAMP"
 
     def __str__(self) -> str:
+        if self.timestamp is not None:
+            return f"{self.kind} {self.timestamp}"
         return self.sequence_number or self.kind
 
 
-TRIM_HORIZON = Position("TRIM_HORIZON")
-LATEST = Position("LATEST")
+TRIM_HORIZON = Position()
 
 
 def position(text: str) -> Position:
     """Parse a position from its string."""
-    named = {str(named): named for named in (TRIM_HORIZON, LATEST)}
-    return named.get(text, Position("AFTER_SEQUENCE_NUMBER", text))
+    if text.startswith("AT_TIMESTAMP "):
+        return Position(timestamp=float(text.partition(" ")[2]))
+    return TRIM_HORIZON if text == str(TRIM_HORIZON) else Position(text)
 
 
-def readable(listed: Iterable[Shard], drained: Collection[Shard], reading: Collection[str]) -> list[Shard]:
+def readable(listed: Iterable[Shard], drained: Collection[str], reading: Collection[str]) -> list[Shard]:
     """The shards to start reading: neither `drained` nor being read, and all their parents drained.
 
-    `drained` are closed shards whose records are all done, `reading` the ids of those being read. A parent
-    that is neither listed nor being read counts as drained: its records are gone.
+    `drained` are the ids of closed shards whose records are all done, `reading` those of shards being read. A
+    parent that is neither listed nor being read counts as drained: its records are gone.
     """
-    open_shards = [shard for shard in listed if shard not in drained]
-    unfinished = {shard.id for shard in open_shards} | set(reading)
+    waiting = [shard for shard in listed if shard.id not in drained]
+    unfinished = {shard.id for shard in waiting} | set(reading)
     return [
-        shard
-        for shard in open_shards
-        if shard.id not in reading and not unfinished.intersection(shard.parents)
+        shard for shard in waiting if shard.id not in reading and not unfinished.intersection(shard.parents)
     ]
 
 

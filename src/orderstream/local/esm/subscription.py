@@ -6,16 +6,16 @@ last event. MiniStack polls for new records five times a second; AWS pushes them
 
 from __future__ import annotations
 
-import threading
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import HTTPClientError
 from urllib3.exceptions import HTTPError
 
 from orderstream.aws.kinesis_event import EventOrigin
-from orderstream.local.esm.shard_reader import MOST_A_CALL, RecordsPage, to_records
+from orderstream.local.esm.shard_reader import RecordsPage, to_records
 from orderstream.local.esm.shards import Position
 from orderstream.sdk.errors import error_code
 
@@ -23,23 +23,9 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import RecordTypeDef, StartingPositionTypeDef
 
-# How long a `read` waits for records, and so how long a stop can take.
-WAIT_SECONDS = 0.5
-
-
-@dataclass(eq=False)
-class _Push:
-    """What a subscription has received so far. `unwanted` tells its thread to exit."""
-
-    records: deque[RecordTypeDef] = field(default_factory=deque)
-    shard_ended: bool = False
-    over: bool = False
-    error: Exception | None = None
-    unwanted: bool = False
-
 
 class Subscription:
-    """A position in a shard, advanced by `read`; a separate thread receives the events."""
+    """A position in a shard, advanced by `read`."""
 
     def __init__(
         self, kinesis: KinesisClient, origin: EventOrigin, consumer_arn: str, start: Position
@@ -47,100 +33,75 @@ class Subscription:
         self._kinesis = kinesis
         self._origin = origin
         self._consumer_arn = consumer_arn
-        self._last_read = start.sequence_number
+        self._last_read = start
         self._next: StartingPositionTypeDef = {"Type": start.kind}
         if start.sequence_number is not None:
             self._next["SequenceNumber"] = start.sequence_number
-        self._push = _Push(over=True)
-        # Guards the push and where the next one starts; every change of them notifies.
-        self._changed = threading.Condition()
+        if start.timestamp is not None:
+            self._next["Timestamp"] = datetime.fromtimestamp(start.timestamp, UTC)
+        self._stream: Any = None
+        self._events: Iterator[Any] = iter(())
+        self._received: deque[RecordTypeDef] = deque()
+        self._has_ended = False
 
-    def read(self, limit: int, now: float, *, expiring: bool) -> RecordsPage:
-        """Return up to `limit` further records; none if none arrive within half a second.
+    def read(self, limit: int, now: float) -> RecordsPage:
+        """Return up to `limit` further records. Waits for the next event, which may have none.
 
         `now` is in seconds of the monotonic clock. SDK errors propagate; the next call continues from the
         same position.
         """
-        if self._push.over and not self._push.records:
-            if self._push.error:
-                met, self._push.error = self._push.error, None
-                raise met
-            if self._push.shard_ended:
-                return RecordsPage(closed=True, vanished=True)
-            try:
-                self._subscribe()
-            except ClientError as error:
-                if _is_about_the_shard(error):
-                    return RecordsPage(closed=True, vanished=True)
-                raise
-        with self._changed:
-            self._changed.wait_for(lambda: self._push.records or self._push.over, WAIT_SECONDS)
-            count = min(limit, len(self._push.records))
-            records = [self._push.records.popleft() for _ in range(count)]
-            self._changed.notify_all()
+        if not self._received and not self._has_ended:
+            self._receive()
+        if not self._received and self._has_ended:
+            return RecordsPage(closed=True, vanished=True)
+        records = [self._received.popleft() for _ in range(min(limit, len(self._received)))]
         page = RecordsPage(tuple(to_records(self._origin, records, self._last_read, now)))
         if page.records:
-            self._last_read = page.records[-1].sequence_number
+            self._last_read = Position(page.records[-1].sequence_number)
         return page
 
-    def pause(self, page: RecordsPage, limit: int, before: float, floor: float) -> float:
-        """Return 0: `read` itself waits."""
-        return 0.0
-
-    def renew(self) -> None:
-        """Continue with the new shard, since sequence numbers increase across shards."""
-
     def close(self) -> None:
-        """Abandon the subscription; its thread exits at the next event, within five seconds."""
-        with self._changed:
-            self._push.unwanted = True
-            self._changed.notify_all()
+        """End the subscription."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _receive(self) -> None:
+        try:
+            if self._stream is None:
+                self._subscribe()
+            event = next(self._events, None)
+        except HTTPError as error:
+            self.close()
+            # Wrap the connection error in the type that other SDK calls raise.
+            raise HTTPClientError(error=error) from error
+        except Exception as error:
+            self.close()
+            if not _is_about_the_shard(error):
+                raise
+            self._has_ended = True
+            return
+        if event is None:
+            self.close()
+        elif pushed := event.get("SubscribeToShardEvent"):
+            self._add(pushed)
 
     def _subscribe(self) -> None:
-        events = self._kinesis.subscribe_to_shard(
+        self._stream = self._kinesis.subscribe_to_shard(
             ConsumerARN=self._consumer_arn, ShardId=self._origin.shard_id, StartingPosition=self._next
         )["EventStream"]
-        self._push = _Push()
-        name = f"{self._origin.shard_id} subscription"
-        threading.Thread(target=self._take_in, args=(events, self._push), name=name, daemon=True).start()
+        self._events = iter(self._stream)
 
-    def _take_in(self, events: Any, push: _Push) -> None:
-        try:
-            for event in events:
-                if not self._add(event.get("SubscribeToShardEvent"), push):
-                    return
-        except (BotoCoreError, ClientError) as error:
-            push.error = error
-        except HTTPError as error:
-            # Wrap the connection error in the type that other SDK calls raise.
-            push.error = HTTPClientError(error=error)
-        except Exception as error:
-            push.error = error
-        finally:
-            events.close()
-            with self._changed:
-                push.over = True
-                self._changed.notify_all()
-
-    def _add(self, event: dict[str, Any] | None, push: _Push) -> bool:
-        """Store an event's records; False if no further events are wanted."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(push.records) < MOST_A_CALL or push.unwanted)
-            if push.unwanted:
-                return False
-            if event is not None:
-                push.records.extend(event["Records"])
-                # The last event of a closed shard has child shards and, on AWS, no continuation.
-                place = event.get("ContinuationSequenceNumber")
-                push.shard_ended = push.shard_ended or not place or bool(event.get("ChildShards"))
-                if place:
-                    self._next = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": place}
-            self._changed.notify_all()
-        return True
+    def _add(self, pushed: dict[str, Any]) -> None:
+        self._received.extend(pushed["Records"])
+        # The last event of a closed shard has child shards and, on AWS, no continuation.
+        place = pushed.get("ContinuationSequenceNumber")
+        self._has_ended = not place or bool(pushed.get("ChildShards"))
+        if place:
+            self._next = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": place}
 
 
-def _is_about_the_shard(error: ClientError) -> bool:
+def _is_about_the_shard(error: Exception) -> bool:
     # The same code also means that the consumer does not exist: then nothing can be read at all.
-    return error_code(error) == "ResourceNotFoundException" and str(
-        error.response["Error"].get("Message")
-    ).startswith("Shard ")
+    message = str(error).partition(": ")[2]
+    return error_code(error) == "ResourceNotFoundException" and message.startswith("Shard ")

@@ -34,7 +34,7 @@ def test_mappings_share_the_file(tmp_path: Path) -> None:
 def test_a_crash_while_saving_leaves_the_old_ones(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints.json"
     CheckpointFile(path, "mapping").save({"shard-0": "1"})
-    path.with_name("checkpoints.json.new").write_text('{"mapping": {"shard')
+    path.with_name("checkpoints.json.x.new").write_text('{"mapping": {"shard')
     assert CheckpointFile(path, "mapping").load() == {"shard-0": "1"}
     CheckpointFile(path, "mapping").save({"shard-0": "2"})
     assert CheckpointFile(path, "mapping").load() == {"shard-0": "2"}

@@ -52,8 +52,8 @@ class Scene:
         self.problems: list[str] = []
         self.endings: list[tuple[Ending, int]] = []
         self.destination = Destination(
-            cast(AwsClients, self.cloud),
-            arn,
+            cloud=cast(AwsClients, self.cloud),
+            arn=arn,
             wait=lambda seconds: stops,
             on_problem=self.problems.append,
             on_end=lambda ending, records: self.endings.append((ending, records)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, cast
 
 import pytest
@@ -78,6 +79,12 @@ def test_a_mapping_counts_its_events_when_it_is_told_to() -> None:
     assert read(MetricsConfig={"Metrics": ["EventCount"]}).counts_events
     assert not read(MetricsConfig={"Metrics": []}).counts_events
     assert not read().counts_events
+
+
+def test_the_latest_position_is_the_time_at_which_it_is_read() -> None:
+    before = time.time()
+    timestamp = read(StartingPosition="LATEST").starting.timestamp
+    assert timestamp is not None and before <= timestamp <= time.time()
 
 
 def test_bisect_written_as_false_is_false() -> None:

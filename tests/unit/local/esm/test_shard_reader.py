@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -12,8 +12,10 @@ from mypy_boto3_kinesis import KinesisClient
 
 from orderstream.aws.kinesis_event import EventOrigin
 from orderstream.local.esm.shard_reader import ShardReader
-from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
+from orderstream.local.esm.shards import TRIM_HORIZON, Position
 
+START = datetime(2026, 11, 22, tzinfo=UTC)
+AT_2 = Position(timestamp=(START + timedelta(milliseconds=2)).timestamp())
 ORIGIN = EventOrigin("arn:aws:kinesis:eu-west-1:000000000001:stream/s", "shardId-000000000000", "")
 
 
@@ -25,35 +27,30 @@ class FakeKinesis:
     """One shard, whose iterators are the index to go on from, as MiniStack's are."""
 
     def __init__(self, *numbers: int) -> None:
-        self.records = [
+        self.records: list[dict[str, Any]] = [
             {
                 "SequenceNumber": f"{number:04}",
                 "PartitionKey": "key",
                 "Data": b"{}",
-                "ApproximateArrivalTimestamp": datetime(2026, 11, 22, tzinfo=UTC),
+                "ApproximateArrivalTimestamp": START + timedelta(milliseconds=number),
             }
             for number in numbers
         ]
         self.is_closed = False
         self.errors: list[ClientError] = []
         self.places: list[str] = []
-        self.expiring: list[int] = []
-
-    def _expire(self) -> None:
-        """Drop as many of the oldest records as the next entry of `expiring` says."""
-        if self.expiring:
-            del self.records[: self.expiring.pop(0)]
 
     def get_shard_iterator(self, **request: Any) -> dict[str, str]:
         kind, after = request["ShardIteratorType"], request.get("StartingSequenceNumber")
         self.places.append(after or kind)
-        if after:
-            first = sum(r["SequenceNumber"] < after for r in self.records)
-            if kind == "AFTER_SEQUENCE_NUMBER":
-                first = sum(r["SequenceNumber"] <= after for r in self.records)
-            self._expire()
-            return {"ShardIterator": str(first)}
-        return {"ShardIterator": "0" if kind == "TRIM_HORIZON" else str(len(self.records))}
+        first = 0
+        if kind == "AFTER_SEQUENCE_NUMBER":
+            first = sum(r["SequenceNumber"] <= after for r in self.records)
+        if kind == "AT_TIMESTAMP":
+            # The SDK sends whole seconds.
+            at = request["Timestamp"].replace(microsecond=0)
+            first = sum(r["ApproximateArrivalTimestamp"] < at for r in self.records)
+        return {"ShardIterator": str(first)}
 
     def get_records(self, **request: Any) -> dict[str, Any]:
         if self.errors:
@@ -70,8 +67,8 @@ def reader(kinesis: FakeKinesis, start: Position = TRIM_HORIZON) -> ShardReader:
     return ShardReader(cast(KinesisClient, kinesis), ORIGIN, start)
 
 
-def read(of: ShardReader, limit: int = 100, *, expiring: bool = False) -> list[str]:
-    return [record.sequence_number for record in of.read(limit, now=7.0, expiring=expiring).records]
+def read(of: ShardReader, limit: int = 100) -> list[str]:
+    return [record.sequence_number for record in of.read(limit, now=7.0).records]
 
 
 def test_pages_follow_one_another() -> None:
@@ -81,24 +78,20 @@ def test_pages_follow_one_another() -> None:
 
 @pytest.mark.parametrize(
     ("start", "first"),
-    [(TRIM_HORIZON, "0001"), (LATEST, None), (Position("AFTER_SEQUENCE_NUMBER", "0002"), "0003")],
+    [(TRIM_HORIZON, "0001"), (AT_2, "0002"), (Position("0002"), "0003")],
 )
 def test_reading_starts_where_it_is_told(start: Position, first: str | None) -> None:
     assert next(iter(read(reader(FakeKinesis(1, 2, 3), start))), None) == first
 
 
 def test_a_record_knows_when_it_was_read_and_what_was_before_it() -> None:
-    first, second = reader(FakeKinesis(1, 2)).read(10, now=7.0, expiring=False).records
+    first, second = reader(FakeKinesis(1, 2)).read(10, now=7.0).records
     assert (first.before, second.before) == (None, "0001")
-    assert (first.read_at, first.arrived_at) == (7.0, datetime(2026, 11, 22, tzinfo=UTC).timestamp())
+    assert (first.read_at, first.arrived_at) == (7.0, (START + timedelta(milliseconds=1)).timestamp())
 
 
 def test_the_first_record_after_a_checkpoint_has_the_checkpoint_before_it() -> None:
-    (record,) = (
-        reader(FakeKinesis(1, 2), Position("AFTER_SEQUENCE_NUMBER", "0001"))
-        .read(10, 0, expiring=False)
-        .records
-    )
+    (record,) = reader(FakeKinesis(1, 2), Position("0001")).read(10, 0).records
     assert record.before == "0001"
 
 
@@ -124,60 +117,27 @@ def test_a_shard_without_a_next_iterator_is_closed() -> None:
     kinesis = FakeKinesis(1, 2)
     kinesis.is_closed = True
     shard = reader(kinesis)
-    assert not shard.read(1, now=0, expiring=False).closed
-    last = shard.read(1, now=0, expiring=False)
+    assert not shard.read(1, now=0).closed
+    last = shard.read(1, now=0)
     assert (len(last.records), last.closed, last.vanished) == (1, True, False)
 
 
-def test_a_closed_shard_ends_after_its_last_record_also_when_the_one_read_before_has_expired() -> None:
-    kinesis = FakeKinesis(1, 2, 3, 4)
-    shard = reader(kinesis)
-    read(shard, limit=1)
-    kinesis.is_closed = True
-    kinesis.expiring = [1]
-    pages = [shard.read(2, now=0, expiring=True) for _ in range(2)]
-    found = [([record.sequence_number for record in page.records], page.closed) for page in pages]
-    assert found == [(["0002", "0003"], False), (["0004"], True)]
-
-
-def test_what_came_since_the_latest_place_was_looked_up_is_read_although_the_first_call_failed() -> None:
+def test_what_came_since_the_first_start_is_read_although_the_first_calls_failed() -> None:
     kinesis = FakeKinesis(1)
-    kinesis.errors = [error("ProvisionedThroughputExceededException")]
-    shard = reader(kinesis, LATEST)
+    kinesis.errors = [error("ProvisionedThroughputExceededException"), error("ExpiredIteratorException")]
+    shard = reader(kinesis, AT_2)
     with pytest.raises(ClientError):
         read(shard)
     kinesis.records += FakeKinesis(2).records
     assert read(shard) == ["0002"]
+    assert kinesis.places == ["AT_TIMESTAMP", "AT_TIMESTAMP"]
 
 
 def test_a_shard_that_is_not_found_is_closed_too() -> None:
     kinesis = FakeKinesis(1)
     kinesis.errors = [error("ResourceNotFoundException")]
-    page = reader(kinesis).read(10, now=0, expiring=False)
+    page = reader(kinesis).read(10, now=0)
     assert (page.records, page.closed, page.vanished) == ((), True, True)
-
-
-def test_records_that_expire_between_two_calls_hide_no_new_ones() -> None:
-    kinesis = FakeKinesis(*range(1, 10))
-    shard = reader(kinesis)
-    read(shard, limit=6)
-    kinesis.expiring = [2, 0]
-    assert read(shard, expiring=True) == ["0007", "0008", "0009"]
-
-
-def test_reading_goes_on_when_the_last_record_read_has_expired_itself() -> None:
-    kinesis = FakeKinesis(*range(1, 10))
-    shard = reader(kinesis)
-    read(shard, limit=3)
-    kinesis.expiring = [5]
-    assert read(shard, limit=2, expiring=True) == ["0006", "0007"]
-    assert read(shard, expiring=True) == ["0008", "0009"]
-    assert read(shard, expiring=True) == []
-
-
-def test_a_limit_leaves_room_beside_the_record_that_was_read_before() -> None:
-    shard = reader(FakeKinesis(1, 2, 3))
-    assert [read(shard, limit=1, expiring=True) for _ in range(4)] == [["0001"], ["0002"], ["0003"], []]
 
 
 @pytest.mark.parametrize("given", [None, ""])
@@ -187,7 +147,7 @@ def test_a_record_without_a_partition_key_is_read(given: str | None) -> None:
         del kinesis.records[0]["PartitionKey"]
     else:
         kinesis.records[0]["PartitionKey"] = given
-    first, second = reader(kinesis).read(10, now=7.0, expiring=False).records
+    first, second = reader(kinesis).read(10, now=7.0).records
     assert (first.partition_key, second.partition_key) == (None, "key")
     assert (first.size, second.size) == (2, 5)
     assert json.loads(first.json)["kinesis"]["partitionKey"] is None

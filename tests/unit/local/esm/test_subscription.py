@@ -13,12 +13,13 @@ from urllib3.exceptions import ProtocolError
 
 from orderstream.aws.kinesis_event import EventOrigin
 from orderstream.local.esm.shard_reader import RecordsPage
-from orderstream.local.esm.shards import LATEST, TRIM_HORIZON, Position
+from orderstream.local.esm.shards import TRIM_HORIZON, Position
 from orderstream.local.esm.subscription import Subscription
 from orderstream.sdk.errors import is_transient
 
 STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/s"
 ORIGIN = EventOrigin(STREAM, "shardId-000000000000", "")
+ARRIVED = datetime(2026, 11, 22, tzinfo=UTC)
 Happening = dict[str, Any] | Exception
 
 
@@ -34,7 +35,7 @@ def event(
             "SequenceNumber": f"{number:04}",
             "PartitionKey": "key",
             "Data": b"{}",
-            "ApproximateArrivalTimestamp": datetime(2026, 11, 22, tzinfo=UTC),
+            "ApproximateArrivalTimestamp": ARRIVED,
         }
         for number in numbers
     ]
@@ -88,7 +89,7 @@ def subscription(kinesis: FakeKinesis, start: Position = TRIM_HORIZON) -> Subscr
 
 
 def page(of: Subscription, limit: int = 100) -> RecordsPage:
-    return of.read(limit, now=7.0, expiring=False)
+    return of.read(limit, now=7.0)
 
 
 def read(of: Subscription, limit: int = 100) -> list[str]:
@@ -108,7 +109,7 @@ def test_what_is_pushed_is_read_in_pages_as_large_as_asked_for() -> None:
 
 
 def test_a_record_knows_when_it_was_read_and_what_was_before_it() -> None:
-    shard = subscription(FakeKinesis([event(1, 2)]), Position("AFTER_SEQUENCE_NUMBER", "0000"))
+    shard = subscription(FakeKinesis([event(1, 2)]), Position("0000"))
     first, second = page(shard).records
     assert [(one.before, one.read_at, one.size) for one in (first, second)] == [
         ("0000", 7.0, 5),
@@ -126,10 +127,23 @@ def test_a_subscription_that_has_ended_is_renewed_behind_the_last_event() -> Non
     assert kinesis.given[0].closed
 
 
-def test_the_latest_place_is_kept_even_if_nothing_came_before_the_end() -> None:
+def test_a_subscription_goes_on_behind_the_last_event_even_if_that_had_no_records() -> None:
     kinesis = FakeKinesis([event(continuation=7)], [event(8)])
-    assert all_read(subscription(kinesis, LATEST), 1) == ["0008"]
-    assert kinesis.places == [{"Type": "LATEST"}, {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": "0007"}]
+    assert all_read(subscription(kinesis), 1) == ["0008"]
+    assert kinesis.places[1] == {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": "0007"}
+
+
+@pytest.mark.parametrize("broken", [ProtocolError("reset"), error("ResourceInUseException")])
+def test_a_subscription_that_breaks_before_its_first_event_starts_again_at_the_same_time(
+    broken: Exception,
+) -> None:
+    latest = Position(timestamp=ARRIVED.timestamp())
+    kinesis = FakeKinesis([broken], [event(1)])
+    shard = subscription(kinesis, latest)
+    with pytest.raises((HTTPClientError, ClientError)):
+        read(shard)
+    assert all_read(shard, 1) == ["0001"]
+    assert kinesis.places == [{"Type": "AT_TIMESTAMP", "Timestamp": ARRIVED}] * 2
 
 
 @pytest.mark.parametrize("broken", [ProtocolError("reset"), error("ResourceInUseException")])

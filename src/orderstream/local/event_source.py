@@ -27,7 +27,6 @@ from orderstream.local.esm.shards import Position, Shard, readable, start_of
 from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_transient, translate_errors
 
-SURVEY_SECONDS = 2.0
 HOUSEKEEPING_SECONDS = 1.0
 STOP_SECONDS = 30.0
 
@@ -47,12 +46,10 @@ class EventSource(AbstractContextManager["EventSource"]):
         self._file = CheckpointFile(checkpoints, mapping_id)
         self._on_problem = on_problem
         self._threads = Threads("the event source", self._end)
-        self._survey_now = threading.Event()
+        self._wake = threading.Event()
         self._workers: dict[str, ShardWorker] = {}
         self._drained: set[str] = set()
         self._done: Checkpoints = {}
-        # Guards the three above: the survey thread changes them, the saving thread reads them.
-        self._lock = threading.Lock()
         self._saved: Checkpoints | None = None
         self._cannot_save = False
         self._around: WorkerContext
@@ -69,7 +66,6 @@ class EventSource(AbstractContextManager["EventSource"]):
             self._survey(first_start=mapping.starting if self._saved is None else None)
         # At once: where the first start reads from holds for all later ones.
         self._save()
-        self._threads.start(self._keep_surveying, "event source survey")
         self._threads.start(self._keep_house, "event source housekeeping")
 
     def stop(self) -> None:
@@ -110,24 +106,24 @@ class EventSource(AbstractContextManager["EventSource"]):
             ),
             threads=self._threads,
             on_problem=self._on_problem,
-            on_drained=self._survey_now.set,
+            on_drained=self._wake.set,
             shards_read=lambda: len(self._workers),
         )
 
     def _end(self, error: BaseException | None) -> None:
         if error:
             self._on_problem(f"the event source stops: {error!r}")
-        self._survey_now.set()
+        self._wake.set()
         for worker in list(self._workers.values()):
             worker.wake()
 
-    def _keep_surveying(self) -> None:
+    def _keep_house(self) -> None:
         failing = False
-        while True:
-            self._survey_now.wait(SURVEY_SECONDS)
-            self._survey_now.clear()
-            if self._threads.stopping.is_set():
-                return
+        while not self._threads.stopping.is_set():
+            self._wake.wait(HOUSEKEEPING_SECONDS)
+            self._wake.clear()
+            self._save()
+            self._measure(time.time())
             try:
                 self._survey(first_start=None)
                 failing = False
@@ -140,12 +136,11 @@ class EventSource(AbstractContextManager["EventSource"]):
 
     def _survey(self, first_start: Position | None) -> None:
         listed = self._list_shards()
-        with self._lock:
-            self._put_away_drained({shard.id for shard in listed})
-            for shard in readable(listed, self._drained, self._workers.keys()):
-                worker = ShardWorker(shard.id, start_of(shard, self._done, first_start), self._around)
-                self._workers[shard.id] = worker
-                worker.start()
+        self._put_away_drained({shard.id for shard in listed})
+        for shard in readable(listed, self._drained, self._workers.keys()):
+            worker = ShardWorker(shard.id, start_of(shard, self._done, first_start), self._around)
+            self._workers[shard.id] = worker
+            worker.start()
 
     def _list_shards(self) -> list[Shard]:
         pages = self._cloud.kinesis.get_paginator("list_shards").paginate(
@@ -172,17 +167,13 @@ class EventSource(AbstractContextManager["EventSource"]):
         kept = listed | self._workers.keys()
         self._done = {shard_id: done for shard_id, done in self._done.items() if shard_id in kept}
 
-    def _keep_house(self) -> None:
-        while not self._threads.stopping.wait(HOUSEKEEPING_SECONDS):
-            self._save()
-            now = time.time()
-            ages = [worker.age(now) for worker in list(self._workers.values())]
-            self._around.metrics.ages([age for age in ages if age is not None], now)
-            self._around.metrics.send(now)
+    def _measure(self, now: float) -> None:
+        ages = [worker.age(now) for worker in self._workers.values()]
+        self._around.metrics.ages([age for age in ages if age is not None], now)
+        self._around.metrics.send(now)
 
     def _save(self) -> None:
-        with self._lock:
-            reached = self._done | {shard_id: worker.checkpoint for shard_id, worker in self._workers.items()}
+        reached = self._done | {shard_id: worker.checkpoint for shard_id, worker in self._workers.items()}
         if reached == self._saved:
             return
         try:

@@ -12,7 +12,7 @@ PACKAGE = SOURCES / "orderstream"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up. A package imports from itself and from the packages before it.
 LAYERS = {
-    "core": ("errors", "files", "domain", "sdk"),
+    "core": ("errors", "progress", "files", "domain", "sdk"),
     "product": ("capacity", "pipeline", "canary", "client"),
     "access": ("aws", "storage"),
     "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "deploy"),

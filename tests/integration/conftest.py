@@ -23,6 +23,7 @@ from orderstream.domain.object_keys import ORDERS
 from orderstream.local.cloud import LocalCloud, token_of
 from orderstream.local.demo import DemoResult, run_demo, sample_traffic
 from orderstream.local.ministack import MiniStack, free_port
+from orderstream.progress import no_progress
 from tests import terminals
 
 T = TypeVar("T")
@@ -84,8 +85,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loc
             running,
             sample_traffic(300),
             rate=600,
-            sending=lambda archived, sent: None,
-            accounting=lambda what, done: None,
+            progress=no_progress,
         )
         # In which nobody of the stack has any business.
         running.cloud.s3.create_bucket(Bucket="somebody-elses")

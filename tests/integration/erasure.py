@@ -7,6 +7,7 @@ from dataclasses import replace
 from orderstream.archive.erasure import erase_customer
 from orderstream.archive.receipt import StampedReceipt
 from orderstream.aws.clients import AwsClients
+from orderstream.progress import no_progress
 from tests.integration.pipeline_harness import Pipe
 
 HER = "her-id-7f3a"
@@ -24,5 +25,5 @@ def erase(pipe: Pipe, cloud: AwsClients | None = None) -> StampedReceipt:
         HER,
         reason="asked for it",
         currency="EUR",
-        progress=lambda *_: None,
+        progress=no_progress,
     )

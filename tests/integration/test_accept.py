@@ -25,6 +25,7 @@ from orderstream.aws.stack import describe_stack
 from orderstream.errors import CloudError
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
+from orderstream.progress import no_progress
 from orderstream.sdk.errors import translate_errors
 from tests.integration.conftest import Orders, awaited
 
@@ -42,7 +43,7 @@ def empty() -> Iterator[LocalCloud]:
 
 
 def context_in(cloud: AwsClients, name: str) -> Context:
-    return context_of(cloud, name, documents=None, progress=lambda doing, what: None)
+    return context_of(cloud, name, documents=None, progress=no_progress)
 
 
 def everything_of_orders_accept(cloud: AwsClients) -> list[str]:

@@ -25,6 +25,7 @@ from orderstream.deploy.retained import find_retained
 from orderstream.deploy.target import LOCAL
 from orderstream.errors import DeploymentError
 from orderstream.local.cloud import local_cloud
+from orderstream.progress import no_progress
 from orderstream.storage.orders import list_orders
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.discarded import given_up
@@ -245,7 +246,7 @@ def test_a_first_deployment_that_fails_leaves_nothing_whatever_it_had_made(
     with plan_deployment(there, "orderstream", {}, tell=made.append) as plan:
         failing = failing_at_its_end(there, plan)
         with pytest.raises(DeploymentError) as failed:
-            execute(there, failing, progress=lambda what, doing: made.append(f"{what} {doing}"))
+            execute(there, failing, progress=lambda what, *_: made.append(what))
     assert {f"{name} create complete" for name in ("Orders", "Archive", "ProcessOrdersLog")} <= set(made)
     assert failed.value.message.startswith(
         "making the stack failed, what it had made was removed again\n  Last"
@@ -283,7 +284,7 @@ def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
     with plan_deployment(there, "orderstream", {}, tell=lambda step: None) as plan:
         assert plan.adopted == ("Archive", "DiscardedBatches", "Orders")
         with pytest.raises(DeploymentError, match="Last"):
-            execute(there, failing_at_its_end(there, plan), progress=lambda what, doing: None)
+            execute(there, failing_at_its_end(there, plan), progress=no_progress)
     assert left_of(there) == left
     assert "warning" not in orders("deploy").stderr
     assert order_id in orders("get", order_id).stdout
@@ -319,8 +320,8 @@ def test_a_stack_that_goes_and_comes_at_once_does_not_collide_with_what_the_inde
 ) -> None:
     orders("deploy")
     deaf = with_index_of(there)
-    nothing: dict[str, Any] = {"events": lambda *_: None, "progress": lambda *_: None}
-    found = destroying.plan(deaf, "orderstream", progress=lambda *_: None)
+    nothing: dict[str, Any] = {"progress": no_progress}
+    found = destroying.plan(deaf, "orderstream", progress=no_progress)
     done = destroying.destroy(deaf, found, delete_data=False, tell=lambda step: None, **nothing)
     assert done.after and [one.name for one in done.after.tables] == ["Orders"]
     assert [one.name for one in done.after.buckets] == BUCKETS
@@ -445,13 +446,13 @@ def test_a_bucket_is_emptied_of_versions_and_delete_markers(cloud: AwsClients) -
         cloud.s3.put_object(Bucket=name, Key=f"a/{number % 3}", Body=b"12")
     cloud.s3.delete_object(Bucket=name, Key="a/0")
     cloud.s3.put_object(Bucket=name, Key="b/1", Body=b"123")
-    found = inventory.bucket(cloud, name, progress=lambda what, count: None)
+    found = inventory.bucket(cloud, name, progress=no_progress)
     assert found == inventory.BucketInventory(name, objects=3, versions=7, markers=1, size=15)
-    assert empty_bucket(cloud, name, prefix="a/", progress=lambda what, count: None).removed == 7
-    done = empty_bucket(cloud, name, progress=lambda what, count: None)
+    assert empty_bucket(cloud, name, prefix="a/", progress=no_progress).removed == 7
+    done = empty_bucket(cloud, name, progress=no_progress)
     assert (done.removed, done.locked, done.problems) == (1, 0, [])
     cloud.s3.delete_bucket(Bucket=name)
-    assert inventory.bucket(cloud, name, progress=lambda what, count: None) is None
+    assert inventory.bucket(cloud, name, progress=no_progress) is None
 
 
 def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: AwsClients) -> None:
@@ -463,9 +464,9 @@ def test_what_object_lock_holds_is_counted_and_told_until_when(cloud: AwsClients
     cloud.s3.put_object(
         Bucket=name, Key="held", Body=b"1", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until
     )
-    done = empty_bucket(cloud, name, progress=lambda what, count: None)
+    done = empty_bucket(cloud, name, progress=no_progress)
     assert (done.removed, done.locked, done.until, done.problems) == (1, 1, until, [])
-    found = inventory.bucket(cloud, name, progress=lambda what, count: None)
+    found = inventory.bucket(cloud, name, progress=no_progress)
     assert found and (found.versions, found.lock) == (1, "by object")
 
 

@@ -13,6 +13,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.deploy import destroy
 from orderstream.deploy.inventory import BucketInventory, Inventory
 from orderstream.errors import DeploymentError
+from orderstream.progress import no_progress
 from tests.fakes import client_error
 from tests.integration.deployed import deploy
 
@@ -20,7 +21,7 @@ NO_BUCKET = BucketInventory("no-such-bucket-of-orders", 0, 0, 0, 0)
 
 
 def looked_at(cloud: AwsClients) -> Inventory:
-    return destroy.plan(cloud, "orderstream", progress=lambda what, done: None)
+    return destroy.plan(cloud, "orderstream", progress=no_progress)
 
 
 class Busy:
@@ -86,8 +87,7 @@ def taken_down(cloud: AwsClients, found: Inventory) -> destroy.DestroyResult:
         found,
         delete_data=True,
         tell=lambda line: None,
-        events=lambda resource, doing: None,
-        progress=lambda what, done: None,
+        progress=no_progress,
     )
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy import inventory
+from orderstream.progress import no_progress
 from tests.integration.deployed import deploy
 from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
@@ -16,7 +17,7 @@ def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud
     deployment = deploy(cloud, ArchiveBucketName=f"z-{uuid.uuid4().hex}")
     for order_id in ("A", "B"):
         give_up(deployment, given_up([order_id]))
-    found = inventory.collect(cloud, deployment.name, code_bucket="", progress=lambda what, done: None)
+    found = inventory.collect(cloud, deployment.name, code_bucket="", progress=no_progress)
     assert [(one.name, one.purpose, one.objects) for one in found.buckets] == [
         (deployment.discarded_bucket, inventory.DISCARDED, 2),
         (deployment.bucket, inventory.ARCHIVE, 0),

@@ -30,6 +30,7 @@ from orderstream.errors import InputError, NotFoundError
 from orderstream.lookup.trace import trace
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
+from orderstream.progress import no_progress
 from orderstream.recovery.dead_letters import event_records, pending_objects, records_in
 from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify, verify_and_repair
@@ -83,7 +84,7 @@ def crashing(pipe: Pipe, writes: int) -> AwsClients:
 
 
 def forget_nobody(pipe: Pipe) -> None:
-    erase_customer(pipe.deployment, "nobody", reason="", currency="EUR", progress=lambda *_: None)
+    erase_customer(pipe.deployment, "nobody", reason="", currency="EUR", progress=no_progress)
 
 
 def everything(pipe: Pipe) -> dict[str, bytes]:
@@ -131,7 +132,7 @@ def test_nothing_of_the_customer_is_left_and_all_of_the_others_is(
     left = others(pipe)
     their_items = {name: item for name, item in items(pipe).items() if item["CustomerID"] != {"S": HER}}
     before = everything(pipe)
-    planned = plan(pipe.deployment, HER, currency="EUR", progress=lambda *_: None)
+    planned = plan(pipe.deployment, HER, currency="EUR", progress=no_progress)
     assert everything(pipe) == before
     stamped = erase(pipe)
     receipt = stamped.receipt

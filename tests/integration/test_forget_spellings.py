@@ -12,6 +12,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.domain.object_keys import COMPACTED, DISCARDED, LINES, LOCKS, MANIFESTS, ORDERS, QUARANTINE
 from orderstream.errors import NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes, read_lines
+from orderstream.progress import no_progress
 from orderstream.recovery.dead_letters import event_records, failed_objects, read_failure, records_in
 from orderstream.recovery.verify import verify
 from orderstream.storage import bucket, reader
@@ -37,7 +38,7 @@ RECORDS = numbered(HERS, SPELLINGS) | numbered(UNSURE, TOO_MUCH) | numbered(THEI
 
 
 def erase(pipe: Pipe) -> StampedReceipt:
-    progress = lambda what, done: None  # noqa: E731
+    progress = no_progress  # noqa: E731
     return erase_customer(pipe.deployment, HER, reason="asked", currency="EUR", progress=progress)
 
 

@@ -75,16 +75,15 @@ def remove_stack(context: Context, stack: str) -> None:
         expect(not busy or (found and found.is_new), f"{stack} is {found.status if found else 'gone'}")
 
     context.until(settled, seconds=_SETTLED_SECONDS, what="CloudFormation")
-    there = destroying.plan(cloud, stack, progress=context.counted)
+    there = destroying.plan(cloud, stack, progress=context.progress)
     if there.is_empty:
         return
     done = destroying.destroy(
         cloud,
         there,
         delete_data=True,
-        tell=lambda step: context.progress(stack, step),
-        events=context.progress,
-        progress=context.counted,
+        tell=lambda step: context.progress(f"{stack} {step}"),
+        progress=context.progress,
     )
     expect(not done.left, f"left: {'; '.join(done.left)}")
 

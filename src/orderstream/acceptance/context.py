@@ -15,14 +15,13 @@ from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy.target import DeployTarget, target_of
 from orderstream.errors import CheckFailedError, InputError
+from orderstream.progress import Progress
 from orderstream.sdk.errors import translate_errors
 
 T = TypeVar("T")
 
 # What a check found: values by name. Units are in the names (`p50_ms`).
 Evidence = dict[str, Any]
-# (action, object)
-Progress = Callable[[str, str], None]
 
 _NAME = re.compile(r"orders-accept-[0-9a-f]{6}")
 # How often waiting is reported.
@@ -100,10 +99,6 @@ class Context:
             )
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
-    def counted(self, what: str, done: int) -> None:
-        """Report how many items were read or removed."""
-        self.progress(what, f"{done:,}")
-
     def until(self, look: Callable[[], T], *, seconds: float, what: str) -> T:
         """Return the result of `look`. While it raises CheckFailedError, retry for up to `seconds`.
 
@@ -119,7 +114,7 @@ class Context:
                 if now - begin >= seconds:
                     raise CheckFailedError(f"after {now - begin:,.0f} s: {error.message}") from error
                 if now - told >= _TELL_SECONDS:
-                    self.progress("waiting for", f"{what} ({error.message[:_TOLD]})")
+                    self.progress(f"waiting for {what} ({error.message[:_TOLD]})")
                     told = now
             self.sleep(self.place.poll_seconds)
 

@@ -47,7 +47,7 @@ def deploy(
 ) -> tuple[float, DeploymentPlan]:
     """Deploy the stack as `orders deploy --yes` does; return the duration in seconds, and the plan."""
     with plan_deployment(
-        cloud, context.name, parameters, tell=lambda step: context.progress(context.name, step)
+        cloud, context.name, parameters, tell=lambda step: context.progress(f"{context.name} {step}")
     ) as plan:
         begin = time.monotonic()
         execute(cloud, plan, progress=context.progress)
@@ -60,19 +60,18 @@ def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[
 
     def tell(step: str) -> None:
         steps.append((step, time.monotonic()))
-        context.progress(context.name, step)
+        context.progress(f"{context.name} {step}")
 
     attempts = 0
     while True:
         attempts += 1
-        found = destroying.plan(cloud, context.name, progress=context.counted)
+        found = destroying.plan(cloud, context.name, progress=context.progress)
         done = destroying.destroy(
             cloud,
             found,
             delete_data=delete_data,
             tell=tell,
-            events=context.progress,
-            progress=context.counted,
+            progress=context.progress,
         )
         if not done.left or attempts == _ATTEMPTS:
             break

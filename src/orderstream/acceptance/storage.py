@@ -75,7 +75,7 @@ def object_lock(context: Context) -> Evidence:
         )
         expect(code == "AccessDenied", f"deleting a locked version is refused with {code}")
         # As `orders destroy --delete-data` empties it.
-        left = empty_bucket(context.cloud, name, progress=context.counted)
+        left = empty_bucket(context.cloud, name, progress=context.progress)
         expect((left.removed, left.locked) == (0, 1), f"{left.removed} removed, {left.locked} held")
         return {"refused": code, "held": left.locked, "until": f"{left.until:%Y-%m-%dT%H:%MZ}"}
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orderstream.archive.discarded_batches import verify_batches
@@ -24,10 +24,9 @@ from orderstream.archive.seal import hour_of_single_order, unknown_keys
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import LINES, hour_of_key, is_compacted
 from orderstream.errors import DamagedError
+from orderstream.progress import Progress, no_progress
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
-
-Progress = Callable[[str, int], None]
 
 # The archive may be compacted during an audit, which is then repeated.
 _ATTEMPTS = 3
@@ -64,7 +63,7 @@ def audit(
     *,
     noted: Head | None = None,
     receipt: StampedReceipt | None = None,
-    progress: Progress = lambda what, done: None,
+    progress: Progress = no_progress,
 ) -> Audit:
     """Read the chain, and hash every object of the hours that `span` touches.
 

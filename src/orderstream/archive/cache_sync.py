@@ -24,6 +24,7 @@ from orderstream.domain.object_keys import (
     hour_of_key,
     hour_prefix_of,
 )
+from orderstream.progress import Progress, no_progress
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import FETCHED_AHEAD, ObjectSummary, TimeRange
 from orderstream.storage.parquet import LocatedLine, UnreadableValue
@@ -36,9 +37,6 @@ _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 # At least this many objects are listed before fetching: a full listing may exceed the memory.
 OBJECTS_AT_A_TIME = 10_000
-
-# Called with the number of objects fetched, and the number known so far.
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ class CacheSync:
         cache: Cache,
         converter: Converter,
         span: TimeRange,
-        progress: Progress = lambda done, of: None,
+        progress: Progress = no_progress,
     ) -> None:
         self._deployment = deployment
         self._cache = cache
@@ -241,7 +239,7 @@ class CacheSync:
     def _count(self, entry: ObjectSummary) -> None:
         self.done.fetched += 1
         self.done.fetched_bytes += entry.size
-        self._progress(self.done.fetched, self._found)
+        self._progress("objects fetched", self.done.fetched, self._found)
 
     def _note(self, key: str, what: str) -> None:
         self.done.damaged.append(what)

@@ -28,6 +28,7 @@ from orderstream.domain.object_keys import (
 from orderstream.errors import DamagedError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
+from orderstream.progress import Progress
 from orderstream.recovery.dead_letters import (
     FailedBatch,
     event_records,
@@ -51,7 +52,7 @@ def verify_batches(
     attested: Mapping[str, str],
     is_kept: Callable[[str, str], bool],
     *,
-    progress: Callable[[str, int], None],
+    progress: Progress,
 ) -> Iterator[Finding]:
     """Findings about the on-failure objects and markers written since `span` began.
 

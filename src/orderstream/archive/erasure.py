@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
@@ -32,13 +32,12 @@ from orderstream.domain.object_keys import (
 )
 from orderstream.errors import NotFoundError
 from orderstream.files.scratch import ScratchFolder
+from orderstream.progress import Progress
 from orderstream.recovery.dead_letters import redrive_markers, url
 from orderstream.recovery.resubmissions import read_note, write_lines
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
 from orderstream.storage.tombstones import erased_in_hour, write_tombstones
-
-Progress = Callable[[str, int], None]
 
 
 def plan(deployment: Deployment, customer_id: str, *, currency: str, progress: Progress) -> ErasureReceipt:

@@ -13,12 +13,10 @@ from orderstream.archive.seal import hours, seal, sealed_from
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import ERASURES, QUARANTINE
 from orderstream.errors import DamagedError
+from orderstream.progress import Progress, no_progress
 from orderstream.recovery.verify import watermark
 from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
-
-# Called with the action and its hour.
-Progress = Callable[[str, str], None]
 
 
 @dataclass
@@ -44,7 +42,7 @@ def maintain(
     accept: bool = False,
     is_patient: bool = False,
     has_time: Callable[[], bool] = lambda: True,
-    progress: Progress = lambda what, hour: None,
+    progress: Progress = no_progress,
     now: datetime | None = None,
 ) -> MaintenanceResult:
     """Seal the completed hours of `span` and, with `compacting`, compact them.
@@ -62,7 +60,7 @@ def maintain(
             if not has_time():
                 break
             lease.check()
-            progress("sealing", hour.name)
+            progress(f"sealing {hour.name}")
             outcome = seal(deployment, chain, hour, accept=accept)
             kept.late += outcome.late
             if outcome.is_new:
@@ -72,7 +70,7 @@ def maintain(
         for name in chain.not_compacted(closed) if compacting else ():
             if not has_time():
                 break
-            progress("compacting", name)
+            progress(f"compacting {name}")
             _compact(deployment, chain, lease, name, currency, kept)
         kept.head = chain.head
     return kept

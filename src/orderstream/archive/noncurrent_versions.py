@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import groupby
@@ -25,6 +25,7 @@ from orderstream.domain.object_keys import (
 )
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_line
+from orderstream.progress import Progress
 from orderstream.recovery.dead_letters import url
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket, parquet, reader
@@ -47,7 +48,7 @@ def delete_noncurrent(
     events: set[str],
     *,
     dry_run: bool,
-    progress: Callable[[str, int], None],
+    progress: Progress,
 ) -> DeletedVersions:
     """Delete every old version with data of the customer, or of the `events` known to be theirs.
 
@@ -92,7 +93,7 @@ class _Removal:
         person: DataSubject,
         *,
         dry_run: bool,
-        progress: Callable[[str, int], None],
+        progress: Progress,
     ) -> None:
         self._deployment = deployment
         self._person = person

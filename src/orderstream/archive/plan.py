@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Literal
@@ -12,6 +11,7 @@ from orderstream.archive.replay import Selection
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.pricing import prices
 from orderstream.domain.object_keys import is_compacted, lines_in
+from orderstream.progress import Progress, no_progress
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import ObjectSummary
 
@@ -44,7 +44,7 @@ def plan(
     *,
     to: Destination,
     rate: float | None,
-    progress: Callable[[str, int], None] = lambda what, done: None,
+    progress: Progress = no_progress,
 ) -> ReplayPlan:
     """List the objects of the selection and sample a few; `progress` is called with the number listed."""
     objects = small = total = plain = compacted = 0

@@ -20,6 +20,7 @@ from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import LINES, hour_of, hour_of_key, is_batch, is_compacted
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine, compress, read_line
+from orderstream.progress import Progress
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ObjectSummary
 from orderstream.storage.parquet import LocatedLine
@@ -57,7 +58,7 @@ def redactions(
     folder: Path,
     *,
     damaged: Callable[[str], None],
-    progress: Callable[[str, int], None],
+    progress: Progress,
 ) -> Iterator[tuple[datetime, list[Redaction]]]:
     """The changes of each hour that has any. Their files are in `folder` until the next hour.
 

@@ -13,6 +13,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import ARCHIVE, COMPACTED, hour_prefix_of, is_compacted, shard_range
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.progress import Progress, no_progress
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ALL_TIME, FETCHED_AHEAD, ObjectSummary, TimeRange
 from orderstream.storage.parquet import LocatedLine
@@ -90,14 +91,15 @@ def replay(
     after: str = "",
     rate: float | None = None,
     checkpoint: Callable[[str], None] = lambda place: None,
-    progress: Callable[[ReplayResult], None] = lambda done: None,
+    progress: Progress = no_progress,
+    expected: int | None = None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ReplayResult:
     """Replay every event of the selection once, at most `rate` per second.
 
     `checkpoint` is called with positions before which everything is done; given one as `after`, it resumes
-    there.
+    there. `expected` is how many events it will read, for `progress`.
     """
     done = ReplayResult()
     begun = clock()
@@ -113,7 +115,7 @@ def replay(
             waiting.clear()
         if place:
             checkpoint(place)
-        progress(done)
+        progress("events replayed", done.read, expected)
 
     try:
         for found in _events(deployment, selection, after, done):

@@ -15,13 +15,14 @@ import msgspec
 from msgspec import inspect
 
 from orderstream.archive import cache, views
-from orderstream.archive.cache_sync import CacheSync, Progress, SyncResult
+from orderstream.archive.cache_sync import CacheSync, SyncResult
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.model import fields_of, value_type
 from orderstream.domain.order import Order
 from orderstream.errors import CloudError, InputError
+from orderstream.progress import Progress, no_progress
 from orderstream.recovery.reprocess import settings_of
 from orderstream.storage import parquet
 from orderstream.storage.bucket import ALL_TIME, TimeRange
@@ -80,7 +81,7 @@ def run_query(
     span: TimeRange = ALL_TIME,
     *,
     refresh: bool = False,
-    progress: Progress = lambda done, of: None,
+    progress: Progress = no_progress,
 ) -> Iterator[QueryResult]:
     """Run `query`, one SELECT, on the records that arrived in `span`.
 

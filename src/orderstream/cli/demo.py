@@ -48,13 +48,12 @@ def demo(
             # Any free port: nothing else uses this cloud, and another one may have the usual port.
             local = LocalCloud(port=free_port(), progress=tell, problem=console.problem)
             local = stack.enter_context(local)
-        with console.reading() as progress:
+        with console.progress() as progress:
             outcome = demonstration.run_demo(
                 local,
                 traffic,
                 rate=per_second,
-                sending=lambda archived, sent: progress("records archived", archived, sent),
-                accounting=progress,
+                progress=progress,
             )
             if tpch_scale is not None:
                 theirs = tpch.generator_totals(folder)

@@ -78,7 +78,7 @@ def deploy(
                 console.confirm(f"Deploy this to {location} anyway?", doing=doing)
             else:
                 confirm_on_aws(location, "Deploy this to", doing=doing, yes=yes)
-            with console.working() as progress:
+            with console.progress() as progress:
                 done = deploying.execute(cloud, plan, progress=progress)
     where = show.print_location(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
     show.print_deployment(plan, done, location, where=where, dry_run=dry_run, as_json=as_json)

@@ -38,7 +38,7 @@ def destroy(
 
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
-    with console.reading() as progress:
+    with console.progress() as progress:
         found = destroying.plan(cloud, stack, progress=progress)
     if dry_run or found.is_empty or not as_json:
         show.print_inventory(found, location, delete_data=delete_data, as_json=as_json)
@@ -46,15 +46,18 @@ def destroy(
         return
     destroying.ensure_unprotected(found)
     if not yes:
-        console.type_name(stack, f"Remove stack {stack} in {location}?", doing=f"removing stack {stack}")
-    with console.working() as events:
+        console.confirm(
+            f"Remove stack {stack} in {location}? It cannot be undone.",
+            doing=f"removing stack {stack}",
+            name=stack,
+        )
+    with console.progress() as progress:
         done = destroying.destroy(
             cloud,
             found,
             delete_data=delete_data,
             tell=console.step,
-            events=events,
-            progress=lambda what, count: events(what, f"{count:,}"),
+            progress=progress,
         )
     show.print_destroy(found, done, location, delete_data=delete_data, as_json=as_json)
     raise typer.Exit(1 if done.left else 0)

@@ -105,7 +105,7 @@ def confirm_on_aws(location: Location, question: str, *, doing: str, yes: bool) 
     Outside a terminal it does not ask. Raises NotConfirmedError unless the answer is yes.
     """
     if not yes and not location.is_local:
-        console.confirm_if_possible(f"{question} {location}?", doing=doing)
+        console.confirm(f"{question} {location}?", doing=doing, only_at_terminal=True)
 
 
 def _warn(behind: timedelta) -> None:

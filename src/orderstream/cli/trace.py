@@ -24,6 +24,6 @@ def trace(
 ) -> None:
     """Trace an order from its origin to its current state."""
     found = resolve_stack(stack, region, profile)
-    with console.reading() as progress:
+    with console.progress() as progress:
         order_trace = tracing.trace(found, order_id, span_of(found.cloud, since, until), progress=progress)
     show.print_trace(order_trace, as_json=as_json)

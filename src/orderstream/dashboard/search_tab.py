@@ -173,7 +173,10 @@ class SearchTab:
                 self._draw(order_trace)
 
     def _trace(self, order_id: str, span: TimeRange, seen: dict[str, int]) -> OrderTrace:
-        return trace(self._source.deployment, order_id, span, progress=seen.__setitem__)
+        def note(what: str, done: int | None = None, of: int | None = None, /) -> None:
+            seen[what] = done or 0
+
+        return trace(self._source.deployment, order_id, span, progress=note)
 
     def _draw(self, order_trace: OrderTrace) -> None:
         clock = self._clock()

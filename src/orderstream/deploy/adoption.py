@@ -11,10 +11,11 @@ from typing import Any
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy import changes
 from orderstream.deploy.changes import ChangeSet, ResourceChange
-from orderstream.deploy.operation import CHANGING, Operation, Progress
+from orderstream.deploy.operation import CHANGING, Operation
 from orderstream.deploy.retained import NAMING, Named
 from orderstream.deploy.target import DeployTarget
 from orderstream.errors import DeploymentError, OrderstreamError
+from orderstream.progress import Progress
 from orderstream.sdk.errors import translate_errors
 
 

@@ -15,7 +15,7 @@ from orderstream.deploy import changes, parameters, revision
 from orderstream.deploy.adoption import AdoptionResult, adopting, apply_settings
 from orderstream.deploy.artifact import TEMPLATE, BuiltArtifact
 from orderstream.deploy.changes import ChangeSet, ResourceChange
-from orderstream.deploy.operation import CHANGING, MAKING, ROLLED_BACK, Operation, Progress, remove_stack
+from orderstream.deploy.operation import CHANGING, MAKING, ROLLED_BACK, Operation, remove_stack
 from orderstream.deploy.packaging import build_all, package, template_url
 from orderstream.deploy.retained import Named, RetainedResources, find_retained, is_discarded, names_of
 from orderstream.deploy.rollback import AliasMove, forward
@@ -25,6 +25,7 @@ from orderstream.deploy.stack_state import ensure_deployable
 from orderstream.deploy.target import DeployTarget, target_of, values_for
 from orderstream.errors import DeploymentError
 from orderstream.files.scratch import ScratchFolder
+from orderstream.progress import Progress, no_progress
 
 Log = Callable[[str], None]
 # The parameter that overrides the template's name for the archive.
@@ -161,7 +162,7 @@ def _deployable(cloud: AwsClients, stack: str, place: DeployTarget, tell: Log) -
     found = describe_stack(cloud, stack)
     if found and found.status == ROLLED_BACK:
         tell(f"removing what a first deployment of {stack} that failed has left of the stack: it is empty")
-        remove_stack(cloud, found.id, place.poll_seconds, lambda what, doing: None)
+        remove_stack(cloud, found.id, place.poll_seconds, no_progress)
         return None
     ensure_deployable(stack, found)
     return None if found is None or found.is_new else found
@@ -196,7 +197,7 @@ def execute(cloud: AwsClients, plan: DeploymentPlan, *, progress: Progress) -> D
         raise DeploymentError(f"there is nothing to change in stack {plan.stack}")
     now = _carried_out(cloud, plan, progress)
     if plan.forward:
-        progress("ProcessOrders", f"version {plan.forward.to.number}")
+        progress(f"ProcessOrders version {plan.forward.to.number}")
         move_alias(plan.forward.deployment, plan.forward.alias, plan.forward.to)
     return now
 

@@ -14,11 +14,11 @@ from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy import inventory
 from orderstream.deploy.empty_bucket import EmptyResult, empty_bucket
 from orderstream.deploy.inventory import Inventory, TableInventory
-from orderstream.deploy.operation import Progress as Events
 from orderstream.deploy.operation import remove_stack
 from orderstream.deploy.retained import TAG, RetainedResources, tagged
 from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
+from orderstream.progress import Progress
 from orderstream.sdk.errors import translate_errors
 
 # AWS takes up to a minute to disable a mapping, and as long to finish a change already in progress.
@@ -45,9 +45,7 @@ def code_bucket(cloud: AwsClients) -> str:
     return managed.outputs.get("SourceBucket", "") if managed else ""
 
 
-def plan(
-    cloud: AwsClients, stack: str, *, before: Inventory | None = None, progress: inventory.Progress
-) -> Inventory:
+def plan(cloud: AwsClients, stack: str, *, before: Inventory | None = None, progress: Progress) -> Inventory:
     """The inventory of a stack, including its uploaded code and what is left of the inventory `before`."""
     known = RetainedResources()
     if before:
@@ -72,8 +70,7 @@ def destroy(
     *,
     delete_data: bool,
     tell: Callable[[str], None],
-    events: Events,
-    progress: inventory.Progress,
+    progress: Progress,
 ) -> DestroyResult:
     """Delete what `found` lists; table and buckets only with `delete_data`. Then take the inventory again.
 
@@ -85,7 +82,7 @@ def destroy(
         _stop_delivery(cloud, found, tell)
         _tag_retained(cloud, found, found.standing)
         tell(f"deleting stack {found.stack}")
-        remove_stack(cloud, found.standing.id, target_of(cloud).poll_seconds, events)
+        remove_stack(cloud, found.standing.id, target_of(cloud).poll_seconds, progress)
     if found.code:
         tell(f"deleting the code under s3://{found.code.name}/{found.stack}/")
         _add(done, empty_bucket(cloud, found.code.name, prefix=f"{found.stack}/", progress=progress))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
+from orderstream.progress import Progress
 from orderstream.sdk.errors import translate_errors
 
 # The maximum per delete request and per listed page.
@@ -28,9 +28,7 @@ class EmptyResult:
     problems: list[str] = field(default_factory=list)
 
 
-def empty_bucket(
-    cloud: AwsClients, bucket: str, *, prefix: str = "", progress: Callable[[str, int], None]
-) -> EmptyResult:
+def empty_bucket(cloud: AwsClients, bucket: str, *, prefix: str = "", progress: Progress) -> EmptyResult:
     """Remove everything in the bucket, or under `prefix`. May be interrupted and repeated."""
     done = EmptyResult()
     with translate_errors(f"cannot empty s3://{bucket}/{prefix}"):

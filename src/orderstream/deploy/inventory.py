@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -16,14 +16,12 @@ from orderstream.capacity.reference_data import GB, tiered
 from orderstream.deploy.retained import RetainedResources, find_retained, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import target_of, values_for
+from orderstream.progress import Progress
 from orderstream.recovery import dead_letters
 from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
 from orderstream.sdk.errors import translate_errors
-
-# (what is being read, how many so far)
-Progress = Callable[[str, int], None]
 
 BEHIND_SECONDS = 60
 _NOTHING_KNOWN = RetainedResources()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import StackDescription, describe_stack
 from orderstream.deploy.stack_state import events_since, validation_reasons
 from orderstream.errors import CloudError, DeploymentError
+from orderstream.progress import Progress
 from orderstream.sdk.errors import translate_errors
-
-# (the resource, its new status)
-Progress = Callable[[str, str], None]
 
 MAKING, CHANGING, REMOVING = "making", "changing", "removing"
 _SUCCEEDED = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
@@ -72,7 +70,7 @@ class Operation:
                 self._last = event["EventId"]
                 self._events.append(event)
                 doing = event["ResourceStatus"].lower().replace("_", " ")
-                self._progress(event["LogicalResourceId"], doing)
+                self._progress(f"{event['LogicalResourceId']} {doing}")
             if now is None:
                 return StackDescription(self._stack_id, "DELETE_COMPLETE")
             if not now.status.endswith("_IN_PROGRESS"):

@@ -15,6 +15,7 @@ from orderstream.domain.decode import decode
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.ingest.order_reader import BadLine, InputLine
 from orderstream.ingest.samples import Kind, Sample
+from orderstream.progress import Progress, no_progress
 
 # How many of the orders that were not sent are named at the end.
 MOST_NAMED = 10
@@ -113,6 +114,7 @@ def simulate(
     seconds: float | None,
     stop: threading.Event,
     tally: SendStats,
+    progress: Progress = no_progress,
 ) -> SendStats:
     """Send samples at `rate` per second (inf: unlimited), until they end, `seconds` pass or `stop` is set.
 
@@ -127,6 +129,7 @@ def simulate(
         if stop.wait(max(0.0, due - time.monotonic())):
             break
         tally.read += 1
+        progress("orders sent", tally.read)
         tally.kinds[sample.kind] = tally.kinds.get(sample.kind, 0) + 1
         outcome = producer.send_bytes(sample.data, partition_key=sample.partition_key)
         outcome.add_done_callback(lambda done: tally.count(sent=done.exception() is None))

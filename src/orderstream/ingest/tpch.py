@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
@@ -15,6 +15,7 @@ import msgspec
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import Sample
+from orderstream.progress import Progress
 from orderstream.sdk.errors import translate_errors
 
 # Customer → number of orders, and the exact sum of their amounts.
@@ -74,7 +75,7 @@ def generator_totals(folder: Path) -> Totals:
     return totals
 
 
-def table_totals(deployment: Deployment, progress: Callable[[str, int], None]) -> Totals:
+def table_totals(deployment: Deployment, progress: Progress) -> Totals:
     """Each customer's totals in the table; `progress` is called with the number of items read."""
     totals: Totals = {}
     read = 0

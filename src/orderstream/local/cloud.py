@@ -26,6 +26,7 @@ from orderstream.local.alarms.evaluation_loop import AlarmEvaluationLoop
 from orderstream.local.child_process import SNAPSHOT_SECONDS
 from orderstream.local.ministack import SAVE_TIMEOUT_SECONDS, MiniStack
 from orderstream.local.stack_watcher import StackWatcher, switch_off
+from orderstream.progress import no_progress
 
 REGION = "us-east-1"
 ACCOUNT = "000000000001"
@@ -79,7 +80,7 @@ def deploy(
                 hint="look at it with orders up --empty, and orders deploy in another terminal",
             )
         if plan.change_set:
-            done = execute(cloud, plan, progress=lambda what, doing: None)
+            done = execute(cloud, plan, progress=no_progress)
             for line in done.settings.warnings if done.settings else ():
                 tell(line)
     deployment = find_deployment(cloud, DEFAULT_STACK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +19,7 @@ from orderstream.ingest.samples import Kind, Sample, samples
 from orderstream.ingest.send import SendStats, simulate
 from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline import telemetry
+from orderstream.progress import Progress
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import (
     ReconciliationReport,
@@ -29,8 +30,6 @@ from orderstream.recovery.verify import (
 )
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage.orders import Item, get_order, raw_order
-
-Progress = Callable[[str, int], None]
 
 SEED = 20_261_122
 BAD_SHARE, DUPLICATE_SHARE, CONFLICT_SHARE = 0.02, 0.03, 0.01
@@ -70,28 +69,20 @@ def sample_traffic(records: int) -> Iterator[Sample]:
     return islice(endless, records)
 
 
-def run_demo(
-    local: LocalCloud,
-    traffic: Iterable[Sample],
-    *,
-    rate: float,
-    sending: Callable[[int, int], None],
-    accounting: Progress,
-) -> DemoResult:
+def run_demo(local: LocalCloud, traffic: Iterable[Sample], *, rate: float, progress: Progress) -> DemoResult:
     """Send the traffic at `rate` a second, and wait until each record is accounted for.
 
-    The first few records are sent ahead to start the function. `sending(archived, sent)` reports progress
-    until the archive has all records, `accounting` what is read after that. Raises OrderstreamError if there
-    is no progress for a minute.
+    The first few records are sent ahead to start the function. Raises OrderstreamError if no record comes to
+    the archive for a minute.
     """
     deployment = local.deployment
     started = datetime.now(UTC)
     records = iter(traffic)
     with ReconciliationStore() as store:
-        first = _send_and_follow(local, store, islice(records, WAKING), float("inf"), sending)
+        first = _send_and_follow(local, store, islice(records, WAKING), float("inf"), progress)
         begin = time.monotonic()
-        rest = _send_and_follow(local, store, records, rate, sending)
-        _await_outcomes(local, store, accounting)
+        rest = _send_and_follow(local, store, records, rate, progress)
+        _await_outcomes(local, store, progress)
     seconds = time.monotonic() - begin
     # Stopping it flushes the metrics that it still holds.
     local.delivery.stop()
@@ -100,7 +91,7 @@ def run_demo(
     return DemoResult(
         sent=first.read + rest.read,
         expected=Counter(first.kinds) + Counter(rest.kinds),
-        reconciliation=verify(deployment, progress=accounting),
+        reconciliation=verify(deployment, progress=progress),
         orders_per_second=rest.read / seconds,
         latency_p50=p50,
         latency_p99=p99,
@@ -110,15 +101,12 @@ def run_demo(
 
 
 def _send_and_follow(
-    local: LocalCloud,
-    store: ReconciliationStore,
-    traffic: Iterable[Sample],
-    rate: float,
-    progress: Callable[[int, int], None],
+    local: LocalCloud, store: ReconciliationStore, traffic: Iterable[Sample], rate: float, progress: Progress
 ) -> SendStats:
     """Send, and return when the archive has all records."""
     stop = threading.Event()
-    before = _archived(local, store)
+    before = store.archived
+    latest, moved = before, time.monotonic()
     seen = SendStats()
 
     def send() -> SendStats:
@@ -128,37 +116,23 @@ def _send_and_follow(
     with ThreadPoolExecutor(1) as threads:
         sending = threads.submit(send)
         try:
-            for archived in _following(local, store):
-                progress(archived, before + seen.read)
-                if sending.done() and archived >= before + sending.result().sent:
-                    break
+            while not (sending.done() and store.archived >= before + sending.result().sent):
+                local.check()
+                read_archive(store, local.deployment)
+                progress("records archived", store.archived, before + seen.read)
+                if store.archived > latest:
+                    latest, moved = store.archived, time.monotonic()
+                if time.monotonic() - moved > PATIENCE_SECONDS:
+                    raise OrderstreamError(
+                        f"for {PATIENCE_SECONDS} s no further record came to the archive, which has {latest}",
+                        hint=f"the log of MiniStack ends:\n{local.ministack.log_tail()}",
+                    )
+                time.sleep(0.2)
         finally:
             stop.set()
     if seen.failed:
         raise OrderstreamError(f"{seen.failed} of {seen.read} records could not be sent")
     return seen
-
-
-def _following(local: LocalCloud, store: ReconciliationStore) -> Iterator[int]:
-    """Yield how many records the archive has, repeatedly; raise if there is no progress for a minute."""
-    latest, moved = -1, time.monotonic()
-    while True:
-        local.check()
-        archived = _archived(local, store)
-        if archived > latest:
-            latest, moved = archived, time.monotonic()
-        if time.monotonic() - moved > PATIENCE_SECONDS:
-            raise OrderstreamError(
-                f"for {PATIENCE_SECONDS} s no further record came to the archive, which has {archived}",
-                hint=f"the log of MiniStack ends:\n{local.ministack.log_tail()}",
-            )
-        yield archived
-        time.sleep(0.2)
-
-
-def _archived(local: LocalCloud, store: ReconciliationStore) -> int:
-    read_archive(store, local.deployment)
-    return store.archived
 
 
 def _await_outcomes(local: LocalCloud, store: ReconciliationStore, progress: Progress) -> None:

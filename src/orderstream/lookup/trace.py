@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -20,6 +20,7 @@ from orderstream.lookup.invocation_log import LoggedInvocation, RecordPosition, 
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record
+from orderstream.progress import Progress, no_progress
 from orderstream.recovery.dead_letters import (
     FailedBatch,
     event_records,
@@ -33,8 +34,6 @@ from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 from orderstream.storage.orders import Item, get_order
 from orderstream.storage.tombstones import erased_in_hour
-
-Progress = Callable[[str, int], None]
 
 
 class TraceEvent(msgspec.Struct, frozen=True):
@@ -80,7 +79,7 @@ def trace(
     order_id: str,
     span: TimeRange = ALL_TIME,
     *,
-    progress: Progress = lambda what, done: None,
+    progress: Progress = no_progress,
 ) -> OrderTrace:
     """The trace of an order, from its records that arrived in `span`.
 
@@ -135,7 +134,8 @@ def _search_quarantine(
         deployment,
         entries,
         order_id,
-        progress=lambda done: progress("objects of the quarantine read", done),
+        what="objects of the quarantine read",
+        progress=progress,
     ):
         line = one.line
         if order_id in (line.order_id, line.event_id) and span.contains(line.arrived_at):
@@ -157,7 +157,8 @@ def _search_archive(
         deployment,
         chain(single, *hours),
         order_id,
-        progress=lambda done: progress("objects of the archive read", done),
+        what="objects of the archive read",
+        progress=progress,
     ):
         line = one.line
         if (order_id == line.order_id or line.event_id in events | {order_id: None}) and span.contains(

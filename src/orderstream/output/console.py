@@ -9,22 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress as LiveLine
+from rich.progress import ProgressColumn, SpinnerColumn, Task, TimeElapsedColumn
 from rich.text import Text
 
 from orderstream.errors import InputError, NotConfirmedError, OrderstreamError
 from orderstream.output.terminal import SafeConsole, escaped
+from orderstream.progress import Progress
 
 out = SafeConsole()
 err = SafeConsole(stderr=True)
@@ -92,77 +86,30 @@ def require_terminal(doing: str) -> None:
         )
 
 
-def confirm(question: str, *, doing: str) -> None:
-    """Ask for confirmation on standard error. Raises NotConfirmedError unless the answer is yes."""
-    require_terminal(doing)
-    if _answer(f"{question} [y/N] ").lower() not in {"y", "yes"}:
-        raise NotConfirmedError(f"{doing} was not confirmed: nothing was changed", hint="--yes does not ask")
+def confirm(question: str, *, doing: str, name: str = "", only_at_terminal: bool = False) -> None:
+    """Ask for confirmation on standard error. Raises NotConfirmedError unless the answer is yes.
 
-
-def confirm_if_possible(question: str, *, doing: str) -> None:
-    """Like `confirm` at a terminal. Elsewhere, such as in a pipeline, only print that nobody is asked."""
-    if sys.stdin.isatty():
-        confirm(question, doing=doing)
-    else:
+    With `name`, that is what has to be typed. Outside a terminal nobody can be asked: then this is an error
+    or, with `only_at_terminal`, printed, and the command goes on.
+    """
+    if only_at_terminal and not sys.stdin.isatty():
         step("standard input is not a terminal: going on without asking")
-
-
-def type_name(name: str, question: str, *, doing: str) -> None:
-    """Ask the user to type `name`. Raises NotConfirmedError if they do not."""
+        return
     require_terminal(doing)
-    if _answer(f"{question} It cannot be undone. Type {name} to go on: ") != name:
+    err.print(question + (f" Type {name} to go on: " if name else " [y/N] "), end="")
+    answer = sys.stdin.readline().strip()
+    if name and answer != name:
         raise NotConfirmedError(
             f"{name} was not typed: nothing was changed", hint="--yes does not ask; --dry-run changes nothing"
         )
-
-
-def _answer(question: str) -> str:
-    err.print(question, end="")
-    return sys.stdin.readline().strip()
-
-
-def progress_bar(*columns: ProgressColumn) -> Progress:
-    # Without a terminal, a bar would only leave blank lines in a log.
-    return Progress(
-        SpinnerColumn(),
-        *columns,
-        TimeElapsedColumn(),
-        console=err,
-        disable=not err.is_terminal,
-        transient=True,
-    )
-
-
-@contextmanager
-def counting(text: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar, or a line every few seconds in a log; yields a function to call with (done, of)."""
-    told = 0.0
-
-    def update(done: int, of: int) -> None:
-        nonlocal told
-        progress.update(task, completed=done, total=of)
-        if not err.is_terminal and time.monotonic() - told > LOG_EVERY_SECONDS:
-            step(f"{text}: {done:,} of {of:,}")
-            told = time.monotonic()
-
-    with progress_bar(
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
-    ) as progress:
-        task = progress.add_task(text, total=None)
-        yield update
+    if not name and answer.lower() not in {"y", "yes"}:
+        raise NotConfirmedError(f"{doing} was not confirmed: nothing was changed", hint="--yes does not ask")
 
 
 def text_of(value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value if isinstance(value, str) else _JSON.encode(value).decode()
-
-
-class ReadingProgress(Protocol):
-    """Receives how much was read or done so far, and the total if known."""
-
-    def __call__(self, what: str, done: int, of: int | None = None, /) -> None:
-        """Report `done` of `what`."""
 
 
 def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
@@ -173,22 +120,37 @@ def fields(rows: Iterable[tuple[str, str]], on: SafeConsole = out) -> None:
         on.print(f" {name:<{width}}  " + value.replace("\n", "\n" + " " * (width + 3)))
 
 
+class _Latest(ProgressColumn):
+    """What was reported last, formatted whenever the line is drawn."""
+
+    report: tuple[str, int | None, int | None] = ("", None, None)
+
+    def render(self, task: Task) -> Text:
+        return Text(_described(*self.report))
+
+
 @contextmanager
-def reading() -> Iterator[ReadingProgress]:
-    """A running count of one thing after another; yields a function to call with (what, how many)."""
+def progress() -> Iterator[Progress]:
+    """A live line of how far an operation has come; in a log, a line every few seconds."""
+    latest = _Latest()
     told = time.monotonic()
 
-    def update(what: str, done: int, of: int | None = None, /) -> None:
+    def update(what: str, done: int | None = None, of: int | None = None, /) -> None:
         nonlocal told
-        text = f"{done:,} {what}" if of is None else f"{done:,} of {of:,} {what}"
-        progress.update(task, description=text)
+        latest.report = what, done, of
         if not err.is_terminal and time.monotonic() - told > LOG_EVERY_SECONDS:
-            step(text)
+            step(_described(what, done, of))
             told = time.monotonic()
 
-    with progress_bar(TextColumn("{task.description}", markup=False)) as progress:
-        task = progress.add_task("", total=None)
+    with _live_line(latest) as line:
+        line.add_task("")
         yield update
+
+
+def _described(what: str, done: int | None, of: int | None) -> str:
+    if done is None:
+        return what
+    return f"{done:,} {what}" if of is None else f"{done:,} of {of:,} {what}"
 
 
 @contextmanager
@@ -197,25 +159,20 @@ def steps() -> Iterator[Callable[[str], None]]:
 
     def tell(text: str) -> None:
         step(text)
-        progress.reset(task)
+        line.reset(task)
 
-    with progress_bar() as progress:
-        task = progress.add_task("", total=None)
+    with _live_line() as line:
+        task = line.add_task("")
         yield tell
 
 
-@contextmanager
-def working() -> Iterator[Callable[[str, str], None]]:
-    """A live line of the current action and its object; yields a function to call with both."""
-    told = time.monotonic()
-
-    def update(doing: str, what: str) -> None:
-        nonlocal told
-        progress.update(task, description=f"{doing} {what}")
-        if not err.is_terminal and time.monotonic() - told > LOG_EVERY_SECONDS:
-            step(f"{doing} {what}")
-            told = time.monotonic()
-
-    with progress_bar(TextColumn("{task.description}", markup=False)) as progress:
-        task = progress.add_task("", total=None)
-        yield update
+def _live_line(*columns: ProgressColumn) -> LiveLine:
+    # Without a terminal, it would only leave blank lines in a log.
+    return LiveLine(
+        SpinnerColumn(),
+        *columns,
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+        transient=True,
+    )

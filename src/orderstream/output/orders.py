@@ -8,15 +8,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
-from rich.progress import (
-    ProgressColumn,
-    Task,
-)
 from rich.table import Column
 from rich.text import Text
 
 from orderstream.domain.fields import money
-from orderstream.output.console import err, fields, out, print_json, problem, progress_bar, text_of
+from orderstream.output import console
+from orderstream.output.console import err, fields, out, print_json, problem, text_of
 from orderstream.output.terminal import REPLACEMENT, SafeTable, write_bytes
 
 if TYPE_CHECKING:
@@ -40,35 +37,15 @@ def print_sending(
         nonlocal count
         count += 1
         latest[:] = [sent.order_id or ""]
+        progress("orders sent", count)
         if as_json:
             print_json(sent)
 
     def fault(text: str) -> None:
         err.print(Text("not sent:", "red"), text)
 
-    with progress_bar(_Sent(lambda: count)) as progress:
-        progress.add_task("orders sent", total=None)
+    with console.progress() as progress:
         yield receipt, fault, latest
-
-
-class _Sent(ProgressColumn):
-    """How many records were sent so far, read whenever the bar is drawn."""
-
-    def __init__(self, count: Callable[[], int]) -> None:
-        super().__init__()
-        self._count = count
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{self._count():,} {task.description}")
-
-
-@contextmanager
-def show_simulation(counts: SendStats, seconds: float | None) -> Iterator[None]:
-    """Show a running count of sample orders."""
-    text = "orders sent; Ctrl-C ends it" if seconds is None else f"orders sent, for {seconds:g} s"
-    with progress_bar(_Sent(lambda: counts.read)) as progress:
-        progress.add_task(text, total=None)
-        yield
 
 
 def print_send_stats(counts: SendStats, order_id: str = "") -> None:

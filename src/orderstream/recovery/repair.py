@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -12,6 +12,7 @@ from orderstream.domain.fields import timestamp, utc_text
 from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.deaggregate import deaggregate
+from orderstream.progress import Progress
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.reprocess import AlreadyArchived, Reprocessor, ReprocessResult, record_of
 from orderstream.storage import bucket, reader, stream
@@ -25,7 +26,7 @@ def repair(
     span: TimeRange,
     *,
     settled: datetime,
-    progress: Callable[[str, int], None],
+    progress: Progress,
 ) -> ReprocessResult:
     """Process missing records that arrived before `settled`, into the table or the quarantine.
 

@@ -14,6 +14,7 @@ from orderstream.domain.object_keys import QUARANTINE, prefix_of
 from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.deaggregate import deaggregate
+from orderstream.progress import Progress, no_progress
 from orderstream.recovery.dead_letters import event_records, pending_objects, records_in
 from orderstream.recovery.reconciliation_store import Discrepancy, ReconciliationStore
 from orderstream.recovery.repair import repair
@@ -33,7 +34,6 @@ _ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerpri
 # These sort before and after every time in the format of `utc_text`.
 _EARLIEST, _LATEST = "", "~"
 
-Progress = Callable[[str, int], None]
 Clock = Callable[[], datetime] | None
 
 
@@ -79,15 +79,11 @@ class ReconciliationReport:
         return not self.counts.records and not self.discrepancies
 
 
-def _silent(what: str, done: int) -> None:
-    pass
-
-
 def verify(
     deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
     clock: Clock = None,
 ) -> ReconciliationReport:
     """Reconcile what arrived in `span`. `progress` is called with what is being read and the count so far.
@@ -106,7 +102,7 @@ def verify_and_repair(
     deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
     clock: Clock = None,
 ) -> tuple[ReprocessResult, ReconciliationReport]:
     """Reconcile, repair what is missing, and reconcile again from scratch."""
@@ -154,13 +150,15 @@ def read_archive(
     deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> None:
     """Add the archive objects that were not added before."""
     _read(store, deployment, bucket.archive(deployment, span), store.add_archived, span, progress)
 
 
-def read_items(store: ReconciliationStore, deployment: Deployment, *, progress: Progress = _silent) -> None:
+def read_items(
+    store: ReconciliationStore, deployment: Deployment, *, progress: Progress = no_progress
+) -> None:
     """Add all items of the table."""
     store.add_items(_counted(_items(deployment), "items read", progress))
 
@@ -170,7 +168,7 @@ def read_quarantine(
     deployment: Deployment,
     span: TimeRange = ALL_TIME,
     *,
-    progress: Progress = _silent,
+    progress: Progress = no_progress,
 ) -> None:
     """Add the quarantine objects that were not added before."""
 

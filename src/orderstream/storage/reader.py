@@ -27,6 +27,7 @@ from orderstream.domain.object_keys import (
 from orderstream.errors import DamagedError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, read_line, read_lines
+from orderstream.progress import Progress, no_progress
 from orderstream.storage import bucket, parquet
 from orderstream.storage.bucket import ALL_TIME, FETCHED_AHEAD, ObjectSummary, TimeRange
 from orderstream.storage.parquet import LocatedLine, UnreadableValue
@@ -149,12 +150,13 @@ def search(
     entries: Iterable[ObjectSummary],
     text: str,
     *,
-    progress: Callable[[int], None] = lambda objects: None,
+    what: str = "objects read",
+    progress: Progress = no_progress,
 ) -> Iterator[LocatedLine]:
     """The lines that contain `text`, or whose order or event has that id.
 
-    Only those are decoded, so searching a year is feasible. `progress` is called with the number of objects
-    searched. Raises DamagedError.
+    Only those are decoded, so searching a year is feasible. `what` they are for
+    `progress`. Raises DamagedError.
     """
     # As in the written lines, where quotes are escaped.
     wanted = msgspec.json.encode(text)[1:-1]
@@ -164,24 +166,19 @@ def search(
                 yield from raise_on_corruption(deployment, found.key, parquet.with_text(file, text))
         else:
             yield from raise_on_corruption(deployment, entry.key, _with_text(entry, body, wanted))
-        progress(done)
+        progress(what, done)
 
 
 def lines(
     deployment: Deployment,
     entries: Iterable[ObjectSummary],
     span: TimeRange = ALL_TIME,
-    *,
-    progress: Callable[[int], None] = lambda lines: None,
 ) -> Iterator[LocatedLine]:
-    """The lines of `span` in the objects. `progress` is called per object with the lines read so far."""
-    read = 0
+    """The lines of `span` in the objects."""
     for opened in objects(deployment, entries):
         for one in opened.lines:
-            read += 1
             if span.contains(one.line.arrived_at):
                 yield one
-        progress(read)
 
 
 def _lines(deployment: Deployment, key: str, body: bytes) -> Iterator[ArchiveLine]:

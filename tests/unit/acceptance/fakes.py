@@ -21,6 +21,7 @@ from orderstream.acceptance.context import Context
 from orderstream.acceptance.deployer import Deployer
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.target import AWS
+from orderstream.progress import no_progress
 from tests.fakes import Clock
 
 NAME, ACCOUNT, REGION = "orders-accept-0a1b2c", "123456789012", "eu-west-1"
@@ -119,7 +120,7 @@ def context_on(
         ACCOUNT,
         AWS,
         Deployer(cloud, NAME, None),
-        lambda doing, what: None,
+        no_progress,
         clock=clock,
         sleep=clock.sleep,
     )

@@ -29,7 +29,7 @@ def context_in(
         "123456789012",
         place,
         Deployer(cloud, "orders-accept-0a1b2c", None),
-        lambda doing, what: told.append(f"{doing} {what}"),
+        lambda what, *_: told.append(what),
         clock=clock,
         sleep=clock.sleep,
     )

@@ -12,6 +12,7 @@ from orderstream.deploy.adoption import AdoptionResult, Difference, adopting, ap
 from orderstream.deploy.changes import ChangeSet, ResourceChange
 from orderstream.deploy.retained import BUCKET, TABLE, Named
 from orderstream.deploy.target import LOCAL
+from orderstream.progress import no_progress
 from tests.unit.deploy.fakes import STACK_ID, FakeCloudFormation
 
 ADOPTED = ("Archive", "Orders")
@@ -98,7 +99,7 @@ def brought(stack: Drifting) -> AdoptionResult:
         template_url="https://as-it-is",
         parameters=["BatchSize", "ShardCount"],
         place=LOCAL,
-        progress=lambda what, doing: None,
+        progress=no_progress,
     )
 
 

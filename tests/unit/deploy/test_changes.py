@@ -16,6 +16,7 @@ from orderstream.deploy.retained import RetainedResources
 from orderstream.deploy.stack_state import ensure_deployable
 from orderstream.deploy.target import AWS, LOCAL, DeployTarget, environment_for, target_of, values_for
 from orderstream.errors import DeploymentError, InputError
+from orderstream.progress import no_progress
 from tests.unit.deploy.fakes import STACK_ID, FakeCloudFormation
 
 
@@ -212,7 +213,7 @@ def event(name: str, status: str, reason: str = "", physical_id: str = "") -> di
 def test_a_failed_operation_tells_the_reasons_of_this_time_and_not_those_that_only_follow() -> None:
     cloudformation, cloud = fake("UPDATE_ROLLBACK_COMPLETE")
     cloudformation.events = [event("Orders", "UPDATE_FAILED", "an old reason")]
-    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=no_progress)
     cloudformation.events += [
         event("ProcessOrders", "UPDATE_FAILED", "the runtime is not known"),
         event("Archive", "UPDATE_FAILED", "Resource update cancelled"),
@@ -228,7 +229,7 @@ def test_a_failed_operation_tells_the_reasons_of_this_time_and_not_those_that_on
 
 def test_a_stack_that_could_not_be_made_is_removed_when_it_is_rolled_back_and_the_reasons_are_told() -> None:
     cloudformation, cloud = fake("ROLLBACK_COMPLETE")
-    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=no_progress)
     cloudformation.events += [event("Archive", "CREATE_FAILED", "the name is taken")]
     with pytest.raises(DeploymentError) as failed:
         operation.finish(MAKING)
@@ -242,7 +243,7 @@ def test_a_stack_that_could_not_be_made_is_removed_when_it_is_rolled_back_and_th
 def test_a_stack_that_is_rolled_back_and_cannot_go_keeps_the_reasons_of_its_failure() -> None:
     cloudformation, cloud = fake("ROLLBACK_COMPLETE")
     cloudformation.after_delete = "DELETE_FAILED"
-    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+    operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=no_progress)
     cloudformation.events += [event("Archive", "CREATE_FAILED", "the name is taken")]
     with pytest.raises(DeploymentError, match="cannot be removed: removing the stack failed") as failed:
         operation.finish(MAKING)
@@ -252,7 +253,7 @@ def test_a_stack_that_is_rolled_back_and_cannot_go_keeps_the_reasons_of_its_fail
 def test_a_stack_that_is_gone_is_the_end_of_a_removal_and_the_failure_of_a_deployment() -> None:
     for status in ("", "DELETE_COMPLETE"):
         _, cloud = fake(status)
-        operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=lambda what, doing: None)
+        operation = Operation(cloud, STACK_ID, poll_seconds=0, progress=no_progress)
         if status:
             operation.finish(REMOVING)
             with pytest.raises(DeploymentError, match="making the stack failed"):

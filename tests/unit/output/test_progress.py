@@ -20,10 +20,13 @@ class Told:
 
     def __init__(self) -> None:
         self.phases: dict[str, int] = {}
+        self.counts: list[int] = []
 
-    def __call__(self, what: str, done: int) -> None:
+    def __call__(self, what: str, done: int | None = None, of: int | None = None, /) -> None:
+        assert done is not None
         assert done >= self.phases.get(what, 0), "a count only grows"
         self.phases[what] = done
+        self.counts.append(done)
 
 
 class Pages:
@@ -54,11 +57,9 @@ def test_verify_tells_of_each_thing_that_it_reads_and_of_the_comparison() -> Non
 
 
 def test_the_comparison_of_totals_tells_of_each_page_of_the_table() -> None:
-    told: list[int] = []
-    table_totals(
-        deployment_on(SimpleNamespace(dynamodb=Pages(3, 2, 4))), lambda what, done: told.append(done)
-    )
-    assert told == [3, 5, 9]
+    told = Told()
+    table_totals(deployment_on(SimpleNamespace(dynamodb=Pages(3, 2, 4))), told)
+    assert told.counts == [3, 5, 9]
 
 
 def test_the_plan_of_a_replay_tells_how_many_objects_it_has_listed() -> None:

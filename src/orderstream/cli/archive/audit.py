@@ -43,7 +43,7 @@ def audit(
     noted = head_of(head) if head else None
     stamped = stamped_in(receipt) if receipt else None
     found = resolve_stack(stack, region, profile)
-    with console.reading() as progress:
+    with console.progress() as progress:
         span = span_of(found.cloud, since, until)
         done = auditing(found, span, noted=noted, receipt=stamped, progress=progress)
     show.print_audit(done, span, as_json=as_json)

@@ -38,8 +38,8 @@ def compact(
         show.print_waiting(hours, as_json=as_json)
         return
     currency = settings_of(where).currency
-    with console.working() as progress:
-        progress("listing", "the archive")
+    with console.progress() as progress:
+        progress("listing the archive")
         kept = maintain(where, span, compacting=True, currency=currency, progress=progress)
     show.print_maintenance(kept, location, as_json=as_json)
     raise typer.Exit(1 if kept.late or kept.problems else 0)

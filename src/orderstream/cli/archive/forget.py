@@ -42,7 +42,7 @@ def forget(
     where, location = find_to_change(stack, region, profile)
     currency = settings_of(where).currency
     if dry_run or not yes:
-        with console.reading() as progress:
+        with console.progress() as progress:
             planned = plan(where, customer, currency=currency, progress=progress)
         if planned.is_empty:
             show.print_problems(planned)
@@ -51,7 +51,7 @@ def forget(
         if dry_run:
             return
         console.confirm(f"Erase all of this, in {location}? It cannot be undone.", doing=doing)
-    with console.reading() as progress:
+    with console.progress() as progress:
         stamped = erase_customer(where, customer, reason=reason, currency=currency, progress=progress)
     show.print_erasure(stamped, location, as_json=as_json)
     raise typer.Exit(0 if stamped.receipt.is_complete else 1)

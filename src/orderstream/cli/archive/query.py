@@ -59,8 +59,8 @@ def query(
     found = resolve_stack(stack, region, profile)
     span = span_of(found.cloud, since, until)
     with ExitStack() as held:
-        with console.counting("objects fetched") as count:
-            running = run_query(found, text, span, refresh=refresh, progress=count)
+        with console.progress() as progress:
+            running = run_query(found, text, span, refresh=refresh, progress=progress)
             answer = held.enter_context(running)
         show.print_result(answer, chosen, output)
     raise typer.Exit(1 if answer.synced.damaged else 0)

@@ -51,8 +51,8 @@ def replay(
     journal = Checkpoint(words, span_of(found.cloud, since, until), restart=restart)
     selection = Selection(journal.span, customer, order)
     per_second = float(rate) if rate else None
-    with console.reading() as listing:
-        planned = plan(found, selection, to=to, rate=per_second, progress=listing)
+    with console.progress() as progress:
+        planned = plan(found, selection, to=to, rate=per_second, progress=progress)
     show.print_replay_plan(planned, selection, location, to=to, as_json=as_json and dry_run)
     if dry_run:
         return
@@ -61,7 +61,7 @@ def replay(
     if journal.is_resumed:
         console.step(f"continuing after {journal.after} (--restart starts over)")
     target = TableTarget(found) if to == "table" else StreamTarget(found)
-    with console.counting("events replayed") as count:
+    with console.progress() as progress:
         done = replaying(
             found,
             selection,
@@ -69,7 +69,8 @@ def replay(
             after=journal.after,
             rate=per_second,
             checkpoint=journal.save,
-            progress=lambda done: count(done.read, planned.events),
+            progress=progress,
+            expected=planned.events,
         )
     journal.clear()
     show.print_replay(done, location, as_json=as_json)

@@ -35,8 +35,8 @@ def seal(
     where, location = find_to_change(stack, region, profile)
     span = span_of(where.cloud, since, until)
     currency = settings_of(where).currency
-    with console.working() as progress:
-        progress("listing", "the archive")
+    with console.progress() as progress:
+        progress("listing the archive")
         kept = maintain(where, span, compacting=False, currency=currency, accept=accept, progress=progress)
     show.print_maintenance(kept, location, as_json=as_json)
     raise typer.Exit(1 if kept.late or kept.problems else 0)

@@ -64,7 +64,7 @@ def accept(
         results.append(result)
         show.print_check(result)
 
-    with console.working() as progress:
+    with console.progress() as progress:
         context = context_of(cloud, name, documents=documents_of, progress=progress, keep=keep)
         if not clean_up:
             ensure_free(context)
@@ -83,7 +83,7 @@ def accept(
     if not clean_up:
         show.print_resume_hint(command)
     try:
-        with console.working() as progress:
+        with console.progress() as progress:
             context.progress = progress
             run(context, [one for one in CHECKS if one.always or not clean_up], minutes=timeout, told=told)
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from orderstream.errors import InputError
 from orderstream.ingest.samples import samples
 from orderstream.ingest.send import SendStats
 from orderstream.ingest.send import simulate as send_at_rate
+from orderstream.output import console
 from orderstream.output import orders as show
 
 app = typer.Typer()
@@ -47,10 +48,19 @@ def simulate(
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())
     tally = SendStats()
+    console.step("sending until Ctrl-C" if duration is None else f"sending for {duration:g} s")
     with (
         OrderProducer(found.stream, found.cloud.kinesis_no_retry) as producer,
-        show.show_simulation(tally, duration),
+        console.progress() as progress,
     ):
-        send_at_rate(producer, traffic, rate=float(rate), seconds=duration, stop=stop, tally=tally)
+        send_at_rate(
+            producer,
+            traffic,
+            rate=float(rate),
+            seconds=duration,
+            stop=stop,
+            tally=tally,
+            progress=progress,
+        )
     show.print_send_stats(tally)
     raise typer.Exit(1 if tally.failed else 0)

@@ -38,7 +38,7 @@ def verify(
     found = find_deployment(cloud, stack)
     span = span_of(cloud, since, until)
     repaired = None
-    with console.reading() as progress:
+    with console.progress() as progress:
         if repair:
             repaired, report = verifying.verify_and_repair(found, span, progress=progress)
         else:

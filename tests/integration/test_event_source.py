@@ -287,7 +287,7 @@ def test_metrics_of_the_function_and_the_iterator_age_arrive_in_cloudwatch(scene
     with scene.event_source():
         scene.await_all("a-1")
         eventually(
-            lambda: statistics(scene.cloud, "Orders", "Latency", Deployment="test") == (3, 30), "EMF metrics"
+            lambda: statistics(scene.cloud, "Orders", "Latency", Stack="test") == (3, 30), "EMF metrics"
         )
     count, age = statistics(scene.cloud, "AWS/Lambda", "IteratorAge", FunctionName="process")
     assert count == 1

@@ -16,6 +16,7 @@ from bench.end_to_end import ALONE, orders
 from bench.harness import items
 from bench.proc_stats import processor_seconds
 from orderstream.aws.kinesis_event import EventOrigin, entry
+from orderstream.domain.object_keys import ORDERS
 from orderstream.ingest.samples import Sample
 from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
 from orderstream.pipeline.table import InsertResult, OrderTable
@@ -116,7 +117,7 @@ class MiniStackAlone:
 
     def _largest_object(self) -> bytes:
         s3 = self._clients.s3
-        archived = s3.list_objects_v2(Bucket=self._deployment.bucket, Prefix="orders/")["Contents"]
+        archived = s3.list_objects_v2(Bucket=self._deployment.bucket, Prefix=ORDERS)["Contents"]
         key = max(archived, key=lambda found: found["Size"])["Key"]
         return s3.get_object(Bucket=self._deployment.bucket, Key=key)["Body"].read()
 

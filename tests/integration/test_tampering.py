@@ -40,6 +40,7 @@ from orderstream.domain.object_keys import (
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.archive_codec import compress, encode
 from orderstream.pipeline.services import S3Store
+from orderstream.progress import no_progress
 from orderstream.recovery.dead_letters import failed_objects, mark_redriven
 from orderstream.recovery.resubmissions import ResubmissionNote, write_notes
 from orderstream.recovery.verify import verify
@@ -321,9 +322,8 @@ def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients) -> None:
     key = give_up(pipe.deployment, mixed)
     alone = give_up(pipe.deployment, [record(62, order("G-3", "1", "c1"), at=NOON + HOUR)])
     pipe.write(marker_key(alone), b"{}")
-    nothing = lambda what, done: None  # noqa: E731
-    assert plan(pipe.deployment, "c1", currency="EUR", progress=nothing).failed == 2
-    assert erase_customer(pipe.deployment, "c1", reason="", currency="EUR", progress=nothing).complete
+    assert plan(pipe.deployment, "c1", currency="EUR", progress=no_progress).failed == 2
+    assert erase_customer(pipe.deployment, "c1", reason="", currency="EUR", progress=no_progress).complete
     assert kinds(pipe) == []
     assert pipe.keys(DISCARDED) == [key] and pipe.keys(REDRIVEN) == []
     pipe.write(key, pipe.body(key).replace(b"shardId-1:61", b"shardId-1:62"))

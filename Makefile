@@ -87,7 +87,7 @@ lock: ## choose versions anew and write the lock files
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c requirements.lock requirements-function.in -o requirements-function.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		-c requirements.lock requirements-upkeep.in -o requirements-upkeep.lock
+		-c requirements.lock requirements-maintenance.in -o requirements-maintenance.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		-c requirements.lock requirements-api.in -o requirements-api.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -72,7 +72,7 @@ def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Loc
     """
     problems: list[str] = []
     # The canary is not to wait for what nobody delivers.
-    parameters = {"ArchiveUpkeep": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
+    parameters = {"ArchiveMaintenance": "compact", "CanaryMinutes": "5", "LatencyObjectiveSeconds": "1"}
     parameters["HttpApi"] = "iam"
     with LocalCloud(
         port=free_port(),

@@ -16,7 +16,7 @@ REGION, ACCOUNT = "eu-west-1", "111122223333"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 # Everything that a deployment can have.
 EVERYTHING = {
-    "ArchiveUpkeep": "compact",
+    "ArchiveMaintenance": "compact",
     "CanaryMinutes": "5",
     "EnhancedFanOut": "true",
     "AlarmEmail": "somebody@example.com",

@@ -368,8 +368,8 @@ def test_no_alarm_is_without_a_fault_here_and_a_page_in_the_runbook(station: Sta
         # Those that only others look at tell nobody.
         assert bool(alarm.get("AlarmActions")) == (alarm["AlarmName"] == f"orderstream-{anchor}")
         links.add(anchor)
-    # These have stacks of their own: see test_http_api.py and test_upkeep.py.
-    assert sorted({*links, "api-errors", "archive-upkeep"}) == sorted(pages)
+    # These have stacks of their own: see test_http_api.py and test_maintenance.py.
+    assert sorted({*links, "api-errors", "archive-maintenance"}) == sorted(pages)
     tried = {*CAUSED, *PUT_FOR_AWS, "latency-burn-fast", "latency-burn-slow"} - {"latency-burn"}
     assert tried == links
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, PROCESS, UPKEEP, Artifact, build
+from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, MAINTENANCE, PROCESS, Artifact, build
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +68,10 @@ def test_the_artifact_for_lambda_is_for_its_platform_and_small(tmp_path: Path) -
     assert size < 20 * 2**20
 
 
-def test_the_upkeep_imports_from_its_artifact_alone_and_has_no_more_than_it_needs(tmp_path: Path) -> None:
-    build(UPKEEP, tmp_path)
+def test_the_maintenance_function_imports_from_its_artifact_alone_and_has_no_more_than_it_needs(
+    tmp_path: Path,
+) -> None:
+    build(MAINTENANCE, tmp_path)
     program = (
         f"import sys; sys.path[:0] = [{str(tmp_path)!r}]\n"
         "import orderstream.archive.lambda_handler as function\n"
@@ -82,11 +84,13 @@ def test_the_upkeep_imports_from_its_artifact_alone_and_has_no_more_than_it_need
     )
     assert Path(done.stdout.split()[0]).is_relative_to(tmp_path)
     packages = {"domain", "files", "pipeline", "client", "aws", "storage", "recovery", "archive"}
-    assert_ships_what_it_needs(tmp_path, UPKEEP, packages)
+    assert_ships_what_it_needs(tmp_path, MAINTENANCE, packages)
 
 
-def test_the_upkeep_for_lambda_is_for_its_platform_and_within_aws_bounds(tmp_path: Path) -> None:
-    build(UPKEEP, tmp_path, LAMBDA_PLATFORM)
+def test_the_maintenance_function_for_lambda_is_for_its_platform_and_within_aws_bounds(
+    tmp_path: Path,
+) -> None:
+    build(MAINTENANCE, tmp_path, LAMBDA_PLATFORM)
     (library,) = tmp_path.glob("_duckdb*.so")
     # The header of an ELF file says for which processor it is: 0xb7 is that of 64-bit ARM.
     assert library.read_bytes()[18] == 0xB7

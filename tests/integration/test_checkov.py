@@ -17,8 +17,8 @@ CHECKOV = Path(sys.executable).parents[1] / "checkov" / "bin" / "checkov"
 EXCEPTIONS = {
     ("AWS::Lambda::Function.ProcessOrders", "CKV_AWS_116"),
     ("AWS::Lambda::Function.ProcessOrders", "CKV_AWS_117"),
-    ("AWS::Lambda::Function.KeepArchive", "CKV_AWS_116"),
-    ("AWS::Lambda::Function.KeepArchive", "CKV_AWS_117"),
+    ("AWS::Lambda::Function.MaintainArchive", "CKV_AWS_116"),
+    ("AWS::Lambda::Function.MaintainArchive", "CKV_AWS_117"),
     ("AWS::Lambda::Function.OrdersApi", "CKV_AWS_116"),
     ("AWS::Lambda::Function.OrdersApi", "CKV_AWS_117"),
     ("AWS::Lambda::Function.Canary", "CKV_AWS_115"),

@@ -110,7 +110,7 @@ def test_the_function_may_read_insert_compare_and_write_once(
         "delete": s3("DeleteObject", objects[ORDERS]),
         "delete many": s3("DeleteObjects", Delete={"Objects": [{"Key": objects[ORDERS]}]}),
         "GetMetricStatistics": METRIC,
-        "another function's log": log_of("KeepArchive")["CreateLogStream"],
+        "another function's log": log_of("MaintainArchive")["CreateLogStream"],
     }
     refused |= {f"write {prefix}": put(f"{prefix}x", IfNoneMatch="*") for prefix in (COMPACTED, MANIFESTS)}
     refused |= {
@@ -182,7 +182,7 @@ def test_nobody_writes_evidence_twice_or_removes_a_manifest(
     assert by_user(guarded, keys, removals) == ["refused", "refused", "allowed"]
 
 
-def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
+def test_the_maintenance_function_may_read_the_archive_replace_small_objects_and_nothing_else(
     guarded: LocalCloud, objects: dict[str, str]
 ) -> None:
     readable = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS)
@@ -190,11 +190,11 @@ def test_the_upkeep_may_read_the_archive_replace_small_objects_and_nothing_else(
     calls |= {f"write {prefix}": put(fresh(prefix)) for prefix in (COMPACTED, LOCKS)}
     calls[f"write {MANIFESTS}"] = put(fresh(MANIFESTS), IfNoneMatch="*")
     calls |= {f"remove {prefix}": s3("DeleteObject", fresh(prefix)) for prefix in (ORDERS, COMPACTED, LOCKS)}
-    calls |= {"find": s3("ListObjectsV2"), "GetMetricStatistics": METRIC, **log_of("KeepArchive")}
+    calls |= {"find": s3("ListObjectsV2"), "GetMetricStatistics": METRIC, **log_of("MaintainArchive")}
     calls["find discarded batches"] = discarded("ListObjectsV2")
     calls["read a discarded batch"] = discarded("GetObject", objects[DISCARDED])
     calls["remove many"] = s3("DeleteObjects", Delete={"Objects": [{"Key": fresh(ORDERS)}]})
-    probe = make_probe(guarded, "KeepArchiveRole")
+    probe = make_probe(guarded, "MaintainArchiveRole")
     assert by_role(guarded, probe, calls) == dict.fromkeys(calls, "allowed")
 
     refused: dict[str, Call] = FOREIGN | {
@@ -279,7 +279,7 @@ def invoked(local: LocalCloud, function: str) -> Any:
     return said
 
 
-def test_the_upkeep_does_its_round_with_its_own_role(guarded: LocalCloud) -> None:
+def test_the_maintenance_function_does_its_round_with_its_own_role(guarded: LocalCloud) -> None:
     yesterday = datetime.now(UTC).replace(minute=0) - timedelta(days=1)
     store = BatchArchive(S3Store(guarded.cloud.s3, guarded.deployment.bucket))
     for number in range(2):
@@ -288,13 +288,13 @@ def test_the_upkeep_does_its_round_with_its_own_role(guarded: LocalCloud) -> Non
     # That the function got further shows only what is over itself: the demo's own hour may just have begun.
     later = record(2, order(uuid.uuid4().hex), at=yesterday + timedelta(hours=1))
     store.write([later], [decode(later.data)])
-    said = invoked(guarded, "KeepArchive")
+    said = invoked(guarded, "MaintainArchive")
     assert said["sealed"] and (said["compacted"], said["objects_before"], said["problems"]) == (1, 2, 0)
     # What comes late is known by the batch that Lambda discarded.
     one = record(3, order(uuid.uuid4().hex), at=yesterday)
     give_up(guarded.deployment, [one])
     store.write([one], [decode(one.data)])
-    said = invoked(guarded, "KeepArchive")
+    said = invoked(guarded, "MaintainArchive")
     assert (said["sealed"], said["late"], said["problems"]) == (1, 0, 0)
 
 

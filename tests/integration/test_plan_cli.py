@@ -51,7 +51,7 @@ def test_a_plan_names_settings_bill_quotas_and_the_command_to_deploy(nowhere: Or
         "EnhancedFanOut": "false",
         "ShardMetrics": "true",
         "ArchiveLayout": "batch",
-        "ArchiveUpkeep": "none",
+        "ArchiveMaintenance": "none",
         "CustomerIndex": "true",
         "TableWarmWriteUnits": "12500",
     }
@@ -89,7 +89,7 @@ def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
 
 def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
     wishes = ["--retention", "168", "--no-index", "--layout", "order", "--window", "5", "--mode", "on-demand"]
-    wishes += ("--upkeep", "compact", "--no-shard-metrics")
+    wishes += ("--maintenance", "compact", "--no-shard-metrics")
     found = planned(nowhere, *EXAMPLE, *wishes, "--outage", "2h", "--months", "12", "--headroom", "50")
     assert found["parameters"] == {
         "ShardCount": "0",
@@ -100,7 +100,7 @@ def test_what_is_wished_is_what_is_planned(nowhere: Orders) -> None:
         "EnhancedFanOut": "false",
         "ShardMetrics": "false",
         "ArchiveLayout": "order",
-        "ArchiveUpkeep": "compact",
+        "ArchiveMaintenance": "compact",
         "CustomerIndex": "false",
         "TableWarmWriteUnits": "15000",
     }

@@ -25,7 +25,7 @@ from tests.integration.expanded import ACCOUNT, EVERYTHING, KEY, REGION, expande
 # These know no resources, says the service authorization reference.
 WITHOUT_RESOURCE = {
     "cloudwatch:DescribeAlarms": "of composite alarms, it tells only those who may ask for all",
-    "cloudwatch:GetMetricStatistics": "how far behind the function is tells the upkeep which hours are over",
+    "cloudwatch:GetMetricStatistics": "how far behind the function is tells maintenance which hours are over",
     "xray:PutTelemetryRecords": "only with Tracing=Active",
     "xray:PutTraceSegments": "only with Tracing=Active",
 }
@@ -189,7 +189,7 @@ def test_the_role_writes_orders_and_quarantine_in_the_archive_and_nothing_else(g
 @DEPLOYMENTS
 def test_evidence_is_written_once_by_everybody_and_nobody_removes_a_manifest(given: Given) -> None:
     found = {one["Sid"]: one for _, one in statements(given, "AWS::S3::BucketPolicy")}
-    once, stay = found["EvidenceIsWrittenOnce"], found["ManifestsStay"]
+    once, stay = found["WriteEvidenceOnce"], found["DenyManifestDeletion"]
     for statement in (once, stay):
         assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
     assert once["Action"] == "s3:PutObject"
@@ -282,7 +282,7 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
     uses = {name: one for name, one in granted(EVERYTHING) if one["Sid"] == "UseTheKey"}
     services = {
         "ProcessOrdersRole": ["dynamodb", "kinesis", "lambda", "s3"],
-        "KeepArchiveRole": ["lambda", "s3"],
+        "MaintainArchiveRole": ["lambda", "s3"],
         "OrdersApiRole": ["dynamodb", "kinesis", "lambda", "s3"],
         "CanaryRole": ["dynamodb", "kinesis", "lambda"],
     }
@@ -309,7 +309,7 @@ def test_concurrency_is_reserved_when_asked_for() -> None:
         return {name: function.get("ReservedConcurrentExecutions") for name, function in found.items()}
 
     assert reserved({}) == {"ProcessOrders": None, "OrdersApi": None}
-    bounded = {"ProcessOrders": "10", "KeepArchive": 1, "OrdersApi": "10", "Canary": None}
+    bounded = {"ProcessOrders": "10", "MaintainArchive": 1, "OrdersApi": "10", "Canary": None}
     assert reserved(EVERYTHING) == bounded
 
 

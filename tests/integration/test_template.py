@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orderstream.aws.clients import AwsClients
-from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, PROCESS, TEMPLATE, UPKEEP
+from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, MAINTENANCE, PROCESS, TEMPLATE
 from orderstream.deploy.parameters import document
 from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from tests.integration import deployed
@@ -32,7 +32,7 @@ def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
 
 
 def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
-    for name, artifact in (("ProcessOrders", PROCESS), ("KeepArchive", UPKEEP), ("OrdersApi", API)):
+    for name, artifact in (("ProcessOrders", PROCESS), ("MaintainArchive", MAINTENANCE), ("OrdersApi", API)):
         function = BODY["Globals"]["Function"] | RESOURCES[name]["Properties"]
         assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
         assert function["Architectures"] == ["arm64"]

@@ -117,10 +117,10 @@ def test_where_every_connection_is_dead_the_api_says_so_in_its_time(cloud: AwsCl
     assert pipe.records() == []
 
 
-def test_a_dead_connection_costs_the_upkeep_a_retry(cloud: AwsClients) -> None:
+def test_a_dead_connection_costs_the_maintenance_a_retry(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     variables = {
-        "ARCHIVE_UPKEEP": "compact",
+        "ARCHIVE_MAINTENANCE": "compact",
         "ARCHIVE_BUCKET": pipe.deployment.bucket,
         "DISCARDED_BUCKET": pipe.deployment.discarded_bucket,
         "FUNCTION_NAME": pipe.deployment.function,

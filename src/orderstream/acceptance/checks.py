@@ -129,7 +129,10 @@ CHECKS = (
     ),
     Check("canary", "The canary's order is stored, and its metric arrives.", watching.canary, 3),
     Check(
-        "upkeep", "The archive maintenance function starts, with DuckDB, and runs once.", watching.upkeep, 1
+        "maintenance",
+        "The archive maintenance function starts, with DuckDB, and runs once.",
+        watching.maintenance,
+        1,
     ),
     Check(
         "cold-starts",

@@ -17,20 +17,20 @@ SENT = (
     + 2 * latency.ORDERS
     + _OTHER_ORDERS
 )
-# The canary runs every five minutes, the upkeep hourly.
+# The canary runs every five minutes, the maintenance hourly.
 _CANARIES_AN_HOUR = 12
 # The switch to enhanced fan-out rereads the whole stream.
 _READINGS = 2
 # Each in a separate invocation of one second, many times the actual duration.
 _SECONDS = 1
-_UPKEEP_SECONDS = 60
+_MAINTENANCE_SECONDS = 60
 _CANARY_GB = Decimal("0.25")
 # An item and its index entry, two units each.
 _UNITS_A_WRITE = 4
 _SHARDS = 2
 # The stack has one shard, then two, then one, then four on demand.
 _SHARDS_EVER = 8
-# For the canary, the upkeep and the HTTP API, which a plan's figures do not include.
+# For the canary, the maintenance and the HTTP API, which a plan's figures do not include.
 _MORE_ALARM_METRICS, _MORE_METRICS = 5, 3
 # Waiting polls every three seconds for some minutes.
 _METRICS_READ, _MESSAGES = 3_000, 2_000
@@ -57,7 +57,7 @@ def most(figures: ReferenceData, *, hours: Decimal, year: int) -> Bill:
     calls = http_api.REQUESTS + _OTHER_REQUESTS
     month = hours / HOURS_A_MONTH
     gb_seconds = (delivered + calls) * _SECONDS * one.function.memory_mb / 1024
-    gb_seconds += (hours + 1) * _UPKEEP_SECONDS * one.upkeep.memory_mb / 1024
+    gb_seconds += (hours + 1) * _MAINTENANCE_SECONDS * one.maintenance.memory_mb / 1024
     gb_seconds += _CANARIES_AN_HOUR * hours * latency.OBJECTIVE_MS / 1000 * _CANARY_GB
     lists = athena.FULL_QUERIES * _TABLES * _HOURS_A_YEAR * (year - _FIRST_YEAR + 1)
     logged = (delivered + calls) * (one.bytes.log + one.bytes.log_of_lambda) / GB

@@ -27,7 +27,7 @@ PARAMETERS = {
     # Provisioned shards, so that they can be split; the second deployment is on demand.
     "ShardCount": "1",
     "RetentionHours": "24",
-    "ArchiveUpkeep": "compact",
+    "ArchiveMaintenance": "compact",
     "CanaryMinutes": "5",
     "HttpApi": "iam",
     # Low, so that a few requests exceed it.
@@ -116,7 +116,7 @@ def failed_deployment(context: Context) -> Evidence:
     parameters = {
         "ArchiveBucketName": context.deployment.discarded_bucket,
         "HttpApi": "none",
-        "ArchiveUpkeep": "none",
+        "ArchiveMaintenance": "none",
     }
     try:
         deploy(other, context.cloud, parameters)

@@ -1,4 +1,4 @@
-"""Checks of monitoring: alarms and their notifications, dashboard, metrics, canary, upkeep."""
+"""Checks of monitoring: alarms and their notifications, dashboard, metrics, canary, maintenance."""
 
 from __future__ import annotations
 
@@ -167,9 +167,9 @@ def canary(context: Context) -> Evidence:
     return {"seconds": flight["seconds"], "CanaryArrived": round(arrived)}
 
 
-def upkeep(context: Context) -> Evidence:
-    """Invoke the archive's upkeep: it starts, with DuckDB for its architecture, and does a round."""
-    found = _invoked(context, "KeepArchive")
+def maintenance(context: Context) -> Evidence:
+    """Invoke the archive's maintenance: it starts, with DuckDB for its architecture, and runs once."""
+    found = _invoked(context, "MaintainArchive")
     expect(not found["problems"], f"{found['problems']} hours were left as they were")
     return {name: found[name] for name in ("sealed", "compacted", "late", "problems")}
 

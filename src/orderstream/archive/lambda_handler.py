@@ -17,7 +17,7 @@ from orderstream.pipeline import telemetry
 from orderstream.storage.bucket import TimeRange
 
 # AWS retries a record for at most seven days, so older hours no longer change. An archive that existed before
-# its upkeep was enabled is sealed manually, once.
+# its maintenance was enabled is sealed manually, once.
 LOOKS_BACK = timedelta(days=8)
 
 # No hour is started with less than this left. Most take seconds, and an interrupted one is completed next
@@ -30,7 +30,7 @@ TIMEOUTS = Config(connect_timeout=2, read_timeout=5)
 
 _ACTS = ("seal", "compact")
 # Unit and meaning.
-METRICS = {"UpkeepFindings": ("Count", "objects and hours of the archive that need attention")}
+METRICS = {"MaintenanceFindings": ("Count", "objects and hours of the archive that need attention")}
 
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def settings(environ: Mapping[str, str]) -> tuple[str, Deployment, str]:
     """The act, the deployment and the default currency. Raises InputError for a missing variable."""
     try:
-        act = environ["ARCHIVE_UPKEEP"]
+        act = environ["ARCHIVE_MAINTENANCE"]
         name = environ["STACK_NAME"]
         resources = {
             "ArchiveBucket": environ["ARCHIVE_BUCKET"],
@@ -62,15 +62,15 @@ def settings(environ: Mapping[str, str]) -> tuple[str, Deployment, str]:
     except KeyError as missing:
         raise InputError(f"environment variable {missing} is not set") from None
     if act not in _ACTS:
-        raise InputError(f"ARCHIVE_UPKEEP must be one of {', '.join(_ACTS)}, not {act!r}")
+        raise InputError(f"ARCHIVE_MAINTENANCE must be one of {', '.join(_ACTS)}, not {act!r}")
     return act, Deployment(AwsClients(timeouts=TIMEOUTS), name, resources), currency
 
 
 def line(kept: MaintenanceResult, stack: str, request_id: str, now: datetime) -> str:
     """The log line of one run; its metric is the number of objects and hours that need attention."""
     said = {"Stack": stack, "request_id": request_id, **_counts(kept), "late_objects": kept.late[:10]}
-    said |= {"left_alone": kept.problems[:10], "UpkeepFindings": len(kept.late) + len(kept.problems)}
-    return telemetry.emf_line(said, {"UpkeepFindings": "Count"}, now)
+    said |= {"left_alone": kept.problems[:10], "MaintenanceFindings": len(kept.late) + len(kept.problems)}
+    return telemetry.emf_line(said, {"MaintenanceFindings": "Count"}, now)
 
 
 def _counts(kept: MaintenanceResult) -> dict[str, Any]:

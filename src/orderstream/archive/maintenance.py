@@ -1,4 +1,4 @@
-"""Upkeep: seal completed hours and, if requested, compact them; manually or by the scheduled function."""
+"""Maintenance: seal completed hours and, if requested, compact them; manually or on a schedule."""
 
 from __future__ import annotations
 

@@ -64,9 +64,9 @@ def bill(
     seconds = function.average.running * SECONDS_A_MONTH
     entries = [LineItem("Kinesis", _mode(stream), stream.dollars)]
     entries += _lambda(batches, seconds, figures)
-    entries += _upkeep(archive, figures)
+    entries += _maintenance(archive, figures)
     entries += _dynamodb(table, demand, choices, figures)
-    kept = archive.compacted_gb if choices.upkeep == "compact" else archive.gb
+    kept = archive.compacted_gb if choices.maintenance == "compact" else archive.gb
     entries += _s3(archive.objects, kept * choices.months, choices, figures)
     entries += _old_versions(archive, figures)
     one = figures.measured.bytes
@@ -121,21 +121,21 @@ def _lambda(batches: Decimal, seconds: Decimal, figures: ReferenceData) -> list[
     ]
 
 
-def _upkeep(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
-    one, price = figures.measured.upkeep, figures.prices.lambda_
+def _maintenance(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
+    one, price = figures.measured.maintenance, figures.prices.lambda_
     # Work not done before the timeout is left to the next hour, or never done.
-    seconds = min(archive.upkeep_seconds, Decimal(one.timeout_seconds)) * HOURS_A_MONTH
+    seconds = min(archive.maintenance_seconds, Decimal(one.timeout_seconds)) * HOURS_A_MONTH
     dollars = seconds * one.memory_mb / 1024 * price.gb_second
-    if archive.upkeep_seconds:
+    if archive.maintenance_seconds:
         dollars += HOURS_A_MONTH * price.request_million / 1_000_000
-    return [LineItem("Lambda", "upkeep of the archive", dollars)]
+    return [LineItem("Lambda", "maintenance of the archive", dollars)]
 
 
 def _old_versions(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
     # A month's objects are written, compacted an hour later, and kept for the noncurrent days.
-    price, days = figures.prices.s3, figures.measured.upkeep.noncurrent_days
+    price, days = figures.prices.s3, figures.measured.maintenance.noncurrent_days
     return [
-        LineItem("S3", "GET requests of the upkeep", archive.upkeep_reads * price.get_thousand / 1000),
+        LineItem("S3", "GET requests of maintenance", archive.maintenance_reads * price.get_thousand / 1000),
         LineItem("S3", f"old versions, {days} days", archive.old_gb * price.stored_gb_month_tiers[0][1]),
     ]
 

@@ -11,7 +11,7 @@ from orderstream.errors import InputError
 
 Mode = Literal["shards", "on-demand"]
 Layout = Literal["batch", "order"]
-Upkeep = Literal["none", "seal", "compact"]
+Maintenance = Literal["none", "seal", "compact"]
 
 # No forecast goes higher; above this, some undocumented limit would be reached first.
 MOST_ORDERS_A_SECOND = 100_000_000
@@ -65,7 +65,7 @@ class Options:
 
     `window_seconds` is the longest that an order waits for its batch; `outage_hours` the outage for which
     recovery is calculated; `consumers` the number of readers that share the stream, including this function;
-    `upkeep` what is done to the archive every hour; `shard_metrics` whether each shard has its own metrics;
+    `maintenance` what is done to the archive hourly; `shard_metrics` whether each shard has its own metrics;
     `headroom` the share of capacity on top of the peak; `months` how many months of orders are stored in the
     table and the archive. Raises InputError for impossible values.
     """
@@ -76,7 +76,7 @@ class Options:
     has_index: bool = True
     window_seconds: int = 1
     fan_out: bool = False
-    upkeep: Upkeep = "none"
+    maintenance: Maintenance = "none"
     shard_metrics: bool = True
     consumers: int = 1
     outage_hours: Decimal = Decimal(1)

@@ -95,7 +95,7 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
         "EnhancedFanOut": "true" if choices.fan_out else "false",
         "ShardMetrics": "true" if choices.shard_metrics else "false",
         "ArchiveLayout": choices.layout,
-        "ArchiveUpkeep": choices.upkeep,
+        "ArchiveMaintenance": choices.maintenance,
         "CustomerIndex": "true" if choices.has_index else "false",
         "TableWarmWriteUnits": str(of.table.warm_units),
     }

@@ -101,15 +101,15 @@ def _rules(of: Sizing, demand: Demand, choices: Options, figures: ReferenceData)
                 "ArchiveLayout=batch; S3 divides a busy prefix, but answers 503 until it has",
             )
         )
-    if choices.upkeep != "none":
+    if choices.maintenance != "none":
         rules.append(
             _Rule(
-                "Lambda: time for the upkeep of an hour",
+                "Lambda: time for the maintenance of an hour",
                 "seconds",
-                Decimal(figures.measured.upkeep.timeout_seconds),
-                lambda one: one.archive.upkeep_seconds_at_peak,
+                Decimal(figures.measured.maintenance.timeout_seconds),
+                lambda one: one.archive.maintenance_seconds_at_peak,
                 None,
-                "a longer BatchWindowSeconds makes fewer objects; else ArchiveUpkeep=none, and orders "
+                "a longer BatchWindowSeconds makes fewer objects; else ArchiveMaintenance=none, and orders "
                 "archive compact on a machine",
             )
         )

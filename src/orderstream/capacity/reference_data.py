@@ -212,8 +212,8 @@ class ByteFigures(_Table, frozen=True):
     dashboards: int
 
 
-class UpkeepFigures(_Table, frozen=True):
-    """The archive's upkeep: its settings in template.yaml, and a run's duration. Units are in the names."""
+class MaintenanceFigures(_Table, frozen=True):
+    """Archive maintenance: its settings in template.yaml, and a run's duration. Units are in the names."""
 
     memory_mb: int
     timeout_seconds: int
@@ -229,7 +229,7 @@ class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     function: FunctionFigures
     bytes: ByteFigures
-    upkeep: UpkeepFigures
+    maintenance: MaintenanceFigures
 
 
 class ReferenceData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,9 +36,9 @@ class TableSizing:
 class ArchiveSizing:
     """The archive of a plan: a month's objects, their GB, and the same as one Parquet file per hour.
 
-    An upkeep run processes an hour's objects. It takes `upkeep_seconds` on average and
-    `upkeep_seconds_at_peak`, and reads `upkeep_reads` objects a month. `old_gb` is the size of the replaced
-    objects stored at any time.
+    A maintenance run processes an hour's objects. It takes `maintenance_seconds` on average and
+    `maintenance_seconds_at_peak`, and reads `maintenance_reads` objects a month. `old_gb` is the size of the
+    replaced objects stored at any time.
     """
 
     layout: Layout
@@ -47,9 +47,9 @@ class ArchiveSizing:
     gb: Decimal
     compacted_objects: int
     compacted_gb: Decimal
-    upkeep_seconds: Decimal
-    upkeep_seconds_at_peak: Decimal
-    upkeep_reads: Decimal
+    maintenance_seconds: Decimal
+    maintenance_seconds_at_peak: Decimal
+    maintenance_reads: Decimal
     old_gb: Decimal
 
 
@@ -95,7 +95,7 @@ def archive(of: FunctionSizing, demand: Demand, choices: Options, figures: Refer
         size = one.archive_object + of.average.orders * (
             one.archive_line + one.archive_per_byte * demand.size
         )
-    kept = Decimal(figures.measured.upkeep.noncurrent_days * 24) / HOURS_A_MONTH
+    kept = Decimal(figures.measured.maintenance.noncurrent_days * 24) / HOURS_A_MONTH
     compacted = orders * (one.compacted_line + one.compacted_per_byte * demand.size)
     return ArchiveSizing(
         layout=choices.layout,
@@ -104,19 +104,25 @@ def archive(of: FunctionSizing, demand: Demand, choices: Options, figures: Refer
         gb=objects * size / GB,
         compacted_objects=HOURS_A_MONTH,
         compacted_gb=compacted / GB,
-        upkeep_seconds=_upkeep_seconds(objects / HOURS_A_MONTH, demand.rate * 3600, choices, figures),
-        upkeep_seconds_at_peak=_upkeep_seconds(objects_at_peak * 3600, demand.peak * 3600, choices, figures),
-        upkeep_reads=objects * {"none": 0, "seal": 1, "compact": 2}[choices.upkeep],
-        old_gb=kept * objects * size / GB if choices.upkeep == "compact" else Decimal(0),
+        maintenance_seconds=_maintenance_seconds(
+            objects / HOURS_A_MONTH, demand.rate * 3600, choices, figures
+        ),
+        maintenance_seconds_at_peak=_maintenance_seconds(
+            objects_at_peak * 3600, demand.peak * 3600, choices, figures
+        ),
+        maintenance_reads=objects * {"none": 0, "seal": 1, "compact": 2}[choices.maintenance],
+        old_gb=kept * objects * size / GB if choices.maintenance == "compact" else Decimal(0),
     )
 
 
-def _upkeep_seconds(objects: Decimal, orders: Decimal, choices: Options, figures: ReferenceData) -> Decimal:
-    """The duration in seconds of an upkeep run for an hour's objects and orders."""
-    one = figures.measured.upkeep
-    if choices.upkeep == "none":
+def _maintenance_seconds(
+    objects: Decimal, orders: Decimal, choices: Options, figures: ReferenceData
+) -> Decimal:
+    """The duration in seconds of a maintenance run for an hour's objects and orders."""
+    one = figures.measured.maintenance
+    if choices.maintenance == "none":
         return Decimal(0)
     sealed = one.start_ms / 1000 + objects * one.seal_object_ms / 1000
-    if choices.upkeep == "seal":
+    if choices.maintenance == "seal":
         return sealed
     return sealed + objects * one.compact_object_ms / 1000 + orders * one.compact_order_us / 1_000_000

@@ -19,7 +19,7 @@ from orderstream.output import deploy as show
 app = typer.Typer()
 
 
-@app.command(epilog="Example: orders deploy --parameter ShardCount=4 --parameter ArchiveUpkeep=compact")
+@app.command(epilog="Example: orders deploy --parameter ShardCount=4 --parameter ArchiveMaintenance=compact")
 def deploy(
     parameter: options.Parameters = None,
     rollback: Annotated[

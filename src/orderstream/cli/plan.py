@@ -9,7 +9,7 @@ import typer
 
 from orderstream.aws.pricing import reference_data
 from orderstream.aws.times import parse_time_range
-from orderstream.capacity.demand import Demand, Layout, Mode, Options, Upkeep
+from orderstream.capacity.demand import Demand, Layout, Maintenance, Mode, Options
 from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
 from orderstream.capacity.traffic import Outage, simulation_settings
@@ -32,7 +32,7 @@ def plan(
     layout: Annotated[Layout, typer.Option(help="One object per batch, or per order.")] = "batch",
     window: Annotated[int, typer.Option(help="Batching window in seconds.")] = 1,
     fan_out: Annotated[bool, typer.Option("--fan-out", help="Plan with enhanced fan-out.")] = False,
-    upkeep: Annotated[Upkeep, typer.Option(help="Hourly maintenance of the archive.")] = "none",
+    maintenance: Annotated[Maintenance, typer.Option(help="Hourly maintenance of the archive.")] = "none",
     shard_metrics: Annotated[bool, typer.Option(help="Whether to enable shard-level metrics.")] = True,
     consumers: Annotated[int, typer.Option(help="Consumers that share the stream, including this one.")] = 1,
     mode: Annotated[Mode | None, typer.Option(help="Capacity mode. Default: the cheaper one.")] = None,
@@ -76,7 +76,7 @@ def plan(
         has_index=index,
         window_seconds=window,
         fan_out=fan_out,
-        upkeep=upkeep,
+        maintenance=maintenance,
         shard_metrics=shard_metrics,
         consumers=consumers,
         outage_hours=Decimal(int(stopped.total_seconds())) / 3600,

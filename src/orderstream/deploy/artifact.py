@@ -53,10 +53,10 @@ PROCESS = Artifact(
         "s3": ("GetObject", "PutObject"),
     },
 )
-UPKEEP = Artifact(
-    Path("build/upkeep"),
+MAINTENANCE = Artifact(
+    Path("build/maintenance"),
     ("orderstream.archive.lambda_handler",),
-    PROJECT / "requirements-upkeep.lock",
+    PROJECT / "requirements-maintenance.lock",
     {
         "cloudwatch": ("GetMetricStatistics",),
         "s3": ("DeleteObject", "DeleteObjects", "GetObject", "ListObjectsV2", "PutObject"),
@@ -151,7 +151,7 @@ def ensure_uv_cache() -> None:
 
 
 if __name__ == "__main__":
-    for one in (PROCESS, UPKEEP, API):
+    for one in (PROCESS, MAINTENANCE, API):
         done = build(one, one.code_uri, LAMBDA_PLATFORM)
         print(f"{one.code_uri}: {done.files:,} files, {done.size:,} bytes, sha256 {done.sha256}")
         if done.no_bytecode:

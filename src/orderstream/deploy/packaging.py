@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orderstream.aws.clients import AwsClients
-from orderstream.deploy.artifact import API, PROCESS, TEMPLATE, UPKEEP, BuiltArtifact, build
+from orderstream.deploy.artifact import API, MAINTENANCE, PROCESS, TEMPLATE, BuiltArtifact, build
 from orderstream.deploy.parameters import document
 from orderstream.deploy.target import DeployTarget, environment_for
 from orderstream.errors import DeploymentError
@@ -33,7 +33,7 @@ def build_all(
     work_dir.mkdir(parents=True, exist_ok=True)
     (work_dir / _AS_JSON).write_text(json.dumps(document(TEMPLATE)))
     built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform)]
-    for artifact, parameter in ((UPKEEP, "ArchiveUpkeep"), (API, "HttpApi")):
+    for artifact, parameter in ((MAINTENANCE, "ArchiveMaintenance"), (API, "HttpApi")):
         folder = work_dir / artifact.code_uri
         if parameters[parameter] != "none":
             built.append(build(artifact, folder, place.platform))

@@ -9,7 +9,7 @@ from orderstream.errors import CheckFailedError, CloudError
 from tests.fakes import Clock
 from tests.unit.acceptance.fakes import NAME, Logs, aws_of, context_on
 
-FUNCTIONS = ("ProcessOrders", "KeepArchive", "OrdersApi", "Canary")
+FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary")
 
 
 def report(init_ms: str = "") -> str:
@@ -66,7 +66,7 @@ def test_a_log_that_comes_late_is_read_again() -> None:
 
 def test_a_log_group_that_is_not_there_is_told_and_not_awaited() -> None:
     clock, logs = Clock(), logs_of()
-    del logs.groups[f"/aws/lambda/{NAME}-KeepArchive"]
-    with pytest.raises(CloudError, match=f"cannot read the log of {NAME}-KeepArchive: .* does not exist"):
+    del logs.groups[f"/aws/lambda/{NAME}-MaintainArchive"]
+    with pytest.raises(CloudError, match=f"cannot read the log of {NAME}-MaintainArchive: .* does not exist"):
         latency.cold_starts(context_on(clock, logs=logs))
     assert clock.now == 0

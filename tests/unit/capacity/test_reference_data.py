@@ -28,7 +28,7 @@ FIGURES = reference_data()
 DOCUMENT = document(TEMPLATE)
 PARAMETERS: dict[str, dict[str, Any]] = DOCUMENT["Parameters"]
 FUNCTION = DOCUMENT["Resources"]["ProcessOrders"]["Properties"]
-KEEPER = DOCUMENT["Resources"]["KeepArchive"]["Properties"]
+MAINTAIN_ARCHIVE = DOCUMENT["Resources"]["MaintainArchive"]["Properties"]
 HANDLERS = json.loads((PROJECT / "docs" / "performance.json").read_text())["handlers"]["figures"]
 
 
@@ -80,8 +80,8 @@ def test_bounds_and_defaults_are_the_templates() -> None:
     assert defaults["CustomerIndex"] == str(usual.has_index).lower()
     assert defaults["EnhancedFanOut"] == str(usual.fan_out).lower()
     assert defaults["ShardMetrics"] == str(usual.shard_metrics).lower()
-    assert defaults["ArchiveUpkeep"] == usual.upkeep
-    assert defaults["NoncurrentDays"] == FIGURES.measured.upkeep.noncurrent_days
+    assert defaults["ArchiveMaintenance"] == usual.maintenance
+    assert defaults["NoncurrentDays"] == FIGURES.measured.maintenance.noncurrent_days
 
 
 def test_orders_are_given_up_at_nine_tenths_of_the_retention_and_after_seven_days_at_most() -> None:
@@ -98,8 +98,11 @@ def test_the_function_is_reckoned_as_it_is_deployed() -> None:
     assert DOCUMENT["Globals"]["Function"]["Architectures"] == ["arm64"]
     assert threads_for(one.memory_mb) == one.threads
     assert (MEGABYTES_PER_PROCESSOR, STATEMENTS_PER_CALL) == (one.mb_per_processor, one.orders_per_call)
-    upkeep = FIGURES.measured.upkeep
-    assert (KEEPER["MemorySize"], KEEPER["Timeout"]) == (upkeep.memory_mb, upkeep.timeout_seconds)
+    maintenance = FIGURES.measured.maintenance
+    assert (MAINTAIN_ARCHIVE["MemorySize"], MAINTAIN_ARCHIVE["Timeout"]) == (
+        maintenance.memory_mb,
+        maintenance.timeout_seconds,
+    )
     assert lanes.MAX_EVENT_BYTES == FIGURES.limits.lambda_.payload_bytes
 
 

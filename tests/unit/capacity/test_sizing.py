@@ -266,13 +266,13 @@ def test_large_amounts_cost_less_by_tier() -> None:
     assert tiered(Decimal(0), tiers) == 0
 
 
-def test_the_upkeep_of_the_archive_and_what_it_replaced_have_their_price() -> None:
+def test_the_maintenance_of_the_archive_and_what_it_replaced_have_their_price() -> None:
     plain = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES)
-    kept = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, upkeep="compact"), FIGURES)
-    assert not [one for one in plain.bill.entries if "upkeep" in one.what or "old versions" in one.what]
+    kept = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, maintenance="compact"), FIGURES)
+    assert not [one for one in plain.bill.entries if "maintenance" in one.what or "old versions" in one.what]
     # 31,065 objects an hour × 4.9 ms + 7,200,000 orders × 43 µs + 3 s = 464.8 s × 730 × 2 GB × $0.0000133334
-    assert abs(kept.archive.upkeep_seconds - Decimal("464.8")) < Decimal("0.5")
-    assert abs(paid(kept.bill, "Lambda", "upkeep") - Decimal("9.05")) < Decimal("0.02")
+    assert abs(kept.archive.maintenance_seconds - Decimal("464.8")) < Decimal("0.5")
+    assert abs(paid(kept.bill, "Lambda", "maintenance") - Decimal("9.05")) < Decimal("0.02")
     # 22,677,730 objects × 2 × $0.0004 a thousand
     assert abs(paid(kept.bill, "S3", "GET") - Decimal("18.14")) < Decimal("0.02")
     # A month's archive for 30 of 30.4 days, beside the Parquet instead of the objects.
@@ -282,16 +282,16 @@ def test_the_upkeep_of_the_archive_and_what_it_replaced_have_their_price() -> No
 
 
 def test_to_seal_replaces_nothing() -> None:
-    sealed = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, upkeep="seal"), FIGURES)
-    assert sealed.archive.old_gb == 0 < sealed.archive.upkeep_seconds
+    sealed = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, maintenance="seal"), FIGURES)
+    assert sealed.archive.old_gb == 0 < sealed.archive.maintenance_seconds
     assert not [one for one in sealed.bill.entries if "old versions" in one.what]
 
 
-def test_an_upkeep_that_takes_longer_than_it_may_is_a_limit() -> None:
-    choices = replace(CHOICES, upkeep="compact")
+def test_maintenance_that_takes_longer_than_it_may_is_a_limit() -> None:
+    choices = replace(CHOICES, maintenance="compact")
     small = {one.name: one for one in planned("100", "5", choices=choices).quotas}
     large = {one.name: one for one in planned("100000", "5", choices=choices).quotas}
-    name = "Lambda: time for the upkeep of an hour"
+    name = "Lambda: time for the maintenance of an hour"
     assert not small[name].is_exceeded and large[name].is_exceeded
     assert name not in {one.name for one in planned("100", "5").quotas}
 

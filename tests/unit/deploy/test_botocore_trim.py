@@ -10,13 +10,13 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 
-from orderstream.deploy.artifact import PROCESS, UPKEEP, Artifact
+from orderstream.deploy.artifact import MAINTENANCE, PROCESS, Artifact
 from orderstream.deploy.botocore_trim import trim
 
 FULL = Path(botocore.__file__).parent / "data"
 
 
-ARTIFACTS = {"process": PROCESS, "upkeep": UPKEEP}
+ARTIFACTS = {"process": PROCESS, "maintenance": MAINTENANCE}
 CALLED = [(name, service) for name, artifact in ARTIFACTS.items() for service in artifact.calls]
 
 

@@ -28,7 +28,8 @@ def test_the_templates_own_defaults_are_valid() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("BatchSiz", "BatchSize"), ("shardcount", "ShardCount"), ("Upkeep", "ArchiveUpkeep")]
+    ("name", "near"),
+    [("BatchSiz", "BatchSize"), ("shardcount", "ShardCount"), ("Maintenance", "ArchiveMaintenance")],
 )
 def test_an_unknown_name_is_refused_with_those_that_are_close(name: str, near: str) -> None:
     refused = refusal(**{name: "1"})

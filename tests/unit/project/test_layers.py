@@ -111,7 +111,7 @@ def test_the_functions_ship_the_versions_that_were_tested() -> None:
     def pins(name: str) -> set[str]:
         return set(re.findall(r"^(\S+==\S+)", (PROJECT / name).read_text(), re.MULTILINE))
 
-    for function in ("function", "upkeep", "api"):
+    for function in ("function", "maintenance", "api"):
         assert pins(f"requirements-{function}.lock") <= pins("requirements.lock"), function
         # So `make audit` looks at all of it, whichever Python and platform it runs on.
         assert " ; " not in (PROJECT / f"requirements-{function}.lock").read_text()

@@ -29,7 +29,7 @@ EVIDENCE: dict[str, list[dict[str, float]]] = {
     "latency-burn-fast-5m": [{"late": 1, "stored": 2}],
     "latency-burn-slow-6h": [{"late": 1, "stored": 2}],
     "latency-burn-slow-30m": [{"late": 1, "stored": 2}],
-    "archive-upkeep": [{"errors": 1}, {"findings": 1}],
+    "archive-maintenance": [{"errors": 1}, {"findings": 1}],
     "api-errors": [{"failed": 1}, {"throttled": 1}],
 }
 # A share needs its whole: the function publishes both in every line.
@@ -57,7 +57,7 @@ def as_described(properties: Mapping[str, Any]) -> Any:
 
 
 ALARMS = expression_alarms(**EVERYTHING)
-NOT_READ = ALARMS["delivery-stalled"]
+STALLED = ALARMS["delivery-stalled"]
 
 
 def states(alarm: Alarm, published: Mapping[str, Series], minutes: Iterable[int]) -> dict[int, State]:
@@ -139,11 +139,11 @@ def test_a_dead_mapping_is_seen_a_quarter_of_an_hour_after_an_order_and_until_th
         "incoming": ({0: 1.0} if was_invoked else {}) | dict.fromkeys(range(first, end, every), 1.0),
         "invocations": invocations,
     }
-    found = states(NOT_READ, published, range(1, end))
+    found = states(STALLED, published, range(1, end))
     assert "ALARM" not in {state for at, state in found.items() if at < first + 11}
     assert {state for at, state in found.items() if at >= first + 15} == {"ALARM"}
     again = {**published, "invocations": invocations | {end: 1.0}}
-    assert states(replace(NOT_READ, state="ALARM"), again, [end + 1]) == {end + 1: "OK"}
+    assert states(replace(STALLED, state="ALARM"), again, [end + 1]) == {end + 1: "OK"}
 
 
 @pytest.mark.parametrize("every", [1, 4, 5, 6, 7, 11, 60, 24 * 60], ids=lambda minutes: f"{minutes} min")
@@ -156,11 +156,11 @@ def test_a_mapping_that_delivers_is_never_taken_for_dead(every: int, delay: int)
         "incoming": dict.fromkeys(arrivals, 1.0),
         "invocations": {at + delay: 1.0 for at in arrivals},
     }
-    assert "ALARM" not in states(NOT_READ, published, range(1, end)).values()
+    assert "ALARM" not in states(STALLED, published, range(1, end)).values()
 
 
 def test_minutes_of_nothing_are_no_arrivals_where_they_are_published_as_0() -> None:
     nothing = dict.fromkeys(range(120), 0.0)
-    assert "ALARM" not in states(NOT_READ, {"incoming": nothing}, range(1, 120)).values()
+    assert "ALARM" not in states(STALLED, {"incoming": nothing}, range(1, 120)).values()
     waiting = {"incoming": nothing | {30: 1.0}, "invocations": nothing}
-    assert states(NOT_READ, waiting, range(1, 60))[45] == "ALARM"
+    assert states(STALLED, waiting, range(1, 60))[45] == "ALARM"

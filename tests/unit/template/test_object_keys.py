@@ -54,8 +54,8 @@ def test_policies_name_prefixes_that_there_are() -> None:
 
 def test_the_buckets_policy_guards_what_is_written_once() -> None:
     assert prefixes_of_arns(statement("WriteOnce")) == [ORDERS, QUARANTINE]
-    assert prefixes_of_arns(statement("EvidenceIsWrittenOnce")) == list(EVIDENCE)
-    assert prefixes_of_arns(statement("ManifestsStay")) == [MANIFESTS]
+    assert prefixes_of_arns(statement("WriteEvidenceOnce")) == list(EVIDENCE)
+    assert prefixes_of_arns(statement("DenyManifestDeletion")) == [MANIFESTS]
 
 
 def test_lifecycle_rules_are_for_lines_and_locks_and_never_for_evidence() -> None:

@@ -28,7 +28,7 @@ from tests.integration.archive_harness import record
 from tests.integration.reconciliation import order
 
 VARIABLES = {
-    "ARCHIVE_UPKEEP": "compact",
+    "ARCHIVE_MAINTENANCE": "compact",
     "ARCHIVE_BUCKET": "bucket",
     "DISCARDED_BUCKET": "discarded",
     "FUNCTION_NAME": "ProcessOrders",
@@ -41,7 +41,7 @@ VARIABLES = {
 def kept() -> Iterator[LocalCloud]:
     """A local cloud whose stack has the function, and an archive with two hours of yesterday."""
     problems: list[str] = []
-    parameters = {"ArchiveUpkeep": "compact"}
+    parameters = {"ArchiveMaintenance": "compact"}
     with LocalCloud(
         port=free_port(), parameters=parameters, progress=lambda step: None, problem=problems.append
     ) as local:
@@ -58,7 +58,7 @@ def kept() -> Iterator[LocalCloud]:
 
 
 def invoked(local: LocalCloud) -> dict[str, Any]:
-    answer = local.cloud.lambda_.invoke(FunctionName="KeepArchive", Payload=b"{}", LogType="Tail")
+    answer = local.cloud.lambda_.invoke(FunctionName="MaintainArchive", Payload=b"{}", LogType="Tail")
     payload = answer["Payload"].read()
     assert "FunctionError" not in answer, payload
     found: dict[str, Any] = json.loads(payload)
@@ -86,7 +86,7 @@ def test_a_round_seals_and_compacts_what_is_over_and_the_next_has_nothing_to_do(
 def test_its_log_says_how_much_and_nothing_of_people(kept: LocalCloud) -> None:
     invoked(kept)
     pages = kept.cloud.logs.get_paginator("filter_log_events").paginate(
-        logGroupName="/aws/lambda/KeepArchive"
+        logGroupName="/aws/lambda/MaintainArchive"
     )
     logged = "".join(event["message"] for page in pages for event in page["events"])
     assert '"compacted":' in logged
@@ -95,7 +95,7 @@ def test_its_log_says_how_much_and_nothing_of_people(kept: LocalCloud) -> None:
 
 def test_a_round_that_fails_sets_its_alarm_off(kept: LocalCloud) -> None:
     kept.alarms.stop()
-    client, names = kept.cloud.cloudwatch, ["orderstream-archive-upkeep"]
+    client, names = kept.cloud.cloudwatch, ["orderstream-archive-maintenance"]
 
     def state_in(minutes: int) -> str:
         AlarmEvaluationLoop(kept.cloud, pytest.fail).evaluate_all(time.time() + minutes * 60 + LAG_SECONDS)
@@ -103,14 +103,14 @@ def test_a_round_that_fails_sets_its_alarm_off(kept: LocalCloud) -> None:
 
     invoked(kept)
     assert state_in(1) == "OK"
-    before = kept.cloud.lambda_.get_function_configuration(FunctionName="KeepArchive")
+    before = kept.cloud.lambda_.get_function_configuration(FunctionName="MaintainArchive")
     kept.cloud.lambda_.update_function_configuration(
-        FunctionName="KeepArchive", Environment={"Variables": {"ARCHIVE_UPKEEP": "none"}}
+        FunctionName="MaintainArchive", Environment={"Variables": {"ARCHIVE_MAINTENANCE": "none"}}
     )
-    assert kept.cloud.lambda_.invoke(FunctionName="KeepArchive", Payload=b"{}").get("FunctionError")
+    assert kept.cloud.lambda_.invoke(FunctionName="MaintainArchive", Payload=b"{}").get("FunctionError")
     assert state_in(1) == "ALARM"
     kept.cloud.lambda_.update_function_configuration(
-        FunctionName="KeepArchive", Environment={"Variables": before["Environment"]["Variables"]}
+        FunctionName="MaintainArchive", Environment={"Variables": before["Environment"]["Variables"]}
     )
     assert state_in(62) == "OK"
 
@@ -118,9 +118,9 @@ def test_a_round_that_fails_sets_its_alarm_off(kept: LocalCloud) -> None:
 def test_what_somebody_must_look_at_is_a_metric() -> None:
     kept = MaintenanceResult(late=[f"{ORDERS}late"], problems=[f"{ORDERS}hour: why"])
     written = json.loads(line(kept, "orderstream", "r-1", datetime.now(UTC)))
-    assert (written["UpkeepFindings"], written["Stack"]) == (2, "orderstream")
+    assert (written["MaintenanceFindings"], written["Stack"]) == (2, "orderstream")
     (directive,) = written["_aws"]["CloudWatchMetrics"]
-    assert directive["Metrics"] == [{"Name": "UpkeepFindings", "Unit": "Count"}]
+    assert directive["Metrics"] == [{"Name": "MaintenanceFindings", "Unit": "Count"}]
 
 
 def test_it_is_called_every_hour(kept: LocalCloud) -> None:
@@ -136,7 +136,7 @@ def test_it_is_called_every_hour(kept: LocalCloud) -> None:
     (rule,) = events.list_rules()["Rules"]
     assert (rule["ScheduleExpression"], rule["State"]) == ("cron(10 * * * ? *)", "ENABLED")
     (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
-    assert target["Arn"].endswith(":function:KeepArchive")
+    assert target["Arn"].endswith(":function:MaintainArchive")
 
 
 def test_settings_come_from_the_variables_of_the_template() -> None:
@@ -151,6 +151,6 @@ def test_a_missing_variable_is_named(name: str) -> None:
         settings({other: value for other, value in VARIABLES.items() if other != name})
 
 
-def test_an_upkeep_that_there_is_not_is_refused() -> None:
+def test_an_unknown_maintenance_mode_is_refused() -> None:
     with pytest.raises(InputError, match="seal, compact"):
-        settings(VARIABLES | {"ARCHIVE_UPKEEP": "none"})
+        settings(VARIABLES | {"ARCHIVE_MAINTENANCE": "none"})

@@ -1,7 +1,7 @@
 """The bytes that a plan is computed from, measured; and the examples of the page, by the command itself.
 
-`python -m bench.capacity` prints what an order takes in item, archive and log, to be held against
-`measured.bytes` of src/orderstream/aws/pricing.toml. `--write` writes figures, examples and picture of
+`python -m bench.capacity` prints what an order takes in item, archive and log, to compare with `ByteFigures`
+of orderstream.capacity.reference_data. `--write` writes figures, examples and picture of
 docs/explanation/capacity.md.
 """
 
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.events import SIZES, traffic
-from orderstream.aws.pricing import reference_data
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
@@ -39,33 +39,8 @@ EXAMPLES = (
     "plan --rate 5000 --peak 5x --size 800",
     "plan --rate 1000000 --peak 5x --size 800",
 )
-# A Friday: from midnight on, an hour each.
-DAY = (
-    20,
-    10,
-    5,
-    5,
-    10,
-    20,
-    60,
-    120,
-    200,
-    240,
-    260,
-    300,
-    320,
-    300,
-    260,
-    260,
-    300,
-    400,
-    700,
-    1000,
-    900,
-    500,
-    200,
-    60,
-)
+# Orders a second on a Friday: from midnight on, an hour each.
+DAY = "20 10 5 5 10 20 60 120 200 240 260 300 320 300 260 260 300 400 700 1000 900 500 200 60".split()
 SIMULATION = "plan --size 800 --traffic traffic.csv --outage 2h --outage-at 64800 --picture capacity.png"
 
 _BATCH = 1000
@@ -119,16 +94,11 @@ def measure(size: int, batches: int = 10) -> Bytes:
             revenue={"EUR": Decimal("123456.78")},
             objects=[key],
         )
+        stack = "orderstream"
         log = telemetry.log_line(
-            report,
-            records,
-            stack="orderstream",
-            objective_seconds=30,
-            request_id="0" * 36,
-            cold=False,
-            now=now,
+            report, records, stack=stack, objective_seconds=30, request_id="0" * 36, cold=False, now=now
         )
-        log += "".join(telemetry.revenue_lines(report.revenue, stack="orderstream", now=now))
+        log += "".join(telemetry.revenue_lines(report.revenue, stack=stack, now=now))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "compacted.parquet"
         parquet.write(file, iter(placed), "EUR")
@@ -177,14 +147,9 @@ def simulated(picture: Path | None = None) -> str:
 def sources() -> str:
     """Every figure with its source and date, as a table."""
     lines = ["", "| What | Figures | Source |", "| --- | --- | --- |"]
-    found = reference_data()
-    for title, group in (("prices", found.prices), ("limits", found.limits), ("measured", found.measured)):
-        for field in group.__struct_fields__:
-            table = getattr(group, field)
-            names = [name for name in table.__struct_fields__ if name not in ("date", "source")]
-            values = ", ".join(f"`{name}` {_shown(getattr(table, name))}" for name in names)
-            name = f"{title}, {field.rstrip('_').replace('_', ' ')}"
-            lines.append(f"| {name} | {values} | {table.source}; {table.date} |")
+    for name, group in vars(ReferenceData()).items():
+        values = ", ".join(f"`{figure}` {_shown(value)}" for figure, value in vars(group).items())
+        lines.append(f"| {name.replace('_', ' ')} | {values} | {group.source}; {group.date} |")
     return "\n".join([*lines, ""])
 
 

@@ -21,7 +21,7 @@ from bench.events import SIZES, traffic
 from bench.harness import in_turns, progress, spread
 from bench.processes import Stub, memory_mb, running_stub, worker
 from bench.report import table, targets
-from orderstream.aws.pricing import prices
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import OrderstreamError
 
@@ -111,13 +111,13 @@ def _figures(peer: Peer, setting: Setting, rounds: list[dict[str, Any]]) -> dict
 
 def _dollars(asked: dict[str, Any], seconds: float) -> Decimal:
     """Dollars for a batch: table writes, object writes and Lambda's time."""
-    list_price = prices()
+    list_price = ReferenceData()
     billed_seconds = Decimal(-(-seconds * 1000 // 1)) / 1000
     return Decimal(
-        asked["write_units"] * list_price["dynamodb"]["write_million"] / 1_000_000
-        + asked["requests"].get("PutObject", 0) * list_price["s3"]["put_thousand"] / 1000
-        + list_price["lambda"]["request_million"] / 1_000_000
-        + billed_seconds * memory_mb() / 1024 * list_price["lambda"]["gb_second"]
+        asked["write_units"] * list_price.dynamodb_prices.write_million / 1_000_000
+        + asked["requests"].get("PutObject", 0) * list_price.s3_prices.put_thousand / 1000
+        + list_price.lambda_prices.request_million / 1_000_000
+        + billed_seconds * memory_mb() / 1024 * list_price.lambda_prices.gb_second
     )
 
 

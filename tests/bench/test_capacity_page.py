@@ -6,8 +6,7 @@ import pytest
 from bench.capacity import EXAMPLES, PAGE, PICTURE, measure, page
 from bench.events import SIZES
 
-from orderstream.aws.pricing import reference_data
-from orderstream.capacity.demand import Demand
+from orderstream.capacity.demand import Demand, PlanInput
 from orderstream.capacity.storage import item_bytes
 
 
@@ -21,10 +20,10 @@ def test_the_page_has_what_the_command_prints() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_bytes_of_an_order_are_what_plans_reckon_to_a_twentieth(size: int) -> None:
-    found, one = measure(size), reference_data().measured.bytes
-    close = pytest.approx
-    demand = Demand(Decimal(1), Decimal(1), round(found.size))
-    assert item_bytes(demand, reference_data()) == close(found.item, rel=0.05)
+    found, close = measure(size), pytest.approx
+    given = PlanInput(Demand(Decimal(1), Decimal(1), round(found.size)))
+    one = given.figures.bytes
+    assert item_bytes(given) == close(found.item, rel=0.05)
     assert one.line + found.size == close(found.line, rel=0.05)
     packed = one.archive_object / 1000 + one.archive_line + float(one.archive_per_byte) * found.size
     assert packed == close(found.packed, rel=0.05)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from orderstream.acceptance import athena, delivery, http_api, latency
-from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, ReferenceData
+from orderstream.capacity.prices import GB, HOURS_A_MONTH
+from orderstream.capacity.reference_data import ReferenceData
 
 # In addition to the numbers below: orders for an alarm, the API and an update.
 _OTHER_ORDERS = 20
@@ -49,9 +50,9 @@ _TABLES = 3
 Bill = dict[str, Decimal]
 
 
-def most(figures: ReferenceData, *, hours: Decimal, year: int) -> Bill:
+def most(*, hours: Decimal, year: int) -> Bill:
     """Maximum US dollars by service, for a run of `hours` in `year`. Excludes free tiers."""
-    price, one = figures.prices, figures.measured
+    one = ReferenceData()
     millions = Decimal(1_000_000)
     delivered = (SENT + _CANARIES_AN_HOUR * hours) * _READINGS
     calls = http_api.REQUESTS + _OTHER_REQUESTS
@@ -61,26 +62,26 @@ def most(figures: ReferenceData, *, hours: Decimal, year: int) -> Bill:
     gb_seconds += _CANARIES_AN_HOUR * hours * latency.OBJECTIVE_MS / 1000 * _CANARY_GB
     lists = athena.FULL_QUERIES * _TABLES * _HOURS_A_YEAR * (year - _FIRST_YEAR + 1)
     logged = (delivered + calls) * (one.bytes.log + one.bytes.log_of_lambda) / GB
-    watch = price.cloudwatch
+    watch = one.cloudwatch_prices
     metrics = (
         one.bytes.metrics
         + 2 * one.bytes.mapping_metrics
         + _SHARDS_EVER * one.bytes.shard_metrics
         + _MORE_METRICS
     )
-    request = price.requests
+    request = one.request_prices
     return {
         "Kinesis": hours
         * (
-            _SHARDS * (price.kinesis.shard_hour + price.kinesis.consumer_shard_hour)
-            + price.kinesis.stream_hour
+            _SHARDS * (one.kinesis_prices.shard_hour + one.kinesis_prices.consumer_shard_hour)
+            + one.kinesis_prices.stream_hour
         )
-        + delivered * price.kinesis.put_unit_million / millions,
-        "Lambda": gb_seconds * price.lambda_.gb_second
-        + (delivered + calls) * price.lambda_.request_million / millions,
-        "DynamoDB": delivered * _UNITS_A_WRITE * price.dynamodb.write_million / millions,
-        "S3": (_WRITES_TO_S3 + delivered + lists) * price.s3.put_thousand / 1000
-        + _READS_OF_S3 * price.s3.get_thousand / 1000,
+        + delivered * one.kinesis_prices.put_unit_million / millions,
+        "Lambda": gb_seconds * one.lambda_prices.gb_second
+        + (delivered + calls) * one.lambda_prices.request_million / millions,
+        "DynamoDB": delivered * _UNITS_A_WRITE * one.dynamodb_prices.write_million / millions,
+        "S3": (_WRITES_TO_S3 + delivered + lists) * one.s3_prices.put_thousand / 1000
+        + _READS_OF_S3 * one.s3_prices.get_thousand / 1000,
         "CloudWatch": month
         * (
             (one.bytes.alarm_metrics + _MORE_ALARM_METRICS) * watch.alarm_metric_month

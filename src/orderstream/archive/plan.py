@@ -9,7 +9,7 @@ from typing import Literal
 
 from orderstream.archive.replay import Selection
 from orderstream.aws.deployment import Deployment
-from orderstream.aws.pricing import prices
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.domain.object_keys import is_compacted, lines_in
 from orderstream.progress import Progress, no_progress
 from orderstream.storage import bucket, reader
@@ -81,11 +81,11 @@ def plan(
 
 
 def _dollars(objects: int, events: int, to: Destination, *, has_index: bool) -> Decimal:
-    price = prices()
-    reading = objects * price["s3"]["get_thousand"] / 1000
+    price = ReferenceData()
+    reading = objects * price.s3_prices.get_thousand / 1000
     # An order that already exists is charged like a write. On the stream each record counts as at least 1 KB,
     # and the function then writes it to the table.
-    writing = events * price["dynamodb"]["write_million"] / 1_000_000 * (2 if has_index else 1)
+    writing = events * price.dynamodb_prices.write_million / 1_000_000 * (2 if has_index else 1)
     if to == "stream":
-        writing += events * price["kinesis"]["ingested_gb"] / 1_000_000
+        writing += events * price.kinesis_prices.ingested_gb / 1_000_000
     return Decimal(reading + writing).quantize(Decimal("0.0001"), ROUND_UP)

@@ -1,1 +1,1 @@
-"""Access to AWS: clients, the deployed stack, metrics and alarms, prices, time."""
+"""Access to AWS: clients, the deployed stack, metrics and alarms, time."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
-from orderstream.capacity.demand import Demand, Options
-from orderstream.capacity.function import FunctionSizing, baseline_seconds, ceiling
-from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, SECONDS_A_MONTH, ReferenceData, tiered
+from orderstream.capacity.demand import PlanInput
+from orderstream.capacity.function import FunctionSizing, baseline_seconds, between_seconds, ceiling
+from orderstream.capacity.prices import GB, HOURS_A_MONTH, SECONDS_A_MONTH, tiered
 from orderstream.capacity.storage import ArchiveSizing, TableSizing
-from orderstream.capacity.stream import StreamSizing, costs
+from orderstream.capacity.stream import StreamSizing, stream_dollars
 
 Service = Literal["Kinesis", "Lambda", "DynamoDB", "S3", "CloudWatch"]
 
@@ -55,116 +55,110 @@ def bill(
     function: FunctionSizing,
     table: TableSizing,
     archive: ArchiveSizing,
-    demand: Demand,
-    choices: Options,
-    figures: ReferenceData,
+    given: PlanInput,
 ) -> Bill:
     """The bill of a plan."""
+    one, price = given.figures.bytes, given.figures.cloudwatch_prices
     batches = function.average.batches_per_second * SECONDS_A_MONTH
-    seconds = function.average.running * SECONDS_A_MONTH
-    entries = [LineItem("Kinesis", _mode(stream), stream.dollars)]
-    entries += _lambda(batches, seconds, figures)
-    entries += _maintenance(archive, figures)
-    entries += _dynamodb(table, demand, choices, figures)
-    kept = archive.compacted_gb if choices.maintenance == "compact" else archive.gb
-    entries += _s3(archive.objects, kept * choices.months, choices, figures)
-    entries += _old_versions(archive, figures)
-    one = figures.measured.bytes
-    entries += _cloudwatch(batches, one.log, one.metrics + one.mapping_metrics, figures)
-    price = figures.prices.cloudwatch
-    watching = (
-        one.alarm_metrics * price.alarm_metric_month + one.composite_alarms * price.alarm_composite_month
+    kept = archive.compacted_gb if given.options.maintenance == "compact" else archive.gb
+    alarms = one.alarm_metrics * price.alarm_metric_month + one.composite_alarms * price.alarm_composite_month
+    shard_metrics = stream.shards * one.shard_metrics if given.options.shard_metrics else 0
+    return bill_of(
+        [
+            LineItem("Kinesis", _mode(stream), stream.dollars),
+            *_lambda(batches, function.average.running * SECONDS_A_MONTH, given),
+            _maintenance(archive, given),
+            *_dynamodb(table, given),
+            *_s3(archive.objects, kept, given),
+            *_replaced_objects(archive, given),
+            *_cloudwatch(batches, one.log, one.metrics + one.mapping_metrics, given),
+            LineItem("CloudWatch", "alarms, dashboard", alarms + one.dashboards * price.dashboard_month),
+            LineItem("CloudWatch", "shard metrics", shard_metrics * price.metric_month),
+        ]
     )
-    watching += one.dashboards * price.dashboard_month
-    entries.append(LineItem("CloudWatch", "alarms, dashboard", watching))
-    if choices.shard_metrics:
-        metrics = stream.shards * one.shard_metrics
-        entries.append(LineItem("CloudWatch", "shard metrics", metrics * price.metric_month))
-    return bill_of(entries)
 
 
-def baseline(
-    stream: StreamSizing, table: TableSizing, demand: Demand, choices: Options, figures: ReferenceData
-) -> Bill:
+def baseline(stream: StreamSizing, table: TableSizing, given: PlanInput) -> Bill:
     """The bill for the same orders with a handler that makes a PutItem and a PutObject per order in sequence.
 
     It has Lambda's default batch size of 100 and the same memory, stream mode, table and index, writes no log
     lines of its own, and has as many shards as its concurrent batches need.
     """
-    one = figures.measured.function
-    wanted = demand.peak * (1 + choices.headroom)
-    a_lane = _TUTORIAL_BATCH / (
-        baseline_seconds(Decimal(_TUTORIAL_BATCH), figures) + one.between_ms / Decimal(1000)
+    batch = Decimal(_TUTORIAL_BATCH)
+    a_lane = batch / (baseline_seconds(batch, given) + between_seconds(given))
+    shards = ceiling(given.wanted / (a_lane * given.figures.lambda_limits.parallelization_factor))
+    orders = given.orders_a_month
+    stream_cost = stream_dollars(stream.mode, max(stream.shards_needed, shards), given)
+    return bill_of(
+        [
+            LineItem("Kinesis", _mode(stream), stream_cost),
+            *_lambda(orders / batch, baseline_seconds(orders, given), given),
+            *_dynamodb(table, given),
+            *_s3(orders, orders * given.demand.size / GB, given),
+            *_cloudwatch(orders / batch, 0, 0, given),
+        ]
     )
-    shards = ceiling(wanted / (a_lane * figures.limits.lambda_.parallelization_factor))
-    of_mode = costs(stream.mode, demand, choices, figures)
-    orders = demand.rate * SECONDS_A_MONTH
-    batches = orders / _TUTORIAL_BATCH
-    entries = [LineItem("Kinesis", _mode(stream), of_mode.at(demand.rate, max(stream.shards_needed, shards)))]
-    entries += _lambda(batches, baseline_seconds(orders, figures), figures)
-    entries += _dynamodb(table, demand, choices, figures)
-    entries += _s3(orders, orders * demand.size / GB * choices.months, choices, figures)
-    entries += _cloudwatch(batches, 0, 0, figures)
-    return bill_of(entries)
 
 
 def _mode(stream: StreamSizing) -> str:
     return f"stream, {'shards' if stream.mode == 'shards' else 'on demand'}"
 
 
-def _lambda(batches: Decimal, seconds: Decimal, figures: ReferenceData) -> list[LineItem]:
-    price = figures.prices.lambda_
-    gb_seconds = seconds * figures.measured.function.memory_mb / 1024
+def _kept(given: PlanInput) -> str:
+    months = given.options.months
+    return f"storage, {months} month{'s' * (months > 1)} of orders"
+
+
+def _lambda(batches: Decimal, seconds: Decimal, given: PlanInput) -> list[LineItem]:
+    price = given.figures.lambda_prices
+    gb_seconds = seconds * given.figures.function.memory_mb / 1024
     return [
         LineItem("Lambda", "requests", batches * price.request_million / 1_000_000),
         LineItem("Lambda", "duration", tiered(gb_seconds, price.gb_second_tiers)),
     ]
 
 
-def _maintenance(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
-    one, price = figures.measured.maintenance, figures.prices.lambda_
+def _maintenance(archive: ArchiveSizing, given: PlanInput) -> LineItem:
+    one, price = given.figures.maintenance, given.figures.lambda_prices
     # Work not done before the timeout is left to the next hour, or never done.
-    seconds = min(archive.maintenance_seconds, Decimal(one.timeout_seconds)) * HOURS_A_MONTH
-    dollars = seconds * one.memory_mb / 1024 * price.gb_second
-    if archive.maintenance_seconds:
-        dollars += HOURS_A_MONTH * price.request_million / 1_000_000
-    return [LineItem("Lambda", "maintenance of the archive", dollars)]
+    seconds = min(archive.maintenance_seconds, Decimal(one.timeout_seconds))
+    request = price.request_million / 1_000_000 if seconds else 0
+    a_run = seconds * one.memory_mb / 1024 * price.gb_second + request
+    return LineItem("Lambda", "maintenance of the archive", a_run * HOURS_A_MONTH)
 
 
-def _old_versions(archive: ArchiveSizing, figures: ReferenceData) -> list[LineItem]:
+def _replaced_objects(archive: ArchiveSizing, given: PlanInput) -> list[LineItem]:
     # A month's objects are written, compacted an hour later, and kept for the noncurrent days.
-    price, days = figures.prices.s3, figures.measured.maintenance.noncurrent_days
+    price, days = given.figures.s3_prices, given.figures.maintenance.noncurrent_days
     return [
         LineItem("S3", "GET requests of maintenance", archive.maintenance_reads * price.get_thousand / 1000),
         LineItem("S3", f"old versions, {days} days", archive.old_gb * price.stored_gb_month_tiers[0][1]),
     ]
 
 
-def _dynamodb(table: TableSizing, demand: Demand, choices: Options, figures: ReferenceData) -> list[LineItem]:
-    price = figures.prices.dynamodb
-    units = demand.rate * SECONDS_A_MONTH * table.billed_units_per_order
-    kept = f"{choices.months} month{'s' * (choices.months > 1)} of orders"
+def _dynamodb(table: TableSizing, given: PlanInput) -> list[LineItem]:
+    price, months = given.figures.dynamodb_prices, given.options.months
+    units = given.orders_a_month * table.billed_units_per_order
+    recovery = table.recovery_gb * months * price.recovery_gb_month
     return [
         LineItem("DynamoDB", "writes", units * price.write_million / 1_000_000),
-        LineItem("DynamoDB", f"storage, {kept}", table.stored_gb * choices.months * price.stored_gb_month),
-        LineItem(
-            "DynamoDB", "point-in-time recovery", table.recovery_gb * choices.months * price.recovery_gb_month
-        ),
+        LineItem("DynamoDB", _kept(given), table.stored_gb * months * price.stored_gb_month),
+        LineItem("DynamoDB", "point-in-time recovery", recovery),
     ]
 
 
-def _s3(objects: Decimal, gigabytes: Decimal, choices: Options, figures: ReferenceData) -> list[LineItem]:
-    price = figures.prices.s3
-    kept = f"{choices.months} month{'s' * (choices.months > 1)} of orders"
+def _s3(objects: Decimal, gigabytes: Decimal, given: PlanInput) -> list[LineItem]:
+    price = given.figures.s3_prices
+    stored = tiered(gigabytes * given.options.months, price.stored_gb_month_tiers)
     return [
         LineItem("S3", "PUT requests", objects * price.put_thousand / 1000),
-        LineItem("S3", f"storage, {kept}", tiered(gigabytes, price.stored_gb_month_tiers)),
+        LineItem("S3", _kept(given), stored),
     ]
 
 
-def _cloudwatch(batches: Decimal, line: int, metrics: int, figures: ReferenceData) -> list[LineItem]:
-    price = figures.prices.cloudwatch
-    gigabytes = batches * (line + figures.measured.bytes.log_of_lambda) / GB
+def _cloudwatch(batches: Decimal, line: int, metrics: int, given: PlanInput) -> list[LineItem]:
+    price = given.figures.cloudwatch_prices
+    gigabytes = batches * (line + given.figures.bytes.log_of_lambda) / GB
     # The template keeps logs for 30 days, so about a month of log lines is stored.
     stored = gigabytes * price.log_stored_share * price.log_stored_gb_month
     return [

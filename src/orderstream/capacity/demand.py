@@ -1,11 +1,14 @@
-"""The input of a plan: the expected traffic and the options of the deployment."""
+"""The input of a plan: the expected traffic, the options of the deployment, and the figures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 
+from orderstream.capacity.prices import SECONDS_A_MONTH
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import InputError
 
@@ -22,6 +25,11 @@ WINDOW_SECONDS = range(300 + 1)
 CONSUMERS = range(1, 5 + 1)
 
 
+def _require(is_possible: bool, what: str, hint: str) -> None:
+    if not is_possible:
+        raise InputError(f"{what} cannot be planned", hint=hint)
+
+
 @dataclass(frozen=True)
 class Demand:
     """Traffic: `rate` orders a second on average, `peak` at most, `size` bytes per order as sent.
@@ -36,27 +44,16 @@ class Demand:
     item_size: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.rate <= MOST_ORDERS_A_SECOND:
-            raise InputError(
-                f"a rate of {self.rate:f} orders a second cannot be planned",
-                hint=f"above 0 and at most {MOST_ORDERS_A_SECOND:,}",
-            )
-        if self.peak < self.rate:
-            raise InputError(
-                f"a peak of {self.peak:f} orders a second is below the average of {self.rate:f}",
-                hint='give it as a factor, "5x", or in orders a second; 1x means no peak',
-            )
-        if self.peak > MOST_ORDERS_A_SECOND:
-            raise InputError(
-                f"a peak of {self.peak:f} orders a second cannot be planned",
-                hint=f"at most {MOST_ORDERS_A_SECOND:,}",
-            )
-        for name, size in (("an order", self.size), ("an item", self.item_size)):
-            if size is not None and not 1 <= size <= MAX_BYTES:
-                raise InputError(
-                    f"{name} of {size:,} bytes cannot be stored",
-                    hint=f"1 to {MAX_BYTES:,} bytes: what DynamoDB lets an item hold",
-                )
+        rate, peak, highest = self.rate, self.peak, MOST_ORDERS_A_SECOND
+        below = f"a peak of {peak:f} orders a second, below the average of {rate:f},"
+        factor = 'give it as a factor, "5x", or in orders a second; 1x means no peak'
+        item_size = 1 if self.item_size is None else self.item_size
+        sizes = f"1 to {MAX_BYTES:,} bytes: what DynamoDB lets an item hold"
+        _require(0 < rate <= highest, f"a rate of {rate:f} orders a second", f"above 0, at most {highest:,}")
+        _require(rate <= peak, below, factor)
+        _require(peak <= highest, f"a peak of {peak:f} orders a second", f"at most {highest:,}")
+        _require(1 <= self.size <= MAX_BYTES, f"an order of {self.size:,} bytes", sizes)
+        _require(1 <= item_size <= MAX_BYTES, f"an item of {item_size:,} bytes", sizes)
 
 
 @dataclass(frozen=True)
@@ -89,16 +86,45 @@ class Options:
             ("a number of consumers", self.consumers, CONSUMERS),
             ("a number of months", self.months, range(1, 1200 + 1)),
         ):
-            if value not in bounds:
-                raise InputError(
-                    f"{name} of {value} cannot be planned", hint=f"{bounds.start} to {bounds.stop - 1}"
-                )
-        if self.retention_hours not in RETENTION_HOURS:
-            hours = ", ".join(map(str, RETENTION_HOURS))
-            raise InputError(
-                f"a retention of {self.retention_hours} hours cannot be planned", hint=f"one of {hours}"
-            )
-        if not 0 <= self.outage_hours <= RETENTION_HOURS[-1]:
-            raise InputError(f"an outage of {self.outage_hours:f} hours cannot be planned", hint="0 or more")
-        if not 0 <= self.headroom <= 10:
-            raise InputError(f"a headroom of {self.headroom:%} cannot be planned", hint="0% to 1,000%")
+            _require(value in bounds, f"{name} of {value}", f"{bounds.start} to {bounds.stop - 1}")
+        retention, outage, longest = self.retention_hours, self.outage_hours, RETENTION_HOURS[-1]
+        hours = ", ".join(map(str, RETENTION_HOURS))
+        _require(retention in RETENTION_HOURS, f"a retention of {retention} hours", f"one of {hours}")
+        _require(0 <= outage <= longest, f"an outage of {outage:f} hours", f"0 to {longest:,}")
+        _require(0 <= self.headroom <= 10, f"a headroom of {self.headroom:%}", "0% to 1,000%")
+
+
+@dataclass(frozen=True)
+class PlanInput:
+    """All that a plan is calculated from."""
+
+    demand: Demand
+    options: Options = Options()
+    figures: ReferenceData = ReferenceData()
+
+    def at(self, rate: Decimal) -> PlanInput:
+        """The same with `rate` orders a second on average, and the peak in proportion."""
+        demand = self.demand
+        return replace(self, demand=replace(demand, rate=rate, peak=rate * (demand.peak / demand.rate)))
+
+    @cached_property
+    def wanted(self) -> Decimal:
+        """The peak with headroom, in orders a second."""
+        return self.demand.peak * (1 + self.options.headroom)
+
+    @cached_property
+    def orders_a_month(self) -> Decimal:
+        """The number of orders in a month."""
+        return self.demand.rate * SECONDS_A_MONTH
+
+    @cached_property
+    def record_bytes(self) -> int:
+        """Bytes of an order on the stream: its data and its partition key."""
+        return self.demand.size + self.figures.bytes.key
+
+    @cached_property
+    def shards_per_order(self) -> Decimal:
+        """The share of a shard that one order a second takes: of its records or bytes, whichever is more."""
+        limit = self.figures.kinesis_limits
+        records = Decimal(1) / limit.shard_in_records
+        return max(records, Decimal(self.record_bytes) / limit.shard_in_bytes)

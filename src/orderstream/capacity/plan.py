@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from orderstream.capacity.bill import Bill, baseline
-from orderstream.capacity.demand import Demand, Options
+from orderstream.capacity.demand import Demand, Options, PlanInput
 from orderstream.capacity.quotas import Quota, quotas
-from orderstream.capacity.recovery import CatchUp, catch_up
-from orderstream.capacity.reference_data import ReferenceData
 from orderstream.capacity.sizing import Sizing, compute_sizing
-from orderstream.capacity.stream import shards_per_order
+from orderstream.capacity.storage import TableSizing
 from orderstream.capacity.stream_mode import Comparison, compare
 
 _LONGEST_RECORD_AGE_SECONDS = 7 * 24 * 3600
@@ -40,6 +38,24 @@ class Customer:
 
 
 @dataclass(frozen=True)
+class CatchUp:
+    """Recovery after nothing is processed for `outage_seconds` at the average rate, in orders (a second).
+
+    `lanes`, `reads` and `table` are the capacity of each part. The lowest is `orders_per_second`, and
+    `limited_by` names it. `seconds` is the time until the backlog is processed (None: never).
+    """
+
+    outage_seconds: Decimal
+    backlog: Decimal
+    lanes: Decimal
+    reads: Decimal
+    table: Decimal
+    orders_per_second: Decimal
+    limited_by: str
+    seconds: Decimal | None
+
+
+@dataclass(frozen=True)
 class CapacityPlan:
     """The result of `orders plan`. `tutorial_ratio` is the tutorial's bill divided by this one.
 
@@ -59,23 +75,23 @@ class CapacityPlan:
     parameters: dict[str, str]
 
 
-def plan(demand: Demand, choices: Options, figures: ReferenceData) -> CapacityPlan:
+def plan(given: PlanInput) -> CapacityPlan:
     """Plan for a demand. The mode of the stream is the chosen one, or the cheaper one by default."""
-    comparison = compare(demand, choices, figures)
-    of = compute_sizing(choices.mode or comparison.cheaper, demand, choices, figures)
-    by_tutorial = baseline(of.stream, of.table, demand, choices, figures)
+    comparison = compare(given)
+    of = compute_sizing(given.options.mode or comparison.cheaper, given)
+    by_tutorial = baseline(of.stream, of.table, given)
     return CapacityPlan(
-        demand=demand,
-        options=choices,
+        demand=given.demand,
+        options=given.options,
         sizing=of,
         comparison=comparison,
-        latency=_latency(of, choices, figures),
-        customer=_customer(of, demand, choices, figures),
-        catch_up=catch_up(of.stream, of.function, of.table, demand, choices, figures),
+        latency=_latency(of, given),
+        customer=_customer(of, given),
+        catch_up=catch_up(of, given),
         baseline=by_tutorial,
         baseline_ratio=by_tutorial.total / max(of.bill.total, Decimal("0.01")),
-        quotas=quotas(of, demand, choices, figures),
-        parameters=parameters(of, choices),
+        quotas=quotas(of, given),
+        parameters=parameters(of, given.options),
     )
 
 
@@ -101,22 +117,62 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
     }
 
 
-def _customer(of: Sizing, demand: Demand, choices: Options, figures: ReferenceData) -> Customer:
-    limits = {
-        "shard": 1 / shards_per_order(demand.size, figures),
-        "lane": of.function.lane_rate,
-    }
-    if choices.has_index:
-        written = Decimal(figures.limits.dynamodb.partition_writes)
+def _customer(of: Sizing, given: PlanInput) -> Customer:
+    limits = {"shard": 1 / given.shards_per_order, "lane": of.function.lane_rate}
+    if given.options.has_index:
+        written = Decimal(given.figures.dynamodb_limits.partition_writes)
         limits["partition of the index"] = written / of.table.units_per_order
     limited_by = min(limits, key=lambda name: limits[name])
     most = limits[limited_by]
-    return Customer(most, min(Decimal(1), most / demand.peak), limited_by)
+    return Customer(most, min(Decimal(1), most / given.demand.peak), limited_by)
 
 
-def _latency(of: Sizing, choices: Options, figures: ReferenceData) -> ReadLatency:
-    window, batch = Decimal(choices.window_seconds), of.function.average.seconds
+def _latency(of: Sizing, given: PlanInput) -> ReadLatency:
+    batch = given.options.window_seconds + of.function.average.seconds
     return ReadLatency(
-        shared=figures.limits.lambda_.poll_seconds + window + batch,
-        fan_out=figures.limits.kinesis.fan_out_seconds + window + batch,
+        shared=given.figures.lambda_limits.poll_seconds + batch,
+        fan_out=given.figures.kinesis_limits.fan_out_seconds + batch,
+    )
+
+
+def reads_per_shard(given: PlanInput) -> Decimal:
+    """Orders a second that this function can read from a shard: shared by all consumers unless fan-out."""
+    limit = given.figures.kinesis_limits
+    by_bytes = Decimal(limit.shard_out_bytes) / given.record_bytes
+    readers = 1 if given.options.fan_out else given.options.consumers
+    return min(Decimal(limit.shard_out_records), by_bytes) / readers
+
+
+def table_rate(of: TableSizing, given: PlanInput) -> Decimal:
+    """Orders a second that the table accepts: twice its previous peak, up to the quota.
+
+    The quota is the default, or the value that the plan requests from AWS if higher.
+    """
+    limit = given.figures.dynamodb_limits
+    quota = max(Decimal(limit.table_writes), given.wanted * of.units_per_order)
+    units = min(quota, max(Decimal(limit.new_table_writes), limit.growth * of.peak_units))
+    return units / of.units_per_order
+
+
+def catch_up(of: Sizing, given: PlanInput) -> CatchUp:
+    """Calculate the recovery after the outage, with the quotas that the plan requests."""
+    limits = {
+        "lanes": of.function.lanes * of.function.lane_rate,
+        "shard reads": of.stream.shards * reads_per_shard(given),
+        "table": table_rate(of.table, given),
+    }
+    limited_by = min(limits, key=lambda name: limits[name])
+    drain = limits[limited_by]
+    outage = given.options.outage_hours * 3600
+    backlog = given.demand.rate * outage
+    spare = drain - given.demand.rate
+    return CatchUp(
+        outage_seconds=outage,
+        backlog=backlog,
+        lanes=limits["lanes"],
+        reads=limits["shard reads"],
+        table=limits["table"],
+        orders_per_second=drain,
+        limited_by=limited_by,
+        seconds=backlog / spare if spare > 0 else None,
     )

@@ -1,241 +1,189 @@
-"""The data that a plan is calculated from: AWS prices and limits, and measurements. Loaded elsewhere."""
+"""The figures that a plan is calculated from: prices, limits of AWS, and measurements, with their sources."""
 
-from datetime import date
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import ClassVar
 
-import msgspec
-
-# As in the AWS Pricing Calculator.
-HOURS_A_MONTH = 730
-SECONDS_A_MONTH = HOURS_A_MONTH * 3600
-KB = 1024
-GB = 1024**3
-MB = 1024**2
-
-# (start of the tier, price per unit), the first starting at 0. Each unit costs the price of its own tier.
-Tiers = tuple[tuple[Decimal, Decimal], ...]
-
-
-def tiered(amount: Decimal, tiers: Tiers) -> Decimal:
-    """Dollars for `amount` units, each part at the price of its tier."""
-    dollars = Decimal(0)
-    ends = [begin for begin, _ in tiers[1:]] + [max(amount, tiers[-1][0])]
-    for (begin, price), end in zip(tiers, ends, strict=True):
-        dollars += max(Decimal(0), min(amount, end) - begin) * price
-    return dollars
+from orderstream.capacity.prices import (
+    MB,
+    AdvantagePrices,
+    CloudWatchPrices,
+    DynamoPrices,
+    KinesisPrices,
+    LambdaPrices,
+    RequestPrices,
+    S3Prices,
+)
 
 
-class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Figures from one source, with the source and the date they were read."""
+@dataclass(frozen=True)
+class KinesisLimits:
+    """Limits a second of a shard and a stream, and of an account in us-east-1, us-west-2 and eu-west-1."""
 
-    date: date
-    source: str
-
-
-class KinesisPrices(_Table, frozen=True):
-    """US dollars; on-demand Standard first, then provisioned."""
-
-    ingested_gb: Decimal
-    retrieved_gb: Decimal
-    fan_out_gb: Decimal
-    stream_hour: Decimal
-    extended_gb_month: Decimal
-    long_term_gb_month: Decimal
-    shard_hour: Decimal
-    put_unit_million: Decimal
-    extended_shard_hour: Decimal
-    consumer_shard_hour: Decimal
-    provisioned_fan_out_gb: Decimal
-
-
-class AdvantagePrices(_Table, frozen=True):
-    """US dollars for On-demand Advantage, an account setting; `least_mb_second` is the minimum billed."""
-
-    ingested_gb: Decimal
-    retrieved_gb: Decimal
-    extended_gb_month: Decimal
-    least_mb_second: Decimal
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = "docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
+    # AWS's "1 MB" read as 1,000,000 bytes, to be cautious.
+    shard_in_bytes: int = 1_000_000
+    shard_in_records: int = 1_000
+    shard_out_bytes: int = 2_000_000
+    shard_out_records: int = 2_000
+    # The capacity of a new on-demand stream, and its growth over the highest peak of the last 30 days.
+    on_demand_shards: int = 4
+    on_demand_growth: int = 2
+    # Of one stream; elsewhere until AWS raises it.
+    on_demand_bytes: int = 10_000_000_000
+    on_demand_bytes_elsewhere: int = 200_000_000
+    # Elsewhere 1,000 or 6,000.
+    shards: int = 20_000
+    shards_elsewhere: int = 1_000
+    put_unit_bytes: int = 25_600
+    # The delay to a consumer with enhanced fan-out; AWS says about 70 ms.
+    fan_out_seconds: Decimal = Decimal("0.07")
 
 
-class LambdaPrices(_Table, frozen=True):
-    """US dollars, arm64."""
-
-    request_million: Decimal
-    gb_second: Decimal
-    gb_second_tiers: Tiers
-
-
-class DynamoPrices(_Table, frozen=True):
-    """US dollars, on demand, standard table class."""
-
-    write_million: Decimal
-    stored_gb_month: Decimal
-    recovery_gb_month: Decimal
-    warm_write_unit: Decimal
-
-
-class S3Prices(_Table, frozen=True):
-    """US dollars, S3 Standard."""
-
-    put_thousand: Decimal
-    get_thousand: Decimal
-    stored_gb_month_tiers: Tiers
-
-
-class CloudWatchPrices(_Table, frozen=True):
-    """US dollars; `log_stored_share` is the stored share of a log's ingested bytes."""
-
-    log_gb_tiers: Tiers
-    log_stored_gb_month: Decimal
-    log_stored_share: Decimal
-    metric_month: Decimal
-    metric_read_thousand: Decimal
-    alarm_metric_month: Decimal
-    alarm_composite_month: Decimal
-    dashboard_month: Decimal
-
-
-class RequestPrices(_Table, frozen=True):
-    """US dollars, for services billed by request only; Athena bills at least `athena_least_mb`."""
-
-    api_million: Decimal
-    athena_tb: Decimal
-    athena_least_mb: Decimal
-    sns_million: Decimal
-    sqs_million: Decimal
-    kms_ten_thousand: Decimal
-    trace_million: Decimal
-
-
-class Prices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """By service."""
-
-    kinesis: KinesisPrices
-    kinesis_advantage: AdvantagePrices
-    lambda_: LambdaPrices = msgspec.field(name="lambda")
-    dynamodb: DynamoPrices
-    s3: S3Prices
-    cloudwatch: CloudWatchPrices
-    requests: RequestPrices
-
-
-class KinesisLimits(_Table, frozen=True):
-    """Bytes and records a second, numbers of shards."""
-
-    shard_in_bytes: int
-    shard_in_records: int
-    shard_out_bytes: int
-    shard_out_records: int
-    on_demand_shards: int
-    on_demand_growth: int
-    on_demand_bytes: int
-    on_demand_bytes_elsewhere: int
-    shards: int
-    shards_elsewhere: int
-    put_unit_bytes: int
-    fan_out_seconds: Decimal
-
-
-class LambdaLimits(_Table, frozen=True):
+@dataclass(frozen=True)
+class LambdaLimits:
     """Limits of an invocation, an account and an event source mapping."""
 
-    payload_bytes: int
-    concurrency: int
-    poll_seconds: Decimal
-    batch_size: int
-    parallelization_factor: int
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html, with-kinesis.html. A new account"
+        " often has lower limits until it is used: Service Quotas shows yours"
+    )
+    payload_bytes: int = 6 * MB
+    concurrency: int = 1_000
+    # The interval at which a shared-throughput consumer polls a shard.
+    poll_seconds: Decimal = Decimal("1")
+    batch_size: int = 10_000
+    parallelization_factor: int = 10
 
 
-class DynamoLimits(_Table, frozen=True):
-    """Write units a second."""
+@dataclass(frozen=True)
+class DynamoLimits:
+    """Write units a second. The quota applies to a table and to each of its indexes."""
 
-    new_table_writes: int
-    growth: int
-    partition_writes: int
-    table_writes: int
-
-
-class S3Limits(_Table, frozen=True):
-    """Requests a second."""
-
-    prefix_puts: int
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = "docs.aws.amazon.com/amazondynamodb/latest/developerguide"
+    # The capacity of a new on-demand table or index, and its growth over its highest peak.
+    new_table_writes: int = 4_000
+    growth: int = 2
+    partition_writes: int = 1_000
+    table_writes: int = 40_000
 
 
-class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """By service."""
+@dataclass(frozen=True)
+class S3Limits:
+    """PUTs a second to a prefix. S3 divides a prefix that is busy for long; each hour has a new one."""
 
-    kinesis: KinesisLimits
-    lambda_: LambdaLimits = msgspec.field(name="lambda")
-    dynamodb: DynamoLimits
-    s3: S3Limits
-
-
-class FunctionFigures(_Table, frozen=True):
-    """The function: its settings in template.yaml, processor time and waits. Units are in the names."""
-
-    memory_mb: int
-    timeout_seconds: int
-    mb_per_processor: int
-    threads: int
-    orders_per_call: int
-    batch_ms: Decimal
-    order_us: Decimal
-    byte_us: Decimal
-    put_ms: Decimal
-    table_ms: Decimal
-    bucket_ms: Decimal
-    between_ms: Decimal
-    tutorial_order_ms: Decimal
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = "docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html"
+    prefix_puts: int = 3_500
 
 
-class ByteFigures(_Table, frozen=True):
-    """Bytes: in the event, on the stream, of an item, in the archive, in the log; and how many metrics."""
+@dataclass(frozen=True)
+class FunctionFigures:
+    """The function's settings in template.yaml, its processor time, and its waits for table and bucket."""
 
-    entry: int
-    key: int
-    item: int
-    item_per_byte: Decimal
-    item_stored: int
-    line: int
-    archive_object: int
-    archive_line: int
-    archive_per_byte: Decimal
-    compacted_line: int
-    compacted_per_byte: Decimal
-    log: int
-    log_of_lambda: int
-    metrics: int
-    mapping_metrics: int
-    shard_metrics: int
-    alarm_metrics: int
-    composite_alarms: int
-    dashboards: int
-
-
-class MaintenanceFigures(_Table, frozen=True):
-    """Archive maintenance: its settings in template.yaml, and a run's duration. Units are in the names."""
-
-    memory_mb: int
-    timeout_seconds: int
-    noncurrent_days: int
-    start_ms: Decimal
-    seal_object_ms: Decimal
-    compact_object_ms: Decimal
-    compact_order_us: Decimal
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "make bench: a fit to batches of 100 and 1,000 orders of 60 and 600 bytes, with 5 ms for"
+        " the table and 20 ms for the bucket. An EPYC core, not Graviton: check CloudWatch's Duration on AWS"
+    )
+    memory_mb: int = 1024
+    timeout_seconds: int = 60
+    # Lambda gives one processor for this much memory, and a share of it for less.
+    mb_per_processor: int = 1769
+    # Concurrent calls with this memory, and orders in a call.
+    threads: int = 5
+    orders_per_call: int = 25
+    # Processor time of a batch, of an order, of one of its bytes, of a PutObject.
+    batch_ms: Decimal = Decimal("4")
+    order_us: Decimal = Decimal("46.7")
+    byte_us: Decimal = Decimal("0.066")
+    put_ms: Decimal = Decimal("0.9")
+    # The response times of table and bucket that were set in the measurement.
+    table_ms: Decimal = Decimal("5")
+    bucket_ms: Decimal = Decimal("20")
+    # Between two invocations of a lane: assumed, not measured.
+    between_ms: Decimal = Decimal("20")
+    # The tutorial's handler: processor time of an order, in addition to its two waits.
+    tutorial_order_ms: Decimal = Decimal("3.9")
 
 
-class Measured(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """This project's measurements."""
+@dataclass(frozen=True)
+class ByteFigures:
+    """Bytes in event, stream, table, archive and log, and numbers of metrics, alarms and dashboards."""
 
-    function: FunctionFigures
-    bytes: ByteFigures
-    maintenance: MaintenanceFigures
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "python -m bench.capacity: generated orders of 60 and 600 bytes in batches of a thousand through the"
+        " function's own code. Such orders resemble each other: yours may compress less"
+    )
+    # A record in the function's event without its base64 data, and the partition key on the stream.
+    entry: int = 574
+    key: int = 16
+    # An item, and more for each byte of the order. DynamoDB adds 100 bytes in storage.
+    item: int = 495
+    item_per_byte: Decimal = Decimal("0.18")
+    item_stored: int = 100
+    # A line of the archive without its order; an object of gzip, and more for each line and byte of an order.
+    line: int = 192
+    archive_object: int = 400
+    archive_line: int = 17
+    archive_per_byte: Decimal = Decimal("0.236")
+    # The same as Parquet.
+    compacted_line: int = 23
+    compacted_per_byte: Decimal = Decimal("0.211")
+    # The log lines about a batch with orders in one currency, and the three that Lambda adds (assumed).
+    log: int = 1850
+    log_of_lambda: int = 400
+    # Metrics in those lines; of the mapping (EventCount), billed as custom ones (from memory, not verified);
+    # of a shard (ShardMetrics).
+    metrics: int = 10
+    mapping_metrics: int = 6
+    shard_metrics: int = 2
+    # Of template.yaml: metrics that its alarms read, alarms on other alarms, dashboards.
+    alarm_metrics: int = 29
+    composite_alarms: int = 2
+    dashboards: int = 1
 
 
-class ReferenceData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All reference data, structured as in `aws/pricing.toml`."""
+@dataclass(frozen=True)
+class MaintenanceFigures:
+    """The archive's hourly maintenance: its settings in template.yaml, and the duration of a run."""
 
-    region: str
-    prices: Prices
-    limits: Limits
-    measured: Measured
+    date: ClassVar = "2026-11-25"
+    source: ClassVar = (
+        "docs/explanation/archive.md: seal and compact of 10,016 objects of ten orders each, without start,"
+        " on two cores beside MiniStack; an order from writing 20,000 of 600 bytes as Parquet. On AWS some"
+        " 20 ms an object, eight at a time: the same. An estimate: check MaintainArchive's Duration"
+    )
+    memory_mb: int = 2048
+    timeout_seconds: int = 900
+    # How long the bucket keeps replaced and deleted objects.
+    noncurrent_days: int = 30
+    # The start, sealing an object, then compacting it, and one order of it.
+    start_ms: Decimal = Decimal("3000")
+    seal_object_ms: Decimal = Decimal("2.2")
+    compact_object_ms: Decimal = Decimal("2.7")
+    compact_order_us: Decimal = Decimal("43")
+
+
+@dataclass(frozen=True)
+class ReferenceData:
+    """All figures that a plan is calculated from. The defaults of each group are the figures themselves."""
+
+    kinesis_prices: KinesisPrices = KinesisPrices()
+    advantage_prices: AdvantagePrices = AdvantagePrices()
+    lambda_prices: LambdaPrices = LambdaPrices()
+    dynamodb_prices: DynamoPrices = DynamoPrices()
+    s3_prices: S3Prices = S3Prices()
+    cloudwatch_prices: CloudWatchPrices = CloudWatchPrices()
+    request_prices: RequestPrices = RequestPrices()
+    kinesis_limits: KinesisLimits = KinesisLimits()
+    lambda_limits: LambdaLimits = LambdaLimits()
+    dynamodb_limits: DynamoLimits = DynamoLimits()
+    s3_limits: S3Limits = S3Limits()
+    function: FunctionFigures = FunctionFigures()
+    bytes: ByteFigures = ByteFigures()
+    maintenance: MaintenanceFigures = MaintenanceFigures()

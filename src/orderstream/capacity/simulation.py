@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
+from math import inf
 
 from orderstream.capacity.randomness import Random, delay, poisson
 from orderstream.capacity.traffic import BacklogSample, Curve, Outage, SimulationResult, SimulationSettings
@@ -43,6 +44,7 @@ class _Lane:
         self.batch: list[tuple[float, int]] = []
         self.tries = 0
         self.wakes_at = -1.0
+        self.free_at = 0.0
         self.fails = False
 
 
@@ -89,13 +91,13 @@ class _Simulation:
         self.came = self.put = self.done = self.lost = self.discarded = 0
         self.invocations = self.failed = self.throttled = 0
         self.batched = 0
-        self.lost_from: float | None = None
-        self.given_up_from: float | None = None
+        self.lost_from = self.discarded_from = inf
         self.looks: list[BacklogSample] = []
 
     def run(self) -> SimulationResult:
         curve, of = self.curve, self.of
-        ordinary = of.poll_seconds + of.window_seconds + 2 * of.seconds_of(of.batch_size) + CAP_SECONDS
+        two_batches = 2 * (of.seconds_of(of.batch_size) + of.between_seconds)
+        ordinary = of.poll_seconds + of.window_seconds + two_batches + CAP_SECONDS
         for shard in self.shards:
             # Shards are not all read at the same time.
             self._at(self.chance() * of.poll_seconds, self._tick(shard))
@@ -143,7 +145,7 @@ class _Simulation:
             shard.unread.append((begin, put))
         while shard.unread and shard.unread[0][0] < now - self.of.retention_seconds:
             self.lost += shard.unread.popleft()[1]
-            self.lost_from = now if self.lost_from is None else self.lost_from
+            self.lost_from = min(self.lost_from, now)
 
     def _read(self, shard: _Shard, now: float) -> None:
         """Read ahead into the lanes: at the shard's read capacity, at most two batches per lane."""
@@ -171,7 +173,7 @@ class _Simulation:
 
     def _form(self, lane: _Lane, now: float) -> None:
         """Form a batch if one is ready, and invoke the function."""
-        if lane.batch or not lane.queue:
+        if lane.batch or not lane.queue or now < lane.free_at:
             return
         ready_at = lane.queue[0][1] + self.of.window_seconds
         if lane.waiting < self.of.batch_size and now < ready_at:
@@ -194,7 +196,7 @@ class _Simulation:
         of = self.of
         while lane.batch and lane.batch[0][0] < now - of.maximum_age_seconds:
             self.discarded += lane.batch.pop(0)[1]
-            self.given_up_from = now if self.given_up_from is None else self.given_up_from
+            self.discarded_from = min(self.discarded_from, now)
         if not lane.batch:
             lane.tries = 0
             self._form(lane, now)
@@ -225,7 +227,8 @@ class _Simulation:
             return
         self.done += sum(some for _, some in lane.batch)
         lane.batch, lane.tries = [], 0
-        self._read(lane.shard, now)
+        lane.free_at = now + self.of.between_seconds
+        self._at(lane.free_at, lambda then: self._read(lane.shard, then))
 
     def _again(self, lane: _Lane, now: float) -> None:
         lane.tries += 1
@@ -252,11 +255,12 @@ class _Simulation:
         most = max(self.looks, key=lambda one: one.backlog)
         oldest = max(self.looks, key=lambda one: one.oldest_seconds)
         late = [one.second for one in self.looks if one.oldest_seconds > ordinary]
-        is_behind = self.looks[-1].oldest_seconds > ordinary
         after = [one.second for one in self.looks if late and one.second > late[-1]]
         scale, of = self.scale, self.of
+        discarded_from, lost_from = self._reached(of.maximum_age_seconds, ordinary), None
         # An order that is discarded first is stored in a bucket, and can no longer be lost.
-        is_lost_first = of.retention_seconds < of.maximum_age_seconds
+        if of.retention_seconds < of.maximum_age_seconds:
+            lost_from = self._reached(of.retention_seconds, ordinary)
         every = -(-len(self.looks) // _MOST_POINTS)
         return SimulationResult(
             seconds=now,
@@ -272,11 +276,10 @@ class _Simulation:
             oldest_at=oldest.second,
             ordinary_seconds=ordinary,
             behind_from=late[0] if late else None,
-            caught_up_at=None if is_behind or not late else after[0],
+            caught_up_at=after[0] if after else None,
             to_spare_seconds=max(0.0, of.retention_seconds - oldest.oldest_seconds),
-            discarded_from=self.given_up_from or self._reached(of.maximum_age_seconds, ordinary),
-            lost_from=self.lost_from
-            or (self._reached(of.retention_seconds, ordinary) if is_lost_first else None),
+            discarded_from=self.discarded_from if self.discarded else discarded_from,
+            lost_from=self.lost_from if self.lost else lost_from,
             invocations=self.invocations * scale,
             failed=self.failed * scale,
             throttled=self.throttled * scale,

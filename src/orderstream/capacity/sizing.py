@@ -1,15 +1,18 @@
-"""Size and price a deployment for a demand, in one mode of the stream."""
+"""Size and price a deployment in one mode of the stream, and find the rate at which a sizing changes."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from orderstream.capacity.bill import Bill, bill
-from orderstream.capacity.demand import Demand, Mode, Options
+from orderstream.capacity.demand import Mode, PlanInput
 from orderstream.capacity.function import FunctionSizing, function
-from orderstream.capacity.reference_data import ReferenceData
 from orderstream.capacity.storage import ArchiveSizing, TableSizing, archive, table
-from orderstream.capacity.stream import StreamSizing, shards_per_order, stream
+from orderstream.capacity.stream import StreamSizing, stream
+
+_CLOSELY = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
@@ -23,17 +26,21 @@ class Sizing:
     bill: Bill
 
 
-def compute_sizing(mode: Mode, demand: Demand, choices: Options, figures: ReferenceData) -> Sizing:
+def compute_sizing(mode: Mode, given: PlanInput) -> Sizing:
     """The sizing for a demand if its stream has this mode."""
-    of_stream = stream(mode, demand, choices, figures)
-    shard_rate = 1 / shards_per_order(demand.size, figures)
-    of_function = function(of_stream.shards, of_stream.shards_at_peak, shard_rate, demand, choices, figures)
-    of_table = table(demand, choices, figures)
-    of_archive = archive(of_function, demand, choices, figures)
-    return Sizing(
-        of_stream,
-        of_function,
-        of_table,
-        of_archive,
-        bill(of_stream, of_function, of_table, of_archive, demand, choices, figures),
-    )
+    of_stream = stream(mode, given)
+    of_function = function(of_stream.shards, of_stream.shards_at_peak, given)
+    of_table, of_archive = table(given), archive(of_function, given)
+    parts = of_stream, of_function, of_table, of_archive
+    return Sizing(*parts, bill(*parts, given))
+
+
+def boundary(holds: Callable[[Decimal], bool], low: Decimal, high: Decimal) -> tuple[Decimal, Decimal]:
+    """Two numbers, a millionth apart: `holds` is true of the first, as of `low`, and false of the second."""
+    while high - low > high * _CLOSELY:
+        middle = (low + high) / 2
+        if holds(middle):
+            low = middle
+        else:
+            high = middle
+    return low, high

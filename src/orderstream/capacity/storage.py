@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from orderstream.capacity.demand import Demand, Layout, Options
+from orderstream.capacity.demand import Layout, PlanInput
 from orderstream.capacity.function import FunctionSizing, ceiling
-from orderstream.capacity.reference_data import GB, HOURS_A_MONTH, KB, SECONDS_A_MONTH, ReferenceData
+from orderstream.capacity.prices import GB, HOURS_A_MONTH, KB
 
 
 @dataclass(frozen=True)
@@ -53,23 +53,24 @@ class ArchiveSizing:
     old_gb: Decimal
 
 
-def item_bytes(demand: Demand, figures: ReferenceData) -> int:
+def item_bytes(given: PlanInput) -> int:
     """Bytes of an order's item as DynamoDB counts them: as given, or estimated from the order's size."""
-    if demand.item_size is not None:
-        return demand.item_size
-    one = figures.measured.bytes
-    return ceiling(one.item + one.item_per_byte * demand.size)
+    if given.demand.item_size is not None:
+        return given.demand.item_size
+    one = given.figures.bytes
+    return ceiling(one.item + one.item_per_byte * given.demand.size)
 
 
-def table(demand: Demand, choices: Options, figures: ReferenceData) -> TableSizing:
+def table(given: PlanInput) -> TableSizing:
     """The table for a demand. Its key, the order id, is well distributed; the index's is the customer."""
-    limit = figures.limits.dynamodb
-    size = item_bytes(demand, figures)
+    limit = given.figures.dynamodb_limits
+    size = item_bytes(given)
     units = -(-size // KB)
-    copies = 2 if choices.has_index else 1
-    peak = demand.peak * units
-    warm = 0 if peak <= limit.new_table_writes else ceiling(peak * (1 + choices.headroom))
-    stored = demand.rate * SECONDS_A_MONTH * (size + figures.measured.bytes.item_stored) / GB
+    copies = 2 if given.options.has_index else 1
+    peak = given.demand.peak * units
+    warm = 0 if peak <= limit.new_table_writes else ceiling(given.wanted * units)
+    cold = max(0, warm - limit.new_table_writes) * copies
+    stored = given.orders_a_month * (size + given.figures.bytes.item_stored) / GB
     return TableSizing(
         item_bytes=size,
         units_per_order=units,
@@ -77,52 +78,44 @@ def table(demand: Demand, choices: Options, figures: ReferenceData) -> TableSizi
         peak_units=peak,
         new_table_units=limit.new_table_writes,
         warm_units=warm,
-        warm_dollars=max(0, warm - limit.new_table_writes) * copies * figures.prices.dynamodb.warm_write_unit,
+        warm_dollars=cold * given.figures.dynamodb_prices.warm_write_unit,
         partitions=max(1, ceiling(peak / limit.partition_writes)),
         stored_gb=stored * copies,
         recovery_gb=stored,
     )
 
 
-def archive(of: FunctionSizing, demand: Demand, choices: Options, figures: ReferenceData) -> ArchiveSizing:
+def archive(of: FunctionSizing, given: PlanInput) -> ArchiveSizing:
     """The archive for a demand. (A batch across an hour boundary makes two objects: not counted.)"""
-    one = figures.measured.bytes
-    orders = demand.rate * SECONDS_A_MONTH
-    if choices.layout == "order":
-        objects, size, objects_at_peak = orders, Decimal(one.line + demand.size), demand.peak
+    one, demand, options = given.figures.bytes, given.demand, given.options
+    if options.layout == "order":
+        objects, size, objects_at_peak = given.orders_a_month, Decimal(one.line + demand.size), demand.peak
     else:
-        objects, objects_at_peak = orders / of.average.orders, of.peak.batches_per_second
-        size = one.archive_object + of.average.orders * (
-            one.archive_line + one.archive_per_byte * demand.size
-        )
-    kept = Decimal(figures.measured.maintenance.noncurrent_days * 24) / HOURS_A_MONTH
-    compacted = orders * (one.compacted_line + one.compacted_per_byte * demand.size)
+        in_batch = of.average.orders
+        objects, objects_at_peak = given.orders_a_month / in_batch, of.peak.batches_per_second
+        size = one.archive_object + in_batch * (one.archive_line + one.archive_per_byte * demand.size)
+    kept = Decimal(given.figures.maintenance.noncurrent_days * 24) / HOURS_A_MONTH
+    compacted = given.orders_a_month * (one.compacted_line + one.compacted_per_byte * demand.size)
     return ArchiveSizing(
-        layout=choices.layout,
+        layout=options.layout,
         objects=objects,
         object_bytes=size,
         gb=objects * size / GB,
         compacted_objects=HOURS_A_MONTH,
         compacted_gb=compacted / GB,
-        maintenance_seconds=_maintenance_seconds(
-            objects / HOURS_A_MONTH, demand.rate * 3600, choices, figures
-        ),
-        maintenance_seconds_at_peak=_maintenance_seconds(
-            objects_at_peak * 3600, demand.peak * 3600, choices, figures
-        ),
-        maintenance_reads=objects * {"none": 0, "seal": 1, "compact": 2}[choices.maintenance],
-        old_gb=kept * objects * size / GB if choices.maintenance == "compact" else Decimal(0),
+        maintenance_seconds=_maintenance_seconds(objects / HOURS_A_MONTH, demand.rate * 3600, given),
+        maintenance_seconds_at_peak=_maintenance_seconds(objects_at_peak * 3600, demand.peak * 3600, given),
+        maintenance_reads=objects * {"none": 0, "seal": 1, "compact": 2}[options.maintenance],
+        old_gb=kept * objects * size / GB if options.maintenance == "compact" else Decimal(0),
     )
 
 
-def _maintenance_seconds(
-    objects: Decimal, orders: Decimal, choices: Options, figures: ReferenceData
-) -> Decimal:
+def _maintenance_seconds(objects: Decimal, orders: Decimal, given: PlanInput) -> Decimal:
     """The duration in seconds of a maintenance run for an hour's objects and orders."""
-    one = figures.measured.maintenance
-    if choices.maintenance == "none":
+    one = given.figures.maintenance
+    if given.options.maintenance == "none":
         return Decimal(0)
     sealed = one.start_ms / 1000 + objects * one.seal_object_ms / 1000
-    if choices.maintenance == "seal":
+    if given.options.maintenance == "seal":
         return sealed
     return sealed + objects * one.compact_object_ms / 1000 + orders * one.compact_order_us / 1_000_000

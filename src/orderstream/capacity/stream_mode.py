@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import count, pairwise
 
-from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Demand, Mode, Options
-from orderstream.capacity.reference_data import ReferenceData
-from orderstream.capacity.sizing import compute_sizing
-from orderstream.capacity.stream import shards_per_order, shards_per_order_with_lanes
+from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, Mode, PlanInput
+from orderstream.capacity.sizing import boundary, compute_sizing
+from orderstream.capacity.stream import shards_per_order_with_lanes
 
 # Up to this many shards, every step to the next shard is examined. Beyond it, a shard is at most a fortieth
 # of the stream, and rates are examined in steps of a tenth.
@@ -40,55 +39,54 @@ class Comparison:
     peak_factor: Decimal | None
 
 
-def cheaper(demand: Demand, choices: Options, figures: ReferenceData) -> Mode:
+def _dollars(given: PlanInput) -> dict[Mode, Decimal]:
+    modes: tuple[Mode, ...] = ("shards", "on-demand")
+    return {mode: compute_sizing(mode, given).bill.total for mode in modes}
+
+
+def cheaper(given: PlanInput) -> Mode:
     """The mode with the lower bill; shards if equal."""
-    shards = compute_sizing("shards", demand, choices, figures).bill.total
-    return (
-        "shards"
-        if shards <= compute_sizing("on-demand", demand, choices, figures).bill.total
-        else "on-demand"
-    )
+    dollars = _dollars(given)
+    return min(dollars, key=lambda mode: dollars[mode])
 
 
-def compare(demand: Demand, choices: Options, figures: ReferenceData) -> Comparison:
+def compare(given: PlanInput) -> Comparison:
     """Compare both modes, and find where the cheaper one changes.
 
     Between two rates at which either mode gets another shard, the bills are smooth. So it is enough to
     compare the ends of each such interval, and to bisect those at whose ends different modes are cheaper.
     """
-    factor = demand.peak / demand.rate
 
-    def at_rate(rate: Decimal) -> Mode:
-        return cheaper(replace(demand, rate=rate, peak=rate * factor), choices, figures)
+    def stays(rate: Decimal) -> bool:
+        return cheaper(given.at(rate)) == at
 
     changes: list[Decimal] = []
-    low = at = at_rate(_SLIGHTLY)
-    for begin, end in pairwise(_edges(demand, choices, figures)):
-        for here, there in (
-            (begin * (1 - _SLIGHTLY), begin * (1 + _SLIGHTLY)),
-            (begin * (1 + _SLIGHTLY), end),
-        ):
-            then = at_rate(there)
+    low = at = cheaper(given.at(_SLIGHTLY))
+    for begin, end in pairwise(_edges(given)):
+        before, after = begin * (1 - _SLIGHTLY), begin * (1 + _SLIGHTLY)
+        for here, there in ((before, after), (after, end)):
+            then = cheaper(given.at(there))
             if then != at:
-                changes.append(_change(at_rate, here, there))
+                changes.append(boundary(stays, here, there)[1])
                 at = then
+    dollars = _dollars(given)
     return Comparison(
-        shards_dollars=compute_sizing("shards", demand, choices, figures).bill.total,
-        on_demand_dollars=compute_sizing("on-demand", demand, choices, figures).bill.total,
-        cheaper=cheaper(demand, choices, figures),
+        shards_dollars=dollars["shards"],
+        on_demand_dollars=dollars["on-demand"],
+        cheaper=cheaper(given),
         low=low,
         high=at,
         first=changes[0] if changes else None,
         last=changes[-1] if changes else None,
-        peak_factor=_peak_factor(demand, choices, figures),
+        peak_factor=_peak_factor(given),
     )
 
 
-def _edges(demand: Demand, choices: Options, figures: ReferenceData) -> Iterator[Decimal]:
+def _edges(given: PlanInput) -> Iterator[Decimal]:
     """Increasing rates between which neither mode gets another shard, as far as such steps matter."""
-    factor = demand.peak / demand.rate
-    shards = factor * (1 + choices.headroom) * shards_per_order_with_lanes(demand, choices, figures)
-    on_demand = factor * shards_per_order(demand.size, figures)
+    factor = given.demand.peak / given.demand.rate
+    shards = factor * (1 + given.options.headroom) * shards_per_order_with_lanes(given)
+    on_demand = factor * given.shards_per_order
     most = MOST_ORDERS_A_SECOND / factor
     far = min(most, _EVERY_STEP / min(shards, on_demand))
     edges = {_SLIGHTLY}
@@ -104,25 +102,13 @@ def _edges(demand: Demand, choices: Options, figures: ReferenceData) -> Iterator
         rate *= _BEYOND
 
 
-def _change(mode_at: Callable[[Decimal], Mode], low: Decimal, high: Decimal) -> Decimal:
-    """The rate between `low` and `high` where the cheaper mode changes, to within a millionth."""
-    before = mode_at(low)
-    while high - low > high * _SLIGHTLY:
-        middle = (low + high) / 2
-        if mode_at(middle) == before:
-            low = middle
-        else:
-            high = middle
-    return high
+def _peak_factor(given: PlanInput) -> Decimal | None:
+    rate = given.demand.rate
 
+    def is_on_shards(factor: Decimal) -> bool:
+        return cheaper(replace(given, demand=replace(given.demand, peak=rate * factor))) == "shards"
 
-def _peak_factor(demand: Demand, choices: Options, figures: ReferenceData) -> Decimal | None:
-    def at_factor(factor: Decimal) -> Mode:
-        return cheaper(replace(demand, peak=demand.rate * factor), choices, figures)
-
-    if at_factor(Decimal(1)) == "on-demand":
+    if not is_on_shards(Decimal(1)):
         return Decimal(1)
-    highest = min(_HIGHEST_FACTOR, MOST_ORDERS_A_SECOND / demand.rate)
-    if at_factor(highest) == "shards":
-        return None
-    return _change(at_factor, Decimal(1), highest)
+    highest = min(_HIGHEST_FACTOR, MOST_ORDERS_A_SECOND / rate)
+    return None if is_on_shards(highest) else boundary(is_on_shards, Decimal(1), highest)[1]

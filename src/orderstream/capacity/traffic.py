@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 
-from orderstream.capacity.demand import Demand, Options
-from orderstream.capacity.function import poll_seconds, seconds_of
-from orderstream.capacity.plan import CapacityPlan, record_age_seconds
-from orderstream.capacity.recovery import reads_per_shard, table_writes
-from orderstream.capacity.reference_data import ReferenceData
-from orderstream.capacity.stream import shards_per_order
+from orderstream.capacity.demand import PlanInput
+from orderstream.capacity.function import between_seconds, poll_seconds, seconds_of
+from orderstream.capacity.plan import CapacityPlan, reads_per_shard, record_age_seconds, table_rate
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,10 @@ class Curve:
     def orders(self, begin: float, end: float) -> float:
         """How many orders arrive from second `begin` to second `end`."""
         first = max(0, bisect_right(self.seconds, begin) - 1)
-        count, at = 0.0, begin
-        for number in range(first, len(self.seconds)):
-            until = self.seconds[number + 1] if number + 1 < len(self.seconds) else end
-            until = min(until, end)
-            if until > at:
-                count += (until - at) * self.rates[number]
-                at = until
-            if at >= end:
-                break
-        return count
+        last = bisect_left(self.seconds, end, first + 1)
+        edges = (begin, *self.seconds[first + 1 : last], end)
+        parts = zip(pairwise(edges), self.rates[first:last], strict=True)
+        return sum((until - since) * rate for (since, until), rate in parts)
 
     @property
     def average(self) -> float:
@@ -68,7 +60,8 @@ class Outage:
 class SimulationSettings:
     """What the simulation needs of a plan: rates in orders a second, `concurrency` in invocations.
 
-    `seconds_of` returns the duration of an invocation with a number of orders.
+    `seconds_of` returns the duration of an invocation with a number of orders; `between_seconds` pass until
+    the next one of the same lane.
     """
 
     shards: int
@@ -82,6 +75,7 @@ class SimulationSettings:
     concurrency: int
     retention_seconds: float
     maximum_age_seconds: float
+    between_seconds: float
     seconds_of: Callable[[int], float]
 
 
@@ -135,35 +129,27 @@ class SimulationResult:
     points: tuple[BacklogSample, ...]
 
 
-def simulation_settings(
-    of: CapacityPlan, demand: Demand, choices: Options, figures: ReferenceData
-) -> SimulationSettings:
+def simulation_settings(of: CapacityPlan, given: PlanInput) -> SimulationSettings:
     """The plan's settings, with the quotas that it requests."""
     asked = [one.ask for one in of.quotas if one.unit == "executions"]
-    concurrency = max([figures.limits.lambda_.concurrency, *asked])
-    table = of.sizing.table
+
+    # A simulation calls it a million times.
+    @lru_cache(maxsize=100_000)
+    def seconds(orders: int) -> float:
+        return float(seconds_of(Decimal(orders), given))
+
     return SimulationSettings(
         shards=of.sizing.stream.shards,
         lanes_per_shard=of.sizing.function.parallelization_factor,
         batch_size=of.sizing.function.batch_size,
-        window_seconds=float(choices.window_seconds),
-        poll_seconds=float(poll_seconds(choices, figures)),
-        shard_in=float(1 / shards_per_order(demand.size, figures)),
-        shard_out=float(reads_per_shard(demand, choices, figures)),
-        table=float(table_writes(table, choices, figures) / table.units_per_order),
-        concurrency=concurrency,
-        retention_seconds=choices.retention_hours * 3600.0,
-        maximum_age_seconds=float(record_age_seconds(choices.retention_hours)),
-        seconds_of=_duration(demand, choices, figures),
+        window_seconds=float(given.options.window_seconds),
+        poll_seconds=float(poll_seconds(given)),
+        shard_in=float(1 / given.shards_per_order),
+        shard_out=float(reads_per_shard(given)),
+        table=float(table_rate(of.sizing.table, given)),
+        concurrency=max([given.figures.lambda_limits.concurrency, *asked]),
+        retention_seconds=given.options.retention_hours * 3600.0,
+        maximum_age_seconds=float(record_age_seconds(given.options.retention_hours)),
+        between_seconds=float(between_seconds(given)),
+        seconds_of=seconds,
     )
-
-
-def _duration(demand: Demand, choices: Options, figures: ReferenceData) -> Callable[[int], float]:
-    """`seconds_of` plus the gap between batches, in floats, cached: a simulation calls it a million times."""
-    between = figures.measured.function.between_ms / 1000
-
-    @lru_cache(maxsize=100_000)
-    def seconds(orders: int) -> float:
-        return float(seconds_of(Decimal(orders), demand.size, choices.layout, figures) + between)
-
-    return seconds

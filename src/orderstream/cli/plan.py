@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.pricing import reference_data
 from orderstream.aws.times import parse_time_range
-from orderstream.capacity.demand import Demand, Layout, Maintenance, Mode, Options
+from orderstream.capacity.demand import Demand, Layout, Maintenance, Mode, Options, PlanInput
 from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
 from orderstream.capacity.traffic import Outage, simulation_settings
@@ -55,8 +54,8 @@ def plan(
     """Plan capacity and cost for expected traffic.
 
     Prints the settings, the quotas, a month's bill and the command to deploy it. --rate is the average. By
-    default, --rate and --peak are those of --traffic. It does not call AWS: prices and limits are in
-    aws/pricing.toml, with source and date. docs/explanation/capacity.md has the formulas.
+    default, --rate and --peak are those of --traffic. It does not call AWS:
+    docs/explanation/capacity.md has the formulas, and all prices and limits with source and date.
     """
     recorded = curve_in(traffic) if traffic else None
     if recorded is None and (picture or outage_at):
@@ -83,14 +82,15 @@ def plan(
         headroom=Decimal(headroom) / 100,
         months=months,
     )
-    planned = planning(demand, choices, reference_data())
+    given = PlanInput(demand, choices)
+    planned = planning(given)
     result = begin = None
     if recorded is not None:
         begin = recorded.begin
         outages = [Outage(recorded.second_of(outage_at), stopped.total_seconds())] if outage_at else []
         result = simulating(
             recorded.curve,
-            simulation_settings(planned, demand, choices, reference_data()),
+            simulation_settings(planned, given),
             outages=outages,
             chance=random.Random(seed).random,
         )

@@ -7,7 +7,7 @@ from orderstream.cli import options
 from orderstream.cli.options import resolve_stack, span_of
 from orderstream.lookup import trace as tracing
 from orderstream.output import console
-from orderstream.output import recovery as show
+from orderstream.output import orders as show
 
 app = typer.Typer()
 

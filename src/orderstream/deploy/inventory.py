@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
-from orderstream.aws.pricing import reference_data
 from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
-from orderstream.capacity.reference_data import GB, tiered
+from orderstream.capacity.prices import GB, DynamoPrices, S3Prices, tiered
 from orderstream.deploy.retained import RetainedResources, find_retained, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import target_of, values_for
@@ -109,7 +108,7 @@ class Inventory:
     @property
     def monthly_cost(self) -> Decimal:
         """US dollars a month to store the data in table and buckets, without any requests."""
-        of_table, of_bucket = reference_data().prices.dynamodb, reference_data().prices.s3
+        of_table, of_bucket = DynamoPrices(), S3Prices()
         stored = Decimal(sum(one.size + one.index_size for one in self.tables)) / GB
         backed_up = Decimal(sum(one.size for one in self.tables)) / GB
         objects = Decimal(sum(one.size for one in self.buckets)) / GB

@@ -12,8 +12,9 @@ from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.function_versions import LiveVersion, live_version
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
-from orderstream.aws.pricing import reference_data as known
 from orderstream.aws.stack import consumer_of
+from orderstream.capacity.prices import CloudWatchPrices
+from orderstream.capacity.reference_data import KinesisLimits
 from orderstream.errors import OrderstreamError
 from orderstream.monitoring import dead_letter_backlog
 from orderstream.monitoring.figures import (
@@ -126,7 +127,7 @@ class StatusCollector:
         currencies = self._currencies()
         shard_ids, retention, mode, distribution = self._stream()
         loads = self._read_all(names, currencies, shard_ids, now)
-        limit = known().limits.kinesis
+        limit = KinesisLimits()
         limits = limit.shard_in_records, limit.shard_in_bytes
         shards = shards_of(shard_ids, mode, loads, until_of(self.minutes, now), limits, distribution)
         waiting = dead_letter_backlog.count_pending(self._deployment)
@@ -238,4 +239,4 @@ def poll(
 
 
 def _dollars(metrics: float) -> Decimal:
-    return known().prices.cloudwatch.metric_read_thousand * Decimal(metrics) / 1000
+    return CloudWatchPrices().metric_read_thousand * Decimal(metrics) / 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.table import Column
@@ -71,13 +71,7 @@ def print_waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> No
     if as_json:
         print_json([{"hour": hour, "objects": objects, "bytes": size} for hour, objects, size in hours])
         return
-    table = _counted("hour", "objects", "bytes")
-    for hour, objects, size in hours:
-        table.add_row(hour, f"{objects:,}", f"{size:,}")
-    table.add_section()
-    total = (sum(objects for _, objects, _ in hours), sum(size for _, _, size in hours))
-    table.add_row(f"{len(hours)} hours", *(f"{one:,}" for one in total))
-    out.print(table)
+    out.print(_sums(("hour", "objects", "bytes"), hours, f"{len(hours)} hours"))
 
 
 def print_maintenance(done: MaintenanceResult, location: Location, *, as_json: bool) -> None:
@@ -93,15 +87,9 @@ def print_maintenance(done: MaintenanceResult, location: Location, *, as_json: b
         return
     out.print(f"{len(done.sealed):,} hours sealed, {len(done.compacted):,} compacted")
     if done.compacted:
-        table = _counted("hour", "lines", "objects", "bytes", "bytes after")
-        for one in done.compacted:
-            table.add_row(one.hour, *_numbers(one.lines, one.objects, one.bytes, one.bytes_after))
-        table.add_section()
-        names = ("lines", "objects", "bytes", "bytes_after")
-        table.add_row(
-            "all", *_numbers(*(sum(getattr(one, name) for one in done.compacted) for name in names))
-        )
-        out.print(table)
+        columns = ("hour", "lines", "objects", "bytes", "bytes after")
+        rows = [(one.hour, one.lines, one.objects, one.bytes, one.bytes_after) for one in done.compacted]
+        out.print(_sums(columns, rows, "all"))
     _print_head(done.head, "no hour is over yet: one is sealed five minutes after its end")
 
 
@@ -179,22 +167,21 @@ def print_problems(receipt: ErasureReceipt) -> None:
         )
 
 
-def _counted(*columns: str) -> SafeTable:
-    table = SafeTable(*columns)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table
-
-
 def _counts(of: str, rows: Mapping[str, int]) -> SafeTable:
-    table = _counted(of, "count")
+    table = SafeTable.of_numbers(of, "count")
     for name, count in rows.items():
-        table.add_row(name, f"{count:,}")
+        table.add_numbers(name, count)
     return table
 
 
-def _numbers(*numbers: int) -> list[str]:
-    return [f"{number:,}" for number in numbers]
+def _sums(columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]], total: str) -> SafeTable:
+    """A table of rows, each a name and numbers, and of the sums of the numbers."""
+    table = SafeTable.of_numbers(*columns)
+    for row in rows:
+        table.add_numbers(*row)
+    table.add_section()
+    table.add_numbers(total, *map(sum, list(zip(*rows, strict=True))[1:]))
+    return table
 
 
 def _head(head: Head | None) -> str | None:

@@ -158,23 +158,13 @@ def _document(planned: DeploymentPlan, status: str, outputs: Mapping[str, str]) 
         "stack": planned.stack,
         "status": status,
         "artifacts": [
-            {
-                "name": one.name,
-                "sha256": one.sha256,
-                "bytes": one.size,
-                "files": one.files,
-                "bytecode": not one.no_bytecode,
-            }
+            {"name": one.name, "sha256": one.sha256, "bytes": one.size, "files": one.files}
+            | {"bytecode": not one.no_bytecode}
             for one in planned.artifacts
         ],
         "changes": [
-            {
-                "action": one.action,
-                "resource": one.logical_id,
-                "type": one.type,
-                "replacement": one.replacement or None,
-                "physical_id": one.physical_id or None,
-            }
+            {"action": one.action, "resource": one.logical_id, "type": one.type}
+            | {"replacement": one.replacement or None, "physical_id": one.physical_id or None}
             for one in planned.changes
         ],
         "doubts": list(planned.warnings),

@@ -1,4 +1,4 @@
-"""Prints orders, and the progress of sending them, for people and programs."""
+"""Prints orders, the progress of sending them, and the trace of one, for people and programs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from orderstream.output.terminal import REPLACEMENT, SafeTable, write_bytes
 if TYPE_CHECKING:
     from orderstream.client import RecordMetadata
     from orderstream.ingest.send import SendStats
+    from orderstream.lookup.trace import OrderTrace
     from orderstream.storage.orders import Item
 
 
@@ -112,3 +113,32 @@ def print_raw(data: bytes, *, exact: str) -> None:
     """Print bytes as sent; to a terminal, as text. `exact` is the command that writes them exactly."""
     if not write_bytes(data):
         problem(f"what a terminal cannot show is {REPLACEMENT} here; {exact} has the exact bytes")
+
+
+def print_trace(found: OrderTrace, *, as_json: bool) -> None:
+    """Print one order's trace, in chronological order."""
+    if as_json:
+        steps = [msgspec.structs.asdict(step) for step in found.steps]
+        print_json({"order_id": found.order_id, "item": found.item, "steps": steps})
+        return
+    # Ids are long and few: each event gets a number, and the ids are listed below.
+    ids = dict.fromkeys(step.event_id for step in found.steps if step.event_id)
+    numbers = {event_id: str(number) for number, event_id in enumerate(ids, start=1)}
+    table = SafeTable(
+        Column("when (UTC)", no_wrap=True), Column("what", no_wrap=True), "event", "where and why"
+    )
+    for step in found.steps:
+        detail = "\n".join(filter(None, (step.where, step.detail)))
+        for event_id, number in numbers.items():
+            detail = detail.replace(f"event {event_id}", f"event {number}")
+        table.add_row(moment(step.at), step.what, numbers.get(step.event_id or "", ""), detail)
+    out.print(table)
+    for event_id, number in numbers.items():
+        out.print(f"event {number} is {event_id}")
+    where = "in the table" if found.item else "not in the table"
+    out.print(f"order {found.order_id} is {where}")
+
+
+def moment(at: str | None) -> str:
+    """A time of a record, to the millisecond; "?" if it has none."""
+    return at.replace("T", " ")[:23] if at else "?"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Context, Decimal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from orderstream.aws.pricing import reference_data
+from orderstream.capacity.prices import GB, REGION, SECONDS_A_MONTH, KinesisPrices
 from orderstream.output.console import out, print_json
 from orderstream.output.numbers import count, dollars, large, length, size
 from orderstream.output.simulation import print_simulation
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
     from orderstream.capacity.plan import CapacityPlan
     from orderstream.capacity.traffic import SimulationResult
 
-SECONDS_A_MONTH = 730 * 3600
 # No figure here is more precise.
 _DIGITS = Context(prec=12)
 _ROUGHLY = Context(prec=4)
+_FILLS = {
+    "records": "a shard accepts 1,000 records/s",
+    "bytes": "a shard accepts 1 MB/s",
+    "lanes": "ten lanes of a shard process no more",
+}
+
+# A setting, its value, and the reason.
+Row = tuple[str, str, str]
 
 
 def print_plan(
@@ -35,14 +43,10 @@ def print_plan(
     demand = of.demand
     out.print(
         f"{count(demand.rate)} orders/s on average, {count(demand.peak)} at the peak, {demand.size:,} bytes "
-        "each: "
-        f"{large(demand.rate * SECONDS_A_MONTH)} a month",
+        f"each: {large(demand.rate * SECONDS_A_MONTH)} a month"
     )
-    out.print(_settings(of))
-    out.print(_bill(of))
-    out.print(_quotas(of))
-    for line in _modes(of):
-        out.print(line)
+    for part in (_settings(of), _bill(of), _quotas(of), *_modes(of)):
+        out.print(part)
     if result is not None:
         print_simulation(result, begin)
     out.print("\nTo deploy it:")
@@ -72,179 +76,143 @@ def command(of: CapacityPlan) -> str:
     return f"orders deploy {values}"
 
 
-def _table(title: str, *columns: str) -> SafeTable:
-    table = SafeTable(title=title, title_justify="left")
-    for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number and name not in _LEFT else "left")
-    return table
-
-
-_LEFT = {"what", "why", "set to", "ask for", "how"}
-
-
 def _settings(of: CapacityPlan) -> SafeTable:
-    table = _table("Settings", "what", "set to", "why")
+    table = SafeTable("what", "set to", "why", title="Settings", title_justify="left")
     for row in (*_of_stream(of), *_of_function(of), *_of_stores(of), *_of_time(of)):
-        table.add_row(*(cell for cell in row))
+        table.add_row(*row)
     return table
 
 
-def _of_stream(of: CapacityPlan) -> list[tuple[str, str, str]]:
+def _of_stream(of: CapacityPlan) -> Iterator[Row]:
     stream, choices = of.sizing.stream, of.options
-    fills = {
-        "records": "1,000 records/s fill a shard",
-        "bytes": "1 MB/s fills a shard",
-        "lanes": "ten lanes of a shard do no more",
-    }[stream.limited_by]
-    why = f"{fills}, and the peak has {choices.headroom:.0%} to spare"
-    if stream.limited_by == "records" and stream.shards_aggregated * 2 <= stream.shards_needed:
-        why += f"; packed by the KPL, {stream.shards_aggregated:,} would do"
-    name = f"{stream.shards:,} shards" if stream.shards > 1 else "1 shard"
     if stream.mode == "on-demand":
-        name = "on demand"
         why = (
-            f"expected to grow to {stream.shards:,} shards: twice the peak. A new one takes 4 MB/s or 4,000 "
-            "records/s; "
-            "more than twice the peak of 30 days is throttled for up to 15 min"
+            f"expected to grow to {stream.shards:,} shards: twice the peak. A new stream accepts 4 MB/s or "
+            "4,000 records/s; above twice the peak of 30 days it throttles for up to 15 min"
         )
-    found = [("stream", name, why)]
-    if stream.mode == "on-demand":
-        found.append(
-            (
-                "stream, warm",
-                f"{stream.warm_mib:,} MiB/s" if stream.warm_mib else "not needed",
-                f"StreamWarmThroughputMiBps={stream.warm_mib} has it take the peak at once, in an account"
+        yield "stream", "on demand", why
+        if stream.warm_mib:
+            why = (
+                f"StreamWarmThroughputMiBps={stream.warm_mib} lets it accept the peak at once, in an account"
                 " with On-demand Advantage"
-                if stream.warm_mib
-                else "a new stream takes the peak",
             )
-        )
-    kept = (
-        "in the stream's price"
-        if choices.retention_hours <= 24
-        else f"{dollars(stream.retention_dollars)} a month"
+            yield "stream, warm", f"{stream.warm_mib:,} MiB/s", why
+        else:
+            yield "stream, warm", "not needed", "a new stream accepts the peak"
+    else:
+        why = f"{_FILLS[stream.limited_by]}; {choices.headroom:.0%} headroom above the peak"
+        if stream.limited_by == "records" and stream.shards_aggregated * 2 <= stream.shards_needed:
+            why += f"; with records aggregated by the KPL, {stream.shards_aggregated:,} would be enough"
+        yield "stream", f"{stream.shards:,} shard{'s' * (stream.shards > 1)}", why
+    kept = f"{dollars(stream.retention_dollars)} a month"
+    yield (
+        "retention",
+        f"{choices.retention_hours:,} h",
+        kept if choices.retention_hours > 24 else "included in the stream's price",
     )
-    return [*found, ("retention", f"{choices.retention_hours:,} h", kept)]
 
 
-def _of_function(of: CapacityPlan) -> list[tuple[str, str, str]]:
-    function, choices = of.sizing.function, of.options
-    average, peak = function.average, function.peak
-    return [
-        (
-            "batch",
-            f"{function.batch_size:,} orders, {choices.window_seconds} s",
-            f"{count(average.orders)} on average, {count(peak.orders)} at the peak; "
-            f"6 MB hold {function.orders_that_fit:,}",
-        ),
-        (
-            "lanes",
-            f"{function.parallelization_factor} a shard",
-            f"{function.lanes:,} in all; each does {count(function.lane_rate)} orders/s",
-        ),
-        (
-            "function",
-            f"{function.memory_mb:,} MB",
-            f"{length(average.seconds)} a batch, {length(peak.seconds)} at the peak; "
-            f"{count(average.running)} and {count(peak.running)} run at a time",
-        ),
-    ]
+def _of_function(of: CapacityPlan) -> Iterator[Row]:
+    function, average, peak = of.sizing.function, of.sizing.function.average, of.sizing.function.peak
+    yield (
+        "batch",
+        f"{function.batch_size:,} orders, {function.window_seconds} s",
+        f"{count(average.orders)} on average, {count(peak.orders)} at the peak; "
+        f"6 MB hold at most {function.orders_that_fit:,}",
+    )
+    yield (
+        "lanes",
+        f"{function.parallelization_factor} per shard",
+        f"{function.lanes:,} in total; each processes {count(function.lane_rate)} orders/s",
+    )
+    yield (
+        "function",
+        f"{function.memory_mb:,} MB",
+        f"{length(average.seconds)} per batch, {length(peak.seconds)} at the peak; "
+        f"{count(average.running)} and {count(peak.running)} run concurrently",
+    )
 
 
-def _of_stores(of: CapacityPlan) -> list[tuple[str, str, str]]:
-    table, archive = of.sizing.table, of.sizing.archive
+def _of_stores(of: CapacityPlan) -> Iterator[Row]:
+    table, archive, customer = of.sizing.table, of.sizing.archive, of.customer
     units = f"{table.billed_units_per_order} write unit" + "s" * (table.billed_units_per_order > 1)
-    index = "the index takes as many as the table" if of.options.has_index else "no index"
-    found = [
-        ("table", f"{units} an order", f"an item of {size(table.item_bytes)}; {index}"),
-        (
+    index = "the index uses as many as the table" if of.options.has_index else "no index"
+    yield "table", f"{units} per order", f"an item of {size(table.item_bytes)}; {index}"
+    why = f"the peak needs {count(table.peak_units)}, a new table accepts {table.new_table_units:,}"
+    if table.warm_units:
+        yield (
             "table, warm",
-            f"{count(table.warm_units)} units/s" if table.warm_units else "not needed",
-            f"the peak needs {count(table.peak_units)}, a new table takes {table.new_table_units:,}"
-            + (f"; {dollars(table.warm_dollars)} once" if table.warm_units else ""),
-        ),
-    ]
-    customer = of.customer
+            f"{count(table.warm_units)} units/s",
+            f"{why}; {dollars(table.warm_dollars)} once",
+        )
+    else:
+        yield "table, warm", "not needed", why
     part = f"{count(customer.share * 100)}% of the peak" if customer.share < 1 else "the whole peak"
-    found.append(
-        (
-            "one customer",
-            f"{count(customer.orders_per_second)} orders/s",
-            f"at most, {part}: what a {customer.limited_by} takes; order ids spread by themselves",
-        )
+    yield (
+        "one customer",
+        f"{count(customer.orders_per_second)} orders/s",
+        f"at most, {part}: the limit of a {customer.limited_by}; order ids are spread evenly",
     )
-    compacted = f"; compacted {archive.compacted_objects:,} of {size(archive.compacted_gb * 1024**3)}"
-    found.append(
-        (
-            "archive",
-            f"one object {'a batch' if archive.layout == 'batch' else 'an order'}",
-            f"{large(archive.objects)} a month of {size(archive.object_bytes)}, "
-            f"{size(archive.gb * 1024**3)} in all{compacted}",
-        )
+    yield (
+        "archive",
+        f"one object per {archive.layout}",
+        f"{large(archive.objects)} a month of {size(archive.object_bytes)}, {size(archive.gb * GB)} in total;"
+        f" compacted {archive.compacted_objects:,}, {size(archive.compacted_gb * GB)} in total",
     )
-    return found
 
 
-def _of_time(of: CapacityPlan) -> list[tuple[str, str, str]]:
+def _of_time(of: CapacityPlan) -> Iterator[Row]:
     latency, after = of.latency, of.catch_up
     price = f"{dollars(of.sizing.stream.fan_out_dollars)} a month"
     here, other = latency.shared, f"{length(latency.fan_out)} with enhanced fan-out, {price} more"
     if of.options.fan_out:
         here, other = latency.fan_out, f"{length(latency.shared)} without enhanced fan-out, {price} less"
-    found = [("latency", f"{length(here)} at most", f"if nothing is wrong; {other}")]
+    yield "latency", f"{length(here)} at most", f"without faults; {other}"
     if after.outage_seconds:
         done = "never" if after.seconds is None else f"{length(after.seconds)} later"
-        found.append(
-            (
-                f"{length(after.outage_seconds)} of outage",
-                f"caught up {done}",
-                f"{large(after.backlog)} orders wait, {count(after.orders_per_second)}/s are worked off: "
-                f"what the {after.limited_by} allow" + ("s" if after.limited_by == "table" else ""),
-            )
+        yield (
+            f"outage of {length(after.outage_seconds)}",
+            f"caught up {done}",
+            f"{large(after.backlog)} orders wait, {count(after.orders_per_second)}/s are processed: "
+            f"the limit of the {after.limited_by}",
         )
-    return found
 
 
 def _bill(of: CapacityPlan) -> SafeTable:
-    table = _table("A month's bill, US dollars", "service", "this plan", "two calls an order")
     here, there = of.sizing.bill, of.baseline
-    for service in here.services:
-        rows = [entry for entry in here.entries if entry.service == service]
-        others = {entry.what: entry.dollars for entry in there.entries if entry.service == service}
-        for entry in rows:
-            other = others.get(entry.what)
-            table.add_row(
-                f"{service}, {entry.what}", f"{entry.dollars:,.2f}", f"{other:,.2f}" if other else ""
-            )
+    title = "A month's bill, US dollars"
+    table = SafeTable.of_numbers(
+        "service", "this plan", "two calls per order", title=title, title_justify="left"
+    )
+    others = {(entry.service, entry.what): f"{entry.dollars:,.2f}" for entry in there.entries}
+    for one in sorted(here.entries, key=lambda entry: list(here.services).index(entry.service)):
+        other = others.get((one.service, one.what), "")
+        table.add_row(f"{one.service}, {one.what}", f"{one.dollars:,.2f}", other)
     table.add_section()
-    table.add_row("in all", f"{here.total:,.2f}", f"{there.total:,.2f}")
-    table.add_row("times this plan", "1", count(of.baseline_ratio))
-    table.caption = _prices()
-    table.caption_justify = "left"
+    table.add_row("total", f"{here.total:,.2f}", f"{there.total:,.2f}")
+    table.add_row("ratio", "1", count(of.baseline_ratio))
+    table.caption, table.caption_justify = _prices(), "left"
     return table
 
 
 def _prices() -> str:
-    found = reference_data()
-    return f"List prices of {found.region}, {found.prices.kinesis.date}, without free tiers and discounts."
+    return f"List prices of {REGION}, {KinesisPrices.date}, without free tiers and discounts."
 
 
 def _quotas(of: CapacityPlan) -> SafeTable:
-    table = _table("What breaks first", "quota", "default", "peak needs", "breaks at", "ask for")
+    table = SafeTable.of_numbers(
+        "quota", "default", "peak needs", "breaks at", title="What breaks first", title_justify="left"
+    )
+    table.add_column("ask for")
     for one in of.quotas:
-        breaks = (
-            "never" if one.breaks_at is None else f"{count(_ROUGHLY.create_decimal(one.breaks_at))} orders/s"
-        )
-        ask = f"{one.ask:,}" if one.ask else ("" if not one.is_exceeded else one.remedy)
-        needed = count(one.needed)
-        table.add_row(
-            one.name,
-            count(one.limit),
-            Text(needed, "red" if one.is_exceeded else ""),
-            breaks,
-            f"{ask}: {one.remedy}" if one.ask else ask,
-        )
-    table.caption = "The rate at which it breaks is an average, the peak growing with it."
+        breaks = "never"
+        if one.breaks_at is not None:
+            breaks = f"{count(_ROUGHLY.create_decimal(one.breaks_at))} orders/s"
+        needed = Text(count(one.needed), "red" if one.is_exceeded else "")
+        remedy = one.remedy if one.is_exceeded else ""
+        ask = f"{one.ask:,}: {one.remedy}" if one.ask else remedy
+        table.add_row(one.name, count(one.limit), needed, breaks, ask)
+    table.caption = "The rate at which a quota breaks is an average; the peak grows in proportion."
     table.caption_justify = "left"
     return table
 
@@ -253,7 +221,7 @@ def _modes(of: CapacityPlan) -> list[str]:
     found, stream = of.comparison, of.sizing.stream
     words = {"shards": "shards are", "on-demand": "on demand is"}
     line = (
-        f"Shards or on demand: {dollars(found.shards_dollars)} a month in all on shards, "
+        f"Shards or on demand: {dollars(found.shards_dollars)} a month in total on shards, "
         f"{dollars(found.on_demand_dollars)} on demand. With this peak, "
     )
     low, high = words[found.low], words[found.high]

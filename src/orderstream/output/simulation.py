@@ -35,19 +35,19 @@ def print_simulation(of: SimulationResult, begin: datetime | None) -> None:
     else:
         table.add_row("behind from", at(of.behind_from))
         table.add_row("caught up", "not before the end" if of.caught_up_at is None else at(of.caught_up_at))
-    table.add_row("left to the retention at the worst", length(of.to_spare_seconds))
+    table.add_row("least time left to the retention", length(of.to_spare_seconds))
     if of.discarded_from is not None:
         table.add_row("discarded to the bucket", f"{large(of.discarded)}, from {at(of.discarded_from)}")
     if of.lost_from is not None:
         table.add_row("lost", f"{large(of.lost)}, from {at(of.lost_from)}")
     if of.most_held:
-        table.add_row("held by producers, shards being full", f"{large(of.most_held)} at most")
-    table.add_row("orders a batch", count(of.orders_per_batch))
-    table.add_row("most invocations at a time", count(of.most_running))
+        table.add_row("held by producers while shards were full", f"{large(of.most_held)} at most")
+    table.add_row("orders per batch", count(of.orders_per_batch))
+    table.add_row("most concurrent invocations", count(of.most_running))
     for name, number in (("failed invocations", of.failed), ("throttled by Lambda", of.throttled)):
         if number:
             table.add_row(name, count(number))
-    table.add_row("shards simulated for all", count(of.shards_simulated))
+    table.add_row("simulated shards", count(of.shards_simulated))
     out.print(table)
 
 

@@ -14,6 +14,7 @@ from rich.segment import Segment
 from rich.table import Column
 from rich.text import Text
 
+from orderstream.monitoring.health import OUTCOMES
 from orderstream.monitoring.shards import AUTO, PARTITION_KEYS_PAGE
 from orderstream.output.console import err, out, print_json
 from orderstream.output.numbers import count, length, revenue, size
@@ -27,20 +28,9 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 60
 
 _COLOURS = {"alarm": "red", "ok": "green", "no data": "yellow"}
-_ROWS = (
-    ("received", "received"),
-    ("stored", "stored"),
-    ("duplicates", "duplicates"),
-    ("conflicts", "conflicts"),
-    ("invalid", "invalid"),
-    ("failed, retried", "failed"),
-    ("discarded", "discarded"),
-    ("dropped", "dropped"),
-    ("puts refused by the stream", "throttled_puts"),
-    ("invocations", "invocations"),
-    ("errors", "errors"),
-    ("throttles", "throttles"),
-)
+_OF_RECORDS = ("received", *OUTCOMES, "discarded", "dropped", "throttled_puts")
+_OF_FUNCTION = ("invocations", "errors", "throttles")
+_LABELS = {"failed": "failed, retried", "throttled_puts": "puts refused by the stream"}
 
 
 def print_status(of: Status, *, as_json: bool) -> None:
@@ -96,9 +86,8 @@ def _text(line: Iterable[Segment]) -> Text:
 
 
 def _is_news(now: Status, told: Status) -> bool:
-    states = [[(alarm.name, alarm.state) for alarm in one.alarms] for one in (now, told)]
-    waited = (now.at - told.at).total_seconds()
-    return states[0] != states[1] or waited >= SECONDS_BETWEEN_LINES
+    before, after = ([(alarm.name, alarm.state) for alarm in one.alarms] for one in (told, now))
+    return before != after or (now.at - told.at).total_seconds() >= SECONDS_BETWEEN_LINES
 
 
 def _line(of: Status) -> str:
@@ -124,28 +113,26 @@ def _drawn(of: Status) -> RenderableType:
 
 def _headline(of: Status) -> Text:
     states = [alarm.state for alarm in of.alarms]
-    said = {
-        "alarm": f"{states.count('alarm')} of {len(states)} alarms",
-        "ok": f"none of {len(states)} alarms",
-        "": "this stack has no alarms",
-    }["alarm" if of.in_alarm else "ok" if states else ""]
-    colour = "red" if of.in_alarm else "green" if states else "yellow"
+    said, colour = "this stack has no alarms", "yellow"
+    if of.in_alarm:
+        said, colour = f"{states.count('alarm')} of {len(states)} alarms", "red"
+    elif states:
+        said, colour = f"none of {len(states)} alarms", "green"
     return Text.assemble((of.stack, "bold"), f" at {_time(of.at)} UTC: ", (said, colour))
 
 
 def _figures(of: Status) -> SafeTable:
-    table = SafeTable(title_justify="left")
-    table.add_column("")
-    for title in ("last minute", "five minutes"):
-        table.add_column(title, justify="right")
+    table = SafeTable.of_numbers("", "last minute", "five minutes")
     table.add_row("orders in /s", *_numbers(of.records))
     table.add_row("bytes in /s", *(size(_short(value)) for value in _values(of.bytes)))
     table.add_row("stored /s", *_numbers(of.stored), end_section=not of.revenue)
     for number, (currency, amounts) in enumerate(of.revenue.items(), start=1):
         said = (revenue(value, currency) for value in _values(amounts))
         table.add_row(f"revenue, {currency}", *said, end_section=number == len(of.revenue))
-    for label, name in _ROWS:
-        table.add_row(label, *_numbers(of.counts[name]), end_section=name in ("throttled_puts", "throttles"))
+    for names in (_OF_RECORDS, _OF_FUNCTION):
+        for name in names:
+            table.add_row(_LABELS.get(name, name), *_numbers(of.counts[name]))
+        table.add_section()
     if of.latency:
         table.add_row("latency p50 ms", count(round(of.latency.p50)), f"≤ {round(of.latency.p50_worst):,}")
         table.add_row("latency p99 ms", count(round(of.latency.p99)), f"≤ {round(of.latency.p99_worst):,}")
@@ -204,10 +191,8 @@ def _delivery(reader: ConsumerState) -> str:
 def _shards(of: Status) -> SafeTable:
     hidden = of.shards.count - len(of.shards.hottest)
     title = "The hottest shards, five minutes" + (f"; {hidden:,} others" if hidden > 0 else "")
-    table = SafeTable(title=title, title_justify="left")
-    table.add_column("shard", no_wrap=True)
-    for column in ("records/s", "bytes/s", "share", "of its limit"):
-        table.add_column(column, justify="right")
+    numbers = ("records/s", "bytes/s", "share", "of its limit")
+    table = SafeTable.of_numbers(Column("shard", no_wrap=True), *numbers, title=title, title_justify="left")
     for load in of.shards.hottest:
         table.add_row(
             load.shard_id,

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
+from rich.table import Column
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -81,6 +82,15 @@ class SafeTable(RichTable):
     Other columns wrap between words; only those with `overflow="fold"` break them, for text of any length. A
     table that still does not fit is wider than the console, and has no frame.
     """
+
+    @classmethod
+    def of_numbers(cls, first: str | Column, *numbers: str, **options: Any) -> SafeTable:
+        """A table whose columns after the first are numbers, aligned to the right."""
+        return cls(first, *(Column(name, justify="right") for name in numbers), **options)
+
+    def add_numbers(self, name: str, *numbers: int) -> None:
+        """Add a row of whole numbers."""
+        self.add_row(name, *(f"{number:,}" for number in numbers))
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         unbounded = options.update(max_width=_UNBOUNDED)

@@ -9,7 +9,6 @@ import pytest
 
 from orderstream.acceptance import cost
 from orderstream.acceptance.checks import CHECKS
-from orderstream.aws.pricing import reference_data
 from orderstream.deploy.artifact import PROJECT
 
 DOCS = PROJECT / "docs"
@@ -75,14 +74,14 @@ def test_no_other_page_has_a_list_of_its_own_of_what_only_aws_can_show(name: str
 @pytest.mark.parametrize("year", [2026, 2027, 2028])
 def test_a_run_costs_less_than_a_dollar_by_all_prices_that_are_known(year: int) -> None:
     # The default of --timeout, and an hour to take everything down.
-    bill = cost.most(reference_data(), hours=Decimal("3.5"), year=year)
+    bill = cost.most(hours=Decimal("3.5"), year=year)
     assert Decimal("0.10") < sum(bill.values()) < 1
     assert all(dollars > 0 for dollars in bill.values())
 
 
 def test_the_cost_follows_from_the_hours_and_the_years_that_athena_looks_into() -> None:
     def dollars(hours: int, year: int) -> dict[str, Decimal]:
-        return cost.most(reference_data(), hours=Decimal(hours), year=year)
+        return cost.most(hours=Decimal(hours), year=year)
 
     assert dollars(4, 2026)["Kinesis"] > Decimal("1.9") * dollars(2, 2026)["Kinesis"]
     more = dollars(2, 2027)["S3"] - dollars(2, 2026)["S3"]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orderstream.aws.times import parse_timestamp
+from orderstream.aws.times import parse_time_range, parse_timestamp
 from orderstream.errors import InputError
 
 NOW = datetime(2026, 11, 22, 18, tzinfo=UTC)
@@ -32,3 +32,15 @@ def test_anything_else_is_refused_with_a_hint(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_timestamp(text, NOW)
     assert "2h" in caught.value.hint
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600), ("2d", 172_800)])
+def test_a_length_of_time(text: str, seconds: int) -> None:
+    assert parse_time_range(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["1", "1 h", "-1h", "1y", "", "hour"])
+def test_anything_else_is_no_length_of_time(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_time_range(text)
+    assert "1h" in caught.value.hint

@@ -3,13 +3,13 @@
 import random
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orderstream.aws.pricing import reference_data
-from orderstream.capacity.demand import Demand, Mode, Options
+from orderstream.capacity.demand import Mode
 from orderstream.capacity.plan import CapacityPlan, plan
 from orderstream.capacity.randomness import delay, poisson
 from orderstream.capacity.simulation import simulate
@@ -21,17 +21,15 @@ from orderstream.capacity.traffic import (
     simulation_settings,
 )
 from orderstream.local.esm import lanes
-
-FIGURES = reference_data()
-CHOICES = Options()
+from tests.unit.capacity.examples import plan_input
 
 
 def planned(
-    rate: int, factor: int, size: int = 800, choices: Options = CHOICES
+    rate: int, factor: int, size: int = 800, **options: Any
 ) -> tuple[CapacityPlan, SimulationSettings]:
-    demand = Demand(Decimal(rate), Decimal(rate * factor), size)
-    found = plan(demand, choices, FIGURES)
-    return found, simulation_settings(found, demand, choices, FIGURES)
+    given = plan_input(rate, factor, size, **options)
+    found = plan(given)
+    return found, simulation_settings(found, given)
 
 
 def steady(rate: float, seconds: float = 600) -> Curve:
@@ -58,9 +56,9 @@ def test_every_order_is_somewhere() -> None:
     assert waiting == last.backlog + last.held
 
 
-@pytest.mark.parametrize("choices", [CHOICES, Options(window_seconds=5), Options(layout="order")])
-def test_batches_are_as_large_as_the_formula_says_to_a_sixth(choices: Options) -> None:
-    found, of = planned(2000, 5, choices=choices)
+@pytest.mark.parametrize("options", [{}, {"window_seconds": 5}, {"layout": "order"}])
+def test_batches_are_as_large_as_the_formula_says_to_a_sixth(options: dict[str, Any]) -> None:
+    found, of = planned(2000, 5, **options)
     for load, rate in ((found.sizing.function.average, 2000), (found.sizing.function.peak, 10_000)):
         simulated = run(steady(rate), of)
         # At the peak of full batches those that the window cut short are smaller than the formula's.
@@ -69,22 +67,21 @@ def test_batches_are_as_large_as_the_formula_says_to_a_sixth(choices: Options) -
 
 
 @pytest.mark.parametrize(
-    ("rate", "factor", "size", "choices"),
+    ("rate", "factor", "size", "options"),
     [
         # Limited by the table, by shard reads, by lanes.
-        (2000, 5, 800, CHOICES),
-        (2000, 1, 800, CHOICES),
-        (100, 5, 800, CHOICES),
-        (400, 2, 5000, CHOICES),
-        (2000, 5, 800, Options(layout="order")),
-        (2000, 3, 800, Options(mode="on-demand")),
+        (2000, 5, 800, {}),
+        (2000, 1, 800, {}),
+        (100, 5, 800, {}),
+        (400, 2, 5000, {}),
+        (2000, 5, 800, {"layout": "order"}),
+        (2000, 3, 800, {"mode": "on-demand"}),
     ],
 )
 def test_catching_up_takes_as_long_as_the_formula_says_to_a_tenth(
-    rate: int, factor: int, size: int, choices: Options
+    rate: int, factor: int, size: int, options: dict[str, Any]
 ) -> None:
-    choices = replace(choices, outage_hours=Decimal("0.5"))
-    found, of = planned(rate, factor, size, choices)
+    found, of = planned(rate, factor, size, outage_hours=Decimal("0.5"), **options)
     result = run(steady(rate, 7200), of, Outage(600, 1800))
     assert found.catch_up.seconds is not None and result.caught_up_at is not None
     # The pauses between attempts add some seconds.
@@ -119,8 +116,7 @@ def test_shards_that_stand_for_many_say_the_same_as_all_of_them() -> None:
 def test_a_plan_survives_its_own_peak(
     rate: int, factor: int, size: int, mode: Mode, has_index: bool, window: int
 ) -> None:
-    choices = Options(mode=mode, has_index=has_index, window_seconds=window)
-    _, of = planned(rate, factor, size, choices)
+    _, of = planned(rate, factor, size, mode=mode, has_index=has_index, window_seconds=window)
     result = run(steady(rate * factor, 300), of)
     assert result.behind_from is None
     assert result.throttled == result.lost == result.discarded == 0
@@ -129,7 +125,7 @@ def test_a_plan_survives_its_own_peak(
     assert result.most_backlog <= rate * factor * (window + 5) + 1000
 
 
-def test_half_of_the_shards_leave_ever_more_orders_at_the_shops() -> None:
+def test_half_of_the_shards_leave_ever_more_orders_at_the_producers() -> None:
     _, of = planned(2000, 5)
     half = replace(of, shards=of.shards // 2)
     shorter, longer = (run(steady(10_000, seconds), half).most_held for seconds in (300, 600))
@@ -176,16 +172,25 @@ def test_what_is_older_than_the_retention_is_lost_and_the_first_moment_is_named(
     assert result.to_spare_seconds == 0
 
 
-def test_what_was_left_to_the_retention_is_told() -> None:
+def test_the_time_left_to_the_retention_is_reported() -> None:
     _, of = planned(100, 2)
     result = run(steady(100, 600), of, Outage(60, 100))
     assert result.to_spare_seconds == pytest.approx(72 * 3600 - 100, abs=10)
 
 
+def test_a_lane_takes_no_concurrency_between_two_invocations() -> None:
+    _, of = planned(100, 2, window_seconds=0)
+    alone = replace(of, shards=2, concurrency=1, seconds_of=lambda orders: 0.01)
+    for between in (0.02, 0.5):
+        result = run(steady(0.4, 600), replace(alone, between_seconds=between))
+        # Two of some 240 invocations at most come within a hundredth of a second.
+        assert result.invocations > 200 and result.throttled <= 2
+
+
 def test_enhanced_fan_out_stores_an_order_sooner() -> None:
     ages = {}
     for fan_out in (False, True):
-        found, of = planned(500, 2, choices=Options(fan_out=fan_out, window_seconds=0, mode="shards"))
+        found, of = planned(500, 2, fan_out=fan_out, window_seconds=0, mode="shards")
         ages[fan_out] = run(steady(500, 120), of).oldest_seconds
         said = found.latency.fan_out if fan_out else found.latency.shared
         assert ages[fan_out] == pytest.approx(float(said), rel=0.5)

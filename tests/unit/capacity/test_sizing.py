@@ -1,32 +1,26 @@
-"""The formulas of a plan, against examples that were reckoned by hand; the arithmetic stands beside each."""
+"""The formulas of a plan, against examples calculated by hand; the arithmetic is beside each."""
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
-import msgspec
 import pytest
 
-from orderstream.aws.pricing import prices, reference_data
 from orderstream.capacity.bill import Bill, LineItem, bill_of
-from orderstream.capacity.demand import Demand, Layout, Mode, Options
+from orderstream.capacity.demand import Layout, Mode
 from orderstream.capacity.function import event_bytes, orders_that_fit, seconds_of
 from orderstream.capacity.plan import CapacityPlan, plan
-from orderstream.capacity.reference_data import tiered
+from orderstream.capacity.prices import CloudWatchPrices, LambdaPrices, tiered
+from orderstream.capacity.reference_data import FunctionFigures, ReferenceData
 from orderstream.capacity.sizing import compute_sizing
-from orderstream.capacity.stream import costs, shards_for
+from orderstream.capacity.stream import stream_dollars
 from orderstream.capacity.stream_mode import cheaper, compare
 from orderstream.errors import InputError
-
-FIGURES = reference_data()
-CHOICES = Options()
+from tests.unit.capacity.examples import plan_input, sizing
 
 
-def demand(rate: str, factor: str = "1", size: int = 800, item_size: int | None = None) -> Demand:
-    return Demand(Decimal(rate), Decimal(rate) * Decimal(factor), size, item_size)
-
-
-def planned(rate: str, factor: str = "1", size: int = 800, choices: Options = CHOICES) -> CapacityPlan:
-    return plan(demand(rate, factor, size), choices, FIGURES)
+def planned(rate: str, factor: str = "1", size: int = 800, **others: Any) -> CapacityPlan:
+    return plan(plan_input(rate, factor, size, **others))
 
 
 def paid(bill: Bill, service: str, what: str) -> Decimal:
@@ -54,35 +48,35 @@ def near(value: Decimal, expected: str, places: int = 4) -> bool:
 def test_shards_carry_the_peak_with_headroom_by_records_or_bytes(
     rate: str, factor: str, size: int, shards: int, limited_by: str
 ) -> None:
-    stream = compute_sizing("shards", demand(rate, factor, size), CHOICES, FIGURES).stream
+    stream = sizing(rate, factor, size).stream
     assert (stream.shards, stream.limited_by) == (shards, limited_by)
 
 
 def test_on_demand_is_expected_to_have_twice_the_peak_and_four_shards_at_least() -> None:
     # 10,000 records/s at the peak × 2 / 1,000; 10/s need one shard, a new stream has four.
-    assert compute_sizing("on-demand", demand("2000", "5"), CHOICES, FIGURES).stream.shards == 20
-    assert compute_sizing("on-demand", demand("10"), CHOICES, FIGURES).stream.shards == 4
+    assert sizing("2000", "5", mode="on-demand").stream.shards == 20
+    assert sizing("10", mode="on-demand").stream.shards == 4
 
 
 def test_shards_are_paid_by_the_hour_and_by_put_units() -> None:
     # 13 × ($0.015 + $0.02 for more than a day) × 730 h = $332.15; 2,000/s × 2,628,000 s × $0.014 a million =
     # $73.584
-    assert near(costs("shards", demand("2000"), CHOICES, FIGURES).at(Decimal(2000), 13), "405.734")
+    given = plan_input("2000")
+    assert near(stream_dollars("shards", 13, given), "405.734")
     # A day is in the price: 13 × $0.015 × 730 = $142.35. An order of 30,000 bytes is two units of 25 KB.
-    day = Options(retention_hours=24)
-    assert near(costs("shards", demand("2000", size=30_000), day, FIGURES).at(Decimal(2000), 13), "289.518")
+    day = plan_input("2000", size=30_000, retention_hours=24)
+    assert near(stream_dollars("shards", 13, day), "289.518")
     # 30 days: 23 of them in long-term storage, 816 bytes × 2,000/s × 552 h × 3,600 s / 2^30 × $0.023 =
     # $69.4691
-    month = Options(retention_hours=720)
-    assert near(costs("shards", demand("2000"), month, FIGURES).at(Decimal(2000), 13), "475.2031", 2)
+    month = plan_input("2000", retention_hours=720)
+    assert near(stream_dollars("shards", 13, month), "475.2031", 2)
 
 
 def test_on_demand_is_paid_by_whole_kilobytes_in_and_bytes_out() -> None:
     # $0.04 × 730 h = $29.20. 2,000/s × 2,628,000 s are 5.256e9 orders: in, of 1 KB, 5,012.512 GB × $0.08 =
     # $401.001; out, of 816 bytes, 3,994.345 GB × $0.04 = $159.774. Two more days: 816 × 2,000 × 172,800 /
     # 2^30 = 262.642 GB × $0.10 = $26.264.
-    stream = costs("on-demand", demand("2000"), CHOICES, FIGURES)
-    assert near(stream.at(Decimal(2000), 99), "616.2390", 2)
+    assert near(stream_dollars("on-demand", 99, plan_input("2000")), "616.2390", 2)
 
 
 @pytest.mark.parametrize(
@@ -95,17 +89,17 @@ def test_on_demand_is_paid_by_whole_kilobytes_in_and_bytes_out() -> None:
     ],
 )
 def test_enhanced_fan_out_has_its_price_in_either_mode(mode: Mode, more: str) -> None:
-    stream = compute_sizing(mode, demand("2000", "5"), CHOICES, FIGURES).stream
+    stream = sizing("2000", "5", mode=mode).stream
     assert near(stream.fan_out_dollars, more, 2)
-    fanned = compute_sizing(mode, demand("2000", "5"), Options(fan_out=True), FIGURES).stream
+    fanned = sizing("2000", "5", fan_out=True, mode=mode).stream
     assert fanned.dollars - stream.dollars == stream.fan_out_dollars == fanned.fan_out_dollars
 
 
 def test_an_event_holds_six_megabytes_with_base64_and_metadata() -> None:
     # 574 bytes of metadata, a comma, and 267 × 4 of base64; (6 × 1,024² - 14) / 1,643 = 3,829.2
-    assert event_bytes(800, FIGURES) == 1643
-    assert orders_that_fit(800, FIGURES) == 3829
-    assert orders_that_fit(409_600, FIGURES) == 11
+    assert event_bytes(plan_input("1")) == 1643
+    assert orders_that_fit(plan_input("1")) == 3829
+    assert orders_that_fit(plan_input("1", size=409_600)) == 11
 
 
 @pytest.mark.parametrize(
@@ -119,70 +113,61 @@ def test_an_event_holds_six_megabytes_with_base64_and_metadata() -> None:
     ],
 )
 def test_a_batch_takes_its_processor_time_and_its_waits(layout: Layout, seconds: str) -> None:
-    assert near(seconds_of(Decimal(1000), 800, layout, FIGURES), seconds, 6)
+    assert near(seconds_of(Decimal(1000), plan_input("1", layout=layout)), seconds, 6)
 
 
 def test_a_batch_has_what_comes_within_the_window_and_half_a_poll() -> None:
     # 2,000/s on 13 lanes are 153.846 a second: 1 + 153.846 × (1 + 0.5)
-    function = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).function
+    function = sizing("2000", "5").function
     assert near(function.average.orders, "231.7692")
     # 8.629 batches/s of 0.07672 s each
     assert near(function.average.batches_per_second, "8.6293")
     assert near(function.average.running, "0.6620", 3)
     # Without a window it is what a poll brings: 1 + 153.846; at the peak no more than BatchSize.
-    at_once = compute_sizing("shards", demand("2000", "5"), Options(window_seconds=0), FIGURES).function
+    at_once = sizing("2000", "5", window_seconds=0).function
     assert near(at_once.average.orders, "154.8462")
     assert function.peak.orders == function.batch_size == 1000
 
 
 def test_lanes_are_as_many_as_one_shard_needs() -> None:
     # A lane does 1,000 / (0.2388 + 0.02) s = 3,864 orders/s, a shard takes in 1,000: one is enough.
-    assert (
-        compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).function.parallelization_factor == 1
-    )
+    assert sizing("2000", "5").function.parallelization_factor == 1
     # With an object an order it does 1,000 / 5.7936 s = 172.6: six.
-    one_each = Options(layout="order")
-    assert (
-        compute_sizing("shards", demand("2000", "5"), one_each, FIGURES).function.parallelization_factor == 6
-    )
+    assert sizing("2000", "5", layout="order").function.parallelization_factor == 6
 
 
 def test_where_ten_lanes_do_less_than_a_shard_takes_in_there_are_more_shards() -> None:
-    function = msgspec.structs.replace(FIGURES.measured.function, table_ms=Decimal(2000))
-    slow = msgspec.structs.replace(
-        FIGURES, measured=msgspec.structs.replace(FIGURES.measured, function=function)
-    )
-    stream = compute_sizing("shards", demand("2000", "5"), CHOICES, slow).stream
-    assert stream.limited_by == "lanes"
-    lanes = compute_sizing("shards", demand("2000", "5"), CHOICES, slow).function
-    assert lanes.lanes * lanes.lane_rate >= 10_000 * Decimal("1.25")
+    slow = ReferenceData(function=FunctionFigures(table_ms=Decimal(2000)))
+    found = compute_sizing("shards", replace(plan_input("2000", "5"), figures=slow))
+    assert found.stream.limited_by == "lanes"
+    assert found.function.lanes * found.function.lane_rate >= 10_000 * Decimal("1.25")
 
 
 def test_the_table_takes_a_unit_a_kilobyte_and_the_index_as_many() -> None:
     # 495 + 0.18 × 800 = 639 bytes: one unit, two billed; 1,025 bytes: two and four.
-    table = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).table
+    table = sizing("2000", "5").table
     assert (table.item_bytes, table.units_per_order, table.billed_units_per_order) == (639, 1, 2)
-    large = compute_sizing("shards", demand("2000", "5", item_size=1025), CHOICES, FIGURES).table
+    large = sizing("2000", "5", item_size=1025).table
     assert (large.units_per_order, large.billed_units_per_order) == (2, 4)
-    alone = compute_sizing("shards", demand("2000", "5"), Options(has_index=False), FIGURES).table
+    alone = sizing("2000", "5", has_index=False).table
     assert alone.billed_units_per_order == 1
 
 
 def test_a_table_is_warmed_where_the_peak_is_more_than_a_new_one_takes() -> None:
     # 10,000 units/s × 1.25; (12,500 - 4,000) × 2 × $0.00065
-    table = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).table
+    table = sizing("2000", "5").table
     assert (table.warm_units, table.partitions) == (12_500, 10)
     assert table.warm_dollars == Decimal("11.05")
-    assert compute_sizing("shards", demand("800", "5"), CHOICES, FIGURES).table.warm_units == 0
+    assert sizing("800", "5").table.warm_units == 0
 
 
 def test_one_customer_has_what_a_shard_a_lane_and_a_partition_of_the_index_take() -> None:
     # 1,000 records/s of a shard, 1,000 units/s of a partition; with items of two units 500.
     assert planned("2000", "5").customer.share == Decimal("0.1")
-    two = plan(demand("2000", "5", item_size=1025), CHOICES, FIGURES).customer
+    two = planned("2000", "5", item_size=1025).customer
     assert (two.orders_per_second, two.limited_by) == (Decimal(500), "partition of the index")
     # 1,000,000 / (100,000 + 16) bytes
-    large = plan(demand("10", "1", size=100_000), CHOICES, FIGURES).customer
+    large = planned("10", "1", size=100_000).customer
     assert (round(large.orders_per_second, 3), large.limited_by) == (Decimal("9.998"), "shard")
 
 
@@ -200,30 +185,30 @@ def test_catching_up_takes_the_backlog_by_what_is_to_spare() -> None:
 
 def test_consumers_share_what_a_shard_gives_unless_with_fan_out() -> None:
     # 2,000 / 4 = 500/s of one shard
-    assert planned("100", "5", choices=Options(consumers=4)).catch_up.reads == 500
-    assert planned("100", "5", choices=Options(consumers=4, fan_out=True)).catch_up.reads == 2000
+    assert planned("100", "5", consumers=4).catch_up.reads == 500
+    assert planned("100", "5", consumers=4, fan_out=True).catch_up.reads == 2000
 
 
 def test_what_is_slower_than_the_average_never_catches_up() -> None:
     # Three shards give 2,000 records/s each to five readers: 400/s are less than 1,000.
-    starved = planned("1000", "2", choices=Options(consumers=5, mode="shards")).catch_up
+    starved = planned("1000", "2", consumers=5, mode="shards").catch_up
     assert starved.reads == 1200
-    slower = planned("1000", "1", choices=Options(consumers=5, mode="shards", headroom=Decimal(0))).catch_up
+    slower = planned("1000", "1", consumers=5, mode="shards", headroom=Decimal(0)).catch_up
     assert slower.seconds is None
 
 
 def test_the_archive_has_an_object_a_batch_or_an_order() -> None:
     # 8.6293 batches/s × 2,628,000; of 400 + 231.769 × (17 + 0.236 × 800) bytes
-    archive = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).archive
+    archive = sizing("2000", "5").archive
     assert near(archive.objects / 1_000_000, "22.6777", 2)
     assert near(archive.object_bytes, "48098.1", 0)
-    one_each = compute_sizing("shards", demand("2000", "5"), Options(layout="order"), FIGURES).archive
+    one_each = sizing("2000", "5", layout="order").archive
     assert one_each.objects == 2000 * 2_628_000
     assert one_each.object_bytes == 992
 
 
 def test_the_bill_has_every_service() -> None:
-    bill = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES).bill
+    bill = sizing("2000", "5").bill
     # 5.256e9 orders × 2 units × $0.625 a million
     assert paid(bill, "DynamoDB", "writes") == Decimal("6570.00")
     # (639 + 100) bytes × 5.256e9 / 2^30 = 3,617.428 GB; twice with the index × $0.25, once × $0.20
@@ -256,19 +241,18 @@ def test_the_tutorials_way_pays_a_put_and_a_wait_for_every_order() -> None:
 
 
 def test_large_amounts_cost_less_by_tier() -> None:
-    price = FIGURES.prices
     # 7.5e9 × $0.0000133334 + 11.25e9 × $0.0000120001 + 1.25e9 × $0.0000106667
-    assert near(tiered(Decimal(20_000_000_000), price.lambda_.gb_second_tiers), "248335.0", 0)
+    assert near(tiered(Decimal(20_000_000_000), LambdaPrices().gb_second_tiers), "248335.0", 0)
     # What Duckbill reckoned for 60 TB of Lambda's logs: $5,000 + $5,000 + $2,000 + $500, of thousands of GB
     # each.
-    tiers = tuple((begin / 1024 * 1000, each) for begin, each in price.cloudwatch.log_gb_tiers)
+    tiers = tuple((begin / 1024 * 1000, each) for begin, each in CloudWatchPrices().log_gb_tiers)
     assert tiered(Decimal(60_000), tiers) == 12_500
     assert tiered(Decimal(0), tiers) == 0
 
 
 def test_the_maintenance_of_the_archive_and_what_it_replaced_have_their_price() -> None:
-    plain = compute_sizing("shards", demand("2000", "5"), CHOICES, FIGURES)
-    kept = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, maintenance="compact"), FIGURES)
+    plain = sizing("2000", "5")
+    kept = sizing("2000", "5", maintenance="compact")
     assert not [one for one in plain.bill.entries if "maintenance" in one.what or "old versions" in one.what]
     # 31,065 objects an hour × 4.9 ms + 7,200,000 orders × 43 µs + 3 s = 464.8 s × 730 × 2 GB × $0.0000133334
     assert abs(kept.archive.maintenance_seconds - Decimal("464.8")) < Decimal("0.5")
@@ -282,15 +266,14 @@ def test_the_maintenance_of_the_archive_and_what_it_replaced_have_their_price() 
 
 
 def test_to_seal_replaces_nothing() -> None:
-    sealed = compute_sizing("shards", demand("2000", "5"), replace(CHOICES, maintenance="seal"), FIGURES)
+    sealed = sizing("2000", "5", maintenance="seal")
     assert sealed.archive.old_gb == 0 < sealed.archive.maintenance_seconds
     assert not [one for one in sealed.bill.entries if "old versions" in one.what]
 
 
 def test_maintenance_that_takes_longer_than_it_may_is_a_limit() -> None:
-    choices = replace(CHOICES, maintenance="compact")
-    small = {one.name: one for one in planned("100", "5", choices=choices).quotas}
-    large = {one.name: one for one in planned("100000", "5", choices=choices).quotas}
+    small = {one.name: one for one in planned("100", "5", maintenance="compact").quotas}
+    large = {one.name: one for one in planned("100000", "5", maintenance="compact").quotas}
     name = "Lambda: time for the maintenance of an hour"
     assert not small[name].is_exceeded and large[name].is_exceeded
     assert name not in {one.name for one in planned("100", "5").quotas}
@@ -303,9 +286,7 @@ def test_a_bill_adds_up_to_the_cent_of_what_is_shown() -> None:
 
 
 def test_months_that_are_kept_are_paid_again() -> None:
-    once, year = (
-        compute_sizing("shards", demand("2000"), Options(months=months), FIGURES).bill for months in (1, 12)
-    )
+    once, year = (sizing("2000", months=months).bill for months in (1, 12))
     assert abs(paid(year, "DynamoDB", "storage") - 12 * paid(once, "DynamoDB", "storage")) < Decimal("0.1")
     assert paid(year, "S3", "PUT") == paid(once, "S3", "PUT")
 
@@ -332,20 +313,20 @@ def test_a_million_orders_a_second_name_all_that_is_to_ask_for() -> None:
 def test_ten_gigabytes_a_second_are_planned_and_more_is_too_much_for_one_on_demand_stream() -> None:
     # 99,000 orders/s of (100,000 + 16) bytes, and 101,000
     for rate, is_exceeded in (("99000", False), ("101000", True)):
-        found = plan(demand(rate, "1", 100_000), Options(mode="on-demand"), FIGURES)
+        found = planned(rate, "1", 100_000, mode="on-demand")
         (kinesis,) = [one for one in found.quotas if one.name.startswith("Kinesis")]
         assert kinesis.is_exceeded == is_exceeded
         assert not kinesis.can_be_raised
     # 100,000 / s × 100,016 bytes × 1.25 / 1,000,000
-    assert planned("100000", "1", 100_000, Options(mode="shards")).sizing.stream.shards == 12_502
+    assert planned("100000", "1", 100_000, mode="shards").sizing.stream.shards == 12_502
 
 
 @pytest.mark.parametrize("factor", ["5", "20", "100"])
 def test_the_crossover_is_where_the_cheaper_mode_changes(factor: str) -> None:
     def mode_at(rate: Decimal) -> Mode:
-        return cheaper(Demand(rate, rate * Decimal(factor), 800), CHOICES, FIGURES)
+        return cheaper(plan_input(rate, factor))
 
-    found = compare(demand("2000", factor), CHOICES, FIGURES)
+    found = compare(plan_input("2000", factor))
     if found.first is None or found.last is None:
         assert found.low == found.high
         assert {mode_at(Decimal(rate)) for rate in (1, 10, 100, 5000, 100_000)} == {found.high}
@@ -363,62 +344,38 @@ def test_the_peak_at_which_on_demand_becomes_cheaper_is_one() -> None:
         assert planned("2000", str(factor * Decimal(times))).sizing.stream.mode == mode
 
 
-def test_a_mode_that_is_wished_is_what_is_planned() -> None:
-    for mode in ("shards", "on-demand"):
-        found = planned("2000", "5", choices=Options(mode=mode))
-        assert found.sizing.stream.mode == mode
-        assert found.parameters["ShardCount"] == ("13" if mode == "shards" else "0")
+@pytest.mark.parametrize(("mode", "shards"), [("shards", "13"), ("on-demand", "0")])
+def test_the_chosen_mode_is_planned(mode: Mode, shards: str) -> None:
+    found = planned("2000", "5", mode=mode)
+    assert (found.sizing.stream.mode, found.parameters["ShardCount"]) == (mode, shards)
 
 
 @pytest.mark.parametrize(
-    ("rate", "peak", "size", "item_size"),
+    "changes",
     [
-        ("0", "1", 800, None),
-        ("-1", "1", 800, None),
-        ("100000001", "100000001", 800, None),
-        ("10", "9.99", 800, None),
-        ("10", "1e9", 800, None),
-        ("10", "10", 0, None),
-        ("10", "10", 1_048_577, None),
-        ("10", "10", 409_601, None),
-        ("10", "10", 800, 409_601),
-    ],
-)
-def test_what_cannot_be_is_refused_with_a_hint(
-    rate: str, peak: str, size: int, item_size: int | None
-) -> None:
-    with pytest.raises(InputError) as caught:
-        Demand(Decimal(rate), Decimal(peak), size, item_size)
-    assert caught.value.hint
-
-
-@pytest.mark.parametrize(
-    "wished",
-    [
+        {"rate": 0},
+        {"rate": -1},
+        {"rate": 100_000_001},
+        {"factor": "0.999"},
+        {"factor": 100_000_000},
+        {"size": 0},
+        {"size": 409_601},
+        {"item_size": 0},
+        {"item_size": 409_601},
         {"retention_hours": 23},
-        {"retention_hours": 8761},
         {"retention_hours": 100},
-        {"window_seconds": 301},
+        {"retention_hours": 8761},
         {"window_seconds": -1},
+        {"window_seconds": 301},
         {"consumers": 0},
+        {"consumers": 6},
         {"months": 0},
         {"outage_hours": Decimal(-1)},
         {"headroom": Decimal("-0.01")},
     ],
+    ids=str,
 )
-def test_what_cannot_be_wished_is_refused_with_a_hint(wished: dict[str, int]) -> None:
-    with pytest.raises(InputError) as caught:
-        Options(**wished)  # type: ignore[arg-type]
+def test_what_cannot_be_planned_is_refused_with_a_hint(changes: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="cannot be planned") as caught:
+        plan_input(**({"rate": 10} | changes))
     assert caught.value.hint
-
-
-def test_shards_alone_are_whole_and_one_at_least() -> None:
-    assert [shards_for(Decimal(rate), 800, FIGURES) for rate in ("0.1", "1000", "1000.1")] == [1, 1, 2]
-
-
-def test_the_prices_that_others_use_are_still_there() -> None:
-    found = prices()
-    assert found["kinesis"]["ingested_gb"] == Decimal("0.08")
-    assert found["s3"]["put_thousand"] == Decimal("0.005")
-    assert found["lambda"]["gb_second"] == Decimal("0.0000133334")
-    assert all(isinstance(price, Decimal) for service in found.values() for price in service.values())

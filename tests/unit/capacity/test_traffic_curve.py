@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.times import parse_time_range
 from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
 from orderstream.errors import InputError, NotFoundError
 
@@ -102,15 +101,3 @@ def test_an_outage_begins_within_the_traffic(tmp_path: Path) -> None:
     for text in ("120", "-1", "noon"):
         with pytest.raises(InputError):
             found.second_of(text)
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("5m", 300), ("1h", 3600), ("2d", 172_800)])
-def test_a_length_of_time(text: str, seconds: int) -> None:
-    assert parse_time_range(text).total_seconds() == seconds
-
-
-@pytest.mark.parametrize("text", ["1", "1 h", "-1h", "1y", "", "hour"])
-def test_anything_else_is_no_length_of_time(text: str) -> None:
-    with pytest.raises(InputError) as caught:
-        parse_time_range(text)
-    assert "1h" in caught.value.hint

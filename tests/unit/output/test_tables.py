@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from orderstream.archive.cache_sync import SyncResult
 from orderstream.archive.compact import CompactionResult
 from orderstream.archive.evidence import Finding
 from orderstream.archive.maintenance import MaintenanceResult
-from orderstream.archive.plan import ReplayPlan as ReplayPlan
+from orderstream.archive.plan import ReplayPlan
 from orderstream.archive.receipt import ErasureReceipt
 from orderstream.archive.replay import Selection
 from orderstream.archive.sql import QueryResult
@@ -29,9 +30,20 @@ from orderstream.deploy.stack_state import Resource
 from orderstream.domain.object_keys import ORDERS, hour_prefix
 from orderstream.lookup.trace import OrderTrace, TraceEvent
 from orderstream.monitoring.figures import Rates
-from orderstream.monitoring.health import AlarmState, ConsumerState, DeadLetterBacklog, Status
+from orderstream.monitoring.health import COUNTS, AlarmState, ConsumerState, DeadLetterBacklog, Status
 from orderstream.monitoring.shards import ShardLoad, ShardLoads
-from orderstream.output import archive, console, deploy, destroy, orders, recovery, sql, status
+from orderstream.output import (
+    archive,
+    console,
+    dead_letters,
+    deploy,
+    destroy,
+    orders,
+    quarantine,
+    reconciliation,
+    sql,
+    status,
+)
 from orderstream.output.terminal import SafeTable
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.recovery.dead_letters import FailedBatch
@@ -88,7 +100,7 @@ STATUS = Status(
     bytes=Rates(1, 1),
     stored=Rates(1, 1),
     revenue={"EUR": Rates(1019.9, 1), "JPY": Rates(1500, 1), "BHD": Rates(1.5, 1)},
-    counts={name: Rates(0, 0) for _, name in status._ROWS},
+    counts={name: Rates(0, 0) for name in ("received", *COUNTS)},
     latency=None,
     iterator_age=0,
     until_data_loss=100,
@@ -116,123 +128,64 @@ def _counts() -> Counts:
     return Counts(**{one.name: 1 for one in dataclasses.fields(Counts)})
 
 
+RESUBMITTED = Resubmission(EVENT, ID, True)
+RECEIPT = ErasureReceipt("id", AT, "", locked=1, locked_until=AT)
+FAILED = FailedBatch(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)
+REDRIVEN = RedriveResult(KEY, 1, {"stored": 1}, True, [])
+REPORT = ReconciliationReport(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALL_TIME, 1)
+CHANGES = DeploymentPlan("s", (), ChangeSet("i", "s", True, (CHANGE,)), (), {}, "")
+DEPLOYED = DeploymentResult(StackDescription("i", "s", {}, {"Q": ARN}))
+INVENTORY = Inventory("s", StackDescription("i", "s"), (QUEUE,), (), (), None, (), None)
+COMPACTED = MaintenanceResult(compacted=[CompactionResult(HOUR, 1, 1, 1, KEY, 10**9)])
+
+REPLAY = ReplayPlan(1, 1, 1, 1, Decimal("0.1")), Selection(TimeRange(MOMENT, None), CUSTOMER, ID), LOCATION
+
 # What prints a table, and what has to be whole in it.
-PRINTED: dict[str, tuple[Callable[[], Any], list[str]]] = {
+PRINTED: dict[str, tuple[Callable[..., Any], list[str]]] = {
     "replay --dry-run": (
-        lambda: archive.print_replay_plan(
-            ReplayPlan(1, 1, 1, 1, Decimal("0.1")),
-            Selection(TimeRange(MOMENT, None), CUSTOMER, ID),
-            LOCATION,
-            to="table",
-            as_json=False,
-        ),
+        partial(archive.print_replay_plan, *REPLAY, to="table"),
         [ID, CUSTOMER, "2026-11-22T18:00:00.000000Z to now"],
     ),
     "archive compact --dry-run": (
-        lambda: archive.print_waiting([(HOUR, 10**9, 10**9)], as_json=False),
+        partial(archive.print_waiting, [(HOUR, 10**9, 10**9)]),
         [HOUR, "1,000,000,000"],
     ),
-    "archive compact": (
-        lambda: archive.print_maintenance(
-            MaintenanceResult(compacted=[CompactionResult(HOUR, 1, 1, 1, KEY, 10**9)]),
-            LOCATION,
-            as_json=False,
-        ),
-        [HOUR],
-    ),
+    "archive compact": (partial(archive.print_maintenance, COMPACTED, LOCATION), [HOUR]),
     "archive audit": (
-        lambda: archive.print_audit(
-            Audit(findings=[Finding("tampered", KEY, TEXT)]), ALL_TIME, as_json=False
-        ),
+        partial(archive.print_audit, Audit(findings=[Finding("tampered", KEY, TEXT)]), ALL_TIME),
         [KEY],
     ),
-    "forget": (
-        lambda: archive.print_erasure_plan(
-            ErasureReceipt("id", AT, "", locked=1, locked_until=AT), LOCATION, as_json=False
-        ),
-        [AT],
-    ),
-    "quarantine list": (lambda: recovery.print_quarantine([ENTRY], as_json=False), [ID, EVENT, AT]),
+    "archive erase": (partial(archive.print_erasure_plan, RECEIPT, LOCATION), [AT]),
+    "quarantine list": (partial(quarantine.print_quarantine, [ENTRY]), [ID, EVENT, AT]),
     "quarantine show": (
-        lambda: recovery.print_quarantined_record(ENTRY, as_json=False),
+        partial(quarantine.print_quarantined_record, ENTRY),
         [ID, EVENT, EVENT + "9", KEY, CUSTOMER, "2026-11-22T18:00:00.250000Z", "r" * 36],
     ),
     "quarantine resubmit": (
-        lambda: recovery.print_resubmissions([Resubmission(EVENT, ID, True)], dry_run=False, as_json=False),
+        partial(quarantine.print_resubmissions, [RESUBMITTED], dry_run=False),
         [ID, EVENT],
     ),
-    "dead-letters list": (
-        lambda: recovery.print_failures(
-            [FailedBatch(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)], as_json=False
-        ),
-        [KEY, "2026-11-22 18:00:00"],
-    ),
-    "dead-letters redrive": (
-        lambda: recovery.print_redrive(
-            [RedriveResult(KEY, 1, {"stored": 1}, True, [])], dry_run=False, as_json=False
-        ),
-        [KEY],
-    ),
-    "verify": (
-        lambda: recovery.print_reconciliation(
-            ReconciliationReport(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALL_TIME, 1),
-            None,
-            None,
-            as_json=False,
-        ),
-        [ID, KEY],
-    ),
-    "trace": (
-        lambda: recovery.print_trace(
-            OrderTrace(ID, ITEM, (STEP,)),
-            as_json=False,
-        ),
-        [ID, EVENT, KEY, AT],
-    ),
+    "dead-letters list": (partial(dead_letters.print_failures, [FAILED]), [KEY, "2026-11-22 18:00:00"]),
+    "dead-letters redrive": (partial(dead_letters.print_redrive, [REDRIVEN], dry_run=False), [KEY]),
+    "verify": (partial(reconciliation.print_reconciliation, REPORT, None, None), [ID, KEY]),
+    "trace": (partial(orders.print_trace, OrderTrace(ID, ITEM, (STEP,))), [ID, EVENT, KEY, AT]),
     "deploy, changes": (
-        lambda: deploy.print_plan(
-            DeploymentPlan(
-                "s",
-                (),
-                ChangeSet("i", "s", True, (CHANGE,)),
-                (),
-                {},
-                "",
-            )
-        ),
+        lambda as_json: deploy.print_plan(CHANGES),
         ["L" * 60, "AWS::S3::Bucket"],
     ),
     "deploy, outputs": (
-        lambda: deploy.print_deployment(
-            NOTHING_TO_DO,
-            DeploymentResult(StackDescription("i", "s", {}, {"Q": ARN})),
-            LOCATION,
-            where="",
-            dry_run=False,
-            as_json=False,
-        ),
+        partial(deploy.print_deployment, NOTHING_TO_DO, DEPLOYED, LOCATION, where="", dry_run=False),
         [ARN],
     ),
-    "destroy": (
-        lambda: destroy.print_inventory(
-            Inventory("s", StackDescription("i", "s"), (QUEUE,), (), (), None, (), None),
-            LOCATION,
-            delete_data=False,
-            as_json=False,
-        ),
-        [ARN],
-    ),
+    "destroy": (partial(destroy.print_inventory, INVENTORY, LOCATION, delete_data=False), [ARN]),
     "get": (
-        lambda: orders.print_order(ITEM, as_json=False),
+        partial(orders.print_order, ITEM),
         [ID, CUSTOMER, KEY, "2026-11-22T18:00:00.000000Z", "19.90", '"unit_price":9.95'],
     ),
-    "list": (
-        lambda: orders.print_orders([ITEM], as_json=False),
-        [ID, "2026-11-22T18:00:00.000000Z", "19.90", "EUR"],
-    ),
-    "query": (_answer, [ID, KEY, "2026-11-22T18:00:00.250000Z"]),
+    "list": (partial(orders.print_orders, [ITEM]), [ID, "2026-11-22T18:00:00.000000Z", "19.90", "EUR"]),
+    "query": (lambda as_json: _answer(), [ID, KEY, "2026-11-22T18:00:00.250000Z"]),
     "status": (
-        lambda: status.print_status(STATUS, as_json=False),
+        partial(status.print_status, STATUS),
         ["shardId-000000000123", "2026-11-22 18:00:00", "x" * 30, "1,019.90", "1,500 ", "1.500"],
     ),
 }
@@ -252,7 +205,7 @@ def test_ids_and_times_are_whole_and_on_one_line(
     name: str, width: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     show, whole = PRINTED[name]
-    show()
+    show(as_json=False)
     printed = capsys.readouterr()
     said = printed.out + printed.err
     for one in whole:

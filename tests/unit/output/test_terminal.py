@@ -136,5 +136,5 @@ def test_nothing_is_printed_but_through_the_safe_console() -> None:
         if file.name != "terminal.py":
             assert "from rich.console import Console\n" not in text, file
             assert "from rich.table import Table" not in text and "rich.markup" not in text, file
-        if file.parent.name in ("show", "cli"):
+        if file.parent.name in ("output", "cli"):
             assert not markup.search(text), f"{file}: styles are Text"

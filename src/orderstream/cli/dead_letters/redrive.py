@@ -5,7 +5,7 @@ import typer
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli import options
 from orderstream.cli.options import find_to_change
-from orderstream.output import recovery as show
+from orderstream.output import dead_letters as show
 from orderstream.recovery import dead_letters
 from orderstream.recovery import redrive as redriving
 

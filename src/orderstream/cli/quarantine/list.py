@@ -5,7 +5,7 @@ import typer
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli import options
 from orderstream.cli.options import resolve_stack, span_of
-from orderstream.output import recovery as show
+from orderstream.output import quarantine as show
 from orderstream.recovery import quarantine
 
 app = typer.Typer()

@@ -10,7 +10,7 @@ from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli import options
 from orderstream.cli.options import find_to_change, span_of
 from orderstream.errors import InputError
-from orderstream.output import recovery as show
+from orderstream.output import quarantine as show
 from orderstream.recovery import quarantine
 from orderstream.recovery.patch import parse_patch
 

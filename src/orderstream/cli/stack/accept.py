@@ -47,7 +47,7 @@ def accept(
     from orderstream.acceptance.leftovers import ensure_free
     from orderstream.acceptance.report import report
     from orderstream.acceptance.run import run
-    from orderstream.aws.pricing import reference_data
+    from orderstream.capacity.prices import REGION
 
     if output and not output.parent.is_dir():
         raise InputError(
@@ -73,8 +73,8 @@ def accept(
         show.print_cleanup(context)
     else:
         hours = Decimal(str(timeout)) / 60 + _HOURS_OF_REMOVAL
-        bill = cost.most(reference_data(), hours=hours, year=began.year)
-        show.print_plan(context, CHECKS, bill, minutes=timeout, region=reference_data().region)
+        bill = cost.most(hours=hours, year=began.year)
+        show.print_plan(context, CHECKS, bill, minutes=timeout, region=REGION)
     if dry_run:
         show.print_checks(CHECKS)
         return

@@ -10,7 +10,7 @@ from orderstream.cli import options
 from orderstream.cli.options import EMPTY_HINT, cloud_of, say_where, span_of
 from orderstream.errors import EmptyError
 from orderstream.output import console
-from orderstream.output import recovery as show
+from orderstream.output import reconciliation as show
 from orderstream.recovery import verify as verifying
 
 app = typer.Typer()

@@ -1,0 +1,159 @@
+"""AWS prices, with their sources.
+
+They are list prices of us-east-1 in US dollars, without free tiers and discounts; a GB is 2^30 bytes, as in
+AWS's own examples. Each group has its source and the date on which it was read.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar
+
+REGION = "us-east-1"
+# As in the AWS Pricing Calculator.
+HOURS_A_MONTH = 730
+SECONDS_A_MONTH = HOURS_A_MONTH * 3600
+KB = 1024
+GB = 1024**3
+MB = 1024**2
+
+# (start of the tier, price per unit), the first starting at 0. Each unit costs the price of its own tier.
+Tiers = tuple[tuple[Decimal, Decimal], ...]
+
+
+def tiered(amount: Decimal, tiers: Tiers) -> Decimal:
+    """Dollars for `amount` units, each part at the price of its tier."""
+    dollars = Decimal(0)
+    ends = [begin for begin, _ in tiers[1:]] + [max(amount, tiers[-1][0])]
+    for (begin, price), end in zip(tiers, ends, strict=True):
+        dollars += max(Decimal(0), min(amount, end) - begin) * price
+    return dollars
+
+
+def _tiers(*tiers: tuple[int, str]) -> Tiers:
+    return tuple((Decimal(begin), Decimal(price)) for begin, price in tiers)
+
+
+@dataclass(frozen=True)
+class KinesisPrices:
+    """On-demand Standard and provisioned. Ingested data is billed by whole KB of each record."""
+
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "aws.amazon.com/kinesis/data-streams/pricing for the units; amounts from Infracost's"
+        " kinesis_stream_test.golden (AWS's price list) and trek10.com's comparison of the modes, which agree"
+    )
+    # On-demand Standard. Retention is extended after a day, and long-term after seven.
+    ingested_gb: Decimal = Decimal("0.08")
+    retrieved_gb: Decimal = Decimal("0.04")
+    fan_out_gb: Decimal = Decimal("0.05")
+    stream_hour: Decimal = Decimal("0.04")
+    extended_gb_month: Decimal = Decimal("0.10")
+    long_term_gb_month: Decimal = Decimal("0.023")
+    # Provisioned.
+    shard_hour: Decimal = Decimal("0.015")
+    put_unit_million: Decimal = Decimal("0.014")
+    extended_shard_hour: Decimal = Decimal("0.02")
+    consumer_shard_hour: Decimal = Decimal("0.015")
+    provisioned_fan_out_gb: Decimal = Decimal("0.013")
+
+
+@dataclass(frozen=True)
+class AdvantagePrices:
+    """On-demand Advantage, a setting of the account. `least_mb_second` is billed at least, in and out."""
+
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        'a setting of the account; docs.aws.amazon.com/streams says "at least 60% lower". The amounts and the'
+        " minimum are from secondary sources and were not read from AWS: check them before you decide"
+    )
+    ingested_gb: Decimal = Decimal("0.032")
+    retrieved_gb: Decimal = Decimal("0.016")
+    extended_gb_month: Decimal = Decimal("0.023")
+    least_mb_second: Decimal = Decimal("25")
+
+
+@dataclass(frozen=True)
+class LambdaPrices:
+    """The arm64 architecture; duration is billed by the millisecond, in tiers of GB-seconds a month."""
+
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "aws.amazon.com/lambda/pricing; tiers from AWS's Compute Blog, \"Introducing tiered pricing for AWS"
+        " Lambda\", and Infracost's lambda_function_test.golden"
+    )
+    request_million: Decimal = Decimal("0.20")
+    gb_second: Decimal = Decimal("0.0000133334")
+    gb_second_tiers: Tiers = _tiers(
+        (0, "0.0000133334"), (7_500_000_000, "0.0000120001"), (18_750_000_000, "0.0000106667")
+    )
+
+
+@dataclass(frozen=True)
+class DynamoPrices:
+    """On demand, standard table class. A unit is a write of up to 1 KB; an index takes as many again."""
+
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "aws.amazon.com/dynamodb/pricing/on-demand; storage and backup from Infracost's"
+        " dynamodb_table_test.golden; warming, an hour of a provisioned unit, from memory, not verified"
+    )
+    write_million: Decimal = Decimal("0.625")
+    stored_gb_month: Decimal = Decimal("0.25")
+    # Point-in-time recovery covers the table without its indexes.
+    recovery_gb_month: Decimal = Decimal("0.20")
+    # Once, for each unit above the table's current capacity.
+    warm_write_unit: Decimal = Decimal("0.00065")
+
+
+@dataclass(frozen=True)
+class S3Prices:
+    """S3 Standard; storage in tiers of GB."""
+
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "aws.amazon.com/s3/pricing; Infracost's s3_bucket_test.golden; the tiers from memory, not verified"
+    )
+    put_thousand: Decimal = Decimal("0.005")
+    get_thousand: Decimal = Decimal("0.0004")
+    stored_gb_month_tiers: Tiers = _tiers((0, "0.023"), (51_200, "0.022"), (512_000, "0.021"))
+
+
+@dataclass(frozen=True)
+class CloudWatchPrices:
+    """Logs of Lambda in tiers of GB, metrics, alarms, dashboards."""
+
+    date: ClassVar = "2026-11-24"
+    source: ClassVar = (
+        "tiers of Lambda's logs as announced by AWS for May 2025 and checked by duckbillgroup.com (60 TB:"
+        " $12,500); storage and metrics from aws.amazon.com/cloudwatch/pricing, from memory, not verified"
+    )
+    log_gb_tiers: Tiers = _tiers((0, "0.50"), (10_240, "0.25"), (30_720, "0.10"), (51_200, "0.05"))
+    # Logs are stored compressed, in about a seventh of their bytes.
+    log_stored_gb_month: Decimal = Decimal("0.03")
+    log_stored_share: Decimal = Decimal("0.15")
+    metric_month: Decimal = Decimal("0.30")
+    # GetMetricData, for each metric.
+    metric_read_thousand: Decimal = Decimal("0.01")
+    # For each metric of an alarm (a band counts as three), for each composite alarm, for each dashboard.
+    alarm_metric_month: Decimal = Decimal("0.10")
+    alarm_composite_month: Decimal = Decimal("0.50")
+    dashboard_month: Decimal = Decimal("3.00")
+
+
+@dataclass(frozen=True)
+class RequestPrices:
+    """Services billed by request only. Athena's requests to S3 are billed on top."""
+
+    date: ClassVar = "2026-11-29"
+    source: ClassVar = (
+        "aws.amazon.com/api-gateway/pricing, worked examples (HTTP APIs, up to 512 KB); the other services"
+        " from memory, not verified"
+    )
+    api_million: Decimal = Decimal("1.00")
+    athena_tb: Decimal = Decimal("5.00")
+    # The minimum of a query.
+    athena_least_mb: Decimal = Decimal("10")
+    sns_million: Decimal = Decimal("0.50")
+    sqs_million: Decimal = Decimal("0.40")
+    kms_ten_thousand: Decimal = Decimal("0.03")
+    trace_million: Decimal = Decimal("5.00")

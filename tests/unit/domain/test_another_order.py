@@ -13,7 +13,6 @@ from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import same_content
 from orderstream.domain.item import attributes
 from orderstream.domain.model import decimal_fields, field_descriptions
-from orderstream.domain.order import Item, Order
 from orderstream.domain.validation import ModelReader
 from orderstream.pipeline.attributes import attribute_value, plain_value
 from tests.another_order import FULL, NULLS, SHORT, Address, AnotherOrder, Channel, Parcel
@@ -142,8 +141,3 @@ def test_a_type_without_a_rule_is_an_error_before_anything_is_read() -> None:
     wrong = msgspec.defstruct("Wrong", [("rate", Decimal | None, None)])
     with pytest.raises(TypeError, match="rate: .*Decimal.* has no rule"):
         ModelReader(wrong)
-
-
-def test_the_order_that_is_extended_is_as_before() -> None:
-    assert decode(msgspec.json.encode(FULL)).order == Order("c", Decimal("19.9"), "A-1")
-    assert Item.__struct_fields__ == ("sku", "quantity", "unit_price")

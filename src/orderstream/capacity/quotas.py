@@ -11,10 +11,14 @@ from orderstream.capacity.function import ceiling
 from orderstream.capacity.sizing import Sizing, boundary, compute_sizing
 from orderstream.domain.object_keys import ORDERS
 
+# A lower rate at which a limit breaks is looked for down to this share of the limit, in these steps.
+_NEARLY = Decimal("0.9")
+_STEP = Decimal("0.99")
+
 
 @dataclass(frozen=True)
 class Quota:
-    """A limit of AWS. `needed` is what the peak needs of it, in its `unit`.
+    """A limit of AWS. `needed` is what the peak needs of it, or a lower rate on the way there, in its `unit`.
 
     `breaks_at` is the average rate (orders a second, with the peak in proportion) above which the peak needs
     more than the default; None if that is beyond any plan. `ask` is the value to request from AWS. It is 0 if
@@ -125,34 +129,49 @@ def _rules(of: Sizing, given: PlanInput) -> Iterator[_Rule]:
 
 
 def _quota(rule: _Rule, of: Sizing, given: PlanInput) -> Quota:
-    needed = Decimal(rule.needed(of))
+    def needed_at(rate: Decimal) -> Decimal:
+        return Decimal(rule.needed(compute_sizing(of.stream.mode, given.at(rate))))
+
+    breaks_at, needed = None, Decimal(rule.needed(of))
+    edge = _edge(needed_at, rule.limit, given)
+    if edge is not None:
+        breaks_at, above = edge
+        if breaks_at < given.demand.rate:
+            needed = max(needed, needed_at(above))
     wanted = max(needed, rule.wanted(of)) if rule.wanted else 0
     return Quota(
         name=rule.name,
         unit=rule.unit,
         limit=Decimal(rule.limit),
         needed=needed,
-        breaks_at=_breaks_at(rule, of, given),
+        breaks_at=breaks_at,
         can_be_raised=rule.wanted is not None,
         ask=ceiling(Decimal(wanted)) if wanted > rule.limit else 0,
         remedy=rule.remedy,
     )
 
 
-def _breaks_at(rule: _Rule, of: Sizing, given: PlanInput) -> Decimal | None:
-    """The rate above which the peak needs more than the limit, to within a millionth."""
+def _edge(
+    needed_at: Callable[[Decimal], Decimal], limit: int, given: PlanInput
+) -> tuple[Decimal, Decimal] | None:
+    """The highest rate below which a limit is enough, and one a millionth above; None if it always is."""
 
     def is_enough(rate: Decimal) -> bool:
-        return rule.needed(compute_sizing(of.stream.mode, given.at(rate))) <= rule.limit
+        return needed_at(rate) <= limit
 
     rate = given.demand.rate
     highest = MOST_ORDERS_A_SECOND / (given.demand.peak / rate)
     if is_enough(highest):
         return None
-    found = boundary(is_enough, Decimal(0), highest)[0]
-    # Within a millionth of the limit, or where more orders happen to need less, it may be on the wrong side.
-    if is_enough(rate) and found < rate:
-        return boundary(is_enough, rate, highest)[0]
-    if not is_enough(rate) and found >= rate:
-        return boundary(is_enough, Decimal(0), rate)[0]
-    return found
+    # Batches grow in steps, so somewhat more orders may need less: look for an edge further down.
+    low, high = boundary(is_enough, Decimal(0), highest)
+    if rate <= low and not is_enough(rate):
+        low, high = boundary(is_enough, Decimal(0), rate)
+    below = lowest = low
+    while (needed := needed_at(below)) > limit * _NEARLY:
+        lowest = below if needed > limit else lowest
+        below *= _STEP
+    if lowest < low:
+        low, high = boundary(is_enough, below, lowest)
+    # The demand itself may need the limit to the last unit.
+    return (rate, high) if low < rate <= high and is_enough(rate) else (low, high)

@@ -93,6 +93,8 @@ def test_every_setting_is_one_that_the_template_accepts_and_handles_the_peak(
 # The peak needs the quota to the last unit.
 @example("shards", plan_input(2000, 20))
 @example("shards", plan_input(1000, "3.5", layout="order"))
+# Batches grow in steps: one per cent above the rate at which the concurrency breaks, less is needed again.
+@example("shards", plan_input("6.52", "8.2", 223, layout="order", has_index=False, headroom=Decimal(0)))
 def test_a_quota_is_enough_below_the_rate_at_which_it_breaks_and_not_above(
     mode: Mode, given: PlanInput
 ) -> None:

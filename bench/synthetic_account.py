@@ -40,7 +40,7 @@ class Generated:
         self.orders = orders
         self.s3 = self.dynamodb = self.kinesis = self.cloudwatch = self.exceptions = self
         self.NoSuchKey = KeyError
-        self._archive_key = cache(partial(self.key, "orders"))
+        self._archive_key = cache(partial(self.key, ORDERS))
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -49,7 +49,7 @@ def assert_ships_what_it_needs(folder: Path, artifact: Artifact, packages: set[s
 
 
 def test_the_function_ships_what_it_imports(here: Path) -> None:
-    assert_ships_what_it_needs(here, PROCESS, {"domain", "pipeline", "canary"})
+    assert_ships_what_it_needs(here, PROCESS, {"domain", "sdk", "pipeline", "canary"})
 
 
 def test_importing_the_function_makes_no_client(here: Path) -> None:
@@ -83,7 +83,8 @@ def test_the_maintenance_function_imports_from_its_artifact_alone_and_has_no_mor
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True
     )
     assert Path(done.stdout.split()[0]).is_relative_to(tmp_path)
-    packages = {"domain", "files", "pipeline", "client", "aws", "storage", "recovery", "archive"}
+    packages = {"domain", "files", "progress.py", "sdk", "pipeline", "client", "aws", "storage"}
+    packages |= {"recovery", "archive"}
     assert_ships_what_it_needs(tmp_path, MAINTENANCE, packages)
 
 
@@ -123,7 +124,7 @@ def test_the_api_answers_from_its_artifact_alone_and_has_no_more_than_it_needs(t
     )
     file, *said = done.stdout.split()
     assert Path(file).is_relative_to(tmp_path) and said == ["200", "True", "[(1,)]"]
-    packages = {"domain", "files", "pipeline", "client", "aws", "storage", "api"}
+    packages = {"domain", "files", "progress.py", "sdk", "pipeline", "client", "aws", "storage", "api"}
     assert_ships_what_it_needs(tmp_path, API, packages)
     assert not (tmp_path / "uvicorn").exists() and not (tmp_path / "aws_kinesis_agg").exists()
 

@@ -264,7 +264,7 @@ def test_a_query_that_is_under_way_brings_nothing_back_that_is_forgotten(
 ) -> None:
     pipe = hours(cloud)
 
-    def forget(done: int, of: int) -> None:
+    def forget(what: str, done: int | None = None, of: int | None = None, /) -> None:
         if done == 1:
             cache.clear(pipe.deployment)
 
@@ -385,7 +385,7 @@ def test_objects_that_are_compacted_while_they_are_read_are_not_missed(
 ) -> None:
     pipe = several(cloud)
 
-    def meanwhile(done: int, of: int) -> None:
+    def meanwhile(what: str, done: int | None = None, of: int | None = None, /) -> None:
         if done == 1:
             compact(pipe, NOON, tmp_path)
 
@@ -401,7 +401,7 @@ def test_a_compacted_object_that_is_compacted_again_while_it_is_read_is_not_miss
     for hour in range(12):
         compact(pipe, NOON + hour * HOUR, tmp_path)
 
-    def meanwhile(done: int, of: int) -> None:
+    def meanwhile(what: str, done: int | None = None, of: int | None = None, /) -> None:
         if done == 1:
             compact(pipe, NOON + 11 * HOUR, tmp_path)
 

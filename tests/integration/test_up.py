@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.local import child_process
 from orderstream.local.ministack import free_port, port_is_free, this_or_free_port
 from tests.integration.conftest import Orders, awaited
 from tests.integration.up import processes_of, up
@@ -116,8 +117,7 @@ def test_a_dead_ministack_ends_it_with_a_reason(tmp_path: Path) -> None:
             try:
                 if (
                     f"ORDERS_TEST={running.mark}\0".encode() in (entry / "environ").read_bytes()
-                    and b"from orderstream.local.ministack_patches import main"
-                    in (entry / "cmdline").read_bytes()
+                    and child_process.__name__.encode() in (entry / "cmdline").read_bytes()
                 ):
                     os.kill(int(entry.name), signal.SIGKILL)
             except (OSError, ValueError):

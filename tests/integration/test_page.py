@@ -320,7 +320,7 @@ def test_it_shows_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
             page, _ = looking.enter_context(browsers.opened(browser, url))
             order_id = two_orders_under_one_id(running)
             expect(page.get_by_text("1 alarm", exact=True)).to_be_visible()
-            expect(page.get_by_text("Two different orders came under one id.")).to_be_visible()
+            expect(page.get_by_text("Different orders have the same id.")).to_be_visible()
             page.get_by_text("What to do").click()
             expect(page.get_by_text("orders quarantine list --code conflict")).to_be_visible()
         expect(page.get_by_text("cannot look", exact=True)).to_be_visible()

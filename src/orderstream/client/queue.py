@@ -112,7 +112,7 @@ class KeyOrderedQueue(Generic[R]):
         """Handle a failed record in flight: schedule its retry, or return it and those that fail with it."""
         assert record.trying_since is not None
         if self._is_late(record.trying_since, now):
-            return self._given_up(record, now)
+            return self._abandon(record, now)
         self._in_flight.remove(record)
         deadline = record.trying_since + self._give_up_after
         self._delay(record, min(now + backoff(record.attempts, draw), deadline))
@@ -129,13 +129,13 @@ class KeyOrderedQueue(Generic[R]):
         for _ in range(len(self._ready)):
             record = self._ready.popleft()
             if self._is_late(record.accepted_at, now):
-                late += self._given_up(record, now)
+                late += self._abandon(record, now)
             else:
                 self._ready.append(record)
         delayed, self._delayed = self._delayed, []
         for due, _, record in delayed:
             if self._is_late(record.accepted_at, now):
-                late += self._given_up(record, now)
+                late += self._abandon(record, now)
             else:
                 self._delay(record, due)
         return late
@@ -143,7 +143,7 @@ class KeyOrderedQueue(Generic[R]):
     def _is_late(self, since: float, now: float) -> bool:
         return since + self._give_up_after <= now
 
-    def _given_up(self, record: R, now: float) -> list[R]:
+    def _abandon(self, record: R, now: float) -> list[R]:
         """`record` and its followers that waited as long; all count as in flight until they are `done`."""
         lost = [record]
         follower = record.next

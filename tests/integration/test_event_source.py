@@ -15,7 +15,12 @@ from orderstream.aws.clients import AwsClients
 from orderstream.domain.object_keys import DISCARDED
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import lane_of
-from tests.integration.event_source_harness import Scene, eventually, statistics
+from tests.integration.event_source_harness import (
+    Scene,
+    assert_reads_on_from_the_latest,
+    eventually,
+    statistics,
+)
 
 
 @pytest.fixture
@@ -267,14 +272,7 @@ def test_the_shards_of_a_resized_stream_are_read(scene: Scene) -> None:
 
 
 def test_a_start_at_the_latest_record_reads_what_comes_after_it_also_after_a_restart(scene: Scene) -> None:
-    scene.build(StartingPosition="LATEST")
-    scene.put("a-before")
-    with scene.event_source():
-        pass
-    scene.put("a-1")
-    with scene.event_source():
-        scene.await_all("a-1")
-    assert scene.delivered == ["a-1"]
+    assert_reads_on_from_the_latest(scene)
 
 
 def test_metrics_of_the_function_and_the_iterator_age_arrive_in_cloudwatch(scene: Scene) -> None:

@@ -10,7 +10,12 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import consumer_of, stream_of
 from orderstream.local.esm.lanes import lane_of
 from tests.integration import deployed
-from tests.integration.event_source_harness import Scene, eventually, statistics
+from tests.integration.event_source_harness import (
+    Scene,
+    assert_reads_on_from_the_latest,
+    eventually,
+    statistics,
+)
 
 
 class Pushed(Scene):
@@ -59,14 +64,7 @@ def test_a_failing_lane_holds_up_its_own_records_and_a_new_start_goes_on_there(s
 
 
 def test_a_start_at_the_latest_record_reads_what_comes_after_it_also_after_a_restart(scene: Pushed) -> None:
-    scene.build(StartingPosition="LATEST")
-    scene.put("a-before")
-    with scene.event_source():
-        pass
-    scene.put("a-1")
-    with scene.event_source():
-        scene.await_all("a-1")
-    assert scene.delivered == ["a-1"]
+    assert_reads_on_from_the_latest(scene)
 
 
 def test_the_children_of_a_split_shard_are_read(scene: Pushed) -> None:

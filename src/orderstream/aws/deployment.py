@@ -87,10 +87,7 @@ class Deployment:
         try:
             return self.resources[output]
         except KeyError:
-            raise CloudError(
-                f"stack {self.name} has no output {output}",
-                hint="is it a stack of Orderstream, and is its deployment complete?",
-            ) from None
+            raise _missing(self.name, output) from None
 
 
 def find_deployment(cloud: AwsClients, name: str) -> Deployment:
@@ -109,8 +106,12 @@ def bind(cloud: AwsClients, name: str, found: StackDescription) -> Deployment:
     """The stack called `name` as described. Raises CloudError if it is not a complete Orderstream stack."""
     for output in _REQUIRED:
         if output not in found.outputs:
-            raise CloudError(
-                f"stack {name} ({found.status}) has no output {output}",
-                hint="is it a stack of Orderstream, and is its deployment complete?",
-            )
+            raise _missing(f"{name} ({found.status})", output)
     return Deployment(cloud, name, found.outputs, found.parameters.get("OrderIdsBySender", "none"))
+
+
+def _missing(stack: str, output: str) -> CloudError:
+    return CloudError(
+        f"stack {stack} has no output {output}",
+        hint="is it a stack of Orderstream, and is its deployment complete?",
+    )

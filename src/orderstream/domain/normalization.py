@@ -25,7 +25,7 @@ def _is_plain(read: msgspec.Struct, sent: dict[str, Any]) -> bool:
     for name in read.__struct_fields__:
         value, raw = getattr(read, name), sent.get(name)
         kind = type(value)
-        # A field that was left out has its default, which is no part of what was sent.
+        # A field that was left out has its default, which was not sent.
         if kind is str or value is None:
             if value != raw and raw is not None:
                 return False
@@ -56,7 +56,7 @@ def as_read(
     for name in read.__struct_fields__:
         if path + name in unknown:
             continue
-        # A field that was left out stays so: its default is no part of what was sent.
+        # A field that was left out stays so: its default was not sent.
         if (raw := sent.get(name)) is not None:
             said[name] = _value_as_read(getattr(read, name), raw, unknown, f"{path}{name}.")
         elif path:

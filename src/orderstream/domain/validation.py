@@ -93,7 +93,7 @@ class ModelReader(Generic[M]):
     def read(self, value: Any, path: str, errors: ValidationErrors) -> M | None:
         """The model, with the default of each field that is absent or null, and None for each invalid one.
 
-        `errors` has the reasons. None if `value` is no object.
+        `errors` has the reasons. None if `value` is not an object.
         """
         if not isinstance(value, dict):
             errors.add(path, "not_an_object", f"must be an object, not {json_type(value)}")

@@ -168,7 +168,7 @@ def orders_sql(model: type[Order] = Order) -> str:
 
 
 def _text_of_field(field: inspect.Field, kind: inspect.Type) -> str:
-    """The text of a field of the order: null if the record is no order."""
+    """The text of a field of the order: null if the record is not an order."""
     found = _text("sent", f"$.{field.name}", kind)
     if field.name == "currency":
         return f"coalesce({found}, default_currency)"
@@ -257,6 +257,6 @@ def _default(field: inspect.Field) -> str:
     if isinstance(value, bool):
         return f"'{str(value).lower()}'"
     if not isinstance(value, str | int | Decimal | datetime):
-        raise TypeError(f"{field.name}: {value!r} is no default that SQL has")
+        raise TypeError(f"{field.name}: {value!r} is a default that SQL cannot express")
     text = utc_text(value) if isinstance(value, datetime) else str(value)
     return "'" + text.replace("'", "''") + "'"

@@ -104,7 +104,7 @@ def test_shards_that_stand_for_many_say_the_same_as_all_of_them() -> None:
     assert alike.most_backlog == pytest.approx(12.5 * all_of_ten.most_backlog, rel=0.2)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.integers(1, 5000),
     st.integers(1, 20),

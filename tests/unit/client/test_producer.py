@@ -308,7 +308,6 @@ def test_an_id_is_written_after_the_brace_and_the_rest_stays_byte_for_byte(
     assert json.loads(data)["order_id"] == order_id
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text(max_size=5).filter("order_id".__ne__),
@@ -406,7 +405,7 @@ scripts = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     scripts, st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=80), st.sampled_from([0.0, 0.5, 60.0])
 )

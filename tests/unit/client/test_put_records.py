@@ -79,7 +79,6 @@ THEIRS = Client(
 # --- What is written ---
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.binary(), st.text(min_size=1, max_size=256)), min_size=1, max_size=20))
 def test_the_body_is_the_document_that_botocore_writes(records: list[tuple[bytes, str]]) -> None:
     call = [{"Data": data, "PartitionKey": key} for data, key in records]
@@ -97,7 +96,6 @@ def test_the_call_is_addressed_and_signed_by_botocore() -> None:
     assert ours.headers["Content-Length"] == str(len(ours.body))
 
 
-@settings(deadline=None)
 @given(
     st.none() | st.integers() | st.text(max_size=3) | st.binary(max_size=3) | st.just(bytearray(b"x")),
     st.none() | st.integers() | st.binary(max_size=3) | st.text(st.characters(), max_size=300),
@@ -154,7 +152,7 @@ def as_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from([200, 200, 200, 400, 500]),
     documents.map(as_json) | anything.map(as_json) | errors.map(as_json) | st.binary(max_size=20),

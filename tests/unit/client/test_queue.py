@@ -4,7 +4,7 @@ from collections import defaultdict
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.client.queue import (
@@ -78,7 +78,6 @@ def test_a_batch_stops_before_the_record_that_would_make_it_too_large() -> None:
     assert [len(queue.take(0)) for _ in range(2)] == [5, 2]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(min_value=1, max_value=MIB), max_size=60), st.data())
 def test_a_batch_never_passes_what_kinesis_takes(sizes: list[int], data: st.DataObject) -> None:
     queue = new_queue()
@@ -97,7 +96,6 @@ def test_a_batch_never_passes_what_kinesis_takes(sizes: list[int], data: st.Data
         now += 1
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 2)), max_size=40),
     st.randoms(use_true_random=False),
@@ -138,7 +136,6 @@ def test_whatever_fails_every_record_leaves_once_and_its_key_stays_in_order(
     assert list(queue) == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcd"), st.integers(1, MIB)), max_size=60))
 def test_the_bound_holds_and_what_leaves_makes_room(arrivals: list[tuple[str, int]]) -> None:
     limit = 4 * MIB

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orderstream.api.ingest import ingest_order, ingest_orders
@@ -82,7 +82,6 @@ def values_of(data: bytes) -> dict[str, Any]:
 
 @given(ids, orders())
 @example(INJECTION, ORDER)
-@settings(deadline=None)
 def test_an_id_is_put_into_an_order_and_every_other_byte_stays(order_id: str, raw: bytes) -> None:
     data, said, _ = ensure_order_id(raw, lambda: order_id)
     brace = raw.index(b"{") + 1
@@ -97,7 +96,6 @@ def test_an_id_is_put_into_an_order_and_every_other_byte_stays(order_id: str, ra
 
 @given(ids, orders())
 @example(INJECTION, ORDER)
-@settings(deadline=None)
 def test_a_record_is_mended_under_any_identity_and_set_to_any_id(order_id: str, raw: bytes) -> None:
     data, said = patched(raw, order_id)
     assert (said, text_of(data)) == (order_id, text_of(raw) | {"order_id": order_id})

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from orderstream.errors import InputError
@@ -202,7 +202,6 @@ def test_a_line_without_end_is_a_fault_and_is_not_read_into_memory() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers()), min_size=1))
 def test_every_object_comes_back_whichever_way_it_is_written(objects: list[dict[str, object]]) -> None:
     def written(content: str) -> list[object]:

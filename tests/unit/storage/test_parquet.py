@@ -53,7 +53,7 @@ DATA = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(DATA, st.text(max_size=5)), min_size=1, max_size=20))
 def test_every_record_comes_back_in_its_place_with_every_byte(records: list[tuple[bytes, str]]) -> None:
     lines = [

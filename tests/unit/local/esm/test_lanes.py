@@ -394,7 +394,7 @@ class Simulation:
         assert up_to + 1 not in self.done or up_to == int(self.last_read or 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     rules=rules_(),
     keys=st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40),

@@ -282,7 +282,9 @@ def test_a_deployment_over_leftovers_that_fails_spares_them_with_their_data(
     left = left_of(there)
     assert (left["tables"], left["buckets"]) == (["Orders"], BUCKETS)
     with plan_deployment(there, "orderstream", {}, tell=lambda step: None) as plan:
-        assert plan.adopted == ("Archive", "DiscardedBatches", "Orders")
+        # Lambda makes the log group anew when a last invocation ends after it was deleted.
+        logs = ("ProcessOrdersLog",) if left["logs"] else ()
+        assert plan.adopted == ("Archive", "DiscardedBatches", "Orders", *logs)
         with pytest.raises(DeploymentError, match="Last"):
             execute(there, failing_at_its_end(there, plan), progress=no_progress)
     assert left_of(there) == left
@@ -536,7 +538,8 @@ def test_a_rollback_delivers_to_the_version_before_until_somebody_deploys(
     order_id = f"back-{uuid.uuid4().hex}"
     await_order(there, orders, order_id)
     assert json.loads(orders("get", order_id, "--json").stdout)["Currency"] == "EUR"
-    assert "rolled back: orders go to version" in orders("status").stdout
+    # On a busy machine an alarm may have fired, which the exit status tells.
+    assert "rolled back: orders go to version" in orders("status", status=None).stdout
     # What the template has is deployed, says CloudFormation: to deliver to it again has to be confirmed.
     planned = document(orders, "deploy", "--dry-run")
     assert (planned["status"], planned["changes"]) == ("planned", []) and "rolled back" in planned["doubts"][

@@ -21,7 +21,6 @@ from orderstream.local.esm.lanes import (
     append,
     apply_outcome,
     checkpoint,
-    delay,
     expire,
     form_batch,
     free_capacity,
@@ -30,6 +29,7 @@ from orderstream.local.esm.lanes import (
 )
 from orderstream.local.esm.outcomes import Failed, NotInvoked, Outcome, PartialFailure, read_answer
 from orderstream.pipeline.records import from_event
+from orderstream.sdk.retries import mapping_delay
 from tests.fakes import FakeDynamo, FakeStore, Item
 from tests.simulation.faults import Clock, Crash, Fault, Run
 from tests.simulation.guarantees import Guarantees, Ledger
@@ -155,7 +155,7 @@ class World:
         if settled.discarded:
             self._discard(shard, settled.discarded)
         lanes[number] = replace_head(lanes[number], settled.again)
-        self.clock.now += delay(settled.pause, chance=1.0)
+        self.clock.now += mapping_delay(settled.pause, 1.0)
 
     def deliver_all(self, shard: Shard) -> None:
         for number in range(len(shard.lanes)):

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 import pytest
-from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.simulation.guarantees import Broken
@@ -18,8 +18,7 @@ from tests.simulation.state_machine import simulation
 LONG = "ORDERSTREAM_LONG" in os.environ
 
 SETTINGS = settings(
-    # Hypothesis takes values from the modules that are loaded: enough examples to meet INTERESTING with any.
-    max_examples=3_000 if LONG else 100,
+    max_examples=3_000 if LONG else 50,
     stateful_step_count=50 if LONG else 30,
     # The same runs every time in `make test`; others every time in the long run.
     derandomize=not LONG,
@@ -57,11 +56,17 @@ INTERESTING = {
 @pytest.mark.parametrize("layout", ["batch", "order"])
 def test_every_guarantee_holds_whatever_goes_wrong(layout: str) -> None:
     happened: Counter[str] = Counter()
-    run_state_machine_as_test(simulation(layout, IN_SLICES, happened), settings=SETTINGS)
-    print("\n".join(f"{count:8,}  {what}" for what, count in sorted(happened.items())))
     # With an object an order, the log does not tell of slices.
-    expected = INTERESTING | ({"several slices"} if layout == "batch" else set())
-    assert expected - {what for what, count in happened.items() if count} == set()
+    missing = INTERESTING | ({"several slices"} if layout == "batch" else set())
+    # Hypothesis also draws values from the modules that are loaded, so a few rounds may miss a rare event.
+    for number in range(12):
+        machine = simulation(layout, IN_SLICES, happened)
+        run_state_machine_as_test(machine if LONG else seed(number)(machine), settings=SETTINGS)
+        missing -= {what for what, count in happened.items() if count}
+        if not missing:
+            break
+    print("\n".join(f"{count:8,}  {what}" for what, count in sorted(happened.items())))
+    assert missing == set()
 
 
 @pytest.mark.parametrize("mistake", BROKEN)

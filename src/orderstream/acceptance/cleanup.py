@@ -20,7 +20,7 @@ from orderstream.acceptance.leftovers import (
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
 from orderstream.errors import NotShownError, OrderstreamError
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 # How long CloudFormation may be busy after an interrupted run, and services still list deleted resources.
 _SETTLED_SECONDS = 1800.0
@@ -125,7 +125,7 @@ def remove_lock_bucket(context: Context) -> None:
                     )
             s3.delete_bucket(Bucket=name)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchBucket":
+            if error_code(error) != "NoSuchBucket":
                 raise
 
 

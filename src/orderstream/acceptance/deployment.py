@@ -146,7 +146,8 @@ def adoption(context: Context) -> Evidence:
     )
     expect(adopted == kept, f"adopted were {adopted}, not {kept}")
     after = accounted(context).counts
-    expect(after.items == before.items, f"{after.items:,} items are there, {before.items:,} were")
+    # The canary may have stored an order meanwhile.
+    expect(after.items >= before.items, f"{after.items:,} items are there, {before.items:,} were")
     drifted = {name: found for name in adopted if (found := _drift(cloud, context.name, name))}
     expect(not drifted, f"not as the template has it: {drifted}")
     orders = new_orders("adopted", 1)

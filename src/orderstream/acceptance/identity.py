@@ -15,7 +15,7 @@ from orderstream.acceptance.traffic import new_orders
 from orderstream.aws.clients import AwsClients
 from orderstream.errors import CheckFailedError, CloudError
 from orderstream.pipeline.table import OrderTable
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 # CloudTrail reports a call within 15 minutes, and allows two lookups a second.
 _TRAIL_SECONDS, _PAGE_SECONDS = 1200.0, 0.6
@@ -50,7 +50,7 @@ def _refused(cloud: AwsClients, table: str) -> str:
             Statements=[{"Statement": statement, "Parameters": [{"S": "stranger"}]}]
         )
     except ClientError as error:
-        code = error.response["Error"]["Code"]
+        code = error_code(error)
         expect(code == "AccessDeniedException", f"the call is refused with {code}")
         return f"the call: {code}"
     code = answer["Responses"][0].get("Error", {}).get("Code")

@@ -12,7 +12,7 @@ from orderstream.acceptance.context import Context
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.retained import find_retained
 from orderstream.errors import CloudError
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 
 def leftovers(context: Context) -> list[str]:
@@ -49,7 +49,7 @@ def workgroups(context: Context) -> list[str]:
     try:
         context.cloud.client("athena").get_work_group(WorkGroup=context.name)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "InvalidRequestException":
+        if error_code(error) != "InvalidRequestException":
             raise
         return []
     return [context.name]

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError, NotShownError
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 # Nothing else uses this path, so what an earlier run left can be found.
 PATH = "/orders-accept/"
@@ -56,7 +56,7 @@ class TemporaryRole:
                     )
                     iam.attach_role_policy(RoleName=name, PolicyArn=policy["Policy"]["Arn"])
             except ClientError as error:
-                if _code(error) not in _DENIED:
+                if error_code(error) not in _DENIED:
                     raise
                 raise NotShownError(f"these credentials may make no role: {_said(error)}") from error
         return cls(cloud, role["Arn"])
@@ -72,7 +72,7 @@ class TemporaryRole:
                     )["Credentials"]
                     break
                 except ClientError as error:
-                    if _code(error) not in _DENIED:
+                    if error_code(error) not in _DENIED:
                         raise
                     if self.clock() > deadline:
                         raise NotShownError(f"these credentials assume no role: {_said(error)}") from error
@@ -130,10 +130,6 @@ def remove(cloud: AwsClients, prefix: str) -> None:
 
 def _listed(iam: Any, operation: str, key: str, **request: Any) -> list[dict[str, Any]]:
     return [one for page in iam.get_paginator(operation).paginate(**request) for one in page[key]]
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])
 
 
 def _said(error: ClientError) -> str:

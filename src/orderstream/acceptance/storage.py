@@ -12,7 +12,7 @@ from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.deploy.empty_bucket import empty_bucket
 from orderstream.domain.object_keys import EVIDENCE, MANIFESTS
 from orderstream.errors import CheckFailedError
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage import bucket
 
 _LOCK_DAYS = 1
@@ -87,5 +87,5 @@ def _refusal(act: Callable[[], object], otherwise: str) -> str:
     try:
         act()
     except ClientError as error:
-        return str(error.response["Error"]["Code"])
+        return error_code(error)
     raise CheckFailedError(otherwise)

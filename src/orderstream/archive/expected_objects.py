@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from orderstream.archive.manifests import Manifest, hour_of_text, hour_text
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import QUARANTINE
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage.bucket import TimeRange
 
 _HOUR = timedelta(hours=1)
@@ -134,7 +134,7 @@ def expiry_days(deployment: Deployment) -> list[tuple[str, int]]:
                 "Rules"
             ]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchLifecycleConfiguration":
+            if error_code(error) != "NoSuchLifecycleConfiguration":
                 raise
             return []
     found = []

@@ -17,7 +17,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import InvalidValue, timestamp, utc_text
 from orderstream.domain.object_keys import LEASE_KEY
 from orderstream.errors import CloudError, DamagedError
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 # A killed holder's lease ends after this; a live holder renews it three times within it.
 VALID_FOR = timedelta(seconds=60)
@@ -71,7 +71,7 @@ class Lease:
                     self._cloud.s3.delete_object(**self._where, IfMatch=self._etag)
                 except ClientError as failed:
                     # If another has taken it over, that one keeps it.
-                    if not _is_taken(failed):
+                    if error_code(failed) not in _TAKEN:
                         raise
 
     def check(self) -> None:
@@ -106,7 +106,7 @@ class Lease:
         try:
             etag = self._cloud.s3.put_object(**self._where, Body=body, **condition)["ETag"]
         except ClientError as error:
-            if not _is_taken(error):
+            if error_code(error) not in _TAKEN:
                 raise
             # After a lost response the SDK retries, and may find its own lease in the way.
             found = self._found()
@@ -140,7 +140,3 @@ class Lease:
             except (ClientError, BotoCoreError, CloudError):
                 # The next attempt may succeed; until then `check` decides.
                 continue
-
-
-def _is_taken(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in _TAKEN

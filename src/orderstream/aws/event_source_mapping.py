@@ -8,6 +8,7 @@ from collections.abc import Callable
 from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
+from orderstream.sdk.errors import error_code
 
 # Lambda returns these while a mapping is being created or changed.
 _BUSY = {"ResourceConflictException", "ResourceInUseException"}
@@ -41,6 +42,6 @@ def _asked_to_stop(cloud: AwsClients, mapping_id: str) -> str:
     try:
         return cloud.lambda_.update_event_source_mapping(UUID=mapping_id, Enabled=False)["State"]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _BUSY:
+        if error_code(error) not in _BUSY:
             raise
         return state

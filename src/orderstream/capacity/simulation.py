@@ -18,9 +18,9 @@ from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from math import inf
 
-from orderstream.capacity.randomness import Random, delay, poisson
+from orderstream.capacity.randomness import Random, poisson
 from orderstream.capacity.traffic import BacklogSample, Curve, Outage, SimulationResult, SimulationSettings
-from orderstream.sdk.retries import CAP_SECONDS
+from orderstream.sdk.retries import CAP_SECONDS, mapping_delay
 
 # The maximum work of a simulation, in reads of a shard, and the maximum number of simulated shards.
 _MOST_READS = 300_000
@@ -232,7 +232,7 @@ class _Simulation:
 
     def _again(self, lane: _Lane, now: float) -> None:
         lane.tries += 1
-        self._at(now + delay(lane.tries, self.chance()), lambda then: self._send(lane, then))
+        self._at(now + mapping_delay(lane.tries, self.chance()), lambda then: self._send(lane, then))
 
     def _look(self, now: float) -> None:
         oldest = now

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoRegionError, Param
 from orderstream import __version__
 from orderstream.errors import InputError
 from orderstream.sdk.codec import use_msgspec
-from orderstream.sdk.errors import CREDENTIALS_HINT, NO_ANSWER, error_code, hint_of_response, is_transient
+from orderstream.sdk.errors import CREDENTIALS_HINT, NO_ANSWER, error_code, hint_of, is_transient
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -139,12 +139,10 @@ def classify(error: Exception) -> PutError:
     """Classify an error of the SDK; any other is raised again."""
     text = one_line(str(error))
     if isinstance(error, ClientError):
-        hint = hint_of_response(error) or _HINTS.get(error_code(error), "")
+        hint = hint_of(error) or _HINTS.get(error_code(error), "")
         return PutError(text, hint, is_transient(error))
     if isinstance(error, NO_ANSWER):
-        return PutError(
-            text, 'is the local cloud running (orders up)? is AWS_ENDPOINT_URL meant ("orders stack env")?'
-        )
+        return PutError(text, hint_of(error))
     if isinstance(error, BotoCoreError):
         # The remaining errors concern credentials or the profile, except invalid parameters.
         hint = "" if isinstance(error, ParamValidationError) else CREDENTIALS_HINT

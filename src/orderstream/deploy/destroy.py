@@ -19,7 +19,7 @@ from orderstream.deploy.retained import TAG, RetainedResources, tagged
 from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
 from orderstream.progress import Progress
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 # AWS takes up to a minute to disable a mapping, and as long to finish a change already in progress.
 STOP_SECONDS = 180.0
@@ -145,7 +145,7 @@ def _delete_bucket(cloud: AwsClients, name: str) -> None:
             cloud.s3.delete_bucket(Bucket=name)
         except ClientError as error:
             # The second inventory reports what is in it.
-            if error.response["Error"]["Code"] not in {"BucketNotEmpty", "NoSuchBucket"}:
+            if error_code(error) not in {"BucketNotEmpty", "NoSuchBucket"}:
                 raise
 
 

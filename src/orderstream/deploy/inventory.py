@@ -20,7 +20,7 @@ from orderstream.recovery import dead_letters
 from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import list_quarantined
 from orderstream.recovery.verify import iterator_age
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 BEHIND_SECONDS = 60
 _NOTHING_KNOWN = RetainedResources()
@@ -179,7 +179,7 @@ def bucket(cloud: AwsClients, name: str, *, prefix: str = "", progress: Progress
                 markers += len(page.get("DeleteMarkers", []))
                 progress("versions", versions + markers)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NoSuchBucket":
+            if error_code(error) != "NoSuchBucket":
                 raise
             return None
     return BucketInventory(name, objects, versions, markers, size, "" if prefix else _lock(cloud, name))
@@ -190,7 +190,7 @@ def _lock(cloud: AwsClients, name: str) -> str:
         try:
             found = cloud.s3.get_object_lock_configuration(Bucket=name)["ObjectLockConfiguration"]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ObjectLockConfigurationNotFoundError":
+            if error_code(error) != "ObjectLockConfigurationNotFoundError":
                 raise
             return ""
     rule = found.get("Rule", {}).get("DefaultRetention", {})

@@ -14,7 +14,7 @@ from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy import parameters
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.intrinsics import Resolver
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 
 # template.yaml tags tables and buckets with it; the value is the stack's name.
 TAG = "orderstream:stack"
@@ -151,7 +151,7 @@ def _table_arn(cloud: AwsClients, name: str) -> str:
         try:
             table = cloud.dynamodb.describe_table(TableName=name)["Table"]
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _GONE:
+            if error_code(error) not in _GONE:
                 raise
             return ""
         if table["TableStatus"] == "DELETING":
@@ -166,7 +166,7 @@ def _owner_of_bucket(cloud: AwsClients, name: str) -> str | None:
         try:
             return _owner(cloud.s3.get_bucket_tagging(Bucket=name)["TagSet"])
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = error_code(error)
             if code not in _GONE | {"NoSuchTagSet"}:
                 raise
             return "" if code == "NoSuchTagSet" else None
@@ -178,7 +178,7 @@ def _bucket_answer(cloud: AwsClients, name: str) -> str:
         try:
             cloud.s3.head_bucket(Bucket=name)
         except ClientError as error:
-            code = error.response["Error"]["Code"]
+            code = error_code(error)
             if code not in _GONE | {_FOREIGN}:
                 raise
             return code

@@ -17,7 +17,7 @@ from orderstream.domain.object_keys import DISCARDED, key_of_marked, marker_key
 from orderstream.errors import DamagedError
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record, from_event
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage import bucket
 from orderstream.storage.bucket import ObjectSummary
 
@@ -226,7 +226,7 @@ def mark_redriven(deployment: Deployment, failure: FailedBatch, account: dict[st
                 Bucket=deployment.bucket, Key=marker_key(failure.key), Body=body, IfNoneMatch="*"
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
+            if error_code(error) != "PreconditionFailed":
                 raise
 
 

@@ -7,7 +7,6 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,
-    EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
     NoCredentialsError,
@@ -49,19 +48,18 @@ def translate_errors(doing: str) -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         if isinstance(error, NoRegionError):
             raise CloudError(f"{doing}: no region is configured", hint=REGION_HINT) from error
-        raise CloudError(f"{doing}: {error}", hint=_hint(error)) from error
+        raise CloudError(f"{doing}: {error}", hint=hint_of(error)) from error
 
 
-def _hint(error: BotoCoreError | ClientError) -> str:
-    if isinstance(error, ClientError):
-        return hint_of_response(error)
-    if isinstance(error, EndpointConnectionError):
-        return why_unreachable(error.kwargs["endpoint_url"])
-    return CREDENTIALS_HINT if isinstance(error, (NoCredentialsError, ProfileNotFound)) else ""
-
-
-def hint_of_response(error: ClientError) -> str:
-    """What to do if AWS refused the credentials or the clock that signed a call; "" for other errors."""
+def hint_of(error: Exception) -> str:
+    """What to do about an unreachable endpoint, or refused credentials or clock; "" for other errors."""
+    if isinstance(error, UNREACHABLE):
+        url = error.kwargs.get("endpoint_url")
+        return why_unreachable(str(url)) if url else ""
+    if isinstance(error, (NoCredentialsError, ProfileNotFound)):
+        return CREDENTIALS_HINT
+    if not isinstance(error, ClientError):
+        return ""
     said = str(error.response.get("Error", {}).get("Message", ""))
     if error_code(error) in {"RequestTimeTooSkewed", "RequestExpired"} or said.startswith(
         ("Signature expired", "Signature not yet current")

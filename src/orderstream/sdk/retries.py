@@ -31,6 +31,7 @@ TRANSIENT = THROTTLES | {
 
 BASE_SECONDS = 0.05
 CAP_SECONDS = 5.0
+_MAPPING_BASE_SECONDS = 0.1
 
 
 def backoff(failures: int, draw: float, base: float = BASE_SECONDS) -> float:
@@ -42,3 +43,11 @@ def backoff(failures: int, draw: float, base: float = BASE_SECONDS) -> float:
         return 0.0
     # The exponent is bounded because a larger power would overflow a float.
     return draw * min(CAP_SECONDS, base * 2.0 ** min(failures - 1, 32))
+
+
+def mapping_delay(failures: int, draw: float) -> float:
+    """Seconds that an event source mapping waits after the `failures`-th failure in a row.
+
+    `draw` is a random number from 0 to 1. It decides half of the delay, so that lanes spread out.
+    """
+    return backoff(failures, (1 + draw) / 2, _MAPPING_BASE_SECONDS)

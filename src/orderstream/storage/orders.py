@@ -18,7 +18,7 @@ from orderstream.domain.object_keys import is_batch
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.attributes import attribute_value, plain_value
-from orderstream.sdk.errors import translate_errors
+from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage.reader import read_object
 
 Item = dict[str, Any]
@@ -111,7 +111,7 @@ def page_of_orders(
         try:
             page = deployment.cloud.dynamodb.query(**request, Limit=limit)
         except ClientError as error:
-            if begin and error.response["Error"]["Code"] == "ValidationException":
+            if begin and error_code(error) == "ValidationException":
                 raise InputError("the page cannot begin there: that is none of these orders") from error
             raise
     orders: list[Item] = [plain_value({"M": attributes}) for attributes in page["Items"]]

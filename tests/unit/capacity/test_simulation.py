@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from orderstream.capacity.demand import Mode
 from orderstream.capacity.plan import CapacityPlan, plan
-from orderstream.capacity.randomness import delay, poisson
+from orderstream.capacity.randomness import poisson
 from orderstream.capacity.simulation import simulate
 from orderstream.capacity.traffic import (
     Curve,
@@ -20,7 +20,6 @@ from orderstream.capacity.traffic import (
     SimulationSettings,
     simulation_settings,
 )
-from orderstream.local.esm import lanes
 from tests.unit.capacity.examples import plan_input
 
 
@@ -204,11 +203,6 @@ def test_a_curve_is_what_its_steps_say() -> None:
     assert (curve.orders(0, 40), curve.average, curve.peak) == (80, 2, 3)
     assert curve.orders(5, 15) == 5 + 15
     assert curve.orders(39, 45) == 12
-
-
-@given(st.integers(1, 60), st.floats(0, 1, exclude_max=True))
-def test_pauses_are_those_of_the_event_source(tries: int, chance: float) -> None:
-    assert delay(tries, chance) == lanes.delay(tries, chance)
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.5, 10.0, 29.0, 31.0, 5000.0])

@@ -5,7 +5,7 @@ import ast
 import pytest
 from reference.layers import MODULES, PACKAGE
 
-from orderstream.sdk.retries import THROTTLES, TRANSIENT, backoff
+from orderstream.sdk.retries import THROTTLES, TRANSIENT, backoff, mapping_delay
 
 RETRIES = PACKAGE / "sdk" / "retries.py"
 OTHERS = [module for module in MODULES if module != RETRIES]
@@ -28,6 +28,13 @@ def test_the_base_is_the_longest_pause_after_the_first_failure() -> None:
     assert backoff(1, 1, base=2) == 2
     assert backoff(2, 1, base=2) == 4
     assert backoff(3, 1, base=2) == 5
+
+
+def test_an_event_source_mapping_waits_from_50_ms_on_and_spreads_half_of_it() -> None:
+    assert mapping_delay(0, 0.5) == 0
+    assert [mapping_delay(n, 1.0) for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.4, 0.8])
+    assert mapping_delay(1, 0.0) == pytest.approx(0.05)
+    assert mapping_delay(10_000, 1.0) == 5
 
 
 def test_every_throttle_is_transient() -> None:

@@ -20,7 +20,8 @@ from orderstream.local.esm.failures import (
     object_body,
     object_key,
 )
-from orderstream.local.esm.lanes import Discarded, delay
+from orderstream.local.esm.lanes import Discarded
+from orderstream.sdk.retries import mapping_delay
 
 # AWS loses the batch when the SDK's own retries are exhausted. A local destination is only unavailable while
 # somebody restarts it: wait that long.
@@ -75,7 +76,7 @@ class Destination:
                     self.on_problem(f"LOST: {what}, from {_range(discarded)}: {self.arn} fails: {error}")
                     self.on_end("lost", len(discarded.records))
                     return True
-            if self.wait(delay(attempts, random.random())):
+            if self.wait(mapping_delay(attempts, random.random())):
                 return False
 
     def _send(self, record: dict[str, object], discarded: Discarded, key: str) -> None:

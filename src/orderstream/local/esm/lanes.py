@@ -11,12 +11,9 @@ from typing import Literal
 
 from orderstream.aws.kinesis_event import EventRecord, event_size
 from orderstream.local.esm.outcomes import Delivered, Failed, NotInvoked, Outcome, PartialFailure
-from orderstream.sdk.retries import backoff
 
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 READ_AHEAD_BATCHES = 2
-
-FIRST_DELAY_SECONDS = 0.1
 
 Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded"]
 
@@ -208,11 +205,6 @@ def _use_retry(batch: Batch, rules: Rules, function_error: str | None) -> Transi
             batch.records[:count], "RetryAttemptsExhausted", batch.invocations, function_error
         ),
     )
-
-
-def delay(pause: int, chance: float) -> float:
-    """Seconds to wait after the `pause`-th failure in a row; `chance` (0 to 1) spreads them out."""
-    return backoff(pause, (1 + chance) / 2, FIRST_DELAY_SECONDS)
 
 
 def checkpoint(lanes: Iterable[Lane], last_read: str | None) -> str | None:

@@ -23,7 +23,6 @@ from orderstream.local.esm.lanes import (
     append,
     apply_outcome,
     checkpoint,
-    delay,
     expire,
     form_batch,
     free_capacity,
@@ -39,6 +38,7 @@ from orderstream.local.esm.shards import Position
 from orderstream.local.esm.subscription import Subscription
 from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_throttle, is_transient
+from orderstream.sdk.retries import mapping_delay
 
 # Each call leaves an iterator in MiniStack for five minutes, and each Kinesis request scans all of them: 10
 # calls a second leave 3,000, and a request takes about 9 ms. So all shards share that rate.
@@ -134,7 +134,7 @@ class ShardWorker:
                 self._is_read = False
                 if faults == 1 and not is_throttle(error):
                     self._around.on_problem(f"cannot read {self._shard_id}, trying on: {error}")
-                self._around.threads.stopping.wait(delay(faults, random.random()))
+                self._around.threads.stopping.wait(mapping_delay(faults, random.random()))
                 continue
             faults = 0
             self._around.metrics.read(self._shard_id, page.records)
@@ -207,7 +207,7 @@ class ShardWorker:
             with self._changed:
                 self._lanes[number] = replace_head(self._lanes[number], settled.again)
                 self._changed.notify_all()
-            self._around.threads.stopping.wait(delay(settled.pause, random.random()))
+            self._around.threads.stopping.wait(mapping_delay(settled.pause, random.random()))
 
     def _await_batch(self, number: int) -> Batch | None:
         """Wait for the next batch that the lane is to send; None when there is nothing more to do."""

@@ -17,7 +17,6 @@ from orderstream.local.esm.lanes import (
     append,
     apply_outcome,
     checkpoint,
-    delay,
     expire,
     form_batch,
     free_capacity,
@@ -26,7 +25,6 @@ from orderstream.local.esm.lanes import (
     replace_head,
 )
 from orderstream.local.esm.outcomes import Delivered, Failed, NotInvoked, Outcome, PartialFailure
-from orderstream.sdk.retries import CAP_SECONDS
 
 
 def record(
@@ -239,13 +237,6 @@ def test_a_refused_invocation_uses_up_no_retry() -> None:
     assert (todo.failures, todo.invocations) == (0, 0)
     assert pauses == list(range(1, 51))
     assert apply_outcome(todo, Delivered(), rules) == Transition()
-
-
-def test_delays_double_up_to_a_bound_and_are_spread_out() -> None:
-    assert delay(0, 0.5) == 0
-    assert [delay(n, 1.0) for n in (1, 2, 3, 4)] == pytest.approx([0.1, 0.2, 0.4, 0.8])
-    assert delay(1, 0.0) == pytest.approx(0.05)
-    assert delay(10_000, 1.0) == CAP_SECONDS
 
 
 # Ages

@@ -16,7 +16,7 @@ LAYERS = {
     "product": ("capacity", "pipeline", "canary", "client"),
     "access": ("aws", "storage"),
     "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "deploy"),
-    "faces": ("api", "acceptance", "local", "output", "dashboard", "cli"),
+    "faces": ("api", "acceptance", "local", "testing", "output", "dashboard", "cli"),
 }
 PACKAGES = tuple(name for names in LAYERS.values() for name in names)
 

@@ -12,7 +12,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.local.ministack import MiniStack
 from orderstream.pipeline.archive import ObjectStore
 from orderstream.pipeline.services import S3Store
-from tests.fakes import FakeDynamo, FakeStore
+from orderstream.testing.fakes import FakeDynamo, FakeStore
 from tests.integration.conftest import ministack
 
 __all__ = ["ministack"]

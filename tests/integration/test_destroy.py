@@ -14,7 +14,7 @@ from orderstream.deploy import destroy
 from orderstream.deploy.inventory import BucketInventory, Inventory
 from orderstream.errors import DeploymentError
 from orderstream.progress import no_progress
-from tests.fakes import client_error
+from orderstream.testing.fakes import client_error
 from tests.integration.deployed import deploy
 
 NO_BUCKET = BucketInventory("no-such-bucket-of-orders", 0, 0, 0, 0)

@@ -8,63 +8,33 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from orderstream.aws.kinesis_event import EventOrigin, EventRecord, entry, event_of
+from orderstream.aws.kinesis_event import event_of
 from orderstream.local.esm.failures import DiscardedInvocation, MappingSource, failure_record, object_body
-from orderstream.local.esm.lanes import (
-    Batch,
-    Discarded,
-    Lane,
-    Rules,
-    append,
-    apply_outcome,
-    checkpoint,
-    expire,
-    form_batch,
-    free_capacity,
-    lane_for,
-    replace_head,
-)
+from orderstream.local.esm.lanes import Batch, Discarded, Rules
 from orderstream.local.esm.outcomes import Failed, NotInvoked, Outcome, PartialFailure, read_answer
 from orderstream.pipeline.records import from_event
-from orderstream.sdk.retries import mapping_delay
-from tests.fakes import FakeDynamo, FakeStore, Item
-from tests.simulation.faults import Clock, Crash, Fault, Run
+from orderstream.testing.event_source import (
+    FIRST_NUMBER,
+    STREAM_ARN,
+    Clock,
+    SimulatedEventSource,
+    SimulatedShard,
+)
+from orderstream.testing.fakes import FakeDynamo, FakeStore, Item
+from tests.simulation.faults import Crash, Fault, Run
 from tests.simulation.guarantees import Guarantees, Ledger
 from tests.simulation.pipelines import Pipeline
-from tests.simulation.traffic import FIRST_NUMBER, REFUSED_CUSTOMER, SHARDS, Spec, build
+from tests.simulation.traffic import REFUSED_CUSTOMER, SHARDS, Spec, build
 
 T = TypeVar("T")
 
 # Lambda runs it; it never gets to the function; it runs, but the poller does not hear how it ended.
 Delivery = Literal["runs", "refused", "answer lost"]
 
-STREAM = "arn:aws:kinesis:eu-west-1:000000000001:stream/OrderStream"
 # Ten seconds before a full hour: the archive's prefixes change soon.
 START = 1_795_373_990.0
-
-
-@dataclass
-class Shard:
-    """A shard, and what the event source knows of it. `log` is what Kinesis acknowledged."""
-
-    id: str
-    lanes: list[Lane]
-    log: list[EventRecord] = field(default_factory=list)
-    read: int = 0
-    saved: str | None = None
-    # Lanes whose invocation is under way: nothing else is sent from them until it ends.
-    busy: set[int] = field(default_factory=set)
-
-    @property
-    def checkpoint(self) -> str | None:
-        return checkpoint(self.lanes, self.log[self.read - 1].sequence_number if self.read else None)
-
-    @property
-    def is_done(self) -> bool:
-        return self.read == len(self.log) and not any(lane.first for lane in self.lanes)
 
 
 class Dynamo(FakeDynamo):
@@ -92,9 +62,9 @@ class World:
         self, *, layout: str, shards: int, rules: Rules, pipeline: Pipeline, happened: Counter[str]
     ) -> None:
         self.clock = Clock(START)
-        self.rules = rules
+        self.source = SimulatedEventSource(rules, self.clock, SHARDS[:shards])
+        self.shards = self.source.shards
         self.happened = happened
-        self.shards = [Shard(name, self._new_lanes()) for name in SHARDS[:shards]]
         self.running: list[Run] = []
         self.dynamo = Dynamo(lambda order_id: self.running[-1].code_of(order_id), around=self._step)
         self.dynamo.world = self
@@ -104,84 +74,59 @@ class World:
         self.ledger = Ledger(layout, self.store.objects, self.dynamo.items)
         self.guarantees = Guarantees(self.ledger, happened)
 
-    def send(self, shard: Shard, specs: Iterable[Spec], lateness: float) -> None:
+    def send(self, shard: SimulatedShard, specs: Iterable[Spec], lateness: float) -> None:
         """Put records on the stream. Kinesis does not promise that their times of arrival only grow."""
         for spec in specs:
-            number = str(FIRST_NUMBER + len(shard.log))
-            data, inner = build(spec, f"{shard.id}:{number}")
+            event_id = f"{shard.id}:{FIRST_NUMBER + len(shard.log)}"
+            data, inner = build(spec, event_id)
             arrived_at = round(self.clock.now - lateness * (spec.number % 3), 3)
             # On a stream that distributes records itself, a producer may leave the key out.
             key = None if spec.variant == 2 else f"key-{spec.number % 5}"
-            origin = EventOrigin(STREAM, shard.id, "")
-            body = entry(origin, sequence_number=number, partition_key=key, data=data, arrived_at=arrived_at)
-            before = shard.log[-1].sequence_number if shard.log else None
-            shard.log.append(EventRecord(number, key, arrived_at, self.clock.now, before, body))
-            self.ledger.add(f"{shard.id}:{number}", data, inner)
+            self.source.put(shard, data, key, arrived_at)
+            self.ledger.add(event_id, data, inner)
 
     def deliver_some(self, choice: int, faults: Sequence[Fault] = (), delivery: Delivery = "runs") -> None:
         """Have one of the lanes that have something to do go a step."""
-        waiting = [
-            (shard, number)
-            for shard in self.shards
-            for number, lane in enumerate(shard.lanes)
-            if lane.first or any(self._lane_of(shard, record) == number for record in shard.log[shard.read :])
-        ]
+        waiting = self.source.waiting()
         if waiting:
             self.deliver(*waiting[choice % len(waiting)], faults, delivery)
 
     def deliver(
-        self, shard: Shard, number: int, faults: Sequence[Fault] = (), delivery: Delivery = "runs"
+        self, shard: SimulatedShard, number: int, faults: Sequence[Fault] = (), delivery: Delivery = "runs"
     ) -> None:
-        """Have a lane do its next step: send a batch, or give up what is too old."""
-        if number in shard.busy:
-            return
-        self._read(shard)
-        lanes = shard.lanes
-        lanes[number] = form_batch(lanes[number], self.rules, self.clock.now)
-        if not lanes[number].batches:
-            return
-        batch = lanes[number].batches[0]
-        settled = expire(batch, self.rules, self.clock.now)
-        if settled is None:
-            shard.busy.add(number)
-            outcome = self._invoke(shard, batch, faults, delivery)
-            if shard.lanes is not lanes:
-                # The event source was started anew meanwhile: nobody hears the answer.
-                self.happened["answer to nobody"] += 1
-                return
-            shard.busy.remove(number)
-            settled = apply_outcome(batch, outcome, self.rules)
-            self._note(batch, outcome, len(settled.again))
-        if settled.discarded:
-            self._discard(shard, settled.discarded)
-        lanes[number] = replace_head(lanes[number], settled.again)
-        self.clock.now += mapping_delay(settled.pause, 1.0)
+        """Have a lane take its next step, with these faults in its invocation."""
+        heard: list[tuple[Batch, Outcome]] = []
 
-    def deliver_all(self, shard: Shard) -> None:
+        def invoke(batch: Batch) -> Outcome:
+            outcome = self._invoke(shard, batch, faults, delivery)
+            heard.append((batch, outcome))
+            return outcome
+
+        settled = self.source.step(shard, number, invoke)
+        if heard and settled is None:
+            self.happened["answer to nobody"] += 1
+        elif heard and settled:
+            self._note(*heard[0], len(settled.again))
+        if settled and settled.discarded:
+            self._discard(shard, settled.discarded)
+
+    def deliver_all(self, shard: SimulatedShard) -> None:
         for number in range(len(shard.lanes)):
             self.deliver(shard, number)
-
-    def save(self) -> None:
-        for shard in self.shards:
-            shard.saved = shard.checkpoint
 
     def restart(self, rules: Rules | None = None) -> None:
         """The event source is killed and started from what it saved, perhaps with other settings."""
         self.happened["restart"] += 1
-        self.rules = rules or self.rules
+        self.happened["restart goes back"] += sum(one.saved != one.checkpoint for one in self.shards)
+        self.source.restart(rules)
         for shard in self.shards:
-            if shard.saved != shard.checkpoint:
-                self.happened["restart goes back"] += 1
-            shard.lanes, shard.busy = self._new_lanes(), set()
-            numbers = [record.sequence_number for record in shard.log]
-            shard.read = numbers.index(shard.saved) + 1 if shard.saved else 0
             self.guarantees.check_checkpoint(shard.id, shard.saved, restarted=True)
 
     def drain(self) -> None:
         """Without faults everything must be done soon: a bounded number of invocations for each record."""
         bound = 3 * sum(len(shard.log) for shard in self.shards) + 10
         for _ in range(bound):
-            if all(shard.is_done for shard in self.shards):
+            if self.source.is_done:
                 return
             for shard in self.shards:
                 self.deliver_all(shard)
@@ -198,26 +143,15 @@ class World:
                     self.guarantees.check_done(f"{shard.id}:{record.sequence_number}")
         self.guarantees.check_items()
 
-    def _new_lanes(self) -> list[Lane]:
-        return [Lane()] * self.rules.parallelization_factor
-
     def _step(self, call: str, effect: Callable[[], T]) -> T:
         return self.running[-1].step(call, effect)
 
     def _sleep(self, seconds: float) -> None:
         self.running[-1].sleep(seconds)
 
-    def _read(self, shard: Shard) -> None:
-        new = shard.log[shard.read : shard.read + free_capacity(shard.lanes, self.rules)]
-        shard.read += len(new)
-        for record in new:
-            number = self._lane_of(shard, record)
-            shard.lanes[number] = append(shard.lanes[number], [record])
-
-    def _lane_of(self, shard: Shard, record: EventRecord) -> int:
-        return lane_for(record, len(shard.lanes))
-
-    def _invoke(self, shard: Shard, batch: Batch, faults: Sequence[Fault], delivery: Delivery) -> Outcome:
+    def _invoke(
+        self, shard: SimulatedShard, batch: Batch, faults: Sequence[Fault], delivery: Delivery
+    ) -> Outcome:
         if delivery == "refused":
             self.happened["refused"] += 1
             return NotInvoked()
@@ -227,7 +161,7 @@ class World:
             return NotInvoked()
         return outcome
 
-    def _run(self, shard: Shard, batch: Batch, faults: Sequence[Fault]) -> Outcome:
+    def _run(self, shard: SimulatedShard, batch: Batch, faults: Sequence[Fault]) -> Outcome:
         self.happened["invocation"] += 1
         run = Run(self.clock, faults, self.happened, self._meanwhile)
         self.running.append(run)
@@ -260,19 +194,19 @@ class World:
     def _note(self, batch: Batch, outcome: Outcome, again: int) -> None:
         if isinstance(outcome, PartialFailure):
             self.happened["partial failure"] += 1
-            self.happened["split at the reported number"] += outcome.index > 0 and self.rules.bisect
+            self.happened["split at the reported number"] += outcome.index > 0 and self.source.rules.bisect
         self.happened["halved"] += again == 2
         self.happened["delivered again"] += batch.invocations > 0
         hours = {int(record.arrived_at // 3600) for record in batch.records}
         self.happened["batch over a full hour"] += len(hours) > 1
 
-    def _discard(self, shard: Shard, discarded: Discarded) -> None:
+    def _discard(self, shard: SimulatedShard, discarded: Discarded) -> None:
         self.happened[f"discarded: {discarded.condition}"] += 1
-        source = MappingSource("mapping", "function", STREAM, shard.id)
+        source = MappingSource("mapping", "function", STREAM_ARN, shard.id)
         document = failure_record(discarded, source, DiscardedInvocation("request", 200, "1"), self.clock.now)
         body: dict[str, Any] = json.loads(object_body(document, discarded))
         self.ledger.given_up |= {
             record.event_id: record.data for record in from_event(json.loads(body["payload"]))
         }
         for record in discarded.records:
-            self.guarantees.check_discarded(discarded, record, self.rules, self.clock.now)
+            self.guarantees.check_discarded(discarded, record, self.source.rules, self.clock.now)

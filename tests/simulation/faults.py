@@ -16,7 +16,8 @@ from botocore.exceptions import (
 )
 
 from orderstream.errors import CloudError
-from tests.fakes import client_error
+from orderstream.testing.event_source import Clock
+from orderstream.testing.fakes import client_error
 
 T = TypeVar("T")
 
@@ -65,13 +66,6 @@ _STEP_OF = {
 
 class Crash(BaseException):
     """The process is gone in the middle of what it did: SIGKILL, out of memory, out of time."""
-
-
-@dataclass
-class Clock:
-    """The one time of the simulated world, in seconds since the epoch."""
-
-    now: float
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Discarded, Rules
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
-from tests.fakes import Item
+from orderstream.testing.fakes import Item
 from tests.simulation.traffic import CUSTOMER, Sent
 
 _OUTCOMES = ("Stored", "Duplicates", "Conflicts", "Invalid", "Failed")

@@ -21,7 +21,7 @@ from orderstream.pipeline.quarantine import QuarantineWriter, RejectedRecord
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import Services
 from orderstream.pipeline.table import InsertOutcome, InsertResult, OrderTable
-from tests.fakes import FakeDynamo, FakeStore
+from orderstream.testing.fakes import FakeDynamo, FakeStore
 from tests.simulation.pipelines import Pipeline, Sleep, real_handle, real_services
 
 Seconds = Callable[[], float]

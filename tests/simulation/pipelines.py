@@ -13,7 +13,7 @@ from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.services import Services
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
-from tests.fakes import FakeDynamo, FakeStore
+from orderstream.testing.fakes import FakeDynamo, FakeStore
 
 Sleep = Callable[[float], None]
 

@@ -97,7 +97,7 @@ class Simulation(RuleBasedStateMachine):
         if rules:
             self.world.restart(rules)
         else:
-            self.world.save()
+            self.world.source.save()
 
     @invariant()
     def every_guarantee_holds(self) -> None:
@@ -110,7 +110,7 @@ class Simulation(RuleBasedStateMachine):
             return
         world.drain()
         world.check()
-        event(f"shards: {len(world.shards)}, lanes: {world.rules.parallelization_factor}")
+        event(f"shards: {len(world.shards)}, lanes: {world.source.rules.parallelization_factor}")
 
 
 def simulation(layout: str, pipeline: Pipeline, happened: Counter[str]) -> type[Simulation]:

@@ -11,12 +11,11 @@ from aws_kinesis_agg import aggregator
 from orderstream.domain.decode import AGGREGATE_MAGIC
 from orderstream.domain.order import MAX_BYTES
 from orderstream.ingest.samples import BAD
+from orderstream.testing.event_source import FIRST_NUMBER
 from tests.fuzz.heavy import aggregate
 
 Kind = Literal["order", "anonymous", "usurper", "refused", "bad", "aggregate", "damaged", "oversized"]
 
-# Where the sequence numbers of a shard begin: they gain a digit at once, and text would sort wrongly.
-FIRST_NUMBER = 7
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 
 # All customers are called so: it must never be seen in a log.

@@ -21,7 +21,7 @@ from orderstream.pipeline.records import arrival
 from orderstream.pipeline.services import Services
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
-from tests.fakes import FakeDynamo, FakeStore
+from orderstream.testing.fakes import FakeDynamo, FakeStore
 from tests.unit.acceptance.fakes import (
     ACCOUNT,
     BUCKET,

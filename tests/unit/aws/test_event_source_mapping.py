@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.event_source_mapping import disable
-from tests.fakes import Clock, client_error
+from orderstream.testing.fakes import client_error
+from tests.fakes import Clock
 
 
 class FakeLambda:

@@ -14,7 +14,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError
 from orderstream.local.stack_watcher import StackWatcher
-from tests.fakes import client_error
+from orderstream.testing.fakes import client_error
 
 ARN = "arn:aws:cloudformation:eu-west-1:000000000001:stack/shop/1"
 OUTPUTS = {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from orderstream.domain.decode import decode
 from orderstream.pipeline.archive import BatchArchive, read_originals
 from orderstream.pipeline.records import Record
-from tests.fakes import FakeStore
+from orderstream.testing.fakes import FakeStore
 
 
 def test_an_item_without_an_event_is_left_out_and_no_other_with_it() -> None:

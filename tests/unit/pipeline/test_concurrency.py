@@ -18,7 +18,7 @@ from orderstream.pipeline.archive_codec import original_bytes, read_line
 from orderstream.pipeline.concurrency import MOST_THREADS, threads_for
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import InsertResult, OrderTable
-from tests.fakes import FakeDynamo, FakeStore, client_error
+from orderstream.testing.fakes import FakeDynamo, FakeStore, client_error
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from orderstream.errors import CloudError
 from orderstream.pipeline.archive_codec import original_bytes, read_lines
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.process import BatchResult
-from tests.fakes import FakeStore
+from orderstream.testing.fakes import FakeStore
 from tests.fuzz.heavy import aggregate
 from tests.unit.pipeline.harness import ARRIVAL, Pipeline, record
 
@@ -161,7 +161,7 @@ def test_g5_a_bad_record_stops_nothing_but_itself() -> None:
         record(1, order("A")), record(2, "bad"), record(3, '{"amount": -1}'), record(4, order("B"))
     )
     assert (report.stored, report.invalid, report.failed) == (2, 2, [])
-    assert pipeline.codes() == {"shard-1:2": ["not_json"], "shard-1:3": ["missing", "not_positive"]}
+    assert pipeline.quarantined == {"shard-1:2": ["not_json"], "shard-1:3": ["missing", "not_positive"]}
     (key,) = (key for key in pipeline.store.objects if key.startswith(QUARANTINE))
     assert key.startswith(f"{hour_prefix(QUARANTINE, ARRIVAL)}shard-1-2-3-")
     bad = pipeline.lines(QUARANTINE)["shard-1:3"]
@@ -176,7 +176,10 @@ def test_g5_an_aggregate_that_expands_too_far_is_quarantined_whole_and_alone() -
     batch = [record(1, order("A")), record(2, large), record(3, long_key), record(4, order("B"))]
     report = pipeline.run(*(inner for one in batch for inner in deaggregate(one)))
     assert (report.stored, report.invalid, set(pipeline.dynamo.items)) == (2, 2, {"A", "B"})
-    assert pipeline.codes() == {"shard-1:2": ["too_large_expanded"], "shard-1:3": ["partition_key_too_long"]}
+    assert pipeline.quarantined == {
+        "shard-1:2": ["too_large_expanded"],
+        "shard-1:3": ["partition_key_too_long"],
+    }
     assert [original_bytes(line) for line in pipeline.lines(QUARANTINE).values()] == [large, long_key]
 
 
@@ -185,7 +188,7 @@ def test_g5_an_order_that_dynamodb_refuses_is_quarantined_alone() -> None:
     pipeline.dynamo.fault = lambda order_id: "ValidationError" if order_id == "B" else None
     report = pipeline.run(record(1, order("A")), record(2, order("B")), record(3, order("C")))
     assert (report.stored, report.invalid, report.failed) == (2, 1, [])
-    assert pipeline.codes() == {"shard-1:2": ["refused_by_table"]}
+    assert pipeline.quarantined == {"shard-1:2": ["refused_by_table"]}
 
 
 def test_a_refused_order_does_not_take_its_namesake_with_it() -> None:
@@ -209,7 +212,7 @@ def test_what_is_not_done_is_reported_lowest_sequence_number_first() -> None:
     assert report.failed == ["10", "100", "101"]
     assert report.problems == ["ThrottlingError"]
     assert set(pipeline.dynamo.items) == {"A", "C"}
-    assert pipeline.codes() == {}
+    assert pipeline.quarantined == {}
 
 
 def test_the_orders_of_an_aggregate_that_are_not_done_are_reported_by_its_one_sequence_number() -> None:

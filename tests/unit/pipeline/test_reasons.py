@@ -15,7 +15,7 @@ from orderstream.domain.validation import FIRST_REASONS, MAX_MESSAGE, MAX_REASON
 from orderstream.pipeline.archive_codec import ArchiveLine, read_lines
 from orderstream.pipeline.quarantine import QuarantineWriter, RejectedRecord
 from orderstream.pipeline.records import Record
-from tests.fakes import FakeStore
+from orderstream.testing.fakes import FakeStore
 
 ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
 # A thousand bytes with more faults than are ever kept.

@@ -5,7 +5,7 @@ import pytest
 from orderstream.domain.object_keys import order_key
 from orderstream.errors import CloudError
 from orderstream.pipeline.process import BatchResult
-from tests.fakes import FakeStore
+from orderstream.testing.fakes import FakeStore
 from tests.unit.domain.stored_ids import STORED_EARLIER
 from tests.unit.pipeline.harness import Pipeline, record
 
@@ -27,7 +27,7 @@ def test_g2_another_spelling_of_a_stored_order_is_a_duplicate(layout: str) -> No
     pipeline = Pipeline(layout)
     pipeline.run(record(1, FIRST))
     assert outcomes(pipeline.run(record(2, RESPELT), record(3, OTHER))) == (0, 1, 1, [])
-    assert list(pipeline.codes()) == ["shard-1:3"]
+    assert list(pipeline.quarantined) == ["shard-1:3"]
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])

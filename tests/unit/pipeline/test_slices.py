@@ -19,7 +19,7 @@ from orderstream.pipeline.archive_codec import read_lines
 from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.slices import process_in_slices, slices
-from tests.fakes import FakeStore
+from orderstream.testing.fakes import FakeStore
 from tests.fuzz.heavy import aggregate
 
 ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)

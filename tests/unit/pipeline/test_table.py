@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from orderstream.errors import CloudError
 from orderstream.pipeline.attributes import attribute_value, plain_value
 from orderstream.pipeline.table import BYTES_PER_CALL, InsertOutcome, InsertResult, OrderTable
-from tests.fakes import FakeDynamo, client_error
+from orderstream.testing.fakes import FakeDynamo, client_error
 
 T = TypeVar("T")
 

@@ -16,7 +16,8 @@ from orderstream.domain.object_keys import DISCARDED, marker_key
 from orderstream.errors import CloudError
 from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.redrive import RedriveResult, redrive
-from tests.fakes import FakeDynamo, client_error, deployment_on
+from orderstream.testing.fakes import FakeDynamo, client_error
+from tests.fakes import deployment_on
 
 SHARD = "shardId-000000000000"
 ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)

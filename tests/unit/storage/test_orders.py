@@ -17,7 +17,8 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError, InputError
 from orderstream.storage.orders import page_of_orders
-from tests.fakes import client_error, deployment_on
+from orderstream.testing.fakes import client_error
+from tests.fakes import deployment_on
 
 BEGIN = {"OrderID": "A-1", "OrderDate": "2026-11-22T00:00:00.000000Z"}
 

@@ -12,7 +12,8 @@ import pytest
 from orderstream.errors import CloudError
 from orderstream.storage import stream
 from orderstream.storage.bucket import TimeRange
-from tests.fakes import client_error, deployment_on
+from orderstream.testing.fakes import client_error
+from tests.fakes import deployment_on
 
 NOW = datetime.now(UTC)
 SHARD = "shardId-000000000000"

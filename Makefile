@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tpch artifact wheel test lint types chaos fuzz bench bench-growth bench-archive bench-http docs lock audit clean
+.PHONY: help demo tpch artifact wheel test test-fast test-all lint types chaos fuzz bench bench-growth bench-archive bench-http docs lock audit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,7 +49,13 @@ artifact: .venv/ready ## build the functions for AWS in build/, where template.y
 wheel: .venv/ready ## build the wheel and the source distribution in dist/, reproducibly
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 
-test: lint types .venv/ready .venv/checkov/ready .venv/docs/ready ## every test, lint and type check
+test: lint types .venv/ready ## tests, lint and type check; five minutes on two cores
+	@$(BIN)/pytest -n 3 --dist worksteal -m "not system"
+
+test-fast: .venv/ready ## the tests that need no emulator; a minute
+	@$(BIN)/pytest -n 3 --dist worksteal -m "not system" tests/unit tests/simulation tests/fuzz
+
+test-all: lint types .venv/ready .venv/checkov/ready .venv/docs/ready ## also what starts whole systems: up, accept, the README, chaos, benchmarks
 	@$(BIN)/pytest -n 3 --dist worksteal
 
 chaos: .venv/ready ## faults in every call and killed processes while orders flow; one table of what came of it

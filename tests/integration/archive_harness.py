@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from orderstream.archive.audit import Audit, audit
 from orderstream.archive.maintenance import MaintenanceResult, maintain
 from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import COMPACTED, LEASE_KEY, ORDERS, hour_prefix
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.records import Record
@@ -110,15 +110,17 @@ class Crashing:
         return counted
 
 
-@dataclass(frozen=True)
-class CrashingCloud(AwsClients):
-    """A cloud that a process uses for so many writes to S3, and then is no more."""
+def with_s3(cloud: AwsClients, s3: Any) -> AwsClients:
+    """The same account through another client of S3."""
+    there = replace(cloud)
+    # What the cloud would make on first use.
+    there.__dict__["s3"] = s3
+    return there
 
-    writes: int = 0
 
-    @cached_property
-    def s3(self) -> Any:
-        return Crashing(AwsClients.s3.func(self), self.writes)  # type: ignore[attr-defined]
+def crashing(pipe: Pipe, writes: int) -> Deployment:
+    """The deployment for a process that ends after so many writes to S3."""
+    return replace(pipe.deployment, cloud=with_s3(pipe.cloud, Crashing(pipe.cloud.s3, writes)))
 
 
 def lines_of(pipe: Pipe) -> set[tuple[str, bytes]]:

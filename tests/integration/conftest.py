@@ -43,8 +43,7 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MiniStack]:
         yield running
 
 
-@pytest.fixture
-def cloud(ministack: MiniStack) -> AwsClients:
+def new_account(ministack: MiniStack) -> AwsClients:
     """An empty AWS account: MiniStack takes a 12-digit access key for an account of its own."""
     return AwsClients(
         endpoint_url=ministack.endpoint_url,
@@ -53,6 +52,12 @@ def cloud(ministack: MiniStack) -> AwsClients:
         secret_key="test",
         session_token=ministack.token,
     )
+
+
+@pytest.fixture
+def cloud(ministack: MiniStack) -> AwsClients:
+    """An empty AWS account."""
+    return new_account(ministack)
 
 
 @pytest.fixture(scope="session")

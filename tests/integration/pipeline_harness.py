@@ -9,6 +9,8 @@ import zipfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
@@ -56,7 +58,6 @@ class Pipe:
         )
         self.settings = Settings("Orders", bucket, "test", layout)
         cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
-        cloud.kinesis.get_waiter("stream_exists").wait(StreamName="S", WaiterConfig={"Delay": 1})
         cloud.dynamodb.create_table(
             TableName="Orders",
             KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
@@ -78,11 +79,14 @@ class Pipe:
 
     def put(self, *orders: str | bytes) -> list[str]:
         """Put records on the stream; returns their event ids."""
+        records: list[PutRecordsRequestEntryTypeDef] = [
+            {"PartitionKey": "k", "Data": order if isinstance(order, bytes) else order.encode()}
+            for order in orders
+        ]
         events = []
-        for order in orders:
-            data = order if isinstance(order, bytes) else order.encode()
-            answer = self.cloud.kinesis.put_record(StreamName="S", PartitionKey="k", Data=data)
-            events.append(f"{answer['ShardId']}:{answer['SequenceNumber']}")
+        for begin in range(0, len(records), 500):
+            answer = self.cloud.kinesis.put_records(StreamName="S", Records=records[begin : begin + 500])
+            events += [f"{one['ShardId']}:{one['SequenceNumber']}" for one in answer["Records"]]
         return events
 
     def records(self) -> list[Record]:

@@ -6,7 +6,8 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from orderstream.archive.lease import Lease
 from orderstream.archive.maintenance import maintain, waiting
 from orderstream.archive.manifests import Chain
 from orderstream.archive.replay import Event, ReplayResult, Selection, replay
+from orderstream.archive.sql import run_query
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import (
@@ -42,14 +44,15 @@ from tests.integration.archive_harness import (
     HOUR,
     NOON,
     Crash,
-    CrashingCloud,
     audited,
+    crashing,
     filled,
     keep,
     kinds,
     lines_of,
     record,
     records,
+    with_s3,
 )
 from tests.integration.conftest import awaited
 from tests.integration.pipeline_harness import Pipe, give_up
@@ -76,6 +79,19 @@ def told(order_trace: OrderTrace) -> list[TraceEvent]:
         for step in order_trace.steps
     ]
     return sorted(steps, key=str)
+
+
+QUERIES = (
+    "SELECT * FROM records ORDER BY event_id",
+    "SELECT * FROM orders ORDER BY order_id",
+    "SELECT * FROM quarantine ORDER BY event_id",
+)
+
+
+def asked(pipe: Pipe, query: str) -> list[dict[str, Any]]:
+    with run_query(pipe.deployment, query) as answer:
+        names, rows = answer.rows()
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def seen(pipe: Pipe) -> dict[str, object]:
@@ -105,14 +121,26 @@ def seen(pipe: Pipe) -> dict[str, object]:
         "a span": sorted(an_hour.events),
         "verify": (report.counts, report.discrepancies),
         "raw": {order_id: raw_order(deployment, order_id) for order_id in items(pipe)},
+        "SQL": [asked(pipe, query) for query in QUERIES],
         "trace": [told(trace(deployment, name)) for name in ("A-3", "A-4", "zip-1", "shardId-1:26")],
     }
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_no_reader_sees_a_difference_after_compaction(cloud: AwsClients, layout: str) -> None:
+def test_no_reader_sees_a_difference_after_compaction(
+    cloud: AwsClients, layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pipe = filled(cloud, layout)
     before = seen(pipe)
+    in_sql = {
+        row["order_id"]: (row["customer_id"], row["amount"], row["event_id"])
+        for row in asked(pipe, QUERIES[1])
+    }
+    assert in_sql == {
+        name: (item["CustomerID"]["S"], Decimal(item["OrderAmount"]["N"]), item["EventID"]["S"])
+        for name, item in items(pipe).items()
+    }
     kept = keep(pipe)
     assert (kept.problems, kept.late) == ([], [])
     assert [one.hour for one in kept.compacted] == ["2026-11-22T12", "2026-11-22T13"]
@@ -121,28 +149,29 @@ def test_no_reader_sees_a_difference_after_compaction(cloud: AwsClients, layout:
     assert seen(pipe) == before
     assert keep(pipe).compacted == [], "there is nothing more to do"
     assert audited(pipe).findings == []
+    # As it is in the middle of a compaction: a small object and the large one at once.
+    pipe.process(records()[:1])
+    assert [asked(pipe, query) for query in QUERIES] == before["SQL"]
 
 
-# A manifest that seals the hour, the new object, a manifest that names it, the old ones gone.
-@pytest.mark.parametrize("writes", range(4))
 @pytest.mark.parametrize("layout", ["batch", "order"])
 def test_wherever_compaction_is_broken_off_nothing_is_lost_and_it_is_done_the_next_time(
-    cloud: AwsClients, layout: str, writes: int
+    cloud: AwsClients, layout: str
 ) -> None:
     pipe = filled(cloud, layout)
     before = lines_of(pipe)
     report = verify(pipe.deployment)
     an_hour = TimeRange(NOON, NOON + HOUR)
-    broken = CrashingCloud(
-        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token, writes
-    )
-    with pytest.raises(Crash):
-        maintain(replace(pipe.deployment, cloud=broken), an_hour, compacting=True, currency="EUR")
-    assert lines_of(pipe) == before
-    assert audited(pipe).findings == []
-    assert verify(pipe.deployment) == report
-    # The lease of a dead process ends by itself; here at once.
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=LEASE_KEY)
+    # Each time it gets further: a manifest that seals the hour, the new object, a manifest that names it, the
+    # old ones gone.
+    for writes in (0, 1, 1, 2):
+        with pytest.raises(Crash):
+            maintain(crashing(pipe, writes), an_hour, compacting=True, currency="EUR")
+        assert lines_of(pipe) == before
+        assert audited(pipe).findings == []
+        assert verify(pipe.deployment) == report
+        # The lease of a dead process ends by itself; here at once.
+        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=LEASE_KEY)
     kept = keep(pipe, span=an_hour)
     assert (kept.problems, kept.late) == ([], [])
     assert len(pipe.keys(COMPACTED)) == 1
@@ -164,53 +193,54 @@ def test_an_hour_is_left_alone_until_it_is_over_and_nothing_is_on_its_way_to_it(
     assert (kept.sealed, len(kept.compacted)) == (["2026-11-22T12"], 1)
 
 
-def test_without_compaction_hours_are_sealed_and_objects_stay(cloud: AwsClients) -> None:
+def test_without_compaction_hours_are_sealed_once_and_what_waits_for_it_is_told(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     objects = pipe.keys(ORDERS)
+    of_noon = [key for key in objects if hour_prefix(ORDERS, NOON) in key]
+
+    def told_to_wait() -> list[tuple[str, int]]:
+        told = waiting(pipe.deployment, ALL_TIME)
+        assert all(size > 0 for _, _, size in told)
+        return [(hour, count) for hour, count, _ in told]
+
+    expected = [("2026-11-22T12", len(of_noon)), ("2026-11-22T13", len(objects) - len(of_noon))]
+    assert told_to_wait() == expected
     kept = keep(pipe, compacting=False)
     assert (kept.sealed, kept.compacted) == (["2026-11-22T12", "2026-11-22T13"], [])
     assert pipe.keys(ORDERS) == objects
     found = audited(pipe)
-    assert (found.findings, found.hours, found.objects) == (
-        [],
-        2,
-        len(objects) + len(pipe.keys(QUARANTINE)),
-    )
-    assert keep(pipe, compacting=False).sealed == [], "they are sealed once"
+    assert (found.findings, found.hours) == ([], 2)
+    assert found.objects == len(objects) + len(pipe.keys(QUARANTINE))
+    assert keep(pipe, compacting=False).sealed == []
+    assert told_to_wait() == expected
+    keep(pipe)
+    assert told_to_wait() == []
 
 
-@pytest.mark.parametrize("compacting", [False, True])
-def test_an_object_that_is_altered_or_removed_or_inserted_is_named(
-    cloud: AwsClients, compacting: bool
-) -> None:
+def test_an_object_that_is_altered_or_removed_or_inserted_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
-    keep(pipe, compacting=compacting)
-    first, second, *_ = pipe.keys(COMPACTED if compacting else ORDERS)
-    body = pipe.body(first)
-    pipe.write(first, body[:-1] + bytes([body[-1] ^ 1]))
-    assert kinds(pipe) == [("tampered", first)]
-    pipe.write(first, body)
-    assert kinds(pipe) == []
+    keep(pipe, compacting=False)
+    keep(pipe, span=TimeRange(NOON, NOON + HOUR))
+    for prefix in (COMPACTED, ORDERS, QUARANTINE):
+        key, *_ = pipe.keys(prefix)
+        body = pipe.body(key)
+        pipe.write(key, body[:-1] + bytes([body[-1] ^ 1]))
+        assert kinds(pipe) == [("tampered", key)]
+        pipe.delete(key)
+        assert kinds(pipe) == [("removed", key)]
+        pipe.write(key, body)
+        assert kinds(pipe) == []
 
-    kept_back = pipe.body(second)
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=second)
-    assert kinds(pipe) == [("removed", second)]
-    pipe.write(second, kept_back)
-
-    quarantined, *_ = pipe.keys(QUARANTINE)
-    pipe.write(quarantined, pipe.body(quarantined) + b"\0")
-    assert kinds(pipe) == [("tampered", quarantined)]
-    pipe.write(quarantined, pipe.body(quarantined)[:-1])
-
-    for at in (NOON, NOON - 5 * HOUR):
+    # Into an hour that is compacted, into one that is sealed, and before both.
+    for at in (NOON, NOON + HOUR, NOON - 5 * HOUR):
         forged = BatchArchive(S3Store(cloud.s3, pipe.deployment.bucket))
         false = record(900, order("forged"), at=at)
         key = forged.write([false], [decode(false.data)])[false.event_id].key
         assert kinds(pipe) == [("inserted", key)]
-        kept = keep(pipe, compacting=compacting)
+        kept = keep(pipe, compacting=False)
         assert kept.late == [key], "it is not sealed by itself"
         assert kinds(pipe) == [("inserted", key)]
-        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
+        pipe.delete(key)
     assert kinds(pipe) == []
 
 
@@ -259,7 +289,10 @@ def test_what_is_accepted_is_sealed_and_the_manifest_says_so(cloud: AwsClients) 
 
 def test_a_manifest_that_is_altered_or_removed_breaks_the_chain(cloud: AwsClients) -> None:
     pipe = filled(cloud)
+    keep(pipe, span=TimeRange(until=NOON + HOUR))
+    early = audited(pipe).head
     keep(pipe)
+    assert audit(pipe.deployment, noted=early).findings == [], "the chain has only grown"
     noted = audited(pipe).head
     assert noted and noted.number == 4
     first, second, third, last = pipe.keys(MANIFESTS)
@@ -267,42 +300,31 @@ def test_a_manifest_that_is_altered_or_removed_breaks_the_chain(cloud: AwsClient
     pipe.write(second, body.replace(b'"lines": ', b'"lines": 1'))
     assert kinds(pipe) == [("broken_chain", third)]
     pipe.write(second, body)
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=first)
+    end = pipe.body(last)
+    pipe.delete(last)
+    cut_off = audit(pipe.deployment, noted=noted).findings
+    assert "broken_chain" in [finding.kind for finding in cut_off]
+    pipe.write(last, end)
+    pipe.delete(first)
     assert ("broken_chain", second) in kinds(pipe)
     pipe.write(first, b"{}")
     assert ("broken_chain", first) in kinds(pipe)
 
 
-def test_a_head_that_was_noted_tells_that_the_end_of_the_chain_was_cut_off(cloud: AwsClients) -> None:
-    pipe = filled(cloud)
-    keep(pipe, span=TimeRange(until=NOON + HOUR))
-    noted = audited(pipe).head
-    keep(pipe)
-    assert audit(pipe.deployment, noted=noted).findings == []
-    noted = audited(pipe).head
-    *_, last = pipe.keys(MANIFESTS)
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=last)
-    found = audit(pipe.deployment, noted=noted).findings
-    assert "broken_chain" in [finding.kind for finding in found]
-
-
-def test_a_span_is_audited_alone(cloud: AwsClients) -> None:
+def test_a_span_is_audited_alone_and_what_lifecycle_rules_have_removed_is_not_missed(
+    cloud: AwsClients,
+) -> None:
     pipe = filled(cloud)
     keep(pipe)
     first, second = pipe.keys(COMPACTED)
     pipe.write(first, b"altered")
-    assert [finding.kind for finding in audited(pipe, TimeRange(NOON + timedelta(minutes=59))).findings] == [
-        "tampered"
-    ]
-    found = audited(pipe, TimeRange(NOON + HOUR))
-    assert (found.findings, found.hours) == ([], 1)
+    from_noon = audited(pipe, TimeRange(NOON + timedelta(minutes=59)))
+    assert [finding.kind for finding in from_noon.findings] == ["tampered"]
+    later = audited(pipe, TimeRange(NOON + HOUR))
+    assert (later.findings, later.hours) == ([], 1)
 
-
-def test_what_the_lifecycle_rules_have_removed_is_not_missed(cloud: AwsClients) -> None:
-    pipe = filled(cloud)
-    keep(pipe)
-    for key in pipe.keys(COMPACTED):
-        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
+    for key in (first, second):
+        pipe.delete(key)
     assert [kind for kind, _ in kinds(pipe)] == ["removed", "removed"]
     tagged = {"Prefix": COMPACTED, "Tags": [{"Key": "temporary", "Value": "yes"}]}
     for filter, missed, expired in (({"And": tagged}, 2, 0), ({"Prefix": COMPACTED}, 0, 2)):
@@ -328,43 +350,30 @@ def test_the_archive_is_worked_on_by_one_at_a_time_and_a_dead_ones_lease_ends(cl
     assert pipe.keys(LEASE_KEY) == []
 
 
-def test_a_lease_is_kept_for_as_long_as_the_work_takes(cloud: AwsClients) -> None:
+def test_a_lease_is_renewed_until_another_takes_it_which_is_noticed_at_once(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
-    with Lease(pipe.deployment, "long work", valid_for=timedelta(seconds=0.6)) as lease:
+    others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z", "id": "other"}'
+    with Lease(pipe.deployment, "long work", valid_for=timedelta(seconds=3)) as lease:
         first = pipe.body(LEASE_KEY)
         awaited(lambda: pipe.body(LEASE_KEY) != first)
         lease.check()
-        pipe.write(LEASE_KEY, b"somebody else's")
+        pipe.write(LEASE_KEY, others)
+        ends = lease._until
         awaited(lambda: not lease.is_held)
+        assert datetime.now(UTC) < ends, "it did not run out: its renewal could tell"
         with pytest.raises(CloudError, match="lost"):
             lease.check()
-    assert pipe.keys(LEASE_KEY) == [LEASE_KEY], "it is not given back by who has it no more"
-
-
-def test_a_lease_that_was_taken_over_just_before_it_is_given_back_stays(cloud: AwsClients) -> None:
-    pipe = Pipe(cloud)
-    others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z"}'
-    with Lease(pipe.deployment, "slow"):
-        pipe.write(LEASE_KEY, others)
-    assert pipe.body(LEASE_KEY) == others
+    assert pipe.body(LEASE_KEY) == others, "it is not given back by who has it no more"
     with pytest.raises(CloudError, match="in use: another"), Lease(pipe.deployment, "next"):
         pass
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=LEASE_KEY)
+    pipe.delete(LEASE_KEY)
     with Lease(pipe.deployment, "slow"):
-        cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=LEASE_KEY)
-    assert pipe.keys(LEASE_KEY) == []
-
-
-def test_a_lease_that_its_renewal_finds_taken_over_is_lost_at_once(cloud: AwsClients) -> None:
-    pipe = Pipe(cloud)
-    others = b'{"who": "another", "until": "2999-11-22T12:00:00.000000Z", "id": "other"}'
-    # For longer than anybody waits here: only the renewal, after a third of it, can tell.
-    with Lease(pipe.deployment, "long work", valid_for=timedelta(seconds=3)) as lease:
         pipe.write(LEASE_KEY, others)
-        began = lease._until
-        awaited(lambda: not lease.is_held)
-        assert datetime.now(UTC) < began, "it did not run out"
-    assert pipe.body(LEASE_KEY) == others
+    assert pipe.body(LEASE_KEY) == others, "nor if it was taken over just before it is given back"
+    pipe.delete(LEASE_KEY)
+    with Lease(pipe.deployment, "slow"):
+        pipe.delete(LEASE_KEY)
+    assert pipe.keys(LEASE_KEY) == []
 
 
 class Repeating:
@@ -381,21 +390,9 @@ class Repeating:
         return self._s3.put_object(**request)
 
 
-@dataclass(frozen=True)
-class RepeatingCloud(AwsClients):
-    """A cloud with that S3."""
-
-    @cached_property
-    def s3(self) -> Any:
-        return Repeating(AwsClients.s3.func(self))  # type: ignore[attr-defined]
-
-
 def test_a_lease_whose_answers_are_lost_is_held_renewed_and_given_back(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
-    there = RepeatingCloud(
-        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token
-    )
-    unreliable = replace(pipe.deployment, cloud=there)
+    unreliable = replace(pipe.deployment, cloud=with_s3(cloud, Repeating(cloud.s3)))
     with Lease(unreliable, "work", valid_for=timedelta(seconds=3)) as lease:
         first = pipe.body(LEASE_KEY)
         awaited(lambda: pipe.body(LEASE_KEY) != first)
@@ -421,14 +418,3 @@ def test_with_an_object_for_each_order_a_key_may_be_taken_again_after_compaction
     assert pipe.keys(ORDERS) == []
     assert raw_order(pipe.deployment, "A-1") == order("A-1", "2.50", "c1").encode()
     assert verify(pipe.deployment).discrepancies == ()
-
-
-def test_what_waits_for_compaction_is_told_without_doing_it(cloud: AwsClients) -> None:
-    pipe = filled(cloud)
-    objects = pipe.keys("")
-    ((noon, count, size), (_, _, _)) = waiting(pipe.deployment, ALL_TIME)
-    assert (noon, count) == ("2026-11-22T12", sum(hour_prefix(ORDERS, NOON) in key for key in objects))
-    assert size > 0
-    assert pipe.keys("") == objects
-    keep(pipe)
-    assert waiting(pipe.deployment, ALL_TIME) == []

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.loaders import create_loader
 
 from orderstream.aws.clock import ServiceClock
 from orderstream.client.put_records import new_session, producer_client
@@ -42,6 +43,14 @@ _BRIEF = _CONFIG.merge(Config(connect_timeout=2, read_timeout=5))
 _making = threading.Lock()
 
 
+@cache
+def _service_models(data_path: str | None) -> Any:
+    """What reads the SDK's descriptions of services, and keeps them: shared by all sessions, for they are
+    large.
+    """
+    return create_loader(data_path)
+
+
 @dataclass(frozen=True)
 class AwsClients:
     """One account and region of AWS, or a local cloud at `endpoint_url`. Clients are created on first use, in
@@ -69,6 +78,8 @@ class AwsClients:
     @cached_property
     def _session(self) -> Any:
         session = new_session(self.profile)
+        models = _service_models(session.get_config_variable("data_path"))
+        session.register_component("data_loader", models)
         if self.access_key and self.secret_key:
             session.set_credentials(self.access_key, self.secret_key, self.session_token)
         session.register("response-received", self.clock.observe)

@@ -161,6 +161,9 @@ def _originals_in(deployment: Deployment, key: str, items: Sequence[Item]) -> di
             item = items[0] if is_item(decode(original_bytes(line)), items[0]) else None
         if item is not None:
             found.setdefault(item["OrderID"], original_bytes(line))
+            if len(found) == len(items):
+                # Every hour in which a key may have been used before would be looked through.
+                break
     return found
 
 

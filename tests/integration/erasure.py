@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from orderstream.archive.erasure import erase_customer
 from orderstream.archive.receipt import StampedReceipt
-from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import Deployment
 from orderstream.progress import no_progress
 from tests.integration.pipeline_harness import Pipe
 
@@ -19,11 +17,7 @@ def her(number: int, order_id: str | None = None) -> str:
     return f'{{{name}"customer_id": "{HER}", "amount": {number}, "address": "{SECRET}"}}'
 
 
-def erase(pipe: Pipe, cloud: AwsClients | None = None) -> StampedReceipt:
+def erase(pipe: Pipe, deployment: Deployment | None = None, *, customer: str = HER) -> StampedReceipt:
     return erase_customer(
-        replace(pipe.deployment, cloud=cloud or pipe.cloud),
-        HER,
-        reason="asked for it",
-        currency="EUR",
-        progress=no_progress,
+        deployment or pipe.deployment, customer, reason="asked for it", currency="EUR", progress=no_progress
     )

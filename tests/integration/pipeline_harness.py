@@ -58,14 +58,18 @@ class Pipe:
         )
         self.settings = Settings("Orders", bucket, "test", layout)
         cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
-        cloud.dynamodb.create_table(
+        self.make_table()
+        for name in self.buckets:
+            cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+    def make_table(self) -> None:
+        """An empty table."""
+        self.cloud.dynamodb.create_table(
             TableName="Orders",
             KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        for name in self.buckets:
-            cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
     @property
     def buckets(self) -> list[str]:

@@ -25,14 +25,15 @@ def found(report: ReconciliationReport) -> set[tuple[str, str]]:
 
 
 def items(pipe: Pipe) -> dict[str, Any]:
-    scanned = pipe.cloud.dynamodb.scan(TableName="Orders")["Items"]
-    return {item["OrderID"]["S"]: item for item in scanned}
+    pages = pipe.cloud.dynamodb.get_paginator("scan").paginate(TableName="Orders")
+    return {item["OrderID"]["S"]: item for page in pages for item in page["Items"]}
 
 
 LATER = GRACE + timedelta(minutes=1)
 
 
 def drop_table(pipe: Pipe) -> None:
-    for order_id in items(pipe):
-        pipe.cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
+    """Replace the table by an empty one."""
+    pipe.cloud.dynamodb.delete_table(TableName="Orders")
+    pipe.make_table()
     assert items(pipe) == {}

@@ -6,18 +6,17 @@ from io import BytesIO
 
 import pytest
 
-from orderstream.archive.erasure import erase_customer
-from orderstream.archive.receipt import StampedReceipt
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.object_keys import COMPACTED, DISCARDED, LINES, LOCKS, MANIFESTS, ORDERS, QUARANTINE
 from orderstream.errors import NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes, read_lines
-from orderstream.progress import no_progress
 from orderstream.recovery.dead_letters import event_records, failed_objects, read_failure, records_in
 from orderstream.recovery.verify import verify
 from orderstream.storage import bucket, reader
+from orderstream.storage.bucket import TimeRange
 from orderstream.storage.tombstones import erased_event_ids
-from tests.integration.archive_harness import keep, kinds, record
+from tests.integration.archive_harness import HOUR, NOON, keep, kinds, record
+from tests.integration.erasure import erase
 from tests.integration.pipeline_harness import Pipe, give_up
 from tests.integration.reconciliation import order
 from tests.unit.archive.spellings import HER, OTHERS, SPELLINGS, UNREADABLE
@@ -37,26 +36,29 @@ def numbered(first: int, texts: dict[str, bytes]) -> dict[int, bytes]:
 RECORDS = numbered(HERS, SPELLINGS) | numbered(UNSURE, TOO_MUCH) | numbered(THEIRS, OTHERS)
 
 
-def erase(pipe: Pipe) -> StampedReceipt:
-    progress = no_progress  # noqa: E731
-    return erase_customer(pipe.deployment, HER, reason="asked", currency="EUR", progress=progress)
+# The first of the archive's two hours is compacted, the other is not.
+ARCHIVED = {"shardId-1": NOON, "shardId-2": NOON + HOUR}
+SHARDS = (*ARCHIVED, "shardId-9")
 
 
-def filled(cloud: AwsClients, *, compacted: bool) -> Pipe:
-    """Every record in the archive and, if bad, in quarantine; in a discarded batch; in old versions."""
+def filled(cloud: AwsClients) -> Pipe:
+    """Every record in each hour and, if bad, in quarantine; in a discarded batch; in old versions."""
     pipe = Pipe(cloud)
     pipe.make_function()
     cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
     pipe.keep_versions()
-    some = [record(number, data) for number, data in RECORDS.items()]
-    for begin in range(0, len(some), 7):
-        # Another order with each batch: of no object all is hers.
-        pipe.process([*some[begin : begin + 7], record(900 + begin, order(f"A-{begin}"))])
+    for shard, at in ARCHIVED.items():
+        some = [record(number, data, at=at, shard=shard) for number, data in RECORDS.items()]
+        for begin in range(0, len(some), 7):
+            # Another order with each batch: of no object all is hers.
+            another = record(900 + begin, order(f"A-{begin}"), at=at, shard=shard)
+            pipe.process([*some[begin : begin + 7], another])
     give_up(pipe.deployment, [record(number, data, shard="shardId-9") for number, data in RECORDS.items()])
     for prefix in (ORDERS, QUARANTINE, DISCARDED):
         for key in pipe.keys(prefix):
             pipe.write(key, pipe.body(key))
-    keep(pipe, compacting=compacted)
+    keep(pipe, compacting=False)
+    keep(pipe, span=TimeRange(NOON, NOON + HOUR))
     return pipe
 
 
@@ -91,41 +93,38 @@ def numbers(events: dict[str, bytes]) -> set[int]:
     return {int(event.rpartition(":")[2]) for event in events}
 
 
-@pytest.mark.parametrize("compacted", [False, True])
 def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_byte(
-    cloud: AwsClients, compacted: bool
+    cloud: AwsClients,
 ) -> None:
-    pipe = filled(cloud, compacted=compacted)
+    pipe = filled(cloud)
     before = everywhere(pipe)
     hers = set(numbered(HERS, SPELLINGS))
-    where = COMPACTED if compacted else ORDERS
-    for place in (where, QUARANTINE, "given up", "old"):
+    for place in (COMPACTED, ORDERS, QUARANTINE, "given up", "old"):
         assert hers <= numbers(before[place]), place
-    stamped = erase(pipe)
+    stamped = erase(pipe, customer=HER)
     after = everywhere(pipe)
     left = {
         place: {event: data for event, data in events.items() if numbers({event: b""}).isdisjoint(hers)}
         for place, events in before.items()
     }
-    for place in (where, QUARANTINE, "given up"):
+    for place in (COMPACTED, ORDERS, QUARANTINE, "given up"):
         assert after[place] == left[place], place
     assert hers.isdisjoint(numbers(after["old"]))
     # Each of those that nobody can read is named once for each event, with its place.
-    shards = ("shardId-1", "shardId-9")
     problems = stamped.receipt.problems
-    assert len(problems) == len(shards) * len(TOO_MUCH)
-    for event in (f"{shard}:{number}" for shard in shards for number in numbered(UNSURE, TOO_MUCH)):
+    assert len(problems) == len(SHARDS) * len(TOO_MUCH)
+    for event in (f"{shard}:{number}" for shard in SHARDS for number in numbered(UNSURE, TOO_MUCH)):
         (problem,) = [one for one in problems if f"record {event} in " in one]
         assert problem
     assert not stamped.complete and not stamped.receipt.is_complete
     shared = ("an array with others", "one document after the other", "a later member", "a key twice")
-    assert stamped.shared == len(shards) * len(shared)
+    assert stamped.shared == len(SHARDS) * len(shared)
     assert set(erased_event_ids(pipe.deployment)) == {
-        f"{shard}:{number}" for shard in shards for number in hers
+        f"{shard}:{number}" for shard in SHARDS for number in hers
     }
-    assert (stamped.receipt.records, stamped.receipt.failed) == (len(hers), len(hers))
+    assert (stamped.receipt.records, stamped.receipt.failed) == (len(ARCHIVED) * len(hers), len(hers))
     assert kinds(pipe) == []
     found = verify(pipe.deployment).discrepancies
     assert {one.kind for one in found} <= {"discarded"}
     with pytest.raises(NotFoundError, match=f"as far as it can be read: {len(problems)} problems"):
-        erase(pipe)
+        erase(pipe, customer=HER)

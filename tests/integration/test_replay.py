@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,17 @@ from orderstream.archive.plan import plan
 from orderstream.archive.replay import Event, ReplayResult, Selection, replay
 from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.errors import CloudError
-from orderstream.pipeline.records import Record
+from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.services import S3Store
 from orderstream.storage.bucket import ALL_TIME, TimeRange
-from tests.integration.conftest import Orders, awaited
+from tests.integration.archive_harness import HOUR, NOON, record
+from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.reconciliation import drop_table, items, order
 
-HOUR = timedelta(hours=1)
 EVERYTHING = Selection()
 
 
@@ -32,11 +34,11 @@ def to_table(pipe: Pipe, selection: Selection = EVERYTHING, **options: Any) -> R
     return replay(pipe.deployment, selection, TableTarget(pipe.deployment), **options)
 
 
-def filled(cloud: AwsClients, *, layout: str = "batch", orders: int = 30) -> Pipe:
+def filled(cloud: AwsClients, *, layout: str = "batch") -> Pipe:
     """A pipe that took orders, a part of them twice, with a repeat, a conflict and a bad record."""
     pipe = Pipe(cloud, layout=layout)
     pipe.make_function()
-    texts = [order(f"A-{number}", f"{number + 1}.50", f"c{number % 3}") for number in range(orders)]
+    texts = [order(f"A-{number}", f"{number + 1}.50", f"c{number % 3}") for number in range(30)]
     pipe.put(*texts, texts[3], order("A-4", "99"), "bad", '{"customer_id": "c1", "amount": 7}')
     records = pipe.records()
     pipe.process(records[:20])
@@ -73,11 +75,8 @@ def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_
 ) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
-    at = datetime(2026, 11, 22, 18, tzinfo=UTC)
-    first = Record("shard-2:1", "shard-2", "1", "k", at, order("A", "1").encode())
-    second = Record("shard-1:1", "shard-1", "1", "k", at + timedelta(seconds=1), order("A", "2").encode())
-    pipe.process([first])
-    pipe.process([second])
+    pipe.process([record(1, order("A", "1"), shard="shard-2")])
+    pipe.process([record(2, order("A", "2"), shard="shard-1")])
     before = items(pipe)
     drop_table(pipe)
     done = to_table(pipe)
@@ -123,43 +122,26 @@ def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(
 ) -> None:
     pipe = Pipe(cloud)
     pipe.make_function()
-    start = datetime(2026, 11, 22, 0, 30, tzinfo=UTC)
     for hour in range(6):
-        records = [
-            Record(
-                f"shard-1:{hour}{number:03d}",
-                "shard-1",
-                f"{hour}{number:03d}",
-                "k",
-                start + hour * HOUR,
-                order(f"{hour}-{number}").encode(),
-            )
-            for number in range(200)
-        ]
-        pipe.process(records)
-    before = items_of_all(pipe)
-    assert len(before) == 1200
-    for order_id in before:
-        cloud.dynamodb.delete_item(TableName="Orders", Key={"OrderID": {"S": order_id}})
+        at = NOON + hour * HOUR
+        pipe.process([record(number, order(f"{hour}-{number}"), at=at) for number in range(120)])
+    before = items(pipe)
+    assert len(before) == 720
+    drop_table(pipe)
     words = ["replay", pipe.deployment.bucket]
-    journal = Checkpoint(words, TimeRange(start, None), folder=tmp_path)
+    journal = Checkpoint(words, TimeRange(NOON, None), folder=tmp_path)
     selection = Selection(journal.span)
-    stopping = StoppingTarget(TableTarget(pipe.deployment), 700)
+    stopping = StoppingTarget(TableTarget(pipe.deployment), 600)
     with pytest.raises(Stops):
         replay(pipe.deployment, selection, stopping, checkpoint=journal.save)
     # "2h" would be another span by now: the journal has the one with which it was begun.
-    journal = Checkpoint(words, TimeRange(start + HOUR, None), folder=tmp_path)
-    assert journal.is_resumed and journal.span == TimeRange(start, None)
+    journal = Checkpoint(words, TimeRange(NOON + HOUR, None), folder=tmp_path)
+    assert journal.is_resumed and journal.span == TimeRange(NOON, None)
     done = to_table(pipe, Selection(journal.span), after=journal.after, checkpoint=journal.save)
-    assert 700 <= done.read < 1200, "what was done is not read again, but for the hour under way"
-    assert items_of_all(pipe) == before
+    assert done.read == 2 * 120, "what was done is not read again, but for the hour under way"
+    assert items(pipe) == before
     journal.clear()
     assert not Checkpoint(words, ALL_TIME, folder=tmp_path).is_resumed
-
-
-def items_of_all(pipe: Pipe) -> dict[str, Any]:
-    pages = pipe.cloud.dynamodb.get_paginator("scan").paginate(TableName="Orders")
-    return {item["OrderID"]["S"]: item for page in pages for item in page["Items"]}
 
 
 def test_a_journal_that_cannot_be_read_says_how_to_begin_anew(tmp_path: Path) -> None:
@@ -200,8 +182,20 @@ def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: AwsCl
     assert items(pipe).keys() == before.keys()
 
 
+class NoTarget:
+    """Takes events to nowhere."""
+
+    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
 def test_not_more_events_a_second_go_than_were_allowed(cloud: AwsClients) -> None:
-    pipe = filled(cloud, orders=1200)
+    pipe = Pipe(cloud)
+    some = [record(number, "any") for number in range(1200)]
+    BatchArchive(S3Store(cloud.s3, pipe.deployment.bucket)).write(some, [decode(one.data) for one in some])
     now = 0.0
     pauses: list[float] = []
 
@@ -210,7 +204,7 @@ def test_not_more_events_a_second_go_than_were_allowed(cloud: AwsClients) -> Non
         now += seconds
         pauses.append(seconds)
 
-    to_table(pipe, rate=100, sleep=sleep, clock=lambda: now)
+    replay(pipe.deployment, EVERYTHING, NoTarget(), rate=100, sleep=sleep, clock=lambda: now)
     assert pauses == [5.0, 5.0]
 
 
@@ -232,13 +226,12 @@ def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: AwsClients) ->
     assert (nothing.objects, nothing.events) == (0, 0)
 
 
-def test_the_verb_shows_the_plan_replays_and_says_what_it_did(orders: Orders, tmp_path: Path) -> None:
-    orders.environment["XDG_STATE_HOME"] = str(tmp_path)
-    order_id = f"replay-{tmp_path.name}"
-    orders("send", order(order_id, "12.50", "replayed"))
-    awaited(lambda: order_id in orders("list", "--customer", "replayed", "--json").stdout)
+def test_the_verb_shows_the_plan_replays_and_says_what_it_did(cloud: AwsClients, tmp_path: Path) -> None:
+    pipe = filled(cloud)
+    pipe.deploy()
+    orders = OrdersHere(pipe.environment() | {"XDG_STATE_HOME": str(tmp_path)})
     planned = json.loads(orders("archive", "replay", "--since", "1h", "--dry-run", "--json").stdout)
-    assert planned["objects"] >= 1 and planned["to"] == "table"
-    done = orders("archive", "replay", "--since", "1h", "--order", order_id)
+    assert planned["objects"] == 3 and planned["to"] == "table"
+    done = orders("archive", "replay", "--since", "1h", "--order", "A-7")
     assert "costs at most" in done.stderr and "there already" in done.stdout
     assert list((tmp_path / "orderstream").iterdir()) == []

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
 
 from orderstream.archive.audit import audit
 from orderstream.archive.erasure import erase_customer, plan
@@ -158,19 +157,19 @@ def test_no_command_of_the_archive_fails_over_foreign_objects_and_the_audit_name
     assert {pipe.named(key) for key in OTHER} <= named.keys()
 
 
-def forged_batch(pipe: Pipe, **changed: object) -> str:
-    """Insert a record into a sealed hour, and leave a batch that would explain it; returns its key."""
+def forged_batch(pipe: Pipe, **changed: object) -> tuple[str, str]:
+    """Insert a record into a sealed hour, and leave a batch that would explain it; returns both keys."""
     at = datetime.now(UTC) - timedelta(minutes=2) if changed.pop("recent", False) else NOON
     false = record(900, order("forged"), at=at)
     store = BatchArchive(S3Store(pipe.cloud.s3, pipe.deployment.bucket))
-    store.write([false], [decode(false.data)])
+    inserted = store.write([false], [decode(false.data)])[false.event_id].key
     key = give_up(pipe.deployment, [false])
     document = json.loads(pipe.body(key)) | {name: value for name, value in changed.items() if name != "key"}
     if changed:
         pipe.delete(key)
         key = str(changed.get("key", key))
         pipe.write(key, json.dumps(document).encode())
-    return key
+    return inserted, key
 
 
 def stamped(at: datetime) -> str:
@@ -180,39 +179,34 @@ def stamped(at: datetime) -> str:
 OLD = datetime(2026, 11, 22, 13, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"key": f"{DISCARDED}anything"},
-        {"timestamp": stamped(OLD)},
-        {
-            "timestamp": stamped(OLD),
-            "key": discarded_key("m", "shardId-1", NOON + HOUR, str(uuid.UUID(int=1))),
-        },
-        {"payload": json.dumps({"Records": []})},
-        {"payload": "{}"},
-        {"requestContext": 1},
-        {"recent": True},
-    ],
-    ids=["key", "time", "written later", "no records", "no event", "no document", "not in the stream"],
-)
-def test_a_batch_that_lambda_has_not_written_is_named(cloud: AwsClients, changed: dict[str, object]) -> None:
-    pipe = filled(cloud)
-    keep(pipe)
-    key = forged_batch(pipe, **changed)
-    found = kinds(pipe)
-    assert pipe.named(key) in [place for _, place in found]
-    # What it should have explained is named as well, if its hour was sealed. It is not sealed by itself.
-    late = [place for kind, place in found if kind == "inserted"]
-    assert len(late) == (0 if "recent" in changed else 1)
-    assert keep(pipe).late == late
+FORGED: dict[str, dict[str, object]] = {
+    "key": {"key": f"{DISCARDED}anything"},
+    "time": {"timestamp": stamped(OLD)},
+    "written later": {
+        "timestamp": stamped(OLD),
+        "key": discarded_key("m", "shardId-1", NOON + HOUR, str(uuid.UUID(int=1))),
+    },
+    "no records": {"payload": json.dumps({"Records": []})},
+    "no event": {"payload": "{}"},
+    "no document": {"requestContext": 1},
+    "not in the stream": {"recent": True},
+}
 
 
-def test_a_batch_with_other_bytes_than_the_archive_is_named(cloud: AwsClients) -> None:
+def test_a_batch_that_lambda_has_not_written_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     keep(pipe)
-    key = give_up(pipe.deployment, [record(2, order("A-1", "999"))])
-    assert kinds(pipe) == [("contradicted", pipe.named(key))]
+    for what, changed in FORGED.items():
+        inserted, key = forged_batch(pipe, **changed)
+        found = kinds(pipe)
+        assert pipe.named(key) in [place for _, place in found], what
+        # What it should have explained is named as well, if its hour was sealed. It is not sealed by itself.
+        late = [place for kind, place in found if kind == "inserted"]
+        assert late == ([] if "recent" in changed else [inserted]), what
+        assert keep(pipe).late == late, what
+        for one in (inserted, key):
+            pipe.delete(one)
+        assert kinds(pipe) == [], what
 
 
 def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(cloud: AwsClients) -> None:
@@ -226,18 +220,31 @@ def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(clou
     assert kinds(pipe) == []
 
 
-def test_a_mark_that_nothing_bears_out_is_named(cloud: AwsClients) -> None:
+def test_what_nothing_bears_out_is_named(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     key = give_up(pipe.deployment, [record(60, order("never stored"))])
     assert kinds(pipe) == []
+    # A mark of a batch whose record is nowhere, and of none.
     pipe.write(marker_key(key), b"{}")
     assert kinds(pipe) == [("contradicted", marker_key(key))]
     pipe.delete(key)
     assert kinds(pipe) == [("contradicted", marker_key(key))]
+    pipe.delete(marker_key(key))
+    # A batch with other bytes than the archive.
+    key = give_up(pipe.deployment, [record(2, order("A-1", "999"))])
+    assert kinds(pipe) == [("contradicted", pipe.named(key))]
+    pipe.delete(key)
+    # A note about a record that was in quarantine, and about one that never was.
+    at = "2026-11-22T13:00:00.000000Z"
+    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:23", "mended", at, "shardId-1:99"))])
+    assert kinds(pipe) == []
+    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:1", "A-0", at, "shardId-1:99"))])
+    ((kind, key),) = kinds(pipe)
+    assert kind == "contradicted" and b"shardId-1:1" in pipe.body(key)
 
 
 def test_a_mark_stays_when_the_rules_of_the_bucket_have_removed_its_batch(cloud: AwsClients) -> None:
-    pipe = filled(cloud)
+    pipe = Pipe(cloud)
     at = datetime.now(UTC) - timedelta(days=31)
     gone = marker_key(discarded_key("m", "shardId-1", at, str(uuid.uuid4())))
     pipe.write(gone, b"{}")
@@ -260,16 +267,6 @@ def test_a_batch_is_marked_once(cloud: AwsClients) -> None:
     assert pipe.body(marker_key(key)) == b'{"number":0}'
 
 
-def test_a_note_about_a_record_that_was_never_quarantined_is_named(cloud: AwsClients) -> None:
-    pipe = filled(cloud)
-    at = "2026-11-22T13:00:00.000000Z"
-    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:23", "mended", at, "shardId-1:99"))])
-    assert kinds(pipe) == []
-    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:1", "A-0", at, "shardId-1:99"))])
-    ((kind, key),) = kinds(pipe)
-    assert kind == "contradicted" and b"shardId-1:1" in pipe.body(key)
-
-
 def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients) -> None:
     pipe = Pipe(cloud)
     (event,) = pipe.put(order("lost"))
@@ -285,25 +282,13 @@ def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients)
     assert kinds(pipe) == [], "somebody has looked at it"
     pipe.write(key, b"shardId-1:1")
     assert kinds(pipe) == [("tampered", key)]
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=key)
+    pipe.delete(key)
     assert kinds(pipe) == [("removed", key)]
 
 
-def test_a_manifest_that_leaves_out_what_was_sealed_is_named(cloud: AwsClients) -> None:
-    pipe = filled(cloud)
-    keep(pipe, compacting=False)
-    chain = Chain(pipe.deployment)
-    manifest = chain.of_hour("2026-11-22T12")
-    assert manifest
-    first, *rest = manifest.objects
-    cloud.s3.delete_object(Bucket=pipe.deployment.bucket, Key=first.key)
-    chain.append(manifest.hour, "sealed", rest)
-    ((kind, key),) = kinds(pipe)
-    (finding,) = audit(pipe.deployment).findings
-    assert kind == "broken_chain" and key.endswith("-sealed.json") and first.key in finding.detail
-
-
-def test_a_manifest_under_the_name_of_another_is_named(cloud: AwsClients) -> None:
+def test_a_manifest_that_leaves_out_what_was_sealed_and_one_under_the_name_of_another_are_named(
+    cloud: AwsClients,
+) -> None:
     pipe = filled(cloud)
     keep(pipe, compacting=False)
     *_, last = pipe.keys(MANIFESTS)
@@ -313,6 +298,17 @@ def test_a_manifest_under_the_name_of_another_is_named(cloud: AwsClients) -> Non
     key = re.sub("T1[0-9]", "T11", last).replace(f"{manifest.number:010}", f"{forged.number:010}")
     pipe.write(key, msgspec.json.encode(forged))
     assert kinds(pipe) == [("broken_chain", key)]
+    pipe.delete(key)
+
+    chain = Chain(pipe.deployment)
+    of_noon = chain.of_hour("2026-11-22T12")
+    assert of_noon
+    first, *rest = of_noon.objects
+    pipe.delete(first.key)
+    chain.append(of_noon.hour, "sealed", rest)
+    (finding,) = audit(pipe.deployment).findings
+    assert finding.kind == "broken_chain" and finding.key.endswith("-sealed.json")
+    assert first.key in finding.detail
 
 
 def test_an_erasure_is_content_with_what_it_wrote(cloud: AwsClients) -> None:

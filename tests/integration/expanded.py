@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import boto3
@@ -36,12 +37,18 @@ _NOTHING = object()
 
 def expanded(given: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The template with these values for its parameters; of its resources, those that are made."""
+    found: dict[str, Any] = json.loads(_expanded(tuple((given or {}).items())))
+    return found
+
+
+@cache
+def _expanded(given: tuple[tuple[str, str], ...]) -> str:
     body = json.loads(json.dumps(TEMPLATE_BODY))
     for resource in body["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/code.zip"
     defaults = {name: str(about["Default"]) for name, about in body["Parameters"].items()}
-    values = defaults | dict(given or {})
+    values = defaults | dict(given)
     assert set(values) == set(defaults), "a parameter that the template does not have"
     plain = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(body, values)
     resolver = _Resolver(values, plain["Conditions"])
@@ -51,7 +58,7 @@ def expanded(given: Mapping[str, str] | None = None) -> dict[str, Any]:
         if resolver.holds(resource.get("Condition"))
     }
     # Nobody asks for them any more, and some name what is not made.
-    return {part: plain[part] for part in ("AWSTemplateFormatVersion", "Resources")}
+    return json.dumps({part: plain[part] for part in ("AWSTemplateFormatVersion", "Resources")})
 
 
 def resources(kind: str, given: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
 
-from orderstream.domain.object_keys import (
-    COMPACTED,
-    DISCARDED,
-    EVIDENCE,
-    LOCKS,
-    MANIFESTS,
-    ORDERS,
-    QUARANTINE,
-    REDRIVEN,
-    RESUBMITTED,
-)
 from tests.integration.expanded import ACCOUNT, EVERYTHING, KEY, REGION, expanded, resources
 
 # These know no resources, says the service authorization reference.
@@ -39,29 +27,24 @@ def listed(value: Any) -> list[Any]:
 
 def statements(
     given: Given, kind: str, document: str = "PolicyDocument"
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, properties in resources(kind, given).items():
-        found = properties[document]
-        for statement in listed(json.loads(found) if isinstance(found, str) else found)[0]["Statement"]:
-            yield name, statement
-
-
-def of_roles(given: Given, effect: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The statements of the roles' own policies with this effect."""
-    for name, role in resources("AWS::IAM::Role", given).items():
-        for policy in role["Policies"]:
-            for statement in policy["PolicyDocument"]["Statement"]:
-                if statement["Effect"] == effect:
-                    yield name, statement
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The statements of the policies of a kind, each with the properties of its resource."""
+    for properties in resources(kind, given).values():
+        for statement in properties[document]["Statement"]:
+            yield properties, statement
 
 
 def granted(given: Given) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the roles' own policies allow."""
-    return of_roles(given, "Allow")
+    """The statements of the roles' own policies that allow something."""
+    for name, role in resources("AWS::IAM::Role", given).items():
+        for policy in role["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                if statement["Effect"] == "Allow":
+                    yield name, statement
 
 
 @DEPLOYMENTS
-def test_identity_policies_are_in_the_roles_and_nowhere_else(given: Given) -> None:
+def test_identity_policies_are_in_roles_that_lambda_alone_takes_on_and_nowhere_else(given: Given) -> None:
     for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::Group"):
         assert resources(kind, given) == {}
     for role in resources("AWS::IAM::Role", given).values():
@@ -70,9 +53,6 @@ def test_identity_policies_are_in_the_roles_and_nowhere_else(given: Given) -> No
     roles = [function["Role"] for function in functions.values()]
     assert roles == [{"Fn::GetAtt": [f"{name}Role", "Arn"]} for name in functions], "each has one of its own"
 
-
-@DEPLOYMENTS
-def test_a_role_is_taken_on_by_lambda_alone(given: Given) -> None:
     for _, statement in statements(given, "AWS::IAM::Role", "AssumeRolePolicyDocument"):
         assert statement == {
             "Effect": "Allow",
@@ -109,101 +89,6 @@ def is_ours(resource: Any) -> bool:
 
 
 @DEPLOYMENTS
-def test_the_functions_code_may_not_write_what_lambda_writes_with_its_role(given: Given) -> None:
-    # In the role: a bucket policy cannot have this key.
-    (found,) = of_roles(given, "Deny")
-    role, statement = found
-    assert role == "ProcessOrdersRole"
-    assert (statement["Action"], statement["Resource"]) == (
-        "s3:PutObject",
-        {"Fn::Sub": "${DiscardedBatches.Arn}/*"},
-    )
-    assert statement["Condition"] == {"Null": {"lambda:SourceFunctionArn": "false"}}
-
-
-def matches(resource: Any, place: str) -> bool:
-    """Whether a resource of a policy is, or has in it, the place LOGICAL_ID or LOGICAL_ID/KEY."""
-    match resource:
-        case {"Fn::GetAtt": [name, "Arn"]}:
-            return bool(place == name)
-        case {"Fn::Sub": str(text)}:
-            return fnmatchcase(place, text.replace("${", "").replace(".Arn}", ""))
-    return bool(resource == "*")
-
-
-def may(given: Given, action: str, place: str, *, by_its_code: bool = False) -> bool:
-    """Whether ProcessOrders' role may do it in a bucket; Lambda itself, unless the function's code asks."""
-
-    def about(effect: str) -> list[dict[str, Any]]:
-        return [
-            one
-            for role, one in of_roles(given, effect)
-            if role == "ProcessOrdersRole"
-            and action in listed(one["Action"])
-            and any(matches(resource, place) for resource in listed(one["Resource"]))
-        ]
-
-    of_code = {"Null": {"lambda:SourceFunctionArn": "false"}}
-    denied = any(by_its_code or one.get("Condition") != of_code for one in about("Deny"))
-    # What else Lambda says when it asks is documented nowhere: so no condition may have to hold.
-    return not denied and any("Condition" not in one for one in about("Allow"))
-
-
-@DEPLOYMENTS
-@pytest.mark.parametrize("key", ["x", "test/x", f"{ORDERS}x", f"{DISCARDED}m/shardId-0/2026/11/22/x"])
-def test_the_role_may_write_anywhere_in_the_on_failure_destination_or_no_mapping_is_made(
-    given: Given, key: str
-) -> None:
-    (mapping,) = resources("AWS::Lambda::EventSourceMapping", given).values()
-    destination = mapping["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
-    assert may(given, "s3:PutObject", f"{destination}/{key}")
-    assert may(given, "s3:ListBucket", destination)
-    assert not may(given, "s3:PutObject", f"{destination}/{key}", by_its_code=True)
-    # Nor does the bucket's own policy stand in the way.
-    policies = resources("AWS::S3::BucketPolicy", given).values()
-    (policy,) = (one for one in policies if one["Bucket"] == {"Ref": destination})
-    assert [one["Sid"] for one in policy["PolicyDocument"]["Statement"]] == ["TlsOnly"]
-
-
-@DEPLOYMENTS
-def test_the_role_writes_orders_and_quarantine_in_the_archive_and_nothing_else(given: Given) -> None:
-    prefixes = (
-        ORDERS,
-        QUARANTINE,
-        DISCARDED,
-        COMPACTED,
-        MANIFESTS,
-        REDRIVEN,
-        RESUBMITTED,
-        "x/",
-    )
-    for by_its_code in (False, True):
-        allowed = [
-            prefix
-            for prefix in prefixes
-            if may(given, "s3:PutObject", f"Archive/{prefix}x", by_its_code=by_its_code)
-        ]
-        assert allowed == [ORDERS, QUARANTINE]
-
-
-@DEPLOYMENTS
-def test_evidence_is_written_once_by_everybody_and_nobody_removes_a_manifest(given: Given) -> None:
-    found = {one["Sid"]: one for _, one in statements(given, "AWS::S3::BucketPolicy")}
-    once, stay = found["WriteEvidenceOnce"], found["DenyManifestDeletion"]
-    for statement in (once, stay):
-        assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
-    assert once["Action"] == "s3:PutObject"
-    prefixes = [resource["Fn::Sub"].partition("/")[2] for resource in once["Resource"]]
-    assert prefixes == [f"{prefix}*" for prefix in EVIDENCE]
-    assert once["Condition"] == {"Null": {"s3:if-none-match": "true"}}
-    assert stay["Action"] == ["s3:DeleteObject", "s3:DeleteObjectVersion"]
-    assert (stay["Resource"], stay.get("Condition")) == ({"Fn::Sub": f"${{Archive.Arn}}/{MANIFESTS}*"}, None)
-    # It goes with the stack, and so before `orders destroy --delete-data` empties the bucket, which stays.
-    policy, archive = (expanded(given)["Resources"][name] for name in ("ArchivePolicy", "Archive"))
-    assert "DeletionPolicy" not in policy and "DeletionPolicy" in archive
-
-
-@DEPLOYMENTS
 def test_no_function_may_change_or_remove_an_order_or_a_version(given: Given) -> None:
     actions = {action for _, statement in granted(given) for action in listed(statement["Action"])}
     tables = {action for action in actions if action.startswith("dynamodb:")}
@@ -215,10 +100,6 @@ def test_no_function_may_change_or_remove_an_order_or_a_version(given: Given) ->
     }
     objects = {action for action in actions if action.startswith("s3:")}
     assert objects <= {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
-    # The current object, which versioning keeps; and none that proves or quarantines.
-    removed = [one for name, one in granted(given) if "s3:DeleteObject" in listed(one["Action"])]
-    prefixes = [resource["Fn::Sub"].partition("/")[2] for one in removed for resource in one["Resource"]]
-    assert prefixes == ([f"{ORDERS}*", f"{COMPACTED}*", f"{LOCKS}*"] if given else [])
 
 
 @DEPLOYMENTS
@@ -242,39 +123,28 @@ def test_nothing_is_open_to_everybody_and_services_come_from_this_stack_or_accou
     assert not made & {"AWS::Lambda::Url", "AWS::ApiGateway::RestApi"}
 
 
-def encryption_of_buckets(given: Given) -> list[dict[str, Any]]:
-    """The one rule of each bucket."""
-    rules = []
-    for bucket in resources("AWS::S3::Bucket", given).values():
-        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
-        rules.append(rule)
-    assert len(rules) == 2
-    return rules
-
-
-def test_a_key_of_ones_own_encrypts_all_that_is_at_rest() -> None:
+def test_a_key_of_ones_own_encrypts_all_that_is_at_rest_and_without_one_the_keys_of_aws_do() -> None:
     (stream,) = resources("AWS::Kinesis::Stream", EVERYTHING).values()
     assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
     (table,) = resources("AWS::DynamoDB::Table", EVERYTHING).values()
     assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
-    for rule in encryption_of_buckets(EVERYTHING):
-        wanted = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
-        assert (rule["ServerSideEncryptionByDefault"], rule["BucketKeyEnabled"]) == (wanted, True)
     for kind, name in (
         ("AWS::Logs::LogGroup", "KmsKeyId"),
         ("AWS::Lambda::Function", "KmsKeyArn"),
         ("AWS::SNS::Topic", "KmsMasterKeyId"),
     ):
         assert {properties.get(name) for properties in resources(kind, EVERYTHING).values()} == {KEY}, kind
-
-
-def test_without_one_everything_is_encrypted_by_the_keys_of_aws() -> None:
+    for given, wanted in (
+        (EVERYTHING, {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}),
+        ({}, {"SSEAlgorithm": "AES256"}),
+    ):
+        for bucket in resources("AWS::S3::Bucket", given).values():
+            (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+            assert rule["ServerSideEncryptionByDefault"] == wanted
+            # And by nobody else's key.
+            assert rule["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
     (stream,) = resources("AWS::Kinesis::Stream").values()
     assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"}
-    for rule in encryption_of_buckets({}):
-        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
-        # And by nobody else's.
-        assert rule["BlockedEncryptionTypes"] == {"EncryptionType": ["SSE-C"]}
     assert KEY not in json.dumps(expanded())
 
 
@@ -321,11 +191,19 @@ def test_every_function_logs_to_a_group_that_forgets(given: Given) -> None:
 
 
 @DEPLOYMENTS
-def test_the_buckets_keep_versions_and_are_closed(given: Given) -> None:
-    for bucket in resources("AWS::S3::Bucket", given).values():
+def test_the_buckets_keep_versions_are_closed_and_take_no_request_in_the_clear(given: Given) -> None:
+    found = resources("AWS::S3::Bucket", given)
+    for bucket in found.values():
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
         assert list(bucket["PublicAccessBlockConfiguration"].values()) == [True] * 4
         assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
         assert bucket.get("LoggingConfiguration", {}).get("DestinationBucketName") == given.get(
             "AccessLogBucket"
         )
+    policies = statements(given, "AWS::S3::BucketPolicy")
+    guarded = {policy["Bucket"]["Ref"]: one for policy, one in policies if one["Sid"] == "TlsOnly"}
+    assert guarded.keys() == found.keys()
+    for name, statement in guarded.items():
+        assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]}, {"Fn::Sub": f"${{{name}.Arn}}/*"}]
+        assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted
-from orderstream.domain.fields import timestamp
-from orderstream.domain.object_keys import ATHENA_RESULTS, ORDERS, PARTITIONS
+from orderstream.domain.object_keys import ATHENA_RESULTS, ORDERS, PARTITIONS, hour_of_key
 from orderstream.errors import CheckFailedError
+from orderstream.recovery.verify import Counts
 from orderstream.sdk.errors import translate_errors
-from orderstream.storage import bucket, reader
+from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
 
 # The number of queries. Of these, `orders` reads every hour there has been; see
@@ -31,7 +31,11 @@ def views(context: Context) -> Evidence:
     # Only records until now, since the canary continues. Arrival times, and the views, have milliseconds.
     now = context.cloud.now()
     until = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    counts = accounted(context, TimeRange(until=until)).counts
+    return view_rows(context, until, accounted(context, TimeRange(until=until)).counts)
+
+
+def view_rows(context: Context, until: datetime, counts: Counts) -> Evidence:
+    """The rows of each view before `until`. Raises CheckFailedError unless `counts` has as many."""
     days = _days(context, until)
     before = f"arrived_at < TIMESTAMP '{until:%Y-%m-%d %H:%M:%S.%f}'"[:-4] + "'"
     evidence: Evidence = {}
@@ -48,7 +52,14 @@ def views(context: Context) -> Evidence:
 
 def pruning(context: Context) -> Evidence:
     """A condition on the hour keeps Athena from reading the others."""
-    hour = timestamp(_some_arrival(context))
+    entry = next(bucket.list_by_hour(context.deployment, ORDERS), None)
+    if entry is None:
+        raise CheckFailedError("the archive has no object")
+    return bytes_read(context, hour_of_key(entry.key))
+
+
+def bytes_read(context: Context, hour: datetime) -> Evidence:
+    """The bytes that Athena reads for an hour with records, its day, and an hour without any."""
     empty = hour - timedelta(hours=24)
     query = "SELECT count(*) FROM records WHERE {}"
     rows, of_hour = _asked(context, query.format(_hour(hour)))
@@ -101,13 +112,6 @@ def _make_workgroup(context: Context, athena: Any) -> None:
     except ClientError as error:
         if "already" not in str(error):
             raise
-
-
-def _some_arrival(context: Context) -> str:
-    entries = bucket.list_by_hour(context.deployment, ORDERS)
-    for one in reader.lines(context.deployment, entries):
-        return one.line.arrived_at
-    raise CheckFailedError("the archive has no record")
 
 
 def _hour(hour: datetime) -> str:

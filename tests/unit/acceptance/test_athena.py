@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
 
 import pytest
 import sqlglot
 
 from orderstream.acceptance import athena
-from orderstream.acceptance.context import Context
-from orderstream.acceptance.traffic import new_orders
-from orderstream.aws.clock import ServiceClock
-from orderstream.domain.fields import utc_text
-from orderstream.domain.object_keys import ORDERS, PARTITIONS, batch_key
+from orderstream.domain.object_keys import PARTITIONS
 from orderstream.errors import CheckFailedError
-from orderstream.pipeline.archive_codec import compress
-from tests.fakes import Clock
-from tests.unit.acceptance.fakes import BUCKET, NAME, SOME_TIME, Answer, Refusal, aws_of, context_on
-from tests.unit.acceptance.pipeline import Bucket, Pipeline
+from orderstream.recovery.verify import Counts
+from tests.unit.acceptance.fakes import BUCKET, NAME, SOME_TIME, Answer, Refusal, context_on
 
+HOUR = datetime(2026, 5, 4, 12, tzinfo=UTC)
 # The number that a query counts, and the bytes that it reads; or why it fails.
 Found = tuple[int, int] | str
 
@@ -36,7 +29,6 @@ class Athena:
     groups: dict[str, Answer] = field(default_factory=dict)
     queries: list[str] = field(default_factory=list)
     looks: int = 0
-    never_ends: bool = False
 
     def create_work_group(self, Name: str, Configuration: Answer) -> Answer:
         if Name in self.groups:
@@ -59,7 +51,7 @@ class Athena:
     def get_query_execution(self, QueryExecutionId: str) -> Answer:
         found = self.answers(self.queries[int(QueryExecutionId)])
         self.looks += 1
-        if self.looks < 3 or self.never_ends:
+        if self.looks < 3:
             return _execution({"State": "QUEUED" if self.looks == 1 else "RUNNING"}, {})
         if isinstance(found, str):
             return _execution({"State": "FAILED", "StateChangeReason": found}, {"DataScannedInBytes": 0})
@@ -86,44 +78,27 @@ def counting(**counts: Found) -> Athena:
     return Athena(lambda query: counts[view_of(query)])
 
 
-def pipeline_with_orders(count: int, pipeline: Pipeline | None = None) -> Pipeline:
-    """A pipeline with so many orders, of which the id of one was sent with another amount too.
-
-    They arrived a moment ago, if nothing else is given.
-    """
-    pipeline = pipeline or Pipeline(now=lambda: datetime.now(UTC) - timedelta(seconds=1))
-    orders = new_orders("some", count)
-    orders.append(orders[0] | {"amount": "2.00"})
-    for one in orders:
-        record = {"Data": json.dumps(one).encode(), "PartitionKey": one["customer_id"]}
-        pipeline.put_records(f"{NAME}-OrderStream", [record])
-    return pipeline
+COUNTS = Counts(**dict.fromkeys((one.name for one in fields(Counts)), 0))
+COUNTED = replace(COUNTS, records=5, stored=4, conflicts=2, invalid=1)
 
 
 def test_each_view_has_the_rows_that_verify_counts_up_to_one_moment() -> None:
-    service = counting(records=(5, 5120), quarantine=(1, 700), orders=(4, 9001))
-    context = context_on(athena=service, **pipeline_with_orders(4).services)
-    assert athena.views(context) == {
+    service = counting(records=(5, 5120), quarantine=(3, 700), orders=(4, 9001))
+    assert athena.view_rows(context_on(athena=service), SOME_TIME, COUNTED) == {
         "records": 5,
         "records_bytes": 5120,
-        "quarantine": 1,
+        "quarantine": 3,
         "quarantine_bytes": 700,
         "orders": 4,
         "orders_bytes": 9001,
     }
-    moment = r"arrived_at < TIMESTAMP '\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}'"
-    day = r"year = '\d{4}' AND month = '\d\d' AND day = '\d\d'"
+    moment = "arrived_at < TIMESTAMP '2026-05-04 12:30:00.000'"
+    day, day_before = (f"year = '2026' AND month = '05' AND day = '{one}'" for one in ("04", "03"))
     for query in service.queries:
         # The view of the orders looks into every hour, whatever is asked of it.
-        days = "" if view_of(query) == "orders" else rf" AND \({day} OR {day}\)"
-        assert re.fullmatch(rf"SELECT count\(\*\) FROM \w+ WHERE {moment}{days}", query)
-    assert len({re.findall(moment, query)[0] for query in service.queries}) == 1
-
-
-def test_queries_run_in_a_workgroup_of_the_run_which_is_made_once_and_bounds_what_they_read() -> None:
-    service = counting(records=(5, 1), quarantine=(1, 1), orders=(4, 1))
-    context = context_on(athena=service, **pipeline_with_orders(4).services)
-    athena.views(context)
+        days = "" if view_of(query) == "orders" else f" AND ({day_before} OR {day})"
+        assert query == f"SELECT count(*) FROM {view_of(query)} WHERE {moment}{days}"
+    # The workgroup of the run is made once, and bounds what they read.
     assert service.groups == {
         NAME: {
             "ResultConfiguration": {"OutputLocation": f"s3://{BUCKET}/athena-results/"},
@@ -131,46 +106,22 @@ def test_queries_run_in_a_workgroup_of_the_run_which_is_made_once_and_bounds_wha
             "BytesScannedCutoffPerQuery": 100_000_000,
         }
     }
-    assert aws_of(context).asked["create_work_group"] == 3
 
 
 @pytest.mark.parametrize(
-    ("view", "found", "said"),
+    ("orders", "said"),
     [
-        ("records", (4, 1), "records has 4 rows, orders stack verify counts 5"),
-        ("quarantine", (0, 1), "quarantine has 0 rows, orders stack verify counts 1"),
-        ("orders", (5, 1), "orders has 5 rows, orders stack verify counts 4"),
+        ((5, 1), "orders has 5 rows, orders stack verify counts 4"),
         (
-            "orders",
             "SYNTAX_ERROR: line 1:22: Table 'awsdatacatalog.orders' does not exist",
             "Athena: SYNTAX_ERROR: line 1:22: Table .* does not exist .SELECT count",
         ),
     ],
 )
-def test_other_rows_and_a_view_that_athena_does_not_take_fail_the_check(
-    view: str, found: Found, said: str
-) -> None:
-    answers: dict[str, Found] = {"records": (5, 1), "quarantine": (1, 1), "orders": (4, 1), view: found}
+def test_other_rows_and_a_view_that_athena_does_not_take_fail_the_check(orders: Found, said: str) -> None:
+    service = counting(records=(5, 1), quarantine=(3, 1), orders=orders)
     with pytest.raises(CheckFailedError, match=said):
-        athena.views(context_on(athena=counting(**answers), **pipeline_with_orders(4).services))
-
-
-def test_what_arrives_in_the_millisecond_of_that_moment_is_counted_by_neither() -> None:
-    pipeline = pipeline_with_orders(4, Pipeline(now=lambda: SOME_TIME.replace(microsecond=345_000)))
-    context = context_on(
-        athena=counting(records=(0, 0), quarantine=(0, 0), orders=(0, 0)), **pipeline.services
-    )
-    late = ServiceClock(here=lambda: SOME_TIME.replace(microsecond=345_678))
-    found = athena.views(replace(context, cloud=replace(context.cloud, clock=late)))
-    assert found["records"] == 0
-
-
-def test_a_query_that_does_not_end_is_awaited_for_five_minutes() -> None:
-    service, clock = counting(records=(5, 1)), Clock()
-    service.never_ends = True
-    with pytest.raises(CheckFailedError, match="after 300 s: the query is RUNNING"):
-        athena.views(context_on(clock, athena=service, **pipeline_with_orders(4).services))
-    assert clock.now == 300
+        athena.view_rows(context_on(athena=service), SOME_TIME, COUNTED)
 
 
 class Hours:
@@ -197,43 +148,25 @@ class Hours:
         return sum(wanted.values()), sum((wanted if self.prunes else self.sizes).values())
 
 
-def pruned(hours: Hours) -> Context:
-    """A run whose archive has a record that arrived in SOME_TIME's hour."""
-    line = {
-        "event_id": "shardId-000000000000:1",
-        "partition_key": "one",
-        "arrived_at": utc_text(SOME_TIME),
-        "order_id": "A-1",
-        "raw": {"order_id": "A-1"},
-    }
-    bucket = Bucket()
-    key = batch_key(ORDERS, SOME_TIME, "shardId-000000000000", ["1"], [])
-    bucket.store.put_new(key, compress([json.dumps(line).encode() + b"\n"]))
-    services: dict[str, Any] = {"s3": bucket, "athena": Athena(hours)}
-    return context_on(**services)
-
-
 def test_an_hour_is_read_without_the_others_of_its_day_and_an_empty_one_for_nothing() -> None:
-    found = athena.pruning(pruned(Hours({("2026-05-04", "11"): 4000, ("2026-05-04", "12"): 900})))
+    service = Athena(Hours({("2026-05-04", "11"): 4000, ("2026-05-04", "12"): 900}))
+    found = athena.bytes_read(context_on(athena=service), HOUR)
     assert found == {"empty_hour_bytes": 0, "hour_bytes": 900, "day_bytes": 4900, "rows": 900}
 
 
 def test_what_arrives_between_the_queries_fails_nothing() -> None:
-    found = athena.pruning(pruned(Hours({("2026-05-04", "12"): 900}, grows=50)))
+    service = Athena(Hours({("2026-05-04", "12"): 900}, grows=50))
+    found = athena.bytes_read(context_on(athena=service), HOUR)
     assert found["hour_bytes"] <= found["day_bytes"]
 
 
-def test_an_athena_that_reads_the_other_hours_too_fails_the_check() -> None:
-    hours = Hours({("2026-05-04", "11"): 4000, ("2026-05-04", "12"): 900}, prunes=False)
-    with pytest.raises(CheckFailedError, match="read were 4900, 4900 and 4900 bytes"):
-        athena.pruning(pruned(hours))
-
-
-def test_an_hour_in_which_athena_finds_nothing_fails_the_check() -> None:
-    with pytest.raises(CheckFailedError, match="the hour 2026-05-04 12 has no record"):
-        athena.pruning(pruned(Hours({("2026-05-04", "11"): 4000})))
-
-
-def test_an_archive_without_a_record_fails_the_check() -> None:
-    with pytest.raises(CheckFailedError, match="the archive has no record"):
-        athena.pruning(context_on(s3=Bucket(), athena=counting()))
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        (Hours({("2026-05-04", "11"): 40, ("2026-05-04", "12"): 9}, prunes=False), "read were 49, 49 and 49"),
+        (Hours({("2026-05-04", "11"): 4000}), "the hour 2026-05-04 12 has no record"),
+    ],
+)
+def test_an_athena_that_reads_other_hours_or_finds_nothing_fails_the_check(hours: Hours, said: str) -> None:
+    with pytest.raises(CheckFailedError, match=said):
+        athena.bytes_read(context_on(athena=Athena(hours)), HOUR)

@@ -62,19 +62,10 @@ def test_a_refusal_of_the_statement_or_of_the_call_is_one_of_the_table_to_the_fu
     assert not iam.roles
 
 
-def test_keys_that_aws_does_not_know_yet_are_tried_again() -> None:
-    clock = Clock()
-    codes = ("UnrecognizedClientException", "UnrecognizedClientException", "AccessDenied")
-    context, iam = stranger_on(*codes, iam=Iam(refusals=2), clock=clock)
-    assert identity.refused_statement(context)["answer"] == "the statement: AccessDenied"
-    assert clock.now == 4 * 3
-
-
 @pytest.mark.parametrize(
     ("code", "said"),
     [
         ("", "after 60 s: the statement is answered with success"),
-        ("ValidationError", "after 60 s: the statement is answered with ValidationError"),
         ("ThrottlingException", "after 60 s: the call is refused with ThrottlingException"),
     ],
 )
@@ -96,14 +87,6 @@ def test_who_may_make_no_role_is_told_so_though_he_may_not_look_for_roles_either
     context, _ = stranger_on("AccessDenied", iam=iam)
     with pytest.raises(NotShownError, match="these credentials may make no role: .*iam:CreateRole"):
         identity.refused_statement(context)
-
-
-def test_who_may_not_assume_the_role_is_told_so_after_a_minute_and_the_role_goes() -> None:
-    clock, iam = Clock(), Iam(denied={"sts:AssumeRole"})
-    context, _ = stranger_on("AccessDenied", iam=iam, clock=clock)
-    with pytest.raises(NotShownError, match="these credentials assume no role: .*sts:AssumeRole"):
-        identity.refused_statement(context)
-    assert 60 < clock.now < 70 and not iam.roles
 
 
 @dataclass

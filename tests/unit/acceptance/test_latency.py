@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orderstream.acceptance import latency
-from orderstream.errors import CheckFailedError, CloudError
+from orderstream.errors import CheckFailedError
 from tests.fakes import Clock
-from tests.unit.acceptance.fakes import NAME, Logs, aws_of, context_on
+from tests.unit.acceptance.fakes import NAME, Logs, context_on
 
 FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary")
 
@@ -47,26 +47,3 @@ def test_a_function_without_a_cold_start_in_its_log_is_awaited_and_then_fails_th
     with pytest.raises(CheckFailedError, match="after 180 s: OrdersApi has no cold start in its log"):
         latency.cold_starts(context)
     assert clock.now == 180
-
-
-def test_a_log_that_comes_late_is_read_again() -> None:
-    logs = logs_of(Canary=[])
-    clock = Clock()
-    context = context_on(clock, logs=logs)
-
-    def comes_late() -> float:
-        if clock.now > 30:
-            logs.groups[f"/aws/lambda/{NAME}-Canary"].append(report("333.00"))
-        return clock.now
-
-    context.clock = comes_late
-    assert latency.cold_starts(context)["Canary_most_ms"] == 333
-    assert aws_of(context).asked["filter_log_events"] > 2 * len(FUNCTIONS)
-
-
-def test_a_log_group_that_is_not_there_is_told_and_not_awaited() -> None:
-    clock, logs = Clock(), logs_of()
-    del logs.groups[f"/aws/lambda/{NAME}-MaintainArchive"]
-    with pytest.raises(CloudError, match=f"cannot read the log of {NAME}-MaintainArchive: .* does not exist"):
-        latency.cold_starts(context_on(clock, logs=logs))
-    assert clock.now == 0

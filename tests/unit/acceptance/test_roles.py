@@ -15,7 +15,7 @@ from orderstream.acceptance.deployer import Deployer, Documents, documents_of
 from orderstream.acceptance.roles import TemporaryRole
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
-from orderstream.errors import CheckFailedError, CloudError, NotShownError
+from orderstream.errors import CheckFailedError, NotShownError
 from tests.fakes import Clock
 from tests.unit.acceptance.fakes import (
     ACCOUNT,
@@ -105,10 +105,9 @@ def test_a_policy_that_does_not_count_at_once_is_awaited_and_one_that_never_allo
     assert soon.now == 2 * 3 and 60 < never.now < 70
 
 
-@pytest.mark.parametrize("denied", ["iam:CreateRole", "iam:CreatePolicy", "iam:AttachRolePolicy"])
-def test_who_may_make_no_role_with_a_policy_is_told_what_is_not_allowed(denied: str) -> None:
-    iam = Iam(denied={denied})
-    with pytest.raises(NotShownError, match=f"these credentials may make no role: .*{denied}"):
+def test_who_may_make_no_role_with_a_policy_is_told_what_is_not_allowed() -> None:
+    iam = Iam(denied={"iam:AttachRolePolicy"})
+    with pytest.raises(NotShownError, match="these credentials may make no role: .*iam:AttachRolePolicy"):
         role_on(iam, Clock())
     # What was made of it goes as everything does.
     roles.remove(context_with(Iam(roles=iam.roles, policies=iam.policies, attached=iam.attached)).cloud, NAME)
@@ -191,14 +190,3 @@ def test_without_a_role_the_caller_does_everything_and_the_deployers_policy_is_n
     assert context.deployer.do("deploy", describe) == NAME
     with pytest.raises(NotShownError, match=said):
         deployment.deployers_policy(context)
-
-
-def test_what_the_caller_fails_at_too_goes_through() -> None:
-    def fails(cloud: AwsClients) -> None:
-        raise CloudError("the stack cannot be made")
-
-    context = context_with(Iam(), documents=one_policy)
-    context.deployer.begin(ACCOUNT, REGION)
-    with pytest.raises(CloudError, match="the stack cannot be made"):
-        context.deployer.do("deploy", fails)
-    assert context.deployer.refused == ["deploy: the stack cannot be made"]

@@ -18,14 +18,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from playwright.sync_api import Browser
 
 from orderstream.aws.clients import AwsClients
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import MiniStack
 from orderstream.local.registry import running_instances
 from tests.integration import browser as browsers
-from tests.integration.conftest import Orders
 from tests.integration.up import Up, up
 
 SERVICES = (
@@ -57,49 +55,26 @@ def asked(
         connection.close()
 
 
-FOREIGN = [
-    {"Host": "shop.example"},
-    {"Host": "127.0.0.1.shop.example:4566"},
-    {"Host": "localhost.shop.example"},
-    {"Host": "0.0.0.0"},
-    {"Host": "bucket.s3.amazonaws.com"},
-    {"Host": ""},
-    {"Origin": "http://shop.example"},
-    {"Origin": "null"},
-    {"Origin": "http://127.0.0.1:1"},
-    {"Sec-Fetch-Site": "cross-site"},
-    {"Sec-Fetch-Site": "same-site"},
-]
+# One of each header by which a foreign page is known; all their values are in tests/unit/api/test_access.py.
+FOREIGN = [{"Host": "shop.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}]
 
 
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
 def test_ministack_refuses_a_foreign_host_and_foreign_pages_even_with_the_secret(
-    ministack: MiniStack, headers: dict[str, str]
+    ministack: MiniStack,
 ) -> None:
-    with_secret = headers | {"X-Amz-Security-Token": ministack.token}
-    for path, method in (
-        ("/", "GET"),
-        ("/_ministack/health", "GET"),
-        ("/b", "OPTIONS"),
-        ("/bucket/k", "PUT"),
-    ):
-        status, told, body = asked(ministack.port, path, with_secret, method)
-        assert status == 403 and json.loads(body)["title"] == "Forbidden"
-        assert not [name for name in told if name.startswith("access-control-")]
+    for headers in FOREIGN:
+        with_secret = headers | {"X-Amz-Security-Token": ministack.token}
+        for path, method in (("/_ministack/health", "GET"), ("/b", "OPTIONS"), ("/bucket/k", "PUT")):
+            status, told, body = asked(ministack.port, path, with_secret, method)
+            assert status == 403 and json.loads(body)["title"] == "Forbidden"
+            assert not [name for name in told if name.startswith("access-control-")]
 
 
 def test_ministack_answers_its_own_names_and_allows_no_other_origin(ministack: MiniStack) -> None:
-    port = ministack.port
-    for host in (
-        f"127.0.0.1:{port}",
-        f"localhost:{port}",
-        f"LOCALHOST:{port}",
-        "bucket.s3.localhost",
-        "[::1]",
-    ):
+    for host in (f"localhost:{ministack.port}", "bucket.s3.localhost"):
         for origin in ({}, {"Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}):
             headers = {"Host": host, "X-Amz-Security-Token": ministack.token} | origin
-            status, told, _ = asked(port, "/_ministack/health", headers)
+            status, told, _ = asked(ministack.port, "/_ministack/health", headers)
             assert status == 200 and told["x-content-type-options"] == "nosniff"
             assert "sandbox" in told["content-security-policy"]
             assert not [name for name in told if name.startswith("access-control-")]
@@ -270,24 +245,20 @@ def test_the_next_start_with_the_same_state_has_the_same_secret_and_another_stat
     assert len({LocalCloud(port=1, progress=print, problem=print).token for _ in range(3)}) == 3
 
 
-@pytest.mark.parametrize("headers", FOREIGN, ids=str)
-def test_api_docs_and_page_refuse_a_foreign_host_and_foreign_pages_on_every_route(
-    running: Up, headers: dict[str, str]
-) -> None:
+def test_api_docs_and_page_refuse_a_foreign_host_and_foreign_pages_on_every_route(running: Up) -> None:
     _, port = ports(running)
     page = asked(port, "/live/", {})[2].decode()
     static = next(part for part in page.split('"') if part.startswith("/live/_nicegui/") and ".js" in part)
-    socket = "/live/_nicegui_ws/socket.io/?EIO=4&transport=polling"
-    for path in ("/health", "/docs", "/openapi.json", "/orders/x", "/live/", static, socket, "/none"):
-        assert asked(port, path, {})[0] != 403
-        assert asked(port, path, headers)[0] == 403, path
-    body = b'{"customer_id": "c", "amount": 1}'
-    for kind in ("application/json", "text/plain"):
-        assert asked(port, "/orders", headers | {"Content-Type": kind}, "POST", body)[0] == 403
+    socket = "/live/_nicegui_ws/socket.io/?EIO=4&transport="
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     upgrade["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-    path = "/live/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
-    assert asked(port, path, headers | upgrade)[0] == 403
+    for path in ("/health", "/docs", "/orders/x", "/live/", static, f"{socket}polling", "/none"):
+        assert asked(port, path, {})[0] != 403
+        for headers in FOREIGN:
+            assert asked(port, path, headers)[0] == 403, path
+    for headers in FOREIGN:
+        assert asked(port, "/orders", headers, "POST", b"{}")[0] == 403
+        assert asked(port, f"{socket}websocket", headers | upgrade)[0] == 403
 
 
 def test_what_api_and_page_answer_loads_nothing_from_elsewhere_and_is_framed_by_nobody(running: Up) -> None:
@@ -299,14 +270,6 @@ def test_what_api_and_page_answer_loads_nothing_from_elsewhere_and_is_framed_by_
             assert part in policy
         assert "http:" not in policy and "*" not in policy
         assert told["x-content-type-options"] == "nosniff" and told["referrer-policy"] == "no-referrer"
-
-
-def test_a_body_without_a_content_type_is_refused(running: Up) -> None:
-    _, port = ports(running)
-    body = b'{"customer_id": "c", "amount": 1}'
-    for path, sent in (("/orders", body), ("/orders/batch", b"[%b]" % body)):
-        status, _, said = asked(port, path, {}, "POST", sent)
-        assert status == 415 and "application/json" in json.loads(said)["detail"]
 
 
 _PAGE = """<!doctype html><title>shop</title><form id=f method=post target=t enctype=text/plain></form>
@@ -324,12 +287,6 @@ class Elsewhere(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")
@@ -371,13 +328,11 @@ _ATTACK = """async ([url, ws, path, headers]) => {
 }"""
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "shop.localhost"])
-def test_a_web_page_of_another_origin_can_neither_read_nor_write(
-    browser: Browser, elsewhere: int, running: Up, host: str
-) -> None:
+def test_a_web_page_of_another_origin_can_neither_read_nor_write(elsewhere: int, running: Up) -> None:
     cloud, http_port = ports(running)
-    orders = Orders(json.loads(Orders(running.environment)("stack", "env", "--json").stdout))
-    with browsers.opened(browser, f"http://{host}:{elsewhere}/") as (page, errors):
+    # A browser takes another port of the same address for the same site.
+    foreign = f"http://127.0.0.1:{elsewhere}/"
+    with browsers.chromium() as browser, browsers.opened(browser, foreign) as (page, errors):
         errors.expected += [
             "CORS policy",
             "Failed to load resource",
@@ -394,9 +349,9 @@ def test_a_web_page_of_another_origin_can_neither_read_nor_write(
             ws = f"ws://127.0.0.1:{http_port}/live/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
             read = page.evaluate(_ATTACK, [url, ws, path, headers])
             assert read == ["failed", "failed", "opaque", "opaque", "failed"]
-        statuses = {status for url, status in answers if f":{elsewhere}/" not in url}
+        statuses = {status for url, status in answers if not url.startswith(foreign)}
+        # What is refused reaches no application: see tests/unit/api/test_access.py.
         assert statuses == {403}
-    assert orders("list", "--customer", "stolen", "--json").stdout == ""
 
 
 def test_the_tools_of_aws_work_with_what_orders_env_exports(running: Up, tmp_path: Path) -> None:
@@ -405,13 +360,10 @@ def test_the_tools_of_aws_work_with_what_orders_env_exports(running: Up, tmp_pat
         set -eu
         eval "$({bin_}/orders stack env --port {running.port})"
         {bin_}/aws kinesis list-streams
-        {bin_}/aws s3 ls
         echo hello > hello.txt
         {bin_}/aws s3 cp hello.txt s3://order-data-archive/hello.txt
-        curl -sSf "$({bin_}/aws s3 presign s3://order-data-archive/hello.txt)"
         curl -sSf --aws-sigv4 "aws:amz:$AWS_REGION:s3" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" \\
             -H "x-amz-security-token: $AWS_SESSION_TOKEN" "$AWS_ENDPOINT_URL/order-data-archive/hello.txt"
-        {bin_}/python -c 'import boto3; print(boto3.client("dynamodb").list_tables()["TableNames"])'
         SAM_CLI_TELEMETRY=0 {bin_}/sam list stack-outputs --stack-name orderstream --output json
     """
     done = subprocess.run(
@@ -423,5 +375,5 @@ def test_the_tools_of_aws_work_with_what_orders_env_exports(running: Up, tmp_pat
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("hello\n") == 2
-    assert "OrderStream" in done.stdout and "'Orders'" in done.stdout and '"OutputKey"' in done.stdout
+    assert done.stdout.count("hello\n") == 1
+    assert "OrderStream" in done.stdout and '"OutputKey"' in done.stdout

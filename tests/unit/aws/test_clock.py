@@ -7,12 +7,8 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from orderstream.aws.clock import PRECISION, ServiceClock
-from orderstream.client.put_records import classify
-from orderstream.errors import CloudError
-from orderstream.sdk.errors import translate_errors
 
 HOURS = timedelta(hours=2)
 
@@ -81,35 +77,3 @@ def test_less_than_a_minute_is_nothing_to_tell() -> None:
     clock = ServiceClock(told.append, here=lambda: right() + timedelta(seconds=50))
     clock.observe(parsed_response=dated(right()))
     assert told == []
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        (
-            "RequestTimeTooSkewed",
-            "The difference between the request time and the current time is too large.",
-        ),
-        (
-            "InvalidSignatureException",
-            "Signature expired: 20261128T100000Z is now earlier than 20261128T1155Z",
-        ),
-        (
-            "SignatureDoesNotMatch",
-            "Signature not yet current: 20261128T140000Z is still later than 20261128Z",
-        ),
-        ("RequestExpired", "Request has expired."),
-    ],
-)
-def test_a_signature_refused_for_its_time_is_hinted_to_be_about_the_clock(code: str, message: str) -> None:
-    error = ClientError({"Error": {"Code": code, "Message": message}}, "DescribeStacks")
-    with pytest.raises(CloudError) as caught, translate_errors("cannot look"):
-        raise error
-    assert "this machine's clock" in caught.value.hint
-    assert "this machine's clock" in classify(error).hint
-
-
-def test_a_signature_refused_for_its_key_is_not_about_the_clock() -> None:
-    message = "The request signature we calculated does not match the signature you provided."
-    error = ClientError({"Error": {"Code": "InvalidSignatureException", "Message": message}}, "PutRecords")
-    assert "clock" not in classify(error).hint

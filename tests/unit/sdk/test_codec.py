@@ -9,7 +9,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse, HeadersDict
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orderstream.pipeline.attributes import attribute_value
@@ -73,6 +73,7 @@ SIGNED_ANEW = {"Authorization", "X-Amz-Date", "amz-sdk-invocation-id", "Content-
 
 
 @given(STATEMENTS)
+@settings(max_examples=30)
 def test_the_body_is_the_one_that_botocores_serializer_makes(statements: list[dict[str, Any]]) -> None:
     PLAIN.call(statements)
     LIGHT.call(statements)
@@ -86,6 +87,7 @@ def test_the_body_is_the_one_that_botocores_serializer_makes(statements: list[di
 
 
 @given(RESPONSES)
+@settings(max_examples=30)
 def test_the_answer_is_read_as_botocores_parser_reads_it(responses: list[dict[str, Any]]) -> None:
     PLAIN.answer = LIGHT.answer = json.dumps({"Responses": responses}).encode()
     assert LIGHT.call([]) == PLAIN.call([{"Statement": "s"}]) == {"Responses": responses}
@@ -99,7 +101,7 @@ def test_an_error_of_the_whole_call_is_the_sdks() -> None:
     assert raised.value.response["Error"] == {"Code": "ThrottlingException", "Message": "slower"}
 
 
-@pytest.mark.parametrize("answer", [b"", b"{", b"[]", b"\xff"])
+@pytest.mark.parametrize("answer", [b"{", b"[]", b"\xff"])
 def test_an_answer_that_is_no_document_is_left_to_the_sdk(answer: bytes) -> None:
     def outcome(client: Client) -> Any:
         client.answer = answer

@@ -76,7 +76,10 @@ def test_only_a_response_of_aws_has_a_code() -> None:
         (answered("UnrecognizedClientException"), CREDENTIALS_HINT),
         (NoCredentialsError(), CREDENTIALS_HINT),
         (answered("RequestTimeTooSkewed", 403), CLOCK_HINT),
+        (answered("RequestExpired"), CLOCK_HINT),
         (answered("InvalidSignatureException", message="Signature expired: 20261122"), CLOCK_HINT),
+        (answered("SignatureDoesNotMatch", message="Signature not yet current: 20261122"), CLOCK_HINT),
+        (answered("InvalidSignatureException", message="it does not match"), CREDENTIALS_HINT),
         (answered("ValidationException"), ""),
     ],
 )

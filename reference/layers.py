@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 from orderstream.deploy.artifact import SOURCES
@@ -26,15 +27,19 @@ def package_of(module: Path) -> str:
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def imported_modules(file: Path) -> frozenset[str]:
+    """The modules that a source file imports, but for those that only type checkers import."""
+    return frozenset(base for base, _ in imports_of(file))
+
+
 def imported_packages() -> dict[str, set[str]]:
     """The other packages that each package imports."""
     found: dict[str, set[str]] = {name: set() for name in PACKAGES}
     for module in MODULES:
         if (name := package_of(module)) in found:
-            imported = {
-                base.split(".")[1] for base, _ in imports_of(module) if base.startswith("orderstream.")
-            }
-            found[name] |= imported - {name}
+            ours = [base for base in imported_modules(module) if base.startswith("orderstream.")]
+            found[name] |= {base.split(".")[1] for base in ours} - {name}
     return found
 
 

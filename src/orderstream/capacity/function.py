@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
@@ -97,15 +98,11 @@ def between_seconds(given: PlanInput) -> Decimal:
 
 def most_in_a_batch(given: PlanInput) -> int:
     """The largest useful BatchSize: it fits the payload and AWS's limit, and keeps the timeout's reserve."""
-    low, high = 1, min(given.figures.lambda_limits.batch_size, orders_that_fit(given))
+    most = min(given.figures.lambda_limits.batch_size, orders_that_fit(given))
     allowed = Decimal(given.figures.function.timeout_seconds) / _SHARE_OF_TIMEOUT
-    while low < high:
-        middle = (low + high + 1) // 2
-        if seconds_of(Decimal(middle), given) <= allowed:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    return max(
+        1, bisect_right(range(1, most + 1), allowed, key=lambda orders: seconds_of(Decimal(orders), given))
+    )
 
 
 def lane_rate(batch_size: int, given: PlanInput) -> Decimal:

@@ -85,8 +85,8 @@ def plan(given: PlanInput) -> CapacityPlan:
         options=given.options,
         sizing=of,
         comparison=comparison,
-        latency=_latency(of, given),
-        customer=_customer(of, given),
+        latency=latency(of, given),
+        customer=customer(of, given),
         catch_up=catch_up(of, given),
         baseline=by_tutorial,
         baseline_ratio=by_tutorial.total / max(of.bill.total, Decimal("0.01")),
@@ -117,7 +117,8 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
     }
 
 
-def _customer(of: Sizing, given: PlanInput) -> Customer:
+def customer(of: Sizing, given: PlanInput) -> Customer:
+    """What one customer can have."""
     limits = {"shard": 1 / given.shards_per_order, "lane": of.function.lane_rate}
     if given.options.has_index:
         written = Decimal(given.figures.dynamodb_limits.partition_writes)
@@ -127,7 +128,8 @@ def _customer(of: Sizing, given: PlanInput) -> Customer:
     return Customer(most, min(Decimal(1), most / given.demand.peak), limited_by)
 
 
-def _latency(of: Sizing, given: PlanInput) -> ReadLatency:
+def latency(of: Sizing, given: PlanInput) -> ReadLatency:
+    """The latency without and with enhanced fan-out."""
     batch = given.options.window_seconds + of.function.average.seconds
     return ReadLatency(
         shared=given.figures.lambda_limits.poll_seconds + batch,

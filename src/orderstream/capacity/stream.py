@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from orderstream.capacity.demand import Mode, PlanInput
+from orderstream.capacity.demand import Mode, Options, PlanInput
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, ceiling, lane_rate, most_in_a_batch
 from orderstream.capacity.prices import GB, HOURS_A_MONTH, KB, MB, SECONDS_A_MONTH
 
@@ -52,10 +52,11 @@ def shards_per_order_with_lanes(given: PlanInput) -> Decimal:
     return max(given.shards_per_order, by_lanes)
 
 
-def stream_dollars(mode: Mode, shards: int, given: PlanInput) -> Decimal:
-    """The cost of a stream in this mode, in US dollars a month, with its retention and fan-out."""
+def stream_dollars(mode: Mode, shards: int, given: PlanInput, options: Options | None = None) -> Decimal:
+    """The cost of a stream in US dollars a month, with retention and fan-out of the input or of `options`."""
     price, limit = given.figures.kinesis_prices, given.figures.kinesis_limits
-    retention, fan_out = given.options.retention_hours, given.options.fan_out
+    options = options or given.options
+    retention, fan_out = options.retention_hours, options.fan_out
     size = Decimal(given.record_bytes)
     gigabytes = size * SECONDS_A_MONTH / GB
     late = max(0, retention - _RETENTION_EXTENDED)
@@ -94,9 +95,10 @@ def advantage_dollars(given: PlanInput) -> Decimal:
 
 def stream(mode: Mode, given: PlanInput) -> StreamSizing:
     """The stream for a demand in this mode."""
-    limit = given.figures.kinesis_limits
+    limit, options = given.figures.kinesis_limits, given.options
     peak = given.demand.peak
-    needed = max(1, ceiling(given.wanted * shards_per_order_with_lanes(given)))
+    per_order = shards_per_order_with_lanes(given)
+    needed = max(1, ceiling(given.wanted * per_order))
     at_peak = shards = needed
     warm = 0
     if mode == "on-demand":
@@ -106,27 +108,27 @@ def stream(mode: Mode, given: PlanInput) -> StreamSizing:
         at_peak = max(limit.on_demand_shards, shards_for(peak, given))
         shards = max(limit.on_demand_shards, limit.on_demand_growth * shards_for(peak, given))
 
-    def dollars(**changes: Any) -> Decimal:
-        return stream_dollars(mode, needed, replace(given, options=replace(given.options, **changes)))
-
+    dollars = stream_dollars(mode, needed, given)
+    with_other_fan_out = stream_dollars(mode, needed, given, replace(options, fan_out=not options.fan_out))
+    for_a_day = stream_dollars(mode, needed, given, replace(options, retention_hours=_RETENTION_WITHIN))
     return StreamSizing(
         mode=mode,
         shards=shards,
         shards_needed=needed,
         shards_at_peak=at_peak,
-        limited_by=_limit(given),
+        limited_by=_limit(per_order, given),
         shards_aggregated=max(1, ceiling(given.wanted * given.record_bytes / limit.shard_in_bytes)),
         peak_bytes_per_second=peak * given.record_bytes,
         warm_mib=warm,
-        dollars=dollars(),
-        fan_out_dollars=dollars(fan_out=True) - dollars(fan_out=False),
-        retention_dollars=dollars() - dollars(retention_hours=_RETENTION_WITHIN),
+        dollars=dollars,
+        fan_out_dollars=abs(dollars - with_other_fan_out),
+        retention_dollars=dollars - for_a_day,
         advantage_dollars=advantage_dollars(given),
     )
 
 
-def _limit(given: PlanInput) -> Literal["records", "bytes", "lanes"]:
-    if shards_per_order_with_lanes(given) > given.shards_per_order:
+def _limit(per_order: Decimal, given: PlanInput) -> Literal["records", "bytes", "lanes"]:
+    if per_order > given.shards_per_order:
         return "lanes"
     by_records = given.shards_per_order * given.figures.kinesis_limits.shard_in_records == 1
     return "records" if by_records else "bytes"

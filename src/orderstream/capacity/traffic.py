@@ -11,7 +11,8 @@ from itertools import pairwise
 
 from orderstream.capacity.demand import PlanInput
 from orderstream.capacity.function import between_seconds, poll_seconds, seconds_of
-from orderstream.capacity.plan import CapacityPlan, reads_per_shard, record_age_seconds, table_rate
+from orderstream.capacity.plan import reads_per_shard, record_age_seconds, table_rate
+from orderstream.capacity.sizing import Sizing
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,8 @@ class SimulationResult:
     points: tuple[BacklogSample, ...]
 
 
-def simulation_settings(of: CapacityPlan, given: PlanInput) -> SimulationSettings:
-    """The plan's settings, with the quotas that it requests."""
-    asked = [one.ask for one in of.quotas if one.unit == "executions"]
+def simulation_settings(of: Sizing, given: PlanInput) -> SimulationSettings:
+    """The settings of a sizing, with the quotas that its plan requests: all lanes may run at once."""
 
     # A simulation calls it a million times.
     @lru_cache(maxsize=100_000)
@@ -139,15 +139,15 @@ def simulation_settings(of: CapacityPlan, given: PlanInput) -> SimulationSetting
         return float(seconds_of(Decimal(orders), given))
 
     return SimulationSettings(
-        shards=of.sizing.stream.shards,
-        lanes_per_shard=of.sizing.function.parallelization_factor,
-        batch_size=of.sizing.function.batch_size,
+        shards=of.stream.shards,
+        lanes_per_shard=of.function.parallelization_factor,
+        batch_size=of.function.batch_size,
         window_seconds=float(given.options.window_seconds),
         poll_seconds=float(poll_seconds(given)),
         shard_in=float(1 / given.shards_per_order),
         shard_out=float(reads_per_shard(given)),
-        table=float(table_rate(of.sizing.table, given)),
-        concurrency=max([given.figures.lambda_limits.concurrency, *asked]),
+        table=float(table_rate(of.table, given)),
+        concurrency=max(given.figures.lambda_limits.concurrency, of.function.lanes),
         retention_seconds=given.options.retention_hours * 3600.0,
         maximum_age_seconds=float(record_age_seconds(given.options.retention_hours)),
         between_seconds=float(between_seconds(given)),

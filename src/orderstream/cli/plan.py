@@ -90,7 +90,7 @@ def plan(
         outages = [Outage(recorded.second_of(outage_at), stopped.total_seconds())] if outage_at else []
         result = simulating(
             recorded.curve,
-            simulation_settings(planned, given),
+            simulation_settings(planned.sizing, given),
             outages=outages,
             chance=random.Random(seed).random,
         )

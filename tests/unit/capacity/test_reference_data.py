@@ -11,7 +11,7 @@ import pytest
 from orderstream.aws.kinesis_event import EventOrigin, entry
 from orderstream.capacity.demand import RETENTION_HOURS, WINDOW_SECONDS, Options
 from orderstream.capacity.function import DEFAULT_BATCH_SIZE, seconds_of
-from orderstream.capacity.plan import plan, record_age_seconds
+from orderstream.capacity.plan import parameters, record_age_seconds
 from orderstream.capacity.reference_data import FunctionFigures, ReferenceData
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import declared, document
@@ -21,7 +21,7 @@ from orderstream.pipeline import telemetry
 from orderstream.pipeline.concurrency import MEGABYTES_PER_PROCESSOR, threads_for
 from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.table import STATEMENTS_PER_CALL
-from tests.unit.capacity.examples import plan_input
+from tests.unit.capacity.examples import plan_input, sizing
 
 FIGURES = ReferenceData()
 DOCUMENT = document(TEMPLATE)
@@ -149,9 +149,10 @@ def test_every_figure_has_a_source_and_a_date() -> None:
 
 
 def test_a_plan_warms_the_table_and_the_stream_for_its_peak() -> None:
-    found = plan(plan_input(2000, 5, mode="on-demand"))
-    assert (found.parameters["TableWarmWriteUnits"], found.sizing.stream.warm_mib) == ("12500", 13)
+    found = sizing(2000, 5, mode="on-demand")
+    assert found.stream.warm_mib == 13
+    assert parameters(found, Options())["TableWarmWriteUnits"] == "12500"
     assert declared(TEMPLATE)["StreamWarmThroughputMiBps"].problem("13") == ""
     # A new table and stream have as much capacity as this needs.
-    calm = plan(plan_input(10, 10, mode="on-demand"))
-    assert (calm.parameters["TableWarmWriteUnits"], calm.sizing.stream.warm_mib) == ("0", 0)
+    calm = sizing(10, 10, mode="on-demand")
+    assert (calm.table.warm_units, calm.stream.warm_mib) == (0, 0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
+from tests.integration.up import ORDERS
 
 # Whoever sets it would rather fail than go without: `.ci/run` does.
 REQUIRED = "ORDERS_CHROMIUM_REQUIRED"
@@ -52,7 +52,7 @@ def dashboard(aws: dict[str, str], folder: Path, port: int | None = None) -> Ite
     log = folder / f"dashboard-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [str(Path(sys.executable).with_name("orders")), "stack", "dashboard", "--http-port", str(port)],
+            [*ORDERS, "stack", "dashboard", "--http-port", str(port)],
             env=environment,
             stdout=output,
             stderr=output,
@@ -76,15 +76,13 @@ class Errors:
 
 
 @contextmanager
-def opened(
-    browser: Browser, url: str, *, width: int = 1280, dark: bool = False
-) -> Iterator[tuple[Page, Errors]]:
+def opened(browser: Browser, url: str, *, width: int = 1280) -> Iterator[tuple[Page, Errors]]:
     """The page; fails at the end if there was an error in its console."""
     errors = Errors()
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         timezone_id=ZONE,
-        color_scheme="dark" if dark else "light",
+        color_scheme="light",
     )
     page = context.new_page()
     page.on("console", lambda said: errors.seen.append(said.text) if said.type == "error" else None)

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,9 @@ from orderstream.local.ministack import free_port
 from orderstream.progress import no_progress
 from orderstream.sdk.errors import translate_errors
 from tests.integration.conftest import Orders, awaited
+from tests.integration.up import ORDERS
 
-COMMAND = str(Path(sys.executable).with_name("orders"))
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +52,26 @@ def everything_of_orders_accept(cloud: AwsClients) -> list[str]:
 
 
 class Running:
-    """An `orders stack accept` in a process of its own."""
+    """An `orders stack accept` in a process of its own; leaving the `with` block kills it."""
 
-    def __init__(self, local: LocalCloud, folder: Path, *options: str) -> None:
+    def __init__(self, local: LocalCloud, folder: Path) -> None:
         self.log, self.report = folder / "log", folder / "report.json"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [COMMAND, "stack", "accept", "--yes", "--output", str(self.report), *options],
+                [*ORDERS, "stack", "accept", "--yes", "--output", str(self.report)],
                 env=inherited | local.environment | {"COLUMNS": "120"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
 
     def await_line(self, words: str) -> str:
         """The line that has these words, as soon as it is there."""
@@ -73,7 +80,7 @@ class Running:
             assert self.process.poll() is None or words in self.log.read_text(), self.log.read_text()
             return next((line for line in self.log.read_text().splitlines() if words in line), "")
 
-        return awaited(found, 120)
+        return awaited(found, 300)
 
     def end(self, seconds: float) -> dict[str, Any]:
         """Wait for its end; returns the report."""
@@ -82,7 +89,6 @@ class Running:
         return document
 
 
-@pytest.mark.timeout(900)
 def test_every_check_that_a_local_cloud_can_show_passes_with_evidence_and_nothing_is_left(
     empty: LocalCloud, tmp_path: Path
 ) -> None:
@@ -90,8 +96,8 @@ def test_every_check_that_a_local_cloud_can_show_passes_with_evidence_and_nothin
     # Somebody else's, which has to be there afterwards.
     cloud.s3.create_bucket(Bucket="bystander")
     bystander = cloud.sqs.create_queue(QueueName="bystander")["QueueUrl"]
-    running = Running(empty, tmp_path)
-    found = running.end(800)
+    with Running(empty, tmp_path) as running:
+        found = running.end(800)
     log = running.log.read_text()
     assert running.process.returncode == 0, log
     assert found["passed"] and found["cloud"] == "local"
@@ -116,16 +122,14 @@ def test_every_check_that_a_local_cloud_can_show_passes_with_evidence_and_nothin
     cloud.s3.delete_bucket(Bucket="bystander")
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_in_the_middle_it_runs_no_further_check_and_takes_everything_down(
-    empty: LocalCloud, tmp_path: Path, with_signal: signal.Signals
+def test_interrupted_it_runs_no_further_check_and_takes_everything_down(
+    empty: LocalCloud, tmp_path: Path
 ) -> None:
-    running = Running(empty, tmp_path)
-    # With a subscribed queue and orders on the way in one case, with a deployment under way in the other.
-    running.await_line("passed dashboard" if with_signal == signal.SIGINT else "packaging with SAM CLI")
-    assert everything_of_orders_accept(empty.cloud) or with_signal == signal.SIGTERM
-    running.process.send_signal(with_signal)
-    found = running.end(120)
+    with Running(empty, tmp_path) as running:
+        # With a deployment under way.
+        running.await_line("packaging with SAM CLI")
+        running.process.send_signal(signal.SIGTERM)
+        found = running.end(300)
     assert running.process.returncode == 1 and not found["passed"]
     outcomes = {one["name"]: one["outcome"] for one in found["checks"]}
     assert outcomes["nothing-left"] == CheckOutcome.PASSED.value
@@ -137,11 +141,9 @@ def test_interrupted_in_the_middle_it_runs_no_further_check_and_takes_everything
 def test_what_a_killed_run_leaves_goes_by_the_command_that_it_printed(
     empty: LocalCloud, tmp_path: Path
 ) -> None:
-    running = Running(empty, tmp_path)
-    command = running.await_line("--clean-up").partition("go on with: ")[2].split()
-    running.await_line("passed dashboard")
-    running.process.kill()
-    running.process.wait(30)
+    with Running(empty, tmp_path) as running:
+        command = running.await_line("--clean-up").partition("go on with: ")[2].split()
+        running.await_line("passed deployment")
     name = command[-1]
     assert {"stack", "bucket", "table", "stream", "role"} <= {
         one.split()[0] for one in leftovers(context_in(empty.cloud, name))

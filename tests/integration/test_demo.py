@@ -5,14 +5,10 @@ import os
 import re
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
-from tests.integration.up import processes_of
-
-ORDERS = str(Path(sys.executable).with_name("orders"))
+from tests.integration.up import ORDERS, processes_of
 
 
 def environment(mark: str) -> dict[str, str]:
@@ -21,7 +17,7 @@ def environment(mark: str) -> dict[str, str]:
     }
 
 
-def test_make_demo_accounts_for_every_record(tmp_path: Path) -> None:
+def test_make_demo_accounts_for_every_record() -> None:
     mark = str(os.getpid())
     done = subprocess.run(
         ["make", "demo"], cwd=PROJECT, env=environment(mark), capture_output=True, text=True, check=False
@@ -48,7 +44,10 @@ def test_make_demo_accounts_for_every_record(tmp_path: Path) -> None:
 def test_tpch_orders_arrive_with_the_generators_own_totals() -> None:
     mark = f"9{os.getpid()}"
     done = subprocess.run(
-        [ORDERS, "demo", "--tpch", "0.001", "--json"], env=environment(mark), capture_output=True, check=False
+        [*ORDERS, "demo", "--tpch", "0.001", "--json"],
+        env=environment(mark),
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
     account = json.loads(done.stdout)
@@ -61,7 +60,7 @@ def test_ctrl_c_leaves_no_process_behind() -> None:
     mark = f"8{os.getpid()}"
     # As at a terminal, where Ctrl-C goes to the whole process group.
     running = subprocess.Popen(
-        [ORDERS, "demo"], env=environment(mark), stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*ORDERS, "demo"], env=environment(mark), stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     assert running.stderr is not None
     with running.stderr:

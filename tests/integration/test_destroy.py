@@ -81,21 +81,13 @@ def alike(kind: type[AwsClients], cloud: AwsClients) -> AwsClients:
     return kind(cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token)
 
 
-def taken_down(cloud: AwsClients, found: Inventory) -> destroy.DestroyResult:
-    return destroy.destroy(
-        cloud,
-        found,
-        delete_data=True,
-        tell=lambda line: None,
-        progress=no_progress,
-    )
-
-
 def test_a_mapping_that_is_changing_is_waited_for(cloud: AwsClients) -> None:
     deployment = deploy(cloud)
     cloud.lambda_.update_event_source_mapping(UUID=deployment.mapping_id, Enabled=True)
     busy: Any = alike(BusyCloud, cloud)
-    done = taken_down(busy, looked_at(cloud))
+    done = destroy.destroy(
+        busy, looked_at(cloud), delete_data=True, tell=lambda line: None, progress=no_progress
+    )
     assert (busy.lambda_.refusals, done.left) == (0, [])
     assert done.after and done.after.standing is None
 
@@ -105,17 +97,22 @@ def test_what_cannot_be_marked_is_named_with_the_reason_and_the_stack_stays(clou
     found = looked_at(cloud)
     found = dataclasses.replace(found, buckets=(*found.buckets, NO_BUCKET))
     with pytest.raises(DeploymentError, match="no-such-bucket-of-orders: .*does not exist") as caught:
-        taken_down(cloud, found)
+        destroy.destroy(cloud, found, delete_data=True, tell=lambda line: None, progress=no_progress)
     assert "\n" not in caught.value.message and caught.value.hint
     assert looked_at(cloud).standing
 
 
-@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
-def test_the_bucket_is_marked_in_the_partition_of_the_stack(cloud: AwsClients, partition: str) -> None:
+def test_what_stays_is_marked_in_its_partition_and_found_by_name_before_the_index_of_tags_has_it(
+    cloud: AwsClients,
+) -> None:
     deploy(cloud)
+    tagging: Any = alike(TaggingCloud, cloud)
     found = looked_at(cloud)
     assert found.standing
-    there = dataclasses.replace(found.standing, id=found.standing.id.replace("arn:aws:", f"arn:{partition}:"))
-    tagging = alike(TaggingCloud, cloud)
-    destroy._tag_retained(tagging, found, there)
-    assert f"arn:{partition}:s3:::{found.buckets[0].name}" in tagging.tagging.marked
+    china = dataclasses.replace(found.standing, id=found.standing.id.replace("arn:aws:", "arn:aws-cn:"))
+    destroy._tag_retained(tagging, found, china)
+    assert f"arn:aws-cn:s3:::{found.buckets[0].name}" in tagging.tagging.marked
+    done = destroy.destroy(tagging, found, delete_data=False, tell=lambda line: None, progress=no_progress)
+    assert f"arn:aws:s3:::{found.buckets[0].name}" in tagging.tagging.marked
+    assert done.after and [one.name for one in done.after.tables] == ["Orders"]
+    assert [one.name for one in done.after.buckets] == [one.name for one in found.buckets]

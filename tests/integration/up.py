@@ -1,4 +1,4 @@
-"""The command orders up as a process."""
+"""The command orders as a process that ends with the test process, and `orders up` among those."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pathlib import Path
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import Orders, awaited
 
-ORDERS = str(Path(sys.executable).with_name("orders"))
+# It is killed when the test process ends, however that does.
+ORDERS = ["setpriv", "--pdeathsig", "KILL", str(Path(sys.executable).with_name("orders"))]
 
 
 def processes_of(session: int) -> list[str]:
@@ -49,7 +50,7 @@ class Up:
         self.log = home / f"up-{self.port}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [ORDERS, "up", "--port", str(self.port), *options],
+                [*ORDERS, "up", "--port", str(self.port), *options],
                 env=self.environment,
                 stdout=log,
                 stderr=log,

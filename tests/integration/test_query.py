@@ -121,7 +121,7 @@ def test_a_number_is_exact_or_it_is_null_and_that_is_told(cloud: AwsClients) -> 
 
     def told(query: str) -> tuple[list[tuple[Any, ...]], int]:
         with run_query(pipe.deployment, query) as answer:
-            return list(answer.rows()[1]), answer.unrepresentable
+            return [tuple(row) for row in answer.rows()[1]], answer.unrepresentable
 
     pipe.process([record(number, order(f"A-{number}", "0.1")) for number in range(10)])
     assert told("SELECT sum(amount) FROM orders") == ([(Decimal(1),)], 0)

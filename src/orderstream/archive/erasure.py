@@ -26,7 +26,6 @@ from orderstream.domain.object_keys import (
     RESUBMITTED,
     hour_of,
     hour_of_key,
-    hour_prefix,
     is_compacted,
     marker_key,
 )
@@ -96,7 +95,6 @@ class _Erasure:
         self._currency = currency
         self._progress = progress
         self._events: set[str] = set()
-        self._hours: set[datetime] = set()
         self._noted = 0
         self.receipt = ErasureReceipt(uuid.uuid4().hex, utc_text(deployment.cloud.now()), reason)
 
@@ -181,7 +179,6 @@ class _Erasure:
         self._noted += 1
         erasure = f"{self.receipt.id}-{self._noted}"
         key, body = write_tombstones(self._deployment, hour, erasure, events)
-        self._hours.add(hour)
         return SealedObject(key, digest(body), len(body), len(events))
 
     def _new(self, lease: Lease, begins: datetime, change: Redaction) -> SealedObject | None:
@@ -257,13 +254,16 @@ class _Erasure:
                     delete(self._deployment, [entry.key])
 
     def _drop_leftovers(self) -> None:
-        """Remove unattested tombstones of an interrupted erasure; their events have been recorded again."""
+        """Remove unattested tombstones of interrupted erasures, whose events have been recorded again."""
         known = attested(self._deployment)
-        for hour in sorted(self._hours):
-            entries = bucket.of_hour(self._deployment, hour_prefix(ERASURES, hour))
+        entries = bucket.list_by_hour(self._deployment, ERASURES)
+        for _, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
+            tombstones = list(of_hour)
+            if all(entry.key in known for entry in tombstones):
+                continue
             noted = {
                 entry.key: set(body.decode(errors="replace").splitlines())
-                for entry, body in bucket.fetch_all(self._deployment, entries)
+                for entry, body in bucket.fetch_all(self._deployment, tombstones)
             }
             again = set().union(*(events for key, events in noted.items() if key in known))
             leftovers = [key for key, events in noted.items() if key not in known and events <= again]

@@ -56,8 +56,6 @@ def filled(cloud: AwsClients, layout: str = "batch") -> Pipe:
     """Batches of few records, some delivered twice, in other batches."""
     pipe = Pipe(cloud, layout=layout)
     pipe.make_function()
-    # Without a log nothing is known of deliveries.
-    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
     every = records()
     for shard in ("shardId-1", "shardId-2"):
         mine = [one for one in every if one.shard_id == shard]

@@ -6,7 +6,7 @@ import io
 import json
 import uuid
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
@@ -99,18 +99,13 @@ class Pipe:
 
     def process(self, records: Iterable[Record] | None = None) -> BatchResult:
         """Do what the function does, with all records of the stream or those given."""
-        store = S3Store(self.cloud.s3, self.deployment.bucket)
-        return process(
-            self.records() if records is None else list(records),
-            archive=make_archive(self.settings, store),
-            table=OrderTable(self.cloud.dynamodb, "Orders"),
-            quarantine=QuarantineWriter(store),
-            currency=self.settings.currency,
-            invocation=Invocation("request-1", lambda: 50.0, lambda: datetime.now(UTC)),
-        )
+        invocation = Invocation("request-1", lambda: 50.0, lambda: datetime.now(UTC))
+        some = self.records() if records is None else list(records)
+        return process_records(self.deployment, self.settings, some, invocation)
 
     def make_function(self) -> None:
-        """A function that only has the settings: `orders stack verify --repair` reads them from it."""
+        """A function with its log that only has the settings: `orders stack verify --repair` reads them."""
+        self.cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             archive.writestr("f.py", "def handle(event, context):\n    return None\n")
@@ -174,6 +169,21 @@ class Pipe:
         """The bucket in which an object belongs."""
         is_batch = key.startswith(DISCARDED)
         return self.deployment.discarded_bucket if is_batch else self.deployment.bucket
+
+
+def process_records(
+    deployment: Deployment, settings: Settings, records: Sequence[Record], invocation: Invocation
+) -> BatchResult:
+    """Do with the records what the function does."""
+    store = S3Store(deployment.cloud.s3, deployment.bucket)
+    return process(
+        records,
+        archive=make_archive(settings, store),
+        table=OrderTable(deployment.cloud.dynamodb, deployment.table),
+        quarantine=QuarantineWriter(store),
+        currency=settings.currency,
+        invocation=invocation,
+    )
 
 
 def environment_of(cloud: AwsClients) -> dict[str, str]:

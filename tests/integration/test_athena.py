@@ -40,8 +40,10 @@ def declared(table: Table) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
-def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: AwsClients, layout: str) -> None:
-    deploy(cloud, ArchiveLayout=layout)
+def test_tables_and_views_have_the_columns_of_an_archived_record(
+    cloud: AwsClients, tmp_path: Path, layout: str
+) -> None:
+    deployment = deploy(cloud, ArchiveLayout=layout)
     tables = glue_tables(cloud)
     by_layout = {"batch": "archive_lines", "order": "archive_objects"}[layout]
     assert tables.keys() == {by_layout, "quarantine_lines", "compacted", *VIEWS}
@@ -63,14 +65,8 @@ def test_tables_and_views_have_the_columns_of_an_archived_record(cloud: AwsClien
         }.items()
     )
 
-
-@pytest.mark.parametrize("layout", ["batch", "order"])
-def test_a_view_is_declared_twice_as_what_its_sql_gives(
-    cloud: AwsClients, tmp_path: Path, layout: str
-) -> None:
-    deployment = deploy(cloud, ArchiveLayout=layout)
+    # A view is declared twice as what its SQL gives.
     athena = Athena(deployment, tmp_path)
-    tables = glue_tables(cloud)
     for name in VIEWS:
         assert tables[name]["TableType"] == "VIRTUAL_VIEW"
         assert tables[name]["Parameters"]["presto_view"] == "true"
@@ -113,15 +109,14 @@ def asked(cloud: AwsClients, bucket: str, query: str) -> list[list[str]]:
     return [[cell["VarCharValue"] for cell in row["Data"]] for row in rows]
 
 
-@pytest.mark.parametrize("prefix", [ORDERS, QUARANTINE])
-def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: AwsClients, prefix: str) -> None:
+def test_a_line_is_one_column_of_its_table_to_ministacks_athena_too(cloud: AwsClients) -> None:
     deployment = deploy(cloud)
     line = '{"event_id":"1","raw":{"a, b":"\\" \\u0001"}}'
-    key = f"{hour_prefix(prefix, datetime(2026, 11, 22, 8, tzinfo=UTC))}a.ndjson.gz"
-    cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=compress([line.encode() + b"\n"]))
-    table = {ORDERS: "archive_lines", QUARANTINE: "quarantine_lines"}[prefix]
-    rows = asked(cloud, deployment.bucket, f"SELECT line, year, month, day, hour FROM {table}")
-    assert rows == [[line, "2026", "11", "22", "08"]]
+    for prefix, table in ((ORDERS, "archive_lines"), (QUARANTINE, "quarantine_lines")):
+        key = f"{hour_prefix(prefix, datetime(2026, 11, 22, 8, tzinfo=UTC))}a.ndjson.gz"
+        cloud.s3.put_object(Bucket=deployment.bucket, Key=key, Body=compress([line.encode() + b"\n"]))
+        rows = asked(cloud, deployment.bucket, f"SELECT line, year, month, day, hour FROM {table}")
+        assert rows == [[line, "2026", "11", "22", "08"]]
 
 
 def test_the_queries_of_the_documentation_run(cloud: AwsClients, tmp_path: Path) -> None:

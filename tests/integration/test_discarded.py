@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from importlib import import_module
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy import inventory
@@ -13,7 +12,8 @@ from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
 
 
-def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud: AwsClients) -> None:
+def test_discarded_batches_have_a_bucket_that_the_inventory_and_the_alarms_name(cloud: AwsClients) -> None:
+    # Whatever the archive is called, what is not drained is told from it.
     deployment = deploy(cloud, ArchiveBucketName=f"z-{uuid.uuid4().hex}")
     for order_id in ("A", "B"):
         give_up(deployment, given_up([order_id]))
@@ -24,21 +24,9 @@ def test_what_is_not_drained_is_asked_of_the_archive_whatever_it_is_called(cloud
     ]
     assert found.pending and found.pending.discarded == 2
 
-
-def test_the_alarms_about_discarded_batches_name_their_bucket(cloud: AwsClients) -> None:
-    deployment = deploy(cloud)
-    names = [
-        f"{deployment.name}-{page}" for page in ("discarded-batches", "delivery-failures", "dropped-records")
-    ]
+    pages = ("discarded-batches", "delivery-failures", "dropped-records")
+    names = [f"{deployment.name}-{page}" for page in pages]
     alarms = cloud.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
     assert len(alarms) == len(names)
     for alarm in alarms:
         assert f"s3://{deployment.discarded_bucket}" in alarm["AlarmDescription"]
-
-
-def test_the_destination_of_a_mapping_can_be_changed_without_making_it_anew() -> None:
-    # CloudFormation's own schema, which cfn-lint ships without types.
-    schemas = import_module("cfnlint.schema.manager").PROVIDER_SCHEMA_MANAGER
-    schema = schemas.get_resource_schema("us-east-1", "AWS::Lambda::EventSourceMapping").schema
-    assert "/properties/StartingPosition" in schema["createOnlyProperties"]
-    assert not [one for one in schema["createOnlyProperties"] if "DestinationConfig" in one]

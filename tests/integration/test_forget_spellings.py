@@ -45,7 +45,6 @@ def filled(cloud: AwsClients) -> Pipe:
     """Every record in each hour and, if bad, in quarantine; in a discarded batch; in old versions."""
     pipe = Pipe(cloud)
     pipe.make_function()
-    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
     pipe.keep_versions()
     for shard, at in ARCHIVED.items():
         some = [record(number, data, at=at, shard=shard) for number, data in RECORDS.items()]

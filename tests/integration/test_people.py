@@ -26,7 +26,7 @@ from tests.integration.conftest import OrdersHere
 from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, administrator, by_user
-from tests.integration.users import POLICIES, Keys, user
+from tests.integration.users import Keys, user
 
 
 class Person(OrdersHere):
@@ -226,10 +226,3 @@ def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: LocalClou
     assert client.get_bucket_versioning(**where)["Status"] == "Enabled"
     (rule,) = client.get_bucket_encryption(**where)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"
-
-
-def test_every_policy_of_the_page_is_one() -> None:
-    assert set(POLICIES) == {"key", "producer", "caller", "reader", "operator", "dashboard", "keeper"}
-    for text in POLICIES.values():
-        for statement in json.loads(text)["Statement"]:
-            assert {"Sid", "Effect", "Action", "Resource"} <= set(statement)

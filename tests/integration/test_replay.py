@@ -124,7 +124,8 @@ def test_an_interrupted_replay_goes_on_where_it_was_and_loses_nothing(
     pipe.make_function()
     for hour in range(6):
         at = NOON + hour * HOUR
-        pipe.process([record(number, order(f"{hour}-{number}"), at=at) for number in range(120)])
+        numbers = range(hour * 120, (hour + 1) * 120)
+        pipe.process([record(number, order(f"A-{number}"), at=at) for number in numbers])
     before = items(pipe)
     assert len(before) == 720
     drop_table(pipe)

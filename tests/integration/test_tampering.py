@@ -118,17 +118,14 @@ COMMANDS = [
     ["stack", "verify", "--repair"],
     ["archive", "replay", "--dry-run"],
     ["archive", "replay"],
-    ["archive", "query", "SELECT count(*) FROM orders"],
-    ["archive", "query", "SELECT count(*) FROM quarantine"],
+    ["archive", "query", "SELECT count(*) FROM orders, quarantine"],
     ["get", "A-1", "--raw"],
-    ["trace", "A-1"],
     ["trace", "A-4"],
     ["quarantine", "list"],
     ["quarantine", "show", "shardId-1:22"],
     ["quarantine", "resubmit", "--all", "--dry-run"],
     ["archive", "forget", "--customer", "c1", "--dry-run"],
     ["archive", "forget", "--customer", "c1", "--yes", "--json"],
-    ["archive", "audit", "--json"],
 ]
 
 

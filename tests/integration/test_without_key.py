@@ -107,7 +107,6 @@ def test_compaction_sql_replay_trace_and_audit_take_it(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     pipe = Pipe(cloud)
     pipe.make_function()
-    cloud.logs.create_log_group(logGroupName="/aws/lambda/F")
     records = keyless([record(number, order(f"A-{number}")) for number in range(1, 5)])
     records.append(record(5, order("A-5")))
     pipe.process(records[:2])

@@ -112,12 +112,6 @@ class CacheSync:
             quarantine=[file for files in self._files[QUARANTINE].values() for file in files],
         )
 
-    def stat(self) -> None:
-        """List the objects without fetching any, for `stale` only."""
-        compacted = bucket.list_by_hour(self._deployment, COMPACTED, self._span)
-        parts = chain(self._hourly(ORDERS), self._single(), map(_alone, compacted), self._hourly(QUARANTINE))
-        self._names |= {part.name(self._convert.stamp) for part in parts}
-
     def stale(self, *, archive: bool, quarantine: bool) -> Stale:
         """The rule by which cached files are stale: those that the listing did not require."""
         prefixes = {*ARCHIVE, _SINGLE} if archive else set()

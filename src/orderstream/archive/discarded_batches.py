@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from orderstream.archive.evidence import Finding, lines_of
+from orderstream.archive.evidence import Finding
 from orderstream.archive.expected_objects import Expiry, expiry_days, touches
 from orderstream.archive.manifests import digest, hour_text
 from orderstream.archive.provenance import records_of, why_not_by_lambda
@@ -36,7 +36,7 @@ from orderstream.recovery.dead_letters import (
     records_in,
     url,
 )
-from orderstream.storage import bucket
+from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
 from orderstream.storage.orders import get_order
 from orderstream.storage.stream import shard_records
@@ -128,7 +128,7 @@ def _not_archived(
     there: dict[str, set[bytes]] = {event_id: set() for event_id, *_ in wanted}
     for prefix in LINES:
         entries = bucket.of_hour(deployment, hour_prefix(prefix, hour))
-        for one in lines_of(deployment, entries):
+        for one in reader.readable_lines(deployment, entries):
             if one.line.event_id in there:
                 there[one.line.event_id].add(record_digest(one.line.event_id, original_bytes(one.line)))
     erased = erased_in_hour(deployment, hour)

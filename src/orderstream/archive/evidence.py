@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,8 +13,7 @@ from orderstream.domain import object_keys
 from orderstream.domain.object_keys import ERASURES, QUARANTINE, RESUBMITTED, hour_of_key, hour_prefix
 from orderstream.recovery.resubmissions import read_note
 from orderstream.storage import bucket, reader
-from orderstream.storage.bucket import ObjectSummary, TimeRange
-from orderstream.storage.parquet import LocatedLine
+from orderstream.storage.bucket import TimeRange
 
 # The kinds of findings, and what each means.
 FINDINGS = {
@@ -99,7 +98,7 @@ def _notes(deployment: Deployment, span: TimeRange, is_kept: Callable[[str, str]
         quarantined: set[str] | None = None
         if is_kept(QUARANTINE, hour_text(begins)):
             of_hour_too = bucket.of_hour(deployment, hour_prefix(QUARANTINE, begins))
-            quarantined = {one.line.event_id for one in lines_of(deployment, of_hour_too)}
+            quarantined = {one.line.event_id for one in reader.readable_lines(deployment, of_hour_too)}
         for entry, body in bucket.fetch_all(deployment, of_hour):
             notes = [read_note(line) for line in body.splitlines()]
             if None in notes:
@@ -110,9 +109,3 @@ def _notes(deployment: Deployment, span: TimeRange, is_kept: Callable[[str, str]
                 detail = f"says of {len(unknown):,} records that they were put back, and none was quarantined"
                 found.append(Finding("contradicted", entry.key, f"{detail}: {unknown[0]}"))
     yield from found
-
-
-def lines_of(deployment: Deployment, entries: Iterable[ObjectSummary]) -> Iterator[LocatedLine]:
-    """The readable lines of objects."""
-    for opened in reader.objects(deployment, entries):
-        yield from reader.skip_corruption(opened.lines, opened.key, lambda key, what: None)

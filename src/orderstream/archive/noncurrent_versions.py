@@ -172,6 +172,5 @@ class _Removal:
         """The current lines of the archive for the hour of that folder, or of its quarantine."""
         for one in (QUARANTINE,) if prefix == QUARANTINE else ARCHIVE:
             entries = bucket.of_hour(self._deployment, hour_prefix_of(folder, one))
-            for opened in reader.objects(self._deployment, entries):
-                for placed in reader.skip_corruption(opened.lines, opened.key, lambda key, what: None):
-                    yield placed.line
+            for placed in reader.readable_lines(self._deployment, entries):
+                yield placed.line

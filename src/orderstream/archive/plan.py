@@ -64,10 +64,8 @@ def plan(
             sample.append(entry)
         elif (place := dice.randrange(small)) < SAMPLED:
             sample[place] = entry
-    events = 0
-    for opened in reader.objects(deployment, sample):
-        lines = reader.skip_corruption(opened.lines, opened.key, lambda key, what: None)
-        events += sum(selection.span.contains(one.line.arrived_at) for one in lines)
+    lines = reader.readable_lines(deployment, sample)
+    events = sum(selection.span.contains(one.line.arrived_at) for one in lines)
     if sampled := sum(entry.size for entry in sample):
         events = round(events * plain / sampled)
     events += compacted

@@ -26,7 +26,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import timestamp
 from orderstream.domain.object_keys import DISCARDED, LINES, hour_of, hour_of_key, is_compacted, lines_in
 from orderstream.errors import DamagedError
-from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.recovery.dead_letters import event_records, read_failure, records_in, url
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import ObjectSummary, TimeRange
@@ -135,18 +135,12 @@ def unknown_keys(deployment: Deployment, sealed: Iterable[str], new: Iterable[Ob
             wanted.setdefault(record_digest(one.line.event_id, original_bytes(one.line)), set()).add(
                 opened.entry.key
             )
-    for line in _known(deployment, sealed):
-        wanted.pop(record_digest(line.event_id, original_bytes(line)), None)
+    for one in reader.readable_lines(deployment, map(bucket.summary_for_key, sealed)):
+        wanted.pop(record_digest(one.line.event_id, original_bytes(one.line)), None)
     if wanted:
         for event_id, data in _discarded(deployment):
             wanted.pop(record_digest(event_id, data), None)
     return sorted(damaged.union(*wanted.values()))
-
-
-def _known(deployment: Deployment, keys: Iterable[str]) -> Iterator[ArchiveLine]:
-    for opened in reader.objects(deployment, map(bucket.summary_for_key, keys)):
-        for one in reader.skip_corruption(opened.lines, opened.key, lambda key, what: None):
-            yield one.line
 
 
 def _discarded(deployment: Deployment) -> Iterator[tuple[str, bytes]]:

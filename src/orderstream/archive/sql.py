@@ -108,15 +108,6 @@ def run_query(
         yield QueryResult(sync.done, unfit, sql, query)
 
 
-def drop_gone(deployment: Deployment) -> None:
-    """Remove from the cache what is no longer in the bucket, unless another process is reading it."""
-    currency = settings_of(deployment).currency
-    with cache.open_cache(deployment) as (cached, remove), parquet.database() as sql:
-        sync = CacheSync(deployment, cached, Converter(sql, cached.work, currency), ALL_TIME)
-        sync.stat()
-        remove(sync.stale(archive=True, quarantine=True))
-
-
 def check(query: str) -> None:
     """Raise InputError if `query` is not one SELECT that the views can answer."""
     import duckdb

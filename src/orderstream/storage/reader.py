@@ -181,6 +181,12 @@ def lines(
                 yield one
 
 
+def readable_lines(deployment: Deployment, entries: Iterable[ObjectSummary]) -> Iterator[LocatedLine]:
+    """The lines of the objects, as far as they are not damaged."""
+    for opened in objects(deployment, entries):
+        yield from skip_corruption(opened.lines, opened.key, lambda key, what: None)
+
+
 def _lines(deployment: Deployment, key: str, body: bytes) -> Iterator[ArchiveLine]:
     return raise_on_corruption(deployment, key, read_lines(key, BytesIO(body)))
 

@@ -77,17 +77,11 @@ def test_records_that_were_too_old_have_no_response_and_count_as_sent_once() -> 
     }
 
 
-def test_the_object_has_the_whole_event_as_a_string() -> None:
+def test_the_object_has_the_whole_event_as_a_string_and_the_message_the_metadata_only() -> None:
     record = failure_record(EXHAUSTED, SOURCE, INVOCATION, NOW)
     body = json.loads(object_body(record, EXHAUSTED))
     assert body.pop("payload") == event_of(RECORDS).decode()
-    assert body == record
-
-
-def test_the_message_has_metadata_only() -> None:
-    record = failure_record(EXHAUSTED, SOURCE, INVOCATION, NOW)
-    assert json.loads(message_body(record)) == record
-    assert "payload" not in record
+    assert body == record == json.loads(message_body(record))
 
 
 def test_the_key_of_the_object_is_that_of_aws_in_utc() -> None:

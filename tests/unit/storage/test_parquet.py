@@ -53,7 +53,7 @@ DATA = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(DATA, st.text(max_size=5)), min_size=1, max_size=20))
 def test_every_record_comes_back_in_its_place_with_every_byte(records: list[tuple[bytes, str]]) -> None:
     lines = [
@@ -75,20 +75,17 @@ def test_the_same_line_in_two_places_is_one_row_and_two_lines(tmp_path: Path) ->
     assert sorted(map(about, parquet.by_place(file))) == sorted(map(about, lines))
     assert [one.key for one in parquet.by_place(file, key=f"{ORDERS}b.gz")] == [f"{ORDERS}b.gz"]
     assert [one.line.event_id for one in parquet.by_arrival(file)] == ["shardId-1:1", "shardId-1:2"]
+    # Other bytes of the same event are another row.
+    assert parquet.write(file, [placed(1, b"one"), placed(1, b"two", f"{ORDERS}b.gz")], "EUR") == 2
 
 
-@pytest.mark.parametrize("byte", [b"\1", b"\xff", b"x"])
+@pytest.mark.parametrize("byte", [b"\1", b"\xff"])
 def test_the_largest_record_of_kinesis_fits(byte: bytes, tmp_path: Path) -> None:
     file = tmp_path / "a.parquet"
     large = byte * 10 * 1024 * 1024
     lines = [placed(1, b"small"), placed(2, large), placed(3, large)]
     assert parquet.write(file, lines, "EUR") == 3
     assert sorted(map(about, parquet.by_place(file))) == sorted(map(about, lines))
-
-
-def test_two_bytes_of_one_event_stay_two(tmp_path: Path) -> None:
-    file = tmp_path / "a.parquet"
-    assert parquet.write(file, [placed(1, b"one"), placed(1, b"two", f"{ORDERS}b.gz")], "EUR") == 2
 
 
 def test_events_of_one_moment_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,16 +20,12 @@ from orderstream.api.app import ApiServices, make_app
 from orderstream.archive.maintenance import maintain
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
-from orderstream.aws.metrics import Metric
-from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
-from orderstream.local.alarms.evaluator import alarm_of
 from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.storage import stream
 from orderstream.storage.bucket import TimeRange
 from tests.fakes import deployment_on
-from tests.integration.deployed import deploy
 from tests.integration.expanded import EVERYTHING, expanded, resources
-from tests.integration.http_api import Caller, token
+from tests.integration.http_api import Caller
 from tests.integration.users import user
 
 SIGNED: dict[str, str] = {}
@@ -53,13 +50,6 @@ Given = dict[str, str]
 
 def routes(given: Given) -> dict[str, dict[str, Any]]:
     return {one["RouteKey"]: one for one in resources("AWS::ApiGatewayV2::Route", given).values()}
-
-
-def test_by_default_every_route_but_the_health_wants_a_signature() -> None:
-    kinds = {key: route["AuthorizationType"] for key, route in routes(SIGNED).items()}
-    assert kinds.pop("GET /health") == "NONE"
-    assert len(kinds) == 7 and set(kinds.values()) == {"AWS_IAM"}
-    assert resources("AWS::ApiGatewayV2::Authorizer", SIGNED) == {}
 
 
 def test_with_tokens_sending_and_reading_want_scopes_of_their_own() -> None:
@@ -197,18 +187,23 @@ def test_the_functions_log_has_nothing_about_people(guarded: LocalCloud, service
     assert logged and not [line for line in logged if PLANTED in line]
 
 
+def answered(services: Callable[[], ApiServices], path: str) -> httpx.Response:
+    """What the application answers; its own error goes on to whoever serves it."""
+    app = httpx.ASGITransport(make_app(services), raise_app_exceptions=False)
+
+    async def answer() -> httpx.Response:
+        async with httpx.AsyncClient(transport=app, base_url="http://api") as client:
+            return await client.get(path)
+
+    return asyncio.run(answer())
+
+
 def test_a_service_that_fails_is_logged_without_the_customer(
     cloud: AwsClients, caplog: pytest.LogCaptureFixture
 ) -> None:
     stack = replace(deployment_on(cloud), name="orderstream")
     services = ApiServices(None, stack, list)  # type: ignore[arg-type]
-    app = httpx.ASGITransport(make_app(lambda: services))
-
-    async def answer() -> httpx.Response:
-        async with httpx.AsyncClient(transport=app, base_url="http://api") as client:
-            return await client.get(f"/customers/{PLANTED}/orders")
-
-    found = asyncio.run(answer())
+    found = answered(lambda: services, f"/customers/{PLANTED}/orders")
     assert (found.status_code, found.headers["retry-after"]) == (503, "2")
     (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("orderstream")]
     assert said.startswith("GET /customers/{customer_id:path}/orders: ") and "ResourceNotFound" in said
@@ -219,71 +214,6 @@ def test_an_error_that_nobody_thought_of_is_a_problem_that_says_nothing_of_it() 
     def broken() -> ApiServices:
         raise ZeroDivisionError(PLANTED)
 
-    async def answer() -> httpx.Response:
-        # The error itself goes on to whoever serves the application.
-        app = httpx.ASGITransport(make_app(broken), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=app, base_url="http://api") as client:
-            return await client.get("/orders/A-1")
-
-    found = asyncio.run(answer())
+    found = answered(broken, "/orders/A-1")
     assert (found.status_code, found.headers["content-type"]) == (500, "application/problem+json")
     assert found.json()["detail"] == "this should not have happened"
-
-
-def test_requests_that_fail_and_that_are_refused_set_the_alarm_off(cloud: AwsClients) -> None:
-    deploy(cloud)
-    now = datetime.now(UTC)
-
-    def alarm() -> Any:
-        return cloud.cloudwatch.describe_alarms(AlarmNames=["orderstream-api-errors"])["MetricAlarms"][0]
-
-    def put(metric: Metric, minute: int) -> None:
-        dimensions: Any = [{"Name": name, "Value": value} for name, value in metric.dimensions]
-        at = now - timedelta(minutes=minute)
-        cloud.cloudwatch.put_metric_data(
-            Namespace=metric.namespace,
-            MetricData=[{"MetricName": metric.name, "Dimensions": dimensions, "Timestamp": at, "Value": 1.0}],
-        )
-
-    def judged() -> str:
-        AlarmEvaluationLoop(cloud, pytest.fail).evaluate_all(now.timestamp() + LAG_SECONDS)
-        return str(alarm()["StateValue"])
-
-    metrics = alarm_of(alarm()).metrics
-    assert (metrics["failed"].namespace, metrics["failed"].name) == ("AWS/ApiGateway", "5xx")
-    put(metrics["failed"], 1)
-    put(metrics["throttled"], 2)
-    assert judged() == "OK"
-    # Three minutes of five, whichever it was in each.
-    put(metrics["failed"], 4)
-    assert judged() == "ALARM"
-    assert alarm()["AlarmDescription"].endswith("docs/how-to/runbook.md#api-errors")
-    assert alarm()["AlarmActions"]
-
-
-def test_a_token_gets_in_where_its_scope_is_wanted_and_it_is_for_us(cloud: AwsClients) -> None:
-    cognito: Any = cloud._client("cognito-idp")
-    pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
-    cognito.create_resource_server(
-        UserPoolId=pool,
-        Identifier="orders",
-        Name="orders",
-        Scopes=[{"ScopeName": name, "ScopeDescription": name} for name in ("read", "write")],
-    )
-    (sender, may_send), (viewer, may_read), (_, foreign) = (
-        token(cloud, pool, scope) for scope in ("orders/write", "orders/read", "orders/write")
-    )
-    issuer = f"https://cognito-idp.eu-west-1.amazonaws.com/{pool}"
-    deploy(cloud, HttpApi="jwt", JwtIssuer=issuer, JwtAudience=f"{sender},{viewer}")
-    call = Caller(cloud)
-
-    def statuses(bearer: str | None) -> tuple[int, int]:
-        headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
-        posted = call("POST", "/orders", b'{"customer_id": "c", "amount": 1}', headers)
-        return posted.status_code, call("GET", "/orders/x", headers=headers).status_code
-
-    assert statuses(None) == (401, 401)
-    assert statuses(foreign) == statuses(may_send[:-4]) == (401, 401)
-    assert statuses(may_send) == (202, 403)
-    assert statuses(may_read) == (403, 404)
-    assert call("GET", "/health").status_code == 200

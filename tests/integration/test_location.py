@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +26,6 @@ SOMETHING_CHANGES = [
     ("archive", "seal"),
     ("archive", "compact"),
 ]
-NOTHING_CHANGES = [
-    ("get", "A-1"),
-    ("list", "--customer", "c1"),
-    ("stack", "verify"),
-    ("dead-letters", "list"),
-    ("quarantine", "list"),
-    ("archive", "audit"),
-]
 # These do not print one document.
 LINES = {"simulate", "redrive", "resubmit"}
 
@@ -54,82 +46,61 @@ def pipe(cloud: AwsClients) -> Pipe:
     return pipe
 
 
-def said_first(orders: Orders, said: str, place: Mapping[str, str | None]) -> None:
+def test_on_aws_account_alias_region_and_stack_are_said_first(pipe: Pipe, aws: Orders) -> None:
+    account = str(pipe.cloud.access_key)
+    place = {"account": account, "alias": "shop-prod", "region": "eu-west-1", "cloud": "aws"}
     for command in SOMETHING_CHANGES:
         as_json = [] if command[1] in LINES else ["--json"]
-        done = orders(*command, *as_json, status=None)
+        done = aws(*command, *as_json, status=None)
+        said = f"• account {account} (shop-prod), region eu-west-1, stack orderstream"
         assert done.stderr.splitlines()[0] == said, command
         if as_json:
             assert json.loads(done.stdout)["place"] == place, command
-
-
-def test_on_aws_account_alias_region_and_stack_are_said_first(pipe: Pipe, aws: Orders) -> None:
-    account = str(pipe.cloud.access_key)
-    said = f"• account {account} (shop-prod), region eu-west-1, stack orderstream"
-    place = {"account": account, "alias": "shop-prod", "region": "eu-west-1", "cloud": "aws"}
-    said_first(aws, said, place)
-    for command in NOTHING_CHANGES:
+    for command in (("get", "A-1"), ("stack", "verify")):
         assert "shop-prod" not in aws(*command, status=None).stderr, command
 
 
-def test_on_a_local_cloud_it_and_its_address_are_said_first(pipe: Pipe) -> None:
-    said = f"• local cloud at {pipe.cloud.endpoint_url}, stack orderstream"
+def test_on_a_local_cloud_it_and_its_address_are_said_first_and_nothing_is_asked(pipe: Pipe) -> None:
+    done = OrdersHere(pipe.environment())("archive", "replay", "--json", typed="n\n")
+    assert done.stderr.splitlines()[0] == f"• local cloud at {pipe.cloud.endpoint_url}, stack orderstream"
+    assert "[y/N]" not in done.stderr
     place = {"account": None, "alias": None, "region": "eu-west-1", "cloud": "local"}
-    said_first(OrdersHere(pipe.environment()), said, place)
+    assert json.loads(done.stdout)["place"] == place
 
 
-@pytest.mark.parametrize(
-    ("command", "question"),
-    [
-        (
-            ("archive", "replay"),
-            "Replay this to the table of account {account} (shop-prod), region eu-west-1? [y/N]",
-        ),
-        (
-            ("stack", "simulate", "--duration", "0"),
-            "Send sample orders to account {account} (shop-prod), region eu-west-1? [y/N]",
-        ),
-    ],
-)
-def test_on_aws_a_terminal_is_asked_and_a_pipeline_is_told_that_nobody_is(
-    pipe: Pipe, aws: Orders, command: tuple[str, ...], question: str
+def test_on_aws_a_terminal_is_asked_with_the_place_in_the_question_and_a_pipeline_is_told_that_nobody_is(
+    pipe: Pipe, aws: Orders
 ) -> None:
-    question = question.format(account=pipe.cloud.access_key)
-    refused = aws(*command, typed="n\n", status=2).stderr
-    assert question in refused and "was not confirmed: nothing was changed" in refused
-    assert question in aws(*command, typed="y\n").stderr
-    assert "[y/N]" not in aws(*command, "--yes", typed="n\n").stderr
-    assert "standard input is not a terminal: going on without asking" in aws(*command).stderr
-    local = OrdersHere(pipe.environment() | {"XDG_STATE_HOME": aws.environment["XDG_STATE_HOME"]})
-    assert "[y/N]" not in local(*command, typed="n\n").stderr
-
-
-def test_what_cannot_be_undone_is_asked_about_with_the_place_in_the_question(pipe: Pipe, aws: Orders) -> None:
-    where = f"in account {pipe.cloud.access_key} (shop-prod), region eu-west-1"
+    place = f"account {pipe.cloud.access_key} (shop-prod), region eu-west-1"
     before = items(pipe)
-    said = aws("archive", "forget", "--customer", "c1", typed="n\n", status=2).stderr
-    assert f"Erase all of this, {where}? It cannot be undone. [y/N]" in said
-    said = aws("destroy", typed="no\n", status=2).stderr
-    assert f"Remove stack orderstream {where}? It cannot be undone. Type orderstream to go on: " in said
+    simulate = ("stack", "simulate", "--duration", "0")
+    for command, question in (
+        (simulate, f"Send sample orders to {place}? [y/N]"),
+        (("archive", "replay"), f"Replay this to the table of {place}? [y/N]"),
+        (
+            ("archive", "forget", "--customer", "c1"),
+            f"Erase all of this, in {place}? It cannot be undone. [y/N]",
+        ),
+        (
+            ("destroy",),
+            f"Remove stack orderstream in {place}? It cannot be undone. Type orderstream to go on: ",
+        ),
+    ):
+        refused = aws(*command, typed="no\n", status=2).stderr
+        assert question in refused and "nothing was changed" in refused
     assert items(pipe) == before
+    assert "[y/N]" in aws(*simulate, typed="y\n").stderr
+    assert "[y/N]" not in aws(*simulate, "--yes", typed="n\n").stderr
+    assert "standard input is not a terminal: going on without asking" in aws(*simulate).stderr
 
 
-def test_on_aws_a_deployment_asks_at_a_terminal_and_a_pipeline_deploys(
-    aws: Orders, cloud: AwsClients
-) -> None:
-    no_api = ("--parameter", "HttpApi=none")
-    question = f"Deploy this to account {cloud.access_key} (shop-prod), region eu-west-1? [y/N]"
-    refused = aws("deploy", *no_api, typed="n\n", status=2).stderr
-    assert question in refused and "was not confirmed" in refused
+def test_on_aws_a_deployment_asks_at_a_terminal(aws: Orders, cloud: AwsClients) -> None:
+    refused = aws("deploy", "--parameter", "HttpApi=none", typed="n\n", status=2).stderr
+    assert f"Deploy this to account {cloud.access_key} (shop-prod), region eu-west-1? [y/N]" in refused
+    assert "was not confirmed" in refused
     assert [one["StackName"] for one in cloud.cloudformation.describe_stacks()["Stacks"]] == [
         "aws-sam-cli-managed-default"
     ]
-    done = aws("deploy", *no_api, "--json")
-    assert "going on without asking" in done.stderr
-    document = json.loads(done.stdout)
-    assert (document["status"], document["place"]["alias"]) == ("deployed", "shop-prod")
-    # There is nothing to ask about where nothing would change.
-    assert "[y/N]" not in aws("deploy", typed="n\n").stderr
 
 
 def test_the_region_comes_from_the_same_places_as_for_the_tools_of_aws(pipe: Pipe, tmp_path: Path) -> None:
@@ -149,9 +120,7 @@ def test_the_region_comes_from_the_same_places_as_for_the_tools_of_aws(pipe: Pip
 
     both = {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}
     assert region("--region", "eu-west-1", **both) == "eu-west-1"
-    assert region(**both) == region("--profile", "shop", **both) == "eu-west-2"
-    assert region(AWS_DEFAULT_REGION="eu-west-3") == "eu-west-3"
-    assert region() == "eu-north-1"
+    assert region("--profile", "shop", **both) == "eu-west-2"
     assert region("--profile", "shop") == region(AWS_PROFILE="shop") == "eu-south-1"
 
 

@@ -1,4 +1,4 @@
-"""Order ids by sender on the deployed API: the senders are those that API Gateway authenticated."""
+"""Tokens, and order ids by sender, on the deployed API: senders are those that API Gateway authenticated."""
 
 from __future__ import annotations
 
@@ -19,25 +19,36 @@ def ids_on(deployment: Deployment) -> list[str]:
     return [json.loads(record.data)["order_id"] for record in stream.records(deployment)]
 
 
-def test_two_tokens_with_one_id_send_two_orders(cloud: AwsClients) -> None:
+def test_a_token_gets_in_by_its_scope_and_two_with_one_id_send_two_orders(cloud: AwsClients) -> None:
     cognito: Any = cloud._client("cognito-idp")
     pool = cognito.create_user_pool(PoolName="shops")["UserPool"]["Id"]
-    scope = [{"ScopeName": "write", "ScopeDescription": "send"}]
-    cognito.create_resource_server(UserPoolId=pool, Identifier="orders", Name="orders", Scopes=scope)
-    (one, first), (other, second) = (token(cloud, pool, "orders/write") for _ in range(2))
+    scopes = [{"ScopeName": name, "ScopeDescription": name} for name in ("read", "write")]
+    cognito.create_resource_server(UserPoolId=pool, Identifier="orders", Name="orders", Scopes=scopes)
+    (one, first), (other, second), (viewer, may_read), (_, foreign) = (
+        token(cloud, pool, f"orders/{scope}") for scope in ("write", "write", "read", "write")
+    )
     issuer = f"https://cognito-idp.eu-west-1.amazonaws.com/{pool}"
     stack = deploy(
         cloud,
         HttpApi="jwt",
         JwtIssuer=issuer,
-        JwtAudience=f"{one},{other}",
+        JwtAudience=f"{one},{other},{viewer}",
         OrderIdsBySender="prefix",
     )
     assert stack.ids_by_sender == "prefix"
     call = Caller(cloud)
+
+    def statuses(bearer: str) -> tuple[int, int]:
+        headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
+        posted = call("POST", "/orders", ORDER, headers)
+        return posted.status_code, call("GET", "/orders/x", headers=headers).status_code
+
+    for bearer in ("", foreign, first[:-4]):
+        assert statuses(bearer) == (401, 401)
+    assert statuses(may_read) == (403, 404)
     for bearer in (first, second, first):
-        answer = call("POST", "/orders", ORDER, {"authorization": f"Bearer {bearer}"})
-        assert answer.status_code == 202, answer.text
+        assert statuses(bearer) == (202, 403)
+    assert call("GET", "/health").status_code == 200
     # A client that Cognito gave its token is itself the subject.
     mine, others = (prefix_of(f"{issuer} {client}") + "A-1001" for client in (one, other))
     assert ids_on(stack) == [mine, others, mine]

@@ -15,8 +15,10 @@ from botocore.exceptions import ConnectionError, HTTPClientError
 from botocore.httpsession import URLLib3Session
 
 from orderstream.acceptance.context import Context, Evidence, expect
+from orderstream.acceptance.roles import listed
 from orderstream.acceptance.traffic import ARRIVAL_SECONDS, new_orders
-from orderstream.aws.metrics import MINUTE, Metric, read_metrics
+from orderstream.acceptance.watching import metric_sums
+from orderstream.aws.metrics import Metric
 from orderstream.errors import CheckFailedError
 from orderstream.pipeline.telemetry import NAMESPACE
 from orderstream.sdk.errors import translate_errors
@@ -102,11 +104,8 @@ def counted(context: Context) -> Evidence:
     requests = Metric("AWS/ApiGateway", "Count", (("ApiId", context.physical_id("Api")),))
 
     def look() -> Evidence:
-        now = int(context.cloud.now().timestamp())
-        begin = (now - 86_400) // MINUTE * MINUTE
-        with translate_errors("cannot read metrics"):
-            found = read_metrics(context.cloud, [throttled, requests], begin, now + 2 * MINUTE)
-        sums = {metric.name: round(sum(values.values())) for metric, values in found.items()}
+        found = metric_sums(context, [throttled, requests])
+        sums = {metric.name: round(value) for metric, value in found.items()}
         expect(sums["ApiThrottled"] >= refused, f"ApiThrottled is {sums['ApiThrottled']}, refused {refused}")
         expect(sums["Count"] >= refused, f"API Gateway counts {sums['Count']} requests")
         return {"refused": refused, **sums}
@@ -148,8 +147,7 @@ def _await(context: Context, path: str) -> str:
 
 
 def _access_log(context: Context) -> list[str]:
+    group = context.physical_id("ApiLog")
     with translate_errors("cannot read the access log"):
-        pages = context.cloud.logs.get_paginator("filter_log_events").paginate(
-            logGroupName=context.physical_id("ApiLog")
-        )
-        return [event["message"] for page in pages for event in page["events"]]
+        events = listed(context.cloud.logs, "filter_log_events", "events", logGroupName=group)
+        return [event["message"] for event in events]

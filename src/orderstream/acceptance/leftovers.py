@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context
+from orderstream.acceptance.roles import listed
 from orderstream.deploy import destroy as destroying
 from orderstream.deploy.retained import find_retained
 from orderstream.errors import CloudError
@@ -35,7 +36,7 @@ def ensure_free(context: Context) -> None:
 
 def subscriptions(context: Context) -> list[str]:
     """The ARNs of the subscriptions to the run's topic."""
-    found = _pages(context.cloud.client("sns"), "list_subscriptions", "Subscriptions")
+    found = listed(context.cloud.client("sns"), "list_subscriptions", "Subscriptions")
     return [one["SubscriptionArn"] for one in found if f":{context.name}-" in one["TopicArn"]]
 
 
@@ -74,7 +75,7 @@ def detectors(context: Context) -> list[Any]:
 
 
 def _stacks(context: Context) -> list[str]:
-    found = _pages(context.cloud.cloudformation, "describe_stacks", "Stacks")
+    found = listed(context.cloud.cloudformation, "describe_stacks", "Stacks")
     return _ours(context, (one["StackName"] for one in found))
 
 
@@ -87,7 +88,7 @@ def _code(context: Context) -> list[str]:
     if not bucket:
         return []
     try:
-        found = list(_pages(s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=context.name))
+        found = list(listed(s3, "list_objects_v2", "Contents", Bucket=bucket, Prefix=context.name))
     except s3.exceptions.NoSuchBucket:
         return []
     return [f"s3://{bucket}/{one['Key']}" for one in found]
@@ -99,20 +100,20 @@ def _tagged(context: Context) -> list[str]:
 
 
 def _tables(context: Context) -> list[str]:
-    return _ours(context, _pages(context.cloud.dynamodb, "list_tables", "TableNames"))
+    return _ours(context, listed(context.cloud.dynamodb, "list_tables", "TableNames"))
 
 
 def _streams(context: Context) -> list[str]:
-    return _ours(context, _pages(context.cloud.kinesis, "list_streams", "StreamNames"))
+    return _ours(context, listed(context.cloud.kinesis, "list_streams", "StreamNames"))
 
 
 def _functions(context: Context) -> list[str]:
-    found = _pages(context.cloud.lambda_, "list_functions", "Functions")
+    found = listed(context.cloud.lambda_, "list_functions", "Functions")
     return _ours(context, (one["FunctionName"] for one in found))
 
 
 def _mappings(context: Context) -> list[str]:
-    found = _pages(context.cloud.lambda_, "list_event_source_mappings", "EventSourceMappings")
+    found = listed(context.cloud.lambda_, "list_event_source_mappings", "EventSourceMappings")
     about = {one["UUID"]: f"{one['EventSourceArn']} {one['FunctionArn']}" for one in found}
     return [uuid for uuid, said in about.items() if f"{context.name}-" in said]
 
@@ -123,7 +124,7 @@ def _logs(context: Context) -> list[str]:
     return [
         group["logGroupName"]
         for prefix in prefixes
-        for group in _pages(context.cloud.logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+        for group in listed(context.cloud.logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
     ]
 
 
@@ -140,7 +141,7 @@ def _dashboards(context: Context) -> list[str]:
 
 
 def _topics(context: Context) -> list[str]:
-    found = _pages(context.cloud.client("sns"), "list_topics", "Topics")
+    found = listed(context.cloud.client("sns"), "list_topics", "Topics")
     return [one["TopicArn"] for one in found if f":{context.name}" in one["TopicArn"]]
 
 
@@ -150,27 +151,22 @@ def _rules(context: Context) -> list[str]:
 
 
 def _databases(context: Context) -> list[str]:
-    found = _pages(context.cloud.client("glue"), "get_databases", "DatabaseList")
+    found = listed(context.cloud.client("glue"), "get_databases", "DatabaseList")
     return [one["Name"] for one in found if one["Name"].startswith(context.name.replace("-", "_"))]
 
 
 def _apis(context: Context) -> list[str]:
-    found = _pages(context.cloud.client("apigatewayv2"), "get_apis", "Items")
+    found = listed(context.cloud.client("apigatewayv2"), "get_apis", "Items")
     return _ours(context, (one["Name"] for one in found))
 
 
 def _roles(context: Context) -> list[str]:
-    found = _pages(context.cloud.client("iam"), "list_roles", "Roles")
+    found = listed(context.cloud.client("iam"), "list_roles", "Roles")
     return _ours(context, (one["RoleName"] for one in found))
 
 
 def _policies(context: Context) -> list[str]:
     return roles.named(context.cloud, context.name)[1]
-
-
-def _pages(client: Any, operation: str, key: str, **request: Any) -> Iterable[Any]:
-    for page in client.get_paginator(operation).paginate(**request):
-        yield from page.get(key, [])
 
 
 def _ours(context: Context, names: Iterable[str]) -> list[str]:

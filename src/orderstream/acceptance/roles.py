@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,8 +107,8 @@ def named(cloud: AwsClients, prefix: str) -> tuple[list[str], list[str]]:
     """The names of roles and the ARNs of policies created here whose names start with `prefix`."""
     iam = cloud.client("iam")
     with translate_errors("cannot look for roles"):
-        roles = _listed(iam, "list_roles", "Roles", PathPrefix=PATH)
-        policies = _listed(iam, "list_policies", "Policies", Scope="Local", PathPrefix=PATH)
+        roles = list(listed(iam, "list_roles", "Roles", PathPrefix=PATH))
+        policies = list(listed(iam, "list_policies", "Policies", Scope="Local", PathPrefix=PATH))
     return (
         [one["RoleName"] for one in roles if one["RoleName"].startswith(prefix) and one["Path"] == PATH],
         [one["Arn"] for one in policies if one["PolicyName"].startswith(prefix) and one["Path"] == PATH],
@@ -128,8 +128,10 @@ def remove(cloud: AwsClients, prefix: str) -> None:
             iam.delete_policy(PolicyArn=arn)
 
 
-def _listed(iam: Any, operation: str, key: str, **request: Any) -> list[dict[str, Any]]:
-    return [one for page in iam.get_paginator(operation).paginate(**request) for one in page[key]]
+def listed(client: Any, operation: str, key: str, **request: Any) -> Iterator[Any]:
+    """What an operation lists under `key`, page by page. SDK errors propagate."""
+    for page in client.get_paginator(operation).paginate(**request):
+        yield from page.get(key, [])
 
 
 def _said(error: ClientError) -> str:

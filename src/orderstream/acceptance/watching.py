@@ -10,6 +10,7 @@ from typing import Any
 from orderstream.acceptance.cleanup import queue_name, remove_queue
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
+from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy.stack_state import resources
@@ -31,13 +32,8 @@ def alarms(context: Context) -> Evidence:
     }
 
     def look() -> Evidence:
-        pages = context.cloud.cloudwatch.get_paginator("describe_alarms").paginate(
-            AlarmNamePrefix=f"{context.name}-", AlarmTypes=["MetricAlarm", "CompositeAlarm"]
-        )
-        listed: list[Any] = []
         with translate_errors("cannot list the alarms"):
-            for page in pages:
-                listed += [*page["MetricAlarms"], *page["CompositeAlarms"]]
+            listed = list(describe_alarms(context.cloud, context.name))
         there = {one["AlarmName"]: one for one in listed}
         names = {one.rpartition(":alarm:")[2] for one in wanted}
         expect(there.keys() == names, f"missing are {sorted(names - there.keys())}")
@@ -128,7 +124,7 @@ def metrics(context: Context) -> Evidence:
     wanted = [Metric(NAMESPACE, name, (("Stack", context.name),)) for name in names]
 
     def arrived(counts: Evidence) -> dict[str, int]:
-        sums = {metric.name: round(value) for metric, value in _sums(context, wanted).items()}
+        sums = {metric.name: round(value) for metric, value in metric_sums(context, wanted).items()}
         late = [name for name, count in counts.items() if sums[name] < count]
         expect(not late, f"{', '.join(late)}: the sums are {sums}, orders stack verify counts {counts}")
         return sums
@@ -159,7 +155,7 @@ def canary(context: Context) -> Evidence:
     metric = Metric(NAMESPACE, "CanaryArrived", (("Stack", context.name),))
 
     def look() -> float:
-        found = _sums(context, [metric])[metric]
+        found = metric_sums(context, [metric])[metric]
         expect(found > 0, "CanaryArrived has no value")
         return found
 
@@ -184,7 +180,7 @@ def _invoked(context: Context, logical_id: str) -> dict[str, Any]:
     return result
 
 
-def _sums(context: Context, wanted: list[Metric]) -> dict[Metric, float]:
+def metric_sums(context: Context, wanted: list[Metric]) -> dict[Metric, float]:
     """The sums of metrics over the run, which takes less than a day."""
     now = context.cloud.now()
     begin = int((now - timedelta(days=1)).timestamp()) // MINUTE * MINUTE

@@ -1,8 +1,6 @@
-"""Each alarm goes off when its fault is caused, tells those who listen, and ends with the fault.
+"""Faults are in the figures that alarms look at, and alarms tell those who listen that they go off and end.
 
-A fault that has to last for minutes is caused once, for real; then its minute is repeated for as long, and
-the alarms are judged at the end of that time. Of AWS's own troubles the local cloud has none: their figures
-are put into CloudWatch here as AWS would.
+That each alarm goes off by its figures is shown by tests/unit/template/test_alarms.py.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +19,6 @@ from orderstream.aws.deployment import find_deployment
 from orderstream.aws.metrics import Metric
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.deploy.artifact import PROJECT
-from orderstream.errors import CloudError
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.alarms.evaluator import alarm_of
 from orderstream.local.cloud import LocalCloud
@@ -137,22 +134,6 @@ class Station:
             )
         self.cloud.sqs.purge_queue(QueueUrl=self.queue)
 
-    def goes_off(self, *names: str, told: str | None = None) -> None:
-        """The fault that is there now lasts for as long as the alarms look at; then `told` tells."""
-        self.calm(*names)
-        longest = 0
-        for name in names:
-            alarm = alarm_of(self.alarm(name))
-            longest = max(longest, alarm.period * alarm.periods // 60)
-            for metric in set(alarm.metrics.values()):
-                if value := self.value(metric):
-                    self.put(metric, value, range(1, longest + 1))
-        self.judge(longest)
-        for name in names:
-            assert self.alarm(name)["StateValue"] == "ALARM", name
-        about = self.notified(told or names[-1], "ALARM")
-        assert f"https://runbook.example#{told or names[-1]}" in about["AlarmDescription"]
-
 
 @pytest.fixture(scope="module")
 def station() -> Iterator[Station]:
@@ -174,28 +155,6 @@ def seen(station: Station, alarm: str, id: str = "m", at_least: float = 0) -> Ca
     return lambda: (station.value(metric) or 0) > at_least
 
 
-def bad_orders(station: Station) -> None:
-    for _ in range(6):
-        station.send(b"no order")
-    awaited(seen(station, "quarantine", "invalid", 5))
-    # The function counts both in every batch; below, only what is above 0 goes on.
-    station.put(metric_of(station, "quarantine", "conflicts"), 0, range(1, 6))
-    station.goes_off("quarantine")
-
-
-def two_orders_under_one_id(station: Station) -> None:
-    order = station.order()
-    station.send(order)
-    station.send(order | {"amount": 2})
-    awaited(seen(station, "conflicts"))
-    station.goes_off("conflicts")
-
-
-def failing(station: Station) -> AbstractContextManager[None]:
-    """The function finds no table."""
-    return changed(find_deployment(station.cloud, DEFAULT_STACK), TABLE_NAME="Nowhere")
-
-
 @contextmanager
 def throttled(station: Station) -> Iterator[None]:
     """The function gets no concurrency."""
@@ -207,150 +166,64 @@ def throttled(station: Station) -> Iterator[None]:
         client.delete_function_concurrency(FunctionName="ProcessOrders")
 
 
-def a_function_that_fails(station: Station) -> None:
-    with failing(station):
+def arrives(station: Station) -> bool:
+    answer = station.cloud.lambda_.invoke(FunctionName="Canary")
+    return bool(json.loads(answer["Payload"].read())["arrived"])
+
+
+def test_each_fault_is_in_the_figures_that_its_alarm_looks_at(station: Station) -> None:
+    order = station.order()
+    for sent in (b"no order", order, order | {"amount": 2}):
+        station.send(sent)
+    awaited(seen(station, "quarantine", "invalid"))
+    awaited(seen(station, "quarantine", "conflicts"))
+    awaited(seen(station, "conflicts"))
+    awaited(seen(station, "latency-burn-fast-5m", "stored"))
+    awaited(seen(station, "order-rate", "rate"))
+    awaited(seen(station, "delivery-stalled", "invocations"))
+    # The function is given up after one retry.
+    with changed(find_deployment(station.cloud, DEFAULT_STACK), TABLE_NAME="Nowhere"):
         station.send(station.order())
         awaited(seen(station, "function-errors"))
-    station.goes_off("function-errors")
-
-
-def a_batch_that_is_given_up(station: Station) -> None:
-    with failing(station):
-        station.send(station.order())
         awaited(seen(station, "discarded-batches"))
-    station.goes_off("discarded-batches")
-
-
-def a_function_that_is_throttled(station: Station) -> None:
+    # On a busy machine, not every canary is in time.
+    awaited(lambda: arrives(station))
+    awaited(seen(station, "canary"))
     with throttled(station):
         station.send(station.order())
+        sent_at = time.monotonic()
         awaited(seen(station, "function-throttles"))
-    station.goes_off("function-throttles")
-
-
-def a_stream_that_nobody_reads(station: Station) -> None:
-    with throttled(station):
-        station.send(station.order())
-        incoming = metric_of(station, "delivery-stalled", "incoming")
-        awaited(lambda: station.value(incoming))
-        # What was invoked before has nothing to do with the minutes that come. One order an hour arrives, and
-        # the first is enough.
-        for minute in (60, 120):
-            station.put(incoming, 1, range(minute, minute + 1))
-        station.calm("delivery-stalled")
-        station.judge(65)
-        assert station.alarm("delivery-stalled")["StateValue"] == "OK"
-        station.judge(74)
-        station.notified("delivery-stalled", "ALARM")
-        # It does not end because nothing more arrives, nor with the next order, but with an invocation.
-        for minute in (100, 121):
-            station.judge(minute)
-            assert station.alarm("delivery-stalled")["StateValue"] == "ALARM"
-        station.put(metric_of(station, "delivery-stalled", "invocations"), 1, range(130, 131))
-        station.judge(131)
-        station.notified("delivery-stalled", "OK")
-
-
-def delayed(station: Station) -> None:
-    """An order that had to wait for three seconds."""
-    with throttled(station):
-        station.send(station.order())
-        sent = time.monotonic()
-        awaited(lambda: time.monotonic() > sent + 3)
+        awaited(seen(station, "delivery-stalled", "incoming"))
+        assert not arrives(station)
+        awaited(lambda: time.monotonic() > sent_at + 3)
     awaited(seen(station, "iterator-age", at_least=2000))
-
-
-def orders_that_wait(station: Station) -> None:
-    delayed(station)
-    station.goes_off("iterator-age")
-
-
-def orders_that_are_late(station: Station) -> None:
-    delayed(station)
     awaited(seen(station, "latency-burn-fast-5m", "late"))
-    station.goes_off("latency-burn-fast-5m", "latency-burn-fast-1h", told="latency-burn-fast")
-    station.goes_off("latency-burn-slow-30m", "latency-burn-slow-6h", told="latency-burn-slow")
 
 
-def few_orders(station: Station) -> None:
-    """A hundred in five minutes are usual, and now there is one."""
+@pytest.mark.parametrize(("burn", "windows"), [("fast", ("5m", "1h")), ("slow", ("30m", "6h"))])
+def test_late_orders_set_off_both_windows_of_a_burn_rate_which_tell_once_also_when_it_ends(
+    station: Station, burn: str, windows: tuple[str, str]
+) -> None:
+    names = [f"latency-burn-{burn}-{window}" for window in windows]
+    station.calm(*names)
+    longest = max(alarm_of(station.alarm(name)).seconds // 60 for name in names)
+    for id in ("late", "stored"):
+        station.put(metric_of(station, names[0], id), 1, range(1, longest + 1))
+    station.judge(longest)
+    assert {station.alarm(name)["StateValue"] for name in names} == {"ALARM"}
+    told = station.notified(f"latency-burn-{burn}", "ALARM")
+    assert f"https://runbook.example#latency-burn-{burn}" in told["AlarmDescription"]
+    station.judge(3 * longest)
+    station.notified(f"latency-burn-{burn}", "OK")
+
+
+def test_fewer_orders_than_usual_set_the_alarm_on_their_rate_off(station: Station) -> None:
     rate = metric_of(station, "order-rate", "rate")
     station.put(rate, 20, range(-240, 0))
-    station.send(station.order())
-    awaited(lambda: station.value(rate))
     station.calm("order-rate")
     station.put(rate, 1, range(1, 16))
     station.judge(15)
     station.notified("order-rate", "ALARM")
-
-
-def a_canary_that_does_not_come_through(station: Station) -> None:
-    client = station.cloud.lambda_
-
-    def arrives() -> bool:
-        return bool(json.loads(client.invoke(FunctionName="Canary")["Payload"].read())["arrived"])
-
-    # On a busy machine, not every one is in time.
-    awaited(arrives)
-    station.calm("canary")
-    with throttled(station):
-        assert not arrives()
-    station.put(metric_of(station, "canary"), 0, range(1, 6))
-    station.judge(5)
-    station.notified("canary", "ALARM")
-
-
-def figures_of_aws(id: str, value: float) -> Callable[[Station, str], None]:
-    def put(station: Station, alarm: str) -> None:
-        about = alarm_of(station.alarm(alarm))
-        minutes = about.period * about.periods // 60
-        station.put(about.metrics[id], value, range(1, minutes + 1))
-        station.calm(alarm)
-        station.judge(minutes)
-        station.notified(alarm, "ALARM")
-
-    return put
-
-
-CAUSED: dict[str, Callable[[Station], None]] = {
-    "quarantine": bad_orders,
-    "conflicts": two_orders_under_one_id,
-    "function-errors": a_function_that_fails,
-    "discarded-batches": a_batch_that_is_given_up,
-    "function-throttles": a_function_that_is_throttled,
-    "delivery-stalled": a_stream_that_nobody_reads,
-    "iterator-age": orders_that_wait,
-    "latency-burn": orders_that_are_late,
-    "order-rate": few_orders,
-    "canary": a_canary_that_does_not_come_through,
-}
-PUT_FOR_AWS: dict[str, Callable[[Station, str], None]] = {
-    # Three hours, of 24.
-    "data-loss": figures_of_aws("age", 3 * 3600 * 1000),
-    "delivery-failures": figures_of_aws("m", 1),
-    "dropped-records": figures_of_aws("m", 1),
-    "producer-throttled": figures_of_aws("m", 1),
-    "table-throttled": figures_of_aws("index", 1),
-    "table-errors": figures_of_aws("inserts", 1),
-}
-
-
-@pytest.mark.parametrize("alarm", CAUSED)
-def test_the_fault_is_caused_and_the_alarm_tells(station: Station, alarm: str) -> None:
-    CAUSED[alarm](station)
-
-
-@pytest.mark.parametrize("alarm", PUT_FOR_AWS)
-def test_the_figure_of_aws_sets_the_alarm_off(station: Station, alarm: str) -> None:
-    PUT_FOR_AWS[alarm](station, alarm)
-
-
-def test_an_alarm_ends_with_its_fault_and_tells_that_too(station: Station) -> None:
-    station.cloud.cloudwatch.set_alarm_state(
-        AlarmName="orderstream-producer-throttled", StateValue="ALARM", StateReason="a test begins"
-    )
-    station.judge(600)
-    assert station.notified("producer-throttled", "OK")["OldStateValue"] == "ALARM"
 
 
 def deployed(station: Station) -> list[Any]:
@@ -358,7 +231,7 @@ def deployed(station: Station) -> list[Any]:
     return [*found["MetricAlarms"], *found["CompositeAlarms"]]
 
 
-def test_no_alarm_is_without_a_fault_here_and_a_page_in_the_runbook(station: Station) -> None:
+def test_every_alarm_has_a_page_in_the_runbook_and_every_page_an_alarm(station: Station) -> None:
     pages = re.findall(r"^## ([a-z-]+)$", RUNBOOK.read_text(), re.MULTILINE)
     links = set()
     for alarm in deployed(station):
@@ -368,10 +241,8 @@ def test_no_alarm_is_without_a_fault_here_and_a_page_in_the_runbook(station: Sta
         # Those that only others look at tell nobody.
         assert bool(alarm.get("AlarmActions")) == (alarm["AlarmName"] == f"orderstream-{anchor}")
         links.add(anchor)
-    # These have stacks of their own: see test_http_api.py and test_maintenance.py.
+    # They are of parts that this stack does not have.
     assert sorted({*links, "api-errors", "archive-maintenance"}) == sorted(pages)
-    tried = {*CAUSED, *PUT_FOR_AWS, "latency-burn-fast", "latency-burn-slow"} - {"latency-burn"}
-    assert tried == links
 
 
 def test_g8_nothing_about_people_is_in_any_log_metric_alarm_or_message(station: Station) -> None:
@@ -419,50 +290,29 @@ def test_every_figure_of_the_dashboard_is_one_that_there_is(station: Station) ->
     awaited(lambda: not missing(), 120)
 
 
-def test_an_alarm_that_the_local_cloud_cannot_judge_is_told_once(station: Station) -> None:
-    station.cloud.cloudwatch.put_metric_alarm(
-        AlarmName="mine",
-        Namespace="N",
-        MetricName="M",
-        ExtendedStatistic="p99",
-        Period=60,
-        EvaluationPeriods=1,
-        Threshold=1,
-        ComparisonOperator="GreaterThanThreshold",
-    )
-    try:
-        problems: list[str] = []
-        watch = AlarmEvaluationLoop(station.cloud, problems.append)
-        for _ in range(2):
-            watch.evaluate_all(time.time())
-        (problem,) = problems
-        assert "p99" in problem and "mine" in problem
-        with pytest.raises(CloudError, match="p99"):
-            alarm_of(station.cloud.cloudwatch.describe_alarms(AlarmNames=["mine"])["MetricAlarms"][0])
-    finally:
-        station.cloud.cloudwatch.delete_alarms(AlarmNames=["mine"])
-
-
-def test_an_alarm_on_an_unknown_expression_keeps_no_other_from_being_judged(station: Station) -> None:
+def test_an_alarm_that_the_local_cloud_cannot_judge_is_told_once_and_keeps_no_other_from_being_judged(
+    station: Station,
+) -> None:
     def on(expression: str) -> Any:
         metric = {"Namespace": "N", "MetricName": "Told", "Dimensions": []}
         stat = {"Id": "m", "ReturnData": False, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
-        return [stat, {"Id": "e", "Expression": expression, "ReturnData": True}]
+        return {"Metrics": [stat, {"Id": "e", "Expression": expression, "ReturnData": True}]}
 
     # Alarms are judged in the order of their names. MiniStack takes these only out of a template.
-    alarms = {"mine-1": on("RATE(m)"), "mine-2": on("m + 1")}
+    percentile = {"Namespace": "N", "MetricName": "M", "ExtendedStatistic": "p99", "Period": 60}
+    alarms = {"mine-1": percentile, "mine-2": on("RATE(m)"), "mine-3": on("m + 1")}
     resources = {
         f"A{number}": {
             "Type": "AWS::CloudWatch::Alarm",
             "Properties": {
+                **figures,
                 "AlarmName": name,
-                "Metrics": metrics,
                 "Threshold": 1,
                 "ComparisonOperator": "GreaterThanThreshold",
                 "EvaluationPeriods": 1,
             },
         }
-        for number, (name, metrics) in enumerate(alarms.items())
+        for number, (name, figures) in enumerate(alarms.items())
     }
     client = station.cloud.cloudformation
     client.create_stack(StackName="mine", TemplateBody=json.dumps({"Resources": resources}))
@@ -470,10 +320,13 @@ def test_an_alarm_on_an_unknown_expression_keeps_no_other_from_being_judged(stat
     try:
         station.put(Metric("N", "Told", ()), 2, range(-3, 1))
         problems: list[str] = []
-        AlarmEvaluationLoop(station.cloud, problems.append).evaluate_all(time.time())
-        (problem,) = problems
-        assert "RATE(m)" in problem and "mine-1" in problem
-        (second,) = station.cloud.cloudwatch.describe_alarms(AlarmNames=["mine-2"])["MetricAlarms"]
-        assert second["StateValue"] == "ALARM"
+        watch = AlarmEvaluationLoop(station.cloud, problems.append)
+        for _ in range(2):
+            watch.evaluate_all(time.time())
+        assert len(problems) == 2
+        for what, name in (("p99", "mine-1"), ("RATE(m)", "mine-2")):
+            assert [one for one in problems if what in one and name in one]
+        (judged,) = station.cloud.cloudwatch.describe_alarms(AlarmNames=["mine-3"])["MetricAlarms"]
+        assert judged["StateValue"] == "ALARM"
     finally:
         client.delete_stack(StackName="mine")

@@ -22,7 +22,9 @@ def test_every_answer_is_one_that_the_openapi_describes(local: LocalCloud, tmp_p
     services = build_services(local.deployment)
     with services.producer, Server(make_app(lambda: services), free_port()) as server:
         command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{server.url}/openapi.json"]
-        command += ["--exclude-checks", NOT_SAID, "--max-examples", "15", "--seed", "1", "--no-color"]
+        command += ["--exclude-checks", NOT_SAID, "--max-examples", "5", "--seed", "1", "--no-color"]
+        # On a busy machine, 500 orders at once take their time.
+        command += ["--request-timeout", "60"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout
     assert "Tested: 6" in done.stdout

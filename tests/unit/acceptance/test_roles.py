@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from orderstream.acceptance import deployment, roles
 from orderstream.acceptance.context import Context
-from orderstream.acceptance.deployer import Deployer, Documents, documents_of
+from orderstream.acceptance.deployer import Deployer, Documents
 from orderstream.acceptance.roles import TemporaryRole
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import describe_stack
@@ -50,7 +49,7 @@ class Denying:
         return CloudFormation().describe_stacks(StackName)
 
 
-def context_with(iam: Iam, *, denials: int = 0, documents: Documents | None = documents_of) -> Context:
+def context_with(iam: Iam, *, denials: int = 0, documents: Documents | None = None) -> Context:
     """A run whose deployer may do nothing for so many calls."""
     context = context_on(of_roles={"cloudformation": Denying(denials)}, iam=iam, sts=iam)
     return replace(context, deployer=Deployer(context.cloud, NAME, documents))
@@ -58,6 +57,10 @@ def context_with(iam: Iam, *, denials: int = 0, documents: Documents | None = do
 
 def one_policy(stack: str, account: str, region: str) -> Sequence[dict[str, object]]:
     return [dict(POLICY)]
+
+
+def look(cloud: AwsClients) -> object:
+    return describe_stack(cloud, NAME)
 
 
 def role_on(iam: Iam, clock: Clock, denials: int = 0) -> TemporaryRole:
@@ -96,12 +99,9 @@ def test_a_role_that_cannot_be_assumed_within_a_minute_is_not_shown() -> None:
 
 
 def test_a_policy_that_does_not_count_at_once_is_awaited_and_one_that_never_allows_it_for_a_minute() -> None:
-    def ask(cloud: AwsClients) -> object:
-        return describe_stack(cloud, NAME)
-
     soon, never = Clock(), Clock()
-    role_on(Iam(), soon, denials=2).settle(ask)
-    role_on(Iam(), never, denials=1000).settle(ask)
+    role_on(Iam(), soon, denials=2).settle(look)
+    role_on(Iam(), never, denials=1000).settle(look)
     assert soon.now == 2 * 3 and 60 < never.now < 70
 
 
@@ -126,67 +126,40 @@ def test_roles_and_policies_of_a_run_go_and_those_of_others_stay() -> None:
     assert {one["PolicyName"] for one in iam.policies.values()} == set(iam.roles)
 
 
-def describe(cloud: AwsClients) -> Any:
-    return cloud.cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackName"]
-
-
-def look(cloud: AwsClients) -> Any:
-    return describe_stack(cloud, NAME)
-
-
-def test_the_deployers_policy_passes_when_the_role_with_it_did_everything() -> None:
-    iam = Iam()
-    context = context_with(iam)
-    context.deployer.begin(ACCOUNT, REGION)
-    for what in ("deploy", "destroy"):
-        assert context.deployer.do(what, look)
-    found = deployment.deployers_policy(context)
-    texts = [json.dumps(one, separators=(",", ":")) for one in documents_of(NAME, ACCOUNT, REGION)]
-    assert found == {
+def test_the_deployers_policy_passes_when_the_role_did_everything_and_fails_by_what_it_was_refused() -> None:
+    context = context_with(Iam(), documents=one_policy)
+    deployer = context.deployer
+    deployer.begin(ACCOUNT, REGION)
+    assert deployer.do("deploy", look) and deployer.do("destroy", look)
+    assert deployment.deployers_policy(context) == {
         "role": f"{ARN}:role/orders-accept/{ROLE}",
-        "characters": [len(one) for one in texts],
+        "characters": [len(json.dumps(POLICY, separators=(",", ":")))],
         "did": ["deploy", "destroy"],
     }
-    # IAM, whose bounds the fake has, took the real policy.
-    assert len(iam.attached[ROLE]) == len(texts)
-
-
-def test_what_the_role_is_refused_the_caller_does_and_the_deployers_policy_fails() -> None:
-    context = context_with(Iam(), documents=one_policy)
-    context.deployer.begin(ACCOUNT, REGION)
     aws_of(context).of_roles["cloudformation"] = Denying(1)
-    assert context.deployer.do("deploy", look)
-    assert context.deployer.do("destroy", look)
-    assert context.deployer.done == ["destroy"]
-    with pytest.raises(
-        CheckFailedError, match="deploy: cannot look for stack .*cloudformation:DescribeStacks"
-    ):
+    assert deployer.do("deploy again", look), "the caller does it"
+    said = "deploy again: cannot look for stack .*cloudformation:DescribeStacks"
+    with pytest.raises(CheckFailedError, match=said):
         deployment.deployers_policy(context)
 
 
-def test_a_policy_that_iam_does_not_take_fails_the_check_and_the_caller_deploys() -> None:
-    def too_long(stack: str, account: str, region: str) -> Sequence[dict[str, object]]:
-        return [{"Version": "2012-10-17", "Statement": [{"Action": ["a" * 6200]}]}]
-
-    context = context_with(Iam(), documents=too_long)
-    context.deployer.begin(ACCOUNT, REGION)
-    assert context.deployer.do("deploy", describe) == NAME and context.deployer.arn == ""
-    with pytest.raises(CheckFailedError, match=f"cannot make role {ROLE}: .*PolicySize: 6144"):
-        deployment.deployers_policy(context)
+def too_long(stack: str, account: str, region: str) -> Sequence[dict[str, object]]:
+    return [{"Version": "2012-10-17", "Statement": [{"Action": ["a" * 6200]}]}]
 
 
 @pytest.mark.parametrize(
-    ("documents", "said"),
+    ("denied", "documents", "outcome", "said"),
     [
-        (documents_of, "these credentials may make no role: .*iam:CreateRole"),
-        (None, "no policy for a deployer"),
+        ((), too_long, CheckFailedError, f"cannot make role {ROLE}: .*PolicySize: 6144"),
+        (("iam:CreateRole",), one_policy, NotShownError, "may make no role: .*iam:CreateRole"),
+        ((), None, NotShownError, "no policy for a deployer"),
     ],
 )
-def test_without_a_role_the_caller_does_everything_and_the_deployers_policy_is_not_shown(
-    documents: Documents | None, said: str
+def test_without_a_role_the_caller_deploys_and_the_deployers_policy_does_not_pass(
+    denied: Sequence[str], documents: Documents | None, outcome: type[Exception], said: str
 ) -> None:
-    context = context_with(Iam(denied={"iam:CreateRole"}), documents=documents)
+    context = context_with(Iam(denied=denied), documents=documents)
     context.deployer.begin(ACCOUNT, REGION)
-    assert context.deployer.do("deploy", describe) == NAME
-    with pytest.raises(NotShownError, match=said):
+    assert context.deployer.do("deploy", look) and context.deployer.arn == ""
+    with pytest.raises(outcome, match=said):
         deployment.deployers_policy(context)

@@ -52,7 +52,7 @@ CHECKS = (
     Check(
         "latency-polled",
         "Latency from the stream to the table when Lambda polls.",
-        latency.polled,
+        latency.measured,
         2,
     ),
     Check(

@@ -35,12 +35,10 @@ _PERSON, _PLANTED = "planted-person", "planted-shop"
 def orders(context: Context) -> Evidence:
     """An order sent with a signature is stored, and read back unchanged."""
     (order,) = new_orders("http", 1)
-    body = json.dumps(order).encode()
-    status, said = call(context, "POST", "/orders", body)
-    expect(status == 202, f"POST /orders answers {status}: {said[:200]}")
+    body = _accepted(context, order)
     raw = _await(context, f"/orders/{order['order_id']}/raw")
     expect(raw == body.decode(), "the bytes are not those that were sent")
-    return {"order_id": order["order_id"], "status": status, "bytes": len(raw)}
+    return {"order_id": order["order_id"], "status": 202, "bytes": len(raw)}
 
 
 def signatures(context: Context) -> Evidence:
@@ -51,8 +49,7 @@ def signatures(context: Context) -> Evidence:
     expect(health == 200, f"GET /health answers {health}")
     order_id = f"{_PLANTED}/{secrets.token_hex(4)} 100%/1"
     order = {"order_id": order_id, "customer_id": _PERSON, "amount": "1.00", "currency": "XTS"}
-    status, answer = call(context, "POST", "/orders", json.dumps(order).encode())
-    expect(status == 202, f"POST /orders answers {status}: {answer[:200]}")
+    _accepted(context, order)
     found = json.loads(_await(context, f"/orders/{quote(order_id, safe='')}"))
     expect(found["OrderID"] == order_id, f"read was {found['OrderID']!r}")
     call(context, "GET", f"/customers/{_PERSON}/orders")
@@ -135,6 +132,14 @@ def call(
     except (ConnectionError, HTTPClientError) as error:
         raise CheckFailedError(f"{method} {path}: {error}") from error
     return answer.status_code, answer.text
+
+
+def _accepted(context: Context, order: dict[str, Any]) -> bytes:
+    """The body that was sent. Raises CheckFailedError unless the order is accepted."""
+    body = json.dumps(order).encode()
+    status, said = call(context, "POST", "/orders", body)
+    expect(status == 202, f"POST /orders answers {status}: {said[:200]}")
+    return body
 
 
 def _await(context: Context, path: str) -> str:

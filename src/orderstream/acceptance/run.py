@@ -23,14 +23,13 @@ class _OverdueError(BaseException):
 
 def run(
     context: Context, checks: Sequence[Check], *, minutes: float, told: Callable[[CheckResult], None]
-) -> list[CheckResult]:
+) -> None:
     """Run the checks, for at most `minutes`; `told` is called with each result.
 
     After a check that fails or raises, the next ones still run, unless it is required. Ctrl-C (or SIGTERM)
     ends the run, except for checks that always run. Interrupting those too raises KeyboardInterrupt. Call
     from the main thread only.
     """
-    results: list[CheckResult] = []
     halted = ""
     broken: BaseException | None = None
     end = time.monotonic() + 60 * minutes
@@ -51,13 +50,11 @@ def run(
                 if check.always:
                     told(result)
                     raise
-        results.append(result)
         told(result)
         if check.required and result.outcome is CheckOutcome.FAILED:
             halted = f"{check.name} failed"
     if broken is not None and not isinstance(broken, KeyboardInterrupt):
         raise broken
-    return results
 
 
 def _run(check: Check, context: Context, seconds: float | None) -> CheckResult:

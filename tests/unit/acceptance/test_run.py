@@ -51,9 +51,8 @@ class Checks:
 
     def run(self, place: DeployTarget = AWS, minutes: float = 60) -> dict[str, CheckResult]:
         told: list[CheckResult] = []
-        results = run(context_in(place), self.all, minutes=minutes, told=told.append)
-        assert results == told
-        return {one.check.name: one for one in results}
+        run(context_in(place), self.all, minutes=minutes, told=told.append)
+        return {one.check.name: one for one in told}
 
 
 def raising(error: BaseException) -> Callable[[], Evidence]:

@@ -8,10 +8,9 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import boto3
-import botocore.session
 from botocore.exceptions import ClientError
 
+from orderstream.aws.clients import AwsClients
 from orderstream.local.cloud import REGION, LocalCloud
 
 # Service, operation and its arguments.
@@ -37,19 +36,6 @@ def handle(event, context):
 """
 
 
-def administrator(local: LocalCloud, service: str) -> Any:
-    """A client with the credentials that deployed the stack."""
-    names = local.environment
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=local.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id=names["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=names["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=names["AWS_SESSION_TOKEN"],
-    )
-
-
 def make_probe(local: LocalCloud, role: str) -> str:
     """A function that has this role (by logical id) and does the calls that it is sent; returns its name."""
     found = local.cloud.cloudformation.describe_stack_resource(
@@ -62,7 +48,7 @@ def make_probe(local: LocalCloud, role: str) -> str:
     local.cloud.lambda_.create_function(
         FunctionName=f"Probe{role}",
         Runtime="python3.14",
-        Role=administrator(local, "iam").get_role(RoleName=name)["Role"]["Arn"],
+        Role=local.cloud.client("iam").get_role(RoleName=name)["Role"]["Arn"],
         Handler="probe.handle",
         Timeout=60,
         Code={"ZipFile": code.getvalue()},
@@ -80,10 +66,9 @@ def by_role(local: LocalCloud, probe: str, calls: Mapping[str, Call]) -> dict[st
 
 def by_user(local: LocalCloud, keys: tuple[str, str], calls: Sequence[Call]) -> list[str]:
     """The same for somebody with these keys."""
-    session, outcomes = botocore.session.Session(), []
-    session.set_credentials(*keys)
+    cloud, outcomes = AwsClients(local.endpoint_url, REGION, access_key=keys[0], secret_key=keys[1]), []
     for service, operation, arguments in calls:
-        client = session.create_client(service, region_name=REGION, endpoint_url=local.endpoint_url)
+        client = cloud.client(service)
         names = {api: method for method, api in client.meta.method_to_api_mapping.items()}
         try:
             getattr(client, names[operation])(**arguments)
@@ -95,7 +80,7 @@ def by_user(local: LocalCloud, keys: tuple[str, str], calls: Sequence[Call]) -> 
 
 def make_user(local: LocalCloud, name: str, policy: str) -> tuple[str, str]:
     """A user of IAM with this policy; returns the access key and its secret."""
-    iam = administrator(local, "iam")
+    iam = local.cloud.client("iam")
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
     key = iam.create_access_key(UserName=name)["AccessKey"]

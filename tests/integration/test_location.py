@@ -103,31 +103,21 @@ def test_on_aws_a_deployment_asks_at_a_terminal(aws: Orders, cloud: AwsClients) 
     ]
 
 
-def test_the_region_comes_from_the_same_places_as_for_the_tools_of_aws(pipe: Pipe, tmp_path: Path) -> None:
+def test_the_options_name_region_and_profile_and_without_any_region_the_hint_says_so(
+    pipe: Pipe, tmp_path: Path
+) -> None:
+    # The order of what else names a region is in tests/unit/aws/test_clients.py.
     config = tmp_path / "config"
-    keys = (
-        f"aws_access_key_id = {pipe.cloud.access_key}\naws_secret_access_key = x\n"
-        f"aws_session_token = {pipe.cloud.session_token}\n"
+    config.write_text(
+        f"[profile shop]\nregion = eu-south-1\naws_access_key_id = {pipe.cloud.access_key}\n"
+        f"aws_secret_access_key = x\naws_session_token = {pipe.cloud.session_token}\n"
     )
-    config.write_text(f"[default]\nregion = eu-north-1\n[profile shop]\nregion = eu-south-1\n{keys}")
     environment = pipe.environment() | {"AWS_CONFIG_FILE": str(config)}
     del environment["AWS_DEFAULT_REGION"]
-
-    def region(*options: str, **more: str) -> str:
-        done = OrdersHere(environment | more)("destroy", "--dry-run", "--json", *options)
-        found: str = json.loads(done.stdout)["place"]["region"]
-        return found
-
-    both = {"AWS_REGION": "eu-west-2", "AWS_DEFAULT_REGION": "eu-west-3"}
-    assert region("--region", "eu-west-1", **both) == "eu-west-1"
-    assert region("--profile", "shop", **both) == "eu-west-2"
-    assert region("--profile", "shop") == region(AWS_PROFILE="shop") == "eu-south-1"
-
-
-def test_no_region_is_one_line_and_a_hint_that_names_the_option(pipe: Pipe, tmp_path: Path) -> None:
-    environment = pipe.environment() | {"AWS_CONFIG_FILE": str(tmp_path / "none")}
-    del environment["AWS_DEFAULT_REGION"]
-    for command in (("get", "A-1"), ("deploy",), ("archive", "forget", "--customer", "c1", "--yes")):
-        error, hint = OrdersHere(environment)(*command, status=3).stderr.splitlines()
-        assert error.endswith("no region is configured")
-        assert hint == "hint: name it with --region, or set AWS_REGION"
+    orders = OrdersHere(environment)
+    for options, region in ((("--region", "eu-west-1"), "eu-west-1"), (("--profile", "shop"), "eu-south-1")):
+        done = orders("destroy", "--dry-run", "--json", *options)
+        assert json.loads(done.stdout)["place"]["region"] == region
+    error, hint = orders("archive", "forget", "--customer", "c1", "--yes", status=3).stderr.splitlines()
+    assert error.endswith("no region is configured")
+    assert hint == "hint: name it with --region, or set AWS_REGION"

@@ -25,7 +25,7 @@ from tests.integration.calls import FOREIGN, fresh, put, s3
 from tests.integration.conftest import OrdersHere
 from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
-from tests.integration.probes import Call, administrator, by_user
+from tests.integration.probes import Call, by_user
 from tests.integration.users import Keys, user
 
 
@@ -219,7 +219,7 @@ def test_the_bucket_refuses_what_does_not_come_by_tls(guarded: LocalCloud) -> No
 
 
 def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: LocalCloud) -> None:
-    client = administrator(guarded, "s3")
+    client = guarded.cloud.s3
     where = {"Bucket": guarded.deployment.bucket}
     block = client.get_public_access_block(**where)["PublicAccessBlockConfiguration"]
     assert list(block.values()) == [True] * 4

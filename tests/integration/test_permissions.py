@@ -30,7 +30,7 @@ from orderstream.storage import stream
 from tests.integration.archive_harness import record
 from tests.integration.calls import FOREIGN, INSERT, METRIC, discarded, fresh, log_of, partiql, put, s3
 from tests.integration.pipeline_harness import give_up
-from tests.integration.probes import Call, administrator, by_role, by_user, make_probe, make_user
+from tests.integration.probes import Call, by_role, by_user, make_probe, make_user
 from tests.integration.reconciliation import order
 
 PREFIXES = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS, DISCARDED, ERASURES, RESUBMITTED, REDRIVEN)
@@ -79,7 +79,7 @@ ALLOWED = {
 @pytest.fixture
 def objects(guarded: LocalCloud) -> Iterator[dict[str, str]]:
     """A key with an object under every prefix. What was probed goes again."""
-    client = administrator(guarded, "s3")
+    client = guarded.cloud.s3
     keys = {prefix: f"{prefix}probe/there" for prefix in PREFIXES}
     buckets = guarded.deployment.bucket, guarded.deployment.discarded_bucket
     for key in keys.values():
@@ -159,7 +159,7 @@ def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: LocalC
         StackName=guarded.deployment.name, LogicalResourceId="ProcessOrdersRole"
     )
     name = found["StackResourceDetail"]["PhysicalResourceId"]
-    policy = administrator(guarded, "iam").get_role_policy(RoleName=name, PolicyName="ProcessOrders")
+    policy = guarded.cloud.client("iam").get_role_policy(RoleName=name, PolicyName="ProcessOrders")
     # Somebody with the role's policy who is no function, as Lambda is when it leaves a batch.
     keys = make_user(guarded, f"lambda-{uuid.uuid4().hex[:8]}", json.dumps(policy["PolicyDocument"]))
     # Before it makes the mapping, Lambda asks whether the role may write, and says nowhere to which key.

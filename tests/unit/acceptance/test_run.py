@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from orderstream.acceptance.check import Check, CheckOutcome, CheckResult, all_is_well
 from orderstream.acceptance.context import Context, Evidence, ensure_ours, expect, new_name
-from orderstream.acceptance.deployer import Deployer
 from orderstream.acceptance.run import run
-from orderstream.aws.clients import AwsClients
 from orderstream.deploy.target import AWS, LOCAL, DeployTarget
 from orderstream.errors import CheckFailedError, CloudError, InputError, NotShownError
 from tests.fakes import Clock
-
-
-def context_in(
-    place: DeployTarget = AWS, clock: Clock | None = None, said: list[str] | None = None
-) -> Context:
-    cloud, clock = AwsClients(), clock or Clock()
-    told = [] if said is None else said
-    return Context(
-        cloud,
-        "orders-accept-0a1b2c",
-        "123456789012",
-        place,
-        Deployer(cloud, "orders-accept-0a1b2c", None),
-        lambda what, *_: told.append(what),
-        clock=clock,
-        sleep=clock.sleep,
-    )
+from tests.unit.acceptance.fakes import context_on
 
 
 class Checks:
@@ -51,7 +34,7 @@ class Checks:
 
     def run(self, place: DeployTarget = AWS, minutes: float = 60) -> dict[str, CheckResult]:
         told: list[CheckResult] = []
-        run(context_in(place), self.all, minutes=minutes, told=told.append)
+        run(replace(context_on(), place=place), self.all, minutes=minutes, told=told.append)
         return {one.check.name: one for one in told}
 
 
@@ -138,7 +121,7 @@ def test_cleaning_up_that_is_broken_off_is_told_and_goes_through(checks: Checks)
     checks.add("cleaning", raising(KeyboardInterrupt()), always=True)
     told: list[CheckResult] = []
     with pytest.raises(KeyboardInterrupt):
-        run(context_in(), checks.all, minutes=1, told=told.append)
+        run(context_on(), checks.all, minutes=1, told=told.append)
     assert [(one.outcome, one.reason) for one in told] == [(CheckOutcome.NOT_RUN, "interrupted")]
 
 
@@ -173,7 +156,7 @@ def test_what_is_waited_for_is_asked_again_told_now_and_then_and_the_last_answer
         expect(number > 2, f"{number} of 3")
         return number
 
-    assert context_in(clock=clock).until(look, seconds=60, what="orders") == 3
+    assert context_on(clock).until(look, seconds=60, what="orders") == 3
     assert clock.now == 3 * AWS.poll_seconds
 
     def never() -> None:
@@ -181,7 +164,8 @@ def test_what_is_waited_for_is_asked_again_told_now_and_then_and_the_last_answer
 
     said: list[str] = []
     with pytest.raises(CheckFailedError, match="after 60 s: 1 of 3"):
-        context_in(clock=Clock(), said=said).until(never, seconds=60, what="orders")
+        told = replace(context_on(), progress=lambda what, *_: said.append(what))
+        told.until(never, seconds=60, what="orders")
     assert said == ["waiting for orders (1 of 3)"] * 4
 
 

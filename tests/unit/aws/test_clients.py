@@ -45,18 +45,23 @@ def test_aws_region_goes_before_aws_default_region_and_both_before_the_profile(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "config"
-    config.write_text("[default]\nregion = eu-north-1\n")
+    config.write_text("[default]\nregion = eu-north-1\n[profile shop]\nregion = eu-south-1\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-west-2")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
     assert region_of(AwsClients()) == "eu-west-2"
+    assert region_of(AwsClients(profile="shop")) == "eu-west-2"
     assert region_of(AwsClients(region="eu-west-1")) == "eu-west-1"
     assert AwsClients().kinesis_no_retry.meta.region_name == "eu-west-2"
     monkeypatch.delenv("AWS_REGION")
     assert region_of(AwsClients()) == "eu-west-3"
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     assert region_of(AwsClients()) == "eu-north-1"
+    assert region_of(AwsClients(profile="shop")) == "eu-south-1"
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    assert region_of(AwsClients()) == "eu-south-1"
+    monkeypatch.delenv("AWS_PROFILE")
     config.write_text("")
     with pytest.raises(CloudError, match="no region is configured") as refused:
         region_of(AwsClients())

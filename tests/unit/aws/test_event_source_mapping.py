@@ -57,8 +57,9 @@ def test_one_that_is_off_or_stops_already_is_not_asked(state: str) -> None:
     assert (switched_off(fake), fake.asked) == ("Disabled", 0)
 
 
-@pytest.mark.parametrize("state", ["Creating", "Updating"])
-@pytest.mark.parametrize("refusal", ["ResourceInUseException", "ResourceConflictException"])
+@pytest.mark.parametrize(
+    ("state", "refusal"), [("Creating", "ResourceInUseException"), ("Updating", "ResourceConflictException")]
+)
 def test_one_that_is_changing_is_asked_again_until_it_has_changed(state: str, refusal: str) -> None:
     fake = FakeLambda(state, looks=3, refusal=refusal)
     assert (switched_off(fake), fake.asked) == ("Disabled", 4)

@@ -49,7 +49,6 @@ def cloud(service: Service, endpoint: str | None = None) -> AwsClients:
         ("111122223333", ["shop-prod"], "account 111122223333 (shop-prod), region eu-west-1"),
         ("111122223333", [], "account 111122223333, region eu-west-1"),
         ("111122223333", DENIED, "account 111122223333, region eu-west-1"),
-        ("111122223333", SILENT, "account 111122223333, region eu-west-1"),
         (DENIED, ["shop-prod"], "account unknown (shop-prod), region eu-west-1"),
         (SILENT, SILENT, "account unknown, region eu-west-1"),
     ],

@@ -35,7 +35,6 @@ from orderstream.sdk.codec import use_msgspec
 T = TypeVar("T")
 
 ORDERS = 1000
-BREAKDOWN_ROUNDS, CHOICE_ROUNDS = 15, 7
 
 
 class Memory:
@@ -56,7 +55,7 @@ class Memory:
         return {"Responses": [{}] * len(parameters["Statements"])}
 
 
-def breakdown(size: int) -> dict[str, float]:
+def breakdown(size: int, rounds: int) -> dict[str, float]:
     """Processor time by part. `call` is the SDK's, with signature and HTTP, of a body that is ready.
 
     `call_over_http_client` is the same with Python's own HTTP client in place of the SDK's.
@@ -66,7 +65,7 @@ def breakdown(size: int) -> dict[str, float]:
 
     def part(name: str, work: Callable[[], T]) -> T:
         found = []
-        for _ in range(BREAKDOWN_ROUNDS):
+        for _ in range(rounds):
             begin = time.process_time()
             result = work()
             found.append(time.process_time() - begin)
@@ -134,31 +133,32 @@ def _send(connection: http.client.HTTPConnection, request: Any, **_: Any) -> Any
     return AWSResponse(request.url, answer.status, headers, _Body(answer.read()))
 
 
-def processor_choices(size: int) -> list[dict[str, Any]]:
+def processor_choices(size: int, rounds: int) -> list[dict[str, Any]]:
     """Processor time without and with each choice; each of the first three builds on the one before it."""
     own_agent = {"user_agent": None}
     checked = _client(is_light=False, parameter_validation=True, **own_agent)
     unchecked, named = _client(is_light=False, **own_agent), _client(is_light=False)
     run = partial(_handle, size, time.process_time)
+    choice = partial(_choice, rounds, "cpu")
     return [
-        _choice("parameters not validated by the SDK", "cpu", partial(run, checked), partial(run, unchecked)),
-        _choice("a user agent that is ready", "cpu", partial(run, unchecked), partial(run, named)),
-        _choice("rendered and read by msgspec", "cpu", partial(run, named), run),
-        _choice("gzip at level 1 instead of 6", "cpu", partial(run, level=6), partial(run, level=1)),
+        choice("parameters not validated by the SDK", partial(run, checked), partial(run, unchecked)),
+        choice("a user agent that is ready", partial(run, unchecked), partial(run, named)),
+        choice("rendered and read by msgspec", partial(run, named), run),
+        choice("gzip at level 1 instead of 6", partial(run, level=6), partial(run, level=1)),
     ]
 
 
-def waiting_choices(size: int) -> list[dict[str, Any]]:
+def waiting_choices(size: int, rounds: int) -> list[dict[str, Any]]:
     """Wall without and with calls in threads; the stub must take 5 ms for a call of the table."""
     run = partial(_handle, size, time.perf_counter, _client(is_light=True))
-    return [_choice("calls in threads, 5 ms each", "wall", partial(run, each=map), run)]
+    return [_choice(rounds, "wall", "calls in threads, 5 ms each", partial(run, each=map), run)]
 
 
 def _choice(
-    name: str, what: str, without: Callable[[], float], with_it: Callable[[], float]
+    rounds: int, what: str, name: str, without: Callable[[], float], with_it: Callable[[], float]
 ) -> dict[str, Any]:
     # In turns; the first round warms up and does not count.
-    costs = [(without(), with_it()) for _ in range(CHOICE_ROUNDS + 1)][1:]
+    costs = [(without(), with_it()) for _ in range(rounds + 1)][1:]
     before, after = (median(values) for values in zip(*costs, strict=True))
     return {"choice": name, "what": what, "before": before, "after": after}
 

@@ -42,7 +42,7 @@ def setting_of(batch: int, size: int, *, waits: bool = False) -> Setting:
 
 def measure(rounds: int = 5, batches: list[int] = BATCHES) -> dict[str, Any]:
     """All handlers in all settings, the memory for the largest event, the function's costs, cold starts."""
-    found = compare(rounds, batches, PEERS) | function_costs()
+    found = compare(rounds, batches, PEERS) | function_costs(rounds)
     return found | {"starts": cold_starts.measure(3 * rounds, PEERS)}
 
 
@@ -131,18 +131,21 @@ def _peak(stub: Stub, folder: Path, peer: Peer, batch: int) -> float:
     return max(peaks)
 
 
-def function_costs() -> dict[str, Any]:
-    """By size: the `breakdown` of the function's time, and what its `choices` save."""
+def function_costs(rounds: int) -> dict[str, Any]:
+    """By size: the `breakdown` of the function's time, and what its `choices` save.
+
+    These vary more and take less time than handlers do, so they have more than `rounds`.
+    """
     found: dict[str, Any] = {"breakdown": [], "choices": []}
     with running_stub() as stub:
         for size in SIZES:
             progress(f"where the function's time goes, {size} B")
             with worker("bench.function_costs", stub.port, OURS.artifact(), PROJECT) as call:
                 stub.begin()
-                found["breakdown"].append({"size": size} | call("breakdown", size))
-                choices = call("processor_choices", size)
+                found["breakdown"].append({"size": size} | call("breakdown", size, 3 * rounds))
+                choices = call("processor_choices", size, rounds + 2)
                 stub.begin(table_ms=5, bucket_ms=20)
-                choices += call("waiting_choices", size)
+                choices += call("waiting_choices", size, rounds + 2)
                 found["choices"] += [{"size": size} | choice for choice in choices]
     return found
 

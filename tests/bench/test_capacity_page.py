@@ -20,7 +20,7 @@ def test_the_page_has_what_the_command_prints() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_the_bytes_of_an_order_are_what_plans_reckon_to_a_twentieth(size: int) -> None:
-    found, close = measure(size), pytest.approx
+    found, close = measure(size, batches=2), pytest.approx
     given = PlanInput(Demand(Decimal(1), Decimal(1), round(found.size)))
     one = given.figures.bytes
     assert item_bytes(given) == close(found.item, rel=0.05)

@@ -74,7 +74,9 @@ def test_an_item_without_one_of_its_attributes_is_a_fault(
 
 
 def test_handlers_and_cold_starts_are_measured_and_compared_with_the_targets() -> None:
-    results = handlers.compare(rounds=1, batches=[20], peers=(NAIVE, OURS)) | handlers.function_costs()
+    results = handlers.compare(rounds=1, batches=[20], peers=(NAIVE, OURS)) | handlers.function_costs(
+        rounds=1
+    )
     figures = results["figures"]
     assert [one["requests_per_1000"] for one in figures] == [2000, 100] * 4
     assert all(one["cpu_us"] > 0 and one["wall_us"] > 0 for one in figures)

@@ -290,11 +290,11 @@ def test_a_quote_that_is_never_closed_is_a_fault_that_says_how_far_it_reached() 
     assert rows('customer_id,amount\n1,"250\n2,250\n3,250\n') == [
         BadLine("line 2", "is not a row of CSV: unexpected end of data (up to line 4)")
     ]
-    lines = [f"{number},250\n" for number in range(50_000)]
+    lines = [f"{number},250\n" for number in range(20_000)]
     found = rows('customer_id,amount\n0,"250\n' + "".join(lines))
     assert isinstance(found[0], BadLine)
     assert f"field larger than field limit ({csv.field_size_limit()})" in found[0].text
-    assert found[-1] == ("line 50002", {"customer_id": "49999", "amount": "250"})
+    assert found[-1] == ("line 20002", {"customer_id": "19999", "amount": "250"})
 
 
 def test_a_csv_file_must_name_the_customer(tmp_path: Path) -> None:
@@ -322,9 +322,9 @@ def test_a_header_without_rows_is_no_orders() -> None:
 @pytest.mark.parametrize("header", [b"", b"customer_id,amount\n"], ids=["ndjson", "csv"])
 def test_memory_is_flat_however_many_lines_there_are(header: bytes) -> None:
     line = b"12345,250.00\n" if header else b'{"customer_id":"12345","amount":250.00}\n'
-    content = BytesIO(header + line * 50_000)
+    content = BytesIO(header + line * 10_000)
     tracemalloc.start()
-    assert sum(isinstance(found, InputLine) for found in read_orders("-", content)) == 50_000
+    assert sum(isinstance(found, InputLine) for found in read_orders("-", content)) == 10_000
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1024 * 1024

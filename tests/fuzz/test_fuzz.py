@@ -13,10 +13,10 @@ from tests.fuzz.rules import MAX_SECONDS, check
 
 
 def test_every_record_is_an_order_or_has_a_reason_and_its_bytes_come_back() -> None:
-    verdicts = run("short", 15_000)
+    verdicts = run("short", 6_000)
     print("\n".join(table(verdicts)))
-    assert sum(one.orders for one in verdicts.values()) > 1_000
-    assert sum(one.refused for one in verdicts.values()) > 5_000
+    assert sum(one.orders for one in verdicts.values()) > 400
+    assert sum(one.refused for one in verdicts.values()) > 2_000
 
 
 @pytest.mark.parametrize("whole", PIECES, ids=range(len(PIECES)))

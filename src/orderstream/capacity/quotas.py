@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from orderstream.capacity.demand import MOST_ORDERS_A_SECOND, PlanInput
 from orderstream.capacity.function import ceiling
@@ -41,113 +42,109 @@ class Quota:
         return self.needed > self.limit
 
 
-@dataclass(frozen=True)
-class _Rule:
-    name: str
-    unit: str
-    limit: int
-    needed: Callable[[Sizing], Decimal | int]
-    # The value to request, if above what is needed; None means that the limit cannot be raised.
-    wanted: Callable[[Sizing], Decimal | int] | None
-    remedy: str
-
-
 def quotas(of: Sizing, given: PlanInput) -> tuple[Quota, ...]:
     """All quotas that apply to this sizing, the first to be exceeded at the front."""
-    found = [_quota(rule, of, given) for rule in _rules(of, given)]
-    return tuple(sorted(found, key=lambda one: (one.breaks_at is None, one.breaks_at)))
+    return tuple(sorted(_quotas(of, given), key=lambda one: (one.breaks_at is None, one.breaks_at)))
 
 
-def _rules(of: Sizing, given: PlanInput) -> Iterator[_Rule]:
+def _quotas(of: Sizing, given: PlanInput) -> Iterator[Quota]:
     figures, options = given.figures, given.options
     kinesis = figures.kinesis_limits
-    yield _Rule(
+    quota = partial(_quota, of, given)
+    yield quota(
         "Lambda: concurrent executions of the account",
         "executions",
         figures.lambda_limits.concurrency,
         lambda one: one.function.peak.running,
-        # After an outage all lanes run at once.
-        lambda one: one.function.lanes,
         "Service Quotas, Lambda, Concurrent executions",
+        # After an outage all lanes run at once.
+        wanted=of.function.lanes,
     )
-    yield _Rule(
+    yield quota(
         "DynamoDB: writes to one on-demand table",
         "write units/s",
         figures.dynamodb_limits.table_writes,
         lambda one: one.table.peak_units,
-        lambda one: one.table.peak_units * (1 + options.headroom),
         "Service Quotas, DynamoDB, Table-level write throughput; each index has as much",
+        wanted=of.table.peak_units * (1 + options.headroom),
     )
     if options.layout == "batch":
-        yield _Rule(
+        yield quota(
             "S3: PUTs to the prefix of an hour",
             "PUTs/s",
             figures.s3_limits.prefix_puts,
             lambda one: one.function.peak.batches_per_second,
-            None,
             "a longer BatchWindowSeconds makes fewer, larger objects",
         )
     else:
-        yield _Rule(
+        yield quota(
             f"S3: PUTs to the prefix {ORDERS}",
             "PUTs/s",
             figures.s3_limits.prefix_puts,
             lambda one: one.table.peak_units / one.table.units_per_order,
-            None,
             "ArchiveLayout=batch; S3 divides a busy prefix, but answers 503 until it has",
         )
     if options.maintenance != "none":
-        yield _Rule(
+        yield quota(
             "Lambda: time for the maintenance of an hour",
             "seconds",
             figures.maintenance.timeout_seconds,
             lambda one: one.archive.maintenance_seconds_at_peak,
-            None,
             "a longer BatchWindowSeconds makes fewer objects; else ArchiveMaintenance=none, and orders "
             "archive compact on a machine",
         )
     if of.stream.mode == "shards":
-        yield _Rule(
+        yield quota(
             "Kinesis: shards of the account",
             "shards",
             kinesis.shards,
             lambda one: one.stream.shards,
-            lambda one: one.stream.shards,
             "Service Quotas, Kinesis, Shards per Region; outside us-east-1, us-west-2, eu-west-1 it is "
             f"{kinesis.shards_elsewhere:,} or 6,000",
+            wanted=of.stream.shards,
         )
     else:
-        yield _Rule(
+        yield quota(
             "Kinesis: bytes into one on-demand stream",
             "bytes/s",
             kinesis.on_demand_bytes,
             lambda one: one.stream.peak_bytes_per_second,
-            None,
             "shards, or several streams; outside us-east-1, us-west-2 and eu-west-1 it is "
             f"{kinesis.on_demand_bytes_elsewhere // 1_000_000} MB/s until AWS raises it",
         )
 
 
-def _quota(rule: _Rule, of: Sizing, given: PlanInput) -> Quota:
-    def needed_at(rate: Decimal) -> Decimal:
-        return Decimal(rule.needed(compute_sizing(of.stream.mode, given.at(rate))))
+def _quota(
+    of: Sizing,
+    given: PlanInput,
+    name: str,
+    unit: str,
+    limit: int,
+    need: Callable[[Sizing], Decimal | int],
+    remedy: str,
+    wanted: Decimal | int | None = None,
+) -> Quota:
+    """A quota; `wanted` is the value to request, if above what is needed (None: it cannot be raised)."""
 
-    breaks_at, needed = None, Decimal(rule.needed(of))
-    edge = _edge(needed_at, rule.limit, given)
+    def needed_at(rate: Decimal) -> Decimal:
+        return Decimal(need(compute_sizing(of.stream.mode, given.at(rate))))
+
+    breaks_at, needed = None, Decimal(need(of))
+    edge = _edge(needed_at, limit, given)
     if edge is not None:
         breaks_at, above = edge
         if breaks_at < given.demand.rate:
             needed = max(needed, needed_at(above))
-    wanted = max(needed, rule.wanted(of)) if rule.wanted else 0
+    ask = 0 if wanted is None else ceiling(Decimal(max(needed, wanted)))
     return Quota(
-        name=rule.name,
-        unit=rule.unit,
-        limit=Decimal(rule.limit),
+        name=name,
+        unit=unit,
+        limit=Decimal(limit),
         needed=needed,
         breaks_at=breaks_at,
-        can_be_raised=rule.wanted is not None,
-        ask=ceiling(Decimal(wanted)) if wanted > rule.limit else 0,
-        remedy=rule.remedy,
+        can_be_raised=wanted is not None,
+        ask=ask if ask > limit else 0,
+        remedy=remedy,
     )
 
 

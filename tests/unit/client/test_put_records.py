@@ -152,7 +152,7 @@ def as_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(
     st.sampled_from([200, 200, 200, 400, 500]),
     documents.map(as_json) | anything.map(as_json) | errors.map(as_json) | st.binary(max_size=20),

@@ -200,10 +200,6 @@ def test_a_refused_order_does_not_take_its_namesake_with_it() -> None:
     assert pipeline.attribute("A", "OrderAmount") == "2"
 
 
-def test_a_batch_of_nothing_but_bad_records_succeeds() -> None:
-    assert Pipeline().run(*(record(number, "bad") for number in range(5))).failed == []
-
-
 def test_what_is_not_done_is_reported_lowest_sequence_number_first() -> None:
     pipeline = Pipeline()
     pipeline.dynamo.fault = lambda order_id: "ThrottlingError" if order_id in "BD" else None
@@ -302,7 +298,3 @@ def test_what_is_there_already_is_no_revenue_and_neither_are_tests() -> None:
     again = record(2, order("A", 5)), record(3, order("A", 6)), record(4, order("B", 1))
     report = pipeline.run(*again, record(5, order("B", 1)), record(6, priced("canary-1", "0.01", "XTS")))
     assert (report.stored, report.revenue) == (2, {"EUR": Decimal(1)})
-
-
-def test_an_empty_batch_is_done() -> None:
-    assert Pipeline().run() == BatchResult()

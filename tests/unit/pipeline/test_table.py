@@ -72,19 +72,6 @@ def test_a_number_is_sent_without_long_rows_of_zeros(number: str) -> None:
     assert plain_value(value) == Decimal(number)
 
 
-def test_an_order_that_is_there_is_compared_by_its_fingerprint() -> None:
-    dynamo = FakeDynamo()
-    insert(dynamo, [order("same"), order("other")])
-    same, other, new = insert(dynamo, [order("same"), order("other", "g"), order("new")])
-    assert (same.result, other.result, new.result) == (
-        InsertResult.DUPLICATE,
-        InsertResult.CONFLICT,
-        InsertResult.STORED,
-    )
-    assert other.stored["Fingerprint"] == "f"
-    assert dynamo.items["other"]["Fingerprint"] == {"S": "f"}, "the first stays"
-
-
 def test_many_orders_that_are_there_are_read_though_dynamodb_answers_in_parts() -> None:
     dynamo = FakeDynamo()
     dynamo.keys_per_answer = 30
@@ -141,13 +128,6 @@ def test_comparing_stops_when_the_time_is_over() -> None:
     assert (
         results(insert(dynamo, orders, clock)) == [InsertResult.DUPLICATE] * 300 + [InsertResult.RETRY] * 50
     )
-
-
-def test_an_item_that_dynamodb_never_takes_is_refused_alone() -> None:
-    dynamo = FakeDynamo(lambda order_id: "ValidationError" if order_id == "b" else None)
-    outcomes = insert(dynamo, [order("a"), order("b"), order("c")])
-    assert results(outcomes) == [InsertResult.STORED, InsertResult.REFUSED, InsertResult.STORED]
-    assert outcomes[1].message == "ValidationError!"
 
 
 def test_an_order_that_vanishes_before_it_is_compared_is_undone() -> None:

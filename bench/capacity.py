@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.events import SIZES, traffic
+from bench.report import with_section
 from orderstream.capacity.reference_data import ReferenceData
 from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
@@ -127,9 +128,9 @@ def output(words: str, folder: Path = PROJECT) -> str:
     return "\n".join(line.rstrip() for line in done.stdout.splitlines())
 
 
-def examples() -> str:
+def examples() -> list[str]:
     """The examples as the page has them."""
-    return "".join(f"\n```text\n$ orders {words}\n{output(words)}\n```\n" for words in EXAMPLES)
+    return [f"```text\n$ orders {words}\n{output(words)}\n```" for words in EXAMPLES]
 
 
 def simulated(picture: Path | None = None) -> str:
@@ -141,16 +142,16 @@ def simulated(picture: Path | None = None) -> str:
         if picture:
             picture.write_bytes((Path(folder) / "capacity.png").read_bytes())
     table = found[found.index("Simulated") : found.index("\n\nTo deploy")]
-    return f"\n```text\n$ orders {SIMULATION}\n…\n{table}\n```\n"
+    return f"```text\n$ orders {SIMULATION}\n…\n{table}\n```"
 
 
 def sources() -> str:
     """Every figure with its source and date, as a table."""
-    lines = ["", "| What | Figures | Source |", "| --- | --- | --- |"]
+    lines = ["| What | Figures | Source |", "| --- | --- | --- |"]
     for name, group in vars(ReferenceData()).items():
         values = ", ".join(f"`{figure}` {_shown(value)}" for figure, value in vars(group).items())
         lines.append(f"| {name.replace('_', ' ')} | {values} | {group.source}; {group.date} |")
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
 def _shown(value: Any) -> str:
@@ -161,11 +162,9 @@ def _shown(value: Any) -> str:
 
 def page(text: str, picture: Path | None = None) -> str:
     """The page with what is between its marks made anew."""
-    for name, made in (("figures", sources()), ("examples", examples()), ("simulated", simulated(picture))):
-        mark = f"<!-- {name} -->"
-        before, _, after = text.split(mark)
-        text = f"{before}{mark}{made}{mark}{after}"
-    return text
+    text = with_section(text, "figures", [sources()])
+    text = with_section(text, "examples", examples())
+    return with_section(text, "simulated", [simulated(picture)])
 
 
 def main() -> None:

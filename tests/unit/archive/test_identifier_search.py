@@ -101,10 +101,10 @@ def test_an_id_of_any_letters_is_found_however_it_is_wrapped(
 @pytest.mark.parametrize(
     "data",
     [
-        b'"' * 1_000_000,
-        b'"' + b'\\"' * 500_000 + b"\\",
-        b"\\" * 1_000_000,
-        b"[" * 1_000_000,
+        b'"' * 300_000,
+        b'"' + b'\\"' * 150_000 + b"\\",
+        b"\\" * 300_000,
+        b"[" * 300_000,
         b'{"customer_id":' * 60_000,
         gzip.compress(b"") * 50_000,
         b"\x1f\x8b\x08" * 300_000,
@@ -115,5 +115,5 @@ def test_an_id_of_any_letters_is_found_however_it_is_wrapped(
 def test_a_hostile_record_takes_no_more_than_seconds(data: bytes) -> None:
     begun = time.process_time()
     search(data, HER)
-    # A megabyte takes about one; what takes quadratic time would take hours.
+    # They take a fraction of one; what takes quadratic time would take hours.
     assert time.process_time() - begun < 20

@@ -125,7 +125,7 @@ def test_an_order_nests_a_hundred_deep_at_most_whatever_the_stack_could_bear() -
 
     for opening, closing in (('{"a":', "}"), ("[", "]")):
         assert reasons(nested(100, opening, closing)) == []
-        for depth in (101, 500, *range(900, 1100), 60_000):
+        for depth in (101, 500, *range(900, 1100, 10), 60_000):
             assert reasons(nested(depth, opening, closing)) == [("$", "too_deep")]
 
 
@@ -178,7 +178,7 @@ def test_a_compressed_order_is_an_order() -> None:
         (zipped(b"{}")[:-8] + b"\0" * 8, "bad_gzip"),
         (b"\x1f\x8b", "bad_gzip"),
         (b"\x1f\x8bnot gzip at all", "bad_gzip"),
-        (zipped(b" " * 2**27), "too_large"),
+        (zipped(b" " * 2**24), "too_large"),
         (zipped(zipped(b"{}")), "not_utf8"),
         (AGGREGATE_MAGIC + b"not an aggregate", "corrupt_aggregate"),
         (zipped(AGGREGATE_MAGIC), "corrupt_aggregate"),
@@ -189,12 +189,12 @@ def test_what_cannot_be_taken_out_of_its_wrapping_is_refused_whole(data: bytes, 
 
 
 def test_a_decompression_bomb_is_not_let_off() -> None:
-    bomb = zipped(b" " * 2**27)
+    bomb = zipped(b" " * 2**24)
     tracemalloc.start()
     decode(bomb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 * MAX_BYTES, "of 128 MiB"
+    assert peak < 4 * MAX_BYTES, "of 16 MiB"
 
 
 def test_the_largest_order_is_taken() -> None:

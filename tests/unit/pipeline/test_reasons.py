@@ -45,7 +45,7 @@ def test_a_bad_order_alone_keeps_a_hundred_reasons() -> None:
     assert line.reasons[-1]["message"] == "has more than 100 faults"
 
 
-@pytest.mark.parametrize("count", [10, 100, 2000])
+@pytest.mark.parametrize("count", [10, 100, 1000])
 def test_the_reasons_of_many_bad_orders_stay_smaller_than_the_orders(count: int) -> None:
     lines, size = quarantined([BAD] * count)
     assert size < max(200_000, count * len(BAD))

@@ -149,15 +149,3 @@ def statistics(cloud: AwsClients, namespace: str, name: str, **dimensions: str) 
         Statistics=["SampleCount", "Sum"],
     )["Datapoints"]
     return sum(point["SampleCount"] for point in points), sum(point["Sum"] for point in points)
-
-
-def assert_reads_on_from_the_latest(scene: Scene) -> None:
-    """A start at LATEST skips what was there before it, and a restart skips nothing that came since."""
-    scene.build(StartingPosition="LATEST")
-    scene.put("a-before")
-    with scene.event_source():
-        pass
-    scene.put("a-1")
-    with scene.event_source():
-        scene.await_all("a-1")
-    assert scene.delivered == ["a-1"]

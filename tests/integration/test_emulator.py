@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderstream.aws.clients import AwsClients
@@ -50,35 +48,31 @@ def alarm_on_share(threshold: int) -> dict[str, Any]:
     }
 
 
-def test_an_alarm_on_an_expression_is_made_changed_and_removed(cloud: AwsClients) -> None:
-    for threshold in (5, 10):
-        stacked(cloud, {"Share": alarm_on_share(threshold)})
-        (alarm,) = cloud.cloudwatch.describe_alarms()["MetricAlarms"]
-        assert (alarm["AlarmName"], alarm["Threshold"]) == ("share", threshold)
-        first, _, share = alarm["Metrics"]
-        assert first["MetricStat"]["Period"] == 60 and first["ReturnData"] is False
-        assert share["Expression"] == "100 * bad / all"
-    gone(cloud)
-    assert cloud.cloudwatch.describe_alarms()["MetricAlarms"] == []
-
-
-def test_an_alarm_on_other_alarms_follows_them(cloud: AwsClients) -> None:
+def test_alarms_on_an_expression_and_on_other_alarms_are_made_changed_and_removed(cloud: AwsClients) -> None:
     both = {
         "Type": "AWS::CloudWatch::CompositeAlarm",
         "DependsOn": "Share",
         "Properties": {"AlarmName": "both", "AlarmRule": 'ALARM("share")'},
     }
-    stacked(cloud, {"Share": alarm_on_share(5), "Both": both})
 
     def state() -> str:
         (found,) = cloud.cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
         return found["StateValue"]
 
+    for threshold in (5, 10):
+        stacked(cloud, {"Share": alarm_on_share(threshold), "Both": both})
+        (alarm,) = cloud.cloudwatch.describe_alarms()["MetricAlarms"]
+        assert (alarm["AlarmName"], alarm["Threshold"]) == ("share", threshold)
+        first, _, share = alarm["Metrics"]
+        assert first["MetricStat"]["Period"] == 60 and first["ReturnData"] is False
+        assert share["Expression"] == "100 * bad / all"
     assert state() == "OK"
     cloud.cloudwatch.set_alarm_state(AlarmName="share", StateValue="ALARM", StateReason="test")
     assert state() == "ALARM"
     gone(cloud)
-    assert cloud.cloudwatch.describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
+    both_kinds: Any = ["CompositeAlarm", "MetricAlarm"]
+    left = cloud.cloudwatch.describe_alarms(AlarmTypes=both_kinds)
+    assert left["CompositeAlarms"] == left["MetricAlarms"] == []
 
 
 def test_a_registered_consumer_is_made_and_removed(cloud: AwsClients) -> None:
@@ -129,27 +123,3 @@ def test_a_mapping_keeps_the_metrics_that_it_is_to_have(cloud: AwsClients) -> No
         assert found["MetricsConfig"] == {"Metrics": metrics}
     gone(cloud)
     assert cloud.lambda_.list_event_source_mappings()["EventSourceMappings"] == []
-
-
-def test_a_line_of_the_embedded_metric_format_becomes_a_metric(cloud: AwsClients) -> None:
-    now = int(time.time() * 1000)
-    directive = {
-        "Namespace": "N",
-        "Dimensions": [["Stack"]],
-        "Metrics": [{"Name": "Stored", "Unit": "Count"}],
-    }
-    line = {"_aws": {"Timestamp": now, "CloudWatchMetrics": [directive]}, "Stack": "s", "Stored": [2, 2, 5]}
-    cloud.logs.create_log_group(logGroupName="g")
-    cloud.logs.create_log_stream(logGroupName="g", logStreamName="s")
-    events: Any = [{"timestamp": now, "message": text} for text in (json.dumps(line), "Stored: 7")]
-    cloud.logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
-    (found,) = cloud.cloudwatch.get_metric_statistics(
-        Namespace="N",
-        MetricName="Stored",
-        Dimensions=[{"Name": "Stack", "Value": "s"}],
-        StartTime=datetime.now(UTC) - timedelta(hours=1),
-        EndTime=datetime.now(UTC) + timedelta(hours=1),
-        Period=7200,
-        Statistics=["Sum", "SampleCount", "Maximum"],
-    )["Datapoints"]
-    assert (found["Sum"], found["SampleCount"], found["Maximum"]) == (9, 3, 5)

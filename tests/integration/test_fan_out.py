@@ -12,7 +12,6 @@ from orderstream.local.esm.lanes import lane_of
 from tests.integration import deployed
 from tests.integration.event_source_harness import (
     Scene,
-    assert_reads_on_from_the_latest,
     eventually,
     statistics,
 )
@@ -35,21 +34,6 @@ def scene(cloud: AwsClients, tmp_path: Path) -> Pushed:
     return Pushed(cloud, tmp_path)
 
 
-def test_each_partition_key_keeps_its_order(scene: Pushed) -> None:
-    scene.build(shards=2, ParallelizationFactor=2, BatchSize=10)
-    keys = [f"customer{n}" for n in range(9)]
-    texts = [f"{key}-{n}" for n in range(20) for key in keys]
-    with scene.event_source():
-        scene.put(*texts[:90])
-        scene.put(*texts[90:])
-        scene.await_all(*texts)
-    assert len(scene.delivered) == len(texts)
-    for key in keys:
-        of_key = [text for text in scene.delivered if text.split("-")[0] == key]
-        assert of_key == [f"{key}-{n}" for n in range(20)]
-    assert scene.problems == []
-
-
 def test_a_failing_lane_holds_up_its_own_records_and_a_new_start_goes_on_there(scene: Pushed) -> None:
     scene.build('return fail(ids[batch.index("a-1")]) if "a-1" in batch else None', ParallelizationFactor=2)
     other = next(key for key in "bcdefgh" if lane_of(key, 2) != lane_of("a", 2))
@@ -61,10 +45,6 @@ def test_a_failing_lane_holds_up_its_own_records_and_a_new_start_goes_on_there(s
     with scene.event_source():
         eventually(lambda: len(scene.delivered) > before, "delivered again")
     assert "a-1" in scene.delivered[before:]
-
-
-def test_a_start_at_the_latest_record_reads_what_comes_after_it_also_after_a_restart(scene: Pushed) -> None:
-    assert_reads_on_from_the_latest(scene)
 
 
 def test_the_children_of_a_split_shard_are_read(scene: Pushed) -> None:

@@ -128,9 +128,13 @@ def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accoun
     listed = failures_by_place(orders)[place]
     assert (listed["records"], listed["condition"], listed["done"]) == (3, "RetryAttemptsExhausted", False)
     assert "RetryAttemptsExhausted" in orders("dead-letters", "list").stdout
+    assert [one["what"] for one in steps_of(orders, ids[0])] == ["arrived", "discarded", "open"]
     assert f"open: {place}: 3 records: 3 open" in orders("dead-letters", "redrive", "--dry-run").stdout
     assert found_order(local, ids[0]) is None, "a dry run changes nothing"
     assert f"done: {place}" in orders("dead-letters", "redrive").stdout
+    steps = steps_of(orders, ids[0])
+    assert {"discarded", "redriven", "archived", "stored"} <= {one["what"] for one in steps}
+    assert place in {one["where"] for one in steps}
     for number, order_id in enumerate(ids):
         assert get_order(local.deployment, order_id)["EventID"] == records[number].event_id
     assert records[2].event_id in quarantined(local)
@@ -263,17 +267,6 @@ def test_a_trace_tells_a_whole_story(local: LocalCloud, orders: Orders) -> None:
     assert steps == sorted(steps, key=lambda one: one["at"])
     shown = orders("trace", order_id).stdout
     assert "duplicate" in shown and item["EventID"] in shown
-
-
-def test_a_trace_tells_of_giving_up_and_bringing_back(local: LocalCloud, orders: Orders) -> None:
-    order_id = new_id()
-    place = given_up_at(local, given_up([order_id]))
-    steps = steps_of(orders, order_id)
-    assert [one["what"] for one in steps] == ["arrived", "discarded", "open"]
-    orders("dead-letters", "redrive")
-    steps = steps_of(orders, order_id)
-    assert {"discarded", "redriven", "archived", "stored"} <= {one["what"] for one in steps}
-    assert place in {one["where"] for one in steps}
 
 
 def test_a_trace_of_nothing_is_one_line_and_a_hint(orders: Orders) -> None:

@@ -28,7 +28,6 @@ from orderstream.monitoring.health import DeadLetterBacklog, Status
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.pipeline_harness import environment_of
-from tests.unit.monitoring.shards import shard_of
 
 # The middle of a minute that is over for long: what is put then is in the account like anything else.
 NOW = int(time.time() // 60) * 60 - 600 + 30
@@ -264,10 +263,3 @@ def test_on_the_local_cloud_it_shows_what_the_event_source_sees(local: LocalClou
     }
     said = orders("status", status=None).stdout
     assert "delivery runs: the local event source reads by polling" in said and "Disabled" not in said
-
-
-def test_keys_go_to_the_shard_that_has_their_range(cloud: AwsClients) -> None:
-    cloud.kinesis.create_stream(StreamName="keys", ShardCount=4)
-    for number in range(20):
-        put_to = cloud.kinesis.put_record(StreamName="keys", PartitionKey=f"C{number}", Data=b"{}")["ShardId"]
-        assert put_to == f"shardId-{shard_of(f'C{number}', 4):012}"

@@ -113,7 +113,7 @@ def test_a_python_that_cannot_be_had_is_told_in_one_line(tmp_path: Path) -> None
 
 
 def test_the_runtime_is_the_newest_that_sam_cli_knows_and_that_of_the_template() -> None:
-    # test_artifact.py builds both functions for it, of wheels alone: so every library has one.
+    # `make artifact`, which test_readme.py runs, builds for it, of wheels alone: so every library has one.
     newest = max(
         tuple(map(int, name.removeprefix("python").split(".")))
         for name in SUPPORTED_RUNTIMES

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orderstream.errors import DamagedError
 from orderstream.local.state import StateFolder
 
 
@@ -52,3 +53,21 @@ def test_files_beside_the_journals_are_left_alone(folder: StateFolder) -> None:
         (folder.folder / name).write_text("x")
     folder.drop_journals(100)
     assert sorted(os.listdir(folder.folder)) == ["records-1.ndjson.bak", "records-x.ndjson"]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"format": 1, "number": 3, "checkpoints": null, "serv',
+        '{"format": 2, "number": 3, "checkpoints": null, "services": {}}',
+        '{"format": 1, "number": 3, "checkpoints": null,'
+        ' "services": {"kinesis": {"__ministack_format__": 999, "payload": {}}}}',
+        '{"format": 1, "number": 3, "checkpoints": null,'
+        ' "services": {"s3": {"__ministack_format__": 1, "payload": 5}}}',
+    ],
+    ids=["cut off", "of another release", "of a newer MiniStack", "a service of another kind"],
+)
+def test_a_snapshot_that_cannot_be_used_is_named(folder: StateFolder, document: str) -> None:
+    (folder.folder / "snapshot.json").write_text(document)
+    with pytest.raises(DamagedError, match="cannot be read"):
+        folder.load()

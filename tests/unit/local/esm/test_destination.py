@@ -8,18 +8,17 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventRecord
-from orderstream.domain import object_keys
 from orderstream.local.esm.destination import Destination, Ending
 from orderstream.local.esm.failures import MappingSource
 from orderstream.local.esm.lanes import Discarded
 
-BUCKET, QUEUE = "arn:aws:s3:::orders", "arn:aws:sqs:eu-west-1:000000000001:failed"
+BUCKET = "arn:aws:s3:::orders"
 SOURCE = MappingSource("mapping", "function", "stream", "shard-0")
 DISCARDED = Discarded((EventRecord("5", "k", 0, 0, None, b"{}"),), "RetryAttemptsExhausted", 3)
 
 
 class FakeCloud:
-    """S3 and SQS in one; refuses as many calls as it is told to."""
+    """S3, which refuses as many calls as it is told to."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
@@ -29,17 +28,7 @@ class FakeCloud:
     def s3(self) -> FakeCloud:
         return self
 
-    @property
-    def sqs(self) -> FakeCloud:
-        return self
-
-    def get_queue_url(self, **request: str) -> dict[str, str]:
-        return {"QueueUrl": f"{request['QueueOwnerAWSAccountId']}/{request['QueueName']}"}
-
     def put_object(self, **request: Any) -> None:
-        self.send_message(**request)
-
-    def send_message(self, **request: Any) -> None:
         self.sent.append(request)
         if self.refusals:
             self.refusals -= 1
@@ -62,23 +51,6 @@ class Scene:
 
     def take(self) -> bool:
         return self.destination.take(DISCARDED, SOURCE, None)
-
-
-def test_a_bucket_gets_an_object_where_aws_puts_it() -> None:
-    scene = Scene(BUCKET)
-    assert scene.take()
-    (request,) = scene.cloud.sent
-    assert request["Bucket"] == "orders"
-    assert request["Key"].startswith(f"{object_keys.DISCARDED}mapping/shard-0/")
-    assert b'"payload":' in request["Body"]
-
-
-def test_a_queue_gets_metadata_only() -> None:
-    scene = Scene(QUEUE)
-    assert scene.take()
-    (request,) = scene.cloud.sent
-    assert request["QueueUrl"] == "000000000001/failed"
-    assert "payload" not in request["MessageBody"]
 
 
 def test_a_destination_that_is_away_for_a_while_loses_nothing() -> None:

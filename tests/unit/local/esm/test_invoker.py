@@ -49,13 +49,6 @@ def answer_to(answer: dict[str, Any] | Exception) -> InvokeAnswer:
     return invoke(cast(LambdaClient, FakeLambda(answer)), FUNCTION, BATCH, reports_failures=True)
 
 
-def test_the_function_gets_the_whole_event_and_is_waited_for() -> None:
-    client = FakeLambda(response(b"null"))
-    invoke(cast(LambdaClient, client), FUNCTION, BATCH, reports_failures=True)
-    assert json.loads(client.request["Payload"]) == {"Records": [{"n": 1}, {"n": 2}]}
-    assert client.request["InvocationType"] == "RequestResponse"
-
-
 def test_the_answer_has_the_invocation() -> None:
     assert answer_to(response(b"null")) == InvokeAnswer(Delivered(), DiscardedInvocation("r-1", 200, "7"))
 

@@ -87,12 +87,9 @@ def test_reading_starts_where_it_is_told(start: Position, first: str | None) -> 
 def test_a_record_knows_when_it_was_read_and_what_was_before_it() -> None:
     first, second = reader(FakeKinesis(1, 2)).read(10, now=7.0).records
     assert (first.before, second.before) == (None, "0001")
+    (after,) = reader(FakeKinesis(1, 2), Position("0001")).read(10, 0).records
+    assert after.before == "0001"
     assert (first.read_at, first.arrived_at) == (7.0, (START + timedelta(milliseconds=1)).timestamp())
-
-
-def test_the_first_record_after_a_checkpoint_has_the_checkpoint_before_it() -> None:
-    (record,) = reader(FakeKinesis(1, 2), Position("0001")).read(10, 0).records
-    assert record.before == "0001"
 
 
 def test_an_expired_iterator_is_renewed_from_the_last_record_read() -> None:

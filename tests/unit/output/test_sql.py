@@ -91,9 +91,7 @@ def test_many_rows_are_all_there(tmp_path: Path, form: Format) -> None:
     file = tmp_path / f"answer.{form}"
     shown("FROM range(5000)", form, file)
     with parquet.database() as database:
-        assert database.execute(f"SELECT count(*), sum(range) FROM '{file}'").fetchall() == [
-            (5000, 12497500)
-        ]
+        assert database.execute(f"SELECT count(*), sum(range) FROM '{file}'").fetchall() == [(5000, 12497500)]
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet", "table"])

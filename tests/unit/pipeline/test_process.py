@@ -14,7 +14,6 @@ from orderstream.domain.object_keys import ORDERS, QUARANTINE, hour_prefix, orde
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive_codec import original_bytes, read_lines
 from orderstream.pipeline.deaggregate import deaggregate
-from orderstream.pipeline.process import BatchResult
 from orderstream.testing.fakes import FakeStore
 from tests.fuzz.heavy import aggregate
 from tests.unit.pipeline.harness import ARRIVAL, Pipeline, record

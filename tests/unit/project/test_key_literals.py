@@ -30,14 +30,12 @@ IS_BATCH = ("endswith", ".gz")
 
 def literals(source: str) -> Iterator[str]:
     """The texts of a module, but for its docstrings, that look like a key or stand for a prefix."""
-    tree = ast.parse(source)
-    docstrings = {
-        id(node.value)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+    docstrings = set()
+    # A statement comes before the expression in it.
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr):
+            docstrings.add(node.value)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in docstrings:
             if LITERAL.search(node.value):
                 yield f"{node.lineno}: {node.value}"
         elif isinstance(node, ast.Call):

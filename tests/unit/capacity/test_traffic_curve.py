@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
+from orderstream.capacity.traffic_curve import curve_in, peak_of
 from orderstream.errors import InputError, NotFoundError
 
 
@@ -18,9 +18,16 @@ def written(folder: Path, text: str) -> Path:
 
 @pytest.mark.parametrize(
     ("text", "peak"),
-    [("5x", "10000"), ("1.5 x", "3000"), ("2×", "4000"), ("8000", "8000"), ("8,000", "8000")],
+    [
+        ("5x", "10000"),
+        ("1.5 x", "3000"),
+        ("2×", "4000"),
+        ("8,000", "8000"),
+        ("1_000_000", "1000000"),
+        ("0.1", "0.1"),
+    ],
 )
-def test_a_peak_is_a_factor_or_orders_a_second(text: str, peak: str) -> None:
+def test_a_peak_is_a_factor_or_exact_orders_a_second(text: str, peak: str) -> None:
     assert peak_of(text, Decimal(2000)) == Decimal(peak)
 
 
@@ -31,11 +38,6 @@ def test_anything_else_is_no_rate(text: str) -> None:
     assert caught.value.hint
 
 
-def test_a_rate_is_exact() -> None:
-    assert orders_per_second("0.1") == Decimal("0.1")
-    assert orders_per_second("1_000_000") == 1_000_000
-
-
 def test_a_curve_has_a_rate_from_each_second_on(tmp_path: Path) -> None:
     for header in ("", "second,orders per second\n"):
         found = curve_in(written(tmp_path, f"{header}0,100\n60, 250.5\n\n90,0\n"))
@@ -44,17 +46,18 @@ def test_a_curve_has_a_rate_from_each_second_on(tmp_path: Path) -> None:
         # The last rate holds for as long as the one before it.
         assert (found.curve.end, found.begin) == (120, None)
         assert found.second_of("75") == 75
+        # An outage begins within the traffic.
+        for text in ("120", "-1", "noon"):
+            with pytest.raises(InputError):
+                found.second_of(text)
 
 
-def test_a_curve_may_have_moments_of_rfc_3339(tmp_path: Path) -> None:
+def test_a_curve_may_have_moments_of_rfc_3339_or_begin_at_another_second_than_0(tmp_path: Path) -> None:
     file = written(tmp_path, "time,rate\n2026-11-27T18:00:00Z,100\n2026-11-27T20:00:00+01:00,400\n")
     found = curve_in(file)
     assert found.curve.seconds == (0, 3600)
     assert found.begin == datetime(2026, 11, 27, 18, tzinfo=UTC)
     assert found.second_of("2026-11-27T18:30:00Z") == 1800
-
-
-def test_seconds_need_not_begin_with_0(tmp_path: Path) -> None:
     found = curve_in(written(tmp_path, "100,1\n110,2\n"))
     assert found.curve.seconds == (0, 10)
     assert found.second_of("105") == 5
@@ -94,10 +97,3 @@ def test_a_file_that_is_not_there_or_no_text_is_no_traffic(tmp_path: Path) -> No
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError):
         curve_in(binary)
-
-
-def test_an_outage_begins_within_the_traffic(tmp_path: Path) -> None:
-    found = curve_in(written(tmp_path, "0,100\n60,100\n"))
-    for text in ("120", "-1", "noon"):
-        with pytest.raises(InputError):
-            found.second_of(text)

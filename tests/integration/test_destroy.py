@@ -11,7 +11,7 @@ import pytest
 
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy import destroy
-from orderstream.deploy.inventory import BucketInventory, Inventory
+from orderstream.deploy.inventory import BucketInventory, Inventory, collect
 from orderstream.errors import DeploymentError
 from orderstream.progress import no_progress
 from orderstream.testing.fakes import client_error
@@ -21,7 +21,7 @@ NO_BUCKET = BucketInventory("no-such-bucket-of-orders", 0, 0, 0, 0)
 
 
 def looked_at(cloud: AwsClients) -> Inventory:
-    return destroy.plan(cloud, "orderstream", progress=no_progress)
+    return collect(cloud, "orderstream", progress=no_progress)
 
 
 class Busy:

@@ -17,7 +17,7 @@ def test_discarded_batches_have_a_bucket_that_the_inventory_and_the_alarms_name(
     deployment = deploy(cloud, ArchiveBucketName=f"z-{uuid.uuid4().hex}")
     for order_id in ("A", "B"):
         give_up(deployment, given_up([order_id]))
-    found = inventory.collect(cloud, deployment.name, code_bucket="", progress=no_progress)
+    found = inventory.collect(cloud, deployment.name, progress=no_progress)
     assert [(one.name, one.purpose, one.objects) for one in found.buckets] == [
         (deployment.discarded_bucket, inventory.DISCARDED, 2),
         (deployment.bucket, inventory.ARCHIVE, 0),

@@ -37,7 +37,7 @@ AWAIT_THREE = """\
 until [ $(orders list --customer 12345 --json | grep -c '"OrderAmount":250,') = 3 ]; do sleep 0.2; done
 """
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1600)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path) -> None:
         env=reader.environment | {"COLUMNS": "120", "SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "1"},
         capture_output=True,
         text=True,
-        timeout=800,
+        timeout=1500,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

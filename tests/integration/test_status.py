@@ -19,12 +19,11 @@ from mypy_boto3_cloudwatch.type_defs import MetricDatumTypeDef
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import DISCARDED, marker_key
-from orderstream.errors import CloudError
 from orderstream.local.cloud import LocalCloud
 from orderstream.monitoring import dead_letter_backlog
-from orderstream.monitoring.collector import SECONDS_KEPT, StatusCollector, poll
+from orderstream.monitoring.collector import SECONDS_KEPT, StatusCollector
 from orderstream.monitoring.figures import Rates
-from orderstream.monitoring.health import DeadLetterBacklog, Status
+from orderstream.monitoring.health import DeadLetterBacklog
 from tests.integration import deployed
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.pipeline_harness import environment_of
@@ -109,21 +108,6 @@ class DistributingCloud(AwsClients):
     @cached_property
     def kinesis(self) -> Any:
         return Distributing(AwsClients.kinesis.func(self))  # type: ignore[attr-defined]
-
-
-def test_how_the_stream_distributes_its_records_is_what_kinesis_says(deployment: Deployment) -> None:
-    shards = StatusCollector(deployment).collect(NOW).shards
-    assert (shards.mode, shards.distribution) == ("PROVISIONED", "USER_PARTITION_KEY")
-    here = {
-        name: getattr(deployment.cloud, name)
-        for name in ("endpoint_url", "region", "access_key", "session_token")
-    }
-    shards = (
-        StatusCollector(replace(deployment, cloud=DistributingCloud(**here, secret_key="test")))
-        .collect(NOW)
-        .shards
-    )
-    assert (shards.mode, shards.distribution) == ("ON_DEMAND", "AUTO")
 
 
 def test_a_backlog_of_hours_is_counted_by_a_further_question(deployment: Deployment) -> None:
@@ -212,33 +196,20 @@ def test_given_up_batches_are_seen_without_listing_them_all(deployment: Deployme
     assert dead_letter_backlog.count_pending(deployment, most=3) == DeadLetterBacklog(0, None, True)
 
 
-def test_a_consumer_is_named_and_its_own_age_is_read(cloud: AwsClients) -> None:
-    deployment = deployed.deploy(cloud, EnhancedFanOut="true")
+def test_a_consumer_with_its_own_age_and_how_the_stream_distributes_records_are_named(
+    cloud: AwsClients,
+) -> None:
+    deployment = deployed.deploy(cloud, ShardCount="2", EnhancedFanOut="true")
     by = {"StreamName": deployment.stream, "ConsumerName": "ProcessOrders"}
     put(cloud, "AWS/Kinesis", "SubscribeToShardEvent.MillisBehindLatest", by, 5_000)
     found = StatusCollector(deployment).collect(NOW)
     assert (found.consumer.consumer, found.iterator_age) == ("ProcessOrders", 5)
-
-
-class Failing(StatusCollector):
-    """A watch whose second look fails."""
-
-    number = 0
-
-    def collect(self, now: float | None = None) -> Status:
-        self.number += 1
-        if self.number == 2:
-            raise CloudError("away for a moment")
-        return super().collect(NOW)
-
-
-def test_a_watch_goes_on_after_a_look_that_failed(deployment: Deployment) -> None:
-    problems: list[str] = []
-    waits: list[float] = []
-    seen = poll(Failing(deployment), on_problem=problems.append, wait=waits.append)
-    next(seen), next(seen)
-    assert problems == ["away for a moment"]
-    assert len(waits) == 2
+    assert (found.shards.mode, found.shards.distribution) == ("PROVISIONED", "USER_PARTITION_KEY")
+    distributing = DistributingCloud(
+        cloud.endpoint_url, cloud.region, None, cloud.access_key, "test", cloud.session_token
+    )
+    shards = StatusCollector(replace(deployment, cloud=distributing)).collect(NOW).shards
+    assert (shards.mode, shards.distribution) == ("ON_DEMAND", "AUTO")
 
 
 def test_on_the_local_cloud_it_shows_what_the_event_source_sees(local: LocalCloud, orders: Orders) -> None:

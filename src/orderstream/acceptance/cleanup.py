@@ -19,6 +19,7 @@ from orderstream.acceptance.leftovers import (
 )
 from orderstream.aws.stack import describe_stack
 from orderstream.deploy import destroy as destroying
+from orderstream.deploy.inventory import collect
 from orderstream.errors import NotShownError, OrderstreamError
 from orderstream.sdk.errors import error_code, translate_errors
 
@@ -75,7 +76,7 @@ def remove_stack(context: Context, stack: str) -> None:
         expect(not busy or (found and found.is_new), f"{stack} is {found.status if found else 'gone'}")
 
     context.until(settled, seconds=_SETTLED_SECONDS, what="CloudFormation")
-    there = destroying.plan(cloud, stack, progress=context.progress)
+    there = collect(cloud, stack, progress=context.progress)
     if there.is_empty:
         return
     done = destroying.destroy(

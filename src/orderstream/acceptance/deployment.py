@@ -17,6 +17,7 @@ from orderstream.deploy import destroy as destroying
 from orderstream.deploy.changes import STATEFUL_TYPES
 from orderstream.deploy.deploy import DeploymentPlan, execute, plan_deployment
 from orderstream.deploy.destroy import DestroyResult
+from orderstream.deploy.inventory import collect
 from orderstream.deploy.stack_state import resources
 from orderstream.errors import CheckFailedError, CloudError, NotShownError
 from orderstream.sdk.errors import translate_errors
@@ -65,7 +66,7 @@ def destroy(context: Context, cloud: AwsClients, *, delete_data: bool) -> tuple[
     attempts = 0
     while True:
         attempts += 1
-        found = destroying.plan(cloud, context.name, progress=context.progress)
+        found = collect(cloud, context.name, progress=context.progress)
         done = destroying.destroy(
             cloud,
             found,

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from orderstream.acceptance import roles
 from orderstream.acceptance.context import Context
 from orderstream.acceptance.roles import listed
-from orderstream.deploy import destroy as destroying
+from orderstream.deploy.inventory import code_bucket
 from orderstream.deploy.retained import find_retained
 from orderstream.errors import CloudError
 from orderstream.sdk.errors import error_code, translate_errors
@@ -84,7 +84,7 @@ def _buckets(context: Context) -> list[str]:
 
 
 def _code(context: Context) -> list[str]:
-    bucket, s3 = destroying.code_bucket(context.cloud), context.cloud.s3
+    bucket, s3 = code_bucket(context.cloud), context.cloud.s3
     if not bucket:
         return []
     try:

@@ -35,11 +35,12 @@ def destroy(
     example because of Object Lock.
     """
     from orderstream.deploy import destroy as destroying
+    from orderstream.deploy.inventory import collect
 
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
     with console.progress() as progress:
-        found = destroying.plan(cloud, stack, progress=progress)
+        found = collect(cloud, stack, progress=progress)
     if dry_run or found.is_empty or not as_json:
         show.print_inventory(found, location, delete_data=delete_data, as_json=as_json)
     if dry_run or found.is_empty:

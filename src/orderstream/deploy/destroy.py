@@ -10,12 +10,11 @@ from botocore.exceptions import ClientError
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.event_source_mapping import disable
-from orderstream.aws.stack import StackDescription, describe_stack
-from orderstream.deploy import inventory
+from orderstream.aws.stack import StackDescription
 from orderstream.deploy.empty_bucket import EmptyResult, empty_bucket
-from orderstream.deploy.inventory import Inventory, TableInventory
+from orderstream.deploy.inventory import Inventory, TableInventory, collect
 from orderstream.deploy.operation import remove_stack
-from orderstream.deploy.retained import TAG, RetainedResources, tagged
+from orderstream.deploy.retained import TAG, tagged
 from orderstream.deploy.target import target_of
 from orderstream.errors import DeploymentError
 from orderstream.progress import Progress
@@ -34,25 +33,6 @@ class DestroyResult:
     locked_until: datetime | None = None
     left: list[str] = field(default_factory=list)
     after: Inventory | None = None
-
-
-def code_bucket(cloud: AwsClients) -> str:
-    """The bucket to which deployments upload code; "" if nothing was ever deployed."""
-    place = target_of(cloud)
-    if place.code_bucket:
-        return place.code_bucket
-    managed = describe_stack(cloud, "aws-sam-cli-managed-default")
-    return managed.outputs.get("SourceBucket", "") if managed else ""
-
-
-def plan(cloud: AwsClients, stack: str, *, before: Inventory | None = None, progress: Progress) -> Inventory:
-    """The inventory of a stack, including its uploaded code and what is left of the inventory `before`."""
-    known = RetainedResources()
-    if before:
-        known = RetainedResources(
-            tuple(one.name for one in before.tables), tuple(one.name for one in before.buckets)
-        )
-    return inventory.collect(cloud, stack, code_bucket=code_bucket(cloud), known=known, progress=progress)
 
 
 def ensure_unprotected(found: Inventory) -> None:
@@ -98,7 +78,7 @@ def destroy(
             with translate_errors(f"cannot delete log group {name}"):
                 cloud.logs.delete_log_group(logGroupName=name)
     tell("looking again")
-    done.after = plan(cloud, found.stack, before=found, progress=progress)
+    done.after = collect(cloud, found.stack, before=found, progress=progress)
     done.left += _left(done.after, delete_data=delete_data)
     return done
 

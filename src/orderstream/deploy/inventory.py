@@ -12,7 +12,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import DEFAULT_STACK, StackDescription, describe_stack
 from orderstream.capacity.prices import GB, DynamoPrices, S3Prices, tiered
-from orderstream.deploy.retained import RetainedResources, find_retained, is_discarded, names_of
+from orderstream.deploy.retained import find_retained, is_discarded, names_of
 from orderstream.deploy.stack_state import Resource, resources
 from orderstream.deploy.target import target_of, values_for
 from orderstream.progress import Progress
@@ -23,7 +23,6 @@ from orderstream.recovery.verify import iterator_age
 from orderstream.sdk.errors import error_code, translate_errors
 
 BEHIND_SECONDS = 60
-_NOTHING_KNOWN = RetainedResources()
 ARCHIVE, DISCARDED = "archive", "discarded batches"
 _TABLE, _BUCKET = "AWS::DynamoDB::Table", "AWS::S3::Bucket"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
@@ -123,17 +122,20 @@ def _mapping_of(has: tuple[Resource, ...]) -> str:
     return next((one.physical_id for one in has if one.type == _MAPPING), "")
 
 
-def collect(
-    cloud: AwsClients,
-    stack: str,
-    *,
-    code_bucket: str,
-    known: RetainedResources = _NOTHING_KNOWN,
-    progress: Progress,
-) -> Inventory:
-    """Take the inventory; read-only. `code_bucket` is where deployments upload code, "" if unknown.
+def code_bucket(cloud: AwsClients) -> str:
+    """The bucket to which deployments upload code; "" if nothing was ever deployed."""
+    place = target_of(cloud)
+    if place.code_bucket:
+        return place.code_bucket
+    managed = describe_stack(cloud, "aws-sam-cli-managed-default")
+    return managed.outputs.get("SourceBucket", "") if managed else ""
 
-    `known` are tables and buckets that belong to the stack, if they exist, even if the tag index lacks them.
+
+def collect(
+    cloud: AwsClients, stack: str, *, before: Inventory | None = None, progress: Progress
+) -> Inventory:
+    """Take the inventory; read-only. It includes what is left of the inventory `before`, which the tag index
+    may lack.
     """
     found = describe_stack(cloud, stack)
     has = tuple(resources(cloud, found.id)) if found else ()
@@ -141,10 +143,14 @@ def collect(
     left = find_retained(
         cloud, stack, names_of(cloud, stack, {**usual, **(found.parameters if found else {})})
     )
-    tables = {one.physical_id for one in has if one.type == _TABLE} | {*left.tables, *known.tables}
-    names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets, *known.buckets}
+    tables = {one.physical_id for one in has if one.type == _TABLE} | {*left.tables}
+    names = {one.physical_id for one in has if one.type == _BUCKET} | {*left.buckets}
+    if before:
+        tables |= {one.name for one in before.tables}
+        names |= {one.name for one in before.buckets}
     buckets = tuple(_of_stack(cloud, stack, sorted(names - {""}), progress))
-    code = bucket(cloud, code_bucket, prefix=f"{stack}/", progress=progress) if code_bucket else None
+    uploads = code_bucket(cloud)
+    code = bucket(cloud, uploads, prefix=f"{stack}/", progress=progress) if uploads else None
     return Inventory(
         stack,
         found,

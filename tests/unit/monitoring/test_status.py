@@ -8,9 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
+from orderstream.errors import CloudError
+from orderstream.monitoring.collector import StatusCollector, poll
 from orderstream.monitoring.figures import (
     NOTHING,
     MetricDimensions,
@@ -241,6 +244,25 @@ def test_a_watch_ends_as_its_last_look_was() -> None:
     calm, loud = (status(BUSY, alarm("a", state)) for state in ("OK", "ALARM"))
     assert not watched(loud, calm, terminal=False)[0]
     assert not watched(terminal=False)[0]
+
+
+def test_a_watch_goes_on_after_a_look_that_failed() -> None:
+    class Failing:
+        """A collector whose second look fails."""
+
+        looks = 0
+
+        def collect(self) -> Status:
+            self.looks += 1
+            if self.looks == 2:
+                raise CloudError("away for a moment")
+            return status(BUSY)
+
+    problems: list[str] = []
+    waits: list[float] = []
+    seen = poll(cast(StatusCollector, Failing()), on_problem=problems.append, wait=waits.append)
+    assert next(seen) == next(seen) == status(BUSY)
+    assert (problems, len(waits)) == (["away for a moment"], 2)
 
 
 def test_a_watch_on_a_terminal_redraws_the_whole_picture() -> None:

@@ -10,23 +10,26 @@ import botocore.session
 import pytest
 from botocore.model import OperationModel, Shape
 
-from orderstream.deploy.artifact import MAINTENANCE, PROCESS, Artifact
+from orderstream.deploy.artifact import API, MAINTENANCE, PROCESS
 from orderstream.deploy.botocore_trim import trim
 
 FULL = Path(botocore.__file__).parent / "data"
+# Of all functions, by service.
+CALLS: dict[str, tuple[str, ...]] = {}
+for artifact in (PROCESS, MAINTENANCE, API):
+    for service, names in artifact.calls.items():
+        CALLS[service] = tuple({*CALLS.get(service, ()), *names})
 
 
-ARTIFACTS = {"process": PROCESS, "maintenance": MAINTENANCE}
-CALLED = [(name, service) for name, artifact in ARTIFACTS.items() for service in artifact.calls]
-
-
-def trimmed(artifact: Artifact, folder: Path) -> Path:
-    data = folder / "data"
-    for service in artifact.calls:
+@pytest.fixture(scope="module")
+def trimmed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data that is left for the calls of all functions."""
+    data = tmp_path_factory.mktemp("botocore") / "data"
+    for service in CALLS:
         shutil.copytree(FULL / service, data / service, copy_function=os.link)
     for file in FULL.glob("*.json"):
         os.link(file, data / file.name)
-    trim(data, artifact.calls)
+    trim(data, CALLS)
     return data
 
 
@@ -50,13 +53,10 @@ def described(shape: Shape | None, seen: tuple[str, ...] = ()) -> Iterator[objec
         yield from described(getattr(shape, name, None), (*seen, shape.name))
 
 
-@pytest.mark.parametrize(("name", "service"), CALLED)
-def test_only_the_calls_that_are_made_are_left_and_they_are_as_they_were(
-    tmp_path: Path, name: str, service: str
-) -> None:
-    artifact = ARTIFACTS[name]
-    left, full = operations(trimmed(artifact, tmp_path), service), operations(FULL, service)
-    assert left.keys() == set(artifact.calls[service])
+@pytest.mark.parametrize("service", CALLS)
+def test_only_the_calls_that_are_made_are_left_and_they_are_as_they_were(trimmed: Path, service: str) -> None:
+    left, full = operations(trimmed, service), operations(FULL, service)
+    assert left.keys() == set(CALLS[service])
     for name, operation in left.items():
         assert operation.http == full[name].http
         for part in ("input_shape", "output_shape"):
@@ -66,10 +66,9 @@ def test_only_the_calls_that_are_made_are_left_and_they_are_as_they_were(
         ]
 
 
-def test_files_that_are_shared_by_hard_links_are_not_written_to(tmp_path: Path) -> None:
-    data = trimmed(PROCESS, tmp_path)
+def test_files_that_are_shared_by_hard_links_are_not_written_to(trimmed: Path) -> None:
     assert len(operations(FULL, "dynamodb")) > 50
-    assert (FULL / "endpoints.json").stat().st_size > 1_000_000 > (data / "endpoints.json").stat().st_size
+    assert (FULL / "endpoints.json").stat().st_size > 1_000_000 > (trimmed / "endpoints.json").stat().st_size
 
 
 def test_an_operation_that_there_is_not_is_an_error(tmp_path: Path) -> None:

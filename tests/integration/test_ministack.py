@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.local.ministack import MiniStack, free_port, port_is_free
 from tests.integration.conftest import awaited
@@ -19,13 +17,6 @@ from orderstream.local.ministack import MiniStack
 MiniStack(port=int(sys.argv[1]), token='t', work_dir=Path(sys.argv[2])).start()
 os.kill(os.getpid(), 9)
 """
-
-
-def test_accounts_do_not_see_each_other(ministack: MiniStack, cloud: AwsClients) -> None:
-    other = replace(cloud, access_key="999999999999")
-    cloud.s3.create_bucket(Bucket="mine", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    assert [bucket["Name"] for bucket in cloud.s3.list_buckets()["Buckets"]] == ["mine"]
-    assert other.s3.list_buckets()["Buckets"] == []
 
 
 def test_it_stops_when_its_parent_is_killed(tmp_path: Path) -> None:

@@ -216,13 +216,3 @@ def test_the_bucket_refuses_what_does_not_come_by_tls(guarded: LocalCloud) -> No
     client.meta.events.register("before-sign.s3", in_the_clear)
     with pytest.raises(ClientError, match="explicit deny"):
         client.list_objects_v2(Bucket=guarded.deployment.bucket)
-
-
-def test_the_bucket_is_closed_and_keeps_versions_as_it_stands(guarded: LocalCloud) -> None:
-    client = guarded.cloud.s3
-    where = {"Bucket": guarded.deployment.bucket}
-    block = client.get_public_access_block(**where)["PublicAccessBlockConfiguration"]
-    assert list(block.values()) == [True] * 4
-    assert client.get_bucket_versioning(**where)["Status"] == "Enabled"
-    (rule,) = client.get_bucket_encryption(**where)["ServerSideEncryptionConfiguration"]["Rules"]
-    assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "AES256"

@@ -1,4 +1,4 @@
-"""Reading what is kept: the stream as far as it is retained, and the bucket's objects of a span of time."""
+"""Reading what the bucket keeps: the objects of a span of time, their lines, and the quarantine."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from orderstream.aws.clients import AwsClients
-from orderstream.domain.object_keys import ORDERS, QUARANTINE
+from orderstream.domain.object_keys import ORDERS
 from orderstream.errors import DamagedError
 from orderstream.pipeline.records import Record
 from orderstream.recovery.quarantine import find, list_quarantined
-from orderstream.storage import bucket, reader, stream
+from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
 from tests.integration.pipeline_harness import Pipe
 
@@ -20,40 +20,6 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def record(number: int, arrived_at: datetime, data: bytes = b"bad", shard: str = "shardId-1") -> Record:
     return Record(f"{shard}:{number}", shard, str(number), "k", arrived_at, data)
-
-
-def numbers(found: list[Record]) -> list[str]:
-    return [one.data.decode() for one in found]
-
-
-def test_the_stream_is_read_from_its_beginning_to_where_it_ended_at_the_call(cloud: AwsClients) -> None:
-    pipe = Pipe(cloud)
-    pipe.put(*(str(number) for number in range(1234)))
-    assert numbers(list(stream.records(pipe.deployment))) == [str(number) for number in range(1234)]
-
-
-def test_a_part_of_the_stream_is_from_since_to_before_until_or_a_range_with_both_its_ends(
-    cloud: AwsClients,
-) -> None:
-    pipe = Pipe(cloud)
-    for text in ("a", "b", "c"):
-        pipe.put(text)
-    first, second, third = pipe.records()
-    assert first.arrived_at < second.arrived_at < third.arrived_at
-
-    def read(since: datetime | None, until: datetime | None) -> list[str]:
-        return numbers(list(stream.records(pipe.deployment, TimeRange(since, until))))
-
-    assert read(second.arrived_at, None) == ["b", "c"]
-    assert read(None, third.arrived_at) == ["a", "b"]
-    assert read(second.arrived_at, third.arrived_at) == ["b"]
-    assert read(datetime.now(UTC) + timedelta(hours=1), None) == []
-
-    found = stream.shard_records(
-        pipe.deployment, first.shard_id, first.sequence_number, second.sequence_number
-    )
-    assert numbers(list(found)) == ["a", "b"]
-    assert list(stream.shard_records(pipe.deployment, "shardId-000000000099", "1", "9")) == []
 
 
 def test_the_objects_of_a_span_are_those_of_its_hours_and_their_lines_exact_to_the_moment(
@@ -78,45 +44,29 @@ def test_the_objects_of_a_span_are_those_of_its_hours_and_their_lines_exact_to_t
     assert [(one.line.event_id, one.number) for one in found] == [("shardId-1:101", 2), ("shardId-1:102", 3)]
 
 
-def test_in_quarantine_a_record_is_there_once_however_often_it_was_delivered(cloud: AwsClients) -> None:
-    pipe = Pipe(cloud)
-    records = [record(number, NOON) for number in range(1, 7)]
-    pipe.process(records)
-    pipe.process(records[2:])
-    pipe.process([records[0], records[5]])
-    assert len(pipe.keys(QUARANTINE)) == 3
-    found = [entry.line.event_id for entry in list_quarantined(pipe.deployment)]
-    assert sorted(found) == [one.event_id for one in records]
-    for one in records:
-        assert find(pipe.deployment, one.event_id).line.event_id == one.event_id
-
-
-def test_lines_with_a_text_are_found_and_the_others_not_decoded(cloud: AwsClients) -> None:
+def test_lines_with_a_text_are_found_a_damaged_object_is_named_and_one_that_went_away_left_out(
+    cloud: AwsClients,
+) -> None:
     pipe = Pipe(cloud)
     pipe.process([record(number, NOON, f"to find {number}".encode()) for number in range(20)])
     entries = list(bucket.archive(pipe.deployment))
     found = list(reader.search(pipe.deployment, entries, "to find 17"))
     assert [(one.number, one.line.raw_text) for one in found] == [(18, "to find 17")]
     assert list(reader.search(pipe.deployment, entries, 'a "quote"')) == []
-
-
-def test_a_damaged_object_is_named_and_one_that_went_away_after_it_was_listed_is_left_out(
-    cloud: AwsClients,
-) -> None:
-    pipe = Pipe(cloud)
-    pipe.process([record(1, NOON)])
     (key,) = pipe.keys(ORDERS)
     pipe.write(key, pipe.body(key)[:-9])
-    entries = list(bucket.archive(pipe.deployment))
     with pytest.raises(DamagedError, match=key):
         list(reader.lines(pipe.deployment, entries))
     with pytest.raises(DamagedError, match=key):
-        list(reader.search(pipe.deployment, entries, "x"))
+        list(reader.search(pipe.deployment, entries, "to find"))
+    # After it was listed.
     pipe.delete(key)
     assert list(reader.lines(pipe.deployment, entries)) == []
 
 
-def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: AwsClients) -> None:
+def test_in_quarantine_a_record_is_there_once_by_arrival_whatever_shard_it_came_from(
+    cloud: AwsClients,
+) -> None:
     pipe = Pipe(cloud)
     places = [
         ("shardId-2", 1, 0),
@@ -132,5 +82,7 @@ def test_the_quarantine_is_listed_by_arrival_whatever_shard_it_came_from(cloud: 
         pipe.process([one for one in some if one.shard_id == shard])
     # Delivered again, in another batch: it is listed once, and first what came first.
     pipe.process([some[3]])
-    found = list(list_quarantined(pipe.deployment))
-    assert [one.line.event_id for one in found] == [one.event_id for one in some]
+    found = [entry.line.event_id for entry in list_quarantined(pipe.deployment)]
+    assert found == [one.event_id for one in some]
+    for event_id in found:
+        assert find(pipe.deployment, event_id).line.event_id == event_id

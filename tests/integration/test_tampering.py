@@ -213,7 +213,10 @@ def test_a_batch_of_lambdas_and_what_a_redrive_brought_late_are_no_findings(clou
     key = give_up(pipe.deployment, records)
     assert kinds(pipe) == []
     pipe.process(records)
-    pipe.write(marker_key(key), b'{"records": 2}')
+    (failure,) = failed_objects(pipe.deployment)
+    for number in range(2):
+        mark_redriven(pipe.deployment, failure, {"number": number})
+    assert pipe.body(marker_key(key)) == b'{"number":0}', "it is marked once"
     assert kinds(pipe) == []
 
 
@@ -253,15 +256,6 @@ def test_a_mark_stays_when_the_rules_of_the_bucket_have_removed_its_batch(cloud:
             Bucket=pipe.deployment.discarded_bucket, LifecycleConfiguration={"Rules": rules}
         )
         assert kinds(pipe) == found
-
-
-def test_a_batch_is_marked_once(cloud: AwsClients) -> None:
-    pipe = Pipe(cloud)
-    key = give_up(pipe.deployment, [record(60, order("A"))])
-    (failure,) = failed_objects(pipe.deployment)
-    for number in range(2):
-        mark_redriven(pipe.deployment, failure, {"number": number})
-    assert pipe.body(marker_key(key)) == b'{"number":0}'
 
 
 def test_a_forged_erasure_hides_no_lost_record_from_the_audit(cloud: AwsClients) -> None:

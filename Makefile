@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Tests start many processes: each would compile our sources anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo tpch artifact wheel test test-fast test-all lint types chaos fuzz bench bench-growth bench-archive bench-http docs lock audit clean
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import random
+from functools import cache
 
 from aws_kinesis_agg import aggregator
 
@@ -14,18 +15,21 @@ from orderstream.domain.order import MAX_BYTES
 Dice = random.Random
 MIB = 2**20
 
-# A hundred mebibytes of nothing, and nothing inside of nothing.
-_BOMB = gzip.compress(b" " * (100 * MIB), mtime=0)
-BOMBS = (
-    _BOMB,
-    gzip.compress(b'{"customer_id":"' + b"x" * (50 * MIB), mtime=0),
-    gzip.compress(gzip.compress(_BOMB, mtime=0), mtime=0),
-    gzip.compress(AGGREGATE_MAGIC + bytes(20 * MIB), mtime=0),
-)
+
+@cache
+def every_bomb() -> tuple[bytes, ...]:
+    """A hundred mebibytes of nothing, nothing inside of nothing, and others that expand."""
+    bomb = gzip.compress(b" " * (100 * MIB), compresslevel=1, mtime=0)
+    return (
+        bomb,
+        gzip.compress(b'{"customer_id":"' + b"x" * (50 * MIB), compresslevel=1, mtime=0),
+        gzip.compress(gzip.compress(bomb, mtime=0), mtime=0),
+        gzip.compress(AGGREGATE_MAGIC + bytes(20 * MIB), compresslevel=1, mtime=0),
+    )
 
 
 def bombs(dice: Dice) -> bytes:
-    bomb = dice.choice(BOMBS)
+    bomb = dice.choice(every_bomb())
     return bomb if dice.random() < 0.7 else bomb[: dice.randrange(len(bomb))]
 
 

@@ -15,7 +15,6 @@ from orderstream.errors import InputError
 from orderstream.local.cloud import LocalCloud
 from tests.integration.archive_harness import audited, lines_of, record
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.probes import administrator
 from tests.integration.reconciliation import order
 
 VARIABLES = {
@@ -73,7 +72,7 @@ def test_what_somebody_must_look_at_is_a_metric() -> None:
 
 
 def test_it_is_called_every_hour_and_its_alarm_looks_at_its_errors_and_findings(guarded: LocalCloud) -> None:
-    events = administrator(guarded, "events")
+    events = guarded.cloud.client("events")
     (rule,) = [one for one in events.list_rules()["Rules"] if one["ScheduleExpression"].startswith("cron")]
     assert (rule["ScheduleExpression"], rule["State"]) == ("cron(10 * * * ? *)", "ENABLED")
     (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]

@@ -18,7 +18,7 @@ from tests.simulation.state_machine import simulation
 LONG = "ORDERSTREAM_LONG" in os.environ
 
 SETTINGS = settings(
-    max_examples=3_000 if LONG else 50,
+    max_examples=3_000 if LONG else 25,
     stateful_step_count=50 if LONG else 30,
     # The same runs every time in `make test`; others every time in the long run.
     derandomize=not LONG,
@@ -59,7 +59,7 @@ def test_every_guarantee_holds_whatever_goes_wrong(layout: str) -> None:
     # With an object an order, the log does not tell of slices.
     missing = INTERESTING | ({"several slices"} if layout == "batch" else set())
     # Hypothesis also draws values from the modules that are loaded, so a few rounds may miss a rare event.
-    for number in range(12):
+    for number in range(24):
         machine = simulation(layout, IN_SLICES, happened)
         run_state_machine_as_test(machine if LONG else seed(number)(machine), settings=SETTINGS)
         missing -= {what for what, count in happened.items() if count}

@@ -108,7 +108,7 @@ def test_an_id_of_any_letters_is_found_however_it_is_wrapped(
         b'{"customer_id":' * 60_000,
         gzip.compress(b"") * 50_000,
         b"\x1f\x8b\x08" * 300_000,
-        gzip.compress(gzip.compress(b"a" * 300_000_000)),
+        gzip.compress(gzip.compress(b"a" * 100_000_000, 1), 1),
     ],
     ids=["quotes", "escapes", "backslashes", "brackets", "keys", "members", "damaged members", "a bomb"],
 )

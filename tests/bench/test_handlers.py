@@ -15,6 +15,8 @@ from bench import cold_starts, handlers
 from orderstream.domain.decode import decode
 from orderstream.pipeline.records import from_event
 
+pytestmark = pytest.mark.system
+
 ITEM = {
     "OrderID": {"S": "A"},
     "CustomerID": {"S": "c"},

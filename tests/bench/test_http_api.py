@@ -10,6 +10,8 @@ from bench.pages import PAGES
 
 from orderstream.domain.decode import decode
 
+pytestmark = pytest.mark.system
+
 SENT: dict[str, Order] = {name: {"customer_id": name, "amount": "1.50"} for name in ("a", "b")}
 STORED = {name: decode(msgspec.json.encode(order)).fingerprint for name, order in SENT.items()}
 

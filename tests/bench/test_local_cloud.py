@@ -8,6 +8,8 @@ from bench.end_to_end import orders
 from bench import growth, local_cloud
 from orderstream.domain.decode import decode
 
+pytestmark = pytest.mark.system
+
 
 def test_every_order_is_stored_and_shares_are_of_what_was_measured() -> None:
     found = local_cloud.measure(count=400, rounds=1, latency_count=50, windows=[0])

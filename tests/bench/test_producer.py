@@ -12,6 +12,8 @@ from bench.sender import STREAM, WAYS
 from bench import producer
 from orderstream.errors import OrderstreamError
 
+pytestmark = pytest.mark.system
+
 
 def test_every_way_is_measured_and_every_figure_is_json() -> None:
     results = producer.measure(records=1000, rounds=1, sizes=[60], counts=[1000])

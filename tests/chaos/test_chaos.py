@@ -14,6 +14,8 @@ from tests.chaos.environment import Stage
 from tests.chaos.restart import RESTARTS, play_restart
 from tests.chaos.scenarios import Scenario, play
 
+pytestmark = pytest.mark.system
+
 _REPRESENTATIVE = {
     "answer-lost",
     "everything",

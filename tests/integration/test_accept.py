@@ -29,7 +29,7 @@ from orderstream.sdk.errors import translate_errors
 from tests.integration.conftest import Orders, awaited
 from tests.integration.up import ORDERS
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from orderstream.api.app import make_app
 from orderstream.api.dependencies import build_services
 from orderstream.api.server import Server
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
+
+pytestmark = pytest.mark.system
 
 # The schema of an order cannot say that items add up to the amount, or how many digits there may be; and in
 # a batch each order is answered by itself. So what is valid by it may be refused, and the other way. And what

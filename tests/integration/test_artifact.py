@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, MAINTENANCE, PROCESS, Artifact, build
+
+pytestmark = pytest.mark.system
 
 
 def assert_ships_what_it_needs(folder: Path, artifact: Artifact, packages: set[str]) -> None:

@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.expanded import EVERYTHING, expanded
+
+pytestmark = pytest.mark.system
 
 # Of an environment of its own: it pins another botocore than MiniStack.
 CHECKOV = Path(sys.executable).parents[1] / "checkov" / "bin" / "checkov"

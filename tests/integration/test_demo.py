@@ -6,9 +6,13 @@ import re
 import signal
 import subprocess
 
+import pytest
+
 from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
 from tests.integration.up import ORDERS, processes_of
+
+pytestmark = pytest.mark.system
 
 
 def environment(mark: str) -> dict[str, str]:

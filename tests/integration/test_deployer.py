@@ -16,6 +16,8 @@ from orderstream.local.ministack import free_port
 from tests.integration.conftest import OrdersHere
 from tests.integration.probes import make_user
 
+pytestmark = pytest.mark.system
+
 STACK = "deployed-by-policy"
 # Where the local cloud keeps code in place of SAM CLI's bucket.
 CODE = "arn:aws:s3:::deployment-artifacts"

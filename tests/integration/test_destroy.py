@@ -17,6 +17,8 @@ from orderstream.progress import no_progress
 from orderstream.testing.fakes import client_error
 from tests.integration.deployed import deploy
 
+pytestmark = pytest.mark.system
+
 NO_BUCKET = BucketInventory("no-such-bucket-of-orders", 0, 0, 0, 0)
 
 

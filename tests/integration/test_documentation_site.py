@@ -14,6 +14,8 @@ from playwright.sync_api import expect
 from orderstream.deploy.artifact import PROJECT
 from tests.integration.browser import chromium
 
+pytestmark = pytest.mark.system
+
 # Of an environment of its own, as checkov.
 MKDOCS = Path(sys.executable).parents[1] / "docs" / "bin" / "mkdocs"
 

@@ -15,6 +15,8 @@ from tests.integration.conftest import Orders, OrdersHere
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.reconciliation import items
 
+pytestmark = pytest.mark.system
+
 SOMETHING_CHANGES = [
     ("destroy", "--dry-run"),
     ("archive", "forget", "--customer", "c1", "--dry-run"),

@@ -10,6 +10,8 @@ from orderstream.errors import CloudError
 from orderstream.local.ministack import MiniStack, free_port, port_is_free
 from tests.integration.conftest import awaited
 
+pytestmark = pytest.mark.system
+
 _STARTS_AND_DIES = """
 import os, sys
 from pathlib import Path

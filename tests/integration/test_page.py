@@ -32,6 +32,8 @@ from tests.integration.conftest import awaited
 from tests.integration.local_orders import quarantined
 from tests.integration.up import processes_of, up
 
+pytestmark = pytest.mark.system
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

@@ -37,7 +37,7 @@ AWAIT_THREE = """\
 until [ $(orders list --customer 12345 --json | grep -c '"OrderAmount":250,') = 3 ]; do sleep 0.2; done
 """
 
-pytestmark = pytest.mark.timeout(1600)
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1600)]
 
 
 @pytest.fixture(scope="module")

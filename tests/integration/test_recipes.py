@@ -18,6 +18,8 @@ from orderstream.deploy.artifact import PROJECT
 from orderstream.pipeline.records import Record
 from tests.integration.pipeline_harness import Pipe
 
+pytestmark = pytest.mark.system
+
 PAGE = (PROJECT / "docs/how-to/query-the-archive.md").read_text()
 QUESTIONS = PAGE.partition("\n## Recipes\n")[2].partition("\n## ")[0]
 RECIPES = {

@@ -16,6 +16,8 @@ from orderstream.errors import DamagedError
 from orderstream.local.ministack import MiniStack, free_port
 from tests.integration.conftest import awaited
 
+pytestmark = pytest.mark.system
+
 
 def cloud_of(ministack: MiniStack) -> AwsClients:
     return AwsClients(

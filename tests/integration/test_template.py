@@ -11,6 +11,8 @@ from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, MAINTENANCE, PROCE
 from orderstream.deploy.parameters import document
 from tests.integration.expanded import resources
 
+pytestmark = pytest.mark.system
+
 BODY = document(TEMPLATE)
 RESOURCES = BODY["Resources"]
 

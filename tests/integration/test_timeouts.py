@@ -26,6 +26,8 @@ from tests.integration.dead_wire import DeadWire
 from tests.integration.pipeline_harness import Pipe, environment_of
 from tests.integration.reconciliation import order
 
+pytestmark = pytest.mark.system
+
 EVERY = range(1_000)
 # What API Gateway leaves the function behind it.
 LAMBDAS_SECONDS = 29.0

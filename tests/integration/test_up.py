@@ -17,6 +17,8 @@ from orderstream.local.ministack import free_port, port_is_free, this_or_free_po
 from tests.integration.conftest import Orders, awaited
 from tests.integration.up import processes_of, up
 
+pytestmark = pytest.mark.system
+
 
 def test_it_leaves_no_process_and_no_temporary_file_behind_when_it_is_stopped(tmp_path: Path) -> None:
     with up(tmp_path, "--empty") as running:

@@ -22,7 +22,7 @@ _STAGED = {scenario.name: scenario for scenario in wire_faults.SCENARIOS + crash
 _RESTARTS = {scenario.name: scenario for scenario in restart.RESTARTS if scenario.is_possible}
 _NAMES = (*_STAGED, *_RESTARTS)
 
-# As many a second as a laptop processes while half of the calls fail.
+# As many a second as one machine processes while half of the calls fail.
 _RECORDS_A_SECOND = 300
 
 

@@ -185,7 +185,7 @@ def test_each_fault_is_in_the_figures_that_its_alarm_looks_at(station: Station) 
     awaited(seen(station, "latency-burn-fast-5m", "stored"))
     awaited(seen(station, "order-rate", "rate"))
     awaited(seen(station, "delivery-stalled", "invocations"))
-    # The function is given up after one retry.
+    # A batch is discarded after one retry.
     with changed(find_deployment(station.cloud, DEFAULT_STACK), TABLE_NAME="Nowhere"):
         station.send(station.order())
         awaited(seen(station, "function-errors"))

@@ -1,4 +1,4 @@
-"""The archive's verbs as a user has them: what they print, what they end with."""
+"""The archive's commands: what they print, and the status with which they exit."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def test_records_that_are_too_old_go_to_the_destination(scene: Scene) -> None:
     scene.cloud.lambda_.put_function_concurrency(FunctionName="process", ReservedConcurrentExecutions=0)
     scene.put("a-1", "a-2")
     with scene.event_source():
-        eventually(lambda: bool(scene.failure_objects), "given up")
+        eventually(lambda: bool(scene.failure_objects), "discarded")
         assert statistics(scene.cloud, "AWS/Lambda", "Throttles", FunctionName="process")[1] > 0
         scene.cloud.lambda_.delete_function_concurrency(FunctionName="process")
         scene.put("a-3")

@@ -218,13 +218,13 @@ def test_what_cannot_be_read_and_names_her_is_told(cloud: AwsClients) -> None:
 def test_notes_about_what_she_had_put_back_go_too(cloud: AwsClients) -> None:
     pipe = filled(cloud)
     notes = [
-        (NOON, ResubmissionNote("shardId-1:7", "H-mended", "2026-11-22T13:00:00.000000Z", "shardId-1:99")),
+        (NOON, ResubmissionNote("shardId-1:7", "H-corrected", "2026-11-22T13:00:00.000000Z", "shardId-1:99")),
         (NOON, ResubmissionNote("shardId-1:9", "kept", "2026-11-22T13:00:00.000000Z", "shardId-1:98")),
     ]
     write_notes(pipe.deployment, notes)
     assert erase(pipe).receipt.notes == 1
     (key,) = pipe.keys(RESUBMITTED)
-    assert b"kept" in pipe.body(key) and b"H-mended" not in pipe.body(key)
+    assert b"kept" in pipe.body(key) and b"H-corrected" not in pipe.body(key)
     # As if the erasure had been broken off before it came to them.
     write_notes(pipe.deployment, notes[:1])
     assert erase(pipe).receipt.notes == 1

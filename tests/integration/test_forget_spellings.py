@@ -69,7 +69,7 @@ def everywhere(pipe: Pipe) -> dict[str, dict[str, bytes]]:
         lines = reader.lines(deployment, bucket.list_by_hour(deployment, prefix))
         found[prefix] = {one.line.event_id: original_bytes(one.line) for one in lines}
     for failure in failed_objects(deployment):
-        found["given up"] = {one.event_id: one.data for one in records_in(failure, event_records(failure))}
+        found["discarded"] = {one.event_id: one.data for one in records_in(failure, event_records(failure))}
     for name in pipe.buckets:
         listed = deployment.cloud.s3.list_object_versions(Bucket=name)
         assert not listed["IsTruncated"]
@@ -98,7 +98,7 @@ def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_
     pipe = filled(cloud)
     before = everywhere(pipe)
     hers = set(numbered(HERS, SPELLINGS))
-    for place in (COMPACTED, ORDERS, QUARANTINE, "given up", "old"):
+    for place in (COMPACTED, ORDERS, QUARANTINE, "discarded", "old"):
         assert hers <= numbers(before[place]), place
     stamped = erase(pipe, customer=HER)
     after = everywhere(pipe)
@@ -106,7 +106,7 @@ def test_every_spelling_in_every_place_is_erased_or_named_and_others_keep_every_
         place: {event: data for event, data in events.items() if numbers({event: b""}).isdisjoint(hers)}
         for place, events in before.items()
     }
-    for place in (COMPACTED, ORDERS, QUARANTINE, "given up"):
+    for place in (COMPACTED, ORDERS, QUARANTINE, "discarded"):
         assert after[place] == left[place], place
     assert hers.isdisjoint(numbers(after["old"]))
     # Each of those that nobody can read is named once for each event, with its place.

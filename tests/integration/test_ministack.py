@@ -1,4 +1,4 @@
-"""The laptop's AWS starts, answers, and goes when its parent goes."""
+"""MiniStack starts, answers, and ends when its parent ends."""
 
 import subprocess
 import sys

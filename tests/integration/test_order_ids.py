@@ -81,7 +81,7 @@ def on_the_command_line(pipe: Pipe, folder: Path) -> dict[str, bytes]:
 
 
 def resubmitted(pipe: Pipe, folder: Path) -> dict[str, bytes]:
-    """Bad records, mended in three ways."""
+    """Bad records, corrected in three ways."""
     orders = OrdersHere(pipe.environment())
     patched = json.dumps(order("set")).encode()
     events = pipe.put(patched.replace(b'"19.90"', b"-1"), b"no order", b"none either")

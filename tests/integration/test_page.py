@@ -1,4 +1,4 @@
-"""The live page in a real browser: what is looked at, found, mended and sent there."""
+"""The dashboard in a real browser: status, search, resubmission and sending."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from tests.integration.users import Keys, user
 
 
 class Person(OrdersHere):
-    """Runs `orders …` with keys of their own; what the verb makes of what it finds is another test's."""
+    """Runs `orders …` with keys of their own; what the command makes of what it finds is another test's."""
 
     def __init__(self, local: LocalCloud, keys: Keys, home: Path) -> None:
         key, secret = keys
@@ -40,13 +40,13 @@ class Person(OrdersHere):
         super().__init__(local.environment | {"AWS_SESSION_TOKEN": ""} | names | homes)
 
     def may(self, *arguments: str) -> str:
-        """What is printed of a verb that nothing is refused."""
+        """The output of a command to which everything is allowed."""
         done = self(*arguments, status=None)
         assert done.returncode in (0, 1) and "AccessDenied" not in done.stderr, done.stderr
         return done.stdout
 
     def may_not(self, *arguments: str) -> None:
-        """A verb that is refused something."""
+        """A command to which something is denied."""
         done = self(*arguments, status=None)
         assert done.returncode and "AccessDenied" in done.stdout + done.stderr, done.stdout + done.stderr
 
@@ -110,7 +110,7 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
     orders = Person(local, keys, tmp_path)
     listed = map(json.loads, orders.may("quarantine", "list", "--json").splitlines())
     bad = next(one for one in listed if one["order_id"] is None)
-    patched = tmp_path / "mended.json"
+    patched = tmp_path / "corrected.json"
     patched.write_text('{"customer_id": "c", "amount": 5}')
     orders("quarantine", "resubmit", bad["event_id"], "--edit", str(patched))
     order_id = uuid.uuid4().hex
@@ -146,7 +146,7 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
     orders.may("send", '{"customer_id": "c", "amount": 1}')
     listed = map(json.loads, orders.may("quarantine", "list", "--json").splitlines())
     bad = [one for one in listed if one["order_id"] is None][-1]
-    patched = tmp_path / "mended.json"
+    patched = tmp_path / "corrected.json"
     patched.write_text('{"customer_id": "c", "amount": 6}')
     orders("quarantine", "resubmit", bad["event_id"], "--edit", str(patched))
     orders.may_not("archive", "seal", "--json")

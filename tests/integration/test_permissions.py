@@ -163,7 +163,7 @@ def test_lambda_itself_may_leave_a_batch_with_the_functions_role(guarded: LocalC
     # Somebody with the role's policy who is no function, as Lambda is when it leaves a batch.
     keys = make_user(guarded, f"lambda-{uuid.uuid4().hex[:8]}", json.dumps(policy["PolicyDocument"]))
     # Before it makes the mapping, Lambda asks whether the role may write, and says nowhere to which key.
-    calls = [discarded("PutObject", fresh(prefix), Body="given up") for prefix in (DISCARDED, "else/", "")]
+    calls = [discarded("PutObject", fresh(prefix), Body="discarded") for prefix in (DISCARDED, "else/", "")]
     assert by_user(guarded, keys, [*calls, discarded("ListObjectsV2")]) == ["allowed"] * 4
     elsewhere = [put(fresh(prefix)) for prefix in (COMPACTED, DISCARDED)]
     assert by_user(guarded, keys, elsewhere) == ["refused"] * 2

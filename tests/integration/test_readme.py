@@ -99,8 +99,8 @@ def runnable(block: tuple[str, str, str]) -> str:
         # AWS stands for an empty account here, not for the one in which the local cloud runs already.
         return f"(export AWS_ACCESS_KEY_ID=000000000002\n{text})\n"
     # Between sending and looking, a person takes a moment: here, until the order is there.
-    for verb, wait in WAITS.items():
-        text = text.replace(verb, wait + verb, 1)
+    for command, wait in WAITS.items():
+        text = text.replace(command, wait + command, 1)
     return text
 
 

@@ -1,4 +1,4 @@
-"""The state of the laptop's AWS survives a kill: what is saved is whole, and nothing is ahead of it."""
+"""The state of the local cloud survives a kill: what is saved is whole, and nothing is ahead of it."""
 
 from __future__ import annotations
 

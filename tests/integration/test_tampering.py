@@ -236,7 +236,7 @@ def test_what_nothing_bears_out_is_named(cloud: AwsClients) -> None:
     pipe.delete(key)
     # A note about a record that was in quarantine, and about one that never was.
     at = "2026-11-22T13:00:00.000000Z"
-    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:23", "mended", at, "shardId-1:99"))])
+    write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:23", "corrected", at, "shardId-1:99"))])
     assert kinds(pipe) == []
     write_notes(pipe.deployment, [(NOON, ResubmissionNote("shardId-1:1", "A-0", at, "shardId-1:99"))])
     ((kind, key),) = kinds(pipe)

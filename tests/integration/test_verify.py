@@ -1,4 +1,4 @@
-"""Verify names each thing that is not as it must be, and nothing else; repair mends what can be mended."""
+"""Verify names each discrepancy and nothing else; repair restores what can be restored."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_record_that_is_in_the_archive_alone_is_missing_until_it_is_repaired(c
     done, report = verify_and_repair(pipe.deployment, clock=lambda: datetime.now(UTC) + LATER)
     assert (done.stored, done.conflicts + done.invalid, done.failed) == (1, 2, 0)
     assert report.discrepancies == ()
-    assert items(pipe) == before, "mended to what it was"
+    assert items(pipe) == before, "restored to what it was"
     assert (report.counts.conflicts, report.counts.invalid) == (1, 1)
 
 

@@ -119,7 +119,7 @@ class Guarantees:
             self.broken("G1", f"{event_id} is nothing at all")
         for one in self._ledger.records_in(event_id):
             if not self._is_accounted_for(one):
-                self.broken("G1", f"{one} is neither stored nor quarantined nor given up")
+                self.broken("G1", f"{one} is neither stored nor quarantined nor discarded")
             if self._ledger.layout == "batch" and not any(
                 original_bytes(line) == one.data for line in self._ledger.find(ORDERS, one.event_id)
             ):
@@ -157,13 +157,13 @@ class Guarantees:
         self._checkpoints[shard_id] = number
 
     def check_discarded(self, discarded: Discarded, record: EventRecord, rules: Rules, now: float) -> None:
-        """A record is given up only for a limit that is set and reached."""
+        """A record is discarded only for a limit that is set and reached."""
         if discarded.condition == "RecordAgeExceeded":
             allowed = 0 <= rules.max_age_seconds < now - record.arrived_at
         else:
             allowed = 0 <= rules.max_retries < discarded.invocations
         if not allowed:
-            self.broken("G1", f"{record.sequence_number} was given up: {discarded.condition}, {rules}")
+            self.broken("G1", f"{record.sequence_number} was discarded: {discarded.condition}, {rules}")
 
     def _check_archived(self, item: Item) -> None:
         lines = self._ledger.lines(item["ArchiveKey"]["S"])

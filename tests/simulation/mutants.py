@@ -218,8 +218,8 @@ BROKEN: dict[str, tuple[str, Pipeline, str]] = {
     "the archive is written over": ("order", with_archive(replaced_archive), "G[34]"),
     "errors of the quarantine are swallowed": ("batch", with_quarantine(CarefreeQuarantine), "G1"),
     "the quarantine gives no reasons": ("batch", with_quarantine(ReasonlessQuarantine), "G5"),
-    "nothing is reported undone": ("batch", Pipeline(handle=that_reports_nothing), "G1"),
-    "only the last is reported undone": ("batch", Pipeline(handle=that_reports_the_last), "G1"),
+    "nothing is reported as failed": ("batch", Pipeline(handle=that_reports_nothing), "G1"),
+    "only the last is reported as failed": ("batch", Pipeline(handle=that_reports_the_last), "G1"),
     "the slices behind one that failed are forgotten": (
         "batch",
         Pipeline(handle=that_forgets_what_is_behind_a_failed_slice),

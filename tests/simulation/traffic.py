@@ -14,7 +14,7 @@ from orderstream.ingest.samples import BAD
 from orderstream.testing.event_source import FIRST_NUMBER
 from tests.fuzz.heavy import aggregate
 
-Kind = Literal["order", "anonymous", "usurper", "refused", "bad", "aggregate", "damaged", "oversized"]
+Kind = Literal["order", "anonymous", "impostor", "refused", "bad", "aggregate", "damaged", "oversized"]
 
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 
@@ -86,7 +86,7 @@ def build(spec: Spec, event_id: str) -> tuple[bytes, list[Sent]]:
 
 
 def _sent(spec: Spec, event_id: str, data: bytes) -> Sent:
-    if spec.kind not in ("order", "anonymous", "usurper", "refused"):
+    if spec.kind not in ("order", "anonymous", "impostor", "refused"):
         return Sent(event_id, data)
     name = _name(spec)
     content = f"{spec.kind == 'refused'} {spec.variant}"
@@ -96,14 +96,14 @@ def _sent(spec: Spec, event_id: str, data: bytes) -> Sent:
 def _name(spec: Spec) -> str | None:
     if spec.kind == "anonymous":
         return None
-    if spec.kind == "usurper":
+    if spec.kind == "impostor":
         # The name that an order without one is called by.
         return f"{SHARDS[0]}:{FIRST_NUMBER + spec.number}"
     return f"A{spec.number}"
 
 
 def _data(spec: Spec) -> bytes:
-    if spec.kind not in ("order", "anonymous", "usurper", "refused"):
+    if spec.kind not in ("order", "anonymous", "impostor", "refused"):
         return BAD_RECORDS[(spec.number * 3 + spec.variant) % len(BAD_RECORDS)]
     name = _name(spec)
     amount = spec.variant + 1

@@ -55,9 +55,9 @@ def required_of(statement: str, region: str, account: str) -> tuple[str, str]:
     if not found:
         return "dynamodb:PartiQL", "*"
     *commands, table, index = found.groups()
-    verb = _PARTIQL["".join(verb or "" for verb in commands).upper()]
+    action = _PARTIQL["".join(one or "" for one in commands).upper()]
     place = f"table/{table}/index/{index}" if index else f"table/{table}"
-    return f"dynamodb:{verb}", f"arn:{_PARTITION}:dynamodb:{region}:{account}:{place}"
+    return f"dynamodb:{action}", f"arn:{_PARTITION}:dynamodb:{region}:{account}:{place}"
 
 
 @_patches.replace("s3_service_context", iam_actions)

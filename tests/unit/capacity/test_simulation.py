@@ -160,7 +160,7 @@ def test_half_of_the_table_leaves_an_ever_growing_backlog() -> None:
 def test_what_is_too_old_for_the_mapping_goes_to_the_bucket_and_is_not_lost() -> None:
     *_, of = planned(100, 2)
     result = run(steady(100, 600), replace(of, maximum_age_seconds=120), Outage(60, 400))
-    # Of the 400 seconds all but the last 120 are given up, and what came in the meantime.
+    # Of the 400 seconds all but the last 120 are discarded, and what came in the meantime.
     assert result.discarded == pytest.approx(100 * 280, rel=0.1)
     assert result.discarded_from == pytest.approx(180, abs=10)
     assert (result.lost, result.lost_from) == (0, None)

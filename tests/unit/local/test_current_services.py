@@ -1,4 +1,4 @@
-"""The shop of the HTTP API on a laptop is that of the stack which is there now."""
+"""The local HTTP API has the services of the currently deployed stack."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What cannot be undone is asked about at a terminal, and refused where there is none."""
+"""An irreversible step asks for confirmation at a terminal, and is refused where there is none."""
 
 from __future__ import annotations
 

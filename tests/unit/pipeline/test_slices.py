@@ -36,11 +36,11 @@ def records(*numbers: int) -> list[Record]:
 
 
 class Process:
-    """Stores every record, but leaves some undone and fails at others."""
+    """Stores every record, but reports some as failed and raises for others."""
 
-    def __init__(self, undone: str = "", fails: str = "") -> None:
+    def __init__(self, reported: str = "", fails: str = "") -> None:
         self.slices: list[list[str]] = []
-        self._failed = undone.split()
+        self._failed = reported.split()
         self._fails = fails.split()
 
     def __call__(self, part: Sequence[Record]) -> BatchResult:
@@ -48,16 +48,16 @@ class Process:
         self.slices.append(events)
         if set(events) & set(self._fails):
             raise CloudError("S3 is down")
-        undone = [one.sequence_number for one in part if one.sequence_number in self._failed]
-        stored = len(part) - len(undone)
+        reported = [one.sequence_number for one in part if one.sequence_number in self._failed]
+        stored = len(part) - len(reported)
         return BatchResult(
             received=len(part),
             stored=stored,
-            failed=undone,
-            failed_records=len(undone),
+            failed=reported,
+            failed_records=len(reported),
             latencies=[5] * stored,
             revenue={"EUR": Decimal(stored)},
-            problems=["throttled"] * bool(undone),
+            problems=["throttled"] * bool(reported),
             objects=[f"object of {events[0]}"],
             archived_bytes=10,
         )
@@ -119,16 +119,16 @@ def test_slices_are_the_records_in_order_and_the_same_each_time(sizes: list[int]
     assert found == list(slices(iter(batch), TWO))
 
 
-def test_what_is_behind_an_undone_record_is_not_tried() -> None:
-    process = Process(undone="3")
+def test_what_is_behind_a_failed_record_is_not_tried() -> None:
+    process = Process(reported="3")
     report = run(records(1, 2, 3, 4, 5, 6), process)
     assert process.slices == [["1", "2"], ["3", "4"]]
     assert report.failed == ["3", "5", "6"]
     assert (report.received, report.stored, report.problems) == (6, 3, ["throttled"])
 
 
-def test_an_undone_record_in_the_last_slice_is_reported_alone() -> None:
-    assert run(records(9, 10, 11), Process(undone="11")).failed == ["11"]
+def test_a_failed_record_in_the_last_slice_is_reported_alone() -> None:
+    assert run(records(9, 10, 11), Process(reported="11")).failed == ["11"]
 
 
 def test_when_a_later_slice_fails_what_was_done_stays_done() -> None:

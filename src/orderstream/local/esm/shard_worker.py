@@ -112,9 +112,9 @@ class ShardWorker:
         None if the shard is not being read; `now` is in seconds since the epoch.
         """
         with self._changed:
-            undone = [lane.first.arrived_at for lane in self._lanes if lane.first]
-            if undone:
-                return max(0.0, now - min(undone))
+            unfinished = [lane.first.arrived_at for lane in self._lanes if lane.first]
+            if unfinished:
+                return max(0.0, now - min(unfinished))
             return 0.0 if self._is_read and not self._is_closed else None
 
     def _read(self) -> None:

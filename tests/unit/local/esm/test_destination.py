@@ -1,4 +1,4 @@
-"""What is given up is delivered, or told as loudly as it is lost."""
+"""What is discarded is delivered, or its loss is reported."""
 
 from __future__ import annotations
 

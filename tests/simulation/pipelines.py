@@ -7,26 +7,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from orderstream.domain.expansion import RECORD_BYTES
-from orderstream.pipeline.archive import BatchArchive, OrderArchive
 from orderstream.pipeline.lambda_handler import handle_with
-from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.services import Services
 from orderstream.pipeline.settings import Settings
-from orderstream.pipeline.table import OrderTable
 from orderstream.testing.fakes import FakeDynamo, FakeStore
+from orderstream.testing.pipeline import services_on
 
 Sleep = Callable[[float], None]
 
 
 def real_services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
     """As `orderstream.pipeline.services` puts them together, on fakes."""
-    return Services(
-        Settings(table="Orders", bucket="bucket", stack="orderstream", layout=layout),
-        OrderArchive(store) if layout == "order" else BatchArchive(store),
-        # Without chance: the same plan of faults must give the same run.
-        OrderTable(dynamo, "Orders", sleep=sleep, jitter=lambda: 1.0),
-        QuarantineWriter(store),
-    )
+    settings = Settings(table="Orders", bucket="bucket", stack="orderstream", layout=layout)
+    return services_on(settings, dynamo, store, sleep)
 
 
 def real_handle(use: Services, event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -45,9 +45,7 @@ _making = threading.Lock()
 
 @cache
 def _service_models(data_path: str | None) -> Any:
-    """What reads the SDK's descriptions of services, and keeps them: shared by all sessions, for they are
-    large.
-    """
+    """The loader of the SDK's service models, which are large: all sessions share it and its cache."""
     return create_loader(data_path)
 
 

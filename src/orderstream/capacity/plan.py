@@ -118,7 +118,7 @@ def parameters(of: Sizing, choices: Options) -> dict[str, str]:
 
 
 def customer(of: Sizing, given: PlanInput) -> Customer:
-    """What one customer can have."""
+    """The most that one customer can send, and what limits it."""
     limits = {"shard": 1 / given.shards_per_order, "lane": of.function.lane_rate}
     if given.options.has_index:
         written = Decimal(given.figures.dynamodb_limits.partition_writes)

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from orderstream import __version__
-from orderstream.pipeline.archive import BatchArchive, OrderArchive
+from orderstream.pipeline.archive import BatchArchive, ObjectStore, OrderArchive
 from orderstream.pipeline.concurrency import MOST_THREADS, ParallelMap, threads_for
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.settings import Settings, from_environment
@@ -84,7 +84,9 @@ class S3Store:
                 return None
 
 
-def make_archive(settings: Settings, store: S3Store, each: ParallelMap = map) -> BatchArchive | OrderArchive:
+def make_archive(
+    settings: Settings, store: ObjectStore, each: ParallelMap = map
+) -> BatchArchive | OrderArchive:
     """The archive in the configured layout."""
     return OrderArchive(store, each) if settings.layout == "order" else BatchArchive(store, each)
 

@@ -162,7 +162,7 @@ def _originals_in(deployment: Deployment, key: str, items: Sequence[Item]) -> di
         if item is not None:
             found.setdefault(item["OrderID"], original_bytes(line))
             if len(found) == len(items):
-                # Every hour in which a key may have been used before would be looked through.
+                # Reading on would list every hour in which the key may have been used before.
                 break
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,12 +18,11 @@ from orderstream.aws.kinesis_event import event_of
 from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.local.esm.lanes import Batch, Discarded, Rules
 from orderstream.local.esm.outcomes import Failed, Outcome, read_answer
-from orderstream.pipeline.archive import BatchArchive, OrderArchive
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
 from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.quarantine import QuarantineWriter
-from orderstream.pipeline.services import Services
+from orderstream.pipeline.services import Services, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 from orderstream.testing.event_source import Clock, SimulatedEventSource
@@ -34,6 +33,14 @@ RULES = Rules(max_retries=3, bisect=True, reports_failures=True)
 # 2027-01-01T00:00:00Z
 START = 1_798_761_600.0
 _INVOCATION_SECONDS = 60.0
+
+
+def services_on(
+    settings: Settings, dynamo: FakeDynamo, store: FakeStore, sleep: Callable[[float], None]
+) -> Services:
+    """The services of the function on fakes. Without jitter, the same faults give the same run."""
+    table = OrderTable(dynamo, settings.table, sleep=sleep, jitter=lambda: 1.0)
+    return Services(settings, make_archive(settings, store), table, QuarantineWriter(store))
 
 
 @dataclass(frozen=True)
@@ -69,12 +76,7 @@ class Pipeline:
     @property
     def services(self) -> Services:
         """What the function uses: the real stores on the fakes that are set now."""
-        return Services(
-            self.settings,
-            OrderArchive(self.store) if self.settings.layout == "order" else BatchArchive(self.store),
-            OrderTable(self.dynamo, self.settings.table, sleep=self._sleep, jitter=lambda: 1.0),
-            QuarantineWriter(self.store),
-        )
+        return services_on(self.settings, self.dynamo, self.store, self._sleep)
 
     def put(self, order: Mapping[str, Any] | str | bytes, partition_key: str = "key") -> str:
         """Put an order on the stream, a mapping as JSON and anything else as it is; return its event id."""

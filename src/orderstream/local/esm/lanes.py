@@ -74,7 +74,7 @@ class Discarded:
 class Transition:
     """What happens to a batch: what is retried in its place, what is discarded; the rest is done.
 
-    `pause` is the number of consecutive failures, for `delay`; 0 means continue immediately.
+    `pause` is the number of consecutive failures, for `mapping_delay`; 0 means continue immediately.
     """
 
     again: tuple[Batch, ...] = ()

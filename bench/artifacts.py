@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from orderstream.deploy.artifact import PROCESS, PROJECT, build
+from reference import PROJECT
+
+from orderstream.deploy.artifact import PROCESS, build
 
 _SOURCES = Path(__file__).parent / "peers"
 

@@ -19,10 +19,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from reference import PROJECT
+
 from bench.events import SIZES, traffic
 from bench.report import with_section
 from orderstream.capacity.reference_data import ReferenceData
-from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.object_keys import ORDERS, batch_key, hour_of

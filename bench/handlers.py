@@ -15,6 +15,8 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from reference import PROJECT
+
 from bench import cold_starts
 from bench.artifacts import LABELS, NAIVE, OURS, PEERS, Peer, make
 from bench.events import SIZES, traffic
@@ -22,7 +24,6 @@ from bench.harness import in_turns, progress, spread
 from bench.processes import Stub, memory_mb, running_stub, worker
 from bench.report import table, targets
 from orderstream.capacity.reference_data import ReferenceData
-from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import OrderstreamError
 
 # Orders a batch, as the template has it; the targets are about such batches.

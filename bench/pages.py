@@ -1,6 +1,6 @@
 """Where the benchmarks publish: no other module of bench names a file of docs/."""
 
-from orderstream.deploy.artifact import PROJECT
+from reference import PROJECT
 
 DOCS = PROJECT / "docs"
 EXPLANATION = DOCS / "explanation"

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import typer
 
 from orderstream.cli import app
-from orderstream.deploy.artifact import PROJECT
 from orderstream.errors import InputError
+from reference import PROJECT
 
 ROOT: Any = typer.main.get_command(app)
 DOCS = PROJECT / "docs"

@@ -13,11 +13,11 @@ PACKAGE = SOURCES / "orderstream"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the bottom up. A package imports from itself and from the packages before it.
 LAYERS = {
-    "core": ("errors", "progress", "files", "domain", "sdk"),
+    "core": ("errors", "progress", "files", "domain", "project", "sdk"),
     "product": ("capacity", "pipeline", "canary", "client"),
     "access": ("aws", "storage"),
     "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "deploy"),
-    "faces": ("api", "acceptance", "local", "testing", "output", "dashboard", "cli"),
+    "faces": ("api", "acceptance", "local", "testing", "output", "dashboard", "cli", "__main__"),
 }
 PACKAGES = tuple(name for names in LAYERS.values() for name in names)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from orderstream.api.schema import ORDER
+from orderstream.api.schema import order_schema
 from orderstream.domain.model import field_descriptions
 from reference.markdown import code, table
 
@@ -23,4 +23,4 @@ def fields() -> str:
 
 def example() -> str:
     """A valid order."""
-    return f"```json\n{json.dumps(ORDER['example'], indent=2)}\n```"
+    return f"```json\n{json.dumps(order_schema()['example'], indent=2)}\n```"

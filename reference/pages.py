@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from orderstream.deploy.artifact import PROJECT, TEMPLATE
+from orderstream.deploy.artifact import TEMPLATE
 from reference import (
+    PROJECT,
     acceptance,
     athena,
     codes,

@@ -90,7 +90,9 @@ def _line(record: Record, what: Decoded) -> bytes:
 
 def _item(record: Record, order: Order) -> dict[str, Any]:
     order_id = order_id_of(order, record.event_id)
-    return attributes(order, order_id=order_id, order_date=order.order_date or _ARRIVAL, currency="EUR")
+    return attributes(
+        order, order_id=order_id, order_date=order.order_date or _ARRIVAL, currency="EUR", computed={}
+    )
 
 
 def _check_decoded(what: Decoded) -> None:

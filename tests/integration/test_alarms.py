@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from reference import PROJECT
 
 from orderstream.aws.deployment import find_deployment
 from orderstream.aws.metrics import Metric
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.deploy.artifact import PROJECT
 from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluationLoop
 from orderstream.local.alarms.evaluator import alarm_of
 from orderstream.local.cloud import LocalCloud

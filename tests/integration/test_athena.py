@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from reference import PROJECT
 
 from orderstream.aws.clients import AwsClients
-from orderstream.deploy.artifact import PROJECT
 from orderstream.domain.object_keys import ORDERS, PARTITIONS, QUARANTINE, hour_prefix
 from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import compress

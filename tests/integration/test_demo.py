@@ -7,8 +7,8 @@ import signal
 import subprocess
 
 import pytest
+from reference import PROJECT
 
-from orderstream.deploy.artifact import PROJECT
 from tests.integration.conftest import awaited
 from tests.integration.up import ORDERS, processes_of
 

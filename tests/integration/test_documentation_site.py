@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
+from reference import PROJECT
 
-from orderstream.deploy.artifact import PROJECT
 from tests.integration.browser import chromium
 
 pytestmark = pytest.mark.system

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from reference import PROJECT
 
-from orderstream.deploy.artifact import PROJECT
 from tests.integration.up import Up, up
 
 DOCUMENTS = sorted(

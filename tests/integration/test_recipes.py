@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reference import PROJECT
 
 from orderstream.archive.sql import run_query
 from orderstream.archive.views import columns_of
 from orderstream.aws.clients import AwsClients
-from orderstream.deploy.artifact import PROJECT
 from orderstream.pipeline.records import Record
 from tests.integration.pipeline_harness import Pipe
 

@@ -6,8 +6,9 @@ import json
 import re
 import uuid
 
+from reference import PROJECT
+
 from orderstream.aws.stack import describe_stack
-from orderstream.deploy.artifact import PROJECT
 from orderstream.local.cloud import ACCOUNT, REGION, LocalCloud
 from tests.integration.probes import make_user
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from orderstream.acceptance.context import Context, Evidence, expect
 from orderstream.client import OrderProducer
-from orderstream.domain.fields import TEST_CURRENCY
+from orderstream.domain.currencies import TEST_CURRENCY
+from orderstream.domain.examples import example_order, least
 from orderstream.pipeline.table import OrderTable
 from orderstream.recovery.verify import ReconciliationReport, verify
 from orderstream.storage.bucket import ALL_TIME, TimeRange
@@ -25,12 +26,14 @@ def new_orders(label: str, count: int) -> list[Order]:
     """New orders, one customer each; their ids start with `label`. They add no revenue (currency XTS)."""
     unique = secrets.token_hex(4)
     return [
-        {
-            "order_id": f"{label}-{unique}-{number}",
-            "customer_id": f"customer-{unique}-{number}",
-            "amount": "1.00",
-            "currency": TEST_CURRENCY,
-        }
+        example_order(
+            {
+                "order_id": f"{label}-{unique}-{number}",
+                "customer_id": f"customer-{unique}-{number}",
+                "currency": TEST_CURRENCY,
+            },
+            least,
+        )
         for number in range(count)
     ]
 

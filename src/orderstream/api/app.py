@@ -110,6 +110,7 @@ _HEALTH: Responses = {
 
 
 def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
+    order = schema.order_schema()
     refused: Responses = {
         403: schema.problem("Order ids are kept apart by sender here, and the request has none"),
         413: schema.problem("Too large"),
@@ -123,7 +124,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         status_code=202,
         summary="Send an order",
         tags=["orders"],
-        openapi_extra=schema.body(schema.ORDER),
+        openapi_extra=schema.body(order),
         responses={202: schema.answer("Kinesis has it", schema.ACCEPTED), **refused},
     )
     async def post_order(
@@ -138,7 +139,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         return _json(found, 202, {"Location": found["location"]})
 
     results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
-    many = {"type": "array", "items": schema.ORDER, "minItems": 1, "maxItems": MOST_ORDERS}
+    many = {"type": "array", "items": order, "minItems": 1, "maxItems": MOST_ORDERS}
     answered = {
         "type": "object",
         "required": ["accepted", "refused", "results"],
@@ -171,6 +172,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
 
 
 def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
+    stored = schema.stored_schema()
     failed: Responses = {503: schema.problem("The table or the archive does not answer")}
     wrong = schema.problem("A parameter is not as it should be")
     missing: Responses = {
@@ -194,7 +196,7 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         "/orders/{order_id:path}",
         summary="An order as it is stored",
         tags=["orders"],
-        responses={200: schema.answer("The order", schema.STORED), **missing},
+        responses={200: schema.answer("The order", stored), **missing},
     )
     def one_order(order_id: OrderId) -> Response:
         here = services()
@@ -204,7 +206,7 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         "type": "object",
         "required": ["orders", "cursor"],
         "properties": {
-            "orders": {"type": "array", "items": schema.STORED},
+            "orders": {"type": "array", "items": stored},
             "cursor": {"type": ["string", "null"], "description": "Where the next page begins."},
         },
     }

@@ -13,6 +13,7 @@ from mangum import Mangum
 from orderstream.api.app import make_app
 from orderstream.api.dependencies import build_services, deployment_of
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.user_model import use_model_of
 
 # It would log each request's path, which contains customers. API Gateway's own log has the route.
 logging.getLogger("mangum.http").setLevel(logging.WARNING)
@@ -29,6 +30,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
 @cache
 def _application() -> Mangum:
+    use_model_of(os.environ)
     services = build_services(deployment_of(AwsClients(timeouts=TIMEOUTS), os.environ))
     # Without lifespan events: Lambda has no orderly shutdown, and every request waits for its own orders.
     return Mangum(make_app(lambda: services), lifespan="off")

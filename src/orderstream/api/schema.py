@@ -2,55 +2,74 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
-from orderstream.domain.item import SETTLED, attribute_name
-from orderstream.domain.model import example_of, json_schema, without_examples
+import msgspec
+
+from orderstream.domain.declaration import computed_attributes
+from orderstream.domain.decode import decode
+from orderstream.domain.examples import example_order
+from orderstream.domain.item import OWN, SETTLED, attribute_names, attributes
+from orderstream.domain.model import Schema, json_schema, without_examples
 from orderstream.domain.order import Order
+from orderstream.domain.schema_version import FIELD
+from orderstream.domain.user_model import order_model
 
 _DIGITS = "All digits of it: do not read it as a float."
+_JSON = msgspec.json.Encoder(decimal_format="number")
 # What every stored order has, beside its fields: the attributes that the function adds.
-_ADDED = {
-    "Status": {"type": "string"},
-    "EventID": {"type": "string"},
+_ADDED: dict[str, Schema] = {name: {"type": "string"} for name in OWN} | {
     "ReceivedAt": {"type": "string", "format": "date-time"},
-    "ArchiveKey": {"type": "string"},
-    "Fingerprint": {"type": "string"},
-    "NormalizedFingerprint": {"type": "string"},
+    "SchemaVersion": {"type": "integer", "description": "Left out for version 1."},
 }
 
 
-def order_schema(model: type[Order] = Order) -> dict[str, Any]:
+def order_schema(model: type[Order] | None = None) -> Schema:
     """The JSON schema of an order that is sent, with an example."""
-    schema = json_schema(model)
-    more = {"additionalProperties": True, "example": example_of(schema)}
-    found: dict[str, Any] = without_examples(schema) | more
+    model = model or order_model()
+    schema = without_examples(json_schema(model)) | {"additionalProperties": True}
+    if model.SCHEMA > 1:
+        versions = {"type": "integer", "minimum": 1, "maximum": model.SCHEMA, "default": 1}
+        schema["properties"] = {FIELD: versions | {"description": "The version of the order."}} | schema[
+            "properties"
+        ]
+    found: Schema = schema | {"example": example_order({}, model=model)}
     return found
 
 
-def stored_schema(model: type[Order] = Order) -> dict[str, Any]:
+def stored_schema(model: type[Order] | None = None) -> Schema:
     """The JSON schema of an order that is stored, with an example."""
-    schema = json_schema(model)
+    model = model or order_model()
+    schema, names = json_schema(model), attribute_names(model)
     fields = schema["properties"]
     always = [*SETTLED, *(name for name in fields if name in schema["required"] or "default" in fields[name])]
+    computed = {one.name: one for one in computed_attributes(model)}
+    always += [name for name, one in computed.items() if not one.is_optional]
+    types = fields | {name: json_schema(one.hint) for name, one in computed.items()}
     return {
         "type": "object",
-        "required": [*dict.fromkeys(map(attribute_name, always)), "Status"],
-        "properties": {attribute_name(name): _stored(one) for name, one in fields.items()} | _ADDED,
-        "example": {
-            "OrderID": "A-1001",
-            "CustomerID": "12345",
-            "OrderAmount": 19.90,
-            "OrderDate": "2026-11-22T18:30:00.000Z",
-            "Currency": "EUR",
-            "Status": "RECEIVED",
-        },
+        "required": [*dict.fromkeys(names[name] for name in always), "Status"],
+        "properties": {names[name]: _stored(one) for name, one in types.items()} | _ADDED,
+        "example": _stored_example(model),
     }
+
+
+def _stored_example(model: type[Order]) -> dict[str, Any]:
+    read = decode(_JSON.encode(example_order({}, model=model)), model)
+    assert read.order is not None
+    moment = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+    currency = read.order.currency or "EUR"
+    item = attributes(
+        read.order, order_id="A-1001", order_date=moment, currency=currency, computed=read.computed
+    )
+    found: dict[str, Any] = msgspec.json.decode(_JSON.encode(item))
+    return found
 
 
 def _stored(schema: dict[str, Any]) -> dict[str, Any]:
     """What is stored of a value that is sent: a decimal as a number, and no limits."""
-    if "oneOf" in schema:
+    if "oneOf" in schema or schema.get("format") == "decimal":
         return {"type": "number", "description": _DIGITS}
     kept: dict[str, Any] = {name: schema[name] for name in ("type", "format", "required") if name in schema}
     if "type" not in schema:
@@ -107,10 +126,6 @@ PROBLEM: dict[str, Any] = {
         "errors": [{"path": "$.amount", "code": "not_positive", "message": "must be more than 0"}],
     },
 }
-
-
-ORDER = order_schema()
-STORED = stored_schema()
 
 
 def body(schema: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from botocore.config import Config
 from orderstream.archive.maintenance import MaintenanceResult, maintain
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.user_model import use_model_of
 from orderstream.errors import InputError
 from orderstream.pipeline import telemetry
 from orderstream.storage.bucket import TimeRange
@@ -35,6 +36,7 @@ METRICS = {"MaintenanceFindings": ("Count", "objects and hours of the archive th
 
 def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Run once. Return the counts, and log them with the objects that need attention."""
+    use_model_of(os.environ)
     act, deployment, currency = settings(os.environ)
     kept = maintain(
         deployment,

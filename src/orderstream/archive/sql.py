@@ -20,7 +20,7 @@ from orderstream.archive.convert import Converter
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.model import fields_of, value_type
-from orderstream.domain.order import Order
+from orderstream.domain.user_model import order_model
 from orderstream.errors import CloudError, InputError
 from orderstream.progress import Progress, no_progress
 from orderstream.recovery.reprocess import settings_of
@@ -159,7 +159,7 @@ def _lock(sql: DuckDBPyConnection, files: Files) -> None:
 
 def _unfit(sql: DuckDBPyConnection) -> int:
     """How many orders lack a required value, because it has more digits than its column."""
-    lacking = " OR ".join(_lacking(Order))
+    lacking = " OR ".join(_lacking(order_model()))
     query = f"SELECT count(*) FROM records WHERE order_id IS NOT NULL AND ({lacking})"
     [(count,)] = sql.execute(query).fetchall()
     return int(count)

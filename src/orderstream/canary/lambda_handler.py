@@ -12,12 +12,14 @@ import botocore.session
 import msgspec
 from botocore.config import Config
 
-from orderstream.domain.fields import TEST_CURRENCY
+from orderstream.domain.currencies import TEST_CURRENCY
+from orderstream.domain.examples import example_order, least
+from orderstream.domain.user_model import use_model_of
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.settings import positive_integer, required
 
 # In the test currency, so that revenue never includes a canary.
-CUSTOMER, AMOUNT, CURRENCY = "orderstream-canary", "0.01", TEST_CURRENCY
+CUSTOMER, CURRENCY = "orderstream-canary", TEST_CURRENCY
 POLL_SECONDS = 0.5
 # Unit and meaning.
 METRICS = {
@@ -39,6 +41,7 @@ def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     AWS errors propagate: the invocation fails, and the canary counts as not arrived.
     """
+    use_model_of(os.environ)
     stream, table, stack, objective = settings(os.environ)
     session: Any = botocore.session.get_session()
     kinesis, dynamodb = (session.create_client(name, config=_CONFIG) for name in ("kinesis", "dynamodb"))
@@ -80,7 +83,7 @@ def probe(
     Its partition key is its id, so that canaries are spread over the shards.
     """
     order_id = f"canary-{name}"
-    order = {"order_id": order_id, "customer_id": CUSTOMER, "amount": AMOUNT, "currency": CURRENCY}
+    order = example_order({"order_id": order_id, "customer_id": CUSTOMER, "currency": CURRENCY}, least)
     begin = clock()
     send(order_id, msgspec.json.encode(order))
     while True:

@@ -15,6 +15,7 @@ from orderstream.cli import (
     demo,
     deploy,
     destroy,
+    environment,
     get,
     plan,
     quarantine,
@@ -66,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(handlers=[console.LogHandler()])
     try:
+        environment.start()
         app(arguments)
     except OrderstreamError as error:
         console.error(error)

@@ -8,7 +8,7 @@ import typer
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.location import Location
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli import options
+from orderstream.cli import environment, options
 from orderstream.cli.options import cloud_of, confirm_on_aws, say_where
 from orderstream.deploy.rollback_alarm import MOST_MINUTES
 from orderstream.errors import InputError
@@ -39,6 +39,7 @@ def deploy(
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,
@@ -55,11 +56,11 @@ def deploy(
     from orderstream.deploy import deploy as deploying
     from orderstream.deploy.parameters import checked
 
-    values = checked(parameter or ())
+    values = checked(parameter or (), environment.parameters())
     cloud = cloud_of(region, profile)
     location = say_where(cloud, stack)
     if rollback:
-        if values:
+        if parameter:
             raise InputError("--rollback does not change parameters", hint="roll back first, then deploy")
         _roll_back(cloud, stack, location, dry_run=dry_run, yes=yes, as_json=as_json)
         return

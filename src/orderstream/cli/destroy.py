@@ -22,6 +22,7 @@ def destroy(
     ] = False,
     yes: options.Yes = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

@@ -19,6 +19,7 @@ def get(
     order_id: options.OrderId,
     raw: Annotated[bool, typer.Option("--raw", help="Print the exact bytes that were sent.")] = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

@@ -20,6 +20,7 @@ def list_(
     until: options.Until = None,
     limit: options.Limit = 50,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

@@ -13,6 +13,7 @@ from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.location import Location, location_of
 from orderstream.aws.times import parse_timestamp
 from orderstream.capacity.traffic_curve import orders_per_second
+from orderstream.cli import environment
 from orderstream.errors import InputError
 from orderstream.output import console
 from orderstream.output.numbers import length
@@ -33,6 +34,17 @@ def _rate(text: object) -> Decimal:
 OrderId = Annotated[str, typer.Argument(metavar="ORDER_ID", help="The order id.")]
 
 StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.", envvar="ORDERS_STACK")]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="Environment of the project's orderstream.toml.",
+        envvar="ORDERS_ENV",
+        is_eager=True,
+        callback=environment.choose,
+    ),
+]
 Region = Annotated[str | None, typer.Option(help="AWS region. Default: the configured one.")]
 Profile = Annotated[str | None, typer.Option(help="AWS profile. Default: the configured one.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; lists have one object per line.")]
@@ -76,8 +88,13 @@ def span_of(cloud: AwsClients, since: str | None, until: str | None) -> TimeRang
 
 
 def cloud_of(region: str | None, profile: str | None) -> AwsClients:
-    """The clients for the options. Warns if the clock of this machine is wrong."""
-    return AwsClients(region=region, profile=profile, clock=ServiceClock(_warn))
+    """The clients for the options. Warns if the clock of this machine is wrong.
+
+    Raises InputError if a project is here, and they are not for the environment that is meant.
+    """
+    cloud = AwsClients(region=region, profile=profile, clock=ServiceClock(_warn))
+    environment.ensure_meant(cloud)
+    return cloud
 
 
 def resolve_stack(stack: str, region: str | None, profile: str | None) -> Deployment:

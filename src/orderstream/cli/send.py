@@ -30,6 +30,7 @@ def send(
         typer.Option("--unchecked", help="Send invalid orders too; they are quarantined."),
     ] = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

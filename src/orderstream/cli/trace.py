@@ -18,6 +18,7 @@ def trace(
     since: options.Since = None,
     until: options.Until = None,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

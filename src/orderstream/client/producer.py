@@ -7,10 +7,10 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -24,7 +24,7 @@ from orderstream.client.put_records import (
     record_size,
 )
 from orderstream.client.queue import RECORD_OVERHEAD_BYTES, KeyOrderedQueue, QueuedRecord
-from orderstream.client.serialization import default_partition_key, encode_order, ensure_order_id
+from orderstream.client.serialization import AnyOrder, default_partition_key, encode_order, ensure_order_id
 from orderstream.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,17 +100,16 @@ class OrderProducer:
         """How many records failed with a DeliveryError."""
         return self._failed
 
-    def send(self, order: Mapping[str, Any], *, partition_key: str | None = None) -> Future[RecordMetadata]:
-        """Send an order; its partition key is its customer_id unless one is given.
+    def send(self, order: AnyOrder, *, partition_key: str | None = None) -> Future[RecordMetadata]:
+        """Send an order, a mapping or a model; its partition key is its customer_id unless one is given.
 
-        An order without an order_id gets one here, before the first attempt, so that no retry can create a
-        second order; `order` itself is not changed. Raises InputError for what cannot be sent (see
-        `encode_order`) and DeliveryError if the producer is closed. The order is not validated here, but
-        when it is processed.
+        An order without an order_id gets one here, so that no retry can create a second order. The order is
+        validated when it is processed. Raises InputError for what cannot be sent (see `encode_order`) and
+        DeliveryError if the producer is closed.
         """
-        data, order_id = encode_order(order)
+        data, order_id, customer_id = encode_order(order)
         if partition_key is None:
-            partition_key = default_partition_key(order.get("customer_id"))
+            partition_key = default_partition_key(customer_id)
         return self._accept(data, partition_key, order_id)
 
     def send_json(self, raw: bytes, *, partition_key: str | None = None) -> Future[RecordMetadata]:

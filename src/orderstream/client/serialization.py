@@ -5,16 +5,20 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from orderstream.domain.model import decimal_fields
+from orderstream.domain.order import Order
+from orderstream.domain.schema_version import FIELD as SCHEMA_FIELD
+from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 
-# The fields whose digits must not go through a float.
-_MONEY = decimal_fields()
+# An order to send: its fields by name, or an object of its model.
+AnyOrder = Mapping[str, Any] | Order
 
 
 class _Head(msgspec.Struct):
@@ -54,13 +58,20 @@ def _chunks(data: bytes) -> Iterator[bytes]:
     return (data[start : start + 16] for start in range(0, len(data), 16))
 
 
-def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
-    """The order as JSON with an order_id, new if it has none, and that id. `order` is not changed.
+# The fields whose digits must not go through a float.
+_money = cache(decimal_fields)
 
-    A Decimal becomes a JSON number with exactly its digits, a datetime an RFC 3339 string. Raises InputError
-    for a float in a field of exact decimals, for a datetime without a time zone, for NaN and Infinity, and
-    for any value that JSON cannot represent.
+
+def encode_order(order: AnyOrder) -> tuple[bytes, str, object]:
+    """The order as JSON with an order_id, new if it has none; that id; and its customer_id as given.
+
+    `order` is not changed. A Decimal becomes a JSON number with exactly its digits, a datetime an RFC 3339
+    string. Raises InputError for a float in a field of exact decimals, for a datetime without a time zone,
+    for NaN and Infinity, and for any value that JSON cannot represent.
     """
+    model = order_model()
+    if isinstance(order, Order):
+        model, order = type(order), _fields_of(order)
     if not isinstance(order, Mapping):
         raise InputError(f"an order is a mapping of names to values, not {type(order).__name__}")
     order = {**order}
@@ -68,10 +79,11 @@ def encode_order(order: Mapping[str, Any]) -> tuple[bytes, str]:
         order["order_id"] = new_order_id()
     try:
         if not _is_plain(order.values()):
-            _refuse_inexact(order, "")
+            _refuse_inexact(order, "", _money(model))
         data, order_id = _ENCODER.encode(order), order["order_id"]
         # As in its JSON, which differs from str() for an enum or a time.
-        return data, order_id if type(order_id) is str else _text(_HEAD.decode(data).order_id)
+        text = order_id if type(order_id) is str else _text(_HEAD.decode(data).order_id)
+        return data, text, order.get("customer_id")
     except RecursionError:
         raise InputError("the order is nested too deeply, or holds itself") from None
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
@@ -95,12 +107,18 @@ def _is_plain(values: Iterable[Any]) -> bool:
     return True
 
 
-def _refuse_inexact(fields: Mapping[Any, Any], path: str) -> None:
+def _fields_of(order: Order) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(order, builtin_types=(Decimal, datetime, float))
+    said = {name: value for name, value in found.items() if value is not None}
+    return said | ({SCHEMA_FIELD: order.SCHEMA} if order.SCHEMA > 1 else {})
+
+
+def _refuse_inexact(fields: Mapping[Any, Any], path: str, money: frozenset[str]) -> None:
     for name, value in fields.items():
-        _check(value, f"{path}{name}", is_money=name in _MONEY)
+        _check(value, f"{path}{name}", money, is_money=name in money)
 
 
-def _check(value: Any, path: str, *, is_money: bool = False) -> None:
+def _check(value: Any, path: str, money: frozenset[str], *, is_money: bool) -> None:
     if isinstance(value, float):
         if is_money:
             raise InputError(
@@ -116,10 +134,10 @@ def _check(value: Any, path: str, *, is_money: bool = False) -> None:
         if value.utcoffset() is None:
             raise InputError(f"{path} is a datetime without a time zone", hint="use datetime.now(UTC)")
     elif isinstance(value, Mapping):
-        _refuse_inexact(value, f"{path}.")
+        _refuse_inexact(value, f"{path}.", money)
     elif isinstance(value, (list, tuple)):
         for index, element in enumerate(value):
-            _check(element, f"{path}[{index}]", is_money=is_money)
+            _check(element, f"{path}[{index}]", money, is_money=is_money)
     elif not (value is None or isinstance(value, (str, int, date, UUID))):
         raise InputError(f"{path} is a {type(value).__name__}, which JSON has no form for")
 

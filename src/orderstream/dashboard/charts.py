@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orderstream.aws.metrics import MINUTE
-from orderstream.domain.fields import minor_units
+from orderstream.domain.currencies import minor_units
 from orderstream.monitoring.figures import WINDOW, Minutes
 from orderstream.monitoring.shards import ShardLoad
 

@@ -10,7 +10,7 @@ import msgspec
 from nicegui import ui
 
 from orderstream.dashboard.time_format import TimeFormat, utc
-from orderstream.domain.fields import money
+from orderstream.domain.currencies import money
 from orderstream.errors import OrderstreamError
 from orderstream.storage.orders import Item
 

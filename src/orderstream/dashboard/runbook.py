@@ -1,11 +1,10 @@
-"""Reads the runbook section for an alarm from this checkout."""
+"""Reads the runbook section for an alarm ."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
-
-from orderstream.deploy.artifact import PROJECT
+from pathlib import Path
 
 
 def page_of(link: str) -> str:
@@ -15,9 +14,7 @@ def page_of(link: str) -> str:
 
 @cache
 def _pages() -> dict[str, str]:
-    runbook = PROJECT / "docs/how-to/runbook.md"
-    if not runbook.is_file():
-        return {}
+    runbook = Path(__file__).with_name("runbook.md")
     _, *parts = re.split(r"^## (.+)\n", runbook.read_text(), flags=re.MULTILINE)
     # Links are removed, since their targets are not served here.
     texts = (re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", text).strip() for text in parts[1::2])

@@ -15,8 +15,8 @@ from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.dashboard import components
 from orderstream.dashboard.polling import await_stored
 from orderstream.dashboard.status_feed import StatusFeed
+from orderstream.domain.currencies import TEST_CURRENCY
 from orderstream.domain.decode import decode
-from orderstream.domain.fields import TEST_CURRENCY
 from orderstream.domain.ids import event_id
 from orderstream.domain.model import Schema, decimal_fields, json_schema
 from orderstream.errors import InputError, OrderstreamError

@@ -4,28 +4,29 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from uv import find_uv_bin
 
 from orderstream.deploy.artifact_check import ensure_fit
 from orderstream.deploy.botocore_trim import trim
 from orderstream.deploy.bytecode import compile_all, compile_for
-from orderstream.deploy.imports import own_modules
+from orderstream.deploy.imports import OURS, own_modules, top_level
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.files.folders import ensure_writable
+from orderstream.project.config import Project
 
-PROJECT = Path(__file__).resolve().parents[3]
-TEMPLATE = PROJECT / "template.yaml"
-SOURCES = PROJECT / "src"
+_HERE = Path(__file__).parent
+TEMPLATE = _HERE / "template.yaml"
+# The folder that has the package: `src` in a clone, `site-packages` where a wheel is installed.
+SOURCES = _HERE.parents[1]
 
 # As in template.yaml: Runtime python3.14 on Amazon Linux 2023, arm64. It is Lambda's newest Python. When
 # there is a newer one, and every library in the lock files has a wheel for it, update this and the template.
 LAMBDA_PYTHON = "3.14"
 LAMBDA_PLATFORM = ("--python-version", LAMBDA_PYTHON, "--python-platform", "aarch64-manylinux_2_28")
-
-
-_UV = Path(sys.executable).with_name("uv")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Artifact:
 PROCESS = Artifact(
     Path("build/function"),
     ("orderstream.pipeline.lambda_handler", "orderstream.canary.lambda_handler"),
-    PROJECT / "requirements-function.lock",
+    _HERE / "requirements-function.lock",
     {
         "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem"),
         "kinesis": ("PutRecord",),
@@ -56,7 +57,7 @@ PROCESS = Artifact(
 MAINTENANCE = Artifact(
     Path("build/maintenance"),
     ("orderstream.archive.lambda_handler",),
-    PROJECT / "requirements-maintenance.lock",
+    _HERE / "requirements-maintenance.lock",
     {
         "cloudwatch": ("GetMetricStatistics",),
         "s3": ("DeleteObject", "DeleteObjects", "GetObject", "ListObjectsV2", "PutObject"),
@@ -67,7 +68,7 @@ MAINTENANCE = Artifact(
 API = Artifact(
     Path("build/api"),
     ("orderstream.api.lambda_handler",),
-    PROJECT / "requirements-api.lock",
+    _HERE / "requirements-api.lock",
     {
         "cloudwatch": ("DescribeAlarms",),
         "dynamodb": ("GetItem", "Query"),
@@ -91,27 +92,39 @@ class BuiltArtifact:
     no_bytecode: str
 
 
-def build(artifact: Artifact, target: Path, platform: tuple[str, ...] = ()) -> BuiltArtifact:
+def build(
+    artifact: Artifact, target: Path, platform: tuple[str, ...] = (), project: Project | None = None
+) -> BuiltArtifact:
     """Build an artifact from scratch in `target` and check it; for this machine unless `platform` is given.
+
+    It has the order model of `project` and that model's libraries, if there is a project.
 
     The same sources and lock file produce the same bytes. Raises OrderstreamError, with uv's output if a
     library is not available, or if the artifact could not run.
     """
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    _install_libraries(artifact, target, platform or ("--python", sys.executable))
-    for file in {file for entry in artifact.entries for file in own_modules(SOURCES, entry).values()}:
-        copy = target / file.relative_to(SOURCES)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, copy)
+    _install_libraries(artifact, target, platform or ("--python", sys.executable), project)
+    entries = [(SOURCES, entry, OURS) for entry in artifact.entries]
+    if project:
+        entries.append((project.root, project.module, top_level(project.root)))
+    for sources, entry, ours in entries:
+        _copy(sources, target, own_modules(sources, entry, ours).values())
     no_bytecode = ""
     if platform:
         no_bytecode = compile_for(LAMBDA_PYTHON, target)
     else:
         compile_all(target)
-    for entry in artifact.entries:
-        ensure_fit(target, entry, runs_here=not platform)
+    for _, entry, ours in entries:
+        ensure_fit(target, entry, runs_here=not platform, ours=ours)
     return measure(artifact.code_uri.name, target, no_bytecode)
+
+
+def _copy(sources: Path, target: Path, files: Iterable[Path]) -> None:
+    for file in files:
+        copy = target / file.relative_to(sources)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, copy)
 
 
 def measure(name: str, folder: Path, no_bytecode: str = "") -> BuiltArtifact:
@@ -125,10 +138,14 @@ def measure(name: str, folder: Path, no_bytecode: str = "") -> BuiltArtifact:
     return BuiltArtifact(name, whole.hexdigest(), size, len(files), no_bytecode)
 
 
-def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]) -> None:
+def _install_libraries(
+    artifact: Artifact, target: Path, python: tuple[str, ...], project: Project | None
+) -> None:
     ensure_uv_cache()
-    command = [str(_UV), "pip", "install", "--quiet", "--target", str(target), *python]
+    command = [find_uv_bin(), "pip", "install", "--quiet", "--target", str(target), *python]
     command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(artifact.lock)]
+    if project and project.lock:
+        command += ["--requirements", str(project.lock)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OrderstreamError(
@@ -142,7 +159,7 @@ def _install_libraries(artifact: Artifact, target: Path, python: tuple[str, ...]
 
 def ensure_uv_cache() -> None:
     """Raise InputError if uv, which fetches the libraries, cannot write to its cache."""
-    asked = subprocess.run([str(_UV), "cache", "dir"], capture_output=True, text=True, check=False)
+    asked = subprocess.run([find_uv_bin(), "cache", "dir"], capture_output=True, text=True, check=False)
     hint = "UV_CACHE_DIR names another folder for the cache of uv, which fetches the libraries"
     if asked.returncode:
         said = asked.stderr.strip().partition("\n")[0]

@@ -2,17 +2,20 @@
 
 import subprocess
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
-from orderstream.deploy.imports import unresolved
+from orderstream.deploy.imports import OURS, unresolved
 from orderstream.errors import OrderstreamError
 
 # Of a function, unpacked. (The 50 MB zipped limit is for uploads without S3, which are not used here.)
 MOST_BYTES = 250 * 2**20
 
 
-def ensure_fit(folder: Path, entry: str, *, runs_here: bool) -> None:
+def ensure_fit(folder: Path, entry: str, *, runs_here: bool, ours: Collection[str] = OURS) -> None:
     """Raise OrderstreamError if Lambda could not import `entry` from `folder`, or would reject its size.
+
+    `ours` are the top-level modules whose imports are checked.
 
     An artifact for this machine is imported in isolation. Code for another platform cannot run here, so its
     imports are followed through the sources.
@@ -23,7 +26,7 @@ def ensure_fit(folder: Path, entry: str, *, runs_here: bool) -> None:
             f"{entry} takes {size / 2**20:,.0f} MB with its libraries; Lambda takes 250 MB",
             hint="which library has grown? compare the lock file with the last one",
         )
-    missing = unresolved(folder, entry)
+    missing = unresolved(folder, entry, ours)
     if missing:
         raise OrderstreamError(
             f"{entry} could not be imported in Lambda: {'; '.join(missing)}",

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from uv import find_uv_bin
+
 from orderstream.errors import OrderstreamError
 
 
@@ -21,8 +23,17 @@ def compile_for(version: str, folder: Path) -> str:
 
     Returns the reason for a failure, in one line, or "".
     """
-    uv = str(Path(sys.executable).with_name("uv"))
-    python = [uv, "run", "--no-project", "--no-config", "--quiet", "--python", version, "--", "python"]
+    python = [
+        find_uv_bin(),
+        "run",
+        "--no-project",
+        "--no-config",
+        "--quiet",
+        "--python",
+        version,
+        "--",
+        "python",
+    ]
     # Without a network, fail immediately.
     done = _run(python, folder, {"UV_HTTP_RETRIES": "0"})
     if done.returncode == 0:

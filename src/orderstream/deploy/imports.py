@@ -2,16 +2,18 @@
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
-_OURS = "orderstream"
+# The packages whose modules are ours.
+OURS = frozenset({"orderstream"})
 
 
-def own_modules(folder: Path, entry: str) -> dict[str, Path]:
-    """The modules of this package in `folder` that `entry` can import, with their files; `entry` is one.
+def own_modules(folder: Path, entry: str, ours: Collection[str] = OURS) -> dict[str, Path]:
+    """The modules in `folder` that `entry` can import, with their files; `entry` is one.
 
-    Includes imports in functions and the packages that contain a module, but not imports for type checkers.
+    `ours` are the top-level packages and modules that count. Includes imports in functions and the packages
+    that contain a module, but not imports for type checkers.
     """
     found: dict[str, Path] = {}
     waiting = [entry]
@@ -24,21 +26,27 @@ def own_modules(folder: Path, entry: str) -> dict[str, Path]:
         reached = {module.rpartition(".")[0]} | {
             one for base, name in imports_of(file) for one in (base, f"{base}.{name}")
         }
-        waiting += [one for one in reached if one.split(".")[0] == _OURS]
+        waiting += [one for one in reached if one.split(".")[0] in ours]
     return found
 
 
-def unresolved(folder: Path, entry: str) -> list[str]:
-    """The unresolvable imports of all our modules that `entry` can reach: "MODULE imports NAME"."""
+def unresolved(folder: Path, entry: str, ours: Collection[str] = OURS) -> list[str]:
+    """The unresolvable imports of all modules of `ours` that `entry` can reach: "MODULE imports NAME"."""
     if _file_of(folder, entry) is None:
         return [f"there is no {entry}"]
     return sorted(
         f"{module} imports {f'{base}.{name}' if name else base}"
-        for module, file in own_modules(folder, entry).items()
+        for module, file in own_modules(folder, entry, ours).items()
         for base, name in imports_of(file)
         if base.split(".")[0] not in sys.stdlib_module_names
-        and (_file_of(folder, base) is None or not _has(folder, base, name))
+        and (_file_of(folder, base) is None or not _has(folder, base, name, ours))
     )
+
+
+def top_level(folder: Path) -> frozenset[str]:
+    """The names of the modules and packages in a folder."""
+    files = (file for file in folder.iterdir() if file.suffix == ".py" or (file / "__init__.py").is_file())
+    return frozenset(file.stem for file in files)
 
 
 def imports_of(file: Path) -> Iterator[tuple[str, str]]:
@@ -57,10 +65,10 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
         yield from _imports(node)
 
 
-def _has(folder: Path, base: str, name: str) -> bool:
+def _has(folder: Path, base: str, name: str, ours: Collection[str]) -> bool:
     """Whether, according to the sources, `name` can be imported from `base`; for ours, a module or a name."""
     file = _file_of(folder, base)
-    if not name or not base.startswith(_OURS) or file is None or file.name != "__init__.py":
+    if not name or base.split(".")[0] not in ours or file is None or file.name != "__init__.py":
         return True
     return bool(_file_of(folder, f"{base}.{name}")) or name in file.read_text()
 

@@ -14,8 +14,11 @@ from typing import Any
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import API, MAINTENANCE, PROCESS, TEMPLATE, BuiltArtifact, build
 from orderstream.deploy.parameters import document
+from orderstream.deploy.rendering import BUILT_IN, rendered
 from orderstream.deploy.target import DeployTarget, environment_for
+from orderstream.domain.user_model import order_model
 from orderstream.errors import DeploymentError
+from orderstream.project.current import current_project
 from orderstream.sdk.errors import translate_errors
 
 LINES_OF_SAM = 15
@@ -31,12 +34,15 @@ def build_all(
     """
     # SAM CLI resolves CodeUri from the template's folder. It reads the template seven times, and YAML slowly.
     work_dir.mkdir(parents=True, exist_ok=True)
-    (work_dir / _AS_JSON).write_text(json.dumps(document(TEMPLATE)))
-    built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform)]
+    project = current_project()
+    # A mistake in the model is reported before anything is built.
+    template = rendered(document(TEMPLATE), order_model(), project.file.model if project else BUILT_IN)
+    (work_dir / _AS_JSON).write_text(json.dumps(template))
+    built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform, project)]
     for artifact, parameter in ((MAINTENANCE, "ArchiveMaintenance"), (API, "HttpApi")):
         folder = work_dir / artifact.code_uri
         if parameters[parameter] != "none":
-            built.append(build(artifact, folder, place.platform))
+            built.append(build(artifact, folder, place.platform, project))
         else:
             # Not deployed in this case, but SAM CLI packages whatever the template names, and DuckDB is
             # large.
@@ -59,7 +65,7 @@ def package(cloud: AwsClients, place: DeployTarget, stack: str, work_dir: Path) 
     else:
         where = ["--resolve-s3"]
     out = work_dir / "packaged.json"
-    command = [str(Path(sys.executable).with_name("sam")), "package", *where, "--s3-prefix", stack]
+    command = [sys.executable, "-m", "samcli", "package", *where, "--s3-prefix", stack]
     command += ["--template-file", _AS_JSON, "--use-json", "--output-template-file", out.name]
     command += ["--no-progressbar"]
     # SAM CLI leaves temporary folders behind: they are deleted with this one.

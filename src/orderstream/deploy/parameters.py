@@ -94,9 +94,12 @@ def given(options: Iterable[str]) -> dict[str, str]:
     return values
 
 
-def checked(options: Iterable[str]) -> dict[str, str]:
-    """The values in options of the form NAME=VALUE, for the project's own template. Raises InputError."""
-    values = given(options)
+def checked(options: Iterable[str], usual: Mapping[str, str]) -> dict[str, str]:
+    """The values in options of the form NAME=VALUE, over the `usual` ones, for our template.
+
+    Raises InputError.
+    """
+    values = {**usual, **given(options)}
     ensure_valid(values, declared(TEMPLATE))
     return values
 

@@ -11,8 +11,11 @@ import msgspec
 from orderstream.domain.expansion import GZIP_MAGIC, uncompressed
 from orderstream.domain.fields import InvalidValue, json_type
 from orderstream.domain.ids import fingerprint
+from orderstream.domain.item import computed_values
 from orderstream.domain.normalization import model_version, normalized
 from orderstream.domain.order import MAX_BYTES, Order, order_id_rule
+from orderstream.domain.schema_version import schema_of, upcast
+from orderstream.domain.user_model import order_model
 from orderstream.domain.validation import ModelReader, ValidationErrors, Violation
 
 # The magic number of an aggregated record of the Kinesis Producer Library.
@@ -36,6 +39,8 @@ class Decoded(msgspec.Struct, frozen=True):
     uncompressed JSON text, if there is any. `fingerprint` is that of the content; it is empty if the content
     is not a JSON object. `normalized` is the version of the model that read the order, a colon, and the
     fingerprint of the values it read unless equal to `fingerprint`; it is empty for an invalid record.
+    `schema` is the version of the model that the record says. `computed` are the computed attributes of the
+    order, as its item has them.
     """
 
     order: Order | None
@@ -44,10 +49,16 @@ class Decoded(msgspec.Struct, frozen=True):
     fingerprint: str
     json: bytes | None
     normalized: str = ""
+    schema: int = 1
+    computed: dict[str, Any] = {}
 
 
-def decode(data: bytes, model: type[Order] = Order) -> Decoded:
-    """Decode and validate one record: JSON, or JSON compressed with gzip."""
+def decode(data: bytes, model: type[Order] | None = None) -> Decoded:
+    """Decode and validate one record: JSON, or JSON compressed with gzip.
+
+    `model` is the class of orders, by default that of this process.
+    """
+    model = model or order_model()
     if data.startswith(GZIP_MAGIC):
         try:
             data = uncompressed(data)
@@ -75,33 +86,59 @@ def decode(data: bytes, model: type[Order] = Order) -> Decoded:
         reason = Violation("$", "not_an_object", f"must be a JSON object, not {json_type(document)}")
         return _refused(reason, json=data)
     errors = ValidationErrors()
-    reader, version = _reader(model)
-    found = _read(document, reader, errors)
-    content = fingerprint(document)
-    if found is None:
-        return Decoded(None, tuple(errors.reasons), _claimed_id(document), content, data)
-    read = normalized(found, document)
-    # Most orders are sent in normalized form: then one fingerprint covers both.
-    reading = "" if read is document else fingerprint(read)
-    return Decoded(found, (), found.order_id, content, data, f"{version}:{reading}")
+    content, claimed_id = fingerprint(document), _claimed_id(document)
+    found = _read(document, model, errors)
+    if isinstance(found, _Read):
+        return Decoded(
+            found.order,
+            (),
+            found.order.order_id,
+            content,
+            data,
+            # Most orders are sent in normalized form: then one fingerprint covers both.
+            f"{_reader(model)[1]}:{'' if found.values is document else fingerprint(found.values)}",
+            found.schema,
+            found.computed,
+        )
+    return Decoded(None, tuple(errors.reasons), claimed_id, content, data)
 
 
-def _read(document: dict[str, Any], reader: ModelReader[Order], errors: ValidationErrors) -> Order | None:
+class _Read(msgspec.Struct, frozen=True):
+    """An order, the version of the model in which it was sent, and its values as the model reads them."""
+
+    order: Order
+    schema: int
+    values: dict[str, Any]
+    computed: dict[str, Any]
+
+
+def _read(document: dict[str, Any], model: type[Order], errors: ValidationErrors) -> _Read | None:
     """The order in a decoded JSON object, or None if it is invalid; the reasons are then in `errors`."""
-    order = reader.read(document, "$", errors)
-    if order is not None:
+    try:
+        schema = schema_of(document, model, errors)
+        if schema is None:
+            return None
+        document = upcast(document, schema, model)
+        order = _reader(model)[0].read(document, "$", errors)
+        if order is None:
+            return None
         order.check(errors)
-    return None if errors.reasons else order
+        if errors.reasons:
+            return None
+        computed = computed_values(order, errors)
+        return None if errors.reasons else _Read(order, schema, normalized(order, document), computed)
+    except InvalidValue as refused:
+        errors.add("$", refused.code, refused.message)
+    except Exception as error:
+        # The model is the user's code. What it cannot read is quarantined; other records go on.
+        errors.add("$", "model_error", f"cannot be read by the model ({type(error).__name__}: {error})")
+    return None
 
 
 @cache
 def _reader(model: type[Order]) -> tuple[ModelReader[Order], str]:
     """What reads a model, and the model's version."""
     return ModelReader(model), model_version(model)
-
-
-# A mistake in the model is an error at once, and not with the first record.
-_reader(Order)
 
 
 def _depth(document: Any) -> int:
@@ -134,7 +171,7 @@ def _diagnose(data: bytes, error: Exception, model: type[Order]) -> Decoded:
         return _refused(not_json)
     errors = ValidationErrors()
     if isinstance(document, dict):
-        _read(document, _reader(model)[0], errors)
+        _read(document, model, errors)
         return _refused(not_json, *errors.reasons, claimed_id=_claimed_id(document))
     return _refused(not_json)
 

@@ -9,32 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 
-# ISO 4217, list one (current currencies and funds), as of 2026-01-01, without its code for "no
-# currency". XTS is its code for tests.
-CURRENCIES = frozenset(
-    """
-    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD
-    CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP
-    GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR
-    KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN
-    MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD
-    SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX
-    USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD
-    XPF XPT XSU XTS XUA YER ZAR ZMW ZWG
-    """.split()
-)
-
-# ISO 4217, list one, column "minor units", as of the same date: the currencies that do not have two. Those
-# marked N.A. (metals, units of account, the code for tests) have none.
-_MINOR_UNITS = (
-    dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
-    | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
-    | dict.fromkeys("CLF UYW".split(), 4)
-)
-_WITHOUT_MINOR_UNITS = frozenset("XAG XAU XBA XBB XBC XBD XDR XPD XPT XSU XTS XUA".split())
-
-# Amounts in this currency are not money.
-TEST_CURRENCY = "XTS"
+from orderstream.domain.currencies import CURRENCIES
 
 # DynamoDB's numbers: 38 significant digits, magnitudes from 1E-130 to 9.99…E+125. A number
 # that does not fit exactly is an error; it is never rounded.
@@ -115,21 +90,6 @@ def exact_sum(one: Decimal, other: Decimal) -> Decimal:
     return _ANY_SIZE.add(one, other)
 
 
-def minor_units(currency: str) -> int | None:
-    """The decimal places of a currency by ISO 4217; None for metals and units of account."""
-    return None if currency in _WITHOUT_MINOR_UNITS else _MINOR_UNITS.get(currency, 2)
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """`amount` for display: all its digits, and at least the decimal places of the currency.
-
-    19.9 EUR is `19.90`, 19.905 EUR `19.905`, 1E+3 EUR `1000.00`, 1000 JPY `1000`.
-    """
-    whole, _, places = f"{amount:f}".partition(".")
-    places = places.ljust(minor_units(currency) or 0, "0")
-    return f"{whole}.{places}" if places else whole
-
-
 def positive(value: Any) -> Decimal:
     """An `exact_number` above zero."""
     number = exact_number(value)
@@ -168,22 +128,35 @@ def member_of(kind: type[Enum]) -> Callable[[Any], Enum]:
     members = {member.value: member for member in kind}
     listed = ", ".join(_JSON.encode(value).decode() for value in members)
 
-    def rule(value: Any) -> Enum:
+    def read(value: Any) -> Enum:
         member = members.get(value) if type(value) in (str, int) else None
         if member is None:
             raise InvalidValue("unknown_value", f"must be one of {listed}")
         return member
 
-    return rule
+    return read
 
 
-def text(longest: int) -> msgspec.Meta:
-    """The rule for an id or a name: a string of 1 to `longest` printable characters, not only blanks."""
-    return ruled(_text(longest), min_length=1, max_length=longest)
+def text(longest: int, pattern: str = "") -> msgspec.Meta:
+    """The rule for an id or a name: a string of 1 to `longest` printable characters, not only blanks.
+
+    `pattern` is a regular expression that the whole string must match.
+    """
+    if not pattern:
+        return rule(_text(longest), min_length=1, max_length=longest)
+    read_text, matches = _text(longest), re.compile(pattern).fullmatch
+
+    def read(value: Any) -> str:
+        found = read_text(value)
+        if not matches(found):
+            raise InvalidValue("wrong_pattern", f"must match {pattern}")
+        return found
+
+    return rule(read, min_length=1, max_length=longest, pattern=f"^(?:{pattern})$")
 
 
 def _text(longest: int) -> Callable[[Any], str]:
-    def rule(value: Any) -> str:
+    def read(value: Any) -> str:
         if not isinstance(value, str):
             raise InvalidValue("not_a_string", f"must be a string, not {json_type(value)}")
         if not value or value.isspace():
@@ -194,35 +167,44 @@ def _text(longest: int) -> Callable[[Any], str]:
             raise InvalidValue("not_printable", "must not contain control or other invisible characters")
         return value
 
-    return rule
+    return read
 
 
 def ascii_text(longest: int) -> msgspec.Meta:
     """The rule for a `text` of ASCII characters: safe in URLs, file names and object keys."""
-    any_label = _text(longest)
+    read_text = _text(longest)
 
-    def rule(value: Any) -> str:
-        text = any_label(value)
-        if not text.isascii():
+    def read(value: Any) -> str:
+        found = read_text(value)
+        if not found.isascii():
             raise InvalidValue("not_ascii", "must be made of ASCII characters")
-        return text
+        return found
 
-    return ruled(rule, pattern=f"^[ -~]{{1,{longest}}}$")
+    return rule(read, pattern=f"^[ -~]{{1,{longest}}}$")
 
 
-def ruled(rule: Callable[[Any], Any], **schema: Any) -> msgspec.Meta:
-    """The annotation of a field that `rule` reads. `schema` is the rest of msgspec.Meta, for JSON schemas."""
-    return msgspec.Meta(extra={"rule": rule}, **schema)
+def rule(read: Callable[[Any], Any], **schema: Any) -> msgspec.Meta:
+    """The annotation of a field that `read` reads: it returns the value, or raises InvalidValue.
+
+    `schema` is the rest of msgspec.Meta, for JSON schemas.
+    """
+    return msgspec.Meta(extra={"rule": read}, **schema)
 
 
 def rule_of(hint: Any) -> Callable[[Any], Any]:
-    """The rule in an annotated type. Raises LookupError if it has none."""
-    for note in get_args(hint):
-        extra = note.extra if isinstance(note, msgspec.Meta) else None
-        if extra and "rule" in extra:
-            rule: Callable[[Any], Any] = extra["rule"]
-            return rule
-    raise LookupError(f"{hint} has no rule")
+    """The rule in an annotated type; several apply one after the other. Raises LookupError if it has none."""
+    extras = [note.extra or {} for note in get_args(hint) if isinstance(note, msgspec.Meta)]
+    rules = [extra["rule"] for extra in extras if "rule" in extra]
+    if not rules:
+        name = getattr(hint, "__name__", hint)
+        raise LookupError(f"{name} has no rule: use a type of orderstream, or Annotated[{name}, rule(…)]")
+
+    def all_rules(value: Any) -> Any:
+        for rule in rules:
+            value = rule(value)
+        return value
+
+    return rules[0] if len(rules) == 1 else all_rules
 
 
 def exact_schema(**limits: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from functools import cache
 from operator import attrgetter
@@ -11,22 +12,47 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from orderstream.domain.fields import utc_text
+from orderstream.domain.declaration import Declared, computed_attributes, declared_fields
+from orderstream.domain.fields import InvalidValue, exact_number, utc_text
 from orderstream.domain.order import Order
+from orderstream.domain.validation import ValidationErrors
 
 # Of these, the item has the value that is stored: the id of a record without one, the default currency.
 SETTLED = ("order_id", "customer_id", "amount", "order_date", "currency")
+# What the item has beside the fields of the order.
+OWN = (
+    "Status",
+    "EventID",
+    "ReceivedAt",
+    "ArchiveKey",
+    "Fingerprint",
+    "NormalizedFingerprint",
+    "SchemaVersion",
+)
 
 
-def attribute_name(field: str) -> str:
-    """The name of a field's attribute: GiftNote for gift_note, CustomerID for customer_id."""
-    if field == "amount":
+def attribute_of(declared: Declared) -> str:
+    """The attribute of a field or of a computed value: GiftNote for gift_note, MerchantID for merchant_id."""
+    if declared.name == "amount":
         return "OrderAmount"
-    return "".join("ID" if word == "id" else word.capitalize() for word in field.split("_"))
+    words = declared.name.split("_")
+    usual = "".join("ID" if word == "id" else word.capitalize() for word in words)
+    return str(declared.marks.get("attribute", usual))
 
 
-def attributes(order: Order, *, order_id: str, order_date: datetime, currency: str) -> dict[str, Any]:
-    """The attributes of the order's table item: text, Decimal, int, bool, and lists and dicts of those."""
+@cache
+def attribute_names(model: type[Order]) -> dict[str, str]:
+    """The attribute of each field and each computed attribute, by its name in the model."""
+    return {one.name: attribute_of(one) for one in (*declared_fields(model), *computed_attributes(model))}
+
+
+def attributes(
+    order: Order, *, order_id: str, order_date: datetime, currency: str, computed: dict[str, Any]
+) -> dict[str, Any]:
+    """The attributes of the order's table item: text, Decimal, int, bool, and lists and dicts of those.
+
+    `computed` are the values of its computed attributes, by attribute (see `computed_values`).
+    """
     item: dict[str, Any] = {
         "OrderID": order_id,
         "CustomerID": order.customer_id,
@@ -39,7 +65,44 @@ def attributes(order: Order, *, order_id: str, order_date: datetime, currency: s
         value = getattr(order, field)
         if value is not None:
             item[name] = convert(value) if convert else value
-    return item
+    return item | computed if computed else item
+
+
+def computed_values(order: Order, errors: ValidationErrors) -> dict[str, Any]:
+    """The computed attributes of an order as its item has them; `errors` has those of the wrong type."""
+    found: dict[str, Any] = {}
+    for one, name, convert in _computed(type(order)):
+        value = getattr(order, one.name)
+        if value is not None:
+            try:
+                value = _checked(value, one.hint)
+                found[name] = convert(value) if convert else value
+            except InvalidValue as refused:
+                errors.add(f"$.{one.name}", refused.code, refused.message)
+    return found
+
+
+def _checked(value: Any, hint: Any) -> Any:
+    """A computed value, which is of its type. Raises InvalidValue."""
+    plain = _plain(hint)
+    if plain is Decimal:
+        return exact_number(value)
+    if plain is datetime and isinstance(value, datetime) and value.tzinfo is None:
+        raise InvalidValue("no_time_zone", "must be an aware time, as from datetime.now(UTC)")
+    if get_origin(plain) is tuple:
+        return tuple(_checked(one, get_args(plain)[0]) for one in value)
+    if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
+        raise InvalidValue("wrong_type", f"must be of type {plain.__name__}, not {type(value).__name__}")
+    return value
+
+
+@cache
+def _computed(model: type[Order]) -> list[tuple[Declared, str, _Convert | None]]:
+    return [(one, attribute_of(one), _converter(_plain(one.hint))) for one in computed_attributes(model)]
+
+
+def _plain(hint: Any) -> Any:
+    return get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
 
 
 _Convert = Callable[[Any], Any]
@@ -50,9 +113,9 @@ def _others(model: type[Order]) -> list[tuple[str, str, _Convert | None]]:
     """The fields that the item has as they were sent, each with its attribute and how it is converted."""
     hints = get_type_hints(model)
     return [
-        (field, attribute_name(field), _converter(hints[field]))
-        for field in model.__struct_fields__
-        if field not in SETTLED
+        (one.name, attribute_of(one), _converter(hints[one.name]))
+        for one in declared_fields(model)
+        if one.name not in SETTLED
     ]
 
 

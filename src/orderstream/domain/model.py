@@ -1,20 +1,17 @@
-"""What the declaration of a model says: its types, its JSON schema, examples, fields for documentation."""
+"""What the declaration of a model says: its types, its JSON schema, its fields for documentation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from orderstream.domain.order import Order
+from orderstream.domain.user_model import order_model
 
 Schema = dict[str, Any]
-# Chooses one of several values.
-Choose = Callable[[Sequence[Any]], Any]
 
 # What is listed in words; more are only counted.
 _MOST_LISTED = 10
@@ -63,10 +60,10 @@ def value_type(kind: inspect.Type) -> inspect.Type:
     return kind
 
 
-def decimal_fields(model: type[msgspec.Struct] = Order) -> frozenset[str]:
+def decimal_fields(model: type[msgspec.Struct] | None = None) -> frozenset[str]:
     """The names of the fields, at any depth, that have exact decimals."""
     found: set[str] = set()
-    for field, kind in fields_of(model):
+    for field, kind in fields_of(model or order_model()):
         while isinstance(kind, inspect.VarTupleType):
             kind = value_type(kind.item_type)
         if isinstance(kind, inspect.StructType):
@@ -76,12 +73,12 @@ def decimal_fields(model: type[msgspec.Struct] = Order) -> frozenset[str]:
     return frozenset(found)
 
 
-def json_schema(model: type[msgspec.Struct] = Order) -> Schema:
-    """The JSON schema of what is sent for a model, with its nested models inside it.
+def json_schema(kind: Any = None) -> Schema:
+    """The JSON schema of what is sent for a model or another type, with nested models inside it.
 
-    Null is left out: it counts as a field that is left out.
+    Null is left out: it counts as a field that is left out. By default it is that of the order.
     """
-    (schema,), components = msgspec.json.schema_components((model,), ref_template="{name}")
+    (schema,), components = msgspec.json.schema_components((kind or order_model(),), ref_template="{name}")
     return _inlined(schema, components)
 
 
@@ -105,47 +102,6 @@ def _inlined(schema: Schema, components: Mapping[str, Schema]) -> Schema:
     return schema
 
 
-def example_of(
-    schema: Schema, choose: Choose = lambda values: values[0], given: Mapping[str, Any] | None = None
-) -> Any:
-    """A value for the schema, by its examples where it has any; of an object, what is not `given`.
-
-    A field that is optional, or has an empty list of examples, may be left out.
-    """
-    for name in ("examples", "enum"):
-        if schema.get(name):
-            return choose(schema[name])
-    if "oneOf" in schema:
-        return Decimal(choose(range(100, 10_000))) / 100
-    kind = schema["type"]
-    if kind == "object":
-        return _example_object(schema, choose, dict(given or {}))
-    if kind == "array":
-        return [example_of(schema["items"], choose) for _ in range(choose((1, 2, 3)))]
-    if kind == "boolean":
-        return choose((True, False))
-    if kind == "integer":
-        least = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
-        return choose(range(least, least + 10))
-    if schema.get("format") == "date-time":
-        return f"2026-11-22T18:{choose(range(60)):02d}:00Z"
-    return f"{choose(range(1000)):03d}"[: schema.get("maxLength")]
-
-
-def _example_object(schema: Schema, choose: Choose, found: dict[str, Any]) -> dict[str, Any]:
-    required = schema.get("required", ())
-    for name, inside in schema["properties"].items():
-        value = found.get(name)
-        if isinstance(value, dict):
-            found[name] = example_of(inside, choose, value)
-        elif isinstance(value, list) and inside["items"].get("type") == "object":
-            found[name] = [example_of(inside["items"], choose, one) for one in value]
-        elif name not in found and inside.get("examples") != []:
-            if name in required or choose((True, False)):
-                found[name] = example_of(inside, choose)
-    return found
-
-
 def without_examples(schema: Any) -> Any:
     """The schema without the examples of its fields."""
     if isinstance(schema, list):
@@ -155,7 +111,7 @@ def without_examples(schema: Any) -> Any:
     return {name: without_examples(one) for name, one in schema.items() if name != "examples"}
 
 
-def field_descriptions(model: type[msgspec.Struct] = Order) -> Iterator[FieldDescription]:
+def field_descriptions(model: type[msgspec.Struct] | None = None) -> Iterator[FieldDescription]:
     """Every field of a model, each followed by those inside it."""
     yield from _described(json_schema(model), "")
 

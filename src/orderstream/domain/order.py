@@ -1,31 +1,27 @@
-"""The order: its fields and its rules. The one file to edit for your own orders.
+"""The order: the fields and rules that every order has. A project's own order extends it."""
 
-To add a field, give `Order` an attribute of one of the types below, of an enum, of another model such as
-`Item`, or a tuple of those; `| None = None` makes it optional. Validation, the table's item, the API's
-schemas, the SQL columns, the samples and the documentation follow from it: `python -m reference` writes those
-that are files. Fields that are not defined here are not an error: they stay in the archive.
-"""
+from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any, ClassVar, dataclass_transform
 
 import msgspec
 from msgspec import Meta
 
+from orderstream.domain.currencies import CURRENCIES, money
+from orderstream.domain.declaration import Model
 from orderstream.domain.fields import (
-    CURRENCIES,
     ascii_text,
     currency,
     exact_schema,
     exact_sum_of_products,
-    money,
     not_negative,
     positive,
     positive_integer,
+    rule,
     rule_of,
-    ruled,
     text,
     timestamp,
 )
@@ -42,19 +38,17 @@ _ID = "It makes a retry safe. Without it the Idempotency-Key is the id, else a n
 OrderId = Annotated[str, ascii_text(128), Meta(description=_ID, examples=["A-1001"])]
 _EXACT = "A JSON number, or a plain decimal string; its digits are kept exactly."
 _POSITIVE, _NOT_NEGATIVE = exact_schema(exclusiveMinimum=0), exact_schema(minimum=0)
-Amount = Annotated[Decimal, ruled(positive, description=_EXACT, extra_json_schema=_POSITIVE)]
-Price = Annotated[Decimal, ruled(not_negative, description=_EXACT, extra_json_schema=_NOT_NEGATIVE)]
-Quantity = Annotated[int, ruled(positive_integer, ge=1)]
+Amount = Annotated[Decimal, rule(positive, description=_EXACT, extra_json_schema=_POSITIVE)]
+Price = Annotated[Decimal, rule(not_negative, description=_EXACT, extra_json_schema=_NOT_NEGATIVE)]
+Quantity = Annotated[int, rule(positive_integer, ge=1)]
 _CODES = {"enum": sorted(CURRENCIES)}
-Currency = Annotated[
-    str, ruled(currency, description="ISO 4217.", examples=["EUR"], extra_json_schema=_CODES)
-]
-Instant = Annotated[datetime, ruled(timestamp, tz=True, description="RFC 3339, with its zone.")]
+Currency = Annotated[str, rule(currency, description="ISO 4217.", examples=["EUR"], extra_json_schema=_CODES)]
+Instant = Annotated[datetime, rule(timestamp, tz=True, description="RFC 3339, with its zone.")]
 
 order_id_rule: Callable[[object], str] = rule_of(OrderId)
 
 
-class Item(msgspec.Struct, frozen=True):
+class Item(Model):
     """A line item; `quantity` × `unit_price` is its share of the order's amount."""
 
     sku: Annotated[Name, Meta(description="The product.", examples=["tea"])]
@@ -65,8 +59,32 @@ class Item(msgspec.Struct, frozen=True):
 Items = Annotated[tuple[Item, ...], Meta(description="Where there are any, they add up to the amount.")]
 
 
-class Order(msgspec.Struct, frozen=True):
-    """A valid order. A field that the producer left out is as declared here, often None."""
+class OrderType(msgspec.StructMeta):
+    """The type of orders. A class that extends one may have required fields, after the optional ones."""
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
+    ) -> OrderType:
+        if any(isinstance(base, OrderType) for base in bases):
+            config.setdefault("kw_only", True)
+        return super().__new__(mcls, name, bases, namespace, **config)
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
+class Order(msgspec.Struct, metaclass=OrderType, frozen=True):
+    """A valid order. A field that the producer left out is as declared here, often None.
+
+    A class that extends it adds fields, of the types above, of an enum, of a `Model`, or a tuple of those;
+    `| None = None` makes one optional. Validation, the table's item, the schemas of the HTTP API, the columns
+    of SQL, the samples and the documentation follow from the fields. What is sent beside them is not an
+    error: it stays in the archive.
+
+    `SCHEMA` is the version of the model. A record says its own as `schema`; without it, it is of version 1.
+    For each version before the last there is a static method `upcast_N`, which takes a document (a dict) of
+    version N and returns it as version N+1 has it.
+    """
+
+    SCHEMA: ClassVar[int] = 1
 
     customer_id: CustomerId
     amount: Annotated[Amount, Meta(examples=["19.90"])]
@@ -77,7 +95,10 @@ class Order(msgspec.Struct, frozen=True):
     items: Items | None = None
 
     def check(self, errors: ValidationErrors) -> None:
-        """Find what breaks the rules over several fields. A field that is invalid is None here."""
+        """Find what breaks the rules over several fields. A field that is invalid is None here.
+
+        A class that extends it calls `super().check(errors)` to keep these rules.
+        """
         if self.items is not None and self.amount is not None:
             total = exact_sum_of_products((item.quantity, item.unit_price) for item in self.items)
             if total != self.amount:

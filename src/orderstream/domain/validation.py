@@ -6,11 +6,12 @@ is `| None` or has a default.
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo
 
+from orderstream.domain.declaration import Declared, declared_fields
 from orderstream.domain.fields import (
     InvalidValue,
     boolean,
@@ -84,8 +85,8 @@ class ModelReader(Generic[M]):
 
     def __init__(self, model: type[M]) -> None:
         self._model = model
-        hints = get_type_hints(model, include_extras=True)
-        self._fields = [_field(field, hints[field.name]) for field in msgspec.structs.fields(model)]
+        fields = zip(msgspec.structs.fields(model), declared_fields(model), strict=True)
+        self._fields = [_field(field, declared) for field, declared in fields]
         # A model that extends another may have fields that only their names can be given for.
         self._positional = len(model.__match_args__)
         self._by_name = model.__struct_fields__[self._positional :]
@@ -157,23 +158,23 @@ def _list_of(element: Reader) -> Reader:
     return read
 
 
-def _field(field: FieldInfo, hint: Any) -> tuple[str, bool, Any, Rule | None, Reader | None]:
+def _field(field: FieldInfo, declared: Declared) -> tuple[str, bool, Any, Rule | None, Reader | None]:
     """A field's name, whether it is required, its default, and its rule or what reads inside it."""
-    is_optional = type(None) in get_args(hint)
     default = None if field.default is msgspec.NODEFAULT else field.default
-    if is_optional:
-        (hint,) = (option for option in get_args(hint) if option is not type(None))
     try:
-        inside = _inside(hint)
-        rule = None if inside else _rule(hint)
+        inside = _inside(declared.hint)
+        rule = None if inside else _rule(declared.hint)
     except LookupError as error:
         raise TypeError(f"{field.name}: {error}") from None
-    return field.name, field.required and not is_optional, default, rule, inside and _valid(inside)
+    except TypeError as error:
+        raise TypeError(f"{field.name}.{error}") from None
+    is_required = field.required and not declared.is_optional
+    return field.name, is_required, default, rule, inside and _valid(inside)
 
 
 def _inside(hint: Any) -> Reader | None:
     """What reads a list or another model; None for other types."""
-    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    plain = _plain(hint)
     if get_origin(plain) is tuple:
         element = get_args(plain)[0]
         return _list_of(_inside(element) or _by_rule(_rule(element)))
@@ -183,6 +184,11 @@ def _inside(hint: Any) -> Reader | None:
 
 def _rule(hint: Any) -> Rule:
     """The rule of a type without others inside. Raises LookupError if it has none."""
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return member_of(hint)
-    return boolean if hint is bool else rule_of(hint)
+    plain = _plain(hint)
+    if isinstance(plain, type) and issubclass(plain, Enum):
+        return member_of(plain)
+    return boolean if plain is bool else rule_of(hint)
+
+
+def _plain(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint

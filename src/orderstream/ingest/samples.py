@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from orderstream.domain.model import Schema, example_of, json_schema
+from orderstream.domain.examples import example_order
 from orderstream.domain.order import Order
 
 Kind = Literal["order", "duplicate", "conflict", "bad"]
@@ -37,14 +37,13 @@ def samples(
     bad_share: float = 0.0,
     duplicate_share: float = 0.0,
     conflict_share: float = 0.0,
-    model: type[Order] = Order,
+    model: type[Order] | None = None,
 ) -> Iterator[Sample]:
     """An endless stream of samples; shares are fractions of all records (0.02 is one in fifty).
 
     A duplicate is an earlier order sent again, a conflict is an earlier order_id with other content.
     """
     dice = random.Random(seed)
-    schema = json_schema(model)
     earlier: deque[dict[str, object]] = deque(maxlen=_REMEMBERED)
     while True:
         draw = dice.random()
@@ -59,12 +58,12 @@ def samples(
             order = dice.choice(earlier)
             yield _sample("conflict", {**order, "note": f"changed {dice.getrandbits(64):x}"})
             continue
-        order = _order(dice, schema)
+        order = _order(dice, model)
         earlier.append(order)
         yield _sample("order", order)
 
 
-def _order(dice: random.Random, schema: Schema) -> dict[str, object]:
+def _order(dice: random.Random, model: type[Order] | None) -> dict[str, object]:
     # As in reality, a few customers buy a lot and most buy little, so partition keys are uneven too.
     customer = int(_CUSTOMERS * dice.random() ** 2)
     items = []
@@ -80,9 +79,8 @@ def _order(dice: random.Random, schema: Schema) -> dict[str, object]:
         "currency": dice.choice(("EUR", "EUR", "EUR", "USD", "GBP")),
         "items": items,
     }
-    # The fields that the model has beside these.
-    order: dict[str, object] = example_of(schema, dice.choice, usual)
-    return order
+    # With the fields that the model has beside these.
+    return example_order(usual, dice.choice, model)
 
 
 def _sample(kind: Kind, order: dict[str, object]) -> Sample:

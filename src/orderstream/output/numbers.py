@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from orderstream.domain.fields import minor_units
+from orderstream.domain.currencies import minor_units
 
 _Number = Decimal | float | int
 

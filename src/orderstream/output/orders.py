@@ -11,7 +11,7 @@ import msgspec
 from rich.table import Column
 from rich.text import Text
 
-from orderstream.domain.fields import money
+from orderstream.domain.currencies import money
 from orderstream.output import console
 from orderstream.output.console import err, fields, out, print_json, problem, text_of
 from orderstream.output.terminal import REPLACEMENT, SafeTable, write_bytes

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from orderstream.domain.currencies import TEST_CURRENCY
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import content_fingerprints, is_item
-from orderstream.domain.fields import TEST_CURRENCY, exact_sum, utc_text
+from orderstream.domain.fields import exact_sum, utc_text
 from orderstream.domain.ids import order_id_of
 from orderstream.domain.item import attributes
 from orderstream.domain.object_keys import is_batch
@@ -275,7 +276,10 @@ def item_of(
         # The time of arrival, not of processing, so that a redelivery gives the same item.
         order_date=order.order_date or record.arrived_at,
         currency=order.currency or currency,
+        computed=what.computed,
     )
+    if what.schema > 1:
+        item["SchemaVersion"] = what.schema
     item["EventID"] = record.event_id
     item["ReceivedAt"] = utc_text(record.arrived_at)
     item["ArchiveKey"] = key

@@ -14,6 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from orderstream import __version__
+from orderstream.domain.user_model import order_model, use_model_of
 from orderstream.pipeline.archive import BatchArchive, ObjectStore, OrderArchive
 from orderstream.pipeline.concurrency import MOST_THREADS, ParallelMap, threads_for
 from orderstream.pipeline.quarantine import QuarantineWriter
@@ -102,6 +103,9 @@ def dynamodb_client(session: Any) -> Any:
 def services() -> Services:
     """The services of this process, from its environment. Raises InputError for invalid settings."""
     settings = from_environment(os.environ)
+    use_model_of(os.environ)
+    # Imported now, and not with the first record.
+    order_model()
     session = botocore.session.get_session()
     store = S3Store(session.create_client("s3", config=CONFIG), settings.bucket)
     each = ThreadPoolExecutor(threads_for(settings.memory_mb), thread_name_prefix="calls").map

@@ -17,6 +17,7 @@ from orderstream.domain.fields import utc_text
 from orderstream.domain.model import fields_of, value_type
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.domain.order import Order
+from orderstream.domain.user_model import order_model
 from orderstream.storage.columns import SCALE, record_types
 
 # A type's names in the tables (Hive) and in the views (Trino). Hive's times have no zone; they are UTC.
@@ -125,12 +126,12 @@ WHERE nth = 1
 """.strip()
 
 
-def hive_columns(model: type[Order] = Order) -> dict[str, str]:
+def hive_columns(model: type[Order] | None = None) -> dict[str, str]:
     """The columns of an archived record as a table of Glue declares them."""
     return {name: _hive(kind) for name, kind in record_types(model).items()}
 
 
-def trino_columns(model: type[Order] = Order) -> dict[str, str]:
+def trino_columns(model: type[Order] | None = None) -> dict[str, str]:
     """The columns of the views, with the parts of the hour, as Athena's SQL declares them."""
     columns = {name: _trino(kind) for name, kind in record_types(model).items()}
     return columns | dict.fromkeys(PARTITIONS, "varchar")
@@ -152,17 +153,17 @@ def _trino(kind: inspect.Type) -> str:
     return _NAMES[type(kind)][1]
 
 
-def records_sql(model: type[Order] = Order) -> str:
+def records_sql(model: type[Order] | None = None) -> str:
     """The view of every archived record, each once."""
     # The id is not read from the order: a record without one is called by its event.
-    fields = [(field, kind) for field, kind in fields_of(model) if field.name != "order_id"]
+    fields = [(field, kind) for field, kind in fields_of(model or order_model()) if field.name != "order_id"]
     texts = [f"{_text_of_field(field, kind)} AS {field.name}" for field, kind in fields]
     sql = _RECORDS.replace("<texts>", ",\n    ".join(texts))
     sql = sql.replace("<values>", ",\n    ".join(_value_of_field(field, kind) for field, kind in fields))
     return sql.replace("<columns>", ", ".join(trino_columns(model))).replace("<hours>", ", ".join(PARTITIONS))
 
 
-def orders_sql(model: type[Order] = Order) -> str:
+def orders_sql(model: type[Order] | None = None) -> str:
     """The view of every order, each once."""
     return _ORDERS.replace("<columns>", ", ".join(trino_columns(model)))
 

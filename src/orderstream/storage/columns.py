@@ -15,6 +15,7 @@ from orderstream.domain.decode import decode
 from orderstream.domain.fields import utc_text
 from orderstream.domain.model import fields_of, value_type
 from orderstream.domain.order import Order
+from orderstream.domain.user_model import order_model
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 
 # SQL's largest numbers are shorter than DynamoDB's. A value that would lose precision is null, and in `raw`.
@@ -37,7 +38,7 @@ _ABOUT = dict.fromkeys(("event_id", "order_id", "partition_key"), _TEXT) | {
 _BYTES = dict.fromkeys(("raw", "raw_base64"), _TEXT)
 
 
-def column_types(model: type[Order] = Order) -> dict[str, str]:
+def column_types(model: type[Order] | None = None) -> dict[str, str]:
     """The columns of an archived record with their DuckDB types: the record, its order, its bytes.
 
     `order_id` and all fields of the order are null if it is not a valid order. `raw` is the text,
@@ -47,15 +48,18 @@ def column_types(model: type[Order] = Order) -> dict[str, str]:
     return {name: _type(kind) for name, kind in record_types(model).items()}
 
 
-def record_types(model: type[Order] = Order) -> dict[str, inspect.Type]:
+def record_types(model: type[Order] | None = None) -> dict[str, inspect.Type]:
     """The same columns with the types of their values."""
-    fields = {field.name: kind for field, kind in fields_of(model) if field.name not in _ABOUT}
+    fields = {
+        field.name: kind for field, kind in fields_of(model or order_model()) if field.name not in _ABOUT
+    }
     return {**_ABOUT, **fields, **_BYTES}
 
 
-def to_row(line: ArchiveLine, currency: str, model: type[Order] = Order) -> dict[str, Any]:
+def to_row(line: ArchiveLine, currency: str, model: type[Order] | None = None) -> dict[str, Any]:
     """The values of those columns, as msgspec encodes them; `currency` is for orders without one."""
     data = original_bytes(line)
+    model = model or order_model()
     what = decode(data, model)
     order = dict.fromkeys(model.__struct_fields__) | {"order_id": line.order_id}
     if what.order is not None and line.order_id is not None:

@@ -6,10 +6,10 @@ import re
 from decimal import Decimal
 
 import pytest
+from reference import PROJECT
 
 from orderstream.acceptance import cost
 from orderstream.acceptance.checks import CHECKS
-from orderstream.deploy.artifact import PROJECT
 
 DOCS = PROJECT / "docs"
 

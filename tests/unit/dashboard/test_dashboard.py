@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from reference import PROJECT
 
 from orderstream.aws.metrics import MINUTE
 from orderstream.dashboard import charts
@@ -14,7 +15,6 @@ from orderstream.dashboard.charts import Window
 from orderstream.dashboard.components import amount
 from orderstream.dashboard.runbook import page_of
 from orderstream.dashboard.time_format import TimeFormat, utc
-from orderstream.deploy.artifact import PROJECT
 from orderstream.monitoring.figures import WINDOW
 from orderstream.monitoring.shards import ShardLoad
 

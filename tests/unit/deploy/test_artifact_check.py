@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from reference import PROJECT
 from samcli.lib.utils.architecture import SUPPORTED_RUNTIMES
 
 from orderstream.deploy import artifact_check
-from orderstream.deploy.artifact import LAMBDA_PYTHON, PROJECT, measure
+from orderstream.deploy.artifact import LAMBDA_PYTHON, measure
 from orderstream.deploy.artifact_check import ensure_fit
 from orderstream.deploy.bytecode import compile_all, compile_for
 from orderstream.deploy.imports import unresolved

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from reference import PROJECT
 from reference.command_lines import (
     PAGES,
     ROOT,
@@ -16,8 +17,6 @@ from reference.command_lines import (
     problem,
 )
 from reference.commands import walk
-
-from orderstream.deploy.artifact import PROJECT
 
 COMMANDS = {path: command for path, command in walk(ROOT) if not hasattr(command, "commands")}
 

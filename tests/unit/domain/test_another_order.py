@@ -92,7 +92,7 @@ def test_another_spelling_of_what_is_inside_is_the_same_content_and_another_valu
 
 def test_its_item_has_every_value_of_it_and_comes_back_from_the_table() -> None:
     item = attributes(
-        read(FULL), order_id="A-1", order_date=datetime(2026, 11, 22, tzinfo=UTC), currency="EUR"
+        read(FULL), order_id="A-1", order_date=datetime(2026, 11, 22, tzinfo=UTC), currency="EUR", computed={}
     )
     assert item == {
         "OrderID": "A-1",

@@ -8,15 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from orderstream.domain.fields import (
-    CURRENCIES,
-    MAX_DIGITS,
-    InvalidValue,
-    exact_number,
-    minor_units,
-    money,
-    utc_text,
-)
+from orderstream.domain.currencies import CURRENCIES, minor_units, money
+from orderstream.domain.fields import MAX_DIGITS, InvalidValue, exact_number, utc_text
 
 NUMBERS = st.decimals(allow_nan=False, allow_infinity=False) | st.builds(
     lambda digits, exponent: Decimal(digits).scaleb(exponent),

@@ -106,7 +106,7 @@ def test_an_item_that_another_model_read_is_the_same_only_if_what_was_sent_is() 
 def test_the_version_of_a_model_changes_with_its_fields_and_their_types() -> None:
     assert model_version(Order) != model_version(_Grown)
     assert model_version(_Grown) != model_version(Item)
-    assert model_version(Order) == model_version(msgspec.defstruct("Other", [], bases=(Order,)))
+    assert model_version(Order) == model_version(_Same)
 
 
 def test_what_is_no_order_has_a_fingerprint_too_so_that_a_stricter_model_knows_what_was_stored() -> None:
@@ -194,6 +194,10 @@ def spelt(value: Any) -> str:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return f"{Decimal(value):E}"
     return json.dumps(value)
+
+
+class _Same(Order):
+    """Adds no field."""
 
 
 class _GrownItem(Item, frozen=True):

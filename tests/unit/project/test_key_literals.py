@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from reference import PROJECT
 from reference.layers import MODULES
 
-from orderstream.deploy.artifact import PROJECT
 from orderstream.domain import object_keys
 
 PREFIXES = {value for name, value in vars(object_keys).items() if name.isupper() and str(value).endswith("/")}

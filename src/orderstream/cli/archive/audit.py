@@ -30,6 +30,7 @@ def audit(
         Path | None, typer.Option(help="The receipt of an erasure: it must match the recorded one.")
     ] = None,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

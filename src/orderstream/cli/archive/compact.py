@@ -19,6 +19,7 @@ def compact(
     until: options.Until = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

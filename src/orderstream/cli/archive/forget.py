@@ -24,6 +24,7 @@ def forget(
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

@@ -46,6 +46,7 @@ def query(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Clear the local cache of this bucket, and download again.")
     ] = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

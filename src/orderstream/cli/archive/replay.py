@@ -34,6 +34,7 @@ def replay(
     restart: Annotated[bool, typer.Option("--restart", help="Start over after an interruption.")] = False,
     yes: options.Yes = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

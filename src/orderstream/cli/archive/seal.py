@@ -23,6 +23,7 @@ def seal(
         bool, typer.Option("--accept", help="Also seal late objects with unknown records.")
     ] = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

@@ -15,6 +15,7 @@ app = typer.Typer()
 def list_(
     include_done: options.IncludeDone = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

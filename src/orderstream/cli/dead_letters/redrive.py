@@ -16,6 +16,7 @@ app = typer.Typer()
 def redrive(
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

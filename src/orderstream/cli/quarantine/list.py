@@ -19,6 +19,7 @@ def list_(
     include_done: options.IncludeDone = False,
     limit: options.Limit = 100,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

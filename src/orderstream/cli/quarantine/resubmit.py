@@ -35,6 +35,7 @@ def resubmit(
     code: options.ReasonCode = None,
     dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

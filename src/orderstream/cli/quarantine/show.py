@@ -17,6 +17,7 @@ app = typer.Typer()
 def show_(
     event_id: Annotated[str, typer.Argument(metavar="EVENT_ID", help="The event id.")],
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

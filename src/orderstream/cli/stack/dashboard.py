@@ -18,6 +18,7 @@ app = typer.Typer()
 @app.command(epilog="Example: orders stack dashboard --profile production --region eu-central-1")
 def dashboard(
     http_port: options.HttpPort = None,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

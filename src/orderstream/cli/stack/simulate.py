@@ -30,6 +30,7 @@ def simulate(
     bad_share: Annotated[float, typer.Option(help="Share of invalid records.", min=0, max=1)] = 0,
     duplicate_share: Annotated[float, typer.Option(help="Share of duplicates.", min=0, max=1)] = 0,
     yes: options.Yes = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

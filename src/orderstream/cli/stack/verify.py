@@ -24,6 +24,7 @@ def verify(
         bool, typer.Option("--repair", help="Insert or quarantine what is missing; overwrite nothing.")
     ] = False,
     as_json: options.AsJson = False,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
     profile: options.Profile = None,

@@ -3,7 +3,7 @@
 import typer
 
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli import options
+from orderstream.cli import environment, options
 from orderstream.output import console
 
 app = typer.Typer()
@@ -13,6 +13,7 @@ app = typer.Typer()
 def boundary(
     account: options.Account = "ACCOUNT",
     parameter: options.Parameters = None,
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
 ) -> None:
@@ -27,4 +28,4 @@ def boundary(
     from orderstream.deploy.parameters import checked
 
     where = where_of(stack, account, region)
-    console.print_json(permissions.boundary(where, checked(parameter or ())))
+    console.print_json(permissions.boundary(where, checked(parameter or (), environment.parameters())))

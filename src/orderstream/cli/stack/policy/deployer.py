@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli import options
+from orderstream.cli import environment, options
 from orderstream.output import console
 
 app = typer.Typer()
@@ -18,6 +18,7 @@ def deployer(
     permissions_boundary: Annotated[
         str, typer.Option(help="ARN of a permissions boundary that every role must have.")
     ] = "",
+    env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
 ) -> None:
@@ -32,4 +33,6 @@ def deployer(
     from orderstream.deploy.parameters import checked
 
     where = where_of(stack, account, region)
-    console.print_json(permissions.deployer(where, checked(parameter or ()), permissions_boundary))
+    console.print_json(
+        permissions.deployer(where, checked(parameter or (), environment.parameters()), permissions_boundary)
+    )

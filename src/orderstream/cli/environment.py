@@ -1,0 +1,63 @@
+"""The project of the current folder, and which of its environments a command acts in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import typer
+
+from orderstream.aws.clients import AwsClients, is_local
+from orderstream.errors import InputError
+from orderstream.project.config import find_project, values_of
+from orderstream.project.current import current_project, work_in
+
+_chosen: str | None = None
+
+
+def start() -> None:
+    """Work in the project of the current folder. Raises InputError."""
+    global _chosen
+    _chosen = None
+    work_in(find_project(Path.cwd(), os.environ))
+
+
+def choose(context: typer.Context, name: str | None) -> str | None:
+    """Make the settings of an environment the defaults of a command. Raises InputError."""
+    global _chosen
+    project = current_project()
+    if name is not None and project is None:
+        raise InputError(
+            f"there is no project here, so there is no environment {name}", hint="orders init makes a project"
+        )
+    _chosen = name
+    if project:
+        chosen = project.environment(name)
+        found = {"stack": chosen.stack, "region": chosen.region, "profile": chosen.profile}
+        context.default_map = {key: value for key, value in found.items() if value is not None}
+    return name
+
+
+def parameters() -> dict[str, str]:
+    """The values that the project has for the template's parameters in the chosen environment."""
+    project = current_project()
+    return values_of(project.environment(_chosen).parameters) if project else {}
+
+
+def ensure_meant(cloud: AwsClients) -> None:
+    """Raise InputError if `cloud` is not where the chosen environment is, or if one has to be chosen."""
+    project, name = current_project(), _chosen
+    if project is None or not project.file.env:
+        return
+    if name is None and not is_local(cloud):
+        listed = ", ".join(project.file.env)
+        raise InputError(
+            f"the project has several environments: {listed}",
+            hint=f"choose one: --env {next(iter(project.file.env))}, or set ORDERS_ENV",
+        )
+    if name is not None and is_local(cloud):
+        raise InputError(
+            f"environment {name} is on AWS, but this terminal uses the local cloud",
+            hint="open another terminal, or: unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"
+            " AWS_SESSION_TOKEN",
+        )

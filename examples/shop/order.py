@@ -15,9 +15,9 @@ class Channel(Enum):
 
 
 class Address(Model):
-    street: Annotated[Name, personal]
-    postal_code: Annotated[str, text(16), personal]
-    city: Name
+    street: Annotated[Name, personal, example("Long Street 7")]
+    postal_code: Annotated[str, text(16), personal, example("10115")]
+    city: Annotated[Name, example("Berlin")]
     country: Annotated[str, text(2, pattern="[A-Z]{2}"), example("DE")]
 
 
@@ -25,19 +25,19 @@ class Order(orderstream.Order):
     ship_to: Address
     email: Annotated[str, text(254, pattern=r"[^@\s]+@[^@\s]+"), personal, example("ann@example.com")]
     channel: Channel = Channel.WEB
-    voucher: Name | None = None
-    discount: Price = Decimal(0)
+    voucher: Annotated[Name, example("WELCOME")] | None = None
+    discount: Annotated[Price, example("0.00")] = Decimal(0)
 
     def check(self, errors: ValidationErrors) -> None:
-        if self.items is not None and self.amount is not None and self.discount is not None:
-            total = sum((item.quantity * item.unit_price for item in self.items), Decimal(0))
-            if total - self.discount != self.amount:
-                errors.add(
-                    "$.amount", "wrong_amount", f"must be {total - self.discount}: items less discount"
-                )
-        if self.discount and self.voucher is None:
+        """The items less the discount are the amount, and a discount has a voucher."""
+        if self.items and self.amount is not None and self.discount is not None:
+            total = sum((item.quantity * item.unit_price for item in self.items), -self.discount)
+            if total != self.amount:
+                errors.add("$.amount", "wrong_amount", f"must be {total}, the items less the discount")
+        if self.discount and not self.voucher:
             errors.add("$.voucher", "missing", "is required for a discount")
 
     @computed
     def country(self) -> str:
+        """Whose tax applies."""
         return self.ship_to.country

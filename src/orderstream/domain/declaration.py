@@ -17,6 +17,9 @@ from typing import (
 
 import msgspec
 
+# How the JSON schema says from which version of the model on a field is required.
+REQUIRED_FROM = "x-required-from-schema"
+
 # Of a person: it never leaves through the change feed, and is erased first.
 personal = msgspec.Meta(extra={"personal": True}, extra_json_schema={"x-personal": True})
 # Orders can be listed by its value: the table has an index for it.
@@ -35,9 +38,7 @@ def example(*values: Any) -> msgspec.Meta:
 
 def required_from(version: int) -> msgspec.Meta:
     """The mark of an optional field that records of this version of the model, and later ones, must have."""
-    return msgspec.Meta(
-        extra={"required_from": version}, extra_json_schema={"x-required-from-schema": version}
-    )
+    return msgspec.Meta(extra={"required_from": version}, extra_json_schema={REQUIRED_FROM: version})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from orderstream.domain.declaration import REQUIRED_FROM
 from orderstream.domain.decode import decode
 from orderstream.domain.model import Schema, json_schema
 from orderstream.domain.order import Order
@@ -99,6 +100,6 @@ def _example_object(schema: Schema, choose: Choose, found: dict[str, Any]) -> di
         elif isinstance(value, list) and inside["items"].get("type") == "object":
             found[name] = [example_of(inside["items"], choose, one) for one in value]
         elif name not in found and inside.get("examples") != []:
-            if name in required or choose((True, False)):
+            if name in required or REQUIRED_FROM in inside or choose((True, False)):
                 found[name] = example_of(inside, choose)
     return found

@@ -93,6 +93,8 @@ def _checked(value: Any, hint: Any) -> Any:
         return tuple(_checked(one, get_args(plain)[0]) for one in value)
     if not isinstance(value, plain) or (plain is int and isinstance(value, bool)):
         raise InvalidValue("wrong_type", f"must be of type {plain.__name__}, not {type(value).__name__}")
+    if plain is int:
+        exact_number(value)
     return value
 
 

@@ -89,8 +89,8 @@ def _inlined(schema: Schema, components: Mapping[str, Schema]) -> Schema:
         schema = named | {name: value for name, value in schema.items() if name != "$ref"}
     if "anyOf" in schema:
         (some,) = (one for one in schema["anyOf"] if one != {"type": "null"})
-        default = {} if schema.get("default") is None else {"default": schema["default"]}
-        return _inlined(some, components) | default
+        outside = {name: value for name, value in schema.items() if name != "anyOf" and value is not None}
+        return _inlined(some, components) | outside
     if "oneOf" in schema:
         # Its alternatives have their own types.
         schema = {name: value for name, value in schema.items() if name not in ("type", "format")}

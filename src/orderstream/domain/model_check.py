@@ -72,7 +72,8 @@ def _type_faults(model: type[Order]) -> Iterator[ModelFault]:
     try:
         computed = list(computed_attributes(model))
     except (TypeError, NameError) as error:
-        yield ModelFault(str(error).partition(":")[0], str(error))
+        name, _, message = str(error).partition(": ")
+        yield ModelFault(name, message)
         return
     for one in computed:
         if not _is_computable(one.hint):

@@ -13,6 +13,7 @@ import msgspec
 
 from orderstream.domain.examples import example_order
 from orderstream.domain.order import Order
+from orderstream.errors import InputError
 
 Kind = Literal["order", "duplicate", "conflict", "bad"]
 
@@ -56,7 +57,7 @@ def samples(
             continue
         if earlier and draw < bad_share + duplicate_share + conflict_share:
             order = dice.choice(earlier)
-            yield _sample("conflict", {**order, "note": f"changed {dice.getrandbits(64):x}"})
+            yield _sample("conflict", {**order, "sample": f"changed {dice.getrandbits(64):x}"})
             continue
         order = _order(dice, model)
         earlier.append(order)
@@ -79,8 +80,12 @@ def _order(dice: random.Random, model: type[Order] | None) -> dict[str, object]:
         "currency": dice.choice(("EUR", "EUR", "EUR", "USD", "GBP")),
         "items": items,
     }
-    # With the fields that the model has beside these.
-    return example_order(usual, dice.choice, model)
+    # With the fields that the model has beside these. Its rules may allow no items and amount but its own.
+    try:
+        return example_order(usual, dice.choice, model)
+    except InputError:
+        own = {name: value for name, value in usual.items() if name not in ("amount", "items")}
+        return example_order(own, dice.choice, model)
 
 
 def _sample(kind: Kind, order: dict[str, object]) -> Sample:

@@ -70,11 +70,11 @@ class Project(msgspec.Struct, frozen=True):
         return Environment(own.stack, own.region, own.profile, self.file.parameters | own.parameters)
 
 
-def find_project(folder: Path, environ: Mapping[str, str]) -> Project | None:
+def find_project(folder: Path, environ: Mapping[str, str], user: int | None = None) -> Project | None:
     """The project in `folder` or the nearest folder above it; that of ORDERS_PROJECT, if it is set.
 
     Raises InputError for a file that cannot be read, has a mistake, or belongs to another user: the project's
-    code is run.
+    code is run. `user` is the id of this one, by default that of the process.
     """
     if named := environ.get(VARIABLE):
         root = Path(named).absolute()
@@ -83,7 +83,7 @@ def find_project(folder: Path, environ: Mapping[str, str]) -> Project | None:
         return read_project(root)
     for root in (folder.absolute(), *folder.absolute().parents):
         if (root / FILE).is_file():
-            _ensure_ours(root / FILE, environ)
+            _ensure_ours(root / FILE, environ, os.geteuid() if user is None else user)
             return read_project(root)
     return None
 
@@ -105,8 +105,8 @@ def values_of(parameters: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _ensure_ours(file: Path, environ: Mapping[str, str]) -> None:
-    owner, mine = file.stat().st_uid, {0, os.geteuid()}
+def _ensure_ours(file: Path, environ: Mapping[str, str], user: int) -> None:
+    owner, mine = file.stat().st_uid, {0, user}
     if environ.get("SUDO_UID", "").isdigit():
         mine.add(int(environ["SUDO_UID"]))
     if owner not in mine:

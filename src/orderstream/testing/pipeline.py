@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from orderstream.aws.kinesis_event import event_of
 from orderstream.domain.object_keys import ORDERS, QUARANTINE
+from orderstream.domain.user_model import order_model
 from orderstream.local.esm.lanes import Batch, Discarded, Rules
 from orderstream.local.esm.outcomes import Failed, Outcome, read_answer
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
@@ -25,6 +28,8 @@ from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.services import Services, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
+from orderstream.project.config import find_project
+from orderstream.project.current import work_in
 from orderstream.testing.event_source import Clock, SimulatedEventSource
 from orderstream.testing.fakes import FakeDynamo, FakeStore
 
@@ -59,10 +64,14 @@ class Pipeline:
     """The real function on fakes of AWS, in one thread and in virtual time.
 
     `layout` and `currency` are the template's ArchiveLayout and DefaultCurrency, `rules` the settings of the
-    event source mapping. To have DynamoDB fail, set `dynamo.fault` or `dynamo.failing_calls`.
+    event source mapping. The model of the orders is that of the project in the current folder. To have
+    DynamoDB fail, set `dynamo.fault` or `dynamo.failing_calls`.
     """
 
     def __init__(self, layout: str = "batch", *, currency: str = "EUR", rules: Rules = RULES) -> None:
+        work_in(find_project(Path.cwd(), os.environ))
+        # A mistake in the model is an error of the test, and not the outcome of each record.
+        order_model()
         self.clock = Clock(START)
         self.dynamo = FakeDynamo()
         self.store = FakeStore()

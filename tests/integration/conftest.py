@@ -114,9 +114,10 @@ def orders(local: LocalCloud) -> Orders:
 
 @dataclass
 class Orders:
-    """Runs `orders …` as a user does, in a process of its own."""
+    """Runs `orders …` as a user does, in a process of its own, in the folder `cwd`."""
 
     environment: dict[str, str]
+    cwd: Path | None = None
 
     def __call__(
         self, *arguments: str, given: bytes = b"", typed: str = "", status: int | None = 0
@@ -129,6 +130,7 @@ class Orders:
                 [str(Path(sys.executable).with_name("orders")), *arguments],
                 **stdin,
                 env=inherited | {"COLUMNS": "120"} | self.environment,
+                cwd=self.cwd,
                 capture_output=True,
                 timeout=120,
                 check=False,

@@ -16,8 +16,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from orderstream.api.app import MOST_A_PAGE, MOST_BYTES, make_app
+from orderstream.api.app import MOST_BYTES, make_app
 from orderstream.api.dependencies import build_services
+from orderstream.api.listing import MOST_A_PAGE
 from orderstream.api.server import Server
 from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import OrderstreamError

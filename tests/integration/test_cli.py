@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.archive_codec import original_bytes
-from orderstream.storage.orders import list_orders
+from orderstream.storage.orders import by_customer, list_orders
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.local_orders import quarantined
 
@@ -23,7 +23,8 @@ def ids_of(orders: Orders, customer: str, *options: str) -> list[object]:
 
 def await_orders(local: LocalCloud, who: str, count: int = 1) -> None:
     """Wait until so many orders of a customer are stored, without a new process for each look."""
-    awaited(lambda: len(list(list_orders(local.deployment, who, limit=99))) == count)
+    key = by_customer(local.deployment, who)
+    awaited(lambda: len(list(list_orders(local.deployment, key, limit=99))) == count)
 
 
 def customer() -> str:

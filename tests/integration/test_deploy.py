@@ -24,7 +24,7 @@ from orderstream.deploy.target import LOCAL
 from orderstream.errors import DeploymentError
 from orderstream.local.cloud import local_cloud
 from orderstream.progress import no_progress
-from orderstream.storage.orders import list_orders
+from orderstream.storage.orders import by_customer, list_orders
 from tests.integration.conftest import Orders, OrdersHere, awaited
 from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
@@ -73,7 +73,7 @@ def document(orders: Orders, *arguments: str, given: bytes = b"") -> dict[str, A
 def await_order(cloud: AwsClients, orders: Orders, order_id: str) -> None:
     orders("send", json.dumps({"order_id": order_id, "customer_id": order_id, "amount": 1}))
     deployment = find_deployment(cloud, "orderstream")
-    awaited(lambda: list(list_orders(deployment, order_id, limit=9)))
+    awaited(lambda: list(list_orders(deployment, by_customer(deployment, order_id), limit=9)))
 
 
 def parameters(cloud: AwsClients) -> dict[str, str]:
@@ -470,4 +470,4 @@ def live_version(cloud: AwsClients, function: str = "ProcessOrders") -> str:
 
 def orders_of(deployment: Deployment) -> list[dict[str, Any]]:
     """The orders of the customer who is called as the stack is."""
-    return list(list_orders(deployment, deployment.name, limit=9))
+    return list(list_orders(deployment, by_customer(deployment, deployment.name), limit=9))

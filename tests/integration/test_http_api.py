@@ -16,7 +16,8 @@ import httpx
 import msgspec
 import pytest
 
-from orderstream.api.app import ApiServices, make_app
+from orderstream.api.app import make_app
+from orderstream.api.services import ApiServices
 from orderstream.archive.maintenance import maintain
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.kinesis_event import EventOrigin, entry_of

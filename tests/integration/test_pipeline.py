@@ -14,7 +14,7 @@ from orderstream.local.cloud import ACCOUNT, REGION, SECRET, LocalCloud
 from orderstream.lookup.trace import trace
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.storage import bucket, reader
-from orderstream.storage.orders import get_order, list_orders, raw_order
+from orderstream.storage.orders import by_customer, get_order, list_orders, raw_order
 from tests.integration.conftest import awaited
 from tests.integration.local_orders import found_order, put, quarantined
 from tests.settings import changed
@@ -58,7 +58,8 @@ def test_g5_every_bad_record_is_quarantined_with_its_reasons_and_the_rest_is_sto
         )
 
     def all_done() -> dict[str, ArchiveLine] | None:
-        stored = {item["OrderID"] for item in list_orders(local.deployment, customer, limit=100)}
+        key = by_customer(local.deployment, customer)
+        stored = {item["OrderID"] for item in list_orders(local.deployment, key, limit=100)}
         lines = quarantined(local)
         return lines if stored == good and bad.keys() <= lines.keys() else None
 

@@ -35,10 +35,11 @@ def processes_of(session: int) -> list[str]:
 class Up:
     """One `orders up` in a terminal of its own."""
 
-    def __init__(self, home: Path, *options: str, umask: int = -1) -> None:
+    def __init__(self, home: Path, *options: str, umask: int = -1, cwd: Path | None = None) -> None:
         self.port = free_port()
         self.mark = self.port
         self.token = ""
+        self.cwd = cwd
         self.environment = {
             name: value for name, value in os.environ.items() if not name.startswith("AWS_")
         } | {
@@ -56,6 +57,7 @@ class Up:
                 stderr=log,
                 start_new_session=True,
                 umask=umask,
+                cwd=cwd,
             )
 
     def await_ready(self) -> Orders:
@@ -64,7 +66,7 @@ class Up:
         said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("stack", "env", "--json")
         found = json.loads(said.stdout)
         self.token = found["AWS_SESSION_TOKEN"]
-        return Orders(found | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})
+        return Orders(found | {"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]}, self.cwd)
 
     @property
     def api_url(self) -> str:
@@ -78,8 +80,8 @@ class Up:
 
 
 @contextmanager
-def up(home: Path, *options: str, umask: int = -1) -> Iterator[Up]:
-    running = Up(home, *options, umask=umask)
+def up(home: Path, *options: str, umask: int = -1, cwd: Path | None = None) -> Iterator[Up]:
+    running = Up(home, *options, umask=umask, cwd=cwd)
     try:
         yield running
     finally:

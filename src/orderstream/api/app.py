@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
-from fastapi import FastAPI, Header, Path, Query, Request
+from fastapi import FastAPI, Header, Path, Request
 from fastapi_swagger import patch_fastapi
 from starlette.responses import Response
 
 from orderstream import __version__
 from orderstream.api import problems, schema
 from orderstream.api.ingest import MOST_ORDERS, ingest_order, ingest_orders
+from orderstream.api.listing import add_listings
 from orderstream.api.problems import ProblemError
 from orderstream.api.sender import ids_of
-from orderstream.aws.clients import AwsClients
-from orderstream.aws.deployment import Deployment
-from orderstream.aws.times import parse_timestamp
-from orderstream.client import OrderProducer
+from orderstream.api.services import ApiServices, Responses, json_response
 from orderstream.domain.order import MAX_BYTES
-from orderstream.domain.validation import Violation
-from orderstream.errors import InputError
-from orderstream.storage.orders import get_order, page_of_orders, raw_order
+from orderstream.storage.orders import get_order, raw_order
 
 # Lambda's request limit, less what API Gateway adds.
 MOST_BYTES = 4_500_000
-MOST_A_PAGE = 100
 
-_JSON = msgspec.json.Encoder(decimal_format="number")
 _DESCRIPTION = """
 **202 means that Kinesis has the order**: from there it is stored, or it is in quarantine with its reasons; it
 is never lost. `GET /orders/{order_id}` finds it a moment later.
@@ -47,19 +36,6 @@ Amounts are exact. Errors are `application/problem+json` (RFC 9457), with every 
 
 # An id may contain slashes, encoded as %2F by a client: everything before /raw or /orders is the id.
 OrderId = Annotated[str, Path(min_length=1, max_length=128, examples=["A-1001"])]
-CustomerId = Annotated[str, Path(min_length=1, max_length=256, examples=["12345"])]
-
-# FastAPI's type for responses.
-Responses = dict[int | str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class ApiServices:
-    """The application's dependencies. `degraded` returns a word for each problem; none means healthy."""
-
-    producer: OrderProducer
-    deployment: Deployment
-    degraded: Callable[[], list[str]]
 
 
 def make_app(services: Callable[[], ApiServices]) -> FastAPI:
@@ -83,11 +59,12 @@ def make_app(services: Callable[[], ApiServices]) -> FastAPI:
     problems.register_error_handlers(app)
     _add_orders_in(app, services)
     _add_orders_out(app, services)
+    add_listings(app, services)
 
     @app.get("/health", summary="Liveness, and what is degraded", tags=["health"], responses=_HEALTH)
     def health() -> Response:
         degraded = services().degraded()
-        return _json({"status": "degraded" if degraded else "ok", "degraded": degraded})
+        return json_response({"status": "degraded" if degraded else "ok", "degraded": degraded})
 
     return app
 
@@ -136,7 +113,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         here = services()
         ids = ids_of(request.scope, here.deployment.ids_by_sender)
         found = await ingest_order(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
-        return _json(found, 202, {"Location": found["location"]})
+        return json_response(found, 202, {"Location": found["location"]})
 
     results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
     many = {"type": "array", "items": order, "minItems": 1, "maxItems": MOST_ORDERS}
@@ -168,7 +145,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         found = await ingest_orders(here.producer, await _body(request, MOST_BYTES), ids)
         accepted = sum(one["status"] == 202 for one in found)
         said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
-        return _json(said, 202 if accepted == len(found) else 207)
+        return json_response(said, 202 if accepted == len(found) else 207)
 
 
 def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
@@ -200,52 +177,7 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     )
     def one_order(order_id: OrderId) -> Response:
         here = services()
-        return _json(get_order(here.deployment, order_id))
-
-    listed = {
-        "type": "object",
-        "required": ["orders", "cursor"],
-        "properties": {
-            "orders": {"type": "array", "items": stored},
-            "cursor": {"type": ["string", "null"], "description": "Where the next page begins."},
-        },
-    }
-
-    @app.get(
-        "/customers/{customer_id:path}/orders",
-        summary="A customer's orders, newest first",
-        tags=["customers"],
-        responses={
-            200: schema.answer("A page of them", listed),
-            422: wrong,
-            404: schema.problem("Nobody can be called so: an id has no control characters"),
-            501: schema.problem("The stack has no index by customer (CustomerIndex=false)"),
-            **failed,
-        },
-    )
-    def of_customer(
-        customer_id: CustomerId,
-        since: Annotated[
-            str | None, Query(description="RFC 3339, a date, or a span back from now: 2h.")
-        ] = None,
-        until: Annotated[str | None, Query(description="The same; this moment is left out.")] = None,
-        limit: Annotated[int, Query(ge=1, le=MOST_A_PAGE)] = 50,
-        cursor: Annotated[str | None, Query(description="Of the page before.")] = None,
-    ) -> Response:
-        here = services()
-        if here.deployment.customer_index is None:
-            raise ProblemError(
-                501, "orders are not listed by customer here: the stack has CustomerIndex=false"
-            )
-        page = page_of_orders(
-            here.deployment,
-            customer_id,
-            since=_moment(here.deployment.cloud, "since", since),
-            until=_moment(here.deployment.cloud, "until", until),
-            limit=limit,
-            begin=_decode_cursor(cursor) if cursor else None,
-        )
-        return _json({"orders": page.orders, "cursor": _encode_cursor(page.next) if page.next else None})
+        return json_response(get_order(here.deployment, order_id))
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -260,35 +192,3 @@ async def _body(request: Request, most: int) -> bytes:
         if len(body) > most:
             raise ProblemError(413, f"has more than {most:,} bytes")
     return bytes(body)
-
-
-def _moment(cloud: AwsClients, name: str, text: str | None) -> datetime | None:
-    try:
-        return parse_timestamp(text, cloud.now()) if text else None
-    except InputError as error:
-        raise _wrong(f"query.{name}", error.message) from None
-
-
-def _wrong(path: str, message: str) -> ProblemError:
-    return ProblemError(
-        422, "a parameter is not as it should be", errors=[Violation(path, "not_usable", message)]
-    )
-
-
-def _encode_cursor(begin: dict[str, Any]) -> str:
-    # Without the customer, which always comes from the path.
-    said = msgspec.json.encode([begin["OrderID"], begin["OrderDate"]])
-    return base64.urlsafe_b64encode(said).decode().rstrip("=")
-
-
-def _decode_cursor(cursor: str) -> dict[str, Any]:
-    try:
-        said = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        order_id, order_date = msgspec.json.decode(said, type=tuple[str, str])
-    except (binascii.Error, ValueError):
-        raise _wrong("query.cursor", "is not one that this API gave") from None
-    return {"OrderID": order_id, "OrderDate": order_date}
-
-
-def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(_JSON.encode(value), status, headers, "application/json")

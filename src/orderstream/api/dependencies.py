@@ -6,8 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from orderstream.api.app import ApiServices
 from orderstream.api.sender import BY_SENDER
+from orderstream.api.services import ApiServices
 from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment

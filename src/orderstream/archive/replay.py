@@ -118,7 +118,7 @@ def replay(
         progress("events replayed", done.read, expected)
 
     try:
-        for found in _events(deployment, selection, after, done):
+        for found in events(deployment, selection, after, done):
             if isinstance(found, str):
                 place = found
                 continue
@@ -133,7 +133,7 @@ def replay(
     return done
 
 
-def _events(
+def events(
     deployment: Deployment, selection: Selection, after: str, done: ReplayResult
 ) -> Iterator[Event | str]:
     """The events of the selection, each once; and positions, once all events before them were yielded.

@@ -17,6 +17,8 @@ from orderstream.cli import (
     destroy,
     environment,
     get,
+    init,
+    model,
     plan,
     quarantine,
     send,
@@ -37,9 +39,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, send, get, list_, trace, status, deploy, destroy, plan):
+for command in (init, up, demo, send, get, list_, trace, status, deploy, destroy, plan):
     app.add_typer(command.app)
-for group in (archive, quarantine, dead_letters, stack):
+for group in (model, archive, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.cli import options
+from orderstream.cli import environment, options
 from orderstream.errors import OrderstreamError
 from orderstream.files.scratch import ScratchFolder
 from orderstream.output import console
@@ -46,7 +46,9 @@ def demo(
                 tpch.generate(tpch_scale, folder)
                 traffic, per_second = tpch.traffic(folder), float("inf")
             # Any free port: nothing else uses this cloud, and another one may have the usual port.
-            local = LocalCloud(port=free_port(), progress=tell, problem=console.problem)
+            local = LocalCloud(
+                port=free_port(), parameters=environment.parameters(), progress=tell, problem=console.problem
+            )
             local = stack.enter_context(local)
         with console.progress() as progress:
             outcome = demonstration.run_demo(

@@ -1,19 +1,22 @@
 """`orders deploy`: deploy a stack."""
 
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.location import Location
-from orderstream.aws.stack import DEFAULT_STACK
+from orderstream.aws.stack import DEFAULT_STACK, describe_stack
+from orderstream.aws.times import parse_time_range
 from orderstream.cli import environment, options
 from orderstream.cli.options import cloud_of, confirm_on_aws, say_where
 from orderstream.deploy.rollback_alarm import MOST_MINUTES
 from orderstream.errors import InputError
 from orderstream.output import console
 from orderstream.output import deploy as show
+from orderstream.output.model import print_comparison
 
 # `deploy` is imported when the command runs, so that the others start faster.
 app = typer.Typer()
@@ -36,6 +39,18 @@ def deploy(
             max=MOST_MINUTES,
         ),
     ] = None,
+    max_newly_refused: Annotated[
+        int,
+        typer.Option(
+            help="How many records that were orders an edited order model may refuse.",
+            metavar="NUMBER",
+            min=0,
+        ),
+    ] = 0,
+    check_since: Annotated[
+        str,
+        typer.Option(help="Age of the records that an edited order model is checked with.", metavar="AGE"),
+    ] = "24h",
     dry_run: options.DryRun = False,
     yes: options.Yes = False,
     as_json: options.AsJson = False,
@@ -49,9 +64,11 @@ def deploy(
     Builds and checks the functions, shows the changes, and deploys them.
 
     Parameters that are not given keep their values. Tables and buckets that an earlier stack of this name
-    left are adopted, with the settings of the template. On AWS it asks for confirmation if it runs in a
-    terminal. It always asks if the stream, the table or a bucket would be removed or replaced, unless
-    --yes. An update that makes the function fail is rolled back.
+    left are adopted, with the settings of the template. An edited order model is run over the latest records
+    of the archive first, and must refuse none that was an order.
+
+    On AWS it asks for confirmation if it runs in a terminal. It always asks if the stream, the table or a
+    bucket would be removed or replaced, unless --yes. An update that makes the function fail is rolled back.
     """
     from orderstream.deploy import deploy as deploying
     from orderstream.deploy.parameters import checked
@@ -64,6 +81,7 @@ def deploy(
             raise InputError("--rollback does not change parameters", hint="roll back first, then deploy")
         _roll_back(cloud, stack, location, dry_run=dry_run, yes=yes, as_json=as_json)
         return
+    _check(cloud, stack, parse_time_range(check_since), max_newly_refused)
     done = None
     with ExitStack() as held:
         with console.steps() as tell:
@@ -83,6 +101,20 @@ def deploy(
                 done = deploying.execute(cloud, plan, progress=progress)
     where = show.print_location(stack=stack, usual_stack=DEFAULT_STACK, region=region, profile=profile)
     show.print_deployment(plan, done, location, where=where, dry_run=dry_run, as_json=as_json)
+
+
+def _check(cloud: AwsClients, stack: str, age: timedelta, most: int) -> None:
+    """Say what an upgrade changes; run an edited order model over the latest records of the archive."""
+    from orderstream.deploy.model_gate import check_model, ensure_accepted
+    from orderstream.deploy.upgrade import upgrade_notes
+
+    found = describe_stack(cloud, stack)
+    show.print_upgrade(*upgrade_notes(stack, found))
+    with console.progress() as progress:
+        checked = check_model(cloud, stack, found, age=age, progress=progress)
+    if checked is not None:
+        print_comparison(checked, on=console.err)
+        ensure_accepted(checked, most)
 
 
 def _roll_back(

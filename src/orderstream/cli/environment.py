@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
 
 from orderstream.aws.clients import AwsClients, is_local
-from orderstream.errors import InputError
-from orderstream.project.config import find_project, values_of
+from orderstream.errors import CloudError, InputError
+from orderstream.project.config import Project, find_project, values_of
 from orderstream.project.current import current_project, work_in
 
 _chosen: str | None = None
@@ -25,14 +26,9 @@ def start() -> None:
 def choose(context: typer.Context, name: str | None) -> str | None:
     """Make the settings of an environment the defaults of a command. Raises InputError."""
     global _chosen
-    project = current_project()
-    if name is not None and project is None:
-        raise InputError(
-            f"there is no project here, so there is no environment {name}", hint="orders init makes a project"
-        )
     _chosen = name
-    if project:
-        chosen = project.environment(name)
+    if name is not None:
+        chosen = _the_project(f"environment {name}").environment(name)
         found = {"stack": chosen.stack, "region": chosen.region, "profile": chosen.profile}
         context.default_map = {key: value for key, value in found.items() if value is not None}
     return name
@@ -44,20 +40,44 @@ def parameters() -> dict[str, str]:
     return values_of(project.environment(_chosen).parameters) if project else {}
 
 
+def write_parameters(name: str, values: Mapping[str, str]) -> None:
+    """Write parameters for an environment into the project's file. Raises InputError."""
+    from orderstream.deploy import parameter_file
+
+    parameter_file.write_parameters(_the_project(f"environment {name}"), name, values)
+
+
+def _the_project(wanted: str) -> Project:
+    project = current_project()
+    if project is None:
+        raise InputError(
+            f"there is no project here, so there is no {wanted}", hint="orders init makes a project"
+        )
+    return project
+
+
 def ensure_meant(cloud: AwsClients) -> None:
     """Raise InputError if `cloud` is not where the chosen environment is, or if one has to be chosen."""
     project, name = current_project(), _chosen
     if project is None or not project.file.env:
         return
-    if name is None and not is_local(cloud):
+    if name is None and not _is_local(cloud):
         listed = ", ".join(project.file.env)
         raise InputError(
             f"the project has several environments: {listed}",
             hint=f"choose one: --env {next(iter(project.file.env))}, or set ORDERS_ENV",
         )
-    if name is not None and is_local(cloud):
+    if name is not None and _is_local(cloud):
         raise InputError(
             f"environment {name} is on AWS, but this terminal uses the local cloud",
             hint="open another terminal, or: unset AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY"
             " AWS_SESSION_TOKEN",
         )
+
+
+def _is_local(cloud: AwsClients) -> bool:
+    try:
+        return is_local(cloud)
+    except CloudError:
+        # No region is configured, so it is AWS.
+        return False

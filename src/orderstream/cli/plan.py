@@ -13,10 +13,12 @@ from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
 from orderstream.capacity.traffic import Outage, simulation_settings
 from orderstream.capacity.traffic_curve import curve_in, peak_of
-from orderstream.cli import options
+from orderstream.cli import environment, options
 from orderstream.errors import InputError
+from orderstream.output import console
 from orderstream.output import plan as show
 from orderstream.output.simulation import picture as draw
+from orderstream.project.config import FILE
 
 app = typer.Typer()
 
@@ -49,6 +51,10 @@ def plan(
         Path | None, typer.Option(metavar="FILE", help="Write a PNG of the simulated backlog.")
     ] = None,
     seed: options.Seed = 0,
+    write: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Write the settings for this environment into orderstream.toml."),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Plan capacity and cost for expected traffic.
@@ -97,3 +103,6 @@ def plan(
         if picture:
             draw(result, begin, picture)
     show.print_plan(planned, result, begin, as_json=as_json)
+    if write is not None:
+        environment.write_parameters(write, planned.parameters)
+        console.step(f"written into {FILE}; to deploy it: orders deploy --env {write}")

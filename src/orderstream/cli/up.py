@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orderstream.aws.stack import DEFAULT_STACK
-from orderstream.cli import options
+from orderstream.cli import environment, options
 from orderstream.client import OrderProducer
 from orderstream.errors import InputError
 from orderstream.files.folders import ensure_writable
@@ -76,6 +76,7 @@ def up(
             port=port,
             state_dir=state_dir,
             empty=empty,
+            parameters=environment.parameters(),
             progress=console.step,
             problem=console.problem,
             changed=lambda found: services.change(found),

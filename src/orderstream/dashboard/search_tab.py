@@ -15,7 +15,7 @@ from orderstream.domain.fields import timestamp
 from orderstream.errors import NotFoundError, OrderstreamError
 from orderstream.lookup.trace import OrderTrace, trace
 from orderstream.storage.bucket import ALL_TIME, TimeRange
-from orderstream.storage.orders import Item, get_order, list_orders, raw_order
+from orderstream.storage.orders import Item, by_customer, get_order, list_orders, raw_order
 
 MOST_ORDERS = 100
 # A trace reads the archive's objects, each of which costs a request on AWS: one day by default.
@@ -94,7 +94,7 @@ class SearchTab:
             except NotFoundError:
                 pass
             if deployment.customer_index:
-                orders = list(list_orders(deployment, text, limit=MOST_ORDERS))
+                orders = list(list_orders(deployment, by_customer(deployment, text), limit=MOST_ORDERS))
         except OrderstreamError as error:
             problems.append(error)
         return item, orders, problems

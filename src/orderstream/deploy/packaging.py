@@ -14,9 +14,8 @@ from typing import Any
 from orderstream.aws.clients import AwsClients
 from orderstream.deploy.artifact import API, MAINTENANCE, PROCESS, TEMPLATE, BuiltArtifact, build
 from orderstream.deploy.parameters import document
-from orderstream.deploy.rendering import BUILT_IN, rendered
+from orderstream.deploy.rendering import rendered
 from orderstream.deploy.target import DeployTarget, environment_for
-from orderstream.domain.user_model import order_model
 from orderstream.errors import DeploymentError
 from orderstream.project.current import current_project
 from orderstream.sdk.errors import translate_errors
@@ -36,8 +35,7 @@ def build_all(
     work_dir.mkdir(parents=True, exist_ok=True)
     project = current_project()
     # A mistake in the model is reported before anything is built.
-    template = rendered(document(TEMPLATE), order_model(), project.file.model if project else BUILT_IN)
-    (work_dir / _AS_JSON).write_text(json.dumps(template))
+    (work_dir / _AS_JSON).write_text(json.dumps(rendered(document(TEMPLATE))))
     built = [build(PROCESS, work_dir / PROCESS.code_uri, place.platform, project)]
     for artifact, parameter in ((MAINTENANCE, "ArchiveMaintenance"), (API, "HttpApi")):
         folder = work_dir / artifact.code_uri

@@ -3,49 +3,58 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Mapping
-from decimal import Decimal
-from enum import Enum
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
 from orderstream import __version__
-from orderstream.domain.declaration import Declared, computed_attributes, declared_fields
-from orderstream.domain.item import attribute_of
-from orderstream.domain.normalization import model_version
+from orderstream.deploy.deployed_model import METADATA
+from orderstream.deploy.imports import own_modules, top_level
+from orderstream.domain.item import attribute_of, indexes, key_type
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.domain.order import Order
-from orderstream.domain.user_model import VARIABLE
+from orderstream.domain.user_model import VARIABLE, order_model
+from orderstream.project.current import current_project
+from orderstream.project.schema import published_schema
 from orderstream.storage.athena import hive_columns, orders_sql, records_sql, trino_columns
 
 # The model that is deployed without a project.
-BUILT_IN = "orderstream:Order"
+_BUILT_IN = "orderstream:Order"
 # The outputs of a stack that say what deployed it.
 VERSION_OUTPUT, MODEL_OUTPUT = "OrderstreamVersion", "OrderModel"
 
 Json = dict[str, Any]
 
 
-def rendered(template: Mapping[str, Any], model: type[Order], name: str = BUILT_IN) -> Json:
-    """The template (as JSON values) for a model of orders, whose class is `name`: MODULE:CLASS."""
+def rendered(template: Mapping[str, Any]) -> Json:
+    """The template (as JSON values) for the order model of this process, and its project."""
+    project, model = current_project(), order_model()
     found: Json = copy.deepcopy(dict(template))
     found["Outputs"] = found["Outputs"] | {
         VERSION_OUTPUT: {"Description": "The version of Orderstream that deployed it.", "Value": __version__},
-        MODEL_OUTPUT: {
-            "Description": "The class of its orders, and a hash of their fields.",
-            "Value": model_output(model, name),
-        },
+        MODEL_OUTPUT: {"Description": "The class of its orders, and a hash.", "Value": model_output()},
     }
-    if name != BUILT_IN:
-        variables = found["Globals"]["Function"]["Environment"]["Variables"]
-        variables[VARIABLE] = name
+    found["Metadata"] = found.get("Metadata", {}) | {METADATA: published_schema(model)}
+    if project:
+        found["Globals"]["Function"]["Environment"]["Variables"][VARIABLE] = project.file.model
         _set_columns(found, model)
-        _add_indexes(found["Resources"]["Orders"]["Properties"], model)
+        if indexes(model):
+            _add_indexes(found["Resources"]["Orders"]["Properties"], model)
+            _watch_indexes(found["Resources"]["TableThrottledAlarm"]["Properties"], model)
+            _allow_queries(found["Resources"]["OrdersApiRole"]["Properties"], model)
     return found
 
 
-def model_output(model: type[Order], name: str) -> str:
-    """What a stack says of its model: the class, and a hash of its fields."""
-    return f"{name} {model_version(model)}"
+def model_output() -> str:
+    """What a stack says of the order model of this process: the class, and a hash of its code."""
+    project = current_project()
+    if project is None:
+        return f"{_BUILT_IN} {__version__}"
+    whole = hashlib.blake2b(digest_size=8)
+    files = own_modules(project.root, project.module, top_level(project.root)).values()
+    for file in sorted({*files, *filter(None, [project.lock])}):
+        whole.update(f"{file.relative_to(project.root).as_posix()}\0".encode() + file.read_bytes() + b"\0")
+    return f"{project.file.model} {whole.hexdigest()}"
 
 
 def _set_columns(template: Json, model: type[Order]) -> None:
@@ -64,19 +73,12 @@ def _glue(columns: Mapping[str, str]) -> list[Json]:
     return [{"Name": name, "Type": kind} for name, kind in columns.items()]
 
 
-def indexes(model: type[Order]) -> dict[str, Declared]:
-    """The fields and computed attributes by which orders can be listed, by the name of their index."""
-    declared = (*declared_fields(model), *computed_attributes(model))
-    return {f"By{attribute_of(one)}": one for one in declared if "indexed" in one.marks}
-
-
 def _add_indexes(table: Json, model: type[Order]) -> None:
     wanted = indexes(model)
-    if not wanted:
-        return
     (condition, with_customer, keys_alone) = table["AttributeDefinitions"]["Fn::If"]
     (_, by_customer, _) = table["GlobalSecondaryIndexes"]["Fn::If"]
-    keys = [{"AttributeName": attribute_of(one), "AttributeType": _key_type(one)} for one in wanted.values()]
+    types = {attribute_of(one): "S" if key_type(one) is str else "N" for one in wanted.values()}
+    keys = [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
     date = {"AttributeName": "OrderDate", "AttributeType": "S"}
     table["AttributeDefinitions"] = {"Fn::If": [condition, with_customer + keys, [*keys_alone, date, *keys]]}
     own = [
@@ -93,7 +95,27 @@ def _add_indexes(table: Json, model: type[Order]) -> None:
     table["GlobalSecondaryIndexes"] = {"Fn::If": [condition, by_customer + own, own]}
 
 
-def _key_type(one: Declared) -> str:
-    plain = get_args(one.hint)[0] if get_origin(one.hint) is Annotated else one.hint
-    kind = type(next(iter(plain)).value) if isinstance(plain, type) and issubclass(plain, Enum) else plain
-    return "N" if kind in (int, Decimal) else "S"
+def _watch_indexes(alarm: Json, model: type[Order]) -> None:
+    """Let the alarm on throttled writes count those to the indexes too."""
+    table, by_customer, result = alarm["Metrics"]
+    own = []
+    for number, index in enumerate(indexes(model)):
+        one = copy.deepcopy(by_customer["Fn::If"][1])
+        one["Id"] = f"index{number}"
+        one["MetricStat"]["Metric"]["Dimensions"][1]["Value"] = index
+        own.append(one)
+    ids = ", ".join(one["Id"] for one in own)
+    with_customer, without = (f"FILL(SUM([{names}, {ids}]), 0)" for names in ("table, index", "table"))
+    expression = {"Fn::If": ["WithCustomerIndex", with_customer, without]}
+    alarm["Metrics"] = [table, by_customer, *own, result | {"Expression": expression}]
+
+
+def _allow_queries(role: Json, model: type[Order]) -> None:
+    """Let the HTTP API list orders by the indexes."""
+    statement = {
+        "Sid": "ListOrdersByIndex",
+        "Effect": "Allow",
+        "Action": "dynamodb:Query",
+        "Resource": [{"Fn::Sub": f"${{Orders.Arn}}/index/{index}"} for index in indexes(model)],
+    }
+    role["Policies"][0]["PolicyDocument"]["Statement"].append(statement)

@@ -46,6 +46,19 @@ def attribute_names(model: type[Order]) -> dict[str, str]:
     return {one.name: attribute_of(one) for one in (*declared_fields(model), *computed_attributes(model))}
 
 
+@cache
+def indexes(model: type[Order]) -> dict[str, Declared]:
+    """The fields and computed attributes by which orders can be listed, each by the name of its index."""
+    declared = (*declared_fields(model), *computed_attributes(model))
+    return {f"By{attribute_of(one)}": one for one in declared if "indexed" in one.marks}
+
+
+def key_type(one: Declared) -> type:
+    """What an index holds for a field: str, int or Decimal, for an enum the type of its values."""
+    plain: type = _plain(one.hint)
+    return type(next(iter(plain)).value) if issubclass(plain, Enum) else plain
+
+
 def attributes(
     order: Order, *, order_id: str, order_date: datetime, currency: str, computed: dict[str, Any]
 ) -> dict[str, Any]:

@@ -113,7 +113,12 @@ def without_examples(schema: Any) -> Any:
 
 def field_descriptions(model: type[msgspec.Struct] | None = None) -> Iterator[FieldDescription]:
     """Every field of a model, each followed by those inside it."""
-    yield from _described(json_schema(model), "")
+    yield from descriptions_in(json_schema(model))
+
+
+def descriptions_in(schema: Schema) -> Iterator[FieldDescription]:
+    """Every field of a JSON schema of a model, each followed by those inside it."""
+    yield from _described(schema, "")
 
 
 def _described(schema: Schema, path: str) -> Iterator[FieldDescription]:

@@ -13,7 +13,8 @@ import msgspec
 
 from orderstream.domain.declaration import Model, computed_attributes, declared_fields
 from orderstream.domain.examples import example_order
-from orderstream.domain.item import OWN, SETTLED, attribute_of
+from orderstream.domain.item import OWN, SETTLED, attribute_of, indexes, key_type
+from orderstream.domain.model import json_schema
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.domain.order import Order
 from orderstream.domain.schema_version import FIELD
@@ -27,8 +28,8 @@ RESERVED_FIELDS = frozenset(
 _RESERVED_ATTRIBUTES = frozenset(OWN)
 # What an index of DynamoDB can have as its key.
 _KEYS = (str, int, Decimal)
-# Of a table, less the one by customer.
-MOST_INDEXES = 19
+# An alarm has at most ten metrics: throttled writes to the table, and to each of its indexes.
+MOST_INDEXES = 8
 _COMPUTED = (str, int, bool, Decimal, datetime)
 
 
@@ -55,6 +56,12 @@ def faults_of(model: type[Any]) -> Iterator[ModelFault]:
 
 
 def _type_faults(model: type[Order]) -> Iterator[ModelFault]:
+    for one in declared_fields(model):
+        try:
+            json_schema(one.hint)
+        except TypeError as error:
+            yield ModelFault(one.name, str(error).partition(", type")[0])
+            return
     try:
         ModelReader(model)
     except TypeError as error:
@@ -99,12 +106,9 @@ def _name_faults(model: type[Order]) -> Iterator[ModelFault]:
 
 
 def _index_faults(model: type[Order]) -> Iterator[ModelFault]:
-    declared = [*declared_fields(model), *computed_attributes(model)]
-    by = [one for one in declared if "indexed" in one.marks]
+    by = list(indexes(model).values())
     for one in by:
-        plain = _plain(one.hint)
-        kind = type(next(iter(plain)).value) if isinstance(plain, type) and issubclass(plain, Enum) else plain
-        if kind not in _KEYS:
+        if not isinstance(_plain(one.hint), type) or key_type(one) not in _KEYS:
             yield ModelFault(one.name, "cannot be indexed: a key is text or a number")
         elif one.name in ("order_id", "customer_id"):
             yield ModelFault(one.name, "has an index already")

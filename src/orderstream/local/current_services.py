@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from orderstream.api.app import ApiServices
 from orderstream.api.dependencies import build_services
 from orderstream.api.problems import try_again
+from orderstream.api.services import ApiServices
 from orderstream.aws.deployment import Deployment
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from rich.markdown import Markdown
 from rich.table import Column
 from rich.text import Text
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from orderstream.deploy.artifact import BuiltArtifact
     from orderstream.deploy.deploy import DeploymentPlan, DeploymentResult
     from orderstream.deploy.rollback import AliasMove
+    from orderstream.deploy.upgrade import Release
 
 # In display order: risky changes last, where they are still on the screen.
 MOST_LINES = 20
@@ -37,6 +39,15 @@ def print_artifacts(built: tuple[BuiltArtifact, ...]) -> None:
                 f"  {one.name} has no bytecode, so its cold starts take about a quarter of a second longer:"
                 f" {one.no_bytecode}",
             )
+
+
+def print_upgrade(deployed: str, since: list[Release]) -> None:
+    """Print what has changed since the version that deployed the stack."""
+    if since:
+        err.print(f"upgrading from Orderstream {deployed} to {since[-1].version}:")
+    for one in since:
+        err.print(Text(str(one.version), "bold"))
+        err.print(Markdown(one.text))
 
 
 def print_plan(planned: DeploymentPlan) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -13,8 +15,10 @@ from botocore.exceptions import ClientError
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import is_item, same_content
-from orderstream.domain.fields import utc_text
+from orderstream.domain.fields import InvalidValue, exact_number, utc_text
+from orderstream.domain.item import attribute_of, indexes, key_type
 from orderstream.domain.object_keys import is_batch
+from orderstream.domain.user_model import order_model
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.attributes import attribute_value, plain_value
@@ -39,8 +43,49 @@ def get_order(deployment: Deployment, order_id: str) -> Item:
     return item
 
 
+@dataclass(frozen=True)
+class IndexKey:
+    """What orders are listed by: an index of the table, its attribute, and the value of that."""
+
+    index: str
+    attribute: str
+    value: str | int | Decimal
+
+
+def by_customer(deployment: Deployment, customer_id: str) -> IndexKey:
+    """The key of a customer's orders. Raises CloudError if the table has no index by customer."""
+    if deployment.customer_index is None:
+        raise CloudError(
+            f"the table of stack {deployment.name} has no index by customer",
+            hint="deploy with the parameter CustomerIndex=true",
+        )
+    return IndexKey(deployment.customer_index, "CustomerID", customer_id)
+
+
+def by_field(name: str, value: str) -> IndexKey:
+    """The key of the orders with a value (as text) in a field that the model marks as indexed.
+
+    Raises InputError for another field, and for a value that is not of its type.
+    """
+    found = {one.name: (index, one) for index, one in indexes(order_model()).items()}
+    if name not in found:
+        listed = ", ".join(found)
+        raise InputError(
+            f"orders are not indexed by {name}",
+            hint=f"they are by customer, {listed}"
+            if listed
+            else "the model marks none: Annotated[…, indexed]",
+        )
+    index, one = found[name]
+    try:
+        key = value if key_type(one) is str else exact_number(value)
+    except InvalidValue as error:
+        raise InputError(f"{name} {error.message}, not {value!r}") from None
+    return IndexKey(index, attribute_of(one), key)
+
+
 class Page(NamedTuple):
-    """A customer's orders, newest first; `next` is where the next page starts, None after the last order."""
+    """Some orders, newest first; `next` is where the next page starts, None after the last order."""
 
     orders: list[Item]
     next: Item | None
@@ -48,18 +93,16 @@ class Page(NamedTuple):
 
 def list_orders(
     deployment: Deployment,
-    customer_id: str,
+    key: IndexKey,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int,
 ) -> Iterator[Item]:
-    """A customer's orders, newest first, from `since` (inclusive) to `until` (exclusive), at most `limit`."""
+    """The orders of `key`, newest first, from `since` (inclusive) to `until` (exclusive), at most `limit`."""
     begin: Item | None = None
     while True:
-        page = page_of_orders(
-            deployment, customer_id, since=since, until=until, limit=min(limit, 1000), begin=begin
-        )
+        page = page_of_orders(deployment, key, since=since, until=until, limit=min(limit, 1000), begin=begin)
         yield from page.orders
         limit -= len(page.orders)
         if not limit or page.next is None:
@@ -69,23 +112,18 @@ def list_orders(
 
 def page_of_orders(
     deployment: Deployment,
-    customer_id: str,
+    key: IndexKey,
     *,
     since: datetime | None = None,
     until: datetime | None = None,
     limit: int,
     begin: Item | None = None,
 ) -> Page:
-    """One page of a customer's orders, starting at `begin`: the `next` of the previous page (OrderID and
+    """One page of the orders of `key`, starting at `begin`: the `next` of the previous page (OrderID and
     OrderDate).
 
     Raises InputError if `until` is before `since`, or if `begin` is not one of these orders.
     """
-    if deployment.customer_index is None:
-        raise CloudError(
-            f"the table of stack {deployment.name} has no index by customer",
-            hint="deploy with the parameter CustomerIndex=true",
-        )
     # DynamoDB rejects this too, but not as an error of the caller.
     if since and until and until < since:
         raise InputError(f"until ({utc_text(until)}) is before since ({utc_text(since)})")
@@ -95,19 +133,20 @@ def page_of_orders(
     last = utc_text(until) if until else "9"
     request: dict[str, Any] = {
         "TableName": deployment.table,
-        "IndexName": deployment.customer_index,
-        "KeyConditionExpression": "CustomerID = :customer AND OrderDate BETWEEN :first AND :last",
+        "IndexName": key.index,
+        "KeyConditionExpression": "#key = :value AND OrderDate BETWEEN :first AND :last",
+        "ExpressionAttributeNames": {"#key": key.attribute},
         "ExpressionAttributeValues": {
-            ":customer": attribute_value(customer_id),
+            ":value": attribute_value(key.value),
             ":first": attribute_value(first),
             ":last": attribute_value(last),
         },
         "ScanIndexForward": False,
     }
     if begin:
-        key = {"OrderID": begin["OrderID"], "OrderDate": begin["OrderDate"], "CustomerID": customer_id}
-        request["ExclusiveStartKey"] = {name: attribute_value(value) for name, value in key.items()}
-    with translate_errors(f"cannot list the orders of customer {customer_id}"):
+        start = {"OrderID": begin["OrderID"], "OrderDate": begin["OrderDate"], key.attribute: key.value}
+        request["ExclusiveStartKey"] = {name: attribute_value(value) for name, value in start.items()}
+    with translate_errors(f"cannot list the orders of {key.attribute} {key.value}"):
         try:
             page = deployment.cloud.dynamodb.query(**request, Limit=limit)
         except ClientError as error:

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mangum import Mangum
 
-from orderstream.api.app import ApiServices, make_app
+from orderstream.api.app import make_app
 from orderstream.api.dependencies import deployment_of
 from orderstream.api.sender import BY_SENDER, OrderIds, prefix_of, sender_of
+from orderstream.api.services import ApiServices
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import InvalidValue

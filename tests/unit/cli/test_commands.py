@@ -30,9 +30,9 @@ def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
 
 COMMANDS = dict(leaves(ROOT))
 # Servers, and what reports to standard error only.
-WITHOUT_DATA = {"up", "stack dashboard", "stack simulate"}
+WITHOUT_DATA = {"init", "up", "stack dashboard", "stack simulate"}
 # Their output is JSON in any case.
-JSON_ONLY = {"stack policy deployer", "stack policy boundary"}
+JSON_ONLY = {"model schema", "stack policy deployer", "stack policy boundary"}
 HEAVY = {"duckdb", "fastapi", "matplotlib", "ministack", "nicegui", "samcli", "samtranslator", "uvicorn"}
 
 

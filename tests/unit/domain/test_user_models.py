@@ -263,6 +263,10 @@ class Silent(orderstream.Order):
         return 1
 
 
+class Stacked(orderstream.Order):
+    code: Annotated[orderstream.Name, orderstream.text(3)]
+
+
 class Mutable(orderstream.Order):
     tags: tuple[orderstream.Name, ...] = ("one",)
 
@@ -281,6 +285,7 @@ class Mutable(orderstream.Order):
         (Skipping, ["SCHEMA", "later", "always"]),
         (Deep, ["nested.inner"]),
         (Silent, ["nothing"]),
+        (Stacked, ["code"]),
         (Mutable, ["tags"]),
     ],
 )

@@ -12,15 +12,19 @@ from typing import Any
 import httpx
 import pytest
 
-from orderstream.api.app import ApiServices, make_app
+from orderstream.api.app import make_app
+from orderstream.api.services import ApiServices
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError, InputError
-from orderstream.storage.orders import page_of_orders
+from orderstream.storage.orders import IndexKey, page_of_orders
 from orderstream.testing.fakes import client_error
 from tests.fakes import deployment_on
 
 BEGIN = {"OrderID": "A-1", "OrderDate": "2026-11-22T00:00:00.000000Z"}
+
+
+KEY = IndexKey("ByCustomer", "CustomerID", "c")
 
 
 class Refusing:
@@ -52,21 +56,21 @@ def answer(table: Refusing, **parameters: str) -> httpx.Response:
 
 def test_a_page_that_begins_at_none_of_these_orders_is_refused() -> None:
     with pytest.raises(InputError, match="none of these orders"):
-        page_of_orders(deployment_of(Refusing("ValidationException")), "c", limit=1, begin=BEGIN)
+        page_of_orders(deployment_of(Refusing("ValidationException")), KEY, limit=1, begin=BEGIN)
 
 
 def test_another_error_is_the_tables() -> None:
     with pytest.raises(CloudError, match="ValidationException"):
-        page_of_orders(deployment_of(Refusing("ValidationException")), "c", limit=1)
+        page_of_orders(deployment_of(Refusing("ValidationException")), KEY, limit=1)
     with pytest.raises(CloudError, match="ThrottlingException"):
-        page_of_orders(deployment_of(Refusing("ThrottlingException")), "c", limit=1, begin=BEGIN)
+        page_of_orders(deployment_of(Refusing("ThrottlingException")), KEY, limit=1, begin=BEGIN)
 
 
 def test_a_span_that_ends_before_it_begins_is_refused_unasked() -> None:
     table = Refusing("ValidationException")
     later, earlier = datetime(2026, 11, 23, tzinfo=UTC), datetime(2026, 11, 22, tzinfo=UTC)
     with pytest.raises(InputError, match="is before since"):
-        page_of_orders(deployment_of(table), "c", since=later, until=earlier, limit=1)
+        page_of_orders(deployment_of(table), KEY, since=later, until=earlier, limit=1)
     assert table.asked == []
 
 

@@ -1,0 +1,60 @@
+"""Checks an order model against what is deployed, before it is deployed itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from orderstream.archive.model_comparison import ModelComparison, compare_model
+from orderstream.aws.clients import AwsClients
+from orderstream.aws.deployment import bind
+from orderstream.aws.stack import StackDescription
+from orderstream.deploy.rendering import MODEL_OUTPUT, model_output
+from orderstream.domain.item import indexes
+from orderstream.domain.user_model import order_model
+from orderstream.errors import InputError
+from orderstream.progress import Progress
+from orderstream.sdk.errors import translate_errors
+from orderstream.storage.bucket import TimeRange
+
+# What a deployment checks at most; `orders model check` has no limit.
+MOST_RECORDS = 100_000
+
+
+def check_model(
+    cloud: AwsClients, stack: str, found: StackDescription | None, *, age: timedelta, progress: Progress
+) -> ModelComparison | None:
+    """Run the model over the records of the last `age`, if the stack was deployed with another one.
+
+    Raises InputError if DynamoDB cannot make its changes of indexes in one update.
+    """
+    if found is None or not found.is_ours or found.outputs.get(MODEL_OUTPUT) in (None, model_output()):
+        return None
+    deployment = bind(cloud, stack, found)
+    _ensure_one_index(cloud, deployment.table)
+    span = TimeRange(cloud.now() - age)
+    return compare_model(deployment, span, limit=MOST_RECORDS, progress=progress)
+
+
+def ensure_accepted(done: ModelComparison, most: int) -> None:
+    """Raise InputError if the model newly refuses more than `most` records that were orders."""
+    refused = sum(change.count for change in done.newly_refused.values())
+    if refused > most:
+        code, change = max(done.newly_refused.items(), key=lambda one: one[1].count)
+        sample = change.samples[0]
+        raise InputError(
+            f"the order model refuses {refused:,} records that were orders, most by {code}:"
+            f" {sample['order_id']}: {sample['path']} {sample['message']}",
+            hint=f"orders model check shows them; to deploy anyway: --max-newly-refused {refused}",
+        )
+
+
+def _ensure_one_index(cloud: AwsClients, table: str) -> None:
+    with translate_errors(f"cannot read table {table}"):
+        described = cloud.dynamodb.describe_table(TableName=table)["Table"]
+    there = {one["IndexName"] for one in described.get("GlobalSecondaryIndexes", ())} - {"ByCustomer"}
+    changed = sorted(there ^ indexes(order_model()).keys())
+    if len(changed) > 1:
+        raise InputError(
+            f"DynamoDB adds or removes one index in an update, and these would change: {', '.join(changed)}",
+            hint="mark or unmark one field as indexed, deploy, and then the next",
+        )

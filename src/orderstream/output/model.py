@@ -1,0 +1,61 @@
+"""Prints comparisons of order models, for people and programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from orderstream.output.console import err, out, print_json, problem
+from orderstream.output.terminal import SafeConsole, SafeTable
+
+if TYPE_CHECKING:
+    from orderstream.archive.model_comparison import ModelChange, ModelComparison
+    from orderstream.project.schema import SchemaChange
+
+
+def print_schema_changes(changes: list[SchemaChange], *, as_json: bool) -> None:
+    """Print what has changed in each field, and what breaks."""
+    if as_json:
+        for change in changes:
+            print_json(change._asdict())
+        return
+    if not changes:
+        err.print("no field has changed")
+        return
+    table = SafeTable("field", "change", "breaks")
+    for change in changes:
+        table.add_row(change.path, change.change, Text(change.breaks, "red"))
+    out.print(table)
+
+
+def print_comparison(done: ModelComparison, *, on: SafeConsole = out, as_json: bool = False) -> None:
+    """Print what the model changes, with samples."""
+    for what in done.damaged:
+        problem(what)
+    if as_json:
+        print_json(asdict(done))
+        return
+    more = "" if done.is_complete else "; there are more, which were not read"
+    on.print(f"{done.records:,} records checked, {done.orders:,} of them orders{more}")
+    if done.is_same:
+        on.print("The model changes nothing.")
+        return
+    table = SafeTable("what", "why", "records", "for example")
+    for code, change in done.newly_refused.items():
+        table.add_row(Text("newly refused", "red"), code, f"{change.count:,}", _refused(change))
+    if done.newly_accepted.count:
+        samples = ", ".join(str(one["event_id"]) for one in done.newly_accepted.samples)
+        table.add_row(Text("newly accepted", "green"), "", f"{done.newly_accepted.count:,}", samples)
+    for name, change in done.stored_differently.items():
+        table.add_row(Text("stored differently", "yellow"), name, f"{change.count:,}", _differing(change))
+    on.print(table)
+
+
+def _refused(change: ModelChange) -> str:
+    return "\n".join(f"{one['order_id']}: {one['path']} {one['message']}" for one in change.samples)
+
+
+def _differing(change: ModelChange) -> str:
+    return "\n".join(f"{one['order_id']}: {one['stored']} → {one['now']}" for one in change.samples)

@@ -1,0 +1,83 @@
+"""The JSON Schema of the orders of a project as others read it, and what changes between two of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from orderstream.domain.model import FieldDescription, Schema, descriptions_in, json_schema
+from orderstream.domain.order import Order
+from orderstream.domain.schema_version import FIELD
+from orderstream.domain.user_model import order_model
+from orderstream.errors import InputError
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+class SchemaChange(NamedTuple):
+    """What has changed in a field: `path` is that of the field, `breaks` says who it breaks, or is ""."""
+
+    path: str
+    change: str
+    breaks: str
+
+
+def published_schema(model: type[Order] | None = None) -> Schema:
+    """The JSON Schema of an order as it is sent, by default of this process's model."""
+    model = model or order_model()
+    schema = json_schema(model)
+    version = {"type": "integer", "minimum": 1, "maximum": model.SCHEMA, "default": 1}
+    properties = {FIELD: version | {"description": "The version of the order."}} | schema["properties"]
+    return {"$schema": DIALECT, "title": model.__name__} | schema | {"properties": properties}
+
+
+def read_schema(file: Path) -> Schema:
+    """A schema that `published_schema` wrote to a file. Raises InputError."""
+    try:
+        found: Schema = msgspec.json.decode(file.read_bytes(), type=dict)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise InputError(f"cannot read {file}: {error}", hint="orders model schema writes one") from error
+    if not isinstance(found.get("properties"), dict):
+        raise InputError(f"{file} is no schema of orders", hint="orders model schema writes one")
+    return found
+
+
+def schema_changes(before: Schema, after: Schema) -> list[SchemaChange]:
+    """What has changed from one schema to another, field by field."""
+    old = {one.path: one for one in descriptions_in(before)}
+    new = {one.path: one for one in descriptions_in(after)}
+    changes: list[SchemaChange] = []
+    for path, one in new.items():
+        if path not in old:
+            refuses = "records without it are refused" if one.is_required else ""
+            changes.append(SchemaChange(path, f"added, {_said(one)}", refuses))
+        else:
+            changes += _changed(old[path], one)
+    for path, one in old.items():
+        if path not in new:
+            changes.append(SchemaChange(path, f"removed, {_said(one)}", "it is no longer stored"))
+    return changes
+
+
+def _said(one: FieldDescription) -> str:
+    return f"{one.type}, {'required' if one.is_required else 'optional'}"
+
+
+def _changed(old: FieldDescription, new: FieldDescription) -> list[SchemaChange]:
+    found: list[SchemaChange] = []
+    if old.type != new.type:
+        said = f"type {old.type} becomes {new.type}"
+        found.append(SchemaChange(new.path, said, "records of the old type are refused"))
+    if old.limits != new.limits:
+        said = f"limits {old.limits or 'none'} become {new.limits or 'none'}"
+        refused = "records beyond the new limits are refused" if new.limits else ""
+        found.append(SchemaChange(new.path, said, refused))
+    if old.is_required != new.is_required:
+        said = "becomes required" if new.is_required else "becomes optional"
+        found.append(SchemaChange(new.path, said, "records without it are refused" * new.is_required))
+    if old.default != new.default:
+        said = f"default {old.default or 'none'} becomes {new.default or 'none'}"
+        found.append(SchemaChange(new.path, said, ""))
+    return found

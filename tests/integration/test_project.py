@@ -1,0 +1,181 @@
+"""A project of a user's own: its model in every part of the system, and what happens when it is edited."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from reference import PROJECT
+
+from tests.integration.conftest import Orders, awaited
+from tests.integration.up import Up, up
+
+EXAMPLES = sorted(path.parent for path in (PROJECT / "examples").glob("*/orderstream.toml"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_tests_of_each_example_pass(example: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=example,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_tests_of_a_new_project_pass_and_its_types_are_right(tmp_path: Path) -> None:
+    orders = Orders({}, tmp_path)
+    said = orders("init", "my-shop").stderr
+    for file in ("order.py", "orderstream.toml", "tests/test_order.py", ".github/workflows/orders.yml"):
+        assert f"my-shop/{file}" in said
+    project = tmp_path / "my-shop"
+    for command in (["pytest", "-q", "-p", "no:cacheprovider"], ["mypy", "--strict", "order.py"]):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], cwd=project, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "is there already" in orders("init", "my-shop", status=2).stderr
+    assert "lower-case letters" in orders("init", "My Shop", status=2).stderr
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_samples_of_each_example_are_orders_of_its_model(example: Path) -> None:
+    account = json.loads(Orders({}, example)("demo", "--orders", "100", "--json").stdout)
+    assert account["sent"] == 100 and account["stored"] > 80
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("marketplace") / "marketplace"
+    shutil.copytree(PROJECT / "examples" / "marketplace", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, Orders]]:
+    with up(tmp_path_factory.mktemp("home"), cwd=project) as started:
+        yield started, started.await_ready()
+
+
+ORDER: dict[str, Any] = {
+    "order_id": "A-1",
+    "customer_id": "ann",
+    "merchant_id": "M-1",
+    "amount": "19.90",
+    "note": "gift",
+    "items": [{"sku": "tea", "listing_id": "L-7", "quantity": 2, "unit_price": "9.95"}],
+}
+
+
+def edited(project: Path, before: str, after: str) -> str:
+    """Edit the model, and return its text as it was."""
+    text = (project / "order.py").read_text()
+    assert before in text
+    (project / "order.py").write_text(text.replace(before, after))
+    return text
+
+
+@pytest.mark.system
+@pytest.mark.timeout(600)
+class TestProject:
+    """In one running local cloud, in this order."""
+
+    def test_an_order_is_stored_listed_and_queried_as_the_model_has_it(
+        self, running: tuple[Up, Orders]
+    ) -> None:
+        started, orders = running
+        for order in (ORDER, ORDER | {"order_id": "A-2", "merchant_id": "M-2", "note": None}):
+            orders("send", json.dumps(order))
+        awaited(lambda: "A-2" in orders("list", "--by", "merchant_id=M-2", "--json").stdout)
+        (line,) = orders("list", "--by", "merchant_id=M-1", "--json").stdout.splitlines()
+        item = json.loads(line)
+        assert (item["OrderID"], item["Payout"], item["MerchantNote"]) == ("A-1", 17.91, "gift")
+        assert "hint: they are by customer, merchant_id" in orders("list", "--by", "note=x", status=2).stderr
+        query = "SELECT merchant_id, items[1].listing_id FROM orders ORDER BY 1"
+        said = orders("archive", "query", query, "--format", "csv").stdout.splitlines()
+        assert [line.partition(",")[0] for line in said[1:]] == ["M-1", "M-2"]
+        with urllib.request.urlopen(f"{started.api_url}/orders?merchant_id=M-1") as answer:
+            assert [one["OrderID"] for one in json.load(answer)["orders"]] == ["A-1"]
+        with urllib.request.urlopen(f"{started.api_url}/openapi.json") as answer:
+            document = json.load(answer)
+        names = {one["name"] for one in document["paths"]["/orders"]["get"]["parameters"]}
+        assert {"merchant_id", "since", "cursor"} <= names
+        assert orders("stack", "verify").returncode == 0
+
+    def test_the_deployed_model_is_compared_field_by_field(
+        self, running: tuple[Up, Orders], project: Path
+    ) -> None:
+        _, orders = running
+        assert "no field has changed" in orders("model", "diff").stderr
+        before = edited(project, "    merchant_id:", "    region: Name\n    merchant_id:")
+        try:
+            (change,) = orders("model", "diff", "--json", status=1).stdout.splitlines()
+            assert json.loads(change) == {
+                "path": "region",
+                "change": "added, string, required",
+                "breaks": "records without it are refused",
+            }
+        finally:
+            (project / "order.py").write_text(before)
+        schema = json.loads(orders("model", "schema").stdout)
+        assert schema["properties"]["merchant_id"]["x-indexed"] is True
+
+    def test_a_model_that_refuses_what_was_stored_is_not_deployed_unless_it_is_told_to(
+        self, running: tuple[Up, Orders], project: Path
+    ) -> None:
+        _, orders = running
+        before = edited(project, "merchant_id: Annotated[Name", 'merchant_id: Annotated[str, text(3, "M-1")')
+        edited(project, "stored_as\n", "stored_as, text\n")
+        try:
+            report = json.loads(orders("model", "check", "--json", status=1).stdout)
+            assert report["newly_refused"]["wrong_pattern"]["count"] == 1
+            (sample,) = report["newly_refused"]["wrong_pattern"]["samples"]
+            assert (sample["order_id"], sample["path"]) == ("A-2", "$.merchant_id")
+            said = orders("deploy", status=2).stderr
+            assert "the order model refuses 1 records that were orders, most by wrong_pattern: A-2" in said
+            assert "--max-newly-refused 1" in said
+            orders("deploy", "--max-newly-refused", "1")
+        finally:
+            (project / "order.py").write_text(before)
+
+    def test_what_would_be_stored_differently_or_newly_accepted_is_reported(
+        self, running: tuple[Up, Orders], project: Path
+    ) -> None:
+        _, orders = running
+        orders("send", json.dumps(ORDER | {"order_id": "A-3", "commission": 2}), "--unchecked")
+        awaited(lambda: "A-3" in orders("quarantine", "list", "--json").stdout)
+        before = edited(project, "if value > 1:", "if value > 3:")
+        edited(project, "(1 - self.commission)", "(4 - self.commission)")
+        try:
+            report = json.loads(orders("model", "check", "--json").stdout)
+            assert report["newly_refused"] == {}
+            assert report["newly_accepted"]["samples"][0]["order_id"] == "A-3"
+            samples = report["stored_differently"]["Payout"]["samples"]
+            assert samples[0] == {"order_id": "A-1", "stored": 17.91, "now": 77.61}
+            said = orders("model", "check").stdout
+            assert "stored differently" in said and "Payout" in said
+        finally:
+            (project / "order.py").write_text(before)
+
+    def test_a_mistake_is_told_at_once_with_file_and_line(
+        self, running: tuple[Up, Orders], project: Path
+    ) -> None:
+        _, orders = running
+        before = edited(project, "    merchant_id:", "    seats: int\n    merchant_id:")
+        try:
+            for command in (["model", "check"], ["deploy"], ["send", json.dumps(ORDER)]):
+                said = orders(*command, status=2).stderr
+                assert re.search(r"error: order\.py:\d+: seats: int has no rule", said), said
+        finally:
+            (project / "order.py").write_text(before)

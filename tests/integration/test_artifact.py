@@ -1,12 +1,16 @@
 """The artifact stands alone, and carries no more than the function needs."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from reference import PROJECT
 
 from orderstream.deploy.artifact import API, LAMBDA_PLATFORM, MAINTENANCE, PROCESS, Artifact, build
+from orderstream.errors import InputError, OrderstreamError
+from orderstream.project.config import Project, ProjectFile
 
 pytestmark = pytest.mark.system
 
@@ -103,3 +107,50 @@ def test_the_api_answers_from_its_artifact_alone_and_has_no_more_than_it_needs(t
     packages = {"domain", "files", "progress.py", "sdk", "pipeline", "client", "aws", "storage", "api"}
     assert_ships_what_it_needs(tmp_path, API, packages)
     assert not (tmp_path / "uvicorn").exists() and not (tmp_path / "aws_kinesis_agg").exists()
+
+
+MODEL = """
+import orderstream
+import tomlkit
+from rates import RATE
+
+class Order(orderstream.Order):
+    rate: orderstream.Price = RATE
+"""
+
+
+def project_at(folder: Path, *, lock: str | None) -> Project:
+    (folder / "order.py").write_text(MODEL)
+    (folder / "rates.py").write_text("from decimal import Decimal\n\nRATE = Decimal(2)\n")
+    (folder / "unused.py").write_text("")
+    return Project(folder, ProjectFile(lock=lock))
+
+
+@pytest.mark.parametrize("platform", [(), LAMBDA_PLATFORM], ids=["here", "lambda"])
+def test_a_projects_model_ships_with_its_modules_and_locked_libraries(
+    tmp_path: Path, platform: tuple[str, ...]
+) -> None:
+    # Pure Python, so there is one file for every platform.
+    found = re.search(r"^tomlkit==(?:.*\\\n)*.*\n", (PROJECT / "requirements.lock").read_text(), re.MULTILINE)
+    assert found
+    (tmp_path / "requirements.lock").write_text(found[0])
+    project = project_at(tmp_path, lock="requirements.lock")
+    build(PROCESS, tmp_path / "built", platform, project)
+    names = {path.name for path in (tmp_path / "built").iterdir()}
+    assert {"order.py", "rates.py", "tomlkit", "orderstream"} <= names
+    assert "unused.py" not in names
+
+
+def test_a_library_of_the_model_that_is_not_locked_is_told_before_anything_is_deployed(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(OrderstreamError, match="in Lambda: order imports tomlkit"):
+        build(PROCESS, tmp_path / "built", LAMBDA_PLATFORM, project_at(tmp_path, lock=None))
+
+
+def test_a_lock_without_hashes_or_that_is_missing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.lock").write_text("tomlkit==0.13.2\n")
+    with pytest.raises(OrderstreamError, match="could not be installed"):
+        build(PROCESS, tmp_path / "built", (), project_at(tmp_path, lock="requirements.lock"))
+    with pytest.raises(InputError, match="nowhere.lock"):
+        build(PROCESS, tmp_path / "built", (), project_at(tmp_path, lock="nowhere.lock"))

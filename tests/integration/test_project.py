@@ -48,6 +48,49 @@ def test_the_tests_of_a_new_project_pass_and_its_types_are_right(tmp_path: Path)
     assert "lower-case letters" in orders("init", "My Shop", status=2).stderr
 
 
+ENVIRONMENTS = """
+[env.dev]
+region = "eu-central-1"
+
+[env.prod]
+stack = "shop-prod"
+region = "eu-west-1"
+"""
+KEYS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
+
+
+def test_an_environment_decides_where_a_command_acts(tmp_path: Path) -> None:
+    (tmp_path / "orderstream.toml").write_text(ENVIRONMENTS)
+    orders = Orders({}, tmp_path)
+    policy = ("stack", "policy", "boundary", "--account", "123456789012")
+    for chosen in (orders(*policy, "--env", "prod"), Orders({"ORDERS_ENV": "prod"}, tmp_path)(*policy)):
+        assert "eu-west-1:123456789012" in chosen.stdout and "shop-prod" in chosen.stdout
+    said = orders(*policy, "--env", "prod", "--region", "us-west-2").stdout
+    assert "us-west-2:123456789012" in said, "an option counts more"
+    assert "there are dev, prod" in orders("status", "--env", "live", status=2).stderr
+    assert "orders init makes a project" in Orders({})("status", "--env", "dev", status=2).stderr
+
+
+def test_a_command_acts_in_no_environment_that_was_not_meant(tmp_path: Path) -> None:
+    (tmp_path / "orderstream.toml").write_text(ENVIRONMENTS)
+    for orders in (Orders({}, tmp_path), Orders(KEYS, tmp_path)):
+        said = orders("status", status=2).stderr
+        assert "the project has several environments: dev, prod" in said and "--env dev" in said
+    local = Orders(KEYS | {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, tmp_path)
+    assert "this terminal uses the local cloud" in local("status", "--env", "prod", status=2).stderr
+
+
+def test_a_plan_is_written_for_an_environment(tmp_path: Path) -> None:
+    (tmp_path / "orderstream.toml").write_text(ENVIRONMENTS)
+    orders = Orders({}, tmp_path)
+    said = orders("plan", "--rate", "2000", "--peak", "3x", "--size", "600", "--write", "prod").stderr
+    assert "orders deploy --env prod" in said
+    assert "ShardCount = 8" in (tmp_path / "orderstream.toml").read_text()
+    assert (
+        "there are dev, prod" in orders("plan", "--size", "1", "--rate", "1", "--write", "x", status=2).stderr
+    )
+
+
 @pytest.mark.system
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_the_samples_of_each_example_are_orders_of_its_model(example: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,7 +52,9 @@ def schema_changes(before: Schema, after: Schema) -> list[SchemaChange]:
     changes: list[SchemaChange] = []
     for path, one in new.items():
         if path not in old:
-            refuses = "records without it are refused" if one.is_required else ""
+            # Inside of what is new itself, nothing has to be there.
+            is_inside = re.split(r"\.|\[\]", path)[0] not in old and "." in path
+            refuses = "records without it are refused" if one.is_required and not is_inside else ""
             changes.append(SchemaChange(path, f"added, {_said(one)}", refuses))
         else:
             changes += _changed(old[path], one)

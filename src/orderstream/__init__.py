@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from orderstream.domain.order import Quantity as Quantity
     from orderstream.domain.validation import ValidationErrors as ValidationErrors
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # What a model of orders is declared with, imported when it is used: `orders --version` needs none of it.
 _EXPORTS = {

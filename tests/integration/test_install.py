@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,12 +27,16 @@ MOST_PACKAGES = 8
 MOST_BYTES = 30_000_000
 
 
-def build(folder: Path) -> Path:
+# The first commit whose wheel is complete, of version 0.1.0.
+BEFORE = "6b0d67c338b42e754f0ee55c7d744344d5f4defe"
+
+
+def build(folder: Path, checkout: Path = PROJECT) -> Path:
     """Build the source distribution and, from it, the wheel."""
     command = [UV, "build", "--quiet", "--no-build-isolation", "--python", sys.executable]
     subprocess.run(
         [*command, "--out-dir", str(folder)],
-        cwd=PROJECT,
+        cwd=checkout,
         env=os.environ | {"SOURCE_DATE_EPOCH": "1790000000"},
         check=True,
     )
@@ -66,7 +71,7 @@ class Installed:
         return ["setpriv", "--pdeathsig", "KILL", str(self.python.with_name("orders"))]
 
     def __call__(
-        self, *arguments: str, status: int = 0, environment: Mapping[str, str] | None = None
+        self, *arguments: str, status: int | None = 0, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             [*self.orders, *arguments],
@@ -76,7 +81,7 @@ class Installed:
             text=True,
             check=False,
         )
-        assert done.returncode == status, done.stdout + done.stderr
+        assert status in (None, done.returncode), done.stdout + done.stderr
         return done
 
 
@@ -93,19 +98,25 @@ def plain(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Installed:
 @pytest.fixture
 def running(standard: Installed, tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of `orders up --empty`, run from the wheel."""
+    with running_up(standard, tmp_path) as environment:
+        yield environment
+
+
+@contextmanager
+def running_up(installed: Installed, tmp_path: Path) -> Iterator[dict[str, str]]:
     log = tmp_path / "up.log"
     with log.open("w") as file:
         process = subprocess.Popen(
-            [*standard.orders, "up", "--empty", "--port", str(free_port())],
-            cwd=standard.work,
-            env=standard.environment,
+            [*installed.orders, "up", "--empty", "--port", str(free_port())],
+            cwd=installed.work,
+            env=installed.environment,
             stdout=file,
             stderr=file,
         )
     try:
         awaited(lambda: "ready" in log.read_text() or process.poll() is not None, 120)
         assert process.poll() is None, log.read_text()
-        yield json.loads(standard("stack", "env", "--json").stdout)
+        yield json.loads(installed("stack", "env", "--json").stdout)
     finally:
         process.terminate()
         process.wait(60)
@@ -128,6 +139,53 @@ def test_a_stack_is_deployed_used_and_destroyed(standard: Installed, running: di
     )
     standard("destroy", "--delete-data", "--yes", environment=running)
     assert list(standard.work.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The version before, installed from a wheel that is built of its own sources."""
+    folder = tmp_path_factory.mktemp("before")
+    checkout = folder / "checkout"
+    checkout.mkdir()
+    archive = subprocess.run(["git", "archive", BEFORE], cwd=PROJECT, capture_output=True, check=True)
+    subprocess.run(["tar", "-x"], cwd=checkout, input=archive.stdout, check=True)
+    return Installed(folder, build(folder / "dist", checkout), "[standard]")
+
+
+def test_a_stack_of_the_version_before_is_upgraded_under_traffic_and_loses_nothing(
+    before: Installed, standard: Installed, tmp_path: Path
+) -> None:
+    with running_up(before, tmp_path) as local:
+        assert before("--version").stdout == "0.1.0\n"
+        before("deploy", environment=local)
+        traffic = subprocess.Popen(
+            [*before.orders, "stack", "simulate", "--rate", "50"],
+            cwd=before.work,
+            env=before.environment | local,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            stored = "SELECT count(*) AS n FROM orders"
+
+            def count() -> int:
+                said = standard("archive", "query", stored, "--format", "csv", environment=local).stdout
+                return int(said.splitlines()[1])
+
+            awaited(lambda: count() > 50)
+            said = standard("deploy", environment=local).stderr
+            assert f"upgrading from Orderstream 0.1.0 to {__version__}" in said
+            at_upgrade = count()
+            awaited(lambda: count() > at_upgrade + 100)
+        finally:
+            traffic.terminate()
+            traffic.wait(60)
+        awaited(
+            lambda: (
+                '"in_flight":0'
+                in standard("stack", "verify", "--json", environment=local, status=None).stdout
+            )
+        )
+        standard("stack", "verify", environment=local)
 
 
 def test_the_producer_and_the_model_need_few_and_small_libraries(plain: Installed) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from orderstream.deploy.artifact import SOURCES
-from orderstream.deploy.imports import imports_of
+from orderstream.project.imports import imports_of
 
 PACKAGE = SOURCES / "orderstream"
 MODULES = sorted(PACKAGE.rglob("*.py"))

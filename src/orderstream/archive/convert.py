@@ -14,6 +14,7 @@ from orderstream import domain
 from orderstream.archive.views import QUARANTINED, nothing, once, quoted
 from orderstream.domain.decode import decode
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.project.current import model_digest
 from orderstream.storage import columns, parquet
 from orderstream.storage.columns import column_types, raw_columns
 from orderstream.storage.parquet import PLACES, LocatedLine, UnreadableValue
@@ -37,7 +38,8 @@ class Converter:
         # Editing the order model changes the columns, or the rules for the same columns.
         code = sorted(Path(domain.__file__).parent.glob("*.py"))
         sources = [file.read_bytes() for file in (*code, Path(columns.__file__), Path(__file__))]
-        self.stamp = hashlib.blake2b(b"\0".join([currency.encode(), *sources])).hexdigest()
+        settings = [currency.encode(), model_digest().encode()]
+        self.stamp = hashlib.blake2b(b"\0".join([*settings, *sources])).hexdigest()
 
     def new(self) -> Path:
         """An unused file name in `work`."""

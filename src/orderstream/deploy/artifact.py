@@ -13,10 +13,10 @@ from uv import find_uv_bin
 from orderstream.deploy.artifact_check import ensure_fit
 from orderstream.deploy.botocore_trim import trim
 from orderstream.deploy.bytecode import compile_all, compile_for
-from orderstream.deploy.imports import OURS, own_modules, top_level
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.files.folders import ensure_writable
 from orderstream.project.config import Project
+from orderstream.project.imports import OURS, own_modules, top_level
 
 _HERE = Path(__file__).parent
 TEMPLATE = _HERE / "template.yaml"

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from orderstream.deploy.imports import OURS, unresolved
 from orderstream.errors import OrderstreamError
+from orderstream.project.imports import OURS, unresolved
 
 # Of a function, unpacked. (The 50 MB zipped limit is for uploads without S3, which are not used here.)
 MOST_BYTES = 250 * 2**20

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from orderstream import __version__
 from orderstream.deploy.deployed_model import METADATA
-from orderstream.deploy.imports import own_modules, top_level
 from orderstream.domain.item import attribute_of, indexes, key_type
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.domain.order import Order
 from orderstream.domain.user_model import VARIABLE, order_model
-from orderstream.project.current import current_project
+from orderstream.project.current import current_project, model_digest
 from orderstream.project.schema import published_schema
 from orderstream.storage.athena import hive_columns, orders_sql, records_sql, trino_columns
 
@@ -48,13 +46,7 @@ def rendered(template: Mapping[str, Any]) -> Json:
 def model_output() -> str:
     """What a stack says of the order model of this process: the class, and a hash of its code."""
     project = current_project()
-    if project is None:
-        return f"{_BUILT_IN} {__version__}"
-    whole = hashlib.blake2b(digest_size=8)
-    files = own_modules(project.root, project.module, top_level(project.root)).values()
-    for file in sorted({*files, *filter(None, [project.lock])}):
-        whole.update(f"{file.relative_to(project.root).as_posix()}\0".encode() + file.read_bytes() + b"\0")
-    return f"{project.file.model} {whole.hexdigest()}"
+    return f"{project.file.model} {model_digest()}" if project else f"{_BUILT_IN} {__version__}"
 
 
 def _set_columns(template: Json, model: type[Order]) -> None:

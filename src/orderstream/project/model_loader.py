@@ -45,7 +45,12 @@ def _forget(module: str, root: Path) -> None:
 
 
 def _is_in(root: Path, module: ModuleType) -> bool:
-    return Path(module.__file__ or "").is_relative_to(root)
+    return _is_ours(Path(module.__file__ or ""), root)
+
+
+def _is_ours(file: Path, root: Path) -> bool:
+    """Whether a file is the project's, and not that of a library in an environment within its folder."""
+    return file.is_relative_to(root) and "site-packages" not in file.parts
 
 
 def _located(error: Exception, name: str, root: Path) -> InputError:
@@ -54,7 +59,7 @@ def _located(error: Exception, name: str, root: Path) -> InputError:
     if isinstance(error, SyntaxError) and error.filename:
         return InputError(f"{_relative(Path(error.filename), root)}:{error.lineno}: {error.msg}")
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
+    ours = [frame for frame in frames if _is_ours(Path(frame.filename), root)]
     if ours:
         return InputError(f"{_relative(Path(ours[-1].filename), root)}:{ours[-1].lineno}: {said}", hint=_HINT)
     return InputError(
@@ -69,7 +74,7 @@ def _place(model: Any, fault: ModelFault, root: Path) -> str:
     places = []
     for owner in inspect.getmro(model) if isinstance(model, type) else ():
         file = Path(getattr(sys.modules.get(owner.__module__), "__file__", None) or "")
-        if file.is_relative_to(root):
+        if _is_ours(file, root):
             lines, first = inspect.getsourcelines(owner)
             declared = (
                 number for number, line in enumerate(lines, first) if re.match(rf"\s+(def )?{name}\b", line)

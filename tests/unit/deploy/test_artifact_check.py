@@ -14,8 +14,8 @@ from orderstream.deploy import artifact_check
 from orderstream.deploy.artifact import LAMBDA_PYTHON, measure
 from orderstream.deploy.artifact_check import ensure_fit
 from orderstream.deploy.bytecode import compile_all, compile_for
-from orderstream.deploy.imports import unresolved
 from orderstream.errors import OrderstreamError
+from orderstream.project.imports import unresolved
 
 HANDLER = """
 from typing import TYPE_CHECKING

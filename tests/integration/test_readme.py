@@ -30,6 +30,7 @@ ELSEWHERE = {"make demo\n", "make test\n"}
 WAITS = {
     "orders list": "until orders list --customer 12345 | grep -q 250; do sleep 0.2; done\n",
     "orders get": "until orders get A-1001 >/dev/null 2>&1; do sleep 0.2; done\n",
+    "orders get A-1006": "until orders get A-1006 >/dev/null 2>&1; do sleep 0.2; done\n",
     'curl "$ORDERS_API_URL/orders/A': "until orders get A-1005 >/dev/null 2>&1; do sleep 0.2; done\n",
 }
 # Those by the commands of AWS, of this project, and from Python are stored.
@@ -81,6 +82,8 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path) -> None:
         '"status":202',
         '"OrderID":"A-1005"',
         '"code":"not_positive"',
+        "added, boolean, optional",
+        "Gift                   True",
         "gone: stack orderstream",
         "gone: nothing of orderstream is here any more",
         "Successfully created/updated stack",

@@ -30,7 +30,8 @@ _LIMITS = {
 class FieldDescription:
     """A field for documentation: its `path` (`items[].sku`), its type, limits and meaning in words.
 
-    `default` is the JSON of what counts where the field is left out; empty if nothing does.
+    `default` is the JSON of what counts where the field is left out; empty if nothing does. `schema` is the
+    JSON schema of the field.
     """
 
     path: str
@@ -39,6 +40,7 @@ class FieldDescription:
     limits: str
     meaning: str
     default: str
+    schema: Schema
 
 
 def fields_of(model: type[msgspec.Struct]) -> list[tuple[inspect.Field, inspect.Type]]:
@@ -125,21 +127,25 @@ def _described(schema: Schema, path: str) -> Iterator[FieldDescription]:
     for name, one in schema["properties"].items():
         yield FieldDescription(
             path=path + name,
-            type=_type(one),
+            type=type_of(one),
             is_required=name in schema.get("required", ()),
             limits=_limits(one["items"] if "items" in one else one),
             meaning=one.get("description", ""),
             default=msgspec.json.encode(one["default"]).decode() if "default" in one else "",
+            schema=one,
         )
         inside, mark = (one["items"], "[].") if "items" in one else (one, ".")
         if "properties" in inside:
             yield from _described(inside, path + name + mark)
 
 
-def _type(schema: Schema) -> str:
+def type_of(schema: Schema) -> str:
+    """The type of a JSON schema in words."""
     if "items" in schema:
-        return f"list of {_type(schema['items'])}s"
+        return f"list of {type_of(schema['items'])}s"
     if "oneOf" in schema:
+        return "number"
+    if schema.get("format") == "decimal":
         return "number"
     if schema.get("format") == "date-time":
         return "date-time"

@@ -12,7 +12,20 @@ from orderstream.output.terminal import SafeConsole, SafeTable
 
 if TYPE_CHECKING:
     from orderstream.archive.model_comparison import ModelChange, ModelComparison
-    from orderstream.project.schema import SchemaChange
+    from orderstream.project.schema import DescribedField, SchemaChange
+
+
+def print_fields(fields: list[DescribedField], *, as_json: bool) -> None:
+    """Print every field of the model."""
+    if as_json:
+        for one in fields:
+            print_json(one._asdict())
+        return
+    table = SafeTable("field", "type", "required", "limits", "attribute", "marks", "meaning")
+    for one in fields:
+        required = "yes" if one.required else f"default {one.default}" if one.default else ""
+        table.add_row(one.field, one.type, required, one.limits, one.attribute, one.marks, one.meaning)
+    out.print(table)
 
 
 def print_schema_changes(changes: list[SchemaChange], *, as_json: bool) -> None:

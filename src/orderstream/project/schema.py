@@ -8,7 +8,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from orderstream.domain.model import FieldDescription, Schema, descriptions_in, json_schema
+from orderstream.domain.declaration import REQUIRED_FROM, computed_attributes
+from orderstream.domain.item import attribute_names
+from orderstream.domain.model import (
+    FieldDescription,
+    Schema,
+    descriptions_in,
+    field_descriptions,
+    json_schema,
+    type_of,
+)
 from orderstream.domain.order import Order
 from orderstream.domain.schema_version import FIELD
 from orderstream.domain.user_model import order_model
@@ -23,6 +32,51 @@ class SchemaChange(NamedTuple):
     path: str
     change: str
     breaks: str
+
+
+class DescribedField(NamedTuple):
+    """A field or a computed attribute for people: `marks` are personal, indexed and computed, with commas."""
+
+    field: str
+    type: str
+    required: bool
+    default: str
+    limits: str
+    attribute: str
+    marks: str
+    meaning: str
+
+
+def described(model: type[Order]) -> list[DescribedField]:
+    """Every field of a model with those inside it, and its computed attributes."""
+    names = attribute_names(model)
+    marks = {one.path: _marks(one.schema) for one in field_descriptions(model)}
+    found = [
+        DescribedField(
+            one.path,
+            one.type,
+            one.is_required,
+            one.default,
+            one.limits,
+            names.get(one.path, ""),
+            marks[one.path],
+            one.meaning,
+        )
+        for one in field_descriptions(model)
+    ]
+    for computed in computed_attributes(model):
+        kind = type_of(json_schema(computed.hint))
+        of_it = ", ".join(["computed", *(["indexed"] if "indexed" in computed.marks else [])])
+        says = (getattr(model, computed.name).__doc__ or "").partition("\n")[0]
+        found.append(DescribedField(computed.name, kind, False, "", "", names[computed.name], of_it, says))
+    return found
+
+
+def _marks(schema: Schema) -> str:
+    found = [name for name in ("personal", "indexed") if schema.get(f"x-{name}")]
+    if REQUIRED_FROM in schema:
+        found.append(f"required from version {schema[REQUIRED_FROM]} on")
+    return ", ".join(found)
 
 
 def published_schema(model: type[Order] | None = None) -> Schema:

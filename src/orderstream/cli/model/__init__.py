@@ -2,12 +2,12 @@
 
 import typer
 
-from orderstream.cli.model import check, diff, schema
+from orderstream.cli.model import check, diff, schema, show
 
 app = typer.Typer(
     name="model",
-    help="Check, print and compare the order model of a project.",
+    help="Describe, check and compare the order model of a project.",
     no_args_is_help=True,
 )
-for command in (check, schema, diff):
+for command in (show, check, schema, diff):
     app.add_typer(command.app)

@@ -10,6 +10,7 @@ import typer
 
 from orderstream import __version__
 from orderstream.cli import (
+    adopt,
     archive,
     dead_letters,
     demo,
@@ -37,7 +38,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, send, get, list_, trace, status, deploy, destroy, plan):
+for command in (up, demo, send, get, list_, trace, status, deploy, adopt, destroy, plan):
     app.add_typer(command.app)
 for group in (archive, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")

@@ -49,9 +49,10 @@ def adopt(
     in a terminal. Ends with status 1 if an order differs or could not be moved, and with status 4 if there
     was no order.
     """
+    sources = LegacySources(from_table, from_bucket, from_stream)
     found, location = find_to_change(stack, region, profile)
     with LegacyStore() as store:
-        migration = Migration(store, found, LegacySources(from_table, from_bucket, from_stream))
+        migration = Migration(store, found, sources)
         with console.progress() as progress:
             report = migration.read(progress)
         if not report.orders:

@@ -95,7 +95,7 @@ class Migration:
         return self._report()
 
     def _compare(self, progress: Progress) -> None:
-        """Set the state of each order from the new table. One that was sent and is gone is absent again."""
+        """Set the state of each order from the new table. One that was stored and is gone has failed."""
         done = 0
         for page in self._store.pages():
             there = get_orders(self._deployment, [one.order_id for one in page])

@@ -47,13 +47,21 @@ class SourceCounts:
 
 
 def read_sources(
-    store: LegacyStore, deployment: Deployment, sources: LegacySources, progress: Progress
+    store: LegacyStore,
+    deployment: Deployment,
+    sources: LegacySources,
+    progress: Progress,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> SourceCounts:
     """Add all orders of the sources to the store, each once."""
     counts = SourceCounts()
     old = legacy_deployment(deployment, sources)
+    # Asked before the table is read: what is delivered after that is not in what was read.
+    arn = stream_arn(old.cloud, old.stream) if sources.stream else ""
+    before = delivering(old.cloud, arn) if arn else []
     if sources.table:
-        for item in _items(old):
+        for item in _items(old, sleep):
             store.add_item(item[KEY], item)
             counts.items += 1
             _tell(progress, "items of the old table read", counts.items)
@@ -62,8 +70,10 @@ def read_sources(
     for order_id, item in store.items_without_object():
         store.add(from_item(order_id, item))
         counts.items_without_object += 1
-    if sources.stream:
-        _read_records(store, old, counts, progress)
+        _tell(progress, "orders rebuilt from their items", counts.items_without_object)
+    if arn:
+        counts.delivering = sorted({*before, *delivering(old.cloud, arn)})
+        _read_records(store, old, arn, counts, progress)
     return counts
 
 
@@ -87,9 +97,9 @@ def _read_objects(store: LegacyStore, old: Deployment, counts: SourceCounts, pro
         add(entry, body)
 
 
-def _read_records(store: LegacyStore, old: Deployment, counts: SourceCounts, progress: Progress) -> None:
-    arn = stream_arn(old.cloud, old.stream)
-    counts.delivering = delivering(old.cloud, arn)
+def _read_records(
+    store: LegacyStore, old: Deployment, arn: str, counts: SourceCounts, progress: Progress
+) -> None:
     for record in stream.records(old):
         for inner in deaggregate(record):
             counts.records += 1
@@ -103,7 +113,7 @@ def _read_records(store: LegacyStore, old: Deployment, counts: SourceCounts, pro
             _tell(progress, "records of the old stream read", counts.records)
 
 
-def _items(old: Deployment, sleep: Callable[[float], object] = time.sleep) -> Iterator[dict[str, Any]]:
+def _items(old: Deployment, sleep: Callable[[float], object]) -> Iterator[dict[str, Any]]:
     """The items of the old table, in small pages: its capacity is for the old function."""
     request: dict[str, Any] = {"TableName": old.table, "Limit": _ITEMS_A_PAGE}
     throttled = 0

@@ -20,20 +20,25 @@ _NAME_HINT = "is it the right name, region and account?"
 
 @dataclass(frozen=True)
 class LegacySources:
-    """The names of the old table, bucket and stream; None for one that is not to be read."""
+    """The names of the old table, bucket and stream; None for one that is not to be read.
+
+    Raises InputError without a table and a bucket.
+    """
 
     table: str | None = None
     bucket: str | None = None
     stream: str | None = None
 
+    def __post_init__(self) -> None:
+        if not (self.table or self.bucket):
+            raise InputError(
+                "which orders? there is neither a table nor a bucket to read",
+                hint="give --from-table, --from-bucket or both; --from-stream only completes them",
+            )
+
 
 def ensure_fit(deployment: Deployment, sources: LegacySources) -> None:
     """Raise InputError unless the sources exist, are none of the stack's own, and are of the known form."""
-    if not (sources.table or sources.bucket):
-        raise InputError(
-            "which orders? there is neither a table nor a bucket to read",
-            hint="give --from-table, --from-bucket or both; --from-stream only completes them",
-        )
     own = {
         sources.table: (deployment.table,),
         sources.bucket: (deployment.bucket, deployment.discarded_bucket),

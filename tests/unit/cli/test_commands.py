@@ -105,6 +105,7 @@ def test_every_command_that_prints_data_offers_json() -> None:
         ["stack", "simulate", "--rate", "0"],
         ["archive", "replay", "--rate", "-1"],
         ["plan", "--size", "800", "--rate", "many"],
+        ["adopt", "--from-stream", "OrderStream"],
     ],
 )
 def test_options_that_make_no_sense_are_refused_before_anything_is_done(arguments: list[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeGuard
 
 import msgspec
@@ -15,6 +16,7 @@ from orderstream.domain.declaration import declared_fields
 from orderstream.domain.decode import Decoded, decode, parse
 from orderstream.domain.fields import InvalidValue, exact_number, timestamp, utc_text
 from orderstream.domain.item import attribute_of
+from orderstream.domain.order import Order
 from orderstream.domain.user_model import order_model
 from orderstream.domain.validation import Violation
 from orderstream.errors import InputError
@@ -146,9 +148,9 @@ def _rebuilt(order_id: str, item: Item) -> tuple[dict[str, Any], tuple[str, ...]
     """The JSON document of an item, by the fields of the model; other attributes keep their names."""
     document: dict[str, Any] = {"order_id": order_id}
     left = {name: item[name] for name in sorted(item) if name != KEY and item[name] is not None}
-    for declared in declared_fields(order_model()):
-        if (value := left.pop(attribute_of(declared), None)) is not None:
-            document[declared.name] = value
+    for attribute, name in _fields(order_model()):
+        if (value := left.pop(attribute, None)) is not None:
+            document[name] = value
     for name, value in left.items():
         document.setdefault(name, value)
     # A number is no text to the model, and what the old function stored as text may be a number.
@@ -165,6 +167,12 @@ def _rebuilt(order_id: str, item: Item) -> tuple[dict[str, Any], tuple[str, ...]
         return document, ()
     document["order_date"] = utc_text(moment[0])
     return document, ("zone_assumed",) if moment[1] else ()
+
+
+@cache
+def _fields(model: type[Order]) -> list[tuple[str, str]]:
+    """The attribute of each field of the order, and the field."""
+    return [(attribute_of(declared), declared.name) for declared in declared_fields(model)]
 
 
 def _completed(

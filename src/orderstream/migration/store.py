@@ -33,10 +33,10 @@ PRAGMA cache_size = -4096;
 CREATE TABLE item (order_id TEXT PRIMARY KEY, attributes BLOB);
 CREATE TABLE legacy (
     order_id TEXT PRIMARY KEY, source TEXT, data BLOB, digest BLOB, partition_key TEXT,
-    customer TEXT, amount TEXT, date TEXT, predicted TEXT, reasons BLOB, matched INTEGER DEFAULT 0,
+    customer TEXT, amount TEXT, date TEXT, predicted TEXT, reasons BLOB, taken INTEGER DEFAULT 0,
     state TEXT DEFAULT 'absent', detail TEXT DEFAULT ''
 );
-CREATE INDEX alike ON legacy (customer, amount, matched, date);
+CREATE INDEX alike ON legacy (customer, amount, taken, date);
 CREATE INDEX state ON legacy (state, order_id);
 CREATE TABLE quarantined (digest BLOB PRIMARY KEY, reasons BLOB) WITHOUT ROWID;
 CREATE TABLE object (key TEXT, etag TEXT, PRIMARY KEY (key, etag)) WITHOUT ROWID;
@@ -121,7 +121,7 @@ class LegacyStore:
         """Add an order, unless there is one with its id."""
         done = self._file.execute(
             "INSERT OR IGNORE INTO legacy (order_id, source, data, digest, partition_key, customer, amount,"
-            " date, predicted, reasons) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " date, predicted, reasons, taken) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 order.order_id,
                 order.source,
@@ -131,6 +131,7 @@ class LegacyStore:
                 *msgspec.structs.astuple(order.facts),
                 order.predicted,
                 _JSON.encode(order.reasons) if order.reasons else None,
+                order.source == "record",
             ),
         )
         if done.rowcount:
@@ -146,16 +147,21 @@ class LegacyStore:
 
         It has the same customer and amount, and either the same date, none, or a later one than the arrival.
         """
-        row = self._file.execute(
-            "SELECT order_id FROM legacy WHERE customer = ? AND amount = ? AND NOT matched"
-            " AND source != 'record' AND (date = ? OR date = '' OR date >= ?)"
-            " ORDER BY date != ?, date LIMIT 1",
-            (facts.customer, facts.amount, facts.date, utc_text(arrived_at - TWICE_WITHIN), facts.date),
-        ).fetchone()
-        if row is None:
-            return False
-        self._file.execute("UPDATE legacy SET matched = 1 WHERE order_id = ?", row)
-        return True
+        # By the index: a customer may have many orders of one amount.
+        for condition, date in (
+            ("date = ?", facts.date),
+            ("date >= ?", utc_text(arrived_at - TWICE_WITHIN)),
+            ("date = ?", ""),
+        ):
+            row = self._file.execute(
+                f"SELECT order_id FROM legacy WHERE customer = ? AND amount = ? AND taken = 0 AND {condition}"
+                " ORDER BY date LIMIT 1",
+                (facts.customer, facts.amount, date),
+            ).fetchone()
+            if row is not None:
+                self._file.execute("UPDATE legacy SET taken = 1 WHERE order_id = ?", row)
+                return True
+        return False
 
     def pages(self, *states: str) -> Iterator[list[StoredOrder]]:
         """The orders in one of these states, all of them by default, in pages by order_id."""

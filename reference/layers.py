@@ -16,7 +16,7 @@ LAYERS = {
     "core": ("errors", "progress", "files", "domain", "project", "sdk"),
     "product": ("capacity", "pipeline", "canary", "client"),
     "access": ("aws", "storage"),
-    "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "deploy"),
+    "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "migration", "deploy"),
     "faces": ("api", "acceptance", "local", "testing", "output", "dashboard", "cli", "__main__"),
 }
 PACKAGES = tuple(name for names in LAYERS.values() for name in names)

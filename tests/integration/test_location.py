@@ -14,6 +14,7 @@ from tests.integration.aws_stand_in import as_aws
 from tests.integration.conftest import Orders, OrdersHere
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.reconciliation import items
+from tests.integration.tutorial import item_of, make_table
 
 pytestmark = pytest.mark.system
 
@@ -94,6 +95,19 @@ def test_on_aws_a_terminal_is_asked_with_the_place_in_the_question_and_a_pipelin
     assert "[y/N]" in aws(*simulate, typed="y\n").stderr
     assert "[y/N]" not in aws(*simulate, "--yes", typed="n\n").stderr
     assert "standard input is not a terminal: going on without asking" in aws(*simulate).stderr
+
+
+def test_on_aws_a_migration_says_what_it_would_move_and_asks_at_a_terminal(pipe: Pipe, aws: Orders) -> None:
+    make_table(pipe.cloud, "Old", "OrderID")
+    pipe.cloud.dynamodb.put_item(TableName="Old", Item={"OrderID": {"S": "old-1"}, **item_of("c1", "5")})
+    place = f"account {pipe.cloud.access_key} (shop-prod), region eu-west-1"
+    before = pipe.records()
+    refused = aws("adopt", "--from-table", "Old", typed="no\n", status=2).stderr
+    assert refused.splitlines()[0] == f"• {place}, stack orderstream"
+    assert f"Move these orders to stack orderstream in {place}? [y/N]" in refused
+    assert "nothing was changed" in refused and pipe.records() == before
+    dry = aws("adopt", "--from-table", "Old", "--dry-run", "--json", typed="no\n")
+    assert json.loads(dry.stdout)["place"]["alias"] == "shop-prod" and "[y/N]" not in dry.stderr
 
 
 def test_on_aws_a_deployment_asks_at_a_terminal(aws: Orders, cloud: AwsClients) -> None:

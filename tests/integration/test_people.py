@@ -21,11 +21,13 @@ from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.local.demo import DemoResult
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.monitoring.collector import StatusCollector
+from orderstream.pipeline.attributes import attribute_value
 from tests.integration.calls import FOREIGN, fresh, put, s3
 from tests.integration.conftest import OrdersHere
 from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, by_user
+from tests.integration.tutorial import make_table
 from tests.integration.users import Keys, user
 
 
@@ -179,6 +181,38 @@ def test_a_keeper_seals_compacts_and_forgets(
     # Those two delete items as well.
     working |= {*READING, "BatchWriteItem", "TransactWriteItems"}
     refusals(local, keys, *working, prove=s3("DeleteObject", f"{MANIFESTS}x"))
+
+
+def test_a_migrator_reads_the_old_pipeline_and_puts_orders_and_changes_nothing_there(
+    demonstrated: tuple[LocalCloud, DemoResult], tmp_path: Path
+) -> None:
+    local, outcome = demonstrated
+    cloud = local.cloud
+    unique = uuid.uuid4().hex[:8]
+    table, bucket, stream = f"Old-{unique}", f"old-{unique}", f"OldStream-{unique}"
+    make_table(cloud, table, "OrderID")
+    cloud.s3.create_bucket(Bucket=bucket)
+    cloud.kinesis.create_stream(StreamName=stream, ShardCount=1)
+    # Nothing is delivered here anymore, so the order is one that is there.
+    there = {name: attribute_value(outcome.order[name]) for name in ("OrderID", "CustomerID", "OrderAmount")}
+    cloud.dynamodb.put_item(TableName=table, Item=there)
+    cloud.s3.put_object(Bucket=bucket, Key=f"{ORDERS}{outcome.order['OrderID']}.json", Body=b"{}")
+    cloud.kinesis.put_record(StreamName=stream, PartitionKey="k", Data=outcome.raw)
+    keys = user(local, "reader", "migrator", OLD_TABLE=table, OLD_OBJECTS=bucket, OLD_STREAM=stream)
+    orders = Person(local, keys, tmp_path)
+    done = orders.may(
+        "adopt", "--from-table", table, "--from-bucket", bucket, "--from-stream", stream, "--json"
+    )
+    report = json.loads(done)
+    assert (report["already_there"], report["orders"], report["read"]["records"]) == (1, 1, 1)
+    assert by_user(local, keys, [FOREIGN["PutRecord"]]) == ["allowed"]
+    there_only: dict[str, Call] = {
+        "old item": ("dynamodb", "PutItem", {"TableName": table, "Item": there}),
+        "old object": ("s3", "PutObject", {"Bucket": bucket, "Key": f"{ORDERS}x", "Body": "x"}),
+        "no old object": ("s3", "DeleteObject", {"Bucket": bucket, "Key": f"{ORDERS}x"}),
+        "old record": ("kinesis", "PutRecord", {"StreamName": stream, "Data": "x", "PartitionKey": "k"}),
+    }
+    refusals(local, keys, *READING, "PutRecord", write=put(f"{ORDERS}x"), **there_only)
 
 
 def test_a_request_with_a_wrong_signature_or_none_is_refused(guarded: LocalCloud) -> None:

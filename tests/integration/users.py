@@ -18,14 +18,18 @@ POLICIES = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | r
 Keys = tuple[str, str]
 
 
-def user(local: LocalCloud, *kinds: str) -> Keys:
-    """The keys of somebody who may do what the page says that all of these need."""
+def user(local: LocalCloud, *kinds: str, **more: str) -> Keys:
+    """The keys of somebody who may do what the page says that all of these need.
+
+    `more` are names for other words of the page, with _ for a hyphen.
+    """
     statements = [one for kind in kinds for one in json.loads(POLICIES[kind])["Statement"]]
     text = json.dumps({"Version": "2012-10-17", "Statement": statements})
     found = describe_stack(local.cloud, local.deployment.name)
     assert found
     names = {"REGION": REGION, "ACCOUNT": ACCOUNT, "BUCKET": local.deployment.bucket}
     names["DISCARDED"] = local.deployment.discarded_bucket
+    names |= {word.replace("_", "-"): name for word, name in more.items()}
     # Of https://API.execute-api.…
     names["API/"] = found.outputs["ApiUrl"].partition("//")[2].partition(".")[0] + "/"
     for word, name in names.items():

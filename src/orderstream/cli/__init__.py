@@ -4,12 +4,14 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
 
 from orderstream import __version__
 from orderstream.cli import (
+    adopt,
     archive,
     dead_letters,
     demo,
@@ -39,8 +41,18 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init, up, demo, send, get, list_, trace, status, deploy, destroy, plan):
-    app.add_typer(command.app)
+# By what one wants to do, as `orders --help` has them.
+PANELS: dict[str, tuple[ModuleType, ...]] = {
+    "Start": (init, up, demo),
+    "Orders": (send, get, list_, trace),
+    "Deploy": (plan, deploy, adopt, destroy),
+    "Operate": (status,),
+}
+for panel, commands in PANELS.items():
+    for command in commands:
+        for registered in command.app.registered_commands:
+            registered.rich_help_panel = panel
+        app.add_typer(command.app)
 for group in (model, archive, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")
 

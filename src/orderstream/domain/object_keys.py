@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 # Every record, and those that cannot become items.
 ORDERS = "orders/"
@@ -103,6 +103,11 @@ def batch_key(
 def order_key(order_id: str) -> str:
     """The key of the object with one order."""
     return f"{ORDERS}{quote(order_id, safe='')}.json"
+
+
+def order_id_in(key: str) -> str:
+    """The id of the order in the object `key`, for which `is_single` is true."""
+    return unquote(key.removeprefix(ORDERS).removesuffix(".json"))
 
 
 def compacted_key(hour: datetime, lines: int, sha256: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -22,8 +22,12 @@ from orderstream.domain.user_model import order_model
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.pipeline.table import KEYS_PER_READ
 from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage.reader import read_object
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
 Item = dict[str, Any]
 
@@ -82,6 +86,28 @@ def by_field(name: str, value: str) -> IndexKey:
     except InvalidValue as error:
         raise InputError(f"{name} {error.message}, not {value!r}") from None
     return IndexKey(index, attribute_of(one), key)
+
+
+def get_orders(deployment: Deployment, order_ids: Iterable[str]) -> dict[str, Item]:
+    """The facts of the orders that exist, by OrderID: OrderID, CustomerID, OrderAmount and OrderDate."""
+    found: dict[str, Item] = {}
+    keys: list[Any] = [{"OrderID": {"S": order_id}} for order_id in order_ids]
+    while keys:
+        request: KeysAndAttributesTypeDef = {
+            "Keys": keys[:KEYS_PER_READ],
+            "ConsistentRead": True,
+            "ProjectionExpression": "OrderID, CustomerID, OrderAmount, OrderDate",
+        }
+        with translate_errors(f"cannot read table {deployment.table}"):
+            answer = deployment.cloud.dynamodb.batch_get_item(RequestItems={deployment.table: request})
+        for attributes in answer["Responses"].get(deployment.table, []):
+            item = plain_value({"M": attributes})
+            found[item["OrderID"]] = item
+        # A response is limited in size. One of a throttled table without any key is an error, which the SDK
+        # tries again with pauses.
+        left = answer["UnprocessedKeys"].get(deployment.table)
+        keys = [*(left["Keys"] if left else ()), *keys[KEYS_PER_READ:]]
+    return found
 
 
 class Page(NamedTuple):

@@ -58,7 +58,7 @@ def test_a_command_that_cannot_be_given_is_found(words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["archive query", "list --customer", "get", "stack simulate --rate fast", "up --port 7e4"]
+    "words", ["quarantine show", "list --customer", "get", "stack simulate --rate fast", "up --port 7e4"]
 )
 def test_a_command_in_a_block_has_all_that_it_needs(words: str) -> None:
     assert problem(CommandLine(tuple(words.split()), True))

@@ -120,3 +120,8 @@ def test_the_shard_and_the_time_of_a_discarded_batch_are_in_its_key() -> None:
     assert keys.discarded(key) == ("shardId-1", at)
     assert keys.discarded(key.replace("T18.", "T99.")) is None
     assert keys.discarded(keys.DISCARDED + "x") is None
+
+
+@pytest.mark.parametrize("order_id", ["A-1", "a/b?c#d", "100%", "%41"])
+def test_the_key_of_an_order_has_its_id(order_id: str) -> None:
+    assert keys.order_id_in(keys.order_key(order_id)) == order_id

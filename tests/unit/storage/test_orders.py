@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,7 +18,7 @@ from orderstream.api.services import ApiServices
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import CloudError, InputError
-from orderstream.storage.orders import IndexKey, page_of_orders
+from orderstream.storage.orders import IndexKey, get_orders, page_of_orders
 from orderstream.testing.fakes import client_error
 from tests.fakes import deployment_on
 
@@ -83,3 +84,26 @@ def test_the_api_calls_both_the_callers_error_and_not_one_to_come_again_for() ->
         assert "retry-after" not in found.headers
     (asked,) = table.asked
     assert asked["ExclusiveStartKey"]["CustomerID"] == {"S": "c"}, "that of the path, whatever a cursor says"
+
+
+class Batches:
+    """DynamoDB, which leaves the last key of each request of several for the next."""
+
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:
+        ((table, request),) = RequestItems.items()
+        keys = request["Keys"]
+        assert 0 < len(keys) <= 100
+        left = keys[-1:] if len(keys) > 1 else []
+        there = [key for key in keys if key not in left and key["OrderID"]["S"] != "none"]
+        return {
+            "Responses": {table: [key | {"OrderAmount": {"N": "1.50"}} for key in there]},
+            "UnprocessedKeys": {table: {"Keys": left}} if left else {},
+        }
+
+
+def test_orders_that_exist_are_read_whatever_dynamodb_leaves_for_later() -> None:
+    deployment = deployment_on(SimpleNamespace(dynamodb=Batches()))
+    ids = [f"A-{number}" for number in range(250)]
+    found = get_orders(deployment, [*ids, "none"])
+    assert sorted(found) == sorted(ids) and found["A-7"]["OrderAmount"] == Decimal("1.50")
+    assert get_orders(deployment, []) == {}

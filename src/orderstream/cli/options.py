@@ -75,7 +75,9 @@ HttpPort = Annotated[
 
 # Options that have a default, or are required, in some commands only.
 CUSTOMER = typer.Option(help="Customer id, as producers send it.")
-RATE = typer.Option(metavar="NUMBER", help="Orders a second.", parser=_rate)
+RATE = typer.Option(
+    metavar="RATE", help="Orders a second, or with a unit: 1000/day, 500/h, 60/min.", parser=_rate
+)
 PORT = typer.Option(help="Port of the local cloud.", min=1, max=LAST_PORT)
 
 

@@ -184,3 +184,15 @@ def is_local(cloud: AwsClients) -> bool:
     """Whether `cloud` is a local cloud. Raises CloudError if no region is configured."""
     with translate_errors("cannot look for a stack"):
         return is_loopback(cloud.cloudformation.meta.endpoint_url)
+
+
+def profiles() -> list[str]:
+    """The profiles in AWS's configuration files."""
+    return list(new_session().available_profiles)
+
+
+def regions() -> list[str]:
+    """The regions that the SDK knows, of all partitions."""
+    session = new_session()
+    partitions = session.get_available_partitions()
+    return [name for one in partitions for name in session.get_available_regions("kinesis", one)]

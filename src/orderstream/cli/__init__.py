@@ -1,6 +1,7 @@
 """The command line: one module per command, no logic."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import typer
 from orderstream import __version__
 from orderstream.cli import (
     archive,
+    completion,
     dead_letters,
     demo,
     deploy,
@@ -37,7 +39,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, send, get, list_, trace, status, deploy, destroy, plan):
+for command in (up, demo, send, get, list_, trace, status, deploy, destroy, plan, completion):
     app.add_typer(command.app)
 for group in (archive, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")
@@ -66,10 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # SIGTERM is handled like Ctrl-C: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(handlers=[console.LogHandler()])
+    completing = completion.VARIABLE in os.environ
+    if completing:
+        completion.answer()
     try:
         environment.start()
-        app(arguments)
+        app(arguments, prog_name=completion.PROGRAM)
     except OrderstreamError as error:
-        console.error(error)
+        # The shell would print it into the line that is typed.
+        if not completing:
+            console.error(error)
         sys.exit(error.exit_code)
     sys.exit(0)

@@ -22,6 +22,12 @@ def start() -> None:
     work_in(find_project(Path.cwd(), os.environ))
 
 
+def names() -> list[str]:
+    """The environments of the project."""
+    project = current_project()
+    return list(project.file.env) if project else []
+
+
 def choose(context: typer.Context, name: str | None) -> str | None:
     """Make the settings of an environment the defaults of a command. Raises InputError."""
     global _chosen

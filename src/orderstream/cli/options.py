@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.clients import AwsClients
+from orderstream.aws.clients import AwsClients, profiles, regions
 from orderstream.aws.clock import ServiceClock
 from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.location import Location, location_of
@@ -43,10 +43,15 @@ Environment = Annotated[
         envvar="ORDERS_ENV",
         is_eager=True,
         callback=environment.choose,
+        autocompletion=environment.names,
     ),
 ]
-Region = Annotated[str | None, typer.Option(help="AWS region. Default: the configured one.")]
-Profile = Annotated[str | None, typer.Option(help="AWS profile. Default: the configured one.")]
+Region = Annotated[
+    str | None, typer.Option(help="AWS region. Default: the configured one.", autocompletion=regions)
+]
+Profile = Annotated[
+    str | None, typer.Option(help="AWS profile. Default: the configured one.", autocompletion=profiles)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; lists have one object per line.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]

@@ -19,6 +19,7 @@ from orderstream.cli import (
     destroy,
     environment,
     get,
+    logs,
     plan,
     quarantine,
     send,
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, send, get, list_, trace, status, deploy, destroy, plan, completion):
+for command in (up, demo, send, get, list_, trace, status, logs, deploy, destroy, plan, completion):
     app.add_typer(command.app)
 for group in (archive, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")

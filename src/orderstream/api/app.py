@@ -16,8 +16,11 @@ from starlette.responses import Response
 
 from orderstream import __version__
 from orderstream.api import problems, schema
+from orderstream.api.body import read_body
 from orderstream.api.ingest import MOST_ORDERS, ingest_order, ingest_orders
+from orderstream.api.outcome import MOST_SECONDS, await_stored
 from orderstream.api.problems import ProblemError
+from orderstream.api.responses import Responses, json_response
 from orderstream.api.sender import ids_of
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
@@ -32,10 +35,10 @@ from orderstream.storage.orders import get_order, page_of_orders, raw_order
 MOST_BYTES = 4_500_000
 MOST_A_PAGE = 100
 
-_JSON = msgspec.json.Encoder(decimal_format="number")
 _DESCRIPTION = """
 **202 means that Kinesis has the order**: from there it is stored, or it is in quarantine with its reasons; it
-is never lost. `GET /orders/{order_id}` finds it a moment later.
+is never lost. `GET /orders/{order_id}` finds it a moment later. With `?wait=2`, `POST /orders` waits up to
+two seconds until it is stored, and then answers 201 with the stored order.
 
 A retry is safe with an `order_id` in the order, or with an `Idempotency-Key`, which then is its id: sent
 again, it is the same order. Other content under an id that is taken overwrites nothing; it is quarantined as
@@ -48,9 +51,6 @@ Amounts are exact. Errors are `application/problem+json` (RFC 9457), with every 
 # An id may contain slashes, encoded as %2F by a client: everything before /raw or /orders is the id.
 OrderId = Annotated[str, Path(min_length=1, max_length=128, examples=["A-1001"])]
 CustomerId = Annotated[str, Path(min_length=1, max_length=256, examples=["12345"])]
-
-# FastAPI's type for responses.
-Responses = dict[int | str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def make_app(services: Callable[[], ApiServices]) -> FastAPI:
     @app.get("/health", summary="Liveness, and what is degraded", tags=["health"], responses=_HEALTH)
     def health() -> Response:
         degraded = services().degraded()
-        return _json({"status": "degraded" if degraded else "ok", "degraded": degraded})
+        return json_response({"status": "degraded" if degraded else "ok", "degraded": degraded})
 
     return app
 
@@ -125,18 +125,30 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         summary="Send an order",
         tags=["orders"],
         openapi_extra=schema.body(order),
-        responses={202: schema.answer("Kinesis has it", schema.ACCEPTED), **refused},
+        responses={
+            201: schema.answer("With `wait`: it is stored", schema.stored_schema()),
+            202: schema.answer("Kinesis has it", schema.ACCEPTED),
+            409: schema.problem("With `wait`: its id is taken by other content. It is quarantined"),
+            **refused,
+        },
     )
     async def post_order(
         request: Request,
         idempotency_key: Annotated[
             str | None, Header(description="The id of the order, where it has none.")
         ] = None,
+        wait: Annotated[
+            float, Query(ge=0, le=MOST_SECONDS, description="Seconds to wait until it is stored.")
+        ] = 0,
     ) -> Response:
         here = services()
         ids = ids_of(request.scope, here.deployment.ids_by_sender)
-        found = await ingest_order(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
-        return _json(found, 202, {"Location": found["location"]})
+        body = await read_body(request, MAX_BYTES)
+        found = await ingest_order(here.producer, body, idempotency_key, ids)
+        location = {"Location": found["location"]}
+        if wait and (item := await await_stored(here.deployment, body, found, wait)):
+            return json_response(item, 201, location)
+        return json_response(found, 202, location)
 
     results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
     many = {"type": "array", "items": order, "minItems": 1, "maxItems": MOST_ORDERS}
@@ -165,10 +177,10 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     async def post_orders(request: Request) -> Response:
         here = services()
         ids = ids_of(request.scope, here.deployment.ids_by_sender)
-        found = await ingest_orders(here.producer, await _body(request, MOST_BYTES), ids)
+        found = await ingest_orders(here.producer, await read_body(request, MOST_BYTES), ids)
         accepted = sum(one["status"] == 202 for one in found)
         said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
-        return _json(said, 202 if accepted == len(found) else 207)
+        return json_response(said, 202 if accepted == len(found) else 207)
 
 
 def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
@@ -200,7 +212,7 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     )
     def one_order(order_id: OrderId) -> Response:
         here = services()
-        return _json(get_order(here.deployment, order_id))
+        return json_response(get_order(here.deployment, order_id))
 
     listed = {
         "type": "object",
@@ -245,21 +257,9 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
             limit=limit,
             begin=_decode_cursor(cursor) if cursor else None,
         )
-        return _json({"orders": page.orders, "cursor": _encode_cursor(page.next) if page.next else None})
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """Read the body, but never more than `most` bytes of it."""
-    # Another site's page can send a body of these types, or of none, without a CORS preflight.
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise ProblemError(415, f"the content type must be application/json, not {kind or 'left out'}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise ProblemError(413, f"has more than {most:,} bytes")
-    return bytes(body)
+        return json_response(
+            {"orders": page.orders, "cursor": _encode_cursor(page.next) if page.next else None}
+        )
 
 
 def _moment(cloud: AwsClients, name: str, text: str | None) -> datetime | None:
@@ -288,7 +288,3 @@ def _decode_cursor(cursor: str) -> dict[str, Any]:
     except (binascii.Error, ValueError):
         raise _wrong("query.cursor", "is not one that this API gave") from None
     return {"OrderID": order_id, "OrderDate": order_date}
-
-
-def _json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(_JSON.encode(value), status, headers, "application/json")

@@ -189,10 +189,3 @@ def is_local(cloud: AwsClients) -> bool:
 def profiles() -> list[str]:
     """The profiles in AWS's configuration files."""
     return list(new_session().available_profiles)
-
-
-def regions() -> list[str]:
-    """The regions that the SDK knows, of all partitions."""
-    session = new_session()
-    partitions = session.get_available_partitions()
-    return [name for one in partitions for name in session.get_available_regions("kinesis", one)]

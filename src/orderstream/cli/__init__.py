@@ -17,6 +17,7 @@ from orderstream.cli import (
     demo,
     deploy,
     destroy,
+    docs,
     environment,
     get,
     logs,
@@ -40,7 +41,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, send, get, list_, trace, status, logs, deploy, destroy, plan, completion):
+for command in (up, demo, send, get, list_, trace, status, logs, deploy, destroy, plan, docs, completion):
     app.add_typer(command.app)
 for group in (archive, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")

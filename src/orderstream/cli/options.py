@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.clients import AwsClients, profiles, regions
+from orderstream.aws.clients import AwsClients, profiles
 from orderstream.aws.clock import ServiceClock
 from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.location import Location, location_of
@@ -17,6 +17,7 @@ from orderstream.cli import environment
 from orderstream.errors import InputError
 from orderstream.output import console
 from orderstream.output.numbers import length
+from orderstream.sdk.endpoints import regions
 from orderstream.storage.bucket import TimeRange
 
 LAST_PORT = 65_535
@@ -29,6 +30,10 @@ def _rate(text: object) -> Decimal:
     if rate <= 0:
         raise InputError(f"a rate of {rate:f} orders a second is not possible", hint="give a rate above 0")
     return rate
+
+
+def _regions() -> list[str]:
+    return sorted(regions())
 
 
 OrderId = Annotated[str, typer.Argument(metavar="ORDER_ID", help="The order id.")]
@@ -47,7 +52,7 @@ Environment = Annotated[
     ),
 ]
 Region = Annotated[
-    str | None, typer.Option(help="AWS region. Default: the configured one.", autocompletion=regions)
+    str | None, typer.Option(help="AWS region. Default: the configured one.", autocompletion=_regions)
 ]
 Profile = Annotated[
     str | None, typer.Option(help="AWS profile. Default: the configured one.", autocompletion=profiles)

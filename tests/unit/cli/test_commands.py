@@ -30,7 +30,7 @@ def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
 
 COMMANDS = dict(leaves(ROOT))
 # Servers, what reports to standard error only, and what prints text for people or shells.
-WITHOUT_DATA = {"up", "stack dashboard", "stack simulate", "completion"}
+WITHOUT_DATA = {"up", "stack dashboard", "stack simulate", "completion", "docs"}
 # Their output is JSON in any case.
 JSON_ONLY = {"stack policy deployer", "stack policy boundary"}
 HEAVY = {"duckdb", "fastapi", "matplotlib", "ministack", "nicegui", "samcli", "samtranslator", "uvicorn"}

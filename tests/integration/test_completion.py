@@ -112,4 +112,4 @@ def test_a_mistake_in_the_project_does_not_disturb_the_line_that_is_typed(tmp_pa
         capture_output=True,
         check=False,
     )
-    assert (done.stdout, done.stderr) == (b"", b"")
+    assert (done.stdout.split(), done.stderr) == ([b"send", b"status", b"stack"], b"")

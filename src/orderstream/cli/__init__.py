@@ -18,6 +18,7 @@ from orderstream.cli import (
     deploy,
     destroy,
     docs,
+    doctor,
     environment,
     get,
     logs,
@@ -41,7 +42,22 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, send, get, list_, trace, status, logs, deploy, destroy, plan, docs, completion):
+for command in (
+    up,
+    demo,
+    send,
+    get,
+    list_,
+    trace,
+    status,
+    logs,
+    deploy,
+    destroy,
+    plan,
+    doctor,
+    docs,
+    completion,
+):
     app.add_typer(command.app)
 for group in (archive, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")
@@ -55,11 +71,17 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    pass
+    try:
+        environment.start()
+    except OrderstreamError:
+        # That command says so, among the rest.
+        if context.invoked_subcommand != "doctor":
+            raise
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -70,15 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # SIGTERM is handled like Ctrl-C: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(handlers=[console.LogHandler()])
-    completing = completion.VARIABLE in os.environ
-    if completing:
+    if completion.VARIABLE in os.environ:
         completion.answer()
     try:
-        environment.start()
         app(arguments, prog_name=completion.PROGRAM)
     except OrderstreamError as error:
-        # The shell would print it into the line that is typed.
-        if not completing:
-            console.error(error)
+        console.error(error)
         sys.exit(error.exit_code)
     sys.exit(0)

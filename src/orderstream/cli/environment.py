@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -23,9 +24,11 @@ def start() -> None:
 
 
 def names() -> list[str]:
-    """The environments of the project."""
-    project = current_project()
-    return list(project.file.env) if project else []
+    """The environments of the project, if it has no mistake."""
+    with suppress(InputError):
+        if project := find_project(Path.cwd(), os.environ):
+            return list(project.file.env)
+    return []
 
 
 def choose(context: typer.Context, name: str | None) -> str | None:

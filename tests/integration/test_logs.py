@@ -41,22 +41,21 @@ def test_a_function_that_the_stack_does_not_have_is_named(orders: Orders) -> Non
 
 def test_a_log_is_followed_until_ctrl_c_which_ends_it_quietly(local: LocalCloud, orders: Orders) -> None:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    following = subprocess.Popen(
+    with subprocess.Popen(
         [str(Path(sys.executable).with_name("orders")), "logs", "-f", "--since", "1s", "--json"],
         env=inherited | orders.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    try:
-        sent(local, orders)
-        assert following.stdout
-        for line in following.stdout:
-            if '\\"Stored\\":1' in line:
-                break
-        following.send_signal(signal.SIGINT)
-        _, said = following.communicate(timeout=60)
-        assert (following.returncode, said) == (0, "")
-    finally:
-        following.kill()
-        following.wait()
+    ) as following:
+        try:
+            sent(local, orders)
+            assert following.stdout
+            for line in following.stdout:
+                if '\\"Stored\\":1' in line:
+                    break
+            following.send_signal(signal.SIGINT)
+            _, said = following.communicate(timeout=60)
+        finally:
+            following.kill()
+    assert (following.returncode, said) == (0, "")

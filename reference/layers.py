@@ -17,7 +17,7 @@ LAYERS = {
     "product": ("capacity", "pipeline", "canary", "client"),
     "access": ("aws", "storage"),
     "operations": ("recovery", "lookup", "monitoring", "ingest", "archive", "migration", "deploy"),
-    "faces": ("api", "acceptance", "local", "testing", "output", "dashboard", "cli", "__main__"),
+    "faces": ("api", "acceptance", "local", "testing", "output", "doctor", "dashboard", "cli", "__main__"),
 }
 PACKAGES = tuple(name for names in LAYERS.values() for name in names)
 

@@ -14,6 +14,7 @@ from reference import (
     codes,
     columns,
     commands,
+    json_documents,
     layers,
     metrics,
     order,
@@ -37,6 +38,7 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "problems": codes.problems,
     },
     DOCS / "reference" / "commands.md": {"commands": commands.commands},
+    DOCS / "reference" / "json.md": {"json": json_documents.reference},
     DOCS / "reference" / "metrics.md": {"metrics": metrics.metrics, "alarms": metrics.alarms},
     DOCS / "reference" / "order.md": {"fields": order.fields, "example": order.example},
     DOCS / "reference" / "parameters.md": {

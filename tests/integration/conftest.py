@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from reference.json_documents import ensure_documented
 
 from orderstream.aws.clients import AwsClients
 from orderstream.cli import main
@@ -140,6 +141,7 @@ class Orders:
         )
         assert status in (None, result.returncode), result.stdout + result.stderr
         assert "Traceback" not in result.stderr
+        _ensure_documented(arguments, result)
         return result
 
 
@@ -177,7 +179,14 @@ class OrdersHere(Orders):
         code = ended.value.code
         result = subprocess.CompletedProcess(arguments, code if isinstance(code, int) else 0, *texts)
         assert status in (None, result.returncode), result.stdout + result.stderr
+        _ensure_documented(arguments, result)
         return result
+
+
+def _ensure_documented(arguments: tuple[str, ...], done: subprocess.CompletedProcess[str]) -> None:
+    """Whatever is called for JSON prints the JSON that the reference has for it."""
+    if "--json" in arguments:
+        ensure_documented(arguments, done.stdout)
 
 
 def awaited(wanted: Callable[[], T | None], seconds: float = 30) -> T:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reference.json_documents import ensure_documented
 
 from orderstream.acceptance import http_api, identity, roles, storage
 from orderstream.acceptance.check import CheckOutcome
@@ -86,6 +87,7 @@ class Running:
         """Wait for its end; returns the report."""
         self.process.wait(seconds)
         document: dict[str, Any] = json.loads(self.report.read_text())
+        ensure_documented(("stack", "accept", "--json"), json.dumps(document))
         return document
 
 

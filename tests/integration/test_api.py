@@ -71,6 +71,43 @@ def test_an_order_is_accepted_stored_and_comes_back_byte_for_byte(api: httpx.Cli
     assert (raw.content, raw.headers["content-type"]) == (body, "application/octet-stream")
 
 
+def test_an_order_is_awaited_until_it_is_stored_and_then_read_back(api: httpx.Client) -> None:
+    given = order()
+    for _ in range(2):
+        # The second time it is a duplicate, which is stored too.
+        answer = api.post("/orders?wait=10", json=given)
+        assert (answer.status_code, answer.headers["location"]) == (201, f"/orders/{given['order_id']}")
+        assert answer.json() == api.get(answer.headers["location"]).json()
+    taken = api.post("/orders?wait=10", json=given | {"amount": "20.00"})
+    assert (taken.status_code, taken.headers["content-type"]) == (409, PROBLEM)
+    assert given["order_id"] in taken.json()["detail"]
+    assert api.post("/orders?wait=0", json=given).status_code == 202
+
+
+@pytest.mark.parametrize("seconds", ["-1", "10.1", "nan", "long"])
+def test_a_wait_has_bounds(api: httpx.Client, seconds: str) -> None:
+    answer = api.post(f"/orders?wait={seconds}", json=order())
+    assert (answer.status_code, answer.headers["content-type"]) == (422, PROBLEM)
+    assert answer.json()["errors"][0]["path"] == "query.wait"
+
+
+def test_who_waits_for_a_table_that_has_not_the_order_holds_nobody_up_and_is_told_that_it_is_accepted(
+    local: LocalCloud,
+) -> None:
+    stack = replace(local.deployment, resources={**local.deployment.resources, "TableName": "NoSuchTable"})
+    services = build_services(stack)
+    with (
+        services.producer,
+        Server(make_app(lambda: services), free_port()) as server,
+        httpx.Client(base_url=server.url, timeout=30) as client,
+        ThreadPoolExecutor(50) as threads,
+    ):
+        waiting = [threads.submit(client.post, "/orders?wait=5", json=order()) for _ in range(50)]
+        assert client.post("/orders", json=order()).status_code == 202
+        assert not any(one.done() for one in waiting)
+        assert {one.result().status_code for one in waiting} == {202}
+
+
 def test_an_id_may_have_slashes_and_blanks(api: httpx.Client) -> None:
     given = order(order_id=f"shop/a b#{new_id()}", customer_id=f"c/{new_id()}")
     answer = api.post("/orders", json=given)

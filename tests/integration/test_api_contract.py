@@ -18,7 +18,7 @@ pytestmark = pytest.mark.system
 
 # The schema of an order cannot say that items add up to the amount, or how many digits there may be; and in
 # a batch each order is answered by itself. So what is valid by it may be refused, and the other way. And what
-# was accepted with 202 is there a moment later, not at once as with 201.
+# was accepted with 202 is there a moment later, not at once as with 201, which only some requests ask for.
 NOT_SAID = "positive_data_acceptance,negative_data_rejection,ensure_resource_availability"
 
 

@@ -30,7 +30,8 @@ def orders(pipe: Pipe) -> Orders:
 def test_the_archive_is_sealed_compacted_and_audited_and_findings_end_with_status_1(
     pipe: Pipe, orders: Orders
 ) -> None:
-    planned = json.loads(orders("archive", "compact", "--dry-run", "--json").stdout)
+    lines = orders("archive", "compact", "--dry-run", "--json").stdout.splitlines()
+    planned = [json.loads(line) for line in lines]
     assert [hour["hour"] for hour in planned] == ["2026-11-22T12", "2026-11-22T13"]
     assert "2 hours" in orders("archive", "compact", "--dry-run").stdout
     done = orders("archive", "seal", "--until", "2026-11-22T13:00:00Z")

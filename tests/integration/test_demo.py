@@ -8,6 +8,7 @@ import subprocess
 
 import pytest
 from reference import PROJECT
+from reference.json_documents import ensure_documented
 
 from tests.integration.conftest import awaited
 from tests.integration.up import ORDERS, processes_of
@@ -54,9 +55,10 @@ def test_tpch_orders_arrive_with_the_generators_own_totals() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
+    ensure_documented(("demo", "--json"), done.stdout.decode())
     account = json.loads(done.stdout)
     assert account["sent"] == account["stored"] == account["archived"] == 1_500
-    assert account["customers"] == account["customers whose totals agree"] > 80
+    assert account["customers"] == account["customers_that_agree"] > 80
     assert account["duplicates"] == account["conflicts"] == account["invalid"] == 0
 
 

@@ -87,6 +87,9 @@ def test_a_reader_sees_everything_and_changes_nothing(
     assert "archived" in orders.may("trace", order_id)
     assert "300" in orders.may("archive", "query", "SELECT 300 AS n, count(*) FROM orders")
     assert json.loads(orders.may("status", "--json"))
+    assert "received" in orders.may("logs", "--since", "1h")
+    for function in ("api", "canary", "maintenance"):
+        orders.may("logs", "--function", function)
     assert orders.may("stack", "verify", "--json")
     event = json.loads(orders.may("quarantine", "list", "--json").splitlines()[0])["event_id"]
     assert event in orders.may("quarantine", "show", event)

@@ -29,8 +29,8 @@ SHELL = [text for language, how, text in BLOCKS if language == "sh" and not how]
 ELSEWHERE = {"make demo\n", "make test\n"}
 WAITS = {
     "orders list": "until orders list --customer 12345 | grep -q 250; do sleep 0.2; done\n",
-    "orders get": "until orders get A-1001 >/dev/null 2>&1; do sleep 0.2; done\n",
-    "orders get A-1006": "until orders get A-1006 >/dev/null 2>&1; do sleep 0.2; done\n",
+    "orders get A-1001\n": "until orders get A-1001 >/dev/null 2>&1; do sleep 0.2; done\n",
+    "orders get A-1006\n": "until orders get A-1006 >/dev/null 2>&1; do sleep 0.2; done\n",
     'curl "$ORDERS_API_URL/orders/A': "until orders get A-1005 >/dev/null 2>&1; do sleep 0.2; done\n",
 }
 # Those by the commands of AWS, of this project, and from Python are stored.

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import FastAPI, Header, Path, Request
+from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi_swagger import patch_fastapi
 from starlette.responses import Response
 
 from orderstream import __version__
 from orderstream.api import problems, schema
+from orderstream.api.body import read_body
 from orderstream.api.ingest import MOST_ORDERS, ingest_order, ingest_orders
 from orderstream.api.listing import add_listings
-from orderstream.api.problems import ProblemError
+from orderstream.api.outcome import MOST_SECONDS, await_stored
+from orderstream.api.responses import Responses, json_response
 from orderstream.api.sender import ids_of
-from orderstream.api.services import ApiServices, Responses, json_response
+from orderstream.api.services import ApiServices
 from orderstream.domain.order import MAX_BYTES
 from orderstream.storage.orders import get_order, raw_order
 
@@ -24,7 +26,8 @@ MOST_BYTES = 4_500_000
 
 _DESCRIPTION = """
 **202 means that Kinesis has the order**: from there it is stored, or it is in quarantine with its reasons; it
-is never lost. `GET /orders/{order_id}` finds it a moment later.
+is never lost. `GET /orders/{order_id}` finds it a moment later. With `?wait=2`, `POST /orders` waits up to
+two seconds until it is stored, and then answers 201 with the stored order.
 
 A retry is safe with an `order_id` in the order, or with an `Idempotency-Key`, which then is its id: sent
 again, it is the same order. Other content under an id that is taken overwrites nothing; it is quarantined as
@@ -102,18 +105,30 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         summary="Send an order",
         tags=["orders"],
         openapi_extra=schema.body(order),
-        responses={202: schema.answer("Kinesis has it", schema.ACCEPTED), **refused},
+        responses={
+            201: schema.answer("With `wait`: it is stored", schema.stored_schema()),
+            202: schema.answer("Kinesis has it", schema.ACCEPTED),
+            409: schema.problem("With `wait`: its id is taken by other content. It is quarantined"),
+            **refused,
+        },
     )
     async def post_order(
         request: Request,
         idempotency_key: Annotated[
             str | None, Header(description="The id of the order, where it has none.")
         ] = None,
+        wait: Annotated[
+            float, Query(ge=0, le=MOST_SECONDS, description="Seconds to wait until it is stored.")
+        ] = 0,
     ) -> Response:
         here = services()
         ids = ids_of(request.scope, here.deployment.ids_by_sender)
-        found = await ingest_order(here.producer, await _body(request, MAX_BYTES), idempotency_key, ids)
-        return json_response(found, 202, {"Location": found["location"]})
+        body = await read_body(request, MAX_BYTES)
+        found = await ingest_order(here.producer, body, idempotency_key, ids)
+        location = {"Location": found["location"]}
+        if wait and (item := await await_stored(here.deployment, body, found, wait)):
+            return json_response(item, 201, location)
+        return json_response(found, 202, location)
 
     results = {"type": "array", "items": {"oneOf": [schema.ACCEPTED, schema.PROBLEM]}}
     many = {"type": "array", "items": order, "minItems": 1, "maxItems": MOST_ORDERS}
@@ -142,7 +157,7 @@ def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     async def post_orders(request: Request) -> Response:
         here = services()
         ids = ids_of(request.scope, here.deployment.ids_by_sender)
-        found = await ingest_orders(here.producer, await _body(request, MOST_BYTES), ids)
+        found = await ingest_orders(here.producer, await read_body(request, MOST_BYTES), ids)
         accepted = sum(one["status"] == 202 for one in found)
         said = {"accepted": accepted, "refused": len(found) - accepted, "results": found}
         return json_response(said, 202 if accepted == len(found) else 207)
@@ -178,17 +193,3 @@ def _add_orders_out(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     def one_order(order_id: OrderId) -> Response:
         here = services()
         return json_response(get_order(here.deployment, order_id))
-
-
-async def _body(request: Request, most: int) -> bytes:
-    """Read the body, but never more than `most` bytes of it."""
-    # Another site's page can send a body of these types, or of none, without a CORS preflight.
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise ProblemError(415, f"the content type must be application/json, not {kind or 'left out'}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise ProblemError(413, f"has more than {most:,} bytes")
-    return bytes(body)

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from orderstream.api import schema
 from orderstream.api.problems import ProblemError
-from orderstream.api.services import ApiServices, Responses, json_response
+from orderstream.api.responses import Responses, json_response
+from orderstream.api.services import ApiServices
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.times import parse_timestamp
 from orderstream.domain.item import indexes

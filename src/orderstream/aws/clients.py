@@ -184,3 +184,8 @@ def is_local(cloud: AwsClients) -> bool:
     """Whether `cloud` is a local cloud. Raises CloudError if no region is configured."""
     with translate_errors("cannot look for a stack"):
         return is_loopback(cloud.cloudformation.meta.endpoint_url)
+
+
+def profiles() -> list[str]:
+    """The profiles in AWS's configuration files."""
+    return list(new_session().available_profiles)

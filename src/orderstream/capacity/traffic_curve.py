@@ -15,6 +15,7 @@ from orderstream.domain.fields import InvalidValue, timestamp
 from orderstream.errors import InputError, NotFoundError
 
 _FACTOR = re.compile(r"([0-9.]+)\s*[x×]")
+_SECONDS = {"s": 1, "min": 60, "h": 3600, "day": 86400}
 # A month; simulating more would take minutes.
 MOST_SECONDS = 31 * 86400
 _HINT = 'each line has a time (seconds, or RFC 3339) and orders a second: "3600,250"'
@@ -37,20 +38,35 @@ class RecordedCurve:
 
 
 def orders_per_second(text: str) -> Decimal:
-    """A rate in orders a second. Raises InputError for anything that is not a valid number."""
+    """A rate in orders a second: "2000", or "1000/day", "60/min", "3600/h", "5/s". Raises InputError."""
+    number, slash, unit = text.partition("/")
+    seconds = _SECONDS.get(unit.strip()) if slash else 1
     try:
-        number = Decimal(text.replace(",", "").replace("_", ""))
+        if seconds is None:
+            raise InputError("an unknown unit")
+        return _number(number) / seconds
+    except InputError:
+        raise InputError(
+            f"{text!r} is not a number of orders a second",
+            hint='write "2000", "0.5" or, by another unit, "1000/day", "500/h", "60/min"',
+        ) from None
+
+
+def _number(text: str) -> Decimal:
+    """A finite number. Raises InputError."""
+    try:
+        number = Decimal(text.strip().replace(",", "").replace("_", ""))
     except InvalidOperation:
         number = Decimal("NaN")
     if not number.is_finite():
-        raise InputError(f"{text!r} is not a number of orders a second", hint='write "2000" or "0.5"')
+        raise InputError(f"{text!r} is not a number", hint='write "2000" or "0.5"')
     return number
 
 
 def peak_of(text: str, rate: Decimal) -> Decimal:
     """The peak in orders a second: "5x" is five times `rate`, "10000" is absolute. Raises InputError."""
     factor = _FACTOR.fullmatch(text.strip())
-    return orders_per_second(factor[1]) * rate if factor else orders_per_second(text)
+    return _number(factor[1]) * rate if factor else orders_per_second(text)
 
 
 def curve_in(file: Path) -> RecordedCurve:
@@ -74,7 +90,7 @@ def curve_in(file: Path) -> RecordedCurve:
             if len(row) != 2:
                 raise InputError(f"{len(row)} columns", hint=_HINT)
             begin = begin or _moment(row[0])
-            second, rate = _seconds(row[0], begin), orders_per_second(row[1].strip())
+            second, rate = _seconds(row[0], begin), _number(row[1])
             if not 0 <= rate <= MOST_ORDERS_A_SECOND:
                 raise InputError(f"a rate of {rate:f}", hint=f"0 to {MOST_ORDERS_A_SECOND:,} orders a second")
             if rows and second <= rows[-1][0]:
@@ -94,7 +110,7 @@ def curve_in(file: Path) -> RecordedCurve:
 
 def _is_number(text: str) -> bool:
     try:
-        orders_per_second(text.strip())
+        _number(text)
     except InputError:
         return False
     return True
@@ -116,6 +132,6 @@ def _seconds(text: str, begin: datetime | None) -> float:
             )
         return (moment - begin).total_seconds()
     try:
-        return float(orders_per_second(text.strip()))
+        return float(_number(text))
     except InputError:
         raise InputError(f"{text!r} is not a time", hint=_HINT) from None

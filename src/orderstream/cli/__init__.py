@@ -1,6 +1,7 @@
 """The command line: one module per command, no logic."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,13 +14,17 @@ from orderstream import __version__
 from orderstream.cli import (
     adopt,
     archive,
+    completion,
     dead_letters,
     demo,
     deploy,
     destroy,
+    docs,
+    doctor,
     environment,
     get,
     init,
+    logs,
     model,
     plan,
     quarantine,
@@ -43,10 +48,10 @@ app = typer.Typer(
 )
 # By what one wants to do, as `orders --help` has them.
 PANELS: dict[str, tuple[ModuleType, ...]] = {
-    "Start": (init, up, demo),
+    "Start": (init, up, demo, doctor, docs, completion),
     "Orders": (send, get, list_, trace),
     "Deploy": (plan, deploy, adopt, destroy),
-    "Operate": (status,),
+    "Operate": (status, logs),
 }
 for panel, commands in PANELS.items():
     for command in commands:
@@ -65,11 +70,17 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    pass
+    try:
+        environment.start()
+    except OrderstreamError:
+        # That command says so, among the rest.
+        if context.invoked_subcommand != "doctor":
+            raise
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -80,9 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # SIGTERM is handled like Ctrl-C: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     logging.basicConfig(handlers=[console.LogHandler()])
+    if completion.VARIABLE in os.environ:
+        completion.answer()
     try:
-        environment.start()
-        app(arguments)
+        app(arguments, prog_name=completion.PROGRAM)
     except OrderstreamError as error:
         console.error(error)
         sys.exit(error.exit_code)

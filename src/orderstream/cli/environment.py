@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import typer
@@ -21,6 +22,14 @@ def start() -> None:
     global _chosen
     _chosen = None
     work_in(find_project(Path.cwd(), os.environ))
+
+
+def names() -> list[str]:
+    """The environments of the project, if it has no mistake."""
+    with suppress(InputError):
+        if project := find_project(Path.cwd(), os.environ):
+            return list(project.file.env)
+    return []
 
 
 def choose(context: typer.Context, name: str | None) -> str | None:

@@ -27,8 +27,8 @@ def get(
     """Print an order.
 
     Without --raw, it prints the item in the table. With --raw, a file or a pipe receives the bytes that
-    were sent; a terminal shows them as text, without control characters. Ends with status 1 if the order
-    does not exist.
+    were sent; a terminal shows them as text, without control characters and with a newline at the end. Ends
+    with status 1 if the order does not exist.
     """
     if raw and as_json:
         raise InputError("--raw and --json cannot be used together", hint="--raw prints what was sent")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orderstream.aws.clients import AwsClients
+from orderstream.aws.clients import AwsClients, profiles
 from orderstream.aws.clock import ServiceClock
 from orderstream.aws.deployment import Deployment, find_deployment
 from orderstream.aws.location import Location, location_of
@@ -17,6 +17,7 @@ from orderstream.cli import environment
 from orderstream.errors import InputError
 from orderstream.output import console
 from orderstream.output.numbers import length
+from orderstream.sdk.endpoints import regions
 from orderstream.storage.bucket import TimeRange
 
 LAST_PORT = 65_535
@@ -31,6 +32,10 @@ def _rate(text: object) -> Decimal:
     return rate
 
 
+def _regions() -> list[str]:
+    return sorted(regions())
+
+
 OrderId = Annotated[str, typer.Argument(metavar="ORDER_ID", help="The order id.")]
 
 StackName = Annotated[str, typer.Option("--stack", help="Name of the deployed stack.", envvar="ORDERS_STACK")]
@@ -43,10 +48,15 @@ Environment = Annotated[
         envvar="ORDERS_ENV",
         is_eager=True,
         callback=environment.choose,
+        autocompletion=environment.names,
     ),
 ]
-Region = Annotated[str | None, typer.Option(help="AWS region. Default: the configured one.")]
-Profile = Annotated[str | None, typer.Option(help="AWS profile. Default: the configured one.")]
+Region = Annotated[
+    str | None, typer.Option(help="AWS region. Default: the configured one.", autocompletion=_regions)
+]
+Profile = Annotated[
+    str | None, typer.Option(help="AWS profile. Default: the configured one.", autocompletion=profiles)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON; lists have one object per line.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
@@ -75,7 +85,9 @@ HttpPort = Annotated[
 
 # Options that have a default, or are required, in some commands only.
 CUSTOMER = typer.Option(help="Customer id, as producers send it.")
-RATE = typer.Option(metavar="NUMBER", help="Orders a second.", parser=_rate)
+RATE = typer.Option(
+    metavar="RATE", help="Orders a second, or with a unit: 1000/day, 500/h, 60/min.", parser=_rate
+)
 PORT = typer.Option(help="Port of the local cloud.", min=1, max=LAST_PORT)
 
 

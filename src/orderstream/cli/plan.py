@@ -27,7 +27,9 @@ app = typer.Typer()
 def plan(
     size: Annotated[int, typer.Option(help="Bytes of an order, as sent.")],
     rate: Annotated[Decimal | None, options.RATE] = None,
-    peak: Annotated[str | None, typer.Option(help="Peak: a factor such as 5x, or orders a second.")] = None,
+    peak: Annotated[
+        str | None, typer.Option(help="Peak: a factor such as 5x, or a rate as of --rate.")
+    ] = None,
     retention: Annotated[int, typer.Option(help="Retention of the stream in hours.")] = 72,
     index: Annotated[bool, typer.Option(help="Whether the table has the index by customer.")] = True,
     layout: Annotated[Layout, typer.Option(help="One object per batch, or per order.")] = "batch",

@@ -69,7 +69,8 @@ def print_replay(done: ReplayResult, location: Location, *, as_json: bool) -> No
 def print_waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
     """Print the hours that would be compacted: objects and their bytes."""
     if as_json:
-        print_json([{"hour": hour, "objects": objects, "bytes": size} for hour, objects, size in hours])
+        for hour, objects, size in hours:
+            print_json({"hour": hour, "objects": objects, "bytes": size})
         return
     out.print(_sums(("hour", "objects", "bytes"), hours, f"{len(hours)} hours"))
 

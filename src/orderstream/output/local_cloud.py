@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from orderstream.local.demo import DemoResult
 
 MOST_DISCREPANCIES = 20
+_FIGURES = {
+    "orders_per_second": "orders/s",
+    "latency_p50_ms": "latency p50 ms",
+    "latency_p99_ms": "latency p99 ms",
+    "customers_that_agree": "customers whose totals agree",
+}
 
 
 def print_ready(port: int, usual_port: int, api_url: str, page: str, *, empty: bool = False) -> None:
@@ -59,24 +65,25 @@ def print_demo(result: DemoResult, totals: tuple[Totals, Totals] | None, *, as_j
         "invalid": (found.invalid, "bad"),
     }
     counts = {name: count for name, (count, _) in outcomes.items()}
-    if lost := result.sent - sum(counts.values()):
-        counts["not accounted for"] = lost
-    counts["sent"] = result.sent
-    rows: dict[str, int | float] = {
+    lost = result.sent - sum(counts.values())
+    figures: dict[str, int | None] = {
         "archived": found.archived,
-        "orders/s": round(result.orders_per_second),
-        "latency p50 ms": round(result.latency_p50),
-        "latency p99 ms": round(result.latency_p99),
+        "orders_per_second": round(result.orders_per_second),
+        "latency_p50_ms": round(result.latency_p50),
+        "latency_p99_ms": round(result.latency_p99),
+        "customers": None,
+        "customers_that_agree": None,
     }
     if totals:
         theirs, ours = totals
-        rows["customers"] = len(theirs)
-        rows["customers whose totals agree"] = sum(ours.get(name) == of for name, of in theirs.items())
+        figures["customers"] = len(theirs)
+        figures["customers_that_agree"] = sum(ours.get(name) == of for name, of in theirs.items())
     if as_json:
-        print_json(
-            counts | rows | {"agrees": result.agrees, "order": result.order, "raw": result.raw.decode()}
-        )
+        rest = {"agrees": result.agrees, "order": result.order, "raw": result.raw.decode()}
+        print_json(counts | {"lost": lost, "sent": result.sent} | figures | rest)
         return
+    counts |= ({"not accounted for": lost} if lost else {}) | {"sent": result.sent}
+    rows = {_FIGURES.get(name, name): value for name, value in figures.items() if value is not None}
     table = SafeTable(
         "record", "count", title="Every record accounted for" if result.agrees else "NOT accounted for"
     )

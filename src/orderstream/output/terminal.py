@@ -44,15 +44,16 @@ def escaped(document: bytes) -> bytes:
 
 
 def write_bytes(data: bytes) -> bool:
-    """Write bytes to standard output: unchanged or, to a terminal, as `printable` text.
+    """Write bytes to standard output: unchanged or, to a terminal, as `printable` text and a final newline.
 
-    Returns whether they were written unchanged.
+    Returns whether they were written unchanged, apart from that newline.
     """
-    shown = data
+    shown, end = data, b""
     if sys.stdout.isatty():
         shown = printable(data.decode(errors="replace")).encode()
+        end = b"" if data.endswith(b"\n") else b"\n"
     sys.stdout.flush()
-    sys.stdout.buffer.write(shown)
+    sys.stdout.buffer.write(shown + end)
     sys.stdout.buffer.flush()
     return shown == data
 

@@ -25,7 +25,7 @@ def why_unreachable(url: str) -> str:
     found = _OF_AWS.search(host)
     if found is None:
         return f"is AWS_ENDPOINT_URL right? is the network up, and can this machine reach {host}?"
-    region, known = found[1], _regions()
+    region, known = found[1], regions()
     if region in known:
         return f"region {region} exists: is the network up, and can this machine reach {host}?"
     similar = difflib.get_close_matches(region, sorted(known), n=1)
@@ -33,7 +33,8 @@ def why_unreachable(url: str) -> str:
     return f"this version of the SDK knows no region {region}: {meant} (--region, AWS_REGION or the profile)"
 
 
-def _regions() -> set[str]:
+def regions() -> set[str]:
+    """The regions that the SDK knows, of all partitions."""
     session = botocore.session.Session()
     names = session.get_available_partitions()
     return {one for name in names for one in session.get_available_regions("kinesis", partition_name=name)}

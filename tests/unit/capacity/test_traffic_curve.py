@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.capacity.traffic_curve import curve_in, peak_of
+from orderstream.capacity.traffic_curve import curve_in, orders_per_second, peak_of
 from orderstream.errors import InputError, NotFoundError
 
 
@@ -31,7 +31,18 @@ def test_a_peak_is_a_factor_or_exact_orders_a_second(text: str, peak: str) -> No
     assert peak_of(text, Decimal(2000)) == Decimal(peak)
 
 
-@pytest.mark.parametrize("text", ["", "many", "nan", "inf", "-inf", "5 y", "x", "1.2.3x"])
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [("86,400/day", "1"), ("1800/h", "0.5"), ("90 / min", "1.5"), ("7/s", "7"), ("7", "7")],
+)
+def test_a_rate_has_a_unit_of_time_or_is_orders_a_second(text: str, rate: str) -> None:
+    assert orders_per_second(text) == Decimal(rate)
+    assert peak_of(text, Decimal(2)) == Decimal(rate)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "many", "nan", "inf", "-inf", "5 y", "x", "1.2.3x", "1/week", "1/", "/s", "1/60", "1/s/s"]
+)
 def test_anything_else_is_no_rate(text: str) -> None:
     with pytest.raises(InputError) as caught:
         peak_of(text, Decimal(1))

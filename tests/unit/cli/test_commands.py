@@ -29,8 +29,8 @@ def leaves(group: Any, *path: str) -> Iterator[tuple[str, Any]]:
 
 
 COMMANDS = dict(leaves(ROOT))
-# Servers, and what reports to standard error only.
-WITHOUT_DATA = {"init", "up", "stack dashboard", "stack simulate"}
+# Servers, what reports to standard error only, and what prints text for people or shells.
+WITHOUT_DATA = {"init", "up", "stack dashboard", "stack simulate", "completion", "docs"}
 # Their output is JSON in any case.
 JSON_ONLY = {"model schema", "stack policy deployer", "stack policy boundary"}
 HEAVY = {"duckdb", "fastapi", "matplotlib", "ministack", "nicegui", "samcli", "samtranslator", "uvicorn"}

@@ -123,8 +123,8 @@ def test_bytes_that_would_steer_a_terminal_are_marked_there_and_it_is_said(
     with screen() as shown:
         orders.print_raw(RAW, exact="orders get A --raw > FILE")
         orders.print_raw(b'{"a": 1}', exact="")
-        said = shown("1}")
-    assert said == '��{"order_id": "�]0;title� �2J�"}\n{"a": 1}'
+        said = shown("1}\r\n")
+    assert said == '��{"order_id": "�]0;title� �2J�"}\n{"a": 1}\n'
     (warning,) = capsys.readouterr().err.splitlines()
     assert "orders get A --raw > FILE has the exact bytes" in warning
 

@@ -22,7 +22,7 @@ def deployer(
     stack: options.StackName = DEFAULT_STACK,
     region: options.Region = None,
 ) -> None:
-    """Print the policies that `orders deploy` and `orders destroy` need, each within IAM's size limit.
+    """Print the policies that `orders deploy` and `orders destroy` need, one a line, each within IAM's limit.
 
     They are computed from the template, from what CloudFormation needs for each of its resources, and
     from the calls of the commands. Attach all of the policies to one role. Without any --parameter they
@@ -33,6 +33,6 @@ def deployer(
     from orderstream.deploy.parameters import checked
 
     where = where_of(stack, account, region)
-    console.print_json(
-        permissions.deployer(where, checked(parameter or (), environment.parameters()), permissions_boundary)
-    )
+    given = checked(parameter or (), environment.parameters())
+    for policy in permissions.deployer(where, given, permissions_boundary):
+        console.print_json(policy)

@@ -1,0 +1,1 @@
+"""Checks what commands need: this machine, the project, and the cloud with its permissions and quotas."""

@@ -42,7 +42,8 @@ def test_a_cloud_that_does_not_answer_is_a_failure_with_a_hint_and_everything_el
 def test_a_mistake_in_the_project_is_one_failure_among_the_rest(orders: Orders, tmp_path: Path) -> None:
     (tmp_path / "orderstream.toml").write_text('model = "order:Order"\n')
     (tmp_path / "order.py").write_text("import nothing_of_this_name\n")
-    here = OrdersHere(orders.environment | {"ORDERS_PROJECT": str(tmp_path)})
+    # In processes of their own: the model is that of the process.
+    here = Orders(orders.environment | {"ORDERS_PROJECT": str(tmp_path)})
     found = states(here, status=1)
     assert found["project"]["state"] == "failed" and "order.py:1" in found["project"]["detail"]
     (tmp_path / "orderstream.toml").write_text("model = 5\n")

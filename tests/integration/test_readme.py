@@ -83,7 +83,7 @@ def test_every_command_runs_as_it_stands(reader: Up, checkout: Path) -> None:
         '"OrderID":"A-1005"',
         '"code":"not_positive"',
         "added, boolean, optional",
-        "Gift                   True",
+        "Gift                   true",
         "gone: stack orderstream",
         "gone: nothing of orderstream is here any more",
         "Successfully created/updated stack",

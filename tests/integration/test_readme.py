@@ -61,6 +61,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (PROJECT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(PROJECT / name, folder / name)
+            # Older than the environment, which `make` would otherwise make anew, of these files.
+            os.utime(folder / name, (0, 0))
     (folder / ".venv").symlink_to(Path(sys.executable).parent.parent)
     return folder
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from itertools import groupby
-from typing import Any, NamedTuple
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -18,8 +18,12 @@ from orderstream.domain.object_keys import is_batch
 from orderstream.errors import CloudError, DamagedError, InputError, NotFoundError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.pipeline.table import KEYS_PER_READ
 from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage.reader import read_object
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
 
 Item = dict[str, Any]
 
@@ -37,6 +41,27 @@ def get_order(deployment: Deployment, order_id: str) -> Item:
         )
     item: Item = plain_value({"M": answer["Item"]})
     return item
+
+
+def get_orders(deployment: Deployment, order_ids: Iterable[str]) -> dict[str, Item]:
+    """The items of those orders that are in the table, by OrderID, in the form of `get_order`."""
+    table = deployment.table
+    found: dict[str, Item] = {}
+    rest = iter(dict.fromkeys(order_ids))
+    while some := list(islice(rest, KEYS_PER_READ)):
+        keys = [{"OrderID": {"S": order_id}} for order_id in some]
+        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
+            table: {"Keys": keys, "ConsistentRead": True}
+        }
+        with translate_errors(f"cannot read orders of table {table}"):
+            # A response contains at least one of the requested items, or is an error.
+            while wanted:
+                answer = deployment.cloud.dynamodb.batch_get_item(RequestItems=wanted)
+                for attributes in answer["Responses"].get(table, []):
+                    item: Item = plain_value({"M": attributes})
+                    found[item["OrderID"]] = item
+                wanted = answer["UnprocessedKeys"]
+    return found
 
 
 class Page(NamedTuple):

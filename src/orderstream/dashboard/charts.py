@@ -68,7 +68,9 @@ def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> 
 
 def sums(name: str, minutes: Minutes, of: Window) -> Options:
     """The amount in the currency `name` for each period: bars, the last of which still grows."""
+    # Such a chart is small.
     drawn = _chart({name: [(at, minutes[at]) for at in of.periods if minutes.get(at)]}, of, "bar")
+    drawn["yAxis"]["splitNumber"] = 2
     units = minor_units(name)
     if units is not None:
         drawn["tooltip"][":valueFormatter"] = _number(least=units, most=units)

@@ -76,7 +76,7 @@ class LivePage:
     async def _draw(self) -> None:
         feed = self._viewer.feed
         seen = feed.seen
-        if seen is None or self._viewer.paused or self._drawn == feed.looks:
+        if seen is None or self._viewer.paused or self._viewer.hidden or self._drawn == feed.looks:
             return
         self._drawn = feed.looks
         status = seen.status
@@ -116,7 +116,7 @@ class LivePage:
     def _show_shards(self, status: Status) -> None:
         shards = status.shards
         said = f"{shards.count} shard{'s' * (shards.count > 1)}"
-        if shards.count > len(shards.hottest):
+        if shards.count > len(shards.hottest) > 0:
             said += f"; the {len(shards.hottest)} busiest are shown"
         if not shards.hottest:
             said += "; no traffic, or the stack has ShardMetrics=false"

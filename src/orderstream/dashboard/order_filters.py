@@ -69,7 +69,7 @@ class FilterForm:
     def __init__(self, viewer: Viewer, asked: dict[str, str]) -> None:
         self._viewer = viewer
         zone = viewer.clock.zone
-        with ui.grid().classes("w-full grid-cols-2 md:grid-cols-4 xl:grid-cols-8 gap-2 items-center"):
+        with ui.grid().classes("w-full grid-cols-2 md:grid-cols-4 gap-2 items-center"):
             self._order = self._input("Order id", "")
             self._inputs: dict[str, ValueElement[Any]] = {
                 "customer": self._input("Customer", asked["customer"]),

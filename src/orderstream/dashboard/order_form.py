@@ -79,8 +79,8 @@ class ListField:
         with ui.column().classes("w-full gap-2 pl-3 border-l-2 border-gray-500/30"):
             ui.label(label).classes("text-sm font-medium opacity-80")
             self._place = ui.column().classes("w-full gap-2")
-            one = label.removesuffix("s") if self._is_list else label
-            self._add_button = ui.button(f"Add {one}", icon="add", on_click=self._add_and_tell)
+            self._one = (label.removesuffix("s") if self._is_list else label).lower()
+            self._add_button = ui.button(f"Add {self._one}", icon="add", on_click=self._add_and_tell)
             self._add_button.props("flat dense no-caps").classes("self-start")
         if is_required:
             self._add()
@@ -103,7 +103,7 @@ class ListField:
                 entry = self._entry()
             if self._is_list or not self._is_required:
                 remove = ui.button(icon="close", on_click=lambda: self._remove(row, entry))
-                remove.props(f'flat round dense aria-label="Remove {_label(self._name)}"')
+                remove.props(f'flat round dense aria-label="Remove {self._one}"')
         self.entries.append(entry)
         self._add_button.set_visibility(self._is_list)
 
@@ -135,7 +135,7 @@ def _is_number(schema: Schema) -> bool:
 
 
 def _label(name: str) -> str:
-    return name.replace("_", " ")
+    return name.replace("_", " ").capitalize()
 
 
 def _input(name: str, schema: Schema) -> ValueElement[Any]:

@@ -6,6 +6,7 @@ from urllib.parse import unquote
 
 from fastapi import Request
 from nicegui import Client, ui
+from nicegui.sub_pages_router import SubPagesRouter
 
 from orderstream.dashboard import links, tables
 from orderstream.dashboard.live_page import LivePage
@@ -75,18 +76,23 @@ class DashboardPage:
         zone = await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone", timeout=5)
         self._viewer.clock = TimeFormat(zone)
         with content:
-            self._add_pages()
+            self._add_pages(router)
         self._drawn = (-1, False)
-        timer = ui.timer(_SECONDS_BETWEEN_DRAWINGS, self._refresh)
+        ui.timer(_SECONDS_BETWEEN_DRAWINGS, self._refresh)
         # Polling costs money on AWS, so a hidden page does not poll.
-        ui.on("seen", lambda event: timer.activate() if event.args else timer.deactivate())
-        ui.run_javascript("document.onvisibilitychange = () => emitEvent('seen', !document.hidden)")
+        ui.on("hidden", lambda event: setattr(self._viewer, "hidden", bool(event.args)))
+        ui.run_javascript("document.onvisibilitychange = () => emitEvent('hidden', document.hidden)")
 
-    def _add_pages(self) -> None:
+    def _add_pages(self, router: SubPagesRouter) -> None:
         viewer = self._viewer
 
         def live(range: str = "") -> None:
-            LivePage(viewer, range)
+            # What no other page answers ends here.
+            path = router.current_path.partition("?")[0]
+            if path.strip("/"):
+                ui.label(f"There is no page {unquote(path)}.")
+            else:
+                LivePage(viewer, range)
 
         async def orders(
             customer: str = "",
@@ -136,6 +142,8 @@ class DashboardPage:
 
     async def _refresh(self) -> None:
         feed, paused = self._feed, self._viewer.paused
+        if self._viewer.hidden:
+            return
         if not paused:
             await feed.refresh()
         if self._drawn == (feed.looks, paused):

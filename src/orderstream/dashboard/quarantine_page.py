@@ -36,8 +36,10 @@ _COLUMNS = (
     Column("customer", "Customer", link="customer_href"),
     Column("amount", "Amount", align="right"),
     Column("why", "Reason"),
-    Column("sent", "Resubmitted"),
 )
+_SENT = Column("sent", "Resubmitted")
+# On one line.
+_NAMELESS = "(no\u00a0order\u00a0id)"
 
 
 async def draw_quarantine(viewer: Viewer, asked: dict[str, str]) -> None:
@@ -50,7 +52,8 @@ async def draw_quarantine(viewer: Viewer, asked: dict[str, str]) -> None:
         _draw_reasons(asked, found)
         reason = asked["reason"]
         shown = [one for one in found if not reason or reason in _codes(one)]
-        _draw_records(viewer, shown, is_cut=len(found) == MOST_RECORDS)
+        columns = (*_COLUMNS, _SENT) if asked["resubmitted"] else _COLUMNS
+        _draw_records(viewer, shown, columns, is_cut=len(found) == MOST_RECORDS)
 
 
 def _records(viewer: Viewer, asked: dict[str, str], note: Progress) -> list[QuarantinedRecord]:
@@ -104,7 +107,9 @@ def _draw_reasons(asked: dict[str, str], found: Sequence[QuarantinedRecord]) -> 
                 link.classes("font-semibold").props("aria-current=true")
 
 
-def _draw_records(viewer: Viewer, shown: Sequence[QuarantinedRecord], *, is_cut: bool) -> None:
+def _draw_records(
+    viewer: Viewer, shown: Sequence[QuarantinedRecord], columns: Sequence[Column], *, is_cut: bool
+) -> None:
     if not shown:
         ui.label("No records here: every record was an order, or was resubmitted.").classes("opacity-70")
         return
@@ -121,14 +126,15 @@ def _draw_records(viewer: Viewer, shown: Sequence[QuarantinedRecord], *, is_cut:
 
         edit = ui.button("Edit and resubmit", on_click=lambda: BulkDialog(viewer, chosen()))
         edit.props("outline dense no-caps padding='2px 10px'").set_enabled(False)
-    with ui.row().classes("items-center gap-2"):
+    # On a narrow screen the table has no head with such a box.
+    with ui.row().classes("narrow-only items-center gap-2"):
 
         def choose(every: bool) -> None:
             table.selected = list(table.rows) if every else []
             edit.set_enabled(every)
 
         ui.checkbox("Select all", on_change=lambda event: choose(event.value)).props("dense")
-    table = stacked_table(_COLUMNS, row_key="event_id", selectable=True)
+    table = stacked_table(columns, row_key="event_id", selectable=True)
     table.on_select(lambda event: edit.set_enabled(bool(table.selected)))
     set_rows(table, [_row(viewer, entry) for entry in shown])
 
@@ -141,7 +147,7 @@ def _row(viewer: Viewer, entry: QuarantinedRecord) -> dict[str, Any]:
         "event_id": line.event_id,
         "time": viewer.clock.text(line.arrived_at),
         "utc": utc(line.arrived_at),
-        "order": line.order_id or "(no order id)",
+        "order": line.order_id or _NAMELESS,
         "href": viewer.href(links.quarantined(line.event_id)),
         "customer": said.customer,
         "customer_href": viewer.href(links.orders(customer=said.customer)) if said.customer else "",

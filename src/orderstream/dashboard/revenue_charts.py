@@ -20,8 +20,7 @@ class RevenueCharts:
     """A card with the charts; `period` is the length of a bar in words."""
 
     def __init__(self, period: str) -> None:
-        self._period = period
-        with components.card(f"Revenue per {period}"):
+        with components.card(f"Revenue per {period}; in figures: the last full one"):
             self._grid = ui.element("div").classes("w-full grid grid-cols-1 sm:grid-cols-2 gap-2")
         self._by_currency: dict[str, tuple[ui.label, ui.echart]] = {}
 
@@ -35,7 +34,7 @@ class RevenueCharts:
             # A period that has just ended is not complete yet.
             full = (axis.until - _SETTLING) // axis.period * axis.period - axis.period
             amount = money(revenue[name].get(full, 0), name)
-            label.set_text(f"{name} {amount} in the last full {self._period}")
+            label.set_text(f"{name} {amount}")
             components.redraw(chart, charts.sums(name, revenue[name], axis))
 
     def _lay_out(self, currencies: list[str]) -> None:

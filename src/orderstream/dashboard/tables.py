@@ -9,20 +9,28 @@ from nicegui import ui
 
 # Below this width each row is a card, in which each cell has its label before it.
 CSS = """
-.stacked td { overflow-wrap: anywhere }
+.stacked td { white-space: normal; overflow-wrap: break-word; max-width: 24rem }
+.stacked td.is-time { white-space: nowrap }
+.narrow-only { display: none }
 @media (max-width: 699px) {
+  .narrow-only { display: flex }
   .stacked thead { display: none }
   .stacked .q-table, .stacked tbody, .stacked tr { display: block; width: 100% }
-  .stacked tbody tr { padding: 6px 0; border-bottom: 1px solid rgba(139, 147, 161, 0.35) }
+  .stacked.q-table__container .q-table tbody tr { height: auto; padding: 6px 0;
+    border-bottom: 1px solid rgba(139, 147, 161, 0.35) }
   .stacked .q-table tbody td { display: flex; gap: 12px; justify-content: space-between; height: auto;
-    padding: 2px 8px; border: none; text-align: right; white-space: normal }
-  .stacked .q-table tbody td::before { content: attr(data-label); opacity: 0.7; white-space: nowrap }
-  .stacked .q-table__middle { overflow: visible }
+    max-width: none; padding: 2px 8px; border: none; text-align: right; overflow-wrap: anywhere }
+  .stacked .q-table tbody td::before { content: attr(data-label); position: static; background: none;
+    opacity: 0.7; white-space: nowrap }
+  .stacked .q-table tbody td:empty { display: none }
 }
 """
 
 _CELL = '<q-td :props="props" :data-label="props.col.label">{{ props.value }}</q-td>'
-_TIME = '<q-td :props="props" :data-label="props.col.label" :title="props.row.utc">{{ props.value }}</q-td>'
+_TIME = (
+    '<q-td :props="props" class="is-time" :data-label="props.col.label" :title="props.row.utc">'
+    "{{ props.value }}</q-td>"
+)
 
 
 class Column(NamedTuple):
@@ -45,7 +53,7 @@ def stacked_table(columns: Sequence[Column], *, row_key: str, selectable: bool =
         selection="multiple" if selectable else None,
         pagination=0,
     )
-    table.classes("w-full stacked").props("flat dense wrap-cells hide-pagination")
+    table.classes("w-full stacked").props("flat dense hide-pagination")
     table.add_slot("body-cell", _CELL)
     table.add_slot("body-cell-time", _TIME)
     for one in columns:

@@ -58,12 +58,12 @@ def _rate(title: str, last_minute: float, five_minutes: float) -> TileText:
 
 
 def _latency(status: Status) -> TileText:
-    title = "Time to store: median / slowest 1 %"
+    title = "Time to store"
     latency = status.latency
     if latency is None:
         return TileText(title, "–", "nothing stored lately")
-    worst = f"slowest 1 % in 5 minutes: {latency.p99_worst:,.0f} ms"
-    return TileText(title, f"{latency.p50:,.0f} / {latency.p99:,.0f} ms", worst)
+    below = f"median / slowest 1 %; in 5 minutes at worst {latency.p99_worst:,.0f} ms"
+    return TileText(title, f"{latency.p50:,.0f} / {latency.p99:,.0f} ms", below)
 
 
 def _waiting(status: Status) -> tuple[TileText, TileText]:

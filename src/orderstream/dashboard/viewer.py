@@ -12,13 +12,14 @@ from orderstream.dashboard.time_format import TimeFormat
 class Viewer:
     """One open page. `prefix` is the path under which the dashboard is served.
 
-    While `paused`, nothing is polled and the figures stay as they are.
+    While it is `paused` or `hidden`, nothing is polled and the figures stay as they are.
     """
 
     feed: StatusFeed
     clock: TimeFormat
     prefix: str
     paused: bool = False
+    hidden: bool = False
 
     def href(self, path: str) -> str:
         """The address of a path of `links`, for elements that are not NiceGUI's own links."""

@@ -78,6 +78,10 @@ class ArchivedOrders:
         body, written = self.objects[Key]
         return {"Body": StreamingBody(BytesIO(body), len(body)), "LastModified": written}
 
+    def get_item(self, Key: dict[str, Any], **_: Any) -> dict[str, Any]:  # noqa: N803
+        item = self.items.get(Key["OrderID"]["S"])
+        return {"Item": item} if item else {}
+
     def batch_get_item(self, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         ((table, request),) = RequestItems.items()
         wanted = [key["OrderID"]["S"] for key in request["Keys"]]

@@ -145,6 +145,8 @@ def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window,
             "axisLabel": {
                 "color": _GREY,
                 "hideOverlap": True,
+                # The first would touch the number beside it.
+                "showMinLabel": False,
                 "showMaxLabel": False,
                 "formatter": "{HH}:{mm}",
             },

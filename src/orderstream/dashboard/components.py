@@ -88,7 +88,7 @@ def verbatim(text: str, data: bytes, name: str) -> None:
             on_click=lambda: ui.download.content(data, name, "application/octet-stream"),
         ).props("flat dense no-caps")
     ui.label(text[:MOST_SHOWN]).classes(
-        "w-full max-h-[32rem] overflow-auto whitespace-pre-wrap break-all font-mono text-sm"
+        "w-full max-h-[44rem] overflow-auto whitespace-pre-wrap break-all font-mono text-sm"
     )
 
 

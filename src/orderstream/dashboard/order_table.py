@@ -27,7 +27,6 @@ _COLUMNS = (
     Column("order", "Order", link="order_href"),
     Column("customer", "Customer", link="customer_href"),
     Column("amount", "Amount", align="right"),
-    Column("currency", "Currency"),
 )
 
 
@@ -46,7 +45,7 @@ def latest_rows(viewer: Viewer, items: Iterable[Item]) -> list[dict[str, Any]]:
     """Rows of stored orders, by arrival."""
     return [
         _row(viewer, item["ReceivedAt"], item["OrderID"], item["CustomerID"])
-        | {"amount": in_groups(item["OrderAmount"], item["Currency"]), "currency": item["Currency"]}
+        | {"amount": f"{in_groups(item['OrderAmount'], item['Currency'])} {item['Currency']}"}
         for item in items
     ]
 
@@ -61,7 +60,7 @@ def found_rows(viewer: Viewer, orders: Iterable[FoundOrder]) -> list[dict[str, A
             row |= {"order": one.order_id or "(invalid)"}
             row |= {"order_href": viewer.href(links.quarantined(one.event_id))}
         amount = in_groups(said.number, said.currency) if said.number is not None else said.amount
-        row |= {"amount": amount, "currency": said.currency, "status": STATUSES[one.status]}
+        row |= {"amount": f"{amount} {said.currency}".strip(), "status": STATUSES[one.status]}
         rows.append(row | {"event_id": one.event_id})
     return rows
 

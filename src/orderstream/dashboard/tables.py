@@ -67,7 +67,7 @@ def _link(field: str) -> str:
         '<q-td :props="props" :data-label="props.col.label">'
         f'<a v-if="props.row.{field}" :href="props.row.{field}" class="nicegui-link">'
         "{{ props.value }}</a>"
-        "<span v-else>{{ props.value }}</span></q-td>"
+        '<span v-else-if="props.value">{{ props.value }}</span></q-td>'
     )
 
 

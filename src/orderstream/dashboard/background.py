@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from nicegui import ui
@@ -22,7 +23,7 @@ class PageLeftError(Exception):
 
 
 async def run(work: Callable[[Progress], T], doing: str = "reading …") -> T | None:
-    """The result of `work`; None after an error, which is shown in its place."""
+    """The result of `work`; None after an error, which is shown in its place, or when the page was left."""
     with ui.row().classes("items-center gap-2") as place:
         ui.spinner()
         label = ui.label(doing).classes("text-sm opacity-70")
@@ -39,17 +40,34 @@ async def run(work: Callable[[Progress], T], doing: str = "reading …") -> T | 
 
     with place:
         ui.timer(_SECONDS_BETWEEN_REPORTS, show)
-    problem: OrderstreamError | None = None
     result: T | None = None
+    problem: OrderstreamError | None = None
     try:
         result = await asyncio.to_thread(work, note)
     except OrderstreamError as error:
         problem = error
-    if not place.is_deleted:
-        place.clear()
-        if problem is None:
-            place.delete()
-        else:
-            with place:
-                components.problem(problem)
+    except PageLeftError:
+        pass
+    if place.is_deleted:
+        return None
+    place.clear()
+    if problem is None:
+        place.delete()
+    else:
+        with place:
+            components.problem(problem)
     return result
+
+
+@contextmanager
+def disabled(*buttons: ui.button) -> Iterator[None]:
+    """In the block, the buttons cannot be used."""
+    for button in buttons:
+        button.disable()
+    try:
+        yield
+    finally:
+        for button in buttons:
+            # They are gone if the page was left.
+            if not button.is_deleted:
+                button.enable()

@@ -55,15 +55,11 @@ class BulkDialog:
             if not await components.is_confirmed(question, "Resubmit them"):
                 return
         self._results.clear()
-        for button in (self._check, self._send):
-            button.disable()
-        with self._results:
+        with background.disabled(self._check, self._send), self._results:
             found = await background.run(lambda note: self._resubmit(note, dry_run=dry_run))
             if found is not None:
                 self._is_sent |= not dry_run
                 _draw_results(found, "would be resubmitted" if dry_run else "resubmitted")
-        for button in (self._check, self._send):
-            button.enable()
 
     def _resubmit(self, note: Progress, *, dry_run: bool) -> list[Resubmission]:
         lines = [line.strip() for line in (self._text.value or "").splitlines()]

@@ -107,12 +107,8 @@ class _Story:
         def work(note: Progress) -> OrderTrace:
             return trace(self._viewer.feed.deployment, self._order_id, span, progress=note)
 
-        for button in self._buttons:
-            button.disable()
         self._place.clear()
-        with self._place:
+        with background.disabled(*self._buttons), self._place:
             found = await background.run(work, "searching …")
             if found:
                 draw_steps(self._viewer.clock, found.steps)
-        for button in self._buttons:
-            button.enable()

@@ -101,10 +101,8 @@ class _ExportButton:
         self._button.props("outline dense no-caps padding='2px 10px'")
 
     async def _export(self) -> None:
-        self._button.disable()
-        with self._place:
+        with background.disabled(self._button), self._place:
             found = await background.run(self._collect, "collecting …")
-        self._button.enable()
         if found is None:
             return
         orders, is_all = found

@@ -72,8 +72,14 @@ class DashboardPage:
         router.current_path = (raw or "/") + (f"?{request.url.query}" if request.url.query else "")
         router.on_path_changed(self._mark_tab)
         self._mark_tab(router.current_path)
-        await client.connected()
-        zone = await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone", timeout=5)
+        try:
+            await client.connected()
+            zone = await ui.run_javascript("Intl.DateTimeFormat().resolvedOptions().timeZone", timeout=5)
+        except TimeoutError:
+            zone = None
+        if client.is_deleted:
+            # It was loaded again, or closed.
+            return
         self._viewer.clock = TimeFormat(zone)
         with content:
             self._add_pages(router)

@@ -76,6 +76,9 @@ class _Record:
             (found,) = await asyncio.to_thread(self._resubmit, dry_run)
         except OrderstreamError as error:
             found = Resubmission(self._entry.line.event_id, "", False, error.message, error.hint)
+        if self._send.is_deleted:
+            # The page was left.
+            return
         if not found.sent:
             self._say(f"Not sent: {found.problem}", "text-red-600 dark:text-red-400")
             self._send.enable()
@@ -84,7 +87,10 @@ class _Record:
             self._send.enable()
         else:
             self._say(f"Sent as order {found.order_id}; waiting until it is stored …", "")
-            if await await_stored(feed, found.order_id):
+            is_stored = await await_stored(feed, found.order_id)
+            if self._send.is_deleted:
+                return
+            if is_stored:
                 self._say(f"Order {found.order_id} is stored.", "text-green-700 dark:text-green-400")
             else:
                 self._say(f"Sent as order {found.order_id}, but it is not stored yet: look for it later.", "")

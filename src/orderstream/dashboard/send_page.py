@@ -76,8 +76,13 @@ class SendPage:
         try:
             receipt = await asyncio.to_thread(self._put, data)
         except OrderstreamError as error:
+            if said.is_deleted:
+                return
             said.set_text(f"Not sent: {error.message} {error.hint}".strip())
             said.classes("text-red-600 dark:text-red-400")
+            return
+        if said.is_deleted:
+            # The page was left.
             return
         place = event_id(receipt.shard_id, receipt.sequence_number)
         said.set_text(f"Kinesis has it: {place}").classes("break-all text-sm opacity-80")
@@ -89,6 +94,8 @@ class SendPage:
                 ui.link("Show the record", links.quarantined(place))
                 return
             stored = await await_stored(self._source, order_id)
+            if outcome.is_deleted:
+                return
             outcome.set_text(f"Order {order_id} is stored." if stored else "It is not stored yet.")
             ui.link("Show the order", links.order(order_id))
 

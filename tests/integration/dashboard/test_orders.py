@@ -95,6 +95,18 @@ def test_an_order_opens_with_its_item_and_bytes_and_its_story_only_when_it_is_as
         expect(page.get_by_role("main").get_by_text(step, exact=True).last).to_be_visible()
 
 
+def test_a_page_that_is_left_while_it_searches_leaves_nothing_behind(page: Page, local: LocalCloud) -> None:
+    find_order(page, send(local))
+    page.get_by_role("button", name="Search all time").click()
+    tab(page, "Orders")
+    page.get_by_role("button", name="Export CSV").click()
+    tab(page, "Send")
+    page.get_by_role("button", name="Send", exact=True).click()
+    tab(page, "Orders")
+    # Whoever started the dashboard looks for tracebacks and warnings in its log.
+    expect(page.get_by_text("Looked back to")).to_be_visible()
+
+
 def test_filters_are_in_the_address_and_a_customer_leads_to_all_their_orders(
     page: Page, url: str, local: LocalCloud
 ) -> None:

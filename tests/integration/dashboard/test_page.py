@@ -124,10 +124,12 @@ def test_orders_up_serves_page_and_docs_ends_cleanly_while_they_are_open_and_the
             (url,) = awaited(
                 lambda: re.findall(r"^dashboard on (\S+)$", running.log.read_text(), re.MULTILINE)
             )
-            page, errors = looking.enter_context(browsers.opened(browser, url))
+            root = url.removesuffix("/live")
+            page, errors = looking.enter_context(browsers.opened(browser, root))
+            expect(page).to_have_url(f"{url}/")
             expect(page.get_by_text("there is no stack orderstream here")).to_be_visible()
             expect(page.get_by_text("orders deploy")).to_be_visible()
-            with browsers.opened(browser, url.removesuffix("/live") + "/docs") as (docs, _):
+            with browsers.opened(browser, f"{root}/docs") as (docs, _):
                 # With examples, and nothing that comes over the network.
                 docs.get_by_text("Send an order", exact=True).click()
                 expect(docs.get_by_text('"customer_id": "12345"').first).to_be_visible()

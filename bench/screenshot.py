@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from bench.harness import local_cloud, progress
 from bench.pages import BUILT_SCREENSHOTS, SCREENSHOTS
@@ -55,27 +56,34 @@ def take_all(minutes: float) -> None:
                 # The documentation shows the live page; the others are to be looked at.
                 usual = BUILT_SCREENSHOTS / f"{name}-{scheme}-{size}.png"
                 picture = SCREENSHOTS[scheme] if (name, size) == ("live", "wide") else usual
-                _take(browser, server.url + path + page, scheme, width, picture)
+                _take(browser, server.url + path + page.path, page.text, scheme, width, picture)
                 progress(f"{picture.name}: {picture.stat().st_size:,} bytes")
             browser.close()
 
 
-def _pages(cloud: LocalCloud) -> dict[str, str]:
-    """The path of each page by its name, those of an order and of a record too."""
+class _Page(NamedTuple):
+    """A page: its path, and a text that it has once it has its content."""
+
+    path: str
+    text: str
+
+
+def _pages(cloud: LocalCloud) -> dict[str, _Page]:
+    """Each page by its name, those of an order and of a record too."""
     order_id = RecentOrders(cloud.deployment).poll()[0]["OrderID"]
     record = next(list_quarantined(cloud.deployment))
     return {
-        "live": links.live(),
-        "orders": links.orders(),
-        "order": links.order(order_id),
-        "quarantine": links.quarantine(),
-        "record": links.quarantined(record.line.event_id),
-        "send": links.send(),
+        "live": _Page(links.live(), "duplicates are harmless"),
+        "orders": _Page(links.orders(), "Looked back to"),
+        "order": _Page(links.order(order_id), "Everything that happened"),
+        "quarantine": _Page(links.quarantine(), "records"),
+        "record": _Page(links.quarantined(record.line.event_id), "The order, as it will be sent"),
+        "send": _Page(links.send(), "What is sent"),
     }
 
 
-def _take(browser: Browser, url: str, scheme: str, width: int, picture: Path) -> None:
-    """A picture of the whole page in a color scheme, as soon as it shows its content."""
+def _take(browser: Browser, url: str, text: str, scheme: str, width: int, picture: Path) -> None:
+    """A picture of the whole page in a color scheme, as soon as it shows the text."""
     context = browser.new_context(
         viewport={"width": width, "height": HEIGHT},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -83,16 +91,11 @@ def _take(browser: Browser, url: str, scheme: str, width: int, picture: Path) ->
     )
     page = context.new_page()
     page.goto(url)
-    _await_content(page)
-    page.screenshot(path=picture, full_page=True)
-    context.close()
-
-
-def _await_content(page: Page) -> None:
-    page.get_by_role("main").get_by_role("button").first.wait_for()
-    page.locator(".q-spinner").first.wait_for(state="detached")
+    page.get_by_role("main").get_by_text(text).first.wait_for()
     # The charts fit themselves into their cards.
     page.wait_for_timeout(3000)
+    page.screenshot(path=picture, full_page=True)
+    context.close()
 
 
 @contextmanager

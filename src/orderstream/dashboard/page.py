@@ -36,6 +36,7 @@ _MODES = {
 _COLOURS: dict[Tone, str] = {"": "positive", "warn": "orange-9", "bad": "negative"}
 _CSS = """
 body { font-variant-numeric: tabular-nums }
+.body--dark { color-scheme: dark }
 .nicegui-content { padding: 0; gap: 0 }
 .tab { padding: 8px 12px; border-bottom: 2px solid transparent; text-decoration: none; color: inherit }
 .tab.is-open { border-color: var(--q-primary); font-weight: 500 }

@@ -7,6 +7,8 @@ EXPLANATION = DOCS / "explanation"
 RESULTS = DOCS / "performance.json"
 PICTURE = DOCS / "performance.png"
 SCREENSHOTS = {"light": DOCS / "live-light.png", "dark": DOCS / "live-dark.png"}
+# Those that no page of docs/ shows.
+BUILT_SCREENSHOTS = PROJECT / "build" / "dashboard"
 # The tables of each benchmark are on its page, between two marks `<!-- NAME -->`.
 PAGES = {
     "handlers": EXPLANATION / "performance.md",

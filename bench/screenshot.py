@@ -1,4 +1,4 @@
-"""Pictures of the dashboard for the README, light and dark: a local cloud under traffic, seen by Chromium.
+"""Pictures of the dashboard, light and dark, wide and narrow: a local cloud under traffic, seen by Chromium.
 
 Debian's Chromium takes them (apt-get install chromium).
 """
@@ -12,22 +12,28 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
+from typing import NamedTuple
 
 from fastapi import FastAPI
 from playwright.sync_api import Browser, sync_playwright
 
 from bench.harness import local_cloud, progress
-from bench.pages import SCREENSHOTS
+from bench.pages import BUILT_SCREENSHOTS, SCREENSHOTS
 from orderstream.api.server import Server
 from orderstream.client import OrderProducer
+from orderstream.dashboard import links
 from orderstream.dashboard.app import add_page
 from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import samples
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
+from orderstream.lookup.recent_orders import RecentOrders
+from orderstream.recovery.quarantine import list_quarantined
 
-WIDTH, HEIGHT = 1440, 1340
+WIDTHS = {"wide": 1280, "narrow": 400}
+HEIGHT = 1000
 # Real orders do not come evenly: a swell of some minutes.
 RATE, SWELL, PERIOD_SECONDS = 18.0, 9.0, 420.0
 
@@ -37,31 +43,58 @@ def take_all(minutes: float) -> None:
     program = shutil.which("chromium")
     if program is None:
         raise OrderstreamError("there is no chromium here", hint="apt-get install chromium")
+    BUILT_SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     with local_cloud() as cloud, _traffic(cloud), sync_playwright() as playwright:
         app = FastAPI()
-        add_page(app, cloud.cloud, cloud.deployment.name)
+        path = add_page(app, cloud.cloud, cloud.deployment.name)
         with Server(app, free_port()) as server:
             time.sleep(minutes * 60)
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            for scheme, picture in SCREENSHOTS.items():
-                _take(browser, server.url, scheme, picture)
+            for (name, page), scheme, (size, width) in product(
+                _pages(cloud).items(), ("light", "dark"), WIDTHS.items()
+            ):
+                # The documentation shows the live page; the others are to be looked at.
+                usual = BUILT_SCREENSHOTS / f"{name}-{scheme}-{size}.png"
+                picture = SCREENSHOTS[scheme] if (name, size) == ("live", "wide") else usual
+                _take(browser, server.url + path + page.path, page.text, scheme, width, picture)
                 progress(f"{picture.name}: {picture.stat().st_size:,} bytes")
             browser.close()
 
 
-def _take(browser: Browser, url: str, scheme: str, picture: Path) -> None:
-    """A picture of the page in a colour scheme, as soon as it shows orders."""
+class _Page(NamedTuple):
+    """A page: its path, and a text that it has once it has its content."""
+
+    path: str
+    text: str
+
+
+def _pages(cloud: LocalCloud) -> dict[str, _Page]:
+    """Each page by its name, those of an order and of a record too."""
+    order_id = RecentOrders(cloud.deployment).poll()[0]["OrderID"]
+    record = next(list_quarantined(cloud.deployment))
+    return {
+        "live": _Page(links.live(), "duplicates are harmless"),
+        "orders": _Page(links.orders(), "Looked back to"),
+        "order": _Page(links.order(order_id), "Everything that happened"),
+        "quarantine": _Page(links.quarantine(), "records"),
+        "record": _Page(links.quarantined(record.line.event_id), "The order, as it will be sent"),
+        "send": _Page(links.send(), "What is sent"),
+    }
+
+
+def _take(browser: Browser, url: str, text: str, scheme: str, width: int, picture: Path) -> None:
+    """A picture of the whole page in a color scheme, as soon as it shows the text."""
     context = browser.new_context(
-        viewport={"width": WIDTH, "height": HEIGHT},
+        viewport={"width": width, "height": HEIGHT},
         color_scheme="dark" if scheme == "dark" else "light",
-        timezone_id="UTC",
+        timezone_id="Europe/Berlin",
     )
     page = context.new_page()
     page.goto(url)
-    page.get_by_role("row").nth(5).wait_for()
+    page.get_by_role("main").get_by_text(text).first.wait_for()
     # The charts fit themselves into their cards.
-    page.wait_for_timeout(2000)
-    page.screenshot(path=picture)
+    page.wait_for_timeout(3000)
+    page.screenshot(path=picture, full_page=True)
     context.close()
 
 

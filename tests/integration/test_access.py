@@ -23,7 +23,7 @@ from orderstream.aws.clients import AwsClients
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import MiniStack
 from orderstream.local.registry import running_instances
-from tests.integration import browser as browsers
+from tests.integration.dashboard import browser as browsers
 from tests.integration.up import Up, up
 
 SERVICES = (

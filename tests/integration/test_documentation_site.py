@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 from reference import PROJECT
 
-from tests.integration.browser import chromium
+from tests.integration.dashboard.browser import chromium
 
 pytestmark = pytest.mark.system
 

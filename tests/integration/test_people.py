@@ -19,6 +19,7 @@ from orderstream.client import OrderProducer
 from orderstream.domain.object_keys import ERASURES, MANIFESTS, ORDERS, QUARANTINE, REDRIVEN, RESUBMITTED
 from orderstream.local.cloud import REGION, LocalCloud
 from orderstream.local.demo import DemoResult
+from orderstream.lookup.order_search import OrderFilter, search_orders
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.monitoring.collector import StatusCollector
 from orderstream.pipeline.attributes import attribute_value
@@ -144,6 +145,7 @@ def test_who_serves_the_page_sees_the_latest_orders_sends_and_mends_and_nothing_
     cloud = AwsClients(local.endpoint_url, region=REGION, access_key=key, secret_key=secret)
     theirs = replace(local.deployment, cloud=cloud)
     assert len(RecentOrders(theirs, most=5).poll()) == 5
+    assert len(search_orders(theirs, OrderFilter(status="stored"), most=5).found) == 5
     watch = StatusCollector(theirs)
     watch.collect()
     assert watch.minutes["stored"] and watch.revenue

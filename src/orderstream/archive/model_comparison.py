@@ -11,14 +11,13 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.ids import order_id_of
 from orderstream.pipeline.process import item_of
-from orderstream.pipeline.table import OrderTable
 from orderstream.progress import Progress, no_progress
 from orderstream.recovery.reprocess import record_of, settings_of
 from orderstream.storage.bucket import TimeRange
+from orderstream.storage.orders import get_orders
 
 SAMPLES = 3
 _RECORDS_AT_ONCE = 500
-_SECONDS_TO_READ = 60.0
 # Which object has the bytes, and how the model reads them, is no content of an order.
 _NOT_COMPARED = frozenset(("ArchiveKey", "NormalizedFingerprint"))
 
@@ -66,18 +65,17 @@ def compare_model(
     """Run the order model of this process over the records of `span`, at most `limit` of them."""
     done, read = ModelComparison(), ReplayResult()
     currency = settings_of(deployment).currency
-    table = OrderTable(deployment.cloud.dynamodb, deployment.table)
     found = (one for one in events(deployment, Selection(span), "", read) if isinstance(one, Event))
     counted = islice(found, limit)
     while batch := list(islice(counted, _RECORDS_AT_ONCE)):
-        _compare(batch, table, currency, done)
+        _compare(deployment, batch, currency, done)
         progress("records checked", done.records)
     done.is_complete = limit is None or next(found, None) is None
     done.damaged = read.damaged
     return done
 
 
-def _compare(batch: list[Event], table: OrderTable, currency: str, done: ModelComparison) -> None:
+def _compare(deployment: Deployment, batch: list[Event], currency: str, done: ModelComparison) -> None:
     read: list[tuple[Event, Decoded]] = []
     for event in batch:
         done.records += 1
@@ -90,8 +88,7 @@ def _compare(batch: list[Event], table: OrderTable, currency: str, done: ModelCo
             done.newly_accepted.add(event_id=event.line.event_id, order_id=what.order.order_id)
         elif what.order is not None:
             read.append((event, what))
-    ids = {event.line.order_id: event for event, _ in read if event.line.order_id is not None}
-    stored = table.read(list(ids), lambda: _SECONDS_TO_READ, whole=True)
+    stored = get_orders(deployment, (event.line.order_id for event, _ in read if event.line.order_id))
     for event, what in read:
         item = stored.get(event.line.order_id or "")
         is_its_item = item is not None and item["EventID"] == event.line.event_id

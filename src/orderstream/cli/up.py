@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 # `local`, `api` and `dashboard` are imported when the command runs, so that the others start faster.
 USUAL_PORT = 4566
-# The path of the dashboard, beside those of the HTTP API.
-PAGE = "/live"
 
 app = typer.Typer()
 
@@ -85,12 +83,12 @@ def up(
         stack.enter_context(local)
         http_port = http_port or this_or_free_port(port + 1)
         web = make_app(services)
-        add_page(web, local.cloud, DEFAULT_STACK, PAGE)
+        page = add_page(web, local.cloud, DEFAULT_STACK)
         api = stack.enter_context(Server(web, http_port))
         stack.enter_context(registered(port, http_port, local.token, notes))
         if simulate:
             stack.enter_context(_background_traffic(local, simulate))
-        show.print_ready(port, USUAL_PORT, api.url, PAGE, empty=empty)
+        show.print_ready(port, USUAL_PORT, api.url, page, empty=empty)
         while True:
             local.check()
             time.sleep(0.5)

@@ -1,13 +1,13 @@
-"""Builds per-minute charts as ECharts options. Pure: the minutes are passed in."""
+"""Builds charts over time as ECharts options, all with one time axis. Pure: the figures are passed in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from orderstream.aws.metrics import MINUTE
 from orderstream.domain.currencies import minor_units
-from orderstream.monitoring.figures import WINDOW, Minutes
+from orderstream.monitoring.figures import Minutes
 from orderstream.monitoring.shards import ShardLoad
 
 Options = dict[str, Any]
@@ -16,35 +16,40 @@ Options = dict[str, Any]
 COLOURS = ("#2f9bd6", "#e69f00", "#00a884", "#cc79a7", "#d55e00", "#8f8fd6")
 _GREY = "#8b93a1"
 _LINE = "rgba(139, 147, 161, 0.25)"
-_LEAST = 10 * MINUTE
-# The current minute has a rate only after this much of it.
+_UNFINISHED = "rgba(139, 147, 161, 0.22)"
+# The current period has a rate only after this much of it.
 _SOME_SECONDS = 10
 
 
 class Window(NamedTuple):
-    """The time range of a chart, in seconds since the epoch; `until` is the time of the latest figures."""
+    """The time axis of the charts, in seconds since the epoch; `until` is the time of the latest figures."""
 
     since: int
     until: int
+    period: int = MINUTE
 
     @property
-    def minutes(self) -> range:
-        """The start of each minute in it."""
-        return range(self.since // MINUTE * MINUTE, self.until, MINUTE)
+    def periods(self) -> range:
+        """The start of each period in it."""
+        return range(self.since // self.period * self.period, self.until, self.period)
+
+    @property
+    def end(self) -> int:
+        """The end of the axis: that of the last period, over or not."""
+        return -(-self.until // self.period) * self.period
 
 
-def window(figures: Iterable[Minutes], until: int) -> Window:
-    """The last hour, or the part of it that has figures: at least ten minutes."""
-    first = min((at for minutes in figures for at in minutes), default=until)
-    return Window(max(until - WINDOW, min(first, until - _LEAST)), until)
+def window(seconds: int, period: int, until: int) -> Window:
+    """The axis for the last `seconds`, in periods of `period` seconds."""
+    return Window((until - seconds) // period * period, until, period)
 
 
 def rates(series: Mapping[str, Minutes], of: Window, *, seconds: int = 1) -> Options:
     """Counts per `seconds`: one line per series."""
     points = {
         name: [
-            (at, minutes.get(at, 0.0) * seconds / min(MINUTE, of.until - at))
-            for at in of.minutes
+            (at, minutes.get(at, 0.0) * seconds / min(of.period, of.until - at))
+            for at in of.periods
             if of.until - at >= _SOME_SECONDS
         ]
         for name, minutes in series.items()
@@ -55,15 +60,17 @@ def rates(series: Mapping[str, Minutes], of: Window, *, seconds: int = 1) -> Opt
 def levels(series: Mapping[str, Minutes], of: Window, *, divisor: float = 1) -> Options:
     """Values measured at intervals: one line per series, with gaps where nothing was measured."""
     points = {
-        name: [(at, minutes[at] / divisor if at in minutes else None) for at in of.minutes]
+        name: [(at, minutes[at] / divisor if at in minutes else None) for at in of.periods]
         for name, minutes in series.items()
     }
     return _chart(points, of, "line")
 
 
 def sums(name: str, minutes: Minutes, of: Window) -> Options:
-    """The amount in the currency `name` for each minute: bars, the last of which still grows."""
-    drawn = _chart({name: [(at, minutes[at]) for at in of.minutes if minutes.get(at)]}, of, "bar")
+    """The amount in the currency `name` for each period: bars, the last of which still grows."""
+    # Such a chart is small.
+    drawn = _chart({name: [(at, minutes[at]) for at in of.periods if minutes.get(at)]}, of, "bar")
+    drawn["yAxis"]["splitNumber"] = 2
     units = minor_units(name)
     if units is not None:
         drawn["tooltip"][":valueFormatter"] = _number(least=units, most=units)
@@ -134,10 +141,12 @@ def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window,
         "xAxis": {
             "type": "time",
             "min": of.since * 1000,
-            "max": of.until * 1000,
+            "max": of.end * 1000,
             "axisLabel": {
                 "color": _GREY,
                 "hideOverlap": True,
+                # The first would touch the number beside it.
+                "showMinLabel": False,
                 "showMaxLabel": False,
                 "formatter": "{HH}:{mm}",
             },
@@ -145,14 +154,14 @@ def _chart(series: Mapping[str, Sequence[tuple[int, float | None]]], of: Window,
             "splitLine": {"show": False},
         },
         "yAxis": {"type": "value", "min": 0, "minInterval": 0, "axisLabel": {"color": _GREY}, **_SPLIT},
-        "series": [_series(name, points, kind) for name, points in series.items()],
+        "series": [_series(name, points, of, kind) for name, points in series.items()],
     }
 
 
-def _series(name: str, points: Sequence[tuple[int, float | None]], kind: str) -> Options:
-    # A bar spans its minute; a line's point is in the middle of it.
-    data = [[(at + MINUTE / 2) * 1000, None if value is None else round(value, 4)] for at, value in points]
-    found: Options = {"name": name, "type": kind, "data": data}
+def _series(name: str, points: Sequence[tuple[int, float | None]], of: Window, kind: str) -> Options:
+    # A bar spans its period; a line's point is in the middle of it.
+    data = [[(at + of.period / 2) * 1000, None if value is None else round(value, 4)] for at, value in points]
+    found: Options = {"name": name, "type": kind, "data": data, "markArea": _unfinished(of)}
     if kind == "line":
         found |= {"showSymbol": False, "lineStyle": {"width": 2}, "connectNulls": False}
         # A single point between gaps would be invisible as a line.
@@ -160,3 +169,10 @@ def _series(name: str, points: Sequence[tuple[int, float | None]], kind: str) ->
     else:
         found |= {"barMaxWidth": 8}
     return found
+
+
+def _unfinished(of: Window) -> Options:
+    """The mark on the period that is not over."""
+    begun = of.until // of.period * of.period
+    marked = [[{"xAxis": begun * 1000}, {"xAxis": of.end * 1000}]] if begun < of.until else []
+    return {"silent": True, "itemStyle": {"color": _UNFINISHED}, "data": marked}

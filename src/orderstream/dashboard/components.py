@@ -1,33 +1,23 @@
-"""Components of the tabs: cards, tiles, charts, order tables, code."""
+"""Components of the pages: cards, tiles, charts, times, problems, untrusted text."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from decimal import Decimal
-from typing import Any, Literal
+from datetime import datetime
+from typing import Any
 
 import msgspec
 from nicegui import ui
 
+from orderstream.dashboard.tiles import TileText
 from orderstream.dashboard.time_format import TimeFormat, utc
-from orderstream.domain.currencies import money
 from orderstream.errors import OrderstreamError
-from orderstream.storage.orders import Item
 
 # The maximum length of untrusted text that is shown: more would slow down the page.
 MOST_SHOWN = 20_000
 
-Tone = Literal["", "warn", "bad"]
 _TONES = {"warn": "text-orange-600 dark:text-orange-400", "bad": "text-red-600 dark:text-red-400"}
 _CLOSE = [{"label": "OK", "color": "white"}]
 _JSON = msgspec.json.Encoder(decimal_format="number")
-_COLUMNS = (
-    ("time", "arrived", "left"),
-    ("order_id", "order", "left"),
-    ("customer", "customer", "left"),
-    ("amount", "amount", "right"),
-    ("currency", "", "left"),
-)
 
 
 def card(title: str) -> ui.card:
@@ -40,19 +30,20 @@ def card(title: str) -> ui.card:
 
 
 class Tile:
-    """A figure with its name above and details below."""
+    """A figure with its title above and details below."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self) -> None:
         with ui.card().classes("w-full p-3 gap-0 min-w-0").props("flat bordered"):
-            ui.label(title).classes("text-xs opacity-70")
+            self._title = ui.label().classes("text-xs opacity-70")
             self._value = ui.label("–").classes("text-xl font-semibold")
             self._below = ui.label().classes("text-xs opacity-70")
 
-    def set(self, value: str, below: str, tone: Tone = "") -> None:
-        """Show a figure and its details."""
-        self._value.set_text(value)
-        self._value.classes(replace=f"text-xl font-semibold {_TONES.get(tone, '')}")
-        self._below.set_text(below)
+    def set(self, shown: TileText) -> None:
+        """Show a figure."""
+        self._title.set_text(shown.title)
+        self._value.set_text(shown.value)
+        self._value.classes(replace=f"text-xl font-semibold {_TONES.get(shown.tone, '')}")
+        self._below.set_text(shown.below)
 
 
 def chart(title: str) -> ui.echart:
@@ -67,50 +58,6 @@ def redraw(chart: ui.echart, options: dict[str, Any]) -> None:
         chart.options.clear()
         chart.options.update(options)
         chart.update()
-
-
-def orders_table(on_order: Callable[[str], Awaitable[None]]) -> ui.table:
-    """A table of orders (see `order_rows`); `on_order` is called with the id of a clicked order."""
-    columns = [
-        {"name": name, "label": label, "field": name, "align": align} for name, label, align in _COLUMNS
-    ]
-    table = ui.table(columns=columns, rows=[], row_key="order_id", pagination={"rowsPerPage": 10})
-    table.classes("w-full").props("flat dense")
-    with_utc(table)
-    table.add_slot(
-        "body-cell-order_id",
-        '<q-td :props="props"><a role="link" tabindex="0"'
-        ' class="cursor-pointer underline whitespace-nowrap"'
-        " @click=\"$parent.$emit('order', props.row.order_id)\""
-        " @keyup.enter=\"$parent.$emit('order', props.row.order_id)\">{{ props.value }}</a></q-td>",
-    )
-    table.on("order", lambda event: on_order(event.args))
-    return table
-
-
-def with_utc(table: ui.table) -> None:
-    """Show the `utc` of a row over its `time`."""
-    table.add_slot("body-cell-time", '<q-td :props="props" :title="props.row.utc">{{ props.value }}</q-td>')
-
-
-def order_rows(orders: Iterable[Item], clock: TimeFormat) -> list[dict[str, str]]:
-    """Rows for `orders_table`."""
-    return [
-        {
-            "time": clock.text(order["ReceivedAt"]),
-            "utc": utc(order["ReceivedAt"]),
-            "order_id": order["OrderID"],
-            "customer": order["CustomerID"],
-            "amount": amount(order),
-            "currency": order["Currency"],
-        }
-        for order in orders
-    ]
-
-
-def amount(order: Item) -> str:
-    """An order's amount, formatted by `money`, in groups of three digits."""
-    return f"{Decimal(money(order['OrderAmount'], order['Currency'])):,f}"
 
 
 def as_json(value: Any) -> str:
@@ -141,8 +88,33 @@ def verbatim(text: str, data: bytes, name: str) -> None:
             on_click=lambda: ui.download.content(data, name, "application/octet-stream"),
         ).props("flat dense no-caps")
     ui.label(text[:MOST_SHOWN]).classes(
-        "w-full max-h-96 overflow-auto whitespace-pre-wrap break-all font-mono text-sm"
+        "w-full max-h-[44rem] overflow-auto whitespace-pre-wrap break-all font-mono text-sm"
     )
+
+
+def time(clock: TimeFormat, at: datetime | str) -> ui.label:
+    """A time in the viewer's zone, with UTC on hover."""
+    return ui.label(clock.text(at)).props(f'title="{utc(at)}"').classes("whitespace-nowrap")
+
+
+def problem(error: OrderstreamError) -> None:
+    """Show an error where its result would be."""
+    with ui.column().classes("gap-0 min-w-0"):
+        ui.label(error.message).classes("break-words text-red-600 dark:text-red-400")
+        if error.hint:
+            ui.label(error.hint).classes("break-words text-sm opacity-70")
+
+
+async def is_confirmed(question: str, answer: str) -> bool:
+    """Whether the user confirms; `answer` is the button that does."""
+    with ui.dialog() as dialog, ui.card():
+        ui.label(question)
+        with ui.row().classes("w-full justify-end"):
+            ui.button("Cancel", on_click=lambda: dialog.submit(False)).props("flat")
+            ui.button(answer, on_click=lambda: dialog.submit(True)).props("unelevated")
+    confirmed = bool(await dialog)
+    dialog.delete()
+    return confirmed
 
 
 def say_problem(error: OrderstreamError) -> None:

@@ -1,4 +1,4 @@
-"""Reads the runbook section for an alarm ."""
+"""Reads the runbook section for an alarm."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment, find_deployment
+from orderstream.dashboard.history import History
 from orderstream.deploy.target import target_of
 from orderstream.errors import CloudError, OrderstreamError
 from orderstream.lookup.recent_orders import RecentOrders
@@ -40,7 +41,7 @@ class StatusSnapshot:
 class StatusFeed:
     """The stack called `name`: `seen` is the last successful poll, `problem` why the latest one failed.
 
-    `looks` counts polls: a page that has drawn that one is up to date.
+    `looks` counts polls: a page that has drawn that one is up to date. `history` reads longer times.
     """
 
     def __init__(self, cloud: AwsClients, name: str, patience: float = PATIENCE_SECONDS) -> None:
@@ -50,6 +51,7 @@ class StatusFeed:
         self.seen: StatusSnapshot | None = None
         self.problem: OrderstreamError | None = None
         self.looks = 0
+        self.history = History()
         self._patience = patience
         self._watched: tuple[Deployment, StatusCollector, RecentOrders] | None = None
         self._looked_at = -SECONDS_BETWEEN_LOOKS

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
 from orderstream.aws.deployment import Deployment
 from orderstream.errors import DamagedError
 from orderstream.lookup.function_log import log_lines
-from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.table import KEYS_PER_READ
 from orderstream.pipeline.telemetry import LogLine
-from orderstream.sdk.errors import translate_errors
 from orderstream.storage.bucket import FETCHED_AHEAD
-from orderstream.storage.orders import Item
+from orderstream.storage.orders import Item, get_orders
 from orderstream.storage.reader import read_object
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
 
 # How far back the first poll reads: no further than necessary. MiniStack returns the oldest lines of a span,
 # and 10,000 at most.
@@ -141,19 +135,5 @@ class RecentOrders:
         events: dict[str, set[str]] = {}
         for order_id, event_id in pairs:
             events.setdefault(order_id, set()).add(event_id)
-        table = self._deployment.table
-        keys = [{"OrderID": {"S": order_id}} for order_id in events]
-        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
-            table: {"Keys": keys, "ConsistentRead": True}
-        }
-        found: dict[str, Item] = {}
-        with translate_errors(f"cannot read orders of table {table}"):
-            # A response contains at least one of the requested items, or is an error.
-            while wanted:
-                answer = self._deployment.cloud.dynamodb.batch_get_item(RequestItems=wanted)
-                for attributes in answer["Responses"].get(table, []):
-                    item: Item = plain_value({"M": attributes})
-                    if item["EventID"] in events[item["OrderID"]]:
-                        found[item["OrderID"]] = item
-                wanted = answer["UnprocessedKeys"]
-        return found
+        items = get_orders(self._deployment, events)
+        return {key: item for key, item in items.items() if item["EventID"] in events[key]}

@@ -206,14 +206,8 @@ class OrderTable:
                 outcomes[index] = InsertOutcome(InsertResult.CONFLICT, before)
         return outcomes
 
-    def read(
-        self, order_ids: Sequence[str], seconds_left: Callable[[], float], *, whole: bool = False
-    ) -> dict[str, dict[str, Any]]:
-        """The existing items that could be read in the time left, by OrderID.
-
-        They have the attributes that are compared, or all of them if `whole`.
-        """
-        projection = {} if whole else {"ProjectionExpression": ", ".join(_COMPARED)}
+    def read(self, order_ids: Sequence[str], seconds_left: Callable[[], float]) -> dict[str, dict[str, Any]]:
+        """The compared attributes of the existing items that could be read in the time left, by OrderID."""
         found: dict[str, dict[str, Any]] = {}
         unread = list(order_ids)
         attempt = 0
@@ -222,7 +216,7 @@ class OrderTable:
             request = {
                 "Keys": [{"OrderID": {"S": order_id}} for order_id in keys],
                 "ConsistentRead": True,
-                **projection,
+                "ProjectionExpression": ", ".join(_COMPARED),
             }
             try:
                 answer = execute(

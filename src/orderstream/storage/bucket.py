@@ -111,17 +111,22 @@ def list_single_orders(deployment: Deployment, span: TimeRange = ALL_TIME) -> It
 
 def beside_hours(deployment: Deployment, prefix: str) -> Iterator[ObjectSummary]:
     """The objects under `prefix` that are not under its years, where `list_by_hour` does not look."""
+    inside = folders(deployment, prefix)
+    for entry in list_prefix(deployment, prefix, Delimiter="/"):
+        if not (prefix == ORDERS and object_keys.is_single(entry.key)):
+            yield entry
+    for folder in inside:
+        if not folder.startswith(years_prefix(prefix)):
+            yield from list_prefix(deployment, folder)
+
+
+def folders(deployment: Deployment, prefix: str) -> list[str]:
+    """The beginnings of the keys under `prefix`, each up to its next slash, inclusive."""
     with translate_errors(f"cannot list s3://{deployment.bucket}/{prefix}"):
         pages = deployment.cloud.s3.get_paginator("list_objects_v2").paginate(
             Bucket=deployment.bucket, Prefix=prefix, Delimiter="/"
         )
-        folders = [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
-    for entry in list_prefix(deployment, prefix, Delimiter="/"):
-        if not (prefix == ORDERS and object_keys.is_single(entry.key)):
-            yield entry
-    for folder in folders:
-        if not folder.startswith(years_prefix(prefix)):
-            yield from list_prefix(deployment, folder)
+        return [one["Prefix"] for page in pages for one in page.get("CommonPrefixes", [])]
 
 
 def list_prefix(deployment: Deployment, prefix: str, **request: Any) -> Iterator[ObjectSummary]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -27,7 +27,7 @@ from orderstream.sdk.errors import error_code, translate_errors
 from orderstream.storage.reader import read_object
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
 
 Item = dict[str, Any]
 
@@ -89,24 +89,23 @@ def by_field(name: str, value: str) -> IndexKey:
 
 
 def get_orders(deployment: Deployment, order_ids: Iterable[str]) -> dict[str, Item]:
-    """The facts of the orders that exist, by OrderID: OrderID, CustomerID, OrderAmount and OrderDate."""
+    """The items of those orders that are in the table, by OrderID, in the form of `get_order`."""
+    table = deployment.table
     found: dict[str, Item] = {}
-    keys: list[Any] = [{"OrderID": {"S": order_id}} for order_id in order_ids]
-    while keys:
-        request: KeysAndAttributesTypeDef = {
-            "Keys": keys[:KEYS_PER_READ],
-            "ConsistentRead": True,
-            "ProjectionExpression": "OrderID, CustomerID, OrderAmount, OrderDate",
+    rest = iter(dict.fromkeys(order_ids))
+    while some := list(islice(rest, KEYS_PER_READ)):
+        keys = [{"OrderID": {"S": order_id}} for order_id in some]
+        wanted: Mapping[str, KeysAndAttributesTypeDef | KeysAndAttributesOutputTypeDef] = {
+            table: {"Keys": keys, "ConsistentRead": True}
         }
-        with translate_errors(f"cannot read table {deployment.table}"):
-            answer = deployment.cloud.dynamodb.batch_get_item(RequestItems={deployment.table: request})
-        for attributes in answer["Responses"].get(deployment.table, []):
-            item = plain_value({"M": attributes})
-            found[item["OrderID"]] = item
-        # A response is limited in size. One of a throttled table without any key is an error, which the SDK
-        # tries again with pauses.
-        left = answer["UnprocessedKeys"].get(deployment.table)
-        keys = [*(left["Keys"] if left else ()), *keys[KEYS_PER_READ:]]
+        with translate_errors(f"cannot read orders of table {table}"):
+            # A response contains at least one of the requested items, or is an error.
+            while wanted:
+                answer = deployment.cloud.dynamodb.batch_get_item(RequestItems=wanted)
+                for attributes in answer["Responses"].get(table, []):
+                    item: Item = plain_value({"M": attributes})
+                    found[item["OrderID"]] = item
+                wanted = answer["UnprocessedKeys"]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -12,10 +12,9 @@ from reference import PROJECT
 from orderstream.aws.metrics import MINUTE
 from orderstream.dashboard import charts
 from orderstream.dashboard.charts import Window
-from orderstream.dashboard.components import amount
+from orderstream.dashboard.order_table import in_groups
 from orderstream.dashboard.runbook import page_of
 from orderstream.dashboard.time_format import TimeFormat, utc
-from orderstream.monitoring.figures import WINDOW
 from orderstream.monitoring.shards import ShardLoad
 
 # A full minute, and half of the next one.
@@ -65,12 +64,32 @@ def test_a_chart_without_anything_says_so(minutes: dict[int, float], is_said: bo
     assert charts.rates({"in": minutes}, WHOLE)["title"]["show"] is is_said
 
 
-def test_the_last_hour_is_shown_or_as_much_of_it_as_there_is_and_ten_minutes_at_least() -> None:
-    until = FIRST + 2 * WINDOW
-    assert charts.window([], until) == (until - 600, until)
-    assert charts.window([{until - 120: 1.0}], until) == (until - 600, until)
-    assert charts.window([{until - 1200: 1.0}, {until - 60: 1.0}], until) == (until - 1200, until)
-    assert charts.window([{FIRST: 1.0}], until) == (until - WINDOW, until)
+def test_the_axis_goes_back_as_far_as_chosen_in_whole_periods() -> None:
+    until = FIRST + 90
+    assert charts.window(900, MINUTE, until) == (FIRST - 840, until, MINUTE)
+    assert charts.window(900, MINUTE, FIRST) == (FIRST - 900, FIRST, MINUTE)
+    assert len(charts.window(86_400, 300, FIRST).periods) == 288
+
+
+@pytest.mark.parametrize(
+    ("until", "marked"),
+    [(FIRST + 90, [(FIRST + 60, FIRST + 120)]), (FIRST + 60, [])],
+    ids=["begun", "over"],
+)
+def test_a_period_that_is_not_over_is_marked_and_the_axis_ends_with_it(
+    until: int, marked: list[tuple[int, int]]
+) -> None:
+    drawn = charts.levels({"in": {FIRST: 1.0}}, Window(FIRST, until))
+    (series,) = drawn["series"]
+    areas = [(one["xAxis"] // 1000, other["xAxis"] // 1000) for one, other in series["markArea"]["data"]]
+    assert areas == marked
+    assert drawn["xAxis"]["max"] == (marked[0][1] if marked else until) * 1000
+
+
+def test_a_rate_over_longer_periods_is_by_their_seconds() -> None:
+    axis = Window(FIRST, FIRST + 450, 300)
+    drawn = charts.rates({"in": {FIRST: 600, FIRST + 300: 300}}, axis)
+    assert points(drawn) == [(150, 2), (450, 2)]
 
 
 def test_the_shard_with_most_traffic_is_on_top_and_a_hot_one_has_another_colour() -> None:
@@ -86,18 +105,28 @@ def test_the_shard_with_most_traffic_is_on_top_and_a_hot_one_has_another_colour(
     assert cold["itemStyle"] != hot["itemStyle"]
 
 
-def test_a_time_is_that_of_the_browser_with_the_day_where_it_is_not_today() -> None:
+def test_a_time_is_that_of_the_browser_with_its_zone_and_the_day_where_it_is_not_today() -> None:
     now = datetime.now(UTC)
     auckland = TimeFormat("Pacific/Auckland")
-    assert re.fullmatch(r"\d\d:\d\d:\d\d", auckland.text(now))
-    assert TimeFormat("Etc/GMT-2").text("2026-01-31T23:30:00.000Z") == "2026-02-01 01:30:00"
-    assert len(auckland.text(now - timedelta(days=2))) == len("2026-02-01 01:30:00")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d NZD?S?T", auckland.text(now))
+    assert TimeFormat("Europe/Berlin").text("2026-01-31T23:30:00.000Z") == "2026-02-01 00:30:00 CET"
+    assert TimeFormat("Europe/Berlin").text("2026-07-31T22:30:00.000Z") == "2026-08-01 00:30:00 CEST"
+    assert TimeFormat("America/Sao_Paulo").text("2026-01-31T23:30:00.000Z") == "2026-01-31 20:30:00 -03"
+
+
+def test_a_typed_time_is_one_of_the_browsers_zone() -> None:
+    berlin = TimeFormat("Europe/Berlin")
+    summer = berlin.typed("2026-08-01T00:30")
+    assert summer == datetime(2026, 7, 31, 22, 30, tzinfo=UTC)
+    assert berlin.field(summer) == "2026-08-01T00:30"
+    for nothing in ("", "yesterday", "9999-99-99T00:00", "0001-01-01T00:00"):
+        assert berlin.typed(nothing) is None
 
 
 def test_a_browser_whose_zone_nobody_knows_gets_this_machines() -> None:
     now = datetime.now(UTC)
     for unknown in ("Mars/Olympus", "../etc/passwd", "", None):
-        assert TimeFormat(unknown).text(now) == f"{now.astimezone():%H:%M:%S}"
+        assert TimeFormat(unknown).text(now) == f"{now.astimezone():%H:%M:%S %Z}"
 
 
 def test_utc_is_written_to_the_millisecond() -> None:
@@ -117,7 +146,7 @@ def test_utc_is_written_to_the_millisecond() -> None:
 def test_an_amount_has_its_currencys_minor_units_and_every_digit(
     number: str, currency: str, text: str
 ) -> None:
-    assert amount({"OrderAmount": Decimal(number), "Currency": currency}) == text
+    assert in_groups(Decimal(number), currency) == text
 
 
 def test_every_page_of_the_runbook_is_found_by_its_alarms_link() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -16,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from orderstream.aws.metrics import MINUTE
 from orderstream.client import OrderProducer
@@ -26,60 +25,14 @@ from orderstream.local.alarms.evaluation_loop import LAG_SECONDS, AlarmEvaluatio
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 from orderstream.monitoring.collector import StatusCollector
-from orderstream.storage.orders import get_order, raw_order
-from tests.integration import browser as browsers
+from orderstream.storage.orders import raw_order
 from tests.integration.conftest import awaited
+from tests.integration.dashboard import browser as browsers
+from tests.integration.dashboard.pages import find_order, in_quarantine, new_id, send, stored, tab
 from tests.integration.local_orders import quarantined
 from tests.integration.up import processes_of, up
 
 pytestmark = pytest.mark.system
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with browsers.chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def url(local: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with browsers.dashboard(local.environment, tmp_path_factory.mktemp("dashboard")) as url:
-        yield url
-
-
-@pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
-    with browsers.opened(browser, url) as (page, _):
-        yield page
-
-
-def new_id() -> str:
-    return f"page-{uuid.uuid4().hex}"
-
-
-def send(local: LocalCloud, **fields: object) -> str:
-    """An order, sent and stored; its id."""
-    order = {"order_id": new_id(), "customer_id": "12345", "amount": "19.90"} | fields
-    with OrderProducer(local.deployment.stream, local.cloud.kinesis_no_retry) as producer:
-        producer.send(order)
-    stored(local, str(order["order_id"]))
-    return str(order["order_id"])
-
-
-def stored(local: LocalCloud, order_id: str) -> dict[str, object]:
-    key = {"OrderID": {"S": order_id}}
-    awaited(lambda: local.cloud.dynamodb.get_item(TableName=local.deployment.table, Key=key).get("Item"))
-    return get_order(local.deployment, order_id)
-
-
-def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
-
-
-def find(page: Page, text: str) -> None:
-    tab(page, "Orders")
-    page.get_by_label("order id or customer").fill(text)
-    page.get_by_role("button", name="Find").click()
 
 
 def test_an_order_of_the_form_is_stored_and_appears_among_the_latest_with_the_time_of_the_one_who_looks(
@@ -116,82 +69,35 @@ def test_a_bad_order_is_told_its_reasons_sent_only_all_the_same_and_mended_in_qu
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
     page.get_by_label("amount").fill("5")
     expect(page.get_by_text("$.amount must be greater than zero")).to_be_hidden()
-    expect(page.get_by_role("button", name="Send it all the same")).to_be_hidden()
+    expect(page.get_by_role("button", name="Send it anyway")).to_be_hidden()
     expect(page.get_by_role("button", name="Send", exact=True)).to_be_enabled()
-    page.get_by_label("what is sent").fill(
+    page.get_by_label("What is sent").fill(
         json.dumps({"order_id": order_id, "customer_id": "12345", "amount": -5})
     )
-    page.get_by_role("button", name="Send it all the same").click()
-    expect(page.get_by_text("look for it in quarantine")).to_be_visible()
-    row = in_quarantine(page, order_id)
-    row.click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("not_positive")).to_be_visible()
-    resubmit = dialog.get_by_role("button", name="Resubmit")
+    page.get_by_role("button", name="Send it anyway").click()
+    expect(page.get_by_text("goes to quarantine.").last).to_be_visible()
+    in_quarantine(page, order_id).get_by_role("link", name=order_id).click()
+    expect(page.get_by_text("not_positive")).to_be_visible()
+    resubmit = page.get_by_role("button", name="Resubmit")
     resubmit.click()
-    expect(dialog.get_by_text("Not sent: $.amount must be greater than zero")).to_be_visible()
-    dialog.get_by_label("the order, as it will be sent").fill(
+    expect(page.get_by_text("Not sent: $.amount must be greater than zero")).to_be_visible()
+    page.get_by_label("The order, as it will be sent").fill(
         json.dumps({"order_id": order_id, "customer_id": "12345", "amount": 5})
     )
-    dialog.get_by_role("button", name="Check").click()
-    expect(dialog.get_by_text("It is an order now")).to_be_visible()
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("It is an order now")).to_be_visible()
     resubmit.click()
-    expect(dialog.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
+    expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
     assert stored(local, order_id)["OrderAmount"] == 5
-    dialog.get_by_role("button", name="Close").click()
-    expect(row).to_be_hidden()
-    page.get_by_text("resubmitted too").click()
-    row.get_by_text("must be greater than zero").press("Enter")
-    expect(dialog.get_by_text("resubmitted")).to_be_visible()
-
-
-def in_quarantine(page: Page, text: str) -> Locator:
-    """The row of the newest record with this text, looked for until it is there."""
+    page.get_by_role("link", name="Show the order").click()
+    expect(page.get_by_text(f"Order {order_id}", exact=True)).to_be_visible()
     tab(page, "Quarantine")
-    row = page.get_by_role("row").filter(has_text=text).first
-    for _ in range(20):
-        if row.count():
-            break
-        page.get_by_role("button", name="look again").click()
-        page.wait_for_timeout(500)
-    return row
-
-
-def test_a_customers_orders_are_found_and_lead_to_the_item_the_bytes_and_the_story_of_each(
-    page: Page, local: LocalCloud
-) -> None:
-    find(page, "nobody-knows-it")
-    expect(page.get_by_text("nothing is known of order nobody-knows-it")).to_be_visible()
-    customer = new_id()
-    first, second = (send(local, customer_id=customer, note="as it was sent") for _ in range(2))
-    find(page, customer)
-    expect(page.get_by_text(f"Customer {customer}: 2 orders")).to_be_visible()
-    page.get_by_role("link", name=first).click()
-    expect(page.get_by_text(f"Order {first}", exact=True)).to_be_visible()
-    expect(page.get_by_text(second)).to_be_hidden()
-    for step in ("arrived", "archived", "delivered", "stored"):
-        expect(page.get_by_text(step, exact=True)).to_be_visible()
-    page.get_by_text("Its bytes, as they were sent").click()
-    expect(page.get_by_text('"as it was sent"')).to_be_visible()
-    page.get_by_text("The item in the table").click()
-    expect(page.get_by_text('"OrderAmount"')).to_be_visible()
-
-
-def test_it_is_usable_at_400_pixels_and_as_light_or_dark_as_the_system(
-    browser: Browser, url: str, local: LocalCloud
-) -> None:
-    send(local)
-    with browsers.opened(browser, url, width=400) as (page, _):
-        expect(page.get_by_role("row").nth(1)).to_be_visible()
-        dark = "rgb(18, 18, 18)"
-        expect(page.locator("body")).not_to_have_css("background-color", dark)
-        page.emulate_media(color_scheme="dark")
-        expect(page.locator("body")).to_have_css("background-color", dark)
-        for name in ("Live", "Orders", "Quarantine", "Send"):
-            tab(page, name)
-            expect(page.get_by_role("tab", name=name)).to_be_in_viewport(ratio=1)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 400
-        expect(page.get_by_role("button", name="Send", exact=True)).to_be_in_viewport(ratio=1)
+    row = page.get_by_role("row").filter(has_text=order_id)
+    expect(page.get_by_text("Last day")).to_be_visible()
+    expect(row).to_be_hidden()
+    page.get_by_text("Show resubmitted").click()
+    row.get_by_role("link", name=order_id).click()
+    expect(page.get_by_text("resubmitted", exact=False).first).to_be_visible()
 
 
 def test_a_page_that_nobody_sees_asks_nothing(browser: Browser, url: str, local: LocalCloud) -> None:
@@ -218,10 +124,12 @@ def test_orders_up_serves_page_and_docs_ends_cleanly_while_they_are_open_and_the
             (url,) = awaited(
                 lambda: re.findall(r"^dashboard on (\S+)$", running.log.read_text(), re.MULTILINE)
             )
-            page, errors = looking.enter_context(browsers.opened(browser, url))
+            root = url.removesuffix("/live")
+            page, errors = looking.enter_context(browsers.opened(browser, root))
+            expect(page).to_have_url(f"{url}/")
             expect(page.get_by_text("there is no stack orderstream here")).to_be_visible()
             expect(page.get_by_text("orders deploy")).to_be_visible()
-            with browsers.opened(browser, url.replace("/live", "/docs")) as (docs, _):
+            with browsers.opened(browser, f"{root}/docs") as (docs, _):
                 # With examples, and nothing that comes over the network.
                 docs.get_by_text("Send an order", exact=True).click()
                 expect(docs.get_by_text('"customer_id": "12345"').first).to_be_visible()
@@ -243,17 +151,17 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
     aws = local.environment | {"AWS_ENDPOINT_URL": local.endpoint_url.replace("127.0.0.1", "127.1")}
     order_id = new_id()
     with browsers.dashboard(aws, tmp_path) as url:
-        address, _, token = url.partition("?token=")
-        assert token
+        address, _, token = url.removesuffix("/").rpartition("/")
+        assert address.endswith("/live") and len(token) > 20
         answer = httpx.get(url)
         assert "Quarantine" in answer.text and answer.headers["x-frame-options"] == "DENY"
-        for refused in (address, f"{address}?token=other"):
-            assert httpx.get(refused).status_code == 403
-        for nothing in (f"{address}anything", f"{address}_nicegui/anything"):
-            assert "Quarantine" not in httpx.get(nothing).text
+        root = address.removesuffix("/live")
+        for refused in (root, address, f"{address}/", f"{address}/other/", f"{address}/orders", f"{root}/x"):
+            refusal = httpx.get(refused)
+            assert refusal.status_code == 403 and "Quarantine" not in refusal.text
         assert httpx.get(url, headers={"Host": "shop.example"}).status_code == 403
         with browsers.opened(browser, url) as (page, _):
-            expect(page.get_by_text("To look costs $")).to_be_visible()
+            expect(page.get_by_text("Polling costs $")).to_be_visible()
             tab(page, "Send")
             page.get_by_label("order id").fill(order_id)
             page.get_by_role("button", name="Send", exact=True).click()
@@ -263,6 +171,11 @@ def test_on_aws_it_opens_with_its_token_alone_and_sends_only_what_is_meant(
             page.get_by_role("button", name="Send", exact=True).click()
             page.get_by_role("button", name="Send it", exact=True).click()
             expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()
+            # Every page has the token in its address, and so can be loaded again.
+            page.get_by_role("link", name="Show the order").click()
+            expect(page).to_have_url(f"{url}orders/{order_id}")
+            page.reload()
+            expect(page.get_by_text("Item in the table")).to_be_visible()
 
 
 def test_it_shows_figures_and_an_alarm_with_what_to_do_and_heals_when_the_cloud_comes_back(
@@ -284,17 +197,17 @@ def test_it_shows_figures_and_an_alarm_with_what_to_do_and_heals_when_the_cloud_
             expect(page.get_by_text("Different orders have the same id.")).to_be_visible()
             page.get_by_text("What to do").click()
             expect(page.get_by_text("orders quarantine list --code conflict")).to_be_visible()
-            for title in ("Orders in", "Stored", "Waiting", "Until the oldest is lost"):
+            for title in ("Orders in", "Stored", "Waiting orders", "Retention left"):
                 expect(page.get_by_text(title, exact=True)).to_be_visible()
-            expect(page.get_by_text("of 72 h that the stream keeps")).to_be_visible()
+            expect(page.get_by_text("of the 72 h that the stream keeps a waiting order")).to_be_visible()
             expect(page.get_by_text(re.compile(r"^SEK\s[0-9]"))).to_be_visible()
             expect(page.locator("canvas").first).to_be_visible()
-        expect(page.get_by_text("cannot look", exact=True)).to_be_visible()
+        expect(page.get_by_text("cannot read", exact=True)).to_be_visible()
         expect(page.get_by_text("is the local cloud running")).to_be_visible()
         looking.enter_context(local())
         expect(page.get_by_text("is the local cloud running")).to_be_hidden()
-        find(page, order_id)
-        expect(page.get_by_text(f"Order {order_id}", exact=True)).to_be_visible()
+        find_order(page, order_id)
+        expect(page.get_by_text("Item in the table")).to_be_visible()
 
 
 def two_orders_under_one_id(local: LocalCloud) -> str:
@@ -355,10 +268,8 @@ def test_what_a_shop_writes_is_shown_as_text_at_once_and_saved_byte_for_byte(
     address, asked = leaked
     hostile = markup(address)
     order_id = send(local, customer_id=hostile.replace("\n", " "), note=hostile, more="[" * 380_000)
-    find(page, order_id)
-    page.get_by_text("The item in the table").click()
+    find_order(page, order_id)
     expect(page.get_by_text('"CustomerID": "``` ![x](http').first).to_be_visible()
-    page.get_by_text("Its bytes, as they were sent").click()
     expect(page.get_by_text("the first 20,000 characters are shown")).to_be_visible()
     answers_soon(url)
     shown = page.get_by_text('"more"').last.inner_text()
@@ -379,9 +290,8 @@ def test_a_record_that_is_too_large_to_be_edited_is_text_too(
     with OrderProducer(local.deployment.stream, local.cloud.kinesis_no_retry) as producer:
         sent = producer.send_bytes(data, partition_key="k").result()
     awaited(lambda: event_id(sent.shard_id, sent.sequence_number) in quarantined(local))
-    in_quarantine(page, "bytes").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("are too many for an order")).to_be_visible()
-    expect(dialog.get_by_text(f"![x]({address})")).to_be_visible()
+    in_quarantine(page, "bytes").get_by_role("link").click()
+    expect(page.get_by_text("are too many for an order")).to_be_visible()
+    expect(page.get_by_text(f"![x]({address})")).to_be_visible()
     answers_soon(url)
     assert has_only_text(page) and asked == []

@@ -1,0 +1,81 @@
+"""The table of orders: each leads to its own page and to its customer's orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from nicegui import ui
+
+from orderstream.dashboard import links
+from orderstream.dashboard.tables import Column, stacked_table
+from orderstream.dashboard.time_format import utc
+from orderstream.dashboard.viewer import Viewer
+from orderstream.domain.currencies import money
+from orderstream.lookup.order_search import FoundOrder, OrderStatus
+from orderstream.storage.orders import Item
+
+STATUSES: dict[OrderStatus, str] = {
+    "stored": "Stored",
+    "waiting": "Not stored yet",
+    "duplicate": "Duplicate",
+    "quarantined": "Quarantined",
+}
+_ARRIVED = Column("time", "Arrived")
+_COLUMNS = (
+    Column("order", "Order", link="order_href"),
+    Column("customer", "Customer", link="customer_href"),
+    Column("amount", "Amount", align="right"),
+)
+
+
+def latest_table() -> ui.table:
+    """An empty table of stored orders, for `latest_rows`."""
+    return stacked_table((_ARRIVED, *_COLUMNS), row_key="order")
+
+
+def found_table(time_label: str) -> ui.table:
+    """An empty table of orders of any status, for `found_rows`."""
+    columns = (Column("time", time_label), *_COLUMNS, Column("status", "Status"))
+    return stacked_table(columns, row_key="event_id")
+
+
+def latest_rows(viewer: Viewer, items: Iterable[Item]) -> list[dict[str, Any]]:
+    """Rows of stored orders, by arrival."""
+    return [
+        _row(viewer, item["ReceivedAt"], item["OrderID"], item["CustomerID"])
+        | {"amount": f"{in_groups(item['OrderAmount'], item['Currency'])} {item['Currency']}"}
+        for item in items
+    ]
+
+
+def found_rows(viewer: Viewer, orders: Iterable[FoundOrder]) -> list[dict[str, Any]]:
+    """Rows of orders as a search found them."""
+    rows = []
+    for one in orders:
+        said = one.summary
+        row = _row(viewer, one.at, one.order_id, said.customer)
+        if not one.order_id or one.status == "quarantined":
+            row |= {"order": one.order_id or "(invalid)"}
+            row |= {"order_href": viewer.href(links.quarantined(one.event_id))}
+        amount = in_groups(said.number, said.currency) if said.number is not None else said.amount
+        row |= {"amount": f"{amount} {said.currency}".strip(), "status": STATUSES[one.status]}
+        rows.append(row | {"event_id": one.event_id})
+    return rows
+
+
+def in_groups(amount: Decimal, currency: str) -> str:
+    """An amount, formatted by `money`, in groups of three digits."""
+    return f"{Decimal(money(amount, currency)):,f}"
+
+
+def _row(viewer: Viewer, at: str, order_id: str, customer: str) -> dict[str, Any]:
+    return {
+        "time": viewer.clock.text(at),
+        "utc": utc(at),
+        "order": order_id,
+        "order_href": viewer.href(links.order(order_id)) if order_id else "",
+        "customer": customer,
+        "customer_href": viewer.href(links.orders(customer=customer)) if customer else "",
+    }

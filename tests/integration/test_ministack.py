@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from orderstream.aws.clients import AwsClients
 from orderstream.errors import CloudError
 from orderstream.local.ministack import MiniStack, free_port, port_is_free
-from tests.integration.conftest import awaited
+from tests.integration.conftest import awaited, new_account
 
 pytestmark = pytest.mark.system
 
@@ -58,10 +57,21 @@ def test_a_function_that_cannot_start_one_more_process_is_throttled_and_keeps_th
         MiniStack(port=free_port(), token="t", work_dir=tmp_path / "work") as running,
         ThreadPoolExecutor(1) as threads,
     ):
-        cloud = _with_function(running)
+        functions = new_account(running).lambda_
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as archive:
+            archive.writestr("waits.py", _WAITS)
+        functions.create_function(
+            FunctionName="waits",
+            Runtime="python3.14",
+            Role="arn:aws:iam::000000000001:role/waits",
+            Handler="waits.handle",
+            Timeout=60,
+            Code={"ZipFile": code.getvalue()},
+        )
 
         def invoke(event: bytes) -> int:
-            answer = cloud.lambda_.invoke(FunctionName="waits", Payload=event)
+            answer = functions.invoke(FunctionName="waits", Payload=event)
             return int(answer["Payload"].read())
 
         first = threads.submit(invoke, held)
@@ -69,30 +79,8 @@ def test_a_function_that_cannot_start_one_more_process_is_throttled_and_keeps_th
         assert running.pid
         # As on a full disk: the files of one more process cannot be written.
         resource.prlimit(running.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        with pytest.raises(cloud.lambda_.exceptions.TooManyRequestsException):
+        with pytest.raises(functions.exceptions.TooManyRequestsException):
             invoke(b"{}")
         (tmp_path / "go_on").write_text("")
         process = first.result()
         assert invoke(b"{}") == process
-
-
-def _with_function(ministack: MiniStack) -> AwsClients:
-    cloud = AwsClients(
-        ministack.endpoint_url,
-        region="us-east-1",
-        access_key="000000000001",
-        secret_key="test",
-        session_token=ministack.token,
-    )
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("waits.py", _WAITS)
-    cloud.lambda_.create_function(
-        FunctionName="waits",
-        Runtime="python3.14",
-        Role="arn:aws:iam::000000000001:role/waits",
-        Handler="waits.handle",
-        Timeout=60,
-        Code={"ZipFile": code.getvalue()},
-    )
-    return cloud

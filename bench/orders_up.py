@@ -60,10 +60,15 @@ class OrdersUp:
         )
         return found
 
+    @property
+    def output(self) -> str:
+        """What it has printed, as one line."""
+        return " ".join(self.log.read_text().split())
+
     def await_output(self, text: str) -> None:
         """Return when it has printed `text`, which may be broken between two words."""
         deadline = time.monotonic() + START_SECONDS
-        while text not in " ".join(self.log.read_text().split()):
+        while text not in self.output:
             is_running = self.process.poll() is None and time.monotonic() < deadline
             assert is_running, f"orders up does not say {text!r}:\n{self.log.read_text()}"
             time.sleep(0.05)

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,15 +29,21 @@ from tests.chaos.scenarios import Outcome, sample_traffic
 
 # Time for the function's first start before the end; what is left of it passes while nobody answers.
 _TRAFFIC_SECONDS = 15.0
+# What `orders up` prints when saving fails.
+_UNSAVED = "the state cannot be saved in"
 
 
 @dataclass(frozen=True)
 class Restart:
-    """One row of the table. `end` makes the trouble, ends `orders up`, and counts the troubles."""
+    """One row of the table. `end` ends `orders up`, and counts the troubles.
+
+    Nothing can be saved while the block of `outage` runs, which is over before the end.
+    """
 
     name: str
     fault: str
     end: Callable[[OrdersUp], int]
+    outage: Callable[[OrdersUp], AbstractContextManager[None]] | None = None
     # Before it is ready, and so before anything is sent.
     is_early: bool = False
     # A disk of its own, which takes a mount and so root.
@@ -101,19 +107,18 @@ def _killed_amid_deployment(up: OrdersUp) -> int:
     return _all_killed(up)
 
 
-def _disk_limited(up: OrdersUp) -> int:
+@contextmanager
+def _disk_limited(up: OrdersUp) -> Iterator[None]:
     ministack = up.ministack
     before = resource.prlimit(ministack, resource.RLIMIT_FSIZE)
     # As good as full: no file grows beyond a page.
     resource.prlimit(ministack, resource.RLIMIT_FSIZE, (4096, before[1]))
-    up.await_output("the state cannot be saved in")
-    _await_more(up)
+    yield
     resource.prlimit(ministack, resource.RLIMIT_FSIZE, before)
-    up.await_output("the state is saved again")
-    return 1 + _all_killed(up)
 
 
-def _disk_full(up: OrdersUp) -> int:
+@contextmanager
+def _disk_full(up: OrdersUp) -> Iterator[None]:
     filler = up.home / "state" / "filler"
     with suppress(OSError), filler.open("wb", buffering=0) as file:
         while file.write(bytes(1 << 20)):
@@ -121,21 +126,28 @@ def _disk_full(up: OrdersUp) -> int:
     with suppress(OSError), filler.open("ab", buffering=0) as file:
         while file.write(b"x"):
             pass
-    up.await_output("the state cannot be saved in")
-    _await_more(up)
+    yield
     filler.unlink()
-    up.await_output("the state is saved again")
-    return 1 + _all_killed(up)
 
 
-def _await_more(up: OrdersUp) -> None:
-    """Return when delivery has gone on."""
+def _sit_out(
+    outage: Callable[[OrdersUp], AbstractContextManager[None]], up: OrdersUp, send_more: Callable[[], None]
+) -> None:
+    """Return when `up` has told of the outage, delivered in it, and saved everything after it."""
 
     def stored() -> int:
         return sum(1 for _ in items(up.deployment))
 
-    before = stored()
-    awaited(lambda: stored() > before)
+    def is_saved() -> bool:
+        # A disk may become full twice.
+        return up.output.rfind("the state is saved again") > up.output.rfind(_UNSAVED)
+
+    with outage(up):
+        before = stored()
+        send_more()
+        up.await_output(_UNSAVED)
+        awaited(lambda: stored() > before)
+    awaited(is_saved)
 
 
 RESTARTS = (
@@ -145,10 +157,24 @@ RESTARTS = (
     Restart("functions-killed", "the function killed, and then everything", _function_killed),
     Restart("all-killed", "everything killed at once", _all_killed),
     Restart(
-        "deployment-killed", "everything killed amid the first deployment", _killed_amid_deployment, True
+        "deployment-killed",
+        "everything killed amid the first deployment",
+        _killed_amid_deployment,
+        is_early=True,
     ),
-    Restart("disk-limited", "files cannot grow for a while, then everything killed", _disk_limited),
-    Restart("disk-full", "the disk full for a while, then everything killed", _disk_full, has_disk=True),
+    Restart(
+        "disk-limited",
+        "files cannot grow for a while, then everything killed",
+        _all_killed,
+        outage=_disk_limited,
+    ),
+    Restart(
+        "disk-full",
+        "the disk full for a while, then everything killed",
+        _all_killed,
+        outage=_disk_full,
+        has_disk=True,
+    ),
 )
 
 
@@ -183,8 +209,10 @@ def play_restart(scenario: Restart, *, records: int) -> Outcome:
                 first.await_output("ready on")
                 traffic = threads.submit(sending, first.deployment)
                 awaited(lambda: done_up_to(checkpoints, first.deployment.mapping_id))
+                if scenario.outage:
+                    _sit_out(scenario.outage, first, some_done.set)
                 some_done.set()
-            injected = scenario.end(first)
+            injected = (scenario.outage is not None) + scenario.end(first)
             assert "Traceback" not in first.log.read_text()
         with OrdersUp(home, *options, port=port) as second:
             second.await_output("ready on")

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app
+from ministack.core import lambda_runtime
 from ministack.services import apigateway, cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
@@ -25,6 +26,7 @@ Answer = tuple[int, Any, Any]
 PATCHES = Patches()
 PATCHES.need(kinesis, "_shard_iterators", "_resolve_stream", "_max_shard_index", "_build_shards")
 PATCHES.need(lambda_svc, "_esms", "_functions")
+PATCHES.need(lambda_runtime, "_workers", "_worker_key", "_lock", "ensure_spawned", "kill_workers")
 PATCHES.need(apigateway, "_apis")
 PATCHES.need(cloudwatch, "record_metric", "_store_datum")
 _OF_ONE_METRIC = (
@@ -203,6 +205,28 @@ def reserve_concurrency_for_every_version(
 ) -> int | None:
     """Apply a function's reserved concurrency to all of its versions."""
     return plain(lambda_svc._functions.get(config["FunctionName"]) or version, config)
+
+
+@PATCHES.replace("acquire_worker", lambda_svc)
+def keep_processes_when_another_cannot_start(
+    plain: Callable[..., tuple[Any, str]], name: str, config: Any, code: bytes, qualifier: str = "$LATEST"
+) -> tuple[Any, str]:
+    """Throttle an invocation whose process cannot start, for example on a full disk, while there are others.
+
+    MiniStack ends these as well, and so the function stops.
+    """
+    worker, reason = plain(name, config, code, qualifier)
+    workers = lambda_runtime._workers
+    key = lambda_runtime._worker_key(name, config, qualifier)
+    if worker and len(workers.get(key, ())) > 1:
+        try:
+            lambda_runtime.ensure_spawned(worker)
+        except OSError:
+            with lambda_runtime._lock:
+                workers[key] = [other for other in workers.get(key, ()) if other is not worker]
+            lambda_runtime.kill_workers([worker])
+            return None, "func_cap"
+    return worker, reason
 
 
 @PATCHES.replace("_append_log_events", cloudwatch_logs)

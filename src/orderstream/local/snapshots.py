@@ -42,9 +42,9 @@ Tell = Callable[[Mapping[str, Any]], None]
 class Snapshots:
     """Saves MiniStack's state, and restores it at the start. Runs on MiniStack's event loop.
 
-    `tell` is called with {"saved": n} after each snapshot, n being how many were requested by then; with
-    {"failed": why} if a snapshot or the journal could not be written; and with {"fatal": why, "hint": what to
-    do} before the process ends because it cannot restore.
+    `tell` is called with {"saved": n} when everything is saved after a snapshot, n being how many were
+    requested by then; with {"failed": why} if a snapshot, the journal or an object could not be written; and
+    with {"fatal": why, "hint": what to do} before the process ends because it cannot restore.
     """
 
     def __init__(self, folder: StateFolder, last: StateSnapshot, tell: Tell) -> None:
@@ -54,13 +54,16 @@ class Snapshots:
         # The current journal has the records that are in no snapshot up to this number.
         self._number = max([last.number, *folder.journal_numbers()]) + 1
         self._journal = folder.journal(self._number)
-        self._is_journal_whole = True
+        # Why the current journal lacks records, "" if it has all.
+        self._journal_error = ""
         self._changed_at = float("-inf")
         self._has_failed = False
         self._asked = self._answered = 0
         self._wake = asyncio.Event()
         # One writer at a time: all write the same file.
         self._writing = threading.Lock()
+        # A failure of the journal and the end of a snapshot are reported one after the other.
+        self._reporting = threading.Lock()
         self._unwritten = UnsavedObjects()
 
     def install(self) -> None:
@@ -143,13 +146,13 @@ class Snapshots:
             raise
 
     def _forked(self, services: Mapping[str, Callable[[], Any]]) -> tuple[int, int, int, int]:
-        unwritten = self._unwritten.write()
+        self._unwritten.write()
         # Read before the fork: everything that it marks as done is then in the saved state.
         checkpoints = self._folder.read_checkpoints()
         self._number += 1
         self._journal.close()
         self._journal = self._folder.journal(self._number)
-        self._is_journal_whole = True
+        self._journal_error = ""
         answer, answering = os.pipe()
         with warnings.catch_warnings():
             # Python 3.12 and later warn about threads. This child takes none of their locks: it only reads
@@ -157,16 +160,12 @@ class Snapshots:
             warnings.simplefilter("ignore", DeprecationWarning)
             writer = os.fork()
         if writer == 0:
-            self._write(answering, checkpoints, services, unwritten)
+            self._write(answering, checkpoints, services)
         os.close(answering)
         return writer, answer, self._number, self._asked
 
     def _write(
-        self,
-        answering: int,
-        checkpoints: str | None,
-        services: Mapping[str, Callable[[], Any]],
-        unwritten: str,
+        self, answering: int, checkpoints: str | None, services: Mapping[str, Callable[[], Any]]
     ) -> None:
         """Write the snapshot in the forked child, and exit."""
         try:
@@ -176,8 +175,8 @@ class Snapshots:
             _close_sockets()
             # No need to copy: this process is the copy.
             vars(copy)["deepcopy"] = lambda value: value
-            if unwritten:
-                raise OSError(unwritten)
+            if self._unwritten.error:
+                raise OSError(self._unwritten.error)
             # The last snapshot may need code that this one does not; it is removed once this one has replaced
             # it.
             needed: list[set[str]] = []
@@ -200,22 +199,30 @@ class Snapshots:
     def _await_writer(self, writer: int, answer: int, number: int, asked: int) -> float:
         """Wait until the snapshot is saved or has failed and report it; return the writer's CPU seconds."""
         try:
-            ready, _, _ = select.select([answer], [], [], LONGEST_SNAPSHOT_SECONDS)
-            if not ready:
-                os.kill(writer, signal.SIGKILL)
-            said = os.read(answer, 1000).decode(errors="replace") if ready else "it took too long"
+            try:
+                ready, _, _ = select.select([answer], [], [], LONGEST_SNAPSHOT_SECONDS)
+                if not ready:
+                    os.kill(writer, signal.SIGKILL)
+                said = os.read(answer, 1000).decode(errors="replace") if ready else "it took too long"
+            finally:
+                os.close(answer)
+                used = os.wait4(writer, 0)[2]
+            if said == "saved":
+                self._folder.drop_journals(number)
+            with self._reporting:
+                self._report(said, asked)
         finally:
-            os.close(answer)
-            used = os.wait4(writer, 0)[2]
             self._writing.release()
-        self._answered = asked
-        self._has_failed = said != "saved"
-        if self._has_failed:
-            self._tell({"failed": said or "its writer was killed"})
-        else:
-            self._folder.drop_journals(number)
-            self._tell({"saved": asked})
         return used.ru_utime + used.ru_stime
+
+    def _report(self, said: str, asked: int) -> None:
+        error = said or "its writer was killed"
+        if said == "saved":
+            # Changes after the fork are not in the snapshot, and may have failed while it was written.
+            error = self._journal_error or self._unwritten.error
+        self._answered = asked
+        self._has_failed = bool(error)
+        self._tell({"failed": error} if error else {"saved": asked})
 
     def _journaled(self, put: Callable[[Any], tuple[int, Any, Any]]) -> Callable[[Any], tuple[int, Any, Any]]:
         """Wrap Kinesis's PutRecord or PutRecords so that records are on disk before the response."""
@@ -223,7 +230,7 @@ class Snapshots:
 
         def putting(data: Any) -> tuple[int, Any, Any]:
             answer = put(data)
-            if answer[0] < 300 and self._is_journal_whole:
+            if answer[0] < 300 and not self._journal_error:
                 stream = find(data)[1]
                 body = json.loads(answer[2])
                 places = [(one["ShardId"], one["SequenceNumber"]) for one in body.get("Records", [body])]
@@ -231,9 +238,10 @@ class Snapshots:
                     self._journal.append(_entries(stream, places))
                 except OSError as error:
                     # The records are in memory, and will be in the next snapshot that can be written.
-                    self._is_journal_whole = False
-                    self._has_failed = True
-                    self._tell({"failed": error.strerror or str(error)})
+                    with self._reporting:
+                        self._journal_error = error.strerror or str(error)
+                        self._has_failed = True
+                        self._tell({"failed": self._journal_error})
             return answer
 
         return putting

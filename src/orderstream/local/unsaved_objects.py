@@ -44,8 +44,13 @@ class UnsavedObjects:
         s3._atomic_write = writing
         s3._persist_object = persisting
 
-    def write(self) -> str:
-        """Retry; return the reason for failure, "" if nothing is left to write."""
+    @property
+    def error(self) -> str:
+        """Why there are any, "" if there are none."""
+        return (self._error or "an object cannot be written") if self._objects else ""
+
+    def write(self) -> None:
+        """Retry, and forget those that were replaced or deleted."""
         for (account, bucket, key), obj in list(self._objects.items()):
             there = s3._buckets._data.get((account, bucket), {}).get("objects", {})
             if there.get(key) is not obj:
@@ -54,4 +59,3 @@ class UnsavedObjects:
             context = contextvars.copy_context()
             context.run(set_request_account_id, account)
             context.run(s3._persist_object, bucket, key, obj)
-        return self._error if self._objects else ""

@@ -22,21 +22,21 @@ from orderstream.storage.orders import Item, get_order, originals
 _DAY = timedelta(days=1)
 
 
-class StoredOrder(NamedTuple):
+class OrderDetails(NamedTuple):
     """An order of the table, and its bytes as sent; None if the archive does not have them."""
 
     item: Item
     data: bytes | None
 
 
-def stored_order(viewer: Viewer, order_id: str) -> StoredOrder | None:
+def stored_order(viewer: Viewer, order_id: str) -> OrderDetails | None:
     """The order, read from the table and from the one object that its item names; None if there is none."""
     deployment = viewer.feed.deployment
     try:
         item = get_order(deployment, order_id)
     except NotFoundError:
         return None
-    return StoredOrder(item, originals(deployment, [item]).get(order_id))
+    return OrderDetails(item, originals(deployment, [item]).get(order_id))
 
 
 async def draw_order(viewer: Viewer, order_id: str) -> None:
@@ -58,7 +58,7 @@ async def draw_order(viewer: Viewer, order_id: str) -> None:
         _Story(viewer, order_id, stored.item if stored else None)
 
 
-def _draw_stored(viewer: Viewer, stored: StoredOrder) -> None:
+def _draw_stored(viewer: Viewer, stored: OrderDetails) -> None:
     item = stored.item
     with ui.row().classes("items-baseline gap-x-4 gap-y-0"):
         ui.label(f"{in_groups(item['OrderAmount'], item['Currency'])} {item['Currency']}").classes("text-lg")

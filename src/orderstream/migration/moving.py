@@ -12,7 +12,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer, RecordMetadata
 from orderstream.domain.object_keys import QUARANTINE
 from orderstream.errors import CloudError, InputError
-from orderstream.migration.store import ROWS_A_PAGE, LegacyOrder, LegacyStore
+from orderstream.migration.store import ROWS_A_PAGE, LegacyStore, StoredOrder
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.progress import Progress
 from orderstream.storage import bucket, reader
@@ -53,7 +53,7 @@ class Mover:
         self._sleep = sleep
         self._clock = clock
         self._begun: datetime = deployment.cloud.now() - PRECISION - _SLACK
-        self._waiting: dict[str, LegacyOrder] = {}
+        self._waiting: dict[str, StoredOrder] = {}
         self._done = 0
 
     def run(self, expected: int) -> None:
@@ -67,9 +67,9 @@ class Mover:
                 self._wait(most=ROWS_A_PAGE, expected=expected)
             self._wait(most=0, expected=expected)
 
-    def _send(self, producer: OrderProducer, orders: Sequence[LegacyOrder]) -> None:
-        sent: list[tuple[LegacyOrder, Future[RecordMetadata]]] = []
-        failed: list[tuple[LegacyOrder, BaseException]] = []
+    def _send(self, producer: OrderProducer, orders: Sequence[StoredOrder]) -> None:
+        sent: list[tuple[StoredOrder, Future[RecordMetadata]]] = []
+        failed: list[tuple[StoredOrder, BaseException]] = []
         for one in orders:
             data = self._store.data(one.order_id)
             try:

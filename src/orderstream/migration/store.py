@@ -52,7 +52,7 @@ SELECT first, order_id, customer, amount, first_date, date FROM (
 """
 
 
-class LegacyOrder(NamedTuple):
+class StoredOrder(NamedTuple):
     """An order of the store, without its bytes."""
 
     order_id: str
@@ -163,7 +163,7 @@ class LegacyStore:
                 return True
         return False
 
-    def pages(self, *states: str) -> Iterator[list[LegacyOrder]]:
+    def pages(self, *states: str) -> Iterator[list[StoredOrder]]:
         """The orders in one of these states, all of them by default, in pages by order_id."""
         chosen = f"AND state IN ({', '.join('?' * len(states))})" if states else ""
         query = (
@@ -173,7 +173,7 @@ class LegacyStore:
         last = ""
         while rows := self._file.execute(query, (last, *states, ROWS_A_PAGE)).fetchall():
             yield [
-                LegacyOrder(order_id, key, digest, OrderFacts(*facts), bool(is_valid), state)
+                StoredOrder(order_id, key, digest, OrderFacts(*facts), bool(is_valid), state)
                 for order_id, key, digest, *facts, is_valid, state in rows
             ]
             last = rows[-1][0]

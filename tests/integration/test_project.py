@@ -211,6 +211,23 @@ class TestProject:
         finally:
             (project / "order.py").write_text(before)
 
+    def test_an_index_is_added_by_itself_and_not_two_in_one_update(
+        self, running: tuple[Up, Orders], project: Path
+    ) -> None:
+        _, orders = running
+        before = edited(
+            project, "    commission: Annotated[Price, ", "    commission: Annotated[Price, indexed, "
+        )
+        one = edited(project, "    note: Annotated[Name, ", "    note: Annotated[Name, indexed, ")
+        try:
+            said = orders("deploy", status=2).stderr
+            assert "one index in an update" in said and "ByCommission, ByMerchantNote" in said
+            (project / "order.py").write_text(one)
+            orders("deploy")
+            awaited(lambda: "A-1" in orders("list", "--by", "commission=0.10", "--json").stdout)
+        finally:
+            (project / "order.py").write_text(before)
+
     def test_a_mistake_is_told_at_once_with_file_and_line(
         self, running: tuple[Up, Orders], project: Path
     ) -> None:
@@ -222,3 +239,41 @@ class TestProject:
                 assert re.search(r"error: order\.py:\d+: seats: int has no rule", said), said
         finally:
             (project / "order.py").write_text(before)
+
+
+OLD_TICKET: dict[str, Any] = {
+    "order_id": "T-1",
+    "customer_id": "ann",
+    "performance_id": "hamlet",
+    "amount": "19.90",
+    "seats": [{"seat": "C12", "price": "19.90"}],
+}
+NEW_TICKET: dict[str, Any] = OLD_TICKET | {
+    "schema": 2,
+    "order_id": "T-2",
+    "starts_at": "2027-01-15T19:30:00Z",
+    "seats": [{"row": "D", "number": 7, "price": "19.90"}],
+}
+
+
+@pytest.mark.system
+@pytest.mark.timeout(600)
+def test_an_archive_of_all_versions_is_verified_queried_compacted_and_replayed(tmp_path: Path) -> None:
+    project = tmp_path / "tickets"
+    shutil.copytree(PROJECT / "examples" / "tickets", project)
+    with up(tmp_path, cwd=project) as started:
+        orders = started.await_ready()
+        for order in (OLD_TICKET, NEW_TICKET):
+            orders("send", json.dumps(order))
+        awaited(lambda: "T-2" in orders("list", "--by", "performance_id=hamlet", "--json").stdout)
+        listed = orders("list", "--by", "performance_id=hamlet", "--json").stdout.splitlines()
+        items = {item["OrderID"]: item for item in map(json.loads, listed)}
+        assert "SchemaVersion" not in items["T-1"] and items["T-2"]["SchemaVersion"] == 2
+        assert items["T-1"]["Seats"] == [{"row": "C", "number": 12, "price": 19.9}]
+        awaited(lambda: orders("stack", "verify", status=None).returncode == 0)
+        query = "SELECT order_id, seats[1].row, seats[1].number FROM orders ORDER BY 1"
+        rows = ["T-1,C,12", "T-2,D,7"]
+        assert orders("archive", "query", query, "--format", "csv").stdout.splitlines()[1:] == rows
+        assert json.loads(orders("model", "check", "--json").stdout)["newly_refused"] == {}
+        done = json.loads(orders("archive", "replay", "--json").stdout)
+        assert (done["read"], done["duplicates"], done["invalid"]) == (2, 2, 0)

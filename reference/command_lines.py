@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ import typer
 
 from orderstream.cli import app
 from orderstream.errors import InputError
+from orderstream.project.config import Environment, Project, ProjectFile
+from orderstream.project.current import current_project, work_in
 from reference import PROJECT
 
 ROOT: Any = typer.main.get_command(app)
@@ -21,6 +24,8 @@ DOCS = PROJECT / "docs"
 GENERATED = DOCS / "reference" / "commands.md"
 PAGES = sorted({*PROJECT.glob("*.md"), *DOCS.rglob("*.md")} - {GENERATED})
 
+# Its environments are those that `orders init` writes.
+_A_PROJECT = Project(PROJECT, ProjectFile(env={name: Environment() for name in ("dev", "staging", "prod")}))
 # A fence, its language, and its lines; a fence in a list is indented.
 _BLOCK = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"(?:^|\s)# .*$", re.MULTILINE)
@@ -73,7 +78,8 @@ def problem(line: CommandLine) -> str:
     name, words = " ".join(path), line.words[len(path) :]
     try:
         if line.is_complete and not hasattr(command, "commands"):
-            command.make_context(name, list(words))
+            with _in_a_project():
+                command.make_context(name, list(words))
             return ""
         value = ("VALUE",) if words and words[-1] in _options_with_values(command) else ()
         context = command.context_class(command, info_name=name)
@@ -81,6 +87,16 @@ def problem(line: CommandLine) -> str:
     except (typer.TyperException, InputError) as error:
         return str(error)
     return f"unexpected argument {rest[0]}" if rest else ""
+
+
+@contextmanager
+def _in_a_project() -> Iterator[None]:
+    before = current_project()
+    work_in(_A_PROJECT)
+    try:
+        yield
+    finally:
+        work_in(before)
 
 
 def _options_with_values(command: Any) -> set[str]:

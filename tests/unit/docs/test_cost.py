@@ -1,0 +1,57 @@
+"""The figures on the page about cost are those that the command prints."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+
+import pytest
+from reference import PROJECT
+from typer.testing import CliRunner
+
+from orderstream.cli import app
+
+PAGE = (PROJECT / "docs" / "explanation" / "cost.md").read_text()
+IDLE = "--rate 0.001"
+
+
+def rows(pattern: str) -> list[tuple[str, ...]]:
+    """The rows of a table whose cells match, without the commas in their figures."""
+    found: list[tuple[str, ...]] = re.findall(rf"^\| {pattern} \|$", PAGE.replace(",", ""), re.MULTILINE)
+    assert len(found) > 2
+    return found
+
+
+def billed(options: str) -> tuple[str, str, str]:
+    """What Kinesis and the whole plan cost a month, and the tutorial's way."""
+    done = CliRunner().invoke(app, ["plan", "--size", "500", "--json", *shlex.split(options)])
+    found = json.loads(done.stdout)
+    bill = found["sizing"]["bill"]
+    figures = (bill["services"]["Kinesis"], bill["total"], found["baseline"]["total"])
+    return tuple(f"{one:.2f}" for one in figures)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("row", rows(r"(?:one shard|on demand)[^|]*\| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+)"))
+def test_a_stack_without_orders_costs_what_the_page_says(row: tuple[str, ...]) -> None:
+    options = ("", "--retention 24", "--mode on-demand")
+    assert row in [billed(f"{IDLE} {one}") for one in options]
+
+
+@pytest.mark.parametrize("row", rows(r"([0-9.]+) \| [^|]* \| ([0-9.]+) \| ([0-9.]+) \| ([0-9.]+)"))
+def test_orders_at_a_rate_cost_what_the_page_says(row: tuple[str, ...]) -> None:
+    rate, ours, tutorial, ratio = row
+    assert billed(f"--rate {rate}")[1:] == (ours, tutorial)
+    assert f"{float(tutorial) / float(ours):.2f}" == ratio
+
+
+@pytest.mark.parametrize("row", rows(r"`(--[^`]+)` \|[^|]*\| ([0-9.]+)"))
+def test_a_setting_costs_what_the_page_says(row: tuple[str, ...]) -> None:
+    options, total = row
+    assert billed(f"--rate 5 {options}")[1] == total
+
+
+def test_the_tutorial_is_cheaper_up_to_the_rate_that_the_page_says() -> None:
+    below, above = re.findall(r"^orders plan (--rate 1\.\d+) ", PAGE, re.MULTILINE)
+    cost, dearer = billed(below), billed(above)
+    assert float(cost[1]) > float(cost[2]) and float(dearer[1]) < float(dearer[2])

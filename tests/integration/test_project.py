@@ -211,6 +211,16 @@ class TestProject:
         finally:
             (project / "order.py").write_text(before)
 
+    def test_a_stack_of_a_project_is_not_deployed_outside_of_it(
+        self, running: tuple[Up, Orders], tmp_path: Path
+    ) -> None:
+        _, orders = running
+        said = Orders(orders.environment, tmp_path)("deploy", status=2).stderr
+        assert "has the order model order:Order of a project, and there is no project here" in said
+        (tmp_path / "orderstream.toml").write_text('model = "orderstream:Order"\n')
+        said = Orders(orders.environment, tmp_path)("deploy", "--dry-run").stderr
+        assert "records checked" in said
+
     def test_an_index_is_added_by_itself_and_not_two_in_one_update(
         self, running: tuple[Up, Orders], project: Path
     ) -> None:

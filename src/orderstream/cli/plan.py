@@ -106,5 +106,12 @@ def plan(
             draw(result, begin, picture)
     show.print_plan(planned, result, begin, as_json=as_json)
     if write is not None:
-        environment.write_parameters(write, planned.parameters)
+        # The plan assumes no maintenance unless it is told of one, and does not mean to switch it off.
+        is_assumed = maintenance == "none"
+        values = {
+            name: value
+            for name, value in planned.parameters.items()
+            if not (is_assumed and name == "ArchiveMaintenance")
+        }
+        environment.write_parameters(write, values)
         console.step(f"written into {FILE}; to deploy it: orders deploy --env {write}")

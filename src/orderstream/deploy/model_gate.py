@@ -8,11 +8,12 @@ from orderstream.archive.model_comparison import ModelComparison, compare_model
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import bind
 from orderstream.aws.stack import StackDescription
-from orderstream.deploy.rendering import MODEL_OUTPUT, model_output
+from orderstream.deploy.rendering import BUILT_IN, MODEL_OUTPUT, model_output
 from orderstream.domain.item import indexes
 from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 from orderstream.progress import Progress
+from orderstream.project.current import current_project
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage.bucket import TimeRange
 
@@ -25,10 +26,17 @@ def check_model(
 ) -> ModelComparison | None:
     """Run the model over the records of the last `age`, if the stack was deployed with another one.
 
-    Raises InputError if DynamoDB cannot make its changes of indexes in one update.
+    Raises InputError if DynamoDB cannot make its changes of indexes in one update, or if the stack has a
+    model of a project, and this process works in none.
     """
     if found is None or not found.is_ours or found.outputs.get(MODEL_OUTPUT) in (None, model_output()):
         return None
+    name = found.outputs[MODEL_OUTPUT].partition(" ")[0]
+    if current_project() is None and name != BUILT_IN:
+        raise InputError(
+            f"stack {stack} has the order model {name} of a project, and there is no project here",
+            hint=f'use its folder, or ORDERS_PROJECT; model = "{BUILT_IN}" there is the built-in order',
+        )
     deployment = bind(cloud, stack, found)
     _ensure_one_index(cloud, deployment.table)
     span = TimeRange(cloud.now() - age)

@@ -17,7 +17,7 @@ from orderstream.project.schema import published_schema
 from orderstream.storage.athena import hive_columns, orders_sql, records_sql, trino_columns
 
 # The model that is deployed without a project.
-_BUILT_IN = "orderstream:Order"
+BUILT_IN = "orderstream:Order"
 # The outputs of a stack that say what deployed it.
 VERSION_OUTPUT, MODEL_OUTPUT = "OrderstreamVersion", "OrderModel"
 
@@ -46,7 +46,7 @@ def rendered(template: Mapping[str, Any]) -> Json:
 def model_output() -> str:
     """What a stack says of the order model of this process: the class, and a hash of its code."""
     project = current_project()
-    return f"{project.file.model} {model_digest()}" if project else f"{_BUILT_IN} {__version__}"
+    return f"{project.file.model} {model_digest()}" if project else f"{BUILT_IN} {__version__}"
 
 
 def _set_columns(template: Json, model: type[Order]) -> None:

@@ -20,7 +20,7 @@ import msgspec
 # How the JSON schema says from which version of the model on a field is required.
 REQUIRED_FROM = "x-required-from-schema"
 
-# Of a person: it never leaves through the change feed, and is erased first.
+# Of a person, as the JSON schema and the reference of the model say.
 personal = msgspec.Meta(extra={"personal": True}, extra_json_schema={"x-personal": True})
 # Orders can be listed by its value: the table has an index for it.
 indexed = msgspec.Meta(extra={"indexed": True}, extra_json_schema={"x-indexed": True})

@@ -52,8 +52,13 @@ class Project(msgspec.Struct, frozen=True):
 
     @property
     def lock(self) -> Path | None:
-        """The lock file of the model's libraries."""
-        return self.root / self.file.lock if self.file.lock else None
+        """The lock file of the model's libraries, if there is one. Raises InputError if it is missing."""
+        if self.file.lock is None:
+            return None
+        file = self.root / self.file.lock
+        if not file.is_file():
+            raise InputError(f"there is no {file}", hint=f"`lock` in {FILE} names it")
+        return file
 
     def environment(self, name: str | None) -> Environment:
         """The settings of an environment, with the parameters of all; without a name, these alone.

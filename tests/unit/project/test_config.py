@@ -42,9 +42,16 @@ def test_the_nearest_file_upwards_is_the_projects(root: Path) -> None:
     below = root / "tests" / "unit"
     below.mkdir(parents=True)
     found = find_project(below, {})
-    assert found is not None and found.root == root
-    assert found.module == "orders" and found.lock == root / "requirements.lock"
+    assert found is not None and found.root == root and found.module == "orders"
     assert find_project(Path("/"), {}) is None
+
+
+def test_a_lock_that_is_named_must_be_there(root: Path) -> None:
+    project = read_project(root)
+    with pytest.raises(InputError, match="there is no .*requirements.lock"):
+        project.lock  # noqa: B018
+    (root / "requirements.lock").write_text("")
+    assert project.lock == root / "requirements.lock"
 
 
 def test_the_variable_names_the_project_from_anywhere(root: Path) -> None:

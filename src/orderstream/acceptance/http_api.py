@@ -48,7 +48,7 @@ def signatures(context: Context) -> Evidence:
     health, _ = call(context, "GET", "/health", signed=False)
     expect(health == 200, f"GET /health answers {health}")
     order_id = f"{_PLANTED}/{secrets.token_hex(4)} 100%/1"
-    order = {"order_id": order_id, "customer_id": _PERSON, "amount": "1.00", "currency": "XTS"}
+    order = new_orders("http", 1)[0] | {"order_id": order_id, "customer_id": _PERSON}
     _accepted(context, order)
     found = json.loads(_await(context, f"/orders/{quote(order_id, safe='')}"))
     expect(found["OrderID"] == order_id, f"read was {found['OrderID']!r}")

@@ -17,6 +17,9 @@ from orderstream.storage.bucket import ALL_TIME, TimeRange
 
 Order = dict[str, Any]
 
+# Added to an order, it is another one, which every model accepts.
+OTHER_CONTENT = {"acceptance": "other content"}
+
 SECONDS_FOR_READING = 60.0
 # From the stream to the table: many times the usual duration, so that only lost orders exceed it.
 ARRIVAL_SECONDS = 180.0

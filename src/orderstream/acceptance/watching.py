@@ -9,7 +9,7 @@ from typing import Any
 
 from orderstream.acceptance.cleanup import queue_name, remove_queue
 from orderstream.acceptance.context import Context, Evidence, expect
-from orderstream.acceptance.traffic import accounted, await_stored, new_orders, send
+from orderstream.acceptance.traffic import OTHER_CONTENT, accounted, await_stored, new_orders, send
 from orderstream.aws.alarms import describe_alarms
 from orderstream.aws.metrics import MINUTE, Metric, read_metrics
 from orderstream.aws.stack import describe_stack
@@ -88,7 +88,7 @@ def alarm_subscriber(context: Context) -> Evidence:
         (order,) = orders = new_orders("alarm", 1)
         send(context, orders)
         await_stored(context, orders)
-        send(context, [order | {"amount": "2.00"}])
+        send(context, [order | OTHER_CONTENT])
         begin = time.monotonic()
         told = context.until(
             lambda: _alarm_in(context, url, f"{context.name}-conflicts"),

@@ -71,7 +71,7 @@ def test_the_form_follows_the_model_of_a_project_with_its_nested_models(
         # Its own rule: items less discount.
         page.get_by_label("Amount").fill("18.90")
         page.get_by_role("button", name="Add item").click()
-        expect(page.get_by_text("$.amount must be 19.90: items less discount")).to_be_visible()
+        expect(page.get_by_text("$.amount must be 19.90, the items less the discount")).to_be_visible()
         page.get_by_label("Amount").fill("19.90")
         page.get_by_role("button", name="Send", exact=True).click()
         expect(page.get_by_text(f"Order {order_id} is stored.")).to_be_visible()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from orderstream.dashboard.order_table import STATUSES
 from orderstream.domain.fields import InvalidValue, exact_number
-from orderstream.lookup.order_search import FoundOrder
+from orderstream.lookup.order_search import FoundOrder, indexed_attributes
 
 _HEADINGS = ("time (UTC)", "order", "customer", "amount", "currency", "status", "event")
 # With these, in either width, a spreadsheet takes a cell for a formula.
@@ -19,11 +19,13 @@ def as_csv(orders: Iterable[FoundOrder]) -> bytes:
     """The orders with their headings, in UTF-8."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(_HEADINGS)
+    own = indexed_attributes()
+    writer.writerow((*_HEADINGS, *own))
     for one in orders:
         said = one.summary
         cells = (one.at, one.order_id, said.customer, said.amount, said.currency, STATUSES[one.status])
-        writer.writerow(map(harmless, (*cells, one.event_id)))
+        values = (one.indexed.get(name, "") for name in own)
+        writer.writerow(map(harmless, (*cells, one.event_id, *values)))
     return text.getvalue().encode()
 
 

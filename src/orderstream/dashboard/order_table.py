@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from orderstream.dashboard.tables import Column, stacked_table
 from orderstream.dashboard.time_format import utc
 from orderstream.dashboard.viewer import Viewer
 from orderstream.domain.currencies import money
-from orderstream.lookup.order_search import FoundOrder, OrderStatus
+from orderstream.lookup.order_search import FoundOrder, OrderStatus, indexed_attributes
 from orderstream.storage.orders import Item
 
 STATUSES: dict[OrderStatus, str] = {
@@ -36,8 +37,9 @@ def latest_table() -> ui.table:
 
 
 def found_table(time_label: str) -> ui.table:
-    """An empty table of orders of any status, for `found_rows`."""
-    columns = (Column("time", time_label), *_COLUMNS, Column("status", "Status"))
+    """An empty table of orders of any status, for `found_rows`; with the model's own indexed fields."""
+    own = [Column(f"own_{name}", in_words(name)) for name in indexed_attributes()]
+    columns = (Column("time", time_label), *_COLUMNS, *own, Column("status", "Status"))
     return stacked_table(columns, row_key="event_id")
 
 
@@ -61,8 +63,14 @@ def found_rows(viewer: Viewer, orders: Iterable[FoundOrder]) -> list[dict[str, A
             row |= {"order_href": viewer.href(links.quarantined(one.event_id))}
         amount = in_groups(said.number, said.currency) if said.number is not None else said.amount
         row |= {"amount": f"{amount} {said.currency}".strip(), "status": STATUSES[one.status]}
+        row |= {f"own_{name}": value for name, value in one.indexed.items()}
         rows.append(row | {"event_id": one.event_id})
     return rows
+
+
+def in_words(attribute: str) -> str:
+    """An attribute as a heading: "Merchant ID" for MerchantID."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", attribute)
 
 
 def in_groups(amount: Decimal, currency: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from typing import Literal
 
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import InvalidValue, timestamp
+from orderstream.domain.item import attribute_of, indexes
+from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 from orderstream.lookup.newest_records import NewestRecords, Position, newest_records
 from orderstream.lookup.record_summary import RecordSummary, summary_of
@@ -56,7 +58,8 @@ class OrderFilter:
 class FoundOrder:
     """An order, or a record that is none: `order_id` is then "" unless the record says one.
 
-    `at` is the arrival, or by the index of a customer the order date.
+    `at` is the arrival, or by the index of a customer the order date. `indexed` are the values (as text) of
+    the fields that the order model marks as indexed, by attribute, as the stored item has them.
     """
 
     at: str
@@ -64,6 +67,7 @@ class FoundOrder:
     order_id: str
     status: OrderStatus
     summary: RecordSummary
+    indexed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def position(self) -> Position:
@@ -142,7 +146,16 @@ def _of_item(item: Item) -> FoundOrder:
     summary = RecordSummary(
         item["CustomerID"], f"{item['OrderAmount']:f}", item["Currency"], item["OrderAmount"]
     )
-    return FoundOrder(item["OrderDate"], item["EventID"], item["OrderID"], "stored", summary)
+    return FoundOrder(item["OrderDate"], item["EventID"], item["OrderID"], "stored", summary, _indexed(item))
+
+
+def indexed_attributes() -> tuple[str, ...]:
+    """The attributes of the fields that the order model marks as indexed."""
+    return tuple(attribute_of(one) for one in indexes(order_model()).values())
+
+
+def _indexed(item: Item | None) -> dict[str, str]:
+    return {name: str(item[name]) for name in indexed_attributes() if item and name in item}
 
 
 def _matching(
@@ -166,7 +179,9 @@ def _matching(
                     summary = RecordSummary(
                         summary.customer, summary.amount, str(item["Currency"]), summary.number
                     )
-                yield FoundOrder(line.arrived_at, line.event_id, line.order_id or "", status, summary)
+                order_id = line.order_id or ""
+                own = _indexed(item)
+                yield FoundOrder(line.arrived_at, line.event_id, order_id, status, summary, own)
 
 
 def _status(deployment: Deployment, line: ArchiveLine, item: Item | None) -> OrderStatus:

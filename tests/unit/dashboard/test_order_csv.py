@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Annotated
 
 import pytest
 
+import orderstream
 from orderstream.dashboard.order_csv import as_csv, harmless
+from orderstream.dashboard.order_table import in_words
+from orderstream.domain.user_model import set_order_model
 from orderstream.lookup.order_search import FoundOrder
 from orderstream.lookup.record_summary import RecordSummary
 
@@ -32,3 +36,18 @@ def test_every_cell_is_read_back_whatever_is_in_it() -> None:
     (row,) = csv.DictReader(io.StringIO(as_csv([one]).decode(), newline=""))
     assert row["order"] == hostile
     assert (row["customer"], row["amount"], row["status"]) == ("'=x", "-5", "Stored")
+
+
+class Merchandise(orderstream.Order):
+    merchant_id: Annotated[orderstream.Name, orderstream.indexed]
+
+
+def test_the_indexed_fields_of_the_model_have_columns_of_their_own() -> None:
+    set_order_model(lambda: Merchandise)
+    try:
+        one = FoundOrder("2026", "s:1", "A-1", "stored", RecordSummary("c"), {"MerchantID": "=M-1"})
+        (row,) = csv.DictReader(io.StringIO(as_csv([one]).decode(), newline=""))
+        assert row["MerchantID"] == "'=M-1"
+        assert in_words("MerchantID") == "Merchant ID"
+    finally:
+        set_order_model(lambda: orderstream.Order)

@@ -55,8 +55,8 @@ wheel: .venv/ready ## build the wheel and the source distribution in dist/, repr
 test: lint types .venv/ready ## tests, lint and type check; five minutes on two cores
 	@$(BIN)/pytest -n 3 --dist worksteal -m "not system"
 
-test-fast: .venv/ready ## the tests that need no emulator; a minute
-	@$(BIN)/pytest -n 3 --dist worksteal -m "not system" tests/unit tests/simulation tests/fuzz
+test-fast: .venv/ready ## the unit tests and the fuzzer, which need no emulator; a minute
+	@$(BIN)/pytest -n 3 --dist worksteal -m "not system" tests/unit tests/fuzz
 
 test-all: lint types .venv/ready .venv/checkov/ready .venv/docs/ready ## also what starts whole systems: up, accept, the README, chaos, benchmarks
 	@$(BIN)/pytest -n 3 --dist worksteal

@@ -50,7 +50,7 @@ def ensure_accepted(done: ModelComparison, most: int) -> None:
         code, change = max(done.newly_refused.items(), key=lambda one: one[1].count)
         sample = change.samples[0]
         raise InputError(
-            f"the order model refuses {refused:,} records that were orders, most by {code}:"
+            f"the order model refuses {refused:,} of the records that were orders, most by {code}:"
             f" {sample['order_id']}: {sample['path']} {sample['message']}",
             hint=f"orders model check shows them; to deploy anyway: --max-newly-refused {refused}",
         )

@@ -51,7 +51,7 @@ def print_comparison(done: ModelComparison, *, on: SafeConsole = out, as_json: b
         print_json(asdict(done))
         return
     more = "" if done.is_complete else "; there are more, which were not read"
-    on.print(f"{done.records:,} records checked, {done.orders:,} of them orders{more}")
+    on.print(f"records checked: {done.records:,}, orders among them: {done.orders:,}{more}")
     if done.is_same:
         on.print("The model changes nothing.")
         return

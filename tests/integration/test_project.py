@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,19 +97,6 @@ def test_the_samples_of_each_example_are_orders_of_its_model(example: Path) -> N
     assert account["sent"] == 100 and account["stored"] > 80
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("marketplace") / "marketplace"
-    shutil.copytree(PROJECT / "examples" / "marketplace", folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def running(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, Orders]]:
-    with up(tmp_path_factory.mktemp("home"), cwd=project) as started:
-        yield started, started.await_ready()
-
-
 ORDER: dict[str, Any] = {
     "order_id": "A-1",
     "customer_id": "ann",
@@ -129,129 +115,126 @@ def edited(project: Path, before: str, after: str) -> str:
     return text
 
 
+def ensure_an_order_is_stored_listed_and_queried_as_the_model_has_it(started: Up, orders: Orders) -> None:
+    for order in (ORDER, ORDER | {"order_id": "A-2", "merchant_id": "M-2", "note": None}):
+        orders("send", json.dumps(order))
+    awaited(lambda: "A-2" in orders("list", "--by", "merchant_id=M-2", "--json").stdout)
+    (line,) = orders("list", "--by", "merchant_id=M-1", "--json").stdout.splitlines()
+    item = json.loads(line)
+    assert (item["OrderID"], item["Payout"], item["MerchantNote"]) == ("A-1", 17.91, "gift")
+    assert "hint: they are by customer, merchant_id" in orders("list", "--by", "note=x", status=2).stderr
+    query = "SELECT merchant_id, items[1].listing_id FROM orders ORDER BY 1"
+    said = orders("archive", "query", query, "--format", "csv").stdout.splitlines()
+    assert [line.partition(",")[0] for line in said[1:]] == ["M-1", "M-2"]
+    with urllib.request.urlopen(f"{started.api_url}/orders?merchant_id=M-1") as answer:
+        assert [one["OrderID"] for one in json.load(answer)["orders"]] == ["A-1"]
+    with urllib.request.urlopen(f"{started.api_url}/openapi.json") as answer:
+        document = json.load(answer)
+    names = {one["name"] for one in document["paths"]["/orders"]["get"]["parameters"]}
+    assert {"merchant_id", "since", "cursor"} <= names
+    assert orders("stack", "verify").returncode == 0
+
+
+def ensure_the_deployed_model_is_compared_field_by_field(orders: Orders, project: Path) -> None:
+    assert "no field has changed" in orders("model", "diff").stderr
+    before = edited(project, "    merchant_id:", "    region: Name\n    merchant_id:")
+    try:
+        (change,) = orders("model", "diff", "--json", status=1).stdout.splitlines()
+        assert json.loads(change) == {
+            "path": "region",
+            "change": "added, string, required",
+            "breaks": "records without it are refused",
+        }
+    finally:
+        (project / "order.py").write_text(before)
+    schema = json.loads(orders("model", "schema").stdout)
+    assert schema["properties"]["merchant_id"]["x-indexed"] is True
+
+
+def ensure_a_model_that_refuses_what_was_stored_is_not_deployed_unless_it_is_told_to(
+    orders: Orders, project: Path
+) -> None:
+    before = edited(project, "merchant_id: Annotated[Name", 'merchant_id: Annotated[str, text(3, "M-1")')
+    edited(project, "stored_as\n", "stored_as, text\n")
+    try:
+        report = json.loads(orders("model", "check", "--json", status=1).stdout)
+        assert report["newly_refused"]["wrong_pattern"]["count"] == 1
+        (sample,) = report["newly_refused"]["wrong_pattern"]["samples"]
+        assert (sample["order_id"], sample["path"]) == ("A-2", "$.merchant_id")
+        said = orders("deploy", status=2).stderr
+        assert "the order model refuses 1 of the records that were orders, most by wrong_pattern: A-2" in said
+        assert "--max-newly-refused 1" in said
+        orders("deploy", "--max-newly-refused", "1")
+    finally:
+        (project / "order.py").write_text(before)
+
+
+def ensure_what_would_be_stored_differently_or_newly_accepted_is_reported(
+    orders: Orders, project: Path
+) -> None:
+    orders("send", json.dumps(ORDER | {"order_id": "A-3", "commission": 2}), "--unchecked")
+    awaited(lambda: "A-3" in orders("quarantine", "list", "--json").stdout)
+    before = edited(project, "if value > 1:", "if value > 3:")
+    edited(project, "(1 - self.commission)", "(4 - self.commission)")
+    try:
+        report = json.loads(orders("model", "check", "--json").stdout)
+        assert report["newly_refused"] == {}
+        assert report["newly_accepted"]["samples"][0]["order_id"] == "A-3"
+        samples = report["stored_differently"]["Payout"]["samples"]
+        assert samples[0] == {"order_id": "A-1", "stored": 17.91, "now": 77.61}
+        said = orders("model", "check").stdout
+        assert "stored differently" in said and "Payout" in said
+    finally:
+        (project / "order.py").write_text(before)
+
+
+def ensure_a_stack_of_a_project_is_not_deployed_outside_of_it(orders: Orders, tmp_path: Path) -> None:
+    said = Orders(orders.environment, tmp_path)("deploy", status=2).stderr
+    assert "has the order model order:Order of a project, and there is no project here" in said
+    (tmp_path / "orderstream.toml").write_text('model = "orderstream:Order"\n')
+    said = Orders(orders.environment, tmp_path)("deploy", "--dry-run").stderr
+    assert "records checked: " in said
+
+
+def ensure_an_index_is_added_by_itself_and_not_two_in_one_update(orders: Orders, project: Path) -> None:
+    before = edited(
+        project, "    commission: Annotated[Price, ", "    commission: Annotated[Price, indexed, "
+    )
+    one = edited(project, "    note: Annotated[Name, ", "    note: Annotated[Name, indexed, ")
+    try:
+        said = orders("deploy", status=2).stderr
+        assert "one index in an update" in said and "ByCommission, ByMerchantNote" in said
+        (project / "order.py").write_text(one)
+        orders("deploy")
+        awaited(lambda: "A-1" in orders("list", "--by", "commission=0.10", "--json").stdout)
+    finally:
+        (project / "order.py").write_text(before)
+
+
+def ensure_a_mistake_is_told_at_once_with_file_and_line(orders: Orders, project: Path) -> None:
+    before = edited(project, "    merchant_id:", "    seats: int\n    merchant_id:")
+    try:
+        for command in (["model", "check"], ["deploy"], ["send", json.dumps(ORDER)]):
+            said = orders(*command, status=2).stderr
+            assert re.search(r"error: order\.py:\d+: seats: int has no rule", said), said
+    finally:
+        (project / "order.py").write_text(before)
+
+
 @pytest.mark.system
 @pytest.mark.timeout(600)
-class TestProject:
-    """In one running local cloud, in this order."""
-
-    def test_an_order_is_stored_listed_and_queried_as_the_model_has_it(
-        self, running: tuple[Up, Orders]
-    ) -> None:
-        started, orders = running
-        for order in (ORDER, ORDER | {"order_id": "A-2", "merchant_id": "M-2", "note": None}):
-            orders("send", json.dumps(order))
-        awaited(lambda: "A-2" in orders("list", "--by", "merchant_id=M-2", "--json").stdout)
-        (line,) = orders("list", "--by", "merchant_id=M-1", "--json").stdout.splitlines()
-        item = json.loads(line)
-        assert (item["OrderID"], item["Payout"], item["MerchantNote"]) == ("A-1", 17.91, "gift")
-        assert "hint: they are by customer, merchant_id" in orders("list", "--by", "note=x", status=2).stderr
-        query = "SELECT merchant_id, items[1].listing_id FROM orders ORDER BY 1"
-        said = orders("archive", "query", query, "--format", "csv").stdout.splitlines()
-        assert [line.partition(",")[0] for line in said[1:]] == ["M-1", "M-2"]
-        with urllib.request.urlopen(f"{started.api_url}/orders?merchant_id=M-1") as answer:
-            assert [one["OrderID"] for one in json.load(answer)["orders"]] == ["A-1"]
-        with urllib.request.urlopen(f"{started.api_url}/openapi.json") as answer:
-            document = json.load(answer)
-        names = {one["name"] for one in document["paths"]["/orders"]["get"]["parameters"]}
-        assert {"merchant_id", "since", "cursor"} <= names
-        assert orders("stack", "verify").returncode == 0
-
-    def test_the_deployed_model_is_compared_field_by_field(
-        self, running: tuple[Up, Orders], project: Path
-    ) -> None:
-        _, orders = running
-        assert "no field has changed" in orders("model", "diff").stderr
-        before = edited(project, "    merchant_id:", "    region: Name\n    merchant_id:")
-        try:
-            (change,) = orders("model", "diff", "--json", status=1).stdout.splitlines()
-            assert json.loads(change) == {
-                "path": "region",
-                "change": "added, string, required",
-                "breaks": "records without it are refused",
-            }
-        finally:
-            (project / "order.py").write_text(before)
-        schema = json.loads(orders("model", "schema").stdout)
-        assert schema["properties"]["merchant_id"]["x-indexed"] is True
-
-    def test_a_model_that_refuses_what_was_stored_is_not_deployed_unless_it_is_told_to(
-        self, running: tuple[Up, Orders], project: Path
-    ) -> None:
-        _, orders = running
-        before = edited(project, "merchant_id: Annotated[Name", 'merchant_id: Annotated[str, text(3, "M-1")')
-        edited(project, "stored_as\n", "stored_as, text\n")
-        try:
-            report = json.loads(orders("model", "check", "--json", status=1).stdout)
-            assert report["newly_refused"]["wrong_pattern"]["count"] == 1
-            (sample,) = report["newly_refused"]["wrong_pattern"]["samples"]
-            assert (sample["order_id"], sample["path"]) == ("A-2", "$.merchant_id")
-            said = orders("deploy", status=2).stderr
-            assert (
-                "the order model refuses 1 of the records that were orders, most by wrong_pattern: A-2"
-                in said
-            )
-            assert "--max-newly-refused 1" in said
-            orders("deploy", "--max-newly-refused", "1")
-        finally:
-            (project / "order.py").write_text(before)
-
-    def test_what_would_be_stored_differently_or_newly_accepted_is_reported(
-        self, running: tuple[Up, Orders], project: Path
-    ) -> None:
-        _, orders = running
-        orders("send", json.dumps(ORDER | {"order_id": "A-3", "commission": 2}), "--unchecked")
-        awaited(lambda: "A-3" in orders("quarantine", "list", "--json").stdout)
-        before = edited(project, "if value > 1:", "if value > 3:")
-        edited(project, "(1 - self.commission)", "(4 - self.commission)")
-        try:
-            report = json.loads(orders("model", "check", "--json").stdout)
-            assert report["newly_refused"] == {}
-            assert report["newly_accepted"]["samples"][0]["order_id"] == "A-3"
-            samples = report["stored_differently"]["Payout"]["samples"]
-            assert samples[0] == {"order_id": "A-1", "stored": 17.91, "now": 77.61}
-            said = orders("model", "check").stdout
-            assert "stored differently" in said and "Payout" in said
-        finally:
-            (project / "order.py").write_text(before)
-
-    def test_a_stack_of_a_project_is_not_deployed_outside_of_it(
-        self, running: tuple[Up, Orders], tmp_path: Path
-    ) -> None:
-        _, orders = running
-        said = Orders(orders.environment, tmp_path)("deploy", status=2).stderr
-        assert "has the order model order:Order of a project, and there is no project here" in said
-        (tmp_path / "orderstream.toml").write_text('model = "orderstream:Order"\n')
-        said = Orders(orders.environment, tmp_path)("deploy", "--dry-run").stderr
-        assert "records checked: " in said
-
-    def test_an_index_is_added_by_itself_and_not_two_in_one_update(
-        self, running: tuple[Up, Orders], project: Path
-    ) -> None:
-        _, orders = running
-        before = edited(
-            project, "    commission: Annotated[Price, ", "    commission: Annotated[Price, indexed, "
-        )
-        one = edited(project, "    note: Annotated[Name, ", "    note: Annotated[Name, indexed, ")
-        try:
-            said = orders("deploy", status=2).stderr
-            assert "one index in an update" in said and "ByCommission, ByMerchantNote" in said
-            (project / "order.py").write_text(one)
-            orders("deploy")
-            awaited(lambda: "A-1" in orders("list", "--by", "commission=0.10", "--json").stdout)
-        finally:
-            (project / "order.py").write_text(before)
-
-    def test_a_mistake_is_told_at_once_with_file_and_line(
-        self, running: tuple[Up, Orders], project: Path
-    ) -> None:
-        _, orders = running
-        before = edited(project, "    merchant_id:", "    seats: int\n    merchant_id:")
-        try:
-            for command in (["model", "check"], ["deploy"], ["send", json.dumps(ORDER)]):
-                said = orders(*command, status=2).stderr
-                assert re.search(r"error: order\.py:\d+: seats: int has no rule", said), said
-        finally:
-            (project / "order.py").write_text(before)
+def test_a_project_from_its_first_order_to_its_edited_model(tmp_path: Path) -> None:
+    project = tmp_path / "marketplace"
+    shutil.copytree(PROJECT / "examples" / "marketplace", project)
+    with up(tmp_path, cwd=project) as started:
+        orders = started.await_ready()
+        ensure_an_order_is_stored_listed_and_queried_as_the_model_has_it(started, orders)
+        ensure_the_deployed_model_is_compared_field_by_field(orders, project)
+        ensure_a_model_that_refuses_what_was_stored_is_not_deployed_unless_it_is_told_to(orders, project)
+        ensure_what_would_be_stored_differently_or_newly_accepted_is_reported(orders, project)
+        ensure_a_stack_of_a_project_is_not_deployed_outside_of_it(orders, tmp_path)
+        ensure_an_index_is_added_by_itself_and_not_two_in_one_update(orders, project)
+        ensure_a_mistake_is_told_at_once_with_file_and_line(orders, project)
 
 
 OLD_TICKET: dict[str, Any] = {

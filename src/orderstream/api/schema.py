@@ -13,7 +13,7 @@ from orderstream.domain.examples import example_order
 from orderstream.domain.item import OWN, SETTLED, attribute_names, attributes
 from orderstream.domain.model import Schema, json_schema, without_examples
 from orderstream.domain.order import Order
-from orderstream.domain.schema_version import FIELD
+from orderstream.domain.schema_version import FIELD, version_schema
 from orderstream.domain.user_model import order_model
 
 _DIGITS = "All digits of it: do not read it as a float."
@@ -30,10 +30,7 @@ def order_schema(model: type[Order] | None = None) -> Schema:
     model = model or order_model()
     schema = without_examples(json_schema(model)) | {"additionalProperties": True}
     if model.SCHEMA > 1:
-        versions = {"type": "integer", "minimum": 1, "maximum": model.SCHEMA, "default": 1}
-        schema["properties"] = {FIELD: versions | {"description": "The version of the order."}} | schema[
-            "properties"
-        ]
+        schema["properties"] = {FIELD: version_schema(model)} | schema["properties"]
     found: Schema = schema | {"example": example_order({}, model=model)}
     return found
 

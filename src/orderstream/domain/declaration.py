@@ -63,6 +63,16 @@ class Declared(NamedTuple):
     marks: Mapping[str, Any]
 
 
+def plain_type(hint: Any) -> Any:
+    """A type without what it is annotated with."""
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def declarations(model: type[msgspec.Struct]) -> list[Declared]:
+    """The fields and, after them, the computed attributes of a model."""
+    return [*declared_fields(model), *computed_attributes(model)]
+
+
 def declared_fields(model: type[msgspec.Struct]) -> list[Declared]:
     """The fields of a model, in the order of its values."""
     hints = get_type_hints(model, include_extras=True)

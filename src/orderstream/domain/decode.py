@@ -86,7 +86,7 @@ def decode(data: bytes, model: type[Order] | None = None) -> Decoded:
         reason = Violation("$", "not_an_object", f"must be a JSON object, not {json_type(document)}")
         return _refused(reason, json=data)
     errors = ValidationErrors()
-    content, claimed_id = fingerprint(document), _claimed_id(document)
+    content = fingerprint(document)
     found = _read(document, model, errors)
     if isinstance(found, _Read):
         return Decoded(
@@ -100,7 +100,7 @@ def decode(data: bytes, model: type[Order] | None = None) -> Decoded:
             found.schema,
             found.computed,
         )
-    return Decoded(None, tuple(errors.reasons), claimed_id, content, data)
+    return Decoded(None, tuple(errors.reasons), _claimed_id(document), content, data)
 
 
 class _Read(msgspec.Struct, frozen=True):

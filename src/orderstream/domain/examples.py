@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from itertools import count, repeat
 from typing import Any
 
@@ -42,6 +43,10 @@ def _varied() -> Choose:
     return lambda values: values[next(numbers) * 31 // 7 % len(values)]
 
 
+# Samples are made by the thousand.
+_schema = cache(json_schema)
+
+
 def example_order(
     given: Mapping[str, Any], choose: Choose = first, model: type[Order] | None = None
 ) -> dict[str, Any]:
@@ -50,7 +55,7 @@ def example_order(
     Raises InputError if the model accepts none of those that are made up.
     """
     model = model or order_model()
-    schema = json_schema(model)
+    schema = _schema(model)
     version = {FIELD: model.SCHEMA} if model.SCHEMA > 1 else {}
     dice = _varied() if choose is first else choose
     # The least is the likeliest to satisfy all rules.

@@ -12,7 +12,13 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from orderstream.domain.declaration import Declared, computed_attributes, declared_fields
+from orderstream.domain.declaration import (
+    Declared,
+    computed_attributes,
+    declarations,
+    declared_fields,
+    plain_type,
+)
 from orderstream.domain.fields import InvalidValue, exact_number, utc_text
 from orderstream.domain.order import Order
 from orderstream.domain.validation import ValidationErrors
@@ -43,19 +49,18 @@ def attribute_of(declared: Declared) -> str:
 @cache
 def attribute_names(model: type[Order]) -> dict[str, str]:
     """The attribute of each field and each computed attribute, by its name in the model."""
-    return {one.name: attribute_of(one) for one in (*declared_fields(model), *computed_attributes(model))}
+    return {one.name: attribute_of(one) for one in declarations(model)}
 
 
 @cache
 def indexes(model: type[Order]) -> dict[str, Declared]:
     """The fields and computed attributes by which orders can be listed, each by the name of its index."""
-    declared = (*declared_fields(model), *computed_attributes(model))
-    return {f"By{attribute_of(one)}": one for one in declared if "indexed" in one.marks}
+    return {f"By{attribute_of(one)}": one for one in declarations(model) if "indexed" in one.marks}
 
 
 def key_type(one: Declared) -> type:
     """What an index holds for a field: str, int or Decimal, for an enum the type of its values."""
-    plain: type = _plain(one.hint)
+    plain: type = plain_type(one.hint)
     return type(next(iter(plain)).value) if issubclass(plain, Enum) else plain
 
 
@@ -97,7 +102,7 @@ def computed_values(order: Order, errors: ValidationErrors) -> dict[str, Any]:
 
 def _checked(value: Any, hint: Any) -> Any:
     """A computed value, which is of its type. Raises InvalidValue."""
-    plain = _plain(hint)
+    plain = plain_type(hint)
     if plain is Decimal:
         return exact_number(value)
     if plain is datetime and isinstance(value, datetime) and value.tzinfo is None:
@@ -113,11 +118,7 @@ def _checked(value: Any, hint: Any) -> Any:
 
 @cache
 def _computed(model: type[Order]) -> list[tuple[Declared, str, _Convert | None]]:
-    return [(one, attribute_of(one), _converter(_plain(one.hint))) for one in computed_attributes(model)]
-
-
-def _plain(hint: Any) -> Any:
-    return get_args(hint)[0] if hasattr(hint, "__metadata__") else hint
+    return [(one, attribute_of(one), _converter(plain_type(one.hint))) for one in computed_attributes(model)]
 
 
 _Convert = Callable[[Any], Any]

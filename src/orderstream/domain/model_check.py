@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, NamedTuple, get_args, get_origin
+from typing import Any, NamedTuple, get_args, get_origin
 
 import msgspec
 
-from orderstream.domain.declaration import Model, computed_attributes, declared_fields
+from orderstream.domain.declaration import (
+    Model,
+    computed_attributes,
+    declarations,
+    declared_fields,
+    plain_type,
+)
 from orderstream.domain.examples import example_order
 from orderstream.domain.item import OWN, SETTLED, attribute_of, indexes, key_type
 from orderstream.domain.model import json_schema
@@ -74,8 +80,10 @@ def _type_faults(model: type[Order]) -> Iterator[ModelFault]:
     for name in SETTLED:
         (one,) = (one for one in declared_fields(model) if one.name == name)
         (base,) = (one for one in declared_fields(Order) if one.name == name)
-        if _plain(one.hint) is not _plain(base.hint) or (base.is_optional and not one.is_optional):
-            yield ModelFault(name, f"must stay of type {_plain(base.hint).__name__}, as in orderstream.Order")
+        if plain_type(one.hint) is not plain_type(base.hint) or (base.is_optional and not one.is_optional):
+            yield ModelFault(
+                name, f"must stay of type {plain_type(base.hint).__name__}, as in orderstream.Order"
+            )
     try:
         computed = list(computed_attributes(model))
     except (TypeError, NameError) as error:
@@ -88,14 +96,14 @@ def _type_faults(model: type[Order]) -> Iterator[ModelFault]:
 
 
 def _name_faults(model: type[Order]) -> Iterator[ModelFault]:
-    fields, computed = declared_fields(model), list(computed_attributes(model))
-    for one in fields:
+    for one in declared_fields(model):
         if one.name in RESERVED_FIELDS:
             yield ModelFault(one.name, "is a name that Orderstream uses itself")
         elif one.name in SETTLED and "attribute" in one.marks:
             yield ModelFault(one.name, "keeps its attribute: Orderstream reads it")
-    taken = Counter(attribute_of(one) for one in (*fields, *computed))
-    for one in (*fields, *computed):
+    declared = declarations(model)
+    taken = Counter(attribute_of(one) for one in declared)
+    for one in declared:
         attribute = attribute_of(one)
         if attribute in _RESERVED_ATTRIBUTES:
             yield ModelFault(one.name, f"its attribute {attribute} is one of Orderstream's own")
@@ -108,7 +116,7 @@ def _name_faults(model: type[Order]) -> Iterator[ModelFault]:
 def _index_faults(model: type[Order]) -> Iterator[ModelFault]:
     by = list(indexes(model).values())
     for one in by:
-        if not isinstance(_plain(one.hint), type) or key_type(one) not in _KEYS:
+        if not isinstance(plain_type(one.hint), type) or key_type(one) not in _KEYS:
             yield ModelFault(one.name, "cannot be indexed: a key is text or a number")
         elif one.name in ("order_id", "customer_id"):
             yield ModelFault(one.name, "has an index already")
@@ -141,11 +149,7 @@ def _is_plain(default: Any) -> bool:
 
 
 def _is_computable(hint: Any) -> bool:
-    plain = _plain(hint)
+    plain = plain_type(hint)
     if get_origin(plain) is tuple:
         return _is_computable(get_args(plain)[0])
     return isinstance(plain, type) and (plain in _COMPUTED or issubclass(plain, Enum | Model))
-
-
-def _plain(hint: Any) -> Any:
-    return get_args(hint)[0] if get_origin(hint) is Annotated else hint

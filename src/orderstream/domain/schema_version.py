@@ -30,6 +30,12 @@ def schema_of(document: dict[str, Any], model: type[Order], errors: ValidationEr
     return schema
 
 
+def version_schema(model: type[Order]) -> dict[str, Any]:
+    """The JSON schema of the field that says the version."""
+    said = "The version of the order."
+    return {"type": "integer", "minimum": 1, "maximum": model.SCHEMA, "default": 1, "description": said}
+
+
 def upcast(document: dict[str, Any], schema: int, model: type[Order]) -> dict[str, Any]:
     """The document as the current version of the model has it, without its version."""
     if FIELD not in document and schema == model.SCHEMA:

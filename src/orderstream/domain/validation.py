@@ -6,12 +6,12 @@ is `| None` or has a default.
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
+from typing import Any, Generic, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec.structs import FieldInfo
 
-from orderstream.domain.declaration import Declared, declared_fields
+from orderstream.domain.declaration import Declared, declared_fields, plain_type
 from orderstream.domain.fields import (
     InvalidValue,
     boolean,
@@ -174,7 +174,7 @@ def _field(field: FieldInfo, declared: Declared) -> tuple[str, bool, Any, Rule |
 
 def _inside(hint: Any) -> Reader | None:
     """What reads a list or another model; None for other types."""
-    plain = _plain(hint)
+    plain = plain_type(hint)
     if get_origin(plain) is tuple:
         element = get_args(plain)[0]
         return _list_of(_inside(element) or _by_rule(_rule(element)))
@@ -184,11 +184,7 @@ def _inside(hint: Any) -> Reader | None:
 
 def _rule(hint: Any) -> Rule:
     """The rule of a type without others inside. Raises LookupError if it has none."""
-    plain = _plain(hint)
+    plain = plain_type(hint)
     if isinstance(plain, type) and issubclass(plain, Enum):
         return member_of(plain)
     return boolean if plain is bool else rule_of(hint)
-
-
-def _plain(hint: Any) -> Any:
-    return get_args(hint)[0] if get_origin(hint) is Annotated else hint

@@ -19,7 +19,7 @@ from orderstream.domain.model import (
     type_of,
 )
 from orderstream.domain.order import Order
-from orderstream.domain.schema_version import FIELD
+from orderstream.domain.schema_version import FIELD, version_schema
 from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 
@@ -83,8 +83,7 @@ def published_schema(model: type[Order] | None = None) -> Schema:
     """The JSON Schema of an order as it is sent, by default of this process's model."""
     model = model or order_model()
     schema = json_schema(model)
-    version = {"type": "integer", "minimum": 1, "maximum": model.SCHEMA, "default": 1}
-    properties = {FIELD: version | {"description": "The version of the order."}} | schema["properties"]
+    properties = {FIELD: version_schema(model)} | schema["properties"]
     return {"$schema": DIALECT, "title": model.__name__} | schema | {"properties": properties}
 
 

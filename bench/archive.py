@@ -30,7 +30,7 @@ from orderstream.local.cloud import LocalCloud
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import S3Store, make_archive
+from orderstream.pipeline.services import S3Store, lifecycle, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 from orderstream.storage.bucket import archive
@@ -71,10 +71,13 @@ class Day:
     def _process(self, batch: list[Record]) -> None:
         cloud, table, bucket = self._deployment.cloud, self._deployment.table, self._deployment.bucket
         store = S3Store(cloud.s3, bucket)
+        settings = Settings(table, bucket, "orderstream")
+        orders = OrderTable(cloud.dynamodb, table)
         report = process(
             batch,
-            archive=make_archive(Settings(table, bucket, "orderstream"), store),
-            table=OrderTable(cloud.dynamodb, table),
+            archive=make_archive(settings, store),
+            table=orders,
+            events=lifecycle(cloud.dynamodb, orders, settings),
             quarantine=QuarantineWriter(store),
             currency="USD",
             invocation=Invocation("bench", lambda: 60.0, lambda: datetime.now(UTC)),

@@ -29,7 +29,8 @@ from orderstream.domain.ids import order_id_of
 from orderstream.domain.object_keys import ORDERS, batch_key, hour_of
 from orderstream.pipeline import telemetry
 from orderstream.pipeline.archive_codec import compress, encode, read_line
-from orderstream.pipeline.process import BatchResult, item_of
+from orderstream.pipeline.batch_result import BatchResult
+from orderstream.pipeline.items import order_item
 from orderstream.pipeline.records import from_event
 from orderstream.storage import parquet
 from orderstream.storage.parquet import LocatedLine
@@ -81,7 +82,7 @@ def measure(size: int, batches: int = 10) -> Bytes:
         key = batch_key(ORDERS, hour_of(first.arrived_at), first.shard_id, numbers, list(ids))
         for record, what in pairs:
             assert what.order
-            item = item_of(record, what.order, what, ids[record.event_id], key, "EUR")
+            item = order_item(record, what.order, what, ids[record.event_id], key, "EUR")
             items += sum(len(name) + _stored(value) for name, value in item.items())
         sent += sum(len(record.data) for record in records)
         plain += sum(map(len, lines))

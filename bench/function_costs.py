@@ -26,8 +26,8 @@ from orderstream.domain.decode import decode
 from orderstream.domain.ids import order_id_of
 from orderstream.pipeline import archive_codec, services
 from orderstream.pipeline.archive import BatchArchive
+from orderstream.pipeline.items import order_item
 from orderstream.pipeline.lambda_handler import handle_with
-from orderstream.pipeline.process import item_of
 from orderstream.pipeline.records import from_event
 from orderstream.pipeline.table import OrderTable
 from orderstream.sdk.codec import use_msgspec
@@ -82,7 +82,7 @@ def breakdown(size: int, rounds: int) -> dict[str, float]:
         for record, what in zip(records, decoded, strict=True):
             assert what.order
             order_id, key = order_id_of(what.order, record.event_id), places[record.event_id].key
-            items.append(item_of(record, what.order, what, order_id, key, "EUR"))
+            items.append(order_item(record, what.order, what, order_id, key, "EUR"))
         OrderTable(table, "Orders").insert(items, lambda: 60.0)
         return table.bodies
 

@@ -30,7 +30,14 @@ from orderstream.pipeline.concurrency import threads_for
 from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import CONFIG, S3Store, Services, dynamodb_client, make_archive
+from orderstream.pipeline.services import (
+    CONFIG,
+    S3Store,
+    Services,
+    dynamodb_client,
+    lifecycle,
+    make_archive,
+)
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 
@@ -108,7 +115,8 @@ def _services() -> Services:
     settings = Settings("Orders", "bucket", "orderstream", memory_mb=MEMORY_MB)
     store = S3Store(s3, settings.bucket)
     table = OrderTable(dynamodb, "Orders", each=ThreadPoolExecutor(threads_for(MEMORY_MB)).map)
-    return Services(settings, make_archive(settings, store), table, QuarantineWriter(store))
+    events = lifecycle(dynamodb, table, settings)
+    return Services(settings, make_archive(settings, store), table, events, QuarantineWriter(store))
 
 
 class _Context:

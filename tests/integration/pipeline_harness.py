@@ -25,11 +25,12 @@ from orderstream.local.esm.failures import (
     object_key,
 )
 from orderstream.local.esm.lanes import Discarded
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.deaggregate import deaggregate
-from orderstream.pipeline.process import BatchResult, Invocation, process
+from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import S3Store, make_archive
+from orderstream.pipeline.services import S3Store, lifecycle, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 from orderstream.storage import stream
@@ -176,10 +177,12 @@ def process_records(
 ) -> BatchResult:
     """Do with the records what the function does."""
     store = S3Store(deployment.cloud.s3, deployment.bucket)
+    table = OrderTable(deployment.cloud.dynamodb, deployment.table)
     return process(
         records,
         archive=make_archive(settings, store),
-        table=OrderTable(deployment.cloud.dynamodb, deployment.table),
+        table=table,
+        events=lifecycle(deployment.cloud.dynamodb, table, settings),
         quarantine=QuarantineWriter(store),
         currency=settings.currency,
         invocation=invocation,

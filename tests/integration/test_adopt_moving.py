@@ -16,8 +16,8 @@ from orderstream.migration.moving import Mover, add_quarantined
 from orderstream.migration.store import LegacyStore
 from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.quarantine import QuarantineWriter
-from orderstream.pipeline.services import S3Store, make_archive
-from orderstream.pipeline.table import InsertOutcome, InsertResult
+from orderstream.pipeline.services import S3Store, lifecycle, make_archive
+from orderstream.pipeline.table import InsertOutcome, InsertResult, OrderTable
 from orderstream.progress import no_progress
 from tests.fakes import Clock
 from tests.integration.pipeline_harness import Pipe
@@ -75,6 +75,7 @@ def test_an_order_that_the_table_refuses_is_invalid_for_the_reason_in_quarantine
             pipe.records(),
             archive=make_archive(pipe.settings, objects),
             table=RefusingTable(),
+            events=lifecycle(cloud.dynamodb, OrderTable(cloud.dynamodb, pipe.settings.table), pipe.settings),
             quarantine=QuarantineWriter(objects),
             currency=pipe.settings.currency,
             invocation=Invocation("request-1", lambda: 50.0, lambda: datetime.now(UTC)),

@@ -18,7 +18,7 @@ from orderstream.domain.object_keys import ORDERS
 from orderstream.errors import CloudError
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.process import BatchResult
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.records import Record
 from tests.integration.archive_harness import compact
 from tests.integration.pipeline_harness import Pipe
@@ -90,7 +90,7 @@ def test_they_are_the_items_of_the_table_newest_first_and_no_more_objects_are_re
     pipe.batch(*(order(f"C-{number}", "7") for number in range(3)), ago=2, instance="b")
     found = RecentOrders(pipe.deployment).poll()
     assert [item["OrderID"] for item in found] == ["C-2", "C-1", "C-0", "B", "A"]
-    assert (found[0]["OrderAmount"], found[0]["Currency"], found[0]["Status"]) == (7, "EUR", "RECEIVED")
+    assert (found[0]["OrderAmount"], found[0]["Currency"], found[0]["Status"]) == (7, "EUR", "placed")
     assert found[0]["ReceivedAt"] > found[3]["ReceivedAt"]
     calls = Counted(pipe.cloud)
     assert ids(RecentOrders(pipe.deployment, most=2)) == ["C-2", "C-1"]

@@ -42,13 +42,12 @@ class Dynamo(FakeDynamo):
 
     world: World
 
-    def code_of(self, item: Item) -> str | None:
+    def _insert(self, item: Item) -> str | None:
         if item["CustomerID"]["S"] == REFUSED_CUSTOMER:
             return "ValidationError"
-        code = super().code_of(item)
-        if code is None:
+        if item["OrderID"]["S"] not in self.items:
             self.world.guarantees.check_insert(copy.deepcopy(item))
-        return code
+        return super()._insert(item)
 
     def _get(self, request: dict[str, Any]) -> dict[str, Any]:
         self.keys_per_answer = self.world.running[-1].keys_per_answer

@@ -58,7 +58,7 @@ STEPS = ("archive", "insert", "compare", "quarantine")
 _STEP_OF = {
     "put orders": "archive",
     "get orders": "archive",
-    "batch_execute_statement": "insert",
+    "insert": "insert",
     "batch_get_item": "compare",
     "put quarantine": "quarantine",
 }

@@ -18,7 +18,7 @@ Sleep = Callable[[float], None]
 
 def real_services(layout: str, dynamo: FakeDynamo, store: FakeStore, sleep: Sleep) -> Services:
     """As `orderstream.pipeline.services` puts them together, on fakes."""
-    settings = Settings(table="Orders", bucket="bucket", stack="orderstream", layout=layout)
+    settings = Settings("Orders", "bucket", "orderstream", layout, events_table="OrderEvents")
     return services_on(settings, dynamo, store, sleep)
 
 

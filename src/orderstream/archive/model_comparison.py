@@ -10,7 +10,7 @@ from orderstream.archive.replay import Event, ReplayResult, Selection, events
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.ids import order_id_of
-from orderstream.pipeline.process import item_of
+from orderstream.pipeline.items import order_item
 from orderstream.progress import Progress, no_progress
 from orderstream.recovery.reprocess import record_of, settings_of
 from orderstream.storage.bucket import TimeRange
@@ -97,7 +97,7 @@ def _compare(deployment: Deployment, batch: list[Event], currency: str, done: Mo
         elif item is not None and is_its_item:
             record = record_of(event.line)
             order_id = order_id_of(what.order, record.event_id)
-            now = item_of(record, what.order, what, order_id, item["ArchiveKey"], currency)
+            now = order_item(record, what.order, what, order_id, item["ArchiveKey"], currency)
             _differ(event, item, now, done)
 
 

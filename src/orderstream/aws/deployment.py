@@ -65,6 +65,11 @@ class Deployment:
         return replace(self, resources={**self.resources, "ArchiveBucket": self.discarded_bucket})
 
     @property
+    def events_table(self) -> str:
+        """The table of the events of orders; "" in a stack of a version without events."""
+        return self.resources.get("EventsTableName", "")
+
+    @property
     def function(self) -> str:
         return self._resource("FunctionName")
 

@@ -67,14 +67,15 @@ def _glue(columns: Mapping[str, str]) -> list[Json]:
 
 def _add_indexes(table: Json, model: type[Order]) -> None:
     wanted = indexes(model)
-    (condition, with_customer, keys_alone) = table["AttributeDefinitions"]["Fn::If"]
-    (_, by_customer, _) = table["GlobalSecondaryIndexes"]["Fn::If"]
+    # With such an index, OrderDate is a key whether there is an index by customer or not.
+    others = [one for one in table["AttributeDefinitions"] if _attribute(one) != "OrderDate"]
     types = {attribute_of(one): "S" if key_type(one) is str else "N" for one in wanted.values()}
     keys = [{"AttributeName": name, "AttributeType": kind} for name, kind in types.items()]
     date = {"AttributeName": "OrderDate", "AttributeType": "S"}
-    table["AttributeDefinitions"] = {"Fn::If": [condition, with_customer + keys, [*keys_alone, date, *keys]]}
+    table["AttributeDefinitions"] = [*others, date, *keys]
+    by_customer = table["GlobalSecondaryIndexes"][0]["Fn::If"][1]
     own = [
-        by_customer[0]
+        by_customer
         | {
             "IndexName": index,
             "KeySchema": [
@@ -84,7 +85,12 @@ def _add_indexes(table: Json, model: type[Order]) -> None:
         }
         for index, one in wanted.items()
     ]
-    table["GlobalSecondaryIndexes"] = {"Fn::If": [condition, by_customer + own, own]}
+    table["GlobalSecondaryIndexes"] += own
+
+
+def _attribute(definition: Json) -> str:
+    """The attribute that a definition is about, conditional or not."""
+    return str((definition["Fn::If"][1] if "Fn::If" in definition else definition)["AttributeName"])
 
 
 def _watch_indexes(alarm: Json, model: type[Order]) -> None:

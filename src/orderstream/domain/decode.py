@@ -2,9 +2,10 @@
 
 import json
 import zlib
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,9 +15,13 @@ from orderstream.domain.ids import fingerprint
 from orderstream.domain.item import computed_values
 from orderstream.domain.normalization import model_version, normalized
 from orderstream.domain.order import MAX_BYTES, Order, order_id_rule
+from orderstream.domain.order_event import FIELD as EVENT_FIELD
+from orderstream.domain.order_event import ReadEvent, read_event
 from orderstream.domain.schema_version import schema_of, upcast
 from orderstream.domain.user_model import order_model
 from orderstream.domain.validation import ModelReader, ValidationErrors, Violation
+
+R = TypeVar("R")
 
 # The magic number of an aggregated record of the Kinesis Producer Library.
 AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
@@ -33,7 +38,7 @@ _TOO_DEEP = Violation("$", "too_deep", "is nested too deeply")
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """The result of decoding a record: an order, or the reasons why it is invalid.
+    """The result of decoding a record: an order, an event of an order, or the reasons why it is invalid.
 
     `raw_order_id` is the order_id as sent if it is valid, even if the order is not. `json` is the
     uncompressed JSON text, if there is any. `fingerprint` is that of the content; it is empty if the content
@@ -51,6 +56,7 @@ class Decoded(msgspec.Struct, frozen=True):
     normalized: str = ""
     schema: int = 1
     computed: dict[str, Any] = {}
+    event: ReadEvent | None = None
 
 
 def decode(data: bytes, model: type[Order] | None = None) -> Decoded:
@@ -86,6 +92,8 @@ def decode(data: bytes, model: type[Order] | None = None) -> Decoded:
         reason = Violation("$", "not_an_object", f"must be a JSON object, not {json_type(document)}")
         return _refused(reason, json=data)
     errors = ValidationErrors()
+    if document.get(EVENT_FIELD) is not None:
+        return _decode_event(document, model, errors, data)
     content = fingerprint(document)
     found = _read(document, model, errors)
     if isinstance(found, _Read):
@@ -103,6 +111,15 @@ def decode(data: bytes, model: type[Order] | None = None) -> Decoded:
     return Decoded(None, tuple(errors.reasons), _claimed_id(document), content, data)
 
 
+def _decode_event(
+    document: dict[str, Any], model: type[Order], errors: ValidationErrors, json: bytes
+) -> Decoded:
+    event = _by_model(lambda: read_event(document, model, errors), errors)
+    order_id = event.sent.order_id if event else _claimed_id(document)
+    content = event.fingerprint if event else ""
+    return Decoded(None, tuple(errors.reasons), order_id, content, json, event=event)
+
+
 class _Read(msgspec.Struct, frozen=True):
     """An order, the version of the model in which it was sent, and its values as the model reads them."""
 
@@ -114,19 +131,28 @@ class _Read(msgspec.Struct, frozen=True):
 
 def _read(document: dict[str, Any], model: type[Order], errors: ValidationErrors) -> _Read | None:
     """The order in a decoded JSON object, or None if it is invalid; the reasons are then in `errors`."""
-    try:
+
+    def read() -> _Read | None:
         schema = schema_of(document, model, errors)
         if schema is None:
             return None
-        document = upcast(document, schema, model)
-        order = _reader(model)[0].read(document, "$", errors)
+        current = upcast(document, schema, model)
+        order = _reader(model)[0].read(current, "$", errors)
         if order is None:
             return None
         order.check(errors)
         if errors.reasons:
             return None
         computed = computed_values(order, errors)
-        return None if errors.reasons else _Read(order, schema, normalized(order, document), computed)
+        return None if errors.reasons else _Read(order, schema, normalized(order, current), computed)
+
+    return _by_model(read, errors)
+
+
+def _by_model(read: Callable[[], R | None], errors: ValidationErrors) -> R | None:
+    """What `read` returns. What the model raises is a reason in `errors`."""
+    try:
+        return read()
     except InvalidValue as refused:
         errors.add("$", refused.code, refused.message)
     except Exception as error:
@@ -171,7 +197,10 @@ def _diagnose(data: bytes, error: Exception, model: type[Order]) -> Decoded:
         return _refused(not_json)
     errors = ValidationErrors()
     if isinstance(document, dict):
-        _read(document, model, errors)
+        if document.get(EVENT_FIELD) is not None:
+            _decode_event(document, model, errors, data)
+        else:
+            _read(document, model, errors)
         return _refused(not_json, *errors.reasons, claimed_id=_claimed_id(document))
     return _refused(not_json)
 

@@ -116,6 +116,14 @@ def positive_integer(value: Any) -> int:
     return int(number)
 
 
+def whole_number(value: Any) -> int:
+    """A whole number of zero or more."""
+    number = not_negative(value)
+    if number != number.to_integral_value(context=_ANY_SIZE):
+        raise InvalidValue("not_an_integer", "must be a whole number")
+    return int(number)
+
+
 def boolean(value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):

@@ -20,12 +20,13 @@ from orderstream.domain.declaration import (
     plain_type,
 )
 from orderstream.domain.fields import InvalidValue, exact_number, utc_text
+from orderstream.domain.lifecycle import first_status
 from orderstream.domain.order import Order
 from orderstream.domain.validation import ValidationErrors
 
 # Of these, the item has the value that is stored: the id of a record without one, the default currency.
 SETTLED = ("order_id", "customer_id", "amount", "order_date", "currency")
-# What the item has beside the fields of the order.
+# What the item has beside the fields of the order, and beside what its events change.
 OWN = (
     "Status",
     "EventID",
@@ -77,7 +78,7 @@ def attributes(
         "OrderAmount": order.amount,
         "OrderDate": utc_text(order_date),
         "Currency": currency,
-        "Status": "RECEIVED",
+        "Status": first_status(type(order).TRANSITIONS),
     }
     for field, name, convert in _others(type(order)):
         value = getattr(order, field)
@@ -122,6 +123,12 @@ def _computed(model: type[Order]) -> list[tuple[Declared, str, _Convert | None]]
 
 
 _Convert = Callable[[Any], Any]
+
+
+@cache
+def items_converter(model: type[Order]) -> Callable[[Any], list[Any]]:
+    """How the items of the model's orders are converted to what the table has."""
+    return _converter(get_type_hints(model)["items"]) or list
 
 
 @cache

@@ -19,19 +19,22 @@ from orderstream.domain.declaration import (
     plain_type,
 )
 from orderstream.domain.examples import example_order
+from orderstream.domain.fold import STATE
 from orderstream.domain.item import OWN, SETTLED, attribute_of, indexes, key_type
+from orderstream.domain.lifecycle import transition_faults
 from orderstream.domain.model import json_schema
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.domain.order import Order
+from orderstream.domain.order_event import FIELD as EVENT_FIELD
 from orderstream.domain.schema_version import FIELD
 from orderstream.domain.validation import ModelReader
 from orderstream.errors import InputError
 
 # The columns of a record in SQL beside the fields of its order, and the field that says its version.
 RESERVED_FIELDS = frozenset(
-    ("event_id", "partition_key", "arrived_at", "raw", "raw_base64", *PARTITIONS, FIELD)
+    ("event_id", "partition_key", "arrived_at", "raw", "raw_base64", *PARTITIONS, FIELD, EVENT_FIELD)
 )
-_RESERVED_ATTRIBUTES = frozenset(OWN)
+_RESERVED_ATTRIBUTES = frozenset((*OWN, *STATE))
 # What an index of DynamoDB can have as its key.
 _KEYS = (str, int, Decimal)
 # An alarm has at most ten metrics: throttled writes to the table, and to each of its indexes.
@@ -52,7 +55,12 @@ def faults_of(model: type[Any]) -> Iterator[ModelFault]:
         yield ModelFault("", "is no class that extends orderstream.Order")
         return
     found = [*_type_faults(model)]
-    found = found or [*_name_faults(model), *_index_faults(model), *_version_faults(model)]
+    found = found or [
+        *_name_faults(model),
+        *_index_faults(model),
+        *_version_faults(model),
+        *_lifecycle_faults(model),
+    ]
     yield from found
     if not found:
         try:
@@ -139,6 +147,11 @@ def _version_faults(model: type[Order]) -> Iterator[ModelFault]:
             yield ModelFault(one.name, "is required from a later version on, so it must be `| None = None`")
         elif since > model.SCHEMA:
             yield ModelFault(one.name, f"is required from version {since} on, but SCHEMA is {model.SCHEMA}")
+
+
+def _lifecycle_faults(model: type[Order]) -> Iterator[ModelFault]:
+    for message in transition_faults(model.TRANSITIONS):
+        yield ModelFault("TRANSITIONS", message)
 
 
 def _is_plain(default: Any) -> bool:

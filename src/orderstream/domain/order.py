@@ -25,6 +25,7 @@ from orderstream.domain.fields import (
     text,
     timestamp,
 )
+from orderstream.domain.lifecycle import TRANSITIONS, Transitions
 from orderstream.domain.validation import ValidationErrors
 
 # The largest order accepted: the size limit of a DynamoDB item.
@@ -82,9 +83,13 @@ class Order(msgspec.Struct, metaclass=OrderType, frozen=True):
     `SCHEMA` is the version of the model. A record says its own as `schema`; without it, it is of version 1.
     For each version before the last there is a static method `upcast_N`, which takes a document (a dict) of
     version N and returns it as version N+1 has it.
+
+    `TRANSITIONS` is the lifecycle: each status, and the events that may follow in it. A new order has the
+    first status.
     """
 
     SCHEMA: ClassVar[int] = 1
+    TRANSITIONS: ClassVar[Transitions] = TRANSITIONS
 
     customer_id: CustomerId
     amount: Annotated[Amount, Meta(examples=["19.90"])]

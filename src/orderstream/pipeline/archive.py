@@ -90,10 +90,7 @@ class BatchArchive:
 
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
         """Write the records; return where each is, by event_id. Errors of the store propagate."""
-        places: dict[str, Archived] = {}
-        for place, inside in put_by_hour(self._store, ORDERS, records, map(_line, records, decoded)):
-            places |= dict.fromkeys([record.event_id for record in inside], place)
-        return places
+        return _put_batch(self._store, records, decoded)
 
     def originals(self, items: Sequence[Item]) -> dict[str, bytes]:
         """As `read_originals`."""
@@ -102,6 +99,8 @@ class BatchArchive:
 
 class OrderArchive:
     """One object for each order, under its id: easy to inspect, expensive at scale.
+
+    Events are archived in batches.
 
     A key is written once. If it exists with other content, the order is a conflict before it reaches the
     table, so the bytes that an item refers to are never replaced.
@@ -112,13 +111,14 @@ class OrderArchive:
         self._each = each
 
     def write(self, records: Sequence[Record], decoded: Sequence[Decoded]) -> dict[str, Archived]:
-        """Write the orders (no other records); return where each is, by event_id."""
+        """Write the orders and events (no other records); return where each is, by event_id."""
+        events = [(record, what) for record, what in zip(records, decoded, strict=True) if what.event]
+        places = _put_batch(self._store, [one[0] for one in events], [one[1] for one in events])
         rivals: dict[str, list[tuple[Record, Decoded]]] = {}
         for record, what in zip(records, decoded, strict=True):
             if what.order is not None:
                 key = order_key(order_id_of(what.order, record.event_id))
                 rivals.setdefault(key, []).append((record, what))
-        places: dict[str, Archived] = {}
         for found in self._each(self._put_in_order, rivals.items()):
             places |= found
         return places
@@ -181,6 +181,19 @@ def read_originals(store: ObjectStore, items: Sequence[Item], each: ParallelMap)
     return {order_id: data for found in each(read, of_object.items()) for order_id, data in found.items()}
 
 
+def _put_batch(
+    store: ObjectStore, records: Sequence[Record], decoded: Sequence[Decoded]
+) -> dict[str, Archived]:
+    """Write the records by hour of arrival; return where each is, by event_id."""
+    places: dict[str, Archived] = {}
+    for place, inside in put_by_hour(store, ORDERS, records, map(_line, records, decoded)):
+        places |= dict.fromkeys([record.event_id for record in inside], place)
+    return places
+
+
 def _line(record: Record, what: Decoded) -> bytes:
+    if what.event:
+        event = what.event.sent
+        return encode(record, json=what.json, order_id=event.order_id, event=event.event)
     order_id = order_id_of(what.order, record.event_id) if what.order else None
     return encode(record, json=what.json, order_id=order_id)

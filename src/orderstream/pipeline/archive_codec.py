@@ -34,6 +34,8 @@ _NO_RAW = msgspec.Raw()
 class ArchiveLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line. It has one of `raw`, `raw_text` and `raw_base64`, or both `raw` and `raw_base64`.
 
+    `event` is what happened, if the record is an event in the life of the order `order_id`.
+
     `reasons` and `attempt` are set for a quarantined record; `stored` is the item it conflicts with.
     """
 
@@ -41,6 +43,7 @@ class ArchiveLine(msgspec.Struct, frozen=True, omit_defaults=True):
     partition_key: str | None
     arrived_at: str
     order_id: str | None
+    event: str | None = None
     reasons: list[dict[str, str]] = []
     attempt: dict[str, str] = {}
     stored: dict[str, Any] | None = None

@@ -43,6 +43,7 @@ def handle_with(
         process,
         archive=use.archive,
         table=use.table,
+        events=use.events,
         quarantine=use.quarantine,
         currency=use.settings.currency,
         invocation=invocation,

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Protocol
 
 import msgspec
 
-from orderstream.domain.currencies import TEST_CURRENCY
 from orderstream.domain.decode import Decoded, decode
 from orderstream.domain.equality import content_fingerprints, is_item
-from orderstream.domain.fields import exact_sum, utc_text
+from orderstream.domain.fields import utc_text
 from orderstream.domain.ids import order_id_of
-from orderstream.domain.item import attributes
 from orderstream.domain.object_keys import is_batch
-from orderstream.domain.order import Order
+from orderstream.domain.order_event import MAX_EVENTS
 from orderstream.domain.validation import Violation
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import Archived
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.deaggregate import decode_record
+from orderstream.pipeline.items import event_row, order_item
+from orderstream.pipeline.lifecycle import EventOutcome, EventResult, Settled
 from orderstream.pipeline.quarantine import RejectedRecord
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.table import InsertOutcome, InsertResult
 
-_NOTHING = Decimal(0)
+_REFUSALS = {
+    EventResult.REFUSED: ("refused_by_table", ""),
+    EventResult.TOO_MANY: ("too_many_events", f"is of an order that has {MAX_EVENTS} events"),
+}
 # The maximum number of orders read back from the archive at a time.
 _ORIGINALS_AT_ONCE = 64
 
@@ -47,6 +50,16 @@ class OrderStore(Protocol):
     ) -> list[InsertOutcome]: ...
 
 
+class EventStore(Protocol):
+    """Stores events, and applies them to their orders."""
+
+    def apply(
+        self, rows: Sequence[dict[str, Any]], seconds_left: Callable[[], float]
+    ) -> tuple[list[EventOutcome], int]: ...
+
+    def settle(self, order_ids: Sequence[str], seconds_left: Callable[[], float]) -> Settled: ...
+
+
 class QuarantineStore(Protocol):
     """Stores rejected records."""
 
@@ -61,50 +74,16 @@ class Invocation(msgspec.Struct, frozen=True):
     now: Callable[[], datetime]
 
 
-class BatchResult(msgspec.Struct):
-    """The outcome of a batch: counts of records, and the milliseconds from arrival to stored.
-
-    Each record has one outcome: `received` is the sum of `stored`, `duplicates`, `conflicts`, `invalid` and
-    `failed_records`. `failed` has the sequence numbers to be redelivered (the records of an aggregate share
-    one), and `problems` the reasons. `revenue` is the exact sum of the stored amounts by currency, without
-    the test currency. `objects` are the keys under which the batch was archived (none with one object per
-    order); `archived_bytes` is the number of bytes written to the archive.
-    """
-
-    received: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    conflicts: int = 0
-    invalid: int = 0
-    failed_records: int = 0
-    failed: list[str] = []
-    latencies: list[int] = []
-    revenue: dict[str, Decimal] = {}
-    problems: list[str] = []
-    objects: list[str] = []
-    archived_bytes: int = 0
-
-    def add(self, other: BatchResult) -> None:
-        """Add the outcome of further records of the batch."""
-        self.received += other.received
-        self.stored += other.stored
-        self.duplicates += other.duplicates
-        self.conflicts += other.conflicts
-        self.invalid += other.invalid
-        self.failed_records += other.failed_records
-        self.failed += other.failed
-        self.latencies += other.latencies
-        for currency, amount in other.revenue.items():
-            self.revenue[currency] = exact_sum(self.revenue.get(currency, _NOTHING), amount)
-        self.problems += other.problems
-        self.objects += other.objects
-        self.archived_bytes += other.archived_bytes
-
-
 class _Candidate(msgspec.Struct, frozen=True):
     record: Record
     what: Decoded
     item: dict[str, Any]
+
+
+class _Event(msgspec.Struct, frozen=True):
+    record: Record
+    what: Decoded
+    row: dict[str, Any]
 
 
 class _Contested(msgspec.Struct, frozen=True):
@@ -119,6 +98,7 @@ def process(
     *,
     archive: ArchiveStore,
     table: OrderStore,
+    events: EventStore,
     quarantine: QuarantineStore,
     currency: str,
     invocation: Invocation,
@@ -138,7 +118,11 @@ def process(
 
     bad: list[RejectedRecord] = []
     rivals: dict[str, list[_Candidate]] = {}
+    found: list[_Event] = []
     for record, what in zip(records, decoded, strict=True):
+        if what.event is not None:
+            found.append(_Event(record, what, event_row(record, what.event, places[record.event_id].key)))
+            continue
         if what.order is None:
             bad.append(RejectedRecord(record, what.reasons, what.raw_order_id, what.json))
             report.invalid += 1
@@ -149,13 +133,16 @@ def process(
             bad.append(_conflict(record, what, order_id, {"ArchiveKey": place.key}))
             report.conflicts += 1
             continue
-        item = item_of(record, what.order, what, order_id, place.key, currency)
+        item = order_item(record, what.order, what, order_id, place.key, currency)
         rivals.setdefault(order_id, []).append(_Candidate(record, what, item))
 
     contested: list[_Contested] = []
     while rivals:
-        rivals = _insert_first_of_each(rivals, table, bad, contested, report, invocation)
+        rivals = _insert_first_of_each(rivals, table, events, bad, contested, report, invocation)
     _settle(contested, archive, bad, report, invocation)
+    if found:
+        # After the orders: an order and its events often arrive together.
+        _apply(found, events, bad, report, invocation)
 
     if bad:
         bad.sort(key=lambda entry: int(entry.record.sequence_number))
@@ -176,6 +163,7 @@ def process(
 def _insert_first_of_each(
     rivals: dict[str, list[_Candidate]],
     table: OrderStore,
+    events: EventStore,
     bad: list[RejectedRecord],
     contested: list[_Contested],
     report: BatchResult,
@@ -188,16 +176,20 @@ def _insert_first_of_each(
     """
     firsts = [candidates[0] for candidates in rivals.values()]
     outcomes = table.insert([first.item for first in firsts], invocation.seconds_left)
+    early = [
+        first.item["OrderID"] for first, outcome in zip(firsts, outcomes, strict=True) if outcome.has_events
+    ]
+    settled = events.settle(early, invocation.seconds_left) if early else Settled()
+    report.forbidden += settled.forbidden
     now = invocation.now()
     left: dict[str, list[_Candidate]] = {}
     for first, outcome in zip(firsts, outcomes, strict=True):
         order_id = first.item["OrderID"]
         others = rivals[order_id][1:]
-        if outcome.result is InsertResult.RETRY:
-            report.failed += [candidate.record.sequence_number for candidate in (first, *others)]
-            report.failed_records += 1 + len(others)
-            if outcome.message not in report.problems:
-                report.problems.append(outcome.message)
+        problem = settled.failed.get(order_id)
+        if outcome.result is InsertResult.RETRY or problem is not None:
+            for candidate in (first, *others):
+                report.fail(candidate.record.sequence_number, problem or outcome.message)
             continue
         if outcome.result is InsertResult.REFUSED:
             reason = Violation("$", "refused_by_table", outcome.message)
@@ -210,10 +202,7 @@ def _insert_first_of_each(
             report.stored += 1
             report.latencies.append(round((now - first.record.arrived_at).total_seconds() * 1000))
             stored = first.item
-            currency = stored["Currency"]
-            if currency != TEST_CURRENCY:
-                before = report.revenue.get(currency, _NOTHING)
-                report.revenue[currency] = exact_sum(before, stored["OrderAmount"])
+            report.add_revenue(stored["Currency"], stored["OrderAmount"])
         else:
             stored = outcome.stored
             others = [first, *others]
@@ -266,26 +255,29 @@ def _settle(
                 report.conflicts += 1
 
 
-def item_of(
-    record: Record, order: Order, what: Decoded, order_id: str, key: str, currency: str
-) -> dict[str, Any]:
-    """The attributes of an order's item; `key` is that of the object that contains its bytes."""
-    item = attributes(
-        order,
-        order_id=order_id,
-        # The time of arrival, not of processing, so that a redelivery gives the same item.
-        order_date=order.order_date or record.arrived_at,
-        currency=order.currency or currency,
-        computed=what.computed,
-    )
-    if what.schema > 1:
-        item["SchemaVersion"] = what.schema
-    item["EventID"] = record.event_id
-    item["ReceivedAt"] = utc_text(record.arrived_at)
-    item["ArchiveKey"] = key
-    item["Fingerprint"] = what.fingerprint
-    item["NormalizedFingerprint"] = what.normalized
-    return item
+def _apply(
+    found: Sequence[_Event],
+    events: EventStore,
+    bad: list[RejectedRecord],
+    report: BatchResult,
+    invocation: Invocation,
+) -> None:
+    """Store the events and apply them to their orders."""
+    outcomes, forbidden = events.apply([one.row for one in found], invocation.seconds_left)
+    report.forbidden += forbidden
+    for one, outcome in zip(found, outcomes, strict=True):
+        if outcome.result is EventResult.RETRY:
+            report.fail(one.record.sequence_number, outcome.message)
+        elif outcome.result is EventResult.DUPLICATE:
+            report.duplicates += 1
+        elif outcome.result in _REFUSALS:
+            code, message = _REFUSALS[outcome.result]
+            reason = Violation("$", code, outcome.message or message)
+            bad.append(RejectedRecord(one.record, (reason,), one.row["OrderID"], one.what.json))
+            report.invalid += 1
+        else:
+            report.events += 1
+            report.waiting += outcome.result is EventResult.WAITING
 
 
 def _conflict(record: Record, what: Decoded, order_id: str, stored: dict[str, Any]) -> RejectedRecord:

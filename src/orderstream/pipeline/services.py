@@ -17,6 +17,8 @@ from orderstream import __version__
 from orderstream.domain.user_model import order_model, use_model_of
 from orderstream.pipeline.archive import BatchArchive, ObjectStore, OrderArchive
 from orderstream.pipeline.concurrency import MOST_THREADS, ParallelMap, threads_for
+from orderstream.pipeline.event_table import EventTable
+from orderstream.pipeline.lifecycle import Lifecycle
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.table import OrderTable
@@ -47,6 +49,7 @@ class Services(msgspec.Struct, frozen=True):
     settings: Settings
     archive: BatchArchive | OrderArchive
     table: OrderTable
+    events: Lifecycle
     quarantine: QuarantineWriter
 
 
@@ -99,6 +102,12 @@ def dynamodb_client(session: Any) -> Any:
     return client
 
 
+def lifecycle(client: Any, orders: OrderTable, settings: Settings) -> Lifecycle:
+    """What applies events to orders, by the transitions of this process's order model."""
+    events = EventTable(client, settings.events_table, orders)
+    return Lifecycle(orders, events, order_model().TRANSITIONS)
+
+
 @cache
 def services() -> Services:
     """The services of this process, from its environment. Raises InputError for invalid settings."""
@@ -109,7 +118,9 @@ def services() -> Services:
     session = botocore.session.get_session()
     store = S3Store(session.create_client("s3", config=CONFIG), settings.bucket)
     each = ThreadPoolExecutor(threads_for(settings.memory_mb), thread_name_prefix="calls").map
-    table = OrderTable(dynamodb_client(session), settings.table, each=each)
+    dynamodb = dynamodb_client(session)
+    table = OrderTable(dynamodb, settings.table, each=each)
+    events = lifecycle(dynamodb, table, settings)
     # Everything loaded by now is permanent: the garbage collector need not scan it in the middle of a batch.
     gc.freeze()
-    return Services(settings, make_archive(settings, store, each), table, QuarantineWriter(store))
+    return Services(settings, make_archive(settings, store, each), table, events, QuarantineWriter(store))

@@ -11,7 +11,9 @@ LAYOUTS = ("batch", "order")
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """The function's settings; `stack` is the dimension of its metrics, `memory_mb` its memory in Lambda.
+    """The function's settings; `table` is that of the orders, `events_table` that of their events.
+
+    `stack` is the dimension of its metrics, `memory_mb` its memory in Lambda.
 
     An order that is stored more than `objective_seconds` after its arrival counts as late.
     """
@@ -23,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True):
     currency: str = "EUR"
     memory_mb: int = 1024
     objective_seconds: int = 30
+    # A stack of a version without events has no such table.
+    events_table: str = ""
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
@@ -46,6 +50,7 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
         currency=default,
         memory_mb=positive_integer(environ, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024"),
         objective_seconds=positive_integer(environ, "LATENCY_OBJECTIVE_SECONDS", "30"),
+        events_table=environ.get("EVENTS_TABLE_NAME", ""),
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orderstream.domain.expansion import expanded_bytes
 from orderstream.errors import CloudError
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.deaggregate import deaggregate
-from orderstream.pipeline.process import BatchResult
 from orderstream.pipeline.records import Record
 
 # As counted by `expanded_bytes`. A batch of plain records is always one slice: an invocation receives at most

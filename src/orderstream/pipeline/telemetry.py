@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from orderstream.pipeline.process import BatchResult
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.records import Record
 
 NAMESPACE = "Orderstream"
@@ -27,13 +27,19 @@ METRICS = {
     "Received": ("Count", "records, so its average is the size of a batch"),
     "Stored": ("Count", "orders that are new in the table"),
     "Late": ("Count", "stored orders that took longer than `LatencyObjectiveSeconds` from arrival to stored"),
-    "Duplicates": ("Count", "orders that were already stored with the same content"),
+    "Events": ("Count", "new events in the life of orders, such as `paid`"),
+    "Duplicates": ("Count", "orders and events that were already stored with the same content"),
     "Conflicts": ("Count", "orders whose id is taken by other content; they are in quarantine"),
     "Invalid": (
         "Count",
         "records that are not valid orders, or that the table refuses; they are in quarantine",
     ),
     "Failed": ("Count", "records that failed and will be redelivered; they then count as received again"),
+    "Waiting": ("Count", "new events whose order has not arrived"),
+    "Forbidden": (
+        "Count",
+        "events that `TRANSITIONS` or the amounts forbid, less those that a late event has made possible",
+    ),
     "ArchiveBytes": ("Bytes", "bytes written to the archive"),
     LATENCY: (
         "Milliseconds",
@@ -43,21 +49,27 @@ METRICS = {
 }
 
 
+_OF_EVENTS = {"Events", "Waiting", "Forbidden"}
+
+
 class LogLine(msgspec.Struct, kw_only=True):
     """The line that the function logs for each invocation; latencies in milliseconds.
 
-    received = stored + duplicates + conflicts + invalid + failed. `late` counts the stored orders that took
-    longer than the objective from arrival to stored.
+    received = stored + events + duplicates + conflicts + invalid + failed. `late` counts the stored orders
+    that took longer than the objective from arrival to stored.
     """
 
     stack: str = msgspec.field(name="Stack")
     received: int = msgspec.field(name="Received")
     stored: int = msgspec.field(name="Stored", default=0)
     late: int = msgspec.field(name="Late", default=0)
+    events: int = msgspec.field(name="Events", default=0)
     duplicates: int = msgspec.field(name="Duplicates", default=0)
     conflicts: int = msgspec.field(name="Conflicts", default=0)
     invalid: int = msgspec.field(name="Invalid", default=0)
     failed: int = msgspec.field(name="Failed", default=0)
+    waiting: int = msgspec.field(name="Waiting", default=0)
+    forbidden: int = msgspec.field(name="Forbidden", default=0)
     archive_bytes: int = msgspec.field(name="ArchiveBytes", default=0)
     latencies: list[int] | msgspec.UnsetType = msgspec.field(name=LATENCY, default=msgspec.UNSET)
     request_id: str
@@ -91,16 +103,22 @@ def log_line(
 ) -> str:
     """The log line of an invocation; CloudWatch extracts its metrics from the log (EMF)."""
     absent = {REVENUE} if report.latencies else {REVENUE, LATENCY}
+    if not report.events and not report.forbidden:
+        # A metric costs money once it exists.
+        absent |= _OF_EVENTS
     units = {name: unit for name, (unit, _) in METRICS.items() if name not in absent}
     line = LogLine(
         stack=stack,
         received=report.received,
         stored=report.stored,
         late=sum(latency > objective_seconds * 1000 for latency in report.latencies),
+        events=report.events,
         duplicates=report.duplicates,
         conflicts=report.conflicts,
         invalid=report.invalid,
         failed=report.failed_records,
+        waiting=report.waiting,
+        forbidden=report.forbidden,
         archive_bytes=report.archived_bytes,
         latencies=sample(report.latencies) or msgspec.UNSET,
         request_id=request_id,

@@ -11,11 +11,12 @@ from orderstream.domain.decode import Decoded
 from orderstream.domain.fields import timestamp
 from orderstream.pipeline.archive import Archived
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.concurrency import ParallelMap
-from orderstream.pipeline.process import ArchiveStore, BatchResult, Invocation, QuarantineStore, process
+from orderstream.pipeline.process import ArchiveStore, Invocation, QuarantineStore, process
 from orderstream.pipeline.quarantine import QuarantineWriter
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.services import S3Store, make_archive
+from orderstream.pipeline.services import S3Store, lifecycle, make_archive
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.slices import slices
 from orderstream.pipeline.table import OrderTable
@@ -31,6 +32,7 @@ class ReprocessResult:
     """The outcomes of records: counts, and `problems` that explain why some failed."""
 
     stored: int = 0
+    events: int = 0
     duplicates: int = 0
     conflicts: int = 0
     invalid: int = 0
@@ -40,7 +42,7 @@ class ReprocessResult:
     @property
     def records(self) -> int:
         """The total of all counts."""
-        return self.stored + self.duplicates + self.conflicts + self.invalid + self.failed
+        return self.stored + self.events + self.duplicates + self.conflicts + self.invalid + self.failed
 
 
 class AlreadyArchived:
@@ -73,6 +75,7 @@ class Reprocessor:
         self._settings = settings_of(deployment)
         store = S3Store(deployment.cloud.s3, deployment.bucket)
         self._table = OrderTable(deployment.cloud.dynamodb, deployment.table, each=each)
+        self._events = lifecycle(deployment.cloud.dynamodb, self._table, self._settings)
         self._quarantine = quarantine or QuarantineWriter(store)
         self._who = who
         self._now = deployment.cloud.now
@@ -84,6 +87,7 @@ class Reprocessor:
         for batch in _batches(records):
             report = self._run(batch, archive)
             self.done.stored += report.stored
+            self.done.events += report.events
             self.done.duplicates += report.duplicates
             self.done.conflicts += report.conflicts
             self.done.invalid += report.invalid
@@ -96,6 +100,7 @@ class Reprocessor:
             batch,
             archive=archive,
             table=self._table,
+            events=self._events,
             quarantine=self._quarantine,
             currency=self._settings.currency,
             invocation=Invocation(

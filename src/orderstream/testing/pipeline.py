@@ -25,7 +25,7 @@ from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read
 from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.lambda_handler import handle_with
 from orderstream.pipeline.quarantine import QuarantineWriter
-from orderstream.pipeline.services import Services, make_archive
+from orderstream.pipeline.services import Services, lifecycle, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.pipeline.table import OrderTable
 from orderstream.project.config import find_project
@@ -45,7 +45,8 @@ def services_on(
 ) -> Services:
     """The services of the function on fakes. Without jitter, the same faults give the same run."""
     table = OrderTable(dynamo, settings.table, sleep=sleep, jitter=lambda: 1.0)
-    return Services(settings, make_archive(settings, store), table, QuarantineWriter(store))
+    events = lifecycle(dynamo, table, settings)
+    return Services(settings, make_archive(settings, store), table, events, QuarantineWriter(store))
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class Pipeline:
         self.discarded: list[Discarded] = []
         self.metrics: list[dict[str, Any]] = []
         self.errors: list[Exception] = []
-        self.settings = Settings("Orders", "archive", "orderstream", layout, currency)
+        self.settings = Settings(
+            "Orders", "archive", "orderstream", layout, currency, events_table="OrderEvents"
+        )
 
     @property
     def services(self) -> Services:
@@ -111,6 +114,11 @@ class Pipeline:
     def orders(self) -> dict[str, dict[str, Any]]:
         """The items of the table by OrderID, numbers as Decimal."""
         return {order_id: plain_value({"M": item}) for order_id, item in self.dynamo.items.items()}
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The rows of the table OrderEvents, numbers as Decimal."""
+        return [plain_value({"M": row}) for row in self.dynamo.events.values()]
 
     @property
     def archived(self) -> dict[str, bytes]:

@@ -18,9 +18,9 @@ from orderstream.deploy.parameters import declared, document
 from orderstream.local.emf import metrics_of_line
 from orderstream.local.esm import lanes
 from orderstream.pipeline import telemetry
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.concurrency import MEGABYTES_PER_PROCESSOR, threads_for
-from orderstream.pipeline.process import BatchResult
-from orderstream.pipeline.table import STATEMENTS_PER_CALL
+from orderstream.pipeline.statements import STATEMENTS_PER_CALL
 from tests.unit.capacity.examples import plan_input, sizing
 
 FIGURES = ReferenceData()

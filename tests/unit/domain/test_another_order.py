@@ -100,7 +100,7 @@ def test_its_item_has_every_value_of_it_and_comes_back_from_the_table() -> None:
         "OrderAmount": Decimal("19.9"),
         "OrderDate": "2026-11-22T00:00:00.000000Z",
         "Currency": "EUR",
-        "Status": "RECEIVED",
+        "Status": "placed",
         "Address": {"street": "Long Street 7", "floor": 3, "since": "2025-12-31T23:00:00.000000Z"},
         "Channel": "app",
         "Discount": Decimal("1.5"),

@@ -86,7 +86,7 @@ ITEM = {
     "Currency": "EUR",
     "ArchiveKey": KEY,
     "Items": [{"sku": "s" * 80, "quantity": 2, "unit_price": Decimal("9.95")}],
-    "Status": "RECEIVED",
+    "Status": "placed",
 }
 QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
 CHANGE = ResourceChange("Add", "L" * 60, "AWS::S3::Bucket", "", "")

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orderstream import testing
-from orderstream.pipeline.process import BatchResult, Invocation, process
+from orderstream.pipeline.batch_result import BatchResult
+from orderstream.pipeline.process import Invocation, process
 from orderstream.pipeline.records import Record
 
 ARRIVAL = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
@@ -29,6 +30,7 @@ class Pipeline(testing.Pipeline):
             records,
             archive=use.archive,
             table=use.table,
+            events=use.events,
             quarantine=use.quarantine,
             currency=use.settings.currency,
             invocation=Invocation("request-1", lambda: self.seconds_left, lambda: NOW),

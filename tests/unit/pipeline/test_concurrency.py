@@ -47,7 +47,7 @@ def test_calls_are_made_together_and_each_answer_goes_to_its_item(
     together = threading.Barrier(4, timeout=30)
 
     def meet(call: str, effect: Callable[[], T]) -> T:
-        if call == "batch_execute_statement":
+        if call == "insert":
             together.wait()
         return effect()
 

@@ -41,7 +41,7 @@ def test_an_order_becomes_an_item_with_the_names_that_users_rely_on() -> None:
         "OrderAmount": {"N": "250"},
         "OrderDate": {"S": "2026-11-22T08:00:00.000000Z"},
         "Currency": {"S": "USD"},
-        "Status": {"S": "RECEIVED"},
+        "Status": {"S": "placed"},
         "Items": {"L": [{"M": {"sku": {"S": "S"}, "quantity": {"N": "2"}, "unit_price": {"N": "125"}}}]},
         "EventID": {"S": "shard-1:7"},
         "ReceivedAt": {"S": "2026-11-22T18:30:00.000000Z"},

@@ -4,7 +4,7 @@ import pytest
 
 from orderstream.domain.object_keys import order_key
 from orderstream.errors import CloudError
-from orderstream.pipeline.process import BatchResult
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.testing.fakes import FakeStore
 from tests.unit.domain.stored_ids import STORED_EARLIER
 from tests.unit.pipeline.harness import Pipeline, record

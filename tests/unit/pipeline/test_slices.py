@@ -16,7 +16,7 @@ from orderstream.domain.order import MAX_BYTES
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.archive_codec import read_lines
-from orderstream.pipeline.process import BatchResult
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.slices import process_in_slices, slices
 from orderstream.testing.fakes import FakeStore

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from orderstream.errors import CloudError
 from orderstream.pipeline.attributes import attribute_value, plain_value
-from orderstream.pipeline.table import BYTES_PER_CALL, InsertOutcome, InsertResult, OrderTable
+from orderstream.pipeline.statements import BYTES_PER_CALL
+from orderstream.pipeline.table import InsertOutcome, InsertResult, OrderTable
 from orderstream.testing.fakes import FakeDynamo, client_error
 
 T = TypeVar("T")

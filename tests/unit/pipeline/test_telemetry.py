@@ -7,7 +7,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orderstream.pipeline.process import BatchResult
+from orderstream.pipeline.batch_result import BatchResult
 from orderstream.pipeline.records import Record
 from orderstream.pipeline.telemetry import LATENCY, MAX_VALUES, log_line, read_log_line, revenue_lines, sample
 

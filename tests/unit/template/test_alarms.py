@@ -13,7 +13,7 @@ from orderstream.local.alarms.evaluator import Alarm, State, alarm_of, evaluate_
 from orderstream.local.alarms.expression import Series
 from orderstream.local.emf import metrics_of_line
 from orderstream.pipeline import telemetry
-from orderstream.pipeline.process import BatchResult
+from orderstream.pipeline.batch_result import BatchResult
 from tests.alarm_figures import EVIDENCE
 from tests.integration.expanded import EVERYTHING, resources
 

@@ -24,7 +24,8 @@ from orderstream.testing.event_source import (
 )
 from orderstream.testing.fakes import FakeDynamo, FakeStore, Item
 from tests.simulation.faults import Crash, Fault, Run
-from tests.simulation.guarantees import Guarantees, Ledger
+from tests.simulation.guarantees import Guarantees
+from tests.simulation.ledger import Ledger
 from tests.simulation.pipelines import Pipeline
 from tests.simulation.traffic import REFUSED_CUSTOMER, SHARDS, Spec, build
 
@@ -43,11 +44,22 @@ class Dynamo(FakeDynamo):
     world: World
 
     def _insert(self, item: Item) -> str | None:
-        if item["CustomerID"]["S"] == REFUSED_CUSTOMER:
+        if item.get("CustomerID", {}).get("S") == REFUSED_CUSTOMER:
             return "ValidationError"
-        if item["OrderID"]["S"] not in self.items:
+        if "Fingerprint" in item and item["OrderID"]["S"] not in self.items:
             self.world.guarantees.check_insert(copy.deepcopy(item))
         return super()._insert(item)
+
+    def _update(
+        self, order_id: str, changed: Item, gone: list[str], condition: tuple[str, dict[str, Any] | None]
+    ) -> str | None:
+        before = self.items.get(order_id, {})
+        code = super()._update(order_id, changed, gone, condition)
+        if code is None and "EventID" not in before:
+            self.world.guarantees.check_insert(copy.deepcopy(self.items[order_id]))
+        elif code is None:
+            self.world.guarantees.lifecycle.check_update(before, self.items[order_id])
+        return code
 
     def _get(self, request: dict[str, Any]) -> dict[str, Any]:
         self.keys_per_answer = self.world.running[-1].keys_per_answer
@@ -70,7 +82,7 @@ class World:
         self.store = FakeStore(around=self._step)
         self.services = pipeline.services(layout, self.dynamo, self.store, self._sleep)
         self._handle = pipeline.handle
-        self.ledger = Ledger(layout, self.store.objects, self.dynamo.items)
+        self.ledger = Ledger(layout, self.store.objects, self.dynamo.items, self.dynamo.events)
         self.guarantees = Guarantees(self.ledger, happened)
 
     def send(self, shard: SimulatedShard, specs: Iterable[Spec], lateness: float) -> None:

@@ -54,11 +54,14 @@ _DENIED: dict[str, Callable[[], Exception]] = {
 _ERRORS = _PASSING | _DOUBTFUL | _DENIED
 
 # The I/O steps of an invocation, and the calls that they are.
-STEPS = ("archive", "insert", "compare", "quarantine")
+STEPS = ("archive", "insert", "compare", "store event", "read events", "update", "quarantine")
 _STEP_OF = {
     "put orders": "archive",
     "get orders": "archive",
     "insert": "insert",
+    "insert events": "store event",
+    "query": "read events",
+    "update": "update",
     "batch_get_item": "compare",
     "put quarantine": "quarantine",
 }
@@ -104,11 +107,12 @@ def _faults() -> Iterator[Fault]:
                 yield Fault(step, what, nth=nth)
             for what in (*_DOUBTFUL, *anything):
                 yield Fault(step, what, after=True, nth=nth)
-    for what in STATEMENT_CODES:
-        # A third of the orders, or all.
-        for size in (1, 3):
-            yield Fault("insert", what, size=size)
-            yield Fault("insert", what, size=size, lasting=True)
+    for step in ("insert", "store event", "update"):
+        for what in STATEMENT_CODES:
+            # A third of the orders, or all.
+            for size in (1, 3):
+                yield Fault(step, what, size=size)
+                yield Fault(step, what, size=size, lasting=True)
     for size in (0, 1):
         yield Fault("compare", "unprocessed", size=size)
         yield Fault("compare", "unprocessed", size=size, lasting=True)

@@ -4,72 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from io import BytesIO
 from typing import Any, NoReturn
 
 from orderstream.aws.kinesis_event import EventRecord
+from orderstream.domain.fold import STATE
 from orderstream.domain.object_keys import ORDERS, QUARANTINE
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Discarded, Rules
-from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes, read_lines
+from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.testing.fakes import Item
+from tests.simulation.ledger import Ledger
+from tests.simulation.lifecycle_guarantees import LifecycleGuarantees
 from tests.simulation.traffic import CUSTOMER, Sent
 
-_OUTCOMES = ("Stored", "Duplicates", "Conflicts", "Invalid", "Failed")
+_OUTCOMES = ("Stored", "Events", "Duplicates", "Conflicts", "Invalid", "Failed")
 
 
 class Broken(AssertionError):
     """A guarantee that does not hold."""
-
-
-class Ledger:
-    """What was sent, and where it is now. `items` and `objects` are those of the fakes."""
-
-    def __init__(self, layout: str, objects: dict[str, bytes], items: dict[str, Item]) -> None:
-        self.layout = layout
-        self.items = items
-        self.put: dict[str, bytes] = {}
-        self.given_up: dict[str, bytes] = {}
-        self.inner: dict[str, Sent] = {}
-        self._of_record: dict[str, list[Sent]] = {}
-        self._objects = objects
-        self._read: dict[str, tuple[bytes, dict[str, ArchiveLine]]] = {}
-        # The objects that each record was ever seen in.
-        self._places: dict[str, set[str]] = {}
-
-    def add(self, event_id: str, data: bytes, inner: list[Sent]) -> None:
-        """Note a record of the stream, and the records in it."""
-        self.put[event_id] = data
-        self._of_record[event_id] = inner
-        self.inner |= {one.event_id: one for one in inner}
-
-    def records_in(self, event_id: str) -> list[Sent]:
-        return self._of_record[event_id]
-
-    def refresh(self) -> None:
-        """Read the objects that changed."""
-        for key, body in self._objects.items():
-            if key not in self._read or self._read[key][0] is not body:
-                found = {line.event_id: line for line in read_lines(key, BytesIO(body))}
-                self._read[key] = body, found
-                for event_id in found:
-                    self._places.setdefault(event_id, set()).add(key)
-
-    def lines(self, key: str) -> dict[str, ArchiveLine]:
-        """The lines of an object by event_id, none if there is no such object."""
-        return self._read[key][1] if key in self._read else {}
-
-    def find(self, prefix: str, event_id: str) -> Iterator[ArchiveLine]:
-        """All lines of a record in the objects under `prefix`."""
-        for key in self._places.get(event_id, ()):
-            line = self._read[key][1].get(event_id)
-            if key.startswith(prefix) and line:
-                yield line
-
-    def author(self, item: Item) -> Sent | None:
-        """The record that an item says it was made of."""
-        return self.inner.get(item["EventID"]["S"])
 
 
 class Guarantees:
@@ -82,6 +34,7 @@ class Guarantees:
         self._first_seen: dict[str, Item] = {}
         self._checkpoints: dict[str, int] = {}
         self._outcomes: set[tuple[str, str]] = set()
+        self.lifecycle = LifecycleGuarantees(ledger, self.broken, happened)
 
     def broken(self, guarantee: str, message: str) -> NoReturn:
         self.is_broken = True
@@ -96,12 +49,14 @@ class Guarantees:
             self.broken("G2", f"an item {order_id} of what is no such order: {author}")
         if order_id in self._first_seen:
             self.broken("G3", f"the item {order_id} is written over")
-        self._first_seen[order_id] = item
+        self._first_seen[order_id] = _as_sent(item)
         self._check_archived(item)
 
     def check_items(self) -> None:
         """G2, G3 and G4 of all items there are."""
-        items = self._ledger.items
+        items = {
+            order_id: _as_sent(item) for order_id, item in self._ledger.items.items() if "EventID" in item
+        }
         if items != self._first_seen:
             changed = {name for name in items if items[name] != self._first_seen.get(name)}
             self.broken("G3", f"items changed or went: {changed or self._first_seen.keys() - items}")
@@ -186,6 +141,8 @@ class Guarantees:
         )
 
     def _is_accounted_for(self, one: Sent) -> bool:
+        if one.is_event:
+            return self.lifecycle.is_accounted_for(one)
         entries = list(self._ledger.find(QUARANTINE, one.event_id))
         for line in entries:
             self._check_quarantined(one, line)
@@ -226,3 +183,8 @@ class Guarantees:
         if (one.event_id, outcome) not in self._outcomes:
             self._outcomes.add((one.event_id, outcome))
             self._happened[outcome] += 1
+
+
+def _as_sent(item: Item) -> Item:
+    """An item without what its events change."""
+    return {name: value for name, value in item.items() if name not in STATE}

@@ -31,7 +31,7 @@ def one_of_many(values: Sequence[T]) -> st.SearchStrategy[T]:
 # Few ids, contents and keys, so that they meet.
 _SINGLES = [
     Spec(kind, number, variant, spelling)
-    for kind in ("order", "order", "anonymous", "impostor", "refused", "bad")
+    for kind in ("order", "order", "anonymous", "impostor", "refused", "event", "event", "event", "bad")
     for number in range(9)
     for variant in range(3)
     for spelling in range(4)
@@ -110,6 +110,7 @@ class Simulation(RuleBasedStateMachine):
             return
         world.drain()
         world.check()
+        world.guarantees.lifecycle.check_converged()
         event(f"shards: {len(world.shards)}, lanes: {world.source.rules.parallelization_factor}")
 
 

@@ -15,7 +15,7 @@ from tests.simulation.mutants import ArchiveByRange, with_archive
 from tests.simulation.pipelines import REAL, Pipeline
 from tests.simulation.traffic import Spec
 
-RULES = Rules(batch_size=60, reports_failures=True)
+RULES = Rules(batch_size=100, reports_failures=True)
 
 # More than one call of DynamoDB has room for, and something to compare in each of them.
 TRAFFIC = [
@@ -23,8 +23,15 @@ TRAFFIC = [
     *(Spec("anonymous", number) for number in range(30)),
     *(Spec("order", number, variant=number % 2, spelling=1) for number in range(4)),
     Spec("refused", 1),
+    # Three events of an order, two of another, and one before its order.
+    *(Spec("event", 1, 0, spelling) for spelling in range(3)),
+    *(Spec("event", 2, variant, 0) for variant in range(2)),
+    Spec("event", 8, 1, 2),
     Spec("bad", 2),
     Spec("aggregate", 1, inner=(Spec("order", 7), Spec("bad", 3), Spec("order", 1, variant=2))),
+    # With those above, more events than a call has room for.
+    *(Spec("event", number % 4, 2, 3) for number in range(24)),
+    Spec("order", 8),
 ]
 
 
@@ -37,8 +44,16 @@ def name_of(fault: Fault) -> str:
     return f"{fault}, {when}, {fault.size}"
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=name_of)
-@pytest.mark.parametrize("layout", ["batch", "order"])
+# The steps of events are the same in each layout of the archive.
+CASES = [
+    pytest.param(layout, fault, id=f"{layout}-{name_of(fault)}")
+    for layout in ("batch", "order")
+    for fault in FAULTS
+    if layout == "batch" or fault.step not in ("store event", "read events", "update")
+]
+
+
+@pytest.mark.parametrize(("layout", "fault"), CASES)
 def test_a_fault_loses_nothing_and_is_overcome(layout: str, fault: Fault) -> None:
     happened: Counter[str] = Counter()
     here = world(layout, happened)
@@ -59,6 +74,7 @@ def test_a_fault_loses_nothing_and_is_overcome(layout: str, fault: Fault) -> Non
     assert happened[str(fault)], "it never struck"
     here.drain()
     here.check()
+    here.guarantees.lifecycle.check_converged()
     assert not any(what.startswith("discarded") for what in happened)
 
 

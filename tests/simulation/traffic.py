@@ -14,7 +14,9 @@ from orderstream.ingest.samples import BAD
 from orderstream.testing.event_source import FIRST_NUMBER
 from tests.fuzz.heavy import aggregate
 
-Kind = Literal["order", "anonymous", "impostor", "refused", "bad", "aggregate", "damaged", "oversized"]
+Kind = Literal[
+    "order", "anonymous", "impostor", "refused", "event", "bad", "aggregate", "damaged", "oversized"
+]
 
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 
@@ -37,6 +39,26 @@ OVEREXPANDING = aggregate([gzip.compress(_ORDER + b" " * (MAX_BYTES - len(_ORDER
 LONG_KEY = aggregate([_ORDER], key="k" * 257)
 
 
+# What happens to orders: by number, by time, by arrival; twice, late, too early, or against the rules.
+_EVENTS = (
+    '"event":"paid","seq":1,"amount":"0.50"',
+    '"event":"packed","seq":2',
+    '"event":"shipped","seq":3,"carrier":"nobody"',
+    '"event":"cancelled","event_id":"c","occurred_at":"2026-11-22T18:00:00Z"',
+    '"event":"captured","event_id":"k","amount":0.5',
+    '"event":"refunded","event_id":"r","amount":"0.25"',
+    '"event":"refunded","event_id":"s","amount":0.75,"occurred_at":"2026-11-22T20:00:00+02:00"',
+    '"event":"amended","amount":2,"seq":2',
+    # The same id with other content.
+    '"event":"captured","event_id":"k","amount":0.75',
+    '"event":"delivered","occurred_at":"2026-11-23T18:00:00Z"',
+    # Without number 4 before it.
+    '"event":"returned","seq":5',
+    # Another event in each record.
+    '"event":"captured","amount":"0.01"',
+)
+
+
 @dataclass(frozen=True)
 class Spec:
     """A record as Hypothesis draws it: small numbers, so that ids and contents meet again and again."""
@@ -53,7 +75,7 @@ class Sent:
     """A record that came out of the stream, by itself or in an aggregate.
 
     `content` is what an order says, however it is spelt; None for what is no order. `order_id` is what
-    its item must be called.
+    its item must be called, or the order that an event is of.
     """
 
     event_id: str
@@ -61,6 +83,7 @@ class Sent:
     order_id: str = ""
     content: str | None = None
     refused: bool = False
+    is_event: bool = False
 
 
 def build(spec: Spec, event_id: str) -> tuple[bytes, list[Sent]]:
@@ -86,6 +109,8 @@ def build(spec: Spec, event_id: str) -> tuple[bytes, list[Sent]]:
 
 
 def _sent(spec: Spec, event_id: str, data: bytes) -> Sent:
+    if spec.kind == "event":
+        return Sent(event_id, data, f"A{spec.number}", is_event=True)
     if spec.kind not in ("order", "anonymous", "impostor", "refused"):
         return Sent(event_id, data)
     name = _name(spec)
@@ -103,6 +128,9 @@ def _name(spec: Spec) -> str | None:
 
 
 def _data(spec: Spec) -> bytes:
+    if spec.kind == "event":
+        event = _EVENTS[(spec.variant * 4 + spec.spelling) % len(_EVENTS)]
+        return f'{{"order_id":"A{spec.number}",{event}}}'.encode()
     if spec.kind not in ("order", "anonymous", "impostor", "refused"):
         return BAD_RECORDS[(spec.number * 3 + spec.variant) % len(BAD_RECORDS)]
     name = _name(spec)

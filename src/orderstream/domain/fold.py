@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -80,7 +80,7 @@ class _State(msgspec.Struct):
     items: list[Any] | None = None
 
 
-def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def in_order(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The events of an order as they are applied.
 
     Those with a `Seq` are in its order. Each of the others stands behind those that occurred before it or at

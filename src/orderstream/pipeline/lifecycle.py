@@ -239,7 +239,7 @@ class _Plan:
         self._known: list[Mapping[str, Any]] = [
             row for row in rows if position_hash(row["Position"]) in applied
         ]
-        self._todo = in_order(row for row in rows if position_hash(row["Position"]) not in applied)
+        self._todo = in_order([row for row in rows if position_hash(row["Position"]) not in applied])
 
     @property
     def is_due(self) -> bool:

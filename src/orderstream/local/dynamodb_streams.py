@@ -1,7 +1,7 @@
 """Patches MiniStack's DynamoDB Streams: every write has its stream record, which a restart keeps.
 
 MiniStack writes no record for PartiQL, numbers records by the clock, and forgets all records at a stop. It
-serves DynamoDB on one thread, so a record is appended before the next write to its item.
+serves DynamoDB on one thread, so a record is appended, and journaled, before the next write to its item.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import dynamodb
 from ministack.services.cloudformation import provisioners
 
@@ -30,11 +31,15 @@ _patches.need(
     "_partiql_key_target",
     "_item_size_bytes",
     "_ddb_equals",
+    "_extract_key_val",
+    "_set_item",
+    "_remove_item",
 )
 # The changes that a PartiQL transaction has made so far, None outside of one.
 _held: ContextVar[list[tuple[Table, Item | None, Item | None]] | None] = ContextVar("held", default=None)
 _STATE = ("_stream_records", "_stream_trimmed", "_closed_streams")
 _last_number = 0
+_journal: Callable[[dict[str, Any]], None] | None = None
 
 
 @_patches.replace("_partiql_insert", dynamodb)
@@ -89,7 +94,7 @@ def _record(table: Table, before: Item | None, after: Item | None) -> None:
 
 
 @_patches.replace("_emit_stream_event", dynamodb)
-def skip_writes_that_change_nothing(
+def record_changes_only(
     plain: Callable[..., None],
     table_name: str,
     event: str,
@@ -98,9 +103,23 @@ def skip_writes_that_change_nothing(
     *rest: Any,
     **options: Any,
 ) -> None:
-    """Write no record for an item that stays as it was, also if a set or a number is spelled differently."""
-    if event != "MODIFY" or not dynamodb._ddb_equals({"M": before}, {"M": after}):
-        plain(table_name, event, before, after, *rest, **options)
+    """Write no record for an item that stays as it was, also if a set or a number is spelled differently.
+
+    Journal the others.
+    """
+    if event == "MODIFY" and dynamodb._ddb_equals({"M": before}, {"M": after}):
+        return
+    last = _last_record(table_name)
+    plain(table_name, event, before, after, *rest, **options)
+    record = _last_record(table_name)
+    if _journal and record is not last:
+        place = [get_account_id(), get_region(), table_name]
+        _journal({"table": place, "item": after, "record": record})
+
+
+def _last_record(table_name: str) -> dict[str, Any] | None:
+    records = dynamodb._stream_records.get(table_name)
+    return records[-1] if records else None
 
 
 @_patches.replace("_build_change_record", dynamodb)
@@ -137,7 +156,40 @@ def restore_records(plain: Callable[[Any], None], state: dict[str, Any]) -> None
     closed = [stream["records"] for stream in dynamodb._closed_streams.all_values()]
     for records in (*dynamodb._stream_records.all_values(), *closed):
         for record in records[-1:]:
-            _last_number = max(_last_number, int(record["dynamodb"]["SequenceNumber"]))
+            _last_number = max(_last_number, _number_of(record))
+
+
+def journal_writes(append: Callable[[dict[str, Any]], None]) -> None:
+    """Call `append` with a JSON object for each write that has a record, before the write is acknowledged."""
+    global _journal
+    _journal = append
+
+
+def restore_write(entry: dict[str, Any]) -> None:
+    """Repeat a write given to the journal, unless it is in the restored state or its stream is not."""
+    global _last_number
+    account, region, name = entry["table"]
+    record = entry["record"]
+    with request_scope(account, region):
+        table = dynamodb._tables.get(name)
+        if table is None or table.get("LatestStreamArn") != record["eventSourceARN"]:
+            return
+        last = _last_record(name)
+        if last and _number_of(last) >= _number_of(record):
+            return
+        keys = record["dynamodb"]["Keys"]
+        partition = dynamodb._extract_key_val(keys[table["pk_name"]])
+        sort = dynamodb._extract_key_val(keys[table["sk_name"]]) if table["sk_name"] else "__no_sort__"
+        if entry["item"] is None:
+            dynamodb._remove_item(table, partition, sort)
+        else:
+            dynamodb._set_item(table, partition, sort, entry["item"])
+        dynamodb._stream_records.setdefault(name, []).append(record)
+        _last_number = max(_last_number, _number_of(record))
+
+
+def _number_of(record: dict[str, Any]) -> int:
+    return int(record["dynamodb"]["SequenceNumber"])
 
 
 @_patches.replace("_ddb_create", provisioners)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -203,6 +204,71 @@ def test_records_are_restored_with_the_items_and_later_numbers_are_higher(tmp_pa
     one_by_one(statement(UPDATE, "3", "a"))
     numbers = [int(record["dynamodb"]["SequenceNumber"]) for record in records()]
     assert len(numbers) == 3 and numbers == sorted(set(numbers))
+
+
+def items() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = call("Scan", TableName="Orders")["Items"]
+    return found
+
+
+@pytest.fixture
+def journal() -> Iterator[list[dict[str, Any]]]:
+    entries: list[dict[str, Any]] = []
+    dynamodb_streams.journal_writes(lambda entry: entries.append(json.loads(json.dumps(entry))))
+    yield entries
+    dynamodb_streams.journal_writes(lambda entry: None)
+
+
+# What the image would have is not in such a record.
+@pytest.mark.parametrize("view", ["NEW_AND_OLD_IMAGES", "KEYS_ONLY"])
+@pytest.mark.parametrize("keys", [("id",), ("id", "n")])
+@pytest.mark.parametrize("saved_after", [0, 2, 4])
+def test_a_saved_state_and_the_journal_make_all_writes_and_records(
+    view: str, keys: tuple[str, ...], saved_after: int, tmp_path: Path, journal: list[dict[str, Any]]
+) -> None:
+    create(view, *keys)
+    writes: list[Any] = [
+        {"PutRequest": {"Item": {"id": {"S": key}, "n": {"S": "1"}, "text": {"S": text}}}}
+        for key, text in (("a", "first"), ("b", "first"), ("a", "second"))
+    ]
+    writes.append({"DeleteRequest": {"Key": {name: {"S": {"id": "b", "n": "1"}[name]} for name in keys}}})
+    folder = StateFolder(tmp_path)
+    folder.folder.mkdir()
+    for number, write in enumerate([*writes, None]):
+        if number == saved_after:
+            folder.save(1, None, {"dynamodb": dynamodb.get_state()})
+        if write:
+            call("BatchWriteItem", RequestItems={"Orders": [write]})
+    all_records, all_items = records(), items()
+    assert (len(all_records), len(all_items), len(journal)) == (4, 1, 4)
+    dynamodb.reset()
+    dynamodb.load_persisted_state(folder.load().services["dynamodb"])
+    assert len(records()) == saved_after
+    for entry in journal:
+        dynamodb_streams.restore_write(entry)
+    assert (records(), items()) == (all_records, all_items)
+
+
+@pytest.mark.parametrize("is_made_again", [False, True])
+def test_a_journaled_write_whose_stream_was_not_saved_is_left_out(
+    is_made_again: bool, journal: list[dict[str, Any]]
+) -> None:
+    one_by_one(statement(INSERT, "a", "1"))
+    (entry,) = journal
+    entry["record"]["eventSourceARN"] += "0"
+    dynamodb.reset()
+    if is_made_again:
+        create("NEW_AND_OLD_IMAGES", "id")
+    dynamodb_streams.restore_write(entry)
+    assert records() == []
+    assert not is_made_again or items() == []
+
+
+def test_a_write_that_has_no_record_is_not_journaled(journal: list[dict[str, Any]]) -> None:
+    one_by_one(statement(INSERT, "a", "1"), statement(UPDATE, "1", "a"))
+    call("UpdateTable", TableName="Orders", StreamSpecification={"StreamEnabled": False})
+    one_by_one(statement(UPDATE, "2", "a"))
+    assert [entry["record"]["eventName"] for entry in journal] == ["INSERT"]
 
 
 def test_a_state_that_has_no_records_is_restored(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """Patches MiniStack's DynamoDB Streams: every write has its stream record, which a restart keeps.
 
 MiniStack writes no record for PartiQL, numbers records by the clock, and forgets all records at a stop. It
-serves DynamoDB on one thread, so a record is appended, and journaled, before the next write to its item.
+serves one request to DynamoDB after the other, so the order of the records is that of the writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,6 +18,8 @@ from orderstream.local.patches import Patches, require_attr
 
 Table = dict[str, Any]
 Item = dict[str, Any]
+# In JSON: {"table": [account, region, name], "item": what is stored now, "record": its stream record}.
+Write = dict[str, Any]
 # Status, headers, body.
 Answer = tuple[int, Any, Any]
 
@@ -35,11 +37,13 @@ _patches.need(
     "_set_item",
     "_remove_item",
 )
+# What the current request has written so far, None outside of one.
+_written: ContextVar[list[Write] | None] = ContextVar("written", default=None)
 # The changes that a PartiQL transaction has made so far, None outside of one.
 _held: ContextVar[list[tuple[Table, Item | None, Item | None]] | None] = ContextVar("held", default=None)
 _STATE = ("_stream_records", "_stream_trimmed", "_closed_streams")
 _last_number = 0
-_journal: Callable[[dict[str, Any]], None] | None = None
+_journal: Callable[[list[Write]], None] | None = None
 
 
 @_patches.replace("_partiql_insert", dynamodb)
@@ -103,10 +107,7 @@ def record_changes_only(
     *rest: Any,
     **options: Any,
 ) -> None:
-    """Write no record for an item that stays as it was, also if a set or a number is spelled differently.
-
-    Journal the others.
-    """
+    """Write no record for an item that stays as it was, also if a set or a number is spelled differently."""
     if event == "MODIFY" and dynamodb._ddb_equals({"M": before}, {"M": after}):
         return
     last = _last_record(table_name)
@@ -114,7 +115,24 @@ def record_changes_only(
     record = _last_record(table_name)
     if _journal and record is not last:
         place = [get_account_id(), get_region(), table_name]
-        _journal({"table": place, "item": after, "record": record})
+        write = {"table": place, "item": after, "record": record}
+        if (written := _written.get()) is not None:
+            written.append(write)
+        else:
+            _journal([write])
+
+
+@_patches.replace("handle_request", dynamodb)
+async def journal_requests(plain: Callable[..., Awaitable[Answer]], *request: Any) -> Answer:
+    """Journal what a request has written before it is answered, all of it at once."""
+    written: list[Write] = []
+    token = _written.set(written)
+    try:
+        return await plain(*request)
+    finally:
+        _written.reset(token)
+        if _journal and written:
+            _journal(written)
 
 
 def _last_record(table_name: str) -> dict[str, Any] | None:
@@ -159,17 +177,17 @@ def restore_records(plain: Callable[[Any], None], state: dict[str, Any]) -> None
             _last_number = max(_last_number, _number_of(record))
 
 
-def journal_writes(append: Callable[[dict[str, Any]], None]) -> None:
-    """Call `append` with a JSON object for each write that has a record, before the write is acknowledged."""
+def journal_writes(append: Callable[[list[Write]], None]) -> None:
+    """Call `append` with the writes of each request that have a record, before it is acknowledged."""
     global _journal
     _journal = append
 
 
-def restore_write(entry: dict[str, Any]) -> None:
+def restore_write(write: Write) -> None:
     """Repeat a write given to the journal, unless it is in the restored state or its stream is not."""
     global _last_number
-    account, region, name = entry["table"]
-    record = entry["record"]
+    account, region, name = write["table"]
+    record = write["record"]
     with request_scope(account, region):
         table = dynamodb._tables.get(name)
         if table is None or table.get("LatestStreamArn") != record["eventSourceARN"]:
@@ -180,10 +198,10 @@ def restore_write(entry: dict[str, Any]) -> None:
         keys = record["dynamodb"]["Keys"]
         partition = dynamodb._extract_key_val(keys[table["pk_name"]])
         sort = dynamodb._extract_key_val(keys[table["sk_name"]]) if table["sk_name"] else "__no_sort__"
-        if entry["item"] is None:
+        if write["item"] is None:
             dynamodb._remove_item(table, partition, sort)
         else:
-            dynamodb._set_item(table, partition, sort, entry["item"])
+            dynamodb._set_item(table, partition, sort, write["item"])
         dynamodb._stream_records.setdefault(name, []).append(record)
         _last_number = max(_last_number, _number_of(record))
 

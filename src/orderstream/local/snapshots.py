@@ -77,7 +77,7 @@ class Snapshots:
         app.app = noticing_changes(require_attr(app, "app"), self._note_change)
         kinesis._put_record = self._journaled(require_attr(kinesis, "_put_record"))
         kinesis._put_records = self._journaled(require_attr(kinesis, "_put_records"))
-        dynamodb_streams.journal_writes(lambda entry: self._append([entry]))
+        dynamodb_streams.journal_writes(lambda writes: self._append([{"writes": writes}]))
         self._unwritten.install()
         require_attr(lambda_svc, "_prune_orphan_code_blobs")
 
@@ -103,8 +103,9 @@ class Snapshots:
                     os._exit(1)
         streams = {stream["StreamARN"]: stream for _, stream in kinesis._streams.all_items()}
         for entry in self._folder.acknowledged_since(self._last):
-            if "table" in entry:
-                dynamodb_streams.restore_write(entry)
+            for write in entry.get("writes", ()):
+                dynamodb_streams.restore_write(write)
+            if "record" not in entry:
                 continue
             shard = streams.get(entry["stream"], {"shards": {}})["shards"].get(entry["shard"])
             record = entry["record"]

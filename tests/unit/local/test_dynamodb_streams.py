@@ -212,11 +212,11 @@ def items() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def journal() -> Iterator[list[dict[str, Any]]]:
-    entries: list[dict[str, Any]] = []
-    dynamodb_streams.journal_writes(lambda entry: entries.append(json.loads(json.dumps(entry))))
-    yield entries
-    dynamodb_streams.journal_writes(lambda entry: None)
+def journal() -> Iterator[list[list[dict[str, Any]]]]:
+    requests: list[list[dict[str, Any]]] = []
+    dynamodb_streams.journal_writes(lambda writes: requests.append(json.loads(json.dumps(writes))))
+    yield requests
+    dynamodb_streams.journal_writes(lambda writes: None)
 
 
 # What the image would have is not in such a record.
@@ -224,7 +224,7 @@ def journal() -> Iterator[list[dict[str, Any]]]:
 @pytest.mark.parametrize("keys", [("id",), ("id", "n")])
 @pytest.mark.parametrize("saved_after", [0, 2, 4])
 def test_a_saved_state_and_the_journal_make_all_writes_and_records(
-    view: str, keys: tuple[str, ...], saved_after: int, tmp_path: Path, journal: list[dict[str, Any]]
+    view: str, keys: tuple[str, ...], saved_after: int, tmp_path: Path, journal: list[list[dict[str, Any]]]
 ) -> None:
     create(view, *keys)
     writes: list[Any] = [
@@ -244,31 +244,44 @@ def test_a_saved_state_and_the_journal_make_all_writes_and_records(
     dynamodb.reset()
     dynamodb.load_persisted_state(folder.load().services["dynamodb"])
     assert len(records()) == saved_after
-    for entry in journal:
-        dynamodb_streams.restore_write(entry)
+    for (write,) in journal:
+        dynamodb_streams.restore_write(write)
     assert (records(), items()) == (all_records, all_items)
 
 
 @pytest.mark.parametrize("is_made_again", [False, True])
 def test_a_journaled_write_whose_stream_was_not_saved_is_left_out(
-    is_made_again: bool, journal: list[dict[str, Any]]
+    is_made_again: bool, journal: list[list[dict[str, Any]]]
 ) -> None:
     one_by_one(statement(INSERT, "a", "1"))
-    (entry,) = journal
-    entry["record"]["eventSourceARN"] += "0"
+    ((write,),) = journal
+    write["record"]["eventSourceARN"] += "0"
     dynamodb.reset()
     if is_made_again:
         create("NEW_AND_OLD_IMAGES", "id")
-    dynamodb_streams.restore_write(entry)
+    dynamodb_streams.restore_write(write)
     assert records() == []
     assert not is_made_again or items() == []
 
 
-def test_a_write_that_has_no_record_is_not_journaled(journal: list[dict[str, Any]]) -> None:
+def test_a_write_that_has_no_record_is_not_journaled(journal: list[list[dict[str, Any]]]) -> None:
     one_by_one(statement(INSERT, "a", "1"), statement(UPDATE, "1", "a"))
     call("UpdateTable", TableName="Orders", StreamSpecification={"StreamEnabled": False})
     one_by_one(statement(UPDATE, "2", "a"))
-    assert [entry["record"]["eventName"] for entry in journal] == ["INSERT"]
+    assert [write["record"]["eventName"] for (write,) in journal] == ["INSERT"]
+
+
+@pytest.mark.parametrize("is_partiql", [False, True])
+def test_a_transaction_is_journaled_as_a_whole(is_partiql: bool, journal: list[list[dict[str, Any]]]) -> None:
+    keys = ["a", "b", "c"]
+    if is_partiql:
+        statements = [statement(INSERT, key, "1") for key in keys]
+        call("ExecuteTransaction", TransactStatements=statements)
+    else:
+        puts = [{"Put": {"TableName": "Orders", "Item": ITEM | {"id": {"S": key}}}} for key in keys]
+        call("TransactWriteItems", TransactItems=puts)
+    (writes,) = journal
+    assert [write["item"]["id"]["S"] for write in writes] == keys
 
 
 def test_a_state_that_has_no_records_is_restored(tmp_path: Path) -> None:

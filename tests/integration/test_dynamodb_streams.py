@@ -109,7 +109,9 @@ def _increment(cloud: AwsClients, key: str) -> None:
             assert error_code(error) == "ConditionalCheckFailedException"
 
 
-def test_a_poison_record_is_isolated_and_lands_in_s3_and_its_position_in_a_queue(scene: TableScene) -> None:
+def test_a_poison_record_is_isolated_and_lands_in_s3_with_its_position_in_the_stream(
+    scene: TableScene,
+) -> None:
     scene.make_bucket()
     scene.build(
         'if "a-2" in batch: raise ValueError("poison")',

@@ -11,11 +11,12 @@ from orderstream.domain.lifecycle import TRANSITIONS
 from orderstream.errors import CloudError
 from orderstream.pipeline.attributes import attribute_value, plain_value
 from orderstream.pipeline.event_table import EventTable
-from orderstream.pipeline.lifecycle import EventResult, Lifecycle, update_statement
+from orderstream.pipeline.lifecycle import EventResult, Lifecycle
+from orderstream.pipeline.state_update import update_statement
 from orderstream.pipeline.statements import Result
 from orderstream.pipeline.table import InsertResult, OrderTable
 from tests.contract.conftest import TABLE
-from tests.contract.test_table_contract import insert
+from tests.contract.statements import insert
 
 Item = dict[str, Any]
 

@@ -13,28 +13,12 @@ import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
 from orderstream.errors import CloudError
-from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.table import InsertOutcome, InsertResult, OrderTable
 from tests.contract.conftest import TABLE
+from tests.contract.statements import insert
 
 Item = dict[str, Any]
-
-
-def insert(dynamo: Any, *items: Item, table: str = TABLE) -> list[str | None]:
-    """The error code of each statement, None for success, in the order of the answers."""
-    statements = [
-        {
-            "Statement": f'INSERT INTO "{table}" VALUE {{{_fields(item)}}}',
-            "Parameters": [attribute_value(value) for value in item.values()],
-        }
-        for item in items
-    ]
-    answer = dynamo.batch_execute_statement(Statements=statements)
-    return [response.get("Error", {}).get("Code") for response in answer["Responses"]]
-
-
-def _fields(item: Item) -> str:
-    return ", ".join(f"'{name}': ?" for name in item)
 
 
 def read(dynamo: Any, *order_ids: str, names: str = "OrderID, Said", table: str = TABLE) -> dict[str, Item]:

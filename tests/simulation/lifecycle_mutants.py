@@ -9,7 +9,8 @@ from orderstream.domain.fold import PENDING_ORDER, fold, version_of
 from orderstream.domain.lifecycle import TRANSITIONS, Transitions
 from orderstream.pipeline.attributes import plain_value
 from orderstream.pipeline.event_table import EventTable, Row
-from orderstream.pipeline.lifecycle import Item, Lifecycle, Plan, Settled
+from orderstream.pipeline.lifecycle import Item, Lifecycle, Settled
+from orderstream.pipeline.state_update import Plan
 from orderstream.pipeline.statements import Executed, Result
 from orderstream.pipeline.table import OrderTable
 from orderstream.testing.fakes import FakeDynamo

@@ -24,7 +24,7 @@ from orderstream.domain.fields import (
 )
 from orderstream.domain.ids import fingerprint
 from orderstream.domain.lifecycle import AMENDED, MAY_HAVE_AMOUNT, NEEDS_AMOUNT, event_names
-from orderstream.domain.normalization import normalized
+from orderstream.domain.normalization import as_read
 from orderstream.domain.order import Currency, Instant, Order, OrderId, Price
 from orderstream.domain.validation import ModelReader, ValidationErrors
 
@@ -32,6 +32,7 @@ from orderstream.domain.validation import ModelReader, ValidationErrors
 FIELD = "event"
 # The most events of an order: each one reads those before it.
 MAX_EVENTS = 1000
+_ITEMS = frozenset(("items",))
 _HASH_BYTES = 9
 # As text: 12 characters.
 HASH_LENGTH = _HASH_BYTES * 4 // 3
@@ -65,7 +66,9 @@ class OrderEvent(msgspec.Struct, frozen=True):
 
 
 class ReadEvent(msgspec.Struct, frozen=True):
-    """A valid event as it was `sent`, with a `fingerprint` of its content as the model reads it.
+    """A valid event as it was `sent`, with a `fingerprint` of its content.
+
+    The fingerprint compares amounts and times by value, and everything else as it was sent.
 
     `amount` is the new total of an amendment that has only items. `details` are the other fields that were
     sent, as JSON text; empty if there are none.
@@ -92,7 +95,8 @@ def read_event(document: dict[str, Any], model: type[Order], errors: ValidationE
     details = {name: value for name, value in document.items() if name not in OrderEvent.__struct_fields__}
     return ReadEvent(
         event,
-        fingerprint(normalized(event, document)),
+        # Without the items as the model reads them: a model that grows must not change which event it is.
+        fingerprint(as_read(event, document, unknown=_ITEMS)),
         amount,
         _JSON.encode(details).decode() if details else "",
     )

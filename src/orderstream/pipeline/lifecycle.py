@@ -18,8 +18,6 @@ from orderstream.domain.fold import (
     PENDING_ORDER,
     STATE,
     applied_hashes,
-    fold,
-    in_order,
     is_placeholder,
     version_of,
 )
@@ -28,6 +26,7 @@ from orderstream.domain.order_event import MAX_EVENTS, position_hash
 from orderstream.pipeline.attributes import ENCODERS
 from orderstream.pipeline.dynamo import CallFailedError
 from orderstream.pipeline.event_table import EventTable, Row
+from orderstream.pipeline.state_update import Plan, update_statement
 from orderstream.pipeline.statements import Executed, Result
 from orderstream.pipeline.table import OF_STATE, OrderTable, sizes_of
 
@@ -56,8 +55,7 @@ class EventOutcome(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct):
-    """What became of orders: the ids of those whose events wait, why others failed, and how many events
-    became forbidden (less those that ceased to be)."""
+    """Orders whose events wait, why others failed, and how many more events than before are forbidden."""
 
     waiting: set[str] = msgspec.field(default_factory=set)
     failed: dict[str, str] = msgspec.field(default_factory=dict)
@@ -232,53 +230,6 @@ class Lifecycle:
             elif version_of(items.get(order_id, {})) > MAX_EVENTS and not _is_applied(row, items):
                 refused.add(index)
         return refused
-
-
-class Plan:
-    """An order's item, and the events that its state does not have yet."""
-
-    def __init__(self, item: Item, rows: Sequence[Row]) -> None:
-        self.item = item
-        applied = applied_hashes(item)
-        self.known: list[Mapping[str, Any]] = [
-            row for row in rows if position_hash(row["Position"]) in applied
-        ]
-        self.todo = in_order([row for row in rows if position_hash(row["Position"]) not in applied])
-
-    @property
-    def is_due(self) -> bool:
-        """Whether the item must be updated."""
-        return bool(self.todo) or self.item.get("Pending") == PENDING_ORDER
-
-    def next_state(self, transitions: Transitions) -> Item:
-        """The state with one more event."""
-        state = fold(self.item, [*self.known, *self.todo[:1]], transitions).state
-        state["Version"] = version_of(self.item) + 1
-        if len(self.todo) > 1 and self.item.get("Pending") == PENDING_ORDER:
-            # Whoever delivers the order again must know that it is not done.
-            state |= {name: self.item[name] for name in ("Pending", "PendingSince")}
-        return state
-
-    def advance(self, state: Item) -> int:
-        """Note that the item has this state; return how many more of its events are forbidden."""
-        before = self.item
-        self.item = {name: value for name, value in before.items() if name not in STATE} | state
-        self.known += self.todo[:1]
-        self.todo = self.todo[1:]
-        return int(state.get("Forbidden", 0)) - int(before.get("Forbidden", 0))
-
-
-def update_statement(
-    table: str, state: Mapping[str, Any], gone: Sequence[str], item: Mapping[str, Any]
-) -> tuple[str, list[Any]]:
-    """The statement that gives an item a state, without the attributes `gone`, unless its version changed."""
-    changes = [f'SET "{name}"=?' for name in state] + [f'REMOVE "{name}"' for name in gone]
-    values = [*state.values(), item["OrderID"]]
-    condition = '"Version" IS MISSING'
-    if "Version" in item:
-        condition = '"Version"=?'
-        values.append(item["Version"])
-    return f'UPDATE "{table}" {" ".join(changes)} WHERE "OrderID"=? AND {condition}', values
 
 
 def _order_ids(rows: Sequence[Row]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fold import STATE, version_of
 from orderstream.pipeline.attributes import ENCODERS
-from orderstream.pipeline.lifecycle import update_statement
+from orderstream.pipeline.state_update import update_statement
 from orderstream.pipeline.statements import Result
 from orderstream.pipeline.table import OrderTable, sizes_of
 from orderstream.recovery.order_states import compare, expected_state

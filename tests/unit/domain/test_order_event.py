@@ -100,6 +100,13 @@ def test_an_event_that_says_when_it_occurred_is_the_same_in_every_record() -> No
     assert place(occurred_at=at, amount="1.0") == place(occurred_at=at, amount=1)
 
 
+def test_a_model_whose_items_grow_does_not_change_which_event_it_is() -> None:
+    line = {"sku": "S", "quantity": 1, "unit_price": 5, "seat": "4F", "weight": "1.0"}
+    data = msgspec.json.encode({"order_id": "A", "event": "amended", "items": [line]})
+    before, after = decode(data).event, decode(data, WeighedOrder).event
+    assert before and after and before.fingerprint == after.fingerprint
+
+
 def test_an_event_without_a_time_has_that_of_its_arrival_and_its_record() -> None:
     assert place() == "2026-11-22T18:30:00.000000Z/" + read().fingerprint + "/shard-1:7"
     assert place() != place("shard-2:9")
@@ -132,6 +139,14 @@ def test_the_attributes_of_an_event_have_what_was_sent_and_where_its_bytes_are()
         "ReceivedAt": "2026-11-22T18:30:00.000000Z",
         "ArchiveKey": "orders/key",
     }
+
+
+class WeighedItem(orderstream.Item):
+    weight: orderstream.Amount
+
+
+class WeighedOrder(orderstream.Order):
+    items: tuple[WeighedItem, ...] | None = None
 
 
 class Ticket(orderstream.Item):

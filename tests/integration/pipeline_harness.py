@@ -49,6 +49,7 @@ class Pipe:
             {
                 "StreamName": "S",
                 "TableName": "Orders",
+                "EventsTableName": "OrderEvents",
                 "CustomerIndex": "none",
                 "ArchiveBucket": bucket,
                 "DiscardedBucket": f"discarded-{uuid.uuid4().hex}",
@@ -57,20 +58,22 @@ class Pipe:
                 "EventSourceMapping": "no-mapping",
             },
         )
-        self.settings = Settings("Orders", bucket, "test", layout)
+        self.settings = Settings("Orders", bucket, "test", layout, events_table="OrderEvents")
         cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
         self.make_table()
         for name in self.buckets:
             cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
     def make_table(self) -> None:
-        """An empty table."""
-        self.cloud.dynamodb.create_table(
-            TableName="Orders",
-            KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        """Empty tables of orders and of events."""
+        for name, keys in (("Orders", ["OrderID"]), ("OrderEvents", ["OrderID", "Position"])):
+            types = zip(keys, ("HASH", "RANGE"), strict=False)
+            self.cloud.dynamodb.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in types],
+                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                BillingMode="PAY_PER_REQUEST",
+            )
 
     @property
     def buckets(self) -> list[str]:
@@ -119,6 +122,7 @@ class Pipe:
             Environment={
                 "Variables": {
                     "TABLE_NAME": "Orders",
+                    "EVENTS_TABLE_NAME": "OrderEvents",
                     "ARCHIVE_BUCKET": self.deployment.bucket,
                     "STACK_NAME": "test",
                     "ARCHIVE_LAYOUT": self.settings.layout,

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
 from orderstream.aws.clients import AwsClients
@@ -66,12 +67,15 @@ class Pipe:
 
     def make_table(self) -> None:
         """Empty tables of orders and of events."""
-        for name, keys in (("Orders", ["OrderID"]), ("OrderEvents", ["OrderID", "Position"])):
-            types = zip(keys, ("HASH", "RANGE"), strict=False)
+        order: KeySchemaElementTypeDef = {"AttributeName": "OrderID", "KeyType": "HASH"}
+        position: KeySchemaElementTypeDef = {"AttributeName": "Position", "KeyType": "RANGE"}
+        for name, keys in (("Orders", [order]), ("OrderEvents", [order, position])):
             self.cloud.dynamodb.create_table(
                 TableName=name,
-                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in types],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+                KeySchema=keys,
+                AttributeDefinitions=[
+                    {"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in keys
+                ],
                 BillingMode="PAY_PER_REQUEST",
             )
 

@@ -225,7 +225,7 @@ def test_orders_and_quarantine_say_what_the_function_decided(cloud: AwsClients, 
 def of_event(line: ArchiveLine) -> Row:
     """The row of the line of an event."""
     row = to_row(line, "EUR")
-    fields = row[EVENT_FIELDS] | {name: row[name] for name in ("event_id", "order_id", "event")}
+    fields: Row = row[EVENT_FIELDS] | {name: row[name] for name in ("event_id", "order_id", "event")}
     fields |= {name: row[name] for name in ("raw", "raw_base64")}
     for name in ("amount", "seq"):
         fields[name] = _decimal(fields[name])

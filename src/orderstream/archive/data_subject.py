@@ -18,6 +18,7 @@ from orderstream.pipeline.records import Record, from_event
 from orderstream.recovery.dead_letters import event_entries
 
 _ERASED = "erased"
+_CUSTOMER = "customer_id"
 _DIGEST_BYTES = 16
 _ENCODER = msgspec.json.Encoder()
 
@@ -80,8 +81,10 @@ class DataSubject:
         return order_id_of(what.order, record.event_id) if what.order else what.raw_order_id
 
     def _note_named(self, what: Decoded) -> None:
-        if what.raw_order_id and what.event and what.event.details:
-            if parse(what.event.details.encode()).get("customer_id") == self.customer_id:
+        details = what.event.details if what.event else ""
+        # Most events do not have the field at all.
+        if what.raw_order_id and _CUSTOMER in details:
+            if parse(details.encode()).get(_CUSTOMER) == self.customer_id:
                 self.named.add(what.raw_order_id)
 
     def redact(self, line: ArchiveLine, key: str) -> ArchiveLine | None:

@@ -21,7 +21,14 @@ WITH parsed AS (
   FROM records
   WHERE
     event IS NOT NULL
-    AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.event_id = records.event_id)
+    AND NOT EXISTS (
+      -- It is in the same hour, so that a condition on the hour holds for both.
+      SELECT 1
+      FROM quarantine
+      WHERE
+        quarantine.event_id = records.event_id
+        AND <same_hour>
+    )
 ), texts AS (
   SELECT
     event_id, order_id, event, arrived_at, raw, raw_base64, document, <hours>,
@@ -96,6 +103,8 @@ def events_sql(model: type[Order] | None = None) -> str:
     occurred_at = f"coalesce({moment(iso('occurred_at'))}, arrived_at)"
     values.append(f"IF(document IS NOT NULL, {occurred_at}) AS occurred_at")
     names = ", ".join(f"'{name}'" for name in OrderEvent.__struct_fields__)
+    same_hour = " AND ".join(f"quarantine.{name} = records.{name}" for name in PARTITIONS)
     sql = _EVENTS.replace("<texts>", ",\n    ".join(texts)).replace("<values>", ",\n    ".join(values))
+    sql = sql.replace("<same_hour>", same_hour)
     sql = sql.replace("<names>", names).replace("<sent>", DOCUMENT).replace("<hours>", ", ".join(PARTITIONS))
     return sql.replace("<decimal>", DECIMAL)

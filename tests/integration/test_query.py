@@ -268,7 +268,7 @@ def test_only_the_views_that_are_asked_for_are_fetched(cloud: AwsClients) -> Non
     assert synced(pipe, "FROM quarantine").fetched == 1
     assert synced(pipe, "FROM Records").fetched == 2
     assert synced(pipe, "FROM orders").fetched == 0
-    assert synced(pipe, "FROM events", refresh=True).fetched == 2
+    assert synced(pipe, "FROM events", refresh=True).fetched == 3
 
 
 def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: AwsClients, cached: Path) -> None:

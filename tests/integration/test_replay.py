@@ -17,8 +17,9 @@ from orderstream.archive.replay import ArchivedRecord, ReplayResult, Selection, 
 from orderstream.archive.replay import with_events as including_events
 from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.domain.decode import decode
-from orderstream.domain.object_keys import ORDERS, QUARANTINE
+from orderstream.domain.object_keys import COMPACTED, ORDERS, QUARANTINE, hour_prefix
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
@@ -312,6 +313,17 @@ def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: AwsClients) ->
         rate=None,
     )
     assert (nothing.objects, nothing.events) == (0, 0)
+
+
+def test_an_event_costs_two_writes_and_a_compacted_record_may_be_one(cloud: AwsClients) -> None:
+    pipe = Pipe(cloud)
+    # Its name says how many records it has.
+    pipe.write(f"{hour_prefix(COMPACTED, NOON)}1000000-{'a' * 16}.parquet", b"")
+    price = ReferenceData()
+    found = plan(pipe.deployment, Selection(), to="table", rate=None)
+    assert found.events == 1_000_000
+    writes = 2 * price.dynamodb_prices.write_million
+    assert writes < found.dollars <= writes + price.s3_prices.get_thousand
 
 
 def test_the_verb_shows_the_plan_replays_and_says_what_it_did(cloud: AwsClients, tmp_path: Path) -> None:

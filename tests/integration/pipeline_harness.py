@@ -9,7 +9,6 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
 from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
 from orderstream.aws.clients import AwsClients
@@ -62,22 +61,46 @@ class Pipe:
         self.settings = Settings("Orders", bucket, "test", layout, events_table="OrderEvents")
         cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
         self.make_table()
+        self.make_events_table()
         for name in self.buckets:
             cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
     def make_table(self) -> None:
-        """Empty tables of orders and of events."""
-        order: KeySchemaElementTypeDef = {"AttributeName": "OrderID", "KeyType": "HASH"}
-        position: KeySchemaElementTypeDef = {"AttributeName": "Position", "KeyType": "RANGE"}
-        for name, keys in (("Orders", [order]), ("OrderEvents", [order, position])):
-            self.cloud.dynamodb.create_table(
-                TableName=name,
-                KeySchema=keys,
-                AttributeDefinitions=[
-                    {"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in keys
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        """An empty table."""
+        self.cloud.dynamodb.create_table(
+            TableName="Orders",
+            KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("OrderID", "Pending", "PendingSince")
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "ByPending",
+                    "KeySchema": [
+                        {"AttributeName": "Pending", "KeyType": "HASH"},
+                        {"AttributeName": "PendingSince", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def make_events_table(self) -> None:
+        """An empty table of events."""
+        self.cloud.dynamodb.create_table(
+            TableName="OrderEvents",
+            KeySchema=[
+                {"AttributeName": "OrderID", "KeyType": "HASH"},
+                {"AttributeName": "Position", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "OrderID", "AttributeType": "S"},
+                {"AttributeName": "Position", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
 
     @property
     def buckets(self) -> list[str]:

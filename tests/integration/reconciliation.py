@@ -51,4 +51,5 @@ def drop_table(pipe: Pipe) -> None:
     for name in ("Orders", "OrderEvents"):
         pipe.cloud.dynamodb.delete_table(TableName=name)
     pipe.make_table()
+    pipe.make_events_table()
     assert items(pipe) == {}

@@ -10,7 +10,6 @@ import msgspec
 
 from orderstream.domain.declaration import REQUIRED_FROM, computed_attributes
 from orderstream.domain.item import attribute_names
-from orderstream.domain.lifecycle import Transitions, event_names
 from orderstream.domain.model import (
     FieldDescription,
     Schema,
@@ -25,8 +24,6 @@ from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# Each status of an order with the events that may follow in it.
-TRANSITIONS = "x-transitions"
 
 
 class SchemaChange(NamedTuple):
@@ -87,9 +84,7 @@ def published_schema(model: type[Order] | None = None) -> Schema:
     model = model or order_model()
     schema = json_schema(model)
     properties = {FIELD: version_schema(model)} | schema["properties"]
-    transitions = {status: list(names) for status, names in model.TRANSITIONS.items()}
-    own = {"properties": properties, TRANSITIONS: transitions}
-    return {"$schema": DIALECT, "title": model.__name__} | schema | own
+    return {"$schema": DIALECT, "title": model.__name__} | schema | {"properties": properties}
 
 
 def read_schema(file: Path) -> Schema:
@@ -119,27 +114,6 @@ def schema_changes(before: Schema, after: Schema) -> list[SchemaChange]:
     for path, one in old.items():
         if path not in new:
             changes.append(SchemaChange(path, f"removed, {_said(one)}", "it is no longer stored"))
-    # A schema from before there were events has none.
-    if TRANSITIONS in before and TRANSITIONS in after:
-        changes += _changed_transitions(before[TRANSITIONS], after[TRANSITIONS])
-    return changes
-
-
-def _changed_transitions(old: Transitions, new: Transitions) -> list[SchemaChange]:
-    before, after = event_names(old), event_names(new)
-    changes = [SchemaChange("event", f"{name} added", "") for name in sorted(after - before)]
-    changes += [
-        SchemaChange("event", f"{name} removed", "events of that name are refused")
-        for name in sorted(before - after)
-    ]
-    for status in (one for one in old if one in new):
-        gone = [name for name in old[status] if name in after and name not in new[status]]
-        come = [name for name in new[status] if name in before and name not in old[status]]
-        if gone:
-            said = f"{', '.join(gone)} may no longer follow"
-            changes.append(SchemaChange(f"status {status}", said, "such events have no effect"))
-        if come:
-            changes.append(SchemaChange(f"status {status}", f"{', '.join(come)} may follow", ""))
     return changes
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 import orderstream
-from orderstream.domain.lifecycle import Transitions
 from orderstream.errors import InputError
-from orderstream.project.schema import TRANSITIONS, published_schema, read_schema, schema_changes
+from orderstream.project.schema import published_schema, read_schema, schema_changes
 
 
 class Before(orderstream.Order):
@@ -57,37 +56,6 @@ def test_every_change_of_a_field_is_told_with_what_it_breaks() -> None:
         "gift": ["added, boolean, required: records without it are refused"],
     }
     assert changed(After, Before)["gift"] == ["removed, boolean, required: it is no longer stored"]
-
-
-class Shop(orderstream.Order):
-    TRANSITIONS: ClassVar[Transitions] = {
-        "placed": ("paid", "cancelled"),
-        "paid": ("cancelled",),
-        "cancelled": (),
-    }
-
-
-class Pickup(orderstream.Order):
-    TRANSITIONS: ClassVar[Transitions] = {
-        "placed": ("paid", "fetched", "cancelled"),
-        "paid": ("fetched",),
-        "fetched": ("paid",),
-        "cancelled": (),
-    }
-
-
-def test_every_change_of_the_lifecycle_is_told_with_what_it_breaks() -> None:
-    assert changed(Shop, Pickup) == {
-        "event": ["fetched added"],
-        "status paid": ["cancelled may no longer follow: such events have no effect"],
-    }
-    assert changed(Pickup, Shop) == {
-        "event": ["fetched removed: events of that name are refused"],
-        "status paid": ["cancelled may follow"],
-    }
-    # As deployed before there were events.
-    before = {name: part for name, part in published_schema(Shop).items() if name != TRANSITIONS}
-    assert schema_changes(before, published_schema(Pickup)) == []
 
 
 def test_the_same_model_changes_nothing() -> None:

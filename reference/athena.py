@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.storage.athena import hive_columns, orders_sql, records_sql, trino_columns
+from orderstream.storage.athena_events import events_sql, hive_event_columns, trino_event_columns
 
 # The longest line of SQL in the template.
 _WIDTH = 104
@@ -25,14 +26,28 @@ def view_columns() -> str:
 
 def records() -> str:
     """The view of records: its columns in Athena's types, and its SQL."""
-    columns = [f'{{"name": "{name}", "type": "{kind}"}}' for name, kind in trino_columns().items()]
-    lines = ["Columns: |", *(f"  {line}" for line in ",\n".join(columns).split("\n")), *_sql(records_sql())]
-    return "\n".join(f"      {line}" for line in lines)
+    return _view(trino_columns(), records_sql())
+
+
+def event_columns() -> str:
+    """The columns of the view of events, in Glue's types."""
+    return _columns(hive_event_columns())
+
+
+def events() -> str:
+    """The view of events: its columns in Athena's types, and its SQL."""
+    return _view(trino_event_columns(), events_sql())
 
 
 def orders() -> str:
     """The SQL of the view of orders: its columns are those of records."""
     return "\n".join(f"      {line}" for line in _sql(orders_sql()))
+
+
+def _view(types: Mapping[str, str], sql: str) -> str:
+    columns = [f'{{"name": "{name}", "type": "{kind}"}}' for name, kind in types.items()]
+    lines = ["Columns: |", *(f"  {line}" for line in ",\n".join(columns).split("\n")), *_sql(sql)]
+    return "\n".join(f"      {line}" for line in lines)
 
 
 def _columns(types: Mapping[str, str]) -> str:

@@ -46,12 +46,17 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
         "rules": parameters.rules,
         "outputs": parameters.outputs,
     },
-    DOCS / "how-to" / "query-the-archive.md": {"columns": columns.columns},
+    DOCS / "how-to" / "query-the-archive.md": {
+        "columns": columns.columns,
+        "columns of events": columns.event_columns,
+    },
     TEMPLATE: {
         "view of records": athena.records,
         "view of orders": athena.orders,
+        "view of events": athena.events,
         "columns of compacted": athena.table_columns,
         "columns of records": athena.view_columns,
+        "columns of events": athena.event_columns,
     },
     DOCS / "reference" / "policies.md": {"functions": policies.functions, "deployer": policies.deployer},
 }

@@ -27,7 +27,7 @@ PLACES = {"places": 'STRUCT("key" VARCHAR, line INTEGER, written TIMESTAMPTZ)[]'
 
 _DIGITS = {"year": 4, "month": 2, "day": 2, "hour": 2}
 # Each stands on those before it.
-VIEWS = ("lines", "records", "quarantine", "orders")
+VIEWS = ("lines", "records", "quarantine", "orders", "events")
 
 
 def client(cloud: AwsClients, service: str) -> Any:
@@ -109,7 +109,12 @@ class Athena:
     def _insert_parquet(self, table: Table, body: bytes, partition: tuple[str, ...]) -> None:
         file = self._work_dir / "object.parquet"
         file.write_bytes(body)
-        names = ", ".join(column["Name"] for column in table["StorageDescriptor"]["Columns"])
+        # Athena finds them by name, and what a file does not have is null.
+        there = {
+            name for name, *_ in self._duckdb.execute(f"DESCRIBE FROM read_parquet('{file}')").fetchall()
+        }
+        listed = [column["Name"] for column in table["StorageDescriptor"]["Columns"]]
+        names = ", ".join(name if name in there else "NULL" for name in listed)
         hours = ", ".join(f"'{value}'" for value in partition)
         self._duckdb.execute(
             f"INSERT INTO {table['Name']} SELECT {names}, {hours} FROM read_parquet('{file}')"

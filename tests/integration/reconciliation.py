@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,10 @@ from tests.integration.pipeline_harness import Pipe
 
 def order(order_id: str, amount: str = "1", customer: str = "c") -> str:
     return f'{{"order_id": "{order_id}", "customer_id": "{customer}", "amount": {amount}}}'
+
+
+def event(order_id: str, name: str, **fields: Any) -> str:
+    return json.dumps({"order_id": order_id, "event": name} | fields)
 
 
 def verified(
@@ -25,15 +30,26 @@ def found(report: ReconciliationReport) -> set[tuple[str, str]]:
 
 
 def items(pipe: Pipe) -> dict[str, Any]:
-    pages = pipe.cloud.dynamodb.get_paginator("scan").paginate(TableName="Orders")
-    return {item["OrderID"]["S"]: item for page in pages for item in page["Items"]}
+    return {item["OrderID"]["S"]: item for item in _scanned(pipe, "Orders")}
+
+
+def event_rows(pipe: Pipe) -> dict[tuple[str, str], Any]:
+    """The rows of the table OrderEvents by their keys."""
+    return {(row["OrderID"]["S"], row["Position"]["S"]): row for row in _scanned(pipe, "OrderEvents")}
+
+
+def _scanned(pipe: Pipe, table: str) -> list[Any]:
+    pages = pipe.cloud.dynamodb.get_paginator("scan").paginate(TableName=table)
+    return [item for page in pages for item in page["Items"]]
 
 
 LATER = GRACE + timedelta(minutes=1)
 
 
 def drop_table(pipe: Pipe) -> None:
-    """Replace the table by an empty one."""
-    pipe.cloud.dynamodb.delete_table(TableName="Orders")
+    """Replace the tables by empty ones."""
+    for name in ("Orders", "OrderEvents"):
+        pipe.cloud.dynamodb.delete_table(TableName=name)
     pipe.make_table()
+    pipe.make_events_table()
     assert items(pipe) == {}

@@ -16,7 +16,7 @@ from orderstream.archive.audit import audit
 from orderstream.archive.lease import Lease
 from orderstream.archive.maintenance import maintain, waiting
 from orderstream.archive.manifests import Chain
-from orderstream.archive.replay import Event, ReplayResult, Selection, replay
+from orderstream.archive.replay import ArchivedRecord, ReplayResult, Selection, replay
 from orderstream.archive.sql import run_query
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.decode import decode
@@ -64,7 +64,7 @@ class Collected:
 
     events: list[tuple[str, bytes, str]]
 
-    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
+    def take(self, events: Sequence[ArchivedRecord], done: ReplayResult) -> None:
         self.events += [(event.line.event_id, original_bytes(event.line), event.key) for event in events]
 
     def close(self) -> None:

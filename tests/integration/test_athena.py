@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from reference import PROJECT
 
+from orderstream.archive.views import columns_of
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.object_keys import ORDERS, PARTITIONS, QUARANTINE, hour_prefix
 from orderstream.local.cloud import LocalCloud
@@ -51,6 +52,7 @@ def test_tables_and_views_have_the_columns_of_an_archived_record(
     assert list(declared(tables["records"]).items()) == list((record | HOURS).items())
     assert list(declared(tables["orders"]).items()) == list((record | HOURS).items())
     assert declared(tables["compacted"]) == record | as_athena(PLACES) | HOURS
+    assert list(declared(tables["events"]).items()) == list(as_athena(columns_of("events")).items())
     about = {name: record[name] for name in ("event_id", "order_id", "partition_key", "arrived_at")}
     assert list(declared(tables["quarantine"]).items()) == list(
         {
@@ -123,4 +125,4 @@ def test_the_queries_of_the_documentation_run(cloud: AwsClients, tmp_path: Path)
     page = (PROJECT / "docs/how-to/query-with-athena.md").read_text()
     queries = [one for block in re.findall(r"```sql\n(.*?)```", page, re.DOTALL) for one in block.split(";")]
     athena = Athena(deploy(cloud), tmp_path)
-    assert [athena.rows(query) for query in queries if query.strip()] == [[]] * 3
+    assert [athena.rows(query) for query in queries if query.strip()] == [[]] * 4

@@ -20,7 +20,7 @@ from orderstream.pipeline.records import Record
 from orderstream.pipeline.services import S3Store, make_archive
 from orderstream.pipeline.settings import Settings
 from orderstream.storage import bucket, parquet, reader
-from orderstream.storage.columns import column_types, to_row
+from orderstream.storage.columns import EVENT_FIELDS, column_types, to_row
 from orderstream.storage.parquet import LocatedLine
 from tests.fuzz.records import records as fuzz_records
 from tests.integration.athena import HOURS, Athena, Row
@@ -36,7 +36,14 @@ def of(number: int, data: bytes, arrived_at: datetime = HOUR, key: str | None = 
 
 
 def settings_of(deployment: Deployment, layout: str = "batch", currency: str = "EUR") -> Settings:
-    return Settings(deployment.table, deployment.bucket, deployment.name, layout, currency)
+    return Settings(
+        deployment.table,
+        deployment.bucket,
+        deployment.name,
+        layout,
+        currency,
+        events_table=deployment.events_table,
+    )
 
 
 def archive(deployment: Deployment, records: Sequence[Record], layout: str = "batch") -> None:
@@ -213,6 +220,64 @@ def test_orders_and_quarantine_say_what_the_function_decided(cloud: AwsClients, 
     assert (refused["order_id"], refused["stored"]) == ("A-3", None)
     assert json.loads(conflict["stored"])["EventID"] == "shard:0001"
     assert (bytes_only["raw"], bytes_only["raw_base64"]) == (None, "/w==")
+
+
+def of_event(line: ArchiveLine) -> Row:
+    """The row of the line of an event."""
+    row = to_row(line, "EUR")
+    fields: Row = row[EVENT_FIELDS] | {name: row[name] for name in ("event_id", "order_id", "event")}
+    fields |= {name: row[name] for name in ("raw", "raw_base64")}
+    for name in ("amount", "seq"):
+        fields[name] = _decimal(fields[name])
+    fields["items"] = fields["items"] and [
+        item | {name: _decimal(item[name]) for name in ("quantity", "unit_price")} for item in fields["items"]
+    ]
+    details = fields["details"] and json.loads(fields["details"], parse_int=str, parse_float=str)
+    fields |= {"details": details, "occurred_at": _milliseconds(fields["occurred_at"])}
+    arrived_at = fields["arrived_at"] = _milliseconds(row["arrived_at"])
+    return fields | dict(zip(HOURS, arrived_at.strftime("%Y %m %d %H").split(), strict=True))
+
+
+def test_events_read_as_the_rest_of_the_system_reads_them_compacted_or_not(
+    cloud: AwsClients, tmp_path: Path
+) -> None:
+    deployment = deploy(cloud)
+    items = [
+        {"sku": "a", "quantity": 3, "unit_price": 1.5},
+        {"sku": "b", "quantity": "2", "unit_price": "0.1"},
+    ]
+    dear = [{"sku": "a", "quantity": 10**20, "unit_price": 10**15}]
+    at = "2026-11-22t09:30:00.123456+02:00"
+    sent: list[dict[str, Any]] = [
+        {"event": "paid"},
+        {"event": "paid", "event_id": "p-1", "seq": 3, "occurred_at": at, "amount": 19.90, "currency": "CHF"},
+        {"event": "refunded", "amount": "0.12345678901", "event_id": None, "seq": None, "reason": None},
+        {"event": "captured", "amount": 1e28},
+        {"event": "amended", "items": items},
+        {"event": "amended", "items": items, "amount": 4.70, "note": {"a": [1.50, True, "1.5"], '"': "x,1"}},
+        {"event": "amended", "items": []},
+        {"event": "amended", "items": dear},
+        {"event": "shipped", "carrier": "post", "parcels": 2, "weight": 1.2345678901234567890123},
+    ]
+    records = [of(number, json.dumps({"order_id": "A-1"} | one).encode()) for number, one in enumerate(sent)]
+    records.append(of(20, gzip.compress(b'{"order_id": "A-1", "event": "packed", "box": 7}')))
+    others = [of(30, order(order_id="A-1")), of(31, b'{"order_id": "A-1", "event": "lost"}')]
+    processed(deployment, [*records, *others], "request-1", HOUR)
+    archived = lines(deployment)
+
+    def events() -> list[Row]:
+        athena = Athena(deployment, tmp_path)
+        assert athena.rows("SELECT order_id, event FROM orders") == [{"order_id": "A-1", "event": None}]
+        rows = athena.rows("SELECT * FROM events ORDER BY event_id")
+        return [row | {"details": row["details"] and json.loads(row["details"])} for row in rows]
+
+    expected_rows = [of_event(archived[record.event_id]) for record in records]
+    assert events() == expected_rows
+    compact(deployment, tmp_path, archived.values(), HOUR)
+    assert events() == expected_rows
+    for entry in bucket.list_prefix(deployment, ORDERS):
+        cloud.s3.delete_object(Bucket=deployment.bucket, Key=entry.key)
+    assert events() == expected_rows
 
 
 def test_with_one_object_an_order_the_hours_come_from_the_arrival(cloud: AwsClients, tmp_path: Path) -> None:

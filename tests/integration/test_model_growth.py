@@ -18,7 +18,7 @@ from tests.unit.domain.stored_ids import STORED_EARLIER
 _GROWN = """
 import json
 from datetime import UTC, datetime, timedelta
-from orderstream.archive.replay import ReplayResult, Event
+from orderstream.archive.replay import ReplayResult, ArchivedRecord
 from orderstream.archive.targets import TableTarget
 from orderstream.domain.order import Order
 from orderstream.storage import bucket, reader, stream
@@ -35,7 +35,7 @@ again = Reprocessor(deployment, "retry")
 again.run((inner for record in stream.records(deployment) for inner in deaggregate(record)), again.archive)
 target, replayed = TableTarget(deployment), ReplayResult()
 lines = reader.lines(deployment, bucket.archive(deployment))
-events = {one.line.event_id: Event(one.line, one.key) for one in lines}
+events = {one.line.event_id: ArchivedRecord(one.line, one.key) for one in lines}
 target.take(list(events.values()), replayed)
 target.close()
 report = verify(deployment, clock=lambda: datetime.now(UTC) + timedelta(hours=1))

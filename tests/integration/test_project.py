@@ -162,7 +162,10 @@ def ensure_a_model_that_refuses_what_was_stored_is_not_deployed_unless_it_is_tol
         (sample,) = report["newly_refused"]["wrong_pattern"]["samples"]
         assert (sample["order_id"], sample["path"]) == ("A-2", "$.merchant_id")
         said = orders("deploy", status=2).stderr
-        assert "the order model refuses 1 of the records that were orders, most by wrong_pattern: A-2" in said
+        assert (
+            "the order model refuses 1 of the records that were orders or events, most by wrong_pattern: A-2"
+            in said
+        )
         assert "--max-newly-refused 1" in said
         orders("deploy", "--max-newly-refused", "1")
     finally:

@@ -17,14 +17,19 @@ from orderstream.archive.cache_sync import SyncResult
 from orderstream.archive.sql import run_query
 from orderstream.archive.views import VIEWS, columns_of
 from orderstream.aws.clients import AwsClients
+from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import COMPACTED, ORDERS
+from orderstream.domain.validation import Violation
 from orderstream.errors import CloudError, InputError
+from orderstream.pipeline.quarantine import QuarantineWriter, RejectedRecord
 from orderstream.pipeline.records import Record
+from orderstream.pipeline.services import S3Store
 from orderstream.storage import parquet
 from orderstream.storage.bucket import ALL_TIME, TimeRange
+from orderstream.storage.columns import EVENT_FIELDS
 from tests.integration.archive_harness import compact
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.reconciliation import order
+from tests.integration.reconciliation import event, order
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -89,6 +94,69 @@ def test_the_columns_are_those_that_are_promised(cloud: AwsClients) -> None:
 
 
 @pytest.mark.parametrize("layout", ["batch", "order"])
+def test_an_event_is_no_order_and_each_is_there_once(cloud: AwsClients, tmp_path: Path, layout: str) -> None:
+    pipe = a_pipe(cloud, layout=layout)
+    many = [record(number, event("full", "captured", amount=1), NOON) for number in range(10, 12)]
+    sent = [
+        record(1, event("A", "paid", event_id="p", amount=3, occurred_at="2026-11-22T11:00:00Z", by="card")),
+        record(2, order("A", "3")),
+        record(3, event("A", "paid", event_id="p", amount=3, occurred_at="2026-11-22T11:00:00Z", by="card")),
+        record(4, event("A", "lost")),
+        record(5, event("A", "cancelled", seq=7)),
+    ]
+    pipe.process([*sent, *many])
+    pipe.process(sent[:3])
+    # What the table has no room for is in quarantine with its name.
+    rejected = RejectedRecord(
+        many[1], (Violation("$", "too_many_events", "is one too many"),), "full", many[1].data
+    )
+    QuarantineWriter(S3Store(cloud.s3, pipe.deployment.bucket)).write(
+        [rejected], {"request_id": "r", "at": utc_text(NOON)}
+    )
+    columns = "event_id[11:], order_id, event, producer_event_id, seq, occurred_at, amount, currency, details"
+    query = f"SELECT {columns} FROM events ORDER BY event_id"
+    paid = ("A", "paid", "p", None, NOON - HOUR, Decimal(3), None, '{"by":"card"}')
+    expected = [
+        ("1", *paid),
+        ("10", "full", "captured", None, None, NOON, Decimal(1), None, None),
+        ("3", *paid),
+        ("5", "A", "cancelled", None, Decimal(7), NOON, None, None, None),
+    ]
+    assert ask(pipe, query) == expected
+    records = "SELECT event, count(*), count(amount) FROM records GROUP BY ALL ORDER BY ALL"
+    # The other layout archives no record that is neither an order nor an event.
+    none = 2 if layout == "batch" else 1
+    of_each = [("cancelled", 1, 0), ("captured", 2, 0), ("paid", 2, 0), (None, none, 1)]
+    assert ask(pipe, records) == of_each
+    assert column(pipe, IDS) == ["A"]
+    if layout == "batch":
+        compact(pipe, NOON, tmp_path)
+        assert (ask(pipe, query), ask(pipe, records), column(pipe, IDS)) == (expected, of_each, ["A"])
+
+
+def test_what_was_compacted_before_there_were_events_is_read_with_what_is_newer(
+    cloud: AwsClients, tmp_path: Path
+) -> None:
+    pipe = a_pipe(cloud)
+    pipe.process([record(1, order("A"))])
+    key = compact(pipe, NOON, tmp_path)
+    old = tmp_path / "old.parquet"
+    (tmp_path / "new.parquet").write_bytes(pipe.body(key))
+    with parquet.database() as sql:
+        columns = f"* EXCLUDE (event, {EVENT_FIELDS})"
+        sql.execute(f"COPY (SELECT {columns} FROM read_parquet('{tmp_path}/new.parquet')) TO '{old}'")
+    pipe.write(key, old.read_bytes())
+    pipe.process([record(2, event("A", "paid"), NOON + HOUR)])
+    assert column(pipe, "SELECT event FROM records ORDER BY event_id") == [None, "paid"]
+    assert (column(pipe, IDS), column(pipe, "SELECT order_id FROM events")) == (["A"], ["A"])
+    # Compacted again, with what came late, it has both.
+    pipe.process([record(3, event("A", "packed"))])
+    compact(pipe, NOON, tmp_path)
+    assert column(pipe, "SELECT event FROM events ORDER BY event_id") == ["paid", "packed"]
+    assert column(pipe, IDS) == ["A"]
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
 def test_an_order_is_there_once_and_a_conflict_is_none(cloud: AwsClients, layout: str) -> None:
     pipe = a_pipe(cloud, layout=layout)
     first = [record(1, order("A", "1")), record(2, order("B", "2")), record(3, "bad")]
@@ -131,6 +199,8 @@ def test_a_number_is_exact_or_it_is_null_and_that_is_told(cloud: AwsClients) -> 
     pipe.process([record(12, f'{{"order_id": "P", "customer_id": "c", "amount": 1, "items": [{item}]}}')])
     found = [{"sku": "s", "quantity": Decimal(10**12), "unit_price": None}]
     assert told("SELECT items FROM orders WHERE order_id = 'P'") == ([(found,)], 2)
+    pipe.process([record(13, event("P", "captured", amount=10**60)), record(14, event("P", "paid"))])
+    assert told("SELECT event, amount FROM events ORDER BY ALL") == ([("captured", None), ("paid", None)], 3)
 
 
 def test_every_kind_of_bytes_is_there_as_it_was_sent(cloud: AwsClients) -> None:
@@ -198,6 +268,7 @@ def test_only_the_views_that_are_asked_for_are_fetched(cloud: AwsClients) -> Non
     assert synced(pipe, "FROM quarantine").fetched == 1
     assert synced(pipe, "FROM Records").fetched == 2
     assert synced(pipe, "FROM orders").fetched == 0
+    assert synced(pipe, "FROM events", refresh=True).fetched == 3
 
 
 def test_what_the_bucket_no_longer_has_is_gone_from_the_cache_too(cloud: AwsClients, cached: Path) -> None:

@@ -31,11 +31,16 @@ RECIPES = {
 SIX = datetime(2026, 11, 22, 18, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
+LATER = SIX + 3 * HOUR
 
 
 def order(order_id: str | None, customer: str, amount: str, **more: Any) -> bytes:
     fields = {"order_id": order_id, "customer_id": customer, "amount": amount} | more
     return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+
+
+def event(order_id: str, name: str, **more: Any) -> bytes:
+    return json.dumps({"order_id": order_id, "event": name} | more).encode()
 
 
 def item(sku: str, quantity: int, unit_price: str) -> dict[str, Any]:
@@ -60,6 +65,15 @@ SENT = [
     (SIX + HOUR, order("A-9", "anna", "-1")),
     (SIX + HOUR, order("A-8", "", "-2")),
     (SIX + HOUR, b"hello"),
+    # What became of two orders, with an event that was sent twice and one of an unknown name.
+    (LATER, event("A-1", "paid", event_id="p-1", amount="19.90")),
+    (LATER + MINUTE, event("A-1", "paid", event_id="p-1", amount="19.90")),
+    (LATER + 2 * MINUTE, event("A-1", "shipped", occurred_at="2026-11-22T20:30:00Z")),
+    (LATER + 3 * MINUTE, event("A-4", "shipped")),
+    (LATER + 4 * MINUTE, event("A-1", "refunded", amount="2.50")),
+    (LATER + 5 * MINUTE, event("A-1", "refunded", amount="1.25", currency="EUR")),
+    (LATER + 6 * MINUTE, event("A-4", "refunded", amount="13.00")),
+    (LATER + 7 * MINUTE, event("A-1", "lost")),
 ]
 DORAS = "shardId-1:8"
 
@@ -85,6 +99,7 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
         ("conflict", "$.order_id", 1, SIX + HOUR),
         ("empty", "$.customer_id", 1, SIX + HOUR),
         ("not_json", "$", 1, SIX + HOUR),
+        ("unknown_event", "$.event", 1, LATER + 7 * MINUTE),
     ],
     "Conflicts: what was there, and what came": [("A-3", Decimal("0.20"), Decimal("99.00"), SIX + HOUR)],
     "Orders that shops sent again": [
@@ -104,6 +119,16 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
         (SIX, 1),
         (SIX + 2 * MINUTE, 1),
         (SIX + 3 * MINUTE, 1),
+    ],
+    "How long orders take to be shipped": [(SIX.replace(hour=0), 2, 3 * HOUR + MINUTE)],
+    "Refunds by currency": [("EUR", 2, Decimal("3.75")), ("USD", 1, Decimal("13.00"))],
+    "Events without repeats": [
+        ("A-1", "shipped", None, SIX + 2.5 * HOUR, None),
+        ("A-1", "paid", "p-1", LATER, Decimal("19.90")),
+        ("A-1", "refunded", None, LATER + 4 * MINUTE, Decimal("2.50")),
+        ("A-1", "refunded", None, LATER + 5 * MINUTE, Decimal("1.25")),
+        ("A-4", "shipped", None, LATER + 3 * MINUTE, None),
+        ("A-4", "refunded", None, LATER + 6 * MINUTE, Decimal("13.00")),
     ],
 }
 
@@ -139,7 +164,7 @@ def test_the_page_names_every_column() -> None:
         for names, kind in re.findall(r"^\| (`.+?`) \| (.*?) \|", section, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", names)
     }
-    promised = columns_of("orders")
+    promised = columns_of("orders") | columns_of("events")
     assert {name: documented.get(name) for name in promised} == promised
     for name in columns_of("quarantine"):
         assert f"`{name}`" in section

@@ -13,11 +13,13 @@ import pytest
 
 from orderstream.archive.checkpoint import Checkpoint
 from orderstream.archive.plan import plan
-from orderstream.archive.replay import Event, ReplayResult, Selection, replay
+from orderstream.archive.replay import ArchivedRecord, ReplayResult, Selection, replay
+from orderstream.archive.replay import with_events as including_events
 from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.clients import AwsClients
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.domain.decode import decode
-from orderstream.domain.object_keys import ORDERS, QUARANTINE
+from orderstream.domain.object_keys import COMPACTED, ORDERS, QUARANTINE, hour_prefix
 from orderstream.errors import CloudError
 from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
@@ -25,7 +27,7 @@ from orderstream.storage.bucket import ALL_TIME, TimeRange
 from tests.integration.archive_harness import HOUR, NOON, record
 from tests.integration.conftest import OrdersHere
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.reconciliation import drop_table, items, order
+from tests.integration.reconciliation import drop_table, event, event_rows, items, order
 
 EVERYTHING = Selection()
 
@@ -70,6 +72,92 @@ def test_a_table_that_is_gone_comes_back_item_for_item(cloud: AwsClients, layout
         )
 
 
+def with_events(cloud: AwsClients, *, layout: str = "batch") -> Pipe:
+    """A pipe that took orders and their events, in the wrong order, twice, and some that have no effect."""
+    pipe = Pipe(cloud, layout=layout)
+    pipe.make_function()
+    at = "2026-11-22T{}:00:00Z"
+    texts = [
+        event("A", "shipped", occurred_at=at.format(12), event_id="s"),
+        order("A", "10", "c1"),
+        event("A", "paid", occurred_at=at.format(10), amount=10, event_id="p"),
+        event("A", "paid", occurred_at=at.format(10), amount=10, event_id="p"),
+        event("A", "packed", occurred_at=at.format(11), event_id="k"),
+        event("A", "refunded", occurred_at=at.format(13), amount=99, event_id="too-much"),
+        event("A", "lost"),
+        order("B", "5", "c2"),
+        event("B", "captured", seq=1, amount="2.50"),
+        event("B", "captured", seq=3, amount="2.50"),
+        event("B", "amended", seq=4, amount=7),
+        event("C", "paid", event_id="waits"),
+    ]
+    pipe.put(*texts)
+    records = pipe.records()
+    pipe.process(records[:5])
+    pipe.process(records[3:9])
+    pipe.process(records[9:])
+    return pipe
+
+
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_items_and_events_come_back_as_they_were_whichever_came_first(cloud: AwsClients, layout: str) -> None:
+    pipe = with_events(cloud, layout=layout)
+    before, rows = items(pipe), event_rows(pipe)
+    assert before["A"]["Status"] == {"S": "shipped"} and before["B"]["MissingSeq"] == {"N": "2"}
+    assert len(rows) == 8
+    drop_table(pipe)
+    done = to_table(pipe)
+    assert (items(pipe), event_rows(pipe)) == (before, rows)
+    assert (done.stored, done.events, done.duplicates, done.failed) == (2, 8, 1, 0)
+    assert done.invalid == (1 if layout == "batch" else 0)
+    again = to_table(pipe)
+    assert (again.stored, again.events, again.failed) == (0, 0, 0)
+    assert (items(pipe), event_rows(pipe)) == (before, rows)
+
+
+def test_with_a_customer_come_the_events_of_the_customers_orders(cloud: AwsClients) -> None:
+    pipe = with_events(cloud)
+    before = items(pipe)
+    drop_table(pipe)
+    selection = including_events(pipe.deployment, Selection(customer_id="c1"))
+    done = to_table(pipe, selection)
+    assert (done.stored, done.events) == (1, 4)
+    assert items(pipe) == {"A": before["A"]}
+    to_table(pipe, Selection(order_id="B"))
+    assert items(pipe) == {"A": before["A"], "B": before["B"]}
+
+
+def test_onto_the_stream_events_go_as_they_were_and_change_no_order(cloud: AwsClients) -> None:
+    pipe = with_events(cloud)
+    pipe.put(event("A", "returned"))
+    pipe.process(pipe.records()[12:])
+    before, rows = items(pipe), event_rows(pipe)
+    sent = len(pipe.records())
+    done = replay(pipe.deployment, Selection(), StreamTarget(pipe.deployment))
+    # One of them would be another event there.
+    assert (done.sent, done.invalid, done.failed) == (11, 1, 1)
+    (problem,) = done.problems
+    assert "of order A has no event_id, seq or occurred_at" in problem and "--to table" in problem
+    pipe.process(pipe.records()[sent:])
+    # What does not say when it occurred is stored again, and known to be a repeat.
+    own = {"Version", "Applied", "PendingSince"}
+    content = {
+        order_id: {name: value for name, value in item.items() if name not in own}
+        for order_id, item in items(pipe).items()
+    }
+    assert content == {
+        order_id: {name: value for name, value in item.items() if name not in own}
+        for order_id, item in before.items()
+    }
+    assert event_rows(pipe).items() >= rows.items()
+    # An empty table gets the same orders.
+    drop_table(pipe)
+    pipe.process(pipe.records()[sent:])
+    money = ("Status", "Total", "Captured", "Refunded", "Balance")
+    for name in money:
+        assert items(pipe)["B"].get(name) == before["B"].get(name)
+
+
 def test_of_two_orders_with_one_id_the_one_that_came_first_comes_back_whichever_shard_it_was_on(
     cloud: AwsClients,
 ) -> None:
@@ -107,7 +195,7 @@ class StoppingTarget:
     def __init__(self, target: TableTarget, events: int) -> None:
         self.target, self.left = target, events
 
-    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
+    def take(self, events: Sequence[ArchivedRecord], done: ReplayResult) -> None:
         self.left -= len(events)
         if self.left < 0:
             raise Stops
@@ -186,7 +274,7 @@ def test_onto_the_stream_orders_go_under_the_identity_that_they_had(cloud: AwsCl
 class NoTarget:
     """Takes events to nowhere."""
 
-    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
+    def take(self, events: Sequence[ArchivedRecord], done: ReplayResult) -> None:
         pass
 
     def close(self) -> None:
@@ -225,6 +313,17 @@ def test_the_plan_counts_what_there_is_and_changes_nothing(cloud: AwsClients) ->
         rate=None,
     )
     assert (nothing.objects, nothing.events) == (0, 0)
+
+
+def test_an_event_costs_two_writes_and_a_compacted_record_may_be_one(cloud: AwsClients) -> None:
+    pipe = Pipe(cloud)
+    # Its name says how many records it has.
+    pipe.write(f"{hour_prefix(COMPACTED, NOON)}1000000-{'a' * 16}.parquet", b"")
+    price = ReferenceData()
+    found = plan(pipe.deployment, Selection(), to="table", rate=None)
+    assert found.events == 1_000_000
+    writes = 2 * price.dynamodb_prices.write_million
+    assert writes < found.dollars <= writes + price.s3_prices.get_thousand
 
 
 def test_the_verb_shows_the_plan_replays_and_says_what_it_did(cloud: AwsClients, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ CHECKS = (
     ),
     Check(
         "athena-views",
-        "Athena accepts the three Glue views, and they have the rows that `orders stack verify` counts.",
+        "Athena accepts the Glue views, and they have the rows that `orders stack verify` counts.",
         athena.views,
         3,
         only_aws=_NO_VIEWS,

@@ -50,7 +50,8 @@ class _Tally:
         """Yield the lines and count each one."""
         for one in lines:
             line = one.line
-            what = (one.key, one.number, line.event_id, line.partition_key, line.arrived_at, line.order_id)
+            about = (line.event_id, line.partition_key, line.arrived_at, line.order_id, line.event)
+            what = (one.key, one.number, *about)
             text = msgspec.json.encode(what)
             mark = hashlib.blake2b(text + b"\n" + original_bytes(line), digest_size=16).digest()
             self.sum = (self.sum + int.from_bytes(mark)) % _MODULUS

@@ -16,7 +16,7 @@ from orderstream.domain.decode import decode
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.project.current import model_digest
 from orderstream.storage import columns, parquet
-from orderstream.storage.columns import column_types, raw_columns
+from orderstream.storage.columns import raw_columns, stored_types
 from orderstream.storage.parquet import PLACES, LocatedLine, UnreadableValue
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Converter:
         """Write a file of these archive lines."""
         file = self.new()
         parquet.write(file, lines, self._currency)
-        return self._once(file, column_types(), by="customer_id, arrived_at")
+        return self._once(file, stored_types(), by="customer_id, arrived_at")
 
     def quarantine(self, lines: Iterable[LocatedLine]) -> Path:
         """Write a file of these quarantine lines."""
@@ -63,11 +63,11 @@ class Converter:
 
         try:
             found = self._sql.execute(f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})").fetchall()
-            meant = self._sql.execute(f"DESCRIBE {nothing(column_types() | PLACES)}").fetchall()
+            meant = self._sql.execute(f"DESCRIBE {nothing(stored_types() | PLACES)}").fetchall()
             if [column[:2] for column in found] != [column[:2] for column in meant]:
-                # Compacted when orders had other fields.
+                # Compacted when orders had other fields, or there were no events.
                 return self.records(parquet.by_place(file))
-            return self._once(file, column_types(), by="customer_id, arrived_at")
+            return self._once(file, stored_types(), by="customer_id, arrived_at")
         except duckdb.Error as error:
             raise UnreadableValue(str(error)) from error
 

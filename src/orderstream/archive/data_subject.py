@@ -9,13 +9,16 @@ from typing import Any
 import msgspec
 
 from orderstream.archive.identifier_search import search
-from orderstream.domain.decode import AGGREGATE_MAGIC, decode
+from orderstream.domain.decode import AGGREGATE_MAGIC, Decoded, decode, parse
+from orderstream.domain.ids import order_id_of
+from orderstream.domain.order_event import FIELD
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.pipeline.records import Record, from_event
 from orderstream.recovery.dead_letters import event_entries
 
 _ERASED = "erased"
+_CUSTOMER = "customer_id"
 _DIGEST_BYTES = 16
 _ENCODER = msgspec.json.Encoder()
 
@@ -23,24 +26,44 @@ _ENCODER = msgspec.json.Encoder()
 class DataSubject:
     """One customer, by the exact id that producers send, as in the table.
 
+    `order_ids` are their orders, as far as they are known: the events of these are theirs. `erased` are
+    events that an erasure removed before (by their record's event id). With `only_events`, nothing but events
+    is theirs. `saw_events` is whether any event was read, and `named` are the orders of those that have their
+    customer_id.
+
     `shared` are the customer's records (event ids) that also contain orders of others. `unsure` has each
     record that may be theirs, by event id, with its location and why it cannot be determined.
     """
 
     def __init__(self, customer_id: str) -> None:
         self.customer_id = customer_id
+        self.order_ids: set[str] = set()
+        self.erased: set[str] = set()
+        self.only_events = False
+        self.saw_events = False
+        self.named: set[str] = set()
         self.shared: set[str] = set()
         self.unsure: dict[str, str] = {}
 
     def owns(self, data: bytes, partition_key: str | None, event_id: str, key: str) -> bool:
         """Whether a record in the object `key` belongs to this customer.
 
-        A valid order does if it has their customer_id. An invalid record does if it has their customer_id at
-        any depth. So does one without a customer_id that has the id as a string or as its partition key.
+        A valid order does if it has their customer_id, and an event, valid or not, if its order is theirs.
+        Any other invalid record does if it has their customer_id at any depth. So does one without a
+        customer_id that has the id as a string or as its partition key.
         """
-        order = decode(data).order
-        if order is not None:
-            return order.customer_id == self.customer_id
+        what = decode(data)
+        if what.order is not None:
+            return not self.only_events and what.order.customer_id == self.customer_id
+        if _is_event(what, data):
+            self.saw_events = True
+            if what.raw_order_id in self.order_ids or event_id in self.erased:
+                return True
+        if what.event is not None:
+            self._note_named(what)
+            return False
+        if self.only_events:
+            return False
         found = search(data, self.customer_id)
         theirs = found.claimed or (not found.others and (found.named or partition_key == self.customer_id))
         if theirs and found.others:
@@ -51,6 +74,18 @@ class DataSubject:
             if why:
                 self.unsure.setdefault(event_id, f"record {event_id} in {key} {' and '.join(why)}")
         return theirs
+
+    def order_id_of(self, record: Record) -> str | None:
+        """The order that a record of theirs is, or is about, as far as it says."""
+        what = decode(record.data)
+        return order_id_of(what.order, record.event_id) if what.order else what.raw_order_id
+
+    def _note_named(self, what: Decoded) -> None:
+        details = what.event.details if what.event else ""
+        # Most events do not have the field at all.
+        if what.raw_order_id and _CUSTOMER in details:
+            if parse(details.encode()).get(_CUSTOMER) == self.customer_id:
+                self.named.add(what.raw_order_id)
 
     def redact(self, line: ArchiveLine, key: str) -> ArchiveLine | None:
         """The line, of the object `key`, without this customer: unchanged, what remains of it, or None."""
@@ -96,6 +131,11 @@ class DataSubject:
         document["payload"] = _ENCODER.encode(event | {"Records": kept}).decode()
         document["KinesisBatchInfo"] = batch | {"batchSize": len(kept)}
         return _ENCODER.encode(document), erased
+
+
+def _is_event(what: Decoded, data: bytes) -> bool:
+    """Whether a record is an event, or an invalid record with the field of one."""
+    return what.event is not None or f'"{FIELD}"'.encode() in (what.json or data)
 
 
 def _emptied(entry: dict[str, Any], record: Record, erased: set[str]) -> dict[str, Any]:

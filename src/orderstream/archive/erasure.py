@@ -12,6 +12,7 @@ from pathlib import Path
 from orderstream.archive import cache
 from orderstream.archive.compact import delete, written
 from orderstream.archive.customer_items import delete_items, order_ids_of
+from orderstream.archive.customer_orders import count_events, delete_events, find_orders
 from orderstream.archive.data_subject import DataSubject
 from orderstream.archive.lease import Lease
 from orderstream.archive.manifests import Chain, SealedObject, attested, digest, hour_text
@@ -96,11 +97,14 @@ class _Erasure:
         self._progress = progress
         self._events: set[str] = set()
         self._noted = 0
+        self._written: set[str] = set()
         self.receipt = ErasureReceipt(uuid.uuid4().hex, utc_text(deployment.cloud.now()), reason)
 
     def plan(self) -> ErasureReceipt:
         """Count the customer's data."""
         self.receipt.items = len(set(order_ids_of(self._deployment, self.person.customer_id)))
+        self.person.order_ids = find_orders(self._deployment, self.person, self._progress)
+        self.receipt.events = count_events(self._deployment, self.person.order_ids)
         with ScratchFolder("forget") as folder:
             for _, found in self._changes(Path(folder)):
                 self._count(found)
@@ -111,20 +115,26 @@ class _Erasure:
         return self.receipt
 
     def run(self, chain: Chain, lease: Lease) -> ErasureReceipt:
-        """Remove the data: first the items, which refer to objects, then the content of the objects."""
-        cloud, stack, customer_id = self._deployment.cloud, self._deployment, self.person.customer_id
-        deleted = delete_items(stack, customer_id, order_ids_of(stack, customer_id))
-        order_ids: set[str] = set()
-        with ScratchFolder("forget") as folder:
-            for begins, found in self._changes(Path(folder)):
-                lease.check()
-                self._count(found)
-                order_ids.update(*(change.order_ids for change in found))
-                self._apply(chain, lease, begins, found)
+        """Remove the data: first events, then items, which refer to objects, then the objects' content.
+
+        An event does not say whose it is. So events go while their orders can still be found: whenever this
+        is interrupted, those that are left are found again.
+        """
+        cloud, stack, person = self._deployment.cloud, self._deployment, self.person
+        person.order_ids = find_orders(stack, person, self._progress)
+        self.receipt.events = delete_events(stack, person.order_ids)
+        if person.order_ids and person.saw_events:
+            person.only_events = True
+            self._redact(chain, lease)
+            self._failures(chain)
+            person.only_events = False
+        deleted = delete_items(stack, person.customer_id, sorted(person.order_ids))
+        order_ids = person.order_ids | self._redact(chain, lease)
         self._failures(chain)
         self._notes(dry_run=False)
         # An index may lag behind, and a replay may have restored some in the meantime.
-        deleted += delete_items(stack, customer_id, sorted(order_ids))
+        deleted += delete_items(stack, person.customer_id, sorted(order_ids))
+        self.receipt.events += delete_events(stack, person.order_ids)
         self.receipt.items = deleted
         lease.check()
         self._versions(dry_run=False)
@@ -136,21 +146,33 @@ class _Erasure:
         self.receipt.on_stream_until = utc_text(cloud.now() + timedelta(hours=hours))
         return self.receipt
 
+    def _redact(self, chain: Chain, lease: Lease) -> set[str]:
+        """Remove the customer from archive and quarantine; return the order ids that their records have."""
+        order_ids: set[str] = set()
+        with ScratchFolder("forget") as folder:
+            for begins, found in self._changes(Path(folder)):
+                lease.check()
+                self._count(found)
+                order_ids.update(*(change.order_ids for change in found))
+                self._apply(chain, lease, begins, found)
+        return order_ids
+
     def _changes(self, folder: Path) -> Iterator[tuple[datetime, list[Redaction]]]:
+        stack, person, progress = self._deployment, self.person, self._progress
         return redactions(
-            self._deployment,
-            self.person,
-            self._currency,
-            folder,
-            damaged=self.receipt.problems.append,
-            progress=self._progress,
+            stack, person, self._currency, folder, damaged=self._note_damaged, progress=progress
         )
 
+    def _note_damaged(self, what: str) -> None:
+        # Objects are read more than once.
+        if what not in self.receipt.problems:
+            self.receipt.problems.append(what)
+
     def _count(self, found: list[Redaction]) -> None:
-        self.receipt.objects += len(found)
-        for change in found:
-            self._events.update(change.events)
-        self.receipt.records = len(self._events)
+        self.receipt.objects += sum(change.key not in self._written for change in found)
+        events = {event for change in found for event in change.events}
+        self.receipt.records += len(events - self._events)
+        self._events |= events
 
     def _apply(self, chain: Chain, lease: Lease, begins: datetime, found: list[Redaction]) -> None:
         """Replace the objects of an hour: write the new ones, then a manifest that lists them, then delete
@@ -171,6 +193,7 @@ class _Erasure:
                         Bucket=self._deployment.bucket, Key=change.key, Body=body
                     )
         kept = {one.key for one in new.values() if one}
+        self._written |= kept
         delete(self._deployment, [change.key for change in found if change.key not in kept])
 
     def _note(self, hour: datetime, events: list[str]) -> SealedObject:
@@ -194,12 +217,10 @@ class _Erasure:
         self, chain: Chain, begins: datetime, found: list[Redaction], new: dict[str, SealedObject | None]
     ) -> None:
         manifest = chain.of_hour(hour_text(begins))
-        if manifest is None:
-            return
         # An object that was altered since it was sealed remains reported as altered.
         were = {(change.key, change.old_sha256) for change in found}
-        is_replaced = [(one.key, one.sha256) in were for one in manifest.objects]
-        if any(is_replaced):
+        is_replaced = [(one.key, one.sha256) in were for one in manifest.objects] if manifest else []
+        if manifest and any(is_replaced):
             objects = [
                 new[one.key] if replaced else one
                 for one, replaced in zip(manifest.objects, is_replaced, strict=True)

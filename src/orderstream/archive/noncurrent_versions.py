@@ -30,7 +30,7 @@ from orderstream.recovery.dead_letters import url
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ObjectSummary
-from orderstream.storage.tombstones import erased_in_hour
+from orderstream.storage.tombstones import erased_event_ids, erased_in_hour
 
 
 @dataclass
@@ -55,6 +55,8 @@ def delete_noncurrent(
     A version with the only copy of other customers' records is kept, and is a problem: somebody has removed
     them.
     """
+    # After an interrupted erasure, its tombstones alone tell whose the events in old versions were.
+    person.erased = set(erased_event_ids(deployment))
     removal = _Removal(deployment, person, dry_run=dry_run, progress=progress)
     for prefix in LINES:
         versions = removal.old(deployment, prefix)

@@ -17,17 +17,18 @@ from orderstream.storage.bucket import ObjectSummary
 
 Destination = Literal["table", "stream"]
 
-# The number of objects read to estimate events per byte.
+# The number of objects read to estimate records per byte.
 SAMPLED = 5
 # The write throughput per second of a new on-demand table, and of a new on-demand stream in records of 1 KB.
-EVENTS_PER_SECOND = 4000
+RECORDS_PER_SECOND = 4000
 
 
 @dataclass(frozen=True)
 class ReplayPlan:
-    """Objects and bytes to read, and the resulting estimates: `events` is extrapolated from a few objects.
+    """Objects and bytes to read, and the resulting estimates.
 
-    `seconds` is the minimum time, `dollars` what AWS charges. For a single customer or order, all events are
+    `events` are the records, orders included, extrapolated from a few objects.
+    `seconds` is the minimum time, `dollars` what AWS charges. For a single customer or order, all records are
     read but few are written, so both are upper bounds.
     """
 
@@ -64,26 +65,33 @@ def plan(
             sample.append(entry)
         elif (place := dice.randrange(small)) < SAMPLED:
             sample[place] = entry
-    lines = reader.readable_lines(deployment, sample)
-    events = sum(selection.span.contains(one.line.arrived_at) for one in lines)
+    lines = [
+        one.line
+        for one in reader.readable_lines(deployment, sample)
+        if selection.span.contains(one.line.arrived_at)
+    ]
+    records, events = len(lines), sum(line.event is not None for line in lines)
     if sampled := sum(entry.size for entry in sample):
-        events = round(events * plain / sampled)
-    events += compacted
+        records, events = round(records * plain / sampled), round(events * plain / sampled)
+    # Of compacted records, the shares are not known without reading them.
+    records, events = records + compacted, events + compacted
     return ReplayPlan(
         objects,
         total,
-        events,
-        events / min(rate or EVENTS_PER_SECOND, EVENTS_PER_SECOND),
-        _dollars(objects, events, to, has_index=deployment.customer_index is not None),
+        records,
+        records / min(rate or RECORDS_PER_SECOND, RECORDS_PER_SECOND),
+        _dollars(objects, records, events, to, has_index=deployment.customer_index is not None),
     )
 
 
-def _dollars(objects: int, events: int, to: Destination, *, has_index: bool) -> Decimal:
+def _dollars(objects: int, records: int, events: int, to: Destination, *, has_index: bool) -> Decimal:
+    """The price if no more than `events` of the records are events."""
     price = ReferenceData()
     reading = objects * price.s3_prices.get_thousand / 1000
-    # An order that already exists is charged like a write. On the stream each record counts as at least 1 KB,
-    # and the function then writes it to the table.
-    writing = events * price.dynamodb_prices.write_million / 1_000_000 * (2 if has_index else 1)
+    # An event is written to its own table, and updates the order. What exists is charged like a write. On the
+    # stream each record counts as at least 1 KB, and the function then writes it to the table.
+    writes = records * (2 if has_index else 1) + events
+    writing = writes * price.dynamodb_prices.write_million / 1_000_000
     if to == "stream":
-        writing += events * price.kinesis_prices.ingested_gb / 1_000_000
+        writing += records * price.kinesis_prices.ingested_gb / 1_000_000
     return Decimal(reading + writing).quantize(Decimal("0.0001"), ROUND_UP)

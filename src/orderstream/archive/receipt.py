@@ -13,15 +13,17 @@ from orderstream.errors import InputError
 class ErasureReceipt(msgspec.Struct):
     """One erasure.
 
-    `records` were in `objects` of archive and quarantine, `failed` in discarded batches, and `notes` were on
-    resubmitted records. Old `versions` of objects were deleted too, except `locked` ones, which Object Lock
-    retains until `locked_until`. The stream retains the records until `on_stream_until`.
+    `items` were in the table of orders, and `events` in the table of their events. `records` were in
+    `objects` of archive and quarantine, `failed` in discarded batches, and `notes` were on resubmitted
+    records. Old `versions` of objects were deleted too, except `locked` ones, which Object Lock retains until
+    `locked_until`. The stream retains the records until `on_stream_until`.
     """
 
     id: str
     at: str
     reason: str
     items: int = 0
+    events: int = 0
     records: int = 0
     objects: int = 0
     failed: int = 0
@@ -40,13 +42,17 @@ class ErasureReceipt(msgspec.Struct):
     @property
     def is_empty(self) -> bool:
         """Whether no data of the customer was found."""
-        found = (self.items, self.records, self.objects, self.failed, self.notes, self.versions, self.locked)
-        return not any(found)
+        found = (self.items, self.events, self.records, self.objects, self.failed, self.notes)
+        return not any((*found, self.versions, self.locked))
 
     @property
     def sha256(self) -> str:
         """The `note` in the manifest of the erasure."""
-        return digest(msgspec.json.encode(self))
+        document = msgspec.structs.asdict(self)
+        if not self.events:
+            # As in receipts that were written before there were events.
+            del document["events"]
+        return digest(msgspec.json.encode(document))
 
 
 class StampedReceipt(msgspec.Struct, frozen=True):

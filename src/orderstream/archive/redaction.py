@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import merge
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
 import msgspec
@@ -65,10 +65,8 @@ def redactions(
     `damaged` is called with what is unreadable and so cannot be searched.
     """
     search = _Search(deployment, person, currency, folder, damaged)
-    listings = (bucket.list_by_hour(deployment, prefix) for prefix in LINES)
-    entries = merge(*listings, key=lambda entry: hour_of_key(entry.key))
     done = 0
-    for begins, of_hour in groupby(entries, lambda entry: hour_of_key(entry.key)):
+    for begins, of_hour in _by_hour(deployment):
         found: list[Redaction] = []
         for entry, body in bucket.fetch_all(deployment, of_hour):
             if is_compacted(entry.key):
@@ -90,6 +88,37 @@ def redactions(
         done += 1
         progress("objects", done)
     yield from singles.items()
+
+
+def their_lines(
+    deployment: Deployment, person: DataSubject, progress: Progress
+) -> Iterator[list[ArchiveLine]]:
+    """The lines of the customer in archive and quarantine, those of an hour together; skips damaged objects.
+
+    Objects with one order each are alone.
+    """
+    done = 0
+    singles = ([entry] for entry in bucket.list_single_orders(deployment))
+    for entries in chain((of_hour for _, of_hour in _by_hour(deployment)), singles):
+        found: list[ArchiveLine] = []
+        for entry, body in bucket.fetch_all(deployment, entries):
+            try:
+                if is_compacted(entry.key):
+                    for there, file in reader.compacted(deployment, entry):
+                        found += theirs_in(person, there.key, file)
+                else:
+                    found += redact(person, entry.key, body).theirs
+            except reader.DAMAGE:
+                pass
+            done += 1
+            progress("objects searched for orders", done)
+        yield found
+
+
+def _by_hour(deployment: Deployment) -> Iterator[tuple[datetime, Iterator[ObjectSummary]]]:
+    listings = (bucket.list_by_hour(deployment, prefix) for prefix in LINES)
+    entries = merge(*listings, key=lambda entry: hour_of_key(entry.key))
+    return groupby(entries, lambda entry: hour_of_key(entry.key))
 
 
 def redact(person: DataSubject, key: str, body: bytes) -> RedactedBatch:

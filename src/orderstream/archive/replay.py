@@ -1,14 +1,15 @@
-"""Replay: send events of the archive to the table or onto the stream again. Harmless if repeated (G7)."""
+"""Replay: send records of the archive to the table or onto the stream again. Harmless if repeated (G7)."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import merge
 from itertools import groupby
 from typing import Protocol
 
+from orderstream.archive.customer_items import order_ids_of
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import ARCHIVE, COMPACTED, hour_prefix_of, is_compacted, shard_range
@@ -18,7 +19,7 @@ from orderstream.storage import bucket, parquet, reader
 from orderstream.storage.bucket import ALL_TIME, FETCHED_AHEAD, ObjectSummary, TimeRange
 from orderstream.storage.parquet import LocatedLine
 
-EVENTS_AT_A_TIME = 500
+RECORDS_AT_A_TIME = 500
 
 # Positions of hours, and of objects with one order each, which sort after all hours.
 _HOUR = "hour "
@@ -27,27 +28,33 @@ _SINGLE = "single "
 
 @dataclass(frozen=True)
 class Selection:
-    """Which events: those that arrived in `span`, optionally of one customer or one order."""
+    """Which records: those that arrived in `span`, optionally of one customer or one order.
+
+    Of a customer, `order_ids` are the orders whose events are selected (see `with_events`).
+    """
 
     span: TimeRange = ALL_TIME
     customer_id: str | None = None
     order_id: str | None = None
+    order_ids: frozenset[str] = frozenset()
 
     def holds(self, line: ArchiveLine) -> bool:
-        """Whether the event in this line is selected."""
+        """Whether the record in this line is selected."""
         if not self.span.contains(line.arrived_at):
             return False
         if self.order_id is not None and self.order_id not in (line.order_id, line.event_id):
             return False
         if self.customer_id is None:
             return True
+        if line.event is not None:
+            return line.order_id in self.order_ids
         order = decode(original_bytes(line)).order
         return order is not None and order.customer_id == self.customer_id
 
 
 @dataclass(frozen=True)
-class Event:
-    """An event of the archive: its line, and the object that contains it."""
+class ArchivedRecord:
+    """A record of the archive: its line, and the object that contains it."""
 
     line: ArchiveLine
     key: str
@@ -55,8 +62,9 @@ class Event:
 
 @dataclass
 class ReplayResult:
-    """Events read, `duplicates_skipped` that were also in another object, and the outcomes of the others.
+    """Records read, `duplicates_skipped` that were also in another object, and the outcomes of the others.
 
+    `stored` are orders, `events` are events of orders.
     `conflicts` and `invalid` records have been in quarantine since they first arrived, and stay there.
     `damaged` lists the objects that could not be read to their end.
     """
@@ -64,6 +72,7 @@ class ReplayResult:
     read: int = 0
     duplicates_skipped: int = 0
     stored: int = 0
+    events: int = 0
     duplicates: int = 0
     sent: int = 0
     conflicts: int = 0
@@ -74,13 +83,13 @@ class ReplayResult:
 
 
 class Target(Protocol):
-    """The destination of events."""
+    """The destination of records."""
 
-    def take(self, events: Sequence[Event], done: ReplayResult) -> None:
-        """Deliver the events, and count their outcomes in `done`."""
+    def take(self, records: Sequence[ArchivedRecord], done: ReplayResult) -> None:
+        """Deliver the records, and count their outcomes in `done`."""
 
     def close(self) -> None:
-        """Called when there are no more events."""
+        """Called when there are no more records."""
 
 
 def replay(
@@ -96,15 +105,15 @@ def replay(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> ReplayResult:
-    """Replay every event of the selection once, at most `rate` per second.
+    """Replay every record of the selection once, at most `rate` per second.
 
     `checkpoint` is called with positions before which everything is done; given one as `after`, it resumes
-    there. `expected` is how many events it will read, for `progress`.
+    there. `expected` is how many records it will read, for `progress`.
     """
     done = ReplayResult()
     begun = clock()
     taken = 0
-    waiting: list[Event] = []
+    waiting: list[ArchivedRecord] = []
     place = ""
 
     def flush() -> None:
@@ -115,15 +124,15 @@ def replay(
             waiting.clear()
         if place:
             checkpoint(place)
-        progress("events replayed", done.read, expected)
+        progress("records replayed", done.read, expected)
 
     try:
-        for found in events(deployment, selection, after, done):
+        for found in archived_records(deployment, selection, after, done):
             if isinstance(found, str):
                 place = found
                 continue
             waiting.append(found)
-            if len(waiting) == EVENTS_AT_A_TIME:
+            if len(waiting) == RECORDS_AT_A_TIME:
                 flush()
                 if rate:
                     sleep(max(0.0, begun + taken / rate - clock()))
@@ -133,10 +142,24 @@ def replay(
     return done
 
 
-def events(
+def with_events(deployment: Deployment, selection: Selection) -> Selection:
+    """The selection with the events of a customer's orders, which do not say whose they are.
+
+    These are the orders in the table, and those of the selection in the archive.
+    """
+    if selection.customer_id is None:
+        return selection
+    order_ids = set(order_ids_of(deployment, selection.customer_id))
+    for found in archived_records(deployment, selection, "", ReplayResult()):
+        if isinstance(found, ArchivedRecord) and found.line.order_id:
+            order_ids.add(found.line.order_id)
+    return replace(selection, order_ids=frozenset(order_ids))
+
+
+def archived_records(
     deployment: Deployment, selection: Selection, after: str, done: ReplayResult
-) -> Iterator[Event | str]:
-    """The events of the selection, each once; and positions, once all events before them were yielded.
+) -> Iterator[ArchivedRecord | str]:
+    """The records of the selection, each once; and positions, once all records before them were yielded.
 
     By hour, and within an hour by arrival across all shards, so that of two records of one order the earlier
     comes first.
@@ -154,7 +177,7 @@ def events(
         if _SINGLE + entry.key > after
     )
     for opened in reader.objects(deployment, singles):
-        yield from _once(_events_in(opened.lines, opened.key, done), selection, done)
+        yield from _once(_records_in(opened.lines, opened.key, done), selection, done)
         yield _SINGLE + opened.key
 
 
@@ -162,22 +185,26 @@ def _hour(entry: ObjectSummary) -> str:
     return hour_prefix_of(entry.key, _HOUR)
 
 
-def _once(events: Iterable[Event], selection: Selection, done: ReplayResult) -> Iterator[Event]:
-    # An event is in the same hour at every delivery, so deduplicate within the hour only.
+def _once(
+    records: Iterable[ArchivedRecord], selection: Selection, done: ReplayResult
+) -> Iterator[ArchivedRecord]:
+    # A record is in the same hour at every delivery, so deduplicate within the hour only.
     seen: set[str] = set()
-    for event in events:
-        if not selection.holds(event.line):
+    for record in records:
+        if not selection.holds(record.line):
             continue
         done.read += 1
-        if event.line.event_id in seen:
+        if record.line.event_id in seen:
             done.duplicates_skipped += 1
             continue
-        seen.add(event.line.event_id)
-        yield event
+        seen.add(record.line.event_id)
+        yield record
 
 
-def _of_hour(deployment: Deployment, entries: list[ObjectSummary], done: ReplayResult) -> Iterator[Event]:
-    """The events of an hour's objects: in order within each shard, and the shards merged by arrival."""
+def _of_hour(
+    deployment: Deployment, entries: list[ObjectSummary], done: ReplayResult
+) -> Iterator[ArchivedRecord]:
+    """The records of an hour's objects: in order within each shard, and the shards merged by arrival."""
     shards: dict[str, list[ObjectSummary]] = {}
     compacted = []
     for entry in entries:
@@ -187,17 +214,17 @@ def _of_hour(deployment: Deployment, entries: list[ObjectSummary], done: ReplayR
             shards.setdefault(shard_range(entry.key)[0], []).append(entry)
     ahead = max(1, FETCHED_AHEAD // max(1, len(shards)))
 
-    def of_shard(entries: list[ObjectSummary]) -> Iterator[Event]:
+    def of_shard(entries: list[ObjectSummary]) -> Iterator[ArchivedRecord]:
         for opened in reader.objects(deployment, entries, ahead):
-            yield from _events_in(opened.lines, opened.key, done)
+            yield from _records_in(opened.lines, opened.key, done)
 
-    def of_compacted(entry: ObjectSummary) -> Iterator[Event]:
+    def of_compacted(entry: ObjectSummary) -> Iterator[ArchivedRecord]:
         for found, file in reader.compacted(deployment, entry):
             lines = reader.raise_on_corruption(deployment, found.key, parquet.by_arrival(file))
-            yield from _events_in(lines, found.key, done)
+            yield from _records_in(lines, found.key, done)
 
     streams = [*map(of_shard, shards.values()), *map(of_compacted, compacted)]
-    yield from merge(*streams, key=lambda event: event.line.arrived_at)
+    yield from merge(*streams, key=lambda record: record.line.arrived_at)
     # Lines compacted since the listing are no longer in their own objects.
     known = {entry.key for entry in compacted}
     for entry in bucket.of_hour(deployment, hour_prefix_of(entries[0].key, COMPACTED)):
@@ -205,9 +232,9 @@ def _of_hour(deployment: Deployment, entries: list[ObjectSummary], done: ReplayR
             yield from of_compacted(entry)
 
 
-def _events_in(lines: Iterator[LocatedLine], key: str, done: ReplayResult) -> Iterator[Event]:
+def _records_in(lines: Iterator[LocatedLine], key: str, done: ReplayResult) -> Iterator[ArchivedRecord]:
     def note(key: str, what: str) -> None:
         done.damaged.append(what)
 
     for one in reader.skip_corruption(lines, key, note):
-        yield Event(one.line, one.key)
+        yield ArchivedRecord(one.line, one.key)

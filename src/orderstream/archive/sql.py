@@ -19,6 +19,7 @@ from orderstream.archive.cache_sync import CacheSync, SyncResult
 from orderstream.archive.convert import Converter
 from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.lifecycle import AMENDED, NEEDS_AMOUNT
 from orderstream.domain.model import fields_of, value_type
 from orderstream.domain.user_model import order_model
 from orderstream.errors import CloudError, InputError
@@ -26,6 +27,7 @@ from orderstream.progress import Progress, no_progress
 from orderstream.recovery.reprocess import settings_of
 from orderstream.storage import parquet
 from orderstream.storage.bucket import ALL_TIME, TimeRange
+from orderstream.storage.columns import EVENT_FIELDS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -41,8 +43,8 @@ _ANEW = "orders archive query --refresh fetches anew what is cached"
 class QueryResult:
     """The result of a query, which is computed when its rows are read.
 
-    `synced` is what was fetched for it, `unrepresentable` how many orders have a value that does not fit its
-    column.
+    `synced` is what was fetched for it, `unrepresentable` how many orders and events have a value that does
+    not fit its column.
     """
 
     synced: SyncResult
@@ -91,8 +93,8 @@ def run_query(
     check(query)
     words = set(re.findall(r"\w+", query.lower()))
     is_about_columns = bool(re.match(r"\s*(DESC|DESCRIBE|SHOW)\b", query, re.IGNORECASE))
-    archive = not is_about_columns and not words.isdisjoint({"records", "orders"})
-    quarantine = not is_about_columns and not words.isdisjoint({"quarantine", "orders"})
+    archive = not is_about_columns and not words.isdisjoint({"records", "orders", "events"})
+    quarantine = not is_about_columns and not words.isdisjoint({"quarantine", "orders", "events"})
     currency = settings_of(deployment).currency
     if refresh:
         cache.clear(deployment)
@@ -158,9 +160,11 @@ def _lock(sql: DuckDBPyConnection, files: Files) -> None:
 
 
 def _unfit(sql: DuckDBPyConnection) -> int:
-    """How many orders lack a required value, because it has more digits than its column."""
-    lacking = " OR ".join(_lacking(order_model()))
-    query = f"SELECT count(*) FROM records WHERE order_id IS NOT NULL AND ({lacking})"
+    """How many orders and events lack a required value, because it has more digits than its column."""
+    of_order = f"order_id IS NOT NULL AND event IS NULL AND ({' OR '.join(_lacking(order_model()))})"
+    names = ", ".join(map(quoted, sorted(NEEDS_AMOUNT | {AMENDED})))
+    of_event = f"{EVENT_FIELDS} IS NOT NULL AND event IN ({names}) AND {EVENT_FIELDS}.amount IS NULL"
+    query = f"SELECT count(*) FROM files.records WHERE ({of_order}) OR ({of_event})"
     [(count,)] = sql.execute(query).fetchall()
     return int(count)
 
@@ -216,8 +220,8 @@ def _readable(error: Exception) -> str:
 def _hint(error: Exception) -> str:
     if "Parser Error" in str(error):
         return f"for example: {EXAMPLE}"
-    archive, quarantine = (", ".join(columns_of(view)) for view in ("orders", "quarantine"))
-    return f"records and orders have {archive}; quarantine has {quarantine}"
+    archive, events, quarantine = (", ".join(columns_of(view)) for view in ("orders", "events", "quarantine"))
+    return f"records and orders have {archive}; events has {events}; quarantine has {quarantine}"
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

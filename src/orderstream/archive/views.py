@@ -1,4 +1,4 @@
-"""The SQL schema of the archive: three views, their columns, and their definition over Parquet files.
+"""The SQL schema of the archive: four views, their columns, and their definition over Parquet files.
 
 The Athena views have the same columns: change both together.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.storage.bucket import TimeRange
-from orderstream.storage.columns import column_types
+from orderstream.storage.columns import EVENT_FIELDS, column_types, event_types, stored_types, type_name
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,18 +35,23 @@ QUARANTINED = {
 _PARTITIONS = ", ".join(f"strftime(arrived_at, '{form}') AS {name}" for name, form in PARTITIONS.items())
 
 # `files` has each record once, within the span only.
-RECORDS = f"SELECT *, {_PARTITIONS} FROM files.records"
+RECORDS = f"SELECT * EXCLUDE ({EVENT_FIELDS}), {_PARTITIONS} FROM files.records"
 QUARANTINE = f"SELECT *, {_PARTITIONS} FROM files.quarantine"
 # A record that is not a conflict is the order itself, or a duplicate of it: the first is the one stored.
 ORDERS = """
     SELECT * FROM records WHERE event_id IN (
         SELECT arg_min(event_id, (arrived_at, event_id))
         FROM records ANTI JOIN quarantine USING (event_id)
-        WHERE order_id IS NOT NULL
+        WHERE order_id IS NOT NULL AND event IS NULL
         GROUP BY order_id
     )
 """
-VIEWS = {"records": RECORDS, "quarantine": QUARANTINE, "orders": ORDERS}
+EVENTS = f"""
+    SELECT event_id, order_id, event, {EVENT_FIELDS}.*, arrived_at, raw, raw_base64, {_PARTITIONS}
+    FROM files.records ANTI JOIN quarantine USING (event_id)
+    WHERE event IS NOT NULL
+"""
+VIEWS = {"records": RECORDS, "quarantine": QUARANTINE, "orders": ORDERS, "events": EVENTS}
 
 # Chooses the same row among several for one event (redelivered after a model change, or in a damaged object),
 # whichever files they are in: compaction must not change a result.
@@ -77,18 +82,20 @@ NO_FILES = Files()
 
 def columns_of(view: str) -> dict[str, str]:
     """The columns of a view with DuckDB's types, in their order."""
-    own = QUARANTINED if view == "quarantine" else column_types()
+    events = {name: type_name(kind) for name, kind in event_types().items()}
+    own = {"quarantine": QUARANTINED, "events": events}.get(view) or column_types()
     return own | dict.fromkeys(PARTITIONS, "VARCHAR")
 
 
 def define(sql: DuckDBPyConnection, files: Files, span: TimeRange) -> None:
     """Create the views over the rows of `span` in the files."""
-    names = ", ".join(column_types())
-    hourly = f"{_of(files.alone, column_types())} UNION ALL {_once(_of(files.crowded, column_types()))}"
+    types = stored_types()
+    names = ", ".join(types)
+    hourly = f"{_of(files.alone, types)} UNION ALL {_once(_of(files.crowded, types))}"
     parts = [hourly]
     if files.single:
         others = f"SELECT event_id FROM ({hourly})"
-        single = _once(_of(files.single, column_types()))
+        single = _once(_of(files.single, types))
         parts.append(f"SELECT * FROM ({single}) WHERE event_id NOT IN ({others})")
     sql.execute("CREATE SCHEMA files")
     records = f"SELECT {names} FROM ({' UNION ALL '.join(parts)}) {_where(span)}"

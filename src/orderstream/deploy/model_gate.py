@@ -44,13 +44,13 @@ def check_model(
 
 
 def ensure_accepted(done: ModelComparison, most: int) -> None:
-    """Raise InputError if the model newly refuses more than `most` records that were orders."""
+    """Raise InputError if the model newly refuses more than `most` records that were orders or events."""
     refused = sum(change.count for change in done.newly_refused.values())
     if refused > most:
         code, change = max(done.newly_refused.items(), key=lambda one: one[1].count)
         sample = change.samples[0]
         raise InputError(
-            f"the order model refuses {refused:,} of the records that were orders, most by {code}:"
+            f"the order model refuses {refused:,} of the records that were orders or events, most by {code}:"
             f" {sample['order_id']}: {sample['path']} {sample['message']}",
             hint=f"orders model check shows them; to deploy anyway: --max-newly-refused {refused}",
         )

@@ -15,6 +15,7 @@ from orderstream.domain.user_model import VARIABLE, order_model
 from orderstream.project.current import current_project, model_digest
 from orderstream.project.schema import published_schema
 from orderstream.storage.athena import hive_columns, orders_sql, records_sql, trino_columns
+from orderstream.storage.athena_events import events_sql, hive_event_columns, trino_event_columns
 
 # The model that is deployed without a project.
 BUILT_IN = "orderstream:Order"
@@ -51,14 +52,19 @@ def model_output() -> str:
 
 def _set_columns(template: Json, model: type[Order]) -> None:
     views = template["Mappings"]["Views"]
-    columns = [f'{{"name": "{name}", "type": "{kind}"}}' for name, kind in trino_columns(model).items()]
-    views["Records"] |= {"Columns": ",\n".join(columns), "Sql": records_sql(model)}
+    views["Records"] |= {"Columns": _listed(trino_columns(model)), "Sql": records_sql(model)}
     views["Orders"] |= {"Sql": orders_sql(model)}
+    views["Events"] |= {"Columns": _listed(trino_event_columns(model)), "Sql": events_sql(model)}
     of_records = _glue(hive_columns(model))
     hours = _glue(dict.fromkeys(PARTITIONS, "string"))
     of_table = {"Compacted": of_records, "Records": of_records + hours, "DistinctOrders": of_records + hours}
+    of_table["LifecycleEvents"] = _glue(hive_event_columns(model))
     for name, one in of_table.items():
         template["Resources"][name]["Properties"]["TableInput"]["StorageDescriptor"]["Columns"] = one
+
+
+def _listed(columns: Mapping[str, str]) -> str:
+    return ",\n".join(f'{{"name": "{name}", "type": "{kind}"}}' for name, kind in columns.items())
 
 
 def _glue(columns: Mapping[str, str]) -> list[Json]:

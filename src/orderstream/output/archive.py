@@ -37,7 +37,7 @@ def print_replay_plan(
             rows.append((f"only {name}", wanted))
     rows += [
         ("objects", f"{plan.objects:,} of {plan.bytes:,} bytes"),
-        ("events", f"about {plan.events:,}"),
+        ("records", f"about {plan.events:,}"),
         ("takes at least", str(timedelta(seconds=round(plan.seconds)))),
         ("costs at most", f"${plan.dollars}, to the {to}"),
     ]
@@ -45,7 +45,7 @@ def print_replay_plan(
 
 
 def print_replay(done: ReplayResult, location: Location, *, as_json: bool) -> None:
-    """Print the outcome of the events."""
+    """Print the outcome of the records."""
     for what in done.damaged:
         problem(what)
     for what in done.problems:
@@ -57,13 +57,14 @@ def print_replay(done: ReplayResult, location: Location, *, as_json: bool) -> No
         "read": done.read,
         "the same in another object": done.duplicates_skipped,
         "stored": done.stored,
+        "events applied or waiting": done.events,
         "there already": done.duplicates,
         "sent": done.sent,
         "conflicts, in quarantine already": done.conflicts,
         "invalid, in quarantine already": done.invalid,
         "failed": done.failed,
     }
-    out.print(_counts("event", {name: count for name, count in rows.items() if count or name == "read"}))
+    out.print(_counts("record", {name: count for name, count in rows.items() if count or name == "read"}))
 
 
 def print_waiting(hours: Sequence[tuple[str, int, int]], *, as_json: bool) -> None:
@@ -147,6 +148,7 @@ def print_erasure(stamped: StampedReceipt, location: Location, *, as_json: bool)
 def _erasure(receipt: ErasureReceipt) -> SafeTable:
     rows = {
         "items of the table": receipt.items,
+        "events of the table": receipt.events,
         "records in archive and quarantine": receipt.records,
         "objects with them": receipt.objects,
         "records that Lambda discarded": receipt.failed,

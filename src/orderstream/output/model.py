@@ -51,7 +51,8 @@ def print_comparison(done: ModelComparison, *, on: SafeConsole = out, as_json: b
         print_json(asdict(done))
         return
     more = "" if done.is_complete else "; there are more, which were not read"
-    on.print(f"records checked: {done.records:,}, orders among them: {done.orders:,}{more}")
+    among = f"orders among them: {done.orders:,}, events: {done.events:,}"
+    on.print(f"records checked: {done.records:,}, {among}{more}")
     if done.is_same:
         on.print("The model changes nothing.")
         return

@@ -69,8 +69,8 @@ def print_result(found: QueryResult, form: Format, file: Path | None) -> None:
         problem(what)
     if found.unrepresentable:
         problem(
-            f"orders with a number that does not fit its column: {found.unrepresentable:,}. It is NULL and in"
-            " no sum; the text is in raw"
+            "orders and events with a number that does not fit its column:"
+            f" {found.unrepresentable:,}. It is NULL and in no sum; the text is in raw"
         )
     with _opened(file) as write:
         if form == "parquet":

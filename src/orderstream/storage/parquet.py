@@ -13,7 +13,7 @@ import msgspec
 from orderstream.domain.fields import utc_text
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine, checked
-from orderstream.storage.columns import column_types, to_row
+from orderstream.storage.columns import EVENT_FIELDS, stored_types, to_row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,7 +37,9 @@ _BY_ARRIVAL = ", ".join(["arrived_at", *(f"length({part}), {part}" for part in _
 # A file may come from anywhere: other types are cast or, if that fails, the file is unreadable.
 _PLACED = f"places::{PLACES['places']}"
 _TEXTS = [f"{name}::VARCHAR" for name in ("order_id", "raw", "raw_base64")]
-_LINE = ", ".join(["event_id::VARCHAR", "partition_key::VARCHAR", f"{_UTC} AS arrived", *_TEXTS])
+# Files that were written before there were events have no column for them.
+_EVENT = "<event>"
+_LINE = ", ".join(["event_id::VARCHAR", "partition_key::VARCHAR", f"{_UTC} AS arrived", _EVENT, *_TEXTS])
 
 
 class UnreadableValue(Exception):
@@ -113,7 +115,7 @@ def write(file: Path, lines: Iterable[LocatedLine], currency: str) -> int:
     """
     rows = (_row(one, currency) for one in lines)
     by = f"customer_id, {_BY_ARRIVAL}"
-    return write_rows(file, rows, column_types() | PLACES, by=by, together="places")
+    return write_rows(file, rows, stored_types() | PLACES, by=by, together="places")
 
 
 def by_place(file: Path, *, key: str | None = None) -> Iterator[LocatedLine]:
@@ -153,7 +155,9 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[LocatedLine]:
 
     with database() as sql:
         try:
-            found = sql.execute(query, values)
+            described = sql.execute("DESCRIBE SELECT * FROM read_parquet(?)", values[:1]).fetchall()
+            has_events = EVENT_FIELDS in (column[0] for column in described)
+            found = sql.execute(query.replace(_EVENT, "event::VARCHAR" if has_events else "NULL"), values)
             while rows := found.fetchmany(_ROWS_AT_A_TIME):
                 yield from map(_placed, rows)
         except duckdb.Error as error:
@@ -163,7 +167,7 @@ def _read(query: str, values: Sequence[Any]) -> Iterator[LocatedLine]:
 
 
 def _placed(row: tuple[Any, ...]) -> LocatedLine:
-    place, event_id, partition_key, arrived_at, order_id, raw, raw_base64 = row
+    place, event_id, partition_key, arrived_at, event, order_id, raw, raw_base64 = row
     if None in (place, event_id, arrived_at) or None in place.values():
         raise UnreadableValue("a row is not an archived line")
     line = ArchiveLine(
@@ -171,6 +175,7 @@ def _placed(row: tuple[Any, ...]) -> LocatedLine:
         partition_key=partition_key,
         arrived_at=arrived_at,
         order_id=order_id,
+        event=event,
         raw_text=raw if raw_base64 is None else None,
         raw_base64=raw_base64,
     )

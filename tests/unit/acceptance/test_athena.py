@@ -83,7 +83,7 @@ COUNTED = replace(COUNTS, records=5, stored=4, conflicts=2, invalid=1)
 
 
 def test_each_view_has_the_rows_that_verify_counts_up_to_one_moment() -> None:
-    service = counting(records=(5, 5120), quarantine=(3, 700), orders=(4, 9001))
+    service = counting(records=(5, 5120), quarantine=(3, 700), orders=(4, 9001), events=(0, 800))
     assert athena.view_rows(context_on(athena=service), SOME_TIME, COUNTED) == {
         "records": 5,
         "records_bytes": 5120,
@@ -91,6 +91,8 @@ def test_each_view_has_the_rows_that_verify_counts_up_to_one_moment() -> None:
         "quarantine_bytes": 700,
         "orders": 4,
         "orders_bytes": 9001,
+        "events": 0,
+        "events_bytes": 800,
     }
     moment = "arrived_at < TIMESTAMP '2026-05-04 12:30:00.000'"
     day, day_before = (f"year = '2026' AND month = '05' AND day = '{one}'" for one in ("04", "03"))

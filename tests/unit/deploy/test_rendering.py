@@ -22,7 +22,10 @@ from typing import Annotated
 import orderstream
 class Kind(Enum):
     ONE = 1
+class Line(orderstream.Item):
+    colour: orderstream.Name = "black"
 class Order(orderstream.Order):
+    items: tuple[Line, ...] | None = None
     merchant_id: Annotated[orderstream.Name, orderstream.indexed]
     kind: Annotated[Kind, orderstream.indexed] = Kind.ONE
 """
@@ -65,6 +68,11 @@ def test_every_table_and_view_of_athena_has_the_columns_of_the_model(project: Pr
     views = found["Mappings"]["Views"]
     assert '"merchant_id"' in views["Records"]["Columns"]
     assert "merchant_id" in views["Records"]["Sql"] and "merchant_id" in views["Orders"]["Sql"]
+    # An event has none of the order's fields, but its items are like those of the order.
+    events = found["Resources"]["LifecycleEvents"]["Properties"]["TableInput"]["StorageDescriptor"]["Columns"]
+    types = {column["Name"]: column["Type"] for column in events}
+    assert "merchant_id" not in types and "colour:string" in types["items"]
+    assert "colour varchar" in views["Events"]["Columns"] and "item.colour" in views["Events"]["Sql"]
 
 
 def test_the_table_has_an_index_for_each_indexed_field_with_and_without_that_by_customer(

@@ -19,7 +19,7 @@ from orderstream.domain.object_keys import ORDERS
 from orderstream.pipeline.archive_codec import ArchiveLine, encode, original_bytes, read_line
 from orderstream.pipeline.records import Record
 from orderstream.storage import parquet
-from orderstream.storage.columns import column_types
+from orderstream.storage.columns import EVENT_FIELDS, stored_types
 from orderstream.storage.parquet import LocatedLine, UnreadableValue
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -28,6 +28,9 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def line(number: int, data: bytes, *, key: str = "k", shard: str = "shardId-1") -> ArchiveLine:
     record = Record(f"{shard}:{number}", shard, str(number), key, NOON + timedelta(seconds=number), data)
     what = decode(data)
+    if what.event:
+        sent = what.event.sent
+        return read_line(encode(record, json=what.json, order_id=sent.order_id, event=sent.event))
     order_id = order_id_of(what.order, record.event_id) if what.order else None
     return read_line(encode(record, json=what.json, order_id=order_id))
 
@@ -38,7 +41,7 @@ def placed(number: int, data: bytes, where: str = f"{ORDERS}a.gz") -> LocatedLin
 
 def about(one: LocatedLine) -> tuple[object, ...]:
     line = one.line
-    identity = (line.event_id, line.partition_key, line.arrived_at, line.order_id)
+    identity = (line.event_id, line.partition_key, line.arrived_at, line.order_id, line.event)
     return one.key, one.number, one.written, *identity, original_bytes(line)
 
 
@@ -48,8 +51,9 @@ ORDER = st.builds(
     st.decimals(min_value=Decimal("0.01"), max_value=Decimal("1e20"), places=2).map(str),
     st.sampled_from(["", "\n", ', "order_id": "A"', ', "x": "\\u0000"']),
 )
+EVENT = st.sampled_from([b'{"order_id": "A", "event": "paid"}', b'{"order_id": "A", "event": "unknown"}'])
 DATA = st.one_of(
-    st.binary(max_size=60), st.text(max_size=60).map(str.encode), ORDER, ORDER.map(gzip.compress)
+    st.binary(max_size=60), st.text(max_size=60).map(str.encode), ORDER, EVENT, ORDER.map(gzip.compress)
 )
 
 
@@ -129,7 +133,7 @@ def row(data: bytes, tmp_path: Path) -> dict[str, Any]:
     with parquet.database() as sql:
         found = sql.execute("SELECT * FROM read_parquet(?)", [str(file)])
         names = [column[0] for column in found.description or []]
-        assert names == [*column_types(), "places"]
+        assert names == [*stored_types(), "places"]
         return dict(zip(names, found.fetchone() or (), strict=True))
 
 
@@ -170,6 +174,46 @@ def test_an_order_has_its_fields_in_columns_and_its_defaults(tmp_path: Path) -> 
         None,
         NOON + timedelta(seconds=1),
     )
+
+
+def test_an_event_has_its_own_fields_and_none_of_an_order(tmp_path: Path) -> None:
+    text = (
+        '{"order_id": "A", "event": "amended", "event_id": "e-1", "seq": 7, "currency": "USD",'
+        ' "occurred_at": "2026-11-22T13:30:00+02:00", "carrier": 1.50,'
+        ' "items": [{"sku": "a", "quantity": 3, "unit_price": "10.0"}]}'
+    )
+    found = row(text.encode(), tmp_path)
+    assert (found["order_id"], found["event"], found["raw"]) == ("A", "amended", text)
+    of_order = ("customer_id", "amount", "currency", "order_date", "items")
+    assert {found[name] for name in of_order} == {None}
+    assert found[EVENT_FIELDS] == {
+        "producer_event_id": "e-1",
+        "seq": Decimal(7),
+        "occurred_at": datetime(2026, 11, 22, 11, 30, tzinfo=UTC),
+        # Of an amendment that has only items it is their sum, as in the table.
+        "amount": Decimal(30),
+        "currency": "USD",
+        "items": [{"sku": "a", "quantity": Decimal(3), "unit_price": Decimal(10)}],
+        "details": '{"carrier":1.50}',
+    }
+    least = row(b'{"order_id": "A", "event": "paid"}', tmp_path)[EVENT_FIELDS]
+    assert least == dict.fromkeys(least) | {"occurred_at": NOON + timedelta(seconds=1)}
+    large = row(b'{"order_id": "A", "event": "captured", "amount": 1e100}', tmp_path)
+    assert large[EVENT_FIELDS]["amount"] is None
+    assert row(b'{"customer_id": "1", "amount": 1}', tmp_path)[EVENT_FIELDS] is None
+
+
+def test_a_file_from_before_there_were_events_reads_as_it_did(tmp_path: Path) -> None:
+    file, old = tmp_path / "a.parquet", tmp_path / "old.parquet"
+    lines = [placed(1, b'{"customer_id": "1", "amount": 1}'), placed(2, b"no order")]
+    parquet.write(file, lines, "EUR")
+    with parquet.database() as sql:
+        # The model could have a field with that name then.
+        columns = f"* EXCLUDE (event, {EVENT_FIELDS}), 'fair' AS event"
+        sql.execute(f"COPY (SELECT {columns} FROM read_parquet('{file}')) TO '{old}' (FORMAT parquet)")
+    assert sorted(map(about, parquet.by_place(old))) == sorted(map(about, lines))
+    assert [one.line.event for one in parquet.by_arrival(old)] == [None, None]
+    assert [one.line.event_id for one in parquet.of_customer(old, "1")] == ["shardId-1:1", "shardId-1:2"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def forget(
     region: options.Region = None,
     profile: options.Profile = None,
 ) -> None:
-    """Erase a customer: items, archive, quarantine, discarded batches, old versions, the local cache.
+    """Erase a customer: items, events, archive, quarantine, discarded batches, old versions, local cache.
 
     Data of other customers keeps every byte. Prints a receipt that states that something was erased and
     why, but not what; `orders archive audit --receipt FILE` verifies it. After an interruption the same

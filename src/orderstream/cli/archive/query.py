@@ -17,10 +17,12 @@ from orderstream.output import sql as show
 
 app = typer.Typer()
 
-_HELP = f"""Query the archive in SQL (DuckDB's dialect): one SELECT over three views.
+_HELP = f"""Query the archive in SQL (DuckDB's dialect): one SELECT over four views.
 
 orders: each order once, without duplicates and conflicts. records: every record that arrived, once, whether
 it is an order or not. Both have {", ".join(columns_of("orders"))}.
+
+events: each event of an order once, with {", ".join(columns_of("events"))}.
 
 quarantine: each quarantined record once, with {", ".join(columns_of("quarantine"))}.
 

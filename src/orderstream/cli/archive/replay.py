@@ -7,7 +7,7 @@ import typer
 
 from orderstream.archive.checkpoint import Checkpoint
 from orderstream.archive.plan import Destination, plan
-from orderstream.archive.replay import Selection
+from orderstream.archive.replay import Selection, with_events
 from orderstream.archive.replay import replay as replaying
 from orderstream.archive.targets import StreamTarget, TableTarget
 from orderstream.aws.stack import DEFAULT_STACK
@@ -39,10 +39,10 @@ def replay(
     region: options.Region = None,
     profile: options.Profile = None,
 ) -> None:
-    """Rebuild the table from the archive: existing items stay, missing ones are inserted.
+    """Rebuild the tables from the archive: existing items and events stay, missing ones are inserted.
 
-    With --to table, missing items are inserted as they were. With --to stream, orders go through the
-    whole pipeline under their old identity, and are archived again. Without --rate, the speed is not
+    With --to table, missing items and events are inserted as they were. With --to stream, records go through
+    the whole pipeline under their old identity, and are archived again. Without --rate, the speed is not
     limited. Repeating it is harmless. After an interruption the same command continues. On AWS it asks
     for confirmation if it runs in a terminal. Ends with status 1 if anything could not be replayed, and
     with status 4 if there was nothing to replay.
@@ -65,7 +65,7 @@ def replay(
     with console.progress() as progress:
         done = replaying(
             found,
-            selection,
+            with_events(found, selection),
             target,
             after=journal.after,
             rate=per_second,

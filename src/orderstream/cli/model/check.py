@@ -27,7 +27,8 @@ def check(
     """Run the order model over the records of the archive; nothing is written.
 
     Reports what it newly refuses, newly accepts and would store differently, by reason, with samples. Ends
-    with status 1 if it refuses a record that was an order, and with status 4 if there was no record.
+    with status 1 if it refuses a record that was an order or an event, and with status 4 if there was no
+    record.
     """
     # A mistake in it is reported before anything is read.
     order_model()

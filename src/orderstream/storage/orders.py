@@ -16,6 +16,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import InvalidValue, exact_number, utc_text
+from orderstream.domain.fold import is_placeholder
 from orderstream.domain.item import attribute_of, indexes, key_type
 from orderstream.domain.object_keys import is_batch
 from orderstream.domain.user_model import order_model
@@ -32,8 +33,23 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 
+def with_state(item: Item) -> Item:
+    """A stored item as it is shown: with the state of an order without events, if it had none, and without
+    `Applied`.
+    """
+    found: Item = {"Version": Decimal(1), "Total": item["OrderAmount"]}
+    found |= {name: Decimal(0) for name in ("Captured", "Refunded", "Balance")}
+    if "ReceivedAt" in item:
+        found["UpdatedAt"] = item["ReceivedAt"]
+    missing = {name: value for name, value in found.items() if name not in item}
+    return {name: value for name, value in item.items() if name != "Applied"} | missing
+
+
 def get_order(deployment: Deployment, order_id: str) -> Item:
-    """The item of an order: text, Decimal, lists and dicts. Raises NotFoundError if there is none."""
+    """The item of an order, with its state: text, Decimal, lists and dicts.
+
+    Raises NotFoundError if there is none, also if only events of the order have arrived.
+    """
     with translate_errors(f"cannot read order {order_id}"):
         answer = deployment.cloud.dynamodb.get_item(
             TableName=deployment.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
@@ -44,7 +60,12 @@ def get_order(deployment: Deployment, order_id: str) -> Item:
             hint="it may be on its way or in quarantine; an order sent without an id is called by its event",
         )
     item: Item = plain_value({"M": answer["Item"]})
-    return item
+    if is_placeholder(item):
+        raise NotFoundError(
+            f"order {order_id} has not arrived; events of it wait since {item['PendingSince']}",
+            hint="they are applied when it arrives: orders waiting",
+        )
+    return with_state(item)
 
 
 @dataclass(frozen=True)
@@ -89,7 +110,16 @@ def by_field(name: str, value: str) -> IndexKey:
 
 
 def get_orders(deployment: Deployment, order_ids: Iterable[str]) -> dict[str, Item]:
-    """The items of those orders that are in the table, by OrderID, in the form of `get_order`."""
+    """The items of those orders that are in the table, by OrderID, as they are stored: see `with_state`.
+
+    Leaves out orders of which only events have arrived.
+    """
+    found = stored_items(deployment, order_ids)
+    return {order_id: item for order_id, item in found.items() if not is_placeholder(item)}
+
+
+def stored_items(deployment: Deployment, order_ids: Iterable[str]) -> dict[str, Item]:
+    """What the table has under these ids, by OrderID: items as they are stored, and placeholders."""
     table = deployment.table
     found: dict[str, Item] = {}
     rest = iter(dict.fromkeys(order_ids))
@@ -110,7 +140,10 @@ def get_orders(deployment: Deployment, order_ids: Iterable[str]) -> dict[str, It
 
 
 class Page(NamedTuple):
-    """Some orders, newest first; `next` is where the next page starts, None after the last order."""
+    """Some orders in the form of `get_order`, newest first.
+
+    `next` is where the next page starts, None after the last order.
+    """
 
     orders: list[Item]
     next: Item | None
@@ -178,7 +211,7 @@ def page_of_orders(
             if begin and error_code(error) == "ValidationException":
                 raise InputError("the page cannot begin there: that is none of these orders") from error
             raise
-    orders: list[Item] = [plain_value({"M": attributes}) for attributes in page["Items"]]
+    orders = [with_state(plain_value({"M": attributes})) for attributes in page["Items"]]
     more = page.get("LastEvaluatedKey")
     # BETWEEN includes its upper bound.
     kept = [order for order in orders if not (until and order["OrderDate"] == last)]

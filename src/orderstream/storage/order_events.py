@@ -1,0 +1,103 @@
+"""The events of orders: those of one order, its history, and those that wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from orderstream.aws.deployment import Deployment
+from orderstream.domain.fields import utc_text
+from orderstream.domain.fold import PENDING_EVENT, PENDING_ORDER, Folded, fold, is_placeholder
+from orderstream.domain.user_model import order_model
+from orderstream.pipeline.attributes import attribute_value, plain_value
+from orderstream.sdk.errors import translate_errors
+from orderstream.storage.orders import Item, get_order, stored_items
+
+_PENDING_INDEX = "ByPending"
+_AT_A_TIME = 100
+_CONCURRENT_READS = 8
+
+# An event in the table OrderEvents: text, Decimal, lists and dicts.
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WaitingOrder:
+    """An order with events that wait `since` (UTC text).
+
+    `pending` is "order" if the order itself has not arrived. It is "event" if an event has not arrived that
+    has a lower `seq` than others: `missing_seq`. `events` are all events that have arrived.
+    """
+
+    order_id: str
+    pending: str
+    since: str
+    missing_seq: int | None
+    events: list[Row]
+
+
+def read_events(deployment: Deployment, order_id: str) -> list[Row]:
+    """The stored events of an order, in the order of their positions. A stack without events has none."""
+    if not deployment.events_table:
+        return []
+    with translate_errors(f"cannot read the events of order {order_id}"):
+        pages = deployment.cloud.dynamodb.get_paginator("query").paginate(
+            TableName=deployment.events_table,
+            KeyConditionExpression="OrderID = :id",
+            ExpressionAttributeValues={":id": {"S": order_id}},
+            ConsistentRead=True,
+        )
+        return [plain_value({"M": row}) for page in pages for row in page["Items"]]
+
+
+def history(deployment: Deployment, order_id: str, as_of: datetime | None = None) -> Folded:
+    """The state of an order that follows from its events, and how they led to it.
+
+    With `as_of` (aware), only of those that occurred until then. Raises NotFoundError if the order is not in
+    the table, also if only events of it have arrived.
+    """
+    item = get_order(deployment, order_id)
+    rows = read_events(deployment, order_id)
+    if as_of is not None:
+        rows = [row for row in rows if row["OccurredAt"] <= utc_text(as_of)]
+    return fold(item, rows, order_model().TRANSITIONS)
+
+
+def waiting(deployment: Deployment) -> Iterator[WaitingOrder]:
+    """The orders that have not arrived, but events of them, and then those of which an event has not arrived.
+
+    Each longest waiting first.
+    """
+    if not deployment.events_table:
+        return
+    with ThreadPoolExecutor(_CONCURRENT_READS) as threads:
+        for pending in (PENDING_ORDER, PENDING_EVENT):
+            for items in _pending(deployment, pending):
+                rows = threads.map(lambda item: read_events(deployment, item["OrderID"]), items)
+                for item, events in zip(items, rows, strict=True):
+                    missing = int(item["MissingSeq"]) if "MissingSeq" in item else None
+                    yield WaitingOrder(item["OrderID"], pending, item["PendingSince"], missing, events)
+
+
+def _pending(deployment: Deployment, pending: str) -> Iterator[list[Item]]:
+    """The items that wait for the order, or for an event, some at a time."""
+    with translate_errors(f"cannot read the index {_PENDING_INDEX} of table {deployment.table}"):
+        pages = deployment.cloud.dynamodb.get_paginator("query").paginate(
+            TableName=deployment.table,
+            IndexName=_PENDING_INDEX,
+            KeyConditionExpression="Pending = :pending",
+            ExpressionAttributeValues={":pending": attribute_value(pending)},
+            PaginationConfig={"PageSize": _AT_A_TIME},
+        )
+        for page in pages:
+            ids = [item["OrderID"]["S"] for item in page["Items"]]
+            # The index has only keys, and lags behind.
+            items = stored_items(deployment, ids)
+            yield [
+                item
+                for item in (items[order_id] for order_id in ids if order_id in items)
+                if item.get("Pending") == pending and is_placeholder(item) == (pending == PENDING_ORDER)
+            ]

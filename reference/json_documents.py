@@ -143,6 +143,7 @@ def documents() -> Mapping[str, Document]:
     verified = combined(
         TimeRange,
         objects=number,
+        waiting_since=str | None,
         counts=Counts,
         discrepancies=array(Discrepancy),
         repaired=ReprocessResult,

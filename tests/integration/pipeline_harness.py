@@ -49,6 +49,7 @@ class Pipe:
             {
                 "StreamName": "S",
                 "TableName": "Orders",
+                "EventsTableName": "OrderEvents",
                 "CustomerIndex": "none",
                 "ArchiveBucket": bucket,
                 "DiscardedBucket": f"discarded-{uuid.uuid4().hex}",
@@ -57,9 +58,10 @@ class Pipe:
                 "EventSourceMapping": "no-mapping",
             },
         )
-        self.settings = Settings("Orders", bucket, "test", layout)
+        self.settings = Settings("Orders", bucket, "test", layout, events_table="OrderEvents")
         cloud.kinesis.create_stream(StreamName="S", ShardCount=1)
         self.make_table()
+        self.make_events_table()
         for name in self.buckets:
             cloud.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
 
@@ -68,7 +70,35 @@ class Pipe:
         self.cloud.dynamodb.create_table(
             TableName="Orders",
             KeySchema=[{"AttributeName": "OrderID", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "OrderID", "AttributeType": "S"}],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("OrderID", "Pending", "PendingSince")
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "ByPending",
+                    "KeySchema": [
+                        {"AttributeName": "Pending", "KeyType": "HASH"},
+                        {"AttributeName": "PendingSince", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+
+    def make_events_table(self) -> None:
+        """An empty table of events."""
+        self.cloud.dynamodb.create_table(
+            TableName="OrderEvents",
+            KeySchema=[
+                {"AttributeName": "OrderID", "KeyType": "HASH"},
+                {"AttributeName": "Position", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "OrderID", "AttributeType": "S"},
+                {"AttributeName": "Position", "AttributeType": "S"},
+            ],
             BillingMode="PAY_PER_REQUEST",
         )
 
@@ -119,6 +149,7 @@ class Pipe:
             Environment={
                 "Variables": {
                     "TABLE_NAME": "Orders",
+                    "EVENTS_TABLE_NAME": "OrderEvents",
                     "ARCHIVE_BUCKET": self.deployment.bucket,
                     "STACK_NAME": "test",
                     "ARCHIVE_LAYOUT": self.settings.layout,

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from orderstream.recovery.verify import ReconciliationReport
 
 MOST_ROWS = 100
-_OUTCOMES = ("stored", "duplicates", "conflicts", "invalid", "discarded", "erased", "in_flight", "missing")
+_OUTCOMES = (
+    "stored",
+    "events",
+    "duplicates",
+    "conflicts",
+    "invalid",
+    "discarded",
+    "erased",
+    "in_flight",
+    "missing",
+)
 
 
 def print_reconciliation(
@@ -32,21 +42,27 @@ def print_reconciliation(
         found = [asdict(one) for one in report.discrepancies]
         print_json(
             asdict(report.span)
-            | {"objects": report.objects, "counts": asdict(report.counts), "discrepancies": found}
+            | {"objects": report.objects, "waiting_since": report.waiting_since}
+            | {"counts": asdict(report.counts), "discrepancies": found}
             | ({"repaired": asdict(repaired)} if repaired else {})
             | ({"place": location.document()} if location else {})
         )
         return
     if repaired:
         out.print(
-            f"repaired {repaired.records:,} records: {repaired.stored:,} stored,"
+            f"repaired {repaired.records:,} records: {repaired.stored:,} stored, {repaired.events:,} events,"
             f" {repaired.duplicates:,} duplicates, {repaired.conflicts:,} conflicts,"
             f" {repaired.invalid:,} invalid, {repaired.failed:,} not done"
         )
+        if repaired.updated:
+            out.print(f"updated {repaired.updated:,} orders from their events")
         for what in repaired.problems[:MOST_ROWS]:
             problem(what)
     out.print(_counts(report))
     out.print(f"looked at what arrived {report.span}")
+    if report.counts.waiting:
+        waiting = f"{report.counts.waiting:,} events wait for their orders"
+        out.print(f"{waiting}, the first since {report.waiting_since}")
     if report.is_empty:
         return
     if not report.discrepancies:
@@ -67,6 +83,7 @@ def _counts(report: ReconciliationReport) -> SafeTable:
     table.add_numbers("read from the archive", counts.archived)
     table.add_numbers("objects of archive and quarantine", report.objects)
     table.add_numbers("items of the table, all of it", counts.items)
+    table.add_numbers("events of the table, all of it", counts.order_events)
     table.add_section()
     for name in _OUTCOMES:
         table.add_numbers(name.replace("_", " "), getattr(counts, name))

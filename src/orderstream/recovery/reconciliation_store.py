@@ -2,34 +2,52 @@
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from orderstream.domain.decode import decode
-from orderstream.domain.equality import earlier_fingerprints, reading_in
+from orderstream.domain.equality import reading_in
 from orderstream.domain.fields import utc_text
-from orderstream.domain.ids import order_id_of
+from orderstream.domain.fold import is_placeholder
 from orderstream.domain.object_keys import is_batch
 from orderstream.files.scratch import ScratchFolder
-from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
+from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.records import Record
-from orderstream.recovery.reconciliation_schema import ITEMS, OF_EVENT, SAME, SCHEMA, SINGLE
+from orderstream.recovery.reconciliation_schema import QUERIES, SCHEMA
+from orderstream.recovery.record_content import binary, content_of, content_of_line
+from orderstream.recovery.stored_events import StoredEvents
 from orderstream.storage.bucket import ObjectSummary
 
 # The kinds of discrepancies: what each means, and what fixes it.
 DISCREPANCIES = {
     "unarchived": ("on the stream, and nowhere else", "`orders stack verify --repair`"),
-    "missing": ("in the archive, but no item and not in quarantine", "`orders stack verify --repair`"),
+    "missing": (
+        "in the archive, but in no table and not in quarantine",
+        "`orders stack verify --repair`",
+    ),
+    "event_not_applied": (
+        "an event in OrderEvents, of which the item of its order does not have the effect",
+        "`orders stack verify --repair`",
+    ),
+    "event_missing": (
+        "an item has the effect of events that are not in OrderEvents",
+        "`orders stack verify --repair` without a time range, or restoring the table",
+    ),
+    "state_differs": (
+        "an item has another state than the one that its events lead to",
+        "`orders stack verify --repair`",
+    ),
     "discarded": ("only in a batch that Lambda discarded", "`orders dead-letters redrive`"),
-    "payload_missing": ("an item's bytes are not in the object that it names", "restoring the object"),
-    "payload_mismatch": ("an item was made from other bytes than those it names", "comparing both"),
+    "payload_missing": (
+        "the bytes of an item or event are not in the object that it names",
+        "restoring the object",
+    ),
+    "payload_mismatch": ("an item or event was made from other bytes than those it names", "comparing both"),
     "tampered": ("the archive has other bytes than the stream, or than itself", "comparing both"),
-    "duplicate_item": ("one record became two items", "deleting the one that nobody sent"),
+    "duplicate_item": ("one record became two items or events", "deleting the one that nobody sent"),
     "corrupt": ("an object cannot be read to its end", "restoring the object"),
 }
 
@@ -45,7 +63,7 @@ class Discrepancy:
 
 @dataclass(frozen=True)
 class UnaccountedRecord:
-    """A record that is neither an item nor quarantined; `key` of an object that contains it, None if there is
+    """A record that is in no table and not quarantined; `key` of an object that contains it, None if there is
     none.
     """
 
@@ -53,12 +71,21 @@ class UnaccountedRecord:
     order_id: str | None
     arrived_at: str
     key: str | None
+    is_event: bool
+
+    @property
+    def what(self) -> str:
+        """The order that it is, or belongs to."""
+        if self.order_id is None:
+            return "a record that is not an order"
+        return f"an event of order {self.order_id}" if self.is_event else f"order {self.order_id}"
 
 
 class ReconciliationStore:
     """Collects the contents of the stream, archive, table and quarantine, and reports discrepancies.
 
-    Entries added again are counted once. Memory use is constant: all data is in a temporary file.
+    Entries added again are counted once. Memory use is constant: all data is in a temporary file. `events`
+    are those of the table OrderEvents.
     """
 
     def __init__(self) -> None:
@@ -69,6 +96,7 @@ class ReconciliationStore:
         )
         self._file.executescript(SCHEMA)
         self._file.execute("BEGIN")
+        self.events = StoredEvents(self._file)
 
     def __enter__(self) -> Self:
         return self
@@ -97,40 +125,48 @@ class ReconciliationStore:
         (number,) = self._file.execute("SELECT id FROM object WHERE key = ?", (key,)).fetchone()
         single = not is_batch(key)
         self._file.executemany(
-            "INSERT OR REPLACE INTO archived VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            ((line.event_id, number, *_said_in(line), line.arrived_at, single) for line in lines),
+            "INSERT OR REPLACE INTO archived VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            ((line.event_id, number, *content_of_line(line), line.arrived_at, single) for line in lines),
         )
 
     def add_streamed(self, records: Iterable[Record]) -> None:
         """Add records of the stream, deaggregated."""
         self._file.executemany(
-            "INSERT OR REPLACE INTO streamed VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO streamed VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                (record.event_id, *_content(record.event_id, record.data), utc_text(record.arrived_at))
+                (record.event_id, *content_of(record.event_id, record.data, arrived_at), arrived_at)
                 for record in records
+                for arrived_at in [utc_text(record.arrived_at)]
             ),
         )
 
-    def add_items(self, items: Iterable[dict[str, str]]) -> None:
-        """Add items: OrderID, EventID, ArchiveKey, ReceivedAt and the fingerprints, as text."""
+    def add_items(self, items: Iterable[Mapping[str, Any]]) -> None:
+        """Add items and placeholders: OrderID, EventID, ArchiveKey, ReceivedAt, Pending, PendingSince and the
+        fingerprints, as text. `state` is the whole item as JSON of DynamoDB, if it has a state.
+        """
         for item in items:
+            if is_placeholder(item):
+                self.events.add_placeholder(item["OrderID"], item["PendingSince"])
+                continue
             key = item.get("ArchiveKey", "")
             self._file.execute("INSERT OR IGNORE INTO object (key) VALUES (?)", (key,))
             self._file.execute(
-                "INSERT OR REPLACE INTO item VALUES (?, ?, (SELECT id FROM object WHERE key = ?), ?, ?, ?)",
+                "INSERT OR REPLACE INTO item"
+                " VALUES (?, ?, (SELECT id FROM object WHERE key = ?), ?, ?, ?, ?)",
                 (
                     item["OrderID"],
                     item.get("EventID", ""),
                     key,
-                    _binary(item.get("Fingerprint", "")),
-                    _binary(reading_in(item.get("NormalizedFingerprint", ""))),
+                    binary(item.get("Fingerprint", "")),
+                    binary(reading_in(item.get("NormalizedFingerprint", ""))),
                     item.get("ReceivedAt", ""),
+                    item.get("state"),
                 ),
             )
 
     def add_original(self, order_id: str, data: bytes) -> None:
         """Add the bytes that an item was created from, if its object was not added."""
-        reading = _content("", data)[2]
+        reading = content_of("", data, "").reading
         self._file.execute("INSERT OR REPLACE INTO original VALUES (?, ?)", (order_id, reading))
 
     def contested(self) -> Iterator[dict[str, str]]:
@@ -138,7 +174,7 @@ class ReconciliationStore:
         rows = self._file.execute(
             "SELECT DISTINCT item.order_id, item.event, object.key, hex(item.fingerprint), item.arrived"
             " FROM outcome JOIN item USING (order_id) JOIN object ON object.id = item.object"
-            " WHERE outcome = 'open' ORDER BY object.key"
+            " WHERE outcome = 'open' AND position IS NULL ORDER BY object.key"
         )
         names = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "ReceivedAt")
         return (dict(zip(names, (*row[:3], row[3].lower(), row[4]), strict=True)) for row in rows)
@@ -179,21 +215,21 @@ class ReconciliationStore:
         return streamed, objects, items
 
     def order_ids(self) -> list[str]:
-        """The ids of the orders among the records of the stream."""
+        """The ids of the orders among the records of the stream, and of those that its events belong to."""
         rows = self._file.execute("SELECT DISTINCT order_id FROM streamed WHERE order_id IS NOT NULL")
         return [order_id for (order_id,) in rows]
 
     def outcomes(self) -> dict[str, int]:
-        """The number of records that are stored, duplicate, conflict, invalid, discarded, erased or open,
-        once.
+        """The number of records that are stored, event (a stored one), duplicate, conflict, invalid,
+        discarded, erased or open, once.
         """
         return dict(self._file.execute("SELECT outcome, count(*) FROM outcome GROUP BY outcome").fetchall())
 
     def unaccounted(self) -> Iterator[UnaccountedRecord]:
         """The records that are only in the archive or the stream, grouped by object."""
         rows = self._file.execute(
-            "SELECT event, order_id, arrived, key FROM outcome LEFT JOIN object ON id = object"
-            " WHERE outcome = 'open' ORDER BY object"
+            "SELECT event, order_id, arrived, key, position IS NOT NULL"
+            " FROM outcome LEFT JOIN object ON id = object WHERE outcome = 'open' ORDER BY object"
         )
         return (UnaccountedRecord(*row) for row in rows)
 
@@ -204,83 +240,23 @@ class ReconciliationStore:
         )
 
     def unread_objects(self, since: str, until: str) -> list[tuple[str, str]]:
-        """Unread objects named by items received from `since` to `until` (exclusive): key and earliest
-        arrival.
+        """Unread objects named by items and events received from `since` to `until` (exclusive): key and
+        earliest arrival.
         """
         return self._file.execute(
-            "SELECT key, min(arrived) FROM item JOIN object ON id = object"
+            "SELECT key, min(arrived) FROM (SELECT object, arrived FROM item"
+            " UNION ALL SELECT object, arrived FROM order_event) JOIN object ON id = object"
             " WHERE etag IS NULL AND key != '' AND arrived >= ? AND arrived < ? GROUP BY key",
             (since, until),
         ).fetchall()
 
     def discrepancies(self, since: str, until: str) -> Iterator[Discrepancy]:
-        """Discrepancies of items received from `since` to `until` (exclusive), and of the archive."""
-        span = (since, until)
-        queries = (
-            (
-                "payload_missing",
-                "SELECT item.order_id, 'the item names event ' || item.event || ' in ' || key ||"
-                f" ', which is not there' {ITEMS} AND NOT EXISTS ({OF_EVENT}) AND NOT EXISTS ({SINGLE})",
-                span,
-            ),
-            (
-                "payload_mismatch",
-                "SELECT item.order_id, 'the bytes in ' || key || ' are not those that the item was made of'"
-                f" {ITEMS} AND (EXISTS ({OF_EVENT}) OR EXISTS ({SINGLE}))"
-                f" AND NOT EXISTS ({OF_EVENT} {SAME}) AND NOT EXISTS ({SINGLE} {SAME})",
-                span,
-            ),
-            (
-                "duplicate_item",
-                "SELECT event, 'is the event of ' || count(*) || ' items: ' || group_concat(order_id, ', ')"
-                " FROM item WHERE arrived >= ? AND arrived < ? GROUP BY event HAVING count(*) > 1",
-                span,
-            ),
-            (
-                "tampered",
-                "SELECT event, 'two objects of the archive have other bytes for it' FROM archived"
-                " GROUP BY event HAVING min(content) != max(content)",
-                (),
-            ),
-            (
-                "tampered",
-                "SELECT DISTINCT event, 'the archive has other bytes than the stream' FROM archived"
-                " JOIN streamed USING (event) WHERE archived.content != streamed.content",
-                (),
-            ),
-            ("corrupt", "SELECT key, what FROM damaged", ()),
-        )
-        for kind, query, parameters in queries:
-            for about, detail in self._file.execute(query, parameters):
+        """Discrepancies of items and events received from `since` to `until` (exclusive), and of the
+        archive.
+        """
+        for kind, query in QUERIES:
+            for about, detail in self._file.execute(query, {"since": since, "until": until}):
                 yield Discrepancy(kind, about, detail)
 
     def _count(self, query: str) -> int:
         return int(self._file.execute(query).fetchone()[0])
-
-
-# A record's order_id (None if it is not a valid order), all fingerprints, the fingerprint of its reading, and
-# a hash of the bytes.
-_Content = tuple[str | None, bytes | None, bytes | None, bytes]
-
-
-def _said_in(line: ArchiveLine) -> _Content:
-    order_id, fingerprints, reading, content = _content(line.event_id, original_bytes(line))
-    # A record that was a valid order on arrival stays one, even if the model's rules have changed.
-    return order_id or line.order_id, fingerprints, reading, content
-
-
-def _content(event_id: str, data: bytes) -> _Content:
-    what = decode(data)
-    content = hashlib.blake2b(data, digest_size=8).digest()
-    order_id = order_id_of(what.order, event_id) if what.order else None
-    reading = reading_in(what.normalized) or what.fingerprint
-    known = dict.fromkeys((what.fingerprint, reading, *earlier_fingerprints(what)))
-    return order_id, b"".join(map(bytes.fromhex, known)) or None, _binary(reading), content
-
-
-def _binary(fingerprint: str) -> bytes | None:
-    """The fingerprint as stored in the file; None if it is not one."""
-    try:
-        return bytes.fromhex(fingerprint) or None
-    except ValueError:
-        return None

@@ -1,10 +1,10 @@
-"""Repair: process records again that are only in the archive or the stream."""
+"""Repair: process records again that are in no table, and update orders from their events."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 
 from orderstream.aws.deployment import Deployment
@@ -13,8 +13,15 @@ from orderstream.domain.object_keys import COMPACTED, hour_prefix
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.progress import Progress
+from orderstream.recovery.order_states import state_discrepancies
 from orderstream.recovery.reconciliation_store import ReconciliationStore
-from orderstream.recovery.reprocess import AlreadyArchived, Reprocessor, ReprocessResult, record_of
+from orderstream.recovery.reprocess import (
+    RECORDS_A_BATCH,
+    AlreadyArchived,
+    Reprocessor,
+    ReprocessResult,
+    record_of,
+)
 from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import TimeRange
 from orderstream.storage.parquet import LocatedLine
@@ -28,10 +35,11 @@ def repair(
     settled: datetime,
     progress: Progress,
 ) -> ReprocessResult:
-    """Process missing records that arrived before `settled`, into the table or the quarantine.
+    """Process missing records that arrived before `settled`, into the tables or the quarantine.
 
-    Nothing is overwritten. It does what the function does, from the bytes in the archive or, for records that
-    are not there, in the stream.
+    It does what the function does, from the bytes in the archive or, for records that are not there, in the
+    stream. No order and no event is overwritten: an order whose state differs from the one that its events
+    lead to is given that as a further version.
     """
     processing = Reprocessor(deployment, "orders stack verify --repair")
     missing = (record for record in store.unaccounted() if record.arrived_at < utc_text(settled))
@@ -64,6 +72,15 @@ def repair(
     if unarchived:
         records = (inner for record in stream.records(deployment, span) for inner in deaggregate(record))
         processing.run((record for record in records if record.event_id in unarchived), processing.archive)
+    wrong = (
+        order_id
+        for order_id, found in state_discrepancies(store, deployment, span, utc_text(settled))
+        if found.kind != "event_missing"
+    )
+    order_ids = (order_id for order_id, _ in groupby(wrong))
+    while some := list(islice(order_ids, RECORDS_A_BATCH)):
+        processing.settle(deployment, some)
+        progress("orders updated from their events", processing.done.updated)
     return processing.done
 
 

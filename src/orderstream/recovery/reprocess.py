@@ -20,6 +20,7 @@ from orderstream.pipeline.services import S3Store, lifecycle, make_archive
 from orderstream.pipeline.settings import Settings, from_environment
 from orderstream.pipeline.slices import slices
 from orderstream.pipeline.table import OrderTable
+from orderstream.recovery.refold import refold
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage.orders import Item, originals
 
@@ -29,7 +30,10 @@ SECONDS_A_BATCH = 60.0
 
 @dataclass
 class ReprocessResult:
-    """The outcomes of records: counts, and `problems` that explain why some failed."""
+    """The outcomes of records: counts, and `problems` that explain why some failed.
+
+    `updated` is the number of orders that were updated from events stored before.
+    """
 
     stored: int = 0
     events: int = 0
@@ -37,11 +41,12 @@ class ReprocessResult:
     conflicts: int = 0
     invalid: int = 0
     failed: int = 0
+    updated: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
     def records(self) -> int:
-        """The total of all counts."""
+        """The total of the counts of records."""
         return self.stored + self.events + self.duplicates + self.conflicts + self.invalid + self.failed
 
 
@@ -94,8 +99,15 @@ class Reprocessor:
             self.done.failed += report.failed_records
             self.done.problems += report.problems
 
+    def settle(self, deployment: Deployment, order_ids: Sequence[str]) -> None:
+        """Apply the stored events of orders, and correct a state that differs from what they lead to."""
+        seconds_left = _seconds_left()
+        problems = self._events.settle(order_ids, seconds_left).failed
+        problems |= refold(deployment, self._table, order_ids, seconds_left)
+        self.done.updated += len(order_ids) - len(problems)
+        self.done.problems += [f"order {order_id}: {why}" for order_id, why in problems.items()]
+
     def _run(self, batch: Sequence[Record], archive: ArchiveStore) -> BatchResult:
-        deadline = time.monotonic() + SECONDS_A_BATCH
         return process(
             batch,
             archive=archive,
@@ -105,10 +117,15 @@ class Reprocessor:
             currency=self._settings.currency,
             invocation=Invocation(
                 request_id=self._who,
-                seconds_left=lambda: deadline - time.monotonic(),
+                seconds_left=_seconds_left(),
                 now=self._now,
             ),
         )
+
+
+def _seconds_left() -> Callable[[], float]:
+    deadline = time.monotonic() + SECONDS_A_BATCH
+    return lambda: deadline - time.monotonic()
 
 
 def settings_of(deployment: Deployment) -> Settings:

@@ -16,9 +16,11 @@ from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.progress import Progress, no_progress
 from orderstream.recovery.dead_letters import event_records, pending_objects, records_in
+from orderstream.recovery.order_states import state_discrepancies
 from orderstream.recovery.reconciliation_store import Discrepancy, ReconciliationStore
 from orderstream.recovery.repair import repair
 from orderstream.recovery.reprocess import ReprocessResult
+from orderstream.recovery.table_scan import scan_events, scan_orders
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
@@ -30,7 +32,6 @@ T = TypeVar("T")
 
 # The function may still be processing a record this recent.
 GRACE = timedelta(minutes=5)
-_ITEM = ("OrderID", "EventID", "ArchiveKey", "Fingerprint", "NormalizedFingerprint", "ReceivedAt")
 # These sort before and after every time in the format of `utc_text`.
 _EARLIEST, _LATEST = "", "~"
 
@@ -41,16 +42,23 @@ Clock = Callable[[], datetime] | None
 class Counts:
     """What was read, and the outcomes of the distinct records in it.
 
-    `streamed` records of the stream, `archived` ones of the archive and `items` of the table, which is read
-    completely. Each of the `records` has one outcome, so `records` is the sum of all the counts after it.
-    Those `in_flight` are neither accounted for nor old enough to be missing.
+    `streamed` records of the stream, `archived` ones of the archive, `items` of the table of orders, and
+    `order_events` of the table of events; both tables are read completely. Of these events, `waiting` ones
+    have an order that has not arrived.
+
+    Each of the `records` has one outcome, so `records` is the sum of all the counts after it: `stored` ones
+    are orders, `events` are stored too. Those `in_flight` are neither accounted for nor old enough to be
+    missing.
     """
 
     streamed: int
     archived: int
     items: int
+    order_events: int
+    waiting: int
     records: int
     stored: int
+    events: int
     duplicates: int
     conflicts: int
     invalid: int
@@ -64,7 +72,8 @@ class Counts:
 class ReconciliationReport:
     """The result, and its scope: `objects` of archive and quarantine, for what arrived in `span`.
 
-    Unless limited otherwise, the span ends when the report was created.
+    Unless limited otherwise, the span ends when the report was created. The first event that waits for its
+    order does so since `waiting_since` (UTC text).
     """
 
     counts: Counts
@@ -72,6 +81,7 @@ class ReconciliationReport:
     # The scope is not part of the result: reports with the same findings are equal.
     span: TimeRange = field(compare=False)
     objects: int = field(compare=False)
+    waiting_since: str | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -90,12 +100,12 @@ def verify(
 
     `clock` defaults to the service's.
 
-    Reads the whole table, the objects of the span, and the stream as far as it is retained.
+    Reads both tables whole, the objects of the span, and the stream as far as it is retained.
     """
     with ReconciliationStore() as store:
         load_sources(store, deployment, span, progress=progress)
         now = (clock or deployment.cloud.now)()
-        return reconcile(store, span, watermark(deployment, now), now)
+        return reconcile(store, deployment, span, now)
 
 
 def verify_and_repair(
@@ -159,8 +169,9 @@ def read_archive(
 def read_items(
     store: ReconciliationStore, deployment: Deployment, *, progress: Progress = no_progress
 ) -> None:
-    """Add all items of the table."""
-    store.add_items(_counted(_items(deployment), "items read", progress))
+    """Add all items of the table of orders, and then the events in theirs: so none seems to be missing."""
+    store.add_items(_counted(scan_orders(deployment), "items read", progress))
+    store.events.add(_counted(scan_events(deployment), "events read", progress))
 
 
 def read_quarantine(
@@ -179,34 +190,38 @@ def read_quarantine(
 
 
 def reconcile(
-    store: ReconciliationStore, span: TimeRange, settled: datetime, now: datetime
+    store: ReconciliationStore, deployment: Deployment, span: TimeRange, now: datetime
 ) -> ReconciliationReport:
-    """The report at `now`; records that arrived since `settled` may still be in flight."""
+    """The report at `now`."""
+    settled = utc_text(watermark(deployment, now))
     found: list[Discrepancy] = []
     in_flight = missing = 0
     for record in store.unaccounted():
-        if record.arrived_at >= utc_text(settled):
+        if record.arrived_at >= settled:
             in_flight += 1
             continue
         missing += 1
         if record.key is None:
             found.append(Discrepancy("unarchived", record.event_id, "is in the stream and nowhere else"))
         else:
-            of = f"order {record.order_id}" if record.order_id else "a record that is not an order"
-            found.append(
-                Discrepancy("missing", record.event_id, f"{of}: is in {record.key} and nowhere else")
-            )
+            detail = f"{record.what}: is in {record.key} and nowhere else"
+            found.append(Discrepancy("missing", record.event_id, detail))
     for event_id, key in store.discarded():
         found.append(Discrepancy("discarded", event_id, f"Lambda discarded it: {key}"))
     found += store.discrepancies(*_bounds(span))
+    found += (one.found for one in state_discrepancies(store, deployment, span, settled))
+    waiting, waiting_since = store.events.waiting()
     found_outcomes = store.outcomes()
     streamed, objects, items = store.counts_read()
     counts = Counts(
         streamed=streamed,
         archived=store.archived,
         items=items,
+        order_events=store.events.count(),
+        waiting=waiting,
         records=sum(found_outcomes.values()),
         stored=found_outcomes.get("stored", 0),
+        events=found_outcomes.get("event", 0),
         duplicates=found_outcomes.get("duplicate", 0),
         conflicts=found_outcomes.get("conflict", 0),
         invalid=found_outcomes.get("invalid", 0),
@@ -216,7 +231,7 @@ def reconcile(
         missing=missing,
     )
     return ReconciliationReport(
-        counts, tuple(found), TimeRange(span.since, min(span.until or now, now)), objects
+        counts, tuple(found), TimeRange(span.since, min(span.until or now, now)), objects, waiting_since
     )
 
 
@@ -272,16 +287,6 @@ def _lines(store: ReconciliationStore, opened: ArchiveObject, span: TimeRange) -
     for one in reader.skip_corruption(opened.lines, opened.entry.key, store.add_corrupt):
         if span.contains(one.line.arrived_at):
             yield one.line
-
-
-def _items(deployment: Deployment) -> Iterator[dict[str, str]]:
-    with translate_errors(f"cannot read table {deployment.table}"):
-        pages = deployment.cloud.dynamodb.get_paginator("scan").paginate(
-            TableName=deployment.table, ProjectionExpression=", ".join(_ITEM), ConsistentRead=True
-        )
-        for page in pages:
-            for item in page["Items"]:
-                yield {name: value.get("S", "") for name, value in item.items()}
 
 
 def _counted(things: Iterable[T], what: str, progress: Progress) -> Iterator[T]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +53,16 @@ def read_events(deployment: Deployment, order_id: str) -> list[Row]:
         return [plain_value({"M": row}) for page in pages for row in page["Items"]]
 
 
+def read_events_of(deployment: Deployment, order_ids: Iterable[str]) -> Iterator[tuple[str, list[Row]]]:
+    """Each of these orders with its events, as `read_events` returns them; reads several at a time."""
+
+    def read(order_id: str) -> tuple[str, list[Row]]:
+        return order_id, read_events(deployment, order_id)
+
+    with ThreadPoolExecutor(_CONCURRENT_READS) as threads:
+        yield from threads.map(read, order_ids)
+
+
 def history(deployment: Deployment, order_id: str, as_of: datetime | None = None) -> Folded:
     """The state of an order that follows from its events, and how they led to it.
 
@@ -73,16 +83,15 @@ def waiting(deployment: Deployment) -> Iterator[WaitingOrder]:
     """
     if not deployment.events_table:
         return
-    with ThreadPoolExecutor(_CONCURRENT_READS) as threads:
-        for pending in (PENDING_ORDER, PENDING_EVENT):
-            for items in _pending(deployment, pending):
-                rows = threads.map(lambda item: read_events(deployment, item["OrderID"]), items)
-                for item, events in zip(items, rows, strict=True):
-                    missing = int(item["MissingSeq"]) if "MissingSeq" in item else None
-                    yield WaitingOrder(item["OrderID"], pending, item["PendingSince"], missing, events)
+    for pending in (PENDING_ORDER, PENDING_EVENT):
+        for items in _pending(deployment, pending):
+            for order_id, events in read_events_of(deployment, items):
+                item = items[order_id]
+                missing = int(item["MissingSeq"]) if "MissingSeq" in item else None
+                yield WaitingOrder(order_id, pending, item["PendingSince"], missing, events)
 
 
-def _pending(deployment: Deployment, pending: str) -> Iterator[list[Item]]:
+def _pending(deployment: Deployment, pending: str) -> Iterator[dict[str, Item]]:
     """The items that wait for the order, or for an event, some at a time."""
     with translate_errors(f"cannot read the index {_PENDING_INDEX} of table {deployment.table}"):
         pages = deployment.cloud.dynamodb.get_paginator("query").paginate(
@@ -96,8 +105,9 @@ def _pending(deployment: Deployment, pending: str) -> Iterator[list[Item]]:
             ids = [item["OrderID"]["S"] for item in page["Items"]]
             # The index has only keys, and lags behind.
             items = stored_items(deployment, ids)
-            yield [
-                item
-                for item in (items[order_id] for order_id in ids if order_id in items)
-                if item.get("Pending") == pending and is_placeholder(item) == (pending == PENDING_ORDER)
-            ]
+            yield {
+                order_id: items[order_id]
+                for order_id in ids
+                if items.get(order_id, {}).get("Pending") == pending
+                and is_placeholder(items[order_id]) == (pending == PENDING_ORDER)
+            }

@@ -73,7 +73,8 @@ def print_resubmissions(results: Iterable[Resubmission], *, dry_run: bool, as_js
         elif not one.sent:
             err.print(Text("not resubmitted:", "red"), f"{one.event_id}: {one.problem}")
         else:
-            out.print(f"{one.event_id} as order {one.order_id}" + (":" if dry_run else ""))
+            what = f"event {one.event} of order" if one.event else "order"
+            out.print(f"{one.event_id} as {what} {one.order_id}" + (":" if dry_run else ""))
             if dry_run:
                 out.print(one.data.decode())
     for text in sorted(hints):

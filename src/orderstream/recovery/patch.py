@@ -1,4 +1,4 @@
-"""Patch a quarantined record: set fields in it, and validate the resulting order under its identity."""
+"""Patch a quarantined record: set fields in it, and validate the resulting order or event."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from orderstream.client.serialization import ensure_order_id
-from orderstream.domain.decode import decode
+from orderstream.domain.decode import decode, parse
 from orderstream.domain.fields import json_type
+from orderstream.domain.order_event import FIELD as EVENT_FIELD
 from orderstream.errors import InputError
 
 _STEP = re.compile(r"\.?([^.\[\]]+)|\[([0-9]{1,6})\]")
@@ -51,22 +52,31 @@ def parse_patch(text: str) -> FieldPatch:
     return FieldPatch(path, tuple(step[1] or int(step[2]) for step in steps), found)
 
 
-def patched(data: bytes, identity: str, settings: Sequence[FieldPatch] = ()) -> tuple[bytes, str]:
-    """Apply `settings` to `data`. Return the order as JSON, and its order_id.
+def patched(
+    data: bytes, identity: str, settings: Sequence[FieldPatch] = (), *, arrived_at: str = ""
+) -> tuple[bytes, str]:
+    """Apply `settings` to `data`. Return the order or event as JSON, and its order_id.
 
     The order_id is the one in the order, or `identity` if it has none, so patching twice produces one order.
-    Without settings all bytes are unchanged, except for that id and gzip. Raises InputError with every reason
-    if the result is not a valid order.
+    So it does of an event: one that says neither when it occurred nor its number occurred when its record
+    arrived, at `arrived_at` (UTC text, if this is a record that was not stored). Without settings all bytes
+    are unchanged, except for these and gzip. Raises InputError with every reason if the result is invalid.
     """
     text = decode(data).json or data
     if settings:
         text = _with(text, settings)
     # `decode` accepts only JSON objects, so insert the id before the check: a reason may be about it.
-    try:
-        text, _, _ = ensure_order_id(text, lambda: identity)
-    except InputError:
-        pass
+    if not _is_event(text):
+        try:
+            text, _, _ = ensure_order_id(text, lambda: identity)
+        except InputError:
+            pass
     what = decode(text)
+    if what.event is not None:
+        event = what.event.sent
+        if arrived_at and event.occurred_at is None and event.seq is None:
+            text = _with(text, [FieldPatch("occurred_at", ("occurred_at",), arrived_at)])
+        return text, event.order_id
     if what.order is None:
         reasons = "; ".join(f"{reason.path} {reason.message}" for reason in what.reasons)
         raise InputError(
@@ -75,6 +85,15 @@ def patched(data: bytes, identity: str, settings: Sequence[FieldPatch] = ()) -> 
             """--set 'customer_id="12345"'""",
         )
     return text, what.order.order_id or identity
+
+
+def _is_event(text: bytes) -> bool:
+    """Whether it is, or was meant to be, an event of an order, which has no order_id of its own."""
+    try:
+        document = parse(text)
+    except (ValueError, RecursionError, ArithmeticError):
+        return False
+    return isinstance(document, dict) and document.get(EVENT_FIELD) is not None
 
 
 def _with(text: bytes, settings: Sequence[FieldPatch]) -> bytes:

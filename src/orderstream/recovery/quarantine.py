@@ -15,7 +15,9 @@ import msgspec
 
 from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer, RecordMetadata
+from orderstream.domain.decode import decode
 from orderstream.domain.fields import timestamp, utc_text
+from orderstream.domain.fold import is_placeholder
 from orderstream.domain.ids import event_id as id_of_event
 from orderstream.domain.object_keys import QUARANTINE, hour_of_key, shard_range
 from orderstream.errors import InputError, NotFoundError, OrderstreamError
@@ -43,13 +45,16 @@ class QuarantinedRecord:
 
     @property
     def identity(self) -> str:
-        """Its order_id, or the one it would have received as a valid order."""
+        """The order_id that it has or, as a valid order, would have received."""
         return self.line.order_id or self.line.event_id
 
 
 @dataclass(frozen=True)
 class Resubmission:
-    """The outcome of putting a record back: `sent` or, if not, the problem and what to do."""
+    """The outcome of putting a record back: `sent` or, if not, the problem and what to do.
+
+    `event` is what happened, if the record is an event of the order `order_id`.
+    """
 
     event_id: str
     order_id: str
@@ -57,6 +62,7 @@ class Resubmission:
     problem: str = ""
     hint: str = ""
     new_event_id: str = ""
+    event: str = ""
     data: bytes = b""
 
 
@@ -104,7 +110,7 @@ def resubmit(
     edited: bytes | None = None,
     dry_run: bool = False,
 ) -> Iterator[Resubmission]:
-    """Put records back on the stream as orders, patched with `settings` or replaced by `edited`.
+    """Put records back on the stream, patched with `settings` or replaced by `edited`.
 
     Each keeps its identity, so repeating it is harmless: the second is a duplicate. A record that would be
     quarantined again is not sent, and its resubmission says why.
@@ -146,15 +152,25 @@ def _plan(entry: QuarantinedRecord, settings: Sequence[FieldPatch], edited: byte
     event_id = entry.line.event_id
     try:
         data, order_id = patched(
-            original_bytes(entry.line) if edited is None else edited, entry.identity, settings
+            original_bytes(entry.line) if edited is None else edited,
+            entry.identity,
+            settings,
+            arrived_at=entry.line.arrived_at,
         )
     except InputError as error:
         return Resubmission(event_id, entry.identity, False, error.message, error.hint)
-    return Resubmission(event_id, order_id, True, data=data)
+    event = decode(data).event
+    return Resubmission(event_id, order_id, True, event=event.sent.event if event else "", data=data)
 
 
 def _unless_taken(deployment: Deployment, plan: Resubmission, item: dict[str, Any] | None) -> Resubmission:
-    if not plan.sent or item is None or is_order(deployment, item, plan.data):
+    if (
+        not plan.sent
+        or plan.event
+        or item is None
+        or is_placeholder(item)
+        or is_order(deployment, item, plan.data)
+    ):
         return plan
     problem = f"order {plan.order_id} is there with other content"
     return replace(plan, sent=False, problem=problem, hint="to keep both: --set order_id=…")

@@ -214,9 +214,13 @@ class ReconciliationStore:
         streamed, objects, items = (self._count(f"SELECT count(*) FROM {one}") for one in of)
         return streamed, objects, items
 
-    def order_ids(self) -> list[str]:
-        """The ids of the orders among the records of the stream, and of those that its events belong to."""
-        rows = self._file.execute("SELECT DISTINCT order_id FROM streamed WHERE order_id IS NOT NULL")
+    def order_ids(self, *, only_of_events: bool = False) -> list[str]:
+        """The ids of the orders in the records of the stream, and of those that events in it belong to."""
+        rows = self._file.execute(
+            "SELECT DISTINCT order_id FROM streamed"
+            " WHERE order_id IS NOT NULL AND (NOT ? OR position IS NOT NULL)",
+            (only_of_events,),
+        )
         return [order_id for (order_id,) in rows]
 
     def outcomes(self) -> dict[str, int]:

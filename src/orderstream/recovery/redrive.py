@@ -15,11 +15,13 @@ from botocore.exceptions import ClientError
 from orderstream.aws.deployment import Deployment
 from orderstream.aws.kinesis_event import EventOrigin, entry_of
 from orderstream.domain.fields import utc_text
+from orderstream.domain.fold import applied_hashes, is_placeholder
 from orderstream.domain.object_keys import QUARANTINE, shard_range
+from orderstream.domain.order_event import position_hash
 from orderstream.errors import CloudError, DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.records import Record
-from orderstream.pipeline.table import OrderTable
+from orderstream.pipeline.table import OF_STATE, OrderTable
 from orderstream.recovery.dead_letters import FailedBatch, event_records, mark_redriven, records_in, release
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.verify import settle_contested
@@ -27,6 +29,8 @@ from orderstream.sdk.errors import error_code, is_transient, translate_errors
 from orderstream.sdk.retries import backoff
 from orderstream.storage import bucket, reader
 from orderstream.storage.bucket import TimeRange
+from orderstream.storage.order_events import Row, read_events_of
+from orderstream.storage.orders import Item
 from orderstream.storage.stream import shard_records
 
 ATTEMPTS = 5
@@ -171,11 +175,23 @@ def _account(deployment: Deployment, records: list[Record]) -> dict[str, int]:
     table = OrderTable(deployment.cloud.dynamodb, deployment.table)
     with ReconciliationStore() as store:
         store.add_streamed(records)
-        store.add_items(table.read(store.order_ids(), lambda: SECONDS_FOR_READING).values())
+        items = table.read(store.order_ids(), lambda: SECONDS_FOR_READING, OF_STATE)
+        store.add_items(items.values())
+        store.events.add(_done_events(deployment, store.order_ids(only_of_events=True), items))
         found = _quarantined(deployment, records[0].shard_id, span)
         store.add_quarantined(line for line in found if line.event_id in events)
         settle_contested(store, deployment)
         return store.outcomes()
+
+
+def _done_events(deployment: Deployment, order_ids: Iterable[str], items: dict[str, Item]) -> Iterator[Row]:
+    """The stored events of these orders that are applied, or wait for their order."""
+    for order_id, rows in read_events_of(deployment, order_ids):
+        item = items.get(order_id, {})
+        applied = applied_hashes(item)
+        for row in rows:
+            if is_placeholder(item) or position_hash(row["Position"]) in applied:
+                yield row
 
 
 def _quarantined(deployment: Deployment, shard_id: str, span: TimeRange) -> Iterator[ArchiveLine]:

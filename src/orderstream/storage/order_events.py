@@ -43,14 +43,20 @@ def read_events(deployment: Deployment, order_id: str) -> list[Row]:
     """The stored events of an order, in the order of their positions. A stack without events has none."""
     if not deployment.events_table:
         return []
+    request: dict[str, Any] = {
+        "TableName": deployment.events_table,
+        "KeyConditionExpression": "OrderID = :id",
+        "ExpressionAttributeValues": {":id": {"S": order_id}},
+        "ConsistentRead": True,
+    }
+    rows: list[Row] = []
     with translate_errors(f"cannot read the events of order {order_id}"):
-        pages = deployment.cloud.dynamodb.get_paginator("query").paginate(
-            TableName=deployment.events_table,
-            KeyConditionExpression="OrderID = :id",
-            ExpressionAttributeValues={":id": {"S": order_id}},
-            ConsistentRead=True,
-        )
-        return [plain_value({"M": row}) for page in pages for row in page["Items"]]
+        while True:
+            page = deployment.cloud.dynamodb.query(**request)
+            rows += [plain_value({"M": row}) for row in page["Items"]]
+            if not page.get("LastEvaluatedKey"):
+                return rows
+            request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def read_events_of(deployment: Deployment, order_ids: Iterable[str]) -> Iterator[tuple[str, list[Row]]]:

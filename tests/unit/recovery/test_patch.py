@@ -109,3 +109,36 @@ def test_an_order_that_is_still_bad_is_refused_with_every_reason() -> None:
     ) as refused:
         with_set(b'{"amount": -1}', "amount=-2")
     assert "--set" in refused.value.hint
+
+
+ARRIVED = "2026-11-22T18:30:00.000000Z"
+
+
+def event(more: str, **settings: str) -> tuple[dict[str, object], str]:
+    patches = [parse_patch(f"{name}={value}") for name, value in settings.items()]
+    data, order_id = patched(f'{{"order_id": "A", {more}}}'.encode(), EVENT, patches, arrived_at=ARRIVED)
+    return json.loads(data), order_id
+
+
+def test_an_event_without_a_time_or_number_occurred_when_its_record_arrived() -> None:
+    found, order_id = event('"event": "payed", "amount": 2', event="paid")
+    assert (found, order_id) == ({"order_id": "A", "event": "paid", "amount": 2, "occurred_at": ARRIVED}, "A")
+    data = json.dumps(found).encode()
+    assert patched(data, EVENT, arrived_at="2026-11-22T19:00:00.000000Z") == (data, "A")
+
+
+def test_an_event_that_says_its_time_or_number_keeps_it() -> None:
+    for name, given in (("occurred_at", '"2026-11-20T00:00:00Z"'), ("seq", "2")):
+        found, _ = event(f'"event": "paid", "{name}": {given}')
+        assert found == {"order_id": "A", "event": "paid", name: json.loads(given)}
+
+
+def test_an_event_is_given_no_order_id() -> None:
+    with pytest.raises(InputError, match=r"\$\.order_id is required"):
+        patched(b'{"event": "paid"}', EVENT, arrived_at=ARRIVED)
+    assert patched(b'{"event": "paid"}', EVENT, [parse_patch("order_id=B")])[1] == "B"
+
+
+def test_an_event_that_was_stored_is_not_changed() -> None:
+    data = b'{"order_id": "A",  "event": "paid"}'
+    assert patched(data, EVENT) == (data, "A")

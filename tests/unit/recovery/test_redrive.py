@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +14,11 @@ import pytest
 
 from orderstream.domain.decode import decode
 from orderstream.domain.object_keys import DISCARDED, marker_key
+from orderstream.domain.order_event import position_hash
 from orderstream.errors import CloudError
-from orderstream.recovery.dead_letters import FailedBatch
+from orderstream.pipeline.attributes import attribute_value
+from orderstream.pipeline.items import event_row
+from orderstream.recovery.dead_letters import FailedBatch, records_in
 from orderstream.recovery.redrive import RedriveResult, redrive
 from orderstream.testing.fakes import FakeDynamo, client_error
 from tests.fakes import deployment_on
@@ -220,3 +224,31 @@ def test_a_payload_that_is_no_event_is_said_and_the_next_one_is_done() -> None:
     first, second = redriven(make(), broken, failure("2"))
     assert not first.done and "holds no event of a stream" in first.problems[0]
     assert second.done
+
+
+def test_an_event_is_accounted_for_once_it_is_applied_or_waits_for_its_order() -> None:
+    cloud = FakeCloud(lambda numbers: {"batchItemFailures": []})
+    (document,) = json.loads(failure("1").payload or "")["Records"]
+    document["kinesis"]["data"] = base64.b64encode(b'{"order_id": "A1", "event": "paid"}').decode()
+    batch = replace(failure("1"), payload=json.dumps({"Records": [document]}))
+    deployment = deployment_on(cloud)
+    deployment = replace(deployment, resources={**deployment.resources, "EventsTableName": "OrderEvents"})
+
+    def outcomes() -> dict[str, int]:
+        (one,) = redrive(deployment, [batch], dry_run=True)
+        return one.outcomes
+
+    assert outcomes() == {"open": 1}
+    (record,) = records_in(batch, [document])
+    read = decode(record.data).event
+    assert read is not None
+    row = event_row(record, read, "key")
+    cloud.dynamodb.events["A1", row["Position"]] = attribute_value(row)["M"]
+    assert outcomes() == {"open": 1}, "it is stored, and nobody will apply it"
+    pending = {"Pending": "order", "PendingSince": row["ReceivedAt"]}
+    cloud.dynamodb.items["A1"] = attribute_value({"OrderID": "A1", **pending})["M"]
+    assert outcomes() == {"event": 1}
+    cloud.store("1")
+    assert outcomes() == {"open": 1}
+    cloud.dynamodb.items["A1"]["Applied"] = {"S": position_hash(row["Position"])}
+    assert outcomes() == {"event": 1}

@@ -32,11 +32,12 @@ _MOST_OF_CUSTOMER = 2000
 class OrderFilter:
     """Which orders: what is None or empty does not matter. Amounts are inclusive, `span` is of arrivals.
 
-    By the index of a customer, `span` is of order dates.
+    `state` is the Status of the order in the table now. By the index of a customer, `span` is of order dates.
     """
 
     customer: str = ""
     status: OrderStatus | None = None
+    state: str = ""
     least: Decimal | None = None
     most: Decimal | None = None
     span: TimeRange = ALL_TIME
@@ -58,8 +59,8 @@ class OrderFilter:
 class FoundOrder:
     """An order, or a record that is none: `order_id` is then "" unless the record says one.
 
-    `at` is the arrival, or by the index of a customer the order date. `indexed` are the values (as text) of
-    the fields that the order model marks as indexed, by attribute, as the stored item has them.
+    `at` is the arrival, or by the index of a customer the order date. `item` is what the table has under its
+    id; `indexed` are the values (as text) there of the fields that the order model marks as indexed.
     """
 
     at: str
@@ -67,11 +68,24 @@ class FoundOrder:
     order_id: str
     status: OrderStatus
     summary: RecordSummary
-    indexed: Mapping[str, str] = field(default_factory=dict)
+    item: Item = field(default_factory=dict)
+
+    @property
+    def indexed(self) -> Mapping[str, str]:
+        return {name: str(self.item[name]) for name in indexed_attributes() if name in self.item}
 
     @property
     def position(self) -> Position:
         return self.at, self.event_id
+
+
+def known_status(name: str) -> str:
+    """A status of orders, by the transitions of this process's model. Raises InputError for another one."""
+    if name not in order_model().TRANSITIONS:
+        raise InputError(
+            f"no order has the status {name}", hint=f"it is one of {', '.join(order_model().TRANSITIONS)}"
+        )
+    return name
 
 
 def is_by_index(deployment: Deployment, wanted: OrderFilter) -> bool:
@@ -126,6 +140,8 @@ def _of_customer(
         )
         for item in page.orders:
             read += 1
+            if wanted.state not in ("", item["Status"]):
+                continue
             if wanted.accepts(item["CustomerID"], item["OrderAmount"]):
                 if len(found) == most:
                     return NewestRecords(found, _place(found[-1]), None, 0)
@@ -146,7 +162,7 @@ def _of_item(item: Item) -> FoundOrder:
     summary = RecordSummary(
         item["CustomerID"], f"{item['OrderAmount']:f}", item["Currency"], item["OrderAmount"]
     )
-    return FoundOrder(item["OrderDate"], item["EventID"], item["OrderID"], "stored", summary, _indexed(item))
+    return FoundOrder(item["OrderDate"], item["EventID"], item["OrderID"], "stored", summary, item)
 
 
 def indexed_attributes() -> tuple[str, ...]:
@@ -154,15 +170,12 @@ def indexed_attributes() -> tuple[str, ...]:
     return tuple(attribute_of(one) for one in indexes(order_model()).values())
 
 
-def _indexed(item: Item | None) -> dict[str, str]:
-    return {name: str(item[name]) for name in indexed_attributes() if item and name in item}
-
-
 def _matching(
     deployment: Deployment, wanted: OrderFilter, lines: Iterable[ArchiveLine]
 ) -> Iterator[FoundOrder]:
     """The records among `lines` that match, the newest first; only as many are decoded as are taken."""
-    newest = sorted(lines, key=lambda line: (line.arrived_at, line.event_id), reverse=True)
+    orders = (line for line in lines if line.event is None)
+    newest = sorted(orders, key=lambda line: (line.arrived_at, line.event_id), reverse=True)
     candidates = (
         (line, summary)
         for line in newest
@@ -173,6 +186,8 @@ def _matching(
         for line, summary in some:
             item = items.get(line.order_id or "")
             status = _status(deployment, line, item)
+            if wanted.state and (status != "stored" or not item or item["Status"] != wanted.state):
+                continue
             if wanted.status in (None, status):
                 if item is not None and not summary.currency:
                     # A record without a currency has the one that the stack gave it.
@@ -180,8 +195,7 @@ def _matching(
                         summary.customer, summary.amount, str(item["Currency"]), summary.number
                     )
                 order_id = line.order_id or ""
-                own = _indexed(item)
-                yield FoundOrder(line.arrived_at, line.event_id, order_id, status, summary, own)
+                yield FoundOrder(line.arrived_at, line.event_id, order_id, status, summary, item or {})
 
 
 def _status(deployment: Deployment, line: ArchiveLine, item: Item | None) -> OrderStatus:

@@ -198,7 +198,12 @@ def set_order_id(raw: bytes, order_id: str) -> bytes:
     All other values are preserved byte for byte. The white space between them is preserved too, unless
     another order_id is replaced. Raises InputError for anything that is not a JSON object.
     """
-    return _of_json(_with_order_id, raw, order_id)
+    return _of_json(_with_value, raw, ("order_id", order_id))
+
+
+def set_event_id(raw: bytes, event_id: str) -> bytes:
+    """Like `set_order_id`, for the event_id of an event."""
+    return _of_json(_with_value, raw, ("event_id", event_id))
 
 
 def _of_json(work: Callable[[bytes, P], R], raw: bytes, argument: P) -> R:
@@ -223,9 +228,10 @@ def _with_id(raw: bytes, make_id: Callable[[], str]) -> tuple[bytes, str, object
     return raw, _text(head.order_id), head.customer_id
 
 
-def _with_order_id(raw: bytes, order_id: str) -> bytes:
-    found = _HEAD.decode(raw).order_id
-    return raw if found == order_id else _with_field(raw, "order_id", found, order_id)
+def _with_value(raw: bytes, field: tuple[str, str]) -> bytes:
+    name, value = field
+    found = getattr(_HEAD.decode(raw), name)
+    return raw if found == value else _with_field(raw, name, found, value)
 
 
 def _with_field(raw: bytes, name: str, found: object, value: str) -> bytes:

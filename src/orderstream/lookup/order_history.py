@@ -18,6 +18,7 @@ from orderstream.storage.orders import get_order
 
 # The effect of an event whose order has not arrived; of others it is the Effect of the fold.
 WAITING = "waiting"
+ORDER_MISSING = "its order has not arrived"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _until(rows: list[dict[str, Any]], as_of: datetime | None) -> list[dict[str,
 
 
 def _waiting(row: Mapping[str, Any]) -> HistoryEvent:
-    return HistoryEvent(**_fields(row), effect=WAITING, reason="its order has not arrived")
+    return HistoryEvent(**_fields(row), effect=WAITING, reason=ORDER_MISSING)
 
 
 def _after(step: Step) -> HistoryEvent:

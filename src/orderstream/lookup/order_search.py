@@ -58,7 +58,8 @@ class OrderFilter:
 class FoundOrder:
     """An order, or a record that is none: `order_id` is then "" unless the record says one.
 
-    `at` is the arrival, or by the index of a customer the order date. `indexed` are the values (as text) of
+    `at` is the arrival, or by the index of a customer the order date. `order_status` is the status that the
+    item has from its events; "" if there is no item. `indexed` are the values (as text) of
     the fields that the order model marks as indexed, by attribute, as the stored item has them.
     """
 
@@ -68,6 +69,7 @@ class FoundOrder:
     status: OrderStatus
     summary: RecordSummary
     indexed: Mapping[str, str] = field(default_factory=dict)
+    order_status: str = ""
 
     @property
     def position(self) -> Position:
@@ -146,7 +148,8 @@ def _of_item(item: Item) -> FoundOrder:
     summary = RecordSummary(
         item["CustomerID"], f"{item['OrderAmount']:f}", item["Currency"], item["OrderAmount"]
     )
-    return FoundOrder(item["OrderDate"], item["EventID"], item["OrderID"], "stored", summary, _indexed(item))
+    place = item["OrderDate"], item["EventID"], item["OrderID"]
+    return FoundOrder(*place, "stored", summary, _indexed(item), item.get("Status", ""))
 
 
 def indexed_attributes() -> tuple[str, ...]:
@@ -162,7 +165,9 @@ def _matching(
     deployment: Deployment, wanted: OrderFilter, lines: Iterable[ArchiveLine]
 ) -> Iterator[FoundOrder]:
     """The records among `lines` that match, the newest first; only as many are decoded as are taken."""
-    newest = sorted(lines, key=lambda line: (line.arrived_at, line.event_id), reverse=True)
+    # An event of an order is none.
+    orders = (line for line in lines if line.event is None)
+    newest = sorted(orders, key=lambda line: (line.arrived_at, line.event_id), reverse=True)
     candidates = (
         (line, summary)
         for line in newest
@@ -181,7 +186,9 @@ def _matching(
                     )
                 order_id = line.order_id or ""
                 own = _indexed(item)
-                yield FoundOrder(line.arrived_at, line.event_id, order_id, status, summary, own)
+                order_status = str(item.get("Status", "")) if item else ""
+                place = line.arrived_at, line.event_id, order_id
+                yield FoundOrder(*place, status, summary, own, order_status)
 
 
 def _status(deployment: Deployment, line: ArchiveLine, item: Item | None) -> OrderStatus:

@@ -15,6 +15,7 @@ from orderstream.domain.object_keys import DISCARDED
 from orderstream.local.cloud import LocalCloud
 from orderstream.recovery.verify import GRACE, verify
 from orderstream.storage import stream
+from orderstream.storage.order_events import read_events
 from orderstream.storage.orders import get_order
 from tests.integration.conftest import Orders, awaited
 from tests.integration.discarded import failures_by_place, given_up, given_up_at
@@ -90,6 +91,23 @@ def test_a_conflict_needs_an_id_of_its_own(local: LocalCloud, orders: Orders) ->
     assert get_order(local.deployment, order_id)["OrderAmount"] == 1
 
 
+def test_an_event_is_resubmitted_as_one_event_however_often(local: LocalCloud, orders: Orders) -> None:
+    order_id = new_id()
+    put(local, f'{{"order_id": "{order_id}", "customer_id": "c", "amount": 5}}'.encode(), order_id)
+    bad = put(local, f'{{"order_id": "{order_id}", "event": "captured", "amount": -5}}'.encode(), order_id)
+    await_quarantined(local, bad)
+    planned = orders("quarantine", "resubmit", bad, "--set", "amount=5", "--dry-run")
+    assert f"{bad} as event captured of order {order_id}" in planned.stdout
+    for _ in range(2):
+        orders("quarantine", "resubmit", bad, "--set", "amount=5")
+    awaited(lambda: {"applied", "duplicate"} <= {one["what"] for one in steps_of(orders, order_id)})
+    item = get_order(local.deployment, order_id)
+    assert (item["Captured"], item["Version"]) == (5, 2)
+    (row,) = read_events(local.deployment, order_id)
+    arrived = {one["at"] for one in steps_of(orders, order_id) if one["event_id"] == bad}
+    assert row["OccurredAt"] in arrived, "it occurred when it first arrived"
+
+
 def test_many_are_resubmitted_at_once_and_those_that_cannot_be_are_said(
     local: LocalCloud, orders: Orders
 ) -> None:
@@ -141,6 +159,19 @@ def test_what_aws_gave_up_is_brought_back_and_done_only_when_all_of_it_is_accoun
     assert place not in failures_by_place(orders)
     assert failures_by_place(orders, "--include-done")[place]["done"]
     assert "nothing to redrive" in orders("dead-letters", "redrive").stderr
+
+
+def test_events_that_aws_gave_up_are_brought_back(local: LocalCloud, orders: Orders) -> None:
+    order_id, late = new_id(), new_id()
+    paid, early = (f'{{"order_id": "{one}", "event": "paid"}}'.encode() for one in (order_id, late))
+    place = given_up_at(local, given_up([order_id], paid, early))
+    assert f"open: {place}: 3 records: 3 open" in orders("dead-letters", "redrive", "--dry-run").stdout
+    done = orders("dead-letters", "redrive").stdout
+    assert f"done: {place}: 3 records" in done and "2 event" in done
+    assert get_order(local.deployment, order_id)["Status"] == "paid"
+    assert "and events of it wait" in orders("trace", late).stdout
+    put(local, f'{{"order_id": "{late}", "customer_id": "c", "amount": 5}}'.encode(), late)
+    assert awaited(lambda: found_order(local, late))
 
 
 def test_an_object_that_is_no_failure_is_said_and_keeps_no_other_one_back(

@@ -28,7 +28,7 @@ def _key_of(by: str) -> orders.IndexKey:
 def _list_by_status(
     found: Deployment, customer: str, status: str, span: TimeRange, limit: int, as_json: bool
 ) -> None:
-    wanted = OrderFilter(customer=customer, state=known_status(status), span=span)
+    wanted = OrderFilter(customer=customer, order_status=known_status(status), span=span)
     with console.progress() as progress:
         page = search_orders(found, wanted, most=limit, progress=progress)
     show.print_orders((orders.with_state(one.item) for one in page.found), as_json=as_json)

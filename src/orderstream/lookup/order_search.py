@@ -32,12 +32,13 @@ _MOST_OF_CUSTOMER = 2000
 class OrderFilter:
     """Which orders: what is None or empty does not matter. Amounts are inclusive, `span` is of arrivals.
 
-    `state` is the Status of the order in the table now. By the index of a customer, `span` is of order dates.
+    `order_status` is the status that the item has now, from its events. By the index of a customer, `span`
+    is of order dates.
     """
 
     customer: str = ""
     status: OrderStatus | None = None
-    state: str = ""
+    order_status: str = ""
     least: Decimal | None = None
     most: Decimal | None = None
     span: TimeRange = ALL_TIME
@@ -69,6 +70,11 @@ class FoundOrder:
     status: OrderStatus
     summary: RecordSummary
     item: Item = field(default_factory=dict)
+
+    @property
+    def order_status(self) -> str:
+        """The status that the item has from its events; "" if there is no item."""
+        return str(self.item.get("Status", ""))
 
     @property
     def indexed(self) -> Mapping[str, str]:
@@ -140,7 +146,7 @@ def _of_customer(
         )
         for item in page.orders:
             read += 1
-            if wanted.state not in ("", item["Status"]):
+            if wanted.order_status not in ("", item["Status"]):
                 continue
             if wanted.accepts(item["CustomerID"], item["OrderAmount"]):
                 if len(found) == most:
@@ -174,6 +180,7 @@ def _matching(
     deployment: Deployment, wanted: OrderFilter, lines: Iterable[ArchiveLine]
 ) -> Iterator[FoundOrder]:
     """The records among `lines` that match, the newest first; only as many are decoded as are taken."""
+    # An event of an order is none.
     orders = (line for line in lines if line.event is None)
     newest = sorted(orders, key=lambda line: (line.arrived_at, line.event_id), reverse=True)
     candidates = (
@@ -186,7 +193,8 @@ def _matching(
         for line, summary in some:
             item = items.get(line.order_id or "")
             status = _status(deployment, line, item)
-            if wanted.state and (status != "stored" or not item or item["Status"] != wanted.state):
+            now = status, (item or {}).get("Status")
+            if wanted.order_status and now != ("stored", wanted.order_status):
                 continue
             if wanted.status in (None, status):
                 if item is not None and not summary.currency:

@@ -14,7 +14,7 @@ from orderstream.lookup.function_log import log_lines
 from orderstream.pipeline.table import KEYS_PER_READ
 from orderstream.pipeline.telemetry import LogLine
 from orderstream.storage.bucket import FETCHED_AHEAD
-from orderstream.storage.orders import Item, get_orders
+from orderstream.storage.orders import Item, get_orders, with_state
 from orderstream.storage.reader import read_object
 
 # How far back the first poll reads: no further than necessary. MiniStack returns the oldest lines of a span,
@@ -123,7 +123,7 @@ class RecentOrders:
         pairs: deque[_Pair] = deque(maxlen=_TIMES_WANTED * self._most)
         try:
             for line in read_object(self._deployment, key, ""):
-                if line.order_id is not None:
+                if line.order_id is not None and line.event is None:
                     pairs.append((line.order_id, line.event_id))
         except DamagedError:
             # `orders stack verify` reports it; what precedes the damage is shown.
@@ -136,4 +136,4 @@ class RecentOrders:
         for order_id, event_id in pairs:
             events.setdefault(order_id, set()).add(event_id)
         items = get_orders(self._deployment, events)
-        return {key: item for key, item in items.items() if item["EventID"] in events[key]}
+        return {key: with_state(item) for key, item in items.items() if item["EventID"] in events[key]}

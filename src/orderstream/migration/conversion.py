@@ -34,6 +34,7 @@ NOTES = {
 }
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NO_ORDER = Violation("$.event", "unexpected", "makes it an event of an order, and no order")
 _TOO_LARGE = Violation("$", "too_large", "is larger than a record of the stream: it was not read")
 
 Item = Mapping[str, Any]
@@ -136,7 +137,7 @@ def _legacy_order(
 ) -> LegacyOrder:
     if what.order is None:
         key = order_id[:MAX_PARTITION_KEY_CHARACTERS]
-        return LegacyOrder(order_id, source, data, key, facts, what.reasons, "", notes)
+        return LegacyOrder(order_id, source, data, key, facts, what.reasons or (_NO_ORDER,), "", notes)
     order = what.order
     date = utc_text(order.order_date) if order.order_date else ""
     new = OrderFacts(order.customer_id, _amount(order.amount), date)

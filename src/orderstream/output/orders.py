@@ -155,6 +155,8 @@ def print_trace(found: OrderTrace, *, as_json: bool) -> None:
     for event_id, number in numbers.items():
         out.print(f"event {number} is {event_id}")
     where = "in the table" if found.item else "not in the table"
+    if any(step.what == "waiting" for step in found.steps):
+        where += ", and events of it wait"
     out.print(f"order {found.order_id} is {where}")
 
 

@@ -37,11 +37,16 @@ def with_state(item: Item) -> Item:
     """A stored item as it is shown: with the state of an order without events, if it had none, and without
     `Applied`.
     """
-    found: Item = {"Version": Decimal(1), "Total": item["OrderAmount"]}
-    found |= {name: Decimal(0) for name in ("Captured", "Refunded", "Balance")}
-    if "ReceivedAt" in item:
-        found["UpdatedAt"] = item["ReceivedAt"]
-    missing = {name: value for name, value in found.items() if name not in item}
+    nothing = Decimal(0)
+    unchanged: Item = {
+        "Version": Decimal(1),
+        "UpdatedAt": item.get("ReceivedAt"),
+        "Total": item.get("OrderAmount"),
+        "Captured": nothing,
+        "Refunded": nothing,
+        "Balance": nothing,
+    }
+    missing = {name: value for name, value in unchanged.items() if name not in item and value is not None}
     return {name: value for name, value in item.items() if name != "Applied"} | missing
 
 

@@ -44,7 +44,10 @@ class ArchivedOrders:
         for one in made:
             what = decode(one.data)
             order_id = (what.order.order_id or one.event_id) if what.order else None
-            lines.append(encode(one, json=what.json, order_id=order_id))
+            more = {}
+            if what.event:
+                order_id, more = what.event.sent.order_id, {"event": what.event.sent.event}
+            lines.append(encode(one, json=what.json, order_id=order_id, **more))
         numbers = [one.sequence_number for one in made]
         ids = [one.event_id for one in made]
         key = batch_key(object_keys.ORDERS, made[0].arrived_at, SHARD, numbers, ids)

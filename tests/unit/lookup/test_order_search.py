@@ -76,6 +76,20 @@ def test_a_search_that_finds_nothing_stops_and_says_how_far_it_came_and_where_it
     assert [one.order_id for one in rest.found] == ["far"] and rest.next is None and rest.since is None
 
 
+def test_events_of_orders_are_not_listed_and_orders_have_the_status_that_they_lead_to() -> None:
+    archive = ArchivedOrders()
+    paid, waits = ({"order_id": one, "event": "paid"} for one in ("A", "B"))
+    records = (ago(5), order("A")), (ago(4), paid), (ago(3), waits), (ago(2), order("C"))
+    first, *_ = archive.batch(ago(1), *records)
+    archive.store(first, "A", Status="paid")
+    archive.items["B"] = {"OrderID": {"S": "B"}, "Pending": {"S": "order"}, "PendingSince": {"S": "x"}}
+    found = search_orders(archive.deployment, EVERY, most=9).found
+    assert [(one.order_id, one.status, one.order_status) for one in found] == [
+        ("C", "waiting", ""),
+        ("A", "stored", "paid"),
+    ]
+
+
 def test_each_record_has_the_status_that_the_table_gives_it() -> None:
     archive = ArchivedOrders()
     events = archive.batch(
@@ -137,3 +151,17 @@ def test_a_record_is_summed_up_by_what_it_says_valid_or_not(
     data: bytes, summary: tuple[str, str, str, Decimal | None]
 ) -> None:
     assert summary_of(data) == RecordSummary(*summary)
+
+
+def test_orders_are_found_by_the_status_that_they_have_now_and_events_are_none() -> None:
+    archive = ArchivedOrders()
+    event = {"order_id": "a", "event": "paid"}
+    records = [(ago(9), order("a")), (ago(8), event), (ago(7), order("b")), (ago(6), order("c"))]
+    first, _, second, _ = archive.batch(ago(1), *records)
+    archive.store(first, "a", Status="paid")
+    archive.store(second, "b", Status="placed")
+    assert ids(archive, OrderFilter(order_status="paid")) == [["a"]]
+    assert ids(archive, OrderFilter(order_status="placed", status="stored")) == [["b"]]
+    assert ids(archive, OrderFilter(order_status="placed", status="waiting")) == [[]]
+    found = search_orders(archive.deployment, EVERY, most=9).found
+    assert [(one.order_id, one.order_status) for one in found] == [("c", ""), ("b", "placed"), ("a", "paid")]

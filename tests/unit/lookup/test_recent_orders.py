@@ -41,11 +41,15 @@ class Log:
 
 
 class Bucket:
-    """S3 with one object, whatever is asked for."""
+    """S3 with one object, whatever is asked for; each order is followed by an event of it."""
 
     def get_object(self, **_: Any) -> dict[str, Any]:
-        records = (Record(f"s:{n}", "s", str(n), "k", NOW, b"{}") for n in range(len(ORDERS)))
-        lines = [encode(one, json=b"{}", order_id=ORDERS[n]) for n, one in enumerate(records)]
+        records = [Record(f"s:{n}", "s", str(n), "k", NOW, b"{}") for n in range(len(ORDERS))]
+        lines = [
+            encode(one, json=b"{}", order_id=ORDERS[n], **more)
+            for n, one in enumerate(records)
+            for more in ({}, {"event": "paid"})
+        ]
         body = compress(lines)
         return {"Body": StreamingBody(BytesIO(body), len(body)), "LastModified": NOW}
 
@@ -60,6 +64,7 @@ class Table:
         order_id = key["OrderID"]["S"]
         event = f"s:{ORDERS.index(order_id)}"
         item = {"OrderID": order_id, "EventID": event, "ReceivedAt": f"2026-11-22T18:00:0{event[-1]}Z"}
+        item["Applied"] = "internal"
         return {
             "Responses": {table: [{name: {"S": value} for name, value in item.items()}]},
             "UnprocessedKeys": {table: request | {"Keys": later}} if later else {},
@@ -80,6 +85,7 @@ def test_the_log_is_asked_for_its_newest_lines_until_they_have_enough_orders() -
     log = Log([[logged(9)], [logged(8)], [logged(7)]])
     found = latest(log, most=3).poll(NOW)
     assert [item["OrderID"] for item in found] == ["D", "C", "B"]
+    assert all(item["Version"] == 1 and "Applied" not in item for item in found)
     assert log.asked == 1
     (request,) = log.requests
     assert request["startFromHead"] is False and request["filterPattern"] == "{ $.Stored > 0 }"

@@ -198,6 +198,12 @@ def test_a_record_keeps_a_valid_order_id_and_gets_the_given_one_otherwise() -> N
     assert (garbled.order_id, garbled.data, bool(garbled.reasons)) == (ID, b"not json", True)
 
 
+def test_what_the_stream_would_take_for_an_event_is_no_order() -> None:
+    raw = b'{"order_id": "%b", "customer_id": "c", "amount": 1, "event": "paid"}' % ID.encode()
+    for order in (from_record(ID, raw), of_object(raw)):
+        assert [(one.path, one.code) for one in order.reasons] == [("$.event", "unexpected")]
+
+
 def test_an_unknown_date_is_not_compared_and_equal_amounts_are_equal_however_they_are_written() -> None:
     assert OrderFacts("c", "5", "").differences(OrderFacts("c", "5", WRITTEN_TEXT)) == ""
     assert rebuilt(OrderAmount={"S": "5.00"}).facts == rebuilt(OrderAmount={"N": "5"}).facts

@@ -78,7 +78,7 @@ def test_events_are_sent_by_command_and_their_effects_are_told(local: LocalCloud
     found = await_effects(orders, order_id, "applied", "forbidden", "applied")
     paid, refunded, packed = found["events"]
     assert (paid["captured"], json.loads(paid["details"])) == (Decimal("19.90"), {"method": "card"})
-    assert refunded["reason"] == "refunds 20 in all, of 19.90 that was captured"
+    assert refunded["reason"] == "refunds 20 in all, of 19.9 that was captured"
     assert packed["status"] == found["state"]["Status"] == "packed"
     shown = orders("history", order_id).stdout
     assert "forbidden" in shown and f"order {order_id} is packed" in shown

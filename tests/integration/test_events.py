@@ -125,8 +125,7 @@ def test_what_is_no_event_is_refused_before_it_is_sent(
 ) -> None:
     assert "must be one of" in orders("event", "A-1", "flown", status=2).stderr
     assert "$.amount is required" in orders("event", "A-1", "refunded", status=2).stderr
-    assert "is not NAME=VALUE" in orders("event", "A-1", "paid", "--set", "x", status=2).stderr
-    assert "field of every event" in orders("event", "A-1", "paid", "--set", "seq=1", status=2).stderr
+    assert "does not say what to set" in orders("event", "A-1", "paid", "--set", "x", status=2).stderr
     file = tmp_path / "events.csv"
     file.write_text(f"order_id,event,amount\n{new_id()},paid,1\n,paid,1\n")
     done = orders("send", str(file), status=1)

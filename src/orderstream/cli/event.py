@@ -10,8 +10,9 @@ from orderstream.cli import options
 from orderstream.cli.options import resolve_stack
 from orderstream.client import OrderProducer
 from orderstream.domain.fields import utc_text
-from orderstream.ingest.events import event_document, event_names_of_model, send_event
+from orderstream.ingest.events import event_names_of_model, send_event
 from orderstream.output import orders as show
+from orderstream.recovery.patch import parse_patch
 
 app = typer.Typer()
 
@@ -39,10 +40,7 @@ def event(
             "--occurred-at", metavar="TIME", help="When it happened: RFC 3339, a date, or an age such as 2h."
         ),
     ] = None,
-    details: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Another field, as text. Repeatable."),
-    ] = None,
+    set_: options.SetFields = None,
     as_json: options.AsJson = False,
     env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
@@ -55,17 +53,10 @@ def event(
     before it is decided when it is applied: see orders history. Without an id, a number and a time it gets
     an id, so that it is the same event if it has to be sent again.
     """
+    settings = [parse_patch(text) for text in set_ or ()]
     found = resolve_stack(stack, region, profile)
-    document = event_document(
-        order_id,
-        name,
-        details or [],
-        amount=amount,
-        currency=currency,
-        event_id=event_id,
-        seq=seq,
-        occurred_at=utc_text(parse_timestamp(occurred_at, found.cloud.now())) if occurred_at else None,
-    )
+    at = utc_text(parse_timestamp(occurred_at, found.cloud.now())) if occurred_at else None
+    fields = {"order_id": order_id, "event": name, "event_id": event_id, "seq": seq, "occurred_at": at}
     with OrderProducer(found.stream, found.cloud.kinesis_no_retry) as producer:
-        receipt = send_event(producer, document)
-    show.print_event_receipt(document, receipt, as_json=as_json)
+        receipt = send_event(producer, fields | {"amount": amount, "currency": currency}, settings)
+    show.print_event_receipt(name, receipt, as_json=as_json)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.table import Column
@@ -66,12 +66,12 @@ def print_send_stats(counts: SendStats, order_id: str = "") -> None:
     err.print(said)
 
 
-def print_event_receipt(document: Mapping[str, Any], receipt: RecordMetadata, *, as_json: bool) -> None:
+def print_event_receipt(name: str, receipt: RecordMetadata, *, as_json: bool) -> None:
     """Print that an event was sent."""
     if as_json:
         print_json(receipt)
         return
-    err.print(f"{document['event']} sent of order {receipt.order_id}; orders history {receipt.order_id}")
+    err.print(f"{name} sent of order {receipt.order_id}; orders history {receipt.order_id}")
 
 
 def shown(item: Item) -> Iterator[tuple[str, str]]:

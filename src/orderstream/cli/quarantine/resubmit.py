@@ -26,10 +26,7 @@ def resubmit(
     edit: Annotated[
         str | None, typer.Option(help="File with the complete edited order, or - for standard input.")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A field to set. Repeatable.", metavar="PATH=VALUE"),
-    ] = None,
+    set_: options.SetFields = None,
     since: options.Since = None,
     until: options.Until = None,
     code: options.ReasonCode = None,

@@ -82,7 +82,7 @@ def _pages(cloud: LocalCloud) -> dict[str, _Page]:
         "orders": _Page(links.orders(), "Looked back to"),
         "order": _Page(links.order(order_id), "Everything that happened"),
         "timeline": _Page(links.order(timeline), "may not follow"),
-        "waiting": _Page(links.waiting(), "Waits for"),
+        "waiting": _Page(links.waiting(), "A-1001"),
         "quarantine": _Page(links.quarantine(), "records"),
         "record": _Page(links.quarantined(record.line.event_id), "The order, as it will be sent"),
         "send": _Page(links.send(), "What is sent"),

@@ -1,4 +1,4 @@
-"""`orders waiting`: list the orders that have not arrived, but events of them, or that miss an event."""
+"""`orders waiting`: list events that wait for their order, and orders of which an event is missing."""
 
 import typer
 
@@ -19,9 +19,10 @@ def waiting(
     region: options.Region = None,
     profile: options.Profile = None,
 ) -> None:
-    """List what waits: events whose order has not arrived, and orders that miss the event with a number.
+    """List events that wait for their order, and orders of which an event is missing.
 
-    First the orders that have not arrived, then those that miss an event; each group oldest first.
+    An event is missing if one with a higher seq has arrived. Orders that have not arrived come first; each of
+    both groups is sorted by age, the oldest first.
     """
     found = resolve_stack(stack, region, profile)
     show.print_waiting(waiting_orders(found), found.cloud.now(), as_json=as_json)

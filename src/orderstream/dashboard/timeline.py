@@ -37,7 +37,7 @@ def draw_timeline(clock: TimeFormat, found: OrderHistory) -> None:
             }
             with ui.row().classes("w-full items-baseline gap-x-4 gap-y-0"):
                 ui.label(str(state["Status"])).classes("text-lg font-semibold")
-                for name, amount in money.items():
+                for name, amount in sums.items():
                     ui.label(f"{name} {amount}").classes("whitespace-nowrap")
             if "MissingSeq" in state:
                 missing = f"The event with seq {state['MissingSeq']} has not arrived: this is provisional."
@@ -46,10 +46,11 @@ def draw_timeline(clock: TimeFormat, found: OrderHistory) -> None:
             placed = first_status(order_model().TRANSITIONS)
             with _step("add_circle_outline", placed, clock, found.received_at):
                 _detail(f"total {_money(found, found.amount)}")
+        money = {"total": found.amount, **dict.fromkeys(("captured", "refunded"), Decimal(0))}
         for one in found.events:
             icon, color = _EFFECTS[one.effect]
             with _step(icon, one.event, clock, one.occurred_at, one.effect if color else "", color):
-                for line in filter(None, (one.reason, _what(found, one), _others(one))):
+                for line in filter(None, (one.reason, _what(found, one, money), _others(one))):
                     _detail(line)
 
 
@@ -69,14 +70,15 @@ def _detail(text: str) -> None:
     ui.label(text).classes("text-sm opacity-70 break-words")
 
 
-def _what(found: OrderHistory, one: HistoryEvent) -> str:
-    """The event's own amount, and the money of the order after it."""
+def _what(found: OrderHistory, one: HistoryEvent, money: dict[str, Decimal | None]) -> str:
+    """The event's own amount, and what it changes in `money`, which is updated."""
     said = [f"seq {one.seq}"] if one.seq is not None else []
     if one.amount is not None:
         said.append(f"amount {_money(found, one.amount)}")
     if one.effect == "applied":
         after = {"total": one.total, "captured": one.captured, "refunded": one.refunded}
-        said += [f"{name} {_money(found, value)}" for name, value in after.items() if value]
+        said += [f"{name} {_money(found, value)}" for name, value in after.items() if value != money[name]]
+        money |= after
     return " · ".join(said)
 
 

@@ -1,4 +1,4 @@
-"""The orders that wait: those that have not arrived, but events of them, and those that miss an event."""
+"""What waits: events whose order has not arrived, and orders of which an event has not arrived."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def draw_waiting(viewer: Viewer) -> None:
     """Draw the page."""
     with ui.column().classes("w-full gap-2"):
         ui.label(
-            "Events whose order has not arrived, and orders that miss the event with a number, oldest first."
+            "Events whose order has not arrived, and orders of which an event has not arrived. Oldest first."
         ).classes("text-sm opacity-70")
         found = await background.run(lambda note: [*islice(waiting(viewer.feed.deployment), MOST_SHOWN + 1)])
         if found is None:

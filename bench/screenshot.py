@@ -29,6 +29,7 @@ from orderstream.errors import OrderstreamError
 from orderstream.ingest.samples import samples
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
+from orderstream.lookup.order_history import order_history
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.recovery.quarantine import list_quarantined
 
@@ -71,15 +72,33 @@ class _Page(NamedTuple):
 def _pages(cloud: LocalCloud) -> dict[str, _Page]:
     """Each page by its name, those of an order and of a record too."""
     order_id = RecentOrders(cloud.deployment).poll()[0]["OrderID"]
+    traffic = (item["OrderID"] for item in RecentOrders(cloud.deployment, 500).poll())
+    # With every kind of event.
+    timeline = max(traffic, key=lambda one: len(order_history(cloud.deployment, one).events))
+    _send_odd_events(cloud, timeline)
     record = next(list_quarantined(cloud.deployment))
     return {
         "live": _Page(links.live(), "duplicates are harmless"),
         "orders": _Page(links.orders(), "Looked back to"),
         "order": _Page(links.order(order_id), "Everything that happened"),
+        "timeline": _Page(links.order(timeline), "may not follow"),
+        "waiting": _Page(links.waiting(), "A-1001"),
         "quarantine": _Page(links.quarantine(), "records"),
         "record": _Page(links.quarantined(record.line.event_id), "The order, as it will be sent"),
         "send": _Page(links.send(), "What is sent"),
     }
+
+
+def _send_odd_events(cloud: LocalCloud, order_id: str) -> None:
+    """Events that an order may not have, one that is sent twice, and one of an order that has not arrived."""
+    events: list[dict[str, object]] = [
+        {"order_id": order_id, "event": "packed", "event_id": "odd-1"},
+        {"order_id": order_id, "event": "refunded", "amount": "1000000.00", "event_id": "odd-2"},
+        {"order_id": "A-1001", "event": "paid", "amount": "19.90", "seq": 1, "method": "card"},
+    ]
+    with OrderProducer(cloud.deployment.stream, cloud.cloud.kinesis_no_retry) as producer:
+        for event in (*events, *events[:1]):
+            producer.send(event)
 
 
 def _take(browser: Browser, url: str, text: str, scheme: str, width: int, picture: Path) -> None:
@@ -106,7 +125,7 @@ def _traffic(cloud: LocalCloud) -> Iterator[None]:
     def send() -> None:
         begun = time.monotonic()
         with OrderProducer(cloud.deployment.stream, cloud.cloud.kinesis_no_retry) as producer:
-            for sample in samples(1, bad_share=0.01, duplicate_share=0.02):
+            for sample in samples(1, bad_share=0.01, duplicate_share=0.02, lives=True):
                 swell = math.sin((time.monotonic() - begun) / PERIOD_SECONDS * 2 * math.pi)
                 if stop.wait(random.expovariate(RATE + SWELL * swell)):
                     return

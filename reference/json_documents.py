@@ -24,6 +24,7 @@ from orderstream.deploy.adoption import AdoptionResult
 from orderstream.deploy.inventory import BucketInventory, PendingWork, TableInventory
 from orderstream.doctor.checklist import Diagnosis
 from orderstream.lookup.log_tail import LogEvent
+from orderstream.lookup.order_history import HistoryEvent, OrderHistory
 from orderstream.lookup.trace import TraceEvent
 from orderstream.migration.adopt import MigrationReport
 from orderstream.migration.store import SuspectedDuplicate
@@ -168,11 +169,24 @@ def documents() -> Mapping[str, Document]:
         place=place,
     )
     policy = combined(Version=text, Statement=array(OPEN))
+    past = combined(**get_type_hints(HistoryEvent) | {"items": ANYTHING})
+    history = combined(**get_type_hints(OrderHistory) | {"state": nullable(OPEN), "events": array(past)})
+    waiting = combined(
+        order_id=text,
+        pending=text,
+        missing_seq=int | None,
+        since=text,
+        age_seconds=number,
+        events=array(text),
+    )
     return {
         "demo": Document(demo),
         "send": Document(schema_of(RecordMetadata), is_list=True),
+        "event": Document(schema_of(RecordMetadata)),
         "get": Document(item()),
         "list": Document(item(), is_list=True),
+        "history": Document(history),
+        "waiting": Document(waiting, is_list=True),
         "trace": Document(combined(order_id=text, item=nullable(item()), steps=array(TraceEvent))),
         "status": Document(schema_of(Status)),
         "status --watch": Document(schema_of(Status), is_list=True),

@@ -40,7 +40,11 @@ PAGES: Mapping[Path, Mapping[str, Callable[[], str]]] = {
     DOCS / "reference" / "commands.md": {"commands": commands.commands},
     DOCS / "reference" / "json.md": {"json": json_documents.reference},
     DOCS / "reference" / "metrics.md": {"metrics": metrics.metrics, "alarms": metrics.alarms},
-    DOCS / "reference" / "order.md": {"fields": order.fields, "example": order.example},
+    DOCS / "reference" / "order.md": {
+        "fields": order.fields,
+        "events": order.events,
+        "example": order.example,
+    },
     DOCS / "reference" / "parameters.md": {
         "parameters": parameters.parameters,
         "rules": parameters.rules,

@@ -31,4 +31,4 @@ def test_every_answer_is_one_that_the_openapi_describes(local: LocalCloud, tmp_p
         command += ["--request-timeout", "60"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stdout
-    assert "Tested: 6" in done.stdout
+    assert "Tested: 8" in done.stdout

@@ -136,7 +136,7 @@ def ensure_an_order_is_stored_listed_and_queried_as_the_model_has_it(started: Up
 
 
 def ensure_the_deployed_model_is_compared_field_by_field(orders: Orders, project: Path) -> None:
-    assert "no field has changed" in orders("model", "diff").stderr
+    assert "nothing has changed" in orders("model", "diff").stderr
     before = edited(project, "    merchant_id:", "    region: Name\n    merchant_id:")
     try:
         (change,) = orders("model", "diff", "--json", status=1).stdout.splitlines()

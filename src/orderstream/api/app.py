@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import FastAPI, Header, Path, Query, Request
+from fastapi import FastAPI, Header, Query, Request
 from fastapi_swagger import patch_fastapi
 from starlette.responses import Response
 
 from orderstream import __version__
 from orderstream.api import problems, schema
 from orderstream.api.body import read_body
+from orderstream.api.events import add_events
 from orderstream.api.ingest import MOST_ORDERS, ingest_order, ingest_orders
-from orderstream.api.listing import add_listings
+from orderstream.api.listing import OrderId, add_listings
 from orderstream.api.outcome import MOST_SECONDS, await_stored
 from orderstream.api.responses import Responses, json_response
 from orderstream.api.sender import ids_of
@@ -37,10 +38,6 @@ Amounts are exact. Errors are `application/problem+json` (RFC 9457), with every 
 """
 
 
-# An id may contain slashes, encoded as %2F by a client: everything before /raw or /orders is the id.
-OrderId = Annotated[str, Path(min_length=1, max_length=128, examples=["A-1001"])]
-
-
 def make_app(services: Callable[[], ApiServices]) -> FastAPI:
     """Create the application; `services` returns the services for a request, or raises a ProblemError."""
     app = FastAPI(
@@ -61,6 +58,8 @@ def make_app(services: Callable[[], ApiServices]) -> FastAPI:
     )
     problems.register_error_handlers(app)
     _add_orders_in(app, services)
+    # Before the route of an order, whose id may have slashes.
+    add_events(app, services)
     _add_orders_out(app, services)
     add_listings(app, services)
 

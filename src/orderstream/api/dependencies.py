@@ -45,6 +45,7 @@ def deployment_of(cloud: AwsClients, environ: Mapping[str, str]) -> Deployment:
         "TableName": table,
         "ArchiveBucket": bucket,
         "CustomerIndex": environ.get("CUSTOMER_INDEX", "none"),
+        "EventsTableName": environ.get("EVENTS_TABLE_NAME", ""),
     }
     return Deployment(cloud, name, resources, ids_by_sender)
 

@@ -27,6 +27,8 @@ from orderstream.storage.orders import IndexKey, by_customer, by_field, page_of_
 
 MOST_A_PAGE = 100
 
+# An id may contain slashes, encoded as %2F by a client: everything before what follows it is the id.
+OrderId = Annotated[str, Path(min_length=1, max_length=128, examples=["A-1001"])]
 CustomerId = Annotated[str, Path(min_length=1, max_length=256, examples=["12345"])]
 Since = Annotated[str | None, Query(description="RFC 3339, a date, or a span back from now: 2h.")]
 Until = Annotated[str | None, Query(description="The same; this moment is left out.")]
@@ -115,15 +117,16 @@ def _page(
     page = page_of_orders(
         here.deployment,
         key,
-        since=_moment(here.deployment.cloud, "since", since),
-        until=_moment(here.deployment.cloud, "until", until),
+        since=moment_in_query(here.deployment.cloud, "since", since),
+        until=moment_in_query(here.deployment.cloud, "until", until),
         limit=limit,
         begin=_decode_cursor(cursor) if cursor else None,
     )
     return json_response({"orders": page.orders, "cursor": _encode_cursor(page.next) if page.next else None})
 
 
-def _moment(cloud: AwsClients, name: str, text: str | None) -> datetime | None:
+def moment_in_query(cloud: AwsClients, name: str, text: str | None) -> datetime | None:
+    """The time in a parameter of the query. Raises ProblemError (422)."""
     try:
         return parse_timestamp(text, cloud.now()) if text else None
     except InputError as error:

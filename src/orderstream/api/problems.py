@@ -61,10 +61,15 @@ def response(problem: ProblemError) -> Response:
 
 def not_an_order(reasons: Sequence[Violation]) -> ProblemError:
     """The problem for an invalid order."""
+    return not_valid("order", reasons)
+
+
+def not_valid(what: str, reasons: Sequence[Violation]) -> ProblemError:
+    """The problem for an invalid order or event."""
     number = f"{len(reasons)} rule{'s' * (len(reasons) > 1)}"
     if reasons[-1].code == MORE_REASONS:
         number = f"more than {len(reasons) - 1} rules"
-    return ProblemError(422, f"the order breaks {number}", errors=reasons)
+    return ProblemError(422, f"the {what} breaks {number}", errors=reasons)
 
 
 def try_again(detail: str) -> ProblemError:

@@ -10,11 +10,13 @@ import msgspec
 from orderstream.domain.declaration import computed_attributes
 from orderstream.domain.decode import decode
 from orderstream.domain.examples import example_order
+from orderstream.domain.fields import utc_text
 from orderstream.domain.item import OWN, SETTLED, attribute_names, attributes
 from orderstream.domain.model import Schema, json_schema, without_examples
 from orderstream.domain.order import Order
 from orderstream.domain.schema_version import FIELD, version_schema
 from orderstream.domain.user_model import order_model
+from orderstream.storage.orders import with_state
 
 _DIGITS = "All digits of it: do not read it as a float."
 _JSON = msgspec.json.Encoder(decimal_format="number")
@@ -22,6 +24,18 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 _ADDED: dict[str, Schema] = {name: {"type": "string"} for name in OWN} | {
     "ReceivedAt": {"type": "string", "format": "date-time"},
     "SchemaVersion": {"type": "integer", "description": "Left out for version 1."},
+}
+# What follows from the events of an order. An order without events has these, too.
+_STATE: dict[str, Schema] = {
+    "Version": {"type": "integer", "description": "1, and one more for each event."},
+    "UpdatedAt": {"type": "string", "format": "date-time"},
+    **dict.fromkeys(("Total", "Captured", "Refunded", "Balance"), {"type": "number", "description": _DIGITS}),
+}
+_STATE_OF_SOME: dict[str, Schema] = {
+    "Forbidden": {"type": "integer", "description": "How many events have no effect."},
+    "MissingSeq": {"type": "integer", "description": "The first event that has not arrived."},
+    "Pending": {"type": "string"},
+    "PendingSince": {"type": "string", "format": "date-time"},
 }
 
 
@@ -44,10 +58,15 @@ def stored_schema(model: type[Order] | None = None) -> Schema:
     computed = {one.name: one for one in computed_attributes(model)}
     always += [name for name, one in computed.items() if not one.is_optional]
     types = fields | {name: json_schema(one.hint) for name, one in computed.items()}
+    amended = {"AmendedItems": _stored(fields["items"])}
     return {
         "type": "object",
-        "required": [*dict.fromkeys(names[name] for name in always), "Status"],
-        "properties": {names[name]: _stored(one) for name, one in types.items()} | _ADDED,
+        "required": [*dict.fromkeys(names[name] for name in always), "Status", *_STATE],
+        "properties": {names[name]: _stored(one) for name, one in types.items()}
+        | _ADDED
+        | _STATE
+        | amended
+        | _STATE_OF_SOME,
         "example": _stored_example(model),
     }
 
@@ -60,7 +79,8 @@ def _stored_example(model: type[Order]) -> dict[str, Any]:
     item = attributes(
         read.order, order_id="A-1001", order_date=moment, currency=currency, computed=read.computed
     )
-    found: dict[str, Any] = msgspec.json.decode(_JSON.encode(item))
+    item |= {"ReceivedAt": utc_text(moment)}
+    found: dict[str, Any] = msgspec.json.decode(_JSON.encode(with_state(item)))
     return found
 
 

@@ -22,7 +22,9 @@ from orderstream.cli import (
     docs,
     doctor,
     environment,
+    event,
     get,
+    history,
     init,
     logs,
     model,
@@ -33,6 +35,7 @@ from orderstream.cli import (
     status,
     trace,
     up,
+    waiting,
 )
 from orderstream.cli import list as list_
 from orderstream.errors import OrderstreamError
@@ -49,7 +52,7 @@ app = typer.Typer(
 # By what one wants to do, as `orders --help` has them.
 PANELS: dict[str, tuple[ModuleType, ...]] = {
     "Start": (init, up, demo, doctor, docs, completion),
-    "Orders": (send, get, list_, trace),
+    "Orders": (send, event, get, list_, history, waiting, trace),
     "Deploy": (plan, deploy, adopt, destroy),
     "Operate": (status, logs),
 }

@@ -77,6 +77,10 @@ Parameters = Annotated[
     list[str] | None,
     typer.Option("--parameter", metavar="NAME=VALUE", help="A template parameter. Repeatable."),
 ]
+SetFields = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="A field to set. Repeatable."),
+]
 Account = Annotated[str, typer.Option(metavar="ID", help="Account id for the ARNs.")]
 Seed = Annotated[int | None, typer.Option(help="Seed: the same one gives the same random numbers.")]
 HttpPort = Annotated[

@@ -101,22 +101,23 @@ class OrderProducer:
         return self._failed
 
     def send(self, order: AnyOrder, *, partition_key: str | None = None) -> Future[RecordMetadata]:
-        """Send an order, a mapping or a model; its partition key is its customer_id unless one is given.
+        """Send an order, a mapping or a model, or an event, a mapping.
 
-        An order without an order_id gets one here, so that no retry can create a second order. The order is
-        validated when it is processed. Raises InputError for what cannot be sent (see `encode_order`) and
-        DeliveryError if the producer is closed.
+        Unless one is given, the partition key is the customer_id of an order, and the order_id of an event.
+        An order without an order_id gets one here, so that no retry can create a second order, and an event
+        gets an event_id (see `encode_order`). Both are validated when they are processed. Raises InputError
+        for what cannot be sent and DeliveryError if the producer is closed.
         """
-        data, order_id, customer_id = encode_order(order)
+        data, order_id, key = encode_order(order)
         if partition_key is None:
-            partition_key = default_partition_key(customer_id)
+            partition_key = default_partition_key(key)
         return self._accept(data, partition_key, order_id)
 
     def send_json(self, raw: bytes, *, partition_key: str | None = None) -> Future[RecordMetadata]:
-        """Like `send`, for an order that is already JSON: sent unchanged except for a missing order_id."""
-        data, order_id, customer_id = ensure_order_id(raw)
+        """Like `send`, for what is already JSON: sent unchanged except for a missing id."""
+        data, order_id, key = ensure_order_id(raw)
         if partition_key is None:
-            partition_key = default_partition_key(customer_id)
+            partition_key = default_partition_key(key)
         return self._accept(data, partition_key, order_id)
 
     def send_bytes(self, data: bytes, *, partition_key: str) -> Future[RecordMetadata]:

@@ -1,4 +1,4 @@
-"""Serialize an order to JSON without rounding, and give it an id and a partition key."""
+"""Serialize an order or an event to JSON without rounding, and give it an id and a partition key."""
 
 import math
 import os
@@ -6,26 +6,36 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from orderstream.domain.model import decimal_fields
 from orderstream.domain.order import Order
+from orderstream.domain.order_event import FIELD as EVENT_FIELD
 from orderstream.domain.schema_version import FIELD as SCHEMA_FIELD
 from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 
-# An order to send: its fields by name, or an object of its model.
+P = TypeVar("P")
+R = TypeVar("R")
+
+# An order or an event to send: its fields by name, or an object of the order's model.
 AnyOrder = Mapping[str, Any] | Order
+# An event with one of these is the same event when it is sent again.
+_IDENTITY = ("event_id", "seq", "occurred_at")
 
 
 class _Head(msgspec.Struct):
-    """The fields of an order that the producer needs; the others are skipped."""
+    """The fields of an order or an event that the producer needs; the others are skipped."""
 
     order_id: Any = msgspec.UNSET
     customer_id: Any = None
+    event: Any = None
+    event_id: Any = msgspec.UNSET
+    seq: Any = None
+    occurred_at: Any = None
 
 
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
@@ -63,11 +73,13 @@ _money = cache(decimal_fields)
 
 
 def encode_order(order: AnyOrder) -> tuple[bytes, str, object]:
-    """The order as JSON with an order_id, new if it has none; that id; and its customer_id as given.
+    """The order or event as JSON with an id; its order_id; and what its partition key is by default.
 
-    `order` is not changed. A Decimal becomes a JSON number with exactly its digits, a datetime an RFC 3339
-    string. Raises InputError for a float in a field of exact decimals, for a datetime without a time zone,
-    for NaN and Infinity, and for any value that JSON cannot represent.
+    An order without an order_id gets a new one, and its customer_id is its key. An event keeps its order_id,
+    which is its key too, and gets an event_id unless it has one, a seq or an occurred_at. `order` is not
+    changed. A Decimal becomes a JSON number with exactly its digits, a datetime an RFC 3339
+    string. Raises InputError for an event without an order_id, a float in a field of exact decimals, a
+    datetime without a time zone, NaN and Infinity, and for any value that JSON cannot represent.
     """
     model = order_model()
     if isinstance(order, Order):
@@ -75,7 +87,11 @@ def encode_order(order: AnyOrder) -> tuple[bytes, str, object]:
     if not isinstance(order, Mapping):
         raise InputError(f"an order is a mapping of names to values, not {type(order).__name__}")
     order = {**order}
-    if order.get("order_id") is None:
+    is_event = order.get(EVENT_FIELD) is not None
+    if is_event:
+        _require_order_id(order.get("order_id"))
+        order = with_event_id(order)
+    elif order.get("order_id") is None:
         order["order_id"] = new_order_id()
     try:
         if not _is_plain(order.values()):
@@ -83,7 +99,7 @@ def encode_order(order: AnyOrder) -> tuple[bytes, str, object]:
         data, order_id = _ENCODER.encode(order), order["order_id"]
         # As in its JSON, which differs from str() for an enum or a time.
         text = order_id if type(order_id) is str else _text(_HEAD.decode(data).order_id)
-        return data, text, order.get("customer_id")
+        return data, text, text if is_event else order.get("customer_id")
     except RecursionError:
         raise InputError("the order is nested too deeply, or holds itself") from None
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
@@ -152,33 +168,28 @@ def default_partition_key(customer_id: object) -> str:
     )
 
 
+def with_event_id(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event with an event_id, new unless it has one or is identified by its seq or its occurred_at."""
+    if any(event.get(name) is not None for name in _IDENTITY):
+        return {**event}
+    return {**event, "event_id": new_order_id()}
+
+
+def _require_order_id(order_id: object) -> None:
+    if not isinstance(order_id, str) or not order_id:
+        raise InputError("an event needs the order_id of its order, as text")
+
+
 def ensure_order_id(raw: bytes, make_id: Callable[[], str] = new_order_id) -> tuple[bytes, str, object]:
-    """The JSON object `raw` with an order_id, that id, and its customer_id as decoded or None.
+    """The JSON object `raw` with an id, its order_id, and what its partition key is by default.
 
-    If `raw` has an order_id, it is returned unchanged. Otherwise one from `make_id` is inserted right after
-    the opening brace, and everything else is preserved byte for byte. `"order_id": null` counts as none:
-    there the values are preserved byte for byte, but not the white space between them. Raises InputError for
-    anything that is not a JSON object.
+    The id is the order_id of an order, or the event_id of an event, as `encode_order` gives them. If `raw`
+    has one, it is returned unchanged. Otherwise one from `make_id` is inserted right after the opening brace,
+    and everything else is preserved byte for byte. A field that is null counts as none: there the values are
+    preserved byte for byte, but not the white space between them. Raises InputError for anything that is not
+    a JSON object, and for an event without an order_id.
     """
-    try:
-        head = _HEAD.decode(raw)
-        if head.order_id is msgspec.UNSET:
-            order_id = make_id()
-            return _with_first(raw, order_id), order_id, head.customer_id
-        if head.order_id is None:
-            order_id = make_id()
-            return _replace_order_id(raw, order_id), order_id, head.customer_id
-        return raw, _text(head.order_id), head.customer_id
-    except RecursionError:
-        raise InputError("the order is nested too deeply") from None
-    except (ArithmeticError, ValueError) as error:
-        raise InputError(f"the order is not a JSON object: {error}") from error
-
-
-def _with_first(raw: bytes, order_id: str) -> bytes:
-    brace, rest = raw[: raw.index(b"{") + 1], raw[raw.index(b"{") + 1 :]
-    comma = b"" if rest.lstrip().startswith(b"}") else b","
-    return b'%b"order_id":%b%b%b' % (brace, _ENCODER.encode(order_id), comma, rest)
+    return _of_json(_with_id, raw, make_id)
 
 
 def set_order_id(raw: bytes, order_id: str) -> bytes:
@@ -187,14 +198,51 @@ def set_order_id(raw: bytes, order_id: str) -> bytes:
     All other values are preserved byte for byte. The white space between them is preserved too, unless
     another order_id is replaced. Raises InputError for anything that is not a JSON object.
     """
-    data, found, _ = ensure_order_id(raw, lambda: order_id)
-    return data if found == order_id else _replace_order_id(data, order_id)
+    return _of_json(_with_value, raw, ("order_id", order_id))
 
 
-def _replace_order_id(raw: bytes, order_id: str) -> bytes:
-    fields = _FIELDS.decode(raw)
-    fields["order_id"] = msgspec.Raw(_ENCODER.encode(order_id))
-    return _ENCODER.encode(fields)
+def set_event_id(raw: bytes, event_id: str) -> bytes:
+    """Like `set_order_id`, for the event_id of an event."""
+    return _of_json(_with_value, raw, ("event_id", event_id))
+
+
+def _of_json(work: Callable[[bytes, P], R], raw: bytes, argument: P) -> R:
+    try:
+        return work(raw, argument)
+    except RecursionError:
+        raise InputError("the order is nested too deeply") from None
+    except (ArithmeticError, ValueError) as error:
+        raise InputError(f"the order is not a JSON object: {error}") from error
+
+
+def _with_id(raw: bytes, make_id: Callable[[], str]) -> tuple[bytes, str, object]:
+    head = _HEAD.decode(raw)
+    if head.event is not None:
+        _require_order_id(head.order_id)
+        is_identified = any(getattr(head, name) not in (None, msgspec.UNSET) for name in _IDENTITY)
+        data = raw if is_identified else _with_field(raw, "event_id", head.event_id, make_id())
+        return data, head.order_id, head.order_id
+    if head.order_id is None or head.order_id is msgspec.UNSET:
+        order_id = make_id()
+        return _with_field(raw, "order_id", head.order_id, order_id), order_id, head.customer_id
+    return raw, _text(head.order_id), head.customer_id
+
+
+def _with_value(raw: bytes, field: tuple[str, str]) -> bytes:
+    name, value = field
+    found = getattr(_HEAD.decode(raw), name)
+    return raw if found == value else _with_field(raw, name, found, value)
+
+
+def _with_field(raw: bytes, name: str, found: object, value: str) -> bytes:
+    """The JSON object with this value in a field; `found` is what it has there now, or UNSET."""
+    if found is not msgspec.UNSET:
+        fields = _FIELDS.decode(raw)
+        fields[name] = msgspec.Raw(_ENCODER.encode(value))
+        return _ENCODER.encode(fields)
+    brace, rest = raw[: raw.index(b"{") + 1], raw[raw.index(b"{") + 1 :]
+    comma = b"" if rest.lstrip().startswith(b"}") else b","
+    return b'%b"%b":%b%b%b' % (brace, name.encode(), _ENCODER.encode(value), comma, rest)
 
 
 def _text(order_id: object) -> str:

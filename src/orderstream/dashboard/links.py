@@ -17,6 +17,11 @@ def order(order_id: str) -> str:
     return f"/orders/{quote(order_id, safe='')}"
 
 
+def waiting() -> str:
+    """The orders that wait."""
+    return "/waiting"
+
+
 def quarantine(**filters: str) -> str:
     """The quarantine with these filters; empty ones are left out."""
     return _with_query("/quarantine", filters)

@@ -10,7 +10,7 @@ from orderstream.dashboard.order_table import STATUSES
 from orderstream.domain.fields import InvalidValue, exact_number
 from orderstream.lookup.order_search import FoundOrder, indexed_attributes
 
-_HEADINGS = ("time (UTC)", "order", "customer", "amount", "currency", "status", "event")
+_HEADINGS = ("time (UTC)", "order", "customer", "amount", "currency", "status", "order status", "event")
 # With these, in either width, a spreadsheet takes a cell for a formula.
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
@@ -25,7 +25,7 @@ def as_csv(orders: Iterable[FoundOrder]) -> bytes:
         said = one.summary
         cells = (one.at, one.order_id, said.customer, said.amount, said.currency, STATUSES[one.status])
         values = (one.indexed.get(name, "") for name in own)
-        writer.writerow(map(harmless, (*cells, one.event_id, *values)))
+        writer.writerow(map(harmless, (*cells, one.order_status, one.event_id, *values)))
     return text.getvalue().encode()
 
 

@@ -13,10 +13,20 @@ from orderstream.dashboard import links
 from orderstream.dashboard.order_table import STATUSES
 from orderstream.dashboard.viewer import Viewer
 from orderstream.domain.fields import InvalidValue, exact_number, timestamp, utc_text
+from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 from orderstream.lookup.newest_records import Position
-from orderstream.lookup.order_search import OrderFilter, OrderStatus
+from orderstream.lookup.order_search import OrderFilter, OrderStatus, known_status
 from orderstream.storage.bucket import TimeRange
+
+# Before the status of an order, so that it is none of STATUSES.
+_OF_ORDER = "order."
+
+
+def _statuses() -> dict[str, str]:
+    found = {"": "Any status", "stored": STATUSES["stored"]}
+    found |= {f"{_OF_ORDER}{name}": f"Stored, {name}" for name in order_model().TRANSITIONS}
+    return found | {str(name): text for name, text in STATUSES.items()}
 
 
 def read_filter(asked: dict[str, str]) -> OrderFilter:
@@ -25,13 +35,17 @@ def read_filter(asked: dict[str, str]) -> OrderFilter:
     for one in get_args(OrderStatus):
         if one == asked["status"]:
             status = one
-    if asked["status"] and status is None:
+    order_status = ""
+    if asked["status"].startswith(_OF_ORDER):
+        order_status = known_status(asked["status"].removeprefix(_OF_ORDER))
+    elif asked["status"] and status is None:
         raise InputError(
             f"there is no status {asked['status']!r}", hint=f"it is one of {', '.join(STATUSES)}"
         )
     return OrderFilter(
         customer=asked["customer"],
         status=status,
+        order_status=order_status,
         least=_amount(asked["least"]),
         most=_amount(asked["most"]),
         span=TimeRange(_time(asked["since"]), _time(asked["until"])),
@@ -73,7 +87,7 @@ class FilterForm:
             self._order = self._input("Order id", "")
             self._inputs: dict[str, ValueElement[Any]] = {
                 "customer": self._input("Customer", asked["customer"]),
-                "status": ui.select({"": "Any status", **STATUSES}, value=self._status(asked), label="Status")
+                "status": ui.select(_statuses(), value=self._status(asked), label="Status")
                 .classes("w-full")
                 .props("outlined dense"),
                 "least": self._input("Amount from", asked["least"], "inputmode=decimal"),
@@ -100,7 +114,7 @@ class FilterForm:
 
     @staticmethod
     def _status(asked: dict[str, str]) -> str:
-        return asked["status"] if asked["status"] in STATUSES else ""
+        return asked["status"] if asked["status"] in _statuses() else ""
 
     def _search(self) -> None:
         order_id = (self._order.value or "").strip()

@@ -1,4 +1,4 @@
-"""The page of one order: its item and its bytes at once, everything that happened to it on demand."""
+"""The page of one order: its timeline, item and bytes at once, everything that happened on demand."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from nicegui import ui
 
 from orderstream.dashboard import background, components, links
 from orderstream.dashboard.order_table import in_groups
+from orderstream.dashboard.timeline import draw_timeline
 from orderstream.dashboard.trace_list import draw_steps
 from orderstream.dashboard.viewer import Viewer
 from orderstream.domain.fields import timestamp
 from orderstream.errors import NotFoundError
+from orderstream.lookup.order_history import OrderHistory, order_history
 from orderstream.lookup.trace import OrderTrace, trace
 from orderstream.progress import Progress
 from orderstream.storage.bucket import ALL_TIME, TimeRange
@@ -44,21 +46,30 @@ async def draw_order(viewer: Viewer, order_id: str) -> None:
     ui.label(f"Order {order_id}").classes("text-lg font-semibold break-all")
     content = ui.column().classes("w-full gap-2")
     with content:
-        found = await background.run(lambda note: (stored_order(viewer, order_id),))
+        found = await background.run(lambda note: (stored_order(viewer, order_id), _past(viewer, order_id)))
         if found is None:
             return
-        (stored,) = found
-        if stored is None:
+        stored, past = found
+        if stored is None and past is not None:
+            draw_timeline(viewer.clock, past)
+        elif stored is None:
             ui.label("There is no order with this id in the table.")
             ui.label(
                 "It may be on its way, or in quarantine. An order sent without an id has that of its event."
             ).classes("text-sm opacity-70")
         else:
-            _draw_stored(viewer, stored)
+            _draw_stored(viewer, stored, past)
         _Story(viewer, order_id, stored.item if stored else None)
 
 
-def _draw_stored(viewer: Viewer, stored: OrderDetails) -> None:
+def _past(viewer: Viewer, order_id: str) -> OrderHistory | None:
+    try:
+        return order_history(viewer.feed.deployment, order_id)
+    except NotFoundError:
+        return None
+
+
+def _draw_stored(viewer: Viewer, stored: OrderDetails, past: OrderHistory | None) -> None:
     item = stored.item
     with ui.row().classes("items-baseline gap-x-4 gap-y-0"):
         ui.label(f"{in_groups(item['OrderAmount'], item['Currency'])} {item['Currency']}").classes("text-lg")
@@ -68,6 +79,8 @@ def _draw_stored(viewer: Viewer, stored: OrderDetails) -> None:
         with ui.row().classes("gap-1"):
             ui.label("arrived")
             components.time(viewer.clock, item["ReceivedAt"])
+    if past is not None:
+        draw_timeline(viewer.clock, past)
     with components.card("Item in the table"):
         text = components.as_json(item)
         components.verbatim(text, text.encode(), "item.json")

@@ -24,6 +24,7 @@ STATUSES: dict[OrderStatus, str] = {
     "quarantined": "Quarantined",
 }
 _ARRIVED = Column("time", "Arrived")
+_STATUS = Column("status", "Status")
 _COLUMNS = (
     Column("order", "Order", link="order_href"),
     Column("customer", "Customer", link="customer_href"),
@@ -33,13 +34,13 @@ _COLUMNS = (
 
 def latest_table() -> ui.table:
     """An empty table of stored orders, for `latest_rows`."""
-    return stacked_table((_ARRIVED, *_COLUMNS), row_key="order")
+    return stacked_table((_ARRIVED, *_COLUMNS, _STATUS), row_key="order")
 
 
 def found_table(time_label: str) -> ui.table:
     """An empty table of orders of any status, for `found_rows`; with the model's own indexed fields."""
     own = [Column(f"own_{name}", in_words(name)) for name in indexed_attributes()]
-    columns = (Column("time", time_label), *_COLUMNS, *own, Column("status", "Status"))
+    columns = (Column("time", time_label), *_COLUMNS, *own, _STATUS)
     return stacked_table(columns, row_key="event_id")
 
 
@@ -48,6 +49,7 @@ def latest_rows(viewer: Viewer, items: Iterable[Item]) -> list[dict[str, Any]]:
     return [
         _row(viewer, item["ReceivedAt"], item["OrderID"], item["CustomerID"])
         | {"amount": f"{in_groups(item['OrderAmount'], item['Currency'])} {item['Currency']}"}
+        | {"status": item["Status"]}
         for item in items
     ]
 
@@ -62,10 +64,16 @@ def found_rows(viewer: Viewer, orders: Iterable[FoundOrder]) -> list[dict[str, A
             row |= {"order": one.order_id or "(invalid)"}
             row |= {"order_href": viewer.href(links.quarantined(one.event_id))}
         amount = in_groups(said.number, said.currency) if said.number is not None else said.amount
-        row |= {"amount": f"{amount} {said.currency}".strip(), "status": STATUSES[one.status]}
+        row |= {"amount": f"{amount} {said.currency}".strip(), "status": status_text(one)}
         row |= {f"own_{name}": value for name, value in one.indexed.items()}
         rows.append(row | {"event_id": one.event_id})
     return rows
+
+
+def status_text(one: FoundOrder) -> str:
+    """`Stored, paid`: what became of the record, and of one that is stored the status of its order."""
+    is_order = one.status == "stored" and one.order_status
+    return f"{STATUSES[one.status]}, {one.order_status}" if is_order else STATUSES[one.status]
 
 
 def in_words(attribute: str) -> str:

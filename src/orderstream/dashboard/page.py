@@ -19,12 +19,14 @@ from orderstream.dashboard.status_feed import StatusFeed
 from orderstream.dashboard.tiles import HeaderState, Tone, header_of, tiles_of
 from orderstream.dashboard.time_format import TimeFormat, utc
 from orderstream.dashboard.viewer import Viewer
+from orderstream.dashboard.waiting_page import draw_waiting
 
 # Frequent enough that every open page shows new figures soon after they were read.
 _SECONDS_BETWEEN_DRAWINGS = 1.0
 _TABS = {
     "Live": links.LIVE,
     "Orders": links.orders(),
+    "Waiting": links.waiting(),
     "Quarantine": links.quarantine(),
     "Send": links.send(),
 }
@@ -116,6 +118,9 @@ class DashboardPage:
         async def order(order_id: str) -> None:
             await draw_order(viewer, unquote(order_id))
 
+        async def waiting() -> None:
+            await draw_waiting(viewer)
+
         async def quarantine(
             reason: str = "", customer: str = "", span: str = "", resubmitted: str = ""
         ) -> None:
@@ -133,6 +138,7 @@ class DashboardPage:
                 "/": live,
                 "/orders": orders,
                 "/orders/{order_id}": order,
+                "/waiting": waiting,
                 "/quarantine": quarantine,
                 "/quarantine/{event_id}": quarantined,
                 "/send": send,

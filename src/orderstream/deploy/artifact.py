@@ -71,7 +71,7 @@ API = Artifact(
     _HERE / "requirements-api.lock",
     {
         "cloudwatch": ("DescribeAlarms",),
-        "dynamodb": ("GetItem", "Query"),
+        "dynamodb": ("BatchGetItem", "GetItem", "Query"),
         "kinesis": ("PutRecords",),
         "s3": ("GetObject", "ListObjectsV2"),
     },

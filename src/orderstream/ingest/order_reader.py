@@ -196,7 +196,7 @@ def _rows(lines: Iterator[tuple[int, bytes]], name: str) -> Iterator[InputLine |
 
 def _columns(header: bytes, name: str) -> list[str]:
     columns = _names(header, ",")
-    if "customer_id" not in columns:
+    if "customer_id" not in columns and not {"order_id", "event"} <= {*columns}:
         for separator, called in _OTHER_SEPARATORS.items():
             if "customer_id" in _names(header, separator):
                 raise InputError(

@@ -1,4 +1,4 @@
-"""Generated orders, reproducible by seed: valid, repeated, conflicting and invalid ones."""
+"""Generated orders and events, reproducible by seed: valid, repeated, conflicting and invalid ones."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, Literal
 
 import msgspec
 
 from orderstream.domain.examples import example_order
 from orderstream.domain.order import Order
+from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
+from orderstream.ingest.lives import events_of
 
-Kind = Literal["order", "duplicate", "conflict", "bad"]
+Kind = Literal["order", "event", "duplicate", "conflict", "bad"]
 
 _CUSTOMERS = 500
 _PRODUCTS = 200
 _REMEMBERED = 200
+# How many records lie between the events of an order, at most; some are later, and some come too early.
+_APART = 40
+_SHARE_LATE = 0.05
+_SHARE_EARLY = 0.1
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -38,15 +46,24 @@ def samples(
     bad_share: float = 0.0,
     duplicate_share: float = 0.0,
     conflict_share: float = 0.0,
+    lives: bool = False,
     model: type[Order] | None = None,
 ) -> Iterator[Sample]:
     """An endless stream of samples; shares are fractions of all records (0.02 is one in fifty).
 
-    A duplicate is an earlier order sent again, a conflict is an earlier order_id with other content.
+    A duplicate is an earlier order sent again, a conflict is an earlier order_id with other content. With
+    `lives`, the events of each order follow it, among other records; some are late or out of order, and some
+    arrive before their order.
     """
     dice = random.Random(seed)
     earlier: deque[dict[str, object]] = deque(maxlen=_REMEMBERED)
-    while True:
+    # The ticket tells samples apart that are due as the same record.
+    due: list[tuple[int, int, Sample]] = []
+    tickets = count()
+    for number in count():
+        if due and due[0][0] <= number:
+            yield heappop(due)[2]
+            continue
         draw = dice.random()
         if draw < bad_share:
             bad = dice.choice(BAD)
@@ -61,7 +78,25 @@ def samples(
             continue
         order = _order(dice, model)
         earlier.append(order)
-        yield _sample("order", order)
+        sample = _sample("order", order)
+        if lives:
+            for at, one in _life(dice, number, sample, order, model):
+                heappush(due, (at, next(tickets), one))
+        else:
+            yield sample
+
+
+def _life(
+    dice: random.Random, number: int, sample: Sample, order: dict[str, object], model: type[Order] | None
+) -> Iterator[tuple[int, Sample]]:
+    """An order and its events, each with the number of the record as which it is due."""
+    events = [*events_of(order, (model or order_model()).TRANSITIONS, dice)]
+    at = number
+    yield number + (_APART if dice.random() < _SHARE_EARLY else 0), sample
+    for event in events:
+        at += dice.randint(1, _APART)
+        late = 10 * _APART if dice.random() < _SHARE_LATE else 0
+        yield at + late, Sample("event", _ENCODER.encode(event), str(event["order_id"]))
 
 
 def _order(dice: random.Random, model: type[Order] | None) -> dict[str, object]:

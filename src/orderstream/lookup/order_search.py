@@ -32,11 +32,13 @@ _MOST_OF_CUSTOMER = 2000
 class OrderFilter:
     """Which orders: what is None or empty does not matter. Amounts are inclusive, `span` is of arrivals.
 
-    By the index of a customer, `span` is of order dates.
+    `order_status` is the status that the item has now, from its events. By the index of a customer, `span`
+    is of order dates.
     """
 
     customer: str = ""
     status: OrderStatus | None = None
+    order_status: str = ""
     least: Decimal | None = None
     most: Decimal | None = None
     span: TimeRange = ALL_TIME
@@ -58,9 +60,8 @@ class OrderFilter:
 class FoundOrder:
     """An order, or a record that is none: `order_id` is then "" unless the record says one.
 
-    `at` is the arrival, or by the index of a customer the order date. `order_status` is the status that the
-    item has from its events; "" if there is no item. `indexed` are the values (as text) of
-    the fields that the order model marks as indexed, by attribute, as the stored item has them.
+    `at` is the arrival, or by the index of a customer the order date. `item` is what the table has under its
+    id; `indexed` are the values (as text) there of the fields that the order model marks as indexed.
     """
 
     at: str
@@ -68,12 +69,29 @@ class FoundOrder:
     order_id: str
     status: OrderStatus
     summary: RecordSummary
-    indexed: Mapping[str, str] = field(default_factory=dict)
-    order_status: str = ""
+    item: Item = field(default_factory=dict)
+
+    @property
+    def order_status(self) -> str:
+        """The status that the item has from its events; "" if there is no item."""
+        return str(self.item.get("Status", ""))
+
+    @property
+    def indexed(self) -> Mapping[str, str]:
+        return {name: str(self.item[name]) for name in indexed_attributes() if name in self.item}
 
     @property
     def position(self) -> Position:
         return self.at, self.event_id
+
+
+def known_status(name: str) -> str:
+    """A status of orders, by the transitions of this process's model. Raises InputError for another one."""
+    if name not in order_model().TRANSITIONS:
+        raise InputError(
+            f"no order has the status {name}", hint=f"it is one of {', '.join(order_model().TRANSITIONS)}"
+        )
+    return name
 
 
 def is_by_index(deployment: Deployment, wanted: OrderFilter) -> bool:
@@ -128,6 +146,8 @@ def _of_customer(
         )
         for item in page.orders:
             read += 1
+            if wanted.order_status not in ("", item["Status"]):
+                continue
             if wanted.accepts(item["CustomerID"], item["OrderAmount"]):
                 if len(found) == most:
                     return NewestRecords(found, _place(found[-1]), None, 0)
@@ -148,17 +168,12 @@ def _of_item(item: Item) -> FoundOrder:
     summary = RecordSummary(
         item["CustomerID"], f"{item['OrderAmount']:f}", item["Currency"], item["OrderAmount"]
     )
-    place = item["OrderDate"], item["EventID"], item["OrderID"]
-    return FoundOrder(*place, "stored", summary, _indexed(item), item.get("Status", ""))
+    return FoundOrder(item["OrderDate"], item["EventID"], item["OrderID"], "stored", summary, item)
 
 
 def indexed_attributes() -> tuple[str, ...]:
     """The attributes of the fields that the order model marks as indexed."""
     return tuple(attribute_of(one) for one in indexes(order_model()).values())
-
-
-def _indexed(item: Item | None) -> dict[str, str]:
-    return {name: str(item[name]) for name in indexed_attributes() if item and name in item}
 
 
 def _matching(
@@ -178,6 +193,9 @@ def _matching(
         for line, summary in some:
             item = items.get(line.order_id or "")
             status = _status(deployment, line, item)
+            now = status, (item or {}).get("Status")
+            if wanted.order_status and now != ("stored", wanted.order_status):
+                continue
             if wanted.status in (None, status):
                 if item is not None and not summary.currency:
                     # A record without a currency has the one that the stack gave it.
@@ -185,10 +203,7 @@ def _matching(
                         summary.customer, summary.amount, str(item["Currency"]), summary.number
                     )
                 order_id = line.order_id or ""
-                own = _indexed(item)
-                order_status = str(item.get("Status", "")) if item else ""
-                place = line.arrived_at, line.event_id, order_id
-                yield FoundOrder(*place, status, summary, own, order_status)
+                yield FoundOrder(line.arrived_at, line.event_id, order_id, status, summary, item or {})
 
 
 def _status(deployment: Deployment, line: ArchiveLine, item: Item | None) -> OrderStatus:

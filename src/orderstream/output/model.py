@@ -12,11 +12,12 @@ from orderstream.output.terminal import SafeConsole, SafeTable
 
 if TYPE_CHECKING:
     from orderstream.archive.model_comparison import ModelChange, ModelComparison
+    from orderstream.domain.lifecycle import Transitions
     from orderstream.project.schema import DescribedField, SchemaChange
 
 
-def print_fields(fields: list[DescribedField], *, as_json: bool) -> None:
-    """Print every field of the model."""
+def print_fields(fields: list[DescribedField], transitions: Transitions, *, as_json: bool) -> None:
+    """Print every field of the model; for people, also its lifecycle."""
     if as_json:
         for one in fields:
             print_json(one._asdict())
@@ -26,18 +27,22 @@ def print_fields(fields: list[DescribedField], *, as_json: bool) -> None:
         required = "yes" if one.required else f"default {one.default}" if one.default else ""
         table.add_row(one.field, one.type, required, one.limits, one.attribute, one.marks, one.meaning)
     out.print(table)
+    lifecycle = SafeTable("status", "events that may follow")
+    for status, names in transitions.items():
+        lifecycle.add_row(status, ", ".join(names))
+    out.print(lifecycle)
 
 
 def print_schema_changes(changes: list[SchemaChange], *, as_json: bool) -> None:
-    """Print what has changed in each field, and what breaks."""
+    """Print what has changed in each field and each status, and what breaks."""
     if as_json:
         for change in changes:
             print_json(change._asdict())
         return
     if not changes:
-        err.print("no field has changed")
+        err.print("nothing has changed")
         return
-    table = SafeTable("field", "change", "breaks")
+    table = SafeTable("what", "change", "breaks")
     for change in changes:
         table.add_row(change.path, change.change, Text(change.breaks, "red"))
     out.print(table)

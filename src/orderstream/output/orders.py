@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from orderstream.ingest.send import SendStats
     from orderstream.lookup.trace import OrderTrace
     from orderstream.storage.orders import Item
+
+
+_MONEY = ("OrderAmount", "Total", "Captured", "Refunded", "Balance")
 
 
 @contextmanager
@@ -62,6 +66,14 @@ def print_send_stats(counts: SendStats, order_id: str = "") -> None:
     err.print(said)
 
 
+def print_event_receipt(name: str, receipt: RecordMetadata, *, as_json: bool) -> None:
+    """Print that an event was sent."""
+    if as_json:
+        print_json(receipt)
+        return
+    err.print(f"{name} sent of order {receipt.order_id}; orders history {receipt.order_id}")
+
+
 def shown(item: Item) -> Iterator[tuple[str, str]]:
     """The attributes of an order for people: money with its currency's decimal places.
 
@@ -69,9 +81,9 @@ def shown(item: Item) -> Iterator[tuple[str, str]]:
     """
     currency = item.get("Currency", "")
     for name, value in item.items():
-        if name == "OrderAmount":
+        if name in _MONEY:
             yield name, money(Decimal(value), currency)
-        elif name == "Items":
+        elif name in ("Items", "AmendedItems"):
             prices = (money(Decimal(line["unit_price"]), currency) for line in value)
             lines = [line | {"unit_price": msgspec.Raw(one)} for line, one in zip(value, prices, strict=True)]
             yield name, text_of(lines)
@@ -107,6 +119,13 @@ def print_orders(items: Iterable[Item], *, as_json: bool) -> None:
         out.print(table)
     else:
         err.print("no orders")
+
+
+def print_search_stopped(since: datetime | None) -> None:
+    """Print that a search did not look at everything, and where it stopped."""
+    if since:
+        at = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+        problem(f"the search stopped at {at}, and there may be more before it: go on with --until {at}")
 
 
 def print_raw(data: bytes, *, exact: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,11 +25,13 @@ from orderstream.domain.schema_version import FIELD, version_schema
 from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 
+# The lifecycle in the schema: each status with the events that may follow in it.
+TRANSITIONS = "x-transitions"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class SchemaChange(NamedTuple):
-    """What has changed in a field: `path` is that of the field, `breaks` says who it breaks, or is ""."""
+    """What has changed: `path` is that of a field, or TRANSITIONS.paid; `breaks` is who it breaks, or ""."""
 
     path: str
     change: str
@@ -84,7 +88,9 @@ def published_schema(model: type[Order] | None = None) -> Schema:
     model = model or order_model()
     schema = json_schema(model)
     properties = {FIELD: version_schema(model)} | schema["properties"]
-    return {"$schema": DIALECT, "title": model.__name__} | schema | {"properties": properties}
+    transitions = {status: [*names] for status, names in model.TRANSITIONS.items()}
+    more = {"properties": properties, TRANSITIONS: transitions}
+    return {"$schema": DIALECT, "title": model.__name__} | schema | more
 
 
 def read_schema(file: Path) -> Schema:
@@ -99,7 +105,7 @@ def read_schema(file: Path) -> Schema:
 
 
 def schema_changes(before: Schema, after: Schema) -> list[SchemaChange]:
-    """What has changed from one schema to another, field by field."""
+    """What has changed from one schema to another, field by field and then status by status."""
     old = {one.path: one for one in descriptions_in(before)}
     new = {one.path: one for one in descriptions_in(after)}
     changes: list[SchemaChange] = []
@@ -114,7 +120,28 @@ def schema_changes(before: Schema, after: Schema) -> list[SchemaChange]:
     for path, one in old.items():
         if path not in new:
             changes.append(SchemaChange(path, f"removed, {_said(one)}", "it is no longer stored"))
+    if TRANSITIONS in before and TRANSITIONS in after:
+        changes += _transition_changes(before[TRANSITIONS], after[TRANSITIONS])
     return changes
+
+
+def _transition_changes(old: Schema, new: Schema) -> Iterator[SchemaChange]:
+    first, first_now = next(iter(old)), next(iter(new))
+    if first != first_now:
+        said = f"the first status {first} becomes {first_now}"
+        yield SchemaChange("TRANSITIONS", said, "orders without events have another status")
+    known = {*new, *chain(*new.values())}
+    for status in {**old, **new}:
+        path = f"TRANSITIONS.{status}"
+        if status not in new:
+            yield SchemaChange(path, "removed", "no order has this status any more")
+            continue
+        before, after = old.get(status, ()), new[status]
+        for event in (name for name in after if name not in before):
+            yield SchemaChange(path, f"{event} may follow", "")
+        for event in (name for name in before if name not in after):
+            breaks = "such events are forbidden" if event in known else "such events are refused"
+            yield SchemaChange(path, f"{event} may no longer follow", breaks)
 
 
 def _said(one: FieldDescription) -> str:

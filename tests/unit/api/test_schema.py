@@ -10,12 +10,15 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
+from orderstream.api.event_schema import ACCEPTED, EFFECT, HISTORY, event_schema
 from orderstream.api.schema import order_schema, stored_schema
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import InvalidValue, rule_of
 from orderstream.domain.item import attributes
+from orderstream.domain.lifecycle import event_names
 from orderstream.domain.model import json_schema
 from orderstream.domain.order import Item, Order
+from orderstream.storage.orders import with_state
 from tests.another_order import FULL, NULLS, SHORT, AnotherOrder
 
 MODELS = pytest.mark.parametrize("model", [Order, AnotherOrder])
@@ -74,6 +77,7 @@ def test_what_is_stored_is_as_the_schema_says(document: dict[str, Any]) -> None:
     item = attributes(
         order, order_id="A-1", order_date=datetime(2026, 11, 22, tzinfo=UTC), currency="EUR", computed={}
     )
+    item = with_state(item | {"ReceivedAt": "2026-11-22T00:00:00.000000Z"})
     schema = stored_schema(AnotherOrder)
     assert is_valid(schema, item)
     assert item.keys() <= schema["properties"].keys()
@@ -111,3 +115,26 @@ def test_a_limit_in_the_schema_is_the_limit_of_the_rule(model: type[msgspec.Stru
 @pytest.mark.parametrize("document", [NULLS])
 def test_null_counts_as_left_out(document: dict[str, Any]) -> None:
     assert decode(encoded(document), AnotherOrder).reasons == ()
+
+
+class PickedUp(Order):
+    """Orders of which the first event needs an amount."""
+
+    TRANSITIONS = {"open": ("captured",)}
+
+
+@pytest.mark.parametrize("model", [Order, AnotherOrder, PickedUp])
+def test_the_example_of_an_event_is_one_and_the_events_are_those_of_the_model(model: type[Order]) -> None:
+    schema = event_schema(model)
+    assert decode(encoded(schema["example"] | {"order_id": "A-1"}), model).reasons == ()
+    assert is_valid(schema, msgspec.to_builtins(schema["example"]))
+    for name in event_names(model.TRANSITIONS):
+        assert is_valid(schema, {"event": name})
+    assert not is_valid(schema, {"event": "flown"})
+
+
+@MODELS
+def test_every_answer_about_events_has_a_valid_schema(model: type[Order]) -> None:
+    for schema in (event_schema(model), ACCEPTED, EFFECT, HISTORY):
+        Draft202012Validator.check_schema(schema)
+    assert is_valid(ACCEPTED, ACCEPTED["example"]) and is_valid(EFFECT, EFFECT["example"])

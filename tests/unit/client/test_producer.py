@@ -36,7 +36,7 @@ from hypothesis import strategies as st
 
 from orderstream.client import DeliveryError, OrderProducer, RecordMetadata
 from orderstream.client.delivery import DeliveryFuture
-from orderstream.client.serialization import default_partition_key, ensure_order_id
+from orderstream.client.serialization import default_partition_key, ensure_order_id, set_order_id
 from orderstream.errors import CloudError, InputError
 
 if TYPE_CHECKING:
@@ -191,6 +191,56 @@ def test_an_order_without_an_id_gets_one_and_the_callers_mapping_stays_as_it_is(
     assert receipt.attempts == 3
     # Sent three times, stored twice, and one order.
     assert [json.loads(data)["order_id"] for data in kinesis.stored] == [receipt.order_id] * 2
+
+
+EVENT = {"order_id": "A-1", "event": "captured", "amount": Decimal("19.90")}
+
+
+@pytest.mark.parametrize("event", [EVENT, EVENT | {"event_id": None, "seq": None}, MappingProxyType(EVENT)])
+def test_an_event_gets_an_event_id_and_goes_under_the_id_of_its_order(event: Any) -> None:
+    before = dict(event)
+    kinesis = FakeKinesis([refuse(0), AnswerLost()])
+    with producer_of(kinesis) as producer:
+        receipt = producer.send(event).result()
+        of_json = producer.send_json(b'{"order_id":"A-1","event":"paid"}').result()
+    assert event == before
+    assert receipt.order_id == of_json.order_id == "A-1"
+    # The first is sent three times, stored twice, and one event.
+    sent = [json.loads(data) for data in kinesis.of_key("A-1")]
+    assert [one["order_id"] for one in sent] == ["A-1"] * 3
+    first, again, paid = (one["event_id"] for one in sent)
+    assert first == again != paid and len(first) == len(paid) == 32
+
+
+@pytest.mark.parametrize(
+    "identity", [{"event_id": "pay-7"}, {"seq": 3}, {"occurred_at": "2026-11-22T18:00:00Z"}]
+)
+def test_an_event_that_is_the_same_when_it_is_sent_again_gets_no_other_id(identity: dict[str, Any]) -> None:
+    event = {"order_id": "A-1", "event": "paid"} | identity
+    raw = json.dumps(event).encode()
+    kinesis = FakeKinesis()
+    with producer_of(kinesis) as producer:
+        producer.send(event)
+        producer.send_json(raw)
+    assert [json.loads(data) for data in kinesis.stored] == [event] * 2
+    assert kinesis.stored[1] == raw
+
+
+@pytest.mark.parametrize("missing", [{}, {"order_id": None}, {"order_id": ""}, {"order_id": 7}])
+def test_an_event_without_the_id_of_its_order_is_refused(missing: dict[str, Any]) -> None:
+    event = {"event": "paid", "customer_id": "12345"} | missing
+    kinesis = FakeKinesis()
+    with producer_of(kinesis) as producer:
+        with pytest.raises(InputError, match="needs the order_id"):
+            producer.send(event)
+        with pytest.raises(InputError, match="needs the order_id"):
+            producer.send_json(json.dumps(event).encode())
+    assert not kinesis.stored
+
+
+def test_the_order_id_of_an_event_can_be_set_and_changes_nothing_else() -> None:
+    assert set_order_id(b'{"event": "paid"}', "A-1") == b'{"order_id":"A-1","event": "paid"}'
+    assert set_order_id(b'{"event":"paid","order_id":"A"}', "B") == b'{"event":"paid","order_id":"B"}'
 
 
 def test_ids_are_unique_also_in_a_forked_child() -> None:

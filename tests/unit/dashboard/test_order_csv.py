@@ -31,11 +31,21 @@ def test_numbers_and_other_text_stay_as_they_are(cell: str) -> None:
 def test_every_cell_is_read_back_whatever_is_in_it() -> None:
     hostile = 'a,"b"\n=c'
     one = FoundOrder(
-        "2026-11-22T18:00:00.000000Z", "s:1", hostile, "stored", RecordSummary("=x", "-5", "EUR")
+        "2026-11-22T18:00:00.000000Z",
+        "s:1",
+        hostile,
+        "stored",
+        RecordSummary("=x", "-5", "EUR"),
+        {"Status": "paid"},
     )
     (row,) = csv.DictReader(io.StringIO(as_csv([one]).decode(), newline=""))
     assert row["order"] == hostile
-    assert (row["customer"], row["amount"], row["status"]) == ("'=x", "-5", "Stored")
+    assert (row["customer"], row["amount"], row["status"], row["order status"]) == (
+        "'=x",
+        "-5",
+        "Stored",
+        "paid",
+    )
 
 
 class Merchandise(orderstream.Order):

@@ -151,3 +151,17 @@ def test_a_record_is_summed_up_by_what_it_says_valid_or_not(
     data: bytes, summary: tuple[str, str, str, Decimal | None]
 ) -> None:
     assert summary_of(data) == RecordSummary(*summary)
+
+
+def test_orders_are_found_by_the_status_that_they_have_now_and_events_are_none() -> None:
+    archive = ArchivedOrders()
+    event = {"order_id": "a", "event": "paid"}
+    records = [(ago(9), order("a")), (ago(8), event), (ago(7), order("b")), (ago(6), order("c"))]
+    first, _, second, _ = archive.batch(ago(1), *records)
+    archive.store(first, "a", Status="paid")
+    archive.store(second, "b", Status="placed")
+    assert ids(archive, OrderFilter(order_status="paid")) == [["a"]]
+    assert ids(archive, OrderFilter(order_status="placed", status="stored")) == [["b"]]
+    assert ids(archive, OrderFilter(order_status="placed", status="waiting")) == [[]]
+    found = search_orders(archive.deployment, EVERY, most=9).found
+    assert [(one.order_id, one.order_status) for one in found] == [("c", ""), ("b", "placed"), ("a", "paid")]

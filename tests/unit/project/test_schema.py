@@ -58,6 +58,43 @@ def test_every_change_of_a_field_is_told_with_what_it_breaks() -> None:
     assert changed(After, Before)["gift"] == ["removed, boolean, required: it is no longer stored"]
 
 
+class Short(orderstream.Order):
+    TRANSITIONS = {"placed": ("paid", "cancelled"), "paid": ("shipped",), "shipped": (), "cancelled": ()}
+
+
+class PickedUp(orderstream.Order):
+    TRANSITIONS = {"open": ("paid",), "paid": ("picked_up", "cancelled"), "picked_up": (), "cancelled": ()}
+
+
+def test_every_change_of_the_lifecycle_is_told_with_what_it_breaks() -> None:
+    assert changed(Short, PickedUp) == {
+        "TRANSITIONS": [
+            "the first status placed becomes open: orders without events have another status",
+        ],
+        "TRANSITIONS.placed": ["removed: no order has this status any more"],
+        "TRANSITIONS.shipped": ["removed: no order has this status any more"],
+        "TRANSITIONS.open": ["paid may follow"],
+        "TRANSITIONS.paid": [
+            "picked_up may follow",
+            "cancelled may follow",
+            "shipped may no longer follow: such events are refused",
+        ],
+    }
+
+    class Strict(Short):
+        TRANSITIONS = Short.TRANSITIONS | {"placed": ("paid",), "paid": ("shipped", "cancelled")}
+
+    assert changed(Short, Strict)["TRANSITIONS.placed"] == [
+        "cancelled may no longer follow: such events are forbidden"
+    ]
+
+
+def test_a_schema_of_a_version_without_a_lifecycle_says_nothing_of_it() -> None:
+    before = published_schema(Short)
+    del before["x-transitions"]
+    assert schema_changes(before, published_schema(PickedUp)) == []
+
+
 def test_the_same_model_changes_nothing() -> None:
     assert changed(After, After) == {}
 

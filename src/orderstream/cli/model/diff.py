@@ -25,10 +25,11 @@ def diff(
     region: options.Region = None,
     profile: options.Profile = None,
 ) -> None:
-    """Show what the order model changes, field by field, and what breaks.
+    """Show what the order model changes, in its fields and its lifecycle, and what breaks.
 
     Compares it with the model that a stack was deployed with, or with a file. Ends with status 1 if
-    something breaks: records that were accepted may be refused, or a field is no longer stored.
+    something breaks: records that were accepted may be refused, a field is no longer stored, or an event may
+    no longer follow.
     """
     from orderstream.deploy.deployed_model import deployed_schema
 

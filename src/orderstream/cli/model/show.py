@@ -1,4 +1,4 @@
-"""`orders model show`: describe every field of an order."""
+"""`orders model show`: describe every field of an order, and its lifecycle."""
 
 import typer
 
@@ -14,7 +14,8 @@ app = typer.Typer()
 def show(as_json: options.AsJson = False) -> None:
     """Describe every field of an order: its type, its limits, its attribute in the table and its marks.
 
-    Computed attributes follow the fields. It is the project's model, or the built-in order outside of a
-    project.
+    Computed attributes follow the fields, and then each status with the events that may follow in it. It is
+    the project's model, or the built-in order outside of a project.
     """
-    show_.print_fields(described(order_model()), as_json=as_json)
+    model = order_model()
+    show_.print_fields(described(model), model.TRANSITIONS, as_json=as_json)

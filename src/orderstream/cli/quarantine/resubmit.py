@@ -27,10 +27,7 @@ def resubmit(
         str | None,
         typer.Option(help="File with the complete edited record, or - for standard input."),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A field to set. Repeatable.", metavar="PATH=VALUE"),
-    ] = None,
+    set_: options.SetFields = None,
     since: options.Since = None,
     until: options.Until = None,
     code: options.ReasonCode = None,

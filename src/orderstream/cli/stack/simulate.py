@@ -29,6 +29,9 @@ def simulate(
     seed: options.Seed = None,
     bad_share: Annotated[float, typer.Option(help="Share of invalid records.", min=0, max=1)] = 0,
     duplicate_share: Annotated[float, typer.Option(help="Share of duplicates.", min=0, max=1)] = 0,
+    lives: Annotated[
+        bool, typer.Option("--lives", help="Follow each order with the events of its life.")
+    ] = False,
     yes: options.Yes = False,
     env: options.Environment = None,
     stack: options.StackName = DEFAULT_STACK,
@@ -37,6 +40,10 @@ def simulate(
 ) -> None:
     """Send sample orders at a steady rate, until the duration is over or Ctrl-C.
 
+    With --lives, events by the transitions of the order model follow each order: most are paid and delivered,
+    some are cancelled, amended or refunded, and some events arrive late or before their order. The rate is
+    that of all records.
+
     On AWS it asks for confirmation if it runs in a terminal.
     """
     if bad_share + duplicate_share > 1:
@@ -44,7 +51,10 @@ def simulate(
     found, location = find_to_change(stack, region, profile)
     confirm_on_aws(location, "Send sample orders to", doing="sending sample orders", yes=yes)
     traffic = samples(
-        time.time_ns() if seed is None else seed, bad_share=bad_share, duplicate_share=duplicate_share
+        time.time_ns() if seed is None else seed,
+        bad_share=bad_share,
+        duplicate_share=duplicate_share,
+        lives=lives,
     )
     stop = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stop.set())

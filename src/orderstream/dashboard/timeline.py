@@ -32,9 +32,7 @@ def draw_timeline(clock: TimeFormat, found: OrderHistory) -> None:
         if state is None:
             ui.label("The order has not arrived. Its events are applied when it does.")
         else:
-            money = {
-                name: _money(found, state[name]) for name in ("Total", "Captured", "Refunded", "Balance")
-            }
+            sums = {name: _money(found, state[name]) for name in ("Total", "Captured", "Refunded", "Balance")}
             with ui.row().classes("w-full items-baseline gap-x-4 gap-y-0"):
                 ui.label(str(state["Status"])).classes("text-lg font-semibold")
                 for name, amount in sums.items():

@@ -46,10 +46,14 @@ class Artifact:
 
 PROCESS = Artifact(
     Path("build/function"),
-    ("orderstream.pipeline.lambda_handler", "orderstream.canary.lambda_handler"),
+    (
+        "orderstream.pipeline.lambda_handler",
+        "orderstream.canary.lambda_handler",
+        "orderstream.pending.lambda_handler",
+    ),
     _HERE / "requirements-function.lock",
     {
-        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem"),
+        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query"),
         "kinesis": ("PutRecord",),
         "s3": ("GetObject", "PutObject"),
     },

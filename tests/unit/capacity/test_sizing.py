@@ -220,8 +220,8 @@ def test_the_bill_has_every_service() -> None:
     assert abs(paid(bill, "CloudWatch", "logs") - Decimal("23.97")) < Decimal("0.02")
     # 10 of the function and 6 of the mapping × $0.30; 2 of each of 13 shards
     assert paid(bill, "CloudWatch", "metrics") == Decimal("4.80")
-    # 29 × $0.10, 2 × $0.50, $3
-    assert paid(bill, "CloudWatch", "alarms") == Decimal("6.90")
+    # 34 × $0.10, 2 × $0.50, $3
+    assert paid(bill, "CloudWatch", "alarms") == Decimal("7.40")
     assert paid(bill, "CloudWatch", "shard metrics") == Decimal("7.80")
     # 0.6620 at a time × 2,628,000 s × 1 GB × $0.0000133334
     assert abs(paid(bill, "Lambda", "duration") - Decimal("23.20")) < Decimal("0.03")

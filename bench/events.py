@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -49,6 +50,14 @@ def traffic(orders: int, size: int, *, seed: int) -> Traffic:
         records.append(record)
         amount += worth
     return Traffic(f'{{"Records": [{", ".join(records)}]}}'.encode(), len(records), amount)
+
+
+def event_of(records: Sequence[bytes], *, seed: int) -> bytes:
+    """An event with these records as JSON text."""
+    dice = random.Random(seed)
+    first = FIRST_NUMBER + seed * 1_000_000
+    some = [_record(data, first + number, dice) for number, data in enumerate(records)]
+    return json.dumps({"Records": some}).encode()
 
 
 def _small(dice: random.Random, order_id: str) -> tuple[str, Decimal]:

@@ -13,12 +13,13 @@ from orderstream.acceptance.traffic import (
     send,
     send_events,
 )
+from orderstream.domain.fields import utc_text
 from orderstream.domain.fold import is_placeholder
 from orderstream.domain.lifecycle import NEEDS_AMOUNT, Transitions, event_names, first_status
 from orderstream.domain.user_model import order_model
 from orderstream.errors import NotShownError
 from orderstream.pipeline.event_table import EventTable
-from orderstream.pipeline.table import OrderTable
+from orderstream.pipeline.table import OF_STATE, OrderTable
 
 
 def events(context: Context) -> Evidence:
@@ -30,7 +31,7 @@ def events(context: Context) -> Evidence:
     order_id = order["order_id"]
 
     def item() -> dict[str, Any]:
-        return orders.read([order_id], lambda: SECONDS_FOR_READING).get(order_id, {})
+        return orders.read([order_id], lambda: SECONDS_FOR_READING, OF_STATE).get(order_id, {})
 
     def waits() -> None:
         found = item()
@@ -42,7 +43,9 @@ def events(context: Context) -> Evidence:
         expect(state == (allowed, version, forbidden_events, None), f"the order is {_state(found)}")
         return {"status": allowed, "version": version, "events": len(rows.read(order_id))}
 
-    early, late = _event(order, allowed, 1), _event(order, forbidden, 2)
+    # With its time, a repeated event is the same row.
+    now = utc_text(context.cloud.now())
+    early, late = _event(order, allowed, 1, now), _event(order, forbidden, 2, now)
     send_events(context, [early, early])
     context.until(waits, seconds=ARRIVAL_SECONDS, what="an event without its order")
     send(context, sent)
@@ -67,8 +70,9 @@ def event_pair(transitions: Transitions) -> tuple[str, str]:
     raise NotShownError("the lifecycle of this order model forbids nothing after the first event")
 
 
-def _event(order: Order, name: str, seq: int) -> Order:
-    return {"order_id": order["order_id"], "event": name, "event_id": f"acceptance-{seq}", "seq": seq}
+def _event(order: Order, name: str, seq: int, at: str) -> Order:
+    place = {"order_id": order["order_id"], "event_id": f"acceptance-{seq}"}
+    return place | {"event": name, "seq": seq, "occurred_at": at}
 
 
 def _state(item: dict[str, Any]) -> str:

@@ -23,7 +23,7 @@ from orderstream.lookup.order_search import OrderFilter, search_orders
 from orderstream.lookup.recent_orders import RecentOrders
 from orderstream.monitoring.collector import StatusCollector
 from orderstream.pipeline.attributes import attribute_value
-from tests.integration.calls import FOREIGN, fresh, put, s3
+from tests.integration.calls import EVENT_KEY, FOREIGN, fresh, partiql, put, query, s3
 from tests.integration.conftest import OrdersHere
 from tests.integration.discarded import given_up
 from tests.integration.pipeline_harness import give_up
@@ -105,6 +105,7 @@ def test_a_reader_sees_everything_and_changes_nothing(
         "write": put(f"{ORDERS}x"),
         "delete": s3("DeleteObject", f"{ORDERS}x"),
     }
+    assert by_user(local, keys, [query("OrderEvents", "OrderID")]) == ["allowed"]
     refusals(local, keys, *READING, **changing)
 
 
@@ -132,8 +133,14 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
 
     once = [put(fresh(ORDERS), IfNoneMatch="*"), put(fresh(QUARANTINE), IfNoneMatch="*")]
     assert by_user(local, keys, once) == ["allowed", "allowed"]
+    # Events that are applied update the item of their order, and are not changed themselves.
     working = {*READING, "PutRecord", "Invoke", "PartiQL UPDATE"}
-    refusals(local, keys, *working, overwrite=put(f"{ORDERS}x"), delete=s3("DeleteObject", f"{ORDERS}x"))
+    changing = {
+        "overwrite": put(f"{ORDERS}x"),
+        "delete": s3("DeleteObject", f"{ORDERS}x"),
+        "change an event": partiql(f"""UPDATE "OrderEvents" SET Event = 'x' WHERE {EVENT_KEY}"""),
+    }
+    refusals(local, keys, *working, **changing)
     orders.may_not("archive", "seal", "--json")
 
 

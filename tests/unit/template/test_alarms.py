@@ -111,7 +111,7 @@ def test_an_alarm_on_dynamodb_ends_though_nothing_more_is_published(name: str) -
 
 def test_without_the_index_nothing_looks_at_the_index() -> None:
     alarm = alarms(CustomerIndex="false")["table-throttled"]
-    assert alarm.metrics.keys() == {"table"}
+    assert alarm.metrics.keys() == {"table", "pending", "events"}
     after = states(alarm, {"table": dict.fromkeys(range(5), 1.0)}, [5])
     assert after == {5: "ALARM"}
 
@@ -128,6 +128,34 @@ def test_requests_that_fail_and_that_are_refused_count_alike_in_three_minutes_of
         if one["AlarmName"] == alarm.name
     )
     assert about["AlarmDescription"].endswith("docs/how-to/runbook.md#api-errors") and about["AlarmActions"]
+
+
+@pytest.mark.parametrize("name", ["events-waiting", "sequence-gap"])
+def test_what_waits_longer_than_the_parameter_says_is_told_though_a_measurement_is_late(name: str) -> None:
+    alarm = alarms(PendingAlarmMinutes="15")[name]
+    short: Series = {0: 14 * 60.0, 5: 15 * 60.0}
+    assert "ALARM" not in states(alarm, {"age": short}, range(1, 20)).values()
+    # The run of minute 10 came in minute 11, and that of minute 16 is the last: then nothing waits.
+    measured: Series = {0: 901.0, 5: 1200.0, 11: 1500.0, 16: 1800.0}
+    found = states(alarm, {"age": measured}, range(5, 30))
+    assert {found[at] for at in range(5, 20)} == {"ALARM"} and found[29] == "OK"
+
+
+def test_a_forbidden_event_that_a_late_one_makes_possible_ends_its_alarm() -> None:
+    alarm = ALARMS["forbidden-events"]
+    found = states(alarm, {"m": {0: 2.0, 6: -2.0}}, range(1, 20))
+    assert (found[1], found[6], found[7]) == ("ALARM", "ALARM", "OK")
+
+
+def test_without_the_parameter_nothing_measures_what_waits_and_nothing_warns_of_it() -> None:
+    off = {"PendingAlarmMinutes": "0"}
+    gone = {"events-waiting", "sequence-gap"}
+    assert alarms().keys() - alarms(**off).keys() == gone
+    assert "CheckPending" in resources("AWS::Lambda::Function")
+    assert "CheckPending" not in resources("AWS::Lambda::Function", off)
+    for given, shown in (({}, True), (off, False)):
+        (board,) = resources("AWS::CloudWatch::Dashboard", given).values()
+        assert ("EventsWaitingAlarm" in str(board)) == shown
 
 
 # The mapping that delivers nothing, and the one that does.

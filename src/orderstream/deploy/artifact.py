@@ -49,7 +49,7 @@ PROCESS = Artifact(
     ("orderstream.pipeline.lambda_handler", "orderstream.canary.lambda_handler"),
     _HERE / "requirements-function.lock",
     {
-        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem"),
+        "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query"),
         "kinesis": ("PutRecord",),
         "s3": ("GetObject", "PutObject"),
     },

@@ -1,8 +1,8 @@
 """The bytes that a plan is computed from, measured; and the examples of the page, by the command itself.
 
-`python -m bench.capacity` prints what an order takes in item, archive and log, to compare with `ByteFigures`
-of orderstream.capacity.reference_data. `--write` writes figures, examples and picture of
-docs/explanation/capacity.md.
+`python -m bench.capacity` prints what an order takes in item, archive and log, and an event also in time, to
+compare with `ByteFigures` and `EventFigures` of orderstream.capacity.reference_data. `--write` writes
+figures, examples and picture of docs/explanation/capacity.md.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Any
 
 from reference import PROJECT
 
+from bench.event_costs import bytes_of, measure_events
 from bench.events import SIZES, traffic
 from bench.report import with_section
 from orderstream.capacity.reference_data import ReferenceData
@@ -83,7 +84,7 @@ def measure(size: int, batches: int = 10) -> Bytes:
         for record, what in pairs:
             assert what.order
             item = order_item(record, what.order, what, ids[record.event_id], key, "EUR")
-            items += sum(len(name) + _stored(value) for name, value in item.items())
+            items += bytes_of(item)
         sent += sum(len(record.data) for record in records)
         plain += sum(map(len, lines))
         packed += len(compress(lines))
@@ -108,18 +109,6 @@ def measure(size: int, batches: int = 10) -> Bytes:
         compacted = file.stat().st_size
     orders = len(placed)
     return Bytes(sent / orders, items / orders, plain / orders, packed / orders, compacted / orders, len(log))
-
-
-def _stored(value: Any) -> int:
-    """Bytes of an attribute as DynamoDB counts them: text as UTF-8, two digits of a number a byte."""
-    if isinstance(value, str):
-        return len(value.encode())
-    if isinstance(value, int | Decimal):
-        return len(str(value).strip("-").replace(".", "")) // 2 + 2
-    if isinstance(value, list):
-        return 3 + sum(1 + _stored(one) for one in value)
-    assert isinstance(value, dict)
-    return 3 + sum(1 + len(name) + _stored(one) for name, one in value.items())
 
 
 def output(words: str, folder: Path = PROJECT) -> str:
@@ -179,6 +168,7 @@ def main() -> None:
         return
     for size in SIZES:
         print(measure(size))
+    print(measure_events())
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -51,23 +52,23 @@ def traffic(orders: int, size: int, *, seed: int) -> Traffic:
     return Traffic(f'{{"Records": [{", ".join(records)}]}}'.encode(), len(records), amount)
 
 
-@lru_cache(1)
 def lifecycle_traffic(events: int, *, seed: int) -> bytes:
-    """An event of Lambda with so many first events of orders, as JSON text: each of another order, paid."""
-    dice = random.Random(f"{seed} events")
+    """So many first events of orders as JSON text: each of another order, paid."""
+    paid = {"event": "paid", "seq": 1, "occurred_at": "2026-11-22T18:30:00Z", "amount": "19.90"}
     records = []
     for number in range(events):
-        event = {
-            "order_id": f"{seed:03d}-{number:06d}",
-            "event": "paid",
-            "event_id": f"pay-{seed:03d}-{number:06d}",
-            "seq": 1,
-            "occurred_at": "2026-11-22T18:30:00Z",
-            "amount": "19.90",
-        }
-        data = json.dumps(event, separators=(",", ":")).encode()
-        records.append(_record(data, FIRST_NUMBER + seed * 1_000_000 + number, dice))
-    return json.dumps({"Records": records}).encode()
+        order_id = f"{seed:03d}-{number:06d}"
+        event = {"order_id": order_id, "event_id": f"pay-{order_id}"} | paid
+        records.append(json.dumps(event, separators=(",", ":")).encode())
+    return event_of(records, seed=seed)
+
+
+def event_of(records: Sequence[bytes], *, seed: int) -> bytes:
+    """An event with these records as JSON text."""
+    dice = random.Random(seed)
+    first = FIRST_NUMBER + seed * 1_000_000
+    some = [_record(data, first + number, dice) for number, data in enumerate(records)]
+    return json.dumps({"Records": some}).encode()
 
 
 def _small(dice: random.Random, order_id: str) -> tuple[str, Decimal]:

@@ -10,6 +10,7 @@ from orderstream.archive import lambda_handler as maintenance
 from orderstream.canary import lambda_handler as canary
 from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.parameters import document
+from orderstream.pending import lambda_handler as pending
 from orderstream.pipeline import telemetry
 from reference.conditions import in_words
 from reference.markdown import code, table
@@ -27,7 +28,13 @@ def metrics() -> str:
     """A table of the metrics in the project's own namespace."""
     rows = [
         (code(name), unit, _dimensions(name), meaning)
-        for written in (telemetry.METRICS, canary.METRICS, maintenance.METRICS, _counted_in_logs())
+        for written in (
+            telemetry.METRICS,
+            pending.METRICS,
+            canary.METRICS,
+            maintenance.METRICS,
+            _counted_in_logs(),
+        )
         for name, (unit, meaning) in written.items()
     ]
     return table(("Metric", "Unit", "Dimensions", "Meaning"), rows)

@@ -4,9 +4,11 @@ from decimal import Decimal
 
 import pytest
 from bench.capacity import EXAMPLES, PAGE, PICTURE, measure, page
+from bench.event_costs import measure_events
 from bench.events import SIZES
 
 from orderstream.capacity.demand import Demand, PlanInput
+from orderstream.capacity.reference_data import ReferenceData
 from orderstream.capacity.storage import item_bytes
 
 
@@ -29,3 +31,11 @@ def test_the_bytes_of_an_order_are_what_plans_reckon_to_a_twentieth(size: int) -
     assert packed == close(found.packed, rel=0.05)
     assert one.compacted_line + float(one.compacted_per_byte) * found.size == close(found.compacted, rel=0.1)
     assert one.log == close(found.log, rel=0.05)
+
+
+def test_the_bytes_of_an_event_are_what_plans_reckon_to_a_twentieth() -> None:
+    found, one, close = measure_events(batch=40), ReferenceData().events, pytest.approx
+    assert one.row + found.size == close(found.row, rel=0.05)
+    assert [one.item_first, one.item_next] == close([found.item_first, found.item_next], rel=0.05)
+    # Each is a batch of its own, with a query for every order.
+    assert min(found.event_us) > found.order_us

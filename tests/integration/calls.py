@@ -16,8 +16,22 @@ DISCARDED_BUCKET = f"order-data-discarded-{ACCOUNT}-{REGION}-an"
 INSERT = """INSERT INTO "Orders" VALUE {'OrderID': 'probe', 'CustomerID': 'c', 'OrderDate': '2026'}"""
 
 
+EVENT_KEY = "OrderID = 'probe' AND Position = 'p'"
+INSERT_EVENT = """INSERT INTO "OrderEvents" VALUE {'OrderID': 'probe', 'Position': 'p'}"""
+
+
 def partiql(*statements: str) -> Call:
     return "dynamodb", "BatchExecuteStatement", {"Statements": [{"Statement": one} for one in statements]}
+
+
+def query(table: str, attribute: str, index: str = "") -> Call:
+    """A query of a table, or of an index of it, by its partition key."""
+    place = {"TableName": table} | ({"IndexName": index} if index else {})
+    found = {
+        "KeyConditionExpression": f"{attribute} = :key",
+        "ExpressionAttributeValues": {":key": {"S": "probe"}},
+    }
+    return "dynamodb", "Query", place | found
 
 
 def s3(operation: str, key: str = "", **arguments: Any) -> Call:
@@ -71,16 +85,7 @@ FOREIGN: dict[str, Call] = {
     "DeleteStream": ("kinesis", "DeleteStream", {"StreamName": "OrderStream"}),
     "another stream": ("kinesis", "DescribeStreamSummary", {"StreamName": "Another"}),
     "Scan": ("dynamodb", "Scan", {"TableName": "Orders"}),
-    "Query": (
-        "dynamodb",
-        "Query",
-        {
-            "TableName": "Orders",
-            "IndexName": "ByCustomer",
-            "KeyConditionExpression": "CustomerID = :c",
-            "ExpressionAttributeValues": {":c": {"S": "c"}},
-        },
-    ),
+    "Query": query("Orders", "CustomerID", "ByCustomer"),
     "GetItem": ("dynamodb", "GetItem", {"TableName": "Orders", "Key": {"OrderID": {"S": "probe"}}}),
     "PutItem": ("dynamodb", "PutItem", {"TableName": "Orders", "Item": {"OrderID": {"S": "probe"}}}),
     "UpdateItem": (

@@ -29,8 +29,9 @@ def deploy(
         archive.writestr("empty.py", "")
     cloud.s3.put_object(Bucket=bucket, Key="code.zip", Body=code.getvalue())
     body = json.loads(json.dumps(template))
-    for function in ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary"):
-        body["Resources"][function]["Properties"]["CodeUri"] = f"s3://{bucket}/code.zip"
+    for resource in body["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = f"s3://{bucket}/code.zip"
     # MiniStack makes buckets without their lifecycle and their lock: so the stack says what they are to be.
     body["Transform"] = ["AWS::LanguageExtensions", body["Transform"]]
     for name in ("Archive", "DiscardedBatches"):

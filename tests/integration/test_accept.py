@@ -111,11 +111,12 @@ def test_every_check_that_a_local_cloud_can_show_passes_with_evidence_and_nothin
             assert one["outcome"] == "passed" and one["evidence"], one
     seen = {one["name"]: one.get("evidence", {}) for one in found["checks"]}
     assert seen["duplicates"]["duplicates"] == 20 and seen["conflicts"]["conflicts"] == 5
+    assert seen["events"]["events"] == 2 and seen["events"]["version"] == 3
     assert seen["latency-polled"]["orders"] == seen["latency-fan-out"]["orders"] == 200
     assert 0 < seen["latency-polled"]["p50_ms"] <= seen["latency-polled"]["p99_ms"]
     assert seen["discarded-batch"]["condition"] == ["RecordAgeExceeded"]
     assert seen["discarded-batch"]["bucket"].startswith(found["stack"])
-    assert seen["adoption"]["adopted"] == ["Archive", "DiscardedBatches", "Orders"]
+    assert seen["adoption"]["adopted"] == ["Archive", "DiscardedBatches", "OrderEvents", "Orders"]
     assert seen["nothing-left"] == {"kinds_looked_for": len(LOOKS), "left": 0}
     assert f"orders stack accept --clean-up {found['stack']}" in log and "local cloud at" in log
     assert everything_of_orders_accept(cloud) == []

@@ -175,6 +175,13 @@ def arrives(station: Station) -> bool:
     return bool(json.loads(answer["Payload"].read())["arrived"])
 
 
+def measured(station: Station) -> dict[str, Any]:
+    """How long something has been waiting for an order or an event."""
+    answer = station.cloud.lambda_.invoke(FunctionName="CheckPending")
+    found: dict[str, Any] = json.loads(answer["Payload"].read())
+    return found
+
+
 def test_each_fault_is_in_the_figures_that_its_alarm_looks_at(station: Station) -> None:
     order = station.order()
     for sent in (b"no order", order, order | {"amount": 2}):
@@ -296,7 +303,12 @@ def test_every_figure_of_the_dashboard_is_one_that_there_is(station: Station) ->
         }
         return wanted - listed
 
-    station.send(station.order())
+    order = station.order()
+    station.send(order)
+    gap = {"order_id": order["order_id"], "event": "paid", "seq": 2}
+    for event in (gap, gap | {"order_id": "never-sent"}):
+        station.send(event)
+    awaited(lambda: measured(station).keys() == {"EventsWaitingAge", "SequenceGapAge"})
     # The local cloud measures the stream once a minute.
     awaited(lambda: not missing(), 120)
 

@@ -49,7 +49,7 @@ def test_the_function_imports_from_its_artifact_alone_without_a_client_and_has_n
         [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True, env={}
     )
     assert Path(done.stdout.strip()).is_relative_to(tmp_path)
-    assert_ships_what_it_needs(tmp_path, PROCESS, {"domain", "sdk", "pipeline", "canary"})
+    assert_ships_what_it_needs(tmp_path, PROCESS, {"domain", "sdk", "pipeline", "canary", "pending"})
 
 
 def test_the_artifact_for_lambda_is_for_its_platform_and_small(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.system
 # Of an environment of its own: it pins another botocore than MiniStack.
 CHECKOV = Path(sys.executable).parents[1] / "checkov" / "bin" / "checkov"
 
-# A dead-letter queue and a VPC for the functions, and a bound for the canary: no parameter makes these.
+# A dead-letter queue and a VPC for the functions, and a bound for those that a schedule limits: no parameter
+# makes these.
 EXCEPTIONS = {
     ("AWS::Lambda::Function.ProcessOrders", "CKV_AWS_116"),
     ("AWS::Lambda::Function.ProcessOrders", "CKV_AWS_117"),
@@ -28,6 +29,9 @@ EXCEPTIONS = {
     ("AWS::Lambda::Function.Canary", "CKV_AWS_115"),
     ("AWS::Lambda::Function.Canary", "CKV_AWS_116"),
     ("AWS::Lambda::Function.Canary", "CKV_AWS_117"),
+    ("AWS::Lambda::Function.CheckPending", "CKV_AWS_115"),
+    ("AWS::Lambda::Function.CheckPending", "CKV_AWS_116"),
+    ("AWS::Lambda::Function.CheckPending", "CKV_AWS_117"),
 }
 
 

@@ -116,5 +116,5 @@ def test_what_stays_is_marked_in_its_partition_and_found_by_name_before_the_inde
     assert f"arn:aws-cn:s3:::{found.buckets[0].name}" in tagging.tagging.marked
     done = destroy.destroy(tagging, found, delete_data=False, tell=lambda line: None, progress=no_progress)
     assert f"arn:aws:s3:::{found.buckets[0].name}" in tagging.tagging.marked
-    assert done.after and [one.name for one in done.after.tables] == ["Orders"]
+    assert done.after and [one.name for one in done.after.tables] == ["OrderEvents", "Orders"]
     assert [one.name for one in done.after.buckets] == [one.name for one in found.buckets]

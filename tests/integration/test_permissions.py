@@ -28,13 +28,26 @@ from orderstream.pipeline.archive import BatchArchive
 from orderstream.pipeline.services import S3Store
 from orderstream.storage import stream
 from tests.integration.archive_harness import record
-from tests.integration.calls import FOREIGN, INSERT, METRIC, discarded, fresh, log_of, partiql, put, s3
+from tests.integration.calls import (
+    EVENT_KEY,
+    FOREIGN,
+    INSERT,
+    INSERT_EVENT,
+    METRIC,
+    discarded,
+    fresh,
+    log_of,
+    partiql,
+    put,
+    query,
+    s3,
+)
 from tests.integration.pipeline_harness import give_up
 from tests.integration.probes import Call, by_role, by_user, make_probe, make_user
 from tests.integration.reconciliation import order
 
 PREFIXES = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS, DISCARDED, ERASURES, RESUBMITTED, REDRIVEN)
-FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary")
+FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary", "CheckPending")
 # Of all calls that are tried, those that each function needs for its work.
 ALLOWED = {
     "ProcessOrders": {
@@ -44,7 +57,10 @@ ALLOWED = {
         "GetShardIterator",
         "GetRecords",
         "INSERT",
+        "INSERT an event",
+        "PartiQL UPDATE",
         "BatchGetItem",
+        "find events",
         f"read {ORDERS}",
         f"write {ORDERS} once",
         f"write {QUARANTINE} once",
@@ -73,6 +89,7 @@ ALLOWED = {
         "DescribeAlarms",
     },
     "Canary": {"PutRecord", "GetItem"},
+    "CheckPending": {"find the oldest"},
 }
 
 
@@ -112,6 +129,11 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
         "PutRecords": ("kinesis", "PutRecords", of_stream | records),
         "PutRecords elsewhere": ("kinesis", "PutRecords", {"StreamName": "Another"} | records),
         "INSERT": partiql(INSERT),
+        "INSERT an event": partiql(INSERT_EVENT),
+        "UPDATE an event": partiql(f"""UPDATE "OrderEvents" SET Event = 'x' WHERE {EVENT_KEY}"""),
+        "DELETE an event": partiql(f"""DELETE FROM "OrderEvents" WHERE {EVENT_KEY}"""),
+        "find events": query("OrderEvents", "OrderID"),
+        "find the oldest": query("Orders", "Pending", "ByPending"),
         "BatchGetItem": ("dynamodb", "BatchGetItem", item),
         "scan the index": ("dynamodb", "Scan", {"TableName": "Orders", "IndexName": "ByCustomer"}),
         "list the archive": s3("ListObjectsV2"),
@@ -218,6 +240,20 @@ def test_the_maintenance_function_does_its_round_with_its_own_role(guarded: Loca
     store.write([one], [decode(one.data)])
     said = invoked(guarded, "MaintainArchive")
     assert (said["sealed"], said["late"], said["problems"]) == (1, 0, 0)
+
+
+def test_what_waits_is_measured_by_a_role_of_its_own(guarded: LocalCloud) -> None:
+    before = invoked(guarded, "CheckPending")
+    since = (datetime.now(UTC) - timedelta(minutes=3)).isoformat()
+    item = {"OrderID": "never-arrives", "Pending": "order", "PendingSince": since}
+    row = {name: {"S": value} for name, value in item.items()}
+    guarded.cloud.dynamodb.put_item(TableName=guarded.deployment.table, Item=row)
+    try:
+        found = invoked(guarded, "CheckPending")
+        assert found["EventsWaitingAge"] >= max(180, before.get("EventsWaitingAge", 0))
+    finally:
+        key = {"OrderID": row["OrderID"]}
+        guarded.cloud.dynamodb.delete_item(TableName=guarded.deployment.table, Key=key)
 
 
 def test_the_canary_flies_with_its_own_role(guarded: LocalCloud) -> None:

@@ -46,14 +46,29 @@ def test_a_plan_has_settings_bill_quotas_and_the_command_to_deploy(nowhere: Orde
     ensure_valid(values, declared(TEMPLATE))
 
 
+def test_events_are_planned_with_their_price(nowhere: Orders) -> None:
+    done = nowhere(*EXAMPLE, "--events-per-order", "2.5", "--event-size", "300")
+    assert "2.5 events an order, 300 bytes each. An event costs $" in done.stdout
+    assert "1,000 records" in done.stdout and "DynamoDB, reads" in done.stdout
+    for wrong in ("many", "nan", "-1"):
+        assert nowhere(*EXAMPLE, "--events-per-order", wrong, status=2).stderr.startswith("error: ")
+
+
 def test_json_has_all_of_it_with_money_as_numbers(nowhere: Orders) -> None:
     found = planned(nowhere, *EXAMPLE)
     assert " ".join(found) == (
         "demand options sizing comparison latency customer catch_up baseline baseline_ratio quotas parameters"
-        " prices deploy simulation"
+        " event_dollars_million prices deploy simulation"
     )
     assert set(found["sizing"]) == {"stream", "function", "table", "archive", "bill"}
-    assert found["demand"] == {"rate": 2000, "peak": 10_000, "size": 800, "item_size": None}
+    assert found["demand"] == {
+        "rate": 2000,
+        "peak": 10_000,
+        "size": 800,
+        "item_size": None,
+        "events": 0,
+        "event_size": 150,
+    }
     assert found["sizing"]["bill"]["total"] == pytest.approx(
         sum(entry["dollars"] for entry in found["sizing"]["bill"]["entries"])
     )

@@ -84,20 +84,25 @@ def is_ours(resource: Any) -> bool:
         case {"Fn::Sub": str(text)}:
             bucket, _, prefix = text.partition("/")
             is_prefix = bucket == "${Archive.Arn}" and prefix.endswith("/*") and prefix.count("*") == 1
-            return is_prefix or text in ("${DiscardedBatches.Arn}/*", "${Orders.Arn}/index/ByCustomer")
+            indexes = [f"${{Orders.Arn}}/index/{name}" for name in ("ByCustomer", "ByPending")]
+            return is_prefix or text in ("${DiscardedBatches.Arn}/*", *indexes)
     return bool(resource == KEY)
 
 
 @DEPLOYMENTS
-def test_no_function_may_change_or_remove_an_order_or_a_version(given: Given) -> None:
+def test_no_function_may_remove_an_order_or_a_version_or_change_an_event(given: Given) -> None:
     actions = {action for _, statement in granted(given) for action in listed(statement["Action"])}
     tables = {action for action in actions if action.startswith("dynamodb:")}
     assert tables <= {
         "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
         "dynamodb:PartiQLInsert",
+        "dynamodb:PartiQLUpdate",
         "dynamodb:Query",
     }
+    # Only an order is ever changed, by its events.
+    changed = [one["Resource"] for _, one in granted(given) if "dynamodb:PartiQLUpdate" in one["Action"]]
+    assert changed == [{"Fn::GetAtt": ["Orders", "Arn"]}]
     objects = {action for action in actions if action.startswith("s3:")}
     assert objects <= {"s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"}
 
@@ -126,8 +131,10 @@ def test_nothing_is_open_to_everybody_and_services_come_from_this_stack_or_accou
 def test_a_key_of_ones_own_encrypts_all_that_is_at_rest_and_without_one_the_keys_of_aws_do() -> None:
     (stream,) = resources("AWS::Kinesis::Stream", EVERYTHING).values()
     assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
-    (table,) = resources("AWS::DynamoDB::Table", EVERYTHING).values()
-    assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
+    tables = resources("AWS::DynamoDB::Table", EVERYTHING)
+    assert tables.keys() == {"Orders", "OrderEvents"}
+    for table in tables.values():
+        assert table["SSESpecification"] == {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY}
     for kind, name in (
         ("AWS::Logs::LogGroup", "KmsKeyId"),
         ("AWS::Lambda::Function", "KmsKeyArn"),
@@ -155,6 +162,7 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
         "MaintainArchiveRole": ["lambda", "s3"],
         "OrdersApiRole": ["dynamodb", "kinesis", "lambda", "s3"],
         "CanaryRole": ["dynamodb", "kinesis", "lambda"],
+        "CheckPendingRole": ["dynamodb", "lambda"],
     }
     assert set(uses) == set(services)
     for name, statement in uses.items():
@@ -178,8 +186,9 @@ def test_concurrency_is_reserved_when_asked_for() -> None:
         found = resources("AWS::Lambda::Function", given)
         return {name: function.get("ReservedConcurrentExecutions") for name, function in found.items()}
 
-    assert reserved({}) == {"ProcessOrders": None, "OrdersApi": None}
-    bounded = {"ProcessOrders": "10", "MaintainArchive": 1, "OrdersApi": "10", "Canary": None}
+    assert reserved({}) == dict.fromkeys(("ProcessOrders", "OrdersApi", "CheckPending"))
+    scheduled = dict.fromkeys(("Canary", "CheckPending"))
+    bounded = {"ProcessOrders": "10", "MaintainArchive": 1, "OrdersApi": "10", **scheduled}
     assert reserved(EVERYTHING) == bounded
 
 

@@ -176,7 +176,7 @@ def test_the_status_is_one_while_anything_is_in_alarm(deployment: Deployment) ->
     assert first["runbook"] == "docs/how-to/runbook.md#conflicts"
     assert abs(datetime.fromisoformat(first["since"]).timestamp() - time.time()) < 60
     loud = orders("status", status=1).stdout
-    assert "2 of 17 alarms" in loud and "Different orders have the same id." in loud
+    assert "2 of 20 alarms" in loud and "Different orders have the same id." in loud
 
 
 def test_given_up_batches_are_seen_without_listing_them_all(deployment: Deployment) -> None:

@@ -32,14 +32,22 @@ def test_sam_validate_lint_is_clean(tmp_path: Path) -> None:
 
 
 def test_the_runtime_is_the_one_that_the_artifact_is_built_for() -> None:
-    for name, artifact in (("ProcessOrders", PROCESS), ("MaintainArchive", MAINTENANCE), ("OrdersApi", API)):
+    functions = {
+        "ProcessOrders": PROCESS,
+        "Canary": PROCESS,
+        "CheckPending": PROCESS,
+        "MaintainArchive": MAINTENANCE,
+        "OrdersApi": API,
+    }
+    for name, artifact in functions.items():
+        assert RESOURCES[name]["Properties"]["Handler"].removesuffix(".handle") in artifact.entries
         function = BODY["Globals"]["Function"] | RESOURCES[name]["Properties"]
         assert function["Runtime"] == f"python{LAMBDA_PLATFORM[1]}"
         assert function["Architectures"] == ["arm64"]
         assert function["CodeUri"] == str(artifact.code_uri)
 
 
-@pytest.mark.parametrize("name", ["Orders", "Archive", "DiscardedBatches"])
+@pytest.mark.parametrize("name", ["Orders", "OrderEvents", "Archive", "DiscardedBatches"])
 def test_data_outlives_the_stack_unless_its_first_deployment_fails(name: str) -> None:
     assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"

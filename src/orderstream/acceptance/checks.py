@@ -10,6 +10,7 @@ from orderstream.acceptance import (
     http_api,
     identity,
     latency,
+    lifecycle,
     storage,
     traffic,
     watching,
@@ -49,6 +50,18 @@ CHECKS = (
         2,
     ),
     Check("invalid", "An invalid record is quarantined with its reasons.", delivery.invalid, 2),
+    Check(
+        "events",
+        "An event before its order waits, a repeated one is stored once, a forbidden one changes nothing.",
+        lifecycle.events,
+        2,
+    ),
+    Check(
+        "pending",
+        "The function that measures what waits runs under its role.",
+        watching.pending,
+        1,
+    ),
     Check(
         "latency-polled",
         "Latency from the stream to the table when Lambda polls.",

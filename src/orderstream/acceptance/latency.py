@@ -19,7 +19,7 @@ ORDERS, PER_SECOND = 200, 10.0
 # The template's objective for 99 % of the orders (LatencyObjectiveSeconds).
 OBJECTIVE_MS = 30_000
 _LOG_SECONDS = 180.0
-_FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary")
+_FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary", "CheckPending")
 
 
 def fan_out(context: Context) -> Evidence:

@@ -46,6 +46,11 @@ def send(context: Context, orders: Iterable[Order], *, per_second: float | None 
     _send(context, ((json.dumps(one).encode(), one["customer_id"]) for one in orders), per_second)
 
 
+def send_events(context: Context, events: Iterable[Order]) -> None:
+    """Like `send`, for events; those of an order have the same partition key."""
+    _send(context, ((json.dumps(one).encode(), one["order_id"]) for one in events), None)
+
+
 def send_bytes(context: Context, records: Iterable[bytes]) -> None:
     """Like `send`, for arbitrary records."""
     _send(context, ((record, "no order") for record in records), None)

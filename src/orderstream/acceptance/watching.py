@@ -120,7 +120,7 @@ def _alarm_in(context: Context, queue_url: str, name: str) -> dict[str, Any]:
 
 def metrics(context: Context) -> Evidence:
     """CloudWatch extracted the metrics from the function's log: their sums match `orders stack verify`."""
-    names = ("Received", *_OUTCOMES, "Failed")
+    names = ("Received", *_OUTCOMES, "Events", "Failed")
     wanted = [Metric(NAMESPACE, name, (("Stack", context.name),)) for name in names]
 
     def arrived(counts: Evidence) -> dict[str, int]:
@@ -161,6 +161,11 @@ def canary(context: Context) -> Evidence:
 
     arrived = context.until(look, seconds=_METRIC_SECONDS, what="the canary's metric")
     return {"seconds": flight["seconds"], "CanaryArrived": round(arrived)}
+
+
+def pending(context: Context) -> Evidence:
+    """Invoke the function that measures what waits: it may read the index."""
+    return {f"{name}_s": age for name, age in _invoked(context, "CheckPending").items()} or {"waiting": 0}
 
 
 def maintenance(context: Context) -> Evidence:

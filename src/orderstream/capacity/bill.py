@@ -62,6 +62,7 @@ def bill(
     batches = function.average.batches_per_second * SECONDS_A_MONTH
     kept = archive.compacted_gb if given.options.maintenance == "compact" else archive.gb
     alarms = one.alarm_metrics * price.alarm_metric_month + one.composite_alarms * price.alarm_composite_month
+    of_events = one.event_metrics if given.demand.events else 0
     shard_metrics = stream.shards * one.shard_metrics if given.options.shard_metrics else 0
     return bill_of(
         [
@@ -71,7 +72,7 @@ def bill(
             *_dynamodb(table, given),
             *_s3(archive.objects, kept, given),
             *_replaced_objects(archive, given),
-            *_cloudwatch(batches, one.log, one.metrics + one.mapping_metrics, given),
+            *_cloudwatch(batches, one.log, one.metrics + one.mapping_metrics + of_events, given),
             LineItem("CloudWatch", "alarms, dashboard", alarms + one.dashboards * price.dashboard_month),
             LineItem("CloudWatch", "shard metrics", shard_metrics * price.metric_month),
         ]
@@ -81,21 +82,25 @@ def bill(
 def baseline(stream: StreamSizing, table: TableSizing, given: PlanInput) -> Bill:
     """The bill for the same orders with a handler that makes a PutItem and a PutObject per order in sequence.
 
+    It treats an event as another order, and does not apply it to anything.
+
     It has Lambda's default batch size of 100 and the same memory, stream mode, table and index, writes no log
     lines of its own, and has as many shards as its concurrent batches need.
     """
     batch = Decimal(_TUTORIAL_BATCH)
     a_lane = batch / (baseline_seconds(batch, given) + between_seconds(given))
-    shards = ceiling(given.wanted / (a_lane * given.figures.lambda_limits.parallelization_factor))
-    orders = given.orders_a_month
+    wanted = given.wanted * given.records_per_order
+    shards = ceiling(wanted / (a_lane * given.figures.lambda_limits.parallelization_factor))
+    records = given.orders_a_month * given.records_per_order
+    sent = given.orders_a_month * (given.demand.size + given.demand.events * given.demand.event_size)
     stream_cost = stream_dollars(stream.mode, max(stream.shards_needed, shards), given)
     return bill_of(
         [
             LineItem("Kinesis", _mode(stream), stream_cost),
-            *_lambda(orders / batch, baseline_seconds(orders, given), given),
+            *_lambda(records / batch, baseline_seconds(records, given), given),
             *_dynamodb(table, given),
-            *_s3(orders, orders * given.demand.size / GB, given),
-            *_cloudwatch(orders / batch, 0, 0, given),
+            *_s3(records, sent / GB, given),
+            *_cloudwatch(records / batch, 0, 0, given),
         ]
     )
 
@@ -138,10 +143,12 @@ def _replaced_objects(archive: ArchiveSizing, given: PlanInput) -> list[LineItem
 
 def _dynamodb(table: TableSizing, given: PlanInput) -> list[LineItem]:
     price, months = given.figures.dynamodb_prices, given.options.months
-    units = given.orders_a_month * table.billed_units_per_order
+    units = given.orders_a_month * (table.billed_units_per_order + table.events_billed_per_order)
+    reads = given.orders_a_month * table.reads_per_order
     recovery = table.recovery_gb * months * price.recovery_gb_month
     return [
         LineItem("DynamoDB", "writes", units * price.write_million / 1_000_000),
+        LineItem("DynamoDB", "reads", reads * price.read_million / 1_000_000),
         LineItem("DynamoDB", _kept(given), table.stored_gb * months * price.stored_gb_month),
         LineItem("DynamoDB", "point-in-time recovery", recovery),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Literal
 from orderstream.capacity.prices import SECONDS_A_MONTH
 from orderstream.capacity.reference_data import ReferenceData
 from orderstream.domain.order import MAX_BYTES
+from orderstream.domain.order_event import MAX_EVENTS
 from orderstream.errors import InputError
 
 Mode = Literal["shards", "on-demand"]
@@ -18,6 +20,7 @@ Maintenance = Literal["none", "seal", "compact"]
 
 # No forecast goes higher; above this, some undocumented limit would be reached first.
 MOST_ORDERS_A_SECOND = 100_000_000
+EVENT_BYTES = 150
 # The values that template.yaml allows.
 RETENTION_HOURS = (24, 36, 48, 72, 96, 120, 144, 168, 240, 336, 504, 720, 1440, 2160, 4320, 8760)
 WINDOW_SECONDS = range(300 + 1)
@@ -34,14 +37,17 @@ def _require(is_possible: bool, what: str, hint: str) -> None:
 class Demand:
     """Traffic: `rate` orders a second on average, `peak` at most, `size` bytes per order as sent.
 
-    `item_size` is the size of its item in bytes if known; otherwise it is estimated from `size`. Raises
-    InputError for impossible values.
+    `item_size` is the size of its item in bytes if known; otherwise it is estimated from `size`. Each order
+    has `events` events of `event_size` bytes; all rates are of orders, which bring their events with them.
+    Raises InputError for impossible values.
     """
 
     rate: Decimal
     peak: Decimal
     size: int
     item_size: int | None = None
+    events: Decimal = Decimal(0)
+    event_size: int = EVENT_BYTES
 
     def __post_init__(self) -> None:
         rate, peak, highest = self.rate, self.peak, MOST_ORDERS_A_SECOND
@@ -54,6 +60,8 @@ class Demand:
         _require(peak <= highest, f"a peak of {peak:f} orders a second", f"at most {highest:,}")
         _require(1 <= self.size <= MAX_BYTES, f"an order of {self.size:,} bytes", sizes)
         _require(1 <= item_size <= MAX_BYTES, f"an item of {item_size:,} bytes", sizes)
+        _require(0 <= self.events <= MAX_EVENTS, f"{self.events:f} events an order", f"0 to {MAX_EVENTS:,}")
+        _require(1 <= self.event_size <= MAX_BYTES, f"an event of {self.event_size:,} bytes", sizes)
 
 
 @dataclass(frozen=True)
@@ -118,13 +126,30 @@ class PlanInput:
         return self.demand.rate * SECONDS_A_MONTH
 
     @cached_property
-    def record_bytes(self) -> int:
-        """Bytes of an order on the stream: its data and its partition key."""
-        return self.demand.size + self.figures.bytes.key
+    def records_per_order(self) -> Decimal:
+        """The records of an order and its events."""
+        return 1 + self.demand.events
+
+    @cached_property
+    def bytes_per_order(self) -> Decimal:
+        """Bytes of an order and its events on the stream."""
+        return self.with_events(lambda size: size)
+
+    def with_events(self, of_record: Callable[[int], int]) -> Decimal:
+        """The sum of `of_record` over the records of an order and its events.
+
+        It is called with the bytes of a record on the stream: its data and its partition key.
+        """
+        key = self.figures.bytes.key
+        of_events = self.demand.events * of_record(self.demand.event_size + key)
+        return of_record(self.demand.size + key) + of_events
 
     @cached_property
     def shards_per_order(self) -> Decimal:
-        """The share of a shard that one order a second takes: of its records or bytes, whichever is more."""
+        """The share of a shard that one order a second takes, with its events: of records or bytes, whichever
+        is more.
+        """
         limit = self.figures.kinesis_limits
-        records = Decimal(1) / limit.shard_in_records
-        return max(records, Decimal(self.record_bytes) / limit.shard_in_bytes)
+        return max(
+            self.records_per_order / limit.shard_in_records, self.bytes_per_order / limit.shard_in_bytes
+        )

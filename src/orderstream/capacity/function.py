@@ -31,7 +31,8 @@ class FunctionSizing:
     """Settings of the event source mapping, and the resulting capacity.
 
     `lanes` is shards × parallelization factor, the maximum number of concurrent batches. `lane_rate` is the
-    capacity of one of them, in orders a second; `orders_that_fit` is how many fit into Lambda's 6 MB.
+    capacity of one of them, in orders a second. `orders_that_fit` is how many fit into Lambda's 6 MB. In it,
+    in `batch_size` and in `event_bytes_per_order`, an event counts as an order.
     """
 
     parallelization_factor: int
@@ -52,30 +53,35 @@ def ceiling(number: Decimal) -> int:
 
 
 def event_bytes(given: PlanInput) -> int:
-    """Bytes of an order in the function's event: its record, with its data as base64."""
-    return given.figures.bytes.entry + -(-given.demand.size // 3) * 4 + 1
+    """Bytes of a record in the function's event, with its data as base64; the mean, if orders have events."""
+    one, key = given.figures.bytes, given.figures.bytes.key
+    whole = given.with_events(lambda size: one.entry + -(-(size - key) // 3) * 4 + 1)
+    return ceiling(whole / given.records_per_order)
 
 
 def orders_that_fit(given: PlanInput) -> int:
-    """How many orders fit into Lambda's payload."""
+    """How many records fit into Lambda's payload."""
     room = given.figures.lambda_limits.payload_bytes - _ENVELOPE_BYTES
     return max(1, room // event_bytes(given))
 
 
 def seconds_of(orders: Decimal, given: PlanInput) -> Decimal:
-    """The duration of an invocation with `orders` orders, in seconds.
+    """The duration of an invocation with `orders` orders and as many events as those have, in seconds.
 
     This is its processor time, divided by the share of a processor that the memory provides, plus the waits:
-    for the bucket once (or, with one object per order, in threads for each), and for the table in threads, 25
-    orders per call. No overlap is assumed, to be cautious: measurements differ by up to a tenth either way.
+    for the bucket once (or, with one object per order, in threads for each), and for the tables in threads,
+    25 orders per call, and a call and a part of others for each event. No overlap is assumed, to be cautious:
+    measurements differ by up to a tenth either way.
     """
-    one = given.figures.function
+    one, event = given.figures.function, given.figures.events
+    events = orders * given.demand.events
     busy = one.batch_ms + orders * (one.order_us + one.byte_us * given.demand.size) / 1000
+    busy += events * (event.event_us + one.byte_us * given.demand.event_size) / 1000
     puts = one.bucket_ms
     if given.options.layout == "order":
         busy += orders * one.put_ms
         puts = ceiling(orders / one.threads) * one.bucket_ms
-    calls = ceiling(orders / one.orders_per_call)
+    calls = ceiling(orders / one.orders_per_call) + ceiling(events * event.calls)
     waits = puts + ceiling(Decimal(calls) / one.threads) * one.table_ms
     return (busy / _processor(given) + waits) / 1000
 
@@ -100,14 +106,17 @@ def most_in_a_batch(given: PlanInput) -> int:
     """The largest useful BatchSize: it fits the payload and AWS's limit, and keeps the timeout's reserve."""
     most = min(given.figures.lambda_limits.batch_size, orders_that_fit(given))
     allowed = Decimal(given.figures.function.timeout_seconds) / _SHARE_OF_TIMEOUT
-    return max(
-        1, bisect_right(range(1, most + 1), allowed, key=lambda orders: seconds_of(Decimal(orders), given))
-    )
+
+    def seconds(records: int) -> Decimal:
+        return seconds_of(records / given.records_per_order, given)
+
+    return max(1, bisect_right(range(1, most + 1), allowed, key=seconds))
 
 
 def lane_rate(batch_size: int, given: PlanInput) -> Decimal:
     """Orders a second that one lane processes with full batches, each starting when the last one ends."""
-    return batch_size / (seconds_of(Decimal(batch_size), given) + between_seconds(given))
+    orders = batch_size / given.records_per_order
+    return orders / (seconds_of(orders, given) + between_seconds(given))
 
 
 def poll_seconds(given: PlanInput) -> Decimal:
@@ -127,11 +136,11 @@ def load(rate: Decimal, lanes: int, batch_size: int, given: PlanInput) -> Functi
     window, poll = given.options.window_seconds, poll_seconds(given)
     # The window starts when its first order is read; half of the time it includes one more read.
     gathered = window + poll / 2 if window else poll
-    most = Decimal(batch_size)
-    orders = min(most, 1 + in_lane * gathered)
+    most, first = batch_size / given.records_per_order, 1 / given.records_per_order
+    orders = min(most, first + in_lane * gathered)
     for _ in range(100):
         seconds = seconds_of(orders, given)
-        larger = min(most, 1 + in_lane * max(gathered, seconds + between_seconds(given)))
+        larger = min(most, first + in_lane * max(gathered, seconds + between_seconds(given)))
         if larger - orders < Decimal("0.5"):
             break
         orders = larger
@@ -152,7 +161,8 @@ def function(shards: int, shards_at_peak: int, given: PlanInput) -> FunctionSizi
     in_shard = min(given.wanted, 1 / given.shards_per_order)
     factor = ceiling(in_shard / lane_rate(batch_size, given))
     factor = min(max(1, factor), given.figures.lambda_limits.parallelization_factor)
-    in_window = given.wanted / (shards_at_peak * factor) * given.options.window_seconds
+    in_window = given.wanted * given.records_per_order / (shards_at_peak * factor)
+    in_window *= given.options.window_seconds
     # Rounded to hundreds: the number is based on a forecast.
     batch_size = min(most, max(batch_size, ceiling(in_window / 100) * 100))
     lanes = shards * factor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from orderstream.capacity.bill import Bill, baseline
@@ -57,9 +57,10 @@ class CatchUp:
 
 @dataclass(frozen=True)
 class CapacityPlan:
-    """The result of `orders plan`. `tutorial_ratio` is the tutorial's bill divided by this one.
+    """The result of `orders plan`. `baseline_ratio` is the tutorial's bill divided by this one.
 
     `quotas` starts with the first to be exceeded; `parameters` have the names in template.yaml.
+    `event_dollars_million` is what a million events add to the bill; None without events.
     """
 
     demand: Demand
@@ -73,6 +74,7 @@ class CapacityPlan:
     baseline_ratio: Decimal
     quotas: tuple[Quota, ...]
     parameters: dict[str, str]
+    event_dollars_million: Decimal | None = None
 
 
 def plan(given: PlanInput) -> CapacityPlan:
@@ -92,7 +94,17 @@ def plan(given: PlanInput) -> CapacityPlan:
         baseline_ratio=by_tutorial.total / max(of.bill.total, Decimal("0.01")),
         quotas=quotas(of, given),
         parameters=parameters(of, given.options),
+        event_dollars_million=event_dollars_million(of, given),
     )
+
+
+def event_dollars_million(of: Sizing, given: PlanInput) -> Decimal | None:
+    """What a million events cost: the difference to the bill for the same orders without events."""
+    if not given.demand.events:
+        return None
+    without = replace(given, demand=replace(given.demand, events=Decimal(0)))
+    more = of.bill.total - compute_sizing(of.stream.mode, without).bill.total
+    return more * 1_000_000 / (given.orders_a_month * given.demand.events)
 
 
 def record_age_seconds(retention_hours: int) -> int:
@@ -122,7 +134,7 @@ def customer(of: Sizing, given: PlanInput) -> Customer:
     limits = {"shard": 1 / given.shards_per_order, "lane": of.function.lane_rate}
     if given.options.has_index:
         written = Decimal(given.figures.dynamodb_limits.partition_writes)
-        limits["partition of the index"] = written / of.table.units_per_order
+        limits["partition of the index"] = written / of.table.writes_per_order
     limited_by = min(limits, key=lambda name: limits[name])
     most = limits[limited_by]
     return Customer(most, min(Decimal(1), most / given.demand.peak), limited_by)
@@ -140,9 +152,9 @@ def latency(of: Sizing, given: PlanInput) -> ReadLatency:
 def reads_per_shard(given: PlanInput) -> Decimal:
     """Orders a second that this function can read from a shard: shared by all consumers unless fan-out."""
     limit = given.figures.kinesis_limits
-    by_bytes = Decimal(limit.shard_out_bytes) / given.record_bytes
+    by_bytes = limit.shard_out_bytes / given.bytes_per_order
     readers = 1 if given.options.fan_out else given.options.consumers
-    return min(Decimal(limit.shard_out_records), by_bytes) / readers
+    return min(limit.shard_out_records / given.records_per_order, by_bytes) / readers
 
 
 def table_rate(of: TableSizing, given: PlanInput) -> Decimal:
@@ -151,9 +163,9 @@ def table_rate(of: TableSizing, given: PlanInput) -> Decimal:
     The quota is the default, or the value that the plan requests from AWS if higher.
     """
     limit = given.figures.dynamodb_limits
-    quota = max(Decimal(limit.table_writes), given.wanted * of.units_per_order)
+    quota = max(Decimal(limit.table_writes), given.wanted * of.writes_per_order)
     units = min(quota, max(Decimal(limit.new_table_writes), limit.growth * of.peak_units))
-    return units / of.units_per_order
+    return units / of.writes_per_order
 
 
 def catch_up(of: Sizing, given: PlanInput) -> CatchUp:

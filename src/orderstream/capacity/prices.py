@@ -90,7 +90,9 @@ class LambdaPrices:
 
 @dataclass(frozen=True)
 class DynamoPrices:
-    """On demand, standard table class. A unit is a write of up to 1 KB; an index takes as many again."""
+    """On demand, standard table class. A unit is a write of up to 1 KB; an index takes as many again. A read
+    unit is a consistent read of up to 4 KB.
+    """
 
     date: ClassVar = "2026-11-24"
     source: ClassVar = (
@@ -98,6 +100,7 @@ class DynamoPrices:
         " dynamodb_table_test.golden; warming, an hour of a provisioned unit, from memory, not verified"
     )
     write_million: Decimal = Decimal("0.625")
+    read_million: Decimal = Decimal("0.125")
     stored_gb_month: Decimal = Decimal("0.25")
     # Point-in-time recovery covers the table without its indexes.
     recovery_gb_month: Decimal = Decimal("0.20")

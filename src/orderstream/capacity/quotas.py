@@ -81,7 +81,7 @@ def _quotas(of: Sizing, given: PlanInput) -> Iterator[Quota]:
             f"S3: PUTs to the prefix {ORDERS}",
             "PUTs/s",
             figures.s3_limits.prefix_puts,
-            lambda one: one.table.peak_units / one.table.units_per_order,
+            lambda one: one.table.peak_units / one.table.writes_per_order,
             "ArchiveLayout=batch; S3 divides a busy prefix, but answers 503 until it has",
         )
     if options.maintenance != "none":

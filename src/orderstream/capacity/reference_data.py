@@ -137,15 +137,36 @@ class ByteFigures:
     # The log lines about a batch with orders in one currency, and the three that Lambda adds (assumed).
     log: int = 1850
     log_of_lambda: int = 400
-    # Metrics in those lines; of the mapping (EventCount), billed as custom ones (from memory, not verified);
-    # of a shard (ShardMetrics).
+    # Metrics in those lines, and once there are events; of the mapping (EventCount), billed as custom ones
+    # (from memory, not verified); of a shard (ShardMetrics).
     metrics: int = 10
+    event_metrics: int = 3
     mapping_metrics: int = 6
     shard_metrics: int = 2
     # Of template.yaml: metrics that its alarms read, alarms on other alarms, dashboards.
-    alarm_metrics: int = 29
+    alarm_metrics: int = 34
     composite_alarms: int = 2
     dashboards: int = 1
+
+
+@dataclass(frozen=True)
+class EventFigures:
+    """An event of an order: what the function does for it, and bytes in the tables."""
+
+    date: ClassVar = "2026-11-30"
+    source: ClassVar = (
+        "python -m bench.capacity: 1,000 orders of 600 bytes and four events of 128 bytes of each, every one"
+        " in another batch; processor time in proportion to that of an order there"
+    )
+    # Processor time, without what its bytes take. An event in a batch with others of its order takes less.
+    event_us: Decimal = Decimal("1050")
+    # Calls: a query of the order's events, and its part of those that read items (100 in a call), insert the
+    # row and update the item (25 each).
+    calls: Decimal = Decimal("1.09")
+    # A row without the event's own bytes; what an item grows by with its first event and each further one.
+    row: int = 368
+    item_first: int = 100
+    item_next: int = 14
 
 
 @dataclass(frozen=True)
@@ -186,4 +207,5 @@ class ReferenceData:
     s3_limits: S3Limits = S3Limits()
     function: FunctionFigures = FunctionFigures()
     bytes: ByteFigures = ByteFigures()
+    events: EventFigures = EventFigures()
     maintenance: MaintenanceFigures = MaintenanceFigures()

@@ -57,7 +57,7 @@ def stream_dollars(mode: Mode, shards: int, given: PlanInput, options: Options |
     price, limit = given.figures.kinesis_prices, given.figures.kinesis_limits
     options = options or given.options
     retention, fan_out = options.retention_hours, options.fan_out
-    size = Decimal(given.record_bytes)
+    size = given.bytes_per_order
     gigabytes = size * SECONDS_A_MONTH / GB
     late = max(0, retention - _RETENTION_EXTENDED)
     kept = size * late * 3600 / GB * price.long_term_gb_month
@@ -68,7 +68,7 @@ def stream_dollars(mode: Mode, shards: int, given: PlanInput, options: Options |
         if fan_out:
             hour += price.consumer_shard_hour
             kept += gigabytes * price.provisioned_fan_out_gb
-        units = -(-given.record_bytes // limit.put_unit_bytes)
+        units = given.with_events(lambda size: -(-size // limit.put_unit_bytes))
         puts = SECONDS_A_MONTH * units * price.put_unit_million / 1_000_000
         return hour * HOURS_A_MONTH * shards + (puts + kept) * given.demand.rate
     read = price.fan_out_gb if fan_out else price.retrieved_gb
@@ -80,7 +80,7 @@ def stream_dollars(mode: Mode, shards: int, given: PlanInput, options: Options |
 
 def _whole_kilobytes(given: PlanInput) -> Decimal:
     """Bytes of an order that Kinesis bills when it comes in."""
-    return Decimal(-(-given.record_bytes // KB) * KB)
+    return given.with_events(lambda size: -(-size // KB) * KB)
 
 
 def advantage_dollars(given: PlanInput) -> Decimal:
@@ -88,8 +88,8 @@ def advantage_dollars(given: PlanInput) -> Decimal:
     price, retention = given.figures.advantage_prices, given.options.retention_hours
     least = price.least_mb_second * MB * SECONDS_A_MONTH / GB
     came = max(least, given.orders_a_month * _whole_kilobytes(given) / GB)
-    went = max(least, given.orders_a_month * given.record_bytes / GB)
-    kept = given.demand.rate * given.record_bytes * max(0, retention - _RETENTION_WITHIN) * 3600 / GB
+    went = max(least, given.orders_a_month * given.bytes_per_order / GB)
+    kept = given.demand.rate * given.bytes_per_order * max(0, retention - _RETENTION_WITHIN) * 3600 / GB
     return came * price.ingested_gb + went * price.retrieved_gb + kept * price.extended_gb_month
 
 
@@ -117,8 +117,8 @@ def stream(mode: Mode, given: PlanInput) -> StreamSizing:
         shards_needed=needed,
         shards_at_peak=at_peak,
         limited_by=_limit(per_order, given),
-        shards_aggregated=max(1, ceiling(given.wanted * given.record_bytes / limit.shard_in_bytes)),
-        peak_bytes_per_second=peak * given.record_bytes,
+        shards_aggregated=max(1, ceiling(given.wanted * given.bytes_per_order / limit.shard_in_bytes)),
+        peak_bytes_per_second=peak * given.bytes_per_order,
         warm_mib=warm,
         dollars=dollars,
         fan_out_dollars=abs(dollars - with_other_fan_out),
@@ -130,5 +130,7 @@ def stream(mode: Mode, given: PlanInput) -> StreamSizing:
 def _limit(per_order: Decimal, given: PlanInput) -> Literal["records", "bytes", "lanes"]:
     if per_order > given.shards_per_order:
         return "lanes"
-    by_records = given.shards_per_order * given.figures.kinesis_limits.shard_in_records == 1
+    by_records = (
+        given.shards_per_order * given.figures.kinesis_limits.shard_in_records == given.records_per_order
+    )
     return "records" if by_records else "bytes"

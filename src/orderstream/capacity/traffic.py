@@ -61,6 +61,7 @@ class Outage:
 class SimulationSettings:
     """What the simulation needs of a plan: rates in orders a second, `concurrency` in invocations.
 
+    Orders come with their events: `batch_size` is in such orders, of which all records are in one batch.
     `seconds_of` returns the duration of an invocation with a number of orders; `between_seconds` pass until
     the next one of the same lane.
     """
@@ -141,7 +142,7 @@ def simulation_settings(of: Sizing, given: PlanInput) -> SimulationSettings:
     return SimulationSettings(
         shards=of.stream.shards,
         lanes_per_shard=of.function.parallelization_factor,
-        batch_size=of.function.batch_size,
+        batch_size=max(1, int(of.function.batch_size / given.records_per_order)),
         window_seconds=float(given.options.window_seconds),
         poll_seconds=float(poll_seconds(given)),
         shard_in=float(1 / given.shards_per_order),

@@ -1,14 +1,14 @@
 """`orders plan`: plan the capacity for expected traffic."""
 
 import random
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orderstream.aws.times import parse_time_range
-from orderstream.capacity.demand import Demand, Layout, Maintenance, Mode, Options, PlanInput
+from orderstream.capacity.demand import EVENT_BYTES, Demand, Layout, Maintenance, Mode, Options, PlanInput
 from orderstream.capacity.plan import plan as planning
 from orderstream.capacity.simulation import simulate as simulating
 from orderstream.capacity.traffic import Outage, simulation_settings
@@ -23,6 +23,17 @@ from orderstream.project.config import FILE
 app = typer.Typer()
 
 
+def _number(text: object) -> Decimal:
+    # Typer passes default values too.
+    try:
+        number = Decimal(str(text))
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise InputError(f"{text} is not a number", hint="for example: --events-per-order 4")
+    return number
+
+
 @app.command(epilog="Example: orders plan --rate 2000 --peak 5x --size 800")
 def plan(
     size: Annotated[int, typer.Option(help="Bytes of an order, as sent.")],
@@ -30,6 +41,10 @@ def plan(
     peak: Annotated[
         str | None, typer.Option(help="Peak: a factor such as 5x, or a rate as of --rate.")
     ] = None,
+    events_per_order: Annotated[
+        Decimal, typer.Option(metavar="NUMBER", help="Events of an order, on average.", parser=_number)
+    ] = Decimal(0),
+    event_size: Annotated[int, typer.Option(help="Bytes of an event, as sent.")] = EVENT_BYTES,
     retention: Annotated[int, typer.Option(help="Retention of the stream in hours.")] = 72,
     index: Annotated[bool, typer.Option(help="Whether the table has the index by customer.")] = True,
     layout: Annotated[Layout, typer.Option(help="One object per batch, or per order.")] = "batch",
@@ -69,12 +84,13 @@ def plan(
     if recorded is None and (picture or outage_at):
         raise InputError("--picture and --outage-at are for a simulation", hint="add --traffic traffic.csv")
     if rate is not None:
-        demand = Demand(rate, peak_of(peak or "1x", rate), size, item_size)
+        average, highest = rate, peak_of(peak or "1x", rate)
     elif recorded is not None:
-        average, highest = Decimal(str(recorded.curve.average)), Decimal(str(recorded.curve.peak))
-        demand = Demand(average, peak_of(peak, average) if peak else max(average, highest), size, item_size)
+        average = Decimal(str(recorded.curve.average))
+        highest = peak_of(peak, average) if peak else max(average, Decimal(str(recorded.curve.peak)))
     else:
         raise InputError("how much traffic?", hint="give --rate 2000 --peak 5x, or --traffic traffic.csv")
+    demand = Demand(average, highest, size, item_size, events_per_order, event_size)
     stopped = parse_time_range(outage)
     choices = Options(
         mode=mode,

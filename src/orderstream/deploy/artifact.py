@@ -46,7 +46,11 @@ class Artifact:
 
 PROCESS = Artifact(
     Path("build/function"),
-    ("orderstream.pipeline.lambda_handler", "orderstream.canary.lambda_handler"),
+    (
+        "orderstream.pipeline.lambda_handler",
+        "orderstream.canary.lambda_handler",
+        "orderstream.pending.lambda_handler",
+    ),
     _HERE / "requirements-function.lock",
     {
         "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from orderstream.archive.model_comparison import ModelComparison, compare_model
@@ -19,26 +20,37 @@ from orderstream.storage.bucket import TimeRange
 
 # What a deployment checks at most; `orders model check` has no limit.
 MOST_RECORDS = 100_000
+# The index of orders that wait, which versions before events do not have.
+_PENDING = "ByPending"
 
 
 def check_model(
-    cloud: AwsClients, stack: str, found: StackDescription | None, *, age: timedelta, progress: Progress
+    cloud: AwsClients,
+    stack: str,
+    found: StackDescription | None,
+    given: Mapping[str, str],
+    *,
+    age: timedelta,
+    progress: Progress,
 ) -> ModelComparison | None:
     """Run the model over the records of the last `age`, if the stack was deployed with another one.
 
-    Raises InputError if DynamoDB cannot make its changes of indexes in one update, or if the stack has a
-    model of a project, and this process works in none.
+    `given` are the parameters to deploy with. Raises InputError if DynamoDB cannot make the changes of
+    indexes in one update, or if the stack has a model of a project, and this process works in none.
     """
-    if found is None or not found.is_ours or found.outputs.get(MODEL_OUTPUT) in (None, model_output()):
+    if found is None or not found.is_ours or found.outputs.get(MODEL_OUTPUT) == model_output():
         return None
-    name = found.outputs[MODEL_OUTPUT].partition(" ")[0]
+    # A stack of a version before projects does not say its model.
+    name = found.outputs.get(MODEL_OUTPUT, BUILT_IN).partition(" ")[0]
     if current_project() is None and name != BUILT_IN:
         raise InputError(
             f"stack {stack} has the order model {name} of a project, and there is no project here",
             hint=f'use its folder, or ORDERS_PROJECT; model = "{BUILT_IN}" there is the built-in order',
         )
+    _ensure_one_index(cloud, found, given)
+    if MODEL_OUTPUT not in found.outputs:
+        return None
     deployment = bind(cloud, stack, found)
-    _ensure_one_index(cloud, deployment.table)
     span = TimeRange(cloud.now() - age)
     return compare_model(deployment, span, limit=MOST_RECORDS, progress=progress)
 
@@ -56,16 +68,22 @@ def ensure_accepted(done: ModelComparison, most: int) -> None:
         )
 
 
-def _ensure_one_index(cloud: AwsClients, table: str) -> None:
+def _ensure_one_index(cloud: AwsClients, found: StackDescription, given: Mapping[str, str]) -> None:
+    table = found.outputs["TableName"]
     with translate_errors(f"cannot read table {table}"):
         described = cloud.dynamodb.describe_table(TableName=table)["Table"]
-    there = {one["IndexName"] for one in described.get("GlobalSecondaryIndexes", ())} - {
-        "ByCustomer",
-        "ByPending",
-    }
-    changed = sorted(there ^ indexes(order_model()).keys())
+    there = {one["IndexName"] for one in described.get("GlobalSecondaryIndexes", ())}
+    changed = sorted(there ^ _wanted_indexes(found.parameters | dict(given)))
     if len(changed) > 1:
+        hint = "mark or unmark one field as indexed, deploy, and then the next"
+        if _PENDING in changed:
+            hint = f"deploy without the other changes first: this version of Orderstream adds {_PENDING}"
         raise InputError(
             f"DynamoDB adds or removes one index in an update, and these would change: {', '.join(changed)}",
-            hint="mark or unmark one field as indexed, deploy, and then the next",
+            hint=hint,
         )
+
+
+def _wanted_indexes(parameters: Mapping[str, str]) -> set[str]:
+    by_customer = {"ByCustomer"} if parameters.get("CustomerIndex", "true") == "true" else set[str]()
+    return {_PENDING, *by_customer, *indexes(order_model())}

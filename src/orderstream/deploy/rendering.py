@@ -95,7 +95,7 @@ def _attribute(definition: Json) -> str:
 
 def _watch_indexes(alarm: Json, model: type[Order]) -> None:
     """Let the alarm on throttled writes count those to the indexes too."""
-    table, by_customer, result = alarm["Metrics"]
+    table, by_customer, pending, events, result = alarm["Metrics"]
     own = []
     for number, index in enumerate(indexes(model)):
         one = copy.deepcopy(by_customer["Fn::If"][1])
@@ -103,9 +103,9 @@ def _watch_indexes(alarm: Json, model: type[Order]) -> None:
         one["MetricStat"]["Metric"]["Dimensions"][1]["Value"] = index
         own.append(one)
     ids = ", ".join(one["Id"] for one in own)
-    with_customer, without = (f"FILL(SUM([{names}, {ids}]), 0)" for names in ("table, index", "table"))
-    expression = {"Fn::If": ["WithCustomerIndex", with_customer, without]}
-    alarm["Metrics"] = [table, by_customer, *own, result | {"Expression": expression}]
+    condition, *sums = result["Expression"]["Fn::If"]
+    expression = {"Fn::If": [condition, *(one.replace("events]", f"events, {ids}]") for one in sums)]}
+    alarm["Metrics"] = [table, by_customer, pending, events, *own, result | {"Expression": expression}]
 
 
 def _allow_queries(role: Json, model: type[Order]) -> None:

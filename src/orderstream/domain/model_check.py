@@ -37,8 +37,8 @@ RESERVED_FIELDS = frozenset(
 _RESERVED_ATTRIBUTES = frozenset((*OWN, *STATE))
 # What an index of DynamoDB can have as its key.
 _KEYS = (str, int, Decimal)
-# An alarm has at most ten metrics: throttled writes to the table, and to each of its indexes.
-MOST_INDEXES = 8
+# An alarm has at most ten metrics: throttled writes to both tables, and to each index.
+MOST_INDEXES = 6
 _COMPUTED = (str, int, bool, Decimal, datetime)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orderstream.aws.metrics import MINUTE, Metric
+from orderstream.pending.lambda_handler import GAP, WAITING
 from orderstream.pipeline.telemetry import LATENCY, NAMESPACE, REVENUE
 
 FIVE_MINUTES = 5 * MINUTE
@@ -62,10 +63,14 @@ def metrics_of(names: MetricDimensions) -> dict[str, Metric]:
         "discarded": Metric("AWS/Lambda", "OnFailureDestinationDeliveredEventCount", mapping),
         "dropped": Metric("AWS/Lambda", "DroppedEventCount", mapping),
         "stored": Metric(NAMESPACE, "Stored", stack),
+        "events": Metric(NAMESPACE, "Events", stack),
         "duplicates": Metric(NAMESPACE, "Duplicates", stack),
         "conflicts": Metric(NAMESPACE, "Conflicts", stack),
         "invalid": Metric(NAMESPACE, "Invalid", stack),
         "failed": Metric(NAMESPACE, "Failed", stack),
+        "forbidden": Metric(NAMESPACE, "Forbidden", stack),
+        "events_waiting": Metric(NAMESPACE, WAITING, stack, "Maximum"),
+        "sequence_gap": Metric(NAMESPACE, GAP, stack, "Maximum"),
         "latency_p50": Metric(NAMESPACE, LATENCY, stack, "p50"),
         "latency_p99": Metric(NAMESPACE, LATENCY, stack, "p99"),
     }

@@ -11,6 +11,7 @@ from typing import Literal
 from orderstream.aws.function_versions import LiveVersion
 from orderstream.aws.metrics import MINUTE
 from orderstream.monitoring.figures import (
+    FIVE_MINUTES,
     NOTHING,
     Minutes,
     Rates,
@@ -95,7 +96,8 @@ class Status:
 
     `revenue` is by currency, in CloudWatch's floating point: for display, not for accounting. `iterator_age`
     is None while nothing reads the stream; the backlog is then unknown. `backlog` is at most what arrived
-    since the oldest waiting order.
+    since the oldest waiting order. `events_waiting` is the age of the oldest event whose order has not
+    arrived, `sequence_gap` that of the oldest event after a missing one; None if there is none.
     """
 
     stack: str
@@ -109,6 +111,8 @@ class Status:
     iterator_age: float | None
     until_data_loss: float | None
     backlog: int | None
+    events_waiting: float | None
+    sequence_gap: float | None
     retention: int
     consumer: ConsumerState
     shards: ShardLoads
@@ -119,10 +123,11 @@ class Status:
 
 
 # Each received record has one of these outcomes.
-OUTCOMES = ("stored", "duplicates", "conflicts", "invalid", "failed")
+OUTCOMES = ("stored", "events", "duplicates", "conflicts", "invalid", "failed")
 # The figures that are shown as counts.
 COUNTS = (
     *OUTCOMES,
+    "forbidden",
     "throttled_puts",
     "invocations",
     "errors",
@@ -173,6 +178,8 @@ def status_of(
         iterator_age=age,
         until_data_loss=None if age is None else max(0.0, described.retention_seconds - age),
         backlog=backlog,
+        events_waiting=latest(figures.get("events_waiting", NOTHING), until, 2 * FIVE_MINUTES),
+        sequence_gap=latest(figures.get("sequence_gap", NOTHING), until, 2 * FIVE_MINUTES),
         retention=described.retention_seconds,
         consumer=ConsumerState(
             described.mapping_state,

@@ -45,6 +45,11 @@ def print_plan(
         f"{count(demand.rate)} orders/s on average, {count(demand.peak)} at the peak, {demand.size:,} bytes "
         f"each: {large(demand.rate * SECONDS_A_MONTH)} a month"
     )
+    if of.event_dollars_million is not None:
+        out.print(
+            f"{count(demand.events)} events an order, {demand.event_size:,} bytes each. An event costs "
+            f"{dollars(of.event_dollars_million)} a million"
+        )
     for part in (_settings(of), _bill(of), _quotas(of), *_modes(of)):
         out.print(part)
     if result is not None:
@@ -114,10 +119,11 @@ def _of_stream(of: CapacityPlan) -> Iterator[Row]:
 
 def _of_function(of: CapacityPlan) -> Iterator[Row]:
     function, average, peak = of.sizing.function, of.sizing.function.average, of.sizing.function.peak
+    records = 1 + of.demand.events
     yield (
         "batch",
-        f"{function.batch_size:,} orders, {function.window_seconds} s",
-        f"{count(average.orders)} on average, {count(peak.orders)} at the peak; "
+        f"{function.batch_size:,} {'records' if of.demand.events else 'orders'}, {function.window_seconds} s",
+        f"{count(average.orders * records)} on average, {count(peak.orders * records)} at the peak; "
         f"6 MB hold at most {function.orders_that_fit:,}",
     )
     yield (
@@ -135,9 +141,11 @@ def _of_function(of: CapacityPlan) -> Iterator[Row]:
 
 def _of_stores(of: CapacityPlan) -> Iterator[Row]:
     table, archive, customer = of.sizing.table, of.sizing.archive, of.customer
-    units = f"{table.billed_units_per_order} write unit" + "s" * (table.billed_units_per_order > 1)
+    billed = table.billed_units_per_order + table.events_billed_per_order
+    units = f"{count(billed)} write unit" + "s" * (billed > 1)
     index = "the index uses as many as the table" if of.options.has_index else "no index"
-    yield "table", f"{units} per order", f"an item of {size(table.item_bytes)}; {index}"
+    events = ", with its events" if of.demand.events else ""
+    yield "table", f"{units} per order", f"an item of {size(table.item_bytes)}{events}; {index}"
     why = f"the peak needs {count(table.peak_units)}, a new table accepts {table.new_table_units:,}"
     if table.warm_units:
         yield (

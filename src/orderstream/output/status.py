@@ -28,9 +28,13 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 60
 
 _COLOURS = {"alarm": "red", "ok": "green", "no data": "yellow"}
-_OF_RECORDS = ("received", *OUTCOMES, "discarded", "dropped", "throttled_puts")
+_OF_RECORDS = ("received", *OUTCOMES, "forbidden", "discarded", "dropped", "throttled_puts")
 _OF_FUNCTION = ("invocations", "errors", "throttles")
-_LABELS = {"failed": "failed, retried", "throttled_puts": "puts refused by the stream"}
+_LABELS = {
+    "failed": "failed, retried",
+    "forbidden": "of the events, forbidden",
+    "throttled_puts": "puts refused by the stream",
+}
 
 
 def print_status(of: Status, *, as_json: bool) -> None:
@@ -149,6 +153,12 @@ def _lines(of: Status) -> Iterable[RenderableType]:
             f"iterator age {length(_short(of.iterator_age))}, {waits}; "
             f"{length(round(of.until_data_loss))} until the stream forgets the oldest"
         )
+    if of.events_waiting is not None:
+        yield Text(
+            f"events wait for their order, the oldest for {length(round(of.events_waiting))}", "yellow"
+        )
+    if of.sequence_gap is not None:
+        yield Text(f"orders lack an event, the oldest for {length(round(of.sequence_gap))}", "yellow")
     yield _delivery(of.consumer)
     if of.version and of.version.rolled_back:
         yield Text.assemble(

@@ -9,7 +9,7 @@ from orderstream.errors import CheckFailedError
 from tests.fakes import Clock
 from tests.unit.acceptance.fakes import NAME, Logs, context_on
 
-FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary")
+FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary", "CheckPending")
 
 
 def report(init_ms: str = "") -> str:

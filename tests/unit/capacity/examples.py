@@ -10,10 +10,18 @@ Number = int | str | Decimal
 
 
 def plan_input(
-    rate: Number, factor: Number = 1, size: int = 800, item_size: int | None = None, **options: Any
+    rate: Number,
+    factor: Number = 1,
+    size: int = 800,
+    item_size: int | None = None,
+    events: Number = 0,
+    event_size: int = 150,
+    **options: Any,
 ) -> PlanInput:
     """Orders of 800 bytes with the default options, unless said otherwise; the peak is `factor` × `rate`."""
-    demand = Demand(Decimal(rate), Decimal(rate) * Decimal(factor), size, item_size)
+    demand = Demand(
+        Decimal(rate), Decimal(rate) * Decimal(factor), size, item_size, Decimal(events), event_size
+    )
     return PlanInput(demand, Options(**options))
 
 

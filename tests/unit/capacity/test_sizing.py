@@ -155,9 +155,9 @@ def test_the_table_takes_a_unit_a_kilobyte_the_index_as_many_and_is_warmed_beyon
     large = sizing(2000, 5, item_size=1025).table
     assert (large.units_per_order, large.billed_units_per_order) == (2, 4)
     assert sizing(2000, 5, has_index=False).table.billed_units_per_order == 1
-    # 10,000 units/s × 1.25; (12,500 - 4,000) × 2 × $0.00065
+    # 10,000 units/s × 1.25; (12,500 - 4,000) × 3 × $0.00065: the table of events is warmed too
     assert (table.warm_units, table.partitions) == (12_500, 10)
-    assert table.warm_dollars == Decimal("11.05")
+    assert table.warm_dollars == Decimal("16.575")
     assert sizing(800, 5).table.warm_units == 0
 
 
@@ -220,8 +220,8 @@ def test_the_bill_has_every_service() -> None:
     assert abs(paid(bill, "CloudWatch", "logs") - Decimal("23.97")) < Decimal("0.02")
     # 10 of the function and 6 of the mapping × $0.30; 2 of each of 13 shards
     assert paid(bill, "CloudWatch", "metrics") == Decimal("4.80")
-    # 29 × $0.10, 2 × $0.50, $3
-    assert paid(bill, "CloudWatch", "alarms") == Decimal("6.90")
+    # 34 × $0.10, 2 × $0.50, $3
+    assert paid(bill, "CloudWatch", "alarms") == Decimal("7.40")
     assert paid(bill, "CloudWatch", "shard metrics") == Decimal("7.80")
     # 0.6620 at a time × 2,628,000 s × 1 GB × $0.0000133334
     assert abs(paid(bill, "Lambda", "duration") - Decimal("23.20")) < Decimal("0.03")

@@ -13,6 +13,7 @@ from orderstream.deploy.artifact import TEMPLATE
 from orderstream.deploy.deployed_model import METADATA
 from orderstream.deploy.parameters import document
 from orderstream.deploy.rendering import MODEL_OUTPUT, VERSION_OUTPUT, model_output, rendered
+from orderstream.domain.model_check import MOST_INDEXES
 from orderstream.project.config import Project, ProjectFile
 from orderstream.project.current import work_in
 
@@ -90,11 +91,13 @@ def _chosen(entries: list[dict[str, Any]], condition: bool) -> list[dict[str, An
 def test_the_alarm_on_throttled_writes_counts_every_index(project: Project) -> None:
     alarm = rendered(document(TEMPLATE))["Resources"]["TableThrottledAlarm"]["Properties"]
     *metrics, result = alarm["Metrics"]
-    names = [one["MetricStat"]["Metric"]["Dimensions"][1]["Value"] for one in metrics[2:]]
+    names = [one["MetricStat"]["Metric"]["Dimensions"][1]["Value"] for one in metrics[4:]]
     assert names == ["ByMerchantID", "ByKind"]
     with_customer, without = result["Expression"]["Fn::If"][1:]
-    assert with_customer == "FILL(SUM([table, index, index0, index1]), 0)"
-    assert without == "FILL(SUM([table, index0, index1]), 0)"
+    assert with_customer == "FILL(SUM([table, index, pending, events, index0, index1]), 0)"
+    assert without == "FILL(SUM([table, pending, events, index0, index1]), 0)"
+    # What an alarm of CloudWatch can have.
+    assert len(metrics) + MOST_INDEXES - len(names) == 10
     assert (
         document(TEMPLATE)["Resources"]["TableThrottledAlarm"]["Properties"]["Metrics"][-1]["Id"] == "result"
     )

@@ -55,3 +55,11 @@ def test_the_tutorial_is_cheaper_up_to_the_rate_that_the_page_says() -> None:
     below, above = re.findall(r"^orders plan (--rate 1\.\d+) ", PAGE, re.MULTILINE)
     cost, dearer = billed(below), billed(above)
     assert float(cost[1]) > float(cost[2]) and float(dearer[1]) < float(dearer[2])
+
+
+def test_an_event_costs_what_the_page_says() -> None:
+    (command, printed) = re.findall(r"^\$ orders (plan .*)\n(.*)$", PAGE, re.MULTILINE)[0]
+    done = CliRunner().invoke(app, shlex.split(command))
+    assert printed in done.stdout.splitlines()
+    without = json.loads(CliRunner().invoke(app, [*shlex.split(command), "--no-index", "--json"]).stdout)
+    assert f"a million events cost ${without['event_dollars_million']:.2f}." in PAGE

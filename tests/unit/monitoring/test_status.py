@@ -26,6 +26,7 @@ from orderstream.monitoring.figures import (
     total_between,
 )
 from orderstream.monitoring.health import (
+    OUTCOMES,
     AlarmState,
     DeadLetterBacklog,
     StackFacts,
@@ -104,10 +105,11 @@ def test_what_was_received_is_the_sum_of_the_outcomes_that_are_shown() -> None:
     # Half of the first minute is in the last one: each outcome is rounded up.
     until = NOON + 30
     minutes = {"stored": {NOON - 60: 3, NOON: 1}, "invalid": {NOON - 60: 1}, "conflicts": {NOON - 60: 5}}
+    minutes["events"] = {NOON - 60: 2}
     found = status({name: dict(one) for name, one in minutes.items()} | {"records": {NOON: 1}}, now=until)
-    outcomes = [found.counts[name] for name in ("stored", "duplicates", "conflicts", "invalid", "failed")]
+    outcomes = [found.counts[name] for name in OUTCOMES]
     assert found.counts["received"].last_minute == sum(one.last_minute for one in outcomes)
-    assert found.counts["received"].five_minutes == sum(one.five_minutes for one in outcomes) == 10
+    assert found.counts["received"].five_minutes == sum(one.five_minutes for one in outcomes) == 12
 
 
 def test_revenue_is_the_sum_of_its_span_by_currency() -> None:
@@ -149,6 +151,19 @@ def test_latency_is_of_the_newest_minute_and_of_the_worst() -> None:
     latency = status(figures).latency
     assert latency and asdict(latency) == {"p50": 100, "p99": 200, "p50_worst": 400, "p99_worst": 200}
     assert status({}).latency is None
+
+
+def test_what_waits_for_an_order_or_an_event_is_told_while_it_is_measured() -> None:
+    # Measured every five minutes, and not at all where nothing waits.
+    waiting = status({"events_waiting": {NOON - 540: 90}, "sequence_gap": {NOON - 900: 3600}})
+    assert (waiting.events_waiting, waiting.sequence_gap) == (90, None)
+    _, lines = watched(waiting, terminal=True)
+    assert any("events wait for their order, the oldest for 1 min 30 s" in line for line in lines)
+    assert not any("lack an event" in line for line in lines)
+
+
+def test_events_that_a_late_one_made_possible_are_subtracted() -> None:
+    assert status({"forbidden": {NOON - 240: 3, NOON - 60: -2}}).counts["forbidden"] == Rates(-2, 1)
 
 
 def test_an_alarm_has_its_sentence_and_its_link_apart() -> None:

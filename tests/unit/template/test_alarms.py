@@ -111,7 +111,7 @@ def test_an_alarm_on_dynamodb_ends_though_nothing_more_is_published(name: str) -
 
 def test_without_the_index_nothing_looks_at_the_index() -> None:
     alarm = alarms(CustomerIndex="false")["table-throttled"]
-    assert alarm.metrics.keys() == {"table"}
+    assert alarm.metrics.keys() == {"table", "pending", "events"}
     after = states(alarm, {"table": dict.fromkeys(range(5), 1.0)}, [5])
     assert after == {5: "ALARM"}
 

@@ -1,4 +1,4 @@
-"""A stream, a function and an event source mapping on MiniStack."""
+"""A Kinesis or DynamoDB stream, a function and an event source mapping on MiniStack."""
 
 from __future__ import annotations
 
@@ -18,9 +18,20 @@ from orderstream.local.event_source import EventSource
 _FUNCTION = """
 import base64, json, os, time
 
+def text_of(record):
+    if "kinesis" in record:
+        return base64.b64decode(record["kinesis"]["data"]).decode()
+    change = record["dynamodb"]
+    return change["Keys"]["id"]["S"] + "-" + change.get("NewImage", {{}}).get("n", {{"N": "gone"}})["N"]
+
+def number_of(record):
+    if "kinesis" in record:
+        return record["kinesis"]["sequenceNumber"]
+    return record["dynamodb"]["SequenceNumber"]
+
 def handler(event, context):
-    batch = [base64.b64decode(record["kinesis"]["data"]).decode() for record in event["Records"]]
-    ids = [record["kinesis"]["sequenceNumber"] for record in event["Records"]]
+    batch = [text_of(record) for record in event["Records"]]
+    ids = [number_of(record) for record in event["Records"]]
     with open(os.environ["SEEN"], "a+") as seen:
         seen.seek(0)
         before = [json.loads(line)["batch"] for line in seen]
@@ -55,9 +66,7 @@ class Scene:
         self._seen = folder / "seen.jsonl"
 
     def build(self, answer: str = "return None", *, shards: int = 1, **settings: Any) -> None:
-        if shards:
-            self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
-        stream = self.cloud.kinesis.describe_stream_summary(StreamName="orders")
+        source = self.make_source(shards)
         code = io.BytesIO()
         with zipfile.ZipFile(code, "w") as archive:
             lines = "\n".join("    " + line for line in answer.splitlines())
@@ -72,7 +81,7 @@ class Scene:
             Environment={"Variables": {"SEEN": str(self._seen)}},
         )
         mapping: dict[str, Any] = {
-            "EventSourceArn": stream["StreamDescriptionSummary"]["StreamARN"],
+            "EventSourceArn": source,
             "FunctionName": "process",
             "StartingPosition": "TRIM_HORIZON",
             "BatchSize": 100,
@@ -81,6 +90,13 @@ class Scene:
         }
         created = self.cloud.lambda_.create_event_source_mapping(**mapping | settings)
         self.mapping_id = created["UUID"]
+
+    def make_source(self, shards: int) -> str:
+        """Make the stream, unless it is to have no shards; its ARN."""
+        if shards:
+            self.cloud.kinesis.create_stream(StreamName="orders", ShardCount=shards)
+        found = self.cloud.kinesis.describe_stream_summary(StreamName="orders")
+        return found["StreamDescriptionSummary"]["StreamARN"]
 
     def event_source(self) -> EventSource:
         return EventSource(
@@ -134,6 +150,44 @@ class Scene:
         self.cloud.s3.create_bucket(
             Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
         )
+
+
+class TableScene(Scene):
+    """The same with the DynamoDB stream of a table, whose items have the key `id` and a number `n`."""
+
+    def make_source(self, shards: int) -> str:
+        made = self.cloud.dynamodb.create_table(
+            TableName="orders",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        return made["TableDescription"]["LatestStreamArn"]
+
+    def put(self, *texts: str) -> list[str]:
+        """Write items like "key-1", the part after the dash being its number; their sequence numbers."""
+        for text in texts:
+            key, number = text.split("-")
+            self.cloud.dynamodb.put_item(TableName="orders", Item={"id": {"S": key}, "n": {"N": number}})
+        return [record["dynamodb"]["SequenceNumber"] for record in self.records()[-len(texts) :]]
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records of the stream, in the JSON form of GetRecords."""
+        streams = self.cloud.client("dynamodbstreams")
+        ((arn, shard),) = (
+            (stream["StreamArn"], shard["ShardId"])
+            for stream in streams.list_streams(TableName="orders")["Streams"]
+            for shard in streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+        )
+        iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
+            "ShardIterator"
+        ]
+        found: list[dict[str, Any]] = []
+        while page := (answer := streams.get_records(ShardIterator=iterator))["Records"]:
+            found += page
+            iterator = answer["NextShardIterator"]
+        return found
 
 
 def statistics(cloud: AwsClients, namespace: str, name: str, **dimensions: str) -> tuple[float, float]:

@@ -98,6 +98,56 @@ def test_a_kill_loses_no_acknowledged_record(place: Place) -> None:
     assert not list(place.state.glob("records-*")), "a stop saves all, and needs no journal"
 
 
+def test_a_kill_loses_no_acknowledged_write_to_a_table_with_a_stream_and_no_record_of_it(
+    place: Place,
+) -> None:
+    with place.ministack() as first:
+        dynamodb = cloud_of(first).dynamodb
+        dynamodb.create_table(
+            TableName="Orders",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+        )
+        change(first, "INSERT INTO \"Orders\" VALUE {'id': 'a', 'n': 1}")
+        change(first, "INSERT INTO \"Orders\" VALUE {'id': 'b', 'n': 1}")
+        first.save()
+        change(first, "UPDATE \"Orders\" SET n = 2 WHERE id = 'a'")
+        change(first, "DELETE FROM \"Orders\" WHERE id = 'b'")
+        dynamodb.put_item(TableName="Orders", Item={"id": {"S": "c"}, "n": {"N": "1"}})
+        before = changes(first)
+        kill(first)
+    with place.ministack() as second:
+        items = cloud_of(second).dynamodb.scan(TableName="Orders")["Items"]
+        assert sorted((item["id"]["S"], item["n"]["N"]) for item in items) == [("a", "2"), ("c", "1")]
+        assert changes(second) == before
+        assert [name for name, _ in before] == ["INSERT", "INSERT", "MODIFY", "REMOVE", "INSERT"]
+        change(second, "UPDATE \"Orders\" SET n = 3 WHERE id = 'a'")
+        after = changes(second)
+    numbers = [number for _, number in after]
+    assert len(numbers) == 6 and numbers == sorted(set(numbers))
+    with place.ministack() as third:
+        assert changes(third) == after
+
+
+def change(ministack: MiniStack, statement: str) -> None:
+    cloud_of(ministack).dynamodb.execute_statement(Statement=statement)
+
+
+def changes(ministack: MiniStack) -> list[tuple[str, int]]:
+    """The event names and sequence numbers of the table's stream."""
+    streams = cloud_of(ministack).client("dynamodbstreams")
+    ((arn, shard),) = (
+        (stream["StreamArn"], shard["ShardId"])
+        for stream in streams.list_streams()["Streams"]
+        for shard in streams.describe_stream(StreamArn=stream["StreamArn"])["StreamDescription"]["Shards"]
+    )
+    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    records = streams.get_records(ShardIterator=iterator["ShardIterator"])["Records"]
+    return [(one["eventName"], int(one["dynamodb"]["SequenceNumber"])) for one in records]
+
+
 def test_what_was_saved_comes_back_as_it_was_at_one_moment(place: Place) -> None:
     with place.ministack() as first:
         cloud = cloud_of(first)

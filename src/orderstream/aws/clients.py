@@ -108,6 +108,10 @@ class AwsClients:
         return client
 
     @cached_property
+    def dynamodb_streams(self) -> Any:
+        return self._client("dynamodbstreams")
+
+    @cached_property
     def account(self) -> str | None:
         """The account id, None if STS does not return it. Raises CloudError without credentials."""
         with translate_errors("cannot look for the account"):

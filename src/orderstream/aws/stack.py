@@ -27,6 +27,12 @@ def consumer_of(event_source_arn: str) -> str:
     return event_source_arn.partition("/consumer/")[2].partition(":")[0]
 
 
+def table_of(event_source_arn: str) -> str:
+    """The name of the table whose DynamoDB stream a mapping reads, "" if it reads a Kinesis stream."""
+    # …:table/NAME/stream/LABEL
+    return event_source_arn.partition(":table/")[2].partition("/")[0]
+
+
 # The status of a stack whose change set was created but never executed.
 IN_REVIEW = "REVIEW_IN_PROGRESS"
 

@@ -25,7 +25,7 @@ from orderstream.files.scratch import ScratchFolder
 from orderstream.local.alarms.evaluation_loop import AlarmEvaluationLoop
 from orderstream.local.child_process import SNAPSHOT_SECONDS
 from orderstream.local.ministack import SAVE_TIMEOUT_SECONDS, MiniStack
-from orderstream.local.stack_watcher import StackWatcher, switch_off
+from orderstream.local.stack_watcher import StackWatcher
 from orderstream.progress import no_progress
 
 REGION = "us-east-1"
@@ -68,7 +68,7 @@ def deploy(
     parameters: Mapping[str, str] = MappingProxyType({}),
     tell: Callable[[str], None] = lambda step: None,
 ) -> Deployment:
-    """Deploy as `orders deploy` does, and disable the event source mapping.
+    """Deploy as `orders deploy` does.
 
     `parameters` override the defaults of the template's parameters. Raises OrderstreamError.
     """
@@ -83,9 +83,7 @@ def deploy(
             done = execute(cloud, plan, progress=no_progress)
             for line in done.settings.warnings if done.settings else ():
                 tell(line)
-    deployment = find_deployment(cloud, DEFAULT_STACK)
-    switch_off(cloud, deployment.mapping_id)
-    return deployment
+    return find_deployment(cloud, DEFAULT_STACK)
 
 
 @dataclass(eq=False, kw_only=True)

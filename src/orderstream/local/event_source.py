@@ -1,8 +1,9 @@
 """The local event source mapping: polls the stream and invokes the function as AWS would.
 
-MiniStack's own mapping has no partial failures, splits, retries, ages, parallel lanes or destinations. So it
-is deployed disabled, and this module does its work with its settings. AWS's behavior is in the pure modules
-of `esm` (`lanes`, `outcomes`, `shards`, `failures`); the threads are here.
+The stream is a Kinesis or a DynamoDB stream. MiniStack's own mappings have no partial failures, splits,
+retries, ages, parallel lanes or destinations. So they are deployed disabled, and this module does their work
+with their settings. AWS's behavior is in the pure modules of `esm` (`lanes`, `outcomes`, `shards`,
+`failures`); the threads are here.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ from orderstream.local.esm.checkpoints import CheckpointFile, Checkpoints
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.mapping import Mapping, read_mapping
 from orderstream.local.esm.metrics import MappingMetrics
-from orderstream.local.esm.shard_reader import parse_records_fast
 from orderstream.local.esm.shard_worker import ShardWorker, WorkerContext
-from orderstream.local.esm.shards import Position, Shard, readable, start_of
+from orderstream.local.esm.shards import Position, readable, start_of
+from orderstream.local.esm.sources import list_shards
 from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_transient, translate_errors
 
@@ -61,7 +62,6 @@ class EventSource(AbstractContextManager["EventSource"]):
         self._saved = self._file.load()
         self._done = dict(self._saved or {})
         self._around = self._context(mapping)
-        parse_records_fast(self._cloud.kinesis)
         with translate_errors(f"cannot read {mapping.stream_arn}"):
             self._survey(first_start=mapping.starting if self._saved is None else None)
         # At once: where the first start reads from holds for all later ones.
@@ -135,29 +135,12 @@ class EventSource(AbstractContextManager["EventSource"]):
                 failing = True
 
     def _survey(self, first_start: Position | None) -> None:
-        listed = self._list_shards()
+        listed = list_shards(self._cloud, self._around.mapping)
         self._put_away_drained({shard.id for shard in listed})
         for shard in readable(listed, self._drained, self._workers.keys()):
             worker = ShardWorker(shard.id, start_of(shard, self._done, first_start), self._around)
             self._workers[shard.id] = worker
             worker.start()
-
-    def _list_shards(self) -> list[Shard]:
-        pages = self._cloud.kinesis.get_paginator("list_shards").paginate(
-            StreamARN=self._around.mapping.stream_arn
-        )
-        return [
-            Shard(
-                shard["ShardId"],
-                tuple(
-                    parent
-                    for parent in (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
-                    if parent
-                ),
-            )
-            for page in pages
-            for shard in page["Shards"]
-        ]
 
     def _put_away_drained(self, listed: set[str]) -> None:
         for shard_id in [name for name, worker in self._workers.items() if worker.is_drained]:

@@ -15,7 +15,7 @@ from ministack.core import lambda_runtime
 from ministack.services import apigateway, cloudwatch, cloudwatch_logs, kinesis, lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from orderstream.local import cloudformation, iam_patches, request_guard
+from orderstream.local import cloudformation, dynamodb_streams, iam_patches, request_guard
 from orderstream.local.emf import metrics_of_line
 from orderstream.local.patches import Patches, require_attr
 
@@ -148,16 +148,21 @@ def number_resized_shards_anew(plain: Callable[[Any], Answer], given: Any) -> An
     return answer
 
 
-def keep_metrics_of_mappings() -> None:
-    """Keep the MetricsConfig of an event source mapping, from a template or the API."""
+def follow_templates_of_mappings() -> None:
+    """Keep the MetricsConfig of a mapping in a template, and create it disabled if the template says so."""
     mappings = require_attr(lambda_svc, "_esms")
     handlers = require_attr(provisioners, "_RESOURCE_HANDLERS")["AWS::Lambda::EventSourceMapping"]
 
     def keeping(handle: Callable[..., Attributes]) -> Callable[..., Attributes]:
         # The properties are the second to last argument of both create and update.
         def handled(*arguments: Any) -> Attributes:
-            made = handle(*arguments)
-            mappings[made[0]]["MetricsConfig"] = arguments[-2].get("MetricsConfig", {"Metrics": []})
+            *before, given, stack_name = arguments
+            if "Enabled" in given:
+                given = {**given, "Enabled": str(given["Enabled"]).lower() == "true"}
+            made = handle(*before, given, stack_name)
+            mapping = mappings[made[0]]
+            mapping["State"] = "Enabled" if mapping["Enabled"] else "Disabled"
+            mapping["MetricsConfig"] = given.get("MetricsConfig", {"Metrics": []})
             return made
 
         return handled
@@ -275,9 +280,10 @@ def main() -> None:
     PATCHES.apply()
     support_composite_alarms()
     support_stream_consumers()
-    keep_metrics_of_mappings()
+    follow_templates_of_mappings()
     change_settings()
     cloudformation.follow_aws()
+    dynamodb_streams.follow_aws()
     iam_patches.follow_aws()
     request_guard.install()
     app.main()

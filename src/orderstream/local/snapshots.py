@@ -1,8 +1,9 @@
-"""Saves MiniStack's state while it runs: a snapshot every few seconds, each stream record immediately.
+"""Saves MiniStack's state while it runs: a snapshot every few seconds, each record of a stream immediately.
 
 MiniStack itself saves only at an orderly stop, one file per service. Here a forked child, in which the state
-is frozen, writes all services' state as one file that replaces the last one. Records are written to a journal
-before Kinesis acknowledges them. S3 objects are separate files already.
+is frozen, writes all services' state as one file that replaces the last one. Kinesis records, and writes to
+tables that have a stream, are in a journal before they are acknowledged. S3 objects are separate files
+already.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import stat
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from ministack import app
 from ministack.services import kinesis, lambda_svc
 
+from orderstream.local import dynamodb_streams
 from orderstream.local.child_process import SNAPSHOT_SECONDS
 from orderstream.local.patches import require_attr
 from orderstream.local.state import StateFolder, StateSnapshot, damaged
@@ -75,6 +77,7 @@ class Snapshots:
         app.app = noticing_changes(require_attr(app, "app"), self._note_change)
         kinesis._put_record = self._journaled(require_attr(kinesis, "_put_record"))
         kinesis._put_records = self._journaled(require_attr(kinesis, "_put_records"))
+        dynamodb_streams.journal_writes(lambda writes: self._append([{"writes": writes}]))
         self._unwritten.install()
         require_attr(lambda_svc, "_prune_orphan_code_blobs")
 
@@ -100,6 +103,10 @@ class Snapshots:
                     os._exit(1)
         streams = {stream["StreamARN"]: stream for _, stream in kinesis._streams.all_items()}
         for entry in self._folder.acknowledged_since(self._last):
+            for write in entry.get("writes", ()):
+                dynamodb_streams.restore_write(write)
+            if "record" not in entry:
+                continue
             shard = streams.get(entry["stream"], {"shards": {}})["shards"].get(entry["shard"])
             record = entry["record"]
             if shard is not None and not _has(shard["records"], record):
@@ -230,21 +237,27 @@ class Snapshots:
 
         def putting(data: Any) -> tuple[int, Any, Any]:
             answer = put(data)
-            if answer[0] < 300 and not self._journal_error:
+            if answer[0] < 300:
                 stream = find(data)[1]
                 body = json.loads(answer[2])
                 places = [(one["ShardId"], one["SequenceNumber"]) for one in body.get("Records", [body])]
-                try:
-                    self._journal.append(_entries(stream, places))
-                except OSError as error:
-                    # The records are in memory, and will be in the next snapshot that can be written.
-                    with self._reporting:
-                        self._journal_error = error.strerror or str(error)
-                        self._has_failed = True
-                        self._tell({"failed": self._journal_error})
+                self._append(_entries(stream, places))
             return answer
 
         return putting
+
+    def _append(self, entries: Iterable[dict[str, Any]]) -> None:
+        """Write entries to the journal. If that fails, it takes no more until the next snapshot."""
+        if self._journal_error:
+            return
+        try:
+            self._journal.append(entries)
+        except OSError as error:
+            # What they are about is in memory, and will be in the next snapshot that can be written.
+            with self._reporting:
+                self._journal_error = error.strerror or str(error)
+                self._has_failed = True
+                self._tell({"failed": self._journal_error})
 
 
 def _close_sockets() -> None:

@@ -1,4 +1,4 @@
-"""The files of a state folder: the last complete snapshot, and the stream records acknowledged since.
+"""The files of a state folder: the last complete snapshot, and what was acknowledged since.
 
 Read before MiniStack's own modules are imported: its S3 loads its folder at import.
 """
@@ -100,7 +100,7 @@ class StateFolder:
         private.write_pieces(self._file, map(str.encode, _pieces(head, services)))
 
     def journal(self, number: int) -> Journal:
-        """A new journal, for the records that are not in snapshot `number`."""
+        """A new journal, for what is not in snapshot `number`."""
         return Journal(self.folder / f"records-{number:08d}.ndjson")
 
     def journal_numbers(self) -> list[int]:
@@ -109,7 +109,7 @@ class StateFolder:
         return sorted(int(one[1]) for one in found if one)
 
     def drop_journals(self, before: int) -> None:
-        """Remove the journals whose records are in snapshot `before`."""
+        """Remove the journals whose entries are in snapshot `before`."""
         for number in self.journal_numbers():
             if number < before:
                 self.journal(number).path.unlink(missing_ok=True)

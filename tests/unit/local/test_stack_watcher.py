@@ -53,11 +53,17 @@ class World:
         ]
 
     def get_paginator(self, name: str) -> World:
-        assert name == "describe_stacks"
+        assert name in ("describe_stacks", "list_stack_resources")
         return self
 
-    def paginate(self) -> Iterator[dict[str, Any]]:
-        yield {"Stacks": self._stacks()}
+    def paginate(self, StackName: str = "") -> Iterator[dict[str, Any]]:
+        resource = {
+            "LogicalResourceId": "Mapping",
+            "ResourceType": "AWS::Lambda::EventSourceMapping",
+            "PhysicalResourceId": "uuid",
+            "ResourceStatus": "CREATE_COMPLETE",
+        }
+        yield {"Stacks": self._stacks(), "StackResourceSummaries": [resource]}
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:
         if self.status is None:
@@ -68,7 +74,7 @@ class World:
         assert UUID == "uuid"
         self._reads += 1
         if self._reads == 1:
-            return {"State": "Disabled", "FunctionArn": "f"}
+            return {"State": "Disabled", "FunctionArn": "f", "EventSourceArn": "arn:aws:kinesis:::stream/s"}
         self._then(self)
         raise client_error("ResourceNotFoundException", 404)
 

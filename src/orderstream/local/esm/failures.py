@@ -3,8 +3,10 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from orderstream.aws.kinesis_event import event_of
+from orderstream.aws.stack import table_of
 from orderstream.domain.object_keys import discarded_key
 from orderstream.local.esm.lanes import Discarded
 
@@ -36,6 +38,9 @@ def failure_record(
     For records that expired before they were ever sent, `invocation` has a new request id.
     """
     first, last = discarded.records[0], discarded.records[-1]
+    is_table = bool(table_of(source.stream_arn))
+    # The creation times of a DynamoDB stream are whole seconds.
+    precision: Literal["seconds", "milliseconds"] = "seconds" if is_table else "milliseconds"
     record: dict[str, object] = {
         "requestContext": {
             "requestId": invocation.request_id,
@@ -54,12 +59,12 @@ def failure_record(
     return record | {
         "version": "1.0",
         "timestamp": _iso(now),
-        "KinesisBatchInfo": {
+        "DDBStreamBatchInfo" if is_table else "KinesisBatchInfo": {
             "shardId": source.shard_id,
             "startSequenceNumber": first.sequence_number,
             "endSequenceNumber": last.sequence_number,
-            "approximateArrivalOfFirstRecord": _iso(first.arrived_at),
-            "approximateArrivalOfLastRecord": _iso(last.arrived_at),
+            "approximateArrivalOfFirstRecord": _iso(first.arrived_at, precision),
+            "approximateArrivalOfLastRecord": _iso(last.arrived_at, precision),
             "batchSize": len(discarded.records),
             "streamArn": source.stream_arn,
         },
@@ -83,7 +88,7 @@ def object_key(source: MappingSource, now: float, unique: str) -> str:
     return discarded_key(source.mapping_id, source.shard_id, at, unique)
 
 
-def _iso(seconds: float) -> str:
+def _iso(seconds: float, precision: Literal["seconds", "milliseconds"] = "milliseconds") -> str:
     # Rounded first: isoformat truncates, and a binary fraction may be just below its millisecond.
     at = datetime.fromtimestamp(round(seconds, 3), UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return at.isoformat(timespec=precision).replace("+00:00", "Z")

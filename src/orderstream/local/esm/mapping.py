@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.stack import consumer_of, stream_of
+from orderstream.aws.stack import consumer_of, stream_of, table_of
 from orderstream.errors import CloudError
 from orderstream.local.esm.lanes import Rules
 from orderstream.local.esm.shards import TRIM_HORIZON, Position
@@ -38,8 +38,13 @@ class Mapping:
 
     @property
     def stream_name(self) -> str:
-        """The bare name of the stream."""
+        """The bare name of a Kinesis stream, the label of a DynamoDB stream."""
         return self.stream_arn.rpartition("/")[2]
+
+    @property
+    def table_name(self) -> str:
+        """The name of the table whose DynamoDB stream it reads, "" if it reads a Kinesis stream."""
+        return table_of(self.stream_arn)
 
     @property
     def function_name(self) -> str:

@@ -1,7 +1,8 @@
 """Metrics that AWS would publish to CloudWatch for the stream and the mapping, aggregated by minute and sent.
 
 Kinesis counts records on arrival. Here they are counted when read, in the minute of their arrival: records
-not read yet are in no metric, and records read again after a restart are counted again.
+not read yet are in no metric, and records read again after a restart are counted again. DynamoDB counts those
+of a stream when they are read.
 """
 
 from __future__ import annotations
@@ -107,6 +108,12 @@ class MappingMetrics(MetricSender):
         self._function = (("FunctionName", mapping.function_name),)
         self._mapping = (("EventSourceMappingUUID", mapping.id),)
         self._counts_events = mapping.counts_events
+        self._table = (
+            ("Operation", "GetRecords"),
+            ("StreamLabel", mapping.stream_name),
+            ("TableName", mapping.table_name),
+        )
+        self._reads_table = bool(mapping.table_name)
         self._age = Series(
             "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "Milliseconds", (self._stream,)
         )
@@ -117,6 +124,12 @@ class MappingMetrics(MetricSender):
 
     def read(self, shard_id: str, records: Sequence[EventRecord]) -> None:
         """Records of a shard were read."""
+        self._count("PolledEventCount", len(records))
+        if self._reads_table:
+            now, size = time.time(), sum(record.size for record in records)
+            self.add(Series("AWS/DynamoDB", "ReturnedRecordsCount", "Count", self._table), len(records), now)
+            self.add(Series("AWS/DynamoDB", "ReturnedBytes", "Bytes", self._table), size, now)
+            return
         counts: Counter[float] = Counter()
         sizes: Counter[float] = Counter()
         for record in records:
@@ -126,16 +139,15 @@ class MappingMetrics(MetricSender):
             for minute in counts:
                 self.add(Series("AWS/Kinesis", "IncomingRecords", "Count", by), counts[minute], minute)
                 self.add(Series("AWS/Kinesis", "IncomingBytes", "Bytes", by), sizes[minute], minute)
-        self._count("PolledEventCount", len(records))
 
     def ages(self, seconds: Iterable[float], now: float) -> None:
         """Record the age of the oldest record that was read and is not done, for each shard being read.
 
         On AWS it is the age of a call's last record. Lambda reads no further than it delivers, so both
-        measure how far the function is behind.
+        measure how far the function is behind. A DynamoDB stream has no such metric.
         """
         read = list(seconds)
-        for age in read:
+        for age in read if not self._reads_table else ():
             self.add(self._age, age * 1000, now)
         if read:
             # AWS publishes 0 while there are none.

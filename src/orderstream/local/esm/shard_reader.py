@@ -23,8 +23,6 @@ if TYPE_CHECKING:
         RecordTypeDef,
     )
 
-MOST_A_CALL = 10_000
-
 
 class _Record(TypedDict, total=False):
     SequenceNumber: str
@@ -59,6 +57,9 @@ class RecordsPage:
 class ShardReader:
     """A position in a shard, advanced by `read`."""
 
+    waits = False
+    most_a_call = 10_000
+
     def __init__(self, kinesis: KinesisClient, origin: EventOrigin, start: Position) -> None:
         self._kinesis = kinesis
         self._origin = origin
@@ -68,7 +69,7 @@ class ShardReader:
     def read(self, limit: int, now: float) -> RecordsPage:
         """Return up to `limit` further records, none if there are none yet.
 
-        `limit` is 10,000 at most, `now` is in seconds of the monotonic clock. SDK errors propagate; the next
+        `now` is in seconds of the monotonic clock. SDK errors propagate; the next
         call continues from the same position.
         """
         try:

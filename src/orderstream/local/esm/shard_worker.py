@@ -13,7 +13,7 @@ from functools import partial
 from botocore.exceptions import BotoCoreError, ClientError
 
 from orderstream.aws.clients import AwsClients
-from orderstream.aws.kinesis_event import EventOrigin, EventRecord
+from orderstream.aws.kinesis_event import EventRecord
 from orderstream.local.esm.destination import Destination
 from orderstream.local.esm.failures import DiscardedInvocation, MappingSource
 from orderstream.local.esm.invoker import invoke
@@ -33,9 +33,9 @@ from orderstream.local.esm.lanes import (
 )
 from orderstream.local.esm.mapping import Mapping
 from orderstream.local.esm.metrics import MappingMetrics
-from orderstream.local.esm.shard_reader import MOST_A_CALL, RecordsPage, ShardReader
+from orderstream.local.esm.shard_reader import RecordsPage
 from orderstream.local.esm.shards import Position
-from orderstream.local.esm.subscription import Subscription
+from orderstream.local.esm.sources import open_reader
 from orderstream.local.threads import Threads
 from orderstream.sdk.errors import is_throttle, is_transient
 from orderstream.sdk.retries import mapping_delay
@@ -71,10 +71,7 @@ class ShardWorker:
         mapping = around.mapping
         self._rules = mapping.rules
         self._source = MappingSource(mapping.id, mapping.function_arn, mapping.stream_arn, shard_id)
-        origin = EventOrigin(mapping.stream_arn, shard_id, mapping.role_arn)
-        self._reader: ShardReader | Subscription = ShardReader(around.cloud.kinesis, origin, start)
-        if mapping.consumer_arn:
-            self._reader = Subscription(around.cloud.kinesis, origin, mapping.consumer_arn, start)
+        self._reader = open_reader(around.cloud, mapping, shard_id, start)
         self._lanes = [Lane()] * self._rules.parallelization_factor
         self._last_read = start.sequence_number
         self._is_closed = False
@@ -141,8 +138,7 @@ class ShardWorker:
             self._add(page)
             if page.closed:
                 return
-            # A subscription itself waits for records.
-            if isinstance(self._reader, ShardReader):
+            if not self._reader.waits:
                 pause = self._pause(len(page.records), limit, pause)
                 self._around.threads.stopping.wait(pause)
 
@@ -156,7 +152,7 @@ class ShardWorker:
     def _await_room(self) -> int:
         with self._changed:
             while not self._around.threads.stopping.is_set():
-                if limit := min(free_capacity(self._lanes, self._rules), MOST_A_CALL):
+                if limit := min(free_capacity(self._lanes, self._rules), self._reader.most_a_call):
                     return limit
                 self._changed.wait()
         return 0

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 class Subscription:
     """A position in a shard, advanced by `read`."""
 
+    waits = True
+    most_a_call = 10_000
+
     def __init__(
         self, kinesis: KinesisClient, origin: EventOrigin, consumer_arn: str, start: Position
     ) -> None:

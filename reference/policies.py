@@ -77,6 +77,8 @@ def _text(value: Any) -> str:
             return str(name)
         case {"Fn::GetAtt": [name, "Arn" | "ConsumerARN"]}:
             return str(name)
+        case {"Fn::GetAtt": [name, "StreamArn"]}:
+            return f"stream of {name}"
         case {"Fn::Sub": str(text)}:
             return text.replace(".Arn}", "}").replace("${", "").replace("}", "")
     return json.dumps(_plain(value))

@@ -70,6 +70,11 @@ class Deployment:
         return self.resources.get("EventsTableName", "")
 
     @property
+    def changes_stream(self) -> str:
+        """The stream of changes of orders; "" if the change feed is off."""
+        return self.resources.get("ChangesStreamName", "")
+
+    @property
     def function(self) -> str:
         return self._resource("FunctionName")
 

@@ -49,12 +49,13 @@ PROCESS = Artifact(
     (
         "orderstream.pipeline.lambda_handler",
         "orderstream.canary.lambda_handler",
+        "orderstream.feed.lambda_handler",
         "orderstream.pending.lambda_handler",
     ),
     _HERE / "requirements-function.lock",
     {
         "dynamodb": ("BatchExecuteStatement", "BatchGetItem", "GetItem", "Query"),
-        "kinesis": ("PutRecord",),
+        "kinesis": ("PutRecord", "PutRecords"),
         "s3": ("GetObject", "PutObject"),
     },
 )

@@ -120,6 +120,22 @@ def fold(item: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], transitions
     return Folded(_attributes(state, steps), steps)
 
 
+def with_state(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored item as it is shown: with the state of an order without events, if it had none, and without
+    `Applied`.
+    """
+    unchanged = {
+        "Version": Decimal(1),
+        "UpdatedAt": item.get("ReceivedAt"),
+        "Total": item.get("OrderAmount"),
+        "Captured": _NOTHING,
+        "Refunded": _NOTHING,
+        "Balance": _NOTHING,
+    }
+    missing = {name: value for name, value in unchanged.items() if name not in item and value is not None}
+    return {name: value for name, value in item.items() if name != "Applied"} | missing
+
+
 def applied_hashes(item: Mapping[str, Any]) -> set[str]:
     """The hashes of the events whose effect the item has (see `position_hash`)."""
     text = item.get("Applied", "")

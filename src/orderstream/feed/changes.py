@@ -1,0 +1,71 @@
+"""Read the changes of orders from the records of the table's DynamoDB stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from orderstream.domain.fields import utc_text
+from orderstream.domain.fold import is_placeholder, version_of
+from orderstream.pipeline.attributes import plain_value
+
+Item = dict[str, Any]
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+# Who deletes expired items, as the records of the stream say.
+_TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A version of an order: the item before it (None if there was none) and after it (None if erased).
+
+    `sequence_number` is that of the record in the DynamoDB stream; `at` is when the table changed, as UTC
+    text.
+    """
+
+    order_id: str
+    version: int
+    before: Item | None
+    after: Item | None
+    sequence_number: str
+    at: str
+
+
+def changes_in(records: Iterable[Mapping[str, Any]]) -> list[Change]:
+    """The changes in the records of a DynamoDB event, in their order.
+
+    A record is none if it is about a placeholder, if the version stays, or if an item expired.
+    """
+    return [change for record in records if (change := _change(record))]
+
+
+def _change(record: Mapping[str, Any]) -> Change | None:
+    found = record["dynamodb"]
+    before, after = _order(found.get("OldImage")), _order(found.get("NewImage"))
+    if after is None:
+        if before is None or record.get("userIdentity") == _TTL:
+            return None
+        version = version_of(before) + 1
+    else:
+        version = version_of(after)
+        if before is not None and version_of(before) == version:
+            return None
+    return Change(
+        order_id=found["Keys"]["OrderID"]["S"],
+        version=version,
+        before=before,
+        after=after,
+        sequence_number=found["SequenceNumber"],
+        at=utc_text(_EPOCH + timedelta(seconds=float(found["ApproximateCreationDateTime"]))),
+    )
+
+
+def _order(image: Mapping[str, Any] | None) -> Item | None:
+    """The item of an order in an image; None if there is none, or only a placeholder."""
+    if image is None:
+        return None
+    item: Item = plain_value({"M": dict(image)})
+    return None if is_placeholder(item) else item

@@ -11,12 +11,12 @@ from orderstream.domain.declaration import computed_attributes
 from orderstream.domain.decode import decode
 from orderstream.domain.examples import example_order
 from orderstream.domain.fields import utc_text
+from orderstream.domain.fold import with_state
 from orderstream.domain.item import OWN, SETTLED, attribute_names, attributes
 from orderstream.domain.model import Schema, json_schema, without_examples
 from orderstream.domain.order import Order
 from orderstream.domain.schema_version import FIELD, version_schema
 from orderstream.domain.user_model import order_model
-from orderstream.storage.orders import with_state
 
 _DIGITS = "All digits of it: do not read it as a float."
 _JSON = msgspec.json.Encoder(decimal_format="number")

@@ -8,6 +8,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.aws.stack import DEFAULT_STACK
 from orderstream.cli import options
 from orderstream.cli.options import resolve_stack, span_of
+from orderstream.domain.fold import with_state
 from orderstream.errors import InputError
 from orderstream.lookup.order_search import OrderFilter, known_status, search_orders
 from orderstream.output import console
@@ -31,7 +32,7 @@ def _list_by_status(
     wanted = OrderFilter(customer=customer, order_status=known_status(status), span=span)
     with console.progress() as progress:
         page = search_orders(found, wanted, most=limit, progress=progress)
-    show.print_orders((orders.with_state(one.item) for one in page.found), as_json=as_json)
+    show.print_orders((with_state(one.item) for one in page.found), as_json=as_json)
     if page.next and len(page.found) < limit:
         show.print_search_stopped(page.since)
 

@@ -32,7 +32,18 @@ from orderstream.errors import InputError
 
 # The columns of a record in SQL beside the fields of its order, and the field that says its version.
 RESERVED_FIELDS = frozenset(
-    ("event_id", "partition_key", "arrived_at", "raw", "raw_base64", *PARTITIONS, FIELD, EVENT_FIELD)
+    (
+        "event_id",
+        "partition_key",
+        "arrived_at",
+        "raw",
+        "raw_base64",
+        "event_fields",
+        "places",
+        *PARTITIONS,
+        FIELD,
+        EVENT_FIELD,
+    )
 )
 _RESERVED_ATTRIBUTES = frozenset((*OWN, *STATE))
 # What an index of DynamoDB can have as its key.

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 
 from orderstream.aws.deployment import Deployment
+from orderstream.domain.fold import with_state
 from orderstream.errors import DamagedError
 from orderstream.lookup.function_log import log_lines
 from orderstream.pipeline.table import KEYS_PER_READ
 from orderstream.pipeline.telemetry import LogLine
 from orderstream.storage.bucket import FETCHED_AHEAD
-from orderstream.storage.orders import Item, get_orders, with_state
+from orderstream.storage.orders import Item, get_orders
 from orderstream.storage.reader import read_object
 
 # How far back the first poll reads: no further than necessary. MiniStack returns the oldest lines of a span,

@@ -12,7 +12,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import Decoded
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import timestamp, utc_text
-from orderstream.domain.fold import is_placeholder
+from orderstream.domain.fold import is_placeholder, with_state
 from orderstream.domain.object_keys import key_of_marked, marker_key
 from orderstream.domain.order_event import position
 from orderstream.errors import NotFoundError
@@ -31,7 +31,7 @@ from orderstream.recovery.quarantine import reasons_text
 from orderstream.recovery.resubmissions import ResubmissionNote, resubmissions_of_order
 from orderstream.storage.bucket import ALL_TIME, TimeRange
 from orderstream.storage.order_events import read_events
-from orderstream.storage.orders import Item, stored_items, with_state
+from orderstream.storage.orders import Item, stored_items
 from orderstream.storage.tombstones import erased_in_hour
 
 

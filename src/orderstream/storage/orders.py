@@ -16,7 +16,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.decode import decode
 from orderstream.domain.equality import is_item, same_content
 from orderstream.domain.fields import InvalidValue, exact_number, utc_text
-from orderstream.domain.fold import is_placeholder
+from orderstream.domain.fold import is_placeholder, with_state
 from orderstream.domain.item import attribute_of, indexes, key_type
 from orderstream.domain.object_keys import is_batch
 from orderstream.domain.user_model import order_model
@@ -31,23 +31,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesOutputTypeDef, KeysAndAttributesTypeDef
 
 Item = dict[str, Any]
-
-
-def with_state(item: Item) -> Item:
-    """A stored item as it is shown: with the state of an order without events, if it had none, and without
-    `Applied`.
-    """
-    nothing = Decimal(0)
-    unchanged: Item = {
-        "Version": Decimal(1),
-        "UpdatedAt": item.get("ReceivedAt"),
-        "Total": item.get("OrderAmount"),
-        "Captured": nothing,
-        "Refunded": nothing,
-        "Balance": nothing,
-    }
-    missing = {name: value for name, value in unchanged.items() if name not in item and value is not None}
-    return {name: value for name, value in item.items() if name != "Applied"} | missing
 
 
 def get_order(deployment: Deployment, order_id: str) -> Item:

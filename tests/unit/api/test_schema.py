@@ -14,11 +14,11 @@ from orderstream.api.event_schema import ACCEPTED, EFFECT, HISTORY, event_schema
 from orderstream.api.schema import order_schema, stored_schema
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import InvalidValue, rule_of
+from orderstream.domain.fold import with_state
 from orderstream.domain.item import attributes
 from orderstream.domain.lifecycle import event_names
 from orderstream.domain.model import json_schema
 from orderstream.domain.order import Item, Order
-from orderstream.storage.orders import with_state
 from tests.another_order import FULL, NULLS, SHORT, AnotherOrder
 
 MODELS = pytest.mark.parametrize("model", [Order, AnotherOrder])

@@ -13,7 +13,7 @@ from orderstream.feed.lambda_handler import FeedServices, handle_with
 from orderstream.feed.publisher import Publisher
 from orderstream.pipeline.event_table import EventTable
 from orderstream.pipeline.table import OrderTable
-from tests.unit.client.test_producer import FakeKinesis
+from tests.unit.client.fake_kinesis import FakeKinesis
 from tests.unit.feed.table_stream import StreamedDynamo
 from tests.unit.pipeline.harness import Pipeline
 

@@ -18,7 +18,7 @@ from orderstream.domain.user_model import set_order_model
 from orderstream.feed.changes import changes_in
 from orderstream.feed.cloud_event import cloud_event
 from orderstream.pipeline.records import Record
-from tests.unit.client.test_producer import AnswerLost, api_error, refuse
+from tests.unit.client.fake_kinesis import AnswerLost, api_error, refuse
 from tests.unit.feed.harness import Announced, Feed
 from tests.unit.pipeline.harness import ARRIVAL, record
 

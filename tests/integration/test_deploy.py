@@ -98,7 +98,7 @@ def test_a_stack_goes_and_comes_back_with_its_orders_whatever_failed_in_between(
     await_order(there, orders, order_id)
     # Orders outlive their stack.
     found = document(orders, "destroy", "--dry-run")
-    assert [(one["name"], one["items"]) for one in found["tables"]] == [("Orders", 2)]
+    assert [(one["name"], one["items"]) for one in found["tables"]] == [("OrderEvents", 0), ("Orders", 2)]
     deployment = find_deployment(there, "orderstream")
     held = {one["name"]: (one["purpose"], one["objects"], one["versions"]) for one in found["buckets"]}
     assert held == {
@@ -125,7 +125,7 @@ def test_a_stack_goes_and_comes_back_with_its_orders_whatever_failed_in_between(
     assert api.get(location).status_code == api.post("/orders", json=order).status_code == 503
     # What it left is known by its tags, so it is found and could be deleted without its stack.
     left = document(orders, "destroy", "--dry-run")
-    assert (left["status"], left["tables"][0]["items"]) == (None, 2)
+    assert (left["status"], [one["items"] for one in left["tables"]]) == (None, [0, 2])
     assert {one["purpose"]: one["objects"] for one in left["buckets"]} == {
         "archive": 2,
         "discarded batches": 1,
@@ -133,16 +133,16 @@ def test_a_stack_goes_and_comes_back_with_its_orders_whatever_failed_in_between(
     assert left["pending"]["discarded"] == 1
     # A deployment that fails spares it.
     stayed = left_of(there)
-    assert (stayed["tables"], stayed["buckets"]) == (["Orders"], BUCKETS)
+    assert (stayed["tables"], stayed["buckets"]) == (["OrderEvents", "Orders"], BUCKETS)
     with plan_deployment(there, "orderstream", {}, tell=lambda step: None) as plan:
         # Lambda makes the log group anew when a last invocation ends after it was deleted.
         logs = ("ProcessOrdersLog",) if stayed["logs"] else ()
-        assert plan.adopted == ("Archive", "DiscardedBatches", "Orders", *logs)
+        assert plan.adopted == ("Archive", "DiscardedBatches", "OrderEvents", "Orders", *logs)
         with pytest.raises(DeploymentError, match="Last"):
             execute(there, failing_at_its_end(there, plan), progress=no_progress)
     assert left_of(there) == stayed
     adopted = document(orders, "deploy")
-    taken = ["Archive", "DiscardedBatches", "Orders", *logs]
+    taken = ["Archive", "DiscardedBatches", "OrderEvents", "Orders", *logs]
     assert adopted["settings"]["adopted"] == adopted["settings"]["changed"] == taken
     assert adopted["settings"]["problems"] == []
     assert sorted(one["resource"] for one in adopted["changes"] if one["action"] == "Import") == taken
@@ -173,7 +173,7 @@ def failing_at_its_end(cloud: AwsClients, plan: DeploymentPlan) -> DeploymentPla
     # The stack's own database is there by then.
     template["Resources"]["Last"] = {
         "Type": "AWS::Glue::Database",
-        "DependsOn": ["Dashboard", "OrdersToFunction", "Orders", "ArchivePolicy"],
+        "DependsOn": ["Dashboard", "OrdersToFunction", "Orders", "OrderEvents", "ArchivePolicy"],
         "Properties": {
             "CatalogId": {"Ref": "AWS::AccountId"},
             "DatabaseInput": {"Name": {"Ref": "Catalog"}},

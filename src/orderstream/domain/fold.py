@@ -124,8 +124,8 @@ def with_state(item: Mapping[str, Any]) -> dict[str, Any]:
     """A stored item as it is shown: with the state of an order without events, if it had none, and without
     `Applied`.
     """
-    unchanged = {
-        "Version": Decimal(1),
+    unchanged: dict[str, Any] = {
+        "Version": 1,
         "UpdatedAt": item.get("ReceivedAt"),
         "Total": item.get("OrderAmount"),
         "Captured": _NOTHING,

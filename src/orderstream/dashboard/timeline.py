@@ -32,9 +32,7 @@ def draw_timeline(clock: TimeFormat, found: OrderHistory) -> None:
         if state is None:
             ui.label("The order has not arrived. Its events are applied when it does.")
         else:
-            money = {
-                name: _money(found, state[name]) for name in ("Total", "Captured", "Refunded", "Balance")
-            }
+            sums = {name: _money(found, state[name]) for name in ("Total", "Captured", "Refunded", "Balance")}
             with ui.row().classes("w-full items-baseline gap-x-4 gap-y-0"):
                 ui.label(str(state["Status"])).classes("text-lg font-semibold")
                 for name, amount in sums.items():
@@ -46,7 +44,8 @@ def draw_timeline(clock: TimeFormat, found: OrderHistory) -> None:
             placed = first_status(order_model().TRANSITIONS)
             with _step("add_circle_outline", placed, clock, found.received_at):
                 _detail(f"total {_money(found, found.amount)}")
-        money = {"total": found.amount, **dict.fromkeys(("captured", "refunded"), Decimal(0))}
+        nothing = Decimal(0)
+        money = {"total": found.amount, "captured": nothing, "refunded": nothing}
         for one in found.events:
             icon, color = _EFFECTS[one.effect]
             with _step(icon, one.event, clock, one.occurred_at, one.effect if color else "", color):

@@ -51,6 +51,25 @@ def traffic(orders: int, size: int, *, seed: int) -> Traffic:
     return Traffic(f'{{"Records": [{", ".join(records)}]}}'.encode(), len(records), amount)
 
 
+@lru_cache(1)
+def lifecycle_traffic(events: int, *, seed: int) -> bytes:
+    """An event of Lambda with so many first events of orders, as JSON text: each of another order, paid."""
+    dice = random.Random(f"{seed} events")
+    records = []
+    for number in range(events):
+        event = {
+            "order_id": f"{seed:03d}-{number:06d}",
+            "event": "paid",
+            "event_id": f"pay-{seed:03d}-{number:06d}",
+            "seq": 1,
+            "occurred_at": "2026-11-22T18:30:00Z",
+            "amount": "19.90",
+        }
+        data = json.dumps(event, separators=(",", ":")).encode()
+        records.append(_record(data, FIRST_NUMBER + seed * 1_000_000 + number, dice))
+    return json.dumps({"Records": records}).encode()
+
+
 def _small(dice: random.Random, order_id: str) -> tuple[str, Decimal]:
     amount = Decimal(dice.randint(100, 99999)) / 100
     return (

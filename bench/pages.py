@@ -12,6 +12,7 @@ BUILT_SCREENSHOTS = PROJECT / "build" / "dashboard"
 # The tables of each benchmark are on its page, between two marks `<!-- NAME -->`.
 PAGES = {
     "handlers": EXPLANATION / "performance.md",
+    "lifecycle": EXPLANATION / "performance.md",
     "producer": EXPLANATION / "performance.md",
     "local_cloud": EXPLANATION / "performance.md",
     "growth": EXPLANATION / "performance.md",

@@ -57,6 +57,7 @@ def environment(port: int) -> dict[str, str]:
         "TABLE_NAME": TABLE,
         "ARCHIVE_BUCKET": BUCKET,
         "ARCHIVE_PREFIX": ORDERS,
+        "EVENTS_TABLE_NAME": "OrderEvents",
         "STACK_NAME": "orderstream",
         "PYTHONDONTWRITEBYTECODE": "1",
     }

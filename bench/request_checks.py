@@ -22,14 +22,15 @@ from orderstream.pipeline.attributes import plain_value
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDBENCH", "bench-secret", "eu-west-1"
 # MiniStack wants it, and the stub takes it.
 SESSION_TOKEN = "bench-token"
-TABLE, BUCKET = "Orders", "order-data-archive"
+TABLE, EVENTS_TABLE, BUCKET = "Orders", "OrderEvents", "order-data-archive"
 MANDATORY = {"OrderID": "S", "CustomerID": "S", "OrderAmount": "N", "OrderDate": "S"}
 
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=AKIDBENCH/\d{8}/eu-west-1/(\w+)/aws4_request, "
     r"SignedHeaders=([\w;-]+), Signature=([0-9a-f]{64})"
 )
-_INSERT = re.compile(r'INSERT INTO "Orders" VALUE \{(.*)\}')
+_INSERT = re.compile(r'INSERT INTO "(\w+)" VALUE \{(.*)\}')
+_UPDATE = re.compile(r'UPDATE "Orders" SET .* WHERE "OrderID"=\? AND "Version" IS MISSING')
 
 
 class Request(msgspec.Struct):
@@ -57,11 +58,14 @@ def check_requests(requests: Iterable[Request]) -> dict[str, Any]:
     """Counts and sums of all requests, and `faults`: a line for each of the first five bad requests.
 
     `stored` and `archived` are orders with distinct ids, `*_amount` their sum as text, `write_units` what
-    DynamoDB bills for the items.
+    DynamoDB bills for the items. `events` are distinct events that were stored, and `updates` the orders that
+    were updated for them.
     """
     calls: Counter[str] = Counter()
     stored: dict[str, Decimal] = {}
     archived: dict[str, Decimal] = {}
+    events: set[str] = set()
+    updates = 0
     faults: list[str] = []
     units = 0
     for request in requests:
@@ -70,7 +74,14 @@ def check_requests(requests: Iterable[Request]) -> dict[str, Any]:
             _check_signature(request)
             if request.operation == "PutObject":
                 archived |= {order["order_id"]: Decimal(order["amount"]) for order in _archived(request)}
+            elif request.operation in ("BatchGetItem", "Query"):
+                # What only events need; their rows are counted below.
+                continue
             elif request.operation != "PutRecords":
+                rows = inserted_events(request)
+                events |= {row["Position"]["S"] + row["OrderID"]["S"] for row in rows}
+                updates += _updates(request)
+                units += len(rows)
                 for item in _items(request):
                     _check_attributes(item)
                     stored[item["OrderID"]["S"]] = Decimal(item["OrderAmount"]["N"])
@@ -85,6 +96,8 @@ def check_requests(requests: Iterable[Request]) -> dict[str, Any]:
         "archived": len(archived),
         "archived_amount": str(sum(archived.values(), Decimal(0))),
         "write_units": units,
+        "events": len(events),
+        "updates": updates,
         "faults": faults[:5],
     }
 
@@ -135,11 +148,54 @@ def _items(request: Request) -> Iterator[dict[str, Any]]:
             raise ValueError("more than 25 statements")
         for statement in document["Statements"]:
             insert = _INSERT.fullmatch(statement["Statement"])
-            if not insert:
-                raise ValueError("not an insert")
-            yield dict(zip(re.findall(r"'(\w+)': \?", insert[1]), statement["Parameters"], strict=True))
+            if insert and insert[1] == TABLE:
+                yield _inserted(insert, statement)
+            elif not insert and not _UPDATE.fullmatch(statement["Statement"]):
+                raise ValueError("neither an insert nor an update")
     else:
         raise ValueError("not expected")
+
+
+def _inserted(insert: re.Match[str], statement: dict[str, Any]) -> dict[str, Any]:
+    return dict(zip(re.findall(r"'(\w+)': \?", insert[2]), statement["Parameters"], strict=True))
+
+
+def inserted_events(request: Request) -> list[dict[str, Any]]:
+    """The rows of the table of events that a call inserts."""
+    if EVENTS_TABLE.encode() not in request.body:
+        return []
+    found = []
+    for statement in msgspec.json.decode(request.body)["Statements"]:
+        insert = _INSERT.fullmatch(statement["Statement"])
+        if insert and insert[1] == EVENTS_TABLE:
+            found.append(_inserted(insert, statement))
+    return found
+
+
+def _updates(request: Request) -> int:
+    return request.body.count(b'"UPDATE ') if request.operation == "BatchExecuteStatement" else 0
+
+
+def queried_order(request: Request) -> str:
+    """The order whose events are queried."""
+    found: str = msgspec.json.decode(request.body)["ExpressionAttributeValues"][":id"]["S"]
+    return found
+
+
+def stored_orders(request: Request) -> list[dict[str, Any]]:
+    """The items of the orders that are read: each exists, and has had no events."""
+    keys = msgspec.json.decode(request.body)["RequestItems"][TABLE]["Keys"]
+    return [
+        {
+            **key,
+            "OrderAmount": {"N": "19.9"},
+            "Currency": {"S": "EUR"},
+            "Status": {"S": "placed"},
+            "EventID": {"S": "shardId-000000000006:1"},
+            "ReceivedAt": {"S": "2026-11-22T18:00:00.000000Z"},
+        }
+        for key in keys
+    ]
 
 
 def _archived(request: Request) -> Iterator[dict[str, Any]]:
@@ -151,4 +207,5 @@ def _archived(request: Request) -> Iterator[dict[str, Any]]:
     for line in text.splitlines() if is_packed else [text]:
         found = json.loads(line, parse_float=Decimal)
         for order in found if isinstance(found, list) else [found]:
-            yield order["raw"] if is_packed else order
+            if not (is_packed and "event" in order):
+                yield order["raw"] if is_packed else order

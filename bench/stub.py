@@ -16,7 +16,15 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from bench.request_checks import BUCKET, TABLE, Request, check_requests
+from bench.request_checks import (
+    BUCKET,
+    TABLE,
+    Request,
+    check_requests,
+    inserted_events,
+    queried_order,
+    stored_orders,
+)
 
 _STACK = {
     "StreamName": "OrderStream",
@@ -56,6 +64,8 @@ class Endpoint:
 
     def _begin(self, options: Options) -> None:
         self._options = options
+        # The events of each order, as they were inserted.
+        self._events: dict[str, list[dict[str, Any]]] = {}
         self._requests: list[Request] = []
         self._records = 0
 
@@ -95,7 +105,14 @@ class Endpoint:
             self._records += count
             body = b'{"FailedRecordCount":0,"Records":[%b]}' % b",".join([_RECORD] * count)
             return body, [(b"content-type", b"application/x-amz-json-1.1")], self._options.table_ms
-        if operation == "BatchExecuteStatement":
+        if operation == "BatchGetItem":
+            body = msgspec.json.encode({"Responses": {TABLE: stored_orders(request)}, "UnprocessedKeys": {}})
+        elif operation == "Query":
+            found = self._events.get(queried_order(request), [])
+            body = msgspec.json.encode({"Items": found, "Count": len(found)})
+        elif operation == "BatchExecuteStatement":
+            for row in inserted_events(request):
+                self._events.setdefault(row["OrderID"]["S"], []).append(row)
             body = b'{"Responses":[%b]}' % b",".join([b'{"TableName":"Orders"}'] * count)
         else:
             body = b'{"UnprocessedItems":{}}' if operation == "BatchWriteItem" else b"{}"

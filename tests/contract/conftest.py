@@ -18,6 +18,7 @@ from tests.integration.conftest import ministack
 __all__ = ["ministack"]
 
 TABLE = "Orders"
+EVENTS_TABLE = "OrderEvents"
 
 _numbers = itertools.count()
 
@@ -45,11 +46,28 @@ def store(request: pytest.FixtureRequest) -> ObjectStore:
     return S3Store(real.s3, bucket)
 
 
+@pytest.fixture
+def events_table(dynamo: Any) -> Iterator[str]:
+    """The name of an empty table of events, beside TABLE."""
+    if isinstance(dynamo, FakeDynamo):
+        yield EVENTS_TABLE
+        return
+    keys = {"OrderID": "HASH", "Position": "RANGE"}
+    dynamo.create_table(
+        TableName=EVENTS_TABLE,
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield EVENTS_TABLE
+    dynamo.delete_table(TableName=EVENTS_TABLE)
+
+
 @pytest.fixture(params=["fake", "ministack"])
 def dynamo(request: pytest.FixtureRequest) -> Iterator[Any]:
     """A client of DynamoDB, with an empty table TABLE."""
     if request.param == "fake":
-        yield FakeDynamo(table=TABLE)
+        yield FakeDynamo(table=TABLE, events_table=EVENTS_TABLE)
         return
     real: AwsClients = request.getfixturevalue("account")
     real.dynamodb.create_table(

@@ -132,7 +132,7 @@ def test_an_operator_mends_brings_back_and_replays_and_overwrites_nothing(
 
     once = [put(fresh(ORDERS), IfNoneMatch="*"), put(fresh(QUARANTINE), IfNoneMatch="*")]
     assert by_user(local, keys, once) == ["allowed", "allowed"]
-    working = {*READING, "PutRecord", "Invoke"}
+    working = {*READING, "PutRecord", "Invoke", "PartiQL UPDATE"}
     refusals(local, keys, *working, overwrite=put(f"{ORDERS}x"), delete=s3("DeleteObject", f"{ORDERS}x"))
     orders.may_not("archive", "seal", "--json")
 

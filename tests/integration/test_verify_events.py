@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from orderstream.aws.clients import AwsClients
 from orderstream.domain.fold import STATE
 from orderstream.domain.object_keys import ORDERS
+from orderstream.pipeline.records import Record
 from orderstream.progress import no_progress
 from orderstream.recovery.reconciliation_store import ReconciliationStore
 from orderstream.recovery.reprocess import ReprocessResult
@@ -59,8 +64,9 @@ def state(pipe: Pipe, order_id: str) -> dict[str, Any]:
 PAID = ', "amount": 1, "occurred_at": "2026-11-29T12:00:00Z"'
 
 
-def test_orders_and_events_that_were_processed_have_no_discrepancies(cloud: AwsClients) -> None:
-    pipe = Pipe(cloud)
+@pytest.mark.parametrize("layout", ["batch", "order"])
+def test_orders_and_events_that_were_processed_have_no_discrepancies(cloud: AwsClients, layout: str) -> None:
+    pipe = Pipe(cloud, layout=layout)
     lines = '"items": [{"sku": "s", "quantity": 2, "unit_price": 1}]'
     with_items = f'{{"order_id": "B", "customer_id": "c", "amount": 2, {lines}}}'
     pipe.put(
@@ -233,6 +239,30 @@ def test_a_stack_of_a_version_without_events_is_verified(cloud: AwsClients) -> N
     older = replace(pipe.deployment, resources=resources)
     report = verify(older, clock=lambda: datetime.now(UTC) + LATER)
     assert (report.discrepancies, report.counts.stored) == ((), 1)
+
+
+def test_no_discrepancy_is_reported_while_events_are_applied(cloud: AwsClients) -> None:
+    pipe = Pipe(cloud)
+    ids = [f"A{number}" for number in range(8)]
+    names = ("paid", "packed", "shipped", "delivered", "paid", "returned")
+    pipe.put(*(event(one, name) for name in names[:2] for one in ids), *map(order, ids))
+    pipe.put(*(event(one, name) for name in names[2:] for one in ids))
+    records = pipe.records()
+
+    def work(half: Sequence[Record]) -> None:
+        for one in half:
+            pipe.process([one])
+
+    with ThreadPoolExecutor(2) as threads:
+        working = [threads.submit(work, records[half::2]) for half in (0, 1)]
+        reports = [verified(pipe)]
+        while not all(one.done() for one in working):
+            reports.append(verified(pipe))
+        for one in working:
+            one.result()
+    assert [report.discrepancies for report in reports] == [()] * len(reports)
+    report = verified(pipe, later=LATER)
+    assert (report.discrepancies, report.counts.events) == ((), len(ids) * len(names))
 
 
 def test_an_order_that_changes_while_it_is_verified_is_read_again(cloud: AwsClients) -> None:

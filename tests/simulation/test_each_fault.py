@@ -11,6 +11,7 @@ from orderstream.local.esm.lanes import Rules
 from tests.simulation.fake_aws import World
 from tests.simulation.faults import FAULTS, Fault
 from tests.simulation.guarantees import Broken
+from tests.simulation.lifecycle_mutants import BROKEN
 from tests.simulation.mutants import ArchiveByRange, with_archive
 from tests.simulation.pipelines import REAL, Pipeline
 from tests.simulation.traffic import Spec
@@ -35,8 +36,8 @@ TRAFFIC = [
 ]
 
 
-def world(layout: str, happened: Counter[str], pipeline: Pipeline = REAL) -> World:
-    return World(layout=layout, shards=1, rules=RULES, pipeline=pipeline, happened=happened)
+def world(layout: str, happened: Counter[str], pipeline: Pipeline = REAL, rules: Rules = RULES) -> World:
+    return World(layout=layout, shards=1, rules=rules, pipeline=pipeline, happened=happened)
 
 
 def name_of(fault: Fault) -> str:
@@ -44,19 +45,26 @@ def name_of(fault: Fault) -> str:
     return f"{fault}, {when}, {fault.size}"
 
 
-# The steps of events are the same in each layout of the archive.
+EVENT_STEPS = ("store event", "read events", "update")
+# They are the same in each layout of the archive.
 CASES = [
     pytest.param(layout, fault, id=f"{layout}-{name_of(fault)}")
     for layout in ("batch", "order")
     for fault in FAULTS
-    if layout == "batch" or fault.step not in ("store event", "read events", "update")
+    if layout == "batch" or fault.step not in EVENT_STEPS
 ]
 
 
 @pytest.mark.parametrize(("layout", "fault"), CASES)
 def test_a_fault_loses_nothing_and_is_overcome(layout: str, fault: Fault) -> None:
     happened: Counter[str] = Counter()
-    here = world(layout, happened)
+    overcome(fault, world(layout, happened))
+    assert happened[str(fault)], "it never struck"
+    assert not any(what.startswith("discarded") for what in happened)
+
+
+def overcome(fault: Fault, here: World) -> None:
+    """Send records, deliver them with the fault, and without it until all is done."""
     (shard,) = here.shards
     # Half of it is there before.
     here.send(shard, TRAFFIC[::2], lateness=0)
@@ -69,13 +77,23 @@ def test_a_fault_loses_nothing_and_is_overcome(layout: str, fault: Fault) -> Non
         # Only an answer in parts makes it ask a second time.
         faults.append(Fault("compare", "unprocessed", size=1))
     for _ in range(2):
-        here.deliver(shard, 0, faults)
-        here.check()
-    assert happened[str(fault)], "it never struck"
+        for lane in range(len(shard.lanes)):
+            here.deliver(shard, lane, faults)
+            here.check()
     here.drain()
     here.check()
     here.guarantees.lifecycle.check_converged()
-    assert not any(what.startswith("discarded") for what in happened)
+
+
+@pytest.mark.parametrize("mistake", BROKEN)
+def test_some_fault_finds_out_a_pipeline_that_applies_events_with_a_mistake(mistake: str) -> None:
+    pipeline, guarantee = BROKEN[mistake]
+    # Events of one order are in several lanes.
+    rules = replace(RULES, parallelization_factor=3)
+    with pytest.raises(Broken, match=guarantee):
+        for fault in FAULTS:
+            if fault.step in EVENT_STEPS and fault.what in ("crash", "meanwhile"):
+                overcome(fault, world("batch", Counter(), pipeline, rules))
 
 
 def test_an_invocation_that_is_out_of_time_is_killed_and_its_batch_comes_again() -> None:

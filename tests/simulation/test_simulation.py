@@ -35,10 +35,14 @@ SETTINGS = settings(
 INTERESTING = {
     "answer lost",
     "answer to nobody",
+    "applied an event",
     "batch over a full hour",
+    "ceased to be forbidden",
     "delivered again",
     "discarded: RecordAgeExceeded",
     "discarded: RetryAttemptsExhausted",
+    "forbidden",
+    "gap",
     "halved",
     "invocation failed",
     "made an item",
@@ -48,6 +52,7 @@ INTERESTING = {
     "quarantined: refused_by_table",
     "refused",
     "restart goes back",
+    "waits for its order",
     "was there already",
 }
 

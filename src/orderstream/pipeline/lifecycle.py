@@ -147,7 +147,8 @@ class Lifecycle:
         settled.waiting |= {order_id for order_id in there if is_placeholder(items[order_id])}
         present = [order_id for order_id in there if order_id not in settled.waiting]
         plans = {
-            order_id: _Plan(items[order_id], rows) for order_id, rows in self._read_events(present, settled)
+            order_id: self._plan(items[order_id], rows)
+            for order_id, rows in self._read_events(present, settled)
         }
         while plans := {order_id: plan for order_id, plan in plans.items() if plan.is_due}:
             states = [plan.next_state(self._transitions) for plan in plans.values()]
@@ -165,6 +166,9 @@ class Lifecycle:
                 settled.failed |= {i: "out of time" for i, plan in plans.items() if plan.is_due}
                 break
         return again
+
+    def _plan(self, item: Item, rows: Sequence[Row]) -> Plan:
+        return Plan(item, rows)
 
     def _read_events(self, order_ids: Sequence[str], settled: Settled) -> Iterator[tuple[str, list[Row]]]:
         """The events of each order; those that cannot be read have failed."""
@@ -196,7 +200,7 @@ class Lifecycle:
         return came
 
     def _update(
-        self, plans: Sequence[_Plan], states: Sequence[Item], seconds_left: Callable[[], float]
+        self, plans: Sequence[Plan], states: Sequence[Item], seconds_left: Callable[[], float]
     ) -> list[Executed]:
         """Write the next state of each item, if it still has the version that was read."""
 
@@ -230,27 +234,27 @@ class Lifecycle:
         return refused
 
 
-class _Plan:
+class Plan:
     """An order's item, and the events that its state does not have yet."""
 
     def __init__(self, item: Item, rows: Sequence[Row]) -> None:
         self.item = item
         applied = applied_hashes(item)
-        self._known: list[Mapping[str, Any]] = [
+        self.known: list[Mapping[str, Any]] = [
             row for row in rows if position_hash(row["Position"]) in applied
         ]
-        self._todo = in_order([row for row in rows if position_hash(row["Position"]) not in applied])
+        self.todo = in_order([row for row in rows if position_hash(row["Position"]) not in applied])
 
     @property
     def is_due(self) -> bool:
         """Whether the item must be updated."""
-        return bool(self._todo) or self.item.get("Pending") == PENDING_ORDER
+        return bool(self.todo) or self.item.get("Pending") == PENDING_ORDER
 
     def next_state(self, transitions: Transitions) -> Item:
         """The state with one more event."""
-        state = fold(self.item, [*self._known, *self._todo[:1]], transitions).state
+        state = fold(self.item, [*self.known, *self.todo[:1]], transitions).state
         state["Version"] = version_of(self.item) + 1
-        if len(self._todo) > 1 and self.item.get("Pending") == PENDING_ORDER:
+        if len(self.todo) > 1 and self.item.get("Pending") == PENDING_ORDER:
             # Whoever delivers the order again must know that it is not done.
             state |= {name: self.item[name] for name in ("Pending", "PendingSince")}
         return state
@@ -259,8 +263,8 @@ class _Plan:
         """Note that the item has this state; return how many more of its events are forbidden."""
         before = self.item
         self.item = {name: value for name, value in before.items() if name not in STATE} | state
-        self._known += self._todo[:1]
-        del self._todo[:1]
+        self.known += self.todo[:1]
+        self.todo = self.todo[1:]
         return int(state.get("Forbidden", 0)) - int(before.get("Forbidden", 0))
 
 

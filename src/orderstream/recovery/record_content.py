@@ -30,7 +30,7 @@ def content_of_line(line: ArchiveLine) -> RecordContent:
     """The content of an archived record."""
     found = content_of(line.event_id, original_bytes(line), line.arrived_at)
     # A record that was valid on arrival stays so, even if the model's rules have changed.
-    return found._replace(order_id=found.order_id or line.order_id)
+    return found if found.order_id else found._replace(order_id=line.order_id)
 
 
 def content_of(event_id: str, data: bytes, arrived_at: str) -> RecordContent:

@@ -144,9 +144,8 @@ class FakeDynamo:
 
     def _get(self, request: dict[str, Any]) -> dict[str, Any]:
         assert request["ConsistentRead"], "a read must see the writes before it"
-        names = [
-            request["ExpressionAttributeNames"][name] for name in request["ProjectionExpression"].split(", ")
-        ]
+        named = request.get("ExpressionAttributeNames", {})
+        names = [named.get(name, name) for name in request["ProjectionExpression"].split(", ")]
         now, later = request["Keys"][: self.keys_per_answer], request["Keys"][self.keys_per_answer :]
         found = [self.items[key["OrderID"]["S"]] for key in now if key["OrderID"]["S"] in self.items]
         return {

@@ -132,7 +132,7 @@ RESUBMITTED = Resubmission(EVENT, ID, True)
 RECEIPT = ErasureReceipt("id", AT, "", locked=1, locked_until=AT)
 FAILED = FailedBatch(KEY, MOMENT, "c", None, 1, "shardId-1", "4", "5", 3)
 REDRIVEN = RedriveResult(KEY, 1, {"stored": 1}, True, [])
-REPORT = ReconciliationReport(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALL_TIME, 1)
+REPORT = ReconciliationReport(_counts(), (Discrepancy("missing", ID, f"{TEXT} in {KEY}"),), ALL_TIME, 1, AT)
 CHANGES = DeploymentPlan("s", (), ChangeSet("i", "s", True, (CHANGE,)), (), {}, "")
 DEPLOYED = DeploymentResult(StackDescription("i", "s", {}, {"Q": ARN}))
 INVENTORY = Inventory("s", StackDescription("i", "s"), (QUEUE,), (), (), None, (), None)
@@ -167,7 +167,7 @@ PRINTED: dict[str, tuple[Callable[..., Any], list[str]]] = {
     ),
     "dead-letters list": (partial(dead_letters.print_failures, [FAILED]), [KEY, "2026-11-22 18:00:00"]),
     "dead-letters redrive": (partial(dead_letters.print_redrive, [REDRIVEN], dry_run=False), [KEY]),
-    "verify": (partial(reconciliation.print_reconciliation, REPORT, None, None), [ID, KEY]),
+    "verify": (partial(reconciliation.print_reconciliation, REPORT, None, None), [ID, KEY, AT]),
     "trace": (partial(orders.print_trace, OrderTrace(ID, ITEM, (STEP,))), [ID, EVENT, KEY, AT]),
     "deploy, changes": (
         lambda as_json: deploy.print_plan(CHANGES),

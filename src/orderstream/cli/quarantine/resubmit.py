@@ -24,7 +24,8 @@ def resubmit(
         bool, typer.Option("--all", help="All that match the filters and were not resubmitted yet.")
     ] = False,
     edit: Annotated[
-        str | None, typer.Option(help="File with the complete edited order, or - for standard input.")
+        str | None,
+        typer.Option(help="File with the complete edited record, or - for standard input."),
     ] = None,
     set_: options.SetFields = None,
     since: options.Since = None,

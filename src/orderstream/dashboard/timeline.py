@@ -44,7 +44,8 @@ def draw_timeline(clock: TimeFormat, found: OrderHistory) -> None:
             placed = first_status(order_model().TRANSITIONS)
             with _step("add_circle_outline", placed, clock, found.received_at):
                 _detail(f"total {_money(found, found.amount)}")
-        money = {"total": found.amount, **dict.fromkeys(("captured", "refunded"), Decimal(0))}
+        nothing = Decimal(0)
+        money = {"total": found.amount, "captured": nothing, "refunded": nothing}
         for one in found.events:
             icon, color = _EFFECTS[one.effect]
             with _step(icon, one.event, clock, one.occurred_at, one.effect if color else "", color):

@@ -46,7 +46,7 @@ def test_an_order_is_a_timeline_of_its_events_with_their_effects(page: Page, loc
         "has the event_id of another event",
         "was sent before",
     ):
-        expect(main.get_by_text(text)).to_be_visible()
+        expect(main.get_by_text(text, exact=True)).to_be_visible()
     for mark in ("forbidden", "conflict", "duplicate"):
         expect(main.get_by_text(mark, exact=True)).to_be_visible()
     # What a producer sent is text.

@@ -78,6 +78,8 @@ def test_what_is_stored_is_as_the_schema_says(document: dict[str, Any]) -> None:
         order, order_id="A-1", order_date=datetime(2026, 11, 22, tzinfo=UTC), currency="EUR", computed={}
     )
     item = with_state(item | {"ReceivedAt": "2026-11-22T00:00:00.000000Z"})
+    # As it is answered.
+    item = msgspec.json.decode(msgspec.json.Encoder(decimal_format="number").encode(item))
     schema = stored_schema(AnotherOrder)
     assert is_valid(schema, item)
     assert item.keys() <= schema["properties"].keys()

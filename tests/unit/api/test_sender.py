@@ -245,3 +245,38 @@ def test_the_function_takes_no_mode_that_it_does_not_know() -> None:
     assert deployment_of(AwsClients(), names).ids_by_sender == "none"
     with pytest.raises(InputError, match="none, check, prefix, not 'Prefix'"):
         deployment_of(AwsClients(), names | {"ORDER_IDS_BY_SENDER": "Prefix"})
+
+
+def test_an_event_is_of_the_senders_own_order_alone() -> None:
+    api = Api("prefix")
+    own = f"{prefix('1')}A-1"
+    for path, body in (("A-1", b'{"event":"paid"}'), (own, b'{"event":"paid","order_id":"A-1"}')):
+        status, answer = api(token("1"), body, f"/orders/{path}/events")
+        assert (status, answer["order_id"], answer["location"]) == (202, own, f"/orders/{own}/history")
+    status, answer = api(token("2"), b'{"event":"paid"}', f"/orders/{own}/events")
+    assert (status, answer["order_id"]) == (202, f"{prefix('2')}{own}")
+    assert [decode(record).raw_order_id for record in api.stream.records] == [own, own, f"{prefix('2')}{own}"]
+    assert api(None, b'{"event":"paid"}', "/orders/A-1/events")[0] == 403
+
+
+def test_with_check_an_event_needs_an_order_id_of_the_sender() -> None:
+    api = Api("check")
+    own = f"{prefix('1')}A-1"
+    assert api(token("1"), b'{"event":"paid"}', f"/orders/{own}/events")[0] == 202
+    for sender, path, body in (
+        ("2", own, b'{"event":"paid"}'),
+        ("1", own, b'{"event":"paid","order_id":"A-1"}'),
+    ):
+        status, problem = api(token(sender), body, f"/orders/{path}/events")
+        assert (status, problem["errors"][0]["code"]) == (422, "not_the_senders")
+    assert len(api.stream.records) == 1
+
+
+def test_the_key_of_an_event_is_its_event_id_and_the_rest_stays_byte_for_byte() -> None:
+    api = Api("none")
+    body = b'{ "event":"captured",  "amount": 19.900 }'
+    assert api(None, body, "/orders/A-1/events", **{"idempotency-key": "pay-1"})[0] == 202
+    assert api(None, body, "/orders/A-1/events")[0] == 202
+    keyed, other = api.stream.records
+    assert keyed == b'{"event_id":"pay-1","order_id":"A-1", "event":"captured",  "amount": 19.900 }'
+    assert other != keyed and b'"event_id"' in other

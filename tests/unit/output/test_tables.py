@@ -28,6 +28,7 @@ from orderstream.deploy.deploy import DeploymentPlan, DeploymentResult
 from orderstream.deploy.inventory import Inventory
 from orderstream.deploy.stack_state import Resource
 from orderstream.domain.object_keys import ORDERS, hour_prefix
+from orderstream.lookup.order_history import HistoryEvent, OrderHistory
 from orderstream.lookup.trace import OrderTrace, TraceEvent
 from orderstream.monitoring.figures import Rates
 from orderstream.monitoring.health import COUNTS, AlarmState, ConsumerState, DeadLetterBacklog, Status
@@ -38,6 +39,7 @@ from orderstream.output import (
     dead_letters,
     deploy,
     destroy,
+    history,
     orders,
     quarantine,
     reconciliation,
@@ -54,6 +56,7 @@ from orderstream.recovery.resubmissions import ResubmissionNote
 from orderstream.recovery.verify import Counts, ReconciliationReport
 from orderstream.storage import parquet
 from orderstream.storage.bucket import ALL_TIME, TimeRange
+from orderstream.storage.order_events import WaitingOrder
 
 ID = "an order " + "i" * 119
 EVENT = "shardId-000000000000:" + "4" * 56 + ":12"
@@ -88,6 +91,27 @@ ITEM = {
     "Items": [{"sku": "s" * 80, "quantity": 2, "unit_price": Decimal("9.95")}],
     "Status": "placed",
 }
+PAID = HistoryEvent(
+    event="paid",
+    occurred_at="2026-11-22T19:00:00.000000Z",
+    received_at="2026-11-22T19:00:00.000000Z",
+    effect="forbidden",
+    reason=TEXT,
+    event_id=EVENT,
+    producer_event_id="p" * 128,
+    seq=None,
+    amount=Decimal("19.9"),
+    currency=None,
+    items=None,
+    details=None,
+    status="placed",
+    total=Decimal("19.9"),
+    captured=Decimal(0),
+    refunded=Decimal(0),
+)
+STATE = {"Status": "placed", "Balance": Decimal(0), "MissingSeq": 3}
+HISTORY = OrderHistory(ID, "2026-11-22T18:00:00.250000Z", Decimal("19.9"), "EUR", STATE, [PAID])
+WAITS = WaitingOrder(ID, "order", "2026-11-22T17:00:00.000000Z", None, [{"Event": "paid"}])
 QUEUE = Resource("Q", "AWS::SQS::Queue", ARN, "")
 CHANGE = ResourceChange("Add", "L" * 60, "AWS::S3::Bucket", "", "")
 STEP = TraceEvent("2026-11-22T18:00:00.250000Z", "archived", EVENT, KEY, TEXT)
@@ -185,6 +209,8 @@ PRINTED: dict[str, tuple[Callable[..., Any], list[str]]] = {
         [ID, CUSTOMER, KEY, "2026-11-22T18:00:00.000000Z", "19.90", '"unit_price":9.95'],
     ),
     "list": (partial(orders.print_orders, [ITEM]), [ID, "2026-11-22T18:00:00.000000Z", "19.90", "EUR"]),
+    "history": (partial(history.print_history, HISTORY), [ID, AT, "19.90", "2026-11-22 19:00:00", TEXT[:10]]),
+    "waiting": (partial(history.print_waiting, [WAITS], MOMENT), [ID, "2026-11-22 17:00:00", "1 h"]),
     "query": (lambda as_json: _answer(), [ID, KEY, "2026-11-22T18:00:00.250000Z"]),
     "status": (
         partial(status.print_status, STATUS),

@@ -19,6 +19,7 @@ KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 # Everything that a deployment can have.
 EVERYTHING = {
     "ArchiveMaintenance": "compact",
+    "ChangeFeed": "true",
     "CanaryMinutes": "5",
     "EnhancedFanOut": "true",
     "AlarmEmail": "somebody@example.com",

@@ -32,6 +32,9 @@ EXCEPTIONS = {
     ("AWS::Lambda::Function.CheckPending", "CKV_AWS_115"),
     ("AWS::Lambda::Function.CheckPending", "CKV_AWS_116"),
     ("AWS::Lambda::Function.CheckPending", "CKV_AWS_117"),
+    ("AWS::Lambda::Function.PublishChanges", "CKV_AWS_115"),
+    ("AWS::Lambda::Function.PublishChanges", "CKV_AWS_116"),
+    ("AWS::Lambda::Function.PublishChanges", "CKV_AWS_117"),
 }
 
 

@@ -47,7 +47,7 @@ from tests.integration.probes import Call, by_role, by_user, make_probe, make_us
 from tests.integration.reconciliation import order
 
 PREFIXES = (ORDERS, QUARANTINE, COMPACTED, MANIFESTS, LOCKS, DISCARDED, ERASURES, RESUBMITTED, REDRIVEN)
-FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary", "CheckPending")
+FUNCTIONS = ("ProcessOrders", "MaintainArchive", "OrdersApi", "Canary", "CheckPending", "PublishChanges")
 # Of all calls that are tried, those that each function needs for its work.
 ALLOWED = {
     "ProcessOrders": {
@@ -82,7 +82,9 @@ ALLOWED = {
     "OrdersApi": {
         "PutRecords",
         "GetItem",
+        "BatchGetItem",
         "Query",
+        "find events",
         f"read {ORDERS}",
         f"read {COMPACTED}",
         "list the archive",
@@ -90,6 +92,14 @@ ALLOWED = {
     },
     "Canary": {"PutRecord", "GetItem"},
     "CheckPending": {"find the oldest"},
+    "PublishChanges": {
+        "DescribeStream of the table",
+        "GetShardIterator of the table",
+        "GetRecords of the table",
+        "ListStreams",
+        "find events",
+        "PutRecords of changes",
+    },
 }
 
 
@@ -117,6 +127,12 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
     shard = {"ShardId": guarded.cloud.kinesis.list_shards(StreamName="OrderStream")["Shards"][0]["ShardId"]}
     place: Any = of_stream | shard | {"ShardIteratorType": "TRIM_HORIZON"}
     iterator = {"ShardIterator": guarded.cloud.kinesis.get_shard_iterator(**place)["ShardIterator"]}
+    streams = guarded.cloud.dynamodb_streams
+    described = guarded.cloud.dynamodb.describe_table(TableName="Orders")["Table"]
+    of_table = {"StreamArn": described["LatestStreamArn"]}
+    (first, *_) = streams.describe_stream(**of_table)["StreamDescription"]["Shards"]
+    table_place = of_table | {"ShardId": first["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    table_iterator = {"ShardIterator": streams.get_shard_iterator(**table_place)["ShardIterator"]}
     records = {"Records": [{"Data": "x", "PartitionKey": "k"}]}
     item = {"RequestItems": {"Orders": {"Keys": [{"OrderID": {"S": "probe"}}], "ConsistentRead": True}}}
     there = objects[ORDERS]
@@ -128,6 +144,11 @@ def calls(guarded: LocalCloud, objects: dict[str, str]) -> dict[str, Call]:
         "GetRecords": ("kinesis", "GetRecords", iterator),
         "PutRecords": ("kinesis", "PutRecords", of_stream | records),
         "PutRecords elsewhere": ("kinesis", "PutRecords", {"StreamName": "Another"} | records),
+        "PutRecords of changes": ("kinesis", "PutRecords", {"StreamName": "OrderChanges"} | records),
+        "DescribeStream of the table": ("dynamodbstreams", "DescribeStream", of_table),
+        "GetShardIterator of the table": ("dynamodbstreams", "GetShardIterator", table_place),
+        "GetRecords of the table": ("dynamodbstreams", "GetRecords", table_iterator),
+        "ListStreams": ("dynamodbstreams", "ListStreams", {"TableName": "Orders"}),
         "INSERT": partiql(INSERT),
         "INSERT an event": partiql(INSERT_EVENT),
         "UPDATE an event": partiql(f"""UPDATE "OrderEvents" SET Event = 'x' WHERE {EVENT_KEY}"""),

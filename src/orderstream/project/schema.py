@@ -12,6 +12,7 @@ import msgspec
 
 from orderstream.domain.declaration import REQUIRED_FROM, computed_attributes
 from orderstream.domain.item import attribute_names
+from orderstream.domain.lifecycle import Transitions
 from orderstream.domain.model import (
     FieldDescription,
     Schema,
@@ -25,7 +26,8 @@ from orderstream.domain.schema_version import FIELD, version_schema
 from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
 
-# The lifecycle in the schema: each status with the events that may follow in it.
+# The lifecycle in the schema: each status with the events that may follow in it. The first is that of a new
+# order. It is a list, because the template of a stack does not keep the keys of an object in order.
 TRANSITIONS = "x-transitions"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,6 +51,11 @@ class DescribedField(NamedTuple):
     attribute: str
     marks: str
     meaning: str
+
+
+class _StatusEvents(msgspec.Struct):
+    status: str
+    events: tuple[str, ...]
 
 
 def described(model: type[Order]) -> list[DescribedField]:
@@ -88,7 +95,7 @@ def published_schema(model: type[Order] | None = None) -> Schema:
     model = model or order_model()
     schema = json_schema(model)
     properties = {FIELD: version_schema(model)} | schema["properties"]
-    transitions = {status: [*names] for status, names in model.TRANSITIONS.items()}
+    transitions = [{"status": status, "events": [*names]} for status, names in model.TRANSITIONS.items()]
     more = {"properties": properties, TRANSITIONS: transitions}
     return {"$schema": DIALECT, "title": model.__name__} | schema | more
 
@@ -121,11 +128,19 @@ def schema_changes(before: Schema, after: Schema) -> list[SchemaChange]:
         if path not in new:
             changes.append(SchemaChange(path, f"removed, {_said(one)}", "it is no longer stored"))
     if TRANSITIONS in before and TRANSITIONS in after:
-        changes += _transition_changes(before[TRANSITIONS], after[TRANSITIONS])
+        changes += _transition_changes(*map(_transitions_in, (before, after)))
     return changes
 
 
-def _transition_changes(old: Schema, new: Schema) -> Iterator[SchemaChange]:
+def _transitions_in(schema: Schema) -> Transitions:
+    try:
+        found = msgspec.convert(schema[TRANSITIONS], list[_StatusEvents])
+    except msgspec.ValidationError as error:
+        raise InputError(f"{TRANSITIONS} is no lifecycle: {error}") from error
+    return {one.status: one.events for one in found}
+
+
+def _transition_changes(old: Transitions, new: Transitions) -> Iterator[SchemaChange]:
     first, first_now = next(iter(old)), next(iter(new))
     if first != first_now:
         said = f"the first status {first} becomes {first_now}"

@@ -89,6 +89,12 @@ def test_every_change_of_the_lifecycle_is_told_with_what_it_breaks() -> None:
     ]
 
 
+def test_a_file_with_a_broken_lifecycle_is_refused() -> None:
+    after = published_schema(Short)
+    with pytest.raises(InputError, match="x-transitions is no lifecycle"):
+        schema_changes(after | {"x-transitions": {"placed": ["paid"]}}, after)
+
+
 def test_a_schema_of_a_version_without_a_lifecycle_says_nothing_of_it() -> None:
     before = published_schema(Short)
     del before["x-transitions"]

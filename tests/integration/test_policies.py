@@ -12,6 +12,7 @@ from tests.integration.expanded import ACCOUNT, EVERYTHING, KEY, REGION, expande
 
 # These know no resources, says the service authorization reference.
 WITHOUT_RESOURCE = {
+    "dynamodb:ListStreams": "finds streams",
     "cloudwatch:DescribeAlarms": "of composite alarms, it tells only those who may ask for all",
     "cloudwatch:GetMetricStatistics": "how far behind the function is tells maintenance which hours are over",
     "xray:PutTelemetryRecords": "only with Tracing=Active",
@@ -95,7 +96,11 @@ def test_no_function_may_remove_an_order_or_a_version_or_change_an_event(given: 
     tables = {action for action in actions if action.startswith("dynamodb:")}
     assert tables <= {
         "dynamodb:BatchGetItem",
+        "dynamodb:DescribeStream",
         "dynamodb:GetItem",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
         "dynamodb:PartiQLInsert",
         "dynamodb:PartiQLUpdate",
         "dynamodb:Query",
@@ -129,8 +134,10 @@ def test_nothing_is_open_to_everybody_and_services_come_from_this_stack_or_accou
 
 
 def test_a_key_of_ones_own_encrypts_all_that_is_at_rest_and_without_one_the_keys_of_aws_do() -> None:
-    (stream,) = resources("AWS::Kinesis::Stream", EVERYTHING).values()
-    assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
+    streams = resources("AWS::Kinesis::Stream", EVERYTHING)
+    assert streams.keys() == {"OrderStream", "OrderChanges"}
+    for stream in streams.values():
+        assert stream["StreamEncryption"] == {"EncryptionType": "KMS", "KeyId": KEY}
     tables = resources("AWS::DynamoDB::Table", EVERYTHING)
     assert tables.keys() == {"Orders", "OrderEvents"}
     for table in tables.values():
@@ -163,6 +170,7 @@ def test_a_role_uses_the_key_through_its_own_services_alone() -> None:
         "OrdersApiRole": ["dynamodb", "kinesis", "lambda", "s3"],
         "CanaryRole": ["dynamodb", "kinesis", "lambda"],
         "CheckPendingRole": ["dynamodb", "lambda"],
+        "PublishChangesRole": ["dynamodb", "kinesis", "lambda"],
     }
     assert set(uses) == set(services)
     for name, statement in uses.items():
@@ -187,8 +195,9 @@ def test_concurrency_is_reserved_when_asked_for() -> None:
         return {name: function.get("ReservedConcurrentExecutions") for name, function in found.items()}
 
     assert reserved({}) == dict.fromkeys(("ProcessOrders", "OrdersApi", "CheckPending"))
-    scheduled = dict.fromkeys(("Canary", "CheckPending"))
-    bounded = {"ProcessOrders": "10", "MaintainArchive": 1, "OrdersApi": "10", **scheduled}
+    # Schedules bound two of them, and the shards of the table's stream the third.
+    others = dict.fromkeys(("Canary", "CheckPending", "PublishChanges"))
+    bounded = {"ProcessOrders": "10", "MaintainArchive": 1, "OrdersApi": "10", **others}
     assert reserved(EVERYTHING) == bounded
 
 

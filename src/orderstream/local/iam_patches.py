@@ -13,12 +13,13 @@ from typing import Any
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_region
-from ministack.services import kinesis, sts
+from ministack.services import dynamodb_streams, kinesis, sts
 
 from orderstream.local.patches import Patches
 
 _patches = Patches()
 _patches.need(kinesis, "_shard_iterators")
+_patches.need(dynamodb_streams, "_decode_iterator")
 _patches.need(sts, "_sessions")
 
 _PARTIQL = {
@@ -101,6 +102,10 @@ def use_aws_resource_names(
 ) -> str:
     """Authorize calls against the stream that an iterator came from, and the log streams of a log group."""
     found = plain(service, method, path, headers, body, query, region, account)
+    if service == "dynamodbstreams" and found == "*":
+        given = json.loads(body or b"{}")
+        state = dynamodb_streams._decode_iterator(str(given.get("ShardIterator", ""))) or {}
+        return str(given.get("StreamArn") or state.get("arn") or found)
     if service == "kinesis" and found == "*":
         state = kinesis._shard_iterators.get(json.loads(body or b"{}").get("ShardIterator"))
         return f"arn:{_PARTITION}:kinesis:{region}:{account}:stream/{state['stream']}" if state else found

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 
 import pytest
 
 from orderstream.aws.clients import AwsClients
-from orderstream.domain.fold import Effect
 from orderstream.errors import NotFoundError
 from orderstream.lookup.trace import trace
-from orderstream.storage.order_events import history, read_events, waiting
+from orderstream.storage.order_events import read_events, waiting
 from orderstream.storage.orders import get_order, get_orders, stored_items
 from tests.integration.pipeline_harness import Pipe
 from tests.integration.reconciliation import order
@@ -33,20 +31,6 @@ def test_an_order_is_read_with_the_state_that_its_events_lead_to(cloud: AwsClien
     assert (placed["Total"], placed["Captured"], placed["Refunded"], placed["Balance"]) == (1, 0, 0, 0)
     assert "Applied" not in paid
     assert "Version" not in get_orders(pipe.deployment, ["B"])["B"], "as it is stored"
-
-
-def test_a_history_has_the_effect_of_each_event_and_can_end_at_any_time(cloud: AwsClients) -> None:
-    pipe = Pipe(cloud)
-    pipe.put(order("A"), event("A", "packed", "21"), event("A", "paid", "20"), event("A", "delivered", "22"))
-    pipe.process()
-    found = history(pipe.deployment, "A")
-    effects = [(step.row["Event"], step.effect) for step in found.steps]
-    assert effects == [("paid", Effect.APPLIED), ("packed", Effect.APPLIED), ("delivered", Effect.FORBIDDEN)]
-    assert (found.state["Status"], found.state["Forbidden"]) == ("packed", 1)
-    before = history(pipe.deployment, "A", datetime(2026, 11, 20, tzinfo=UTC))
-    assert (before.state["Status"], [step.row["Event"] for step in before.steps]) == ("paid", ["paid"])
-    with pytest.raises(NotFoundError, match="there is no order none"):
-        history(pipe.deployment, "none")
 
 
 def test_what_waits_is_found_the_first_first(cloud: AwsClients) -> None:
@@ -83,7 +67,7 @@ def test_a_stack_of_a_version_without_events_has_none(cloud: AwsClients) -> None
     cloud.dynamodb.delete_table(TableName="OrderEvents")
     resources = {name: one for name, one in pipe.deployment.resources.items() if name != "EventsTableName"}
     older = replace(pipe.deployment, resources=resources)
-    assert (read_events(older, "A"), list(waiting(older)), history(older, "A").steps) == ([], [], [])
+    assert (read_events(older, "A"), list(waiting(older))) == ([], [])
 
 
 def test_a_trace_has_the_events_of_the_order_and_what_became_of_each(cloud: AwsClients) -> None:

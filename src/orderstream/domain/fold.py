@@ -12,6 +12,7 @@ import msgspec
 from orderstream.domain.fields import InvalidValue, exact_number, exact_sum
 from orderstream.domain.lifecycle import AMENDED, CAPTURED, PAID, REFUNDED, Transitions, first_status
 from orderstream.domain.order_event import HASH_LENGTH, position_hash
+from orderstream.domain.user_model import order_model
 
 _NOTHING = Decimal(0)
 
@@ -121,10 +122,13 @@ def fold(item: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], transitions
 
 
 def with_state(item: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored item as it is shown: with the state of an order without events, if it had none, and without
-    `Applied`.
-    """
-    unchanged: dict[str, Any] = {
+    """A stored item as it is shown: without `Applied`, and with its state even if it has no events."""
+    shown = {name: value for name, value in item.items() if name != "Applied"}
+    if "Version" in item or is_placeholder(item):
+        return shown
+    of_no_events = {
+        # Earlier versions stored another status, which no event has changed.
+        "Status": first_status(order_model().TRANSITIONS),
         "Version": 1,
         "UpdatedAt": item.get("ReceivedAt"),
         "Total": item.get("OrderAmount"),
@@ -132,8 +136,7 @@ def with_state(item: Mapping[str, Any]) -> dict[str, Any]:
         "Refunded": _NOTHING,
         "Balance": _NOTHING,
     }
-    missing = {name: value for name, value in unchanged.items() if name not in item and value is not None}
-    return {name: value for name, value in item.items() if name != "Applied"} | missing
+    return shown | {name: value for name, value in of_no_events.items() if value is not None}
 
 
 def applied_hashes(item: Mapping[str, Any]) -> set[str]:

@@ -41,7 +41,7 @@ _JSON = msgspec.json.Encoder(decimal_format="number")
 EventName = Annotated[str, text(64), Meta(description="What happened.", examples=["paid"])]
 _SAFE = "It makes a retry safe."
 EventId = Annotated[str, ascii_text(128), Meta(description=_SAFE, examples=["pay-77"])]
-_SEQ = "The number of the event among those of the order, from 1 on."
+_SEQ = "The number of the event among those of the order, from 0 or 1 on."
 Seq = Annotated[int, rule(whole_number, ge=0, description=_SEQ, examples=[1])]
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import InvalidValue, timestamp
+from orderstream.domain.fold import with_state
 from orderstream.domain.item import attribute_of, indexes
 from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
@@ -74,7 +75,7 @@ class FoundOrder:
     @property
     def order_status(self) -> str:
         """The status that the item has from its events; "" if there is no item."""
-        return str(self.item.get("Status", ""))
+        return _order_status(self.item)
 
     @property
     def indexed(self) -> Mapping[str, str]:
@@ -193,7 +194,7 @@ def _matching(
         for line, summary in some:
             item = items.get(line.order_id or "")
             status = _status(deployment, line, item)
-            now = status, (item or {}).get("Status")
+            now = status, _order_status(item or {})
             if wanted.order_status and now != ("stored", wanted.order_status):
                 continue
             if wanted.status in (None, status):
@@ -204,6 +205,10 @@ def _matching(
                     )
                 order_id = line.order_id or ""
                 yield FoundOrder(line.arrived_at, line.event_id, order_id, status, summary, item or {})
+
+
+def _order_status(item: Item) -> str:
+    return str(with_state(item).get("Status", ""))
 
 
 def _status(deployment: Deployment, line: ArchiveLine, item: Item | None) -> OrderStatus:

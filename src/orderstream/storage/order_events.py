@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.fields import utc_text
-from orderstream.domain.fold import PENDING_EVENT, PENDING_ORDER, Folded, fold, is_placeholder
-from orderstream.domain.user_model import order_model
+from orderstream.domain.fold import PENDING_EVENT, PENDING_ORDER, is_placeholder
 from orderstream.pipeline.attributes import attribute_value, plain_value
 from orderstream.sdk.errors import translate_errors
-from orderstream.storage.orders import Item, get_order, stored_items
+from orderstream.storage.orders import Item, stored_items
 
 _PENDING_INDEX = "ByPending"
 _AT_A_TIME = 100
@@ -67,19 +64,6 @@ def read_events_of(deployment: Deployment, order_ids: Iterable[str]) -> Iterator
 
     with ThreadPoolExecutor(_CONCURRENT_READS) as threads:
         yield from threads.map(read, order_ids)
-
-
-def history(deployment: Deployment, order_id: str, as_of: datetime | None = None) -> Folded:
-    """The state of an order that follows from its events, and how they led to it.
-
-    With `as_of` (aware), only of those that occurred until then. Raises NotFoundError if the order is not in
-    the table, also if only events of it have arrived.
-    """
-    item = get_order(deployment, order_id)
-    rows = read_events(deployment, order_id)
-    if as_of is not None:
-        rows = [row for row in rows if row["OccurredAt"] <= utc_text(as_of)]
-    return fold(item, rows, order_model().TRANSITIONS)
 
 
 def waiting(deployment: Deployment) -> Iterator[WaitingOrder]:

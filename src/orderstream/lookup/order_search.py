@@ -208,7 +208,7 @@ def _matching(
 
 
 def _order_status(item: Item) -> str:
-    return str(with_state(item).get("Status", ""))
+    return str(with_state(item)["Status"]) if item else ""
 
 
 def _status(deployment: Deployment, line: ArchiveLine, item: Item | None) -> OrderStatus:

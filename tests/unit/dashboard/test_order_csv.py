@@ -36,7 +36,7 @@ def test_every_cell_is_read_back_whatever_is_in_it() -> None:
         hostile,
         "stored",
         RecordSummary("=x", "-5", "EUR"),
-        {"Status": "paid"},
+        {"Status": "paid", "Version": 2},
     )
     (row,) = csv.DictReader(io.StringIO(as_csv([one]).decode(), newline=""))
     assert row["order"] == hostile

@@ -81,7 +81,7 @@ def test_events_of_orders_are_not_listed_and_orders_have_the_status_that_they_le
     paid, waits = ({"order_id": one, "event": "paid"} for one in ("A", "B"))
     records = (ago(5), order("A")), (ago(4), paid), (ago(3), waits), (ago(2), order("C"))
     first, *_ = archive.batch(ago(1), *records)
-    archive.store(first, "A", Status="paid")
+    archive.store(first, "A", Status="paid", Version="2")
     archive.items["B"] = {"OrderID": {"S": "B"}, "Pending": {"S": "order"}, "PendingSince": {"S": "x"}}
     found = search_orders(archive.deployment, EVERY, most=9).found
     assert [(one.order_id, one.status, one.order_status) for one in found] == [
@@ -158,7 +158,7 @@ def test_orders_are_found_by_the_status_that_they_have_now_and_events_are_none()
     event = {"order_id": "a", "event": "paid"}
     records = [(ago(9), order("a")), (ago(8), event), (ago(7), order("b")), (ago(6), order("c"))]
     first, _, second, _ = archive.batch(ago(1), *records)
-    archive.store(first, "a", Status="paid")
+    archive.store(first, "a", Status="paid", Version="2")
     archive.store(second, "b", Status="placed")
     assert ids(archive, OrderFilter(order_status="paid")) == [["a"]]
     assert ids(archive, OrderFilter(order_status="placed", status="stored")) == [["b"]]

@@ -27,5 +27,6 @@ EVIDENCE: dict[str, list[dict[str, float]]] = {
     "dropped-records": [{"m": 1}],
     "producer-throttled": [{"m": 1}],
     "iterator-age": [{"m": 60_001}],
+    "feed-age": [{"m": 60_001}],
     "canary": [{"m": 0}],
 }

@@ -287,7 +287,7 @@ def test_a_deployer_is_a_role_with_the_policy_and_what_it_may_not_the_caller_doe
         deployer.begin(context.account, context.region)
         assert deployer.unavailable == "" and deployer.arn.endswith(f"role/orders-accept/{name}-deployer")
         assert deployer.do("look", lambda one: describe_stack(one, "orderstream"))
-        assert deployer.do("list streams", streams) == [guarded.deployment.stream]
+        assert guarded.deployment.stream in deployer.do("list streams", streams)
         assert deployer.done == ["look"]
         (refused,) = deployer.refused
         assert refused.startswith("list streams: ") and "AccessDenied" in refused

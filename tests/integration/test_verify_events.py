@@ -26,7 +26,7 @@ from orderstream.recovery.verify import (
 )
 from orderstream.storage.bucket import ALL_TIME, TimeRange
 from tests.integration.pipeline_harness import Pipe
-from tests.integration.reconciliation import LATER, drop_table, found, items, order, verified
+from tests.integration.reconciliation import LATER, found, items, order, verified
 
 
 def event(order_id: str, name: str, more: str = "") -> str:
@@ -147,7 +147,8 @@ def test_an_event_without_its_order_waits_after_a_repair(cloud: AwsClients) -> N
     (paid,) = pipe.put(event("A", "paid", PAID))
     pipe.process()
     before = items(pipe)
-    drop_table(pipe)
+    cloud.dynamodb.delete_table(TableName="Orders")
+    pipe.make_table()
     assert found(verified(pipe, later=LATER)) == {("event_not_applied", paid)}
     _, report = repaired(pipe)
     assert (report.discrepancies, report.counts.waiting) == ((), 1)

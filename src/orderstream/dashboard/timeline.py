@@ -21,6 +21,8 @@ _EFFECTS = {
     "forbidden": ("block", "negative"),
     "conflict": ("error_outline", "negative"),
 }
+# An amount can be wider than a narrow screen.
+_WRAP = "overflow-wrap: anywhere"
 # The other fields of an event are untrusted, and of any length.
 _MOST_CHARACTERS = 300
 
@@ -36,7 +38,7 @@ def draw_timeline(clock: TimeFormat, found: OrderHistory) -> None:
             with ui.row().classes("w-full items-baseline gap-x-4 gap-y-0"):
                 ui.label(str(state["Status"])).classes("text-lg font-semibold")
                 for name, amount in sums.items():
-                    ui.label(f"{name} {amount}").classes("whitespace-nowrap")
+                    ui.label(f"{name} {amount}").style(_WRAP)
             if "MissingSeq" in state:
                 missing = f"The event with seq {state['MissingSeq']} has not arrived: this is provisional."
                 ui.label(missing).classes("text-orange-700 dark:text-orange-400")
@@ -66,7 +68,7 @@ def _step(icon: str, name: str, clock: TimeFormat, at: str, mark: str = "", colo
 
 
 def _detail(text: str) -> None:
-    ui.label(text).classes("text-sm opacity-70 break-words")
+    ui.label(text).classes("text-sm opacity-70").style(_WRAP)
 
 
 def _what(found: OrderHistory, one: HistoryEvent, money: dict[str, Decimal | None]) -> str:

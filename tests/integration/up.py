@@ -61,7 +61,10 @@ class Up:
             )
 
     def await_ready(self) -> Orders:
-        awaited(lambda: "ready" in self.log.read_text() or self.process.poll() is not None, 60)
+        try:
+            awaited(lambda: "ready" in self.log.read_text() or self.process.poll() is not None, 120)
+        except AssertionError:
+            raise AssertionError(f"it is not ready: {self.log.read_text()}") from None
         assert self.process.poll() is None, self.log.read_text()
         said = Orders({"XDG_STATE_HOME": self.environment["XDG_STATE_HOME"]})("stack", "env", "--json")
         found = json.loads(said.stdout)

@@ -52,7 +52,7 @@ artifact: .venv/ready ## build the functions for AWS in build/, where template.y
 wheel: .venv/ready ## build the wheel and the source distribution in dist/, reproducibly
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python
 
-test: lint types .venv/ready ## tests, lint and type check; five minutes on two cores
+test: lint types .venv/ready ## tests, lint and type check; six minutes on two cores
 	@$(BIN)/pytest -n 3 --dist worksteal -m "not system"
 
 test-fast: .venv/ready ## the unit tests and the fuzzer, which need no emulator; a minute

@@ -90,13 +90,7 @@ _HEALTH: Responses = {
 
 def _add_orders_in(app: FastAPI, services: Callable[[], ApiServices]) -> None:
     order = schema.order_schema()
-    refused: Responses = {
-        403: schema.problem("Order ids are kept apart by sender here, and the request has none"),
-        413: schema.problem("Too large"),
-        415: schema.problem("Not JSON by its content type"),
-        422: schema.problem("Not a valid order; every reason with its path"),
-        503: schema.problem("The stream does not take it now: send it again, after Retry-After"),
-    }
+    refused = schema.refusals("order")
 
     @app.post(
         "/orders",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,22 +9,20 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Header, Query, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from orderstream.api import event_schema, schema
 from orderstream.api.body import read_body
+from orderstream.api.ingest import put_accepted
 from orderstream.api.listing import OrderId, moment_in_query
 from orderstream.api.outcome import MOST_SECONDS, await_effect
-from orderstream.api.problems import not_valid, try_again
+from orderstream.api.problems import not_valid
 from orderstream.api.responses import Responses, json_response
 from orderstream.api.sender import OrderIds, ids_of
 from orderstream.api.services import ApiServices
-from orderstream.client import DeliveryError, OrderProducer
 from orderstream.client.serialization import set_event_id, set_order_id
 from orderstream.domain.decode import Decoded, decode, parse
 from orderstream.domain.fields import InvalidValue
-from orderstream.domain.ids import event_id
 from orderstream.domain.order import MAX_BYTES
 from orderstream.domain.order_event import FIELD
 from orderstream.domain.validation import Violation
@@ -48,11 +45,7 @@ def add_events(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         responses={
             201: schema.answer("With `wait`: it is stored. `effect` says what it does", event_schema.EFFECT),
             202: schema.answer("Kinesis has it", event_schema.ACCEPTED),
-            403: schema.problem("Order ids are kept apart by sender here, and the request has none"),
-            413: schema.problem("Too large"),
-            415: schema.problem("Not JSON by its content type"),
-            422: schema.problem("Not a valid event; every reason with its path"),
-            503: schema.problem("The stream does not take it now: send it again, after Retry-After"),
+            **schema.refusals("event"),
         },
     )
     async def post_event(
@@ -68,8 +61,10 @@ def add_events(app: FastAPI, services: Callable[[], ApiServices]) -> None:
         here = services()
         ids = ids_of(request.scope, here.deployment.ids_by_sender)
         data, what = _event_in(await read_body(request, MAX_BYTES), order_id, idempotency_key, ids)
-        accepted = await _put(here.producer, data, what)
-        location = {"Location": accepted["location"]}
+        own_id = what.raw_order_id or ""
+        place = f"/orders/{quote(own_id, safe='')}/history"
+        accepted = await put_accepted(here.producer, data, "event", own_id, place)
+        location = {"Location": place}
         if wait and (found := await await_effect(here.deployment, what, accepted, wait)):
             return json_response(accepted | found | {"status": 201}, 201, location)
         return json_response(accepted, 202, location)
@@ -134,22 +129,3 @@ def _own(path: str, order_id: str, ids: OrderIds) -> str:
         return ids.own(order_id)
     except InvalidValue as refused:
         raise not_valid("event", [Violation(path, refused.code, refused.message)]) from None
-
-
-async def _put(producer: OrderProducer, data: bytes, what: Decoded) -> dict[str, Any]:
-    order_id = what.raw_order_id or ""
-    try:
-        # It blocks while the buffer is full, and that must not block other requests.
-        sent = await run_in_threadpool(producer.send_json, data)
-        receipt = await asyncio.wrap_future(sent)
-    except InputError as error:
-        raise not_valid("event", [Violation("$", "not_sendable", error.message)]) from None
-    except DeliveryError as error:
-        _log.warning("an event of order %s was not accepted: %s", order_id, error.reason)
-        raise try_again("the stream does not take the event now; send it again") from None
-    return {
-        "status": 202,
-        "order_id": order_id,
-        "event_id": event_id(receipt.shard_id, receipt.sequence_number),
-        "location": f"/orders/{quote(order_id, safe='')}/history",
-    }

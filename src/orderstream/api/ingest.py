@@ -10,9 +10,9 @@ from urllib.parse import quote
 import msgspec
 from starlette.concurrency import run_in_threadpool
 
-from orderstream.api.problems import ProblemError, document, not_an_order, try_again
+from orderstream.api.problems import ProblemError, document, not_an_order, not_valid, try_again
 from orderstream.api.sender import ANY, OrderIds
-from orderstream.client import DeliveryError, OrderProducer, RecordMetadata, set_order_id
+from orderstream.client import DeliveryError, OrderProducer, set_order_id
 from orderstream.domain.decode import decode
 from orderstream.domain.fields import InvalidValue
 from orderstream.domain.ids import event_id
@@ -42,20 +42,39 @@ async def ingest_order(
     try:
         # A compressed order is sent on as text, because an id is written into it.
         data = set_order_id(found.json or body, order_id)
-        if len(data) > MAX_BYTES:
-            # The added id exceeded the limit: without this check, the order would be quarantined later.
-            message = f"has more than the {MAX_BYTES} bytes of an order, its order_id included"
-            raise not_an_order([Violation("$", "too_large", message)])
+    except InputError as error:
+        raise not_an_order([Violation("$", "not_sendable", error.message)]) from None
+    if len(data) > MAX_BYTES:
+        # The added id exceeded the limit: without this check, the order would be quarantined later.
+        message = f"has more than the {MAX_BYTES} bytes of an order, its order_id included"
+        raise not_an_order([Violation("$", "too_large", message)])
+    return await put_accepted(producer, data, "order", order_id, f"/orders/{quote(order_id, safe='')}")
+
+
+async def put_accepted(
+    producer: OrderProducer, data: bytes, what: str, order_id: str, location: str
+) -> dict[str, Any]:
+    """Put an order or an event (`what`) on the stream; return the response once Kinesis has it.
+
+    Raises ProblemError: 422 for what cannot be sent, 503 if the stream did not accept it.
+    """
+    try:
         # It blocks while the buffer is full, and that must not block other requests.
         sent = await run_in_threadpool(producer.send_json, data)
         receipt = await asyncio.wrap_future(sent)
     except InputError as error:
-        raise not_an_order([Violation("$", "not_sendable", error.message)]) from None
+        raise not_valid(what, [Violation("$", "not_sendable", error.message)]) from None
     except DeliveryError as error:
         # A retry with this id is still one order, even if Kinesis has it after all.
-        _log.warning("order %s was not accepted: %s", order_id, error.reason)
-        raise try_again("the stream does not take the order now; send it again") from None
-    return _accepted(order_id, receipt)
+        name = "order" if what == "order" else f"an {what} of order"
+        _log.warning("%s %s was not accepted: %s", name, order_id, error.reason)
+        raise try_again(f"the stream does not take the {what} now; send it again") from None
+    return {
+        "status": 202,
+        "order_id": order_id,
+        "event_id": event_id(receipt.shard_id, receipt.sequence_number),
+        "location": location,
+    }
 
 
 def _id_of(given: str | None, idempotency_key: str | None, ids: OrderIds) -> str:
@@ -71,15 +90,6 @@ def _id_of(given: str | None, idempotency_key: str | None, ids: OrderIds) -> str
         message = "is not the Idempotency-Key: one of both is enough"
         raise not_an_order([Violation("$.order_id", "differs", message)])
     return found[0] if found else ids.new()
-
-
-def _accepted(order_id: str, receipt: RecordMetadata) -> dict[str, Any]:
-    return {
-        "status": 202,
-        "order_id": order_id,
-        "event_id": event_id(receipt.shard_id, receipt.sequence_number),
-        "location": f"/orders/{quote(order_id, safe='')}",
-    }
 
 
 async def ingest_orders(producer: OrderProducer, body: bytes, ids: OrderIds = ANY) -> list[dict[str, Any]]:

@@ -158,3 +158,14 @@ def answer(description: str, schema: dict[str, Any], media_type: str = "applicat
 def problem(description: str) -> dict[str, Any]:
     """A problem response."""
     return answer(description, PROBLEM, "application/problem+json")
+
+
+def refusals(what: str) -> dict[int | str, dict[str, Any]]:
+    """The answers to an order or an event (`what`) that is not accepted."""
+    return {
+        403: problem("Order ids are kept apart by sender here, and the request has none"),
+        413: problem("Too large"),
+        415: problem("Not JSON by its content type"),
+        422: problem(f"Not a valid {what}; every reason with its path"),
+        503: problem("The stream does not take it now: send it again, after Retry-After"),
+    }

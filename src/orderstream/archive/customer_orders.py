@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 from orderstream.archive.customer_items import order_ids_of
 from orderstream.archive.data_subject import DataSubject
@@ -16,10 +15,8 @@ from orderstream.progress import Progress
 from orderstream.recovery.dead_letters import url
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage import bucket
+from orderstream.storage.order_events import read_events, read_events_of
 from orderstream.storage.orders import get_orders
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
 _CONFLICT = "conflict"
 
@@ -53,8 +50,7 @@ def find_orders(deployment: Deployment, person: DataSubject, progress: Progress)
 
 def count_events(deployment: Deployment, order_ids: Iterable[str]) -> int:
     """How many events of these orders the table OrderEvents has."""
-    with ThreadPoolExecutor(MOST_THREADS) as threads:
-        return sum(threads.map(lambda order_id: sum(1 for _ in _positions(deployment, order_id)), order_ids))
+    return sum(len(rows) for _, rows in read_events_of(deployment, order_ids))
 
 
 def delete_events(deployment: Deployment, order_ids: Iterable[str]) -> int:
@@ -65,12 +61,11 @@ def delete_events(deployment: Deployment, order_ids: Iterable[str]) -> int:
     client = deployment.cloud.dynamodb
 
     def delete(order_id: str) -> int:
-        deleted = 0
-        for position in _positions(deployment, order_id):
+        rows = read_events(deployment, order_id)
+        for row in rows:
             with translate_errors(f"cannot delete an event of table {deployment.events_table}"):
-                key = {"OrderID": {"S": order_id}, "Position": position}
+                key = {"OrderID": {"S": order_id}, "Position": {"S": row["Position"]}}
                 client.delete_item(TableName=deployment.events_table, Key=key)
-            deleted += 1
         with translate_errors(f"cannot delete an order of table {deployment.table}"):
             try:
                 client.delete_item(
@@ -80,25 +75,7 @@ def delete_events(deployment: Deployment, order_ids: Iterable[str]) -> int:
                 )
             except client.exceptions.ConditionalCheckFailedException:
                 pass
-        return deleted
+        return len(rows)
 
     with ThreadPoolExecutor(MOST_THREADS) as threads:
         return sum(threads.map(delete, order_ids))
-
-
-def _positions(deployment: Deployment, order_id: str) -> Iterator[UniversalAttributeValueTypeDef]:
-    """The Position of each event of an order; none in a stack of a version without events."""
-    if not deployment.events_table:
-        return
-    with translate_errors(f"cannot read table {deployment.events_table}"):
-        pages = deployment.cloud.dynamodb.get_paginator("query").paginate(
-            TableName=deployment.events_table,
-            KeyConditionExpression="OrderID = :id",
-            ExpressionAttributeNames={"#position": "Position"},
-            ExpressionAttributeValues={":id": {"S": order_id}},
-            ProjectionExpression="#position",
-            ConsistentRead=True,
-        )
-        for page in pages:
-            for row in page["Items"]:
-                yield row["Position"]

@@ -9,7 +9,7 @@ from orderstream.archive.replay import ArchivedRecord, ReplayResult
 from orderstream.aws.deployment import Deployment
 from orderstream.client import OrderProducer
 from orderstream.domain.decode import decode
-from orderstream.domain.order_event import OrderEvent
+from orderstream.domain.order_event import IDENTITY, OrderEvent
 from orderstream.errors import InputError, OrderstreamError
 from orderstream.pipeline.archive_codec import original_bytes
 from orderstream.pipeline.concurrency import MOST_THREADS
@@ -96,7 +96,7 @@ class StreamTarget:
 
 def _has_identity(event: OrderEvent) -> bool:
     """Whether the event is the same one when it is sent again."""
-    return (event.event_id, event.seq, event.occurred_at) != (None, None, None)
+    return any(getattr(event, name) is not None for name in IDENTITY)
 
 
 def _note(done: ReplayResult, problem: str) -> None:

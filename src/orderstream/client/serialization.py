@@ -14,6 +14,7 @@ import msgspec
 from orderstream.domain.model import decimal_fields
 from orderstream.domain.order import Order
 from orderstream.domain.order_event import FIELD as EVENT_FIELD
+from orderstream.domain.order_event import IDENTITY
 from orderstream.domain.schema_version import FIELD as SCHEMA_FIELD
 from orderstream.domain.user_model import order_model
 from orderstream.errors import InputError
@@ -23,8 +24,6 @@ R = TypeVar("R")
 
 # An order or an event to send: its fields by name, or an object of the order's model.
 AnyOrder = Mapping[str, Any] | Order
-# An event with one of these is the same event when it is sent again.
-_IDENTITY = ("event_id", "seq", "occurred_at")
 
 
 class _Head(msgspec.Struct):
@@ -170,7 +169,7 @@ def default_partition_key(customer_id: object) -> str:
 
 def with_event_id(event: Mapping[str, Any]) -> dict[str, Any]:
     """The event with an event_id, new unless it has one or is identified by its seq or its occurred_at."""
-    if any(event.get(name) is not None for name in _IDENTITY):
+    if any(event.get(name) is not None for name in IDENTITY):
         return {**event}
     return {**event, "event_id": new_order_id()}
 
@@ -219,7 +218,7 @@ def _with_id(raw: bytes, make_id: Callable[[], str]) -> tuple[bytes, str, object
     head = _HEAD.decode(raw)
     if head.event is not None:
         _require_order_id(head.order_id)
-        is_identified = any(getattr(head, name) not in (None, msgspec.UNSET) for name in _IDENTITY)
+        is_identified = any(getattr(head, name) not in (None, msgspec.UNSET) for name in IDENTITY)
         data = raw if is_identified else _with_field(raw, "event_id", head.event_id, make_id())
         return data, head.order_id, head.order_id
     if head.order_id is None or head.order_id is msgspec.UNSET:

@@ -110,15 +110,15 @@ def positive_integer(value: Any) -> int:
     """A whole number above zero."""
     if type(value) is int and 0 < value <= _MOST_DIGITS:
         return value
-    number = positive(value)
-    if number != number.to_integral_value(context=_ANY_SIZE):
-        raise InvalidValue("not_an_integer", "must be a whole number")
-    return int(number)
+    return _whole(positive(value))
 
 
 def whole_number(value: Any) -> int:
     """A whole number of zero or more."""
-    number = not_negative(value)
+    return _whole(not_negative(value))
+
+
+def _whole(number: Decimal) -> int:
     if number != number.to_integral_value(context=_ANY_SIZE):
         raise InvalidValue("not_an_integer", "must be a whole number")
     return int(number)

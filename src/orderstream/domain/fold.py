@@ -145,6 +145,17 @@ def applied_hashes(item: Mapping[str, Any]) -> set[str]:
     return {text[start : start + HASH_LENGTH] for start in range(0, len(text), HASH_LENGTH)}
 
 
+def split_by_applied(
+    item: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+    """The events whose effect the item has, and the others."""
+    hashes = applied_hashes(item)
+    split: tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]] = ([], [])
+    for row in rows:
+        split[position_hash(row["Position"]) not in hashes].append(row)
+    return split
+
+
 def is_placeholder(item: Mapping[str, Any]) -> bool:
     """Whether an item stands for an order that has not arrived, while its events have."""
     return "EventID" not in item and item.get("Pending") == PENDING_ORDER

@@ -28,6 +28,8 @@ from orderstream.domain.normalization import as_read
 from orderstream.domain.order import Currency, Instant, Order, OrderId, Price
 from orderstream.domain.validation import ModelReader, ValidationErrors
 
+# An event with one of these is the same event when it is sent again.
+IDENTITY = ("event_id", "seq", "occurred_at")
 # A record with this field is an event.
 FIELD = "event"
 # The most events of an order: each one reads those before it.

@@ -5,12 +5,12 @@ Its `id` is the id and the version of the order, so an announcement that is repe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from orderstream.domain.fold import Effect, Folded, Step, applied_hashes, fold, with_state
+from orderstream.domain.fold import Effect, Folded, Step, applied_hashes, fold, split_by_applied, with_state
 from orderstream.domain.lifecycle import first_status
 from orderstream.domain.order import Order
 from orderstream.domain.order_event import position_hash
@@ -74,14 +74,15 @@ def _what_happened(
 ) -> tuple[Step | None, list[str]]:
     """The event that made the version, if one did, and the statuses that the order reached by it."""
     assert change.after is not None
-    has = applied_hashes(change.after)
     had = applied_hashes(change.before or {})
-    now = fold(change.after, _of(rows, has), model.TRANSITIONS)
+    now = fold(change.after, split_by_applied(change.after, rows)[0], model.TRANSITIONS)
     steps = [step for step in now.steps if position_hash(step.row["Position"]) not in had]
     step = steps[0] if len(steps) == 1 else None
     if change.before is None:
         return step, _statuses(now, model)
-    before = _statuses(fold(change.before, _of(rows, had), model.TRANSITIONS), model)
+    before = _statuses(
+        fold(change.before, split_by_applied(change.before, rows)[0], model.TRANSITIONS), model
+    )
     return step, [status for status in _statuses(now, model) if status not in before]
 
 
@@ -89,10 +90,6 @@ def _statuses(folded: Folded, model: type[Order]) -> list[str]:
     """The statuses that an order went through."""
     steps = (step.status for step in folded.steps if step.effect is Effect.APPLIED)
     return list(dict.fromkeys((first_status(model.TRANSITIONS), *steps)))
-
-
-def _of(rows: Iterable[Mapping[str, Any]], hashes: set[str]) -> list[Mapping[str, Any]]:
-    return [row for row in rows if position_hash(row["Position"]) in hashes]
 
 
 def _name_and_time(change: Change, step: Step | None) -> tuple[str, str]:

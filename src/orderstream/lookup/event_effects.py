@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orderstream.domain.fold import Step, applied_hashes, fold, is_placeholder
-from orderstream.domain.order_event import position_hash
+from orderstream.domain.fold import Step, fold, is_placeholder, split_by_applied
 from orderstream.domain.user_model import order_model
 from orderstream.storage.order_events import Row
 from orderstream.storage.orders import Item
@@ -27,8 +26,7 @@ def effects_of(item: Item | None, rows: Sequence[Row]) -> dict[str, EventEffect]
     """The effect of each event by the id of its record; `item` is as it is stored, None if there is none."""
     if item is None or is_placeholder(item):
         return {row["EventID"]: EventEffect("waiting", f"{row['Event']}, for its order") for row in rows}
-    applied = applied_hashes(item)
-    known = [row for row in rows if position_hash(row["Position"]) in applied]
+    known, _ = split_by_applied(item, rows)
     found = {row["EventID"]: EventEffect("stored", f"{row['Event']}, not applied yet") for row in rows}
     steps = fold(item, known, order_model().TRANSITIONS).steps
     return found | {step.row["EventID"]: EventEffect(step.effect.value, _detail(step)) for step in steps}

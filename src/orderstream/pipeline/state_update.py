@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orderstream.domain.fold import PENDING_ORDER, STATE, applied_hashes, fold, in_order, version_of
+from orderstream.domain.fold import PENDING_ORDER, STATE, fold, in_order, split_by_applied, version_of
 from orderstream.domain.lifecycle import Transitions
-from orderstream.domain.order_event import position_hash
 from orderstream.pipeline.event_table import Row
 
 Item = dict[str, Any]
@@ -18,11 +17,8 @@ class Plan:
 
     def __init__(self, item: Item, rows: Sequence[Row]) -> None:
         self.item = item
-        applied = applied_hashes(item)
-        self.known: list[Mapping[str, Any]] = [
-            row for row in rows if position_hash(row["Position"]) in applied
-        ]
-        self.todo = in_order([row for row in rows if position_hash(row["Position"]) not in applied])
+        self.known, late = split_by_applied(item, rows)
+        self.todo = in_order(late)
 
     @property
     def is_due(self) -> bool:

@@ -7,8 +7,14 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.fold import PENDING_ORDER, STATE, applied_hashes, fold, is_placeholder
-from orderstream.domain.order_event import position_hash
+from orderstream.domain.fold import (
+    PENDING_ORDER,
+    STATE,
+    applied_hashes,
+    fold,
+    is_placeholder,
+    split_by_applied,
+)
 from orderstream.domain.user_model import order_model
 from orderstream.recovery.reconciliation_store import Discrepancy, ReconciliationStore
 from orderstream.storage.bucket import TimeRange
@@ -55,7 +61,7 @@ def compare(order_id: str, item: Item | None, rows: Sequence[Row], settled: str)
     if item is not None and is_placeholder(item):
         return []
     applied = applied_hashes(item or {})
-    late = [row for row in rows if position_hash(row["Position"]) not in applied]
+    _, late = split_by_applied(item or {}, rows)
     found = [
         Discrepancy("event_not_applied", row["EventID"], f"{row['Event']}, of order {order_id}")
         for row in late
@@ -81,8 +87,7 @@ def compare(order_id: str, item: Item | None, rows: Sequence[Row], settled: str)
 
 def expected_state(item: Item, rows: Sequence[Row]) -> Mapping[str, Any]:
     """The state of an item that follows from those of the events that it has."""
-    applied = applied_hashes(item)
-    known = [row for row in rows if position_hash(row["Position"]) in applied]
+    known, _ = split_by_applied(item, rows)
     if not known and "Version" not in item:
         # An item without events has only the status that it was stored with.
         return {name: item[name] for name in ("Status",) if name in item}

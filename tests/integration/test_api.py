@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -25,19 +24,11 @@ from orderstream.errors import OrderstreamError
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import awaited
+from tests.integration.served_api import api
+
+__all__ = ["api"]
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(scope="module")
-def api(local: LocalCloud) -> Iterator[httpx.Client]:
-    services = build_services(local.deployment)
-    with (
-        services.producer,
-        Server(make_app(lambda: services), free_port()) as server,
-        httpx.Client(base_url=server.url, timeout=30) as client,
-    ):
-        yield client
 
 
 def new_id() -> str:

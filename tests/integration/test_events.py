@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
@@ -21,19 +20,11 @@ from orderstream.api.server import Server
 from orderstream.local.cloud import LocalCloud
 from orderstream.local.ministack import free_port
 from tests.integration.conftest import Orders, awaited
+from tests.integration.served_api import api
+
+__all__ = ["api"]
 
 PROBLEM = "application/problem+json"
-
-
-@pytest.fixture(scope="module")
-def api(local: LocalCloud) -> Iterator[httpx.Client]:
-    services = build_services(local.deployment)
-    with (
-        services.producer,
-        Server(make_app(lambda: services), free_port()) as server,
-        httpx.Client(base_url=server.url, timeout=30) as client,
-    ):
-        yield client
 
 
 def new_id() -> str:

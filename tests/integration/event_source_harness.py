@@ -38,6 +38,16 @@ def handler(event, context):
         seen.write(json.dumps({{"batch": batch, "event": event, "at": time.time()}}) + "\\n")
     return answer(batch, ids, before)
 
+def await_invocations(count):
+    # Return when so many have begun, with this one still running; raise if that does not come.
+    deadline = time.time() + 25
+    while time.time() < deadline:
+        with open(os.environ["SEEN"]) as seen:
+            if seen.read().count("\\n") >= count:
+                return
+        time.sleep(0.02)
+    raise TimeoutError("no other invocation has begun")
+
 def fail(sequence_number):
     return {{"batchItemFailures": [{{"itemIdentifier": sequence_number}}]}}
 

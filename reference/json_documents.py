@@ -30,6 +30,7 @@ from orderstream.migration.adopt import MigrationReport
 from orderstream.migration.store import SuspectedDuplicate
 from orderstream.monitoring.health import Status
 from orderstream.project.schema import DescribedField, SchemaChange
+from orderstream.recovery.change_replay import ReplayedChanges
 from orderstream.recovery.quarantine import Resubmission
 from orderstream.recovery.reconciliation_store import Discrepancy
 from orderstream.recovery.redrive import RedriveResult
@@ -179,6 +180,8 @@ def documents() -> Mapping[str, Document]:
         age_seconds=number,
         events=array(text),
     )
+    cloud_event = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")
+    change = combined(**dict.fromkeys(cloud_event, text), data=OPEN)
     return {
         "demo": Document(demo),
         "send": Document(schema_of(RecordMetadata), is_list=True),
@@ -213,6 +216,8 @@ def documents() -> Mapping[str, Document]:
             combined(hour=text, objects=number, bytes=number), is_list=True
         ),
         "archive audit": Document(combined(TimeRange, Audit, head=str | None)),
+        "changes tail": Document(change, is_list=True),
+        "changes replay": Document(combined(ReplayedChanges, place=place)),
         "quarantine list": Document(quarantined, is_list=True),
         "quarantine show": Document(optional(combined(quarantined, **raw), *raw)),
         "quarantine resubmit": Document(

@@ -6,7 +6,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from orderstream.recovery.verify import GRACE, ReconciliationReport, verify
+from orderstream.recovery.verify import ReconciliationReport, verify
+from orderstream.recovery.watermark import GRACE
 from orderstream.storage.bucket import ALL_TIME, TimeRange
 from tests.integration.pipeline_harness import Pipe
 

@@ -13,7 +13,8 @@ import pytest
 
 from orderstream.domain.object_keys import DISCARDED
 from orderstream.local.cloud import LocalCloud
-from orderstream.recovery.verify import GRACE, verify
+from orderstream.recovery.verify import verify
+from orderstream.recovery.watermark import GRACE
 from orderstream.storage import stream
 from orderstream.storage.order_events import read_events
 from orderstream.storage.orders import get_order

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orderstream import domain
-from orderstream.archive.views import QUARANTINED, nothing, once, quoted
+from orderstream.archive.views import QUARANTINED, nothing, once
 from orderstream.domain.decode import decode
 from orderstream.pipeline.archive_codec import ArchiveLine, original_bytes
 from orderstream.project.current import model_digest
 from orderstream.storage import columns, parquet
 from orderstream.storage.columns import raw_columns, stored_types
 from orderstream.storage.parquet import PLACES, LocatedLine, UnreadableValue
+from orderstream.storage.user_sql import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -14,7 +14,7 @@ from orderstream.aws.deployment import Deployment
 from orderstream.domain.object_keys import ERASURES, QUARANTINE
 from orderstream.errors import DamagedError
 from orderstream.progress import Progress, no_progress
-from orderstream.recovery.verify import watermark
+from orderstream.recovery.watermark import watermark
 from orderstream.storage import bucket
 from orderstream.storage.bucket import TimeRange
 

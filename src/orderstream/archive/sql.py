@@ -17,7 +17,7 @@ from msgspec import inspect
 from orderstream.archive import cache, views
 from orderstream.archive.cache_sync import CacheSync, SyncResult
 from orderstream.archive.convert import Converter
-from orderstream.archive.views import NO_FILES, Files, columns_of, quoted
+from orderstream.archive.views import NO_FILES, columns_of
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.lifecycle import AMENDED, NEEDS_AMOUNT
 from orderstream.domain.model import fields_of, value_type
@@ -25,9 +25,10 @@ from orderstream.domain.user_model import order_model
 from orderstream.errors import CloudError, InputError
 from orderstream.progress import Progress, no_progress
 from orderstream.recovery.reprocess import settings_of
-from orderstream.storage import parquet
+from orderstream.storage import parquet, user_sql
 from orderstream.storage.bucket import ALL_TIME, TimeRange
 from orderstream.storage.columns import EVENT_FIELDS
+from orderstream.storage.user_sql import quoted, readable
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -106,7 +107,7 @@ def run_query(
             views.define(sql, files, span)
             unfit = _unfit(sql) if archive else 0
         remove(sync.stale(archive=archive, quarantine=quarantine))
-        _lock(sql, files)
+        user_sql.lock(sql, files.all)
         yield QueryResult(sync.done, unfit, sql, query)
 
 
@@ -116,7 +117,7 @@ def check(query: str) -> None:
 
     with parquet.database() as sql, _errors():
         views.define(sql, NO_FILES, ALL_TIME)
-        _lock(sql, NO_FILES)
+        user_sql.lock(sql)
         statements = sql.extract_statements(query)
         if not statements:
             raise InputError("there is no SQL", hint=f"for example: {EXAMPLE}")
@@ -148,15 +149,6 @@ def _interruptible(sql: DuckDBPyConnection, work: Callable[[], T]) -> T:
             sql.interrupt()
         busy.release()
         thread.shutdown()
-
-
-def _lock(sql: DuckDBPyConnection, files: Files) -> None:
-    """Restrict the database to reading these files and writing none."""
-    sql.execute(f"SET allowed_paths = [{', '.join(map(quoted, files.all))}]")
-    # Otherwise a missing table would be looked up among this program's variables.
-    sql.execute("SET python_enable_replacements = false")
-    sql.execute("SET enable_external_access = false")
-    sql.execute("SET lock_configuration = true")
 
 
 def _unfit(sql: DuckDBPyConnection) -> int:
@@ -197,24 +189,12 @@ def _errors(kind: type[InputError | CloudError] = InputError, doing: str = "") -
             raise
         raise KeyboardInterrupt from None
     except duckdb.OutOfMemoryException as error:
-        raise CloudError(f"{doing}{_readable(error)}", hint="TMPDIR names a place with more room") from error
+        raise CloudError(f"{doing}{readable(error)}", hint="TMPDIR names a place with more room") from error
     except (duckdb.IOException, duckdb.SerializationException) as error:
-        raise CloudError(f"{doing}{_readable(error)}", hint=_ANEW) from error
+        raise CloudError(f"{doing}{readable(error)}", hint=_ANEW) from error
     except duckdb.Error as error:
         hint = _hint(error) if kind is InputError else _ANEW
-        raise kind(f"{doing}{_readable(error)}", hint=hint) from error
-
-
-def _readable(error: Exception) -> str:
-    """DuckDB's message in one line: the error, the suggestion and the position."""
-    what, _, place = str(error).partition("\nLINE ")
-    message = " ".join(what.split())
-    if not place:
-        return message
-    text, _, caret = place.partition("\n")
-    number, _, code = text.partition(": ")
-    at = code[max(0, caret.find("^") - len(f"LINE {number}: ")) :]
-    return f"{message} (line {number}, at {at[:40]!r})"
+        raise kind(f"{doing}{readable(error)}", hint=hint) from error
 
 
 def _hint(error: Exception) -> str:

@@ -14,6 +14,7 @@ from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import PARTITIONS
 from orderstream.storage.bucket import TimeRange
 from orderstream.storage.columns import EVENT_FIELDS, column_types, event_types, stored_types, type_name
+from orderstream.storage.user_sql import quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -115,11 +116,6 @@ def once(file: Path, types: dict[str, str]) -> str:
 def nothing(types: dict[str, str]) -> str:
     """A query for no rows with these columns."""
     return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in types.items())} WHERE false"
-
-
-def quoted(text: str | Path) -> str:
-    """A string as an SQL literal."""
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def _of(files: Sequence[Path], types: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from orderstream.aws.clients import AwsClients
 from orderstream.aws.stack import StackDescription, describe_stack
-from orderstream.errors import CloudError
+from orderstream.errors import CloudError, NotFoundError
 
 # The outputs of template.yaml without which no command works.
 _REQUIRED = (
@@ -28,12 +28,14 @@ class Deployment:
 
     A Lambda function has only the names in its environment. To ask for any other raises CloudError.
     `ids_by_sender` is how the HTTP API separates order ids by sender: the parameter OrderIdsBySender.
+    `announces_personal` is the parameter ChangeFeedPersonalData.
     """
 
     cloud: AwsClients
     name: str
     resources: Mapping[str, str]
     ids_by_sender: str = "none"
+    announces_personal: bool = False
 
     @property
     def stream(self) -> str:
@@ -75,8 +77,30 @@ class Deployment:
         return self.resources.get("ChangesStreamName", "")
 
     @property
+    def change_feed(self) -> Deployment:
+        """The same deployment with `changes_stream` as its `stream`: to read what is announced.
+
+        Raises NotFoundError if the change feed is off.
+        """
+        if not self.changes_stream:
+            raise NotFoundError(
+                f"stack {self.name} has no change feed",
+                hint="orders deploy --parameter ChangeFeed=true announces changes from then on",
+            )
+        return replace(self, resources={**self.resources, "StreamName": self.changes_stream})
+
+    @property
     def function(self) -> str:
         return self._resource("FunctionName")
+
+    @property
+    def publisher(self) -> str:
+        """The function that announces changes, if the change feed is on."""
+        return self.function_named("PublishChanges")
+
+    def function_named(self, name: str) -> str:
+        """The function that template.yaml calls `name`, whether it is there or not."""
+        return self.function.removesuffix("ProcessOrders") + name
 
     @property
     def alias(self) -> str:
@@ -117,7 +141,13 @@ def bind(cloud: AwsClients, name: str, found: StackDescription) -> Deployment:
     for output in _REQUIRED:
         if output not in found.outputs:
             raise _missing(f"{name} ({found.status})", output)
-    return Deployment(cloud, name, found.outputs, found.parameters.get("OrderIdsBySender", "none"))
+    return Deployment(
+        cloud,
+        name,
+        found.outputs,
+        found.parameters.get("OrderIdsBySender", "none"),
+        found.parameters.get("ChangeFeedPersonalData") == "true",
+    )
 
 
 def _missing(stack: str, output: str) -> CloudError:

@@ -14,6 +14,7 @@ from orderstream import __version__
 from orderstream.cli import (
     adopt,
     archive,
+    changes,
     completion,
     dead_letters,
     demo,
@@ -61,7 +62,7 @@ for panel, commands in PANELS.items():
         for registered in command.app.registered_commands:
             registered.rich_help_panel = panel
         app.add_typer(command.app)
-for group in (model, archive, quarantine, dead_letters, stack):
+for group in (model, archive, changes, quarantine, dead_letters, stack):
     app.add_typer(group.app, rich_help_panel="Groups")
 
 

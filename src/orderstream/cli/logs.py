@@ -25,9 +25,7 @@ app = typer.Typer()
 def logs(
     function: Annotated[Function, typer.Option(help="The function.")] = "process",
     since: options.Since = "10m",
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Print further events as they arrive, until Ctrl-C.")
-    ] = False,
+    follow: options.Follow = False,
     text: Annotated[
         str, typer.Option("--filter", metavar="TEXT", help="Only events that contain this text.")
     ] = "",

@@ -63,6 +63,9 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")
 Since = Annotated[str | None, typer.Option(help="From this time: RFC 3339, a date, or an age such as 2h.")]
 Until = Annotated[str | None, typer.Option(help="Up to this time, exclusive.")]
 Limit = Annotated[int, typer.Option(help="Print at most this many.", min=1)]
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="Print also what arrives from then on, until Ctrl-C.")
+]
 IncludeDone = Annotated[
     bool, typer.Option("--include-done", help="Include what is already resubmitted or redriven.")
 ]
@@ -88,6 +91,8 @@ HttpPort = Annotated[
 ]
 
 # Options that have a default, or are required, in some commands only.
+ORDER = typer.Option(metavar="ORDER_ID", help="Only the order with this id.")
+WHERE = typer.Option(metavar="SQL", help="Only those for which this condition is true.")
 CUSTOMER = typer.Option(help="Customer id, as producers send it.")
 RATE = typer.Option(
     metavar="RATE", help="Orders a second, or with a unit: 1000/day, 500/h, 60/min.", parser=_rate

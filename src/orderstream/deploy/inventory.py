@@ -19,7 +19,7 @@ from orderstream.progress import Progress
 from orderstream.recovery import dead_letters
 from orderstream.recovery.dead_letters import FailedBatch
 from orderstream.recovery.quarantine import list_quarantined
-from orderstream.recovery.verify import iterator_age
+from orderstream.recovery.watermark import iterator_age
 from orderstream.sdk.errors import error_code, translate_errors
 
 BEHIND_SECONDS = 60

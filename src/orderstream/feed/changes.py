@@ -37,7 +37,7 @@ class Change(msgspec.Struct, frozen=True):
 def changes_in(records: Iterable[Mapping[str, Any]]) -> list[Change]:
     """The changes in the records of a DynamoDB event, in their order.
 
-    A record is none if it is about a placeholder, if the version stays, or if an item expired.
+    A record is none if it is not about an order, if the version stays, or if an item expired.
     """
     return [change for record in records if (change := _change(record))]
 
@@ -64,8 +64,11 @@ def _change(record: Mapping[str, Any]) -> Change | None:
 
 
 def _order(image: Mapping[str, Any] | None) -> Item | None:
-    """The item of an order in an image; None if there is none, or only a placeholder."""
-    if image is None:
-        return None
-    item: Item = plain_value({"M": dict(image)})
-    return None if is_placeholder(item) else item
+    """The item of an order in an image; None if there is none."""
+    item: Item = plain_value({"M": dict(image or {})})
+    return item if is_order(item) else None
+
+
+def is_order(item: Item) -> bool:
+    """Whether an item is an order: not a placeholder, nor something that was not written here."""
+    return not is_placeholder(item) and item.keys() >= {"OrderID", "OrderAmount", "ReceivedAt"}

@@ -15,10 +15,9 @@ from orderstream.sdk.errors import error_code
 
 Function = Literal["process", "maintenance", "api", "canary", "pending", "changes"]
 
-_PROCESS = "ProcessOrders"
 # The name of each function, without that of the stack, and the parameter that deploys it.
 _NAMES: dict[Function, tuple[str, str]] = {
-    "process": (_PROCESS, ""),
+    "process": ("ProcessOrders", ""),
     "maintenance": ("MaintainArchive", "ArchiveMaintenance=compact"),
     "api": ("OrdersApi", "HttpApi=iam"),
     "canary": ("Canary", "CanaryMinutes=5"),
@@ -43,7 +42,7 @@ def log_events(deployment: Deployment, function: Function, since: datetime, text
     Raises NotFoundError if the function has no log.
     """
     name, parameter = _NAMES[function]
-    full_name = deployment.function.removesuffix(_PROCESS) + name
+    full_name = deployment.function_named(name)
     # An exact phrase, in CloudWatch's syntax. MiniStack does not know its escapes.
     pattern = f'"{text}"' if text and not {'"', "\\"} & set(text) else ""
     pages = event_pages(deployment.cloud, full_name, pattern, since)

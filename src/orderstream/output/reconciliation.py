@@ -56,6 +56,8 @@ def print_reconciliation(
         )
         if repaired.updated:
             out.print(f"updated {repaired.updated:,} orders from their events")
+        if repaired.announced:
+            out.print(f"announced {repaired.announced:,} changes")
         for what in repaired.problems[:MOST_ROWS]:
             problem(what)
     out.print(_counts(report))
@@ -84,6 +86,8 @@ def _counts(report: ReconciliationReport) -> SafeTable:
     table.add_numbers("objects of archive and quarantine", report.objects)
     table.add_numbers("items of the table, all of it", counts.items)
     table.add_numbers("events of the table, all of it", counts.order_events)
+    if counts.announced:
+        table.add_numbers("read from the stream of changes", counts.announced)
     table.add_section()
     for name in _OUTCOMES:
         table.add_numbers(name.replace("_", " "), getattr(counts, name))

@@ -4,7 +4,8 @@
 # `fingerprints` concatenates all fingerprints of a record; `reading` is the fingerprint of what the model
 # reads. An `event` is the id of a record. A record that is an event of an order has the hash of its
 # `position` in the table OrderEvents. `state` and `content` are JSON of DynamoDB: an item that has a state
-# from its events, and what a fold reads of an event.
+# from its events, and what a fold reads of an event. The `place` of an announcement is its sequence number in
+# the stream of changes.
 SCHEMA = """
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -31,6 +32,10 @@ CREATE TABLE order_event (
     PRIMARY KEY (order_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX order_event_of_record ON order_event (event);
+CREATE TABLE announced (
+    order_id TEXT, version INTEGER, place TEXT, PRIMARY KEY (order_id, version)
+) WITHOUT ROWID;
+CREATE TABLE announced_erased (order_id TEXT PRIMARY KEY, place TEXT) WITHOUT ROWID;
 CREATE TABLE original (order_id TEXT PRIMARY KEY, reading BLOB) WITHOUT ROWID;
 CREATE TABLE quarantined (event TEXT PRIMARY KEY, conflict INTEGER, arrived TEXT) WITHOUT ROWID;
 CREATE TABLE discarded (event TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;

@@ -16,6 +16,7 @@ from orderstream.domain.object_keys import is_batch
 from orderstream.files.scratch import ScratchFolder
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.records import Record
+from orderstream.recovery.announced_versions import AnnouncedVersions
 from orderstream.recovery.reconciliation_schema import QUERIES, SCHEMA
 from orderstream.recovery.record_content import binary, content_of, content_of_line
 from orderstream.recovery.stored_events import StoredEvents
@@ -39,6 +40,14 @@ DISCREPANCIES = {
     "state_differs": (
         "an item has another state than the one that its events lead to",
         "`orders stack verify --repair`",
+    ),
+    "not_announced": (
+        "an order has a version that the change feed did not announce",
+        "`orders stack verify --repair`",
+    ),
+    "announced_not_stored": (
+        "the change feed announced a version that the table does not have",
+        "restoring the table, or `orders archive replay`",
     ),
     "discarded": ("only in a batch that Lambda discarded", "`orders dead-letters redrive`"),
     "payload_missing": (
@@ -85,7 +94,7 @@ class ReconciliationStore:
     """Collects the contents of the stream, archive, table and quarantine, and reports discrepancies.
 
     Entries added again are counted once. Memory use is constant: all data is in a temporary file. `events`
-    are those of the table OrderEvents.
+    are those of the table OrderEvents, `announced` the versions of orders that the change feed announced.
     """
 
     def __init__(self) -> None:
@@ -97,6 +106,7 @@ class ReconciliationStore:
         self._file.executescript(SCHEMA)
         self._file.execute("BEGIN")
         self.events = StoredEvents(self._file)
+        self.announced = AnnouncedVersions(self._file)
 
     def __enter__(self) -> Self:
         return self

@@ -32,7 +32,8 @@ SECONDS_A_BATCH = 60.0
 class ReprocessResult:
     """The outcomes of records: counts, and `problems` that explain why some failed.
 
-    `updated` is the number of orders that were updated from events stored before.
+    `updated` is the number of orders that were updated from events stored before, `announced` that of
+    versions of orders that the change feed had not announced.
     """
 
     stored: int = 0
@@ -42,6 +43,7 @@ class ReprocessResult:
     invalid: int = 0
     failed: int = 0
     updated: int = 0
+    announced: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from orderstream.aws.deployment import Deployment
-from orderstream.domain.fold import STATE
+from orderstream.domain.fold import STATE, is_placeholder
 from orderstream.pipeline.attributes import plain_value
 from orderstream.sdk.errors import translate_errors
 from orderstream.storage.order_events import Row
+from orderstream.storage.orders import Item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -28,6 +29,14 @@ def scan_orders(deployment: Deployment) -> Iterator[dict[str, Any]]:
         if "Version" in item or "Pending" in item:
             found["state"] = msgspec.json.encode(item)
         yield found
+
+
+def scan_items(deployment: Deployment) -> Iterator[Item]:
+    """The whole items of the orders that have arrived."""
+    for attributes in _scan(deployment, deployment.table):
+        item: Item = plain_value({"M": attributes})
+        if not is_placeholder(item):
+            yield item
 
 
 def scan_events(deployment: Deployment) -> Iterator[Row]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
-from orderstream.aws.clients import AwsClients
 from orderstream.aws.deployment import Deployment
 from orderstream.domain.fields import utc_text
 from orderstream.domain.object_keys import QUARANTINE, prefix_of
@@ -15,13 +14,15 @@ from orderstream.errors import DamagedError
 from orderstream.pipeline.archive_codec import ArchiveLine
 from orderstream.pipeline.deaggregate import deaggregate
 from orderstream.progress import Progress, no_progress
+from orderstream.recovery.change_replay import announce
 from orderstream.recovery.dead_letters import event_records, pending_objects, records_in
+from orderstream.recovery.feed_check import FeedDifferences, feed_differences, read_feed
 from orderstream.recovery.order_states import state_discrepancies
 from orderstream.recovery.reconciliation_store import Discrepancy, ReconciliationStore
 from orderstream.recovery.repair import repair
 from orderstream.recovery.reprocess import ReprocessResult
 from orderstream.recovery.table_scan import scan_events, scan_orders
-from orderstream.sdk.errors import translate_errors
+from orderstream.recovery.watermark import watermark
 from orderstream.storage import bucket, reader, stream
 from orderstream.storage.bucket import ALL_TIME, ObjectSummary, TimeRange
 from orderstream.storage.orders import originals
@@ -30,8 +31,6 @@ from orderstream.storage.tombstones import erased_event_ids
 
 T = TypeVar("T")
 
-# The function may still be processing a record this recent.
-GRACE = timedelta(minutes=5)
 # These sort before and after every time in the format of `utc_text`.
 _EARLIEST, _LATEST = "", "~"
 
@@ -44,7 +43,7 @@ class Counts:
 
     `streamed` records of the stream, `archived` ones of the archive, `items` of the table of orders, and
     `order_events` of the table of events; both tables are read completely. Of these events, `waiting` ones
-    have an order that has not arrived.
+    have an order that has not arrived. `announced` versions of orders are on the stream of changes.
 
     Each of the `records` has one outcome, so `records` is the sum of all the counts after it: `stored` ones
     are orders, `events` are stored too. Those `in_flight` are neither accounted for nor old enough to be
@@ -56,6 +55,7 @@ class Counts:
     items: int
     order_events: int
     waiting: int
+    announced: int
     records: int
     stored: int
     events: int
@@ -100,7 +100,7 @@ def verify(
 
     `clock` defaults to the service's.
 
-    Reads both tables whole, the objects of the span, and the stream as far as it is retained.
+    Reads both tables whole, the objects of the span, and both streams as far as they are retained.
     """
     with ReconciliationStore() as store:
         load_sources(store, deployment, span, progress=progress)
@@ -118,8 +118,10 @@ def verify_and_repair(
     """Reconcile, repair what is missing, and reconcile again from scratch."""
     with ReconciliationStore() as store:
         load_sources(store, deployment, span, progress=progress)
-        before = watermark(deployment, (clock or deployment.cloud.now)())
-        done = repair(store, deployment, span, settled=before, progress=progress)
+        now = (clock or deployment.cloud.now)()
+        done = repair(store, deployment, span, settled=watermark(deployment, now), progress=progress)
+        missing = feed_differences(store.announced, deployment, span, now).unannounced
+        announce(deployment, missing, done)
     return done, verify(deployment, span, progress=progress, clock=clock)
 
 
@@ -147,6 +149,7 @@ def load_sources(
                 store.add_discarded(failure.place, records_in(failure, event_records(failure)))
             except DamagedError as error:
                 store.add_corrupt(failure.place, error.message)
+    read_feed(store.announced, deployment, span.since, progress=progress)
 
 
 def settle_contested(store: ReconciliationStore, deployment: Deployment) -> None:
@@ -210,6 +213,7 @@ def reconcile(
         found.append(Discrepancy("discarded", event_id, f"Lambda discarded it: {key}"))
     found += store.discrepancies(*_bounds(span))
     found += (one.found for one in state_discrepancies(store, deployment, span, settled))
+    found += _feed_discrepancies(feed_differences(store.announced, deployment, span, now))
     waiting, waiting_since = store.events.waiting()
     found_outcomes = store.outcomes()
     streamed, objects, items = store.counts_read()
@@ -219,6 +223,7 @@ def reconcile(
         items=items,
         order_events=store.events.count(),
         waiting=waiting,
+        announced=store.announced.count(),
         records=sum(found_outcomes.values()),
         stored=found_outcomes.get("stored", 0),
         events=found_outcomes.get("event", 0),
@@ -235,26 +240,13 @@ def reconcile(
     )
 
 
-def watermark(deployment: Deployment, now: datetime) -> datetime:
-    """The function has had more than enough time for records that arrived before this."""
-    # The age of what it is processing: after an outage, everything newer is still waiting.
-    return now - GRACE - (iterator_age(deployment.cloud, deployment.function, now) or timedelta(0))
-
-
-def iterator_age(cloud: AwsClients, function: str, now: datetime) -> timedelta | None:
-    """The maximum age of what the function processed in the last minutes; None if it processed nothing."""
-    with translate_errors("cannot read the iterator age from CloudWatch"):
-        points = cloud.cloudwatch.get_metric_statistics(
-            Namespace="AWS/Lambda",
-            MetricName="IteratorAge",
-            Dimensions=[{"Name": "FunctionName", "Value": function}],
-            StartTime=now - GRACE,
-            EndTime=now,
-            Period=60,
-            Statistics=["Maximum"],
-        )["Datapoints"]
-    ages = [timedelta(milliseconds=point["Maximum"]) for point in points]
-    return max(ages, default=None)
+def _feed_discrepancies(found: FeedDifferences) -> Iterator[Discrepancy]:
+    for missing in found.unannounced:
+        versions = ", ".join(map(str, missing.versions))
+        yield Discrepancy("not_announced", missing.order_id, f"version {versions}")
+    for one in found.unstored:
+        stored = "the order is not in the table" if one.stored is None else f"the item has {one.stored}"
+        yield Discrepancy("announced_not_stored", one.order_id, f"version {one.announced}, {stored}")
 
 
 def _bounds(span: TimeRange) -> tuple[str, str]:

@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     if isinstance(value, Decimal):
-        return f"{value:f}" if _fits(value) else None
+        return f"{value:f}" if fits(value) else None
     if isinstance(value, datetime):
         return utc_text(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -152,6 +152,7 @@ def _plain(value: Any) -> Any:
     return _plain(value.value) if isinstance(value, Enum) else value
 
 
-def _fits(number: Decimal) -> bool:
+def fits(number: Decimal) -> bool:
+    """Whether a column for amounts holds this number exactly."""
     exponent = number.as_tuple().exponent
     return isinstance(exponent, int) and exponent >= -SCALE and number.adjusted() < _WHOLE_DIGITS

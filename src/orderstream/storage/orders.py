@@ -38,6 +38,11 @@ def get_order(deployment: Deployment, order_id: str) -> Item:
 
     Raises NotFoundError if there is none, also if only events of the order have arrived.
     """
+    return with_state(stored_order(deployment, order_id))
+
+
+def stored_order(deployment: Deployment, order_id: str) -> Item:
+    """The same as it is stored: see `with_state`."""
     with translate_errors(f"cannot read order {order_id}"):
         answer = deployment.cloud.dynamodb.get_item(
             TableName=deployment.table, Key={"OrderID": {"S": order_id}}, ConsistentRead=True
@@ -53,7 +58,7 @@ def get_order(deployment: Deployment, order_id: str) -> Item:
             f"order {order_id} has not arrived; events of it wait since {item['PendingSince']}",
             hint="they are applied when it arrives: orders waiting",
         )
-    return with_state(item)
+    return item
 
 
 @dataclass(frozen=True)

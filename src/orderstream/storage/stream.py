@@ -53,28 +53,40 @@ def records(
 ) -> Iterator[Record]:
     """The records of all shards that arrived in `span` and are still retained, in order within each shard.
 
-    Stops where the stream ended at the time of the call. Shards created by a split or merge in the meantime
-    are read too, after their parents.
+    Stops where the stream ended at the time of the call. Shards that a split or merge created, also in the
+    meantime, are read after their parents.
     """
     # The service's clock is known to about a second.
     now = deployment.cloud.now() + PRECISION
     since = span.since or datetime.min.replace(tzinfo=UTC)
     until = min(span.until or now, now)
-    waiting = [_shard(deployment, shard_id, span.since) for shard_id in _listed(deployment)]
-    known = {shard.id for shard in waiting}
+    shards = _Shards(deployment, span.since)
+    waiting = shards.begin()
     while waiting:
         shard = waiting.pop(0)
         page = _read(deployment, shard, sleep)
         found = [record for record in page.records if record.arrived_at < until]
         yield from (record for record in found if record.arrived_at >= since)
         if page.ended:
-            new = [shard_id for shard_id in _listed(deployment) if shard_id not in known]
-            known.update(new)
-            waiting += [_shard(deployment, shard_id, span.since) for shard_id in new]
+            waiting += shards.begin(after=shard)
         elif not page.at_tip and (found or not page.records):
             # Kinesis does not guarantee that arrival times increase: one later record is not the end, but a
             # page of nothing else is.
             waiting.append(shard)
+
+
+def follow(deployment: Deployment, since: datetime, *, sleep: Sleep = time.sleep) -> Iterator[list[Record]]:
+    """The records that arrived from `since` on, in order within each shard, as they arrive; never ends.
+
+    One list for each call to Kinesis, empty if there was nothing new.
+    """
+    shards = _Shards(deployment, since)
+    waiting = shards.begin()
+    while True:
+        shard = waiting.pop(0)
+        page = _read(deployment, shard, sleep)
+        yield [record for record in page.records if record.arrived_at >= since]
+        waiting += shards.begin(after=shard) if page.ended else [shard]
 
 
 def shard_records(
@@ -101,11 +113,40 @@ def shard_records(
                 yield record
 
 
-def _listed(deployment: Deployment) -> list[str]:
-    """The ids of the stream's shards, including closed ones that still have records."""
-    with translate_errors(f"cannot read stream {deployment.stream}"):
-        pages = deployment.cloud.kinesis.get_paginator("list_shards").paginate(StreamName=deployment.stream)
-        return [shard["ShardId"] for page in pages for shard in page["Shards"]]
+class _Shards:
+    """The shards of a stream, each to be read from `since` on when its parents have been read."""
+
+    def __init__(self, deployment: Deployment, since: datetime | None) -> None:
+        self._deployment = deployment
+        self._since = since
+        self._begun: set[str] = set()
+        self._ended: set[str] = set()
+
+    def begin(self, after: _Shard | None = None) -> list[_Shard]:
+        """The shards to begin with now that the shard `after` has been read to its end."""
+        if after:
+            self._ended.add(after.id)
+        parents = self._parents()
+        unread = parents.keys() - self._ended
+        ready = [one for one in parents if one not in self._begun and not parents[one] & unread]
+        self._begun.update(ready)
+        return [_shard(self._deployment, one, self._since) for one in ready]
+
+    def _parents(self) -> dict[str, set[str]]:
+        """The ids of all shards, including closed ones that still have records, with those of their
+        parents.
+        """
+        stream = self._deployment.stream
+        with translate_errors(f"cannot read stream {stream}"):
+            pages = self._deployment.cloud.kinesis.get_paginator("list_shards").paginate(StreamName=stream)
+            return {
+                shard["ShardId"]: {
+                    shard.get("ParentShardId", ""),
+                    shard.get("AdjacentParentShardId", ""),
+                }
+                for page in pages
+                for shard in page["Shards"]
+            }
 
 
 def _shard(deployment: Deployment, shard_id: str, since: datetime | None) -> _Shard:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -228,3 +229,36 @@ def test_records_without_a_partition_key_are_read() -> None:
         ("2", None),
         ("3", None),
     ]
+
+
+class ReshardedKinesis(FakeKinesis):
+    """A stream that was split before it is read: the list has the children at once, with their parent."""
+
+    def paginate(self, StreamName: str) -> list[dict[str, Any]]:
+        (parent, *children) = self.shards
+        return [
+            {"Shards": [{"ShardId": child, "ParentShardId": parent} for child in children]},
+            {"Shards": [{"ShardId": parent, "ParentShardId": "shardId-that-is-gone"}]},
+        ]
+
+
+def test_the_shards_of_a_stream_that_was_split_before_are_read_after_their_parent() -> None:
+    shards = {SHARD: shard(1, 2, 3, closed=True), "shardId-000000000001": shard(4), "shardId-2": shard(5)}
+    assert read(ReshardedKinesis(shards)) == [1, 2, 3, 4, 5]
+
+
+def test_following_goes_on_with_what_arrives_and_with_the_shards_of_a_split() -> None:
+    early, late = NOW - timedelta(hours=2), NOW - timedelta(minutes=1)
+    open_shard = FakeShard([(1, early), (2, late), (3, late)])
+    kinesis = FakeKinesis({SHARD: open_shard}, errors={2: "ProvisionedThroughputExceededException"})
+    pages = stream.follow(deployment_on(FakeCloud(kinesis)), NOW - timedelta(hours=1), sleep=no_sleep)
+
+    def following(count: int) -> list[int]:
+        return [int(one.sequence_number) for page in itertools.islice(pages, count) for one in page]
+
+    assert following(4) == [2, 3]
+    open_shard.records = [*open_shard.records, (4, NOW)]
+    assert following(2) == [4]
+    open_shard.is_closed = True
+    open_shard.children = {"shardId-000000000001": FakeShard([(5, NOW)])}
+    assert following(4) == [5]

@@ -25,7 +25,7 @@ def replay(
     since: options.Since = None,
     until: options.Until = None,
     customer: Annotated[str | None, options.CUSTOMER] = None,
-    order: Annotated[str | None, typer.Option(help="Only the order with this id.")] = None,
+    order: Annotated[str | None, options.ORDER] = None,
     to: Annotated[
         Destination, typer.Option(help="Insert the items, or put the records on the stream.")
     ] = "table",
